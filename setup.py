@@ -1,0 +1,19 @@
+"""Puts the menu, `registry.toml`, beside the core in a built package; pyproject.toml has the rest."""
+
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+
+class BuildWithMenu(build_py):
+    """`registry.toml` lies at the top level of the project, outside any package."""
+
+    def run(self) -> None:
+        """Build as usual, then copy the menu; an editable install reads it where it is."""
+        super().run()
+        if not self.editable_mode:
+            self.copy_file("registry.toml", str(Path(self.build_lib) / "zoo" / "registry.toml"))
+
+
+setup(cmdclass={"build_py": BuildWithMenu})

@@ -1,0 +1,235 @@
+"""The five interfaces. Letters: B batch, T frames, C codes, K keys (88), F features; batch first everywhere.
+
+The music passes through the parts in this order:
+
+    keys_t  --encoder-->  codes_t  --attention-->  features_t  --sampler-->  codes_t+1
+    codes_t+1, keys_t  --decoder-->  keys_t+1  --velocity-->  loudness_t+1
+
+The shift "features of frame t predict frame t+1" is made once, in `zoo.model`. No part makes it.
+Codes and keys arrive as floats holding 0 or 1. A state is any nest (tuple, list, dict) of tensors
+with the batch in front. All chance comes from the generator that is passed in. Probabilities stay
+in log space (`zoo.parts.masks`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Generator, Tensor, nn
+
+from zoo.parts.description import Settings
+
+State = Any
+"""Any nest of tuples, lists and dicts of tensors, the batch in front."""
+
+Kind = Literal["exact", "bound", "estimate"]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The widths a part is built to; they flow from part to part, and nobody types one twice.
+
+    Attributes:
+        codes: C, published by the encoder.
+        features: F, published by the attention (0 before there is one).
+        keys: K, the keys of the piano.
+        membership: (C, K) bool, which keys each code may stand for; every key belongs to one code.
+    """
+
+    codes: int
+    features: int
+    membership: Tensor
+    keys: int = 88
+
+
+@dataclass(frozen=True)
+class LogProb:
+    """Log-probabilities per frame, with what kind of number they are.
+
+    Attributes:
+        value: (B, T) nats. A `bound` is never above the truth in expectation.
+        kind: "exact", "bound" or "estimate".
+        variance: (B, T), the sampling variance of an estimate; None otherwise.
+        notes: (B, T) tensors worth reporting beside the number, such as `escaped`.
+    """
+
+    value: Tensor
+    kind: Kind = "exact"
+    variance: Tensor | None = None
+    notes: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class Part(nn.Module, ABC):
+    """What all five have in common: built from settings and sizes, and told where they live.
+
+    `settings` may be exchanged on a trained part where every changed field is `live`.
+    """
+
+    here: Tensor
+
+    def __init__(self, settings: Any, sizes: Sizes) -> None:
+        super().__init__()
+        self.settings: Any = settings
+        self.sizes = sizes
+        self.register_buffer("here", torch.empty(0), persistent=False)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the part's tensors live, also when it has no parameter."""
+        return self.here.device
+
+    def count(self, *music: Tensor, mask: Tensor) -> None:
+        """Learn what is learned by counting; called once per batch of whole training pieces.
+
+        The music is what the part's `loss` gets after its features: codes for a sampler; codes, keys
+        and previous keys for a decoder; codes, struck keys, loudness and previous loudness for a
+        velocity; onset and sounding planes for an encoder. Counts go into buffers. `mask` (B, T)
+        is true where a frame counts.
+        """
+
+
+class Encoder(Part):
+    """From score to keys and codes, and back to notes.
+
+    Subclasses set `membership` in the sizes they hand to `super().__init__` and say which plane of
+    the score their keys are.
+    """
+
+    plane: ClassVar[Literal["onset", "sounding"]]
+    membership: Tensor
+
+    def __init__(self, settings: Settings, sizes: Sizes) -> None:
+        super().__init__(settings, sizes)
+        self.register_buffer("membership", sizes.membership.bool(), persistent=False)
+
+    @property
+    def codes(self) -> int:
+        """C, how many codes stand for the keys of a frame."""
+        return int(self.membership.shape[0])
+
+    def keys(self, onset: Tensor, sounding: Tensor) -> Tensor:
+        """The plane that is modelled, (B, T, K) float in {0, 1}, from bool planes (B, T, K)."""
+        return (onset if self.plane == "onset" else sounding).float()
+
+    def fold(self, keys: Tensor) -> Tensor:
+        """Codes (B, T, C) in {0, 1}: a code is on where at least one of its keys is."""
+        return (keys @ self.membership.T.to(keys) > 0).to(keys)
+
+
+class Attention(Part):
+    """From the past to features: what the music so far says about the next frame.
+
+    Contract: features at t depend on codes up to and including t; a sequence given in chunks, the
+    state handed on, gives the same features as in one piece; any T >= 1; rows are independent.
+    """
+
+    features: int
+
+    @abstractmethod
+    def start(self, past: Tensor) -> State:
+        """The state before the first frame.
+
+        Args:
+            past: codes before it, oldest first, (B, P, C) with P >= 0; nothing is known before them.
+        """
+
+    @abstractmethod
+    def forward(self, codes: Tensor, clock: Tensor, state: State) -> tuple[Tensor, State]:
+        """Features (B, T, F) and the state after the last frame.
+
+        Args:
+            codes: (B, T, C) in {0, 1}.
+            clock: (B, T) int64, frame index from the start of the piece; -1 is the silence before it.
+            state: from `start` or from the chunk before.
+        """
+
+
+class Sampler(Part):
+    """From features to the next codes: which pitch classes come now."""
+
+    def start(self, batch: int) -> State:
+        """The state before the first frame; a sampler without memory keeps none."""
+        return ()
+
+    @abstractmethod
+    def loss(self, features: Tensor, codes: Tensor, generator: Generator) -> Tensor:
+        """What training minimises, (B, T); `codes` (B, T, C) is the frame each feature predicts."""
+
+    @abstractmethod
+    def log_prob(self, features: Tensor, codes: Tensor, generator: Generator) -> LogProb:
+        """log p(codes_t | the past), (B, T) nats, of whole pieces from their start.
+
+        Given `features`, its exponential sums to one over all 2**C codes of a frame, and `sample` draws from it.
+        """
+
+    @abstractmethod
+    def sample(
+        self, features: Tensor, state: State, generator: Generator, temperature: float = 1.0
+    ) -> tuple[Tensor, State]:
+        """Draw one frame: codes (B, 1, C) from features (B, 1, F), and the state after it."""
+
+    def follow(self, features: Tensor, codes: Tensor, state: State, generator: Generator) -> State:
+        """The state after frames (B, T, ...) whose codes are known, as when continuing a primer."""
+        return state
+
+
+class Decoder(Part):
+    """From codes to keys: in which octaves the pitch classes sound.
+
+    Contract: a drawn or scored frame of keys folds to exactly its codes. `log_prob` is normalised over
+    the key sets that do: every active code has at least one key, no other key sounds.
+    """
+
+    def start(self, batch: int) -> State:
+        """The state before the first frame; a decoder without memory keeps none."""
+        return ()
+
+    @abstractmethod
+    def loss(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> Tensor:
+        """What training minimises, (B, T), from codes (B, T, C), keys and the frame before each, (B, T, K)."""
+
+    @abstractmethod
+    def log_prob(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> LogProb:
+        """log p(keys_t | codes up to t, keys before t), (B, T) nats, of whole pieces from their start."""
+
+    @abstractmethod
+    def sample(
+        self, codes: Tensor, previous: Tensor, state: State, generator: Generator, temperature: float = 1.0
+    ) -> tuple[Tensor, State]:
+        """Draw one frame: keys (B, 1, K) from codes (B, 1, C) and previous keys (B, 1, K), and the state after it."""
+
+    def follow(self, codes: Tensor, previous: Tensor, state: State) -> State:
+        """The state after frames (B, T, ...) that are known, as when continuing a primer."""
+        return state
+
+
+class Velocity(Part):
+    """From struck keys to loudness: how hard each key is pressed, 0..1 for MIDI velocity 0..127.
+
+    Struck keys are those pressed in a frame, whatever the encoder models. `previous` holds the loudness
+    of the frame before, 0 where no key was struck.
+    """
+
+    def start(self, batch: int) -> State:
+        """The state before the first frame."""
+        return ()
+
+    @abstractmethod
+    def loss(
+        self, codes: Tensor, struck: Tensor, loudness: Tensor, previous: Tensor, generator: Generator
+    ) -> Tensor:
+        """What training minimises, (B, T), from codes (B, T, C) and (B, T, K) planes."""
+
+    @abstractmethod
+    def log_prob(self, codes: Tensor, struck: Tensor, loudness: Tensor, previous: Tensor) -> LogProb:
+        """log p of the 1..127 velocities of a frame's struck notes, summed over them, (B, T) nats."""
+
+    @abstractmethod
+    def predict(
+        self, codes: Tensor, struck: Tensor, previous: Tensor, state: State
+    ) -> tuple[Tensor, State]:
+        """Loudness (B, T, K) in 0..1, 0 where no key is struck, and the state after the last frame."""
