@@ -161,9 +161,9 @@ class Sampler(Part):
 
     @abstractmethod
     def log_prob(self, features: Tensor, codes: Tensor, generator: Generator) -> LogProb:
-        """log p(codes_t | the past), (B, T) nats, of whole pieces from their start.
+        """Log p(codes_t | the past), (B, T) nats, of whole pieces from their start.
 
-        Given `features`, its exponential sums to one over all 2**C codes of a frame, and `sample` draws from it.
+        Its exponential sums to one over all 2**C codes of a frame, and `sample` draws from it.
         """
 
     @abstractmethod
@@ -190,17 +190,17 @@ class Decoder(Part):
 
     @abstractmethod
     def loss(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> Tensor:
-        """What training minimises, (B, T), from codes (B, T, C), keys and the frame before each, (B, T, K)."""
+        """What training minimises, (B, T), from codes (B, T, C), keys and previous keys (B, T, K)."""
 
     @abstractmethod
     def log_prob(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> LogProb:
-        """log p(keys_t | codes up to t, keys before t), (B, T) nats, of whole pieces from their start."""
+        """Log p(keys_t | codes up to t, keys before t), (B, T) nats, of whole pieces from the start."""
 
     @abstractmethod
     def sample(
         self, codes: Tensor, previous: Tensor, state: State, generator: Generator, temperature: float = 1.0
     ) -> tuple[Tensor, State]:
-        """Draw one frame: keys (B, 1, K) from codes (B, 1, C) and previous keys (B, 1, K), and the state after it."""
+        """Draw one frame: keys (B, 1, K) from codes (B, 1, C) and previous keys (B, 1, K); state after it."""
 
     def follow(self, codes: Tensor, previous: Tensor, state: State) -> State:
         """The state after frames (B, T, ...) that are known, as when continuing a primer."""
@@ -226,10 +226,8 @@ class Velocity(Part):
 
     @abstractmethod
     def log_prob(self, codes: Tensor, struck: Tensor, loudness: Tensor, previous: Tensor) -> LogProb:
-        """log p of the 1..127 velocities of a frame's struck notes, summed over them, (B, T) nats."""
+        """Log p of the 1..127 velocities of a frame's struck notes, summed over them, (B, T) nats."""
 
     @abstractmethod
-    def predict(
-        self, codes: Tensor, struck: Tensor, previous: Tensor, state: State
-    ) -> tuple[Tensor, State]:
+    def predict(self, codes: Tensor, struck: Tensor, previous: Tensor, state: State) -> tuple[Tensor, State]:
         """Loudness (B, T, K) in 0..1, 0 where no key is struck, and the state after the last frame."""
