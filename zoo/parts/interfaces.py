@@ -16,17 +16,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Generator, Tensor, nn
 
+from zoo.errors import DataError, Problem
 from zoo.parts.description import Settings
+from zoo.parts.residual import Residual
 
 State = Any
 """Any nest of tuples, lists and dicts of tensors, the batch in front."""
 
 Kind = Literal["exact", "bound", "estimate"]
+Plane = Literal["onset", "sounding"]
 
 
 @dataclass(frozen=True)
@@ -93,31 +96,56 @@ class Part(nn.Module, ABC):
 
 
 class Encoder(Part):
-    """From score to keys and codes, and back to notes.
+    """From score to keys and codes, and back to the score.
 
-    Subclasses set `membership` in the sizes they hand to `super().__init__` and say which plane of
-    the score their keys are.
+    An encoder has two halves: the codes that stand for a frame's keys, and a residual that counts what
+    those keys leave out of the score, so that nothing of the music is lost between encodings.
+    A subclass's `__init__` takes the settings alone.
+
+    Attributes:
+        plane: which plane of the score the keys are.
+        membership: (C, K) bool, which keys each code may stand for; every key belongs to one code.
+        residual: what restores the exact score from the keys.
     """
 
-    plane: ClassVar[Literal["onset", "sounding"]]
     membership: Tensor
 
-    def __init__(self, settings: Settings, sizes: Sizes) -> None:
-        super().__init__(settings, sizes)
-        self.register_buffer("membership", sizes.membership.bool(), persistent=False)
+    def __init__(self, settings: Settings, membership: Tensor, plane: Plane) -> None:
+        codes, keys = membership.shape
+        super().__init__(settings, Sizes(codes=codes, features=0, membership=membership.bool(), keys=keys))
+        self.register_buffer("membership", membership.bool(), persistent=False)
+        self.plane: Plane = plane
+        self.residual = Residual(plane)
 
     @property
     def codes(self) -> int:
         """C, how many codes stand for the keys of a frame."""
-        return int(self.membership.shape[0])
+        return self.sizes.codes
 
-    def keys(self, onset: Tensor, sounding: Tensor) -> Tensor:
-        """The plane that is modelled, (B, T, K) float in {0, 1}, from bool planes (B, T, K)."""
-        return (onset if self.plane == "onset" else sounding).float()
+    def keys(self, onset: Tensor | None, sounding: Tensor) -> Tensor:
+        """The plane that is modelled, (B, T, K) in {0., 1.}, from bool planes (B, T, K).
+
+        Raises:
+            DataError: the encoder models pressed keys and the music does not say which are pressed.
+        """
+        if self.plane == "sounding":
+            return sounding.float()
+        if onset is None:
+            raise DataError(
+                Problem(
+                    "this music holds only which keys sound, not which are pressed",
+                    cure="use an encoder of sounding keys, such as encoder=sounding",
+                )
+            )
+        return onset.float()
 
     def fold(self, keys: Tensor) -> Tensor:
         """Codes (B, T, C) in {0, 1}: a code is on where at least one of its keys is."""
         return (keys @ self.membership.T.to(keys) > 0).to(keys)
+
+    def count(self, *music: Tensor, mask: Tensor) -> None:
+        """Count for the residual from onset and sounding planes (B, T, K) bool."""
+        self.residual.count(*music, mask=mask)
 
 
 class Attention(Part):

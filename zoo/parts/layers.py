@@ -1,0 +1,38 @@
+"""Layers that several parts share: an LSTM whose state has the batch in front, and the clock."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+CLOCK = 6
+"""Binary digits of the clock: the position in a phrase of 64 frames, four bars."""
+
+
+def clock_digits(clock: Tensor) -> Tensor:
+    """Frame indices (B, T) int64 as 6 binary digits (B, T, 6), the most significant first."""
+    places = torch.arange(CLOCK - 1, -1, -1, device=clock.device)
+    return (((clock % 2**CLOCK).unsqueeze(-1) >> places) & 1).float()
+
+
+class LSTM(nn.LSTM):
+    """A one-layer LSTM, batch first in its state as well: (hidden, cell), each (B, H).
+
+    A plain `nn.LSTM` keeps the layers in front of the batch, so its state cannot be indexed by row.
+    """
+
+    def __init__(self, inputs: int, hidden: int) -> None:
+        super().__init__(inputs, hidden, batch_first=True)
+
+    def start(self, batch: int) -> tuple[Tensor, Tensor]:
+        """Silence in both memories."""
+        zeros = self.weight_hh_l0.new_zeros(batch, self.hidden_size)
+        return zeros, zeros
+
+    def forward(  # type: ignore[override]
+        self, inputs: Tensor, state: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Outputs (B, T, H) and the state after the last frame, from inputs (B, T, I)."""
+        hidden, cell = (memory.unsqueeze(0).contiguous() for memory in state)
+        outputs, (hidden, cell) = super().forward(inputs, (hidden, cell))
+        return outputs, (hidden.squeeze(0), cell.squeeze(0))
