@@ -1,0 +1,23 @@
+"""What all tests share: one thread for torch, and where reference data may lie."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Small tensors on few cores: more threads only wait for each other. Set before anything imports torch,
+# and inherited by the processes that tests start.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["MKL_NUM_THREADS"] = "1"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of reference data beside the repository; a test that asks for it skips without."""
+    named = os.environ.get("POLYZOO_SHARED")
+    folder = Path(named) if named else Path(__file__).resolve().parents[2] / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"no reference data at {folder}; POLYZOO_SHARED names another place")
+    return folder
