@@ -2,31 +2,123 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Generator, Tensor, nn
+from torch.nn.functional import max_pool1d, pad
+
+from zoo.parts.masks import flip
+
+BAR = 16
+"""Frames of a bar; a question is answered by its place in the bar."""
+LONGEST = 8
+"""Frames since a key was struck are told apart up to here."""
+MOST = 3
+"""Strikes in one frame are told apart up to here."""
+NEAR = 2
+"""A strike at most this many semitones away counts as near: a voice that steps on."""
+
+
+@dataclass(frozen=True)
+class _Questions:
+    """What the keys leave open: where it is asked, under which condition, and what the score answers.
+
+    Attributes:
+        asked: (B, T, K) bool.
+        condition: (B, T, K) int64, row of the table of counts.
+        answer: (B, T, K) bool, true for "still held" or "struck again".
+    """
+
+    asked: Tensor
+    condition: Tensor
+    answer: Tensor
 
 
 class Residual(nn.Module):
     """The exact score (off / held / struck per key and frame) given the keys of one plane.
 
     `onset` keys leave open how long a key is held: of each sounding key that is not struck it is asked
-    "still held?". `sounding` keys leave open which are struck again: of each key that goes on sounding
-    it is asked "struck again?". Answers are counted over the training pieces.
+    "still held?", until the first no. `sounding` keys leave open which are struck again: of each key that
+    goes on sounding it is asked "struck again?". The answer depends on the position in the bar, the frames
+    since the key was struck, how many keys are struck now (for `sounding`: begin to sound) and whether one
+    of them lies within two semitones. Answers are counted over the training pieces, each count plus one.
+
+    Every sounding note must begin with a strike, as it does in a `Roll`.
     """
+
+    counts: Tensor
 
     def __init__(self, plane: Literal["onset", "sounding"]) -> None:
         super().__init__()
         self.plane = plane
+        conditions = BAR * LONGEST * (MOST + 1) * 2
+        self.register_buffer("counts", torch.zeros(conditions, 2, dtype=torch.int64))
 
     def count(self, onset: Tensor, sounding: Tensor, *, mask: Tensor) -> None:
         """Count the answers in whole pieces: bool planes (B, T, K), mask (B, T)."""
-        raise NotImplementedError
+        questions = self._questions(onset, sounding)
+        asked = questions.asked & mask.unsqueeze(-1)
+        cells = 2 * questions.condition[asked] + questions.answer[asked]
+        self.counts += torch.bincount(cells, minlength=self.counts.numel()).view_as(self.counts)
 
     def log_prob(self, onset: Tensor, sounding: Tensor) -> Tensor:
         """Nats (B, T) of the answers given the keys, for whole pieces from their start."""
-        raise NotImplementedError
+        questions = self._questions(onset, sounding)
+        answers = self._log_probs().flatten()[2 * questions.condition + questions.answer]
+        return answers.masked_fill(~questions.asked, 0).sum(-1)
 
     def restore(self, keys: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         """Draw onset and sounding planes (B, T, K) bool that agree with keys (B, T, K)."""
-        raise NotImplementedError
+        chances = self._log_probs()[:, 1].exp()
+        keys = keys > 0
+        # One silent frame in front, so that the first frame has one before it.
+        onset = torch.zeros_like(pad(keys, (0, 0, 1, 0)))
+        sounding = torch.zeros_like(onset)
+        since = torch.zeros_like(keys[:, :1], dtype=torch.int64)
+        for frame in range(keys.shape[1]):
+            now, before = keys[:, frame : frame + 1], sounding[:, frame : frame + 1]
+            given = now if self.plane == "onset" else now & ~before
+            position = torch.full((1, 1, 1), frame % BAR, device=keys.device)
+            since = since + 1
+            yes = flip(chances[_condition(position, since, given)], generator) & before
+            struck = given if self.plane == "onset" else given | (now & yes)
+            onset[:, frame + 1 : frame + 2] = struck
+            sounding[:, frame + 1 : frame + 2] = struck | yes if self.plane == "onset" else now
+            since = since.masked_fill(struck, 0)
+        return onset[:, 1:], sounding[:, 1:]
+
+    def _log_probs(self) -> Tensor:
+        """Log-probability of no and of yes under each condition, (conditions, 2)."""
+        ones = (self.counts + 1).to(torch.get_default_dtype())
+        return ones.log() - ones.sum(-1, keepdim=True).log()
+
+    def _questions(self, onset: Tensor, sounding: Tensor) -> _Questions:
+        before = pad(sounding, (0, 0, 1, 0))[:, :-1]
+        given = onset if self.plane == "onset" else sounding & ~before
+        answer = sounding if self.plane == "onset" else onset
+        asked = before & ~onset if self.plane == "onset" else before & sounding
+        position = (torch.arange(onset.shape[1], device=onset.device) % BAR).view(-1, 1)
+        return _Questions(asked, _condition(position, _frames_since(onset), given), answer)
+
+
+def _frames_since(onset: Tensor) -> Tensor:
+    """Frames since each key was last struck before this frame, (B, T, K) int64, at least 1."""
+    time = torch.arange(onset.shape[1], device=onset.device).view(-1, 1)
+    struck = torch.where(onset, time, -1).cummax(1).values
+    return time - pad(struck, (0, 0, 1, 0), value=-1)[:, :-1]
+
+
+def _condition(position: Tensor, since: Tensor, given: Tensor) -> Tensor:
+    """The row of the table for each key, (B, T, K) int64.
+
+    Args:
+        position: in the bar, broadcast over the others.
+        since: (B, T, K), frames since the key was struck.
+        given: (B, T, K) bool, which keys are known to be struck in this frame.
+    """
+    many = given.sum(-1, keepdim=True).clamp(max=MOST)
+    near = max_pool1d(given.flatten(0, 1).float(), 2 * NEAR + 1, stride=1, padding=NEAR).view_as(given) > 0
+    condition: Tensor = (position * LONGEST + since.clamp(max=LONGEST) - 1) * (MOST + 1) + many
+    return condition * 2 + near
