@@ -240,7 +240,13 @@ class Velocity(Part):
 
     Struck keys are those pressed in a frame, whatever the encoder models. `previous` holds the loudness
     of the frame before, 0 where no key was struck.
+
+    Attributes:
+        models_loudness: whether the part says anything about how hard keys are pressed; where it does
+            not, no table shows a number for its velocities.
     """
+
+    models_loudness: bool = True
 
     def start(self, batch: int) -> State:
         """The state before the first frame."""

@@ -12,7 +12,7 @@ CLOCK = 6
 def clock_digits(clock: Tensor) -> Tensor:
     """Frame indices (B, T) int64 as 6 binary digits (B, T, 6), the most significant first."""
     places = torch.arange(CLOCK - 1, -1, -1, device=clock.device)
-    return (((clock % 2**CLOCK).unsqueeze(-1) >> places) & 1).float()
+    return (clock.unsqueeze(-1) >> places & 1).float()
 
 
 class LSTM(nn.LSTM):
@@ -20,6 +20,8 @@ class LSTM(nn.LSTM):
 
     A plain `nn.LSTM` keeps the layers in front of the batch, so its state cannot be indexed by row.
     """
+
+    weight_hh_l0: Tensor
 
     def __init__(self, inputs: int, hidden: int) -> None:
         super().__init__(inputs, hidden, batch_first=True)
