@@ -1,0 +1,54 @@
+"""What a user may set of the baseline parts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from zoo.parts import Settings, setting
+
+Lag = Annotated[int, Field(ge=1, le=1024)]
+
+
+class HistorySettings(Settings):
+    """Widths of the three LSTMs, and how far back the reader looks."""
+
+    local: int = setting(100, "width of the LSTM that hears every frame", ge=1, le=4096)
+    reader: int = setting(100, "width of the LSTM that weighs the lags", ge=1, le=4096)
+    features: int = setting(130, "width of the LSTM that joins both, the features", ge=1, le=4096)
+    lags: tuple[Lag, ...] = setting(
+        (4, 8, 16, 32, 48, 64, 96, 128),
+        "how many frames before the next one the reader looks; 4 is a quarter note, 16 a bar",
+        min_length=1,
+        max_length=64,
+    )
+
+
+class VoicesSettings(Settings):
+    """How many voices, how they learn, and how closely their likelihood is bounded."""
+
+    voices: int = setting(5, "decisions a frame, at most so many notes sound", ge=1, le=12)
+    hidden: int = setting(100, "width of the LSTM that all voices share", ge=1, le=4096)
+    objective: Literal["no-aposter", "bound"] = setting(
+        "no-aposter", "what training minimises: the original's cross-entropy, or a bound on the likelihood"
+    )
+    paths: int = setting(20, "decision paths that a likelihood is averaged over", live=True, ge=1, le=9999)
+    resample: int = setting(
+        16, "frames between which paths may be resampled while scoring", live=True, ge=1, le=1_000_000
+    )
+    escape: float = setting(
+        0.001, "probability of a frame of independent notes, so that any chord is possible", gt=0, lt=1
+    )
+
+
+class LSTMSettings(Settings):
+    """The width of the decoder."""
+
+    hidden: int = setting(100, "width of the LSTM", ge=1, le=4096)
+
+
+class EvenSettings(Settings):
+    """How loud everything is."""
+
+    level: int = setting(80, "MIDI velocity of every note", live=True, ge=1, le=127)
