@@ -1,0 +1,144 @@
+"""Writing in one step: whatever kills or starves the writer, the old file or the new one is there, whole."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from zoo import files
+from zoo.errors import ZooError
+
+KILLS = int(os.environ.get("POLYZOO_STRESS_KILLS", "20"))
+
+WRITE_FOR_EVER = """
+import itertools, sys
+from zoo.files import new_folder, write_file
+print("ready", flush=True)
+for version in itertools.count():
+    content = bytes([version % 256]) * 300_000
+    write_file(sys.argv[1] + "/file", content)
+    with new_folder(sys.argv[1] + "/folder") as part:
+        (part / "one").write_bytes(content)
+        (part / "two").write_bytes(content)
+"""
+
+WRITE_PAST_THE_LIMIT = """
+import resource, sys
+from zoo.errors import ZooError
+from zoo.files import new_folder, write_file
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+for write in sys.argv[2:]:
+    try:
+        if write == "file":
+            write_file(sys.argv[1] + "/file", b"x" * 5000)
+        else:
+            with new_folder(sys.argv[1] + "/folder") as part:
+                (part / "one").write_bytes(b"x" * 5000)
+    except ZooError as error:
+        print(error.problems[0].what)
+"""
+
+
+def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:
+    files.write_file(tmp_path / "a", "one")
+    files.write_file(tmp_path / "a", b"two")
+    assert (tmp_path / "a").read_text() == "two"
+    assert [child.name for child in tmp_path.iterdir()] == ["a"]
+
+
+def test_others_may_read_what_is_written(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        files.write_file(tmp_path / "a", "one")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o644
+
+
+def test_a_link_keeps_pointing_to_its_file(tmp_path: Path) -> None:
+    files.write_file(tmp_path / "a", "one")
+    (tmp_path / "link").symlink_to("a")
+    files.write_file(tmp_path / "link", "two")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "a").read_text() == "two"
+
+
+def test_an_error_in_the_middle_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    files.write_file(tmp_path / "a", "one")
+
+    def fail() -> None:
+        with files.new_file(tmp_path / "a") as part:
+            part.write_text("half")
+            raise ValueError
+
+    pytest.raises(ValueError, fail)
+    assert (tmp_path / "a").read_text() == "one"
+    assert [child.name for child in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_missing_folder_is_one_problem(tmp_path: Path) -> None:
+    with pytest.raises(ZooError, match="no such file") as caught:
+        files.write_file(tmp_path / "missing" / "a", "one")
+    assert caught.value.exit_code == 1
+    assert str(tmp_path / "missing" / "a") in str(caught.value)
+
+
+@pytest.mark.parametrize("exchanged", [True, False])
+def test_a_folder_is_replaced_as_a_whole(
+    tmp_path: Path, exchanged: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not exchanged:
+        monkeypatch.setattr(files, "_exchange", lambda one, other: False)
+    for version in ("one", "two"):
+        with files.new_folder(tmp_path / "f") as part:
+            (part / version).write_text(version)
+    assert [child.name for child in (tmp_path / "f").iterdir()] == ["two"]
+    assert [child.name for child in tmp_path.iterdir()] == ["f"]
+
+
+def test_sweep_removes_only_what_is_unfinished(tmp_path: Path) -> None:
+    (tmp_path / ".a.1234.part").write_text("half")
+    (tmp_path / ".f.1234.part").mkdir()
+    (tmp_path / ".hidden").write_text("mine")
+    files.sweep(tmp_path)
+    assert [child.name for child in tmp_path.iterdir()] == [".hidden"]
+
+
+def test_a_full_disk_is_one_problem_and_the_old_stays(tmp_path: Path) -> None:
+    files.write_file(tmp_path / "file", "old")
+    with files.new_folder(tmp_path / "folder") as part:
+        (part / "one").write_text("old")
+    command = [sys.executable, "-c", WRITE_PAST_THE_LIMIT, str(tmp_path), "file", "folder"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["cannot be written: file too large"] * 2
+    assert (tmp_path / "file").read_text() == (tmp_path / "folder" / "one").read_text() == "old"
+    assert {child.name for child in tmp_path.iterdir()} == {"file", "folder"}
+
+
+def test_a_killed_writer_leaves_whole_files(tmp_path: Path) -> None:
+    for cycle in range(KILLS):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITE_FOR_EVER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        )
+        assert writer.stdout is not None
+        with writer.stdout:
+            writer.stdout.readline()
+            time.sleep(0.02 + 0.003 * (cycle % 20))
+            writer.send_signal(signal.SIGKILL)
+            writer.wait()
+        if (tmp_path / "file").exists():
+            written = (tmp_path / "file").read_bytes()
+            assert written == written[:1] * 300_000
+        if (tmp_path / "folder").exists():
+            one, two = ((tmp_path / "folder" / name).read_bytes() for name in ("one", "two"))
+            assert one == two == one[:1] * 300_000
+    assert (tmp_path / "file").exists()
+    files.sweep(tmp_path)
+    assert {child.name for child in tmp_path.iterdir()} == {"file", "folder"}

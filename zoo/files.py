@@ -1,0 +1,129 @@
+"""Writing so that a reader never meets half a file, whatever kills the writer.
+
+Everything is written under a temporary name beside its place, flushed to the disk, and then renamed over
+it. On a full disk the old file stays as it was, and the error says so in one line.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from zoo.errors import Problem, ZooError
+
+UNFINISHED = ".part"
+"""The end of the names of what is being written; `sweep` removes what a killed writer left."""
+
+
+@contextmanager
+def new_file(path: str | Path) -> Iterator[Path]:
+    """A name to write a file under; it takes the place of `path` when the block ends without an error.
+
+    Raises:
+        ZooError: the disk is full, or the folder is missing or may not be written.
+    """
+    place = Path(path).resolve()
+    part = _part(place)
+    try:
+        with _writing(path):
+            yield part
+            _flush(part)
+            part.replace(place)
+            _flush(place.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_file(path: str | Path, content: bytes | str) -> None:
+    """Write a whole file at once; see `new_file`."""
+    with new_file(path) as part:
+        part.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """An empty folder to fill; it takes the place of `path` when the block ends without an error.
+
+    The folder that was there is removed, so ask first whether it may be.
+
+    Raises:
+        ZooError: the disk is full, or the folder above is missing or may not be written.
+    """
+    place = Path(path).resolve()
+    part = _part(place)
+    try:
+        with _writing(path):
+            part.mkdir()
+            yield part
+            for child in part.iterdir():
+                _flush(child)
+            _flush(part)
+            _swap(part, place)
+            _flush(place.parent)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def sweep(folder: str | Path) -> None:
+    """Remove what killed writers left unfinished in a folder that nobody else writes to now."""
+    for part in Path(folder).glob(f".*{UNFINISHED}"):
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink(missing_ok=True)
+
+
+def _part(place: Path) -> Path:
+    return place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}{UNFINISHED}")
+
+
+@contextmanager
+def _writing(path: str | Path) -> Iterator[None]:
+    """What the system says when it cannot write, as one problem."""
+    try:
+        yield
+    except OSError as error:
+        why = (error.strerror or str(error) or type(error).__name__).lower()
+        cure = "make room or name another place; what was there before is untouched"
+        raise ZooError(Problem(f"cannot be written: {why}", str(path), cure)) from error
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _swap(part: Path, place: Path) -> None:
+    """Put a folder in the place of another, which ends up under the name of the first."""
+    if not place.exists():
+        part.rename(place)
+    elif not _exchange(part, place):
+        # Where the system cannot exchange two names there is a moment without either.
+        aside = _part(place)
+        place.rename(aside)
+        try:
+            part.rename(place)
+        except OSError:
+            aside.rename(place)
+            raise
+        aside.rename(part)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two names in one step; False where the system has no such step (only Linux has)."""
+    rename = (
+        getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
+    )
+    if rename is None:
+        return False
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return bool(rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0)
