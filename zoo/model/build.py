@@ -1,0 +1,132 @@
+"""Building: from a recipe to a model that is known to run, the composer's third gate included."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, cast
+
+from torch import nn
+
+from zoo.errors import PluginError, Problem, ZooError
+from zoo.model.model import Model
+from zoo.model.probe import probe
+from zoo.model.random import seeded_init
+from zoo.parts import SLOTS, Slot
+from zoo.parts.interfaces import Attention, Decoder, Encoder, Part, Sampler, Sizes, Velocity
+from zoo.registry import Choice, Recipe
+
+INTERFACES: dict[Slot, type[Part]] = {
+    "encoder": Encoder,
+    "attention": Attention,
+    "sampler": Sampler,
+    "decoder": Decoder,
+    "velocity": Velocity,
+}
+
+
+def build(recipe: Recipe, seed: int = 0) -> Model:
+    """The model a recipe describes, its first weights drawn from the seed, probed before it is used.
+
+    Each part's weights depend on the seed and its slot alone, so a part begins the same in every
+    combination.
+
+    Raises:
+        PluginError: parts that cannot be loaded or built, or that break their contract in the probe;
+            all of them, each with its cure.
+    """
+    classes = _load_classes(recipe)
+    parts: dict[Slot, Part] = {}
+    for slot in SLOTS:
+        with seeded_init(seed, "init", slot):
+            parts[slot] = _make(recipe.parts[slot], slot, classes[slot], parts)
+    model = Model(
+        recipe,
+        cast(Encoder, parts["encoder"]),
+        cast(Attention, parts["attention"]),
+        cast(Sampler, parts["sampler"]),
+        cast(Decoder, parts["decoder"]),
+        cast(Velocity, parts["velocity"]),
+    )
+    problems = probe(model)
+    if problems:
+        raise PluginError(*problems)
+    return model
+
+
+def load_class(choice: Choice, slot: Slot) -> type[Part]:
+    """The class a description points at.
+
+    Raises:
+        PluginError: it cannot be imported, is not there, or does not implement the slot's interface.
+    """
+    description = choice.entry.description
+    where = f"{slot}={description.name}"
+    target: Any = description.target
+    if isinstance(target, str):
+        module, _, name = target.partition(":")
+        try:
+            target = getattr(importlib.import_module(module), name)
+        except ZooError:
+            raise
+        except (Exception, SystemExit) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise PluginError(
+                Problem(
+                    f"its class {description.target} cannot be loaded ({reason})",
+                    where=where,
+                    cure="mend or uninstall the plugin; `zoo plugin list` says where it comes from",
+                )
+            ) from error
+    interface = INTERFACES[slot]
+    if not (isinstance(target, type) and issubclass(target, interface)):
+        raise PluginError(
+            Problem(
+                f"{target!r} is not a {interface.__name__}",
+                where=where,
+                cure=f"derive the class from zoo.parts.interfaces.{interface.__name__}",
+            )
+        )
+    return target
+
+
+def _load_classes(recipe: Recipe) -> dict[Slot, type[Part]]:
+    classes: dict[Slot, type[Part]] = {}
+    problems: list[Problem] = []
+    for slot in SLOTS:
+        try:
+            classes[slot] = load_class(recipe.parts[slot], slot)
+        except PluginError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise PluginError(*problems)
+    return classes
+
+
+def _make(choice: Choice, slot: Slot, part: type[Part], built: dict[Slot, Part]) -> Part:
+    try:
+        if slot == "encoder":
+            return cast(type[Any], part)(choice.settings)
+        return part(choice.settings, _sizes(slot, built))
+    except ZooError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            Problem(
+                f"building it failed ({type(error).__name__}: {error})",
+                where=f"{slot}={choice.entry.description.name}",
+                cure="check its settings with `zoo show`; --trace shows where it failed",
+            )
+        ) from error
+
+
+def _sizes(slot: Slot, built: dict[Slot, Part]) -> Sizes:
+    encoder = cast(Encoder, built["encoder"])
+    features = cast(Attention, built["attention"]).features if slot != "attention" else 0
+    return Sizes(
+        codes=encoder.codes, features=features, membership=encoder.membership, keys=encoder.sizes.keys
+    )
+
+
+def parameter_count(module: nn.Module) -> int:
+    """How many numbers a module learns by gradient."""
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)

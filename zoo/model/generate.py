@@ -1,0 +1,138 @@
+"""Writing new music: codes, then keys, then how long and how loud, frame after frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from zoo.errors import Problem, UsageError
+from zoo.model.model import Model
+from zoo.model.random import generator
+from zoo.music.roll import KEYS, Roll
+
+TEMPO = 120.0
+"""Quarter notes per minute of a piece that nobody gave a tempo."""
+
+
+@dataclass(frozen=True)
+class _Primer:
+    """The given opening of a piece, as planes (1, P, K); P may be 0."""
+
+    onset: Tensor
+    sounding: Tensor
+    loudness: Tensor | None
+    tempo: float
+
+
+def generate(
+    model: Model,
+    frames: int = 256,
+    count: int = 1,
+    seed: int = 0,
+    temperature: float = 1.0,
+    primer: Roll | None = None,
+) -> list[Roll]:
+    """New pieces, drawn from the distribution that the model is scored by.
+
+    Args:
+        model: a trained model.
+        frames: how many new sixteenths, after the primer's.
+        count: how many pieces; they are drawn side by side.
+        seed: the same seed gives the same pieces, however many are drawn after them or not.
+        temperature: below 1 the likely becomes likelier, above 1 the unlikely.
+        primer: a piece to continue; it stands unchanged at the start of each result. Where it does not
+            say which keys are pressed, a key is pressed when it begins to sound.
+
+    Raises:
+        UsageError: a number is out of its range.
+    """
+    _check(frames, count, temperature)
+    model.eval()
+    opening = _open(model, primer)
+    chance = generator(seed, "generate", device=model.device)
+    with torch.no_grad():
+        keys = _draw_keys(model, opening, frames, count, chance, temperature)
+        given = (opening.onset.expand(count, -1, -1), opening.sounding.expand(count, -1, -1))
+        onset, sounding = model.encoder.residual.restore(keys, chance, given)
+        loudness = _play(model, keys, onset.float(), opening)
+    velocity = (loudness * 127).round().clamp(1, 127).masked_fill(~onset, 0).to(torch.uint8)
+    planes = (plane.cpu().numpy() for plane in (onset, sounding, velocity))
+    return [
+        Roll(onset=struck, sounding=sounds, velocity=loud, tempo=opening.tempo)
+        for struck, sounds, loud in zip(*planes, strict=True)
+    ]
+
+
+def _check(frames: int, count: int, temperature: float) -> None:
+    problems = [
+        Problem(f"must be at least 1, not {value}", where=name)
+        for name, value in (("frames", frames), ("count", count))
+        if value < 1
+    ]
+    if not (0 < temperature < float("inf")):
+        problems.append(Problem(f"must be above 0, not {temperature}", where="temperature"))
+    if problems:
+        raise UsageError(*problems)
+
+
+def _open(model: Model, primer: Roll | None) -> _Primer:
+    roll = primer or Roll(
+        onset=np.zeros((0, KEYS), dtype=np.bool_), sounding=np.zeros((0, KEYS), dtype=np.bool_), tempo=TEMPO
+    )
+
+    def plane(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Tensor:
+        return torch.from_numpy(array).to(model.device).unsqueeze(0)
+
+    if roll.onset is None:
+        fresh = roll.sounding & ~np.vstack([np.zeros((1, KEYS), np.bool_), roll.sounding[:-1]])
+        roll = Roll(onset=fresh, sounding=roll.sounding, tempo=roll.tempo)
+    assert roll.onset is not None
+    loudness = None if roll.velocity is None else plane(roll.velocity).float() / 127
+    return _Primer(plane(roll.onset), plane(roll.sounding), loudness, roll.tempo)
+
+
+def _draw_keys(
+    model: Model, opening: _Primer, frames: int, count: int, chance: Generator, temperature: float
+) -> Tensor:
+    """Keys (count, P + frames, K) of the primer and what follows it."""
+    given = model.encoder.keys(opening.onset, opening.sounding).expand(count, -1, -1)
+    silence = given.new_zeros(count, 1, given.shape[-1])
+    heard = torch.cat([silence, given], 1)
+    codes = model.encoder.fold(heard)
+    clock = torch.arange(-1, given.shape[1], device=model.device).expand(count, -1)
+
+    state = model.attention.start(codes[:, :0])
+    features, state = model.attention(codes, clock, state)
+    voices = model.sampler.start(count)
+    hands = model.decoder.start(count)
+    if given.shape[1]:
+        voices = model.sampler.follow(features[:, :-1], codes[:, 1:], voices, chance)
+        hands = model.decoder.follow(codes[:, 1:], heard[:, :-1], hands)
+
+    drawn = [given]
+    previous, feature = heard[:, -1:], features[:, -1:]
+    for frame in range(given.shape[1], given.shape[1] + frames):
+        code, voices = model.sampler.sample(feature, voices, chance, temperature)
+        previous, hands = model.decoder.sample(code, previous, hands, chance, temperature)
+        drawn.append(previous)
+        feature, state = model.attention(code, torch.full_like(clock[:, :1], frame), state)
+    return torch.cat(drawn, 1)
+
+
+def _play(model: Model, keys: Tensor, struck: Tensor, opening: _Primer) -> Tensor:
+    """Loudness (count, T, K) in 0..1 of the struck keys; the primer keeps its own."""
+    codes = model.encoder.fold(keys)
+    given = opening.loudness
+    state = model.velocity.start(len(keys))
+    previous = torch.zeros_like(struck[:, :1])
+    played = []
+    for frame in range(struck.shape[1]):
+        now = slice(frame, frame + 1)
+        previous, state = model.velocity.predict(codes[:, now], struck[:, now], previous, state)
+        if given is not None and frame < given.shape[1]:
+            previous = given[:, now].expand_as(previous)
+        played.append(previous)
+    return torch.cat(played, 1)

@@ -1,0 +1,171 @@
+"""The composition: five parts as one model of music, and the one shift from a frame to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Generator, Tensor, nn
+
+from zoo.data.fragments import Fragments
+from zoo.model.random import spawn
+from zoo.parts.interfaces import Attention, Decoder, Encoder, LogProb, Sampler, Velocity
+from zoo.registry import Recipe
+
+Term = Literal["core", "decoder", "velocity"]
+TERMS: tuple[Term, ...] = get_args(Term)
+"""What is trained apart: attention and sampler learn codes, the decoder learns keys given the true
+codes, velocity learns loudness given the struck keys. They share no parameter."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What the parts see of a batch of fragments: T frames to predict, and what comes before each.
+
+    Attributes:
+        past: codes before the first input, (B, P, C).
+        inputs: codes of the frame before each target, (B, T, C).
+        clock: index of each input frame in its piece, (B, T); -1 before the first.
+        codes: the targets, (B, T, C).
+        previous: keys of the frame before each target, (B, T, K).
+        keys: the targets, (B, T, K).
+    """
+
+    past: Tensor
+    inputs: Tensor
+    clock: Tensor
+    codes: Tensor
+    previous: Tensor
+    keys: Tensor
+
+
+@dataclass(frozen=True)
+class Touch:
+    """How the notes of a batch are struck: planes (B, T, K), loudness in 0..1."""
+
+    struck: Tensor
+    loudness: Tensor
+    previous: Tensor
+
+
+class Model(nn.Module):
+    """A model of polyphonic music, assembled from one part per slot.
+
+    Attributes:
+        recipe: the parts and settings it was built from.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        encoder: Encoder,
+        attention: Attention,
+        sampler: Sampler,
+        decoder: Decoder,
+        velocity: Velocity,
+    ) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.encoder = encoder
+        self.attention = attention
+        self.sampler = sampler
+        self.decoder = decoder
+        self.velocity = velocity
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model lives."""
+        return self.encoder.device
+
+    def parameters_of(self, term: Term) -> Iterator[tuple[str, nn.Parameter]]:
+        """Names and parameters that one term of the loss trains."""
+        slots = {"core": ("attention", "sampler"), "decoder": ("decoder",), "velocity": ("velocity",)}
+        for slot in slots[term]:
+            for name, parameter in self.get_submodule(slot).named_parameters():
+                yield f"{slot}.{name}", parameter
+
+    def lesson(self, fragments: Fragments) -> Lesson:
+        """What the parts see of the fragments; the one place where frame t meets frame t+1.
+
+        Raises:
+            DataError: the encoder needs pressed keys and the music does not hold them.
+        """
+        keys = self.encoder.keys(fragments.onset, fragments.sounding)
+        codes = self.encoder.fold(keys)
+        first = fragments.past
+        steps = torch.arange(-1, fragments.frames - 1, device=fragments.start.device)
+        return Lesson(
+            past=codes[:, :first],
+            inputs=codes[:, first:-1],
+            clock=fragments.start.unsqueeze(1) + steps,
+            codes=codes[:, first + 1 :],
+            previous=keys[:, first:-1],
+            keys=keys[:, first + 1 :],
+        )
+
+    def touch(self, fragments: Fragments) -> Touch | None:
+        """How the fragments' notes are struck, or None where nobody models or knows it."""
+        if not self.velocity.models_loudness or fragments.velocity is None or fragments.onset is None:
+            return None
+        loudness = fragments.velocity[:, fragments.past :].float() / 127
+        struck = fragments.onset[:, fragments.past + 1 :].float()
+        return Touch(struck=struck, loudness=loudness[:, 1:], previous=loudness[:, :-1])
+
+    def count(self, fragments: Fragments) -> None:
+        """Let every part learn what it learns by counting, from whole pieces."""
+        lesson, touch, mask = self.lesson(fragments), self.touch(fragments), fragments.mask
+        targets = slice(fragments.past + 1, None)
+        if fragments.onset is not None:
+            self.encoder.count(fragments.onset[:, targets], fragments.sounding[:, targets], mask=mask)
+        self.sampler.count(lesson.codes, mask=mask)
+        self.decoder.count(lesson.codes, lesson.keys, lesson.previous, mask=mask)
+        if touch is not None:
+            self.velocity.count(lesson.codes, touch.struck, touch.loudness, touch.previous, mask=mask)
+
+    def losses(self, fragments: Fragments, generator: Generator) -> dict[Term, Tensor]:
+        """Mean loss per frame of each term that has something to learn by gradient.
+
+        The quantities differ from part to part: they train, they never rank.
+        """
+        lesson, touch = self.lesson(fragments), self.touch(fragments)
+        chance = spawn(generator, *TERMS)
+        frames: dict[Term, Tensor] = {
+            "core": self.sampler.loss(self._features(lesson), lesson.codes, chance["core"]),
+            "decoder": self.decoder.loss(lesson.codes, lesson.keys, lesson.previous, chance["decoder"]),
+        }
+        if touch is not None:
+            frames["velocity"] = self.velocity.loss(
+                lesson.codes, touch.struck, touch.loudness, touch.previous, chance["velocity"]
+            )
+        weight = fragments.mask / fragments.mask.sum().clamp(min=1)
+        return {term: (loss * weight).sum() for term, loss in frames.items() if loss.requires_grad}
+
+    @torch.no_grad()
+    def log_probs(self, fragments: Fragments, generator: Generator) -> dict[str, LogProb]:
+        """Log-probabilities (B, T) in nats of what makes up the score of whole pieces.
+
+        Returns:
+            `codes` and `keys`; `residual`, where the music says which keys are pressed; `velocity`,
+            summed over the notes struck in a frame, where the music and the model have loudness.
+        """
+        lesson, touch = self.lesson(fragments), self.touch(fragments)
+        chance = spawn(generator, *TERMS)
+        found = {
+            "codes": self.sampler.log_prob(self._features(lesson), lesson.codes, chance["core"]),
+            "keys": self.decoder.log_prob(lesson.codes, lesson.keys, lesson.previous, chance["decoder"]),
+        }
+        if fragments.onset is not None:
+            targets = slice(fragments.past + 1, None)
+            onset, sounding = fragments.onset[:, targets], fragments.sounding[:, targets]
+            found["residual"] = LogProb(self.encoder.residual.log_prob(onset, sounding))
+        if touch is not None:
+            found["velocity"] = self.velocity.log_prob(
+                lesson.codes, touch.struck, touch.loudness, touch.previous
+            )
+        return found
+
+    def _features(self, lesson: Lesson) -> Tensor:
+        features, _ = self.attention(lesson.inputs, lesson.clock, self.attention.start(lesson.past))
+        return features

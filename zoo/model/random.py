@@ -1,0 +1,44 @@
+"""Chance that can be repeated: every use has a generator of its own, made from what it is for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Generator
+
+
+def seed_of(seed: int, *purpose: str | int) -> int:
+    """A 63-bit seed that depends on all its words; other words give an unrelated one."""
+    digest = hashlib.sha256(repr((seed, *purpose)).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def generator(seed: int, *purpose: str | int, device: torch.device | str = "cpu") -> Generator:
+    """A generator for one purpose, such as `generator(seed, "batch", step)`.
+
+    Nothing but the seed and the step need be remembered to draw the same again.
+    """
+    return Generator(device).manual_seed(seed_of(seed, *purpose))
+
+
+def spawn(parent: Generator, *purposes: str) -> dict[str, Generator]:
+    """A generator for each purpose, so that what one of them draws never moves another."""
+    seeds = torch.randint(2**62, (len(purposes),), generator=parent, device=parent.device).tolist()
+    return {
+        purpose: Generator(parent.device).manual_seed(seed)
+        for purpose, seed in zip(purposes, seeds, strict=True)
+    }
+
+
+@contextmanager
+def seeded_init(seed: int, *purpose: str | int) -> Iterator[None]:
+    """Layers made inside get weights that depend on the seed and the purpose alone.
+
+    torch's layers draw their first weights from the global generator; it is put back afterwards.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed_of(seed, *purpose))
+        yield
