@@ -55,8 +55,8 @@ def generate(
     chance = generator(seed, "generate", device=model.device)
     with torch.no_grad():
         keys = _draw_keys(model, opening, frames, count, chance, temperature)
-        given = (opening.onset.expand(count, -1, -1), opening.sounding.expand(count, -1, -1))
-        onset, sounding = model.encoder.residual.restore(keys, chance, given)
+        known = (opening.onset.expand(count, -1, -1), opening.sounding.expand(count, -1, -1))
+        onset, sounding = model.encoder.residual.restore(keys, chance, known)
         loudness = _play(model, keys, onset.float(), opening)
     velocity = (loudness * 127).round().clamp(1, 127).masked_fill(~onset, 0).to(torch.uint8)
     planes = (plane.cpu().numpy() for plane in (onset, sounding, velocity))

@@ -69,25 +69,50 @@ class Residual(nn.Module):
         answers = self._log_probs().flatten()[2 * questions.condition + questions.answer]
         return answers.masked_fill(~questions.asked, 0).sum(-1)
 
-    def restore(self, keys: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Draw onset and sounding planes (B, T, K) bool that agree with keys (B, T, K)."""
-        chances = self._log_probs()[:, 1].exp()
-        keys = keys > 0
+    def restore(
+        self, keys: Tensor, generator: Generator, opening: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Draw onset and sounding planes (B, T, K) bool that agree with keys (B, T, K).
+
+        Args:
+            keys: the modelled plane.
+            generator: where the chance comes from.
+            opening: onset and sounding planes (B, P, K) of the first P <= T frames, where they are
+                known; they are kept, and notes held at their end may be held on.
+        """
+        keys, chances = keys > 0, self._log_probs()[:, 1].exp()
+        known = opening[0].shape[1] if opening else 0
         # One silent frame in front, so that the first frame has one before it.
         onset = torch.zeros_like(pad(keys, (0, 0, 1, 0)))
         sounding = torch.zeros_like(onset)
         since = torch.zeros_like(keys[:, :1], dtype=torch.int64)
         for frame in range(keys.shape[1]):
-            now, before = keys[:, frame : frame + 1], sounding[:, frame : frame + 1]
-            given = now if self.plane == "onset" else now & ~before
-            position = torch.full((1, 1, 1), frame % BAR, device=keys.device)
-            since = since + 1
-            yes = flip(chances[_condition(position, since, given)], generator) & before
-            struck = given if self.plane == "onset" else given | (now & yes)
-            onset[:, frame + 1 : frame + 2] = struck
-            sounding[:, frame + 1 : frame + 2] = struck | yes if self.plane == "onset" else now
-            since = since.masked_fill(struck, 0)
+            now, next_ = slice(frame, frame + 1), slice(frame + 1, frame + 2)
+            if opening and frame < known:
+                onset[:, next_], sounding[:, next_] = opening[0][:, now], opening[1][:, now]
+            else:
+                onset[:, next_], sounding[:, next_] = self._draw(
+                    keys[:, now], sounding[:, now], since + 1, frame % BAR, chances, generator
+                )
+            since = (since + 1).masked_fill(onset[:, next_], 0)
         return onset[:, 1:], sounding[:, 1:]
+
+    def _draw(
+        self,
+        keys: Tensor,
+        before: Tensor,
+        since: Tensor,
+        position: int,
+        chances: Tensor,
+        generator: Generator,
+    ) -> tuple[Tensor, Tensor]:
+        """What is struck and what sounds in one frame, (B, 1, K) each, after what sounded before it."""
+        given = keys if self.plane == "onset" else keys & ~before
+        row = _condition(torch.full((1, 1, 1), position, device=keys.device), since, given)
+        yes = flip(chances[row], generator) & before
+        if self.plane == "onset":
+            return given, given | yes
+        return given | (keys & yes), keys
 
     def _log_probs(self) -> Tensor:
         """Log-probability of no and of yes under each condition, (conditions, 2)."""
