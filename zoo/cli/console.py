@@ -1,0 +1,51 @@
+"""Where the command line speaks: results on standard output, everything else on standard error.
+
+Markup is off, so names and paths are printed as they are: `talk.print("[/]")` prints three characters.
+Style comes from arguments (`style="bold"`) and `rich.text.Text`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from zoo.errors import Problem
+
+WIDE = 500
+"""Columns where nobody looks through a window: a pipe or a file must not cut tables."""
+
+
+def _console(stream: TextIO, *, stderr: bool) -> Console:
+    width = None if stream.isatty() or "COLUMNS" in os.environ else WIDE
+    return Console(stderr=stderr, width=width, markup=False, highlight=False, emoji=False)
+
+
+talk = _console(sys.stderr, stderr=True)
+"""Progress, prose and problems."""
+
+show = _console(sys.stdout, stderr=False)
+"""What was asked for."""
+
+
+def visible(text: str) -> str:
+    """The text with control characters written out, so that a file name cannot command a terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
+
+
+def print_problems(problems: Iterable[Problem]) -> None:
+    """Each problem with its place and cure, as the user reads them."""
+    for problem in problems:
+        line = Text("error: ", style="bold red")
+        line.append(visible(str(problem)), style="none")
+        talk.print(line, soft_wrap=True)
+
+
+def print_json(data: Any) -> None:
+    """Data for programs, on standard output."""
+    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

@@ -1,0 +1,168 @@
+"""The command `zoo`: finds the command that was meant, runs it, and answers for every mistake.
+
+A command is a module `zoo/cli/<name>.py` holding one click command (or group) named `command`. It is
+imported only when it is called, so that help, completion and a mistyped word cost nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+import click
+
+from zoo import __version__
+from zoo.errors import Problem, UsageError, ZooError
+
+# Pydantic's own plugins would be looked for in every installed package, at each start.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
+COMMANDS: dict[str, str] = {}
+"""Each command with its line in `zoo --help`, the first line of its own help."""
+
+
+def _switch(flag: str, variable: str, value: str, help: str) -> click.Option:
+    """An option that sets an environment variable, so that processes we start obey it as well."""
+
+    def apply(context: click.Context, option: click.Parameter, given: bool) -> None:
+        if given:
+            os.environ[variable] = value
+
+    return click.Option([flag], is_flag=True, is_eager=True, expose_value=False, callback=apply, help=help)
+
+
+SWITCHES = (
+    _switch("--local", "ZOO_LOCAL", "1", "Load the plugins that ./registry.toml names."),
+    _switch("--no-plugins", "ZOO_PLUGINS", "", "Load no plugin that did not come with the zoo."),
+    _switch("--trace", "ZOO_TRACE", "1", "Show the traceback of an error."),
+)
+
+
+def _with_switches(command: click.Command) -> click.Command:
+    """The command, taking the switches at its end too: `zoo list --local`."""
+    if isinstance(command, click.Group):
+        for child in command.commands.values():
+            _with_switches(child)
+    elif SWITCHES[0] not in command.params:
+        command.params.extend(SWITCHES)
+    return command
+
+
+class LazyGroup(click.Group):
+    """The commands of the table; only the one that is called is imported."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Names in the order of the table, which is the order of work."""
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """The command of that name, imported now."""
+        if name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"zoo.cli.{name}").command
+        return _with_switches(command)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table for `zoo --help`, without importing what it lists."""
+        if COMMANDS:
+            with formatter.section("Commands"):
+                formatter.write_dl(list(COMMANDS.items()))
+
+    def shell_complete(self, context: click.Context, incomplete: str) -> list[Any]:
+        """Names that begin so; options as click completes them."""
+        from click.shell_completion import CompletionItem
+
+        names = [
+            CompletionItem(name, help=COMMANDS[name]) for name in COMMANDS if name.startswith(incomplete)
+        ]
+        return [*names, *click.Command.shell_complete(self, context, incomplete)]
+
+
+@click.group("zoo", cls=LazyGroup, params=list(SWITCHES), invoke_without_command=True)
+@click.version_option(__version__, message="polyzoo %(version)s")
+@click.pass_context
+def zoo(context: click.Context) -> None:
+    """Compose, train, hear and compare models of polyphonic music from parts."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def _meant(given: str, names: Sequence[str], otherwise: str) -> str:
+    close = get_close_matches(given, names, n=1)
+    return f"did you mean {close[0]}" if close else otherwise
+
+
+def _explain(error: click.UsageError) -> Problem:
+    """What click says of the words before they reach a command, with a cure."""
+    place = error.ctx.command_path if error.ctx else "zoo"
+    help = f"`{place} --help` says what it takes"
+    if isinstance(error, click.NoSuchCommand) and error.ctx:
+        assert isinstance(error.ctx.command, click.Group)
+        names = error.ctx.command.list_commands(error.ctx)
+        if "=" in error.command_name:
+            return Problem("a recipe needs a command", error.command_name, "for example zoo build")
+        return Problem(
+            f"{place} has no command {error.command_name}",
+            cure=_meant(error.command_name, names, f"`{place} --help` lists them"),
+        )
+    if isinstance(error, click.NoSuchOption):
+        return Problem(
+            f"{place} has no option {error.option_name}",
+            cure=f"did you mean {error.possibilities[0]}" if error.possibilities else help,
+        )
+    return Problem(error.format_message().rstrip("."), place, help)
+
+
+def _answer(problems: Sequence[Problem], code: int) -> int:
+    from zoo.cli.console import print_problems
+
+    print_problems(problems)
+    return code
+
+
+def _run(words: Sequence[str]) -> int:
+    """Run the command and return its exit code; only what nobody foresaw leaves as an exception."""
+    try:
+        result = zoo.main(args=list(words), prog_name="zoo", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.UsageError as error:
+        if isinstance(error, click.exceptions.NoArgsIsHelpError):
+            click.echo(error.format_message(), err=True)
+            return UsageError.exit_code
+        return _answer([_explain(error)], UsageError.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+
+
+def _failure(error: Exception) -> int:
+    if isinstance(error, BrokenPipeError):
+        # Whoever read our output has seen enough; nothing must be written to it at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if isinstance(error, ZooError):
+        return _answer(error.problems, error.exit_code)
+    if isinstance(error, OSError) and error.strerror:
+        return _answer([Problem(error.strerror, str(error.filename or ""))], 1)
+    what = f"{type(error).__name__}: {error}".rstrip(": ")
+    return _answer([Problem(what, cure="this should not happen; --trace shows where it did")], 1)
+
+
+def run(words: Sequence[str]) -> int:
+    """Run one command line and return its exit code; problems are printed, never raised."""
+    try:
+        return _run(words)
+    except Exception as error:
+        if os.environ.get("ZOO_TRACE"):
+            import traceback
+
+            traceback.print_exc()
+        return _failure(error)
+
+
+def main() -> None:
+    """Entry point of the command `zoo`."""
+    sys.exit(run(sys.argv[1:]))
