@@ -1,0 +1,109 @@
+"""Samplers that count: how often a code sounds, alone or after itself."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+from torch.nn.functional import pad
+
+from zoo.parts import Settings
+from zoo.parts.interfaces import LogProb, Sampler, Sizes, State
+from zoo.parts.masks import bernoulli_log_prob, flip
+
+
+class Rates(Sampler):
+    """Each code sounds as often as in the training pieces, whatever came before.
+
+    p = (on + 1) / (frames + 2), so before anything is counted every code is a fair coin.
+    """
+
+    on: Tensor
+    frames: Tensor
+
+    def __init__(self, settings: Settings, sizes: Sizes) -> None:
+        super().__init__(settings, sizes)
+        self.register_buffer("on", torch.zeros(sizes.codes, dtype=torch.int64))
+        self.register_buffer("frames", torch.zeros((), dtype=torch.int64))
+
+    def count(self, *music: Tensor, mask: Tensor) -> None:
+        """Count the codes (B, T, C) of whole pieces."""
+        (codes,) = music
+        self.on += (codes * mask.unsqueeze(-1)).sum((0, 1)).long()
+        self.frames += mask.sum()
+
+    def loss(self, features: Tensor, codes: Tensor, generator: Generator) -> Tensor:
+        """The negative log-likelihood (B, T); there is nothing to learn from it."""
+        return -self.log_prob(features, codes, generator).value
+
+    def log_prob(self, features: Tensor, codes: Tensor, generator: Generator) -> LogProb:
+        """Exact nats (B, T)."""
+        return LogProb(bernoulli_log_prob(_logits(self.on, self.frames), codes).sum(-1))
+
+    def sample(
+        self, features: Tensor, state: State, generator: Generator, temperature: float = 1.0
+    ) -> tuple[Tensor, State]:
+        """One coin for each code (B, 1, C); the temperature divides the logits."""
+        chance = (_logits(self.on, self.frames) / temperature).sigmoid()
+        return flip(chance.expand(features.shape[0], 1, -1), generator).float(), state
+
+
+class Markov(Sampler):
+    """Each code sounds as often as in the training pieces after it sounded, or did not, a frame ago.
+
+    p = (on + 1) / (frames + 2) for each code and each of the two; before the first frame all is off.
+    The sampler remembers the frame before by itself, so it stands behind any attention.
+    """
+
+    on: Tensor
+    frames: Tensor
+
+    def __init__(self, settings: Settings, sizes: Sizes) -> None:
+        super().__init__(settings, sizes)
+        self.register_buffer("on", torch.zeros(2, sizes.codes, dtype=torch.int64))
+        self.register_buffer("frames", torch.zeros(2, sizes.codes, dtype=torch.int64))
+
+    def count(self, *music: Tensor, mask: Tensor) -> None:
+        """Count the codes (B, T, C) of whole pieces, each beside its frame before."""
+        (codes,) = music
+        before = _before(codes)
+        held = torch.stack([1 - before, before]) * mask.unsqueeze(-1)
+        self.on += (held * codes).sum((1, 2)).long()
+        self.frames += held.sum((1, 2)).long()
+
+    def start(self, batch: int) -> Tensor:
+        """Silence, the frame before the first (B, C)."""
+        return torch.zeros(batch, self.sizes.codes, device=self.device)
+
+    def loss(self, features: Tensor, codes: Tensor, generator: Generator) -> Tensor:
+        """The negative log-likelihood (B, T); there is nothing to learn from it."""
+        return -self.log_prob(features, codes, generator).value
+
+    def log_prob(self, features: Tensor, codes: Tensor, generator: Generator) -> LogProb:
+        """Exact nats (B, T)."""
+        return LogProb(bernoulli_log_prob(self._after(_before(codes)), codes).sum(-1))
+
+    def sample(
+        self, features: Tensor, state: Tensor, generator: Generator, temperature: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
+        """One coin for each code (B, 1, C), and the frame itself to remember."""
+        chance = (self._after(state) / temperature).sigmoid()
+        codes = flip(chance, generator).float()
+        return codes.unsqueeze(1), codes
+
+    def follow(self, features: Tensor, codes: Tensor, state: Tensor, generator: Generator) -> Tensor:
+        """The last frame known."""
+        return codes[:, -1]
+
+    def _after(self, before: Tensor) -> Tensor:
+        off, on = _logits(self.on, self.frames)
+        return torch.where(before > 0, on, off)
+
+
+def _before(codes: Tensor) -> Tensor:
+    """The frame before each frame (B, T, C), silence before the first."""
+    return pad(codes, (0, 0, 1, 0))[:, :-1]
+
+
+def _logits(on: Tensor, frames: Tensor) -> Tensor:
+    """Log-odds of (on + 1) / (frames + 2)."""
+    return (on + 1).log() - (frames - on + 1).log()

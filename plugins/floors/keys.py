@@ -1,0 +1,19 @@
+"""Keys as they are, without a code."""
+
+from __future__ import annotations
+
+import torch
+
+from zoo.parts.interfaces import Encoder
+
+from .settings import KeysSettings
+
+
+class Keys(Encoder):
+    """Every key is its own code, so the sampler says everything and the decoder has nothing to add.
+
+    The floors of the published benchmark are models of keys; this makes them rows like any other.
+    """
+
+    def __init__(self, settings: KeysSettings) -> None:
+        super().__init__(settings, torch.eye(88, dtype=torch.bool), plane=settings.plane)

@@ -1,0 +1,24 @@
+"""No memory at all."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from zoo.parts import Settings
+from zoo.parts.interfaces import Attention, Sizes, State
+
+
+class Last(Attention):
+    """The features are the codes of the frame itself; nothing is learned and nothing remembered."""
+
+    def __init__(self, settings: Settings, sizes: Sizes) -> None:
+        super().__init__(settings, sizes)
+        self.features = sizes.codes
+
+    def start(self, past: Tensor) -> State:
+        """No state."""
+        return ()
+
+    def forward(self, codes: Tensor, clock: Tensor, state: State) -> tuple[Tensor, State]:
+        """The codes (B, T, C) as they came."""
+        return codes, state

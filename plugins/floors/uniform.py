@@ -1,0 +1,38 @@
+"""Octaves by lot."""
+
+from __future__ import annotations
+
+from torch import Generator, Tensor
+
+from zoo.parts import Settings
+from zoo.parts.interfaces import Decoder, LogProb, Sizes, State
+from zoo.parts.masks import draw_keys, keys_log_prob
+
+
+class Uniform(Decoder):
+    """All sets of keys that fold to the codes are equally likely; nothing is learned.
+
+    Where every key is a code of its own there is one such set, and the decoder adds 0 nats.
+    """
+
+    membership: Tensor
+
+    def __init__(self, settings: Settings, sizes: Sizes) -> None:
+        super().__init__(settings, sizes)
+        self.register_buffer("membership", sizes.membership.clone(), persistent=False)
+
+    def loss(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> Tensor:
+        """The negative log-likelihood (B, T); there is nothing to learn from it."""
+        return -self.log_prob(codes, keys, previous, generator).value
+
+    def log_prob(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> LogProb:
+        """Exact nats (B, T)."""
+        fair = previous.new_zeros(keys.shape)
+        return LogProb(keys_log_prob(fair, keys, codes, self.membership))
+
+    def sample(
+        self, codes: Tensor, previous: Tensor, state: State, generator: Generator, temperature: float = 1.0
+    ) -> tuple[Tensor, State]:
+        """Keys (B, 1, K) that fold to the codes, whatever the temperature."""
+        fair = previous.new_zeros(previous.shape)
+        return draw_keys(fair, codes, self.membership, generator), state
