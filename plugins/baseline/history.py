@@ -1,0 +1,70 @@
+"""The reader of the baseline: what was played some beats and bars ago, weighed anew in every frame."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from zoo.parts.interfaces import Attention, Sizes
+from zoo.parts.layers import CLOCK, LSTM, clock_digits
+
+from .settings import HistorySettings
+
+Memory = tuple[Tensor, Tensor]
+HistoryState = tuple[Memory, Memory, Memory, Tensor]
+"""The memories of the local, reader and aggregation LSTMs, and the last frames, oldest first (B, L, C)."""
+
+
+class History(Attention):
+    """Repetition made easy: music that comes back after a bar can be looked up instead of remembered.
+
+    The original calls it HistoryUser. A local LSTM hears every frame. Beside it a reader weighs the
+    codes played at a few lags: for the frame to be predicted, t+1, lag n is frame t+1-n. An aggregation
+    LSTM turns what both say into the features. Before the past there is silence.
+    """
+
+    def __init__(self, settings: HistorySettings, sizes: Sizes) -> None:
+        super().__init__(settings, sizes)
+        heard = sizes.codes + CLOCK
+        self.features = settings.features
+        self.local = LSTM(heard, settings.local)
+        self.reader = LSTM(heard, settings.reader)
+        self.weigh = nn.Linear(settings.reader, len(settings.lags))
+        self.aggregation = LSTM(settings.local + sizes.codes, settings.features)
+
+    def start(self, past: Tensor) -> HistoryState:
+        """Empty memories, and the last frames of the past for the reader to look up."""
+        reach = max(self.settings.lags)
+        recent = pad(past, (0, 0, reach, 0))[:, -reach:]
+        batch = past.shape[0]
+        return self.local.start(batch), self.reader.start(batch), self.aggregation.start(batch), recent
+
+    def forward(self, codes: Tensor, clock: Tensor, state: HistoryState) -> tuple[Tensor, HistoryState]:
+        """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
+        local, reader, aggregation, recent = state
+        heard = _heard(codes, clock)
+        outline, local = self.local(heard, local)
+        weights, reader = self._weights(heard, reader)
+        frames = torch.cat([recent, codes], dim=1)
+        read = (weights.unsqueeze(-1) * self._lagged(frames, codes.shape[1])).sum(2)
+        features, aggregation = self.aggregation(torch.cat([outline, read], dim=-1), aggregation)
+        return features, (local, reader, aggregation, frames[:, -recent.shape[1] :])
+
+    def read_weights(self, codes: Tensor, clock: Tensor, state: HistoryState) -> Tensor:
+        """How much of each lag goes into each frame's features, (B, T, lags), summing to one."""
+        return self._weights(_heard(codes, clock), state[1])[0]
+
+    def _weights(self, heard: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
+        thoughts, memory = self.reader(heard, memory)
+        return self.weigh(thoughts).softmax(-1), memory
+
+    def _lagged(self, frames: Tensor, length: int) -> Tensor:
+        """The codes at every lag, (B, T, lags, C), from recent and present frames (B, L+T, C)."""
+        reach = frames.shape[1] - length
+        firsts = [reach + 1 - lag for lag in self.settings.lags]
+        return torch.stack([frames[:, first : first + length] for first in firsts], dim=2)
+
+
+def _heard(codes: Tensor, clock: Tensor) -> Tensor:
+    return torch.cat([codes, clock_digits(clock).to(codes)], dim=-1)

@@ -1,0 +1,62 @@
+"""The octaves of the baseline: an LSTM and one coin for each key."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor, nn
+
+from zoo.parts.interfaces import Decoder, LogProb, Sizes
+from zoo.parts.layers import LSTM
+from zoo.parts.masks import bernoulli_log_prob, draw_keys, keys_log_prob
+
+from .settings import LSTMSettings
+
+Memory = tuple[Tensor, Tensor]
+
+
+class LSTMDecoder(Decoder):
+    """Hears the codes of a frame and the keys of the one before, and tosses a coin for each key.
+
+    Keys of silent codes never sound. Training looks at the coins alone, as the original does; scoring
+    and drawing go by the coins given that every active code gets at least one key, which the original
+    never made sure of.
+    """
+
+    membership: Tensor
+
+    def __init__(self, settings: LSTMSettings, sizes: Sizes) -> None:
+        super().__init__(settings, sizes)
+        self.lstm = LSTM(sizes.codes + sizes.keys, settings.hidden)
+        self.linear = nn.Linear(settings.hidden, sizes.keys)
+        self.register_buffer("membership", sizes.membership.clone(), persistent=False)
+
+    def start(self, batch: int) -> Memory:
+        """An empty memory."""
+        return self.lstm.start(batch)
+
+    def logits(self, codes: Tensor, previous: Tensor, state: Memory) -> tuple[Tensor, Memory]:
+        """The coins (B, T, K) before any condition, as logits, and the state after the last frame."""
+        hidden, state = self.lstm(torch.cat([codes, previous], dim=-1), state)
+        return self.linear(hidden), state
+
+    def loss(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> Tensor:
+        """Cross-entropy (B, T) of the coins, over the keys of active codes."""
+        logits, _ = self.logits(codes, previous, self.start(codes.shape[0]))
+        silent = codes @ self.membership.to(codes) <= 0
+        return -bernoulli_log_prob(logits, keys).masked_fill(silent, 0).sum(-1)
+
+    def log_prob(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> LogProb:
+        """Exact nats (B, T) over the key sets that fold to the codes."""
+        logits, _ = self.logits(codes, previous, self.start(codes.shape[0]))
+        return LogProb(keys_log_prob(logits, keys, codes, self.membership))
+
+    def sample(
+        self, codes: Tensor, previous: Tensor, state: Memory, generator: Generator, temperature: float = 1.0
+    ) -> tuple[Tensor, Memory]:
+        """Keys (B, 1, K) that fold to the codes; the temperature divides the logits."""
+        logits, state = self.logits(codes, previous, state)
+        return draw_keys(logits / temperature, codes, self.membership, generator), state
+
+    def follow(self, codes: Tensor, previous: Tensor, state: Memory) -> Memory:
+        """The memory after known frames."""
+        return self.logits(codes, previous, state)[1]

@@ -1,0 +1,85 @@
+"""The original's own numbers, from its own weights.
+
+Conventions of the golden files: time first, batch second; frame t of the features hears codes t and
+predicts codes t+1; index 0 of the past is the newest frame; the clock starts at 0 with the fragment.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from zoo_plugins.baseline.history import History
+from zoo_plugins.baseline.lstm import LSTMDecoder
+from zoo_plugins.baseline.onset import Onset
+from zoo_plugins.baseline.settings import HistorySettings, LSTMSettings
+
+from zoo.parts import Settings
+from zoo.parts.interfaces import Sizes
+
+Golden = dict[str, Tensor]
+
+
+@pytest.fixture
+def golden(shared: Path) -> Golden:
+    """Everything batch first, the past oldest first."""
+    with np.load(shared / "reference" / "golden_baseline.npz") as arrays:
+        past = torch.from_numpy(arrays["past"]).float().flip(1)
+        rest = {name: torch.from_numpy(arrays[name]) for name in arrays if name != "past"}
+    return {"past": past} | {name: array.transpose(0, 1).float() for name, array in rest.items()}
+
+
+@pytest.fixture
+def sizes() -> Sizes:
+    return Sizes(codes=12, features=130, membership=Onset(Settings()).membership)
+
+
+@pytest.fixture
+def history(shared: Path, sizes: Sizes) -> History:
+    weights = torch.load(shared / "reference" / "original" / "rbm-model.pt", weights_only=True)
+    ours = {
+        "local_lstm": "local",
+        "history_reader.read_lstm": "reader",
+        "history_reader.read_linear": "weigh",
+        "aggregation_lstm": "aggregation",
+    }
+    part = History(HistorySettings(), sizes)
+    named = {name.rpartition("."): tensor for name, tensor in weights.items()}
+    part.load_state_dict(
+        {f"{ours[layer]}.{last}": tensor for (layer, _, last), tensor in named.items() if layer in ours}
+    )
+    return part
+
+
+def test_pitch_classes_are_folded_as_in_the_original(golden: Golden) -> None:
+    assert torch.equal(Onset(Settings()).fold(golden["keys"]), golden["codes"])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("chunk", [79, 1, 7])
+def test_history_gives_the_features_and_read_weights_of_the_original(
+    golden: Golden, history: History, chunk: int
+) -> None:
+    codes = golden["codes"][:, :-1]
+    clock = torch.arange(79).expand(3, -1)
+    state = history.start(golden["past"])
+    for first in range(0, 79, chunk):
+        now = slice(first, first + chunk)
+        weights = history.read_weights(codes[:, now], clock[:, now], state)
+        features, state = history(codes[:, now], clock[:, now], state)
+        torch.testing.assert_close(features, golden["features"][:, now], atol=1e-5, rtol=0)
+        torch.testing.assert_close(weights, golden["read_weights"][:, now], atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_the_decoder_gives_the_key_probabilities_of_the_original(
+    golden: Golden, shared: Path, sizes: Sizes
+) -> None:
+    decoder = LSTMDecoder(LSTMSettings(), sizes)
+    weights = shared / "reference" / "original" / "baseline-decoder.pt"
+    decoder.load_state_dict(torch.load(weights, weights_only=True))
+    logits, _ = decoder.logits(golden["codes"][:, 1:], golden["keys"][:, :-1], decoder.start(3))
+    torch.testing.assert_close(logits.sigmoid(), golden["key_probability"], atol=1e-5, rtol=0)

@@ -1,0 +1,112 @@
+"""The reader of the baseline, and the attention without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+from zoo_plugins.baseline.history import History
+from zoo_plugins.baseline.settings import HistorySettings
+from zoo_plugins.floors.last import Last
+from zoo_plugins.floors.local import Local
+from zoo_plugins.floors.settings import LocalSettings
+
+from zoo.parts import Settings
+from zoo.parts.interfaces import Attention, Sizes
+from zoo.parts.layers import clock_digits
+
+Draw = Callable[..., Tensor]
+SIZES = Sizes(codes=3, features=0, membership=torch.eye(3, dtype=torch.bool), keys=3)
+
+
+def history(*lags: int) -> History:
+    torch.manual_seed(0)
+    return History(HistorySettings(local=5, reader=4, features=6, lags=lags), SIZES)
+
+
+def parts() -> list[Attention]:
+    torch.manual_seed(0)
+    return [history(1, 2, 5), Local(LocalSettings(local=5, features=6), SIZES), Last(Settings(), SIZES)]
+
+
+ALL = pytest.mark.parametrize("part", parts(), ids=lambda part: type(part).__name__)
+
+
+def clock(batch: int, length: int) -> Tensor:
+    return torch.arange(-1, length - 1).expand(batch, -1)
+
+
+@ALL
+@pytest.mark.parametrize("past", [0, 2, 5, 9])
+@torch.no_grad()
+def test_chunks_give_the_features_of_the_whole(part: Attention, frames: Draw, past: int) -> None:
+    codes, before = frames(2, 12, 3), frames(2, past, 3)
+    whole, _ = part(codes, clock(2, 12), part.start(before))
+    assert whole.shape == (2, 12, part.features)
+    state, pieces, first = part.start(before), [], 0
+    for length in [1, 3, 1, 7]:
+        now = slice(first, first + length)
+        features, state = part(codes[:, now], clock(2, 12)[:, now], state)
+        pieces.append(features)
+        first += length
+    torch.testing.assert_close(torch.cat(pieces, 1), whole)
+
+
+@ALL
+def test_features_hear_nothing_of_the_future(part: Attention, frames: Draw) -> None:
+    codes = frames(1, 8, 3).requires_grad_()
+    features, _ = part(codes, clock(1, 8), part.start(frames(1, 4, 3)))
+    (heard,) = torch.autograd.grad(features[:, 4].sum(), codes)
+    assert heard[:, :5].abs().sum() > 0
+    assert heard[:, 5:].abs().sum() == 0
+
+
+@pytest.mark.parametrize("part", parts()[:2], ids=lambda part: type(part).__name__)
+def test_every_layer_learns(part: Attention, frames: Draw) -> None:
+    features, _ = part(frames(2, 8, 3), clock(2, 8), part.start(frames(2, 4, 3)))
+    features.square().sum().backward()
+    assert all(parameter.grad is not None for parameter in part.parameters())
+    assert all(
+        parameter.grad.abs().sum() > 0 for parameter in part.parameters() if parameter.grad is not None
+    )
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("lag", [1, 2, 5, 7])
+def test_a_lag_counts_from_the_frame_to_be_predicted(frames: Draw, lag: int) -> None:
+    part = history(lag)
+    past, codes = frames(1, 6, 3), frames(1, 4, 3)
+    timeline = torch.cat([torch.zeros(1, 4, 3), past, codes], 1)
+    looked_up = torch.stack([timeline[:, 4 + 6 + t + 1 - lag] for t in range(4)], 1)
+    outline, _ = part.local(torch.cat([codes, clock_digits(clock(1, 4))], -1), part.local.start(1))
+    expected, _ = part.aggregation(torch.cat([outline, looked_up], -1), part.aggregation.start(1))
+    features, _ = part(codes, clock(1, 4), part.start(past))
+    torch.testing.assert_close(features, expected)
+
+
+@torch.no_grad()
+def test_the_past_beyond_the_longest_lag_is_forgotten(frames: Draw) -> None:
+    part = history(1, 2, 5)
+    codes, past = frames(2, 6, 3), frames(2, 5, 3)
+    longer = torch.cat([frames(2, 20, 3), past], 1)
+    first, _ = part(codes, clock(2, 6), part.start(past))
+    second, _ = part(codes, clock(2, 6), part.start(longer))
+    assert torch.equal(first, second)
+
+
+@torch.no_grad()
+def test_read_weights_sum_to_one(frames: Draw) -> None:
+    part = history(1, 2, 5)
+    state = part.start(frames(2, 3, 3))
+    weights = part.read_weights(frames(2, 6, 3), clock(2, 6), state)
+    assert weights.shape == (2, 6, 3)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(2, 6))
+
+
+@pytest.mark.parametrize("lags", [(), (0,), (-4, 8), (4, 1025)])
+def test_lags_out_of_range_are_refused(lags: tuple[int, ...]) -> None:
+    with pytest.raises(ValidationError):
+        HistorySettings(lags=lags)
