@@ -76,9 +76,10 @@ def test_an_error_in_the_middle_leaves_the_old_file_and_no_other(tmp_path: Path)
     def fail() -> None:
         with files.new_file(tmp_path / "a") as part:
             part.write_text("half")
-            raise ValueError
+            raise ValueError("half way")
 
-    pytest.raises(ValueError, fail)
+    with pytest.raises(ValueError, match="half way"):
+        fail()
     assert (tmp_path / "a").read_text() == "one"
     assert [child.name for child in tmp_path.iterdir()] == ["a"]
 
