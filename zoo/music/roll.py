@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,49 @@ LOWEST_KEY = 21
 KEYS = 88
 FRAMES_PER_QUARTER = 4
 FRAMES_PER_BAR = 16
+DEFAULT_VELOCITY = 64
+"""How loud a note is that nobody knows the loudness of; what MIDI asks of keys without touch."""
+
+
+@dataclass(frozen=True)
+class Notes:
+    """The N notes of a piece, each from the frame it is pressed in to the frame it is silent in.
+
+    Attributes:
+        start: (N,) int64, 0 or more.
+        end: (N,) int64, above `start`; the first frame in which the note is over.
+        key: (N,) int64, 0..87, counted from A0.
+        velocity: (N,) uint8, 1..127.
+    """
+
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    key: NDArray[np.int64]
+    velocity: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def take(self, which: NDArray[np.int64]) -> Notes:
+        """The notes at these indices, in this order."""
+        return Notes(self.start[which], self.end[which], self.key[which], self.velocity[which])
+
+    def on_one_keyboard(self) -> Notes:
+        """The notes as 88 keys can play them, ordered by key, then start.
+
+        Of two notes that press one key in one frame the louder velocity and the longer length win; a
+        key pressed while it sounds ends the note before; every note lasts at least one frame.
+        """
+        if len(self) == 0:
+            return self
+        notes = self.take(np.lexsort((self.start, self.key)))
+        fresh = (np.diff(notes.start, prepend=-1) != 0) | (np.diff(notes.key, prepend=-1) != 0)
+        first = np.flatnonzero(fresh)
+        start, key = notes.start[first], notes.key[first]
+        end = np.maximum(np.maximum.reduceat(notes.end, first), start + 1)
+        restruck = np.flatnonzero(key[1:] == key[:-1])
+        end[restruck] = np.minimum(end[restruck], start[restruck + 1])
+        return Notes(start, end, key, np.maximum.reduceat(notes.velocity, first))
 
 
 @dataclass(frozen=True)
@@ -34,10 +78,43 @@ class Roll:
     velocity: NDArray[np.uint8] | None = None
     tempo: float = 120.0
 
+    @classmethod
+    def from_notes(cls, notes: Notes, frames: int = 0, tempo: float = 120.0) -> Self:
+        """The roll that a keyboard plays from these notes, as long as they are or at least `frames`."""
+        notes = notes.on_one_keyboard()
+        frames = max(frames, int(notes.end.max(initial=0)))
+        onset = np.zeros((frames, KEYS), dtype=np.bool_)
+        onset[notes.start, notes.key] = True
+        velocity = np.zeros((frames, KEYS), dtype=np.uint8)
+        velocity[notes.start, notes.key] = notes.velocity
+        change = np.zeros((frames + 1, KEYS), dtype=np.int8)
+        change[notes.start, notes.key] += 1
+        change[notes.end, notes.key] -= 1  # one keyboard: no key starts or ends twice in a frame
+        sounding = np.cumsum(change[:-1], axis=0, dtype=np.int8).astype(np.bool_)
+        return cls(onset, sounding, velocity, tempo)
+
     @property
     def frames(self) -> int:
         """T, the length on the grid."""
         return int(self.sounding.shape[0])
+
+    def notes(self) -> Notes:
+        """The notes that the roll holds, by start, then key.
+
+        Where nobody knows what is pressed, a key that goes on sounding is one note; where nobody knows
+        how loud, a note has the default velocity.
+        """
+        sounding = self.sounding.T
+        silence = np.zeros((KEYS, 1), dtype=np.bool_)
+        begins = sounding & ~np.hstack([silence, sounding[:, :-1]])
+        if self.onset is not None:
+            begins |= self.onset.T
+        goes_on = np.hstack([sounding[:, 1:] & ~begins[:, 1:], silence])
+        key, start = np.nonzero(begins)
+        _, last = np.nonzero(sounding & ~goes_on)
+        loudness = np.zeros(len(key), np.uint8) if self.velocity is None else self.velocity[start, key]
+        velocity = np.where(loudness == 0, np.uint8(DEFAULT_VELOCITY), loudness)
+        return Notes(start, last + 1, key, velocity).take(np.lexsort((key, start)))
 
     def write(self, path: str | Path) -> None:
         """Write a MIDI file that plays the roll."""

@@ -1,0 +1,173 @@
+"""MIDI files: read onto the grid and written from it, through pretty_midi."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.files import write_file
+from zoo.music.guard import DEFAULT_LIMITS, Limits, MidiError, read_file
+from zoo.music.roll import FRAMES_PER_QUARTER, KEYS, LOWEST_KEY, Notes, Roll
+from zoo.music.walk import Walk, walk
+
+if TYPE_CHECKING:
+    import mido
+
+RESOLUTION = 480
+"""Ticks to the quarter note in the files we write."""
+MICROSECONDS = 60_000_000
+"""In a minute; a file states its tempo as microseconds to the quarter note."""
+SLOWEST = 2**24 - 1
+"""The most microseconds to the quarter note that a file can state."""
+DEFAULT_TEMPO = 500_000
+"""Microseconds to the quarter note before a file states any: 120 to the minute."""
+MOST_TICKS = 2**22
+"""Where time is finer than that, ticks are joined: pretty_midi keeps a table of all of them."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A file that was read, and what was passed over on the way.
+
+    Attributes:
+        roll: the music.
+        repairs: how often each harmless fault was stepped over.
+        left_out: how many notes are not in the roll, by the reason.
+    """
+
+    roll: Roll
+    repairs: Mapping[str, int]
+    left_out: Mapping[str, int]
+
+
+def read_midi(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> Roll:
+    """The music in a MIDI file, on the grid of its own quarter notes whatever its tempo does.
+
+    All instruments but drums play on one keyboard. The roll ends with its last note, and its tempo is
+    the steady one at which it takes as long as the file. The pedal does not lengthen notes.
+
+    Raises:
+        MidiError: the file cannot be read, is not sound MIDI, holds no note of the 88 keys (no-notes),
+            or more than the limits allow.
+    """
+    return examine_midi(path, limits).roll
+
+
+def examine_midi(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> Reading:
+    """Read a MIDI file and tell what had to be passed over.
+
+    Raises:
+        MidiError: as `read_midi`.
+    """
+    found = walk(read_file(path, limits), str(path), limits)
+    last = max((press.tick for track in found.tracks for press in track), default=0)
+    _check_length(found, last, path, limits)
+    pitch, velocity, ticks = _parse(found, last, path)
+    start, end = _frames(ticks, found.division)
+    inside = np.flatnonzero((pitch >= LOWEST_KEY) & (pitch < LOWEST_KEY + KEYS))
+    left_out = {
+        "drums": found.drums,
+        "never released or without length": found.notes - len(pitch),
+        "outside the 88 keys": len(pitch) - len(inside),
+    }
+    left_out = {reason: count for reason, count in left_out.items() if count}
+    if len(inside) == 0:
+        why = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
+        raise MidiError(path, "no-notes", "there is no note to read" + (f" ({why})" if why else ""))
+    notes = Notes(start, end, pitch - LOWEST_KEY, velocity).take(inside)
+    tempo = MICROSECONDS / _mean_tempo(found.tempos, last)
+    return Reading(Roll.from_notes(notes, tempo=tempo), dict(found.repairs), left_out)
+
+
+def write_midi(roll: Roll, path: str | Path) -> None:
+    """Write a roll as a piano track; the same roll always gives the same bytes.
+
+    Raises:
+        ZooError: the file cannot be written; an older one of that name is then untouched.
+    """
+    import pretty_midi
+
+    tempo = min(max(round(MICROSECONDS / roll.tempo), 1), SLOWEST)
+    # pretty_midi rounds the tempo it writes down; a quarter microsecond keeps it from losing a whole one
+    midi = pretty_midi.PrettyMIDI(resolution=RESOLUTION, initial_tempo=MICROSECONDS / (tempo + 0.25))
+    piano = pretty_midi.Instrument(program=0, name="Piano")
+    notes = roll.notes()
+    frame = (tempo + 0.25) / 1e6 / FRAMES_PER_QUARTER
+    times = notes.start * frame, notes.end * frame
+    columns = (column.tolist() for column in (notes.velocity, notes.key + LOWEST_KEY, *times))
+    piano.notes = [pretty_midi.Note(*note) for note in zip(*columns, strict=True)]
+    midi.instruments.append(piano)
+    content = io.BytesIO()
+    midi.write(content)
+    write_file(path, content.getvalue())
+
+
+def _parse(
+    found: Walk, last: int, path: str | Path
+) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
+    """Pitch (N,), velocity (N,) and start and end ticks (2, N) of the notes, paired by pretty_midi."""
+    joined = last // MOST_TICKS + 1
+    if not found.tracks:
+        return np.zeros(0, np.int64), np.zeros(0, np.uint8), np.zeros((2, 0), np.int64)
+    import pretty_midi
+
+    midi = pretty_midi.PrettyMIDI(mido_object=_steady(found, joined))
+    notes = [note for instrument in midi.instruments for note in instrument.notes]
+    times = np.array([[note.start for note in notes], [note.end for note in notes]])
+    # the file is steady, so one tick's length turns all seconds back into ticks, exactly
+    ticks = np.rint(times / midi.tick_to_time(1)).astype(np.int64) * joined
+    pitch = np.array([note.pitch for note in notes], dtype=np.int64)
+    velocity = np.array([note.velocity for note in notes], dtype=np.int64)
+    possible = (np.minimum(pitch, velocity - 1) >= 0) & (np.maximum(pitch, velocity) < 128)
+    if not (possible & (ticks[0] >= 0) & (ticks[0] < ticks[1])).all():
+        raise MidiError(path, "bad-note", "a note has an impossible pitch, velocity or length")
+    return pitch, velocity.astype(np.uint8), ticks
+
+
+def _steady(found: Walk, joined: int) -> mido.MidiFile:
+    """The presses alone as a MIDI file of one tempo, in ticks that are `joined` of the file's."""
+    import mido
+
+    tracks = []
+    for presses in found.tracks:
+        track, now = mido.MidiTrack(), 0
+        for tick, channel, pitch, velocity in presses:
+            time = tick // joined - now
+            now += time
+            track.append(
+                mido.Message(
+                    "note_on", skip_checks=True, channel=channel, note=pitch, velocity=velocity, time=time
+                )
+            )
+        tracks.append(track)
+    return mido.MidiFile(ticks_per_beat=found.division, tracks=tracks)
+
+
+def _frames(ticks: NDArray[np.int64], division: int) -> NDArray[np.int64]:
+    """The nearest frame of each tick; half a frame counts as the next."""
+    return (2 * FRAMES_PER_QUARTER * ticks + division) // (2 * division)
+
+
+def _check_length(found: Walk, last: int, path: str | Path, limits: Limits) -> None:
+    frames = _frames(np.array(last), found.division)
+    if frames > limits.frames:
+        raise MidiError(path, "too-long", f"the piece has {frames} frames, more than {limits.frames}")
+    seconds = last / found.division * _mean_tempo(found.tempos, last) / 1e6
+    if seconds > limits.seconds:
+        raise MidiError(path, "too-long", f"the piece lasts {seconds:.0f} s, more than {limits.seconds:.0f}")
+
+
+def _mean_tempo(tempos: list[tuple[int, int]], last: int) -> float:
+    """Microseconds to the quarter note, each tempo weighted with the ticks up to the last that it holds."""
+    changes = sorted([(0, DEFAULT_TEMPO), *tempos], key=lambda change: change[0])
+    ticks = np.array([tick for tick, _ in changes] + [last]).clip(max=last)
+    lengths = np.diff(ticks)
+    if last == 0:
+        return changes[-1][1]
+    return float(lengths @ np.array([tempo for _, tempo in changes]) / last)

@@ -1,0 +1,214 @@
+"""The byte walk: what a MIDI file says about keys and tempo, and nothing else of it.
+
+Written against the Standard MIDI Files 1.0 specification. It looks at every byte once, in linear time,
+and trusts none: a fault that cannot touch the notes is stepped over and counted, any other ends the walk.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from zoo.music.guard import Limits, MidiError
+
+NOTE_OFF, NOTE_ON, PROGRAM, BEND, SYSEX, ESCAPE, META = 0x80, 0x90, 0xC0, 0xE0, 0xF0, 0xF7, 0xFF
+CABLE_ONLY = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0, 0xF8: 0, 0xFA: 0, 0xFB: 0, 0xFC: 0, 0xFE: 0}
+"""Messages that belong on a cable and not in a file, but are harmless there: how many bytes follow."""
+TRACK_END, TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x2F, 0x51, 0x58, 0x59
+META_SIZES = {0x00: 2, 0x20: 1, 0x21: 1, TEMPO: 3, 0x54: 5, TIME_SIGNATURE: 4, KEY_SIGNATURE: 2}
+DRUMS = 9
+"""The channel on which General MIDI has drums, counted from 0."""
+LONGEST_NUMBER = 4
+
+
+class Press(NamedTuple):
+    """A key going down, or up where the velocity is 0."""
+
+    tick: int
+    channel: int
+    pitch: int
+    velocity: int
+
+
+@dataclass
+class Walk:
+    """What the walk found.
+
+    Attributes:
+        division: ticks to the quarter note.
+        tracks: the presses of each track that has any, in the file's order, without drums.
+        tempos: (tick, microseconds to the quarter note), of all tracks.
+        repairs: how often each harmless fault was stepped over.
+        events: how many events there are, of whatever kind.
+        notes: how many keys go down.
+        drums: how many drums are struck.
+    """
+
+    division: int = 0
+    tracks: list[list[Press]] = field(default_factory=list)
+    tempos: list[tuple[int, int]] = field(default_factory=list)
+    repairs: Counter[str] = field(default_factory=Counter)
+    events: int = 0
+    notes: int = 0
+    drums: int = 0
+
+
+def walk(data: bytes, path: str, limits: Limits) -> Walk:
+    """Everything in the bytes of a MIDI file that bears on its notes.
+
+    Raises:
+        MidiError: not-midi, bad-header, truncated, bad-number, bad-event, bad-note or too-many.
+    """
+    return _Walker(data, path, limits).walk()
+
+
+class _Walker:
+    """One walk through the bytes: `at` is where it stands, `end` where the present chunk ends."""
+
+    def __init__(self, data: bytes, path: str, limits: Limits) -> None:
+        self.data, self.path, self.limits = data, path, limits
+        self.at, self.end = 0, len(data)
+        self.found = Walk()
+
+    def walk(self) -> Walk:
+        """The whole file: its header, its tracks, and what it has besides."""
+        left = self._header()
+        while left:
+            if self._chunk() == b"MTrk":
+                left -= 1
+                self._track()
+            else:
+                self._repair("unknown chunk")
+            self.at = self.end
+        if self.at < len(self.data):
+            self._repair("bytes after the last track")
+        return self.found
+
+    def _header(self) -> int:
+        """The number of tracks, once the header has been found sane."""
+        if self.data[:4] != b"MThd":
+            raise self._fault("not-midi", "this is not a MIDI file, which begins with MThd")
+        self._chunk()
+        if self.end - self.at < 6:
+            raise self._fault("bad-header", f"the header holds {self.end - self.at} bytes instead of 6")
+        header = self._take(6)
+        kind, tracks, division = (int.from_bytes(header[i : i + 2]) for i in (0, 2, 4))
+        if kind > 1:
+            raise self._fault("bad-header", f"format {kind} is not one piece on one time line")
+        if division == 0:
+            raise self._fault("bad-header", "a quarter note has 0 ticks")
+        if division & 0x8000:
+            raise self._fault("bad-header", "time counts film frames, so there is no beat to read")
+        self.found.division = division
+        self.at = self.end
+        return tracks
+
+    def _track(self) -> None:
+        """Walk a track to its end and keep its presses."""
+        tick, running, presses = 0, 0, list[Press]()
+        if self.at == self.end:
+            self._repair("empty track")
+        while self.at < self.end:
+            start = self.at
+            tick += self._number()
+            self._count_event()
+            status = self._take(1)[0]
+            if status < NOTE_OFF:
+                status, self.at = running, self.at - 1
+            if NOTE_OFF <= status < SYSEX:
+                running = status
+                self._channel_event(tick, status, presses)
+            elif status == META:
+                if self._meta_event(tick) == TRACK_END:
+                    break
+            elif status in (SYSEX, ESCAPE):
+                self._take(self._number())
+            elif status in CABLE_ONLY:
+                self._take(CABLE_ONLY[status])
+                self._repair("message that belongs on a cable")
+            else:
+                what = f"no event begins with byte {status}" if status else "an event has no status byte"
+                raise self._fault("bad-event", what, start)
+        if self.at < self.end:
+            self._repair("bytes after the end of a track")
+        if presses:
+            self.found.tracks.append(presses)
+
+    def _channel_event(self, tick: int, status: int, presses: list[Press]) -> None:
+        start = self.at
+        data = self._take(1 if PROGRAM <= status < BEND else 2)
+        if status >= NOTE_ON + 16:
+            if max(data) > 127:
+                self._repair("control value above 127")
+            return
+        down = status >= NOTE_ON and data[1] > 0
+        if data[0] > 127 or (down and data[1] > 127):
+            raise self._fault("bad-note", f"key {data[0]} at velocity {data[1]}: above 127", start)
+        channel = status & 0x0F
+        if channel == DRUMS:
+            self.found.drums += down
+            return
+        presses.append(Press(tick, channel, data[0], data[1] if down else 0))
+        self.found.notes += down
+        if self.found.notes > self.limits.notes:
+            raise self._fault("too-many", f"there are more than {self.limits.notes} notes", start)
+
+    def _meta_event(self, tick: int) -> int:
+        """The type of the meta event that begins here; a tempo is kept, all else is passed by."""
+        kind = self._take(1)[0]
+        data = self._take(self._number())
+        if len(data) < META_SIZES.get(kind, 0):
+            self._repair("short meta event")
+        elif kind == TEMPO:
+            tempo = int.from_bytes(data[:3])
+            if tempo:
+                self.found.tempos.append((tick, tempo))
+            else:
+                self._repair("tempo of 0")
+        elif kind == KEY_SIGNATURE and not (data[1] < 2 and -7 <= (data[0] ^ 0x80) - 0x80 <= 7):
+            self._repair("odd key signature")
+        elif kind == TIME_SIGNATURE and (data[0] == 0 or data[1] > 7):
+            self._repair("odd time signature")
+        return kind
+
+    def _chunk(self) -> bytes:
+        """The name of the chunk that begins here; the walk then stands at the first byte it holds."""
+        head = self.data[self.at : self.at + 8]
+        size = int.from_bytes(head[4:])
+        if len(head) < 8 or self.at + 8 + size > len(self.data):
+            raise self._fault("truncated", "the file ends before all that its headers announce")
+        self.at += 8
+        self.end = self.at + size
+        return head[:4]
+
+    def _number(self) -> int:
+        """A number of one to four bytes with 7 bits each."""
+        value = 0
+        for at in range(self.at, min(self.at + LONGEST_NUMBER, self.end)):
+            byte = self.data[at]
+            value = value << 7 | byte & 0x7F
+            if byte < 0x80:
+                self.at = at + 1
+                return value
+        if self.at + LONGEST_NUMBER > self.end:
+            raise self._fault("truncated", "the track ends in the middle of an event")
+        raise self._fault("bad-number", f"a number is longer than {LONGEST_NUMBER} bytes")
+
+    def _take(self, count: int) -> bytes:
+        """The next bytes of the chunk."""
+        start, self.at = self.at, self.at + count
+        if self.at > self.end:
+            raise self._fault("truncated", "the track ends in the middle of an event", start)
+        return self.data[start : self.at]
+
+    def _count_event(self) -> None:
+        self.found.events += 1
+        if self.found.events > self.limits.events:
+            raise self._fault("too-many", f"there are more than {self.limits.events} events")
+
+    def _repair(self, what: str) -> None:
+        self.found.repairs[what] += 1
+
+    def _fault(self, code: str, what: str, offset: int | None = None) -> MidiError:
+        return MidiError(self.path, code, what, self.at if offset is None else offset)
