@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 
@@ -18,7 +19,8 @@ class Fragments:
         onset: (B, P+1+T, 88) bool, or None where the data does not know what is pressed.
         sounding: (B, P+1+T, 88) bool.
         velocity: (B, P+1+T, 88) uint8, 0 where no key is pressed, or None where nobody knows.
-        start: (B,) int64, index in its piece of each fragment's first target frame.
+        start: (B,) int64, the clock of each fragment's first target frame: its index in the piece,
+            counted from the bar line at or before the piece's first note (see `Piece.offset`).
         mask: (B, T) bool, true where a target is a frame of the piece; padding never counts.
     """
 
@@ -37,3 +39,30 @@ class Fragments:
     def past(self) -> int:
         """P, how many frames of history stand before the context frame."""
         return int(self.sounding.shape[1]) - 1 - self.frames
+
+    def transpose(self, semitones: Tensor) -> Fragments:
+        """Each fragment shifted by its own number of semitones; keys that fall off are dropped.
+
+        Args:
+            semitones: (B,) integers, upwards where positive.
+        """
+        keys = self.sounding.shape[-1]
+        source = torch.arange(keys, device=semitones.device) - semitones.long().unsqueeze(1)
+        inside = ((source >= 0) & (source < keys)).unsqueeze(1)
+        index = source.clamp(0, keys - 1).unsqueeze(1).expand(self.sounding.shape)
+
+        def shift(plane: Tensor | None) -> Tensor | None:
+            return None if plane is None else plane.gather(-1, index) * inside
+
+        sounding = self.sounding.gather(-1, index) * inside
+        return replace(self, onset=shift(self.onset), sounding=sounding, velocity=shift(self.velocity))
+
+    def to(self, device: torch.device | str) -> Fragments:
+        """The same fragments on another device."""
+        return Fragments(
+            onset=None if self.onset is None else self.onset.to(device),
+            sounding=self.sounding.to(device),
+            velocity=None if self.velocity is None else self.velocity.to(device),
+            start=self.start.to(device),
+            mask=self.mask.to(device),
+        )

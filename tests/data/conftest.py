@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zoo.data.corpus import Corpus
+from zoo.data.piece import Reading
+from zoo.data.source import Source
+from zoo.data.writing import write_store
+from zoo.music.roll import Roll
+
+ALL_PLANES = frozenset({"onset", "sounding", "velocity"})
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every test has a cache of its own."""
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "corpora"
+
+
+@pytest.fixture
+def noise() -> Callable[[int, int], Roll]:
+    """Music without a plan, from full chords to silence; the last frame is never silent."""
+
+    def make(seed: int, frames: int) -> Roll:
+        rng = np.random.default_rng(seed)
+        onset = rng.random((frames, 88)) < rng.choice([0.0, 0.02, 0.1, 0.5], size=(frames, 1))
+        onset[-1, seed % 88] = True
+        sounding = onset | (rng.random((frames, 88)) < 0.05)
+        velocity = np.where(onset, rng.integers(1, 128, size=onset.shape), 0).astype(np.uint8)
+        return Roll(onset, sounding, velocity, tempo=60.0 + seed)
+
+    return make
+
+
+@pytest.fixture
+def source_of() -> Callable[..., Source]:
+    """A source that holds the rolls it is given; piece i lacks i % 3 frames of its first bar."""
+
+    def make(rolls: list[Roll], name: str = "noise", planes: frozenset[str] = ALL_PLANES) -> Source:
+        return Source(
+            name=name,
+            planes=planes,
+            size=len(rolls),
+            read=lambda: (Reading(f"piece {i}", roll, offset=i % 3) for i, roll in enumerate(rolls)),
+            place=name,
+            state=[roll.frames for roll in rolls],
+        )
+
+    return make
+
+
+@pytest.fixture
+def corpus_of(cache: Path, source_of: Callable[..., Source]) -> Callable[..., Corpus]:
+    """A corpus of the rolls it is given."""
+    return lambda rolls, **more: Corpus("noise", write_store(source_of(rolls, **more), cache))

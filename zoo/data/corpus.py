@@ -1,0 +1,112 @@
+"""The corpus: pieces of music, and fragments of them as batches."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from zoo.data.piece import Piece, Skipped
+from zoo.data.split import Split
+from zoo.data.store import Store
+from zoo.music.roll import Roll
+
+if TYPE_CHECKING:
+    from zoo.data.fragments import Fragments
+
+
+class Corpus:
+    """Pieces of music on the grid, read from disk as they are asked for.
+
+    Attributes:
+        name: what the user calls it.
+        pieces: in the order of the source; places and indices count among these.
+        skipped: what the source holds but could not be used, and why.
+    """
+
+    def __init__(self, name: str, store: Store, chosen: NDArray[np.int64] | None = None) -> None:
+        self.name = name
+        self._store = store
+        self._chosen = np.arange(len(store.pieces)) if chosen is None else chosen
+        self._first = store.first[self._chosen]
+        self.pieces: tuple[Piece, ...] = tuple(store.pieces[i] for i in self._chosen)
+        self.skipped: tuple[Skipped, ...] = store.skipped
+        self._lengths = np.array([piece.frames for piece in self.pieces], np.int64)
+        self._offsets = np.array([piece.offset for piece in self.pieces], np.int64)
+
+    @property
+    def planes(self) -> frozenset[str]:
+        """Which of "onset", "sounding" and "velocity" the music knows."""
+        return self._store.planes
+
+    @property
+    def frames(self) -> int:
+        """Length of all pieces together."""
+        return int(self._lengths.sum())
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over the pieces' digests and splits: two corpora with one digest hold the same music."""
+        table = "\n".join(f"{piece.digest} {piece.split}" for piece in self.pieces)
+        return hashlib.sha256(table.encode()).hexdigest()
+
+    def split(self, name: Split) -> Corpus:
+        """The pieces of one split; may be none in a very small corpus."""
+        mine = [i for i, piece in zip(self._chosen, self.pieces, strict=True) if piece.split == name]
+        return Corpus(self.name, self._store, np.array(mine, np.int64))
+
+    def roll(self, index: int) -> Roll:
+        """One piece as a roll."""
+        piece = self.pieces[index]
+        rows = self._first[index] + np.arange(piece.frames)
+        onset = self._store.keys("onset", rows)
+        sounding = self._store.keys("sounding", rows)
+        assert sounding is not None
+        return Roll(onset, sounding, self._store.loudness(rows, onset), piece.tempo)
+
+    def starts(self, frames: int = 256, stride: int = 32) -> NDArray[np.int64]:
+        """Places (N, 2) of (piece, first target frame), every `stride` frames from a piece's start.
+
+        Every frame of every piece is the target of at least one fragment of `frames` frames; the last
+        fragment of a piece may reach beyond its end, and a piece shorter than a fragment has just one.
+        """
+        if not 1 <= stride <= frames:
+            raise ValueError(f"a stride of {stride} leaves gaps between fragments of {frames} frames")
+        counts = 1 + np.maximum(0, -(-(self._lengths - frames) // stride))
+        piece = np.repeat(np.arange(len(self.pieces)), counts)
+        number = np.arange(len(piece)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return np.stack([piece, number * stride], axis=1).astype(np.int64)
+
+    def fragments(self, places: ArrayLike, frames: int = 256, past: int = 128) -> Fragments:
+        """A batch of fragments of `frames` targets at places (B, 2) of (piece, first target frame)."""
+        piece, start = np.asarray(places, np.int64).reshape(-1, 2).T
+        return self._gather(piece, start, frames, past)
+
+    def whole(self, indices: Sequence[int]) -> Fragments:
+        """Whole pieces as a batch, without history, padded to the longest."""
+        piece = np.asarray(indices, np.int64)
+        longest = int(self._lengths[piece].max(initial=0))
+        return self._gather(piece, np.zeros_like(piece), longest, past=0)
+
+    def _gather(self, piece: NDArray[Any], start: NDArray[Any], frames: int, past: int) -> Fragments:
+        import torch
+
+        from zoo.data.fragments import Fragments
+
+        frame = start[:, None] + np.arange(-past - 1, frames)
+        inside = (frame >= 0) & (frame < self._lengths[piece, None])
+        rows = np.where(inside, frame + self._first[piece, None], self._store.silence)
+        onset = self._store.keys("onset", rows)
+        sounding = self._store.keys("sounding", rows)
+        velocity = self._store.loudness(rows, onset)
+        return Fragments(
+            onset=None if onset is None else torch.from_numpy(onset),
+            sounding=torch.from_numpy(sounding),
+            velocity=None if velocity is None else torch.from_numpy(velocity),
+            start=torch.from_numpy(start + self._offsets[piece]),
+            mask=torch.from_numpy(inside[:, past + 1 :].copy()),
+        )

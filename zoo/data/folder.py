@@ -1,0 +1,85 @@
+"""Any folder of MIDI files, or a single one, as a corpus."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from zoo.data.piece import Reading, Skipped
+from zoo.data.source import Source
+from zoo.errors import DataError, Problem
+
+SUFFIXES = (".mid", ".midi")
+PLANES = frozenset({"onset", "sounding", "velocity"})
+
+
+def source(path: Path) -> Source:
+    """The MIDI files at a path: a file, or a folder with all folders in it.
+
+    Raises:
+        DataError: there is no such file or folder, or no MIDI file in it.
+    """
+    if not path.exists():
+        raise DataError(_missing(path))
+    root = path if path.is_dir() else path.parent
+    files = _midi_files(path) if path.is_dir() else [path]
+    if not files or not files[0].name.lower().endswith(SUFFIXES):
+        raise DataError(_no_midi(path))
+
+    def read() -> Iterator[Reading | Skipped]:
+        return (_read(file, str(file.relative_to(root))) for file in files)
+
+    return Source(
+        name=str(path),
+        planes=PLANES,
+        size=len(files),
+        read=read,
+        place=str(path.resolve()),
+        state=[_state(file, root) for file in files],
+    )
+
+
+def _read(file: Path, title: str) -> Reading | Skipped:
+    from zoo.music.midi import read_midi
+
+    try:
+        roll = read_midi(file)
+    except DataError as error:
+        return Skipped(title, "; ".join(problem.what for problem in error.problems))
+    if not roll.sounding.any():
+        return Skipped(title, "it holds no note between A0 and C8")
+    return Reading(title, roll)
+
+
+def _midi_files(folder: Path) -> list[Path]:
+    """All regular files under a folder that are called MIDI, in an order that every machine shares."""
+    found = (
+        Path(place, name)
+        for place, _, names in os.walk(folder)
+        for name in names
+        if name.lower().endswith(SUFFIXES) and Path(place, name).is_file()
+    )
+    return sorted(found, key=lambda file: file.relative_to(folder).as_posix())
+
+
+def _state(file: Path, root: Path) -> list[str | int]:
+    """What changes when a file does."""
+    status = file.stat()
+    return [file.relative_to(root).as_posix(), status.st_size, status.st_mtime_ns]
+
+
+def _missing(path: Path) -> Problem:
+    return Problem(
+        "there is no corpus, folder or MIDI file of this name",
+        where=str(path),
+        cure="name a folder of MIDI files that exists; `zoo data list` shows the corpora with a name",
+    )
+
+
+def _no_midi(path: Path) -> Problem:
+    what = "this folder holds no MIDI file" if path.is_dir() else "this is not a MIDI file"
+    cure = "name a folder with .mid or .midi files in it"
+    if path.is_dir() and any(path.glob("*.mat")):
+        cure = "name one of its .mat files, or a folder with .mid or .midi files in it"
+    return Problem(what, where=str(path), cure=cure)

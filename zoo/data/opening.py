@@ -1,0 +1,44 @@
+"""Opening a corpus by its name or its path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zoo.data import bach, boulanger, folder
+from zoo.data.corpus import Corpus
+from zoo.data.source import Source
+from zoo.data.store import cache_folder, open_store
+from zoo.data.writing import Progress, write_store
+
+
+def open_corpus(name_or_path: str | Path, *, progress: Progress | None = None) -> Corpus:
+    """Open a corpus; the first time it is read, afterwards its cached arrays are mapped into memory.
+
+    Args:
+        name_or_path: `bach`, a folder of MIDI files (with all folders in it), a single MIDI file, or
+            one of the Boulanger-Lewandowski files (.mat).
+        progress: called with how many pieces have been read and of how many; not called where nothing
+            needs to be read.
+
+    Raises:
+        DataError: there is nothing there, or nothing in it can be used.
+        ZooError: the cache cannot be written.
+    """
+    source = find_source(name_or_path)
+    cache = cache_folder()
+    store = open_store(cache / source.store_name) or write_store(source, cache, progress)
+    return Corpus(source.name, store)
+
+
+def find_source(name_or_path: str | Path) -> Source:
+    """What a name or a path stands for; a name goes before a path (`./bach` is the path).
+
+    Raises:
+        DataError: nothing of this name, or nothing that can be read as music.
+    """
+    if str(name_or_path) == bach.NAME:
+        return bach.source()
+    path = Path(name_or_path).expanduser()
+    if path.suffix.lower() == ".mat":
+        return boulanger.source(path)
+    return folder.source(path)
