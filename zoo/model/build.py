@@ -130,3 +130,23 @@ def _sizes(slot: Slot, built: dict[Slot, Part]) -> Sizes:
 def parameter_count(module: nn.Module) -> int:
     """How many numbers a module learns by gradient."""
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
+
+
+def summary(model: Model) -> dict[str, Any]:
+    """What a model is made of, ready for JSON: parts, settings, widths and parameter counts."""
+    widths = {
+        "encoder": {"codes": model.encoder.codes, "keys": model.encoder.sizes.keys},
+        "attention": {"features": model.attention.features},
+    }
+    parts = {
+        slot: {
+            "name": choice.entry.name,
+            "plugin": choice.entry.plugin,
+            "version": choice.entry.version,
+            "settings": choice.settings.model_dump(mode="json"),
+            "sizes": widths.get(slot, {}),
+            "parameters": parameter_count(model.get_submodule(slot)),
+        }
+        for slot, choice in model.recipe.parts.items()
+    }
+    return {"recipe": str(model.recipe), "parts": parts, "parameters": parameter_count(model)}
