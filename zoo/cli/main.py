@@ -21,7 +21,10 @@ from zoo.errors import Problem, UsageError, ZooError
 # Pydantic's own plugins would be looked for in every installed package, at each start.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "build": "Assemble parts, check that they fit and run, and show what came out.",
+    "generate": "Write new music with a trained model, from silence or after a primer.",
+}
 """Each command with its line in `zoo --help`, the first line of its own help."""
 
 

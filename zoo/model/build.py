@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any, cast
 
 from torch import nn
@@ -59,24 +58,17 @@ def load_class(choice: Choice, slot: Slot) -> type[Part]:
     Raises:
         PluginError: it cannot be imported, is not there, or does not implement the slot's interface.
     """
-    description = choice.entry.description
-    where = f"{slot}={description.name}"
-    target: Any = description.target
-    if isinstance(target, str):
-        module, _, name = target.partition(":")
-        try:
-            target = getattr(importlib.import_module(module), name)
-        except ZooError:
-            raise
-        except (Exception, SystemExit) as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise PluginError(
-                Problem(
-                    f"its class {description.target} cannot be loaded ({reason})",
-                    where=where,
-                    cure="mend or uninstall the plugin; `zoo plugin list` says where it comes from",
-                )
-            ) from error
+    where = f"{slot}={choice.entry.name}"
+    try:
+        target = choice.entry.load()
+    except (Exception, SystemExit) as error:
+        raise PluginError(
+            Problem(
+                f"its class cannot be loaded ({type(error).__name__}: {error})",
+                where=where,
+                cure="mend or uninstall the plugin; `zoo plugin list` says where it comes from",
+            )
+        ) from error
     interface = INTERFACES[slot]
     if not (isinstance(target, type) and issubclass(target, interface)):
         raise PluginError(
@@ -102,18 +94,18 @@ def _load_classes(recipe: Recipe) -> dict[Slot, type[Part]]:
     return classes
 
 
-def _make(choice: Choice, slot: Slot, part: type[Part], built: dict[Slot, Part]) -> Part:
+def _make(choice: Choice, slot: Slot, part: type[Any], built: dict[Slot, Part]) -> Part:
+    sizes = () if slot == "encoder" else (_sizes(slot, built),)
     try:
-        if slot == "encoder":
-            return cast(type[Any], part)(choice.settings)
-        return part(choice.settings, _sizes(slot, built))
+        made: Part = part(choice.settings, *sizes)
+        return made
     except ZooError:
         raise
     except Exception as error:
         raise PluginError(
             Problem(
                 f"building it failed ({type(error).__name__}: {error})",
-                where=f"{slot}={choice.entry.description.name}",
+                where=f"{slot}={choice.entry.name}",
                 cure="check its settings with `zoo show`; --trace shows where it failed",
             )
         ) from error

@@ -167,5 +167,6 @@ class Model(nn.Module):
         return found
 
     def _features(self, lesson: Lesson) -> Tensor:
+        features: Tensor
         features, _ = self.attention(lesson.inputs, lesson.clock, self.attention.start(lesson.past))
         return features
