@@ -17,8 +17,9 @@ from zoo_plugins.baseline.lstm import LSTMDecoder
 from zoo_plugins.baseline.onset import Onset
 from zoo_plugins.baseline.settings import HistorySettings, LSTMSettings
 
+from zoo.model.original import Original, read_original
 from zoo.parts import Settings
-from zoo.parts.interfaces import Sizes
+from zoo.parts.interfaces import Part, Sizes
 
 Golden = dict[str, Tensor]
 
@@ -38,20 +39,15 @@ def sizes() -> Sizes:
 
 
 @pytest.fixture
-def history(shared: Path, sizes: Sizes) -> History:
-    weights = torch.load(shared / "reference" / "original" / "rbm-model.pt", weights_only=True)
-    ours = {
-        "local_lstm": "local",
-        "history_reader.read_lstm": "reader",
-        "history_reader.read_linear": "weigh",
-        "aggregation_lstm": "aggregation",
-    }
-    part = History(HistorySettings(), sizes)
-    named = {name.rpartition("."): tensor for name, tensor in weights.items()}
-    part.load_state_dict(
-        {f"{ours[layer]}.{last}": tensor for (layer, _, last), tensor in named.items() if layer in ours}
-    )
-    return part
+def original(shared: Path) -> Original:
+    folder = shared / "reference" / "original"
+    return read_original(folder / "rbm-model.pt", folder / "baseline-decoder.pt")
+
+
+def fill(part: Part, original: Original, slot: str) -> None:
+    """Give the part its weights."""
+    named = {name.partition(".")[2]: t for name, t in original.weights.items() if name.startswith(slot)}
+    part.load_state_dict(named)
 
 
 def test_pitch_classes_are_folded_as_in_the_original(golden: Golden) -> None:
@@ -61,8 +57,10 @@ def test_pitch_classes_are_folded_as_in_the_original(golden: Golden) -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("chunk", [79, 1, 7])
 def test_history_gives_the_features_and_read_weights_of_the_original(
-    golden: Golden, history: History, chunk: int
+    golden: Golden, original: Original, sizes: Sizes, chunk: int
 ) -> None:
+    history = History(HistorySettings(), sizes)
+    fill(history, original, "attention")
     codes = golden["codes"][:, :-1]
     clock = torch.arange(79).expand(3, -1)
     state = history.start(golden["past"])
@@ -76,10 +74,9 @@ def test_history_gives_the_features_and_read_weights_of_the_original(
 
 @torch.no_grad()
 def test_the_decoder_gives_the_key_probabilities_of_the_original(
-    golden: Golden, shared: Path, sizes: Sizes
+    golden: Golden, original: Original, sizes: Sizes
 ) -> None:
     decoder = LSTMDecoder(LSTMSettings(), sizes)
-    weights = shared / "reference" / "original" / "baseline-decoder.pt"
-    decoder.load_state_dict(torch.load(weights, weights_only=True))
+    fill(decoder, original, "decoder")
     logits, _ = decoder.logits(golden["codes"][:, 1:], golden["keys"][:, :-1], decoder.start(3))
     torch.testing.assert_close(logits.sigmoid(), golden["key_probability"], atol=1e-5, rtol=0)

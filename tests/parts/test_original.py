@@ -1,0 +1,197 @@
+"""Moving the original's weights in, and refusing what is not whole."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from zoo.errors import BundleError
+from zoo.model.original import DECODERS, MODELS, Layout, Original, read_original, restore
+from zoo.registry import open_registry
+
+Tensors = dict[str, Tensor]
+HISTORY, LATENCY = MODELS
+LSTM, RBM = DECODERS
+
+
+def weights(layout: Layout) -> Tensors:
+    chance = torch.Generator().manual_seed(0)
+    return {name: torch.randn(w.shape, generator=chance) / 10 for name, w in layout.weights.items()}
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    """A whole model and a whole decoder."""
+    model, decoder = tmp_path / "model.pt", tmp_path / "decoder.pt"
+    torch.save(weights(HISTORY), model)
+    torch.save(weights(LSTM), decoder)
+    return model, decoder
+
+
+def refusal(model: Path, decoder: Path) -> list[str]:
+    with pytest.raises(BundleError) as raised:
+        read_original(model, decoder)
+    assert raised.value.exit_code == 5
+    assert all("\n" not in problem.what for problem in raised.value.problems)
+    return [f"{problem.where}: {problem.what}" for problem in raised.value.problems]
+
+
+def test_every_weight_of_the_baseline_finds_its_place(files: tuple[Path, Path]) -> None:
+    pytest.importorskip("zoo_plugins.baseline.voices")
+    original = read_original(*files)
+    assert original.parts == {
+        "encoder": "onset",
+        "attention": "history",
+        "sampler": "voices",
+        "decoder": "lstm",
+        "velocity": "none",
+    }
+    model = restore(original, open_registry())
+    assert {name for name, _ in model.named_parameters()} == set(original.weights)
+    theirs = weights(HISTORY)["history_reader.read_linear.weight"]
+    assert torch.equal(model.state_dict()["attention.weigh.weight"], theirs)
+    assert torch.equal(model.state_dict()["decoder.linear.bias"], weights(LSTM)["linear.bias"])
+
+
+@pytest.mark.parametrize(
+    ("layout", "parts"), [(LATENCY, {"attention": "latency"}), (RBM, {"decoder": "rbm"})]
+)
+def test_other_variants_are_recognised(
+    files: tuple[Path, Path], layout: Layout, parts: dict[str, str]
+) -> None:
+    torch.save(weights(layout), files[layout is RBM])
+    assert read_original(*files).parts.items() >= parts.items()
+
+
+def test_a_part_that_is_not_here_is_named() -> None:
+    parts = {"encoder": "onset", "attention": "telepathy", "sampler": "voices"}
+    with pytest.raises(BundleError, match="attention=telepathy, and there is no such part"):
+        restore(Original(parts | {"decoder": "lstm", "velocity": "none"}, {}), open_registry())
+
+
+def test_weights_that_do_not_fill_the_parts_are_refused(files: tuple[Path, Path]) -> None:
+    pytest.importorskip("zoo_plugins.baseline.voices")
+    original = read_original(*files)
+    fewer = {name: tensor for name, tensor in original.weights.items() if "weigh." not in name}
+    with pytest.raises(BundleError, match=r"not those of the original: attention\.weigh"):
+        restore(Original(original.parts, fewer), open_registry())
+
+
+class Evil:
+    """Were this unpickled, the test would find the file it makes."""
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return os.mkdir, ("unpickled",)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_text("[/] a letter"),
+        lambda path: path.write_bytes(pickle.dumps(Evil())),
+        lambda path: path.write_bytes(b"PK\x03\x04" + bytes(100)),
+        lambda path: torch.save({"local_lstm": Evil()}, path),
+        lambda path: torch.save(torch.nn.Linear(2, 2), path),
+        cut,
+    ],
+    ids=["empty", "text", "pickle", "zip", "evil", "module", "cut"],
+)
+def test_what_is_no_file_of_weights_is_refused_and_never_run(
+    files: tuple[Path, Path], damage: Callable[[Path], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    damage(files[0])
+    assert refusal(*files) == ["model.pt: it is not a file of plain torch weights, or it is damaged"]
+    assert not (tmp_path / "unpickled").exists()
+
+
+def test_a_path_that_is_no_file_is_refused_without_waiting(files: tuple[Path, Path], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", "absent.pt", "."):
+        assert refusal(tmp_path / name, files[1])[0].endswith("there is no such file")
+
+
+def test_a_huge_file_is_refused_unread(files: tuple[Path, Path]) -> None:
+    with files[0].open("r+b") as file:
+        file.truncate(2**40)
+    assert refusal(*files) == ["model.pt: it is larger than 32 MiB, which no file of the original is"]
+
+
+def change(name: str, value: Any) -> Callable[[Tensors], Any]:
+    return lambda tensors: {**tensors, name: value}
+
+
+def without(prefix: str) -> Callable[[Tensors], Any]:
+    return lambda tensors: {name: tensor for name, tensor in tensors.items() if not name.startswith(prefix)}
+
+
+BIAS = "sampler.linear.bias"
+BIAS_OF_TWO = torch.zeros(2)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (list, "it holds list, not weights by name"),
+        (lambda tensors: {}, "it holds dict, not weights by name"),
+        (lambda tensors: {"state_dict": tensors}, "it holds more than weights by name: state_dict"),
+        (change("epoch", 3), "it holds more than weights by name: epoch"),
+        (change(BIAS, torch.zeros(24, dtype=torch.int64)), f"it holds more than weights by name: {BIAS}"),
+        (change(BIAS, torch.zeros(24).to_sparse()), f"it holds more than weights by name: {BIAS}"),
+        (change(BIAS, torch.zeros(23)), f"{BIAS} is (23,) and not (24,)"),
+        (change(BIAS, torch.zeros(1).expand(10**12)), f"{BIAS} is ({10**12},) and not (24,)"),
+        (without("history_reader.read_linear"), "it lacks history_reader.read_linear"),
+        (change("capsules.bias", BIAS_OF_TWO), "it has capsules, which the original has not"),
+        (without("local_lstm"), "it lacks local_lstm"),
+        (change(BIAS, torch.full((24,), torch.nan)), "24 of 328,512 weights are NaN"),
+        (change(BIAS, torch.full((24,), torch.inf)), "24 of 328,512 weights are infinite"),
+        (
+            lambda tensors: {"conv.weight": torch.zeros(2)},
+            "it is not of the original, whose layers are not conv",
+        ),
+        (lambda tensors: weights(LSTM), "it is a decoder"),
+    ],
+)
+def test_weights_that_are_not_the_originals_are_refused(
+    files: tuple[Path, Path], content: Callable[[Tensors], Any], says: str
+) -> None:
+    torch.save(content(weights(HISTORY)), files[0])
+    assert refusal(*files) == [f"model.pt: {says}"]
+
+
+def test_both_files_are_answered_for_at_once(files: tuple[Path, Path]) -> None:
+    assert refusal(files[1], files[0]) == ["decoder.pt: it is a decoder", "model.pt: it is a model"]
+
+
+def test_the_published_files_are_told_apart(shared: Path) -> None:
+    folder = shared / "reference" / "original"
+    decoder = folder / "baseline-decoder.pt"
+    assert refusal(folder / "baseline-model.pt", decoder) == [
+        "baseline-model.pt: all 328,512 weights are NaN"
+    ]
+    assert refusal(folder / "hierarchical-model.pt", decoder) == [
+        "hierarchical-model.pt: it holds the sampler alone, the layers of its attention were never saved"
+    ]
+    assert (
+        "one LSTM in it makes both keys and loudness"
+        in refusal(folder / "rbm-model.pt", folder / "velocity-decoder.pt")[0]
+    )
+    found = {
+        path.name: read_original(path, decoder).parts["attention"]
+        for path in folder.glob("*-model.pt")
+        if path.name not in ("baseline-model.pt", "hierarchical-model.pt")
+    }
+    assert found == {"rbm-model.pt": "history", "velocity-model.pt": "history", "latency-model.pt": "latency"}
+    assert read_original(folder / "rbm-model.pt", folder / "rbm-decoder.pt").parts["decoder"] == "rbm"
