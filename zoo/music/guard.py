@@ -24,7 +24,7 @@ class Limits:
     """
 
     size: int = 32 * 2**20
-    events: int = 1_500_000
+    events: int = 1_200_000
     notes: int = 500_000
     frames: int = 2**16
     seconds: float = 24 * 3600.0

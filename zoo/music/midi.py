@@ -6,7 +6,6 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +13,7 @@ from numpy.typing import NDArray
 from zoo.files import write_file
 from zoo.music.guard import DEFAULT_LIMITS, Limits, MidiError, read_file
 from zoo.music.roll import FRAMES_PER_QUARTER, KEYS, LOWEST_KEY, Notes, Roll
-from zoo.music.walk import Walk, walk
-
-if TYPE_CHECKING:
-    import mido
+from zoo.music.walk import Press, Walk, walk
 
 RESOLUTION = 480
 """Ticks to the quarter note in the files we write."""
@@ -27,7 +23,7 @@ SLOWEST = 2**24 - 1
 """The most microseconds to the quarter note that a file can state."""
 DEFAULT_TEMPO = 500_000
 """Microseconds to the quarter note before a file states any: 120 to the minute."""
-MOST_TICKS = 2**22
+MOST_TICKS = 2**21
 """Where time is finer than that, ticks are joined: pretty_midi keeps a table of all of them."""
 
 
@@ -66,9 +62,8 @@ def examine_midi(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> Reading:
         MidiError: as `read_midi`.
     """
     found = walk(read_file(path, limits), str(path), limits)
-    last = max((press.tick for track in found.tracks for press in track), default=0)
-    _check_length(found, last, path, limits)
-    pitch, velocity, ticks = _parse(found, last, path)
+    _check_length(found, path, limits)
+    pitch, velocity, ticks = _parse(found, path)
     start, end = _frames(ticks, found.division)
     inside = np.flatnonzero((pitch >= LOWEST_KEY) & (pitch < LOWEST_KEY + KEYS))
     left_out = {
@@ -81,7 +76,7 @@ def examine_midi(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> Reading:
         why = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
         raise MidiError(path, "no-notes", "there is no note to read" + (f" ({why})" if why else ""))
     notes = Notes(start, end, pitch - LOWEST_KEY, velocity).take(inside)
-    tempo = MICROSECONDS / _mean_tempo(found.tempos, last)
+    tempo = MICROSECONDS / _mean_tempo(found)
     return Reading(Roll.from_notes(notes, tempo=tempo), dict(found.repairs), left_out)
 
 
@@ -108,19 +103,23 @@ def write_midi(roll: Roll, path: str | Path) -> None:
     write_file(path, content.getvalue())
 
 
-def _parse(
-    found: Walk, last: int, path: str | Path
-) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
+def _parse(found: Walk, path: str | Path) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
     """Pitch (N,), velocity (N,) and start and end ticks (2, N) of the notes, paired by pretty_midi."""
-    joined = last // MOST_TICKS + 1
-    if not found.tracks:
-        return np.zeros(0, np.int64), np.zeros(0, np.uint8), np.zeros((2, 0), np.int64)
+    import mido
     import pretty_midi
 
-    midi = pretty_midi.PrettyMIDI(mido_object=_steady(found, joined))
+    if not found.tracks:
+        return np.zeros(0, np.int64), np.zeros(0, np.uint8), np.zeros((2, 0), np.int64)
+    joined = found.last // MOST_TICKS + 1
+    if joined > 1:
+        for track in found.tracks:
+            _join_ticks(track, joined)
+    midi = pretty_midi.PrettyMIDI(
+        mido_object=mido.MidiFile(ticks_per_beat=found.division, tracks=found.tracks)
+    )
     notes = [note for instrument in midi.instruments for note in instrument.notes]
     times = np.array([[note.start for note in notes], [note.end for note in notes]])
-    # the file is steady, so one tick's length turns all seconds back into ticks, exactly
+    # no tempo was handed on, so one tick's length turns all seconds back into ticks, exactly
     ticks = np.rint(times / midi.tick_to_time(1)).astype(np.int64) * joined
     pitch = np.array([note.pitch for note in notes], dtype=np.int64)
     velocity = np.array([note.velocity for note in notes], dtype=np.int64)
@@ -130,23 +129,13 @@ def _parse(
     return pitch, velocity.astype(np.uint8), ticks
 
 
-def _steady(found: Walk, joined: int) -> mido.MidiFile:
-    """The presses alone as a MIDI file of one tempo, in ticks that are `joined` of the file's."""
-    import mido
-
-    tracks = []
-    for presses in found.tracks:
-        track, now = mido.MidiTrack(), 0
-        for tick, channel, pitch, velocity in presses:
-            time = tick // joined - now
-            now += time
-            track.append(
-                mido.Message(
-                    "note_on", skip_checks=True, channel=channel, note=pitch, velocity=velocity, time=time
-                )
-            )
-        tracks.append(track)
-    return mido.MidiFile(ticks_per_beat=found.division, tracks=tracks)
+def _join_ticks(track: list[Press], joined: int) -> None:
+    """Count a track's time in units of `joined` ticks."""
+    tick = unit = 0
+    for press in track:
+        tick += press.time
+        press.time = tick // joined - unit
+        unit += press.time
 
 
 def _frames(ticks: NDArray[np.int64], division: int) -> NDArray[np.int64]:
@@ -154,20 +143,19 @@ def _frames(ticks: NDArray[np.int64], division: int) -> NDArray[np.int64]:
     return (2 * FRAMES_PER_QUARTER * ticks + division) // (2 * division)
 
 
-def _check_length(found: Walk, last: int, path: str | Path, limits: Limits) -> None:
-    frames = _frames(np.array(last), found.division)
+def _check_length(found: Walk, path: str | Path, limits: Limits) -> None:
+    frames = _frames(np.array(found.last), found.division)
     if frames > limits.frames:
         raise MidiError(path, "too-long", f"the piece has {frames} frames, more than {limits.frames}")
-    seconds = last / found.division * _mean_tempo(found.tempos, last) / 1e6
+    seconds = found.last / found.division * _mean_tempo(found) / 1e6
     if seconds > limits.seconds:
         raise MidiError(path, "too-long", f"the piece lasts {seconds:.0f} s, more than {limits.seconds:.0f}")
 
 
-def _mean_tempo(tempos: list[tuple[int, int]], last: int) -> float:
-    """Microseconds to the quarter note, each tempo weighted with the ticks up to the last that it holds."""
-    changes = sorted([(0, DEFAULT_TEMPO), *tempos], key=lambda change: change[0])
-    ticks = np.array([tick for tick, _ in changes] + [last]).clip(max=last)
-    lengths = np.diff(ticks)
-    if last == 0:
+def _mean_tempo(found: Walk) -> float:
+    """Microseconds to the quarter note, each tempo weighted with how many ticks it holds for."""
+    changes = sorted([(0, DEFAULT_TEMPO), *found.tempos], key=lambda change: change[0])
+    if found.last == 0:
         return changes[-1][1]
-    return float(lengths @ np.array([tempo for _, tempo in changes]) / last)
+    ticks = np.array([tick for tick, _ in changes] + [found.last]).clip(max=found.last)
+    return float(np.diff(ticks) @ np.array([tempo for _, tempo in changes]) / found.last)
