@@ -45,7 +45,7 @@ def test_notes_survive_a_file(tmp_path_factory, roll):
 
 def test_a_file_without_notes_is_no_music(tmp_path):
     path = tmp_path / "silence.mid"
-    Roll.from_notes(Notes(*np.zeros((3, 0), np.int64), np.zeros(0, np.uint8)), frames=16).write(path)
+    Roll.from_notes(Notes.none(), frames=16).write(path)
     with pytest.raises(MidiError, match="no note") as caught:
         examine_midi(path)
     assert caught.value.code == "no-notes"

@@ -63,21 +63,19 @@ def examine_midi(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> Reading:
     """
     found = walk(read_file(path, limits), str(path), limits)
     _check_length(found, path, limits)
-    pitch, velocity, ticks = _parse(found, path)
-    start, end = _frames(ticks, found.division)
-    inside = np.flatnonzero((pitch >= LOWEST_KEY) & (pitch < LOWEST_KEY + KEYS))
+    notes = _notes(found, path)
+    inside = np.flatnonzero((notes.key >= 0) & (notes.key < KEYS))
     left_out = {
         "drums": found.drums,
-        "never released or without length": found.notes - len(pitch),
-        "outside the 88 keys": len(pitch) - len(inside),
+        "never released or without length": found.notes - len(notes),
+        "outside the 88 keys": len(notes) - len(inside),
     }
     left_out = {reason: count for reason, count in left_out.items() if count}
     if len(inside) == 0:
         why = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
         raise MidiError(path, "no-notes", "there is no note to read" + (f" ({why})" if why else ""))
-    notes = Notes(start, end, pitch - LOWEST_KEY, velocity).take(inside)
-    tempo = MICROSECONDS / _mean_tempo(found)
-    return Reading(Roll.from_notes(notes, tempo=tempo), dict(found.repairs), left_out)
+    roll = Roll.from_notes(notes.take(inside), tempo=MICROSECONDS / _mean_tempo(found))
+    return Reading(roll, dict(found.repairs), left_out)
 
 
 def write_midi(roll: Roll, path: str | Path) -> None:
@@ -103,13 +101,13 @@ def write_midi(roll: Roll, path: str | Path) -> None:
     write_file(path, content.getvalue())
 
 
-def _parse(found: Walk, path: str | Path) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
-    """Pitch (N,), velocity (N,) and start and end ticks (2, N) of the notes, paired by pretty_midi."""
+def _notes(found: Walk, path: str | Path) -> Notes:
+    """The notes on the grid, as pretty_midi pairs presses; their keys may lie outside the 88."""
     import mido
     import pretty_midi
 
     if not found.tracks:
-        return np.zeros(0, np.int64), np.zeros(0, np.uint8), np.zeros((2, 0), np.int64)
+        return Notes.none()
     joined = found.last // MOST_TICKS + 1
     if joined > 1:
         for track in found.tracks:
@@ -117,16 +115,17 @@ def _parse(found: Walk, path: str | Path) -> tuple[NDArray[np.int64], NDArray[np
     midi = pretty_midi.PrettyMIDI(
         mido_object=mido.MidiFile(ticks_per_beat=found.division, tracks=found.tracks)
     )
-    notes = [note for instrument in midi.instruments for note in instrument.notes]
-    times = np.array([[note.start for note in notes], [note.end for note in notes]])
+    paired = [note for instrument in midi.instruments for note in instrument.notes]
+    pitch = np.array([note.pitch for note in paired], dtype=np.int64)
+    velocity = np.array([note.velocity for note in paired], dtype=np.int64)
+    times = np.array([[note.start for note in paired], [note.end for note in paired]])
     # no tempo was handed on, so one tick's length turns all seconds back into ticks, exactly
     ticks = np.rint(times / midi.tick_to_time(1)).astype(np.int64) * joined
-    pitch = np.array([note.pitch for note in notes], dtype=np.int64)
-    velocity = np.array([note.velocity for note in notes], dtype=np.int64)
     possible = (np.minimum(pitch, velocity - 1) >= 0) & (np.maximum(pitch, velocity) < 128)
     if not (possible & (ticks[0] >= 0) & (ticks[0] < ticks[1])).all():
         raise MidiError(path, "bad-note", "a note has an impossible pitch, velocity or length")
-    return pitch, velocity.astype(np.uint8), ticks
+    start, end = _frames(ticks, found.division)
+    return Notes(start, end, pitch - LOWEST_KEY, velocity.astype(np.uint8))
 
 
 def _join_ticks(track: list[Press], joined: int) -> None:

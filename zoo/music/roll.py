@@ -34,6 +34,12 @@ class Notes:
     key: NDArray[np.int64]
     velocity: NDArray[np.uint8]
 
+    @classmethod
+    def none(cls) -> Self:
+        """No notes at all."""
+        nothing = np.zeros(0, dtype=np.int64)
+        return cls(nothing, nothing, nothing, nothing.astype(np.uint8))
+
     def __len__(self) -> int:
         return len(self.start)
 
