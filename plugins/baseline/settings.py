@@ -28,14 +28,20 @@ class HistorySettings(Settings):
 class VoicesSettings(Settings):
     """How many voices, how they learn, and how closely their likelihood is bounded."""
 
-    voices: int = setting(5, "decisions a frame, at most so many notes sound", ge=1, le=12)
+    voices: int = setting(
+        5, "decisions a frame; all but escaping frames sound at most so many pitch classes", ge=1, le=12
+    )
     hidden: int = setting(100, "width of the LSTM that all voices share", ge=1, le=4096)
     objective: Literal["no-aposter", "bound"] = setting(
         "no-aposter", "what training minimises: the original's cross-entropy, or a bound on the likelihood"
     )
     paths: int = setting(20, "decision paths that a likelihood is averaged over", live=True, ge=1, le=9999)
     resample: int = setting(
-        16, "frames between which paths may be resampled while scoring", live=True, ge=1, le=1_000_000
+        16,
+        "frames after which a likelihood drops unlikely paths for likely ones; 0 never",
+        live=True,
+        ge=0,
+        le=256,
     )
     escape: float = setting(
         0.001, "probability of a frame of independent notes, so that any chord is possible", gt=0, lt=1
