@@ -1,0 +1,150 @@
+"""What an evaluation found, piece by piece, and how two of them differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from zoo.measure.figure import Figure, Floats, Interval, Kind, bootstrap, joined, mean
+
+SCORE = ("codes", "keys", "residual")
+"""The terms that together are a score; `velocity` stands for itself, per struck note."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One share of the number.
+
+    Attributes:
+        nats: (N,), negative log-probability of each piece.
+        kind: what these numbers promise.
+        variance: (N,), sampling variance of each, where they were estimated by sampling.
+    """
+
+    nats: Floats
+    kind: Kind = "exact"
+    variance: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How well a model foretells pieces of music.
+
+    Attributes:
+        titles: of the N pieces, in the order of the corpus.
+        digests: of the pieces' content; by these two evaluations are paired.
+        frames: (N,), length of each piece.
+        struck: (N,), notes struck in each piece; None where their loudness was not scored.
+        terms: `codes` and `keys`, and `residual` and `velocity` where the music has what they are about.
+        remarks: (N,) frames that a part had a remark on, such as `escaped`.
+    """
+
+    titles: tuple[str, ...]
+    digests: tuple[str, ...]
+    frames: Floats
+    terms: Mapping[str, Term]
+    struck: Floats | None = None
+    remarks: Mapping[str, Floats] = field(default_factory=dict)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the score is restored in full, so that it compares across encodings."""
+        return "residual" in self.terms
+
+    @property
+    def score_terms(self) -> tuple[str, ...]:
+        """The terms of the score that this music has."""
+        return tuple(name for name in SCORE if name in self.terms)
+
+    def score(self) -> Figure:
+        """The number that ranks: nats per frame of the score, as full as the music knows it."""
+        return self.figure(*self.score_terms)
+
+    def figure(self, *names: str) -> Figure:
+        """The sum of some terms; nats per frame, of `velocity` nats per struck note."""
+        total = self.total(*names)
+        return mean(total.nats, self._weight(*names), total.kind, total.variance)
+
+    def share(self, remark: str) -> Figure | None:
+        """The share of frames with a remark; None where no part makes it."""
+        if remark not in self.remarks:
+            return None
+        return mean(self.remarks[remark], self.frames)
+
+    def total(self, *names: str) -> Term:
+        """The sum of some terms, piece by piece."""
+        terms = [self.terms[name] for name in names]
+        variances = [term.variance for term in terms if term.variance is not None]
+        return Term(
+            nats=np.sum([term.nats for term in terms], axis=0),
+            kind=joined(term.kind for term in terms),
+            variance=np.sum(variances, axis=0) if variances else None,
+        )
+
+    def _weight(self, *names: str) -> Floats:
+        if names != ("velocity",):
+            return self.frames
+        assert self.struck is not None
+        return self.struck
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much lower or higher one model's nats are than another's, on the same pieces.
+
+    Attributes:
+        value: nats per frame, below 0 where the first is better.
+        interval: 95 % of the paired bootstrap over pieces; None where there is only one.
+        kinds: of the first and of the second.
+        pieces: how many.
+    """
+
+    value: float
+    interval: Interval | None
+    kinds: tuple[Kind, Kind]
+    pieces: int
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval excludes 0."""
+        return self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
+
+    @property
+    def mark(self) -> str:
+        """What the value promises: a bound on the first bounds it from above, on the second from below."""
+        return {("exact", "exact"): "", ("bound", "exact"): "≤", ("exact", "bound"): "≥"}.get(self.kinds, "~")
+
+
+def compare(first: Evaluation, second: Evaluation, *names: str) -> Difference:
+    """The paired difference of two evaluations, of the score or of the terms named.
+
+    Raises:
+        ValueError: they are not of the same pieces, or not of the same share of the score.
+    """
+    if first.digests != second.digests:
+        raise ValueError("only evaluations of the same pieces can be compared")
+    if not names and first.is_full != second.is_full:
+        raise ValueError("a full score does not compare with one that leaves something out")
+    mine, other = (model.total(*(names or model.score_terms)) for model in (first, second))
+    apart, weight = mine.nats - other.nats, first._weight(*names)
+    return Difference(
+        value=float(apart.sum() / max(weight.sum(), 1.0)),
+        interval=bootstrap(apart, weight),
+        kinds=(mine.kind, other.kind),
+        pieces=len(apart),
+    )
+
+
+def figure_json(figure: Figure) -> dict[str, Any]:
+    """A figure for programs, with nothing left out."""
+    return {
+        "value": figure.value,
+        "kind": figure.kind,
+        "interval": None if figure.interval is None else list(figure.interval),
+        "standard_error": figure.error,
+        "count": figure.count,
+        "pieces": figure.pieces,
+    }

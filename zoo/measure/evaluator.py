@@ -1,0 +1,161 @@
+"""The evaluator: one procedure for every row of every table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import Tensor, nn
+
+from zoo.data.batches import BATCH_FRAMES, length_batches
+from zoo.errors import DataError, Problem, ZooError
+from zoo.measure.evaluation import Evaluation, Term
+from zoo.measure.figure import Floats, joined
+from zoo.model.random import generator
+from zoo.parts.interfaces import Encoder, LogProb
+
+if TYPE_CHECKING:
+    from zoo.data import Corpus
+    from zoo.model.model import Model
+
+Progress = Callable[[int, int], None]
+"""Told how many frames have been scored, and of how many."""
+
+
+def evaluate(
+    model: Model,
+    corpus: Corpus,
+    *,
+    seed: int = 0,
+    batch_frames: int = BATCH_FRAMES,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """How well the model foretells every piece of the corpus, each from its first frame to its last.
+
+    Every frame weighs the same and padding never counts; a model begins each piece anew.
+
+    Args:
+        model: any combination.
+        corpus: the pieces, usually `corpus.split("test")`.
+        seed: of the chance in bounds and estimates.
+        batch_frames: most frames scored at once; moves no number that is exact.
+        progress: told after each batch.
+
+    Raises:
+        DataError: there is no piece, or the music does not hold what the encoder models.
+        ZooError: a part gives a number that is not finite.
+    """
+    check_music(model.encoder, corpus)
+    tally = _Tally(len(corpus.pieces))
+    lengths = [piece.frames for piece in corpus.pieces]
+    done = 0
+    with _at_rest(model):
+        for number, indices in enumerate(length_batches(lengths, batch_frames)):
+            fragments = corpus.whole(indices).to(model.device)
+            chance = generator(seed, "evaluate", number, device=model.device)
+            found = model.log_probs(fragments, chance)
+            tally.add(indices, found, fragments.mask)
+            if "velocity" in found and fragments.onset is not None:
+                struck = fragments.onset[:, fragments.past + 1 :].sum(-1)
+                tally.add_struck(indices, struck, fragments.mask)
+            done += sum(lengths[index] for index in indices)
+            if progress is not None:
+                progress(done, sum(lengths))
+    evaluation = tally.evaluation(corpus)
+    _check_finite(evaluation)
+    return evaluation
+
+
+def check_music(encoder: Encoder, corpus: Corpus) -> None:
+    """Refuse music that the encoder cannot read, before any work is done.
+
+    Raises:
+        DataError: there is no piece, or no plane of pressed keys where one is needed.
+    """
+    if not corpus.pieces:
+        raise DataError(
+            Problem("there is no piece to evaluate", corpus.name, "use another split=, or more music")
+        )
+    if encoder.plane not in corpus.planes:
+        raise DataError(
+            Problem(
+                "this music holds only which keys sound, and the model is of the keys that are pressed",
+                where=corpus.name,
+                cure="use a model with an encoder of sounding keys (encoder=sounding), or other music",
+            )
+        )
+
+
+class _Tally:
+    """Sums per piece, while batches come in."""
+
+    def __init__(self, pieces: int) -> None:
+        self.pieces = pieces
+        self.terms: dict[str, Term] = {}
+        self.struck: Floats | None = None
+        self.remarks: dict[str, Floats] = {}
+
+    def add(self, indices: list[int], found: Mapping[str, LogProb], mask: Tensor) -> None:
+        """Add the log-probabilities (B, T) of some pieces."""
+        for name, log_prob in found.items():
+            term = self.terms.setdefault(name, Term(np.zeros(self.pieces)))
+            term.nats[indices] = -_piece_sums(log_prob.value, mask)
+            variance = term.variance
+            if log_prob.variance is not None:
+                variance = np.zeros(self.pieces) if variance is None else variance
+                variance[indices] = _piece_sums(log_prob.variance, mask)
+            self.terms[name] = Term(term.nats, joined((term.kind, log_prob.kind)), variance)
+            for remark, frames in log_prob.notes.items():
+                self.remarks.setdefault(remark, np.zeros(self.pieces))[indices] += _piece_sums(frames, mask)
+
+    def add_struck(self, indices: list[int], struck: Tensor, mask: Tensor) -> None:
+        """Add how many notes are struck in each frame (B, T)."""
+        self.struck = np.zeros(self.pieces) if self.struck is None else self.struck
+        self.struck[indices] = _piece_sums(struck, mask)
+
+    def evaluation(self, corpus: Corpus) -> Evaluation:
+        """What was found."""
+        return Evaluation(
+            titles=tuple(piece.title for piece in corpus.pieces),
+            digests=tuple(piece.digest for piece in corpus.pieces),
+            frames=np.array([piece.frames for piece in corpus.pieces], np.float64),
+            terms=self.terms,
+            struck=self.struck,
+            remarks=self.remarks,
+        )
+
+
+def _piece_sums(frames: Tensor, mask: Tensor) -> Floats:
+    """Sums (B,) over the frames (B, T) that count, in double precision whatever the device has."""
+    sums: Floats = frames.masked_fill(~mask, 0).cpu().double().sum(1).numpy()
+    return sums
+
+
+def _check_finite(evaluation: Evaluation) -> None:
+    problems = []
+    for name, term in evaluation.terms.items():
+        bad = np.flatnonzero(~np.isfinite(term.nats))
+        if len(bad):
+            problems.append(
+                Problem(
+                    f"the nats of the {name} are not finite in {len(bad)} of {len(term.nats)} pieces",
+                    where=evaluation.titles[bad[0]],
+                    cure="a part gives probability 0 to what happened, or has weights that are not finite; "
+                    "`zoo plugin check` tells which contract it breaks",
+                )
+            )
+    if problems:
+        raise ZooError(*problems)
+
+
+@contextmanager
+def _at_rest(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode; afterwards the model is as it was."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)
