@@ -12,13 +12,14 @@ import shutil
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from zoo.errors import Problem, ZooError
 
 UNFINISHED = ".part"
 """The end of the names of what is being written; `sweep` removes what a killed writer left."""
+CURE = "make room or name another place; what was there before is untouched"
 
 
 @contextmanager
@@ -31,7 +32,7 @@ def new_file(path: str | Path) -> Iterator[Path]:
     place = Path(path).resolve()
     part = _part(place)
     try:
-        with _writing(path):
+        with writing(path):
             yield part
             _flush(part)
             part.replace(place)
@@ -47,10 +48,11 @@ def write_file(path: str | Path, content: bytes | str) -> None:
 
 
 @contextmanager
-def new_folder(path: str | Path) -> Iterator[Path]:
+def new_folder(path: str | Path, cure: str = CURE) -> Iterator[Path]:
     """An empty folder to fill; it takes the place of `path` when the block ends without an error.
 
-    The folder that was there is removed, so ask first whether it may be.
+    The folder that was there is removed, so ask first whether it may be. Where several write it at
+    once, the last one stays, whole.
 
     Raises:
         ZooError: the disk is full, or the folder above is missing or may not be written.
@@ -58,7 +60,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     place = Path(path).resolve()
     part = _part(place)
     try:
-        with _writing(path):
+        with writing(path, cure):
             part.mkdir()
             yield part
             for child in part.iterdir():
@@ -84,13 +86,12 @@ def _part(place: Path) -> Path:
 
 
 @contextmanager
-def _writing(path: str | Path) -> Iterator[None]:
-    """What the system says when it cannot write, as one problem."""
+def writing(path: str | Path, cure: str = CURE) -> Iterator[None]:
+    """What the system says when it cannot write, as one problem with a cure."""
     try:
         yield
     except OSError as error:
         why = (error.strerror or str(error) or type(error).__name__).lower()
-        cure = "make room or name another place; what was there before is untouched"
         raise ZooError(Problem(f"cannot be written: {why}", str(path), cure)) from error
 
 
@@ -105,8 +106,10 @@ def _flush(path: Path) -> None:
 def _swap(part: Path, place: Path) -> None:
     """Put a folder in the place of another, which ends up under the name of the first."""
     if not place.exists():
-        part.rename(place)
-    elif not _exchange(part, place):
+        with suppress(OSError):  # another writer may have been faster
+            part.rename(place)
+            return
+    if not _exchange(part, place):
         # Where the system cannot exchange two names there is a moment without either.
         aside = _part(place)
         place.rename(aside)
