@@ -1,25 +1,33 @@
 """The chorales of J. S. Bach that come with music21, the corpus that needs no download.
 
-All 371 of Riemenschneider's edition, in its order. Twenty-one of them are the same file under another
+All 371 of Riemenschneider's edition, in its order. Twenty-one of them are the same score under another
 number; they stay, as the edition has them, and the split keeps copies together. All voices are merged
 onto one keyboard; instruments that double the choir join it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from fractions import Fraction
-from typing import Any
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import IO, Any
 
 import numpy as np
 
 from zoo.data.piece import Reading
 from zoo.data.source import Source
 from zoo.errors import DataError, Problem
-from zoo.music.roll import FRAMES_PER_QUARTER, KEYS, LOWEST_KEY, Roll
+from zoo.music.roll import KEYS, Roll
 
 NAME = "bach"
+PIECES = 371
 PLANES = frozenset({"onset", "sounding"})
+MOST_PROCESSES = 4
 
 
 def source() -> Source:
@@ -28,51 +36,68 @@ def source() -> Source:
     Raises:
         DataError: music21 is not installed.
     """
-    from importlib.metadata import PackageNotFoundError, version
-
     try:
         edition = version("music21")
     except PackageNotFoundError as error:
         cure = "pip install 'polyzoo[data]', or name a folder of MIDI files"
         raise DataError(Problem("the chorales come with music21, which is missing", NAME, cure)) from error
-    return Source(name=NAME, planes=PLANES, size=371, read=_read, place=NAME, state=edition)
+    return Source(name=NAME, planes=PLANES, size=PIECES, read=_read, place=NAME, state=edition)
 
 
 def _read() -> Iterator[Reading]:
-    from music21 import corpus
     from music21.corpus import chorales
 
+    titles = list(chorales.Iterator(returnType="filename"))
+    scores = _scores(list(dict.fromkeys(titles)))
     known: dict[str, tuple[Roll, int]] = {}
-    for number, title in enumerate(chorales.Iterator(returnType="filename"), start=1):
+    for number, title in enumerate(titles, start=1):
         if title not in known:
-            known[title] = _chorale(corpus.parse(title, forceSource=True))
+            score = next(scores)
+            known[title] = _roll(score), score["offset"]
         roll, offset = known[title]
         yield Reading(f"{number:03} {title.removeprefix('bach/')}", roll, offset=offset)
 
 
-def _chorale(score: Any) -> tuple[Roll, int]:
-    """The roll of a score, and how many frames its first bar lacks because of an upbeat."""
-    frames = _nearest(score.highestTime)
-    onset = np.zeros((frames, KEYS), np.bool_)
-    sounding = np.zeros((frames, KEYS), np.bool_)
-    for part in score.parts:
-        for note in part.flatten().notes:
-            if note.duration.isGrace:
-                continue
-            start = _nearest(note.offset)
-            end = max(start + 1, _nearest(note.offset + note.duration.quarterLength))
-            for tone in note.notes if note.isChord else [note]:
-                key = tone.pitch.midi - LOWEST_KEY
-                sounding[start:end, key] = True
-                held = tone.tie is not None and tone.tie.type in ("stop", "continue")
-                onset[start, key] |= not held
-    # A tie to a note that was never struck is a slip of the edition: a sounding key was pressed once.
+def _scores(titles: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The scores in the order of their titles, read by several processes that take turns.
+
+    Processes of our own rather than `multiprocessing`, which would either run the caller's script once
+    more or copy a process whose threads are at work.
+    """
+    count = min(os.cpu_count() or 1, MOST_PROCESSES)
+    with tempfile.TemporaryFile("w+") as errors, ExitStack() as running:
+        readers = [running.enter_context(_reader(titles[i::count], errors)) for i in range(count)]
+        for number in range(len(titles)):
+            line = next(readers[number % count], None)
+            if line is None:
+                errors.seek(0)
+                reason = (errors.read().splitlines() or ["no reason given"])[-1]
+                raise DataError(
+                    Problem(f"music21 cannot read {titles[number]}: {reason}", NAME, "install music21 anew")
+                )
+            yield json.loads(line)
+
+
+@contextmanager
+def _reader(titles: Sequence[str], errors: IO[str]) -> Iterator[Iterator[str]]:
+    """Lines of a process that reads these scores, ended with the block."""
+    command = [sys.executable, "-m", "zoo.data.chorale", *titles]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout
+        finally:
+            process.kill()
+
+
+def _roll(score: dict[str, Any]) -> Roll:
+    """All voices on one keyboard: a key sounds while any voice holds it, and is pressed where one begins."""
+    onset = np.zeros((score["frames"], KEYS), np.bool_)
+    sounding = np.zeros_like(onset)
+    for start, end, key, tied in score["tones"]:
+        sounding[start:end, key] = True
+        onset[start, key] |= not tied
+    # A tie to a tone that was never struck is a slip of the edition: a sounding key was pressed once.
     onset[1:] |= sounding[1:] & ~sounding[:-1]
     onset[0] |= sounding[0]
-    first_bar = score.parts[0].getElementsByClass("Measure").first()
-    return Roll(onset, sounding), _nearest(first_bar.paddingLeft)
-
-
-def _nearest(quarters: Fraction | float) -> int:
-    """The nearest place on the grid; the few thirty-seconds go up."""
-    return int(quarters * FRAMES_PER_QUARTER + 0.5)
+    return Roll(onset, sounding)

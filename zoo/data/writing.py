@@ -1,16 +1,14 @@
 """Writing a store: piece by piece, never more than one in memory, seen by nobody before it is whole.
 
-A store is written to a temporary folder beside its place, flushed to the disk, and renamed. However
-many processes write one at once, the first to rename wins, and a reader meets a whole store or none.
+A store is filled under a temporary name, flushed to the disk, and renamed. However many processes write
+one at once, a reader meets a whole store or none.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -26,14 +24,15 @@ from zoo.data.source import Source
 from zoo.data.split import Split, pattern, split_of
 from zoo.data.store import FORMAT, Store, open_store
 from zoo.errors import DataError, Problem, ZooError
+from zoo.files import UNFINISHED, new_folder, writing
 from zoo.music.roll import KEYS, Roll
 
 Progress = Callable[[int, int], None]
 """Told how many pieces have been read, and of how many."""
 
-PARTIAL = "writing-"
 ABANDONED = 24 * 3600.0
-"""Seconds after which a temporary folder is taken for one whose writer was killed."""
+"""Seconds after which an unfinished store is taken for one whose writer was killed."""
+CURE = "free some space there, or name another folder in the environment variable ZOO_CACHE"
 SHOWN = 5
 """Of how many unusable files an error tells the reason."""
 
@@ -45,26 +44,20 @@ def write_store(source: Source, cache: Path, progress: Progress | None = None) -
         DataError: the source holds no piece that can be used.
         ZooError: the cache cannot be written (no right to, or the disk is full).
     """
-    try:
+    place = cache / source.store_name
+    with writing(cache, CURE):
         cache.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(cache)
-        partial = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=cache))
-        try:
-            _write(source, partial, progress)
-            _move_into_place(partial, cache / source.store_name)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-    except OSError as error:
-        raise _unwritable(cache, error.strerror or str(error)) from error
-    store = open_store(cache / source.store_name)
-    if store is None:
-        raise _unwritable(cache, "what was written cannot be read back")
+    with new_folder(place, CURE) as part:
+        _write(source, part, progress)
     _remove_outdated(cache, source)
+    store = open_store(place)
+    if store is None:
+        raise ZooError(Problem("what was written here cannot be read back", str(place), CURE))
     return store
 
 
 def _write(source: Source, folder: Path, progress: Progress | None) -> None:
-    """Write all files of a store, flushed to the disk."""
     with ExitStack() as files:
         writer = _Writer(files, folder, source.planes)
         skipped = []
@@ -78,7 +71,6 @@ def _write(source: Source, folder: Path, progress: Progress | None) -> None:
         if not writer.pieces:
             raise _nothing_usable(source, skipped)
         writer.finish(skipped)
-    _flush_folder(folder)
 
 
 class _Writer:
@@ -130,7 +122,7 @@ class _Writer:
         return arrays
 
     def finish(self, skipped: list[Skipped]) -> None:
-        """End every array with a row of silence, write the table, and flush all to the disk."""
+        """End every array with a row of silence, and write the table."""
         silence = np.zeros((1, KEYS), np.bool_)
         velocity = silence.astype(np.uint8)
         for name, array in self._arrays(Roll(silence, silence, velocity)).items():
@@ -144,9 +136,6 @@ class _Writer:
             "skipped": [asdict(piece) for piece in skipped],
         }
         json.dump(table, self.table)
-        for file in (*self.files.values(), self.table):
-            file.flush()
-            os.fsync(file.fileno())
 
     def _split(self) -> list[Piece]:
         """The pieces, each in the split that its source prescribes or its notes decide."""
@@ -157,38 +146,12 @@ class _Writer:
         ]
 
 
-def _move_into_place(partial: Path, folder: Path) -> None:
-    """Rename, unless another writer was first; what is there but damaged makes way."""
-    partial.chmod(0o755)
-    for _ in range(2):
-        try:
-            partial.rename(folder)
-        except OSError:
-            if not folder.exists():
-                raise
-            if open_store(folder) is not None:
-                return
-            with suppress(FileNotFoundError):
-                folder.rename(partial.with_name(f"{partial.name}-damaged"))
-        else:
-            _flush_folder(folder.parent)
-            return
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _remove_abandoned(cache: Path) -> None:
-    """Remove what killed writers left behind, and damaged stores that made way."""
-    for partial in cache.glob(f"{PARTIAL}*"):
+    """Remove what killed writers left behind long ago; others may be writing now."""
+    for part in cache.glob(f".*{UNFINISHED}"):
         with suppress(FileNotFoundError):
-            if time.time() - partial.stat().st_mtime > ABANDONED:
-                shutil.rmtree(partial, ignore_errors=True)
+            if time.time() - part.stat().st_mtime > ABANDONED:
+                shutil.rmtree(part, ignore_errors=True)
 
 
 def _remove_outdated(cache: Path, source: Source) -> None:
@@ -196,16 +159,6 @@ def _remove_outdated(cache: Path, source: Source) -> None:
     for store in cache.glob(f"{source.family}-*"):
         if store.name != source.store_name:
             shutil.rmtree(store, ignore_errors=True)
-
-
-def _unwritable(cache: Path, reason: str) -> ZooError:
-    return ZooError(
-        Problem(
-            f"the cache of corpora cannot be written: {reason}",
-            where=str(cache),
-            cure="free some space there, or name another folder in the environment variable ZOO_CACHE",
-        )
-    )
 
 
 def _nothing_usable(source: Source, skipped: list[Skipped]) -> DataError:
