@@ -91,7 +91,7 @@ def test_a_full_disk_is_one_problem(source, cache, monkeypatch):
 
     def on_a_full_disk(self, files, folder, planes):
         begin(self, files, folder, planes)
-        self.files["sounding.bits"] = files.enter_context(Path("/dev/full").open("wb"))
+        self.files["sounding.bits"] = files.enter_context(Path("/dev/full").open("wb"))  # noqa: SIM115
 
     write_store(source, cache)
     monkeypatch.setattr(_Writer, "__init__", on_a_full_disk)
