@@ -59,16 +59,7 @@ def load_class(choice: Choice, slot: Slot) -> type[Part]:
         PluginError: it cannot be imported, is not there, or does not implement the slot's interface.
     """
     where = f"{slot}={choice.entry.name}"
-    try:
-        target = choice.entry.load()
-    except (Exception, SystemExit) as error:
-        raise PluginError(
-            Problem(
-                f"its class cannot be loaded ({type(error).__name__}: {error})",
-                where=where,
-                cure="mend or uninstall the plugin; `zoo plugin list` says where it comes from",
-            )
-        ) from error
+    target = choice.entry.load()
     interface = INTERFACES[slot]
     if not (isinstance(target, type) and issubclass(target, interface)):
         raise PluginError(

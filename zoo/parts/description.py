@@ -26,7 +26,7 @@ class Settings(BaseModel):
     Every field is made by `setting`, so each has a help text and bounds.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def setting(default: Any, help: str, *, live: bool = False, **bounds: Any) -> Any:

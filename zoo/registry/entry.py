@@ -1,37 +1,17 @@
-"""What the registry knows: plugins, where they come from, and the parts they offer."""
+"""What plugins turn into when they are loaded: the parts they offer, or what is wrong with them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
 
-from zoo.errors import Problem
+from zoo.errors import PluginError, Problem
 from zoo.parts import Description, Slot
+from zoo.registry.quiet import quiet_stdout
+from zoo.registry.sources import Source
 
-Origin = Literal["shipped", "installed", "local"]
 Health = Literal["ok", "off", "failed", "other api", "shadowed"]
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a plugin comes from, known before any of its code runs.
-
-    Attributes:
-        name: what `registry.toml` or the entry point calls it.
-        origin: came with the zoo, was installed by pip, or is a file or module of the user's own.
-        target: "module", "module:object" or the path of a file.
-        distribution: what pip calls the package; a local plugin goes by its own name.
-        version: of the distribution; of a file, the first digits of its sha256.
-        off: why it is not to be loaded; empty where it is.
-    """
-
-    name: str
-    origin: Origin
-    target: str
-    distribution: str
-    version: str = ""
-    off: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,31 +56,55 @@ class Entry:
     @property
     def qualified(self) -> str:
         """The name that means this part whatever else is installed: `polyzoo/history`."""
-        return f"{self.distribution}/{self.name}"
+        mark = ":" if self.source.origin == "file" else "/"
+        return f"{self.distribution}{mark}{self.name}"
 
     def load(self) -> Any:
-        """The part's class; imports torch, if nothing has yet."""
+        """The part's class; imports torch, if nothing has yet.
+
+        Raises:
+            PluginError: there is no such class, or importing it fails.
+        """
         target = self.description.target
         if isinstance(target, type):
             return target
-        module, _, attribute = target.partition(":")
-        return getattr(import_module(module), attribute)
+        module, _, name = target.partition(":")
+        try:
+            with quiet_stdout():
+                return getattr(import_module(module), name)
+        except (Exception, SystemExit) as error:
+            what = f"its class {target} cannot be imported: {type(error).__name__}: {error}"
+            where = f"{self.slot}={self.name} of {self.source}"
+            raise PluginError(Problem(what, where, remedy(self.source))) from error
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """A plugin as it was found: what it offers, or what is wrong with it.
+    """A plugin as it was found.
 
     Attributes:
         source: where it comes from.
-        health: whether its parts can be used.
+        health: whether its parts can be used by their bare names.
         problem: why not.
-        file: where its code lies.
-        entries: the parts it offers; none unless it is ok.
+        file: where its code lies; empty where nobody knows.
+        entries: the parts it offers.
     """
 
     source: Source
     health: Health
     problem: Problem | None = None
     file: str = ""
-    entries: tuple[Entry, ...] = field(default=())
+    entries: tuple[Entry, ...] = ()
+
+
+def remedy(source: Source) -> str:
+    """What a user does about a plugin that does not work."""
+    match source.origin:
+        case "shipped":
+            return "it came with the zoo: install polyzoo anew"
+        case "installed":
+            return f"mend it, or remove it with `pip uninstall {source.distribution}`"
+        case "local":
+            return f"mend it, or write `{source.name} = false` under [plugins] in ./registry.toml"
+        case "file":
+            return f"mend {source.distribution}"

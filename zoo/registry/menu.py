@@ -79,3 +79,13 @@ def _problems(tables: Mapping[str, Any]) -> list[tuple[str, str]]:
             elif table == "defaults" and key not in SLOTS:
                 found.append((f"there is no slot {key}", f"the slots are {', '.join(SLOTS)}"))
     return found
+
+
+def laid_over(shipped: Menu, users: Menu) -> Menu:
+    """The shipped menu with the user's defaults and recipes in place of those of the same name."""
+    return Menu(
+        shipped.path,
+        shipped.plugins,
+        {**shipped.defaults, **users.defaults},
+        {**shipped.recipes, **users.recipes},
+    )

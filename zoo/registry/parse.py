@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import shlex
-import tomllib
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-from pydantic import ValidationError
-
-from zoo.errors import Problem, UsageError
-from zoo.parts import SLOTS, Settings
-from zoo.registry.recipe import Choice, Recipe
-from zoo.registry.registry import Registry
+from zoo.errors import PluginError, Problem, UsageError, ZooError
+from zoo.parts import SLOTS, Settings, Slot
+from zoo.registry.entry import Entry
+from zoo.registry.fields import Checked, check
+from zoo.registry.fit import Choice, misfits
+from zoo.registry.hints import Models, bare_words, unknown_key, unknown_setting
+from zoo.registry.recipe import Recipe
+from zoo.registry.registry import Registry, names_file
+from zoo.registry.values import read_value
+from zoo.registry.words import Word, read_words, split
 
 
 def parse_recipe(
     words: str | Iterable[str],
     registry: Registry,
     *,
-    sections: Mapping[str, type[Settings]] | None = None,
+    sections: Models | None = None,
     keys: type[Settings] = Settings,
 ) -> Recipe:
     """Read a recipe and check it as far as that needs no torch.
@@ -32,30 +33,83 @@ def parse_recipe(
 
     Raises:
         UsageError: the words cannot be meant; holds every problem that was found.
-        PluginError: a part that is asked for is in a broken or ambiguous plugin.
+        PluginError: nothing is wrong but a plugin, which is missing, broken or ambiguous.
     """
-    models = dict(sections or {})
-    given: dict[str, dict[str, Any]] = {}
-    for word in shlex.split(words) if isinstance(words, str) else words:
-        key, _, text = word.partition("=")
-        head, _, tail = key.partition(".")
-        given.setdefault(head if tail or head in SLOTS else "", {})[
-            tail if tail or head in SLOTS else head
-        ] = _value(text)
-    try:
-        parts = {}
-        for slot in SLOTS:
-            settings = given.pop(slot, {})
-            entry = registry.find(slot, settings.pop("", registry.default(slot)))
-            parts[slot] = Choice(entry, entry.description.settings(**settings))
-        chosen = {name: model(**given.pop(name, {})) for name, model in models.items()}
-        return Recipe(parts, chosen, keys(**given.pop("", {})))
-    except ValidationError as error:
-        raise UsageError(Problem(str(error))) from error
+    said = read_words(split(words), registry.menu)
+    problems = [*said.problems, *bare_words(said.bare, registry.shipped_entries(), registry.menu.recipes)]
+    faults: list[ZooError] = [UsageError(problem) for problem in problems]
+    entries = _choose(said.given, registry, faults)
+    models = {slot: entry.description.settings for slot, entry in entries.items()}
+    checked = _check({**models, **(sections or {}), "": keys}, said.given, entries, faults)
+    settings = {head: one.settings for head, one in checked.items() if one.settings is not None}
+    if all(slot in entries and slot in settings for slot in SLOTS):
+        parts = {slot: Choice(entries[slot], settings[slot]) for slot in SLOTS}
+        faults += misfits(parts)
+    raise_all(faults)
+    return Recipe(parts, {name: settings[name] for name in sections or {}}, settings[""])
 
 
-def _value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
+def raise_all(faults: Iterable[ZooError]) -> None:
+    """Raise everything that was found as one error, if anything was."""
+    faults = list(faults)
+    problems = [problem for fault in faults for problem in fault.problems]
+    if any(isinstance(fault, UsageError) for fault in faults):
+        raise UsageError(*problems)
+    if faults:
+        raise PluginError(*problems)
+
+
+def _choose(given: Mapping[str, Word], registry: Registry, faults: list[ZooError]) -> dict[str, Entry]:
+    """The part of each slot; slots where that fails are left out."""
+    found: dict[str, Entry] = {}
+    for slot in SLOTS:
+        word = given.get(slot) or Word(
+            slot, registry.default(slot), "registry.toml", registry.menu.path.parent
+        )
+        try:
+            found[slot] = _find(slot, word, registry)
+        except ZooError as error:
+            faults.append(error)
+    return found
+
+
+def _find(slot: Slot, word: Word, registry: Registry) -> Entry:
+    if not names_file(word.text):
+        return registry.find(slot, word.text)
+    if word.origin and not registry.local:
+        raise UsageError(
+            Problem(
+                "code is run only where you name it yourself",
+                str(word),
+                f"write {slot}={word.folder / word.text}, or add --local",
+            )
+        )
+    return registry.find(slot, str(word.folder / word.text) if word.origin else word.text)
+
+
+def _check(
+    models: Models, given: Mapping[str, Word], entries: Mapping[str, Entry], faults: list[ZooError]
+) -> dict[str, Checked]:
+    """The settings of every part and section; what is wrong with them goes to the faults."""
+    words: dict[str, dict[str, Word]] = {head: {} for head in models}
+    for word in given.values():
+        head, name = word.head, word.name
+        if word.key in SLOTS or (head in SLOTS and head not in entries):
+            continue
+        if name in models.get(head, Settings).model_fields:
+            words[head][name] = word
+        elif head and head in models:
+            owner = f"{head}={entries[head].name}" if head in entries else head
+            faults.append(UsageError(unknown_setting(word, owner, models)))
+        else:
+            faults.append(UsageError(unknown_key(word, entries.values(), models)))
+    checked = {head: _settings(model, words[head], head) for head, model in models.items()}
+    faults += [UsageError(problem) for one in checked.values() for problem in one.problems]
+    return checked
+
+
+def _settings(model: type[Settings], words: Mapping[str, Word], head: str) -> Checked:
+    values = {
+        name: read_value(word.text, model.model_fields[name].annotation) for name, word in words.items()
+    }
+    return check(model, values, head, {name: str(word) for name, word in words.items()})

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import shlex
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
-from zoo.parts import Settings, Slot
-from zoo.registry.entry import Entry
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The part that stands in a slot."""
-
-    entry: Entry
-    settings: Any
+from zoo.parts import Fact, Settings, Slot
+from zoo.registry.fields import key
+from zoo.registry.fit import Choice, facts
+from zoo.registry.registry import Registry
+from zoo.registry.sources import SHIPPED
+from zoo.registry.stored import read_stored
+from zoo.registry.values import write_value
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything a command was asked for, checked.
+    """Everything a command was asked for, checked. `str` gives the words that make it again.
 
     Attributes:
-        parts: slot -> part and settings; all five slots.
+        parts: slot -> part and settings; all five slots, in their order.
         sections: settings that are not of a part, such as `train`.
         keys: settings without a section, such as `data=` and `seed=`.
     """
@@ -36,3 +36,81 @@ class Recipe:
     def values(self) -> dict[str, Any]:
         """The keys by name: `recipe.values["seed"]`."""
         return dict(self.keys)
+
+    @property
+    def facts(self) -> dict[str, Fact]:
+        """What the parts say of themselves, keyed "slot.fact" ("encoder.codes")."""
+        return facts(self.parts)
+
+    @property
+    def digest(self) -> str:
+        """64 hexadecimal digits that change with anything that changes the result.
+
+        Versions of packages do not count, as long as the state version stays; the contents of a file do.
+        """
+        content = self.to_json()
+        for slot, choice in self.parts.items():
+            if choice.entry.source.origin in ("shipped", "installed"):
+                del content["parts"][slot]["version"]
+        return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def __str__(self) -> str:
+        """Every slot, and every setting that is not the default."""
+        heads: dict[str, Any] = {slot: choice.settings for slot, choice in self.parts.items()}
+        heads |= {**self.sections, "": self.keys}
+        words = [f"{slot}={_word(choice)}" for slot, choice in self.parts.items()]
+        words += [word for head, settings in heads.items() for word in _changed(head, settings)]
+        return " ".join(shlex.quote(word) for word in words)
+
+    def to_json(self) -> dict[str, Any]:
+        """The recipe as it is kept in files; `from_json` reads it."""
+        return {
+            "parts": {slot: _kept(choice) for slot, choice in self.parts.items()},
+            "sections": {name: settings.model_dump(mode="json") for name, settings in self.sections.items()},
+            "values": self.keys.model_dump(mode="json"),
+        }
+
+    @classmethod
+    def from_json(
+        cls,
+        data: Any,
+        registry: Registry,
+        *,
+        sections: Mapping[str, type[Settings]] | None = None,
+        keys: type[Settings] = Settings,
+    ) -> Recipe:
+        """The recipe that `to_json` kept.
+
+        Args:
+            data: what it gave, read from JSON.
+            registry: where parts are looked up.
+            sections: which kept sections are wanted; others are passed over.
+            keys: which kept values are wanted; others are passed over.
+
+        Raises:
+            BundleError: it is damaged, or needs a part, a version or a setting that is not here; all of it.
+        """
+        stored = read_stored(data, registry, sections or {}, keys)
+        return cls(stored.parts, stored.sections, stored.keys)
+
+
+def _word(choice: Choice) -> str:
+    """The name that means this part on any machine: shipped parts keep their bare names."""
+    entry = choice.entry
+    return entry.name if entry.distribution == SHIPPED else entry.qualified
+
+
+def _changed(head: str, settings: Settings) -> Iterator[str]:
+    for name, info in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        if value != info.get_default(call_default_factory=True):
+            yield f"{key(head, name)}={write_value(value)}"
+
+
+def _kept(choice: Choice) -> dict[str, Any]:
+    return {
+        "name": choice.entry.qualified,
+        "version": choice.entry.version,
+        "state_version": choice.entry.description.state_version,
+        "settings": choice.settings.model_dump(mode="json"),
+    }

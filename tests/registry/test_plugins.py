@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from zoo.errors import PluginError, UsageError
+from zoo.parts import SLOTS
+from zoo.registry import Plugin, open_registry, parse_recipe
+
+from .conftest import Install, plugin_code
+
+HEAD = "from zoo.parts import Description, Settings, hookimpl, setting\n"
+
+
+def offering(description: str) -> str:
+    return f"{HEAD}@hookimpl\ndef zoo_parts():\n    return [{description}]\n"
+
+
+GOOD = 'Description(slot="attention", name="x", summary="A test", target="a:B")'
+
+BAD = {
+    "missing-import": ("import no_such_package", "ModuleNotFoundError: No module named 'no_such_package'"),
+    "syntax": ("def :", "SyntaxError"),
+    "exits": ("raise SystemExit(3)", "importing it failed: SystemExit: 3 (polyzoo_bad.py, line 1)"),
+    "raises": ("\n1/0", "importing it failed: ZeroDivisionError: division by zero (polyzoo_bad.py, line 2)"),
+    "no-hook": (
+        "x = 1",
+        "it offers no parts: it needs a function zoo_parts() marked with @zoo.parts.hookimpl",
+    ),
+    "unmarked-hook": ("def zoo_parts(): return []", "it offers no parts"),
+    "wrong-argument": (f"{HEAD}@hookimpl\ndef zoo_parts(registry): return []", "its hook does not fit"),
+    "misspelt-hook": (f"{HEAD}@hookimpl\ndef zoo_part(): return []", "unknown hook 'zoo_part'"),
+    "hook-raises": (
+        f"{HEAD}@hookimpl\ndef zoo_parts():\n    raise KeyError('x')",
+        "its hook zoo_parts failed: KeyError: 'x' (polyzoo_bad.py, line 4)",
+    ),
+    "hook-exits": (f"{HEAD}@hookimpl\ndef zoo_parts():\n    raise SystemExit", "its hook zoo_parts failed"),
+    "breaks-halfway": (f"{HEAD}@hookimpl\ndef zoo_parts():\n    yield {GOOD}\n    1/0", "ZeroDivisionError"),
+    "nothing": (f"{HEAD}@hookimpl\ndef zoo_parts(): pass", "it returns None, not a list of descriptions"),
+    "one": (f"{HEAD}@hookimpl\ndef zoo_parts(): return {GOOD}", "return a list of them"),
+    "junk": (offering("42"), "its part number 1 is 42, not a zoo.parts.Description"),
+    "twice": (offering(f"{GOOD}, {GOOD}"), "it offers attention.x twice"),
+    "slot": (offering(GOOD.replace("attention", "tuner")), "there is no slot 'tuner'"),
+    "name": (offering(GOOD.replace('"x"', '"X y"')), "the name 'X y' is not lower case"),
+    "number-name": (offering(GOOD.replace('"x"', "7")), "the name 7 is not lower case"),
+    "summary": (offering(GOOD.replace("A test", " ")), "attention.x has no summary"),
+    "target": (offering(GOOD.replace("a:B", "nowhere")), "the target 'nowhere' is neither a class nor"),
+    "settings": (
+        offering(GOOD.replace("summary", "settings=dict, summary")),
+        "not a subclass of zoo.parts.Sett",
+    ),
+    "no-default": (
+        f"{HEAD}class S(Settings):\n    width: int\n"
+        + offering(GOOD.replace("summary", "settings=S, summary")),
+        "its settings have no valid defaults",
+    ),
+    "gives": (offering(GOOD.replace("summary", "gives=3, summary")), "gives and fit are functions"),
+}
+
+
+def only(distribution: str) -> Plugin:
+    found = [plugin for plugin in open_registry().plugins() if plugin.source.distribution == distribution]
+    assert len(found) == 1
+    return found[0]
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_plugin_says_why_and_breaks_nothing(case: str, install: Install) -> None:
+    code, reason = BAD[case]
+    install("polyzoo-bad", code)
+    install("polyzoo-good", plugin_code())
+    plugin = only("polyzoo-bad")
+    assert plugin.health == "failed"
+    assert plugin.problem is not None
+    assert reason in plugin.problem.what
+    assert plugin.problem.where == "plugin bad (polyzoo-bad 1.2)"
+    assert plugin.problem.cure == "mend it, or remove it with `pip uninstall polyzoo-bad`"
+    assert "\n" not in plugin.problem.what
+    assert open_registry().find("attention", "mine").distribution == "polyzoo-good"
+    assert str(parse_recipe("attention=mine", open_registry()))
+
+
+@pytest.mark.parametrize(
+    ("points", "metadata", "reason"),
+    [
+        ("[zoo.plugins]\nnonsense", None, "its entry_points.txt cannot be read"),
+        (
+            "[zoo.plugins]\nbad = no_such_module",
+            None,
+            "ModuleNotFoundError: No module named 'no_such_module'",
+        ),
+        ("[zoo.plugins]\nbad = polyzoo_bad:missing", None, "has no attribute 'missing'"),
+        ("[zoo.plugins]\nbad =", None, "importing it failed"),
+        (None, "", "its metadata cannot be read: it names no distribution or no version"),
+    ],
+)
+def test_bad_metadata_is_one_plugins_fault(
+    points: str | None, metadata: str | None, reason: str, install: Install
+) -> None:
+    install("polyzoo-bad", points=points, metadata=metadata)
+    install("polyzoo-good", plugin_code())
+    assert open_registry().find("attention", "mine")
+    failed = [plugin for plugin in open_registry().plugins() if plugin.health == "failed"]
+    assert len(failed) == 1
+    assert failed[0].problem
+    assert reason in failed[0].problem.what
+
+
+def test_another_generation_of_the_interfaces_is_its_own_kind_of_failure(install: Install) -> None:
+    install("polyzoo-old", offering(GOOD.replace("summary", "api=0, summary")))
+    plugin = only("polyzoo-old")
+    assert plugin.health == "other api"
+    assert plugin.problem
+    assert plugin.problem.what == "attention.x is of interface generation 0; this zoo's is 1"
+
+
+def test_a_plugin_that_prints_keeps_standard_output_clean(
+    install: Install, capfd: pytest.CaptureFixture[str]
+) -> None:
+    noise = "import os, sys\nprint('printed')\nos.write(1, b'written\\n')\nos.system('echo echoed')\n"
+    install("polyzoo-loud", noise + plugin_code())
+    assert only("polyzoo-loud").health == "ok"
+    print("mine")
+    out, err = capfd.readouterr()
+    assert out == "mine\n"
+    assert {"printed", "written", "echoed"} <= set(err.split())
+
+
+def test_strict_raises_with_the_cause(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("polyzoo-bad", "1/0")
+    monkeypatch.setenv("ZOO_STRICT", "1")
+    with pytest.raises(PluginError, match="division by zero") as raised:
+        open_registry().entries()
+    assert isinstance(raised.value.__cause__, ZeroDivisionError)
+
+
+def test_foreign_code_does_not_run_where_shipped_parts_answer(install: Install) -> None:
+    install("polyzoo-good", plugin_code())
+    parse_recipe("decoder=lstm attention.features=10", open_registry())
+    for words in ("decoder.hiden=3", "decoder.hidden=0", "nonsense=1", "history", "attention history"):
+        with pytest.raises(UsageError):
+            parse_recipe(words, open_registry())
+    assert "polyzoo_good" not in sys.modules
+    parse_recipe("attention=mine", open_registry())
+    assert "polyzoo_good" in sys.modules
+
+
+def test_shipped_names_win_and_the_other_stays_reachable(install: Install) -> None:
+    install("polyzoo-other", plugin_code("decoder", "lstm"))
+    registry = open_registry()
+    assert registry.find("decoder", "lstm").distribution == "polyzoo"
+    other = registry.find("decoder", "polyzoo-other/lstm")
+    assert other.distribution == "polyzoo-other"
+    assert registry.word(other) == "polyzoo-other/lstm"
+    plugin = only("polyzoo-other")
+    assert plugin.health == "shadowed"
+    assert plugin.problem
+    assert plugin.problem.what.startswith("decoder.lstm by polyzoo ")
+    assert plugin.problem.cure == "write decoder=polyzoo-other/lstm"
+
+
+def test_two_strangers_with_one_name_are_an_error_at_use(install: Install) -> None:
+    install("polyzoo-one", plugin_code())
+    install("polyzoo-two", plugin_code(), version="3.0")
+    registry = open_registry()
+    with pytest.raises(PluginError) as raised:
+        parse_recipe("attention=mine", registry)
+    assert str(raised.value) == (
+        "attention=mine: polyzoo-one 1.2 (plugin one) and polyzoo-two 3.0 (plugin two) both offer it\n"
+        "  write attention=polyzoo-one/mine or attention=polyzoo-two/mine"
+    )
+    recipe = parse_recipe("attention=polyzoo_two/mine", registry)
+    assert recipe.parts["attention"].entry.version == "3.0"
+    assert "attention=polyzoo-two/mine" in str(recipe)
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (None, {"one", "two"}),
+        ("", set()),
+        ("one", {"one"}),
+        ("polyzoo_two, three", {"two"}),
+        ("one,two", {"one", "two"}),
+    ],
+)
+def test_zoo_plugins_names_the_only_ones(
+    names: str | None, found: set[str], install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("polyzoo-one", plugin_code(name="first"))
+    install("polyzoo-two", plugin_code(name="second"))
+    if names is not None:
+        monkeypatch.setenv("ZOO_PLUGINS", names)
+    plugins = [plugin for plugin in open_registry().plugins() if plugin.source.origin == "installed"]
+    assert {plugin.source.name for plugin in plugins if plugin.health == "ok"} == found
+    assert {plugin.health for plugin in plugins} <= {"ok", "off"}
+    for name in {"one", "two"} - found:
+        assert f"polyzoo_{name}" not in sys.modules
+
+
+def test_a_missing_distribution_and_a_broken_one_are_plugin_errors(install: Install) -> None:
+    with pytest.raises(PluginError, match="no plugin polyzoo-gone is installed"):
+        parse_recipe("attention=polyzoo-gone/x", open_registry())
+    install("polyzoo-bad", "1/0")
+    with pytest.raises(PluginError, match="division by zero"):
+        parse_recipe("attention=polyzoo-bad/x", open_registry())
+
+
+def test_an_unknown_name_tells_who_could_not_be_asked(install: Install) -> None:
+    install("polyzoo-bad", "1/0")
+    with pytest.raises(UsageError, match=r"not asked: polyzoo-bad 1.2 \(failed\), see `zoo plugin list`"):
+        parse_recipe("attention=x", open_registry())
+
+
+class TestFiles:
+    def test_a_part_is_named_by_its_file(self) -> None:
+        Path("my_attention.py").write_text(plugin_code())
+        recipe = parse_recipe("attention=./my_attention.py attention.width=9", open_registry())
+        choice = recipe.parts["attention"]
+        assert choice.entry.qualified == "./my_attention.py:mine"
+        assert choice.settings.width == 9
+        assert len(choice.entry.version) == 12
+        assert str(parse_recipe(str(recipe), open_registry())) == str(recipe)
+
+    def test_a_changed_file_is_another_recipe(self) -> None:
+        Path("a.py").write_text(plugin_code())
+        before = parse_recipe("attention=a.py", open_registry()).digest
+        Path("a.py").write_text(plugin_code() + "\n# changed")
+        assert parse_recipe("attention=a.py", open_registry()).digest != before
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            ("attention=./gone.py", "attention=./gone.py: there is no such file"),
+            (
+                "attention=./d.py",
+                "attention=./d.py: the file holds no such attention\n  it holds decoder=./d.py:mine",
+            ),
+            (
+                "decoder=./d.py:other",
+                "decoder=./d.py:other: the file holds no such decoder\n  it holds decoder=./d.py:mine",
+            ),
+            (
+                "./d.py",
+                "./d.py: it is neither key=value nor a recipe\n  say what it is, such as attention=./d.py",
+            ),
+        ],
+    )
+    def test_mistakes(self, words: str, message: str) -> None:
+        Path("d.py").write_text(plugin_code("decoder"))
+        with pytest.raises(UsageError) as raised:
+            parse_recipe(words, open_registry())
+        assert str(raised.value) == message
+
+    def test_a_broken_file_is_a_plugin_error(self) -> None:
+        Path("bad.py").write_text("1/0")
+        with pytest.raises(PluginError, match=r"bad\.py, line 1") as raised:
+            parse_recipe("attention=./bad.py", open_registry())
+        assert raised.value.problems[0].cure == "mend ./bad.py"
+
+    def test_a_torch_file_whose_class_is_beside_its_description(self) -> None:
+        Path("heavy.py").write_text(
+            "import torch\nfrom zoo.parts import Description, hookimpl\n"
+            "class Mine(torch.nn.Module): pass\n"
+            "@hookimpl\ndef zoo_parts():\n"
+            "    return [Description('attention', 'mine', 'Made for a test', Mine),\n"
+            "            Description('decoder', 'mine', 'Made for a test', f'{__name__}:Mine')]\n"
+        )
+        registry = open_registry()
+        attention, decoder = (
+            registry.find(slot, "./heavy.py") for slot in SLOTS if slot in ("attention", "decoder")
+        )
+        assert attention.load() is decoder.load()
+
+
+def test_a_class_that_cannot_be_imported_names_the_distribution(install: Install) -> None:
+    install("polyzoo-good", plugin_code())
+    with pytest.raises(PluginError) as raised:
+        open_registry().find("attention", "mine").load()
+    assert str(raised.value) == (
+        "attention=mine of polyzoo-good 1.2: its class no.such:Class cannot be imported: "
+        "ModuleNotFoundError: No module named 'no'\n  mend it, or remove it with `pip uninstall polyzoo-good`"
+    )

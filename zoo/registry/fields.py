@@ -1,0 +1,167 @@
+"""What a setting takes, in words; and what is wrong with a value, in the words of the user."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from zoo.errors import Problem
+from zoo.parts import Settings
+from zoo.registry.values import NONE, item_kind, members, write_value
+
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+
+
+def allowed(field: FieldInfo) -> str:
+    """What a setting takes: "a whole number from 1 to 4096", "one of exact, bound"."""
+    kinds = [kind for kind in members(field.annotation) if kind is not type(None)]
+    gap = ", " if any(item_kind(kind) is not None for kind in kinds) else " "
+    words = gap.join(filter(None, [" or ".join(_kind(kind) for kind in kinds), _range(field)]))
+    return f"{words} or {NONE}" if type(None) in members(field.annotation) else words
+
+
+def choices(field: FieldInfo) -> list[str]:
+    """The words a setting may be, where they are few: for completion and for hints."""
+    words: list[str] = []
+    for kind in members(field.annotation):
+        if get_origin(kind) is Literal:
+            words += [write_value(choice) for choice in get_args(kind)]
+        elif kind is bool:
+            words += ["true", "false"]
+        elif kind is type(None):
+            words.append(NONE)
+    return words
+
+
+def default(field: FieldInfo) -> str:
+    """The value when the user says nothing, as it would be typed."""
+    return write_value(field.get_default(call_default_factory=True))
+
+
+def live(field: FieldInfo) -> bool:
+    """Whether the setting may be changed on a trained model."""
+    extra = field.json_schema_extra
+    return isinstance(extra, dict) and bool(extra.get("live"))
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Settings, or what is wrong with them.
+
+    Attributes:
+        settings: None where something is.
+        problems: all of it.
+    """
+
+    settings: Any
+    problems: tuple[Problem, ...] = ()
+
+
+def check(
+    model: type[Settings], values: Mapping[str, Any], head: str, written: Mapping[str, str] | None = None
+) -> Checked:
+    """Turn values into settings: types and ranges, nothing converted in silence.
+
+    Args:
+        model: the settings of a part or a section.
+        values: by the names of its fields.
+        head: what the fields are called under, such as `decoder`; may be empty.
+        written: how the user wrote each, where a user did.
+    """
+    try:
+        return Checked(model.model_validate_json(json.dumps(dict(values)), strict=True))
+    except ValidationError as error:
+        return Checked(None, tuple(_problems(model, values, head, written or {}, error)))
+
+
+def key(head: str, name: str) -> str:
+    """What a setting is called on the command line."""
+    return f"{head}.{name}" if head else name
+
+
+def _problems(
+    model: type[Settings],
+    values: Mapping[str, Any],
+    head: str,
+    written: Mapping[str, str],
+    error: ValidationError,
+) -> Iterator[Problem]:
+    """One problem for each setting that is wrong, and one for each rule between several."""
+    details = {str(detail["loc"][0]) if detail["loc"] else "": detail for detail in error.errors()}
+    for name, detail in details.items():
+        reason = str(detail.get("ctx", {}).get("error", ""))
+        field = model.model_fields.get(name)
+        where = key(head, name)
+        given = written.get(name) or (f"{where}={write_value(values[name])}" if name in values else where)
+        if not name:
+            yield Problem(reason or str(detail["msg"]), head)
+        elif field is None:
+            yield Problem("there is no such setting", given)
+        else:
+            yield Problem(
+                reason or f"it takes {allowed(field)}", given, _cure(where, field, values.get(name))
+            )
+
+
+def _cure(where: str, field: FieldInfo, value: Any) -> str:
+    nearest = _nearest(field, value)
+    if nearest is not None:
+        return f"the nearest is {where}={write_value(nearest)}"
+    from difflib import get_close_matches
+
+    close = get_close_matches(str(value), choices(field), n=1)
+    return f"did you mean {where}={close[0]}" if close else f"the default is {where}={default(field)}"
+
+
+def _nearest(field: FieldInfo, value: Any) -> int | float | None:
+    """The number that fits and is nearest to one that does not; None where there is no telling."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or value != value:
+        return None
+    kinds = members(field.annotation)
+    if int not in kinds and float not in kinds:
+        return None
+    low, high = _bound(field, "ge"), _bound(field, "le")
+    nearest = value if low is None else max(value, low)
+    nearest = nearest if high is None else min(nearest, high)
+    step = _bound(field, "multiple_of")
+    if step:
+        nearest = max(round(nearest / step) * step, low if low is not None else step)
+    if float not in kinds:
+        nearest = round(nearest)
+    return nearest if nearest != value and nearest not in (float("inf"), float("-inf")) else None
+
+
+def _kind(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        words = [write_value(choice) for choice in get_args(kind)]
+        return f"one of {', '.join(words)}" if len(words) > 1 else words[0]
+    inner = item_kind(kind)
+    if inner is not None:
+        return f"a list, each item {_kind(inner)}, commas between them"
+    return _KINDS.get(kind, getattr(kind, "__name__", str(kind)))
+
+
+def _bound(field: FieldInfo, name: str) -> Any:
+    return next((getattr(bound, name) for bound in field.metadata if hasattr(bound, name)), None)
+
+
+def _range(field: FieldInfo) -> str:
+    names = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length")
+    bound = {name: _bound(field, name) for name in names if _bound(field, name) is not None}
+    if "ge" in bound and "le" in bound:
+        words = ["from {ge} to {le}"]
+    else:
+        pairs = (("ge", "of at least"), ("gt", "above"), ("le", "of at most"), ("lt", "below"))
+        words = [f"{word} {{{name}}}" for name, word in pairs if name in bound]
+    rest = (
+        ("multiple_of", "divisible by {}"),
+        ("min_length", "at least {} long"),
+        ("max_length", "at most {} long"),
+    )
+    words += [word.format(f"{{{name}}}") for name, word in rest if name in bound]
+    return ", ".join(words).format(**bound)
