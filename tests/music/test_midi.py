@@ -1,38 +1,46 @@
+import os
+import random
+
+import mido
 import numpy as np
 import pretty_midi
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo.music.midi import MidiError, examine_midi, read_midi
-from zoo.music.roll import KEYS, Notes, Roll
+from zoo.errors import ZooError
+from zoo.music.midi import MidiError, examine_bytes, examine_midi, read_midi
+from zoo.music.roll import KEYS, LOWEST_KEY, Notes, Roll
+
+EXAMPLES = int(os.environ.get("ZOO_FUZZ_EXAMPLES", "200"))
+"""How many cases each property is tried on; `ZOO_FUZZ_EXAMPLES=100000` for a long look."""
 
 
-@st.composite
-def rolls(draw):
-    frames = st.integers(0, 99)
-    notes = draw(
-        st.lists(
-            st.tuples(frames, st.integers(1, 20), st.integers(0, KEYS - 1), st.integers(1, 127)),
-            min_size=1,
-            max_size=60,
-        )
-    )
-    start, length, key, velocity = (np.array(column) for column in zip(*notes, strict=True))
-    tempo = draw(st.floats(4, 1000))
-    return Roll.from_notes(Notes(start, start + length, key, velocity.astype(np.uint8)), tempo=tempo)
+def notes_of(rows):
+    start, length, key, velocity = np.array(list(rows), dtype=np.int64).reshape(-1, 4).T
+    return Notes(start, start + length, key, velocity.astype(np.uint8))
 
 
-def same(one: Roll, other: Roll) -> bool:
-    return all(
-        np.array_equal(getattr(one, plane), getattr(other, plane))
-        for plane in ("onset", "sounding", "velocity")
-    )
+def rows_of(notes):
+    columns = (notes.start, notes.end, notes.key, notes.velocity)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
-@given(rolls())
-def test_notes_survive_a_file(tmp_path_factory, roll):
-    path = tmp_path_factory.mktemp("midi") / "piece.mid"
+def same(one, other):
+    planes = ("onset", "sounding", "velocity")
+    return all(np.array_equal(getattr(one, plane), getattr(other, plane)) for plane in planes)
+
+
+rows = st.tuples(st.integers(0, 99), st.integers(0, 20), st.integers(0, KEYS - 1), st.integers(1, 127))
+crowded = st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(40, 42), st.integers(1, 127))
+scores = st.one_of(st.lists(rows, min_size=1, max_size=60), st.lists(crowded, min_size=1, max_size=60))
+
+
+@given(rows=scores, tempo=st.floats(4, 1000))
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_notes_survive_a_file(tmp_path_factory, rows, tempo):
+    roll = Roll.from_notes(notes_of(rows), tempo=tempo)
+    path = tmp_path_factory.getbasetemp() / "piece.mid"
     roll.write(path)
     again = read_midi(path)
     assert same(roll, again)
@@ -40,12 +48,154 @@ def test_notes_survive_a_file(tmp_path_factory, roll):
     first = path.read_bytes()
     again.write(path)
     assert path.read_bytes() == first
-    assert len(pretty_midi.PrettyMIDI(str(path)).instruments[0].notes) == len(roll.notes())
 
 
-def test_a_file_without_notes_is_no_music(tmp_path):
+@given(rows=scores)
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_a_roll_is_its_notes(rows):
+    roll = Roll.from_notes(notes_of(rows))
+    notes = roll.notes()
+    assert same(roll, Roll.from_notes(notes))
+    assert roll.onset is not None
+    assert roll.velocity is not None
+    assert np.array_equal(roll.velocity > 0, roll.onset)
+    assert not (roll.onset & ~roll.sounding).any()
+    pressed = {(start, key) for start, _, key, _ in rows}
+    assert {(start, key) for start, _, key, _ in rows_of(notes)} == pressed
+    for start, end, key, velocity in rows_of(notes):
+        here = [row for row in rows if (row[0], row[2]) == (start, key)]
+        longest = start + max(1, max(length for _, length, _, _ in here))
+        next_press = min((other for other, k in pressed if k == key and other > start), default=longest)
+        assert (end, velocity) == (min(longest, next_press), max(row[3] for row in here))
+
+
+def test_a_roll_without_onsets_or_velocities_plays_what_sounds():
+    sounding = np.zeros((8, KEYS), dtype=np.bool_)
+    sounding[2:5, 40] = sounding[6:8, 40] = True
+    assert rows_of(Roll(None, sounding).notes()) == [(2, 5, 40, 64), (6, 8, 40, 64)]
+
+
+def performance(path, resolution):
+    """A file of three tracks (one of drums) whose tempo changes all the time; its rows on the grid."""
+    dice = random.Random(resolution)
+    tempos = {dice.randrange(1, 99 * resolution): dice.randrange(200_000, 2_000_000) for _ in range(50)}
+    events = [[(tick, mido.MetaMessage("set_tempo", tempo=tempo)) for tick, tempo in tempos.items()]]
+    rows = []
+    for channel in (0, 1, 9):
+        events.append([])
+        for pitch in range(15, 115):
+            tick, length = dice.randrange(99 * resolution), dice.randrange(resolution // 4, 5 * resolution)
+            velocity = dice.randint(1, 127)
+            for at, loudness in ((tick, velocity), (tick + length, 0)):
+                message = mido.Message("note_on", channel=channel, note=pitch, velocity=loudness)
+                events[-1].append((at, message))
+            if channel != 9 and 0 <= pitch - LOWEST_KEY < KEYS:
+                start, end = (int(4 * at / resolution + 0.5) for at in (tick, tick + length))
+                rows.append((start, end - start, pitch - LOWEST_KEY, velocity))
+    midi = mido.MidiFile(ticks_per_beat=resolution)
+    for track in events:
+        now, messages = 0, mido.MidiTrack()
+        for tick, message in sorted(track, key=lambda event: event[0]):
+            messages.append(message.copy(time=tick - now))
+            now = tick
+        midi.tracks.append(messages)
+    midi.save(path)
+    return rows
+
+
+@pytest.mark.parametrize("resolution", [24, 96, 100, 220, 480, 960, 10080])
+def test_a_changing_tempo_does_not_bend_the_grid(tmp_path, resolution):
+    path = tmp_path / "performance.mid"
+    rows = performance(path, resolution)
+    reading = examine_midi(path)
+    assert same(reading.roll, Roll.from_notes(notes_of(rows)))
+    assert reading.left_out == {"drums": 100, "outside the 88 keys": 24}
+    assert reading.repairs == {}
+    # played at its one tempo, the piece takes as long as the performance
+    seconds = pretty_midi.PrettyMIDI(str(path)).get_end_time()
+    assert 60 * reading.roll.frames / 4 / reading.roll.tempo == pytest.approx(seconds, rel=0.02)
+
+
+def test_real_performances_are_read_as_pretty_midi_reads_them(shared):
+    files = sorted((shared / "data").glob("*/**/*.mid"))
+    assert files
+    for path in files[:: len(files) // 8]:
+        midi = pretty_midi.PrettyMIDI(str(path))
+        rows = []
+        for note in (note for instrument in midi.instruments for note in instrument.notes):
+            ticks = (midi.time_to_tick(note.start), midi.time_to_tick(note.end))
+            start, end = ((8 * tick + midi.resolution) // (2 * midi.resolution) for tick in ticks)
+            rows.append((start, end - start, note.pitch - LOWEST_KEY, note.velocity))
+        assert same(read_midi(path), Roll.from_notes(notes_of(rows)))
+
+
+def test_silence_can_be_written_but_is_no_music_to_read(tmp_path):
     path = tmp_path / "silence.mid"
     Roll.from_notes(Notes.none(), frames=16).write(path)
+    assert pretty_midi.PrettyMIDI(str(path)).instruments == []
     with pytest.raises(MidiError, match="no note") as caught:
-        examine_midi(path)
+        read_midi(path)
     assert caught.value.code == "no-notes"
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(ZooError, match="missing"):
+        Roll.from_notes(Notes.none()).write(tmp_path / "missing" / "piece.mid")
+
+
+def read_or_refused(content):
+    try:
+        roll = examine_bytes(content, "fuzz.mid").roll
+    except MidiError:
+        return
+    assert len(roll.notes()) > 0
+
+
+digits = st.integers(0, 255)
+numbers = st.one_of(st.integers(0, 127).map(lambda n: bytes([n])), st.binary(max_size=5))
+events = st.one_of(
+    st.tuples(numbers, st.integers(0x80, 0x9F), digits, digits).map(lambda e: e[0] + bytes(e[1:])),
+    st.tuples(numbers, digits, st.binary(max_size=4)).map(lambda e: e[0] + bytes([e[1]]) + e[2]),
+    st.tuples(numbers, digits, digits, st.binary(max_size=6)).map(
+        lambda e: e[0] + bytes([0xFF, e[1], e[2] % 8]) + e[3]
+    ),
+)
+tracks = st.lists(events, max_size=20).map(b"".join)
+chunks = st.tuples(st.sampled_from([b"MTrk"] * 9 + [b"XFIH"]), tracks, st.sampled_from([0] * 9 + [-1, 1, 99]))
+
+
+@st.composite
+def files(draw):
+    """Nearly MIDI: the frame is mostly right, what it holds mostly is not."""
+    content = draw(st.lists(chunks, max_size=4))
+    head = [
+        draw(st.sampled_from([1, 1, 1, 0, 2])),
+        len(content),
+        draw(st.sampled_from([480, 1, 96, 32767, 0, 60000])),
+    ]
+    words = b"MThd\0\0\0\6" + b"".join(word.to_bytes(2) for word in head)
+    for name, body, wrong in content:
+        words += name + max(len(body) + wrong, 0).to_bytes(4) + body
+    return words
+
+
+@given(
+    st.one_of(
+        files(), st.binary(max_size=200), st.binary(max_size=200).map(lambda end: b"MThd\0\0\0\6" + end)
+    )
+)
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_any_bytes_are_read_or_refused(content):
+    read_or_refused(content)
+
+
+@given(rows=scores, changes=st.lists(st.tuples(st.integers(0), digits, st.integers(0, 2)), max_size=5))
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_a_damaged_file_is_read_or_refused(tmp_path_factory, rows, changes):
+    path = tmp_path_factory.getbasetemp() / "damaged.mid"
+    Roll.from_notes(notes_of(rows)).write(path)
+    content = bytearray(path.read_bytes())
+    for at, byte, width in changes:
+        at %= len(content)
+        content[at : at + width] = bytes([byte])
+    read_or_refused(bytes(content))

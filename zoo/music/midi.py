@@ -61,7 +61,16 @@ def examine_midi(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> Reading:
     Raises:
         MidiError: as `read_midi`.
     """
-    found = walk(read_file(path, limits), str(path), limits)
+    return examine_bytes(read_file(path, limits), path, limits)
+
+
+def examine_bytes(data: bytes, path: str | Path, limits: Limits = DEFAULT_LIMITS) -> Reading:
+    """Read what a MIDI file holds; its path only names it.
+
+    Raises:
+        MidiError: as `read_midi`.
+    """
+    found = walk(data, str(path), limits)
     _check_length(found, path, limits)
     notes = _notes(found, path)
     inside = np.flatnonzero((notes.key >= 0) & (notes.key < KEYS))

@@ -86,15 +86,17 @@ class _Walker:
 
     def walk(self) -> Walk:
         """The whole file: its header, its tracks, and what it has besides."""
-        left = self._header()
+        left, ended = self._header(), True
         while left:
             if self._chunk() == b"MTrk":
                 left -= 1
-                self._track()
+                ended = self._track()
             else:
                 self._repair("unknown chunk")
             self.at = self.end
         if self.at < len(self.data):
+            if not ended:
+                raise self._fault("truncated", "the last track is cut off: more follows it, but not its end")
             self._repair("bytes after the last track")
         return self.found
 
@@ -117,13 +119,13 @@ class _Walker:
         self.at = self.end
         return tracks
 
-    def _track(self) -> None:
-        """Walk a track to its end and keep its presses."""
+    def _track(self) -> bool:
+        """Walk a track to its end and keep its presses; whether it has the end that it should have."""
         found, presses = self.found, list[Press]()
-        tick = before = running = 0
+        tick = before = running = kind = 0
         if self.at == self.end:
             self._repair("empty track")
-        while self.at < self.end:
+        while self.at < self.end and kind != TRACK_END:
             start = self.at
             tick += self._number()
             found.events += 1
@@ -142,13 +144,14 @@ class _Walker:
                 running = status
                 if max(self._take(1 if PROGRAM <= status < BEND else 2)) > 127:
                     self._repair("control value above 127")
-            elif self._other_event(tick, status, start) == TRACK_END:
-                break
+            else:
+                kind = self._other_event(tick, status, start)
         if self.at < self.end:
             self._repair("bytes after the end of a track")
         if presses:
             found.tracks.append(presses)
             found.last = max(found.last, before)
+        return kind == TRACK_END
 
     def _press(self, time: int, status: int, start: int) -> Press | None:
         """The press that begins here, or nothing where it is a drum's."""

@@ -1,0 +1,337 @@
+"""Files from strangers: each loads right or is refused with the one declared error."""
+
+import os
+import random
+import struct
+import time
+
+import numpy as np
+import pytest
+
+from zoo.errors import DataError
+from zoo.music.guard import Limits, MidiError
+from zoo.music.midi import examine_midi, read_midi
+from zoo.music.roll import LOWEST_KEY
+
+
+def header(tracks=1, division=480, kind=1, size=6):
+    return b"MThd" + struct.pack(">IHHH", size, kind, tracks, division)
+
+
+def track(*events, end=b"\0\xff\x2f\0"):
+    content = b"".join(events) + end
+    return b"MTrk" + struct.pack(">I", len(content)) + content
+
+
+def number(value):
+    digits = [value & 0x7F]
+    while value := value >> 7:
+        digits.append(value & 0x7F | 0x80)
+    return bytes(reversed(digits))
+
+
+def note(pitch, ticks, velocity=64, channel=0, wait=0):
+    return b"".join(
+        [
+            number(wait),
+            bytes([0x90 | channel, pitch, velocity]),
+            number(ticks),
+            bytes([0x80 | channel, pitch, 0]),
+        ]
+    )
+
+
+TUNE = note(60, 480) + note(64, 240) + note(67, 960)
+"""Frames 0-4, 4-6 and 6-14."""
+GOOD = header() + track(TUNE)
+
+
+def is_tune(roll):
+    notes = roll.notes()
+    columns = (notes.start, notes.end, notes.key + LOWEST_KEY)
+    return list(zip(*columns, strict=True)) == [(0, 4, 60), (4, 6, 64), (6, 14, 67)]
+
+
+def with_event(event, wait=b"\0"):
+    """The good file with an event before the second note."""
+    return header() + track(note(60, 480), wait + event, note(64, 240), note(67, 960))
+
+
+def repairable():
+    """Files whose notes are untouched: each must give the tune."""
+    yield "good", GOOD
+    yield "format 0", header(kind=0) + track(TUNE)
+    yield "long header", header(size=9) + b"abc" + track(TUNE)
+    yield "unknown chunk first", header() + b"XFIH\0\0\0\3abc" + track(TUNE)
+    yield "junk at the end", GOOD + b"\0" * 50
+    yield "another track at the end", GOOD + track(note(72, 480))
+    yield "no end of track", header() + track(TUNE, end=b"")
+    yield "bytes after the end of track", header() + track(TUNE, end=b"\0\xff\x2f\0junk")
+    yield "meta event longer than its kind", with_event(b"\xff\x20\3abc")
+    for where in range(4):
+        tracks = [track(note(60, 480)), track(note(64, 240, wait=480)), track(note(67, 960, wait=720))]
+        tracks.insert(where, b"MTrk\0\0\0\0")
+        yield f"empty track at {where}", header(4) + b"".join(tracks)
+    for kind in (0x00, 0x20, 0x21, 0x51, 0x54, 0x58, 0x59):
+        for size in range(5):
+            yield f"meta {kind:02x} of {size} bytes", with_event(bytes([0xFF, kind, size]) + b"\x03" * size)
+    for kind in (0x01, 0x03, 0x05, 0x06, 0x0A, 0x30, 0x60, 0x7F):
+        yield (
+            f"meta {kind:02x} with odd bytes",
+            with_event(bytes([0xFF, kind, 9]) + b"\xff\xfe[/]\0\x80\n\x1b"),
+        )
+    for sharps, minor in ((8, 0), (0x80, 0), (0xF8, 1), (0, 2), (0x7F, 0xFF)):
+        yield f"key signature {sharps} {minor}", with_event(bytes([0xFF, 0x59, 2, sharps, minor]))
+    for over, under in ((0, 2), (4, 255), (255, 8)):
+        yield f"time signature {over} {under}", with_event(bytes([0xFF, 0x58, 4, over, under, 24, 8]))
+    yield "tempo of 0", with_event(b"\xff\x51\3\0\0\0")
+    yield "tempo of 1", with_event(b"\xff\x51\3\0\0\1")
+    yield "slowest tempo", with_event(b"\xff\x51\3\xff\xff\xff")
+    yield "meta event of 100 kB", with_event(b"\xff\x01" + number(100_000) + b"x" * 100_000)
+    for body in (b"", b"\xf7", b"\x7e\x7f\x09\x01\xf7", b"\xff" * 20, b"\x41" * 100_000):
+        for start in (b"\xf0", b"\xf7"):
+            yield (
+                f"system exclusive {start.hex()} of {len(body)}",
+                with_event(start + number(len(body)) + body),
+            )
+    for status, size in ((0xA0, 2), (0xB0, 2), (0xC0, 1), (0xD0, 1), (0xE0, 2)):
+        for value in (0x7F, 0x80, 0xFF):
+            yield f"event {status:02x} with {value}", with_event(bytes([status]) + bytes([value]) * size)
+    for status, size in ((0xF1, 1), (0xF2, 2), (0xF3, 1), (0xF6, 0), (0xF8, 0), (0xFA, 0), (0xFE, 0)):
+        yield f"cable message {status:02x}", with_event(bytes([status]) + b"\1" * size)
+    yield "release without press", with_event(b"\x80\x10\0")
+    yield "press that is never released", with_event(b"\x90\x10\x40")
+    yield "note without length", with_event(b"\x90\x10\x40\0\x80\x10\0")
+    yield (
+        "notes below and above the keys",
+        with_event(b"\x90\x14\x40\0\x90\x6d\x40\x01\x80\x14\0\0\x80\x6d\0"),
+    )
+    yield "drums", header(2) + track(TUNE) + track(note(60, 9999, channel=9))
+    yield (
+        "running status",
+        header() + track(b"\0\x90\x3c\x40\x83\x60\x3c\0\0\x40\x40\x81\x70\x40\0\0\x43\x40\x87\x40\x43\0"),
+    )
+    yield (
+        "running status across a text",
+        header()
+        + track(b"\0\x90\x3c\x40\x83\x60\x3c\0\0\xff\x01\1a\0\x40\x40\x81\x70\x40\0\0\x43\x40\x87\x40\x43\0"),
+    )
+    yield "end years after the last note", header() + track(TUNE, end=b"\xff\xff\xff\x7f\xff\x2f\0")
+
+
+def refusable():
+    """Files that cannot be read, with the code that says why."""
+    for size in range(len(GOOD)):
+        yield f"cut after {size} bytes", GOOD[:size], "not-midi" if size < 4 else "truncated"
+    for name, content in (
+        ("text", b"hello\n"),
+        ("zip", b"PK\3\4" * 9),
+        ("riff", b"RIFF\0\0\1\0RMIDdata" + GOOD),
+    ):
+        yield name, content, "not-midi"
+    for kind in (2, 3, 0x7FFF, 0xFFFF):
+        yield f"format {kind}", header(kind=kind) + track(TUNE), "bad-header"
+    for division in (0, 0x8000, 0xE728, 0xE250, 0xFFFF):
+        yield f"division {division:04x}", header(division=division) + track(TUNE), "bad-header"
+    for size in range(6):
+        yield f"header of {size} bytes", header(size=size) + track(TUNE), "bad-header"
+    for size in (7, 100, 2**31, 2**32 - 1):
+        yield f"header of {size} bytes", header(size=size) + track(TUNE), "truncated"
+    for tracks in (2, 100, 0xFFFF):
+        yield f"{tracks} tracks announced", header(tracks) + track(TUNE), "truncated"
+    for size in (2**16, 2**31, 2**32 - 1):
+        yield f"track of {size} bytes", header() + b"MTrk" + struct.pack(">I", size) + TUNE, "truncated"
+    for size in (1, 5, 9, 11):
+        yield f"track cut to {size} bytes", header() + b"MTrk" + struct.pack(">I", size) + TUNE, "truncated"
+    yield (
+        "a bad track beside a good one",
+        header(2) + track(TUNE) + track(b"\0\x90\x3c", end=b""),
+        "truncated",
+    )
+    for repeat in (5, 1000, 600_000):
+        for digit in (b"\x80", b"\xff"):
+            yield f"{repeat} digits {digit.hex()}", header() + track(digit * repeat, TUNE), "bad-number"
+            yield (
+                f"text of {repeat} digits",
+                header() + track(b"\0\xff\1", digit * repeat, TUNE),
+                "bad-number",
+            )
+            yield f"exclusive of {repeat} digits", header() + track(b"\0\xf0", digit * repeat), "bad-number"
+    for start in (b"\xff\1", b"\xf0", b"\xf7", b"\xff\x51", b"\xff\x2f"):
+        yield f"{start.hex()} beyond its track", with_event(start + number(2**28 - 1)), "truncated"
+    for status in (0xF4, 0xF5, 0xF9, 0xFD):
+        yield f"status {status:02x}", with_event(bytes([status])), "bad-event"
+    for data in (0x00, 0x3C, 0x7F):
+        yield f"data {data:02x} before any status", header() + track(bytes([0, data, 1, 2])), "bad-event"
+    for event in ((0x90, 0x80, 64), (0x90, 0xFF, 64), (0x90, 60, 0x80), (0x90, 60, 0xFF), (0x80, 0x80, 0)):
+        yield f"note {event}", with_event(bytes(event)), "bad-note"
+    yield "note with a status inside", with_event(b"\x90\x3c\x90\x3c\x40"), "bad-note"
+    for name, content in (
+        ("no track", header(0)),
+        ("one empty track", header() + b"MTrk\0\0\0\0"),
+        ("65535 empty tracks", header(0xFFFF) + b"MTrk\0\0\0\0" * 0xFFFF),
+        ("no notes", header() + track()),
+        ("drums only", header() + track(note(60, 480, channel=9))),
+        ("outside the keys only", header() + track(note(20, 480), note(109, 480))),
+        ("presses only", header() + track(b"\0\x90\x3c\x40" * 9)),
+        ("releases only", header() + track(b"\0\x80\x3c\x40" * 9)),
+    ):
+        yield name, content, "no-notes"
+    day = note(60, 2**21)
+    yield "a note of nine hours", header() + track(note(60, 31_104_000)), "too-long"
+    yield "a note of years", header() + track(note(60, 1, wait=2**28 - 1)), "too-long"
+    yield "years of waiting", header() + track(*[b"\xff\xff\xff\x7f\xff\1\0"] * 999, TUNE), "too-long"
+    yield "one tick to the quarter note", header(division=1) + track(note(60, 2**20)), "too-long"
+    yield "slower than a day", header() + track(b"\0\xff\x51\3\xff\xff\xff", day, day, day), "too-long"
+
+
+def mutants(count):
+    """The good file with a few bytes changed, dropped, doubled or moved: anything may come of them."""
+    dice = random.Random(0)
+    for turn in range(count):
+        content = bytearray(GOOD)
+        for _ in range(dice.randint(1, 4)):
+            at, to = sorted(dice.sample(range(len(content) + 1), 2))
+            piece = bytes(dice.randrange(256) for _ in range(dice.randint(0, 3)))
+            content[at : dice.choice((at, at + 1, to))] = dice.choice((piece, content[at:to] * 2, b"\xff"))
+        yield f"mutant {turn}", bytes(content)
+
+
+REPAIRABLE, REFUSABLE, MUTANTS = dict(repairable()), list(refusable()), dict(mutants(100))
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load(content):
+        path = tmp_path / "stranger.mid"
+        path.write_bytes(content)
+        start = time.process_time()
+        try:
+            return examine_midi(path)
+        finally:
+            assert time.process_time() - start < 2
+
+    return load
+
+
+def test_the_corpus_is_large():
+    assert len(REPAIRABLE) + len(REFUSABLE) + len(MUTANTS) > 300
+
+
+@pytest.mark.parametrize("name", REPAIRABLE)
+def test_what_does_not_touch_the_notes_is_repaired(load, name):
+    reading = load(REPAIRABLE[name])
+    assert is_tune(reading.roll)
+
+
+@pytest.mark.parametrize(("name", "content", "code"), REFUSABLE, ids=[name for name, _, _ in REFUSABLE])
+def test_anything_else_is_refused(load, name, content, code):
+    with pytest.raises(MidiError) as caught:
+        load(content)
+    error = caught.value
+    assert isinstance(error, DataError)
+    assert (error.code, error.path.endswith("stranger.mid"), bool(error.what)) == (code, True, True)
+    assert error.offset is None or 0 <= error.offset <= len(content)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mutant_is_read_or_refused(load, name):
+    try:
+        roll = load(MUTANTS[name]).roll
+    except MidiError:
+        return
+    assert roll.frames <= Limits().frames
+    assert roll.onset is not None
+    assert not (roll.onset & ~roll.sounding).any()
+
+
+def test_repairs_are_counted(load):
+    reading = load(REPAIRABLE["key signature 8 0"])
+    assert reading.repairs == {"odd key signature": 1}
+    reading = load(REPAIRABLE["notes below and above the keys"])
+    assert reading.left_out == {"outside the 88 keys": 2}
+    assert load(REPAIRABLE["drums"]).left_out == {"drums": 1}
+    assert load(GOOD).repairs == load(GOOD).left_out == {}
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [
+        (Limits(size=len(GOOD) - 1), "too-large"),
+        (Limits(events=6), "too-many"),
+        (Limits(notes=2), "too-many"),
+        (Limits(frames=13), "too-long"),
+        (Limits(seconds=1.7), "too-long"),
+    ],
+)
+def test_limits_are_settings(tmp_path, limits, code):
+    path = tmp_path / "good.mid"
+    path.write_bytes(GOOD)
+    assert read_midi(path, Limits(size=len(GOOD), events=7, notes=3, frames=14, seconds=1.75)).frames == 14
+    with pytest.raises(MidiError) as caught:
+        read_midi(path, limits)
+    assert caught.value.code == code
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.mid")
+    with pytest.raises(MidiError, match="not a regular file"):
+        read_midi(tmp_path / "pipe.mid")
+
+
+@pytest.mark.parametrize(
+    "path", ["", ".", "missing.mid", "/dev/zero", "nul\0.mid", "x" * 5000, "a\udcff.mid"]
+)
+def test_what_is_no_file_is_refused(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MidiError) as caught:
+        read_midi(path)
+    assert caught.value.code in ("not-a-file", "unreadable")
+
+
+def test_a_link_to_itself_is_refused(tmp_path):
+    (tmp_path / "loop.mid").symlink_to(tmp_path / "loop.mid")
+    with pytest.raises(MidiError, match="cannot be opened"):
+        read_midi(tmp_path / "loop.mid")
+
+
+def test_a_file_larger_than_the_limit_is_not_read(tmp_path):
+    with (tmp_path / "large.mid").open("wb") as file:
+        file.write(GOOD)
+        file.truncate(2**40)
+    with pytest.raises(MidiError, match="larger than 32 MiB"):
+        read_midi(tmp_path / "large.mid")
+
+
+def test_any_name_will_do(tmp_path):
+    path = tmp_path / "[" / "] [bold]\n\x1b[2J.mid"
+    path.parent.mkdir()
+    path.write_bytes(GOOD)
+    assert is_tune(read_midi(path))
+
+
+def test_ticks_finer_than_the_parser_can_hold_are_joined(load):
+    late = 2**27 + 5000
+    roll = load(header(division=0x7FFF) + track(note(60, 0x7FFF, wait=late))).roll
+    start = round(4 * late / 0x7FFF)
+    assert np.array_equal(np.flatnonzero(roll.sounding[:, 60 - LOWEST_KEY]), np.arange(start, start + 4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "events",
+    [b"\0\xb0" + b"\7\x40\0" * 5_000_000 + b"\7\x40", b"\0\x90" + b"\x3c\x40\0" * 500_000 + b"\x3c\x40"],
+    ids=["events", "notes"],
+)
+def test_too_much_is_refused_before_it_is_all_read(tmp_path, events):
+    path = tmp_path / "large.mid"
+    path.write_bytes(header() + track(events))
+    with pytest.raises(MidiError, match="more than"):
+        read_midi(path)
+
+
+@pytest.mark.slow
+def test_very_many_notes_are_read(tmp_path):
+    path = tmp_path / "many.mid"
+    path.write_bytes(header() + track(b"\0\x90\x3c\x40", b"\1\x3c\0\0\x3c\x40" * 300_000, b"\1\x3c\0"))
+    assert read_midi(path).frames == 2501
