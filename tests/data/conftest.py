@@ -38,6 +38,19 @@ def noise() -> Callable[[int, int], Roll]:
 
 
 @pytest.fixture
+def tune() -> Callable[[int, int], Roll]:
+    """One note a frame, each another key: quickly written and read as MIDI."""
+
+    def make(seed: int, frames: int) -> Roll:
+        keys = np.random.default_rng(seed).integers(88, size=frames)
+        onset = np.eye(88, dtype=np.bool_)[keys]
+        velocity = np.where(onset, np.uint8(1 + seed % 127), np.uint8(0))
+        return Roll(onset, onset, velocity, tempo=60.0 + seed)
+
+    return make
+
+
+@pytest.fixture
 def source_of() -> Callable[..., Source]:
     """A source that holds the rolls it is given; piece i lacks i % 3 frames of its first bar."""
 

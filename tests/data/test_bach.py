@@ -1,0 +1,142 @@
+"""The chorales: all of them, on the grid, in time with the bar."""
+
+from __future__ import annotations
+
+import importlib.metadata
+
+import numpy as np
+import pytest
+
+from zoo.data import bach, chorale, open_corpus
+from zoo.errors import DataError
+
+music21 = pytest.importorskip("music21")
+
+
+def score(text, upbeat=0.0):
+    """A score from TinyNotation, `/` between parts."""
+    parts = [music21.converter.parse(f"tinyNotation: {part}").flatten() for part in text.split("/")]
+    bars = music21.stream.Score([part.makeMeasures() for part in parts])
+    bars.parts[0].getElementsByClass("Measure").first().paddingLeft = upbeat
+    return bars
+
+
+def played(roll, pitch):
+    """One key as a string: `*` pressed, `-` held, `.` silent."""
+    onset, sounding = roll.onset[:, pitch - 21], roll.sounding[:, pitch - 21]
+    return "".join("*" if o else "-" if s else "." for o, s in zip(onset, sounding, strict=True))
+
+
+def roll_of(text):
+    return bach._roll(chorale.chorale(score(text)))
+
+
+def test_notes_fall_on_the_grid():
+    roll = roll_of("4/4 c4 r4 c8 c8 d16 c8.")
+    assert played(roll, 60) == "*---....*-*-.*--"
+    assert played(roll, 62) == "............*..."
+
+
+def test_ties_are_held():
+    assert played(roll_of("4/4 c2~ c4 c4"), 60) == "*-----------*---"
+
+
+def test_voices_are_merged_on_one_keyboard():
+    roll = roll_of("4/4 c1 / 4/4 r4 c4 r2")
+    assert played(roll, 60) == "*---*-----------"
+    assert played(roll_of("4/4 c4 r2. / 4/4 r4 c4 r2"), 60) == "*---*---........"
+
+
+def test_a_tie_to_nothing_is_a_stroke():
+    slip = score("4/4 r4 c4 r2")
+    note = next(iter(slip.recurse().notes))
+    note.tie = music21.tie.Tie("stop")
+    assert played(bach._roll(chorale.chorale(slip)), 60) == "....*---........"
+
+
+def test_thirty_seconds_and_grace_notes():
+    fine = score("4/4 c32 d32 e16 f8 c2.")
+    roll = bach._roll(chorale.chorale(fine))
+    assert roll.onset[:, 60 - 21].nonzero()[0].tolist() == [0, 4]
+    assert roll.onset[:, 62 - 21].nonzero()[0].tolist() == [1]
+    grace = score("4/4 c4 d4 r2")
+    next(iter(grace.recurse().notes)).getGrace(inPlace=True)
+    assert not bach._roll(chorale.chorale(grace)).onset[:, 60 - 21].any()
+
+
+def test_an_upbeat_shifts_the_clock_and_not_the_music():
+    assert chorale.chorale(score("4/4 c4 d4"))["offset"] == 0
+    assert chorale.chorale(score("4/4 c4 d4", upbeat=3.0))["offset"] == 12
+
+
+def test_without_music21_the_cure_is_named(monkeypatch):
+    def missing(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(bach, "version", missing)
+    with pytest.raises(DataError) as caught:
+        open_corpus("bach")
+    assert "pip install 'polyzoo[data]'" in caught.value.problems[0].cure
+
+
+def test_a_score_that_cannot_be_read_is_one_problem():
+    with pytest.raises(DataError, match="music21 cannot read bach/none") as caught:
+        list(bach._scores(["bach/none", "bach/nothing"]))
+    assert "Traceback" not in str(caught.value)
+
+
+def test_scores_come_in_the_order_of_their_titles():
+    titles = ["bach/bwv269", "bach/bwv347", "bach/bwv153.1"]
+    frames = [read["frames"] for read in bach._scores(titles)]
+    assert frames == [chorale.chorale(music21.corpus.parse(title))["frames"] for title in titles]
+
+
+@pytest.fixture(scope="module")
+def chorales(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZOO_CACHE", str(tmp_path_factory.mktemp("bach")))
+        return open_corpus("bach")
+
+
+@pytest.mark.slow
+def test_all_chorales_are_there(chorales):
+    assert (len(chorales.pieces), chorales.frames) == (371, 80_670)
+    assert chorales.planes == {"onset", "sounding"}
+    assert chorales.skipped == ()
+    assert {name: len(chorales.split(name).pieces) for name in ("train", "valid", "test")} == {
+        "train": 290,
+        "valid": 44,
+        "test": 37,
+    }
+
+
+@pytest.mark.slow
+def test_copies_stand_in_one_split(chorales):
+    splits = {}
+    for piece in chorales.pieces:
+        splits.setdefault(piece.digest, set()).add(piece.split)
+    assert len(splits) <= 350
+    assert all(len(split) == 1 for split in splits.values())
+
+
+@pytest.mark.slow
+def test_chorales_sound_like_chorales(chorales):
+    everything = chorales.whole(range(len(chorales.pieces)))
+    onset, sounding = everything.onset[:, 1:], everything.sounding[:, 1:]
+    assert not (onset & ~sounding).any()
+    begins = sounding & ~everything.sounding[:, :-1]
+    assert not (begins & ~onset).any(), "a key sounds only if it was pressed"
+    voices = sounding.sum(-1)[everything.mask].float()
+    assert 3.5 < voices.mean() < 4.1
+    assert (voices == 0).float().mean() < 0.01
+
+
+@pytest.mark.slow
+def test_bars_begin_where_the_clock_says(chorales):
+    """Most notes are pressed on a beat, and 252 chorales begin with an upbeat."""
+    strokes = np.zeros(16)
+    for i, piece in enumerate(chorales.pieces):
+        place = (np.arange(piece.frames) + piece.offset) % 16
+        strokes += np.bincount(place, chorales.roll(i).onset.sum(1), minlength=16)
+    assert strokes[0::4].sum() > 0.6 * strokes.sum()
+    assert sum(piece.offset > 0 for piece in chorales.pieces) == 252

@@ -1,0 +1,154 @@
+"""Folders of MIDI files: what is usable is read, what is not is told, and only changes are read again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from zoo.data import folder as folders
+from zoo.data import open_corpus
+from zoo.errors import DataError
+
+
+@pytest.fixture
+def folder(tmp_path, tune):
+    """Six pieces, one of them twice; two files that are broken, and two that are no music."""
+    place = tmp_path / "midi"
+    (place / "sub" / "deep").mkdir(parents=True)
+    (place / "[").mkdir()
+    for i, name in enumerate(["b.mid", "a.MID", "sub/c.midi", "sub/deep/d.mid", "sub/e.mid", "[/]f.mid"]):
+        tune(i, 40 + 10 * i).write(place / name)
+    shutil.copy(place / "b.mid", place / "sub" / "copy of b.mid")
+    (place / "bad.mid").write_bytes(b"MThd nonsense")
+    (place / "sub" / "cut.mid").write_bytes((place / "b.mid").read_bytes()[:60])
+    (place / "notes.txt").write_text("practise!")
+    os.mkfifo(place / "pipe.mid")
+    (place / "folder.mid").mkdir()
+    return place
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """Which files have been read so far."""
+    seen = []
+    read = folders._read
+
+    def spy(file, title):
+        seen.append(title)
+        return read(file, title)
+
+    monkeypatch.setattr(folders, "_read", spy)
+    return seen
+
+
+def test_a_folder_goes_on_after_bad_files_and_tells_them(folder):
+    corpus = open_corpus(str(folder))
+    titles = [piece.title for piece in corpus.pieces]
+    assert titles == sorted(titles)
+    assert set(titles) == {
+        *("[/]f.mid", "a.MID", "b.mid", "sub/c.midi", "sub/copy of b.mid", "sub/deep/d.mid", "sub/e.mid"),
+    }
+    assert [skipped.title for skipped in corpus.skipped] == ["bad.mid", "sub/cut.mid"]
+    assert all(len(skipped.reason) > 10 for skipped in corpus.skipped)
+    assert all(str(folder) not in skipped.reason for skipped in corpus.skipped)
+    assert corpus.planes == {"onset", "sounding", "velocity"}
+
+
+def test_the_music_is_that_of_the_files(folder, tune):
+    from zoo.music.midi import read_midi
+
+    corpus = open_corpus(folder)
+    for i, piece in enumerate(corpus.pieces):
+        roll, kept = read_midi(folder / piece.title), corpus.roll(i)
+        assert np.array_equal(kept.onset, roll.onset)
+        assert np.array_equal(kept.sounding, roll.sounding)
+        assert np.array_equal(kept.velocity, roll.velocity)
+        assert kept.tempo == roll.tempo
+
+
+def test_copies_share_a_split(folder):
+    split = {piece.title: piece.split for piece in open_corpus(folder).pieces}
+    assert split["b.mid"] == split["sub/copy of b.mid"]
+
+
+def test_an_unchanged_folder_is_not_read_again(folder, reads, monkeypatch):
+    first = open_corpus(folder)
+    assert len(reads) == 9
+    reads.clear()
+    told = []
+    again = open_corpus(folder, progress=lambda *counts: told.append(counts))
+    monkeypatch.chdir(folder.parent)
+    by_another_name = open_corpus("midi")
+    assert (reads, told) == ([], [])
+    assert first.digest == again.digest == by_another_name.digest
+    assert first.skipped == again.skipped == by_another_name.skipped
+
+
+@pytest.mark.parametrize("change", ["new file", "file gone", "other music", "new name"])
+def test_a_changed_folder_is_read_again(folder, reads, tune, change):
+    before = open_corpus(folder).digest
+    reads.clear()
+    if change == "new file":
+        tune(77, 30).write(folder / "new.mid")
+    elif change == "file gone":
+        (folder / "a.MID").unlink()
+    elif change == "other music":
+        tune(78, 40).write(folder / "b.mid")
+    else:
+        (folder / "b.mid").rename(folder / "z.mid")
+    after = open_corpus(folder)
+    assert reads
+    assert after.digest != before
+    assert set(reads) == {piece.title for piece in (*after.pieces, *after.skipped)}
+
+
+def test_a_split_stays_when_pieces_come(folder, tune):
+    for i in range(30):
+        tune(100 + i, 20).write(folder / f"many {i}.mid")
+    before = {piece.title: piece.split for piece in open_corpus(folder).pieces}
+    tune(200, 20).write(folder / "one more.mid")
+    after = {piece.title: piece.split for piece in open_corpus(folder).pieces}
+    assert before.items() <= after.items()
+
+
+def test_a_single_file_is_a_corpus(folder):
+    corpus = open_corpus(folder / "b.mid")
+    assert [(piece.title, piece.split) for piece in corpus.pieces] == [("b.mid", "train")]
+
+
+def test_progress_counts_the_files(folder):
+    told = []
+    open_corpus(folder, progress=lambda done, total: told.append((done, total)))
+    assert told == [(i, 9) for i in range(1, 10)]
+
+
+@pytest.mark.parametrize("path", ["nowhere", "nowhere/b.mid", "nowhere/x.mat"])
+def test_what_is_not_there_is_told_with_a_cure(tmp_path, path):
+    with pytest.raises(DataError) as caught:
+        open_corpus(tmp_path / path)
+    assert caught.value.exit_code == 3
+    assert caught.value.problems[0].where == str(tmp_path / path)
+    assert caught.value.problems[0].cure
+
+
+def test_a_folder_without_midi_is_told(tmp_path):
+    (tmp_path / "notes.txt").write_text("practise!")
+    with pytest.raises(DataError, match="no MIDI file"):
+        open_corpus(tmp_path)
+    with pytest.raises(DataError, match="not a MIDI file"):
+        open_corpus(tmp_path / "notes.txt")
+    (tmp_path / "JSB.mat").write_bytes(b"")
+    with pytest.raises(DataError, match=r"one of its \.mat files"):
+        open_corpus(tmp_path)
+
+
+def test_a_folder_of_broken_files_is_told_with_reasons(tmp_path, cache):
+    for name in ("a.mid", "b.mid"):
+        (tmp_path / name).write_bytes(b"no music")
+    with pytest.raises(DataError) as caught:
+        open_corpus(tmp_path)
+    assert [problem.where for problem in caught.value.problems[1:]] == ["a.mid", "b.mid"]
+    assert list(cache.iterdir()) == []
