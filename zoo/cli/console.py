@@ -48,4 +48,6 @@ def print_problems(problems: Iterable[Problem]) -> None:
 
 def print_json(data: Any) -> None:
     """Data for programs, on standard output."""
-    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+    # what is no character at all, in the name of a file, is escaped as JSON escapes it
+    sys.stdout.write(text.encode(errors="backslashreplace").decode() + "\n")

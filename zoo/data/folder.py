@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from zoo.data.piece import Reading, Skipped
 from zoo.data.source import Source
 from zoo.errors import DataError, Problem
+from zoo.music.guard import SUFFIXES, midi_files
 
-SUFFIXES = (".mid", ".midi")
 PLANES = frozenset({"onset", "sounding", "velocity"})
 
 
@@ -23,7 +22,7 @@ def source(path: Path) -> Source:
     if not path.exists():
         raise DataError(_missing(path))
     root = path if path.is_dir() else path.parent
-    files = _midi_files(path) if path.is_dir() else [path]
+    files = midi_files(path) if path.is_dir() else [path]
     if not files or not files[0].name.lower().endswith(SUFFIXES):
         raise DataError(_no_midi(path))
 
@@ -50,17 +49,6 @@ def _read(file: Path, title: str) -> Reading | Skipped:
     if not roll.sounding.any():
         return Skipped(title, "it holds no note between A0 and C8")
     return Reading(title, roll)
-
-
-def _midi_files(folder: Path) -> list[Path]:
-    """All regular files under a folder that are called MIDI, in an order that every machine shares."""
-    found = (
-        Path(place, name)
-        for place, _, names in os.walk(folder)
-        for name in names
-        if name.lower().endswith(SUFFIXES) and Path(place, name).is_file()
-    )
-    return sorted(found, key=lambda file: file.relative_to(folder).as_posix())
 
 
 def _state(file: Path, root: Path) -> list[str | int]:

@@ -1,4 +1,4 @@
-"""What stands between a MIDI file from a stranger and the parser: limits, one error, a careful open."""
+"""What stands between MIDI files from strangers and the parser: limits, one error, a careful open."""
 
 from __future__ import annotations
 
@@ -9,6 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import DataError, Problem
+
+CURES = {
+    "unreadable": "name a file that is there and may be read",
+    "not-a-file": "name a MIDI file, or a folder where one is taken",
+    "too-large": "cut it into shorter pieces",
+    "too-many": "cut it into shorter pieces",
+    "too-long": "cut it into shorter pieces",
+    "no-notes": "choose a file in which a pitched instrument plays",
+}
+"""What to do about a fault, by its code; about any other: `EXPORT`."""
+EXPORT = "open it in a music program and export it as MIDI again"
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,8 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+SUFFIXES = (".mid", ".midi")
+"""The ends of names that MIDI files go by."""
 
 
 class MidiError(DataError):
@@ -46,7 +59,7 @@ class MidiError(DataError):
     def __init__(self, path: str | Path, code: str, what: str, offset: int | None = None) -> None:
         self.path, self.code, self.what, self.offset = str(path), code, what, offset
         place = self.path if offset is None else f"{self.path}, byte {offset}"
-        super().__init__(Problem(what, where=place))
+        super().__init__(Problem(what, place, CURES.get(code, EXPORT)))
 
     def __reduce__(self) -> tuple[Any, ...]:  # so that it can leave a worker process
         return type(self), (self.path, self.code, self.what, self.offset)
@@ -74,3 +87,14 @@ def read_file(path: str | Path, limits: Limits) -> bytes:
     if len(data) > limits.size:
         raise MidiError(path, "too-large", f"the file is larger than {limits.size / 2**20:g} MiB")
     return data
+
+
+def midi_files(folder: Path) -> list[Path]:
+    """All regular files under a folder that are called MIDI, in an order that every machine shares."""
+    found = (
+        Path(place, name)
+        for place, _, names in os.walk(folder)
+        for name in names
+        if name.lower().endswith(SUFFIXES) and Path(place, name).is_file()
+    )
+    return sorted(found, key=lambda file: file.relative_to(folder).as_posix())

@@ -12,10 +12,17 @@ from numpy.typing import NDArray
 LOWEST_KEY = 21
 """MIDI pitch of the first of the 88 keys, A0."""
 KEYS = 88
+STEPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 FRAMES_PER_QUARTER = 4
 FRAMES_PER_BAR = 16
 DEFAULT_VELOCITY = 64
 """How loud a note is that nobody knows the loudness of; what MIDI asks of keys without touch."""
+
+
+def key_name(key: int) -> str:
+    """What pianists call a key, 0..87: A0 to C8, with sharps."""
+    octave, step = divmod(key + LOWEST_KEY, 12)
+    return f"{STEPS[step]}{octave - 1}"
 
 
 @dataclass(frozen=True)
