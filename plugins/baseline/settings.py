@@ -20,7 +20,7 @@ class HistorySettings(Settings):
     lags: tuple[Lag, ...] = setting(
         (4, 8, 16, 32, 48, 64, 96, 128),
         "how many frames before the next one the reader looks; 4 is a quarter note, 16 a bar",
-        min_length=1,
+        min_length=2,
         max_length=64,
     )
 

@@ -17,6 +17,7 @@ from zoo_plugins.floors.settings import LocalSettings
 from zoo.parts import Settings
 from zoo.parts.interfaces import Attention, Sizes
 from zoo.parts.layers import clock_digits
+from zoo.registry.fields import allowed
 
 Draw = Callable[..., Tensor]
 SIZES = Sizes(codes=3, features=0, membership=torch.eye(3, dtype=torch.bool), keys=3)
@@ -77,7 +78,9 @@ def test_every_layer_learns(part: Attention, frames: Draw) -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("lag", [1, 2, 5, 7])
 def test_a_lag_counts_from_the_frame_to_be_predicted(frames: Draw, lag: int) -> None:
-    part = history(lag)
+    part = history(lag, 3)
+    part.weigh.weight.zero_()
+    part.weigh.bias.copy_(torch.tensor([200.0, 0.0]))
     past, codes = frames(1, 6, 3), frames(1, 4, 3)
     timeline = torch.cat([torch.zeros(1, 4, 3), past, codes], 1)
     looked_up = torch.stack([timeline[:, 4 + 6 + t + 1 - lag] for t in range(4)], 1)
@@ -106,7 +109,12 @@ def test_read_weights_sum_to_one(frames: Draw) -> None:
     torch.testing.assert_close(weights.sum(-1), torch.ones(2, 6))
 
 
-@pytest.mark.parametrize("lags", [(), (0,), (-4, 8), (4, 1025)])
+@pytest.mark.parametrize("lags", [(), (4,), (0, 4), (-4, 8), (4, 1025)])
 def test_lags_out_of_range_are_refused(lags: tuple[int, ...]) -> None:
     with pytest.raises(ValidationError):
         HistorySettings(lags=lags)
+
+
+def test_what_the_lags_may_be_is_said_in_words() -> None:
+    words = allowed(HistorySettings.model_fields["lags"])
+    assert words.startswith("a list, each item a whole number from 1 to 1024, commas between them")

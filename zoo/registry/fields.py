@@ -142,7 +142,8 @@ def _kind(kind: Any) -> str:
         return f"one of {', '.join(words)}" if len(words) > 1 else words[0]
     inner = item_kind(kind)
     if inner is not None:
-        return f"a list, each item {_kind(inner)}, commas between them"
+        item = allowed(FieldInfo.from_annotation(inner))
+        return f"a list, each item {item}, commas between them"
     return _KINDS.get(kind, getattr(kind, "__name__", str(kind)))
 
 
