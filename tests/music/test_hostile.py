@@ -152,13 +152,9 @@ def refusable():
     )
     for repeat in (5, 1000, 600_000):
         for digit in (b"\x80", b"\xff"):
-            yield f"{repeat} digits {digit.hex()}", header() + track(digit * repeat, TUNE), "bad-number"
-            yield (
-                f"text of {repeat} digits {digit.hex()}",
-                header() + track(b"\0\xff\1", digit * repeat, TUNE),
-                "bad-number",
-            )
-            yield f"exclusive of {repeat} digits {digit.hex()}", header() + track(b"\0\xf0", digit * repeat), "bad-number"
+            for place, before in (("wait", b""), ("text", b"\0\xff\1"), ("exclusive", b"\0\xf0")):
+                content = header() + track(before, digit * repeat, TUNE)
+                yield f"{place} of {repeat} digits {digit.hex()}", content, "bad-number"
     for start in (b"\xff\1", b"\xf0", b"\xf7", b"\xff\x51", b"\xff\x2f"):
         yield f"{start.hex()} beyond its track", with_event(start + number(2**28 - 1)), "truncated"
     for status in (0xF4, 0xF5, 0xF9, 0xFD):
