@@ -123,3 +123,12 @@ def test_only_the_same_pieces_and_the_same_share_of_the_score_compare():
         compare(left, evaluation(codes=(1, 2), keys=(0, 0), digests=("a", "b")))
     with pytest.raises(ValueError, match="leaves something out"):
         compare(left, evaluation(codes=(1, 2), keys=(0, 0), residual=(1, 1)))
+
+
+def test_a_bound_above_an_exact_number_proves_nothing():
+    low, high = {"codes": (1, 5.1), "keys": (0, 0)}, {"codes": (2, 8), "keys": (0, 0)}
+    bound = {"codes": "bound"}
+    assert compare(evaluation(**high), evaluation(**low)).is_clear
+    assert not compare(evaluation(**high, kinds=bound), evaluation(**low)).is_clear
+    assert compare(evaluation(**low, kinds=bound), evaluation(**high)).is_clear
+    assert not compare(evaluation(**low), evaluation(**high, kinds=bound)).is_clear

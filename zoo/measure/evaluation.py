@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -109,8 +108,13 @@ class Difference:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the interval excludes 0."""
-        return self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
+        """Whether the interval excludes 0, on a side that the kinds can speak for.
+
+        A bound above an exact number proves nothing: the true one may still be below it.
+        """
+        if self.interval is None or self.interval[0] <= 0 <= self.interval[1]:
+            return False
+        return self.value < 0 if self.mark == "≤" else self.value > 0 if self.mark == "≥" else True
 
     @property
     def mark(self) -> str:
@@ -136,15 +140,3 @@ def compare(first: Evaluation, second: Evaluation, *names: str) -> Difference:
         kinds=(mine.kind, other.kind),
         pieces=len(apart),
     )
-
-
-def figure_json(figure: Figure) -> dict[str, Any]:
-    """A figure for programs, with nothing left out."""
-    return {
-        "value": figure.value,
-        "kind": figure.kind,
-        "interval": None if figure.interval is None else list(figure.interval),
-        "standard_error": figure.error,
-        "count": figure.count,
-        "pieces": figure.pieces,
-    }

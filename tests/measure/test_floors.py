@@ -1,0 +1,65 @@
+import math
+
+import pytest
+
+from zoo.data import open_corpus
+from zoo.errors import DataError
+from zoo.measure.floors import floors
+from zoo.measure.row import Row, pairs
+from zoo.registry import open_registry
+
+PUBLISHED = {
+    "JSB_Chorales": ("60.997", "11.061", "10.478"),
+    "MuseData": ("60.997", "11.510", "8.561"),
+    "Nottingham": ("60.997", "10.252", "5.168"),
+    "Piano_midi": ("60.997", "11.046", "8.261"),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_floors_of_the_published_benchmark(shared, tmp_path, monkeypatch, name):
+    pytest.importorskip("scipy.io")
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path))
+    corpus = open_corpus(shared / "data" / "boulanger-lewandowski" / f"{name}.mat")
+    rows = floors(corpus.split("train"), corpus.split("test"), "sounding", open_registry())
+    assert tuple(f"{row.evaluation.score().value:.3f}" for row in rows) == PUBLISHED[name]
+    assert {row.evaluation.score().kind for row in rows} == {"exact"}
+    assert not any(row.evaluation.is_full for row in rows)
+
+
+@pytest.mark.parametrize("plane", ["onset", "sounding"])
+def test_all_floors_restore_the_score_by_the_same_residual(corpus_of, noise, plane):
+    corpus = corpus_of([noise(seed, 30 + seed) for seed in range(6)])
+    uniform, rates, markov = (row.evaluation for row in floors(corpus, corpus, plane, open_registry()))
+    assert uniform.total("codes", "keys").nats == pytest.approx(88 * math.log(2) * uniform.frames, rel=1e-6)
+    for other in (rates, markov):
+        assert list(uniform.terms["residual"].nats) == list(other.terms["residual"].nats)
+    assert uniform.score().value > rates.score().value
+    uncounted = math.log(2)
+    assert uniform.figure("residual").value < uncounted * 88
+
+
+def test_without_training_pieces_nothing_is_counted(corpus_of, noise):
+    corpus = corpus_of([noise(0, 30)])
+    empty = corpus.split(next(name for name in ("train", "valid") if name != corpus.pieces[0].split))
+    with pytest.raises(DataError, match="no training piece"):
+        floors(empty, corpus, "onset", open_registry())
+
+
+def test_which_rows_stand_side_by_side():
+    def row(label, plane="onset", **more):
+        return Row(label, plane, "", None, **more)
+
+    rows = [
+        row("rates", is_floor=True),
+        row("markov", plane="sounding", is_floor=True),
+        row("ours", changed={"sampler.paths": 1}),
+        row("ours", changed={"sampler.paths": 5}),
+        row("theirs", plane="sounding"),
+    ]
+    assert [(first.name, second.name) for first, second in pairs(rows)] == [
+        ("ours sampler.paths=1", "rates"),
+        ("ours sampler.paths=5", "ours sampler.paths=1"),
+        ("theirs", "markov"),
+        ("theirs", "ours sampler.paths=5"),
+    ]

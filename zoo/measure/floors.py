@@ -1,0 +1,49 @@
+"""The floors: rows that a model must beat to mean anything, counted on the spot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zoo.errors import DataError, Problem
+from zoo.measure.evaluator import evaluate
+from zoo.measure.row import Row
+from zoo.model.build import build
+from zoo.model.counting import count
+from zoo.parts.interfaces import Plane
+from zoo.registry import Registry, parse_recipe
+
+if TYPE_CHECKING:
+    from zoo.data import Corpus
+
+
+def floors(training: Corpus, pieces: Corpus, plane: Plane, registry: Registry) -> list[Row]:
+    """The floors, the highest first, each scored by the evaluator of all other rows.
+
+    `uniform` takes every key for a fair coin, 88 ln 2 nats; `rates` knows how often each key is on, and
+    `markov` how often after it was on, or off, a frame ago. All restore the score by the same residual.
+
+    Args:
+        training: pieces to count.
+        pieces: pieces to score.
+        plane: which keys are modelled.
+        registry: where the recipes are found.
+
+    Raises:
+        DataError: there is nothing to count, or the music does not hold the plane.
+    """
+    if not training.pieces:
+        raise DataError(
+            Problem("there is no training piece to count the floors on", training.name, "use more music")
+        )
+    uniform, rates, markov = (
+        build(parse_recipe([name, f"encoder.plane={plane}"], registry))
+        for name in ("rates", "rates", "markov")
+    )
+    for model in (rates, markov):
+        count(model, training)
+    # Rates that nobody counted are fair coins.
+    uniform.encoder = rates.encoder
+    return [
+        Row(name, plane, str(model.recipe), evaluate(model, pieces), is_floor=True)
+        for name, model in {"uniform": uniform, "rates": rates, "markov": markov}.items()
+    ]

@@ -1,0 +1,85 @@
+"""Evaluations for programs: everything that is known of a number, ready for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from zoo.measure.evaluation import Difference, Evaluation, compare
+from zoo.measure.figure import Figure
+from zoo.measure.row import Row, pairs
+
+if TYPE_CHECKING:
+    from zoo.data import Corpus
+
+
+def report(rows: Sequence[Row], pieces: Corpus, split: str, seed: int) -> dict[str, Any]:
+    """All rows and their paired differences, on pieces of one split of a corpus."""
+    return {
+        "data": {
+            "name": pieces.name,
+            "digest": pieces.digest,
+            "split": split,
+            "pieces": len(pieces.pieces),
+            "frames": pieces.frames,
+            "planes": sorted(pieces.planes),
+        },
+        "seed": seed,
+        "rows": [_row(row) for row in rows],
+        "differences": [
+            {
+                "first": first.name,
+                "second": second.name,
+                **_difference(compare(first.evaluation, second.evaluation)),
+            }
+            for first, second in pairs(rows)
+        ],
+    }
+
+
+def _row(row: Row) -> dict[str, Any]:
+    found = row.evaluation
+    return {
+        "name": row.name,
+        "floor": row.is_floor,
+        "recipe": row.recipe,
+        "changed": row.changed,
+        "plane": row.plane,
+        "unit": "nats per frame",
+        "full_score": found.is_full,
+        "score": _figure(found.score()),
+        "terms": {name: _figure(found.figure(name)) for name in found.terms},
+        "shares": {remark: _figure(share) for remark in found.remarks if (share := found.share(remark))},
+        "pieces": [_piece(found, number) for number in range(len(found.titles))],
+    }
+
+
+def _piece(found: Evaluation, number: int) -> dict[str, Any]:
+    return {
+        "title": found.titles[number],
+        "digest": found.digests[number],
+        "frames": int(found.frames[number]),
+        "struck": None if found.struck is None else int(found.struck[number]),
+        "nats": {name: float(term.nats[number]) for name, term in found.terms.items()},
+    }
+
+
+def _figure(figure: Figure) -> dict[str, Any]:
+    return {
+        "value": figure.value,
+        "kind": figure.kind,
+        "interval": None if figure.interval is None else list(figure.interval),
+        "standard_error": figure.error,
+        "count": figure.count,
+        "pieces": figure.pieces,
+    }
+
+
+def _difference(difference: Difference) -> dict[str, Any]:
+    return {
+        "value": difference.value,
+        "interval": None if difference.interval is None else list(difference.interval),
+        "kinds": list(difference.kinds),
+        "pieces": difference.pieces,
+        "clear": difference.is_clear,
+    }

@@ -1,0 +1,52 @@
+"""Rows of a table: models and floors on the same pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from zoo.measure.evaluation import Evaluation
+from zoo.parts.interfaces import Plane
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table.
+
+    Attributes:
+        label: which model or floor it is.
+        plane: which keys it models.
+        recipe: the words that build it.
+        evaluation: what was found.
+        changed: live settings that were changed for it, `sampler.paths` -> its value.
+        is_floor: whether it is one of the floors.
+    """
+
+    label: str
+    plane: Plane
+    recipe: str
+    evaluation: Evaluation
+    changed: dict[str, Any] = field(default_factory=dict)
+    is_floor: bool = False
+
+    @property
+    def name(self) -> str:
+        """What stands in front of it: the label, and what was changed."""
+        return " ".join([self.label, *(f"{key}={value}" for key, value in self.changed.items())])
+
+
+def pairs(rows: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
+    """Which rows are set side by side: each model with the floors of its plane, and with the one above.
+
+    Of rows that are one model with a live setting changed, the first stands for all beside the floors.
+    """
+    above: Row | None = None
+    for model in rows:
+        if model.is_floor:
+            continue
+        if above is None or model.label != above.label:
+            yield from ((model, floor) for floor in rows if floor.is_floor and floor.plane == model.plane)
+        if above is not None:
+            yield model, above
+        above = model

@@ -1,0 +1,81 @@
+"""Evaluations for people: the rows beside their floors, and how far apart they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich import box
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from zoo.measure.evaluation import SCORE, compare
+from zoo.measure.figure import MARKS, Figure
+from zoo.measure.row import Row, pairs
+
+MEANINGS = {
+    "bound": "≤ a bound: the true number is not higher",
+    "estimate": "~ an estimate",
+    "estimated bound": "≲ a bound that is itself estimated",
+}
+
+
+def tables(rows: Sequence[Row]) -> Iterator[RenderableType]:
+    """The table of rows, what its signs mean, and the table of paired differences."""
+    yield _rows(rows)
+    yield Text("\n".join(_legend(rows)), style="dim")
+    if list(pairs(rows)):
+        yield _differences(rows)
+
+
+def _rows(rows: Sequence[Row]) -> Table:
+    terms = [name for name in (*SCORE, "velocity") if any(name in row.evaluation.terms for row in rows)]
+    escape = any("escaped" in row.evaluation.remarks for row in rows)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("row", overflow="fold", ratio=1)
+    for heading in ("nats/frame ↓", "±", *terms, *(["escape"] if escape else [])):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        found = row.evaluation
+        score = found.score()
+        cells = [_number(score), "–" if score.half_width is None else f"{score.half_width:.3f}"]
+        cells += [_number(found.figure(name)) if name in found.terms else "–" for name in terms]
+        share = found.share("escaped")
+        cells += [f"{share.value:.1%}" if share else "–"] if escape else []
+        table.add_row(row.name, *cells, style="dim" if row.is_floor else None)
+    return table
+
+
+def _number(figure: Figure) -> str:
+    return f"{MARKS[figure.kind]} {figure.value:.3f}".strip()
+
+
+def _legend(rows: Sequence[Row]) -> Iterator[str]:
+    scores = [row.evaluation.score() for row in rows]
+    full = all(row.evaluation.is_full for row in rows)
+    yield (
+        "the full score: which keys are struck and which held"
+        if full
+        else "the keys alone: this music does not say which are struck"
+    )
+    yield "± half of the 95 % interval, pieces resampled"
+    for kind, meaning in MEANINGS.items():
+        errors = [score.error for score in scores if score.kind == kind and score.error is not None]
+        if any(score.kind == kind for score in scores):
+            yield meaning + (f", standard error up to {max(errors):.3f}" if errors else "")
+    if any("velocity" in row.evaluation.terms for row in rows):
+        yield "velocity: nats per struck note, beside the score"
+
+
+def _differences(rows: Sequence[Row]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("difference", overflow="fold", ratio=1)
+    for heading in ("nats/frame", "95 % interval", ""):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for first, second in pairs(rows):
+        found = compare(first.evaluation, second.evaluation)
+        interval = "–" if found.interval is None else "{:+.3f} … {:+.3f}".format(*found.interval)
+        verdict = ("lower" if found.value < 0 else "higher") if found.is_clear else "not clear"
+        value = f"{found.mark} {found.value:+.3f}".strip()
+        table.add_row(f"{first.name} - {second.name}", value, interval, verdict)
+    return table
