@@ -23,6 +23,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 COMMANDS: dict[str, str] = {
     "build": "Assemble parts, check that they fit and run, and show what came out.",
+    "evaluate": "Score trained models on pieces they have not seen, beside the floors.",
     "generate": "Write new music with a trained model, from silence or after a primer.",
     "midi": "Look at MIDI files: which can be read, what they hold, and what is wrong with the others.",
 }

@@ -1,0 +1,157 @@
+"""`zoo evaluate`: nats per frame of trained models, beside the floors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from zoo.errors import Problem, UsageError
+from zoo.parts import SLOTS, Settings, setting
+
+if TYPE_CHECKING:
+    from zoo.data import Corpus
+    from zoo.data.writing import Progress
+    from zoo.measure.row import Row
+    from zoo.model.model import Model
+
+
+class EvaluateKeys(Settings):
+    """What `zoo evaluate` takes beside live settings."""
+
+    data: str = setting("bach", "bach, a folder of MIDI files, or a Boulanger-Lewandowski file (.mat)")
+    split: Literal["train", "valid", "test"] = setting("test", "which pieces are scored")
+    seed: int = setting(0, "seed of the chance in bounds and estimates", ge=0)
+
+
+@click.command("evaluate")
+@click.argument("words", nargs=-1, metavar="[BUNDLE]... [data=NAME|PATH] [KEY=VALUE]...")
+@click.option("--sweep", metavar="KEY=A,B,C", help="A row for each value of a live setting.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything, piece by piece, as JSON.")
+def command(words: tuple[str, ...], sweep: str | None, as_json: bool) -> None:
+    """Score trained models on pieces they have not seen, beside the floors.
+
+    The number is nats per frame, lower is better, and means the same for every combination of parts.
+    Without a BUNDLE the floors stand alone. KEY=VALUE is split=valid, seed=1, or a setting that may be
+    changed on a trained model, such as sampler.paths=100. How a bound moves with its paths is shown by
+    --sweep sampler.paths=1,5,20,100.
+    """
+    bundles = [word for word in words if "=" not in word]
+    live = [word for word in words if _names_part(word)]
+    keys = _keys([word for word in words if "=" in word and not _names_part(word)])
+    if not bundles and (live or sweep):
+        raise UsageError(Problem("the floors have no settings", (live or [sweep])[0] or "", "name a bundle"))
+    variants = [[*live, step] for step in _steps(sweep)] if sweep else [live]
+    models = _load(bundles, variants)
+    corpus = _open(keys["data"], models)
+    pieces = corpus.split(keys["split"])
+    rows = _rows(models, variants, corpus, pieces, keys["seed"])
+    _print(rows, pieces, keys, as_json)
+
+
+def _names_part(word: str) -> bool:
+    return "=" in word and word.partition("=")[0].partition(".")[0] in SLOTS
+
+
+def _keys(words: Sequence[str]) -> dict[str, Any]:
+    from zoo.registry import open_registry, parse_recipe
+
+    return parse_recipe(words, open_registry(), keys=EvaluateKeys).values
+
+
+def _steps(sweep: str) -> list[str]:
+    key, sign, values = sweep.partition("=")
+    if not sign or not values:
+        raise UsageError(
+            Problem("a sweep is a setting and its values", sweep, "such as sampler.paths=1,5,20,100")
+        )
+    return [f"{key}={value}" for value in values.split(",")]
+
+
+def _load(bundles: Sequence[str], variants: Sequence[Sequence[str]]) -> dict[str, Model]:
+    """Every model, with all that will be changed on it tried once before any work begins."""
+    if not bundles:
+        return {}
+    from zoo.model.bundle import load_bundle
+    from zoo.model.live import set_live
+
+    models = {bundle: load_bundle(bundle) for bundle in dict.fromkeys(bundles)}
+    for model in models.values():
+        for words in variants:
+            set_live(model, words)
+    return models
+
+
+def _open(name: str, models: Mapping[str, Model]) -> Corpus:
+    """The music, if all models can read it."""
+    from zoo.data import open_corpus
+
+    with _progress(f"reading {name}") as progress:
+        corpus = open_corpus(name, progress=progress)
+    if models:
+        from zoo.measure.evaluator import check_music
+
+        for model in models.values():
+            check_music(model.encoder, corpus)
+    return corpus
+
+
+def _rows(
+    models: Mapping[str, Model],
+    variants: Sequence[Sequence[str]],
+    corpus: Corpus,
+    pieces: Corpus,
+    seed: int,
+) -> list[Row]:
+    from dataclasses import replace
+
+    from zoo.cli.console import visible
+    from zoo.measure.evaluator import evaluate
+    from zoo.measure.floors import floors
+    from zoo.measure.row import Row
+    from zoo.model.live import set_live
+    from zoo.registry import open_registry
+
+    planes = {model.encoder.plane for model in models.values()} or corpus.planes - {"velocity"}
+    rows: list[Row] = []
+    for plane in sorted(planes):
+        found = floors(corpus.split("train"), pieces, plane, open_registry())
+        rows += [replace(row, label=f"{row.label}, {plane}") for row in found] if len(planes) > 1 else found
+    for bundle, model in models.items():
+        for words in variants:
+            changed = set_live(model, words)
+            label = visible(bundle)
+            with _progress(" ".join([label, *words])) as progress:
+                found = evaluate(model, pieces, seed=seed, progress=progress)
+            rows.append(Row(label, model.encoder.plane, str(model.recipe), found, changed))
+    return rows
+
+
+@contextmanager
+def _progress(label: str) -> Iterator[Progress]:
+    """A bar that stands while there is something to wait for, on standard error."""
+    from rich.progress import Progress as Bars
+
+    from zoo.cli.console import talk, visible
+
+    with Bars(console=talk, transient=True, disable=not talk.is_terminal) as bars:
+        task = bars.add_task(visible(label), total=None, visible=False)
+        yield lambda done, total: bars.update(task, completed=done, total=total, visible=True)
+
+
+def _print(rows: Sequence[Row], pieces: Corpus, keys: Mapping[str, Any], as_json: bool) -> None:
+    from zoo.cli.console import print_json, show, visible
+
+    if as_json:
+        from zoo.measure.report import report
+
+        print_json(report(rows, pieces, keys["split"], keys["seed"]))
+        return
+    from zoo.measure.table import tables
+
+    title = f"{len(pieces.pieces)} {keys['split']} pieces of {pieces.name}, {pieces.frames:,} frames"
+    show.print(visible(title))
+    for table in tables(rows):
+        show.print(table)
