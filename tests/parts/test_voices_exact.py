@@ -21,20 +21,22 @@ from zoo.parts.interfaces import Sizes
 
 CODES, FEATURES, FRAMES = 3, 2, 2
 EVERY_CODES = list(itertools.product((0, 1), repeat=CODES))
+PIECE = (1, 0, 1), (1, 0, 1)
+"""Two frames of which the first has paths of very different weight, that lead to different second frames."""
 
 
 def make(voices=2, escape=0.001, paths=20, resample=0, objective="no-aposter", weights=2.0) -> Voices:
-    """Small voices with decisions that matter, and uneven counts behind the escape."""
-    torch.manual_seed(5)
+    """Small voices whose paths matter to the next frame, and uneven counts behind the escape."""
     sizes = Sizes(CODES, FEATURES, torch.eye(CODES).bool(), CODES)
     settings = VoicesSettings(
         voices=voices, hidden=4, objective=objective, paths=paths, resample=resample, escape=escape
     )
     sampler = Voices(settings, sizes).double()
+    generator = Generator().manual_seed(5)
     with torch.no_grad():
         for parameter in sampler.parameters():
-            parameter.normal_(0, weights)
-    music = (torch.rand(4, 50, CODES) < torch.tensor([0.1, 0.4, 0.8])).double()
+            parameter.normal_(0, weights, generator=generator)
+    music = (torch.rand(4, 50, CODES, generator=generator) < torch.tensor([0.1, 0.4, 0.8])).double()
     sampler.count(music, mask=torch.ones(4, 50, dtype=torch.bool))
     return sampler
 
@@ -153,13 +155,14 @@ def assert_frequencies(drawn, table, slack=0.0):
     assert set(found) <= set(table)
     for codes, probability in table.items():
         error = (probability * (1 - probability) / len(drawn)) ** 0.5
-        assert abs(found.get(codes, 0) / len(drawn) - probability) < 5 * error + slack, codes
+        rare = 8 / len(drawn)
+        assert abs(found.get(codes, 0) / len(drawn) - probability) < 5 * error + rare + slack, codes
 
 
 @pytest.mark.parametrize("voices", [1, 2, 3, 9])
 @pytest.mark.parametrize("escape", [0.001, 0.3])
 def test_one_frame_sums_to_one_and_every_weight_is_unbiased(features, voices, escape):
-    sampler = make(voices=voices, escape=escape, paths=2)
+    sampler = make(voices=voices, escape=escape, paths=4, weights=1.0)
     table = exact(sampler, features[:1])
     assert sum(table.values()) == pytest.approx(1, abs=1e-9)
     for codes, probability in table.items():
@@ -169,7 +172,7 @@ def test_one_frame_sums_to_one_and_every_weight_is_unbiased(features, voices, es
 @pytest.mark.parametrize(("resample", "stretch"), [(0, 64), (0, 1), (1, 64), (2, 64)])
 def test_two_frames_sum_to_one_and_every_weight_is_unbiased(features, resample, stretch, monkeypatch):
     monkeypatch.setattr(voices_module, "UNBROKEN", stretch)
-    sampler = make(resample=resample, paths=4, escape=0.05)
+    sampler = make(resample=resample, paths=4, escape=0.05, weights=1.0)
     table = exact(sampler, features)
     assert len(table) == 8**FRAMES
     assert sum(table.values()) == pytest.approx(1, abs=1e-9)
@@ -177,19 +180,28 @@ def test_two_frames_sum_to_one_and_every_weight_is_unbiased(features, resample, 
         assert_mean(scored(sampler, features, codes, 500).exp(), probability)
 
 
-def test_memories_carry_paths_across_frames(features):
-    """The case is worth testing: knowing frame one's codes does not settle what frame two hears."""
+def test_paths_that_explain_the_past_better_tell_the_future(features):
+    """What these tests stand on: after PIECE's first codes, q alone mistakes what comes next."""
     sampler = make()
     table = exact(sampler, features)
-    alone = exact(sampler, features[1:])
-    first = EVERY_CODES[1]
-    given = {codes: table[first, codes] for codes in EVERY_CODES}
-    moved = sum(abs(given[codes] / sum(given.values()) - alone[codes,]) for codes in EVERY_CODES)
-    assert moved > 0.1
+    truth = table[PIECE] / sum(table[PIECE[0], codes] for codes in EVERY_CODES)
+    codes = torch.tensor(PIECE).double().expand(2000, -1, -1)
+    heard = features.expand(2000, -1, -1)
+    sampler.settings = sampler.settings.model_copy(update={"paths": 1})
+    with torch.no_grad():
+        alone = sampler.log_prob(heard, codes, Generator().manual_seed(0)).value[:, 1].exp().mean()
+    assert abs(alone - truth) > 0.1
+
+
+@pytest.mark.parametrize(("resample", "stretch"), [(0, 64), (0, 1), (1, 64)])
+def test_weights_stay_unbiased_where_paths_differ_most(features, resample, stretch, monkeypatch):
+    monkeypatch.setattr(voices_module, "UNBROKEN", stretch)
+    values = scored(make(resample=resample, paths=4), features, PIECE, 10_000).exp()
+    assert_mean(values, exact(make(), features)[PIECE])
 
 
 @pytest.mark.parametrize("resample", [0, 1])
-@pytest.mark.parametrize("codes", [((0, 0, 1), (0, 1, 1)), ((0, 1, 0), (0, 0, 0)), ((1, 1, 1), (1, 0, 0))])
+@pytest.mark.parametrize("codes", [PIECE, ((0, 0, 1), (0, 1, 1)), ((1, 1, 1), (1, 0, 0))])
 def test_bound_rises_to_the_exact_value_with_more_paths(features, resample, codes):
     truth = np.log(exact(make(), features)[codes])
     before = None
@@ -204,9 +216,8 @@ def test_bound_rises_to_the_exact_value_with_more_paths(features, resample, code
 
 
 def test_one_path_is_not_yet_the_exact_value(features):
-    codes = ((0, 0, 1), (0, 1, 1))
-    truth = np.log(exact(make(), features)[codes])
-    assert scored(make(paths=1), features, codes, 2000).mean() < truth - 0.01
+    truth = np.log(exact(make(), features)[PIECE])
+    assert scored(make(paths=1), features, PIECE, 2000).mean() < truth - 0.05
 
 
 @pytest.mark.parametrize("voices", [1, 2])
@@ -231,7 +242,7 @@ def test_temperature_divides_the_logits(features):
     assert_frequencies(codes, exact(sampler, features[:1]))
 
 
-@pytest.mark.parametrize("first", [(0, 0, 1), (0, 0, 0), (1, 1, 1)])
+@pytest.mark.parametrize("first", [PIECE[0], (0, 0, 0), (1, 1, 1)])
 def test_after_a_primer_draws_are_those_of_the_joint(features, first):
     sampler = make(escape=0.1, paths=64)
     generator, many = Generator().manual_seed(2), 3000
