@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from zoo.parts.interfaces import Attention, Sizes
-from zoo.parts.layers import CLOCK, LSTM, clock_digits
+from zoo.parts.layers import CLOCK, LSTM, heard, lagged
 
 from .settings import HistorySettings
 
@@ -26,10 +26,9 @@ class History(Attention):
 
     def __init__(self, settings: HistorySettings, sizes: Sizes) -> None:
         super().__init__(settings, sizes)
-        heard = sizes.codes + CLOCK
         self.features = settings.features
-        self.local = LSTM(heard, settings.local)
-        self.reader = LSTM(heard, settings.reader)
+        self.local = LSTM(sizes.codes + CLOCK, settings.local)
+        self.reader = LSTM(sizes.codes + CLOCK, settings.reader)
         self.weigh = nn.Linear(settings.reader, len(settings.lags))
         self.aggregation = LSTM(settings.local + sizes.codes, settings.features)
 
@@ -43,28 +42,18 @@ class History(Attention):
     def forward(self, codes: Tensor, clock: Tensor, state: HistoryState) -> tuple[Tensor, HistoryState]:
         """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
         local, reader, aggregation, recent = state
-        heard = _heard(codes, clock)
-        outline, local = self.local(heard, local)
-        weights, reader = self._weights(heard, reader)
+        present = heard(codes, clock)
+        outline, local = self.local(present, local)
+        weights, reader = self._weights(present, reader)
         frames = torch.cat([recent, codes], dim=1)
-        read = (weights.unsqueeze(-1) * self._lagged(frames, codes.shape[1])).sum(2)
+        read = (weights.unsqueeze(-1) * lagged(frames, self.settings.lags, codes.shape[1])).sum(2)
         features, aggregation = self.aggregation(torch.cat([outline, read], dim=-1), aggregation)
         return features, (local, reader, aggregation, frames[:, -recent.shape[1] :])
 
     def read_weights(self, codes: Tensor, clock: Tensor, state: HistoryState) -> Tensor:
         """How much of each lag goes into each frame's features, (B, T, lags), summing to one."""
-        return self._weights(_heard(codes, clock), state[1])[0]
+        return self._weights(heard(codes, clock), state[1])[0]
 
-    def _weights(self, heard: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
-        thoughts, memory = self.reader(heard, memory)
+    def _weights(self, present: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
+        thoughts, memory = self.reader(present, memory)
         return self.weigh(thoughts).softmax(-1), memory
-
-    def _lagged(self, frames: Tensor, length: int) -> Tensor:
-        """The codes at every lag, (B, T, lags, C), from recent and present frames (B, L+T, C)."""
-        reach = frames.shape[1] - length
-        firsts = [reach + 1 - lag for lag in self.settings.lags]
-        return torch.stack([frames[:, first : first + length] for first in firsts], dim=2)
-
-
-def _heard(codes: Tensor, clock: Tensor) -> Tensor:
-    return torch.cat([codes, clock_digits(clock).to(codes)], dim=-1)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from zoo.parts.interfaces import Attention, Sizes
-from zoo.parts.layers import CLOCK, LSTM, clock_digits
+from zoo.parts.layers import CLOCK, LSTM, heard
 
 from .settings import LocalSettings
 
@@ -35,6 +34,6 @@ class Local(Attention):
     ) -> tuple[Tensor, tuple[Memory, Memory]]:
         """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
         local, aggregation = state
-        outline, local = self.local(torch.cat([codes, clock_digits(clock).to(codes)], dim=-1), local)
+        outline, local = self.local(heard(codes, clock), local)
         features, aggregation = self.aggregation(outline, aggregation)
         return features, (local, aggregation)

@@ -70,6 +70,14 @@ def _lstm(theirs: str, ours: str, inputs: int, hidden: int) -> Weights:
     return {f"{theirs}.{name}": Weight(f"{ours}.{name}", shape) for name, shape in shapes.items()}
 
 
+def _cell(theirs: str, ours: str, inputs: int, hidden: int) -> Weights:
+    """An LSTM there that is a cell here, walked frame by frame: its names carry no layer."""
+    return {
+        name: Weight(weight.ours.removesuffix("_l0"), weight.shape)
+        for name, weight in _lstm(theirs, ours, inputs, hidden).items()
+    }
+
+
 def _linear(theirs: str, ours: str, inputs: int, outputs: int) -> Weights:
     return {
         f"{theirs}.weight": Weight(f"{ours}.weight", (outputs, inputs)),
@@ -96,7 +104,7 @@ MODELS = (
     Layout(
         {"attention": "latency", "sampler": "voices"},
         {
-            **_lstm("latency_lstm.lstm", "attention.lstm", 18, 216),
+            **_cell("latency_lstm.lstm", "attention.lines.cell", 18, 216),
             **_lstm("aggregation_lstm", "attention.aggregation", 216, 130),
             **SAMPLER,
         },

@@ -1,6 +1,8 @@
-"""Layers that several parts share: an LSTM whose state has the batch in front, and the clock."""
+"""What several parts share: an LSTM whose state has the batch in front, the clock, a look at the past."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +15,23 @@ def clock_digits(clock: Tensor) -> Tensor:
     """Frame indices (B, T) int64 as 6 binary digits (B, T, 6), the most significant first."""
     places = torch.arange(CLOCK - 1, -1, -1, device=clock.device)
     return (clock.unsqueeze(-1) >> places & 1).float()
+
+
+def heard(codes: Tensor, clock: Tensor) -> Tensor:
+    """Codes (B, T, C) with the clock's digits beside them, (B, T, C + 6): what a network hears."""
+    return torch.cat([codes, clock_digits(clock).to(codes)], dim=-1)
+
+
+def lagged(frames: Tensor, lags: Sequence[int], length: int) -> Tensor:
+    """The frames at every lag before the ones to be predicted, (B, T, lags, C).
+
+    Args:
+        frames: (B, L+T, C), at least the last `max(lags)` frames, then the present T.
+        lags: how far back to look; for the frame to be predicted, t+1, lag n is frame t+1-n.
+        length: T.
+    """
+    reach = frames.shape[1] - length
+    return torch.stack([frames[:, reach + 1 - lag :][:, :length] for lag in lags], dim=2)
 
 
 class LSTM(nn.LSTM):

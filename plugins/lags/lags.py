@@ -1,0 +1,44 @@
+"""The past at fixed lags, side by side."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from zoo.parts.interfaces import Attention, Sizes
+from zoo.parts.layers import CLOCK, LSTM, heard, lagged
+
+from . import LagsSettings
+
+LagsState = tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], Tensor]
+"""The memories of the local and aggregation LSTMs, and the last frames, oldest first (B, L, C)."""
+
+
+class Lags(Attention):
+    """Repetition without a reader: the aggregation LSTM gets the codes of every lag at once.
+
+    If `history`, which weighs the same lags into one frame, is not better than this, then it is the
+    looking back that helps and not the weighing. Before the past there is silence.
+    """
+
+    def __init__(self, settings: LagsSettings, sizes: Sizes) -> None:
+        super().__init__(settings, sizes)
+        self.features = settings.features
+        self.local = LSTM(sizes.codes + CLOCK, settings.local)
+        self.aggregation = LSTM(settings.local + len(settings.lags) * sizes.codes, settings.features)
+
+    def start(self, past: Tensor) -> LagsState:
+        """Empty memories, and the last frames of the past."""
+        reach = max(self.settings.lags)
+        recent = pad(past, (0, 0, reach, 0))[:, -reach:]
+        return self.local.start(past.shape[0]), self.aggregation.start(past.shape[0]), recent
+
+    def forward(self, codes: Tensor, clock: Tensor, state: LagsState) -> tuple[Tensor, LagsState]:
+        """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
+        local, aggregation, recent = state
+        outline, local = self.local(heard(codes, clock), local)
+        frames = torch.cat([recent, codes], dim=1)
+        earlier = lagged(frames, self.settings.lags, codes.shape[1]).flatten(2)
+        features, aggregation = self.aggregation(torch.cat([outline, earlier], dim=-1), aggregation)
+        return features, (local, aggregation, frames[:, -recent.shape[1] :])

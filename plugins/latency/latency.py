@@ -1,0 +1,128 @@
+"""Delay lines: LSTMs whose recurrence reaches back further than one frame."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from zoo.parts.interfaces import Attention, Sizes
+from zoo.parts.layers import CLOCK, LSTM, heard
+
+from . import LatencySettings
+
+Memory = tuple[Tensor, Tensor]
+Recent = tuple[Memory, ...]
+"""For each line its hidden and cell state in the last `lag` frames, oldest first, each (B, lag, H)."""
+
+
+class Latency(Attention):
+    """Memories with a pulse: a line of lag 16 goes on from where it was one bar ago.
+
+    An LSTM in nine groups; at frame t a group continues its own hidden and cell state of frame t-lag. A
+    second LSTM joins all groups into the features. With `mix` every group's gates also hear the delayed
+    states of all others, and time must be walked through frame by frame. Without it the groups are
+    apart (the original's "capsules"); a line of lag L is then L interleaved sequences that run side by
+    side. Compare El Hihi and Bengio, Hierarchical recurrent neural networks for long-term dependencies,
+    NIPS 1995, and Chang et al., Dilated recurrent neural networks, NIPS 2017.
+
+    The lines begin in silence: of the past before a fragment nothing is known to them.
+    """
+
+    def __init__(self, settings: LatencySettings, sizes: Sizes) -> None:
+        super().__init__(settings, sizes)
+        self.features = settings.features
+        width = settings.group * len(settings.lags)
+        lines = _MixedLines if settings.mix else _SeparateLines
+        self.lines = lines(sizes.codes + CLOCK, settings.group, settings.lags)
+        self.aggregation = LSTM(width, settings.features)
+
+    def start(self, past: Tensor) -> tuple[Recent, Memory]:
+        """Silence in every line."""
+        group, batch = self.settings.group, past.shape[0]
+        recent = tuple((past.new_zeros(batch, lag, group),) * 2 for lag in self.settings.lags)
+        return recent, self.aggregation.start(batch)
+
+    def forward(
+        self, codes: Tensor, clock: Tensor, state: tuple[Recent, Memory]
+    ) -> tuple[Tensor, tuple[Recent, Memory]]:
+        """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
+        recent, memory = state
+        delayed, recent = self.lines(heard(codes, clock), recent)
+        features, memory = self.aggregation(delayed, memory)
+        return features, (recent, memory)
+
+
+class _MixedLines(nn.Module):
+    """One LSTM cell over all groups, whose recurrent input is their delayed states side by side."""
+
+    def __init__(self, inputs: int, group: int, lags: tuple[int, ...]) -> None:
+        super().__init__()
+        self.cell = nn.LSTMCell(inputs, group * len(lags))
+        self.lags = lags
+        self.group = group
+
+    def forward(self, present: Tensor, recent: Recent) -> tuple[Tensor, Recent]:
+        """Hidden states of all groups (B, T, groups * H), frame after frame."""
+        lines = [[list(plane.unbind(1)) for plane in memory] for memory in recent]
+        for frame in present.unbind(1):
+            delayed = [
+                torch.cat([line[plane][-lag] for line, lag in zip(lines, self.lags, strict=True)], dim=-1)
+                for plane in (0, 1)
+            ]
+            now = self.cell(frame, (delayed[0], delayed[1]))
+            for plane in (0, 1):
+                for line, group in zip(lines, now[plane].split(self.group, dim=-1), strict=True):
+                    line[plane].append(group)
+        length = present.shape[1]
+        hidden = [torch.stack(line[0][-length:], dim=1) for line in lines]
+        kept = tuple(
+            (torch.stack(line[0][-lag:], dim=1), torch.stack(line[1][-lag:], dim=1))
+            for line, lag in zip(lines, self.lags, strict=True)
+        )
+        return torch.cat(hidden, dim=-1), kept
+
+
+class _SeparateLines(nn.Module):
+    """An LSTM for each lag L, run over L interleaved sequences at once."""
+
+    def __init__(self, inputs: int, group: int, lags: tuple[int, ...]) -> None:
+        super().__init__()
+        self.lstms = nn.ModuleList(LSTM(inputs, group) for _ in lags)
+        self.lags = lags
+
+    def forward(self, present: Tensor, recent: Recent) -> tuple[Tensor, Recent]:
+        """Hidden states of all groups (B, T, groups * H)."""
+        lines = zip(self.lstms, self.lags, recent, strict=True)
+        heard_by = [_interleaved(lstm, lag, present, memory) for lstm, lag, memory in lines]
+        return torch.cat([hidden for hidden, _ in heard_by], dim=-1), tuple(kept for _, kept in heard_by)
+
+
+def _interleaved(lstm: nn.Module, lag: int, present: Tensor, recent: Memory) -> tuple[Tensor, Memory]:
+    """Hidden states (B, T, H) of one line, and its states in the last `lag` frames.
+
+    Frame t goes on from frame t-lag, so frames of equal t mod lag are one sequence. Whole rounds of
+    `lag` frames run with the sequences folded into the batch; the frames left over take one step more.
+    """
+    rounds, rest = divmod(present.shape[1], lag)
+    outputs = []
+    if rounds:
+        whole, recent = _rounds(lstm, lag, present[:, : rounds * lag], recent)
+        outputs.append(whole)
+    if rest:
+        first = (recent[0][:, :rest], recent[1][:, :rest])
+        last, stepped = _rounds(lstm, rest, present[:, rounds * lag :], first)
+        outputs.append(last)
+        recent = (
+            torch.cat([recent[0][:, rest:], stepped[0]], dim=1),
+            torch.cat([recent[1][:, rest:], stepped[1]], dim=1),
+        )
+    return torch.cat(outputs, dim=1), recent
+
+
+def _rounds(lstm: nn.Module, lag: int, present: Tensor, recent: Memory) -> tuple[Tensor, Memory]:
+    """The same for a whole number of rounds."""
+    batch, length, _ = present.shape
+    folded = present.reshape(batch, length // lag, lag, -1).transpose(1, 2).flatten(0, 1)
+    hidden, after = lstm(folded, tuple(plane.flatten(0, 1) for plane in recent))
+    outputs = hidden.view(batch, lag, -1, hidden.shape[-1]).transpose(1, 2).flatten(1, 2)
+    return outputs, (after[0].view(batch, lag, -1), after[1].view(batch, lag, -1))

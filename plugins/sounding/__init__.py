@@ -1,0 +1,21 @@
+"""Question 4: is "the note sounds" a better representation than "the note is pressed"?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoo.parts import Description, hookimpl
+
+
+@hookimpl
+def zoo_parts() -> Iterable[Description]:
+    """The encoder of sounding keys."""
+    return [
+        Description(
+            slot="encoder",
+            name="sounding",
+            summary="Which of the 12 pitch classes sound in a frame, held notes included",
+            target="zoo_plugins.sounding.sounding:Sounding",
+            gives=lambda settings: {"codes": 12, "plane": "sounding"},
+        ),
+    ]

@@ -1,0 +1,90 @@
+"""Delay lines: the original's numbers, and the same whether time is folded or walked through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from zoo_plugins.latency import LatencySettings
+from zoo_plugins.latency.latency import Latency
+
+from zoo.model.original import read_original
+from zoo.parts.interfaces import Sizes
+from zoo.parts.layers import heard
+
+Draw = Callable[..., Tensor]
+SIZES = Sizes(codes=3, features=0, membership=torch.eye(3, dtype=torch.bool), keys=3)
+
+
+def latency(*, mix: bool, lags: tuple[int, ...] = (1, 3, 5, 40)) -> Latency:
+    torch.manual_seed(0)
+    return Latency(LatencySettings(group=4, features=6, lags=lags, mix=mix), SIZES)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("mix", [True, False])
+@pytest.mark.parametrize("chunks", [(1,) * 100, (1, 1, 7, 30, 1, 45, 15), (40, 40, 20), (39, 41, 20)])
+def test_chunks_of_any_length_give_the_whole(frames: Draw, mix: bool, chunks: tuple[int, ...]) -> None:
+    part, codes = latency(mix=mix), frames(2, 100, 3)
+    clock = torch.arange(100).expand(2, -1)
+    whole, _ = part(codes, clock, part.start(codes[:, :0]))
+    state, pieces = part.start(codes[:, :0]), []
+    for now, moment in zip(codes.split(chunks, 1), clock.split(chunks, 1), strict=True):
+        features, state = part(now, moment, state)
+        pieces.append(features)
+    torch.testing.assert_close(torch.cat(pieces, 1), whole)
+
+
+@torch.no_grad()
+def test_a_line_of_lag_three_is_three_interleaved_lstms(frames: Draw) -> None:
+    part, codes = latency(mix=False, lags=(3,)), frames(2, 10, 3)
+    present = heard(codes, torch.arange(10).expand(2, -1))
+    hidden, _ = part.lines(present, part.start(codes[:, :0])[0])
+    lstm = part.lines.lstms[0]
+    for first in range(3):
+        alone, _ = lstm(present[:, first::3], lstm.start(2))
+        torch.testing.assert_close(hidden[:, first::3], alone)
+
+
+@torch.no_grad()
+def test_separate_lines_do_not_hear_each_other_and_mixed_ones_do(frames: Draw) -> None:
+    codes, clock = frames(1, 8, 3), torch.arange(8).expand(1, -1)
+    for mix in (True, False):
+        part = latency(mix=mix, lags=(1, 2))
+        recent, _ = part.start(codes[:, :0])
+        silent, _ = part.lines(heard(codes, clock), recent)
+        louder = ((recent[0][0] + 1, recent[0][1]), recent[1])
+        moved, _ = part.lines(heard(codes, clock), louder)
+        assert not torch.equal(silent[..., :4], moved[..., :4])
+        assert torch.equal(silent[..., 4:], moved[..., 4:]) is not mix
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("chunk", [79, 1, 16])
+def test_the_lines_and_features_are_those_of_the_original(shared: Path, chunk: int) -> None:
+    folder = shared / "reference"
+    with np.load(folder / "golden_latency.npz") as arrays:
+        golden = {name: torch.from_numpy(arrays[name]).transpose(0, 1).float() for name in arrays}
+    original = read_original(
+        folder / "original" / "latency-model.pt", folder / "original" / "baseline-decoder.pt"
+    )
+    part = Latency(LatencySettings(), Sizes(codes=12, features=0, membership=torch.zeros(12, 88).bool()))
+    part.load_state_dict(
+        {
+            name.removeprefix("attention."): weight
+            for name, weight in original.weights.items()
+            if name.startswith("attention.")
+        }
+    )
+    codes, clock = golden["codes"][:, :-1], torch.arange(79).expand(3, -1)
+    state = part.start(codes[:, :0])
+    for first in range(0, 79, chunk):
+        now = slice(first, first + chunk)
+        lines, _ = part.lines(heard(codes[:, now], clock[:, now]), state[0])
+        features, state = part(codes[:, now], clock[:, now], state)
+        torch.testing.assert_close(lines, golden["latency_output"][:, now], atol=1e-5, rtol=0)
+        torch.testing.assert_close(features, golden["features"][:, now], atol=1e-5, rtol=0)
