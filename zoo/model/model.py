@@ -11,6 +11,7 @@ from torch import Generator, Tensor, nn
 
 from zoo.data.fragments import Fragments
 from zoo.model.random import spawn
+from zoo.parts import Slot
 from zoo.parts.interfaces import Attention, Decoder, Encoder, LogProb, Sampler, Velocity
 from zoo.registry import Recipe
 
@@ -18,6 +19,12 @@ Term = Literal["core", "decoder", "velocity"]
 TERMS: tuple[Term, ...] = get_args(Term)
 """What is trained apart: attention and sampler learn codes, the decoder learns keys given the true
 codes, velocity learns loudness given the struck keys. They share no parameter."""
+SLOTS_OF: dict[Term, tuple[Slot, ...]] = {
+    "core": ("attention", "sampler"),
+    "decoder": ("decoder",),
+    "velocity": ("velocity",),
+}
+"""The parts that a term trains."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +88,7 @@ class Model(nn.Module):
 
     def parameters_of(self, term: Term) -> Iterator[tuple[str, nn.Parameter]]:
         """Names and parameters that one term of the loss trains."""
-        slots = {"core": ("attention", "sampler"), "decoder": ("decoder",), "velocity": ("velocity",)}
-        for slot in slots[term]:
+        for slot in SLOTS_OF[term]:
             for name, parameter in self.get_submodule(slot).named_parameters():
                 yield f"{slot}.{name}", parameter
 

@@ -1,0 +1,344 @@
+"""Bundles: loaded as they were written, or refused with one kind of error and a cure."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from zoo.errors import BundleError, NonFiniteError, UsageError
+from zoo.model.build import build
+from zoo.model.bundle import load_bundle, save_bundle
+from zoo.model.generate import generate
+from zoo.model.model import Model
+from zoo.model.sealed import manifest
+from zoo.model.weights import Weights, digest, pack, restore, unpack
+from zoo.music.roll import Roll
+from zoo.registry import open_registry, parse_recipe
+
+MUTANTS = int(os.environ.get("POLYZOO_STRESS_MUTANTS", "200"))
+FILES = ["README.md", "config.json", "manifest.json", "model.safetensors", "sample.mid"]
+TINY = "attention=none attention.local=3 attention.features=4 sampler.hidden=3 decoder.hidden=3"
+
+
+def tiny(seed: int = 0) -> Model:
+    return build(parse_recipe(TINY, open_registry()), seed)
+
+
+def write(path: Path, seed: int = 0) -> Path:
+    keys = np.zeros((16, 88), np.bool_)
+    keys[::4, 40] = True
+    scores = {"valid": {"codes": 3.25, "keys": 1.5}}
+    data = {"name": "bach", "digest": "ab" * 32}
+    save_bundle(tiny(seed), path, scores=scores, data=data, sample=Roll(keys, keys), training={"steps": 5})
+    return path
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("bundles") / "good")
+
+
+@pytest.fixture
+def bundle(written: Path, tmp_path: Path) -> Path:
+    """A copy to break."""
+    shutil.copytree(written, tmp_path / "bundle")
+    return tmp_path / "bundle"
+
+
+def seal(folder: Path) -> None:
+    """Make the manifest agree with what lies there, as somebody with bad intentions would."""
+    contents = {name: (folder / name).read_bytes() for name in FILES if name != "manifest.json"}
+    (folder / "manifest.json").write_bytes(manifest(contents, 1))
+
+
+def change_config(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    change(config)
+    (folder / "config.json").write_text(json.dumps(config))
+    seal(folder)
+
+
+def test_a_model_comes_back_as_it_was(written: Path) -> None:
+    model = load_bundle(written)
+    assert digest(model.state_dict()) == digest(tiny().state_dict())
+    assert str(model.recipe) == str(tiny().recipe)
+    assert not model.training
+    before, after = (generate(one, frames=8, seed=3)[0].sounding for one in (tiny(), model))
+    assert (before == after).all()
+
+
+def test_the_same_model_gives_the_same_bytes(written: Path, tmp_path: Path) -> None:
+    again = write(tmp_path / "again")
+    assert sorted(file.name for file in again.iterdir()) == FILES
+    for name in FILES:
+        assert (again / name).read_bytes() == (written / name).read_bytes()
+
+
+def test_the_config_says_what_the_model_is(written: Path) -> None:
+    config = json.loads((written / "config.json").read_text())
+    assert config["format"] == 1
+    assert config["sizes"] == {"codes": 12, "features": 4, "keys": 88}
+    assert config["grid"]["frames_per_quarter"] == 4
+    assert set(config["versions"]) == {"polyzoo", "torch", "python"}
+    assert config["recipe"]["parts"]["attention"]["name"] == "polyzoo/none"
+    assert config["recipe"]["parts"]["attention"]["settings"]["local"] == 3
+    assert config["data"]["digest"] == "ab" * 32
+    assert config["scores"]["valid"]["keys"] == 1.5
+
+
+def test_the_card_can_be_read_by_a_person(written: Path) -> None:
+    card = (written / "README.md").read_text()
+    for said in ("attention=none", "zoo generate", "bach", "valid.codes | 3.2500", "pip install polyzoo"):
+        assert said in card
+
+
+def test_a_bundle_is_replaced_and_what_lies_beside_its_files_is_kept(bundle: Path) -> None:
+    (bundle / "notes.txt").write_text("mine")
+    (bundle / "takes").mkdir()
+    (bundle / "takes" / "one.mid").write_bytes(b"MThd")
+    save_bundle(tiny(seed=1), bundle)
+    assert digest(load_bundle(bundle).state_dict()) == digest(tiny(seed=1).state_dict())
+    assert (bundle / "notes.txt").read_text() == "mine"
+    assert (bundle / "takes" / "one.mid").read_bytes() == b"MThd"
+    assert not (bundle / "sample.mid").exists()
+    assert [child.name for child in bundle.parent.iterdir()] == ["bundle"]
+
+
+def test_other_things_are_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.png").write_text("cat")
+    (tmp_path / "file").write_text("text")
+    for name in ("photos", "file"):
+        with pytest.raises(UsageError, match="is not a bundle"):
+            save_bundle(tiny(), tmp_path / name)
+    assert (tmp_path / "photos" / "cat.png").read_text() == "cat"
+
+
+def test_weights_that_are_no_numbers_never_replace_good_ones(bundle: Path) -> None:
+    model = tiny()
+    with torch.no_grad():
+        next(model.parameters()).view(-1)[0] = float("nan")
+    with pytest.raises(NonFiniteError, match="not all finite"):
+        save_bundle(model, bundle)
+    assert digest(load_bundle(bundle).state_dict()) == digest(tiny().state_dict())
+
+
+@pytest.mark.parametrize(
+    ("path", "said"), [("missing", "no bundle of this name"), ("old.pt", "zoo import"), ("", "missing")]
+)
+def test_what_is_no_bundle_is_refused(tmp_path: Path, path: str, said: str) -> None:
+    (tmp_path / "old.pt").write_bytes(b"")
+    with pytest.raises(BundleError, match=said):
+        load_bundle(tmp_path / path)
+
+
+def test_a_bundle_from_a_newer_version_says_how_to_get_it(bundle: Path) -> None:
+    found = json.loads((bundle / "manifest.json").read_text())
+    (bundle / "manifest.json").write_text(json.dumps({**found, "format": 7, "signed": "by somebody"}))
+    with pytest.raises(BundleError) as caught:
+        load_bundle(bundle)
+    assert caught.value.problems[0].what == "made by a newer polyzoo (format 7), this one reads up to 1"
+    assert caught.value.problems[0].cure == "pip install -U polyzoo"
+
+
+def test_every_damaged_file_is_named_at_once(bundle: Path) -> None:
+    (bundle / "sample.mid").unlink()
+    (bundle / "README.md").write_text("other")
+    with pytest.raises(BundleError) as caught:
+        load_bundle(bundle)
+    assert sorted(Path(problem.where).name for problem in caught.value.problems) == [
+        "README.md",
+        "sample.mid",
+    ]
+
+
+def test_parts_that_are_not_here_are_all_named(bundle: Path) -> None:
+    def change(config: dict[str, Any]) -> None:
+        config["recipe"]["parts"]["attention"]["name"] = "polyzoo-weather/rain"
+        config["recipe"]["parts"]["decoder"]["state_version"] = 9
+
+    change_config(bundle, change)
+    with pytest.raises(BundleError) as caught:
+        load_bundle(bundle)
+    assert "polyzoo-weather" in str(caught.value)
+    assert "generation 9" in str(caught.value)
+    assert all(str(bundle) in problem.where for problem in caught.value.problems)
+
+
+@pytest.mark.parametrize("broken", [{}, {"recipe": None}, {"recipe": {"parts": []}}, []])
+def test_a_config_that_describes_nothing_is_refused(bundle: Path, broken: Any) -> None:
+    (bundle / "config.json").write_text(json.dumps(broken))
+    seal(bundle)
+    with pytest.raises(BundleError):
+        load_bundle(bundle)
+
+
+def test_weights_of_another_model_are_refused(bundle: Path) -> None:
+    change_config(bundle, lambda config: config["recipe"]["parts"]["decoder"]["settings"].update(hidden=5))
+    with pytest.raises(BundleError, match=r"decoder\.\S+ of \d+.* not \d+"):
+        load_bundle(bundle)
+
+
+def test_weights_must_be_there_and_finite() -> None:
+    module = torch.nn.Linear(2, 1)
+    before = digest(module.state_dict())
+    weight = torch.tensor([[1.0, float("inf")]])
+    with pytest.raises(BundleError) as caught:
+        restore(module, {"weight": weight, "extra": torch.zeros(1)}, "here")
+    said = str(caught.value)
+    for name in ("no weights bias", "weights extra", "weights weight are not all finite"):
+        assert name in said
+    assert digest(module.state_dict()) == before
+
+
+def test_weights_of_any_kind_come_back(tmp_path: Path) -> None:
+    tensors = {
+        "whole": torch.tensor(3),
+        "none": torch.zeros(0, 4),
+        "half": torch.ones(3, dtype=torch.bfloat16),
+        "flags": torch.tensor([True, False]),
+        "turned": torch.arange(6.0).reshape(2, 3).T,
+    }
+    tensors["shared"] = tensors["turned"]
+    found = unpack(pack(Weights(tensors, {"step": 3})), "here")
+    assert found.about == {"step": 3}
+    assert digest(found.tensors) == digest(tensors)
+    assert all(torch.equal(found.tensors[name], tensor) for name, tensor in tensors.items())
+
+
+class Evil:
+    """Runs when it is unpickled."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return Path.touch, (self.marker,)
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+@pytest.mark.parametrize("writer", ["pickle", "torch"])
+def test_a_pickle_under_a_good_name_is_never_run(bundle: Path, sealed: bool, writer: str) -> None:
+    marker = bundle.parent / "run"
+    for name in ("model.safetensors", "config.json", "manifest.json"):
+        content = (bundle / name).read_bytes()
+        if writer == "pickle":
+            (bundle / name).write_bytes(pickle.dumps(Evil(marker)))
+        else:
+            torch.save({"weight": Evil(marker)}, bundle / name)
+        if sealed and name != "manifest.json":
+            seal(bundle)
+        with pytest.raises(BundleError):
+            load_bundle(bundle)
+        (bundle / name).write_bytes(content)
+        seal(bundle)
+    assert not marker.exists()
+    load_bundle(bundle)
+
+
+def test_a_file_of_code_is_not_run_because_a_bundle_names_it(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(bundle.parent)
+    monkeypatch.delenv("ZOO_LOCAL", raising=False)
+    Path("evil.py").write_text("import pathlib; pathlib.Path('run').touch()")
+    change_config(
+        bundle, lambda config: config["recipe"]["parts"]["attention"].update(name="./evil.py/attention")
+    )
+    with pytest.raises(BundleError):
+        load_bundle(bundle)
+    change_config(bundle, lambda config: config["recipe"]["parts"]["attention"].update(name="./evil.py"))
+    with pytest.raises(BundleError, match="code from a file"):
+        load_bundle(bundle)
+    assert not Path("run").exists()
+
+
+def test_a_pipe_is_not_waited_for(bundle: Path) -> None:
+    for name in FILES:
+        (bundle / name).unlink()
+        os.mkfifo(bundle / name)
+    with pytest.raises(BundleError, match="is not a file"):
+        load_bundle(bundle)
+
+
+def mutate(folder: Path, other: Path, chance: random.Random) -> str:
+    """Change one thing about a bundle; returns what, or nothing where it stayed the same."""
+    name = chance.choice(FILES)
+    path = folder / name
+    content = path.read_bytes()
+    place = chance.randrange(len(content))
+    kind = chance.choice(["flip", "cut", "grow", "blank", "swap", "foreign", "lose", "empty", "folder"])
+    changed = content
+    if kind == "flip":
+        changed = (
+            content[:place] + bytes([content[place] ^ (1 << chance.randrange(8))]) + content[place + 1 :]
+        )
+    elif kind == "cut":
+        changed = content[:place]
+    elif kind == "grow":
+        changed = content + chance.randbytes(1 + chance.randrange(9))
+    elif kind == "blank":
+        width = 1 + chance.randrange(64)
+        changed = content[:place] + bytes(len(content[place : place + width])) + content[place + width :]
+    elif kind == "swap":
+        second = folder / chance.choice([other for other in FILES if other != name])
+        changed = second.read_bytes()
+        second.write_bytes(content)
+    elif kind == "foreign":
+        changed = (other / name).read_bytes()
+    path.unlink()
+    if kind == "folder":
+        path.mkdir()
+    elif kind != "lose":
+        path.write_bytes(b"" if kind == "empty" else changed)
+    return "" if changed == content and kind in ("blank", "foreign") else f"{kind} of {name}"
+
+
+def refused(folder: Path) -> bool:
+    """Whether it is refused; any other error than the one that is declared is a failure."""
+    try:
+        load_bundle(folder)
+    except BundleError as error:
+        return all(problem.cure for problem in error.problems)
+    return False
+
+
+def test_no_mutant_of_a_bundle_is_loaded(written: Path, tmp_path: Path) -> None:
+    other = write(tmp_path / "other", seed=1)
+    unnoticed = []
+    for number in range(MUTANTS):
+        folder = tmp_path / "mutant"
+        shutil.copytree(written, folder)
+        what = mutate(folder, other, random.Random(number))
+        if not refused(folder) and what:
+            unnoticed.append(f"{number}: {what}")
+        shutil.rmtree(folder)
+    assert unnoticed == []
+
+
+def test_no_mutant_of_sealed_weights_or_config_is_anything_but_a_bundle_error(
+    written: Path, tmp_path: Path
+) -> None:
+    """Whoever can write the manifest can make a valid bundle; no parser may choke on an invalid one."""
+    for number in range(max(MUTANTS // 8, 20)):
+        folder = tmp_path / "mutant"
+        shutil.copytree(written, folder)
+        chance = random.Random(number)
+        path = folder / chance.choice(["config.json", "model.safetensors"])
+        content = bytearray(path.read_bytes())
+        for _ in range(1 + chance.randrange(4)):
+            content[chance.randrange(min(len(content), 4000))] = chance.randrange(256)
+        path.write_bytes(content)
+        seal(folder)
+        refused(folder)
+        shutil.rmtree(folder)

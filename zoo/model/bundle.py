@@ -1,0 +1,172 @@
+"""Bundles: a trained model as a folder that can be kept, sent and trusted.
+
+    config.json         what the model is: recipe, parts and versions, grid, data, scores
+    model.safetensors   its weights and counts
+    README.md           a model card
+    sample.mid          music it wrote, where somebody asked for some
+    manifest.json       sha256 of each of the others, written last
+
+Nothing in it is ever executed. A bundle is replaced as a whole, and is loaded as it was written or not
+at all.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import zoo
+from zoo.errors import BundleError, NonFiniteError, Problem, UsageError, ZooError
+from zoo.files import new_folder
+from zoo.model.build import build, parameter_count
+from zoo.model.card import card
+from zoo.model.model import Model
+from zoo.model.sealed import MANIFEST, canonical, manifest, parsed, read_sealed
+from zoo.model.weights import Weights, not_finite, pack, restore, unpack
+from zoo.music.roll import FRAMES_PER_QUARTER, KEYS, LOWEST_KEY, Roll
+from zoo.parts import SLOTS, Settings, Slot
+from zoo.registry import Recipe, open_registry
+
+FORMAT = 1
+CONFIG, WEIGHTS, CARD, SAMPLE = FILES = "config.json", "model.safetensors", "README.md", "sample.mid"
+
+
+def save_bundle(
+    model: Model,
+    path: str | Path,
+    *,
+    scores: Mapping[str, Any] | None = None,
+    data: Mapping[str, Any] | None = None,
+    sample: Roll | None = None,
+    training: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a model as a bundle; a bundle that is there is replaced, files beside it are kept.
+
+    Args:
+        model: the model, trained or not.
+        path: the folder.
+        scores: nats per frame and whatever else was measured, ready for JSON.
+        data: what it was trained on, with its `digest`.
+        sample: music it wrote.
+        training: how it was trained.
+
+    Raises:
+        NonFiniteError: the weights are not all finite; nothing is written.
+        UsageError: the path holds something that is not a bundle; it is left alone.
+        ZooError: the folder cannot be written.
+    """
+    place = Path(path)
+    tensors = model.state_dict()
+    if bad := not_finite(tensors):
+        raise NonFiniteError(
+            Problem(f"weights {', '.join(bad)} are not all finite, so they are not saved", str(place))
+        )
+    own = _own_files(place)
+    config = _config(model, scores, data, training)
+    contents = {
+        CONFIG: canonical(config),
+        WEIGHTS: pack(Weights(tensors, {"format": FORMAT})),
+        CARD: card(config).encode(),
+    }
+    with new_folder(place) as folder:
+        for name, content in contents.items():
+            (folder / name).write_bytes(content)
+        if sample is not None:
+            sample.write(folder / SAMPLE)
+            contents[SAMPLE] = (folder / SAMPLE).read_bytes()
+        (folder / MANIFEST).write_bytes(manifest(contents, FORMAT))
+        for file in own:
+            _keep(file, folder / file.name)
+
+
+def load_bundle(path: str | Path) -> Model:
+    """The model in a bundle, on the CPU, exactly as it was saved.
+
+    Raises:
+        BundleError: it is missing, damaged, changed, from a newer version, or made of parts that are
+            not here; with all that was found at that stage.
+    """
+    place = Path(path)
+    if not place.is_dir():
+        raise BundleError(Problem("there is no bundle of this name", str(place), _meant(place)))
+    contents = read_sealed(place, FORMAT, needed=(CONFIG, WEIGHTS), known=FILES)
+    config = parsed(contents[CONFIG], place / CONFIG)
+    weights = unpack(contents[WEIGHTS], str(place / WEIGHTS))
+    try:
+        model = build(Recipe.from_json(config.get("recipe"), open_registry()))
+    except ZooError as error:
+        raise BundleError(*(_inside(place, problem) for problem in error.problems)) from error
+    restore(model, weights.tensors, str(place / WEIGHTS))
+    return model.eval()
+
+
+def _config(
+    model: Model,
+    scores: Mapping[str, Any] | None,
+    data: Mapping[str, Any] | None,
+    training: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    recipe = replace(model.recipe, sections={}, keys=Settings())
+    versions = {"polyzoo": zoo.__version__, "torch": torch.__version__, "python": platform.python_version()}
+    return {
+        "format": FORMAT,
+        "words": str(recipe),
+        "recipe": recipe.to_json(),
+        "parts": {slot: _part(model, slot) for slot in SLOTS},
+        "sizes": {"codes": model.encoder.codes, "features": model.attention.features, "keys": KEYS},
+        "grid": {"frames_per_quarter": FRAMES_PER_QUARTER, "lowest_key": LOWEST_KEY, "keys": KEYS},
+        "versions": versions,
+        "data": data,
+        "training": training,
+        "scores": scores,
+    }
+
+
+def _part(model: Model, slot: Slot) -> dict[str, Any]:
+    entry = model.recipe.parts[slot].entry
+    return {
+        "name": entry.qualified,
+        "summary": entry.description.summary,
+        "distribution": entry.distribution,
+        "version": entry.version,
+        "state_version": entry.description.state_version,
+        "parameters": parameter_count(model.get_submodule(slot)),
+    }
+
+
+def _own_files(place: Path) -> list[Path]:
+    """What somebody put beside the files of a bundle that is to be replaced."""
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        return []
+    inside = {child.name: child for child in place.iterdir()} if place.is_dir() else {"": place}
+    if inside and MANIFEST not in inside:
+        raise UsageError(
+            Problem("is there and is not a bundle", str(place), "name a folder that is not there yet")
+        )
+    return [child for name, child in inside.items() if name not in (*FILES, MANIFEST)]
+
+
+def _keep(file: Path, place: Path) -> None:
+    """The same file under another name, so that nothing is lost whatever happens in between."""
+    if file.is_dir() and not file.is_symlink():
+        shutil.copytree(file, place, symlinks=True, copy_function=os.link)
+    else:
+        os.link(file, place, follow_symlinks=False)
+
+
+def _meant(place: Path) -> str:
+    if place.suffix in (".pt", ".pth"):
+        return "weights of the original system are read by `zoo import MODEL.pt DECODER.pt -o BUNDLE`"
+    return "a bundle is a folder that `zoo train` or `zoo build -o` wrote"
+
+
+def _inside(place: Path, problem: Problem) -> Problem:
+    return replace(problem, where=f"{place}: {problem.where}" if problem.where else str(place))

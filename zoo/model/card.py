@@ -1,0 +1,89 @@
+"""The model card: a bundle's README, for the person who finds the folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+CARD = """\
+---
+library_name: polyzoo
+tags: [music, midi, symbolic-music]
+---
+# {words}
+
+A model of polyphonic music, made with polyzoo {version} from these parts:
+
+{parts}
+
+It hears and writes music on a grid of {frames} frames to the quarter note, keys {lowest} to {highest} (MIDI).
+{trained}
+## Use it
+
+```console
+$ pip install {distributions}
+$ zoo generate . -o music.mid
+```
+
+```python
+import zoo
+
+zoo.load(".").generate(frames=256)[0].write("music.mid")
+```
+{scores}
+## What lies here
+
+`config.json` says what the model is, `model.safetensors` holds its weights, `sample.mid` (if there is one) is
+music it wrote, and `manifest.json` has a checksum of each. polyzoo refuses files that were changed, this one
+included; notes of your own go into a file of another name.
+"""
+
+
+def card(config: Mapping[str, Any]) -> str:
+    """The text of README.md from the content of config.json."""
+    parts = config["parts"]
+    grid = config["grid"]
+    return CARD.format(
+        words=config["words"],
+        version=config["versions"]["polyzoo"],
+        parts=_table(
+            ("slot", "part", "version", "what it is", "parameters"),
+            (
+                (slot, part["name"], part["version"], part["summary"], f"{part['parameters']:,}")
+                for slot, part in parts.items()
+            ),
+        ),
+        frames=grid["frames_per_quarter"],
+        lowest=grid["lowest_key"],
+        highest=grid["lowest_key"] + grid["keys"] - 1,
+        trained=_trained(config["data"], config["training"]),
+        distributions=" ".join(sorted({"polyzoo", *(part["distribution"] for part in parts.values())})),
+        scores=_scores(config["scores"]),
+    )
+
+
+def _trained(data: Mapping[str, Any] | None, training: Mapping[str, Any] | None) -> str:
+    if not data:
+        return "\nIt is not trained.\n"
+    rows = [*_flat(data), *_flat(training or {})]
+    return f"\n## Trained on\n\n{_table(('what', 'value'), rows)}\n"
+
+
+def _scores(scores: Mapping[str, Any] | None) -> str:
+    if not scores:
+        return ""
+    return f"\n## Scores\n\nNats per frame, lower is better.\n\n{_table(('score', 'value'), _flat(scores))}\n"
+
+
+def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _table(heading: tuple[str, ...], rows: Any) -> str:
+    """A Markdown table; a bar in a cell would end it."""
+    lines = [heading, tuple("---" for _ in heading), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

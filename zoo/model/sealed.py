@@ -1,0 +1,100 @@
+"""A folder under seal: a manifest with the sha256 of each file, so that no change goes unnoticed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import stat
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import BundleError, Problem
+from zoo.model.weights import damaged
+
+MANIFEST = "manifest.json"
+CHANGED = "was changed or damaged since it was written"
+
+
+def canonical(content: Any) -> bytes:
+    """JSON in the one form that is written here."""
+    return (json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
+
+
+def manifest(contents: Mapping[str, bytes], format: int) -> bytes:
+    """The seal of a folder with these files."""
+    files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    return canonical({"format": format, "files": files})
+
+
+def read_sealed(
+    folder: Path, format: int, *, needed: Collection[str], known: Collection[str]
+) -> dict[str, bytes]:
+    """The files of a folder, each read once and checked; files that the manifest does not name are left.
+
+    Args:
+        folder: where they lie.
+        format: the newest that can be read.
+        needed: files that must be there.
+        known: files that may be there.
+
+    Raises:
+        BundleError: the format is newer, or files are missing, damaged or changed; all of them.
+    """
+    expected = _checksums(folder / MANIFEST, format, needed, known)
+    contents: dict[str, bytes] = {}
+    problems: list[Problem] = []
+    for name, checksum in expected.items():
+        try:
+            contents[name] = _bytes(folder / name)
+        except BundleError as error:
+            problems.extend(error.problems)
+        else:
+            if hashlib.sha256(contents[name]).hexdigest() != checksum:
+                problems.append(damaged(CHANGED, str(folder / name)))
+    if problems:
+        raise BundleError(*problems)
+    return contents
+
+
+def parsed(content: bytes, path: Path) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        BundleError: it is none.
+    """
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise BundleError(damaged("is damaged or cut short", str(path)))
+    return found
+
+
+def _checksums(path: Path, format: int, needed: Collection[str], known: Collection[str]) -> dict[str, str]:
+    written = _bytes(path)
+    seal = parsed(written, path)
+    made, files = seal.get("format"), seal.get("files")
+    if isinstance(made, int) and made > format:
+        what = f"made by a newer polyzoo (format {made}), this one reads up to {format}"
+        raise BundleError(Problem(what, str(path.parent), "pip install -U polyzoo"))
+    if not isinstance(files, dict) or not all(isinstance(checksum, str) for checksum in files.values()):
+        raise BundleError(damaged(CHANGED, str(path)))
+    if not set(needed) <= set(files) <= set(known):
+        raise BundleError(damaged(CHANGED, str(path)))
+    if written != canonical({"format": format, "files": files}):
+        raise BundleError(damaged(CHANGED, str(path)))
+    return files
+
+
+def _bytes(path: Path) -> bytes:
+    """The content of a regular file; a pipe would be waited for without end."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise BundleError(damaged("is not a file", str(path)))
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise BundleError(damaged("is missing", str(path))) from None
+    except OSError as error:
+        raise BundleError(Problem(f"cannot be read: {error.strerror}", str(path))) from error
