@@ -44,7 +44,6 @@ def refusal(model: Path, decoder: Path) -> list[str]:
 
 
 def test_every_weight_of_the_baseline_finds_its_place(files: tuple[Path, Path]) -> None:
-    pytest.importorskip("zoo_plugins.baseline.voices")
     original = read_original(*files)
     assert original.parts == {
         "encoder": "onset",
@@ -77,7 +76,6 @@ def test_a_part_that_is_not_here_is_named() -> None:
 
 
 def test_weights_that_do_not_fill_the_parts_are_refused(files: tuple[Path, Path]) -> None:
-    pytest.importorskip("zoo_plugins.baseline.voices")
     original = read_original(*files)
     fewer = {name: tensor for name, tensor in original.weights.items() if "weigh." not in name}
     with pytest.raises(BundleError, match=r"not those of the original: attention\.weigh"):

@@ -1,7 +1,8 @@
 """The command `zoo`: finds the command that was meant, runs it, and answers for every mistake.
 
-A command is a module `zoo/cli/<name>.py` holding one click command (or group) named `command`. It is
-imported only when it is called, so that help, completion and a mistyped word cost nothing.
+A command is a module `zoo/cli/<name>.py` (`<name>_.py` where Python keeps the word for itself) holding one
+click command (or group) named `command`. It is imported only when it is called, so that help, completion
+and a mistyped word cost nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any
 
 import click
@@ -26,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "evaluate": "Score trained models on pieces they have not seen, beside the floors.",
     "generate": "Write new music with a trained model, from silence or after a primer.",
     "midi": "Look at MIDI files: which can be read, what they hold, and what is wrong with the others.",
+    "import": "Turn a model and a decoder of the original notebooks into a bundle.",
 }
 """Each command with its line in `zoo --help`, the first line of its own help."""
 
@@ -68,7 +71,8 @@ class LazyGroup(click.Group):
         """The command of that name, imported now."""
         if name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"zoo.cli.{name}").command
+        module = f"{name}_" if iskeyword(name) else name
+        command: click.Command = import_module(f"zoo.cli.{module}").command
         return _with_switches(command)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,0 +1,36 @@
+"""`zoo import`: checkpoints of the original system as a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("import")
+@click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.pt")
+@click.argument("decoder", type=click.Path(path_type=Path), metavar="DECODER.pt")
+@click.option("-o", "output", type=click.Path(path_type=Path), required=True, help="The bundle to write.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was imported as JSON.")
+def command(model: Path, decoder: Path, output: Path, as_json: bool) -> None:
+    """Turn a model and a decoder of the original notebooks into a bundle.
+
+    Weights are read and nothing in the files is run. What is not whole is refused, with the reason.
+    """
+    from zoo.cli.console import print_json, show, talk
+    from zoo.model.build import summary
+    from zoo.model.bundle import save_bundle
+    from zoo.model.original import read_original, restore
+    from zoo.registry import open_registry
+
+    restored = restore(read_original(model, decoder), open_registry())
+    files = f"{model.name} and {decoder.name}"
+    save_bundle(
+        restored, output, data={"name": "the original's own pieces"}, training={"imported from": files}
+    )
+    data = summary(restored)
+    if as_json:
+        print_json({**data, "bundle": str(output)})
+        return
+    show.print(f"{output}: {data['recipe']}, {data['parameters']:,} parameters from {files}")
+    talk.print(f"Hear it with: zoo generate {output} -o OUT.mid")
