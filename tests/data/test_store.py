@@ -89,8 +89,8 @@ def test_a_full_disk_is_one_problem(source, cache, monkeypatch):
 
     begin = _Writer.__init__
 
-    def on_a_full_disk(self, files, folder, planes):
-        begin(self, files, folder, planes)
+    def on_a_full_disk(self, files, folder, source):
+        begin(self, files, folder, source)
         self.files["sounding.bits"] = files.enter_context(Path("/dev/full").open("wb"))  # noqa: SIM115
 
     write_store(source, cache)

@@ -56,8 +56,11 @@ class Corpus:
 
     def split(self, name: Split) -> Corpus:
         """The pieces of one split; may be none in a very small corpus."""
-        mine = [i for i, piece in zip(self._chosen, self.pieces, strict=True) if piece.split == name]
-        return Corpus(self.name, self._store, np.array(mine, np.int64))
+        return self.take([i for i, piece in enumerate(self.pieces) if piece.split == name])
+
+    def take(self, indices: Sequence[int]) -> Corpus:
+        """The pieces at these indices, in this order, as a corpus."""
+        return Corpus(self.name, self._store, self._chosen[np.asarray(indices, np.int64)])
 
     def roll(self, index: int) -> Roll:
         """One piece as a roll."""

@@ -89,8 +89,17 @@ class Store:
 def open_store(folder: Path) -> Store | None:
     """The store in a folder, or None where none stands or what stands there is not whole."""
     try:
+        table = table_of(folder)
+        return None if table is None else _mapped(folder, table)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def table_of(folder: Path) -> dict[str, Any] | None:
+    """The table of the store in a folder, or None where there is none of this format."""
+    try:
         table = json.loads((folder / "pieces.json").read_text("utf-8"))
-        return _mapped(folder, table) if table["format"] == FORMAT else None
+        return table if table["format"] == FORMAT else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

@@ -59,7 +59,7 @@ def write_store(source: Source, cache: Path, progress: Progress | None = None) -
 
 def _write(source: Source, folder: Path, progress: Progress | None) -> None:
     with ExitStack() as files:
-        writer = _Writer(files, folder, source.planes)
+        writer = _Writer(files, folder, source)
         skipped = []
         for done, reading in enumerate(source.read(), start=1):
             if isinstance(reading, Skipped):
@@ -76,11 +76,11 @@ def _write(source: Source, folder: Path, progress: Progress | None) -> None:
 class _Writer:
     """Appends pieces to the arrays of a store, and remembers what its table has to say of them."""
 
-    def __init__(self, files: ExitStack, folder: Path, planes: frozenset[str]) -> None:
-        names = [f"{plane}.bits" for plane in sorted(planes - {"velocity"})]
-        if "velocity" in planes:
+    def __init__(self, files: ExitStack, folder: Path, source: Source) -> None:
+        self.place, self.planes = source.place, source.planes
+        names = [f"{plane}.bits" for plane in sorted(self.planes - {"velocity"})]
+        if "velocity" in self.planes:
             names += ["velocity.values", "velocity.starts"]
-        self.planes = planes
         self.files = {name: files.enter_context((folder / name).open("wb")) for name in names}
         self.table = files.enter_context((folder / "pieces.json").open("w", encoding="utf-8"))
         self.pieces: list[Piece] = []
@@ -131,6 +131,7 @@ class _Writer:
             self.files["velocity.values"].write(b"\0")  # an empty file cannot be mapped
         table = {
             "format": FORMAT,
+            "place": self.place,
             "planes": sorted(self.planes),
             "pieces": [asdict(piece) for piece in self._split()],
             "skipped": [asdict(piece) for piece in skipped],

@@ -1,0 +1,127 @@
+"""`zoo data`: tables for people, JSON for programs, one line for each mistake."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from zoo.cli.main import run
+
+
+@pytest.fixture
+def folder(tmp_path, tune):
+    place = tmp_path / "my [/] music"
+    place.mkdir(parents=True)
+    for i in range(6):
+        tune(i, 30 + i).write(place / f"piece {i}.mid")
+    tune(0, 30).write(place / "copy of 0.mid")
+    return place
+
+
+@pytest.fixture
+def with_a_bad_file(folder):
+    (folder / "bad.mid").write_bytes(b"no music")
+    return folder
+
+
+@pytest.fixture
+def zoo(capsys):
+    """Runs a command; its exit code, output and messages."""
+
+    def call(*words):
+        code = run(["data", *map(str, words)])
+        output = capsys.readouterr()
+        return code, output.out, output.err
+
+    return call
+
+
+def test_scan_counts_the_music(zoo, folder):
+    code, out, err = zoo("scan", folder, "--json")
+    found = json.loads(out)
+    assert (code, err) == (0, "")
+    assert found["skipped"] == []
+    assert found["planes"] == ["onset", "sounding", "velocity"]
+    summary = found["summary"]
+    frames = sum(range(30, 36)) + 30
+    assert (summary["all"]["pieces"], summary["all"]["frames"], summary["all"]["notes"]) == (
+        7,
+        frames,
+        frames,
+    )
+    assert (summary["all"]["polyphony"], summary["all"]["most"], summary["all"]["silence"]) == (1.0, 1, 0.0)
+    assert 21 <= summary["all"]["lowest"] < summary["all"]["highest"] <= 108
+    assert sum(summary[split]["frames"] for split in ("train", "valid", "test")) == frames
+
+
+def test_scan_tells_what_was_skipped_and_strict_fails(zoo, with_a_bad_file):
+    code, out, err = zoo("scan", with_a_bad_file)
+    assert code == 0
+    assert "bad.mid" in out
+    assert "1 of 8 files were skipped" in err
+    code, out, err = zoo("scan", with_a_bad_file, "--strict")
+    assert code == 3
+    assert "bad.mid" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("words", [("scan", "nowhere"), ("show", "nowhere"), ("scan", ".")])
+def test_a_missing_corpus_is_one_problem(zoo, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = zoo(*words)
+    assert (code, out) == (3, "")
+    assert err.startswith("error: ")
+    assert len(err.splitlines()) == 2
+
+
+def test_show_lists_the_pieces(zoo, folder):
+    code, out, _ = zoo("show", folder)
+    assert code == 0
+    assert all(f"piece {i}.mid" in out for i in range(6))
+    listed = json.loads(zoo("show", folder, "--json")[1])["pieces"]
+    assert [piece["frames"] for piece in listed] == [30, *range(30, 36)]
+
+
+@pytest.mark.parametrize("name", ["3", "piece 1.mid", "E 1"])
+def test_show_finds_a_piece_by_number_or_title(zoo, folder, name):
+    code, out, _ = zoo("show", folder, name, "--json")
+    piece = json.loads(out)
+    assert (code, piece["title"], piece["number"], piece["notes"]) == (0, "piece 1.mid", 3, 31)
+    assert piece["seconds"] == pytest.approx(31 / 4 / 61 * 60, abs=0.1)
+
+
+def test_show_names_copies(zoo, folder):
+    code, out, _ = zoo("show", folder, "piece 0")
+    assert code == 0
+    assert "copy of 0.mid" in out
+
+
+@pytest.mark.parametrize("name", ["0", "8", "piece", "symphony"])
+def test_show_asks_again_where_no_single_piece_is_meant(zoo, folder, name):
+    code, out, err = zoo("show", folder, name)
+    assert (code, out) == (2, "")
+    assert "number from 1 to 7" in err or "say more" in err
+
+
+def test_list_knows_what_was_read(zoo, folder):
+    empty = json.loads(zoo("list", "--json")[1])
+    assert empty["cached"] == []
+    assert empty["known"][0]["name"] == "bach"
+    assert all(known["licence"] and known["good_for"] for known in empty["known"])
+    zoo("scan", folder)
+    (cached,) = json.loads(zoo("list", "--json")[1])["cached"]
+    assert cached["name"] == str(folder)
+    assert (cached["pieces"], cached["bytes"] > 0) == (7, True)
+    assert str(folder) in zoo("list")[1]
+
+
+def test_listing_and_opening_take_no_torch(folder):
+    script = (
+        "import sys; from zoo.cli.main import run; "
+        f"assert run(['data', 'list']) == 0 and run(['data', 'scan', {str(folder)!r}]) == 0; "
+        "assert not {'torch', 'music21', 'scipy'} & set(sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False, capture_output=True).returncode == 0

@@ -1,0 +1,222 @@
+"""`zoo data`: what music there is, and what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zoo.errors import DataError, Problem, UsageError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from zoo.data import Corpus
+    from zoo.data.known import Cached, Known
+    from zoo.data.summary import Summary
+
+NUMBERS = {
+    *("number", "pieces", "frames", "notes", "polyphony", "most", "silence", "loudness"),
+    "MiB in the cache",
+}
+"""Columns that stand to the right."""
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+
+
+@click.group("data")
+def command() -> None:
+    """Corpora of music: which there are, what is in them, and what could not be read."""
+
+
+@command.command("list")
+@as_json_option
+def list_corpora(as_json: bool) -> None:
+    """What can be opened, and what was read before."""
+    from zoo.cli.console import print_json, show
+    from zoo.data.known import KNOWN, cached
+
+    read = cached()
+    if as_json:
+        print_json(
+            {"known": [_plain(corpus) for corpus in KNOWN], "cached": [_plain(corpus) for corpus in read]}
+        )
+        return
+    rows = [
+        (corpus.name, corpus.music, ", ".join(sorted(corpus.planes)), corpus.good_for, corpus.licence)
+        for corpus in KNOWN
+    ]
+    show.print(_table(("data=", "music", "knows", "good for", "licence"), rows))
+    if read:
+        found = [
+            (corpus.name, f"{corpus.pieces:,}", f"{corpus.frames:,}", f"{corpus.bytes / 2**20:.1f}")
+            for corpus in read
+        ]
+        show.print(_table(("read before", "pieces", "frames", "MiB in the cache"), found))
+
+
+@command.command("scan")
+@click.argument("corpus", metavar="NAME|PATH")
+@click.option("--strict", is_flag=True, help="Fail if any file had to be skipped.")
+@as_json_option
+def scan(corpus: str, strict: bool, as_json: bool) -> None:
+    """What is in a corpus, and what was skipped and why.
+
+    NAME is a corpus with a name (bach), PATH a folder of MIDI files, one MIDI file, or a .mat file.
+    """
+    from zoo.cli.console import print_json, show, visible
+    from zoo.cli.progress import open_in_sight
+    from zoo.data.split import SPLITS
+    from zoo.data.summary import summarise
+
+    music = open_in_sight(corpus)
+    summaries = {name: summarise(music.split(name)) for name in SPLITS} | {"all": summarise(music)}
+    if as_json:
+        print_json(
+            {
+                **_header(music),
+                "summary": {name: asdict(summary) for name, summary in summaries.items()},
+                "skipped": [asdict(piece) for piece in music.skipped],
+            }
+        )
+    else:
+        show.print(
+            visible(f"{music.name}: knows {', '.join(sorted(music.planes))}; digest {music.digest[:12]}")
+        )
+        show.print(_summary_table(summaries))
+        if music.skipped:
+            skipped = [(piece.title, piece.reason) for piece in music.skipped]
+            show.print(_table(("skipped", "why"), skipped))
+    if strict and music.skipped:
+        raise DataError(*(Problem(piece.reason, where=piece.title) for piece in music.skipped))
+
+
+@command.command("show")
+@click.argument("corpus", metavar="NAME|PATH")
+@click.argument("piece", required=False)
+@as_json_option
+def show_pieces(corpus: str, piece: str | None, as_json: bool) -> None:
+    """The pieces of a corpus, or one PIECE of it.
+
+    PIECE is the number of a piece, or a part of its title.
+    """
+    from zoo.cli.console import print_json, show
+    from zoo.cli.progress import open_in_sight
+
+    music = open_in_sight(corpus)
+    if piece is not None:
+        facts = _facts(music, _find(music, piece))
+        if as_json:
+            print_json(facts)
+        else:
+            show.print(_piece_table(facts))
+    elif as_json:
+        print_json({**_header(music), "pieces": [asdict(piece) for piece in music.pieces]})
+    else:
+        rows = [
+            (str(number), piece.title, piece.split, f"{piece.frames:,}")
+            for number, piece in enumerate(music.pieces, start=1)
+        ]
+        show.print(_table(("number", "title", "split", "frames"), rows))
+
+
+def _find(corpus: Corpus, piece: str) -> int:
+    """The index of the piece with this number, this title, or alone with this in its title."""
+    titles = [piece.title for piece in corpus.pieces]
+    if piece in titles:
+        return titles.index(piece)
+    if piece.isdecimal() and 1 <= int(piece) <= len(titles):
+        return int(piece) - 1
+    found = [index for index, title in enumerate(titles) if piece.lower() in title.lower()]
+    if len(found) == 1:
+        return found[0]
+    some = ", ".join(titles[index] for index in found[:3])
+    what = f"{len(found)} pieces have this in their title" if found else "there is no such piece"
+    cure = f"say more, as in {some}" if found else f"a number from 1 to {len(titles)}, or part of a title"
+    raise UsageError(Problem(what, where=piece, cure=cure))
+
+
+def _facts(corpus: Corpus, index: int) -> dict[str, Any]:
+    """One piece in detail."""
+    from zoo.data.summary import summarise
+    from zoo.music.roll import FRAMES_PER_QUARTER
+
+    piece = corpus.pieces[index]
+    seconds = round(piece.frames / FRAMES_PER_QUARTER / piece.tempo * 60, 1)
+    summary = asdict(summarise(corpus.take([index])))
+    del summary["pieces"]
+    copies = [other.title for other in corpus.pieces if other.digest == piece.digest and other is not piece]
+    on_the_grid = "onset" in corpus.planes  # the published sets have frames of other lengths
+    timing = {"seconds": seconds if on_the_grid else None}
+    return {"number": index + 1, **asdict(piece), **timing, **summary, "copies": copies}
+
+
+def _piece_table(facts: dict[str, Any]) -> Table:
+    """One piece in words."""
+    minutes, seconds = divmod(round(facts["seconds"] or 0), 60)
+    time = f", {minutes}:{seconds:02} at {facts['tempo']:.0f} quarters a minute" if facts["seconds"] else ""
+    rows = [
+        ("split", facts["split"]),
+        ("length", f"{facts['frames']:,} frames{time}"),
+        ("upbeat", f"the first bar lacks {facts['offset']} sixteenths" if facts["offset"] else "none known"),
+        ("notes", "unknown" if facts["notes"] is None else f"{facts['notes']:,}"),
+        ("at once", f"{facts['polyphony']:.2f} keys on average, {facts['most']} at most"),
+        ("silence", f"{facts['silence']:.1%} of the frames"),
+        ("keys", _range(facts["lowest"], facts["highest"])),
+        ("loudness", "unknown" if facts["loudness"] is None else f"{facts['loudness']:.0f} of 127"),
+        ("copies", ", ".join(facts["copies"]) or "none"),
+        ("digest", facts["digest"]),
+    ]
+    return _table((f"{facts['number']}", facts["title"]), rows)
+
+
+def _header(corpus: Corpus) -> dict[str, Any]:
+    return {"name": corpus.name, "digest": corpus.digest, "planes": sorted(corpus.planes)}
+
+
+def _plain(known: Known | Cached) -> dict[str, Any]:
+    plain = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(known).items()}
+    return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in plain.items()}
+
+
+def _summary_table(summaries: dict[str, Summary]) -> Table:
+    headings = ("split", "pieces", "frames", "notes", "polyphony", "most", "silence", "keys", "loudness")
+    return _table(headings, [(name, *_cells(summary)) for name, summary in summaries.items()])
+
+
+def _cells(summary: Summary) -> tuple[str, ...]:
+    return (
+        f"{summary.pieces:,}",
+        f"{summary.frames:,}",
+        "-" if summary.notes is None else f"{summary.notes:,}",
+        f"{summary.polyphony:.2f}",
+        str(summary.most),
+        f"{summary.silence:.1%}",
+        _range(summary.lowest, summary.highest),
+        "-" if summary.loudness is None else f"{summary.loudness:.0f}",
+    )
+
+
+def _range(lowest: int | None, highest: int | None) -> str:
+    """Keys as people call them: 60 is C4."""
+    import pretty_midi
+
+    return "-" if lowest is None else " to ".join(map(pretty_midi.note_number_to_name, (lowest, highest)))
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table whose columns of numbers stand to the right."""
+    from rich import box
+    from rich.table import Table
+
+    from zoo.cli.console import visible
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in NUMBERS else "left")
+    for row in rows:
+        table.add_row(*(visible(cell) for cell in row))
+    return table
