@@ -41,8 +41,7 @@ def published(tmp_path):
     return tmp_path / "set.mat"
 
 
-def test_without_a_bundle_the_floors_stand_alone(folder, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
+def test_without_a_bundle_the_floors_stand_alone(folder, capsys):
     assert run(["evaluate", f"data={folder}"]) == 0
     out = capsys.readouterr().out
     assert "test pieces" in out

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from zoo.data.writing import Progress
     from zoo.measure.row import Row
     from zoo.model.model import Model
+    from zoo.parts.interfaces import Plane
 
 
 class EvaluateKeys(Settings):
@@ -41,9 +42,10 @@ def command(words: tuple[str, ...], sweep: str | None, as_json: bool) -> None:
     bundles = [word for word in words if "=" not in word]
     live = [word for word in words if _names_part(word)]
     keys = _keys([word for word in words if "=" in word and not _names_part(word)])
-    if not bundles and (live or sweep):
-        raise UsageError(Problem("the floors have no settings", (live or [sweep])[0] or "", "name a bundle"))
-    variants = [[*live, step] for step in _steps(sweep)] if sweep else [live]
+    steps = _steps(sweep) if sweep else []
+    if not bundles and (live or steps):
+        raise UsageError(Problem("the floors have no settings", [*live, *steps][0], "name a bundle"))
+    variants = [[*live, step] for step in steps] if steps else [live]
     models = _load(bundles, variants)
     corpus = _open(keys["data"], models)
     pieces = corpus.split(keys["split"])
@@ -114,11 +116,11 @@ def _rows(
     from zoo.model.live import set_live
     from zoo.registry import open_registry
 
-    planes = {model.encoder.plane for model in models.values()} or corpus.planes - {"velocity"}
+    planes = _planes(models, corpus)
     rows: list[Row] = []
-    for plane in sorted(planes):
-        found = floors(corpus.split("train"), pieces, plane, open_registry())
-        rows += [replace(row, label=f"{row.label}, {plane}") for row in found] if len(planes) > 1 else found
+    for plane in planes:
+        below = floors(corpus.split("train"), pieces, plane, open_registry())
+        rows += [replace(row, label=f"{row.label}, {plane}") for row in below] if len(planes) > 1 else below
     for bundle, model in models.items():
         for words in variants:
             changed = set_live(model, words)
@@ -127,6 +129,13 @@ def _rows(
                 found = evaluate(model, pieces, seed=seed, progress=progress)
             rows.append(Row(label, model.encoder.plane, str(model.recipe), found, changed))
     return rows
+
+
+def _planes(models: Mapping[str, Model], corpus: Corpus) -> list[Plane]:
+    """The planes that need floors: those of the models; without any, all that the music has."""
+    both: tuple[Plane, ...] = ("onset", "sounding")
+    wanted = {model.encoder.plane for model in models.values()} or corpus.planes
+    return [plane for plane in both if plane in wanted]
 
 
 @contextmanager

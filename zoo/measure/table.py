@@ -31,7 +31,7 @@ def tables(rows: Sequence[Row]) -> Iterator[RenderableType]:
 def _rows(rows: Sequence[Row]) -> Table:
     terms = [name for name in (*SCORE, "velocity") if any(name in row.evaluation.terms for row in rows)]
     escape = any("escaped" in row.evaluation.remarks for row in rows)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("row", overflow="fold", ratio=1)
     for heading in ("nats/frame ↓", "±", *terms, *(["escape"] if escape else [])):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -68,7 +68,7 @@ def _legend(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _differences(rows: Sequence[Row]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("difference", overflow="fold", ratio=1)
     for heading in ("nats/frame", "95 % interval", ""):
         table.add_column(heading, justify="right", no_wrap=True)

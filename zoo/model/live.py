@@ -8,6 +8,7 @@ from typing import Any
 from zoo.errors import Problem, UsageError
 from zoo.model.model import Model
 from zoo.parts import SLOTS, Settings
+from zoo.parts.interfaces import Part
 from zoo.registry.fields import Checked, check, live
 from zoo.registry.hints import closest
 from zoo.registry.values import read_value
@@ -57,7 +58,9 @@ def live_settings(model: Model) -> list[str]:
 
 
 def _settings(model: Model, slot: str) -> Settings:
-    settings: Settings = model.get_submodule(slot).settings
+    part = model.get_submodule(slot)
+    assert isinstance(part, Part)
+    settings: Settings = part.settings
     return settings
 
 

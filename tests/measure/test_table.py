@@ -1,0 +1,57 @@
+import io
+
+import numpy as np
+from rich.console import Console
+
+from zoo.measure.evaluation import Evaluation, Term
+from zoo.measure.row import Row
+from zoo.measure.table import tables
+
+
+def row(label, nats, *, kind="exact", is_floor=False, **more):
+    terms = {"codes": Term(np.array(nats) * 10.0, kind), "keys": Term(np.full(3, 5.0))}
+    if "residual" in more:
+        terms["residual"] = Term(np.full(3, more.pop("residual")))
+    if "velocity" in more:
+        terms["velocity"] = Term(np.full(3, more.pop("velocity")))
+        more["struck"] = np.full(3, 2.0)
+    evaluation = Evaluation(("a", "b", "c"), ("1", "2", "3"), np.full(3, 10.0), terms, **more)
+    return Row(label, "onset", "", evaluation, is_floor=is_floor)
+
+
+def printed(*rows, width=80):
+    console = Console(file=io.StringIO(), width=width, markup=False)
+    for table in tables(rows):
+        console.print(table)
+    return console.file.getvalue()
+
+
+def test_every_number_stands_with_its_kind_in_eighty_columns():
+    text = printed(
+        row("markov", (4, 5, 6), is_floor=True, residual=1.0),
+        row(
+            "runs/[a very long name of a bundle]/bundle",
+            (1, 2, 3),
+            kind="bound",
+            residual=1.0,
+            velocity=7.0,
+            remarks={"escaped": np.array([0.0, 3.0, 0.0])},
+        ),
+    )
+    assert max(map(len, text.splitlines())) <= 80
+    markov, model = (
+        next(line for line in text.splitlines() if sign in line) for sign in ("5.600", "≤ 2.600")
+    )
+    assert markov.split() == ["markov", "5.600", "1.000", "5.000", "0.500", "0.100", "–", "–"]
+    assert model[15:].split() == ["≤", "2.600", "1.000", "≤", "2.000", "0.500", "0.100", "3.500", "10.0%"]
+    assert "≤ a bound: the true number is not higher" in text
+    assert "full score" in text
+    assert "≤ -3.000" in text
+    assert "lower" in text
+
+
+def test_what_the_music_does_not_say_is_said():
+    text = printed(row("markov", (4, 5, 6), is_floor=True))
+    assert "this music does not say which are struck" in text
+    assert "bound" not in text
+    assert "difference" not in text
