@@ -88,3 +88,72 @@ def test_music_that_only_sounds_has_floors_of_sounding_keys(published, capsys):
 def test_a_mistake_is_told_with_what_to_do(words, code, says, capsys):
     assert run(["evaluate", *words]) == code
     assert says in capsys.readouterr().err
+
+
+@pytest.fixture
+def bundles(tmp_path, monkeypatch):
+    """Two untrained models, each in its bundle; the second is bounded."""
+    from zoo.model.build import build
+    from zoo.model.bundle import save_bundle
+    from zoo.registry import open_registry, parse_recipe
+
+    small = "attention=none attention.local=8 attention.features=8 decoder.hidden=8"
+    for name, sampler in {"coins": "sampler=independent", "five": "sampler=voices sampler.hidden=8"}.items():
+        save_bundle(build(parse_recipe(f"{small} {sampler}", open_registry())), tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+
+
+def evaluated(capsys, *words):
+    assert run(["evaluate", *words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_bundles_stand_beside_the_floors_and_each_other(bundles, folder, capsys):
+    found = evaluated(capsys, "coins", "five", f"data={folder}", "split=valid")
+    assert [row["name"] for row in found["rows"]] == ["uniform", "rates", "markov", "coins", "five"]
+    sides = [(pair["first"], pair["second"]) for pair in found["differences"]]
+    assert ("five", "coins") in sides
+    assert ("coins", "markov") in sides
+
+
+def test_a_live_setting_is_changed_for_the_row_and_told(bundles, folder, capsys):
+    found = evaluated(capsys, "five", f"data={folder}", "split=valid", "sampler.paths=2")
+    *_, five = found["rows"]
+    assert five["name"] == "five sampler.paths=2"
+    assert five["changed"] == {"sampler.paths": 2}
+    assert five["score"]["kind"] == five["terms"]["codes"]["kind"] == "bound"
+    assert five["terms"]["keys"]["kind"] == "exact"
+    assert 0 < five["shares"]["escaped"]["value"] < 1
+
+
+def test_a_sweep_shows_how_the_bound_moves(bundles, folder, capsys):
+    found = evaluated(capsys, "five", f"data={folder}", "split=valid", "--sweep", "sampler.paths=1,30")
+    one, thirty = found["rows"][-2:]
+    assert (one["changed"], thirty["changed"]) == ({"sampler.paths": 1}, {"sampler.paths": 30})
+    last = found["differences"][-1]
+    assert (last["first"], last["second"]) == (thirty["name"], one["name"])
+    assert last["value"] == pytest.approx(thirty["score"]["value"] - one["score"]["value"])
+    assert last["value"] < 0.02
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["five", "sampler.hidden=3"], 2, "keeps it"),
+        (["five", "--sweep", "sampler.paths"], 2, "sampler.paths=1,5,20,100"),
+        (["five", "--sweep", "sampler.paths=1,0"], 2, "the nearest is sampler.paths=1"),
+        (["coins", "sampler.paths=3"], 2, "no such setting"),
+        (["nowhere"], 5, "nowhere"),
+    ],
+)
+def test_what_a_bundle_does_not_take_is_refused(bundles, words, code, says, capsys):
+    assert run(["evaluate", *words]) == code
+    assert says in capsys.readouterr().err
+
+
+def test_music_that_only_sounds_is_refused_by_models_of_strikes_before_any_work(
+    bundles, published, capsys, monkeypatch
+):
+    monkeypatch.setattr("zoo.measure.floors.floors", lambda *_: pytest.fail("work has begun"))
+    assert run(["evaluate", "five", f"data={published}"]) == 3
+    assert "encoder=sounding" in capsys.readouterr().err
