@@ -1,0 +1,181 @@
+"""The Boltzmann machine against sums over everything, and against the original's numbers."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Generator, Tensor
+from zoo_plugins.baseline.onset import Onset
+from zoo_plugins.rbm import RBMSettings
+from zoo_plugins.rbm.machine import Machine, annealed_log_partition, draw_exactly, log_partition
+from zoo_plugins.rbm.rbm import RBM
+
+from zoo.model.original import read_original
+from zoo.parts import Settings
+from zoo.parts.interfaces import Sizes
+
+MEMBERSHIP = torch.tensor(
+    [[1, 0, 0, 1, 0, 1, 0, 0], [0, 1, 0, 0, 1, 0, 0, 1], [0, 0, 1, 0, 0, 0, 1, 0]], dtype=torch.bool
+)
+SIZES = Sizes(codes=3, features=0, membership=MEMBERSHIP, keys=8)
+KEYS = torch.tensor(list(product([0.0, 1.0], repeat=8)))
+
+
+def machine(units: int, frames: int = 1, strength: float = 1.0) -> Machine:
+    """Machines with weights that matter; every frame has two codes."""
+    chance = Generator().manual_seed(units)
+
+    def draw(*shape: int) -> Tensor:
+        return strength * torch.randn(shape, generator=chance)
+
+    codes = torch.tensor([1.0, 1.0, 0.0]).expand(frames, -1)
+    return Machine(draw(units, 8), draw(frames, 8), draw(frames, units), codes, MEMBERSHIP)
+
+
+def rbm(**settings: Any) -> RBM:
+    torch.manual_seed(0)
+    part = RBM(RBMSettings(lstm=6, **settings), SIZES)
+    torch.nn.init.normal_(part.weight, std=1.5)
+    return part
+
+
+def every_frame(one: Machine) -> Machine:
+    """One machine beside each of the 256 key sets."""
+    return one.repeated(len(KEYS))
+
+
+def allowed(codes: Tensor) -> Tensor:
+    """Which of the 256 key sets fold to the codes."""
+    return ((KEYS @ MEMBERSHIP.T.float() > 0) == (codes > 0)).all(-1)
+
+
+def test_free_energy_sums_out_the_hidden_units() -> None:
+    one = machine(5)
+    hidden = torch.tensor(list(product([0.0, 1.0], repeat=5)))
+    joint = (KEYS @ one.visible[0]).unsqueeze(1) + hidden @ one.hidden[0] + KEYS @ one.weight.T @ hidden.T
+    torch.testing.assert_close(-every_frame(one).free_energy(KEYS), joint.logsumexp(1))
+
+
+@pytest.mark.parametrize("units", [1, 5, 9])
+@pytest.mark.parametrize("at_once", [1, 7, 4096])
+def test_the_partition_function_is_the_sum_over_all_allowed_keys(units: int, at_once: int) -> None:
+    one = machine(units)
+    chosen = -every_frame(one).free_energy(KEYS)[allowed(one.codes[0])]
+    torch.testing.assert_close(log_partition(one, at_once), chosen.logsumexp(0, keepdim=True))
+
+
+@pytest.mark.parametrize("units", [8, 10, 12])
+def test_annealing_agrees_with_the_exact_sum_within_its_error(units: int) -> None:
+    many = machine(units, frames=60)
+    exact = log_partition(many)
+    estimate, variance = annealed_log_partition(many, 32, 60, Generator().manual_seed(0))
+    off = (estimate - exact) / variance.sqrt()
+    assert off.abs().mean() < 1.2
+    # The mean of 60 frames lies within three of its own standard errors.
+    assert (estimate - exact).sum().abs() < 3 * variance.sum().sqrt()
+    assert variance.sqrt().mean() < 0.2
+
+
+def test_longer_annealing_has_a_smaller_error() -> None:
+    many = machine(10, frames=30, strength=1.5)
+    errors = [
+        annealed_log_partition(many, 16, temperatures, Generator().manual_seed(0))[1].mean()
+        for temperatures in (5, 40, 300)
+    ]
+    assert errors[0] > errors[1] > errors[2]
+
+
+@pytest.mark.parametrize("exactly", [True, False])
+def test_keys_are_drawn_as_often_as_they_are_likely(exactly: bool) -> None:
+    n = 20_000
+    one = machine(6)
+    chosen = (-every_frame(one).free_energy(KEYS)).masked_fill(~allowed(one.codes[0]), -torch.inf)
+    likely = chosen.softmax(0)
+    many, chance = one.repeated(n), Generator().manual_seed(0)
+    drawn = draw_exactly(many, chance) if exactly else many.gibbs(torch.zeros(n, 8), 40, chance)
+    often = torch.bincount((drawn @ 2.0 ** torch.arange(7, -1, -1)).long(), minlength=256) / n
+    # Total variation of n draws from k outcomes stays below sqrt(k / n) / 2 on average.
+    outcomes = int((likely > 0).sum())
+    assert (often - likely).abs().sum() / 2 < (outcomes / n) ** 0.5
+
+
+def test_every_code_keeps_a_key_from_the_first_gibbs_step_on() -> None:
+    many = machine(6, frames=500, strength=3)
+    keys = many.gibbs(torch.zeros(500, 8), 1, Generator().manual_seed(0))
+    assert torch.equal((keys @ MEMBERSHIP.T.float() > 0).float(), many.codes)
+
+
+@torch.no_grad()
+def test_exact_scores_sum_to_one_and_leave_nothing_to_other_codes() -> None:
+    part, codes = rbm(hidden=5), torch.tensor([1.0, 0.0, 1.0]).expand(256, 1, 3)
+    found = part.log_prob(codes, KEYS.unsqueeze(1), torch.zeros(256, 1, 8), Generator())
+    assert found.kind == "exact"
+    torch.testing.assert_close(found.value.exp().sum(), torch.tensor(1.0))
+    assert torch.equal(found.value.isfinite().squeeze(1), allowed(codes[0, 0]))
+
+
+@torch.no_grad()
+def test_many_hidden_units_are_scored_by_an_estimate_that_says_so() -> None:
+    part, codes = rbm(hidden=15), torch.tensor([1.0, 0.0, 1.0]).expand(256, 1, 3)
+    found = part.log_prob(codes, KEYS.unsqueeze(1), torch.zeros(256, 1, 8), Generator().manual_seed(0))
+    assert found.kind == "estimate"
+    assert found.variance is not None
+    assert found.variance.shape == found.value.shape
+    assert abs(found.value.exp().sum() - 1) < 0.2
+
+
+@pytest.mark.parametrize("settings", [{"training": "cd"}, {"training": "pcd", "particles": 64}])
+def test_either_training_makes_the_music_likelier(settings: dict[str, Any]) -> None:
+    part, chance = rbm(hidden=6, **settings), Generator().manual_seed(1)
+    # Two codes that always sound in their lowest keys.
+    codes = torch.tensor([1.0, 1.0, 0.0]).expand(8, 4, 3)
+    keys = torch.tensor([1.0, 1, 0, 0, 0, 0, 0, 0]).expand(8, 4, 8)
+    optimiser = torch.optim.Adam(part.parameters(), lr=0.02)
+
+    def nats() -> float:
+        with torch.no_grad():
+            return -float(part.log_prob(codes, keys, keys, chance).value.mean())
+
+    before = nats()
+    for _ in range(60):
+        optimiser.zero_grad()
+        part.loss(codes, keys, keys, chance).mean().backward()
+        optimiser.step()
+    assert nats() < before / 4
+
+
+def test_persistent_particles_are_part_of_what_is_saved() -> None:
+    part, chance = rbm(hidden=6, training="pcd", particles=16), Generator().manual_seed(1)
+    codes, keys = torch.tensor([1.0, 1, 0]).expand(2, 4, 3), torch.tensor([1.0, 1, 0, 0, 0, 0, 0, 0])
+    part.loss(codes, keys.expand(2, 4, 8), keys.expand(2, 4, 8), chance)
+    assert part.state_dict()["fantasies"].any()
+    assert "fantasies" not in rbm(hidden=6).state_dict()
+
+
+@torch.no_grad()
+def test_biases_energies_and_hidden_units_are_those_of_the_original(shared: Path) -> None:
+    folder = shared / "reference"
+    with np.load(folder / "golden_rbm.npz") as arrays:
+        golden = {name: torch.from_numpy(arrays[name]).transpose(0, 1).float() for name in arrays}
+    weights = read_original(
+        folder / "original" / "rbm-model.pt", folder / "original" / "rbm-decoder.pt"
+    ).weights
+    part = RBM(RBMSettings(), Sizes(codes=12, features=0, membership=Onset(Settings()).membership))
+    part.load_state_dict(
+        {name.removeprefix("decoder."): w for name, w in weights.items() if name.startswith("decoder.")}
+    )
+    keys = golden["keys"]
+    machines, _ = part.machine(golden["codes"][:, 1:], keys[:, :-1], part.start(3))
+    heard = keys[:, 1:].flatten(0, 1)
+    for name, found in {
+        "visible_bias": machines.visible,
+        "hidden_bias": machines.hidden,
+        "free_energy": machines.free_energy(heard),
+        "hidden_probability": machines.hidden_probability(heard),
+    }.items():
+        torch.testing.assert_close(found, golden[name].flatten(0, 1), atol=1e-5, rtol=0)
