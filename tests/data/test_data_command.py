@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -91,6 +92,20 @@ def test_show_finds_a_piece_by_number_or_title(zoo, folder, name):
     piece = json.loads(out)
     assert (code, piece["title"], piece["number"], piece["notes"]) == (0, "piece 1.mid", 3, 31)
     assert piece["seconds"] == pytest.approx(31 / 4 / 61 * 60, abs=0.1)
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.mid", b"\x1b[31mred.mid", "ünï – 音楽.mid".encode()])
+def test_any_name_of_a_file_can_be_shown(zoo, tmp_path, tune, name):
+    place = tmp_path / "odd"
+    place.mkdir()
+    tune(1, 30).write(place / "plain.mid")
+    os.rename(os.fsencode(place / "plain.mid"), os.path.join(os.fsencode(place), name))  # noqa: PTH104, PTH118
+    code, out, err = zoo("show", place)
+    assert (code, err) == (0, "")
+    assert "\x1b" not in out
+    code, out, err = zoo("show", place, "--json")
+    assert (code, err) == (0, "")
+    assert len(json.loads(out)["pieces"]) == 1
 
 
 def test_show_names_copies(zoo, folder):

@@ -81,7 +81,7 @@ def _scores(titles: Sequence[str]) -> Iterator[dict[str, Any]]:
 @contextmanager
 def _reader(titles: Sequence[str], errors: IO[str]) -> Iterator[Iterator[str]]:
     """Lines of a process that reads these scores, ended with the block."""
-    command = [sys.executable, "-m", "zoo.data.chorale", *titles]
+    command = [sys.executable, "-P", "-m", "zoo.data.chorale", *titles]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
         assert process.stdout is not None
         try:

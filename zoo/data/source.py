@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class Source:
     def family(self) -> str:
         """The part of the store's name that stays when the music changes."""
         short = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(self.name).stem)[:32] or "music"
-        return f"{short}-{hashlib.sha256(self.place.encode()).hexdigest()[:8]}"
+        return f"{short}-{hashlib.sha256(os.fsencode(self.place)).hexdigest()[:8]}"
 
     @property
     def store_name(self) -> str:
