@@ -141,6 +141,7 @@ def refusable():
         yield f"header of {size} bytes", header(size=size) + track(TUNE), "truncated"
     for tracks in (2, 100, 0xFFFF):
         yield f"{tracks} tracks announced", header(tracks) + track(TUNE), "truncated"
+    yield "nothing but unknown chunks", header() + b"XFIH\0\0\0\0" * 4_000_000, "too-many"
     for size in (2**16, 2**31, 2**32 - 1):
         yield f"track of {size} bytes", header() + b"MTrk" + struct.pack(">I", size) + TUNE, "truncated"
     for size in (1, 5, 9, 11):

@@ -20,6 +20,8 @@ META_SIZES = {0x00: 2, 0x20: 1, 0x21: 1, TEMPO: 3, 0x54: 5, TIME_SIGNATURE: 4, K
 DRUMS = 9
 """The channel on which General MIDI has drums, counted from 0."""
 LONGEST_NUMBER = 4
+MOST_CHUNKS = 2**16
+"""Of an unknown kind; a file cannot have more tracks either."""
 
 
 @dataclass(slots=True)
@@ -93,6 +95,8 @@ class _Walker:
                 ended = self._track()
             else:
                 self._repair("unknown chunk")
+                if self.found.repairs["unknown chunk"] > MOST_CHUNKS:
+                    raise self._fault("too-many", f"there are more than {MOST_CHUNKS} unknown chunks")
             self.at = self.end
         if self.at < len(self.data):
             if not ended:
@@ -110,11 +114,11 @@ class _Walker:
         header = self._take(6)
         kind, tracks, division = (int.from_bytes(header[i : i + 2]) for i in (0, 2, 4))
         if kind > 1:
-            raise self._fault("bad-header", f"format {kind} is not one piece on one time line")
+            raise self._fault("bad-header", f"format {kind} is not one piece on one time line", 8)
         if division == 0:
-            raise self._fault("bad-header", "a quarter note has 0 ticks")
+            raise self._fault("bad-header", "a quarter note has 0 ticks", 12)
         if division & 0x8000:
-            raise self._fault("bad-header", "time counts film frames, so there is no beat to read")
+            raise self._fault("bad-header", "time counts film frames, so there is no beat to read", 12)
         self.found.division = division
         self.at = self.end
         return tracks
