@@ -154,3 +154,27 @@ def test_counts_travel_in_the_state_of_the_part():
     copy = Residual("onset")
     copy.load_state_dict(residual.state_dict())
     assert torch.equal(copy.log_prob(*score(1)), residual.log_prob(*score(1)))
+
+
+@pytest.mark.slow
+def test_on_the_chorales_the_conditions_leave_little_open():
+    pytest.importorskip("music21")
+    from zoo.data import open_corpus
+
+    corpus = open_corpus("bach")
+    assert len(corpus.pieces) == 371
+    order = torch.randperm(371, generator=torch.Generator().manual_seed(0)).tolist()
+
+    def planes(index):
+        roll = corpus.roll(index)
+        return torch.from_numpy(roll.onset)[None], torch.from_numpy(roll.sounding)[None]
+
+    for plane, expected in (("onset", 0.31), ("sounding", 0.21)):
+        residual, nats, frames = Residual(plane), 0.0, 0
+        for index in order[:300]:
+            onset, sounding = planes(index)
+            residual.count(onset, sounding, mask=torch.ones(onset.shape[:2], dtype=torch.bool))
+        for index in order[300:]:
+            answers = residual.log_prob(*planes(index))
+            nats, frames = nats - answers.sum().item(), frames + answers.shape[1]
+        assert nats / frames == pytest.approx(expected, abs=0.06)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -13,7 +12,6 @@ from zoo.parts import SLOTS, Settings, setting
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
-    from zoo.data.writing import Progress
     from zoo.measure.row import Row
     from zoo.model.model import Model
     from zoo.parts.interfaces import Plane
@@ -88,10 +86,9 @@ def _load(bundles: Sequence[str], variants: Sequence[Sequence[str]]) -> dict[str
 
 def _open(name: str, models: Mapping[str, Model]) -> Corpus:
     """The music, if all models can read it."""
-    from zoo.data import open_corpus
+    from zoo.cli.progress import open_in_sight
 
-    with _progress(f"reading {name}") as progress:
-        corpus = open_corpus(name, progress=progress)
+    corpus = open_in_sight(name)
     if models:
         from zoo.measure.evaluator import check_music
 
@@ -107,47 +104,37 @@ def _rows(
     pieces: Corpus,
     seed: int,
 ) -> list[Row]:
-    from dataclasses import replace
-
     from zoo.cli.console import visible
+    from zoo.cli.progress import waiting
     from zoo.measure.evaluator import evaluate
-    from zoo.measure.floors import floors
     from zoo.measure.row import Row
     from zoo.model.live import set_live
-    from zoo.registry import open_registry
 
-    planes = _planes(models, corpus)
-    rows: list[Row] = []
-    for plane in planes:
-        below = floors(corpus.split("train"), pieces, plane, open_registry())
-        rows += [replace(row, label=f"{row.label}, {plane}") for row in below] if len(planes) > 1 else below
+    rows = _floor_rows(models, corpus, pieces)
     for bundle, model in models.items():
         for words in variants:
             changed = set_live(model, words)
-            label = visible(bundle)
-            with _progress(" ".join([label, *words])) as progress:
+            with waiting(" ".join([bundle, *words])) as progress:
                 found = evaluate(model, pieces, seed=seed, progress=progress)
-            rows.append(Row(label, model.encoder.plane, str(model.recipe), found, changed))
+            rows.append(Row(visible(bundle), model.encoder.plane, str(model.recipe), found, changed))
     return rows
 
 
-def _planes(models: Mapping[str, Model], corpus: Corpus) -> list[Plane]:
-    """The planes that need floors: those of the models; without any, all that the music has."""
+def _floor_rows(models: Mapping[str, Model], corpus: Corpus, pieces: Corpus) -> list[Row]:
+    """The floors of every plane there is a model of; without models, of every plane of the music."""
+    from dataclasses import replace
+
+    from zoo.measure.floors import floors
+    from zoo.registry import open_registry
+
     both: tuple[Plane, ...] = ("onset", "sounding")
     wanted = {model.encoder.plane for model in models.values()} or corpus.planes
-    return [plane for plane in both if plane in wanted]
-
-
-@contextmanager
-def _progress(label: str) -> Iterator[Progress]:
-    """A bar that stands while there is something to wait for, on standard error."""
-    from rich.progress import Progress as Bars
-
-    from zoo.cli.console import talk, visible
-
-    with Bars(console=talk, transient=True, disable=not talk.is_terminal) as bars:
-        task = bars.add_task(visible(label), total=None, visible=False)
-        yield lambda done, total: bars.update(task, completed=done, total=total, visible=True)
+    planes = [plane for plane in both if plane in wanted]
+    rows: list[Row] = []
+    for plane in planes:
+        found = floors(corpus.split("train"), pieces, plane, open_registry())
+        rows += [replace(row, label=f"{row.label}, {plane}") for row in found] if len(planes) > 1 else found
+    return rows
 
 
 def _print(rows: Sequence[Row], pieces: Corpus, keys: Mapping[str, Any], as_json: bool) -> None:
