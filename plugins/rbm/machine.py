@@ -109,7 +109,7 @@ def log_partition(machine: Machine, at_once: int = 4096) -> Tensor:
     states = all_states(machine.hidden.shape[-1], machine.hidden).unsqueeze(1)
     share = max(at_once // len(machine.codes), 1)
     total = machine.hidden.new_full((len(machine.codes),), -torch.inf)
-    for some in states.split(share):
+    for some in torch.split(states, share):
         total = torch.logaddexp(total, machine.log_weight(some).logsumexp(0))
     return total
 

@@ -1,0 +1,81 @@
+"""Memories with slower and slower clocks, one over the other."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from zoo.parts.interfaces import Attention, Sizes
+from zoo.parts.layers import CLOCK, LSTM, heard
+
+from . import HierarchicalSettings
+
+Memory = tuple[Tensor, Tensor]
+Memories = tuple[tuple[Memory, ...], Memory]
+"""The memory of each level, and of the LSTM that joins them."""
+
+
+class Hierarchical(Attention):
+    """Form from the bottom up: a level that hears every sixteenth, one that ticks on beats, one on bars.
+
+    With stride s, level n ticks in the last frame of every s**n frames since the piece began: it then
+    hears what the level below has made of the frames so far, and holds its answer until the next tick.
+    One LSTM joins the answers of all levels into the features. A slow level hears the past alone, and
+    few steps carry its gradient over many bars.
+
+    Every level is a registered module. In the original they were not, and so never learned.
+    """
+
+    def __init__(self, settings: HierarchicalSettings, sizes: Sizes) -> None:
+        super().__init__(settings, sizes)
+        self.features = settings.features
+        widths = [sizes.codes + CLOCK] + [settings.hidden] * (settings.levels - 1)
+        self.levels = nn.ModuleList(LSTM(width, settings.hidden) for width in widths)
+        self.aggregation = LSTM(settings.levels * settings.hidden, settings.features)
+
+    def start(self, past: Tensor) -> Memories:
+        """Empty memories; the past is not looked at."""
+        batch = past.shape[0]
+        levels = tuple((past.new_zeros(batch, self.settings.hidden),) * 2 for _ in self.levels)
+        return levels, self.aggregation.start(batch)
+
+    def forward(self, codes: Tensor, clock: Tensor, state: Memories) -> tuple[Tensor, Memories]:
+        """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
+        before, joined = state
+        answer, answers, after = heard(codes, clock), [], []
+        for number, (level, memory) in enumerate(zip(self.levels, before, strict=True)):
+            period = self.settings.stride**number
+            answer, memory = _ticking(level, clock % period == period - 1, answer, memory)
+            answers.append(answer)
+            after.append(memory)
+        features, joined = self.aggregation(torch.cat(answers, dim=-1), joined)
+        return features, (tuple(after), joined)
+
+
+def _ticking(lstm: nn.Module, ticks: Tensor, below: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
+    """An LSTM that steps only where its clock ticks: its answer in every frame (B, T, H), and its memory.
+
+    Rows of the batch may tick in different frames and so a different number of times; the ticks that
+    all rows have run as one sequence.
+
+    Args:
+        lstm: the level.
+        ticks: (B, T) bool.
+        below: (B, T, I), what the level hears when it ticks.
+        memory: hidden and cell state (B, H) before the first frame.
+    """
+    count = ticks.sum(1)
+    fewest, most = int(count.min()), int(count.max())
+    moments = ticks.to(torch.int8).argsort(dim=1, descending=True, stable=True)[:, :most]
+    inputs = below.gather(1, moments.unsqueeze(-1).expand(-1, -1, below.shape[-1]))
+    answers = [memory[0].unsqueeze(1)]
+    if fewest:
+        common, memory = lstm(inputs[:, :fewest], memory)
+        answers.append(common)
+    for step in range(fewest, most):
+        answer, stepped = lstm(inputs[:, step : step + 1], memory)
+        ticked = (count > step).unsqueeze(1)
+        memory = (torch.where(ticked, stepped[0], memory[0]), torch.where(ticked, stepped[1], memory[1]))
+        answers.append(answer)
+    held = ticks.cumsum(1).unsqueeze(-1).expand(-1, -1, memory[0].shape[-1])
+    return torch.cat(answers, dim=1).gather(1, held), memory

@@ -1,0 +1,86 @@
+"""A hierarchy of clocks: levels tick when they should, whatever the chunks and the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+from zoo_plugins.hierarchical import HierarchicalSettings
+from zoo_plugins.hierarchical.hierarchical import Hierarchical, _ticking
+
+from zoo.errors import UsageError
+from zoo.parts.interfaces import Sizes
+from zoo.parts.layers import LSTM
+from zoo.registry import open_registry, parse_recipe
+
+Draw = Callable[..., Tensor]
+SIZES = Sizes(codes=3, features=0, membership=torch.eye(3, dtype=torch.bool), keys=3)
+
+
+def hierarchical(levels: int = 3, stride: int = 4) -> Hierarchical:
+    torch.manual_seed(0)
+    return Hierarchical(HierarchicalSettings(levels=levels, stride=stride, hidden=5, features=6), SIZES)
+
+
+def clocks(*starts: int, length: int) -> Tensor:
+    return torch.tensor(starts).unsqueeze(1) + torch.arange(length)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("chunks", [(1,) * 40, (3, 5, 1, 31), (16, 16, 8)])
+def test_chunks_of_any_length_give_the_whole(frames: Draw, chunks: tuple[int, ...]) -> None:
+    part, codes, clock = hierarchical(), frames(3, 40, 3), clocks(-1, 6, 13, length=40)
+    whole, _ = part(codes, clock, part.start(codes[:, :0]))
+    state, pieces = part.start(codes[:, :0]), []
+    for now, moment in zip(codes.split(chunks, 1), clock.split(chunks, 1), strict=True):
+        features, state = part(now, moment, state)
+        pieces.append(features)
+    torch.testing.assert_close(torch.cat(pieces, 1), whole)
+
+
+@torch.no_grad()
+def test_rows_in_different_places_of_the_bar_do_not_disturb_each_other(frames: Draw) -> None:
+    part, codes, clock = hierarchical(), frames(3, 40, 3), clocks(-1, 6, 13, length=40)
+    whole, _ = part(codes, clock, part.start(codes[:, :0]))
+    for row in range(3):
+        one = slice(row, row + 1)
+        alone, _ = part(codes[one], clock[one], part.start(codes[one, :0]))
+        torch.testing.assert_close(alone, whole[one])
+
+
+@torch.no_grad()
+def test_a_level_steps_at_its_ticks_and_holds_its_answer_between_them(frames: Draw) -> None:
+    torch.manual_seed(0)
+    lstm, below = LSTM(3, 5), frames(1, 10, 3)
+    ticks = torch.tensor([[0, 0, 1, 0, 0, 0, 1, 1, 0, 0]], dtype=torch.bool)
+    answer, memory = _ticking(lstm, ticks, below, lstm.start(1))
+    stepped, after = lstm(below[:, [2, 6, 7]], lstm.start(1))
+    expected = torch.cat([torch.zeros(1, 1, 5), stepped], 1)[:, [0, 0, 1, 1, 1, 1, 2, 3, 3, 3]]
+    torch.testing.assert_close(answer, expected)
+    torch.testing.assert_close(memory, after)
+
+
+def test_the_top_hears_a_bar_only_when_it_is_over() -> None:
+    part = hierarchical()
+    codes = torch.zeros(1, 48, 3, requires_grad=True)
+    clock = clocks(0, length=48)
+    answers = {}
+
+    def note(module: LSTM, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, object]) -> None:
+        answers["top"] = outputs[0]
+
+    part.levels[2].register_forward_hook(note)
+    part(codes, clock, part.start(codes[:, :0]))
+    assert answers["top"].shape[1] == 3
+    for bar in range(3):
+        (gradient,) = torch.autograd.grad(answers["top"][:, bar].sum(), codes, retain_graph=True)
+        heard = gradient.abs().sum(-1)[0] > 0
+        assert heard[: 16 * bar + 16].all()
+        assert not heard[16 * bar + 16 :].any()
+
+
+def test_levels_too_slow_to_learn_are_refused_with_what_fits() -> None:
+    with pytest.raises(UsageError, match=r"attention\.levels=7 fits"):
+        parse_recipe("attention=hierarchical attention.levels=9", open_registry())
