@@ -57,6 +57,20 @@ def test_a_folder_goes_on_after_bad_files_and_tells_them(folder):
     assert corpus.planes == {"onset", "sounding", "velocity"}
 
 
+def test_a_folder_that_may_not_be_looked_into_is_told(folder, monkeypatch):
+    look = os.scandir
+
+    def refuse(place):
+        if str(place).endswith("deep"):
+            raise PermissionError(13, "Permission denied", str(place))
+        return look(place)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    corpus = open_corpus(folder)
+    assert "sub/deep" in [skipped.title for skipped in corpus.skipped]
+    assert "sub/deep/d.mid" not in [piece.title for piece in corpus.pieces]
+
+
 def test_the_music_is_that_of_the_files(folder, tune):
     from zoo.music.midi import read_midi
 

@@ -23,7 +23,7 @@ def source(path: Path) -> Source:
         raise DataError(_missing(path))
     root = path if path.is_dir() else path.parent
     files = midi_files(path) if path.is_dir() else [path]
-    if not files or not files[0].name.lower().endswith(SUFFIXES):
+    if not files or not (path.is_dir() or path.name.lower().endswith(SUFFIXES)):
         raise DataError(_no_midi(path))
 
     def read() -> Iterator[Reading | Skipped]:
@@ -43,12 +43,9 @@ def _read(file: Path, title: str) -> Reading | Skipped:
     from zoo.music.midi import read_midi
 
     try:
-        roll = read_midi(file)
+        return Reading(title, read_midi(file))
     except DataError as error:
         return Skipped(title, "; ".join(problem.what for problem in error.problems))
-    if not roll.sounding.any():
-        return Skipped(title, "it holds no note between A0 and C8")
-    return Reading(title, roll)
 
 
 def _state(file: Path, root: Path) -> list[str | int]:

@@ -90,11 +90,15 @@ def read_file(path: str | Path, limits: Limits) -> bytes:
 
 
 def midi_files(folder: Path) -> list[Path]:
-    """All regular files under a folder that are called MIDI, in an order that every machine shares."""
-    found = (
+    """All regular files under a folder that are called MIDI, in an order that every machine shares.
+
+    Folders that may not be looked into are among them, for the reader to refuse.
+    """
+    closed: list[Path] = []
+    found = [
         Path(place, name)
-        for place, _, names in os.walk(folder)
+        for place, _, names in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename)))
         for name in names
         if name.lower().endswith(SUFFIXES) and Path(place, name).is_file()
-    )
-    return sorted(found, key=lambda file: file.relative_to(folder).as_posix())
+    ]
+    return sorted([*found, *closed], key=lambda file: file.relative_to(folder).as_posix())
