@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo.data.batches import BATCH_FRAMES, length_batches
 from zoo.errors import DataError, Problem, ZooError
 from zoo.measure.evaluation import Evaluation, Term
 from zoo.measure.figure import Floats, joined
+from zoo.model.counting import at_rest
 from zoo.model.random import generator
 from zoo.parts.interfaces import Encoder, LogProb
 
@@ -51,7 +51,7 @@ def evaluate(
     tally = _Tally(len(corpus.pieces))
     lengths = [piece.frames for piece in corpus.pieces]
     done = 0
-    with _at_rest(model):
+    with at_rest(model):
         for number, indices in enumerate(length_batches(lengths, batch_frames)):
             fragments = corpus.whole(indices).to(model.device)
             chance = generator(seed, "evaluate", number, device=model.device)
@@ -148,14 +148,3 @@ def _check_finite(evaluation: Evaluation) -> None:
             )
     if problems:
         raise ZooError(*problems)
-
-
-@contextmanager
-def _at_rest(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode; afterwards the model is as it was."""
-    training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(training)

@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 from zoo.data.fragments import Fragments
 from zoo.model.random import spawn
 from zoo.parts import Slot
-from zoo.parts.interfaces import Attention, Decoder, Encoder, LogProb, Sampler, Velocity
+from zoo.parts.interfaces import Attention, Decoder, Encoder, LogProb, Part, Sampler, Velocity
 from zoo.registry import Recipe
 
 Term = Literal["core", "decoder", "velocity"]
@@ -120,15 +120,15 @@ class Model(nn.Module):
         return Touch(struck=struck, loudness=loudness[:, 1:], previous=loudness[:, :-1])
 
     def count(self, fragments: Fragments) -> None:
-        """Let every part learn what it learns by counting, from whole pieces."""
-        lesson, touch, mask = self.lesson(fragments), self.touch(fragments), fragments.mask
-        targets = slice(fragments.past + 1, None)
-        if fragments.onset is not None:
-            self.encoder.count(fragments.onset[:, targets], fragments.sounding[:, targets], mask=mask)
-        self.sampler.count(lesson.codes, mask=mask)
-        self.decoder.count(lesson.codes, lesson.keys, lesson.previous, mask=mask)
-        if touch is not None:
-            self.velocity.count(lesson.codes, touch.struck, touch.loudness, touch.previous, mask=mask)
+        """Let every part learn what it learns by counting, from whole training pieces."""
+        for part, music in self._music(fragments):
+            part.count(*music, mask=fragments.mask)
+
+    @torch.no_grad()
+    def calibrate(self, fragments: Fragments, *, first: bool) -> None:
+        """Let every part find how sure it may be, from whole validation pieces; `first` begins anew."""
+        for part, music in self._music(fragments):
+            part.calibrate(*music, mask=fragments.mask, first=first)
 
     def losses(self, fragments: Fragments, generator: Generator) -> dict[Term, Tensor]:
         """Mean loss per frame of each term that has something to learn by gradient.
@@ -171,6 +171,17 @@ class Model(nn.Module):
                 lesson.codes, touch.struck, touch.loudness, touch.previous
             )
         return found
+
+    def _music(self, fragments: Fragments) -> Iterator[tuple[Part, tuple[Tensor, ...]]]:
+        """Each part with what it hears of the fragments when it counts or calibrates."""
+        lesson, touch = self.lesson(fragments), self.touch(fragments)
+        if fragments.onset is not None:
+            targets = slice(fragments.past + 1, None)
+            yield self.encoder, (fragments.onset[:, targets], fragments.sounding[:, targets])
+        yield self.sampler, (lesson.codes,)
+        yield self.decoder, (lesson.codes, lesson.keys, lesson.previous)
+        if touch is not None:
+            yield self.velocity, (lesson.codes, touch.struck, touch.loudness, touch.previous)
 
     def _features(self, lesson: Lesson) -> Tensor:
         features: Tensor

@@ -35,6 +35,7 @@ def probe(model: Model) -> list[Problem]:
         problems.extend(_training(trial, fragments))
     with _reporting(model, "scoring", problems, "sampler", "decoder", "velocity"):
         trial.count(fragments)
+        trial.calibrate(fragments, first=True)
         for name, found in trial.log_probs(fragments, generator(0, "probe")).items():
             problems.extend(_shape(model, f"log-probabilities of {name}", found.value, (BATCH, FRAMES)))
     with _reporting(model, "generating", problems, "sampler", "decoder", "velocity"):

@@ -94,6 +94,14 @@ class Part(nn.Module, ABC):
         is true where a frame counts.
         """
 
+    def calibrate(self, *music: Tensor, mask: Tensor, first: bool) -> None:
+        """Find on pieces it was not trained on how sure the part may be, such as a spread.
+
+        Called without gradients, once per batch of whole validation pieces, whenever the weights are
+        to be scored. The music is that of `count`. What is found goes into buffers; what was found
+        before belongs to other weights, so the `first` batch begins anew.
+        """
+
 
 class Encoder(Part):
     """From score to keys and codes, and back to the score.
