@@ -1,0 +1,91 @@
+"""The zoo from Python: build, fit, generate, evaluate, save and load."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.data import Corpus, open_corpus
+from zoo.learn.fit import fit
+from zoo.learn.settings import TrainSettings
+from zoo.measure.evaluator import evaluate
+from zoo.model.build import build as build_model
+from zoo.model.bundle import load_bundle, save_bundle
+from zoo.model.generate import generate
+from zoo.model.model import Model
+from zoo.music.roll import Roll
+from zoo.registry import open_registry, parse_recipe
+
+if TYPE_CHECKING:
+    from zoo.learn.events import History, Listen
+    from zoo.measure.evaluation import Evaluation
+
+
+class ZooModel:
+    """A model of music with what one wants to do with it.
+
+    Attributes:
+        model: the torch module; its parts are `model.encoder`, `model.attention`, `model.sampler`,
+            `model.decoder` and `model.velocity`, and can be taken into other programs.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    def fit(
+        self, data: str | Path | Corpus, *, seed: int = 0, listen: Listen | None = None, **settings: Any
+    ) -> History:
+        """Train on the training pieces of some music and keep the best weights.
+
+        Args:
+            data: `bach`, a folder of MIDI files, a file, or an open corpus.
+            seed: of everything left to chance.
+            listen: told about steps and validations.
+            settings: as for `zoo train`, without `train.`: `minutes=2`, `lr=0.003`.
+
+        Raises:
+            UsageError: a setting is unknown or out of range.
+            DataError: the music cannot be read or does not hold what the model needs.
+            NonFiniteError: training met a value that is not a finite number.
+        """
+        words = [f"train.{name}={value}" for name, value in settings.items()]
+        chosen = parse_recipe(words, open_registry(), sections={"train": TrainSettings}).sections["train"]
+        return fit(self.model, _opened(data), chosen, listen=listen, seed=seed)
+
+    def generate(
+        self, frames: int = 256, *, seed: int = 0, temperature: float = 1.0, primer: Roll | None = None
+    ) -> Roll:
+        """A new piece of so many sixteenths, from silence or after a primer."""
+        return generate(self.model, frames, 1, seed, temperature, primer)[0]
+
+    def evaluate(self, data: str | Path | Corpus, *, split: str = "test", seed: int = 0) -> Evaluation:
+        """Nats per frame on pieces the model has not seen, with kinds and intervals."""
+        return evaluate(self.model, _opened(data).split(split), seed=seed)
+
+    def save(self, path: str | Path) -> None:
+        """Write the model as a bundle, a folder that `zoo.load` and every command read."""
+        save_bundle(self.model, path)
+
+
+def build(words: str | Sequence[str] = "", *, seed: int = 0) -> ZooModel:
+    """A fresh model: `zoo.build("decoder=rbm attention=hierarchical")`; no words give the baseline.
+
+    Raises:
+        UsageError: the words cannot be meant; holds every problem that was found.
+        PluginError: a part is broken or breaks its contract.
+    """
+    return ZooModel(build_model(parse_recipe(words, open_registry()), seed))
+
+
+def load(path: str | Path) -> ZooModel:
+    """The model in a bundle.
+
+    Raises:
+        BundleError: it is missing, damaged, from a newer version, or needs a plugin that is not here.
+    """
+    return ZooModel(load_bundle(path))
+
+
+def _opened(data: str | Path | Corpus) -> Corpus:
+    return data if isinstance(data, Corpus) else open_corpus(str(data))
