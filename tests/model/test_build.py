@@ -1,0 +1,153 @@
+"""The third gate: what cannot work is refused before anything is trained, all of it, with a cure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Generator, Tensor, nn
+
+from zoo.errors import PluginError
+from zoo.model.build import build, summary
+from zoo.parts import Description, Settings, Slot
+from zoo.parts.interfaces import Attention, LogProb, Sampler, Sizes, State
+from zoo.registry import Recipe, open_registry, parse_recipe
+
+BASE = "attention=none sampler=independent"
+
+
+def recipe(words: str = BASE) -> Recipe:
+    return parse_recipe(words, open_registry())
+
+
+def with_part(slot: Slot, target: Any) -> Recipe:
+    """The base recipe with a class of ours in one slot."""
+    base = recipe()
+    choice = base.parts[slot]
+    description = Description(slot=slot, name="ours", summary="", target=target)
+    ours = replace(choice, entry=replace(choice.entry, description=description), settings=Settings())
+    return replace(base, parts={**base.parts, slot: ours})
+
+
+class Echo(Attention):
+    """A good attention: the frame through a linear layer."""
+
+    def __init__(self, settings: Settings, sizes: Sizes) -> None:
+        super().__init__(settings, sizes)
+        self.features = 7
+        self.linear = nn.Linear(sizes.codes, 7)
+
+    def start(self, past: Tensor) -> State:
+        return ()
+
+    def forward(self, codes: Tensor, clock: Tensor, state: State) -> tuple[Tensor, State]:
+        return self.linear(codes), state
+
+
+def problems(wrong: Recipe) -> str:
+    with pytest.raises(PluginError) as caught:
+        build(wrong)
+    return str(caught.value)
+
+
+def test_a_class_of_ones_own_takes_a_slot() -> None:
+    model = build(with_part("attention", Echo))
+    assert summary(model)["parts"]["attention"]["sizes"] == {"features": 7}
+
+
+def test_weights_depend_on_the_seed_and_the_slot_alone() -> None:
+    before = torch.random.get_rng_state()
+    one, other = build(recipe()), build(recipe("sampler=voices attention=history"))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    for name, weight in one.decoder.state_dict().items():
+        assert torch.equal(weight, other.decoder.state_dict()[name])
+    again, different = build(recipe(), seed=0), build(recipe(), seed=1)
+    weights = [model.state_dict()["sampler.linear.weight"] for model in (one, again, different)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_the_probe_leaves_counts_and_weights_alone() -> None:
+    counted = build(recipe("sampler=rates"))
+    assert not any(buffer.any() for name, buffer in counted.named_buffers() if "count" in name)
+
+
+def test_a_width_that_is_not_what_is_published_is_named_with_both_numbers() -> None:
+    class Liar(Echo):
+        def __init__(self, settings: Settings, sizes: Sizes) -> None:
+            super().__init__(settings, sizes)
+            self.features = 9
+
+    said = problems(with_part("attention", Liar))
+    assert "(2, 4, 7)" in said
+    assert "(2, 4, 9)" in said
+    assert "attention=ours" in said
+
+
+def test_a_layer_that_is_not_registered_is_found() -> None:
+    class Forgetful(Echo):
+        def __init__(self, settings: Settings, sizes: Sizes) -> None:
+            super().__init__(settings, sizes)
+            self.layers = [nn.Linear(sizes.codes, 7)]
+
+        def forward(self, codes: Tensor, clock: Tensor, state: State) -> tuple[Tensor, State]:
+            return self.linear(codes) + self.layers[0](codes), state
+
+    said = problems(with_part("attention", Forgetful))
+    assert "2 tensors are trained but not registered" in said
+    assert "nn.ModuleList" in said
+
+
+def test_a_parameter_that_no_gradient_reaches_is_found() -> None:
+    class Idle(Echo):
+        def __init__(self, settings: Settings, sizes: Sizes) -> None:
+            super().__init__(settings, sizes)
+            self.spare = nn.Linear(3, 3)
+
+    said = problems(with_part("attention", Idle))
+    assert "no gradient reaches" in said
+    assert "attention.spare.weight" in said
+    assert "attention.spare.bias" in said
+
+
+def test_numbers_that_are_not_finite_are_found() -> None:
+    class Broken(Echo):
+        def forward(self, codes: Tensor, clock: Tensor, state: State) -> tuple[Tensor, State]:
+            return self.linear(codes) / 0, state
+
+    assert "not all finite" in problems(with_part("attention", Broken))
+
+
+def test_what_a_part_raises_is_told_with_the_parts_at_work() -> None:
+    class Bad(Sampler):
+        def loss(self, features: Tensor, codes: Tensor, generator: Generator) -> Tensor:
+            return features @ codes
+
+        def log_prob(self, features: Tensor, codes: Tensor, generator: Generator) -> LogProb:
+            raise KeyError("codes")
+
+        def sample(
+            self, features: Tensor, state: State, generator: Generator, temperature: float = 1.0
+        ) -> tuple[Tensor, State]:
+            return features, state
+
+    said = problems(with_part("sampler", Bad))
+    assert "training failed (RuntimeError" in said
+    assert "scoring failed (KeyError" in said
+    assert "generating failed" in said
+    assert "sampler=ours" in said
+
+
+def test_targets_that_cannot_be_loaded_are_all_named() -> None:
+    base = with_part("attention", "nowhere.to_be:Found")
+    choice = base.parts["sampler"]
+    lost = replace(choice.entry.description, target="zoo.errors:ZooError")
+    entry = replace(choice.entry, description=lost)
+    wrong = replace(base, parts={**base.parts, "sampler": replace(choice, entry=entry)})
+    with pytest.raises(PluginError) as caught:
+        build(wrong)
+    assert len(caught.value.problems) == 2
+    assert "No module named 'nowhere'" in str(caught.value)
+    assert "zoo.parts.interfaces.Sampler" in str(caught.value)

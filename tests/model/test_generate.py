@@ -1,0 +1,129 @@
+"""New music: inside the keyboard, repeatable, and faithful to a primer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pretty_midi
+import pytest
+import torch
+
+from zoo.data.fragments import Fragments
+from zoo.errors import UsageError
+from zoo.model.build import build
+from zoo.model.generate import generate
+from zoo.model.model import Model
+from zoo.music.midi import read_midi
+from zoo.music.roll import Roll
+from zoo.registry import open_registry, parse_recipe
+
+SMALL = "attention.local=8 attention.reader=8 attention.features=9 sampler.hidden=8 decoder.hidden=8"
+RECIPES = pytest.mark.parametrize(
+    "words", [SMALL, "encoder=sounding attention=none sampler=independent", "sampler=markov decoder=uniform"]
+)
+
+
+def model(words: str = SMALL) -> Model:
+    return build(parse_recipe(words, open_registry()))
+
+
+def planes(roll: Roll) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    assert roll.onset is not None
+    assert roll.velocity is not None
+    return roll.onset, roll.sounding, roll.velocity
+
+
+def primer(frames: int = 20) -> Roll:
+    """A scale, each note held for two frames, the last one still sounding."""
+    onset = np.zeros((frames, 88), dtype=np.bool_)
+    onset[np.arange(0, frames, 2), 30 + np.arange(0, frames, 2)] = True
+    sounding = onset.copy()
+    sounding[1:] |= onset[:-1]
+    velocity = np.where(onset, 33, 0).astype(np.uint8)
+    return Roll(onset=onset, sounding=sounding, velocity=velocity, tempo=90.0)
+
+
+@RECIPES
+def test_every_struck_key_sounds_and_is_heard(words: str) -> None:
+    for roll in generate(model(words), frames=40, count=3):
+        onset, sounding, velocity = planes(roll)
+        assert onset.shape == sounding.shape == velocity.shape == (40, 88)
+        assert onset.any()
+        assert (sounding | ~onset).all()
+        assert ((velocity > 0) == onset).all()
+        assert velocity.max() <= 127
+        # Nothing sounds that was not struck once and held since.
+        begins = sounding & ~np.vstack([np.zeros((1, 88), np.bool_), sounding[:-1]])
+        assert (onset | ~begins).all()
+
+
+@RECIPES
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(words: str, tmp_path: Path) -> None:
+    one = model(words)
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        generate(one, frames=40, seed=seed)[0].write(tmp_path / f"{name}.mid")
+    a, b, c = ((tmp_path / f"{name}.mid").read_bytes() for name in "abc")
+    assert a == b
+    assert a != c
+
+
+def test_what_is_written_opens_in_pretty_midi_within_the_keyboard(tmp_path: Path) -> None:
+    path = tmp_path / "new.mid"
+    generate(model(), frames=64)[0].write(path)
+    notes = [
+        note for instrument in pretty_midi.PrettyMIDI(str(path)).instruments for note in instrument.notes
+    ]
+    assert notes
+    assert all(21 <= note.pitch <= 108 for note in notes)
+
+
+@RECIPES
+def test_a_primer_stands_unchanged_and_is_continued(words: str) -> None:
+    given = primer()
+    for roll in generate(model(words), frames=30, count=2, primer=given):
+        assert roll.frames == 50
+        assert roll.tempo == 90.0
+        for plane, expected in zip(planes(roll), planes(given), strict=True):
+            assert (plane[:20] == expected).all()
+
+
+def test_what_follows_depends_on_the_primer() -> None:
+    """A chain that has learned to stay where it is goes on with the primer's last key."""
+    one = model("encoder=keys encoder.plane=sounding attention=last sampler=markov decoder=uniform")
+    held = torch.zeros(1, 501, 88, dtype=torch.bool)
+    held[:, 1:, 10] = True
+    one.count(Fragments(held, held, None, torch.tensor([0]), torch.ones(1, 500, dtype=torch.bool)))
+    after = generate(one, frames=1, seed=3, primer=Roll(held[0, 1:17].numpy(), held[0, 1:17].numpy()))[0]
+    assert after.sounding[16, 10]
+
+
+def test_a_primer_that_does_not_say_what_is_pressed_presses_what_begins() -> None:
+    sounding = primer().sounding
+    roll = generate(model(), frames=4, primer=Roll(onset=None, sounding=sounding))[0]
+    onset, heard, _ = planes(roll)
+    assert (heard[:20] == sounding).all()
+    assert onset[:20].sum() == primer().onset.sum()  # type: ignore[union-attr]
+
+
+def test_generated_music_survives_being_written_and_read(tmp_path: Path) -> None:
+    roll = generate(model(), frames=64, seed=5)[0]
+    roll.write(tmp_path / "a.mid")
+    back = read_midi(tmp_path / "a.mid")
+    for plane, expected in zip(planes(back), planes(roll), strict=True):
+        assert (plane == expected[: back.frames]).all()
+        assert not expected[back.frames :].any()
+
+
+def test_a_high_temperature_tosses_coins_and_a_low_one_repeats_itself() -> None:
+    one = model("encoder=keys attention=none sampler=independent decoder.hidden=8")
+    frozen = [planes(generate(one, 20, seed=seed, temperature=1e-4)[0])[0] for seed in (0, 1)]
+    assert (frozen[0] == frozen[1]).all()
+    wild = planes(generate(one, 50, temperature=1e4)[0])[0]
+    assert 0.45 < wild.mean() < 0.55
+
+
+def test_all_numbers_out_of_range_are_named_at_once() -> None:
+    with pytest.raises(UsageError) as caught:
+        generate(model(), frames=0, count=0, temperature=0)
+    assert [problem.where for problem in caught.value.problems] == ["frames", "count", "temperature"]

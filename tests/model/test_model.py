@@ -1,0 +1,134 @@
+"""The composition: one shift, terms that do not meet, and music that is drawn as it is scored."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+import torch
+from torch import Tensor
+
+from zoo.data.fragments import Fragments
+from zoo.errors import DataError
+from zoo.model.build import build
+from zoo.model.model import TERMS, Model
+from zoo.model.random import generator
+from zoo.registry import open_registry, parse_recipe
+
+SMALL = (
+    "attention.local=8 attention.reader=8 attention.features=9 attention.lags=2,5 "
+    "sampler.hidden=8 sampler.paths=3 decoder.hidden=8"
+)
+
+
+def model(words: str = SMALL) -> Model:
+    return build(parse_recipe(words, open_registry()))
+
+
+def music(frames: int = 12, past: int = 3, batch: int = 2, seed: int = 0) -> Fragments:
+    """Struck keys, each held for one frame more."""
+    chance = generator(seed, "music")
+    onset = torch.rand(batch, past + 1 + frames, 88, generator=chance) < 0.03
+    sounding = onset.clone()
+    sounding[:, 1:] |= onset[:, :-1]
+    velocity = torch.randint(1, 128, onset.shape, generator=chance).masked_fill(~onset, 0).to(torch.uint8)
+    mask = torch.ones(batch, frames, dtype=torch.bool)
+    return Fragments(onset, sounding, velocity, torch.tensor([0, 32])[:batch], mask)
+
+
+def test_each_frame_is_predicted_from_the_one_before_it() -> None:
+    fragments = music(frames=12, past=3)
+    lesson = model().lesson(fragments)
+    assert fragments.onset is not None
+    keys = fragments.onset.float()
+    assert torch.equal(lesson.keys, keys[:, 4:])
+    assert torch.equal(lesson.previous, keys[:, 3:-1])
+    assert torch.equal(lesson.inputs[:, 1:], lesson.codes[:, :-1])
+    assert lesson.past.shape == (2, 3, 12)
+    assert lesson.clock[:, 0].tolist() == [-1, 31]
+    assert lesson.clock[:, -1].tolist() == [10, 42]
+
+
+def test_codes_fold_octaves_and_start_at_a() -> None:
+    fragments = music()
+    folded = model().lesson(fragments).codes
+    assert fragments.onset is not None
+    for pitch_class in range(12):
+        expected = fragments.onset[:, 4:, pitch_class::12].any(-1)
+        assert torch.equal(folded[..., pitch_class] > 0, expected)
+
+
+def test_every_parameter_belongs_to_exactly_one_term() -> None:
+    one = model()
+    names = {term: {name for name, _ in one.parameters_of(term)} for term in TERMS}
+    for first, second in combinations(TERMS, 2):
+        assert not names[first] & names[second]
+    assert set().union(*names.values()) == {name for name, _ in one.named_parameters()}
+
+
+def test_a_term_learns_the_same_whatever_stands_beside_it() -> None:
+    fragments, seed = music(), generator(0, "loss")
+    both = model().losses(fragments, seed)
+    other = model("sampler=independent attention=none decoder.hidden=8").losses(
+        fragments, generator(0, "loss")
+    )
+    assert torch.equal(both["decoder"], other["decoder"])
+    assert not torch.equal(both["core"], other["core"])
+
+
+def test_losses_are_means_over_the_frames_that_count() -> None:
+    one, fragments = model("attention=none sampler=independent"), music(frames=12, past=0)
+    cut = Fragments(
+        fragments.onset,
+        fragments.sounding,
+        fragments.velocity,
+        fragments.start,
+        fragments.mask & (torch.arange(12) < 7),
+    )
+    short = Fragments(
+        *(None if plane is None else plane[:, :8] for plane in (cut.onset, cut.sounding, cut.velocity)),  # type: ignore[arg-type]
+        cut.start,
+        cut.mask[:, :7],
+    )
+    for term, loss in one.losses(cut, generator(0)).items():
+        torch.testing.assert_close(loss, one.losses(short, generator(0))[term])
+
+
+def test_counted_parts_have_no_loss() -> None:
+    counted = model("encoder=keys attention=last sampler=markov decoder=uniform")
+    assert counted.losses(music(), generator(0)) == {}
+
+
+def test_scores_come_in_parts_and_depend_on_the_past_alone() -> None:
+    one, fragments = model("attention=none sampler=independent"), music(past=0)
+    found = one.log_probs(fragments, generator(0))
+    assert sorted(found) == ["codes", "keys", "residual"]
+    later = fragments.sounding.clone()
+    assert fragments.onset is not None
+    onset = fragments.onset.clone()
+    onset[:, -2:], later[:, -2:] = False, False
+    changed = one.log_probs(Fragments(onset, later, None, fragments.start, fragments.mask), generator(0))
+    for name in found:
+        torch.testing.assert_close(found[name].value[:, :-2], changed[name].value[:, :-2])
+        assert not torch.equal(found[name].value, changed[name].value)
+
+
+def test_music_without_onsets_is_scored_by_what_sounds_and_has_no_residual() -> None:
+    whole = music()
+    sounding = Fragments(None, whole.sounding, None, whole.start, whole.mask)
+    found = model("encoder=sounding attention=none sampler=independent").log_probs(sounding, generator(0))
+    assert sorted(found) == ["codes", "keys"]
+    with pytest.raises(DataError, match="encoder=sounding"):
+        model().lesson(sounding)
+
+
+def test_a_sure_model_gives_the_music_it_is_sure_of() -> None:
+    """Keys that always follow each other are found by counting, and scored near certainty."""
+    one = model("encoder=keys attention=last sampler=markov decoder=uniform")
+    keys = torch.zeros(1, 400, 88, dtype=torch.bool)
+    keys[:, 1:, 40] = True
+    fragments = Fragments(keys, keys, None, torch.tensor([0]), torch.ones(1, 399, dtype=torch.bool))
+    one.count(fragments)
+    found = one.log_probs(fragments, generator(0))
+    nats: Tensor = -(found["codes"].value + found["keys"].value).mean()
+    assert nats < 0.3
