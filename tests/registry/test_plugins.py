@@ -54,7 +54,7 @@ BAD = {
     "no-default": (
         f"{HEAD}class S(Settings):\n    width: int\n"
         + offering(GOOD.replace("summary", "settings=S, summary")),
-        "its settings have no valid defaults",
+        "attention.x: its settings have no defaults for width",
     ),
     "gives": (offering(GOOD.replace("summary", "gives=3, summary")), "gives and fit are functions"),
 }

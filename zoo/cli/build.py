@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zoo.cli.words import recipe_words
 from zoo.parts import SLOTS, Settings, setting
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class BuildKeys(Settings):
 
 
 @click.command("build")
-@click.argument("words", nargs=-1, metavar="[KEY=VALUE]...")
+@recipe_words(BuildKeys)
 @click.option("-o", "output", type=click.Path(path_type=Path), help="Write the untrained model as a bundle.")
 @click.option("--json", "as_json", is_flag=True, help="Print the resolved parts as JSON.")
 def command(words: tuple[str, ...], output: Path | None, as_json: bool) -> None:

@@ -38,10 +38,10 @@ def visible(text: str) -> str:
     return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
 
 
-def print_problems(problems: Iterable[Problem]) -> None:
+def print_problems(problems: Iterable[Problem], lead: str = "error: ") -> None:
     """Each problem with its place and cure, as the user reads them."""
     for problem in problems:
-        line = Text("error: ", style="bold red")
+        line = Text(lead, style="bold red")
         line.append(visible(str(problem)), style="none")
         talk.print(line, soft_wrap=True)
 

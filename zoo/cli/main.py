@@ -24,12 +24,16 @@ from zoo.errors import Problem, UsageError, ZooError
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 COMMANDS: dict[str, str] = {
+    "list": "List the parts of the zoo, slot by slot.",
+    "show": "Show one part: what it does, its settings, where it comes from.",
     "build": "Assemble parts, check that they fit and run, and show what came out.",
     "evaluate": "Score trained models on pieces they have not seen, beside the floors.",
     "generate": "Write new music with a trained model, from silence or after a primer.",
     "data": "Corpora of music: which there are, what is in them, and what could not be read.",
     "midi": "Look at MIDI files: which can be read, what they hold, and what is wrong with the others.",
     "import": "Turn a model and a decoder of the original notebooks into a bundle.",
+    "plugin": "Look after plugins: what was found, where, and whether it works.",
+    "completion": "Print the script that completes words in a shell.",
 }
 """Each command with its line in `zoo --help`, the first line of its own help."""
 
@@ -114,7 +118,8 @@ def _explain(error: click.UsageError) -> Problem:
         assert isinstance(error.ctx.command, click.Group)
         names = error.ctx.command.list_commands(error.ctx)
         if "=" in error.command_name:
-            return Problem("a recipe needs a command", error.command_name, "for example zoo build")
+            word = error.command_name
+            return Problem("a recipe needs a command", word, f"write zoo build {word}")
         return Problem(
             f"{place} has no command {error.command_name}",
             cure=_meant(error.command_name, names, f"`{place} --help` lists them"),
@@ -136,6 +141,8 @@ def _answer(problems: Sequence[Problem], code: int) -> int:
 
 def _run(words: Sequence[str]) -> int:
     """Run the command and return its exit code; only what nobody foresaw leaves as an exception."""
+    if "_ZOO_COMPLETE" in os.environ:
+        import_module("zoo.cli.completion")
     try:
         result = zoo.main(args=list(words), prog_name="zoo", standalone_mode=False)
         return result if isinstance(result, int) else 0
@@ -152,7 +159,7 @@ def _failure(error: Exception) -> int:
     if isinstance(error, BrokenPipeError):
         # Whoever read our output has seen enough; nothing must be written to it at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 1
     if isinstance(error, ZooError):
         return _answer(error.problems, error.exit_code)
     if isinstance(error, OSError) and error.strerror:
@@ -164,7 +171,9 @@ def _failure(error: Exception) -> int:
 def run(words: Sequence[str]) -> int:
     """Run one command line and return its exit code; problems are printed, never raised."""
     try:
-        return _run(words)
+        code = _run(words)
+        sys.stdout.flush()
+        return code
     except Exception as error:
         if os.environ.get("ZOO_TRACE"):
             import traceback

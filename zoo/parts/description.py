@@ -26,7 +26,8 @@ class Settings(BaseModel):
     Every field is made by `setting`, so each has a help text and bounds.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    # Built when first used: `zoo list` looks at a dozen of these and uses none.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 def setting(default: Any, help: str, *, live: bool = False, **bounds: Any) -> Any:

@@ -168,4 +168,6 @@ def _check(offered: Any, place: str) -> None:
         raise _Fault(f"{place}: its settings are not a subclass of zoo.parts.Settings")
     if not callable(offered.gives) or not callable(offered.fit):
         raise _Fault(f"{place}: gives and fit are functions")
-    _guarded(f"{place}: its settings have no valid defaults", lambda: offered.settings())
+    needed = [name for name, field in offered.settings.model_fields.items() if field.is_required()]
+    if needed:
+        raise _Fault(f"{place}: its settings have no defaults for {', '.join(needed)}")

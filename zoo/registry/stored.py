@@ -17,7 +17,7 @@ from zoo.registry.registry import Registry, names_file
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore", strict=True)
+    model_config = ConfigDict(extra="ignore", strict=True, defer_build=True)
 
     name: str
     version: str
@@ -26,7 +26,7 @@ class _Part(BaseModel):
 
 
 class _Kept(BaseModel):
-    model_config = ConfigDict(extra="ignore", strict=True)
+    model_config = ConfigDict(extra="ignore", strict=True, defer_build=True)
 
     parts: dict[str, _Part]
     sections: dict[str, dict[str, Any]] = {}

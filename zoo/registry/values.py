@@ -63,7 +63,9 @@ def write_value(value: Any) -> str:
             return ",".join(write_value(item) for item in value)
         case _:
             bare = re.fullmatch(r"[^\s\"',\[\]#]+", str(value))
-            return str(value) if bare else json.dumps(str(value), ensure_ascii=False)
+            # A string of JSON is one of TOML, but for the delete character.
+            quoted = json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007F")
+            return str(value) if bare else quoted
 
 
 def _is_bare(text: str, kinds: tuple[Any, ...]) -> bool:

@@ -1,0 +1,132 @@
+"""Completion is tried in the shells themselves, at an interactive prompt."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+TYPED = {
+    "zoo sh": "zoo show ",
+    "zoo list atten": "zoo list attention ",
+    "zoo show attention.hist": "zoo show attention.history ",
+    "zoo build dec": "zoo build decoder=",
+    "zoo build decoder=": "zoo build decoder=",
+    "zoo build decoder=l": "zoo build decoder=lstm ",
+    "zoo build velocity=none decoder=l": "zoo build velocity=none decoder=lstm ",
+    "zoo build decoder=lstm dec": "zoo build decoder=lstm decoder.",
+    "zoo build decoder.hid": "zoo build decoder.hidden=",
+    "zoo build sampler.objective=b": "zoo build sampler.objective=bound ",
+    "zoo build nothing.": "zoo build nothing.",
+}
+"""What is typed before the tab key, and what then stands at the prompt."""
+
+LINE = re.compile(rb"<<(.*?)>>")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    """A PATH whose `zoo` is the one under test."""
+    script = tmp_path / "zoo"
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m zoo "$@"\n')
+    script.chmod(0o755)
+    return f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+
+
+class Terminal:
+    """A shell at a terminal of its own."""
+
+    def __init__(self, command: Sequence[str], path: str) -> None:
+        self.screen, end = pty.openpty()
+        self.child = subprocess.Popen(
+            command,
+            stdin=end,
+            stdout=end,
+            stderr=end,
+            env={**os.environ, "PATH": path, "TERM": "dumb"},
+            start_new_session=True,
+        )
+        os.close(end)
+
+    def type(self, keys: str) -> None:
+        os.write(self.screen, keys.encode())
+
+    def wait_for(self, pattern: re.Pattern[bytes]) -> re.Match[bytes]:
+        seen = b""
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            if select.select([self.screen], [], [], 1)[0]:
+                seen += os.read(self.screen, 65536)
+            if match := pattern.search(seen):
+                return match
+        raise AssertionError(f"{pattern!r} never appeared in {seen!r}")
+
+    def close(self) -> None:
+        self.type("exit\n")
+        self.child.wait(timeout=60)
+        os.close(self.screen)
+
+
+BASH = r"""PS1=; bind 'set bell-style none'; bind 'set page-completions off'
+bind -x '"\C-p": printf "<""<%s>>\n" "$READLINE_LINE"'
+eval "$(zoo completion bash)"; echo REA''DY
+"""
+ZSH = r"""PS1=; autoload -U compinit; compinit -u -D; bindkey -e; setopt nobeep
+probe() { print -r -- "<""<$BUFFER>>" }; zle -N probe; bindkey '^P' probe
+eval "$(zoo completion zsh)"; echo REA''DY
+"""
+SHELLS = {"bash": (["bash", "--norc", "--noprofile", "-i"], BASH), "zsh": (["zsh", "-f", "-i"], ZSH)}
+
+
+@pytest.fixture(params=SHELLS)
+def terminal(request: pytest.FixtureRequest, path: str) -> Iterator[Terminal]:
+    if not shutil.which(request.param):
+        pytest.skip(f"{request.param} is not installed")
+    command, setup = SHELLS[request.param]
+    terminal = Terminal(command, path)
+    terminal.type(setup)
+    terminal.wait_for(re.compile(rb"READY\r"))
+    yield terminal
+    terminal.close()
+
+
+@pytest.mark.slow
+def test_at_a_prompt(terminal: Terminal) -> None:
+    found = {}
+    for line in TYPED:
+        terminal.type(f"{line}\t\x10")
+        found[line] = terminal.wait_for(LINE)[1].decode()
+        terminal.type("\x15")
+    assert found == TYPED
+
+
+def test_in_fish(path: str) -> None:
+    if not shutil.which("fish"):
+        pytest.skip("fish is not installed")
+    command = "zoo completion fish | source; complete -C 'zoo build decoder=l'; complete -C 'zoo build dec'"
+    said = subprocess.run(
+        ["fish", "--no-config", "-c", command],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PATH": path},
+        check=True,
+    )
+    assert [line.split("\t")[0] for line in said.stdout.splitlines()] == ["decoder=lstm", "decoder="]
+
+
+def test_a_mistake_before_the_cursor_keeps_completion_quiet(path: str) -> None:
+    environment = {**os.environ, "PATH": path, "_ZOO_COMPLETE": "bash_complete"}
+    for line in ("zoo build decoder=zzz decoder.", "zoo build @gone.toml dec", "zoo build 'dec"):
+        said = subprocess.run(
+            ["zoo"], env={**environment, "COMP_LINE": line}, capture_output=True, text=True, check=False
+        )
+        assert said.stderr == ""

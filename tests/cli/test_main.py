@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from zoo import __version__
+from zoo.cli import main
+from zoo.errors import BundleError, DataError, NonFiniteError, PluginError, Problem, UsageError
+
+from .conftest import Run
+
+
+def failing(error: BaseException) -> click.Command:
+    def fail() -> None:
+        raise error
+
+    return click.Command("fail", callback=fail)
+
+
+@pytest.fixture
+def fail_with(monkeypatch: pytest.MonkeyPatch) -> object:
+    """Put a command `fail` into the zoo that raises the given error."""
+
+    def fail_with(error: BaseException) -> None:
+        module = type(sys)("zoo.cli.fail")
+        module.command = failing(error)  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "zoo.cli.fail", module)
+        monkeypatch.setitem(main.COMMANDS, "fail", "Fail.")
+
+    return fail_with
+
+
+def test_version_and_help(run: Run) -> None:
+    assert run("--version").out == f"polyzoo {__version__}"
+    said = run("--help")
+    assert said.code == 0
+    assert all(f"  {name} " in said.out for name in main.COMMANDS)
+    assert run().out == said.out
+
+
+@pytest.mark.parametrize("name", list(main.COMMANDS))
+def test_the_table_says_what_each_command_says_of_itself(name: str) -> None:
+    command = main.zoo.get_command(click.Context(main.zoo), name)
+    assert command
+    assert command.get_short_help_str(limit=500).rstrip(".") == main.COMMANDS[name].rstrip(".")
+
+
+@pytest.mark.parametrize(
+    ("words", "err"),
+    [
+        ("lits", "error: zoo has no command lits\n  did you mean list\n"),
+        ("zzz", "error: zoo has no command zzz\n  `zoo --help` lists them\n"),
+        ("plugin lits", "error: zoo plugin has no command lits\n  did you mean list\n"),
+        ("decoder=rbm", "error: decoder=rbm: a recipe needs a command\n  write zoo build decoder=rbm\n"),
+        ("--vresion", "error: zoo has no option --vresion\n  did you mean --version\n"),
+        ("list --jsn", "error: zoo list has no option --jsn\n  did you mean --json\n"),
+        ("show", "error: zoo show: Missing argument 'SLOT.NAME'\n  `zoo show --help` says what it takes\n"),
+        (
+            "completion tcsh",
+            "error: zoo completion: Invalid value for '{bash|zsh|fish}': 'tcsh' is not one of "
+            "'bash', 'zsh', 'fish'\n  `zoo completion --help` says what it takes\n",
+        ),
+    ],
+)
+def test_a_mistyped_command_line(words: str, err: str, run: Run) -> None:
+    said = run(*words.split())
+    assert (said.code, said.out, said.err) == (2, "", err)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UsageError("x"), 2),
+        (DataError("x"), 3),
+        (PluginError("x"), 4),
+        (BundleError("x"), 5),
+        (NonFiniteError("x"), 6),
+        (KeyboardInterrupt(), 130),
+        (click.Abort(), 130),
+        (ValueError("x"), 1),
+        (RecursionError(), 1),
+    ],
+)
+def test_exit_codes(error: BaseException, code: int, run: Run, fail_with: object) -> None:
+    fail_with(error)  # type: ignore[operator]
+    said = run("fail")
+    assert said.code == code
+    assert said.out == ""
+    assert "Traceback" not in said.err
+
+
+def test_every_problem_is_told_and_nothing_in_it_is_markup(run: Run, fail_with: object) -> None:
+    fail_with(  # type: ignore[operator]
+        UsageError(
+            Problem("this is [bold]not[/] bold", "a\x1b[31m/[/x].mid", "rename :smile: it"), "and more " * 20
+        )
+    )
+    assert run("fail").err == (
+        "error: a\\x1b[31m/[/x].mid: this is [bold]not[/] bold\n  rename :smile: it\n"
+        f"error: {'and more ' * 20}\n"
+    )
+
+
+def test_a_full_disk_and_a_surprise_are_one_line(run: Run, fail_with: object) -> None:
+    fail_with(OSError(28, "No space left on device", "/music/out.mid"))  # type: ignore[operator]
+    said = run("fail")
+    assert (said.code, said.err) == (1, "error: /music/out.mid: No space left on device\n")
+    fail_with(ValueError("boo"))  # type: ignore[operator]
+    assert run("fail").err == "error: ValueError: boo\n  this should not happen; --trace shows where it did\n"
+
+
+@pytest.mark.parametrize("words", [("--trace", "fail"), ("fail", "--trace")])
+def test_trace_shows_where(words: tuple[str, ...], run: Run, fail_with: object) -> None:
+    fail_with(UsageError("boo"))  # type: ignore[operator]
+    said = run(*words)
+    assert "Traceback (most recent call last)" in said.err
+    assert said.err.endswith("error: boo\n")
+
+
+def zoo(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "zoo", *words]
+    return subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, **environment}, check=False
+    )
+
+
+def test_tables_are_cut_for_a_window_only(tmp_path: Path) -> None:
+    piped = zoo("list").stdout
+    narrow = zoo("list", COLUMNS="80").stdout
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert len(piped.splitlines()) < len(narrow.splitlines())
+    assert "…" not in piped + narrow
+
+
+@pytest.mark.parametrize("words", ["list --json", "--version"])
+def test_a_closed_pipe_ends_it_quietly(words: str) -> None:
+    script = f"{sys.executable} -m zoo {words} | true; echo ${{PIPESTATUS[0]}}"
+    said = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert (said.stdout, said.stderr) == ("1\n", "")
+
+
+LIGHT = """
+import sys
+heavy = ("torch", "numpy", "music21", "pretty_midi", "matplotlib", "scipy")
+sys.modules.update(dict.fromkeys(heavy))  # importing one now raises
+from zoo.cli.main import run
+lines = ["--help", "list", "list --json", "show decoder.lstm", "plugin list", "completion bash"]
+wrong = ["lits", "list decoders", "show lstm", "build decoder=lsmt", "build attention=lstm",
+         "build decoder.hiden=3", "build decoder.hidden=0", "build seed=1 seed=2", "build attention history"]
+print([run(line.split()) for line in lines], [run(line.split()) for line in wrong], file=sys.stderr)
+"""
+
+
+def test_nothing_heavy_is_imported_before_there_is_work() -> None:
+    said = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, check=True)
+    assert said.stderr.splitlines()[-1] == f"{[0] * 6} {[2] * 9}"
+
+
+def seconds(*words: str) -> float:
+    """Processor time of one Python process: less shaken by what else runs than the clock is."""
+    before = os.times()
+    subprocess.run([sys.executable, *words], capture_output=True, check=False)
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system
+
+
+@pytest.mark.slow
+def test_help_list_and_mistakes_cost_little_more_than_their_libraries() -> None:
+    libraries = (
+        "-c",
+        "import pluggy, click, rich.console, rich.table; from pydantic import BaseModel, Field",
+    )
+    lines = (("--help",), ("list",), ("build", "decoder.hiden=3"))
+    # The best of several tries: a busy machine only ever adds.
+    allowed = 2 * min(seconds(*libraries) for _ in range(5))
+    for words in lines:
+        assert min(seconds("-m", "zoo", *words) for _ in range(5)) < allowed

@@ -1,0 +1,55 @@
+"""`zoo plugin`: which plugins there are, and what is wrong with those that do not work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from zoo.registry import Plugin, open_registry
+
+
+@click.group("plugin")
+def command() -> None:
+    """Look after plugins: what was found, where, and whether it works."""
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects as JSON.")
+def list_command(as_json: bool) -> None:
+    """List every plugin that was found, working or not."""
+    from zoo.cli.console import print_json, show
+
+    plugins = open_registry().plugins()
+    if as_json:
+        print_json([_row(plugin) for plugin in plugins])
+        return
+    show.print(_table(plugins))
+
+
+def _row(plugin: Plugin) -> dict[str, Any]:
+    return {
+        "plugin": plugin.source.name,
+        "status": plugin.health,
+        "distribution": plugin.source.distribution,
+        "version": plugin.source.version,
+        "origin": plugin.source.origin,
+        "file": plugin.file,
+        "parts": [f"{entry.slot}.{entry.name}" for entry in plugin.entries],
+        "reason": plugin.problem.what if plugin.problem else "",
+        "remedy": plugin.problem.cure if plugin.problem else "",
+    }
+
+
+def _table(plugins: list[Plugin]) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("plugin", "status", "what it is"):
+        table.add_column(heading, overflow="fold")
+    for plugin in plugins:
+        row = _row(plugin)
+        lines = [str(plugin.source), ", ".join(row["parts"]), row["file"], row["reason"], row["remedy"]]
+        table.add_row(row["plugin"], row["status"], "\n".join(filter(None, lines)))
+    return table

@@ -1,0 +1,112 @@
+"""`zoo show`: one part, its settings and where it comes from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from zoo.cli.words import complete_part, one_slot
+from zoo.errors import Problem, UsageError
+from zoo.registry import Entry, Registry, open_registry
+from zoo.registry.fields import allowed, choices, default, live
+
+
+@click.command("show")
+@click.argument("part", metavar="SLOT.NAME", shell_complete=complete_part)
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def command(part: str, as_json: bool) -> None:
+    """Show one part: what it does, its settings, where it comes from.
+
+    For example zoo show attention.history.
+    """
+    from zoo.cli.console import print_json
+
+    registry = open_registry()
+    data = _facts(_find(part, registry), registry)
+    if as_json:
+        print_json(data)
+    else:
+        _print(data)
+
+
+def _find(part: str, registry: Registry) -> Entry:
+    head, dot, name = part.partition(".")
+    if not dot or not name:
+        named = [
+            f"zoo show {e.slot}.{e.name}" for e in registry.entries() if part.rstrip(".") in (e.slot, e.name)
+        ]
+        cure = " or ".join(named) or "for example zoo show attention.history"
+        raise UsageError(Problem("a part is named by its slot and its name", part, cure))
+    return registry.find(one_slot(head, "zoo show"), name)
+
+
+def _facts(entry: Entry, registry: Registry) -> dict[str, Any]:
+    description = entry.description
+    return {
+        "slot": entry.slot,
+        "name": entry.name,
+        "word": f"{entry.slot}={registry.word(entry)}",
+        "summary": description.summary,
+        "status": description.status,
+        "citation": description.citation,
+        "gives": dict(description.gives(description.settings())),
+        "state_version": description.state_version,
+        "plugin": entry.plugin,
+        "distribution": entry.distribution,
+        "version": entry.version,
+        "file": entry.file,
+        "settings": [
+            {
+                "name": name,
+                "default": default(field),
+                "takes": allowed(field),
+                "choices": choices(field),
+                "help": field.description or "",
+                "live": live(field),
+            }
+            for name, field in description.settings.model_fields.items()
+        ],
+    }
+
+
+def _print(data: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    from zoo.cli.console import show
+
+    show.print(f"{data['slot']}.{data['name']}", style="bold")
+    show.print(data["summary"])
+    if data["settings"]:
+        show.print()
+        show.print(_settings(data))
+    rest = Table.grid(padding=(0, 2))
+    gives = ", ".join(f"{name} {value}" for name, value in data["gives"].items())
+    source = f"{data['plugin']} ({data['distribution']} {data['version']})"
+    for name, value in {
+        "use it": f"zoo build {data['word']}",
+        "gives": gives,
+        "source": data["citation"],
+        "status": data["status"],
+        "plugin": source,
+        "file": data["file"],
+    }.items():
+        if value:
+            rest.add_row(name, value)
+    show.print()
+    show.print(rest)
+
+
+def _settings(data: dict[str, Any]) -> Any:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in (f"{data['slot']}.", "default", "what it is"):
+        table.add_column(heading, overflow="fold")
+    for setting in data["settings"]:
+        takes = setting["takes"] + ("; also of a trained model" if setting["live"] else "")
+        about = Text(setting["help"]).append(f"\n{takes}", style="dim")
+        table.add_row(setting["name"], setting["default"], about)
+    return table

@@ -1,0 +1,122 @@
+"""The words of a recipe on the command line, and what the shell may complete them to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from zoo.errors import Problem, UsageError, ZooError
+from zoo.parts import SLOTS, Settings, Slot
+from zoo.registry import Registry, open_registry
+from zoo.registry.fields import choices, default
+from zoo.registry.hints import closest
+from zoo.registry.words import read_words
+
+Models = Mapping[str, type[Settings]]
+
+
+def recipe_words(
+    keys: type[Settings] = Settings, sections: Models | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The argument `words` of a command that takes a recipe, with completion in the shell.
+
+    Args:
+        keys: what the command hands to `parse_recipe` as `keys`.
+        sections: what it hands over as `sections`.
+    """
+    complete = partial(complete_word, keys=keys, sections=sections or {})
+    return click.argument("words", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=complete)
+
+
+def one_slot(name: str, place: str) -> Slot:
+    """The slot of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    for slot in SLOTS:
+        if slot == name:
+            return slot
+    near = closest(name, SLOTS)
+    cure = f"did you mean {near}" if near else f"the slots are {', '.join(SLOTS)}"
+    raise UsageError(Problem(f"{place} takes a slot, and {name} is none", cure=cure))
+
+
+def complete_slot(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Slots that begin so."""
+    return [slot for slot in SLOTS if slot.startswith(incomplete)]
+
+
+def complete_part(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    """`SLOT.` at first, then `SLOT.NAME`."""
+    if "." not in incomplete:
+        return [CompletionItem(f"{slot}.") for slot in SLOTS if slot.startswith(incomplete)]
+    registry = open_registry()
+    entries = {f"{e.slot}.{registry.word(e)}": e.description.summary for e in registry.entries()}
+    return [CompletionItem(word, help=line) for word, line in entries.items() if word.startswith(incomplete)]
+
+
+def complete_word(
+    context: click.Context,
+    parameter: click.Parameter,
+    incomplete: str,
+    *,
+    keys: type[Settings],
+    sections: Models,
+) -> list[CompletionItem[str]]:
+    """`slot=`, `slot=part`, `slot.setting=` and `slot.setting=value` that begin so."""
+    typed = context.params.get(parameter.name or "") or ()
+    try:
+        words = list(_candidates(incomplete, typed, open_registry(), {**sections, "": keys}))
+    except ZooError:
+        return []
+    return [CompletionItem(word, help=line) for word, line in words if word.startswith(incomplete)]
+
+
+def _candidates(
+    incomplete: str, typed: Sequence[str], registry: Registry, models: Models
+) -> Iterator[tuple[str, str | None]]:
+    """Words with a line of help each, whether or not they begin as what was typed."""
+    key, sign, _ = incomplete.partition("=")
+    if sign and key in SLOTS:
+        for entry in registry.entries(one_slot(key, key)):
+            yield f"{key}={registry.word(entry)}", entry.description.summary
+        return
+    head, dot, name = key.rpartition(".")
+    if dot:
+        model = _settings_of(head, typed, registry) if head in SLOTS else models.get(head, Settings)
+    else:
+        model = models[""]
+    for field_name, field in model.model_fields.items():
+        word = f"{head}{dot}{field_name}="
+        if sign and field_name == name:
+            for value in choices(field) or [default(field)]:
+                yield word + value, None
+        elif not sign:
+            yield word, field.description
+    if not sign and not dot:
+        yield from _first_words(typed, registry, models)
+
+
+def _first_words(
+    typed: Sequence[str], registry: Registry, models: Models
+) -> Iterator[tuple[str, str | None]]:
+    named = read_words(typed, registry.menu).given
+    for slot in SLOTS:
+        yield (f"{slot}.", "its settings") if slot in named else (f"{slot}=", "a part")
+    for section in filter(None, models):
+        yield f"{section}.", "its settings"
+    yield from registry.menu.recipes.items()
+
+
+def _settings_of(slot: str, typed: Sequence[str], registry: Registry) -> type[Settings]:
+    """The settings of the part that stands in the slot so far."""
+    word = read_words(typed, registry.menu).given.get(slot)
+    place = one_slot(slot, slot)
+    return registry.find(place, word.text if word else registry.default(place)).description.settings
