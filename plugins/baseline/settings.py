@@ -37,7 +37,7 @@ class VoicesSettings(Settings):
     )
     paths: int = setting(20, "decision paths that a likelihood is averaged over", live=True, ge=1, le=9999)
     resample: int = setting(
-        16,
+        4,
         "frames after which a likelihood drops unlikely paths for likely ones; 0 never",
         live=True,
         ge=0,
