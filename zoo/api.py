@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.data import Corpus, open_corpus
+from zoo.data.split import Split
 from zoo.learn.fit import fit
 from zoo.learn.settings import TrainSettings
 from zoo.measure.evaluator import evaluate
@@ -59,7 +60,7 @@ class ZooModel:
         """A new piece of so many sixteenths, from silence or after a primer."""
         return generate(self.model, frames, 1, seed, temperature, primer)[0]
 
-    def evaluate(self, data: str | Path | Corpus, *, split: str = "test", seed: int = 0) -> Evaluation:
+    def evaluate(self, data: str | Path | Corpus, *, split: Split = "test", seed: int = 0) -> Evaluation:
         """Nats per frame on pieces the model has not seen, with kinds and intervals."""
         return evaluate(self.model, _opened(data).split(split), seed=seed)
 
