@@ -1,0 +1,1 @@
+"""Training: the loop (`fit`), what it hears (`lessons`), keeps (`learner`, `run`) and tells (`events`)."""

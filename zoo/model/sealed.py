@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import BundleError, Problem
-from zoo.model.weights import damaged
 
 MANIFEST = "manifest.json"
 CHANGED = "was changed or damaged since it was written"
+
+
+def damaged(what: str, where: str) -> Problem:
+    """A file that is not as it was written, with the only cure there is."""
+    return Problem(what, where, "put back a good copy, or train again")
 
 
 def canonical(content: Any) -> bytes:

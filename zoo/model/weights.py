@@ -16,6 +16,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from zoo.errors import BundleError, Problem
+from zoo.model.sealed import damaged
 
 HEADER = "zoo"
 """The one entry of a file's metadata; several would come in any order, and bytes would differ."""
@@ -53,11 +54,6 @@ def unpack(content: bytes, where: str) -> Weights:
     if _checksum(weights.tensors, weights.about) != expected:
         raise BundleError(damaged("was changed or damaged since it was written", where))
     return weights
-
-
-def damaged(what: str, where: str) -> Problem:
-    """A file that is not as it was written, with the only cure there is."""
-    return Problem(what, where, "put back a good copy, or train again")
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:

@@ -1,0 +1,198 @@
+"""The training loop: it learns, it is repeatable, and it stops when it should."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from zoo.data import Corpus
+from zoo.errors import DataError, NonFiniteError, UsageError
+from zoo.learn.events import Event, Started, Stepped, Validated
+from zoo.learn.fit import fit
+from zoo.learn.settings import TrainSettings
+from zoo.model.build import build
+from zoo.model.model import Model
+from zoo.model.weights import digest
+from zoo.registry import open_registry, parse_recipe
+
+Make = Callable[..., Any]
+
+
+def trained(model: Model, corpus: Corpus, settings: TrainSettings, **more: Any) -> str:
+    fit(model, corpus, settings, **more)
+    return digest(model.state_dict())
+
+
+def test_losses_and_nats_fall(tiny: Make, corpus: Corpus, fast: Make) -> None:
+    events: list[Event] = []
+    history = fit(tiny(), corpus, fast(steps=32, validate_every=8, lr=0.05), listen=events.append)
+    assert isinstance(events[0], Started)
+    steps = [event for event in events if isinstance(event, Stepped)]
+    assert [event.step for event in steps] == list(range(1, 33))
+    for term in ("core", "decoder"):
+        losses = [event.losses[term] for event in steps]
+        assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
+        assert history.best[term] < history.validations[0].nats[term]
+
+
+def test_the_seed_decides_everything(tiny: Make, corpus: Corpus, fast: Make) -> None:
+    first, again, other = (trained(tiny(), corpus, fast(steps=4), seed=seed) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+def test_the_global_generator_decides_nothing(tiny: Make, corpus: Corpus, fast: Make) -> None:
+    first = trained(tiny(), corpus, fast(steps=4))
+    torch.manual_seed(99)
+    state = torch.get_rng_state()
+    assert trained(tiny(), corpus, fast(steps=4)) == first
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_each_term_ends_with_its_own_best_weights(
+    tiny: Make, corpus: Corpus, fast: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Core is best after step 2, decoder after step 4: the model ends with a part of each."""
+    nats = iter([{"core": 1.0, "decoder": 3.0}, {"core": 2.0, "decoder": 1.0}, {"core": 2.0, "decoder": 2.0}])
+    monkeypatch.setattr("zoo.learn.session.validate", lambda *arguments: next(nats))
+    seen: dict[int, dict[str, torch.Tensor]] = {}
+    model = tiny()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Validated):
+            seen[event.step] = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+    history = fit(model, corpus, fast(steps=6, validate_every=2), listen=listen)
+    assert history.best_step == {"core": 2, "decoder": 4}
+    assert history.best == {"core": 1.0, "decoder": 1.0}
+    assert [event.improved for event in history.validations] == [("core", "decoder"), ("decoder",), ()]
+    for name, tensor in model.state_dict().items():
+        step = 4 if name.startswith("decoder") else 2
+        assert torch.equal(tensor, seen[step][name]), name
+    assert not torch.equal(seen[2]["decoder.linear.weight"], seen[4]["decoder.linear.weight"])
+
+
+def test_terms_do_not_touch_each_other(tiny: Make, corpus: Corpus, fast: Make) -> None:
+    """A decoder learns the same whatever core it is trained beside."""
+    one, other = tiny(), tiny("sampler.voices=3")
+    for model in (one, other):
+        fit(model, corpus, fast(steps=4))
+    assert digest(one.decoder.state_dict()) == digest(other.decoder.state_dict())
+
+
+def test_the_floors_count_and_are_done(corpus: Corpus, fast: Make) -> None:
+    model = build(parse_recipe("rates", open_registry()))
+    history = fit(model, corpus, fast(epochs=5))
+    assert history.step == 0
+    assert set(history.best) == {"core", "decoder"}
+    assert int(model.encoder.residual.counts.sum()) > 0
+
+
+def test_without_validation_pieces_the_last_weights_are_kept(tiny: Make, tunes: Make, fast: Make) -> None:
+    corpus = tunes(train=6, valid=0)
+    short, long = tiny(), tiny()
+    assert fit(short, corpus, fast(steps=2)).best == {}
+    fit(long, corpus, fast(steps=7))
+    assert digest(short.state_dict()) != digest(long.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("budget", "steps"),
+    [({"steps": 5}, 5), ({"epochs": 2}, 10), ({"steps": 50, "patience": 2}, 9)],
+)
+def test_a_budget_ends_it(
+    tiny: Make,
+    corpus: Corpus,
+    fast: Make,
+    budget: dict[str, Any],
+    steps: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """There are 23 fragments, so 5 batches of 4 an epoch; patience ends 6 steps after the only progress."""
+    if "patience" in budget:
+        monkeypatch.setattr("zoo.learn.session.validate", lambda *arguments: {"core": 1.0, "decoder": 1.0})
+    assert fit(tiny(), corpus, fast(**budget)).step == steps
+
+
+def test_minutes_end_it_too(tiny: Make, corpus: Corpus, fast: Make) -> None:
+    assert fit(tiny(), corpus, fast(minutes=0.0001)).step >= 1
+
+
+def test_budgets_exclude_each_other() -> None:
+    with pytest.raises(ValidationError, match="minutes and steps"):
+        TrainSettings(minutes=1, steps=3)
+    with pytest.raises(ValidationError, match="gaps"):
+        TrainSettings(frames=8, stride=9)
+
+
+def test_a_device_that_is_not_here_is_refused(tiny: Make, corpus: Corpus, fast: Make) -> None:
+    for device in ("cuda:77", "abacus"):
+        with pytest.raises(UsageError, match=device) as caught:
+            fit(tiny(), corpus, fast(steps=1, device=device))
+        assert caught.value.problems[0].where == "train.device"
+
+
+def test_music_that_cannot_be_learned_from_is_refused(tiny: Make, tunes: Make, fast: Make) -> None:
+    with pytest.raises(DataError, match="not which are pressed"):
+        fit(tiny(), tunes(planes="sounding"), fast(steps=1))
+    with pytest.raises(DataError, match="no piece to train on"):
+        fit(tiny(), tunes(train=0), fast(steps=1))
+    fit(tiny("encoder=keys encoder.plane=sounding"), tunes(planes="sounding"), fast(steps=1))
+
+
+def test_a_loss_that_is_no_number_stops_before_it_harms(
+    tiny: Make, corpus: Corpus, fast: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The weights and Adam's memory of the step before stay, for the other terms as well."""
+    expected = trained(tiny(), corpus, fast(steps=3, validate_every=3))
+    model = poisoned(tiny(), step=4)
+    with pytest.raises(NonFiniteError, match=r"decoder .* step 4") as caught:
+        fit(model, corpus, fast(steps=8, validate_every=100))
+    assert caught.value.exit_code == 6
+    assert digest(model.state_dict()) == expected
+
+
+def poisoned(model: Model, step: int, by: float = float("nan")) -> Model:
+    """The same model, whose decoder's loss is no number in one step."""
+    losses, calls = model.losses, iter(range(1, 1000))
+
+    def poison(*arguments: Any) -> Any:
+        found = losses(*arguments)
+        return {**found, "decoder": found["decoder"] * by} if next(calls) == step else found
+
+    model.losses = poison  # type: ignore[method-assign]
+    return model
+
+
+def test_a_gradient_that_is_no_number_stops_it_too(tiny: Make, corpus: Corpus, fast: Make) -> None:
+    model = tiny()
+    model.decoder.linear.weight.register_hook(lambda gradient: gradient * float("inf"))
+    before = digest(model.decoder.state_dict())
+    with pytest.raises(NonFiniteError, match="the gradient of the decoder"):
+        fit(model, corpus, fast(steps=2))
+    assert digest(model.decoder.state_dict()) == before
+
+
+def test_memory_does_not_grow_with_steps(tiny: Make, corpus: Corpus, fast: Make) -> None:
+    used: list[int] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Stepped) and event.step in (30, 120):
+            used.append(resident())
+
+    fit(tiny(), corpus, fast(steps=120, validate_every=30), listen=listen)
+    assert used[1] - used[0] < 20 * 2**20
+
+
+def resident() -> int:
+    """Bytes of memory this process holds."""
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        pytest.skip("only Linux says how much memory is held")
+    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,296 @@
+"""Run folders: killed or interrupted anywhere and resumed, a training ends as an unbroken one does."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zoo.data import Corpus
+from zoo.errors import BundleError, NonFiniteError, UsageError
+from zoo.learn.events import Event, Started, Stepped, Validated
+from zoo.learn.fit import fit
+from zoo.learn.lock import claimed
+from zoo.learn.run import Run
+from zoo.learn.settings import TrainSettings
+from zoo.model.model import Model
+from zoo.model.weights import Weights, unpack
+
+Make = Callable[..., Any]
+KILLS = int(os.environ.get("POLYZOO_STRESS_KILLS", "6"))
+PAIRS = int(os.environ.get("POLYZOO_STRESS_PAIRS", "2"))
+STEPS = 10
+
+fork = multiprocessing.get_context("fork")
+
+
+@pytest.fixture(scope="session")
+def train(corpus: Corpus, tiny: Make, fast: Make) -> Callable[..., Model]:
+    """Train a fresh tiny model in a run folder, from the start or from where it stands."""
+
+    def go(folder: Path, listen: Any = None, words: str = "", resume: bool = True, **more: Any) -> Model:
+        model, settings = tiny(words), fast(**{"steps": STEPS, **more})
+        with claimed(folder) as place:
+            fit(model, corpus, settings, Run(place), listen, resume=resume)
+        return model
+
+    return go
+
+
+def kept(folder: Path, name: str) -> Weights:
+    return unpack((folder / f"{name}.safetensors").read_bytes(), name)
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    """The metrics without what the clock says."""
+    found = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in found]
+
+
+def assert_same(folder: Path, other: Path) -> None:
+    """Two runs that came to the same, byte for byte."""
+    for name in ("last", "best"):
+        one, two = kept(folder, name), kept(other, name)
+        assert one.about["weights"] == two.about["weights"], name
+        clocks = {"seconds": 0.0}
+        assert {**one.about, **clocks} == {**two.about, **clocks}
+    assert lines(folder) == lines(other)
+
+
+@pytest.fixture(scope="session")
+def finished(train: Make, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "finished"
+    train(folder)
+    return folder
+
+
+@pytest.fixture
+def unbroken(finished: Path, tmp_path: Path) -> Path:
+    """A copy of a run that nothing disturbed."""
+    shutil.copytree(finished, tmp_path / "unbroken")
+    return tmp_path / "unbroken"
+
+
+class Stop:
+    """Interrupts training at one step, or at the validation after it."""
+
+    def __init__(self, kind: type[Event], step: int) -> None:
+        self.kind, self.step = kind, step
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, self.kind) and event.step == self.step:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("kind", "step"),
+    [(Stepped, 1), (Stepped, 3), (Validated, 3), (Stepped, 7), (Stepped, STEPS), (Validated, STEPS)],
+)
+def test_an_interrupted_run_ends_as_an_unbroken_one(
+    train: Make, unbroken: Path, run_folder: Path, kind: type[Event], step: int
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(run_folder, listen=Stop(kind, step))
+    train(run_folder)
+    assert_same(run_folder, unbroken)
+
+
+def test_a_killed_run_ends_as_an_unbroken_one(train: Make, unbroken: Path, run_folder: Path) -> None:
+    """Killed again and again, after one to three steps each time, sooner or later it is through."""
+    chance = random.Random(0)
+    kills = 0
+    for _ in range(KILLS):
+        child = fork.Process(target=train, args=(run_folder, linger))
+        child.start()
+        wait_for(run_folder / "metrics.jsonl", child)
+        time.sleep(0.05 + 0.2 * chance.random())
+        child.kill()
+        child.join()
+        kills += child.exitcode != 0
+    assert kills > 0
+    train(run_folder)
+    assert_same(run_folder, unbroken)
+
+
+def linger(event: Event) -> None:
+    time.sleep(0.02)
+
+
+def wait_for(path: Path, child: Any) -> None:
+    while not path.exists() and child.is_alive():
+        time.sleep(0.01)
+
+
+def test_a_longer_budget_goes_on_as_if_it_had_been_asked_for_at_once(
+    train: Make, unbroken: Path, run_folder: Path
+) -> None:
+    train(run_folder, steps=6)
+    train(run_folder)
+    assert_same(run_folder, unbroken)
+
+
+def test_a_finished_run_is_not_trained_again(train: Make, unbroken: Path) -> None:
+    before = (unbroken / "last.safetensors").read_bytes()
+    events: list[Event] = []
+    train(unbroken, listen=events.append)
+    assert [type(event) for event in events] == [Started]
+    assert (unbroken / "last.safetensors").read_bytes() == before
+
+
+def test_ctrl_c_is_heard_between_steps(train: Make, unbroken: Path, run_folder: Path) -> None:
+    def press(event: Event) -> None:
+        if isinstance(event, Stepped) and event.step == 4:
+            signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train(run_folder, listen=press)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert kept(run_folder, "last").about["step"] == 4
+    train(run_folder)
+    assert_same(run_folder, unbroken)
+
+
+def test_a_value_that_is_no_number_leaves_the_step_before_and_what_led_there(
+    train: Make, run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(tmp_path / "before", steps=4)
+    losses = Model.losses
+
+    def poison(model: Model, fragments: Any, generator: Any) -> Any:
+        found = losses(model, fragments, generator)
+        poisoned = (
+            fragments.frames == 16 and (run_folder / "metrics.jsonl").exists() and len(lines(run_folder)) >= 5
+        )
+        return {**found, "core": found["core"] * float("nan")} if poisoned else found
+
+    monkeypatch.setattr(Model, "losses", poison)
+    with pytest.raises(NonFiniteError, match=r"nonfinite\.json"):
+        train(run_folder)
+    assert kept(run_folder, "last").about["step"] == 4
+    assert kept(run_folder, "last").about["weights"] == kept(tmp_path / "before", "last").about["weights"]
+    report = json.loads((run_folder / "nonfinite.json").read_text())
+    assert report["step"] == 5
+    assert len(report["fragments"]) == len(report["semitones"]) == 4
+    with pytest.raises(NonFiniteError, match="step 5"):
+        train(run_folder)
+
+
+def hold(folder: Path) -> None:
+    with claimed(folder):
+        (folder.parent / "held").touch()
+        time.sleep(60)
+
+
+@pytest.mark.parametrize("pair", range(PAIRS))
+def test_only_one_trains_in_a_folder(train: Make, run_folder: Path, pair: int) -> None:
+    holder = fork.Process(target=hold, args=(run_folder,))
+    holder.start()
+    wait_for(run_folder.parent / "held", holder)
+    try:
+        with pytest.raises(UsageError, match=f"process {holder.pid} on .* since 20") as caught:
+            train(run_folder)
+        assert caught.value.exit_code == 2
+    finally:
+        holder.kill()
+        holder.join()
+    train(run_folder)
+
+
+def test_a_run_is_only_resumed_when_asked(train: Make, unbroken: Path) -> None:
+    with pytest.raises(UsageError, match="--resume"):
+        train(unbroken, resume=False)
+
+
+def test_another_recipe_is_refused_and_the_difference_shown(train: Make, unbroken: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        train(unbroken, lr=0.5, batch=5, words="sampler.voices=3")
+    said = {problem.where: problem.what for problem in caught.value.problems}
+    assert said["train.lr"] == "is 0.5 now, the run was begun with 0.02"
+    assert said["train.batch"] == "is 5 now, the run was begun with 4"
+    assert said["sampler.voices"] == "is 3 now, the run was begun with 5"
+
+
+def test_other_music_is_refused(train: Make, unbroken: Path, tunes: Make, tiny: Make, fast: Make) -> None:
+    with pytest.raises(UsageError, match="the music"), claimed(unbroken) as place:
+        fit(tiny(), tunes(train=5), fast(steps=STEPS), Run(place), resume=True)
+
+
+def test_where_nothing_was_begun_nothing_is_left(train: Make, run_folder: Path) -> None:
+    with pytest.raises(UsageError, match="no device"):
+        train(run_folder, device="abacus")
+    assert not run_folder.exists()
+
+
+def test_a_folder_of_other_things_is_left_alone(train: Make, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.png").write_text("cat")
+    (tmp_path / "file").write_text("text")
+    for name in ("photos", "file"):
+        with pytest.raises(UsageError):
+            train(tmp_path / name)
+    assert [child.name for child in (tmp_path / "photos").iterdir()] == ["cat.png"]
+
+
+@pytest.mark.parametrize("name", ["last.safetensors", "best.safetensors"])
+def test_a_damaged_file_is_never_resumed_from(train: Make, unbroken: Path, name: str) -> None:
+    good = (unbroken / name).read_bytes()
+    chance = random.Random(0)
+    for number in range(12):
+        place = chance.randrange(len(good))
+        flipped = good[:place] + bytes([good[place] ^ (1 << chance.randrange(8))]) + good[place + 1 :]
+        (unbroken / name).write_bytes(good[:place] if number % 3 == 0 else flipped)
+        with pytest.raises(BundleError, match="put back a good copy"):
+            train(unbroken)
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"parts": 3, "train": {}}', "[]"])
+def test_a_damaged_plan_is_never_resumed_from(train: Make, unbroken: Path, content: str) -> None:
+    (unbroken / "recipe.json").write_text(content)
+    with pytest.raises(BundleError, match="put back a good copy"):
+        train(unbroken)
+
+
+def test_a_checkpoint_of_a_newer_version_says_so(
+    train: Make, unbroken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zoo.learn.run.FORMAT", 0)
+    with pytest.raises(BundleError, match=r"newer polyzoo \(format 1"):
+        train(unbroken)
+
+
+def test_a_line_of_metrics_that_was_cut_is_dropped(train: Make, run_folder: Path, unbroken: Path) -> None:
+    train(run_folder, steps=6)
+    with (run_folder / "metrics.jsonl").open("a") as metrics:
+        metrics.write('{"event": "stepped", "step": 7, "lo')
+    train(run_folder)
+    assert_same(run_folder, unbroken)
+
+
+def test_what_killed_writers_left_is_swept(train: Make, unbroken: Path) -> None:
+    (unbroken / ".last.safetensors.12345678.part").write_bytes(b"half")
+    train(unbroken)
+    assert {child.name for child in unbroken.iterdir()} == {
+        "best.safetensors",
+        "last.safetensors",
+        "lock",
+        "metrics.jsonl",
+        "recipe.json",
+    }
+
+
+def test_the_plan_can_be_read_by_a_person(unbroken: Path) -> None:
+    begun = json.loads((unbroken / "recipe.json").read_text())
+    assert begun["parts"]["attention"]["settings"]["local"] == 4
+    assert begun["train"]["steps"] == STEPS
+    assert begun["data"]["name"].startswith("tunes")
+    assert TrainSettings(**begun["train"]).steps == STEPS

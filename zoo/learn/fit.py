@@ -1,0 +1,120 @@
+"""Training: the loop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import torch
+
+from zoo.data import Corpus
+from zoo.errors import Problem, UsageError
+from zoo.learn.events import History, Listen
+from zoo.learn.learner import Learner
+from zoo.learn.lessons import Lessons, check_music
+from zoo.learn.plan import plan
+from zoo.learn.run import Run
+from zoo.learn.session import Session
+from zoo.learn.settings import TrainSettings
+from zoo.model.counting import count
+from zoo.model.model import Model
+
+
+def fit(
+    model: Model,
+    corpus: Corpus,
+    settings: TrainSettings,
+    run: Run | None = None,
+    listen: Listen | None = None,
+    seed: int = 0,
+    resume: bool = False,
+) -> History:
+    """Train a model in place; afterwards it holds the best weights that validation found.
+
+    Everything left to chance follows from the seed and the number of the step, so a run that is killed
+    and resumed learns what an unbroken one does. An interrupt (Ctrl-C) is heard between two steps.
+
+    Args:
+        model: from `zoo.model.build`.
+        corpus: its training pieces are learned, its validation pieces choose the best weights.
+        settings: how long, on what, how fast.
+        run: where progress is kept.
+        listen: told what happens.
+        seed: of the order of fragments, their transpositions, and the chance in losses.
+        resume: go on where the run stands.
+
+    Raises:
+        DataError: the model cannot learn from this music.
+        UsageError: the run is another one, or is there and not to be resumed.
+        NonFiniteError: a loss, gradient or weight is not a finite number; the weights are those of the
+            step before.
+        KeyboardInterrupt: it was interrupted; the run is saved.
+    """
+    train, valid = corpus.split("train"), corpus.split("valid")
+    check_music(model, train)
+    model.to(device_of(settings.device))
+    learner = Learner(model, settings, seed)
+    if run is not None:
+        run.begin(plan(model.recipe, corpus, settings, seed), resume=resume)
+    if run is None or not run.resume(learner):
+        count(model, train)
+
+    lessons = Lessons(train, settings, seed)
+    session = Session(learner, lessons, valid, settings, seed, run, listen)
+    session.start()
+    with _interrupts() as interrupted:
+        while not session.over():
+            session.learn(lessons.batch(learner.step).to(model.device))
+            if learner.step % settings.validate_every == 0:
+                session.validate()
+            session.save_now_and_then()
+            if interrupted():
+                session.save()
+                raise KeyboardInterrupt
+    if learner.validated != learner.step:
+        session.validate()
+
+    model.load_state_dict(learner.best.tensors)
+    return session.history()
+
+
+def device_of(name: str) -> torch.device:
+    """Where to compute: what is asked for, or with `auto` the fastest there is.
+
+    Raises:
+        UsageError: this machine has no such device.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        what = f"this machine has no device {name}"
+        raise UsageError(
+            Problem(what, "train.device", "train.device=auto takes the best there is")
+        ) from error
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """Hold back the first interrupt until somebody asks for it; the second acts at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    heard = False
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        nonlocal heard
+        heard = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, hear)
+    try:
+        yield lambda: heard
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,83 @@
+"""One process trains in a folder at a time, and the second learns at once who the first is.
+
+Knows nothing of torch, whose import would make the second wait.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from zoo.errors import Problem, UsageError, ZooError
+from zoo.files import sweep, write_file
+from zoo.learn.plan import RECIPE
+
+LOCK, HOLDER = "lock", "holder.json"
+PATIENCE = 0.3
+"""Seconds in which a process that has just taken the folder will have said who it is."""
+
+
+@contextmanager
+def claimed(folder: str | Path) -> Iterator[Path]:
+    """A run folder that nobody else trains in inside the block; made where it is missing.
+
+    A folder in which nothing was begun is removed again.
+
+    Raises:
+        UsageError: somebody else trains there, or it holds other things than a run.
+        ZooError: it cannot be made.
+    """
+    place = Path(folder)
+    _refuse_strange(place)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ZooError(Problem(f"cannot be made: {error.strerror}", str(place))) from error
+    lock = FileLock(place / LOCK)
+    try:
+        lock.acquire(timeout=PATIENCE)
+    except Timeout:
+        what = f"{_holder(place)} trains here"
+        raise UsageError(Problem(what, str(place), "wait for it, or name another folder")) from None
+    try:
+        sweep(place)
+        write_file(place / HOLDER, json.dumps(_me()) + "\n")
+        yield place
+    finally:
+        (place / HOLDER).unlink(missing_ok=True)
+        if not (place / RECIPE).exists():
+            (place / LOCK).unlink(missing_ok=True)
+            with suppress(OSError):
+                place.rmdir()
+        lock.release()
+
+
+def _refuse_strange(place: Path) -> None:
+    if place.exists() and not place.is_dir():
+        raise UsageError(Problem("is a file, not a folder", str(place), "name a new folder"))
+    known = {RECIPE, LOCK, HOLDER}
+    if place.exists() and not (place / RECIPE).exists():
+        strange = [child.name for child in place.iterdir() if child.name not in known]
+        if any(not name.startswith(".") for name in strange):
+            what = f"holds other things ({strange[0]}) and no run"
+            raise UsageError(Problem(what, str(place), "name a new folder"))
+
+
+def _me() -> dict[str, str | int]:
+    now = datetime.now().astimezone().isoformat(" ", "seconds")
+    return {"pid": os.getpid(), "host": socket.gethostname(), "since": now}
+
+
+def _holder(place: Path) -> str:
+    try:
+        held = json.loads((place / HOLDER).read_text())
+        return f"process {held['pid']} on {held['host']}, since {held['since']},"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"

@@ -1,0 +1,122 @@
+"""The run folder: a training that can be killed at any moment and goes on exactly where it was.
+
+    recipe.json         what is trained on what; a run is resumed with the same or not at all
+    metrics.jsonl       a line for each step and each validation
+    last.safetensors    where training stands: weights, Adam's memory, the step
+    best.safetensors    each term's best weights
+    lock, holder.json   one process trains here at a time, and this one does
+    nonfinite.json      where a value that is no finite number came up, if one did
+
+A checkpoint is one file, so that one rename replaces all of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import BundleError, NonFiniteError, Problem, UsageError
+from zoo.files import write_file
+from zoo.learn.events import Stepped, Validated
+from zoo.learn.learner import Learner
+from zoo.learn.plan import RECIPE, begun_plan, differences
+from zoo.model.weights import Weights, digest, not_finite, pack, unpack
+
+FORMAT = 1
+
+
+class Run:
+    """A run in its folder, which must be `claimed`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._metrics = folder / "metrics.jsonl"
+
+    def begin(self, plan: Mapping[str, Any], *, resume: bool) -> None:
+        """Put down what is trained on what, unless something else was begun here.
+
+        Raises:
+            UsageError: another run was begun here, or this one was and is not to be resumed.
+            BundleError: nobody can tell what was begun.
+        """
+        begun = begun_plan(self.folder)
+        if begun is not None:
+            changed = differences(begun, plan)
+            if changed:
+                other = Problem("holds a run of another recipe", str(self.folder), "name a new folder")
+                raise UsageError(other, *changed)
+            if not resume:
+                cure = "--resume goes on with it, a new folder begins another"
+                raise UsageError(Problem("holds a run of this recipe", str(self.folder), cure))
+        write_file(self.folder / RECIPE, json.dumps(plan, indent=2) + "\n")
+
+    def resume(self, learner: Learner) -> bool:
+        """Bring a fresh learner to where the run stands; False where it has not begun.
+
+        Raises:
+            BundleError: a checkpoint is damaged, or does not fit the parts that are here.
+        """
+        best = self._load("best")
+        if best is not None:
+            learner.best.tensors = best.tensors
+            learner.best.nats = best.about["nats"]
+            learner.best.step = best.about["step"]
+        last = self._load("last")
+        if last is not None:
+            learner.restore(last, str(self.folder / "last.safetensors"))
+        self._forget_after(learner.step)
+        return last is not None
+
+    def save(self, learner: Learner) -> None:
+        """Keep where training stands."""
+        self._save("last", learner.state())
+
+    def save_best(self, learner: Learner) -> None:
+        """Keep the best weights."""
+        best = learner.best
+        self._save("best", Weights(best.tensors, {"nats": best.nats, "step": best.step}))
+
+    def note(self, event: Stepped | Validated) -> None:
+        """Add a line to the metrics."""
+        with self._metrics.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps({"event": type(event).__name__.lower(), **asdict(event)}) + "\n")
+
+    def report(self, content: Mapping[str, Any]) -> Path:
+        """Keep what leads to a value that is not a finite number."""
+        path = self.folder / "nonfinite.json"
+        write_file(path, json.dumps(content, indent=2) + "\n")
+        return path
+
+    def _save(self, name: str, weights: Weights) -> None:
+        path = self.folder / f"{name}.safetensors"
+        if bad := not_finite(weights.tensors):
+            what = f"{', '.join(bad)} are not all finite, so the checkpoint before is kept"
+            raise NonFiniteError(Problem(what, str(path), "lower train.lr"))
+        about = {"format": FORMAT, "weights": digest(weights.tensors), **weights.about}
+        write_file(path, pack(Weights(weights.tensors, about)))
+
+    def _load(self, name: str) -> Weights | None:
+        path = self.folder / f"{name}.safetensors"
+        if not path.exists():
+            return None
+        weights = unpack(path.read_bytes(), str(path))
+        if weights.about["format"] > FORMAT:
+            what = f"written by a newer polyzoo (format {weights.about['format']}), this one reads {FORMAT}"
+            raise BundleError(Problem(what, str(path), "pip install -U polyzoo"))
+        return weights
+
+    def _forget_after(self, step: int) -> None:
+        """Drop the lines of steps that will be taken again, and a line that was cut by a kill."""
+        if self._metrics.exists():
+            lines = self._metrics.read_text(encoding="utf-8").splitlines()
+            write_file(self._metrics, "".join(f"{line}\n" for line in lines if _step(line) <= step))
+
+
+def _step(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")

@@ -1,0 +1,51 @@
+"""The yardstick during training: nats per frame of the validation pieces, for each term."""
+
+from __future__ import annotations
+
+import torch
+
+from zoo.data import Corpus
+from zoo.data.batches import length_batches
+from zoo.errors import NonFiniteError, Problem
+from zoo.model.model import Model, Term
+from zoo.model.random import generator
+
+SCORES: dict[str, Term] = {"codes": "core", "keys": "decoder", "velocity": "velocity"}
+"""What each term is judged by; the residual is counted and stays as it is."""
+
+
+def chosen_pieces(corpus: Corpus, frames: int) -> list[int]:
+    """Pieces of together about so many frames, at least one if there is any; always the same ones."""
+    chosen: list[int] = []
+    for index in sorted(range(len(corpus.pieces)), key=lambda index: corpus.pieces[index].digest):
+        if frames > 0:
+            chosen.append(index)
+            frames -= corpus.pieces[index].frames
+    return chosen
+
+
+def validate(model: Model, corpus: Corpus, indices: list[int], seed: int) -> dict[Term, float]:
+    """Nats per frame of each term over some pieces, the same draws every time; empty without pieces.
+
+    Raises:
+        NonFiniteError: a piece has no finite probability.
+    """
+    model.eval()
+    total: dict[Term, float] = {}
+    lengths = [corpus.pieces[index].frames for index in indices]
+    for number, batch in enumerate(length_batches(lengths)):
+        fragments = corpus.whole([indices[place] for place in batch]).to(model.device)
+        found = model.log_probs(fragments, generator(seed, "validate", number, device=model.device))
+        for name, term in SCORES.items():
+            if name in found:
+                value = found[name].value.masked_fill(~fragments.mask, 0).cpu().sum(dtype=torch.float64)
+                total[term] = total.get(term, 0.0) - float(value)
+    nats = {term: value / sum(lengths) for term, value in total.items()}
+    problems = [
+        Problem(f"the {term} gives the validation pieces {value} nats a frame", cure="lower train.lr")
+        for term, value in nats.items()
+        if not abs(value) < float("inf")
+    ]
+    if problems:
+        raise NonFiniteError(*problems)
+    return nats

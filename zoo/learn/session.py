@@ -1,0 +1,146 @@
+"""What surrounds the training loop: the clock, the budget, validation, and what is kept and told."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from zoo.data import Corpus
+from zoo.data.fragments import Fragments
+from zoo.errors import NonFiniteError, Problem
+from zoo.learn.events import Event, History, Listen, Started, Stepped, Validated
+from zoo.learn.learner import Learner
+from zoo.learn.lessons import Lessons
+from zoo.learn.run import Run
+from zoo.learn.score import chosen_pieces, validate
+from zoo.learn.settings import TrainSettings
+
+SAVE_EVERY = 60.0
+"""Seconds between two checkpoints, at most; every validation makes one too."""
+
+
+@dataclass
+class Session:
+    """One stretch of training, from its start or a resumption to its end or an interrupt.
+
+    Attributes:
+        learner: the model and what training adds to it.
+        lessons: what it learns from.
+        valid: the pieces that choose the best weights; there may be none.
+        settings: how long and how often.
+        seed: of the chance in validation.
+        run: where progress is kept.
+        listen: told what happens.
+    """
+
+    learner: Learner
+    lessons: Lessons
+    valid: Corpus
+    settings: TrainSettings
+    seed: int
+    run: Run | None
+    listen: Listen | None
+    _judged: list[int] = field(init=False)
+    _validations: list[Validated] = field(default_factory=list)
+    _began: float = 0.0
+    _saved: float = 0.0
+
+    def start(self) -> None:
+        """Start the clock where the run left it."""
+        self._judged = chosen_pieces(self.valid, self.settings.validate_frames)
+        self._saved = self.learner.seconds
+        self._began = time.monotonic() - self.learner.seconds
+        self._tell(
+            Started(
+                step=self.learner.step,
+                steps=self.settings.target(self.lessons.epoch),
+                seconds=self.settings.minutes and self.settings.minutes * 60,
+                epoch=self.lessons.epoch,
+                device=str(self.learner.model.device),
+            )
+        )
+
+    def over(self) -> bool:
+        """Whether the budget is used up, nothing gets better any more, or nothing learns by gradient."""
+        target = self.settings.target(self.lessons.epoch)
+        if not self.learner.learns or self._stale():
+            return True
+        if target is None:
+            return self.learner.seconds >= (self.settings.minutes or 0) * 60
+        return self.learner.step >= target
+
+    def learn(self, batch: Fragments) -> None:
+        """Take a step; where it would break the weights, keep what leads there."""
+        try:
+            losses = self.learner.learn(batch)
+        except NonFiniteError as error:
+            raise NonFiniteError(*error.problems, *self._report(error)) from error
+        self.learner.seconds = time.monotonic() - self._began
+        frames = int(batch.mask.sum())
+        self._tell(Stepped(self.learner.step, losses, frames, self.learner.seconds))
+
+    def validate(self) -> None:
+        """Score the validation pieces, keep each term that was never better, and save."""
+        learner = self.learner
+        nats = validate(learner.model, self.valid, self._judged, self.seed)
+        improved = learner.best.take(learner.model, nats, learner.step)
+        learner.validated = learner.step
+        learner.seconds = time.monotonic() - self._began
+        event = Validated(learner.step, nats, improved, learner.seconds)
+        self._validations.append(event)
+        self._tell(event)
+        if self.run is not None and (improved or not nats):
+            self.run.save_best(learner)
+        self.save()
+
+    def save(self) -> None:
+        """Keep where training stands."""
+        self._saved = self.learner.seconds
+        if self.run is not None:
+            self.run.save(self.learner)
+
+    def save_now_and_then(self) -> None:
+        """Save if the last time was long ago."""
+        if self.learner.seconds - self._saved > SAVE_EVERY:
+            self.save()
+
+    def history(self) -> History:
+        """What came of it."""
+        learner = self.learner
+        return History(
+            step=learner.step,
+            seconds=learner.seconds,
+            best=dict(learner.best.nats),
+            best_step=dict(learner.best.step),
+            validations=tuple(self._validations),
+        )
+
+    def _tell(self, event: Event) -> None:
+        if self.run is not None and not isinstance(event, Started):
+            self.run.note(event)
+        if self.listen is not None:
+            self.listen(event)
+
+    def _stale(self) -> bool:
+        """Whether no term has got better for as many validations as patience lasts."""
+        newest = max(self.learner.best.step.values(), default=self.learner.validated)
+        waited = self.learner.validated - newest
+        return 0 < self.settings.patience * self.settings.validate_every <= waited
+
+    def _report(self, error: NonFiniteError) -> list[Problem]:
+        """Save the step before, and where the next one leads."""
+        if self.run is None:
+            return []
+        self.save()
+        step = self.learner.step
+        path = self.run.report(
+            {
+                "step": step + 1,
+                "seed": self.seed,
+                "problems": [problem.what for problem in error.problems],
+                "fragments": self.lessons.places(step).tolist(),
+                "semitones": self.lessons.shifts(step).tolist(),
+            }
+        )
+        what = f"resuming takes the same step again; its fragments are named in {path.name}"
+        return [Problem(what, str(self.run.folder))]

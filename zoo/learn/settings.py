@@ -1,0 +1,52 @@
+"""What a user may set of training, as `train.lr=0.003`."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import model_validator
+
+from zoo.parts import Settings, setting
+
+EPOCHS = 60
+"""How often all fragments are heard when the user names no budget."""
+
+
+class TrainSettings(Settings):
+    """How long, on what, and how fast a model learns."""
+
+    minutes: float | None = setting(None, "train for so many minutes", live=True, gt=0)
+    epochs: int | None = setting(
+        None, f"hear all fragments so often ({EPOCHS} times unless minutes or steps are set)", live=True, ge=1
+    )
+    steps: int | None = setting(None, "train for so many batches", live=True, ge=1)
+    batch: int = setting(32, "fragments heard at once", ge=1, le=65536)
+    frames: int = setting(256, "sixteenths of a fragment", ge=1, le=65536)
+    stride: int = setting(32, "sixteenths from one fragment to the next", ge=1, le=65536)
+    past: int = setting(128, "sixteenths of history before a fragment", ge=0, le=65536)
+    transpose: bool = setting(True, "shift each fragment by -6 to 5 semitones, another shift each time")
+    lr: float = setting(0.01, "learning rate of Adam", gt=0, le=1)
+    clip: float = setting(1.0, "largest norm of a term's gradient", gt=0)
+    validate_every: int = setting(50, "steps between two validations", ge=1)
+    validate_frames: int = setting(4096, "sixteenths of the validation pieces to score, about", ge=1)
+    patience: int = setting(0, "stop after so many validations without progress; 0 never stops", ge=0)
+    device: str = setting("auto", "auto, cpu, cuda, cuda:1, mps", live=True)
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> Self:
+        given = [name for name in ("minutes", "epochs", "steps") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} are budgets, of which one is enough")
+        if self.stride > self.frames:
+            raise ValueError(f"a stride of {self.stride} leaves gaps between fragments of {self.frames}")
+        return self
+
+    def target(self, epoch: int) -> int | None:
+        """The step at which training is over, or None where a clock decides.
+
+        Args:
+            epoch: how many steps an epoch has.
+        """
+        if self.minutes is not None:
+            return None
+        return self.steps or (self.epochs or EPOCHS) * epoch
