@@ -109,7 +109,15 @@ def test_a_difference_of_nothing_is_not_clear():
 
 @pytest.mark.parametrize(
     ("first", "second", "mark"),
-    [("exact", "exact", ""), ("bound", "exact", "≤"), ("exact", "bound", "≥"), ("bound", "bound", "~")],
+    [
+        ("exact", "exact", ""),
+        ("bound", "exact", "≤"),
+        ("exact", "bound", "≥"),
+        ("bound", "bound", "~"),
+        ("estimate", "exact", "~"),
+        ("bound", "estimate", "≲"),
+        ("estimate", "estimated bound", "≳"),
+    ],
 )
 def test_a_difference_says_what_it_promises(first, second, mark):
     left = evaluation(codes=(1, 2), keys=(0, 0), kinds={"codes": first})

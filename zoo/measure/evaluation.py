@@ -107,6 +107,17 @@ class Difference:
     pieces: int
 
     @property
+    def mark(self) -> str:
+        """What the value promises: a bound on the first bounds it from above, on the second from below."""
+        loose = tuple("bound" in kind for kind in self.kinds)
+        rough = any("estimate" in kind for kind in self.kinds)
+        if loose == (True, False):
+            return "≲" if rough else "≤"
+        if loose == (False, True):
+            return "≳" if rough else "≥"
+        return "~" if rough or all(loose) else ""
+
+    @property
     def is_clear(self) -> bool:
         """Whether the interval excludes 0, on a side that the kinds can speak for.
 
@@ -114,12 +125,9 @@ class Difference:
         """
         if self.interval is None or self.interval[0] <= 0 <= self.interval[1]:
             return False
-        return self.value < 0 if self.mark == "≤" else self.value > 0 if self.mark == "≥" else True
-
-    @property
-    def mark(self) -> str:
-        """What the value promises: a bound on the first bounds it from above, on the second from below."""
-        return {("exact", "exact"): "", ("bound", "exact"): "≤", ("exact", "bound"): "≥"}.get(self.kinds, "~")
+        if self.mark in ("≤", "≲"):
+            return self.value < 0
+        return self.value > 0 or self.mark not in ("≥", "≳")
 
 
 def compare(first: Evaluation, second: Evaluation, *names: str) -> Difference:

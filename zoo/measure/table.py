@@ -62,7 +62,7 @@ def _legend(rows: Sequence[Row]) -> Iterator[str]:
     for kind, meaning in MEANINGS.items():
         errors = [score.error for score in scores if score.kind == kind and score.error is not None]
         if any(score.kind == kind for score in scores):
-            yield meaning + (f", standard error up to {max(errors):.3f}" if errors else "")
+            yield meaning + (f", standard error up to {max(errors):.1g}" if errors else "")
     if any("velocity" in row.evaluation.terms for row in rows):
         yield "velocity: nats per struck note, beside the score"
 
