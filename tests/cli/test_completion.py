@@ -13,7 +13,12 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import click
 import pytest
+
+from zoo.cli.completion import Bash
+from zoo.cli.words import recipe_words
+from zoo.parts import Settings, setting
 
 TYPED = {
     "zoo sh": "zoo show ",
@@ -130,3 +135,42 @@ def test_a_mistake_before_the_cursor_keeps_completion_quiet(path: str) -> None:
             ["zoo"], env={**environment, "COMP_LINE": line}, capture_output=True, text=True, check=False
         )
         assert said.stderr == ""
+
+
+class Keys(Settings):
+    data: str = setting("bach", "the corpus")
+
+
+class Train(Settings):
+    compile: bool = setting(False, "whether to compile")
+    lr: float = setting(0.01, "how far each step goes")
+
+
+@pytest.mark.usefixtures("toys")
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("tr", ["train."]),
+        ("train.", ["train.compile=", "train.lr="]),
+        ("train.compile=", ["train.compile=true", "train.compile=false"]),
+        ("train.lr=", ["train.lr=0.01"]),
+        ("da", ["data="]),
+        ("data=", ["data=bach"]),
+        ("de", ["decoder=", "deep"]),
+        ("deep de", ["decoder.", "deep"]),
+        ("decoder=", ["decoder=lstm", "decoder=rbm"]),
+        ("velocity.", []),
+        ("decoder=rbm decoder.kind=", ["decoder.kind=plain", "decoder.kind=wide"]),
+        ("decoder=zzz decoder.", []),
+        ("nothing.", []),
+    ],
+)
+def test_a_recipe_with_keys_and_sections(typed: str, words: list[str]) -> None:
+    @click.command()
+    @recipe_words(Keys, {"train": Train})
+    def train(words: tuple[str, ...]) -> None:
+        """Train."""
+
+    *before, unfinished = typed.split(" ")
+    found = Bash(train, {}, "zoo", "_ZOO_COMPLETE").get_completions(before, unfinished)
+    assert [item.value for item in found] == words

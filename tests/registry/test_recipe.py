@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import field_validator
 
 from zoo.errors import BundleError, PluginError, UsageError
 from zoo.parts import SLOTS, Description, Settings, hookimpl, setting
@@ -37,6 +38,17 @@ class Deep(Settings):
     size: int | None = setting(None, "of something", ge=2)
 
 
+class Odd(Settings):
+    level: int = setting(3, "how loud")
+
+    @field_validator("level")
+    @classmethod
+    def _level(cls, level: int) -> int:
+        if level == 4:
+            raise ValueError("4 is not odd")
+        return level // (level - 5)
+
+
 def needs_twelve(settings: Any, facts: Any) -> Any:
     from zoo.errors import Problem
 
@@ -58,6 +70,7 @@ class ToyPlugin:
             Description("decoder", "lstm", "Remembers", "a:B", settings=Deep),
             Description("decoder", "rbm", "Twelve only", "a:B", settings=Deep, fit=needs_twelve),
             Description("velocity", "none", "Even", "a:B"),
+            Description("velocity", "odd", "Breaks", "a:B", settings=Odd),
         ]
 
 
@@ -73,6 +86,7 @@ RECIPES = {
     "wide": "encoder=keys decoder.hidden=200",
     "big": "decoder.hidden=200",
     "deep": "decoder=rbm decoder.hidden=30",
+    "typo": "decoder=lsmt",
 }
 
 
@@ -156,6 +170,11 @@ MISTAKES = {
     "decoder.lr=3": "decoder.lr=3: decoder=lstm has no setting lr\n  did you mean train.lr=3",
     "decoder.zzz=3": "decoder.zzz=3: decoder=lstm has no setting zzz\n  it has hidden, kind, size",
     "velocity.loud=3": "velocity.loud=3: velocity=none has no settings\n  leave it out",
+    "velocity=odd velocity.level=4": "velocity.level=4: 4 is not odd\n  the default is velocity.level=3",
+    "sampler.hidden=3": "sampler.hidden=3: sampler=voices has no setting hidden\n"
+    "  did you mean decoder.hidden=3",
+    "velocity.level=3": "velocity.level=3: velocity=none has no settings\n  it is a setting of velocity=odd",
+    "typo": "decoder=lsmt (in recipe typo): there is no decoder of that name\n  did you mean decoder=lstm",
     "hidden=3": "hidden=3: nothing here is called hidden\n  did you mean decoder.hidden=3",
     "decodr=rbm": "decodr=rbm: nothing here is called decodr\n  did you mean decoder=rbm",
     "decodr.hidden=3": "decodr.hidden=3: there is no decodr here to set hidden of\n"
@@ -340,11 +359,16 @@ class TestStored:
         assert second.where == "decoder=polyzoo/lstm"
 
 
+def test_a_validator_that_breaks_is_to_blame(toys: Registry) -> None:
+    with pytest.raises(PluginError, match="its settings failed: ZeroDivisionError"):
+        parse("velocity=odd velocity.level=5", toys)
+
+
 @pytest.mark.parametrize("name", ["gives", "fit"])
 def test_a_part_that_fails_to_describe_itself_is_to_blame(name: str, toys: Registry) -> None:
     def breaks(settings: Any, facts: Any = None) -> Any:
         raise KeyError("codes")
 
     object.__setattr__(toys.find("attention", "history").description, name, breaks)
-    with pytest.raises(PluginError, match=f"its function {name} failed: KeyError: 'codes'"):
+    with pytest.raises(PluginError, match=f"its {name} failed: KeyError: 'codes'"):
         parse("", toys)

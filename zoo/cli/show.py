@@ -8,8 +8,9 @@ import click
 
 from zoo.cli.words import complete_part, one_slot
 from zoo.errors import Problem, UsageError
-from zoo.registry import Entry, Registry, open_registry
+from zoo.registry import Choice, Entry, Registry, open_registry
 from zoo.registry.fields import allowed, choices, default, live
+from zoo.registry.fit import facts
 
 
 @click.command("show")
@@ -43,6 +44,7 @@ def _find(part: str, registry: Registry) -> Entry:
 
 def _facts(entry: Entry, registry: Registry) -> dict[str, Any]:
     description = entry.description
+    plain = Choice(entry, description.settings())
     return {
         "slot": entry.slot,
         "name": entry.name,
@@ -50,7 +52,7 @@ def _facts(entry: Entry, registry: Registry) -> dict[str, Any]:
         "summary": description.summary,
         "status": description.status,
         "citation": description.citation,
-        "gives": dict(description.gives(description.settings())),
+        "gives": {name.partition(".")[2]: fact for name, fact in facts({entry.slot: plain}).items()},
         "state_version": description.state_version,
         "plugin": entry.plugin,
         "distribution": entry.distribution,

@@ -35,10 +35,10 @@ def facts(parts: Mapping[Slot, Choice]) -> dict[str, Fact]:
         try:
             given = dict(choice.entry.description.gives(choice.settings))
         except Exception as error:
-            raise PluginError(_blamed(choice.entry, "gives", error)) from error
+            raise PluginError(blamed(choice.entry, "gives", error)) from error
         for name, fact in given.items():
             if not isinstance(fact, int | bool | str):
-                raise PluginError(_blamed(choice.entry, "gives", TypeError(f"{name}={fact!r} is no fact")))
+                raise PluginError(blamed(choice.entry, "gives", TypeError(f"{name}={fact!r} is no fact")))
             found[f"{slot}.{name}"] = fact
     return found
 
@@ -54,16 +54,17 @@ def misfits(parts: Mapping[Slot, Choice]) -> list[ZooError]:
         try:
             problems = list(choice.entry.description.fit(choice.settings, known))
         except Exception as error:
-            found.append(PluginError(_blamed(choice.entry, "fit", error)))
+            found.append(PluginError(blamed(choice.entry, "fit", error)))
             continue
         where = f"{slot}={choice.entry.name}"
         found += [UsageError(Problem(p.what, p.where or where, p.cure)) for p in problems]
     return found
 
 
-def _blamed(entry: Entry, function: str, error: Exception) -> Problem:
+def blamed(entry: Entry, what: str, error: Exception) -> Problem:
+    """The problem of a part whose own code failed."""
     return Problem(
-        f"its function {function} failed: {type(error).__name__}: {error}",
+        f"its {what} failed: {type(error).__name__}: {error}",
         f"{entry.slot}.{entry.name} of {entry.source}",
         remedy(entry.source),
     )

@@ -91,18 +91,24 @@ def _bare_cure(word: str, entries: Sequence[Entry], recipes: Iterable[str]) -> s
     return f"recipes are {', '.join(recipes)}" if recipes else "write key=value"
 
 
-def unknown_setting(word: Word, owner: str, models: Models) -> Problem:
+def unknown_setting(word: Word, owner: str, models: Models, entries: Iterable[Entry]) -> Problem:
     """A setting that its part or section does not have.
 
     Args:
         word: as it was typed.
         owner: who lacks it, such as `decoder=lstm`.
         models: the settings of every chosen part and allowed section, by what they are called under.
+        entries: parts that may have it, were they chosen.
     """
     mine = list(models[word.head].model_fields)
     near = closest(word.name, mine)
     what = f"{owner} has no setting {word.name}" if mine else f"{owner} has no settings"
-    otherwise = f"it has {', '.join(mine)}" if mine else "leave it out"
+    slot = [entry for entry in entries if entry.slot == word.head]
+    others = [f"{e.slot}={e.name}" for e in slot if word.name in e.description.settings.model_fields]
+    if others:
+        otherwise = f"it is a setting of {' and '.join(others)}"
+    else:
+        otherwise = f"it has {', '.join(mine)}" if mine else "leave it out"
     meant = [f"{word.head}.{near}"] if near else []
     return Problem(what, str(word), _meant(word, [*meant, *_owners(word.name, models)]) or otherwise)
 

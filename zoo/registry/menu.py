@@ -84,7 +84,7 @@ def _problems(tables: Mapping[str, Any]) -> list[tuple[str, str]]:
 def laid_over(shipped: Menu, users: Menu) -> Menu:
     """The shipped menu with the user's defaults and recipes in place of those of the same name."""
     return Menu(
-        shipped.path,
+        users.path,
         shipped.plugins,
         {**shipped.defaults, **users.defaults},
         {**shipped.recipes, **users.recipes},

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from zoo.errors import PluginError, Problem, UsageError, ZooError
 from zoo.parts import SLOTS, Settings, Slot
 from zoo.registry.entry import Entry
-from zoo.registry.fields import Checked, check
-from zoo.registry.fit import Choice, misfits
+from zoo.registry.fields import check
+from zoo.registry.fit import Choice, blamed, misfits
 from zoo.registry.hints import Models, bare_words, unknown_key, unknown_setting
 from zoo.registry.recipe import Recipe
 from zoo.registry.registry import Registry, names_file
@@ -40,8 +42,9 @@ def parse_recipe(
     faults: list[ZooError] = [UsageError(problem) for problem in problems]
     entries = _choose(said.given, registry, faults)
     models = {slot: entry.description.settings for slot, entry in entries.items()}
-    checked = _check({**models, **(sections or {}), "": keys}, said.given, entries, faults)
-    settings = {head: one.settings for head, one in checked.items() if one.settings is not None}
+    models |= {**(sections or {}), "": keys}
+    words = _by_head(models, said.given, entries, registry, faults)
+    settings = _check(models, words, entries, faults)
     if all(slot in entries and slot in settings for slot in SLOTS):
         parts = {slot: Choice(entries[slot], settings[slot]) for slot in SLOTS}
         faults += misfits(parts)
@@ -69,8 +72,14 @@ def _choose(given: Mapping[str, Word], registry: Registry, faults: list[ZooError
         try:
             found[slot] = _find(slot, word, registry)
         except ZooError as error:
-            faults.append(error)
+            faults.append(error if not word.origin else _brought(error, word))
     return found
+
+
+def _brought(error: ZooError, word: Word) -> ZooError:
+    """The error with the recipe or file that brought the word, which the user did not type."""
+    said = f"{word.key}={word.text}"
+    return type(error)(*(replace(p, where=str(word)) if p.where == said else p for p in error.problems))
 
 
 def _find(slot: Slot, word: Word, registry: Registry) -> Entry:
@@ -87,29 +96,48 @@ def _find(slot: Slot, word: Word, registry: Registry) -> Entry:
     return registry.find(slot, str(word.folder / word.text) if word.origin else word.text)
 
 
-def _check(
-    models: Models, given: Mapping[str, Word], entries: Mapping[str, Entry], faults: list[ZooError]
-) -> dict[str, Checked]:
-    """The settings of every part and section; what is wrong with them goes to the faults."""
-    words: dict[str, dict[str, Word]] = {head: {} for head in models}
+def _by_head(
+    models: Models,
+    given: Mapping[str, Word],
+    entries: Mapping[str, Entry],
+    registry: Registry,
+    faults: list[ZooError],
+) -> dict[str, dict[str, Word]]:
+    """Settings by part or section and name; those that nobody has go to the faults."""
+    found: dict[str, dict[str, Word]] = {head: {} for head in models}
     for word in given.values():
-        head, name = word.head, word.name
+        head = word.head
         if word.key in SLOTS or (head in SLOTS and head not in entries):
             continue
-        if name in models.get(head, Settings).model_fields:
-            words[head][name] = word
+        if head in models and word.name in models[head].model_fields:
+            found[head][word.name] = word
         elif head and head in models:
             owner = f"{head}={entries[head].name}" if head in entries else head
-            faults.append(UsageError(unknown_setting(word, owner, models)))
+            faults.append(UsageError(unknown_setting(word, owner, models, registry.shipped_entries())))
         else:
             faults.append(UsageError(unknown_key(word, entries.values(), models)))
-    checked = {head: _settings(model, words[head], head) for head, model in models.items()}
-    faults += [UsageError(problem) for one in checked.values() for problem in one.problems]
-    return checked
+    return found
 
 
-def _settings(model: type[Settings], words: Mapping[str, Word], head: str) -> Checked:
-    values = {
-        name: read_value(word.text, model.model_fields[name].annotation) for name, word in words.items()
-    }
-    return check(model, values, head, {name: str(word) for name, word in words.items()})
+def _check(
+    models: Models,
+    words: Mapping[str, Mapping[str, Word]],
+    entries: Mapping[str, Entry],
+    faults: list[ZooError],
+) -> dict[str, Any]:
+    """The settings of every part and section; what is wrong with them goes to the faults."""
+    found = {}
+    for head, model in models.items():
+        fields = model.model_fields
+        values = {name: read_value(word.text, fields[name].annotation) for name, word in words[head].items()}
+        try:
+            checked = check(model, values, head, {name: str(word) for name, word in words[head].items()})
+        except Exception as error:
+            if head not in entries:
+                raise
+            faults.append(PluginError(blamed(entries[head], "settings", error)))
+            continue
+        faults += [UsageError(problem) for problem in checked.problems]
+        if not checked.problems:
+            found[head] = checked.settings
+    return found
