@@ -201,7 +201,7 @@ class Voices(Sampler):
     ) -> tuple[Tensor, Memories]:
         """The bound's nats of each frame (B, T), and the memories of one path after the last."""
         batch, paths = len(codes), self.settings.paths
-        memories = spread(memories, torch.arange(batch).repeat_interleave(paths))
+        memories = spread(memories, torch.arange(batch, device=codes.device).repeat_interleave(paths))
         log_weight = features.new_zeros(batch, paths, 1)
         values = []
         stretch = self.settings.resample or UNBROKEN
