@@ -130,8 +130,8 @@ def annealed_log_partition(
     keys = start.keys_given(nothing, generator)
     weight = start.log_weight(nothing) + softplus(many.hidden).sum(-1)
     before = start
-    for share in torch.linspace(0, 1, temperatures + 1).tolist()[1:]:
-        now = many.tempered(share)
+    for step in range(1, temperatures + 1):
+        now = many.tempered(step / temperatures)
         weight = weight + before.free_energy(keys) - now.free_energy(keys)
         keys = now.gibbs(keys, 1, generator)
         before = now
