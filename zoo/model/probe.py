@@ -83,7 +83,7 @@ def _training(model: Model, fragments: Fragments) -> list[Problem]:
         if not loss.isfinite():
             problems.append(Problem(f"the {term} loss is {loss.item()}", where=_term(model, term)))
             continue
-        hidden = [leaf for leaf in _leaves(loss) if id(leaf) not in registered]
+        hidden = [leaf for leaf in leaves_of(loss) if id(leaf) not in registered]
         if hidden:
             shapes = ", ".join(str(tuple(leaf.shape)) for leaf in hidden)
             problems.append(
@@ -113,7 +113,7 @@ def _unreached(model: Model, term: Term) -> Iterator[Problem]:
         )
 
 
-def _leaves(loss: Tensor) -> list[Tensor]:
+def leaves_of(loss: Tensor) -> list[Tensor]:
     """The tensors a loss was computed from that ask for a gradient."""
     found: dict[int, Tensor] = {}
     seen: set[Any] = set()

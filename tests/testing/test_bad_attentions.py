@@ -1,0 +1,360 @@
+"""Attentions that break their contract, each in one way; most promises of every slot are tried here too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import nn
+
+import zoo.testing
+from zoo.parts import Description, Settings, setting
+from zoo.parts.interfaces import Attention
+from zoo.parts.layers import CLOCK, LSTM, clock_digits
+
+
+class Widths(Settings):
+    width: int = setting(6, "width of the LSTM", ge=1, le=64)
+
+
+class Good(Attention):
+    def __init__(self, settings, sizes):
+        super().__init__(settings, sizes)
+        self.features = settings.width
+        self.lstm = LSTM(sizes.codes + CLOCK, settings.width)
+
+    def start(self, past):
+        return self.lstm.start(past.shape[0])
+
+    def forward(self, codes, clock, state):
+        return self.lstm(torch.cat([codes, clock_digits(clock)], -1), state)
+
+
+def described(target: type, settings: type[Settings] = Widths, **changes) -> Description:
+    given = {
+        "slot": "attention",
+        "name": "toy",
+        "summary": "An LSTM that hears every frame",
+        "gives": lambda chosen: {"features": chosen.width},
+    }
+    return Description(target=target, settings=settings, **{**given, **changes})
+
+
+def caught(description: Description) -> set[str]:
+    return {outcome.check.name for outcome in zoo.testing.run(description).having("failed")}
+
+
+@pytest.fixture(autouse=True)
+def _default_dtype() -> Iterator[None]:
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def test_a_good_attention_keeps_every_promise():
+    report = zoo.testing.run(described(Good))
+    assert report.ok, report.having("failed")
+    assert {outcome.check.name for outcome in report.having("skipped")} == {
+        "plugin_is_light",
+        "live_settings_are_live",
+        "padding_never_counts",
+    }
+
+
+class PeeksIntoTheFuture(Good):
+    caught_by = ("features_hear_no_future", "chunks_equal_the_whole")
+
+    def forward(self, codes, clock, state):
+        features, state = super().forward(codes, clock, state)
+        return features + codes.flip(1).cumsum(1).flip(1)[..., :1], state
+
+
+class PeeksBehindAThreshold(Good):
+    """No gradient shows it, as the peeked codes pass a comparison; changing the future does."""
+
+    caught_by = ("features_hear_no_future", "chunks_equal_the_whole")
+
+    def forward(self, codes, clock, state):
+        features, state = super().forward(codes, clock, state)
+        return features + (codes[:, -1:] > 0.5).float().sum(-1, keepdim=True), state
+
+
+class LosesItsStateBetweenChunks(Good):
+    caught_by = ("chunks_equal_the_whole",)
+
+    def forward(self, codes, clock, state):
+        _, after = super().forward(codes, clock, state)
+        features, _ = super().forward(codes, clock, self.start(codes))
+        return features, after
+
+
+class TakesTheClockOfTheFirstRow(Good):
+    caught_by = ("clock_is_an_argument",)
+
+    def forward(self, codes, clock, state):
+        return super().forward(codes, clock[:1].expand(codes.shape[:2]), state)
+
+
+class LeaksBetweenRows(Good):
+    caught_by = ("rows_are_independent",)
+
+    def forward(self, codes, clock, state):
+        return super().forward(codes - codes.mean(0, keepdim=True), clock, state)
+
+
+class HidesALayerInAList(Good):
+    caught_by = ("layers_are_registered", "state_dict_restores")
+
+    def __init__(self, settings, sizes):
+        super().__init__(settings, sizes)
+        self.layers = [nn.Linear(self.features, self.features)]
+
+    def forward(self, codes, clock, state):
+        features, state = super().forward(codes, clock, state)
+        return self.layers[0](features), state
+
+
+class HidesALayerInAClosure(Good):
+    """Its first weights are always the same, so loading the state_dict cannot tell."""
+
+    caught_by = ("layers_are_registered",)
+
+    def __init__(self, settings, sizes):
+        super().__init__(settings, sizes)
+        hidden = nn.Parameter(torch.ones(()))
+        self.scale = lambda features: features * hidden
+
+    def forward(self, codes, clock, state):
+        features, state = super().forward(codes, clock, state)
+        return self.scale(features), state
+
+
+class ForgetsABuffer(Good):
+    caught_by = ("state_dict_restores",)
+
+    def __init__(self, settings, sizes):
+        super().__init__(settings, sizes)
+        self.register_buffer("fixed", torch.randn(self.features), persistent=False)
+
+    def forward(self, codes, clock, state):
+        features, state = super().forward(codes, clock, state)
+        return features + self.fixed, state
+
+
+class HasAnIdleLayer(Good):
+    caught_by = ("every_parameter_learns",)
+
+    def __init__(self, settings, sizes):
+        super().__init__(settings, sizes)
+        self.idle = nn.Linear(3, 3)
+
+
+class LearnsNothing(Good):
+    caught_by = ("toy_music_is_learned",)
+
+    def forward(self, codes, clock, state):
+        features, state = super().forward(codes, clock, state)
+        return features * 1e-6, state
+
+
+class RollsGlobalDice(Good):
+    caught_by = ("global_state_is_left_alone",)
+
+    def forward(self, codes, clock, state):
+        torch.rand(1)
+        return super().forward(codes, clock, state)
+
+
+class HasOtherWeightsEveryTime(Good):
+    caught_by = ("same_seed_same_result",)
+
+    def __init__(self, settings, sizes):
+        super().__init__(settings, sizes)
+        chance = torch.Generator()
+        chance.seed()
+        self.bias = nn.Parameter(torch.randn(self.features, generator=chance))
+
+    def forward(self, codes, clock, state):
+        features, state = super().forward(codes, clock, state)
+        return features + self.bias, state
+
+
+class ChangesItsDtype(Good):
+    caught_by = ("answers_have_their_shape",)
+
+    def forward(self, codes, clock, state):
+        features, state = super().forward(codes, clock, state)
+        return features.double(), state
+
+
+class SqueezesASingleRow(Good):
+    caught_by = ("any_length_will_do",)
+
+    def forward(self, codes, clock, state):
+        features, state = super().forward(codes, clock, state)
+        return features.squeeze(0), state
+
+
+class BreaksOnSilence(Good):
+    caught_by = ("silence_and_all_keys_survive",)
+
+    def forward(self, codes, clock, state):
+        features, state = super().forward(codes, clock, state)
+        mute = codes.shape[1] == 4 and not codes.any()
+        return features / (0 if mute else 1), state
+
+
+class MovesTheClockItWasGiven(Good):
+    """By a whole phrase, so that nothing but the clock changes."""
+
+    caught_by = ("inputs_are_left_alone",)
+
+    def forward(self, codes, clock, state):
+        clock += 64
+        return super().forward(codes, clock, state)
+
+
+class WearsItsStateDown(Good):
+    caught_by = ("inputs_are_left_alone",)
+
+    def forward(self, codes, clock, state):
+        answer = super().forward(codes, clock, [memory.clone() for memory in state])
+        with torch.no_grad():
+            state[0].mul_(0.5)
+        return answer
+
+
+class CountsInItsState(Good):
+    caught_by = ("state_is_a_nest_of_rows",)
+
+    def start(self, past):
+        return super().start(past), 0
+
+    def forward(self, codes, clock, state):
+        features, memory = super().forward(codes, clock, state[0])
+        return features, (memory, state[1] + codes.shape[1])
+
+
+class KeepsLayersInFront(Good):
+    caught_by = ("state_is_a_nest_of_rows",)
+
+    def start(self, past):
+        return tuple(memory.unsqueeze(0) for memory in super().start(past))
+
+    def forward(self, codes, clock, state):
+        features, state = super().forward(codes, clock, [memory.squeeze(0) for memory in state])
+        return features, tuple(memory.unsqueeze(0) for memory in state)
+
+
+class ForgetsTheDevice(Good):
+    caught_by = ("device_is_followed",)
+
+    def start(self, past):
+        zeros = torch.zeros(past.shape[0], self.features)
+        return zeros, zeros
+
+
+class Explodes(Good):
+    caught_by = ("huge_weights_give_finite_numbers",)
+
+    def __init__(self, settings, sizes):
+        super().__init__(settings, sizes)
+        self.linear = nn.Linear(self.features, self.features)
+
+    def forward(self, codes, clock, state):
+        features, state = super().forward(codes, clock, state)
+        return self.linear(features).exp(), state
+
+
+class KnowsOnlyFourCodes(Good):
+    caught_by = ("builds_by_default",)
+
+    def forward(self, codes, clock, state):
+        return super().forward(codes.view(*codes.shape[:2], 4), clock, state)
+
+
+class IsWiderThanItSays(Good):
+    caught_by = ("answers_have_their_shape", "any_length_will_do", "silence_and_all_keys_survive")
+
+    def forward(self, codes, clock, state):
+        features, state = super().forward(codes, clock, state)
+        return torch.cat([features, features], -1), state
+
+
+class IsAsWideAsItLikes(Good):
+    caught_by = ("sizes_are_as_declared",)
+
+    def __init__(self, settings, sizes):
+        super().__init__(settings, sizes)
+        self.features += 1
+
+    def forward(self, codes, clock, state):
+        features, state = super().forward(codes, clock, state)
+        return torch.cat([features, features[..., :1]], -1), state
+
+
+BAD = list(Good.__subclasses__())
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.__name__)
+def test_a_bad_attention_is_caught(bad):
+    assert caught(described(bad)) == set(bad.caught_by)
+
+
+def test_changing_the_default_dtype_is_caught():
+    class ChangesTheDefaultDtype(Good):
+        def start(self, past):
+            torch.set_default_dtype(torch.float64)
+            return super().start(past)
+
+    assert "global_state_is_left_alone" in caught(described(ChangesTheDefaultDtype))
+
+
+class Unexplained(Settings):
+    width: int = 6
+
+
+class Unbounded(Settings):
+    width: int = setting(6, "width of the LSTM")
+
+
+class OutOfItsBounds(Settings):
+    width: int = setting(6, "width of the LSTM", ge=7, le=64)
+
+
+class DownToNothing(Settings):
+    width: int = setting(6, "width of the LSTM", ge=0, le=64)
+
+
+class LiveWidth(Settings):
+    width: int = setting(6, "width of the LSTM", ge=1, le=64, live=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "check"),
+    [
+        (Unexplained, "settings_are_explained"),
+        (Unbounded, "settings_are_explained"),
+        (OutOfItsBounds, "settings_are_explained"),
+        (DownToNothing, "settings_work_at_their_bounds"),
+        (LiveWidth, "live_settings_are_live"),
+    ],
+)
+def test_bad_settings_are_caught(settings, check):
+    assert caught(described(Good, settings)) == {check}
+
+
+@pytest.mark.parametrize("change", [{"name": "Two Words"}, {"summary": ""}, {"summary": "a\nb"}, {"api": 99}])
+def test_a_bad_description_is_caught(change):
+    assert caught(described(Good, **change)) == {"description_is_complete"}
+
+
+def test_every_promise_of_an_attention_is_tried():
+    tried = set().union(*(bad.caught_by for bad in BAD)) | {
+        "settings_are_explained",
+        "settings_work_at_their_bounds",
+        "live_settings_are_live",
+        "description_is_complete",
+    }
+    elsewhere = {"plugin_is_light", "padding_never_counts"}
+    assert tried | elsewhere == {check.name for check in zoo.testing.checks("attention")}

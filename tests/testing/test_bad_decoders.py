@@ -1,0 +1,208 @@
+"""Decoders that break their contract, each in one way."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import pad
+
+import zoo.testing
+from zoo.parts import Description
+from zoo.parts.interfaces import Decoder, LogProb
+from zoo.parts.layers import LSTM
+from zoo.parts.masks import bernoulli_log_prob, draw_keys, flip, keys_log_prob
+
+
+class Good(Decoder):
+    """Independent keys given their codes, with a memory of what was played."""
+
+    def __init__(self, settings, sizes):
+        super().__init__(settings, sizes)
+        self.lstm = LSTM(sizes.codes + sizes.keys, 8)
+        self.linear = nn.Linear(8, sizes.keys)
+        self.register_buffer("membership", sizes.membership.clone(), persistent=False)
+
+    def start(self, batch):
+        return self.lstm.start(batch)
+
+    def logits(self, codes, previous, state=None):
+        state = self.start(len(codes)) if state is None else state
+        hidden, state = self.lstm(torch.cat([codes, previous], -1), state)
+        return self.linear(hidden), state
+
+    def score(self, codes, keys, previous):
+        return keys_log_prob(self.logits(codes, previous)[0], keys, codes, self.membership)
+
+    def loss(self, codes, keys, previous, generator):
+        return -self.score(codes, keys, previous)
+
+    def log_prob(self, codes, keys, previous, generator):
+        return LogProb(self.score(codes, keys, previous))
+
+    def sample(self, codes, previous, state, generator, temperature=1.0):
+        logits, state = self.logits(codes, previous, state)
+        return draw_keys(logits / temperature, codes, self.membership, generator), state
+
+    def follow(self, codes, previous, state):
+        return self.logits(codes, previous, state)[1]
+
+    def allowed(self, codes):
+        return codes @ self.membership.float()
+
+
+def described(target: type) -> Description:
+    return Description(slot="decoder", name="toy", summary="Keys that remember", target=target)
+
+
+def caught(target: type) -> set[str]:
+    return {outcome.check.name for outcome in zoo.testing.run(described(target)).having("failed")}
+
+
+class NoisyEstimate(Good):
+    """A good part whose partition function is estimated, with the variance that it states."""
+
+    def log_prob(self, codes, keys, previous, generator):
+        value = self.score(codes, keys, previous)
+        noise = 0.05 * torch.randn(value.shape, generator=generator, device=self.device)
+        return LogProb(value + noise, "estimate", variance=torch.full_like(value, 0.0025))
+
+
+@pytest.mark.parametrize("good", [Good, NoisyEstimate])
+def test_a_good_decoder_keeps_every_promise(good):
+    report = zoo.testing.run(described(good))
+    assert report.ok, report.having("failed")
+    assert len(report.having("skipped")) == 4
+
+
+class IsNotNormalised(Good):
+    """The original's: independent keys under active codes, whether or not any of them sounds."""
+
+    caught_by = ("key_probabilities_sum_to_one", "drawn_keys_match_their_scores")
+
+    def log_prob(self, codes, keys, previous, generator):
+        logits, _ = self.logits(codes, previous)
+        plain = bernoulli_log_prob(logits, keys).masked_fill(self.allowed(codes) == 0, 0).sum(-1)
+        folds = ((keys @ self.membership.T.float() > 0) == (codes > 0)).all(-1)
+        return LogProb(plain.masked_fill(~folds, -torch.inf))
+
+
+class LosesAnActiveCode(Good):
+    """The original's again: each key by itself, so that a code can vanish on the way to the keys."""
+
+    caught_by = (
+        "drawn_keys_fold_to_their_codes",
+        "drawn_keys_match_their_scores",
+        "following_keys_is_like_having_drawn",
+        "low_temperature_sharpens_keys",
+    )
+
+    def sample(self, codes, previous, state, generator, temperature=1.0):
+        logits, state = self.logits(codes, previous, state)
+        return flip((logits / temperature).sigmoid(), generator).float() * self.allowed(codes), state
+
+
+class PlaysSilentCodes(Good):
+    """Now and then, a key that nobody asked for."""
+
+    caught_by = (
+        "drawn_keys_fold_to_their_codes",
+        "drawn_keys_match_their_scores",
+        "following_keys_is_like_having_drawn",
+        "low_temperature_sharpens_keys",
+    )
+
+    def sample(self, codes, previous, state, generator, temperature=1.0):
+        keys, state = super().sample(codes, previous, state, generator, temperature)
+        stray = flip(torch.full_like(keys, 0.02), generator).float()
+        return torch.maximum(keys, stray), state
+
+
+class ScoresStrayKeys(Good):
+    caught_by = ("other_keys_have_no_probability",)
+
+    def log_prob(self, codes, keys, previous, generator):
+        return LogProb(self.score(codes, keys, previous).clamp(min=-50))
+
+
+class DrawsWhatItDoesNotScore(Good):
+    """The lowest key of each code, as some would write it: right codes, other frequencies."""
+
+    caught_by = ("drawn_keys_match_their_scores", "following_keys_is_like_having_drawn")
+
+    def sample(self, codes, previous, state, generator, temperature=1.0):
+        return super().sample(codes, previous, state, generator, 3 * temperature)
+
+
+class RepairsBadDraws(Good):
+    """Draws each key by itself and gives a lost code its first key: close, but not what is scored."""
+
+    caught_by = ("drawn_keys_match_their_scores", "following_keys_is_like_having_drawn")
+
+    def sample(self, codes, previous, state, generator, temperature=1.0):
+        logits, state = self.logits(codes, previous, state)
+        keys = flip((logits / temperature).sigmoid(), generator).float() * self.allowed(codes)
+        lost = codes * (keys @ self.membership.T.float() == 0)
+        first = self.membership.float() * (self.membership.cumsum(-1) == 1)
+        return torch.maximum(keys, lost @ first), state
+
+
+class LosesItsStateWhenDrawing(Good):
+    caught_by = ("drawn_keys_match_their_scores",)
+
+    def sample(self, codes, previous, state, generator, temperature=1.0):
+        keys, _ = super().sample(codes, previous, state, generator, temperature)
+        return keys, self.start(len(codes))
+
+
+class DoesNotFollow(Good):
+    caught_by = ("following_keys_is_like_having_drawn",)
+
+    def follow(self, codes, previous, state):
+        return state
+
+
+class CallsAnEstimateExact(Good):
+    caught_by = ("kind_of_the_key_number_is_honest",)
+
+    def log_prob(self, codes, keys, previous, generator):
+        value = self.score(codes, keys, previous)
+        return LogProb(value + 1e-6 * torch.randn(value.shape, generator=generator, device=self.device))
+
+
+class FlattensWhenCool(Good):
+    caught_by = ("low_temperature_sharpens_keys",)
+
+    def sample(self, codes, previous, state, generator, temperature=1.0):
+        return super().sample(codes, previous, state, generator, 1 / temperature)
+
+
+class HearsTheNextFrame(Good):
+    caught_by = ("scores_hear_no_future",)
+
+    def loss(self, codes, keys, previous, generator):
+        after = pad(keys, (0, 0, 0, 1))[:, 1:]
+        return super().loss(codes, keys, previous, generator) + after.sum(-1) / 100
+
+
+class KnowsOnlyAFewKeys(Good):
+    """Reads the keys from a piano that it brings along, not from the sizes it is given."""
+
+    caught_by = ("builds_by_default", "drawn_keys_fold_to_their_codes")
+
+    def logits(self, codes, previous, state=None):
+        return super().logits(codes, previous.view(*previous.shape[:2], 9), state)
+
+
+BAD = [one for one in Good.__subclasses__() if hasattr(one, "caught_by")]
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.__name__)
+def test_a_bad_decoder_is_caught(bad):
+    assert caught(bad) == set(bad.caught_by)
+
+
+def test_every_promise_of_a_decoder_is_tried():
+    tried = set().union(*(bad.caught_by for bad in BAD))
+    common = {check.name for slot in ("encoder", "attention") for check in zoo.testing.checks(slot)}
+    assert {check.name for check in zoo.testing.checks("decoder")} - common <= tried

@@ -1,0 +1,179 @@
+"""Encoders that break their contract, each in one way."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+import zoo.testing
+from zoo.parts import Description
+from zoo.parts.interfaces import Encoder
+from zoo.parts.residual import Residual
+
+CLASSES = torch.arange(88) % 12 == torch.arange(12).unsqueeze(-1)
+
+
+class Good(Encoder):
+    def __init__(self, settings, membership=CLASSES):
+        super().__init__(settings, membership, plane="onset")
+
+
+class Sounding(Encoder):
+    """Good as well, of the other plane."""
+
+    def __init__(self, settings):
+        super().__init__(settings, CLASSES, plane="sounding")
+
+
+def described(target: type, plane: str = "onset", codes: int = 12) -> Description:
+    return Description(
+        slot="encoder",
+        name="toy",
+        summary="Pitch classes",
+        target=target,
+        gives=lambda settings: {"codes": codes, "plane": plane},
+    )
+
+
+def caught(description: Description) -> set[str]:
+    return {outcome.check.name for outcome in zoo.testing.run(description).having("failed")}
+
+
+@pytest.mark.parametrize(("good", "plane"), [(Good, "onset"), (Sounding, "sounding")])
+def test_a_good_encoder_keeps_every_promise(good, plane):
+    report = zoo.testing.run(described(good, plane))
+    assert report.ok, report.having("failed")
+    assert len(report.having("skipped")) == 3
+
+
+class DropsTheTopOctave(Good):
+    """The original's: keys above the 84th belong to no code."""
+
+    caught_by = ("every_key_has_one_code",)
+
+    def __init__(self, settings):
+        super().__init__(settings, CLASSES & (torch.arange(88) < 84))
+
+
+class HasAnEmptyCode(Good):
+    caught_by = ("every_key_has_one_code",)
+
+    def __init__(self, settings):
+        super().__init__(settings, torch.arange(88) % 11 == torch.arange(12).unsqueeze(-1))
+
+
+class FoldsOnlyTwoKeys(Good):
+    """On where exactly two keys agree, off where a third joins."""
+
+    caught_by = ("codes_are_folded_keys",)
+
+    def fold(self, keys):
+        return (keys @ self.membership.T.to(keys) % 3 > 0).to(keys)
+
+
+class ModelsTheOtherPlane(Good):
+    caught_by = (
+        "keys_are_the_declared_plane",
+        "residual_probabilities_sum_to_one",
+        "restored_planes_agree_with_keys",
+        "restored_planes_match_their_scores",
+    )
+
+    def keys(self, onset, sounding):
+        return sounding.float()
+
+
+class TakesSoundingForPressed(Good):
+    """Where the music does not say what is pressed, it makes do with what sounds."""
+
+    caught_by = ("keys_are_the_declared_plane",)
+
+    def keys(self, onset, sounding):
+        return super().keys(sounding if onset is None else onset, sounding)
+
+
+class Overconfident(Residual):
+    def log_prob(self, onset, sounding):
+        return super().log_prob(onset, sounding) / 2
+
+
+class ScoresTheResidualWrong(Good):
+    caught_by = ("residual_probabilities_sum_to_one", "restored_planes_match_their_scores")
+
+    def __init__(self, settings):
+        super().__init__(settings)
+        self.residual = Overconfident("onset")
+
+
+class Legato(Residual):
+    """Holds every note until the end, whatever it would score."""
+
+    def restore(self, keys, generator, opening=None):
+        onset = keys > 0
+        return onset, onset.cummax(1).values
+
+
+class RestoresByHabit(Good):
+    caught_by = ("restored_planes_match_their_scores",)
+
+    def __init__(self, settings):
+        super().__init__(settings)
+        self.residual = Legato("onset")
+
+
+class Ghosts(Residual):
+    """Lets keys sound that nobody struck."""
+
+    def restore(self, keys, generator, opening=None):
+        onset, sounding = super().restore(keys, generator, opening)
+        ghost = torch.rand(sounding.shape, generator=generator, device=keys.device) < 0.01
+        return onset, sounding | ghost
+
+
+class RestoresGhosts(Good):
+    caught_by = ("restored_planes_agree_with_keys", "restored_planes_match_their_scores")
+
+    def __init__(self, settings):
+        super().__init__(settings)
+        self.residual = Ghosts("onset")
+
+
+class HasWeightsNobodyTrains(Good):
+    caught_by = ("every_parameter_learns",)
+
+    def __init__(self, settings):
+        super().__init__(settings)
+        self.linear = nn.Linear(2, 2)
+
+
+class Forgetful(Residual):
+    def count(self, onset, sounding, *, mask):
+        super().count(onset, sounding, mask=torch.ones_like(mask))
+
+
+class CountsPadding(Good):
+    caught_by = ("padding_never_counts",)
+
+    def __init__(self, settings):
+        super().__init__(settings)
+        self.residual = Forgetful("onset")
+
+
+BAD = list(Good.__subclasses__())
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.__name__)
+def test_a_bad_encoder_is_caught(bad):
+    assert caught(described(bad)) == set(bad.caught_by)
+
+
+@pytest.mark.parametrize("lie", [{"codes": 11}, {"plane": "sounding"}])
+def test_a_wrong_fact_is_caught(lie):
+    assert caught(described(Good, **lie)) == {"sizes_are_as_declared"}
+
+
+def test_every_promise_of_an_encoder_is_tried():
+    tried = set().union(*(bad.caught_by for bad in BAD))
+    common = {check.name for check in zoo.testing.checks("attention")}
+    assert {check.name for check in zoo.testing.checks("encoder")} - common <= tried

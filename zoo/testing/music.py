@@ -1,0 +1,152 @@
+"""Toy music at small sizes, as every slot of the contract receives it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from zoo.parts.interfaces import Sizes
+
+LONG = 150
+"""Frames of the long sequences: more than nine bars, and more than the longest lag of the baseline."""
+
+
+def small_sizes(features: int = 5) -> Sizes:
+    """Four codes over nine keys, unevenly: 1, 2, 3 and 3 keys, not side by side."""
+    owner = torch.tensor([3, 1, 2, 3, 0, 2, 1, 3, 2])
+    return Sizes(
+        codes=4, features=features, membership=owner.unsqueeze(0) == torch.arange(4).unsqueeze(-1), keys=9
+    )
+
+
+def even_sizes() -> Sizes:
+    """Five codes of one key each, for parts that stand behind an encoder without octaves."""
+    return Sizes(codes=5, features=5, membership=torch.eye(5, dtype=torch.bool), keys=5)
+
+
+def real_sizes(features: int = 130) -> Sizes:
+    """Twelve pitch classes over the 88 keys of the piano."""
+    membership = torch.arange(88).unsqueeze(0) % 12 == torch.arange(12).unsqueeze(-1)
+    return Sizes(codes=12, features=features, membership=membership)
+
+
+@dataclass(frozen=True)
+class Music:
+    """A batch of B stretches of T frames, with everything that any slot takes.
+
+    Attributes:
+        past: codes before the first frame, (B, P, C).
+        codes: (B, T, C) in {0, 1}, folded from the keys.
+        features: (B, T, F), as if some attention had heard the frames before.
+        clock: (B, T) int64; the rows stand at different places of their pieces.
+        keys: (B, T, K) in {0, 1}; for a velocity these are the struck keys.
+        previous: the keys of the frame before, (B, T, K).
+        loudness: (B, T, K), k/127 with k in 1..127 where a key is struck, else 0.
+        softness: the loudness of the frame before, (B, T, K).
+        onset: (B, T, K) bool, the keys.
+        sounding: (B, T, K) bool, the keys and some that are held.
+    """
+
+    past: Tensor
+    codes: Tensor
+    features: Tensor
+    clock: Tensor
+    keys: Tensor
+    previous: Tensor
+    loudness: Tensor
+    softness: Tensor
+    onset: Tensor
+    sounding: Tensor
+
+    @property
+    def batch(self) -> int:
+        """B, how many stretches."""
+        return int(self.codes.shape[0])
+
+    @property
+    def frames(self) -> int:
+        """T, how many frames each."""
+        return int(self.codes.shape[1])
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Music:
+        """The same change to every tensor."""
+        return Music(*(change(getattr(self, plane.name)) for plane in fields(self)))
+
+    def tensors(self) -> list[tuple[str, Tensor]]:
+        """Every tensor with its name."""
+        return [(plane.name, getattr(self, plane.name)) for plane in fields(self)]
+
+    def rows(self, first: int, last: int) -> Music:
+        """Some stretches of the batch."""
+        return self.map(lambda plane: plane[first:last])
+
+    def span(self, first: int, last: int) -> Music:
+        """Some frames of every stretch; the past stays."""
+        cut = self.map(lambda plane: plane[:, first:last])
+        return Music(self.past, *(plane for name, plane in cut.tensors() if name != "past"))
+
+    def then(self, other: Music) -> Music:
+        """These frames followed by the other's; the past stays."""
+        planes = zip(self.tensors(), other.tensors(), strict=True)
+        joined = [torch.cat([one, two], 1) for (name, one), (_, two) in planes if name != "past"]
+        return Music(self.past, *joined)
+
+    def beside(self, other: Music) -> Music:
+        """These stretches and the other's as one batch."""
+        planes = zip(self.tensors(), other.tensors(), strict=True)
+        return Music(*(torch.cat([one, two]) for (_, one), (_, two) in planes))
+
+
+def shift(planes: Tensor) -> Tensor:
+    """Each frame's predecessor, silence before the first."""
+    return torch.cat([torch.zeros_like(planes[:, :1]), planes[:, :-1]], 1)
+
+
+def fold(keys: Tensor, sizes: Sizes) -> Tensor:
+    """Codes of keys by the membership alone."""
+    return (keys @ sizes.membership.T.to(keys) > 0).to(keys)
+
+
+def hold(onset: Tensor, chance: Tensor) -> Tensor:
+    """Sounding planes: struck keys, each held on for as long as its coins (B, T, K) bool say so."""
+    frames = [onset[:, 0]]
+    for frame in range(1, onset.shape[1]):
+        frames.append(onset[:, frame] | (frames[-1] & chance[:, frame]))
+    return torch.stack(frames, 1)
+
+
+def music_of_keys(keys: Tensor, sizes: Sizes, seed: int = 0, past: int = 5) -> Music:
+    """Music whose struck keys (B, T, K) are given, and whose other planes go with them."""
+    chance = torch.Generator().manual_seed(seed)
+    batch, frames, _ = keys.shape
+    velocity = torch.randint(1, 128, keys.shape, generator=chance)
+    loudness = keys * velocity / 127
+    before = (torch.rand(batch, past, sizes.keys, generator=chance) < 0.3).float()
+    clock = torch.arange(frames) + 7 * torch.arange(batch).unsqueeze(-1) - 1
+    return Music(
+        past=fold(before, sizes),
+        codes=fold(keys, sizes),
+        features=torch.randn(batch, frames, sizes.features, generator=chance),
+        clock=clock,
+        keys=keys,
+        previous=shift(keys),
+        loudness=loudness,
+        softness=shift(loudness),
+        onset=keys > 0,
+        sounding=hold(keys > 0, torch.rand(keys.shape, generator=chance) < 0.5),
+    )
+
+
+def random_music(sizes: Sizes, batch: int = 3, frames: int = 6, seed: int = 0, past: int = 5) -> Music:
+    """Random music: about one key in `codes + 1` sounds, at every size some frames are silent."""
+    chance = torch.Generator().manual_seed(seed)
+    keys = (torch.rand(batch, frames, sizes.keys, generator=chance) < 1 / (sizes.codes + 1)).float()
+    return music_of_keys(keys, sizes, seed, past)
+
+
+def even_music(sizes: Sizes, on: bool, batch: int = 2, frames: int = 4) -> Music:
+    """Silence, or every key in every frame."""
+    return music_of_keys(torch.full((batch, frames, sizes.keys), float(on)), sizes)

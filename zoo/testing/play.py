@@ -1,0 +1,184 @@
+"""Playing a part: every method of its slot, called as the zoo calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+import torch
+from torch import Generator, Tensor
+
+from zoo.parts import Slot
+from zoo.parts.interfaces import Attention, Decoder, Encoder, LogProb, Part, Sampler, State, Velocity
+from zoo.testing.music import Music
+
+Answers = dict[str, Tensor]
+"""What a part answered, by what was asked of it."""
+
+SHAPES: dict[str, str] = {
+    "features": "BTF",
+    "features one by one": "BTF",
+    "loss": "BT",
+    "log_prob": "BT",
+    "drawn codes": "BTC",
+    "codes drawn after following": "BTC",
+    "drawn keys": "BTK",
+    "keys drawn after following": "BTK",
+    "predicted loudness": "BTK",
+    "keys": "BTK",
+    "codes": "BTC",
+    "nats of the residual": "BT",
+    "restored onset": "BTK",
+    "restored sounding": "BTK",
+}
+"""The shape of every answer: B batch, T frames, F features, C codes, K keys."""
+
+TRUTHS = ("restored onset", "restored sounding")
+"""Answers that are bool; all others are float32."""
+
+
+def chance(seed: int = 0) -> Generator:
+    """A fresh generator."""
+    return Generator("cpu").manual_seed(seed)
+
+
+def answers(part: Part, slot: Slot, music: Music, seed: int = 0) -> Answers:
+    """Everything the part has to say about the music."""
+    play = cast(Callable[[Part, Music, int], Answers], PLAYERS[slot])
+    return play(part, music, seed)
+
+
+def start(part: Part, slot: Slot, music: Music) -> State:
+    """The state before the first frame."""
+    if slot == "attention":
+        return cast(Attention, part).start(music.past)
+    return cast(Sampler | Decoder | Velocity, part).start(music.batch)
+
+
+def step(part: Part, slot: Slot, music: Music, state: State, seed: int = 0) -> tuple[Tensor, State]:
+    """One chunk of music as when generating, and the state after it; a single frame where it is drawn."""
+    if slot == "attention":
+        return cast(Attention, part)(music.codes, music.clock, state)  # type: ignore[no-any-return]
+    if slot == "sampler":
+        return cast(Sampler, part).sample(music.features, state, chance(seed))
+    if slot == "decoder":
+        return cast(Decoder, part).sample(music.codes, music.previous, state, chance(seed))
+    return cast(Velocity, part).predict(music.codes, music.keys, music.softness, state)
+
+
+def leaves(state: State) -> Iterable[Any]:
+    """What hangs in a nest of tuples, lists and dicts."""
+    if isinstance(state, dict):
+        state = list(state.values())
+    if isinstance(state, (tuple, list)):
+        for branch in state:
+            yield from leaves(branch)
+    else:
+        yield state
+
+
+def loss(part: Part, slot: Slot, music: Music, seed: int = 0) -> Tensor:
+    """What the part is trained on, one number; features summed with random weights for an attention."""
+    if slot == "attention":
+        features = features_of(part, music)
+        return (features * torch.randn(features.shape, generator=chance(seed))).sum()
+    return loss_of_frames(part, slot, music, seed).mean()
+
+
+def features_of(part: Part, music: Music) -> Tensor:
+    """The features (B, T, F) of an attention, heard in one piece."""
+    attention = cast(Attention, part)
+    features, _ = attention(music.codes, music.clock, attention.start(music.past))
+    return cast(Tensor, features)
+
+
+def loss_of_frames(part: Part, slot: Slot, music: Music, seed: int = 0) -> Tensor:
+    """The loss of a sampler, decoder or velocity, (B, T)."""
+    generator = chance(seed)
+    if slot == "sampler":
+        return cast(Sampler, part).loss(music.features, music.codes, generator)
+    if slot == "decoder":
+        return cast(Decoder, part).loss(music.codes, music.keys, music.previous, generator)
+    velocity = cast(Velocity, part)
+    return velocity.loss(music.codes, music.keys, music.loudness, music.softness, generator)
+
+
+def log_prob(part: Part, slot: Slot, music: Music, seed: int = 0) -> LogProb:
+    """The number that the part is ranked by."""
+    if slot == "sampler":
+        return cast(Sampler, part).log_prob(music.features, music.codes, chance(seed))
+    if slot == "decoder":
+        return cast(Decoder, part).log_prob(music.codes, music.keys, music.previous, chance(seed))
+    return cast(Velocity, part).log_prob(music.codes, music.keys, music.loudness, music.softness)
+
+
+def _attention(part: Attention, music: Music, seed: int) -> Answers:
+    whole = features_of(part, music)
+    state, steps = part.start(music.past), []
+    for frame in range(music.frames):
+        now = music.span(frame, frame + 1)
+        features, state = part(now.codes, now.clock, state)
+        steps.append(features)
+    return {"features": whole, "features one by one": torch.cat(steps, 1)}
+
+
+def _sampler(part: Sampler, music: Music, seed: int) -> Answers:
+    generator = chance(seed)
+    state, drawn = part.start(music.batch), []
+    for frame in range(music.frames):
+        codes, state = part.sample(music.features[:, frame : frame + 1], state, generator)
+        drawn.append(codes)
+    known = part.follow(music.features, music.codes, part.start(music.batch), generator)
+    after, _ = part.sample(music.features[:, -1:], known, generator, temperature=0.5)
+    return {
+        "loss": part.loss(music.features, music.codes, chance(seed)),
+        "log_prob": part.log_prob(music.features, music.codes, chance(seed)).value,
+        "drawn codes": torch.cat(drawn, 1),
+        "codes drawn after following": after.expand(-1, music.frames, -1),
+    }
+
+
+def _decoder(part: Decoder, music: Music, seed: int) -> Answers:
+    generator = chance(seed)
+    state, drawn = part.start(music.batch), [music.previous[:, :1]]
+    for frame in range(music.frames):
+        codes = music.codes[:, frame : frame + 1]
+        keys, state = part.sample(codes, drawn[-1], state, generator)
+        drawn.append(keys)
+    known = part.follow(music.codes, music.previous, part.start(music.batch))
+    after, _ = part.sample(music.codes[:, -1:], music.keys[:, -1:], known, generator, temperature=0.5)
+    return {
+        "loss": part.loss(music.codes, music.keys, music.previous, chance(seed)),
+        "log_prob": part.log_prob(music.codes, music.keys, music.previous, chance(seed)).value,
+        "drawn keys": torch.cat(drawn[1:], 1),
+        "keys drawn after following": after.expand(-1, music.frames, -1),
+    }
+
+
+def _velocity(part: Velocity, music: Music, seed: int) -> Answers:
+    state = part.start(music.batch)
+    predicted, _ = part.predict(music.codes, music.keys, music.softness, state)
+    learned = part.loss(music.codes, music.keys, music.loudness, music.softness, chance(seed))
+    scored = part.log_prob(music.codes, music.keys, music.loudness, music.softness)
+    return {"loss": learned, "log_prob": scored.value, "predicted loudness": predicted}
+
+
+def _encoder(part: Encoder, music: Music, seed: int) -> Answers:
+    keys = part.keys(music.onset, music.sounding)
+    onset, sounding = part.residual.restore(keys, chance(seed))
+    return {
+        "keys": keys,
+        "codes": part.fold(keys),
+        "nats of the residual": part.residual.log_prob(music.onset, music.sounding),
+        "restored onset": onset,
+        "restored sounding": sounding,
+    }
+
+
+PLAYERS: dict[Slot, Callable[..., Answers]] = {
+    "encoder": _encoder,
+    "attention": _attention,
+    "sampler": _sampler,
+    "decoder": _decoder,
+    "velocity": _velocity,
+}

@@ -1,0 +1,107 @@
+"""The part under test: its description, and parts of it built at small sizes."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo.parts import Description, Fact, Settings, Slot
+from zoo.parts.interfaces import Part, Sizes
+from zoo.testing.music import Music, even_sizes, random_music, small_sizes
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A part that is held to its contract, touched through the contract only.
+
+    Attributes:
+        description: the part's own.
+        module: the plugin module that describes it; empty where the description came alone.
+        chosen: settings that differ from the defaults.
+    """
+
+    description: Description
+    module: str = ""
+    chosen: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        words = [f"{self.slot}.{self.description.name}", *(f"{k}={v}" for k, v in self.chosen.items())]
+        return " ".join(words)
+
+    @property
+    def slot(self) -> Slot:
+        """Which of the five it fills."""
+        return self.description.slot
+
+    @property
+    def settings(self) -> Settings:
+        """The settings it is tested with."""
+        return self.description.settings(**self.chosen)
+
+    @property
+    def target(self) -> type[Part]:
+        """The class behind the description."""
+        target = self.description.target
+        if isinstance(target, str):
+            module, _, name = target.partition(":")
+            target = getattr(importlib.import_module(module), name)
+        return target
+
+    @property
+    def sizes(self) -> Sizes:
+        """The smallest sizes that the part fits to; an encoder brings its own."""
+        if self.slot == "encoder":
+            return self.build().sizes
+        candidates = [small_sizes(), small_sizes(features=4), even_sizes()]
+        for sizes in candidates:
+            if not list(self.description.fit(self.settings, facts(sizes))):
+                return sizes
+        return candidates[0]
+
+    def build(self, seed: int = 0, settings: Settings | None = None, sizes: Sizes | None = None) -> Part:
+        """A fresh part; the same seed gives the same weights."""
+        settings = settings or self.settings
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            if self.slot == "encoder":
+                return self.target(settings)  # type: ignore[call-arg]
+            return self.target(settings, sizes or self.sizes)
+
+    def build_lively(self, seed: int = 0, sizes: Sizes | None = None) -> Part:
+        """A part far from its first weights, so that nothing is even or zero by chance of a fresh start."""
+        part = self.build(seed, sizes=sizes)
+        chance = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for weights in part.parameters():
+                width = weights.shape[-1] if weights.dim() > 1 else 4
+                weights.copy_(torch.randn(weights.shape, generator=chance) * 2 / width**0.5)
+        return counted(part, self.slot, random_music(part.sizes, batch=4, frames=8, seed=seed + 1))
+
+    def music(self, batch: int = 3, frames: int = 6, seed: int = 0, past: int = 5) -> Music:
+        """Random music at the sizes of the part."""
+        return random_music(self.sizes, batch, frames, seed, past)
+
+
+def facts(sizes: Sizes) -> dict[str, Fact]:
+    """What other parts of a recipe would have said of themselves at these sizes."""
+    return {"encoder.codes": sizes.codes, "encoder.plane": "onset", "attention.features": sizes.features}
+
+
+def counted(part: Part, slot: Slot, music: Music, mask: Tensor | None = None) -> Part:
+    """The part after it has counted the music, as training lets it; an attention never counts."""
+    mask = torch.ones(music.codes.shape[:2], dtype=torch.bool) if mask is None else mask
+    learned: dict[Slot, tuple[Tensor, ...]] = {
+        "encoder": (music.onset, music.sounding),
+        "sampler": (music.codes,),
+        "decoder": (music.codes, music.keys, music.previous),
+        "velocity": (music.codes, music.keys, music.loudness, music.softness),
+    }
+    if slot in learned:
+        with torch.no_grad():
+            part.count(*learned[slot], mask=mask)
+    return part
