@@ -176,7 +176,6 @@ def test_help_list_and_mistakes_cost_little_more_than_their_libraries() -> None:
         "import pluggy, click, rich.console, rich.table; from pydantic import BaseModel, Field",
     )
     lines = (("--help",), ("list",), ("build", "decoder.hiden=3"))
-    # The best of several tries: a busy machine only ever adds.
-    allowed = 2 * min(seconds(*libraries) for _ in range(5))
     for words in lines:
-        assert min(seconds("-m", "zoo", *words) for _ in range(5)) < allowed
+        # Side by side, and the best of several tries: a busy machine disturbs one of the two at a time.
+        assert min(seconds("-m", "zoo", *words) / seconds(*libraries) for _ in range(5)) < 1.6
