@@ -98,7 +98,7 @@ def test_the_config_says_what_the_model_is(written: Path) -> None:
 
 def test_the_card_can_be_read_by_a_person(written: Path) -> None:
     card = (written / "README.md").read_text()
-    for said in ("attention=none", "zoo generate", "bach", "valid.codes | 3.2500", "pip install polyzoo"):
+    for said in ("attention=none", "zoo generate", "bach", "valid.codes | 3.25", "pip install polyzoo"):
         assert said in card
 
 

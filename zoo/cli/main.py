@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "list": "List the parts of the zoo, slot by slot.",
     "show": "Show one part: what it does, its settings, where it comes from.",
     "build": "Assemble parts, check that they fit and run, and show what came out.",
+    "train": "Train a model on music and keep its best weights as a bundle.",
     "evaluate": "Score trained models on pieces they have not seen, beside the floors.",
     "generate": "Write new music with a trained model, from silence or after a primer.",
     "data": "Corpora of music: which there are, what is in them, and what could not be read.",

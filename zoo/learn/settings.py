@@ -8,6 +8,8 @@ from pydantic import model_validator
 
 from zoo.parts import Settings, setting
 
+BUDGETS = frozenset({"train.minutes", "train.epochs", "train.steps"})
+"""How long to train: one of these at most."""
 EPOCHS = 60
 """How often all fragments are heard when the user names no budget."""
 

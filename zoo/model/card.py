@@ -28,7 +28,7 @@ $ zoo generate . -o music.mid
 ```python
 import zoo
 
-zoo.load(".").generate(frames=256)[0].write("music.mid")
+zoo.load(".").generate(frames=256).write("music.mid")
 ```
 {scores}
 ## What lies here
@@ -80,7 +80,7 @@ def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str
         if isinstance(value, Mapping):
             yield from _flat(value, f"{above}{name}.")
         else:
-            yield f"{above}{name}", f"{value:.4f}" if isinstance(value, float) else str(value)
+            yield f"{above}{name}", f"{value:.5g}" if isinstance(value, float) else str(value)
 
 
 def _table(heading: tuple[str, ...], rows: Any) -> str:

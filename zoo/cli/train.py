@@ -1,0 +1,154 @@
+"""`zoo train`: let a model learn from music, and keep what it came to."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zoo.cli.words import recipe_words
+from zoo.learn.settings import BUDGETS, TrainSettings
+from zoo.parts import Settings, setting
+
+if TYPE_CHECKING:
+    from zoo.data import Corpus
+    from zoo.learn.events import History
+    from zoo.model.model import Model
+    from zoo.registry import Recipe
+
+
+class TrainKeys(Settings):
+    """What `zoo train` takes beside parts and training."""
+
+    data: str = setting("bach", "bach, a folder of MIDI files, or a Boulanger-Lewandowski file (.mat)")
+    seed: int = setting(0, "seed of the first weights and of everything left to chance", ge=0)
+
+
+SECTIONS = {"train": TrainSettings}
+
+
+@click.command("train")
+@recipe_words(TrainKeys, SECTIONS)
+@click.option(
+    "-o",
+    "output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The folder of the run, new or begun.",
+)
+@click.option("--resume", is_flag=True, help="Go on with the run that was begun there, if one was.")
+@click.option("--json", "as_json", is_flag=True, help="Print what came of it as JSON.")
+def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -> None:
+    """Train a model on music and keep its best weights as a bundle.
+
+    KEY=VALUE is slot=part, slot.setting=value, data=bach or data=FOLDER, seed=1, train.minutes=5 or
+    another setting of training (train.steps, train.lr, ...), the name of a recipe, or @file.toml.
+    A run that was interrupted or killed goes on exactly where it was:
+    zoo train -o RUN --resume.
+    """
+    from zoo.learn.lock import claimed
+    from zoo.learn.plan import begun_plan
+    from zoo.registry import open_registry, parse_recipe
+
+    begun = begun_plan(output) if resume else None
+    meant = _over(shlex.split(begun["words"]), words) if begun else words
+    recipe = parse_recipe(meant, open_registry(), sections=SECTIONS, keys=TrainKeys)
+    with claimed(output):
+        model, corpus, history = _train(recipe, output, resume)
+        _write(model, corpus, history, recipe, output)
+    _print(history, recipe, output, as_json)
+
+
+def _over(begun: list[str], typed: tuple[str, ...]) -> list[str]:
+    """The words of a run with other settings of training; words that name more stand for themselves."""
+    if not all(word.startswith("train.") for word in typed):
+        return list(typed)
+    keys = {word.partition("=")[0] for word in typed}
+    replaced = keys | BUDGETS if keys & BUDGETS else keys
+    return [*(word for word in begun if word.partition("=")[0] not in replaced), *typed]
+
+
+def _train(recipe: Recipe, output: Path, resume: bool) -> tuple[Model, Corpus, History]:
+    from zoo.cli.console import talk, visible
+    from zoo.cli.progress import open_in_sight
+    from zoo.cli.watch import Watch
+    from zoo.learn.fit import fit
+    from zoo.learn.run import Run
+    from zoo.model.build import build
+
+    corpus = open_in_sight(recipe.values["data"])
+    model = build(recipe, recipe.values["seed"])
+    try:
+        with Watch(talk) as watch:
+            history = fit(
+                model,
+                corpus,
+                recipe.sections["train"],
+                Run(output),
+                watch,
+                seed=recipe.values["seed"],
+                resume=resume,
+            )
+    except KeyboardInterrupt:
+        again = f"zoo train -o {shlex.quote(str(output))} --resume"
+        talk.print(visible(f"Stopped, and saved. Go on with: {again}"))
+        raise
+    return model, corpus, history
+
+
+def _write(model: Model, corpus: Corpus, history: History, recipe: Recipe, output: Path) -> None:
+    """The best weights as a bundle, with music that they write."""
+    from zoo.model.bundle import save_bundle
+    from zoo.model.generate import generate
+
+    model.cpu()
+    training = corpus.split("train")
+    save_bundle(
+        model,
+        output / "bundle",
+        scores={"validation": dict(history.best)},
+        data={
+            "name": corpus.name,
+            "digest": corpus.digest,
+            "pieces": len(training.pieces),
+            "frames": training.frames,
+        },
+        sample=generate(model, frames=256, seed=recipe.values["seed"])[0],
+        training={
+            "settings": recipe.sections["train"].model_dump(mode="json", exclude_none=True),
+            "seed": recipe.values["seed"],
+            "steps": history.step,
+            "seconds": round(history.seconds, 1),
+            "best_step": dict(history.best_step),
+        },
+    )
+
+
+def _print(history: History, recipe: Recipe, output: Path, as_json: bool) -> None:
+    from zoo.cli.console import print_json, show, visible
+    from zoo.cli.watch import clock
+
+    bundle = output / "bundle"
+    if as_json:
+        print_json(_facts(history, bundle))
+        return
+    said = f"{history.step} steps in {clock(history.seconds)}"
+    if history.best:
+        terms = ", ".join(f"{term} {value:.3f}" for term, value in history.best.items())
+        said += f"; {sum(history.best.values()):.3f} nats per frame of the validation pieces ({terms})"
+    place, data = shlex.quote(str(bundle)), shlex.quote(recipe.values["data"])
+    show.print(visible(f"{said}\n{bundle}: the best weights\n{bundle / 'sample.mid'}: music they write"))
+    show.print(visible(f"Next:  zoo evaluate {place} data={data}"))
+    show.print(visible(f"       zoo generate {place} --seed 1 -o music.mid"))
+
+
+def _facts(history: History, bundle: Path) -> dict[str, Any]:
+    return {
+        "bundle": str(bundle),
+        "steps": history.step,
+        "seconds": history.seconds,
+        "best": dict(history.best),
+        "best_step": dict(history.best_step),
+    }
