@@ -65,7 +65,8 @@ def _ticking(lstm: nn.Module, ticks: Tensor, below: Tensor, memory: Memory) -> t
         memory: hidden and cell state (B, H) before the first frame.
     """
     count = ticks.sum(1)
-    fewest, most = int(count.min()), int(count.max())
+    # one step at least: a level that does not tick here is a part of the loss all the same
+    fewest, most = int(count.min()), max(int(count.max()), 1)
     moments = ticks.to(torch.int8).argsort(dim=1, descending=True, stable=True)[:, :most]
     inputs = below.gather(1, moments.unsqueeze(-1).expand(-1, -1, below.shape[-1]))
     answers = [memory[0].unsqueeze(1)]

@@ -84,3 +84,10 @@ def test_the_top_hears_a_bar_only_when_it_is_over() -> None:
 def test_levels_too_slow_to_learn_are_refused_with_what_fits() -> None:
     with pytest.raises(UsageError, match=r"attention\.levels=7 fits"):
         parse_recipe("attention=hierarchical attention.levels=9", open_registry())
+
+
+def test_every_level_is_learned_in_fragments_too_short_for_its_tick(frames: Draw) -> None:
+    part, codes = hierarchical(), frames(2, 4, 3)
+    features, _ = part(codes, clocks(3, 3, length=4), part.start(codes[:, :0]))
+    features.sum().backward()
+    assert [name for name, parameter in part.named_parameters() if parameter.grad is None] == []
