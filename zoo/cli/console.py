@@ -9,13 +9,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable
 from typing import Any, TextIO
 
 from rich.console import Console
-from rich.text import Text
 
-from zoo.errors import Problem
+from zoo.cli.problems import visible as visible
 
 WIDE = 500
 """Columns where nobody looks through a window: a pipe or a file must not cut tables."""
@@ -31,19 +29,6 @@ talk = _console(sys.stderr, stderr=True)
 
 show = _console(sys.stdout, stderr=False)
 """What was asked for."""
-
-
-def visible(text: str) -> str:
-    """The text with control characters written out, so that a file name cannot command a terminal."""
-    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
-
-
-def print_problems(problems: Iterable[Problem], lead: str = "error: ") -> None:
-    """Each problem with its place and cure, as the user reads them."""
-    for problem in problems:
-        line = Text(lead, style="bold red")
-        line.append(visible(str(problem)), style="none")
-        talk.print(line, soft_wrap=True)
 
 
 def print_json(data: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from zoo.cli.problems import print_problems
 from zoo.cli.words import complete_slot, one_slot
 from zoo.parts import SLOTS, Slot
 from zoo.registry import Entry, Plugin, Registry, open_registry
@@ -22,7 +23,7 @@ def command(slot: str | None, as_json: bool) -> None:
 
     SLOT is encoder, attention, sampler, decoder or velocity; * marks what stands there by default.
     """
-    from zoo.cli.console import print_json, print_problems, show, talk
+    from zoo.cli.console import print_json, show, talk
 
     wanted = one_slot(slot, "zoo list") if slot else None
     registry = open_registry()

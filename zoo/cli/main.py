@@ -7,6 +7,7 @@ and a mistyped word cost nothing.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from typing import Any
 import click
 
 from zoo import __version__
+from zoo.cli.problems import print_problems
 from zoo.errors import Problem, UsageError, ZooError
 
 # Pydantic's own plugins would be looked for in every installed package, at each start.
@@ -78,7 +80,12 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         module = f"{name}_" if iskeyword(name) else name
-        command: click.Command = import_module(f"zoo.cli.{module}").command
+        # What is imported stays: looking for garbage meanwhile would take a tenth of the time.
+        gc.disable()
+        try:
+            command: click.Command = import_module(f"zoo.cli.{module}").command
+        finally:
+            gc.enable()
         return _with_switches(command)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
@@ -134,8 +141,6 @@ def _explain(error: click.UsageError) -> Problem:
 
 
 def _answer(problems: Sequence[Problem], code: int) -> int:
-    from zoo.cli.console import print_problems
-
     print_problems(problems)
     return code
 

@@ -73,6 +73,9 @@ def check(
         head: what the fields are called under, such as `decoder`; may be empty.
         written: how the user wrote each, where a user did.
     """
+    if not values and not any(field.is_required() for field in model.model_fields.values()):
+        # Defaults need no check, and a mistake elsewhere is answered sooner without building one.
+        return Checked(model.model_construct())
     try:
         return Checked(model.model_validate_json(json.dumps(dict(values)), strict=True))
     except ValidationError as error:

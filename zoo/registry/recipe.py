@@ -14,7 +14,6 @@ from zoo.registry.fields import key
 from zoo.registry.fit import Choice, facts
 from zoo.registry.registry import Registry
 from zoo.registry.sources import SHIPPED
-from zoo.registry.stored import read_stored
 from zoo.registry.values import write_value
 
 
@@ -90,6 +89,8 @@ class Recipe:
         Raises:
             BundleError: it is damaged, or needs a part, a version or a setting that is not here; all of it.
         """
+        from zoo.registry.stored import read_stored
+
         stored = read_stored(data, registry, sections or {}, keys)
         return cls(stored.parts, stored.sections, stored.keys)
 

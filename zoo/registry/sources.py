@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from importlib.metadata import Distribution, distributions
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import zoo
 from zoo.registry.menu import Menu
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
 
 GROUP = "zoo.plugins"
 """The entry-point group of installed plugins."""
@@ -117,6 +119,9 @@ def file_version(path: Path) -> str:
 
 def installed_sources(users: Menu) -> list[Source]:
     """The plugins that pip installed, from their metadata alone."""
+    # Reading metadata takes the whole of `email`, and most commands ask for shipped parts only.
+    from importlib.metadata import distributions
+
     found = [source for package in distributions() for source in _offered(package, users)]
     return sorted(found, key=lambda source: (source.distribution, source.name))
 
