@@ -104,7 +104,15 @@ class LazyGroup(click.Group):
         return [*names, *click.Command.shell_complete(self, context, incomplete)]
 
 
-@click.group("zoo", cls=LazyGroup, params=list(SWITCHES), invoke_without_command=True)
+EPILOG = """\b
+Environment:
+  ZOO_PLUGINS=a,b  Of plugins that did not come with the zoo, load only these.
+  ZOO_LOCAL=1      As --local.
+  ZOO_STRICT=1     Stop at a broken plugin instead of leaving it out.
+"""
+
+
+@click.group("zoo", cls=LazyGroup, params=list(SWITCHES), invoke_without_command=True, epilog=EPILOG)
 @click.version_option(__version__, message="polyzoo %(version)s")
 @click.pass_context
 def zoo(context: click.Context) -> None:
