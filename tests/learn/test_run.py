@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import random
+import resource
 import shutil
 import signal
 import time
@@ -16,9 +17,10 @@ from typing import Any
 import pytest
 
 from zoo.data import Corpus
-from zoo.errors import BundleError, NonFiniteError, UsageError
+from zoo.errors import BundleError, NonFiniteError, UsageError, ZooError
 from zoo.learn.events import Event, Started, Stepped, Validated
 from zoo.learn.fit import fit
+from zoo.learn.learner import Learner
 from zoo.learn.lock import claimed
 from zoo.learn.run import Run
 from zoo.learn.settings import TrainSettings
@@ -121,6 +123,26 @@ def test_a_killed_run_ends_as_an_unbroken_one(train: Make, unbroken: Path, run_f
     assert_same(run_folder, unbroken)
 
 
+def test_a_run_killed_between_its_two_checkpoints_ends_so_too(
+    train: Make, unbroken: Path, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = Run.save
+
+    def die(run: Run, learner: Learner) -> None:
+        if learner.step == 6:
+            raise KeyboardInterrupt
+        save(run, learner)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "save", die)
+        with pytest.raises(KeyboardInterrupt):
+            train(run_folder)
+    assert kept(run_folder, "best").about["step"] == {"core": 6, "decoder": 6}
+    assert kept(run_folder, "last").about["step"] == 3
+    train(run_folder)
+    assert_same(run_folder, unbroken)
+
+
 def linger(event: Event) -> None:
     time.sleep(0.02)
 
@@ -183,6 +205,29 @@ def test_a_value_that_is_no_number_leaves_the_step_before_and_what_led_there(
     assert len(report["fragments"]) == len(report["semitones"]) == 4
     with pytest.raises(NonFiniteError, match="step 5"):
         train(run_folder)
+
+
+@pytest.mark.parametrize("limit", [300, 20_000])
+def test_a_full_disk_is_one_problem_and_the_run_stays_valid(
+    train: Make, run_folder: Path, unbroken: Path, limit: int
+) -> None:
+    """The metrics, or else the checkpoint, are more than can be written."""
+    train(run_folder, steps=3)
+    child = fork.Process(target=fill, args=(train, run_folder, limit))
+    child.start()
+    child.join()
+    assert child.exitcode == 1
+    assert kept(run_folder, "last").about["step"] == 3
+    train(run_folder)
+    assert_same(run_folder, unbroken)
+
+
+def fill(train: Make, folder: Path, limit: int) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    try:
+        train(folder)
+    except ZooError as error:
+        os._exit(error.exit_code if len(error.problems) == 1 else 99)
 
 
 def hold(folder: Path) -> None:

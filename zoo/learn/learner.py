@@ -39,7 +39,12 @@ class Best:
 
     def take(self, model: Model, nats: Mapping[Term, float], step: int) -> tuple[Term, ...]:
         """Keep the terms that were never better, and those nobody judges; returns the former."""
-        improved = tuple(term for term, value in nats.items() if value < self.nats.get(term, float("inf")))
+        # A run that was killed between its two files has kept this step as the best already.
+        improved = tuple(
+            term
+            for term, value in nats.items()
+            if value < self.nats.get(term, float("inf")) or self.step.get(term) == step
+        )
         kept = {slot for term in nats if term not in improved for slot in SLOTS_OF[term]}
         for name, tensor in model.state_dict().items():
             if name.partition(".")[0] not in kept:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import BundleError, NonFiniteError, Problem, UsageError
-from zoo.files import write_file
+from zoo.files import write_file, writing
 from zoo.learn.events import Stepped, Validated
 from zoo.learn.learner import Learner
 from zoo.learn.plan import RECIPE, begun_plan, differences
@@ -81,7 +81,7 @@ class Run:
 
     def note(self, event: Stepped | Validated) -> None:
         """Add a line to the metrics."""
-        with self._metrics.open("a", encoding="utf-8") as lines:
+        with writing(self._metrics), self._metrics.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps({"event": type(event).__name__.lower(), **asdict(event)}) + "\n")
 
     def report(self, content: Mapping[str, Any]) -> Path:
