@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: demo test check format clean
+.PHONY: demo test check docs format clean
 
 # The main job on Bach's chorales: train for two minutes, compare with the floors, write music.
 demo: .venv/demo
@@ -26,6 +26,11 @@ check: .venv/dev
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python docs/make.py --check
+
+# Tables, settings and outputs in the documents, from the parts themselves.
+docs: .venv/dev
+	@$(BIN)/python docs/make.py
 
 format: .venv/dev
 	@$(BIN)/ruff format .

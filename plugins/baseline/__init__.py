@@ -38,7 +38,7 @@ def zoo_parts() -> Iterable[Description]:
             summary="Voices that decide one pitch class each, in turn, hearing those before them",
             target="zoo_plugins.baseline.voices:Voices",
             settings=VoicesSettings,
-            citation="the bound: Maddison et al., Filtering Variational Objectives, NeurIPS 2017",
+            citation="the bound: Maddison et al., Filtering Variational Objectives, NIPS 2017",
         ),
         Description(
             slot="decoder",

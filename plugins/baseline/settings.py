@@ -29,7 +29,7 @@ class VoicesSettings(Settings):
     """How many voices, how they learn, and how closely their likelihood is bounded."""
 
     voices: int = setting(
-        5, "decisions a frame; all but escaping frames sound at most so many pitch classes", ge=1, le=12
+        5, "decisions in a frame, and the most pitch classes it has unless it escapes", ge=1, le=12
     )
     hidden: int = setting(100, "width of the LSTM that all voices share", ge=1, le=4096)
     objective: Literal["no-aposter", "bound"] = setting(

@@ -62,7 +62,10 @@ class Path:
 
 
 class Voices(Sampler):
-    """Five voices, or as many as the settings say; never more than there are codes.
+    """Chords note by note: each of five voices decides a pitch class and hears what was decided before it.
+
+    A voice says that its pitch class sounds or that it certainly does not; what nobody decides is silent.
+    There are never more voices than codes. A likelihood averages over the many ways to decide a frame.
 
     Outcomes are numbered 0..C-1 "this pitch class sounds", C..2C-1 "it certainly does not".
     """

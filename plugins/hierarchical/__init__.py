@@ -14,7 +14,7 @@ LONGEST = 4096
 class HierarchicalSettings(Settings):
     """How many levels there are, how much slower each ticks, and how wide they are."""
 
-    levels: int = setting(3, "levels; the first ticks every frame", ge=1, le=12)
+    levels: int = setting(3, "how many levels; the first ticks every frame", ge=1, le=12)
     stride: int = setting(4, "how many ticks of a level make one of the next", ge=2, le=64)
     hidden: int = setting(100, "width of each level", ge=1, le=4096)
     features: int = setting(130, "width of the LSTM that joins all levels, the features", ge=1, le=4096)
@@ -48,6 +48,6 @@ def zoo_parts() -> Iterable[Description]:
             settings=HierarchicalSettings,
             gives=lambda settings: {"features": settings.features},
             fit=_fit,
-            citation="Koutnik, Greff, Gomez and Schmidhuber, A Clockwork RNN, ICML 2014",
+            citation="Koutník, Greff, Gomez and Schmidhuber, A Clockwork RNN, ICML 2014",
         ),
     ]

@@ -37,5 +37,9 @@ def zoo_parts() -> Iterable[Description]:
             target="zoo_plugins.latency.latency:Latency",
             settings=LatencySettings,
             gives=lambda settings: {"features": settings.features},
+            citation=(
+                "El Hihi and Bengio, Hierarchical Recurrent Neural Networks for Long-Term Dependencies, "
+                "NIPS 1995; Chang et al., Dilated Recurrent Neural Networks, NIPS 2017"
+            ),
         ),
     ]

@@ -22,8 +22,7 @@ class Latency(Attention):
     second LSTM joins all groups into the features. With `mix` every group's gates also hear the delayed
     states of all others, and time must be walked through frame by frame. Without it the groups are
     apart (the original's "capsules"); a line of lag L is then L interleaved sequences that run side by
-    side. Compare El Hihi and Bengio, Hierarchical recurrent neural networks for long-term dependencies,
-    NIPS 1995, and Chang et al., Dilated recurrent neural networks, NIPS 2017.
+    side.
 
     The lines begin in silence: of the past before a fragment nothing is known to them.
     """

@@ -64,16 +64,18 @@ def _table(data: dict[str, Any]) -> Any:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("slot", "part", "settings", "size"):
-        table.add_column(heading)
+    for heading in ("slot", "part", "settings and sizes"):
+        table.add_column(heading, overflow="fold")
     table.add_column("parameters", justify="right")
     for slot in SLOTS:
         part = data["parts"][slot]
         settings = ", ".join(f"{name}={_short(value)}" for name, value in part["settings"].items())
-        size = ", ".join(f"{value} {name}" for name, value in part["sizes"].items())
-        table.add_row(slot, part["name"], settings, size, f"{part['parameters']:,}")
+        unsaid = {name: value for name, value in part["sizes"].items() if name not in part["settings"]}
+        sizes = ", ".join(f"{value} {name}" for name, value in unsaid.items())
+        lines = "\n".join(filter(None, [settings, sizes]))
+        table.add_row(slot, part["name"], lines, f"{part['parameters']:,}")
     table.add_section()
-    table.add_row("", "", "", "", f"{data['parameters']:,}")
+    table.add_row("", "", "", f"{data['parameters']:,}")
     return table
 
 

@@ -47,7 +47,7 @@ def _row(entry: Entry, registry: Registry) -> dict[str, Any]:
         "distribution": entry.distribution,
         "version": entry.version,
         "status": entry.description.status,
-        "default": _is_default(entry, registry),
+        "default": is_default(entry, registry),
         "file": entry.file,
         "reason": "",
     }
@@ -69,7 +69,8 @@ def _unusable_row(plugin: Plugin) -> dict[str, Any]:
     }
 
 
-def _is_default(entry: Entry, registry: Registry) -> bool:
+def is_default(entry: Entry, registry: Registry) -> bool:
+    """Whether the part stands in its slot when the user says nothing."""
     return registry.default(entry.slot) in (registry.word(entry), entry.qualified)
 
 
@@ -85,7 +86,7 @@ def _table(entries: Sequence[Entry], registry: Registry) -> Any:
         table.add_row("", slot, style="bold")
         for entry in entries:
             if entry.slot == slot:
-                mark = "*" if _is_default(entry, registry) else ""
+                mark = "*" if is_default(entry, registry) else ""
                 part = f"  {registry.word(entry)}"
                 table.add_row(mark, part, entry.description.summary, entry.plugin, entry.description.status)
         table.add_section()

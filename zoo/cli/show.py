@@ -24,7 +24,7 @@ def command(part: str, as_json: bool) -> None:
     from zoo.cli.console import print_json
 
     registry = open_registry()
-    data = _facts(_find(part, registry), registry)
+    data = part_facts(_find(part, registry), registry)
     if as_json:
         print_json(data)
     else:
@@ -42,7 +42,8 @@ def _find(part: str, registry: Registry) -> Entry:
     return registry.find(one_slot(head, "zoo show"), name)
 
 
-def _facts(entry: Entry, registry: Registry) -> dict[str, Any]:
+def part_facts(entry: Entry, registry: Registry) -> dict[str, Any]:
+    """What a part says of itself and where it comes from; `zoo show --json` and docs/parts.md."""
     description = entry.description
     plain = Choice(entry, description.settings())
     return {

@@ -1,0 +1,209 @@
+"""Fills the marked regions of the documents, or with --check names the documents that are stale.
+
+    <!-- parts -->             a table of all parts
+    <!-- parts: in full -->    a section for each part: settings, ranges, sources
+    <!-- file: PATH -->        a file of the repository
+    <!-- run: zoo WORDS -->    what the command prints
+    <!-- fails: zoo WORDS -->  the same of a command that must fail
+
+A region ends with its name: `<!-- /parts -->`. The commands of a document run in
+one empty folder of their own, where the files lie that the document has shown before.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo.cli.list import is_default
+from zoo.cli.show import part_facts
+from zoo.parts import SLOTS, Fact
+from zoo.registry import Entry, Registry, open_registry
+
+ROOT = Path(__file__).resolve().parents[1]
+PLACES = ("README.md", "docs/*.md", "plugins/*/README.md")
+PARTS = ROOT / "docs" / "parts.md"
+
+REGION = re.compile(
+    r"^<!-- (?P<kind>\w+)(: (?P<argument>.+?))? -->$\n(?P<body>.*?)^<!-- /(?P=kind) -->$", re.M | re.S
+)
+LANGUAGES = {".py": "python", ".toml": "toml"}
+
+
+class StaleError(Exception):
+    """A document cannot be made as it is marked."""
+
+
+def main(words: Sequence[str]) -> int:
+    """Make the documents, or check them; the exit code."""
+    check = list(words) == ["--check"]
+    if words and not check:
+        print("usage: python docs/make.py [--check]", file=sys.stderr)
+        return 2
+    stale = []
+    for document in documents():
+        made = Document(document).made()
+        if made != document.read_text("utf-8"):
+            stale.append(document)
+            if not check:
+                document.write_text(made, "utf-8")
+    for document in stale:
+        print(f"{document.relative_to(ROOT)} {'is stale' if check else 'is new'}", file=sys.stderr)
+    if check and stale:
+        print("  `make docs` (python docs/make.py) makes it anew", file=sys.stderr)
+    return int(check and bool(stale))
+
+
+def documents() -> list[Path]:
+    """Every document that may hold regions."""
+    return sorted(path for place in PLACES for path in ROOT.glob(place))
+
+
+@dataclass
+class Document:
+    """A document and the folder its commands run in."""
+
+    path: Path
+
+    def made(self) -> str:
+        """Its text with all regions filled."""
+        with tempfile.TemporaryDirectory() as folder:
+            return REGION.sub(lambda region: self._filled(region, Path(folder)), self.path.read_text("utf-8"))
+
+    def _filled(self, region: re.Match[str], folder: Path) -> str:
+        kind, argument = region["kind"], region["argument"] or ""
+        match kind, argument:
+            case "parts", "":
+                body = table(os.path.relpath(PARTS, self.path.parent))
+            case "parts", "in full":
+                body = in_full()
+            case "file", _:
+                body = shown(ROOT / argument, folder)
+            case "run", _:
+                body = output(argument, folder)
+            case "fails", _:
+                body = output(argument, folder, fails=True)
+            case _:
+                raise StaleError(f"{self.path}: nobody knows how to fill <!-- {kind}: {argument} -->")
+        head = f"<!-- {kind}: {argument} -->" if argument else f"<!-- {kind} -->"
+        return f"{head}\n{body}\n<!-- /{kind} -->"
+
+
+def shown(file: Path, folder: Path) -> str:
+    """The file as a block, and a copy of it in the folder."""
+    text = file.read_text("utf-8")
+    (folder / file.name).write_text(text, "utf-8")
+    return f"```{LANGUAGES.get(file.suffix, '')}\n{text.rstrip()}\n```"
+
+
+def output(command: str, folder: Path, *, fails: bool = False) -> str:
+    """What a zoo command prints on a page of 80 columns, as a block.
+
+    Raises:
+        StaleError: it fails, or does not although it must.
+    """
+    program, *words = shlex.split(command)
+    assert program == "zoo", command
+    page = {**os.environ, "COLUMNS": "80", "ZOO_PLUGINS": "", "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(
+        [sys.executable, "-m", "zoo", *words],
+        cwd=folder,
+        env=page,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        check=False,
+    )
+    if bool(done.returncode) != fails:
+        raise StaleError(f"`{command}` ends with exit code {done.returncode}:\n{done.stdout}")
+    lines = [line.rstrip() for line in done.stdout.strip("\n").splitlines()]
+    printed = "\n".join(lines).strip("\n")
+    return f"```console\n$ {command}\n{printed}\n```"
+
+
+def table(link: str) -> str:
+    """One row for each part; those that stand by default are set in bold."""
+    registry = open_registry()
+    rows = ["| slot | part | what it is |", "| --- | --- | --- |"]
+    for entry in registry.shipped_entries():
+        anchor = f"{link}#{entry.slot}{entry.name}"
+        name = f"**{entry.name}**" if is_default(entry, registry) else entry.name
+        rows.append(f"| {entry.slot} | [{name}]({anchor}) | {cell(entry.description.summary)} |")
+    return "\n".join(rows)
+
+
+def in_full() -> str:
+    """Slot by slot, everything the parts say of themselves."""
+    registry = open_registry()
+    blocks = []
+    for slot in SLOTS:
+        blocks.append(f"## {slot}")
+        for entry in registry.shipped_entries(slot):
+            blocks += section(entry, registry)
+    return "\n\n".join(blocks)
+
+
+def section(entry: Entry, registry: Registry) -> Iterator[str]:
+    """The blocks of one part."""
+    facts = part_facts(entry, registry)
+    yield f"### {entry.slot}={entry.name}"
+    yield f"**{facts['summary']}.**"
+    yield prose(entry.load())
+    if facts["settings"]:
+        yield "\n".join(settings(facts))
+    yield "\n".join(f"- {line}" for line in notes(facts, is_default(entry, registry)))
+
+
+def prose(part: type) -> str:
+    """A class's docstring up to its first list of attributes."""
+    text = inspect.getdoc(part) or ""
+    return re.split(r"\n\n(?=[A-Z]\w+:\n)", text)[0]
+
+
+def settings(facts: dict[str, Any]) -> Iterator[str]:
+    """The rows of a part's settings."""
+    yield "| setting | default | takes | what it is |"
+    yield "| --- | --- | --- | --- |"
+    for setting in facts["settings"]:
+        name = f"`{facts['slot']}.{setting['name']}`" + (" (live)" if setting["live"] else "")
+        rest = " | ".join(map(cell, (setting["takes"], setting["help"])))
+        yield f"| {name} | `{setting['default']}` | {rest} |"
+
+
+def notes(facts: dict[str, Any], default: bool) -> Iterator[str]:
+    """What a part gives, where it comes from, and what to know of it."""
+    if default:
+        yield "stands there by default"
+    if facts["gives"]:
+        yield "gives " + ", ".join(said(name, fact) for name, fact in facts["gives"].items())
+    if facts["citation"]:
+        yield f"source: {facts['citation']}"
+    if facts["status"] != "stable":
+        yield str(facts["status"])
+    yield f"plugin `{facts['plugin']}`"
+
+
+def said(name: str, fact: Fact) -> str:
+    """A fact in words: "12 codes", "plane onset"."""
+    return f"{name} {fact}" if isinstance(fact, str) else f"{fact} {name}"
+
+
+def cell(text: str) -> str:
+    """Text that does not end a cell of a table."""
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except StaleError as error:
+        sys.exit(str(error))

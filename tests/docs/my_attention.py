@@ -1,0 +1,22 @@
+from zoo.parts import Description, hookimpl
+from zoo.parts.interfaces import Attention
+from zoo.parts.layers import LSTM
+
+
+class Mine(Attention):
+    def __init__(self, settings, sizes):
+        super().__init__(settings, sizes)
+        self.features = 64
+        self.lstm = LSTM(sizes.codes, self.features)
+
+    def start(self, past):
+        return self.lstm.start(len(past))
+
+    def forward(self, codes, clock, state):
+        return self.lstm(codes, state)
+
+
+@hookimpl
+def zoo_parts():
+    summary = "One LSTM that hears every frame"
+    return [Description("attention", "mine", summary, Mine, gives=lambda settings: {"features": 64})]

@@ -1,0 +1,81 @@
+"""Documents say what the zoo says: regions are filled, stale ones are named."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from zoo.registry import open_registry
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def make(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
+    """The script, working on the documents of an empty folder."""
+    spec = importlib.util.spec_from_file_location("make", ROOT / "docs" / "make.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(__import__("sys").modules, "make", module)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(module, "PARTS", tmp_path / "docs" / "parts.md")
+    return module
+
+
+def test_a_stale_document_is_named_and_mended(make, tmp_path, capsys):
+    document = tmp_path / "README.md"
+    document.write_text("before\n<!-- parts -->\nold\n<!-- /parts -->\nafter\n")
+    assert make.main(["--check"]) == 1
+    said = capsys.readouterr().err
+    assert "README.md is stale" in said
+    assert "make docs" in said
+    assert make.main([]) == 0
+    text = document.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "\nold\n" not in text
+    assert make.main(["--check"]) == 0
+
+
+def test_every_shipped_part_is_in_the_table_and_in_full(make, tmp_path):
+    table, in_full = make.table("docs/parts.md"), make.in_full()
+    for entry in open_registry().shipped_entries():
+        assert f"#{entry.slot}{entry.name})" in table
+        assert f"### {entry.slot}={entry.name}" in in_full
+        assert entry.description.summary in in_full
+        for name, field in entry.description.settings.model_fields.items():
+            assert f"| `{entry.slot}.{name}`" in in_full
+            assert field.description in in_full
+
+
+def test_commands_find_the_files_that_the_document_shows(make, tmp_path):
+    part = (ROOT / "tests" / "docs" / "my_attention.py").read_text()
+    (tmp_path / "my_attention.py").write_text(part)
+    document = tmp_path / "README.md"
+    document.write_text(
+        "<!-- file: my_attention.py -->\n<!-- /file -->\n\n"
+        "<!-- run: zoo list attention --json -->\n<!-- /run -->\n"
+        "<!-- run: zoo build attention=./my_attention.py -->\n<!-- /run -->\n"
+    )
+    assert make.main([]) == 0
+    text = document.read_text()
+    assert part in text
+    assert "$ zoo build attention=./my_attention.py" in text
+    assert max(map(len, text.rpartition("$ zoo build")[2].splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("region", "said"),
+    [
+        ("<!-- run: zoo build decoder=nobody -->\n<!-- /run -->\n", "exit code 2"),
+        ("<!-- fails: zoo list -->\n<!-- /fails -->\n", "exit code 0"),
+        ("<!-- poem: spring -->\n<!-- /poem -->\n", "nobody knows how to fill"),
+    ],
+)
+def test_what_cannot_be_made_is_refused(make, tmp_path, region, said):
+    (tmp_path / "README.md").write_text(region)
+    with pytest.raises(make.StaleError, match=said):
+        make.main([])
