@@ -93,13 +93,28 @@ def test_whatever_a_part_raises_is_a_failure_with_its_place():
     assert outcome.reason.startswith("KeyError at test_battery.py:")
 
 
-def test_a_plugin_that_imports_torch_is_caught(tmp_path, monkeypatch):
-    (tmp_path / "heavy_plugin_for_a_test.py").write_text("import torch\n")
+@pytest.mark.parametrize(
+    ("code", "seen"),
+    [
+        ("import torch", "imports torch"),
+        ("import a_module_that_nobody_has", "failed"),
+        ("raise SystemExit(7)", "failed"),
+    ],
+)
+def test_a_plugin_that_is_not_light_is_caught(tmp_path, monkeypatch, code, seen):
+    (tmp_path / "plugin_of_a_test.py").write_text(f"{code}\nzoo_parts = lambda: []\n")
     monkeypatch.syspath_prepend(tmp_path)
-    subject = replace(_last(), module="heavy_plugin_for_a_test")
+    source = replace(_last().source, target="plugin_of_a_test")
     light = next(one for one in zoo.testing.checks("attention") if one.name == "plugin_is_light")
-    outcome = carry_out(light, subject)
-    assert (outcome.verdict, "imports torch" in outcome.reason) == ("failed", True)
+    outcome = carry_out(light, replace(_last(), source=source))
+    assert outcome.verdict == "failed"
+    assert seen in outcome.reason
+
+
+def test_a_plugin_in_a_single_file_need_not_be_light():
+    source = replace(_last().source, target="my_attention.py")
+    light = next(one for one in zoo.testing.checks("attention") if one.name == "plugin_is_light")
+    assert carry_out(light, replace(_last(), source=source)).verdict == "skipped"
 
 
 @pytest.mark.parametrize("name", ["last", "attntion.last", "attention.lst"])

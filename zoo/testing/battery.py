@@ -132,4 +132,4 @@ def subject_of(part: str | Entry | Description, settings: Mapping[str, Any] | No
             cure = f"write slot.name, such as decoder.lstm; the slots are {', '.join(SLOTS)}"
             raise UsageError(Problem("this is not the name of a part", part, cure))
         part = open_registry().find(slot, name)
-    return Subject(part.description, module=part.source.target, chosen=settings or {})
+    return Subject(part.description, source=part.source, chosen=settings or {})

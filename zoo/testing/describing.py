@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import enum
 import inspect
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any, Literal, cast, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
 from zoo.model.build import INTERFACES
 from zoo.parts import API, Settings
 from zoo.parts.interfaces import Attention, Encoder
+from zoo.registry.fields import live
+from zoo.registry.values import members
 from zoo.testing.check import DoesNotApplyError, check, require
 from zoo.testing.music import random_music, real_sizes
 from zoo.testing.play import answers
@@ -32,36 +33,34 @@ def description_is_complete(subject: Subject) -> None:
 
 
 @check(
-    cure="import torch (and what needs it) in the module of the class, not in that of the description",
+    cure="import torch (and what needs it) in the module of the class, and name the class as 'module:Class'",
     optional=True,
 )
 def plugin_is_light(subject: Subject) -> None:
-    """Importing the plugin and reading its descriptions does not import torch."""
-    if not subject.module:
+    """Loading the plugin and reading its descriptions does not import torch."""
+    source = subject.source
+    if source is None:
         raise DoesNotApplyError("the description was given by itself, not by a plugin")
+    if source.is_file:
+        raise DoesNotApplyError("a plugin in a single file holds its class as well")
     code = (
-        "import importlib, sys\n"
-        f"plugin = importlib.import_module({subject.module!r})\n"
-        "list(getattr(plugin, 'zoo_parts', list)())\n"
-        "sys.exit(3 if 'torch' in sys.modules else 0)"
+        f"import sys; sys.path[:] = {[entry or '.' for entry in sys.path]!r}\n"
+        "from zoo.registry.loading import load\n"
+        "from zoo.registry.sources import Source\n"
+        f"plugin = load({source!r})\n"
+        "sys.exit('torch' if 'torch' in sys.modules else str(plugin.problem or ''))"
     )
-    path = [entry or "." for entry in sys.path]
-    code = f"import sys; sys.path[:] = {path!r}\n" + code
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    require(done.returncode != 3, f"importing {subject.module} imports torch")
-    require(done.returncode == 0, f"importing {subject.module} failed: {done.stderr.strip()[-300:]}")
+    seen = done.stderr.strip()
+    require(seen != "torch", f"loading {source.target} imports torch")
+    require(not seen, f"loading {source.target} failed: {seen[-300:]}")
 
 
 def choices(field: FieldInfo) -> tuple[Any, ...]:
     """All values of a setting that has only a few."""
-    kind = field.annotation
-    if kind is bool:
-        return (True, False)
-    if get_origin(kind) is Literal:
-        return cast(tuple[Any, ...], kind.__args__)  # type: ignore[union-attr]
-    if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        return tuple(kind)
-    return ()
+    kinds = members(field.annotation)
+    named = [value for kind in kinds if get_origin(kind) is Literal for value in get_args(kind)]
+    return (*named, *((True, False) if bool in kinds else ()))
 
 
 @check(cure="make each setting with zoo.parts.setting(default, help, ge=..., le=...), or from a Literal")
@@ -152,11 +151,11 @@ def settings_work_at_their_bounds(subject: Subject) -> None:
 def live_settings_are_live(subject: Subject) -> None:
     """A live setting can be exchanged on a built part, without touching a weight."""
     fields = type(subject.settings).model_fields
-    live = {name for name, field in fields.items() if _is_live(field)}
-    if not live:
+    changing = {name for name, field in fields.items() if live(field)}
+    if not changing:
         raise DoesNotApplyError("the part has no live setting")
     for name, settings in others(subject.settings):
-        if name not in live:
+        if name not in changing:
             continue
         fresh, exchanged = subject.build(settings=settings), subject.build()
         exchanged.settings = settings
@@ -166,8 +165,3 @@ def live_settings_are_live(subject: Subject) -> None:
             require(
                 bool((answer == expected[what]).all()), f"{name}: {what} differs from a part built with it"
             )
-
-
-def _is_live(field: FieldInfo) -> bool:
-    extra = field.json_schema_extra
-    return isinstance(extra, dict) and bool(extra.get("live"))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from zoo.parts import Description, Fact, Settings, Slot
 from zoo.parts.interfaces import Part, Sizes
+from zoo.registry.sources import Source
 from zoo.testing.music import Music, even_sizes, random_music, small_sizes
 
 
@@ -21,12 +22,12 @@ class Subject:
 
     Attributes:
         description: the part's own.
-        module: the plugin module that describes it; empty where the description came alone.
+        source: the plugin that describes it; None where the description came alone.
         chosen: settings that differ from the defaults.
     """
 
     description: Description
-    module: str = ""
+    source: Source | None = None
     chosen: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
