@@ -6,6 +6,7 @@ Every test here is run with fixed seeds, so it gives the same verdict every time
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -61,6 +62,11 @@ class Scored:
         """Standard error of the sum."""
         return max(float(self.error.square().sum().sqrt()), self.together)
 
+    def given(self, total: float, error: float = 0.0) -> Scored:
+        """The same once something of a total probability is known to have happened."""
+        together = math.hypot(self.total_error / total, self.total * error / total**2)
+        return Scored(self.chance / total, self.error / total, self.kind, together)
+
 
 def scored(score: Callable[[Tensor, int], LogProb], outcomes: Tensor) -> Scored:
     """Ask for the probability of each outcome (N, T, ...), its frames together, as often as it takes.
@@ -88,14 +94,14 @@ def scored(score: Callable[[Tensor, int], LogProb], outcomes: Tensor) -> Scored:
     return Scored(chance, chance * (spread / repeats**0.5 + 1e-6), first.kind, together)
 
 
-def require_total(probabilities: Scored, expected: float, what: str) -> None:
-    """All probabilities together give what they should; a bound may give away a little."""
+def require_total_one(probabilities: Scored, what: str) -> None:
+    """All probabilities together are 1; a bound may give away a little."""
     low = high = 1e-4 + SIGMAS * probabilities.total_error
     if probabilities.kind == "bound":
-        low += LOOSE * expected
+        low += LOOSE
     total = probabilities.total
     require(high < 0.25, f"{what}: too vague to say anything, {total:.4g} ± {probabilities.total_error:.2g}")
-    require(expected - low <= total <= expected + high, f"{what}: probabilities sum to {total:.5g}")
+    require(1 - low <= total <= 1 + high, f"{what}: probabilities sum to {total:.5g}")
 
 
 def chi_square_p(counts: Tensor, expected: Tensor) -> float:

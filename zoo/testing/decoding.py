@@ -17,7 +17,7 @@ from zoo.testing.chances import (
     everything,
     number_of,
     require_draws,
-    require_total,
+    require_total_one,
     scored,
 )
 from zoo.testing.check import check, require
@@ -104,13 +104,13 @@ def key_probabilities_sum_to_one(subject: Subject) -> None:
     part = cast(Decoder, subject.build_lively())
     for passage in passages(part, 1):
         keys = _folding(part, passage.codes[0, 0])
-        require_total(_score(part, passage, keys), 1.0, f"codes {passage.codes.int().tolist()[0][0]}")
+        require_total_one(_score(part, passage, keys), f"codes {passage.codes.int().tolist()[0][0]}")
     for passage in passages(part, 2):
         first = _folding(part, passage.codes[0, 0])[-1:]
         once = _score(part, replace(passage, codes=passage.codes[:, :1]), first)
         second = _folding(part, passage.codes[0, 1])
         both = _score(part, passage, torch.cat([first.expand(len(second), -1, -1), second], 1))
-        require_total(both, once.total, "the second frame, given the first,")
+        require_total_one(both.given(once.total, once.total_error), "the second frame, given the first,")
 
 
 @check("decoder", cure="give -inf to keys that lie under no active code, and to codes without a key")
@@ -178,7 +178,7 @@ def following_keys_is_like_having_drawn(subject: Subject) -> None:
         known = _folding(part, passage.codes[0, 0])[-1:]
         second = _folding(part, passage.codes[0, 1])
         joint = _score(part, passage, torch.cat([known.expand(len(second), -1, -1), second], 1))
-        after = replace(joint, chance=joint.chance / joint.total, error=joint.error / joint.total)
+        after = joint.given(joint.total)
         drawn = _draw(part, passage, known=known, draws=after.draws)
         require_draws(_tally(drawn, second), after, "after a known frame")
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from zoo.errors import DataError
 from zoo.parts.interfaces import Encoder
-from zoo.testing.chances import Scored, chi_square_p, require_total
+from zoo.testing.chances import Scored, chi_square_p, require_total_one
 from zoo.testing.check import check, require, require_same
 from zoo.testing.play import chance
 from zoo.testing.subject import Subject
@@ -93,7 +93,7 @@ def residual_probabilities_sum_to_one(subject: Subject) -> None:
     group = _groups(keys)
     totals = torch.zeros(len(keys), dtype=torch.float64).index_add_(0, group, chances)
     for total in totals[sorted(set(group.tolist()))]:
-        require_total(Scored(total.view(1), torch.zeros(1)), 1.0, "scores of some keys")
+        require_total_one(Scored(total.view(1), torch.zeros(1)), "scores of some keys")
 
 
 @check(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from zoo.parts.interfaces import Velocity
-from zoo.testing.chances import Scored, require_total
+from zoo.testing.chances import Scored, require_total_one
 from zoo.testing.check import check, require, require_same
 from zoo.testing.music import Music
 from zoo.testing.subject import Subject
@@ -52,7 +52,7 @@ def velocity_probabilities_sum_to_one(subject: Subject) -> None:
         value = part.log_prob(many.codes, many.keys, many.loudness, many.softness).value[:, -1]
         require(value.isfinite().all(), "a velocity of 1..127 has no finite log-probability")
         chances = value.double().exp()
-        require_total(Scored(chances, torch.zeros_like(chances)), 1.0, f"key {key}")
+        require_total_one(Scored(chances, torch.zeros_like(chances)), f"key {key}")
 
 
 @check("velocity", cure="sum log-probabilities over struck keys only")

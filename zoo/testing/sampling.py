@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import cast
 
 import torch
@@ -16,7 +15,7 @@ from zoo.testing.chances import (
     everything,
     number_of,
     require_draws,
-    require_total,
+    require_total_one,
     scored,
 )
 from zoo.testing.check import check, require
@@ -72,7 +71,7 @@ def code_probabilities_sum_to_one(subject: Subject) -> None:
     for frames in (1, 2):
         features = subject.music(1, frames, seed=frames).features
         probabilities = _score(part, features, everything(width, frames))
-        require_total(probabilities, 1.0, f"{frames} frames")
+        require_total_one(probabilities, f"{frames} frames")
 
 
 @check(
@@ -102,7 +101,7 @@ def following_is_like_having_drawn(subject: Subject) -> None:
         known = torch.cat([second[first : first + 1], second[9:10]], 1)
         outcomes = torch.cat([known.expand(len(second), -1, -1), second], 1)
         joint = _score(part, features, outcomes)
-        after = replace(joint, chance=joint.chance / joint.total, error=joint.error / joint.total)
+        after = joint.given(joint.total)
         counts = _tally(_draw(part, features, known=known, draws=after.draws), len(second))
         require_draws(counts, after, f"after codes {known.int().tolist()[0]}")
         if joint.kind != "exact":
