@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
-export OMP_NUM_THREADS ?= 2
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install --constraint constraints.txt
 
 .PHONY: demo test check docs format clean
 
@@ -43,15 +43,13 @@ clean:
 .venv/torch: constraints.txt
 	@echo "Setting up .venv (once; a minute or two)"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	@$(PIP) torch
 	@touch $@
 
 .venv/demo: .venv/torch pyproject.toml setup.py
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-	  --editable '.[data,plot]'
+	@$(PIP) --editable '.[data,plot]'
 	@touch $@
 
 .venv/dev: .venv/torch pyproject.toml setup.py
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-	  --editable '.[data,plot,dev]'
+	@$(PIP) --editable '.[data,plot,dev]'
 	@touch $@

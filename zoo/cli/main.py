@@ -24,6 +24,8 @@ from zoo.errors import Problem, UsageError, ZooError
 
 # Pydantic's own plugins would be looked for in every installed package, at each start.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+# Threads that wait by spinning make torch ten times slower on a machine that is busy with other things.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 COMMANDS: dict[str, str] = {
     "list": "List the parts of the zoo, slot by slot.",
