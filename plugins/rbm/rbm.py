@@ -102,9 +102,10 @@ class RBM(Decoder):
         total = machine.hidden.new_zeros(len(chords))
         variance = torch.zeros_like(total)
         total[~chords] = log_partition_of_one_code(machine.frames(~chords))
-        total[chords], variance[chords] = annealed_log_partition(
-            machine.frames(chords), self.settings.chains, self.settings.temperatures, generator
-        )
+        if chords.any():
+            total[chords], variance[chords] = annealed_log_partition(
+                machine.frames(chords), self.settings.chains, self.settings.temperatures, generator
+            )
         return total, variance
 
     def sample(

@@ -143,6 +143,13 @@ def test_many_hidden_units_are_scored_by_an_estimate_that_says_so() -> None:
     assert abs(found.value.exp().sum() - 1) < 0.2
 
 
+@torch.no_grad()
+def test_silence_is_certain_where_nothing_is_asked_to_sound() -> None:
+    part, silence = rbm(hidden=15), torch.zeros(1, 3, 8)
+    found = part.log_prob(torch.zeros(1, 3, 3), silence, silence, Generator())
+    torch.testing.assert_close(found.value, torch.zeros(1, 3))
+
+
 @pytest.mark.parametrize("settings", [{"training": "cd"}, {"training": "pcd", "particles": 64}])
 def test_either_training_makes_the_music_likelier(settings: dict[str, Any]) -> None:
     part, chance = rbm(hidden=6, **settings), Generator().manual_seed(1)
