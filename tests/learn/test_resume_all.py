@@ -1,0 +1,74 @@
+"""Every shipped part goes on after an interrupt as if there had been none."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zoo.data import Corpus
+from zoo.learn.events import Event, Stepped
+from zoo.learn.fit import fit
+from zoo.learn.lock import claimed
+from zoo.learn.run import Run
+from zoo.model.build import build
+from zoo.model.weights import digest, unpack
+from zoo.parts import SLOTS
+from zoo.registry import Entry, open_registry, parse_recipe
+
+FULL = os.environ.get("POLYZOO_STRESS_RESUME", "") == "full"
+"""All combinations and ten split points, instead of each part once and one."""
+STEPS = 12 if FULL else 5
+SMALL = {"local": 5, "reader": 5, "features": 5, "hidden": 5, "group": 5, "lstm": 5, "paths": 2, "gibbs": 2}
+
+
+def combinations() -> list[str]:
+    """Words of all combinations, or of as many as name each part once."""
+    registry = open_registry()
+    parts = [registry.shipped_entries(slot) for slot in SLOTS]
+    rows = range(max(map(len, parts)))
+    some = ([entries[row % len(entries)] for entries in parts] for row in rows)
+    return [
+        " ".join(word for entry in chosen for word in words(entry))
+        for chosen in (product(*parts) if FULL else some)
+    ]
+
+
+def words(entry: Entry) -> Iterator[str]:
+    yield f"{entry.slot}={entry.name}"
+    for name in entry.description.settings.model_fields:
+        if name in SMALL:
+            yield f"{entry.slot}.{name}={SMALL[name]}"
+
+
+def trained(folder: Path, recipe: str, corpus: Corpus, settings: Any, stop: int = 0) -> str:
+    def interrupt(event: Event) -> None:
+        if isinstance(event, Stepped) and event.step == stop:
+            raise KeyboardInterrupt
+
+    model = build(parse_recipe(recipe, open_registry()))
+    with claimed(folder) as place:
+        fit(model, corpus, settings, Run(place), interrupt, resume=True)
+    last = unpack((folder / "last.safetensors").read_bytes(), "last").about["weights"]
+    return f"{last} {digest(model.state_dict())}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", combinations())
+def test_interrupted_or_not_it_learns_the_same(
+    recipe: str, corpus: Corpus, fast: Callable[..., Any], tmp_path: Path
+) -> None:
+    settings = fast(steps=STEPS, validate_every=2, validate_frames=30)
+    unbroken = trained(tmp_path / "unbroken", recipe, corpus, settings)
+    learns = "stepped" in (tmp_path / "unbroken" / "metrics.jsonl").read_text()
+    points = range(1, STEPS - 1) if FULL else [random.Random(recipe).randrange(1, STEPS)]
+    for stop in points if learns else []:
+        folder = tmp_path / f"stopped-{stop}"
+        with pytest.raises(KeyboardInterrupt):
+            trained(folder, recipe, corpus, settings, stop)
+        assert trained(folder, recipe, corpus, settings) == unbroken, f"stopped after step {stop}"
