@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.data import Corpus, open_corpus
 from zoo.data.split import Split
+from zoo.learn.assemble import assemble
 from zoo.learn.fit import fit
 from zoo.learn.settings import TrainSettings
+from zoo.learn.swap import parse_swap
 from zoo.measure.evaluator import evaluate
-from zoo.model.build import build as build_model
 from zoo.model.bundle import load_bundle, save_bundle
 from zoo.model.generate import generate
 from zoo.model.model import Model
 from zoo.music.roll import Roll
+from zoo.parts import Slot
 from zoo.registry import open_registry, parse_recipe
 
 if TYPE_CHECKING:
@@ -29,10 +31,12 @@ class ZooModel:
     Attributes:
         model: the torch module; its parts are `model.encoder`, `model.attention`, `model.sampler`,
             `model.decoder` and `model.velocity`, and can be taken into other programs.
+        sources: the runs and bundles that trained parts were taken from, by slot.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, sources: Mapping[Slot, str] | None = None) -> None:
         self.model = model
+        self.sources = dict(sources or {})
 
     def fit(
         self, data: str | Path | Corpus, *, seed: int = 0, listen: Listen | None = None, **settings: Any
@@ -52,6 +56,7 @@ class ZooModel:
         """
         words = [f"train.{name}={value}" for name, value in settings.items()]
         chosen = parse_recipe(words, open_registry(), sections={"train": TrainSettings}).sections["train"]
+        self.sources = {}
         return fit(self.model, _opened(data), chosen, listen=listen, seed=seed)
 
     def generate(
@@ -66,17 +71,22 @@ class ZooModel:
 
     def save(self, path: str | Path) -> None:
         """Write the model as a bundle, a folder that `zoo.load` and every command read."""
-        save_bundle(self.model, path)
+        save_bundle(self.model, path, sources=self.sources)
 
 
 def build(words: str | Sequence[str] = "", *, seed: int = 0) -> ZooModel:
     """A fresh model: `zoo.build("decoder=rbm attention=hierarchical")`; no words give the baseline.
 
+    Trained parts are put together by naming the runs or bundles they come from:
+    `zoo.build("core=@RUN_A decoder=@RUN_B")`; see `zoo.learn.swap` for what fits.
+
     Raises:
         UsageError: the words cannot be meant; holds every problem that was found.
+        BundleError: a run or bundle is missing or damaged.
         PluginError: a part is broken or breaks its contract.
     """
-    return ZooModel(build_model(parse_recipe(words, open_registry()), seed))
+    swap = parse_swap(words, open_registry())
+    return ZooModel(assemble(swap, seed), swap.names)
 
 
 def load(path: str | Path) -> ZooModel:

@@ -11,6 +11,7 @@ from zoo.cli.words import recipe_words
 from zoo.parts import SLOTS, Settings, setting
 
 if TYPE_CHECKING:
+    from zoo.learn.swap import Swap
     from zoo.model.model import Model
 
 
@@ -29,34 +30,67 @@ def command(words: tuple[str, ...], output: Path | None, as_json: bool) -> None:
 
     KEY=VALUE is slot=part (decoder=lstm), slot.setting=value (attention.features=64), seed=1, the name of
     a recipe, or @file.toml. A slot that is not named keeps its default.
+
+    Trained parts of different runs or bundles are put together without training:
+    core=@RUN_A decoder=@RUN_B velocity=@RUN_C. A core is an attention and a sampler with the encoder they
+    were trained on; decoder and velocity fit every core of the same encoder. What is not named comes
+    along with the core.
     """
-    from zoo.registry import open_registry, parse_recipe
+    from zoo.learn.swap import parse_swap
+    from zoo.registry import open_registry
 
-    recipe = parse_recipe(words, open_registry(), keys=BuildKeys)
+    swap = parse_swap(words, open_registry(), keys=BuildKeys)
 
-    from zoo.model.build import build
+    from zoo.learn.assemble import assemble
 
-    model = build(recipe, recipe.values["seed"])
+    model = assemble(swap, swap.recipe.values["seed"])
     if output:
         from zoo.model.bundle import save_bundle
 
-        save_bundle(model, output)
-    _print(model, output, as_json)
+        save_bundle(model, output, sources=swap.names)
+    _print(model, swap, output, as_json)
 
 
-def _print(model: Model, output: Path | None, as_json: bool) -> None:
-    from zoo.cli.console import print_json, show, talk
-    from zoo.model.build import summary
+def _print(model: Model, swap: Swap, output: Path | None, as_json: bool) -> None:
+    from zoo.cli.console import print_json, show, talk, visible
 
-    data = summary(model)
+    data = _facts(model, swap)
     if as_json:
         print_json({**data, "bundle": str(output) if output else None})
         return
     show.print(_table(data))
-    if output:
+    if swap.sources:
+        show.print(visible(_origins(data)))
+    if output and swap.sources:
+        talk.print(visible(f"Written to {output}. Score it with: zoo evaluate {output} data=bach"))
+    elif output:
+        recipe = data["recipe"]
         talk.print(
-            f"Untrained, written to {output}. Train it with: zoo train {data['recipe']} data=bach -o RUN"
+            visible(f"Untrained, written to {output}. Train it with: zoo train {recipe} data=bach -o RUN")
         )
+
+
+def _facts(model: Model, swap: Swap) -> dict[str, Any]:
+    """What the model is made of, and where the weights of each part come from."""
+    from zoo.model.build import summary
+    from zoo.model.weights import digest
+
+    data = summary(model)
+    for slot, part in data["parts"].items():
+        source = swap.sources.get(slot)
+        weights = digest(model.get_submodule(slot).state_dict())
+        part |= {"source": str(source.path) if source else None, "weights": weights}
+    return data
+
+
+def _origins(data: dict[str, Any]) -> str:
+    """Which parts bring their weights from elsewhere, and from where."""
+    slots: dict[str, list[str]] = {}
+    for slot, part in data["parts"].items():
+        slots.setdefault(part["source"] or "", []).append(slot)
+    fresh = slots.pop("", [])
+    lines = [f"weights from {source}: {', '.join(names)}" for source, names in slots.items()]
+    return "\n".join([*lines, *([f"untrained: {', '.join(fresh)}"] if fresh else [])])
 
 
 def _table(data: dict[str, Any]) -> Any:

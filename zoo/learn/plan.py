@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from zoo.errors import BundleError, Problem
 from zoo.learn.settings import TrainSettings
 from zoo.model.sealed import damaged, parsed
-from zoo.registry import Choice, Recipe
+from zoo.registry import Recipe
 from zoo.registry.fields import live
+from zoo.registry.registry import names_file
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
@@ -22,7 +23,7 @@ def plan(recipe: Recipe, corpus: Corpus, settings: TrainSettings, seed: int) -> 
     """Everything that the weights of a run depend on, and the words to say it again, ready for JSON."""
     return {
         "words": str(recipe),
-        "parts": {slot: _part(choice) for slot, choice in recipe.parts.items()},
+        "parts": recipe.to_json()["parts"],
         "train": settings.model_dump(mode="json"),
         "data": {"name": corpus.name, "digest": corpus.digest},
         "seed": seed,
@@ -64,21 +65,12 @@ def _flat(plan: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for slot, part in plan["parts"].items():
         yield slot, part["name"]
         yield from ((f"{slot}.{name}", value) for name, value in part["settings"].items())
-        yield f"version of {part['name']}", part["version"]
+        # Of a package it is the state version that decides the weights, of a file its content.
+        decisive = "version" if names_file(part["name"]) else "state_version"
+        yield f"version of {part['name']}", part[decisive]
     for name, value in plan["train"].items():
         field = TrainSettings.model_fields.get(name)
         if field is None or not live(field):
             yield f"train.{name}", value
     yield "the music", plan["data"]["digest"][:12]
     yield "seed", plan["seed"]
-
-
-def _part(choice: Choice) -> dict[str, Any]:
-    """A part as far as it decides the weights: of a package its state version, of a file its content."""
-    entry = choice.entry
-    version = entry.version if entry.source.is_file else entry.description.state_version
-    return {
-        "name": entry.qualified,
-        "settings": choice.settings.model_dump(mode="json"),
-        "version": version,
-    }

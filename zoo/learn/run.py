@@ -59,7 +59,7 @@ class Run:
         Raises:
             BundleError: a checkpoint is damaged, or does not fit the parts that are here.
         """
-        best = self._load("best")
+        best = self.best()
         if best is not None:
             learner.best.tensors = best.tensors
             learner.best.nats = best.about["nats"]
@@ -78,6 +78,14 @@ class Run:
         """Keep the best weights."""
         best = learner.best
         self._save("best", Weights(best.tensors, {"nats": best.nats, "step": best.step}))
+
+    def best(self) -> Weights | None:
+        """The best weights; None where none were kept yet.
+
+        Raises:
+            BundleError: the checkpoint is damaged, or from a newer version.
+        """
+        return self._load("best")
 
     def note(self, event: Stepped | Validated) -> None:
         """Add a line to the metrics."""

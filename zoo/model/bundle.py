@@ -28,14 +28,23 @@ from zoo.files import new_folder
 from zoo.model.build import build, parameter_count
 from zoo.model.card import card
 from zoo.model.model import Model
-from zoo.model.sealed import MANIFEST, canonical, manifest, parsed, read_sealed
-from zoo.model.weights import Weights, not_finite, pack, restore, unpack
+from zoo.model.sealed import (
+    CARD,
+    CONFIG,
+    FILES,
+    FORMAT,
+    MANIFEST,
+    SAMPLE,
+    WEIGHTS,
+    canonical,
+    manifest,
+    parsed,
+    read_bundle,
+)
+from zoo.model.weights import Weights, digest, not_finite, pack, restore, unpack
 from zoo.music.roll import FRAMES_PER_QUARTER, KEYS, LOWEST_KEY, Roll
 from zoo.parts import SLOTS, Settings, Slot
 from zoo.registry import Recipe, open_registry
-
-FORMAT = 1
-CONFIG, WEIGHTS, CARD, SAMPLE = FILES = "config.json", "model.safetensors", "README.md", "sample.mid"
 
 
 def save_bundle(
@@ -46,6 +55,7 @@ def save_bundle(
     data: Mapping[str, Any] | None = None,
     sample: Roll | None = None,
     training: Mapping[str, Any] | None = None,
+    sources: Mapping[Slot, str] | None = None,
 ) -> None:
     """Write a model as a bundle; a bundle that is there is replaced, files beside it are kept.
 
@@ -56,6 +66,7 @@ def save_bundle(
         data: what it was trained on, with its `digest`.
         sample: music it wrote.
         training: how it was trained.
+        sources: the runs and bundles that trained parts were taken from, by slot.
 
     Raises:
         NonFiniteError: the weights are not all finite; nothing is written.
@@ -69,7 +80,7 @@ def save_bundle(
             Problem(f"weights {', '.join(bad)} are not all finite, so they are not saved", str(place))
         )
     own = _own_files(place)
-    config = _config(model, scores, data, training)
+    config = _config(model, scores, data, training, sources or {})
     contents = {
         CONFIG: canonical(config),
         WEIGHTS: pack(Weights(tensors, {"format": FORMAT})),
@@ -96,7 +107,7 @@ def load_bundle(path: str | Path) -> Model:
     place = Path(path)
     if not place.is_dir():
         raise BundleError(Problem("there is no bundle of this name", str(place), _meant(place)))
-    contents = read_sealed(place, FORMAT, needed=(CONFIG, WEIGHTS), known=FILES)
+    contents = read_bundle(place)
     config = parsed(contents[CONFIG], place / CONFIG)
     weights = unpack(contents[WEIGHTS], str(place / WEIGHTS))
     try:
@@ -112,6 +123,7 @@ def _config(
     scores: Mapping[str, Any] | None,
     data: Mapping[str, Any] | None,
     training: Mapping[str, Any] | None,
+    sources: Mapping[Slot, str],
 ) -> dict[str, Any]:
     recipe = replace(model.recipe, sections={}, keys=Settings())
     versions = {"polyzoo": zoo.__version__, "torch": torch.__version__, "python": platform.python_version()}
@@ -119,7 +131,7 @@ def _config(
         "format": FORMAT,
         "words": str(recipe),
         "recipe": recipe.to_json(),
-        "parts": {slot: _part(model, slot) for slot in SLOTS},
+        "parts": {slot: _part(model, slot, sources.get(slot)) for slot in SLOTS},
         "sizes": {"codes": model.encoder.codes, "features": model.attention.features, "keys": KEYS},
         "grid": {"frames_per_quarter": FRAMES_PER_QUARTER, "lowest_key": LOWEST_KEY, "keys": KEYS},
         "versions": versions,
@@ -129,7 +141,7 @@ def _config(
     }
 
 
-def _part(model: Model, slot: Slot) -> dict[str, Any]:
+def _part(model: Model, slot: Slot, source: str | None) -> dict[str, Any]:
     entry = model.recipe.parts[slot].entry
     return {
         "name": entry.qualified,
@@ -138,6 +150,8 @@ def _part(model: Model, slot: Slot) -> dict[str, Any]:
         "version": entry.version,
         "state_version": entry.description.state_version,
         "parameters": parameter_count(model.get_submodule(slot)),
+        "weights": digest(model.get_submodule(slot).state_dict()),
+        "source": source,
     }
 
 

@@ -56,13 +56,19 @@ def card(config: Mapping[str, Any]) -> str:
         frames=grid["frames_per_quarter"],
         lowest=grid["lowest_key"],
         highest=grid["lowest_key"] + grid["keys"] - 1,
-        trained=_trained(config["data"], config["training"]),
+        trained=_trained(config["data"], config["training"], parts),
         distributions=" ".join(sorted({"polyzoo", *(part["distribution"] for part in parts.values())})),
         scores=_scores(config["scores"]),
     )
 
 
-def _trained(data: Mapping[str, Any] | None, training: Mapping[str, Any] | None) -> str:
+def _trained(
+    data: Mapping[str, Any] | None, training: Mapping[str, Any] | None, parts: Mapping[str, Any]
+) -> str:
+    taken = [(slot, part["source"], part["weights"]) for slot, part in parts.items() if part["source"]]
+    if taken:
+        table = _table(("slot", "weights from", "sha256 of its weights"), taken)
+        return f"\n## Put together from trained parts\n\n{table}\n"
     if not data:
         return "\nIt is not trained.\n"
     rows = [*_flat(data), *_flat(training or {})]

@@ -11,7 +11,10 @@ from typing import Any
 
 from zoo.errors import BundleError, Problem
 
+FORMAT = 1
 MANIFEST = "manifest.json"
+CONFIG, WEIGHTS, CARD, SAMPLE = FILES = "config.json", "model.safetensors", "README.md", "sample.mid"
+"""What a bundle is made of, beside its manifest."""
 CHANGED = "was changed or damaged since it was written"
 
 
@@ -29,6 +32,15 @@ def manifest(contents: Mapping[str, bytes], format: int) -> bytes:
     """The seal of a folder with these files."""
     files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     return canonical({"format": format, "files": files})
+
+
+def read_bundle(folder: Path) -> dict[str, bytes]:
+    """The files of a bundle, each checked.
+
+    Raises:
+        BundleError: it is from a newer version, or files are missing, damaged or changed; all of them.
+    """
+    return read_sealed(folder, FORMAT, needed=(CONFIG, WEIGHTS), known=FILES)
 
 
 def read_sealed(

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from zoo.errors import PluginError, Problem
 from zoo.parts import Description, Slot
 from zoo.registry.quiet import quiet_stdout
-from zoo.registry.sources import Source
+from zoo.registry.sources import SHIPPED, Source
 
 Health = Literal["ok", "off", "failed", "other api", "shadowed"]
 
@@ -58,6 +58,11 @@ class Entry:
         """The name that means this part whatever else is installed: `polyzoo/history`."""
         mark = ":" if self.source.origin == "file" else "/"
         return f"{self.distribution}{mark}{self.name}"
+
+    @property
+    def portable(self) -> str:
+        """The name that means this part on any machine: shipped parts keep their bare names."""
+        return self.name if self.distribution == SHIPPED else self.qualified
 
     def load(self) -> Any:
         """The part's class; imports torch, if nothing has yet.

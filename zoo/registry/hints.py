@@ -37,6 +37,8 @@ def _listed(names: Sequence[str], otherwise: str) -> str:
 
 def unknown_part(slot: str, name: str, entries: Sequence[Entry], plugins: Sequence[Plugin]) -> Problem:
     """A part that nobody offers: its name in another slot, one like it, or what there is."""
+    if name.startswith("@"):
+        return trained_part(slot, name)
     here = [entry.name for entry in entries if entry.slot == slot]
     elsewhere = [_is_a(entry) for entry in entries if entry.name == name]
     if elsewhere:
@@ -51,6 +53,12 @@ def unknown_part(slot: str, name: str, entries: Sequence[Entry], plugins: Sequen
         cure += ", see `zoo plugin list`"
     what = f"there is no {slot} of that name" if name else "it names no part"
     return Problem(what, f"{slot}={name}", cure)
+
+
+def trained_part(key: str, name: str) -> Problem:
+    """A part of a run or a bundle, `decoder=@RUN`, where parts begin untrained."""
+    cure = f"`zoo build {key}={name} -o BUNDLE` puts trained parts together"
+    return Problem("trained parts are not taken here", f"{key}={name}", cure)
 
 
 def bare_words(words: Sequence[str], entries: Sequence[Entry], recipes: Iterable[str]) -> list[Problem]:
@@ -115,6 +123,8 @@ def unknown_setting(word: Word, owner: str, models: Models, entries: Iterable[En
 
 def unknown_key(word: Word, entries: Iterable[Entry], models: Models) -> Problem:
     """A key that is no slot, no section and nothing the command asks for."""
+    if word.key == "core" and word.text.startswith("@"):
+        return trained_part(word.key, word.text)
     sections = [head for head in models if head and head not in SLOTS]
     bare = list(models[""].model_fields)
     meant = _owners(word.name, models)

@@ -53,13 +53,13 @@ def parse_recipe(
 
 
 def raise_all(faults: Iterable[ZooError]) -> None:
-    """Raise everything that was found as one error, if anything was."""
+    """Raise everything that was found as one error, if anything was; a mistake of the user's goes first."""
     faults = list(faults)
-    problems = [problem for fault in faults for problem in fault.problems]
+    problems = dict.fromkeys(problem for fault in faults for problem in fault.problems)
     if any(isinstance(fault, UsageError) for fault in faults):
         raise UsageError(*problems)
     if faults:
-        raise PluginError(*problems)
+        raise type(faults[0])(*problems)
 
 
 def _choose(given: Mapping[str, Word], registry: Registry, faults: list[ZooError]) -> dict[str, Entry]:

@@ -13,7 +13,6 @@ from zoo.parts import Fact, Settings, Slot
 from zoo.registry.fields import key
 from zoo.registry.fit import Choice, facts
 from zoo.registry.registry import Registry
-from zoo.registry.sources import SHIPPED
 from zoo.registry.values import write_value
 
 
@@ -57,7 +56,7 @@ class Recipe:
         """Every slot, and every setting that is not the default."""
         heads: dict[str, Any] = {slot: choice.settings for slot, choice in self.parts.items()}
         heads |= {**self.sections, "": self.keys}
-        words = [f"{slot}={_word(choice)}" for slot, choice in self.parts.items()]
+        words = [f"{slot}={choice.entry.portable}" for slot, choice in self.parts.items()]
         words += [word for head, settings in heads.items() for word in _changed(head, settings)]
         return " ".join(shlex.quote(word) for word in words)
 
@@ -93,12 +92,6 @@ class Recipe:
 
         stored = read_stored(data, registry, sections or {}, keys)
         return cls(stored.parts, stored.sections, stored.keys)
-
-
-def _word(choice: Choice) -> str:
-    """The name that means this part on any machine: shipped parts keep their bare names."""
-    entry = choice.entry
-    return entry.name if entry.distribution == SHIPPED else entry.qualified
 
 
 def _changed(head: str, settings: Settings) -> Iterator[str]:

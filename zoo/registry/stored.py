@@ -77,6 +77,28 @@ def read_stored(
     return Stored(parts, chosen, values)
 
 
+def read_part(slot: Slot, parts: Any, registry: Registry) -> Choice:
+    """Find again one of the parts that `Recipe.to_json` kept; the others need not be here.
+
+    Args:
+        slot: which of them.
+        parts: what was kept under "parts".
+        registry: where parts are looked up.
+
+    Raises:
+        BundleError: it is damaged, or needs a part, a version or a setting that is not here; all of it.
+    """
+    try:
+        kept = _Kept.model_validate({"parts": parts}).parts[slot]
+    except (ValidationError, KeyError):
+        raise BundleError(Problem("the recipe is damaged", slot, "make it again")) from None
+    problems: list[Problem] = []
+    choice = _choice(slot, kept, registry, problems)
+    if choice is None:
+        raise BundleError(*problems)
+    return choice
+
+
 def _choice(slot: Slot, kept: _Part, registry: Registry, problems: list[Problem]) -> Choice | None:
     entry = _entry(slot, kept, registry, problems)
     settings = _settings(entry.description.settings, kept.settings, slot, problems) if entry else None

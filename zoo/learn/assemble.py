@@ -1,0 +1,38 @@
+"""Putting trained parts of different runs together: a model of which nothing is trained anew."""
+
+from __future__ import annotations
+
+from zoo.errors import BundleError, Problem
+from zoo.learn.swap import Swap
+from zoo.model.build import build
+from zoo.model.model import Model
+from zoo.model.weights import restore
+
+
+def assemble(swap: Swap, seed: int = 0) -> Model:
+    """The model that a recipe with trained parts describes, on the CPU.
+
+    Parts that come from nowhere begin untrained, as `zoo.model.build` makes them.
+
+    Raises:
+        PluginError: parts that cannot be built or that break their contract.
+        BundleError: weights are damaged, or are not those of the part; all of it.
+    """
+    model = build(swap.recipe, seed)
+    problems: list[Problem] = []
+    for source in dict.fromkeys(swap.sources.values()):
+        try:
+            weights = source.weights()
+        except BundleError as error:
+            problems.extend(error.problems)
+            continue
+        for slot in (slot for slot, one in swap.sources.items() if one is source):
+            prefix = f"{slot}."
+            own = {name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)}
+            try:
+                restore(model.get_submodule(slot), own, f"{slot} of {source.path}")
+            except BundleError as error:
+                problems.extend(error.problems)
+    if problems:
+        raise BundleError(*problems)
+    return model

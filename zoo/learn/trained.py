@@ -1,0 +1,90 @@
+"""Trained parts: what a run or a bundle has to give. What it is made of is found out without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import BundleError, Problem
+from zoo.learn.plan import RECIPE, begun_plan
+from zoo.model.sealed import CONFIG, MANIFEST, WEIGHTS, damaged, parsed, read_bundle
+from zoo.parts import Slot
+from zoo.registry import Choice, Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+BEST = "best.safetensors"
+BUNDLE = "bundle"
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A run or a bundle whose parts may be taken.
+
+    Attributes:
+        path: its folder.
+        parts: the parts as its recipe keeps them.
+        is_run: whether it is the folder of a run, whose best weights count.
+    """
+
+    path: Path
+    parts: Any
+    is_run: bool
+
+    @property
+    def name(self) -> str:
+        """What it is called wherever it lies: the last part of its path, of RUN/bundle the last two."""
+        place = self.path.resolve()
+        return f"{place.parent.name}/{place.name}" if place.name == BUNDLE else place.name
+
+    def choice(self, slot: Slot, registry: Registry) -> Choice:
+        """The part in a slot, with its settings.
+
+        Raises:
+            BundleError: the part, or the version its weights are of, is not here.
+        """
+        from zoo.registry.stored import read_part
+
+        return read_part(slot, self.parts, registry)
+
+    def weights(self) -> Mapping[str, Tensor]:
+        """All of its weights, by their names in a model.
+
+        Raises:
+            BundleError: they are damaged, or from a newer version.
+        """
+        from zoo.learn.run import Run
+        from zoo.model.weights import unpack
+
+        if not self.is_run:
+            return unpack(read_bundle(self.path)[WEIGHTS], str(self.path / WEIGHTS)).tensors
+        best = Run(self.path).best()
+        if best is None:
+            raise BundleError(damaged("is missing", str(self.path / BEST)))
+        return best.tensors
+
+
+def open_trained(path: Path) -> Trained:
+    """The bundle in a folder, or the run, of which the bundle is enough.
+
+    Raises:
+        BundleError: there is neither, it is damaged, or the run has no best weights yet.
+    """
+    if (path / MANIFEST).is_file():
+        config = parsed(read_bundle(path)[CONFIG], path / CONFIG)
+        recipe = config.get("recipe")
+        return Trained(path, recipe.get("parts") if isinstance(recipe, dict) else None, is_run=False)
+    begun = begun_plan(path)
+    if begun is not None and (path / BEST).is_file():
+        return Trained(path, begun["parts"], is_run=True)
+    if (path / BUNDLE / MANIFEST).is_file():
+        return open_trained(path / BUNDLE)
+    if begun is not None:
+        cure = f"`zoo train -o {path} --resume` goes on until there are some"
+        raise BundleError(Problem("the run has no best weights yet", str(path), cure))
+    what = "it holds neither a run nor a bundle" if path.exists() else "there is no such folder"
+    cure = f"name a folder that `zoo train` wrote ({RECIPE} lies in it), or a bundle ({MANIFEST} does)"
+    raise BundleError(Problem(what, str(path), cure))
