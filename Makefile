@@ -4,22 +4,31 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install --constraint constraints.txt
 
-.PHONY: demo test check docs format clean
+.PHONY: demo test stress check docs format clean
 
-# The main job on Bach's chorales: train for two minutes, compare with the floors, write music.
+# The main job on Bach's chorales: train two models, two minutes in all, compare them with the floors,
+# write music.
 demo: .venv/demo
-	@$(BIN)/zoo train baseline data=bach train.minutes=2 -o demo/run --resume
-	@$(BIN)/zoo evaluate demo/run/bundle data=bach
-	@$(BIN)/zoo generate demo/run/bundle --frames 256 --seed 1 -o demo/music.mid --picture demo/music.png
+	@$(BIN)/zoo train baseline data=bach train.minutes=1.25 -o demo/baseline --resume
+	@$(BIN)/zoo train decoder=rbm attention=hierarchical data=bach train.minutes=0.75 -o demo/rbm --resume
+	@$(BIN)/zoo evaluate demo/baseline/bundle demo/rbm/bundle data=bach
+	@$(BIN)/zoo generate demo/baseline/bundle --seed 1 -o demo/baseline.mid --picture demo/baseline.png
+	@$(BIN)/zoo generate demo/rbm/bundle --seed 1 -o demo/rbm.mid --picture demo/rbm.png
 	@echo
-	@echo "The trained model is in demo/run/bundle, its music in demo/music.mid and demo/music.png."
-	@echo "Next:  $(BIN)/zoo generate demo/run/bundle --seed 2 -o demo/more.mid"
-	@echo "       $(BIN)/zoo train attention=none data=bach train.minutes=2 -o demo/memoryless"
+	@echo "The trained models are in demo/*/bundle, their music in demo/*.mid and its pictures in demo/*.png."
+	@echo "Next:  $(BIN)/zoo generate demo/baseline/bundle --seed 2 -o demo/more.mid"
+	@echo "       $(BIN)/zoo build core=@demo/rbm decoder=@demo/baseline -o demo/swapped"
 	@echo "       $(BIN)/zoo train data=FOLDER_OF_MIDI_FILES -o my_run"
 	@echo "       $(BIN)/zoo list"
 
 test: .venv/dev
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+# The same proofs at full size: fuzzing, kills, full resumption, mutants, torn reads. Takes hours.
+stress: .venv/dev
+	@OMP_NUM_THREADS=1 ZOO_STRESS_EXAMPLES=100000 ZOO_STRESS_MUTANTS=10000 ZOO_STRESS_KILLS=200 \
+	  ZOO_STRESS_PAIRS=50 ZOO_STRESS_SECONDS=60 ZOO_STRESS_RESUME=full $(BIN)/python -m pytest -n 2 \
+	  tests/music tests/data tests/learn tests/model tests/test_files.py
 
 check: .venv/dev
 	@$(BIN)/ruff format --check .

@@ -16,8 +16,8 @@ os.environ["MKL_NUM_THREADS"] = "1"
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of reference data beside the repository; a test that asks for it skips without."""
-    named = os.environ.get("POLYZOO_SHARED")
+    named = os.environ.get("ZOO_SHARED")
     folder = Path(named) if named else Path(__file__).resolve().parents[2] / "shared"
     if not folder.is_dir():
-        pytest.skip(f"no reference data at {folder}; POLYZOO_SHARED names another place")
+        pytest.skip(f"no reference data at {folder}; ZOO_SHARED names another place")
     return folder

@@ -15,7 +15,7 @@ import pytest
 from zoo import files
 from zoo.errors import ZooError
 
-KILLS = int(os.environ.get("POLYZOO_STRESS_KILLS", "20"))
+KILLS = int(os.environ.get("ZOO_STRESS_KILLS", "20"))
 
 WRITE_FOR_EVER = """
 import itertools, sys

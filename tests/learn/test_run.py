@@ -28,8 +28,8 @@ from zoo.model.model import Model
 from zoo.model.weights import Weights, unpack
 
 Make = Callable[..., Any]
-KILLS = int(os.environ.get("POLYZOO_STRESS_KILLS", "6"))
-PAIRS = int(os.environ.get("POLYZOO_STRESS_PAIRS", "2"))
+KILLS = int(os.environ.get("ZOO_STRESS_KILLS", "6"))
+PAIRS = int(os.environ.get("ZOO_STRESS_PAIRS", "2"))
 STEPS = 10
 
 fork = multiprocessing.get_context("fork")

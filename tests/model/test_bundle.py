@@ -25,7 +25,7 @@ from zoo.model.weights import Weights, digest, pack, restore, unpack
 from zoo.music.roll import Roll
 from zoo.registry import open_registry, parse_recipe
 
-MUTANTS = int(os.environ.get("POLYZOO_STRESS_MUTANTS", "200"))
+MUTANTS = int(os.environ.get("ZOO_STRESS_MUTANTS", "200"))
 FILES = ["README.md", "config.json", "manifest.json", "model.safetensors", "sample.mid"]
 TINY = "attention=none attention.local=3 attention.features=4 sampler.hidden=3 decoder.hidden=3"
 

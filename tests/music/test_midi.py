@@ -12,8 +12,8 @@ from zoo.errors import ZooError
 from zoo.music.midi import MidiError, examine_bytes, examine_midi, read_midi
 from zoo.music.roll import KEYS, LOWEST_KEY, Notes, Roll
 
-EXAMPLES = int(os.environ.get("ZOO_FUZZ_EXAMPLES", "200"))
-"""How many cases each property is tried on; `ZOO_FUZZ_EXAMPLES=100000` for a long look."""
+EXAMPLES = int(os.environ.get("ZOO_STRESS_EXAMPLES", "200"))
+"""How many cases each property is tried on; `ZOO_STRESS_EXAMPLES=100000` for a long look."""
 
 
 def notes_of(rows):
