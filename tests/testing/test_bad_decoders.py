@@ -72,7 +72,7 @@ class NoisyEstimate(Good):
 def test_a_good_decoder_keeps_every_promise(good):
     report = zoo.testing.run(described(good))
     assert report.ok, report.having("failed")
-    assert len(report.having("skipped")) == 4
+    assert len(report.having("skipped")) == 5
 
 
 class IsNotNormalised(Good):

@@ -10,7 +10,7 @@ from zoo.parts.interfaces import Encoder, Part
 from zoo.testing.check import DoesNotApplyError, check, require, require_same
 from zoo.testing.music import LONG, Music, random_music
 from zoo.testing.play import answers, features_of, log_prob, loss
-from zoo.testing.subject import Subject, counted
+from zoo.testing.subject import Subject, calibrated, counted
 
 
 @check(cure="register every tensor the answers depend on: nn.Module, nn.Parameter, or a persistent buffer")
@@ -77,11 +77,7 @@ def padding_never_counts(subject: Subject) -> None:
     """Counting ignores what the mask leaves out, and many batches count like one."""
     if not counts(subject.build()):
         raise DoesNotApplyError("the part does not count")
-    sizes = subject.build().sizes
-    music = random_music(sizes, batch=3, frames=8)
-    noise = music.span(0, 6).then(random_music(sizes, batch=3, frames=8, seed=5).span(6, 8))
-    mask = torch.ones(3, 8, dtype=torch.bool)
-    mask[:, 6:] = False
+    music, noise, mask = _padded(subject)
     whole = counted(subject.build(), subject.slot, music, mask).state_dict()
     padded = counted(subject.build(), subject.slot, noise, mask).state_dict()
     by_row = subject.build()
@@ -90,6 +86,36 @@ def padding_never_counts(subject: Subject) -> None:
     for name, value in whole.items():
         require_same(padded[name], value, f"{name} with other padding", tolerance=0)
         require_same(by_row.state_dict()[name], value, f"{name} counted row by row", tolerance=1e-5)
+
+
+@check(
+    cure="leave out what the mask leaves out, add batches up, and at `first=True` forget what was before",
+    optional=True,
+)
+def calibration_begins_anew(subject: Subject) -> None:
+    """Calibration ignores what the mask leaves out, adds batches up, and forgets what it found before."""
+    if type(subject.build()).calibrate is Part.calibrate:
+        raise DoesNotApplyError("the part is not calibrated")
+    music, noise, mask = _padded(subject)
+    whole = calibrated(subject.build_lively(), subject.slot, music, mask).state_dict()
+    padded = calibrated(subject.build_lively(), subject.slot, noise, mask).state_dict()
+    by_row = calibrated(subject.build_lively(), subject.slot, subject.music(seed=9))
+    for row in (2, 0, 1):
+        one = music.rows(row, row + 1)
+        calibrated(by_row, subject.slot, one, mask[row : row + 1], first=row == 2)
+    for name, value in whole.items():
+        require_same(padded[name], value, f"{name} with other padding", tolerance=1e-5)
+        require_same(by_row.state_dict()[name], value, f"{name} calibrated again, row by row")
+
+
+def _padded(subject: Subject) -> tuple[Music, Music, Tensor]:
+    """Music, the same with other music at its end, and the mask (B, T) that leaves this end out."""
+    sizes = subject.build().sizes
+    music = random_music(sizes, batch=3, frames=8)
+    noise = music.span(0, 6).then(random_music(sizes, batch=3, frames=8, seed=5).span(6, 8))
+    mask = torch.ones(3, 8, dtype=torch.bool)
+    mask[:, 6:] = False
+    return music, noise, mask
 
 
 STEPS = 30
@@ -105,7 +131,7 @@ RATE = 0.01
     cure="look for a loss with the wrong sign, a detached layer, or a count that nothing reads",
 )
 def toy_music_is_learned(subject: Subject) -> None:
-    """Counting a toy batch and thirty steps of Adam on it teach the part something."""
+    """Counting a toy batch, thirty steps of Adam and calibration on it teach the part something."""
     part = subject.build()
     music = repetitive_music(part)
     parameters = list(part.parameters())
@@ -119,6 +145,7 @@ def toy_music_is_learned(subject: Subject) -> None:
             optimiser.zero_grad()
             _lesson(subject, part, music, seed).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
+    calibrated(part, subject.slot, music)
     after = _judged(subject, part, music)
     require(after < before - 0.02 * abs(before), f"{before:.4g} before and {after:.4g} after")
 

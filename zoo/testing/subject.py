@@ -95,14 +95,33 @@ def facts(sizes: Sizes) -> dict[str, Fact]:
 
 def counted(part: Part, slot: Slot, music: Music, mask: Tensor | None = None) -> Part:
     """The part after it has counted the music, as training lets it; an attention never counts."""
-    mask = torch.ones(music.codes.shape[:2], dtype=torch.bool) if mask is None else mask
-    learned: dict[Slot, tuple[Tensor, ...]] = {
+    if slot != "attention":
+        with torch.no_grad():
+            part.count(*_heard(slot, music), mask=_everywhere(music) if mask is None else mask)
+    return part
+
+
+def calibrated(
+    part: Part, slot: Slot, music: Music, mask: Tensor | None = None, *, first: bool = True
+) -> Part:
+    """The part after it was calibrated on the music, as training lets it; an attention never is."""
+    if slot != "attention":
+        with torch.no_grad():
+            mask = _everywhere(music) if mask is None else mask
+            part.calibrate(*_heard(slot, music), mask=mask, first=first)
+    return part
+
+
+def _everywhere(music: Music) -> Tensor:
+    return torch.ones(music.codes.shape[:2], dtype=torch.bool)
+
+
+def _heard(slot: Slot, music: Music) -> tuple[Tensor, ...]:
+    """What a part gets when it counts or is calibrated."""
+    heard: dict[Slot, tuple[Tensor, ...]] = {
         "encoder": (music.onset, music.sounding),
         "sampler": (music.codes,),
         "decoder": (music.codes, music.keys, music.previous),
         "velocity": (music.codes, music.keys, music.loudness, music.softness),
     }
-    if slot in learned:
-        with torch.no_grad():
-            part.count(*learned[slot], mask=mask)
-    return part
+    return heard[slot]
