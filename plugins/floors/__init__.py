@@ -20,7 +20,7 @@ BENCHMARK = (
 
 @hookimpl
 def zoo_parts() -> Iterable[Description]:
-    """Seven parts that make the floors of every table."""
+    """Ten parts that make the floors of every table."""
     return [
         Description(
             slot="encoder",
@@ -69,5 +69,23 @@ def zoo_parts() -> Iterable[Description]:
             name="uniform",
             summary="Any keys that give the pitch classes, all equally likely",
             target="zoo_plugins.floors.uniform:Uniform",
+        ),
+        Description(
+            slot="velocity",
+            name="mean",
+            summary="Every note as loud as the mean note of the training pieces",
+            target="zoo_plugins.floors.loudness:Mean",
+        ),
+        Description(
+            slot="velocity",
+            name="key",
+            summary="Every note as loud as its key is on average in the training pieces",
+            target="zoo_plugins.floors.loudness:Key",
+        ),
+        Description(
+            slot="velocity",
+            name="previous",
+            summary="Every note as loud as the notes struck last",
+            target="zoo_plugins.floors.loudness:Previous",
         ),
     ]

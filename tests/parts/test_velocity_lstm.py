@@ -1,0 +1,125 @@
+"""Loudness by an LSTM: the original's numbers, and what it learns beyond the mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Generator, Tensor
+from zoo_plugins.floors.loudness import Mean
+from zoo_plugins.velocity import VelocitySettings
+from zoo_plugins.velocity.lstm import LSTMVelocity
+
+from zoo.parts import Settings
+from zoo.parts.interfaces import Sizes
+
+SIZES = Sizes(codes=3, features=0, membership=torch.eye(3).repeat(1, 2).bool(), keys=6)
+
+
+def velocity(*, struck: bool = True, sizes: Sizes = SIZES, hidden: int = 16) -> LSTMVelocity:
+    torch.manual_seed(0)
+    return LSTMVelocity(VelocitySettings(hidden=hidden, struck=struck), sizes)
+
+
+def accents(rows: int, frames: int, chance: Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Music whose upper keys are loud and whose every other frame is accented, played a little unevenly."""
+    struck = (torch.rand(rows, frames, 6, generator=chance) < 0.4).float()
+    accent = torch.arange(frames).remainder(2).view(1, -1, 1)
+    level = 30 + 40 * accent + 25 * (torch.arange(6) > 2)
+    loose = torch.randint(-3, 4, struck.shape, generator=chance)
+    loudness = struck * (level + loose) / 127
+    previous = torch.cat([torch.zeros_like(loudness[:, :1]), loudness[:, :-1]], 1)
+    return (struck @ SIZES.membership.T.float() > 0).float(), struck, loudness, previous
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("chunk", [79, 1, 16])
+def test_the_loudness_is_that_of_the_original(shared: Path, chunk: int) -> None:
+    """Time first; frame t hears the codes of frame t and the velocities/128 of the frame before."""
+    folder = shared / "reference"
+    with np.load(folder / "golden_velocity.npz") as arrays:
+        golden = {name: torch.from_numpy(arrays[name]).transpose(0, 1).float() for name in arrays}
+    weights = torch.load(folder / "original" / "velocity-decoder.pt", weights_only=True)
+    sizes = Sizes(codes=12, features=0, membership=torch.zeros(12, 88).bool())
+    part = velocity(struck=False, sizes=sizes, hidden=100)
+    own = {name.removeprefix("velocity_"): weight for name, weight in weights.items()}
+    part.load_state_dict({name: own.get(name, tensor) for name, tensor in part.state_dict().items()})
+    codes, keys, previous = golden["codes"][:, 1:], golden["keys"][:, 1:], golden["previous_velocity"]
+    state = part.start(3)
+    for first in range(0, 79, chunk):
+        now = slice(first, first + chunk)
+        found, state = part.expect(codes[:, now], keys[:, now], previous[:, now], state)
+        torch.testing.assert_close(found, golden["velocity"][:, now], atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("struck", [True, False])
+@pytest.mark.parametrize("chunks", [(1,) * 12, (5, 1, 6)])
+def test_chunks_give_the_whole(struck: bool, chunks: tuple[int, ...], chance: Generator) -> None:
+    part = velocity(struck=struck)
+    codes, keys, _, previous = accents(2, 12, chance)
+    whole, _ = part.predict(codes, keys, previous, part.start(2))
+    state, found = part.start(2), []
+    for now in zip(*(plane.split(chunks, 1) for plane in (codes, keys, previous)), strict=True):
+        loudness, state = part.predict(*now, state)
+        found.append(loudness)
+    torch.testing.assert_close(torch.cat(found, 1), whole)
+    assert ((whole > 0) == (keys > 0)).all()
+
+
+@torch.no_grad()
+def test_only_with_struck_does_it_hear_which_keys_they_are(chance: Generator) -> None:
+    codes, keys, _, previous = accents(2, 12, chance)
+    for struck in (True, False):
+        part = velocity(struck=struck)
+        one, _ = part.expect(codes, keys, previous, part.start(2))
+        other, _ = part.expect(codes, keys.flip(-1), previous, part.start(2))
+        assert torch.equal(one, other) is not struck
+
+
+@torch.no_grad()
+def test_silence_costs_nothing(chance: Generator) -> None:
+    part, silence = velocity(), torch.zeros(2, 5, 6)
+    codes, *_ = accents(2, 5, chance)
+    assert (part.log_prob(codes, silence, silence, silence).value == 0).all()
+    assert (part.loss(codes, silence, silence, silence, chance) == 0).all()
+    assert (part.predict(codes, silence, silence, part.start(2))[0] == 0).all()
+
+
+def test_only_struck_notes_give_a_gradient(chance: Generator) -> None:
+    part = velocity()
+    codes, keys, loudness, previous = accents(2, 12, chance)
+    keys[..., 4] = 0
+    part.loss(codes, keys, loudness, previous, chance).sum().backward()
+    bias = part.linear.bias.grad
+    assert bias is not None
+    assert bias[4] == 0
+    assert (bias[keys.sum((0, 1)) > 0] != 0).all()
+
+
+def test_the_loss_is_the_squared_error_of_the_struck_notes(chance: Generator) -> None:
+    part = velocity()
+    codes, keys, loudness, previous = accents(2, 12, chance)
+    expected, _ = part.predict(codes, keys, previous, part.start(2))
+    found = part.loss(codes, keys, loudness, previous, chance)
+    torch.testing.assert_close(found, ((expected - loudness) ** 2).sum(-1))
+
+
+def test_a_pattern_of_loudness_is_learned_where_the_mean_knows_nothing(chance: Generator) -> None:
+    training, validation, test = (accents(8, 64, chance) for _ in range(3))
+    everywhere = torch.ones(8, 64, dtype=torch.bool)
+    part, mean = velocity(), Mean(Settings(), SIZES)
+    mean.count(*training, mask=everywhere)
+    adam = torch.optim.Adam(part.parameters(), lr=0.03)
+    for _ in range(120):
+        adam.zero_grad()
+        part.loss(*training, chance).mean().backward()
+        adam.step()
+    nats = []
+    for floor in (part, mean):
+        with torch.no_grad():
+            floor.calibrate(*validation, mask=everywhere, first=True)
+            nats.append(-floor.log_prob(*test).value.sum() / test[1].sum())
+    assert nats[0] < nats[1] - 1

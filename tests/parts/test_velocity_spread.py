@@ -1,0 +1,86 @@
+"""From an expected loudness to nats per note, and how wide notes scatter."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Generator, Tensor
+
+from zoo.parts.loudness import SPREADS, Spread, velocity_log_prob
+
+VELOCITIES = torch.arange(1, 128) / 127
+WIDE, NARROW = max(SPREADS), min(SPREADS)
+
+
+def logistic(number: int, centre: float, spread: float, chance: Generator) -> Tensor:
+    """Loudness (N,) of notes that scatter around a velocity."""
+    even = torch.rand(number, generator=chance, dtype=torch.float64).clamp(1e-9, 1 - 1e-9)
+    return (centre + spread * even.logit()).round().clamp(1, 127).float() / 127
+
+
+@pytest.mark.parametrize("spread", [NARROW, 1.0, 16.0, WIDE])
+@pytest.mark.parametrize("expected", [0.0, 1e-6, 0.3, 0.999, 1.0])
+def test_the_probabilities_of_the_127_velocities_sum_to_one(expected: float, spread: float) -> None:
+    log_probs = velocity_log_prob(torch.tensor(expected), VELOCITIES, torch.tensor(spread))
+    assert log_probs.isfinite().all()
+    assert log_probs.double().exp().sum().item() == pytest.approx(1, abs=1e-5)
+
+
+def test_each_step_is_the_mass_of_a_logistic_between_half_velocities() -> None:
+    centre, spread = 70.3, 6.0
+    edges = (torch.arange(0, 128, dtype=torch.float64) + 0.5 - centre) / spread
+    mass = edges.sigmoid().diff() / (edges[-1].sigmoid() - edges[0].sigmoid())
+    found = velocity_log_prob(torch.tensor(centre / 127), VELOCITIES, torch.tensor(spread))
+    torch.testing.assert_close(found, mass.log().float(), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("spread", [NARROW, WIDE])
+def test_whatever_is_expected_the_gradient_is_finite(spread: float) -> None:
+    expected = torch.tensor([[0.0], [0.5], [1.0]], requires_grad=True)
+    velocity_log_prob(expected, VELOCITIES, torch.tensor(spread)).sum().backward()
+    assert expected.grad is not None
+    assert expected.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("truth", [1.0, 4.0, 12.0])
+def test_calibration_finds_the_spread_that_notes_were_drawn_with(truth: float, chance: Generator) -> None:
+    notes = logistic(5000, 64, truth, chance)
+    spread = Spread()
+    spread.calibrate(torch.full_like(notes, 64 / 127), notes, first=True)
+    assert truth / 1.13 < spread.value.item() < truth * 1.13
+
+
+def test_the_grid_is_so_fine_that_nothing_is_lost(chance: Generator) -> None:
+    """Against a search without a grid."""
+    notes = logistic(5000, 64, 5.3, chance)
+    expected = torch.full_like(notes, 64 / 127)
+    spread = Spread()
+    spread.calibrate(expected, notes, first=True)
+    best = max(velocity_log_prob(expected, notes, s).mean() for s in torch.linspace(4, 7, 301))
+    assert best - velocity_log_prob(expected, notes, spread.value).mean() < 0.003
+
+
+def test_batches_add_up_and_the_first_begins_anew(chance: Generator) -> None:
+    notes = logistic(600, 64, 3.0, chance)
+    expected = torch.full_like(notes, 64 / 127)
+    whole, parts = Spread(), Spread()
+    whole.calibrate(expected, notes, first=True)
+    parts.calibrate(expected * 0, notes, first=True)
+    for number, piece in enumerate(notes.split(200)):
+        parts.calibrate(expected[:200], piece, first=number == 0)
+    torch.testing.assert_close(parts.evidence, whole.evidence)
+
+
+def test_without_notes_the_spread_is_the_stated_one() -> None:
+    spread = Spread()
+    assert spread.value.item() == 16
+    spread.calibrate(torch.zeros(0), torch.zeros(0), first=True)
+    assert spread.value.item() == 16
+
+
+def test_the_spread_is_kept_with_the_weights(chance: Generator) -> None:
+    notes = logistic(100, 64, 3.0, chance)
+    spread, again = Spread(), Spread()
+    spread.calibrate(torch.full_like(notes, 64 / 127), notes, first=True)
+    again.load_state_dict(spread.state_dict())
+    assert again.value == spread.value != 16
