@@ -14,6 +14,7 @@ from zoo.learn.lessons import Lessons
 from zoo.learn.run import Run
 from zoo.learn.score import chosen_pieces, validate
 from zoo.learn.settings import TrainSettings
+from zoo.model.counting import calibrate
 
 SAVE_EVERY = 60.0
 """Seconds between two checkpoints, at most; every validation makes one too."""
@@ -80,8 +81,12 @@ class Session:
         self._tell(Stepped(self.learner.step, losses, frames, self.learner.seconds))
 
     def validate(self) -> None:
-        """Score the validation pieces, keep each term that was never better, and save."""
+        """Score the validation pieces, keep each term that was never better, and save.
+
+        The model is calibrated on the same pieces first, so that what is kept is as sure as it was scored.
+        """
         learner = self.learner
+        calibrate(learner.model, self.valid.take(self._judged))
         nats = validate(learner.model, self.valid, self._judged, self.seed)
         improved = learner.best.take(learner.model, nats, learner.step)
         learner.validated = learner.step

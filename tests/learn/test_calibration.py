@@ -1,0 +1,44 @@
+"""What is kept after training is as sure of itself as the validation pieces allow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from zoo.data import Corpus
+from zoo.learn.fit import fit
+from zoo.model.counting import calibrate
+from zoo.parts.loudness import Spread
+
+Make = Callable[..., Any]
+
+
+@pytest.mark.parametrize("words", ["velocity=lstm velocity.hidden=4", "velocity=previous"])
+def test_the_spread_fits_the_weights_kept(tiny: Make, corpus: Corpus, fast: Make, words: str) -> None:
+    model = tiny(words)
+    history = fit(model, corpus, fast(steps=9, validate_every=3, validate_frames=10**6))
+    assert "velocity" in history.best
+    kept = model.velocity.spread.evidence.clone()
+    assert kept.any()
+    calibrate(model, corpus.split("valid"))
+    torch.testing.assert_close(model.velocity.spread.evidence, kept)
+
+
+def test_every_validation_scores_with_the_spread_of_its_own_weights(
+    tiny: Make, corpus: Corpus, fast: Make
+) -> None:
+    """All notes are equally loud: what is learned of it shows in the nats only as the spread gets narrow."""
+    model = tiny("velocity=lstm velocity.hidden=4")
+    history = fit(model, corpus, fast(steps=60, validate_every=10, lr=0.05))
+    nats = [validation.nats["velocity"] for validation in history.validations]
+    assert nats[-1] < nats[0] / 2
+    assert model.velocity.spread.value < 4
+
+
+def test_without_validation_pieces_the_spread_is_the_stated_one(tiny: Make, tunes: Make, fast: Make) -> None:
+    model = tiny("velocity=lstm velocity.hidden=4")
+    fit(model, tunes(valid=0), fast(steps=3))
+    assert model.velocity.spread.value == Spread().value
