@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -198,6 +199,16 @@ def test_zoo_plugins_names_the_only_ones(
     assert {plugin.health for plugin in plugins} <= {"ok", "off"}
     for name in {"one", "two"} - found:
         assert f"polyzoo_{name}" not in sys.modules
+
+
+def test_a_distribution_that_is_on_the_path_twice_is_one_plugin(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = install("polyzoo-one", plugin_code()).parent
+    shutil.copytree(site, tmp_path / "editable")
+    monkeypatch.syspath_prepend(str(tmp_path / "editable"))
+    assert only("polyzoo-one").health == "ok"
+    assert open_registry().find("attention", "mine").distribution == "polyzoo-one"
 
 
 def test_a_missing_distribution_and_a_broken_one_are_plugin_errors(install: Install) -> None:

@@ -37,7 +37,7 @@ COMMANDS: dict[str, str] = {
     "data": "Corpora of music: which there are, what is in them, and what could not be read.",
     "midi": "Look at MIDI files: which can be read, what they hold, and what is wrong with the others.",
     "import": "Turn a model and a decoder of the original notebooks into a bundle.",
-    "plugin": "Look after plugins: what was found, where, and whether it works.",
+    "plugin": "Look after plugins: what was found, whether it works, and how to begin one.",
     "completion": "Print the script that completes words in a shell.",
 }
 """Each command with its line in `zoo --help`, the first line of its own help."""

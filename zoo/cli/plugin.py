@@ -1,4 +1,4 @@
-"""`zoo plugin`: which plugins there are, and what is wrong with those that do not work."""
+"""`zoo plugin`: which plugins there are, what is wrong with those that do not work, and new ones."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ from typing import Any
 
 import click
 
+from zoo.cli.plugin_check import check_command
+from zoo.cli.plugin_new import new_command
 from zoo.registry import Plugin, open_registry
 
 
 @click.group("plugin")
 def command() -> None:
-    """Look after plugins: what was found, where, and whether it works."""
+    """Look after plugins: what was found, whether it works, and how to begin one."""
+
+
+command.add_command(new_command)
+command.add_command(check_command)
 
 
 @command.command("list")

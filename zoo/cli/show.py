@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from zoo.cli.words import complete_part, one_slot
-from zoo.errors import Problem, UsageError
+from zoo.cli.words import complete_part, named_part
 from zoo.registry import Choice, Entry, Registry, open_registry
 from zoo.registry.fields import allowed, choices, default, live
 from zoo.registry.fit import facts
@@ -24,22 +23,11 @@ def command(part: str, as_json: bool) -> None:
     from zoo.cli.console import print_json
 
     registry = open_registry()
-    data = part_facts(_find(part, registry), registry)
+    data = part_facts(named_part(part, registry, "zoo show"), registry)
     if as_json:
         print_json(data)
     else:
         _print(data)
-
-
-def _find(part: str, registry: Registry) -> Entry:
-    head, dot, name = part.partition(".")
-    if not dot or not name:
-        named = [
-            f"zoo show {e.slot}.{e.name}" for e in registry.entries() if part.rstrip(".") in (e.slot, e.name)
-        ]
-        cure = " or ".join(named) or "for example zoo show attention.history"
-        raise UsageError(Problem("a part is named by its slot and its name", part, cure))
-    return registry.find(one_slot(head, "zoo show"), name)
 
 
 def part_facts(entry: Entry, registry: Registry) -> dict[str, Any]:

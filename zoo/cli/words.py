@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 
 from zoo.errors import Problem, UsageError, ZooError
 from zoo.parts import SLOTS, Settings, Slot
-from zoo.registry import Registry, open_registry
+from zoo.registry import Entry, Registry, open_registry
 from zoo.registry.fields import choices, default
 from zoo.registry.hints import closest
 from zoo.registry.words import read_words
@@ -44,6 +44,23 @@ def one_slot(name: str, place: str) -> Slot:
     near = closest(name, SLOTS)
     cure = f"did you mean {near}" if near else f"the slots are {', '.join(SLOTS)}"
     raise UsageError(Problem(f"{place} takes a slot, and {name} is none", cure=cure))
+
+
+def named_part(part: str, registry: Registry, place: str) -> Entry:
+    """The part that SLOT.NAME means where a command takes one.
+
+    Raises:
+        UsageError: it is not written so, or there is none.
+        PluginError: its plugin is missing or broken, or two plugins offer it.
+    """
+    head, dot, name = part.partition(".")
+    if not dot or not name:
+        named = [
+            f"{place} {e.slot}.{e.name}" for e in registry.entries() if part.rstrip(".") in (e.slot, e.name)
+        ]
+        cure = " or ".join(named) or f"for example {place} attention.history"
+        raise UsageError(Problem("a part is named by its slot and its name", part, cure))
+    return registry.find(one_slot(head, place), name)
 
 
 def complete_slot(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

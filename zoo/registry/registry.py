@@ -103,6 +103,15 @@ class Registry:
             raise PluginError(_ambiguous(slot, name, found))
         return found[0]
 
+    def in_file(self, name: str) -> list[Entry]:
+        """The parts in a file, which is run: all of `./my_parts.py`, those called so of `./my_parts.py:mine`.
+
+        Raises:
+            UsageError: there is no such file.
+            PluginError: it is broken.
+        """
+        return _named_in(name, self._file_plugin(name, name))
+
     @cached_property
     def _shipped(self) -> list[Plugin]:
         return [self._load(source) for source in self._shipped_sources]
@@ -140,16 +149,20 @@ class Registry:
             raise PluginError(*(plugin.problem for plugin in plugins if plugin.problem))
         return working
 
-    def _in_file(self, slot: Slot, name: str) -> Entry:
+    def _file_plugin(self, name: str, where: str) -> Plugin:
         match = _FILE.fullmatch(name)
         assert match is not None
-        path, part = Path(match["path"]), match["part"]
+        path = Path(match["path"])
         if not path.is_file():
-            raise UsageError(Problem("there is no such file", f"{slot}={name}"))
+            raise UsageError(Problem("there is no such file", where))
         plugin = self._load(file_source(path, match["path"]))
         if plugin.problem:
             raise PluginError(plugin.problem)
-        found = [entry for entry in plugin.entries if entry.slot == slot and part in (None, entry.name)]
+        return plugin
+
+    def _in_file(self, slot: Slot, name: str) -> Entry:
+        plugin = self._file_plugin(name, f"{slot}={name}")
+        found = [entry for entry in _named_in(name, plugin) if entry.slot == slot]
         if len(found) == 1:
             return found[0]
         words = ", ".join(f"{entry.slot}={entry.qualified}" for entry in found or plugin.entries)
@@ -173,6 +186,12 @@ def _parts(plugins: Sequence[Plugin], slot: Slot | None) -> list[Entry]:
 
 def _named(entries: Sequence[Entry], name: str) -> list[Entry]:
     return [entry for entry in entries if entry.name == name]
+
+
+def _named_in(name: str, plugin: Plugin) -> list[Entry]:
+    match = _FILE.fullmatch(name)
+    part = match["part"] if match else None
+    return [entry for entry in plugin.entries if part in (None, entry.name)]
 
 
 def _ambiguous(slot: Slot, name: str, found: Sequence[Entry]) -> Problem:

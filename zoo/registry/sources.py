@@ -60,8 +60,11 @@ class Source:
 
 def same_distribution(one: str, other: str) -> bool:
     """Whether two spellings name the same package, as pip sees it."""
-    plain = [re.sub(r"[-_.]+", "-", name).lower() for name in (one, other)]
-    return plain[0] == plain[1]
+    return _plain(one) == _plain(other)
+
+
+def _plain(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def _wanted() -> frozenset[str] | None:
@@ -118,12 +121,21 @@ def file_version(path: Path) -> str:
 
 
 def installed_sources(users: Menu) -> list[Source]:
-    """The plugins that pip installed, from their metadata alone."""
+    """The plugins that pip installed, from their metadata alone.
+
+    A distribution may be found twice, as where Python starts in the folder of one that is installed
+    editable; the first on the path is the one that is imported.
+    """
     # Reading metadata takes the whole of `email`, and most commands ask for shipped parts only.
     from importlib.metadata import distributions
 
-    found = [source for package in distributions() for source in _offered(package, users)]
-    return sorted(found, key=lambda source: (source.distribution, source.name))
+    found: dict[str, list[Source]] = {}
+    for package in distributions():
+        offered = list(_offered(package, users))
+        if offered:
+            found.setdefault(_plain(offered[0].distribution), offered)
+    sources = [source for offered in found.values() for source in offered]
+    return sorted(sources, key=lambda source: (source.distribution, source.name))
 
 
 def _offered(package: Distribution, users: Menu) -> Iterator[Source]:

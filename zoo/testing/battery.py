@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -85,20 +85,29 @@ class Report:
         return f"ran {self.ran}, {passed}, {failed}, {skipped}{short}"
 
 
-def run(part: str | Entry | Description, settings: Mapping[str, Any] | None = None) -> Report:
+def run(
+    part: str | Entry | Description,
+    settings: Mapping[str, Any] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
     """Hold a part to every promise of its slot.
 
     Args:
         part: "slot.name", an entry of the registry, or a description.
         settings: where they shall differ from the defaults.
+        progress: told before each check how many are done, and of how many.
 
     Raises:
         UsageError: there is no such part.
     """
     subject = subject_of(part, settings)
     battery = checks(subject.slot)
-    outcomes = tuple(carry_out(check, subject) for check in battery)
-    return Report(str(subject), outcomes, sum(not check.optional for check in battery))
+    outcomes = []
+    for done, check in enumerate(battery):
+        if progress:
+            progress(done, len(battery))
+        outcomes.append(carry_out(check, subject))
+    return Report(str(subject), tuple(outcomes), sum(not check.optional for check in battery))
 
 
 def carry_out(check: Check, subject: Subject) -> Outcome:

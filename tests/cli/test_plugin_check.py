@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .conftest import Run
+
+BROKEN = """\
+    def predict(self, codes, struck, previous, state):
+        return self.level.sigmoid().expand(struck.shape), state
+
+
+"""
+
+
+@pytest.fixture
+def careless(run: Run) -> str:
+    """A velocity part that plays keys nobody struck."""
+    run("plugin", "new", "careless", "--slot", "velocity", "--file")
+    file = Path("careless.py")
+    text = file.read_text()
+    start, end = text.index("    def predict"), text.index("@hookimpl")
+    file.write_text(text[:start] + BROKEN + text[end:])
+    return "./careless.py"
+
+
+def test_a_shipped_part_passes(run: Run) -> None:
+    said = run("plugin", "check", "velocity.none")
+    assert said.code == 0
+    first, *_, last = said.out.splitlines()
+    assert first.startswith("velocity.none  polyzoo ")
+    assert last.startswith("ran ")
+    assert ", failed 0, skipped " in last
+    assert "passed   description_is_complete" in said.out
+
+
+def test_a_failure_says_what_was_promised_seen_and_done_about_it(run: Run, careless: str) -> None:
+    said = run("plugin", "check", careless)
+    assert said.code == 4
+    assert ", failed 1, skipped " in said.out.splitlines()[-1]
+    assert (
+        "failed   loudness_is_of_struck_keys: Predicted loudness lies in 0..1, is above 0\n"
+        "         where a key is struck, and 0 where none is\n"
+        "         seen: a key that is not struck is loud\n"
+        "         cure: end in a sigmoid or clamp, and multiply by the struck keys\n"
+    ) in said.out
+    assert "skipped  live_settings_are_live: the part has no live setting" in said.out
+
+
+def test_json(run: Run, careless: str) -> None:
+    said = run("plugin", "check", careless, "--json")
+    (report,) = json.loads(said.out)
+    assert (said.code, report["part"], report["ok"], report["failed"]) == (4, "velocity.careless", False, 1)
+    assert report["ran"] == report["passed"] + report["failed"]
+    (failed,) = [check for check in report["checks"] if check["verdict"] == "failed"]
+    assert failed == {
+        "check": "loudness_is_of_struck_keys",
+        "promise": "Predicted loudness lies in 0..1, is above 0 where a key is struck, and 0 where none is",
+        "verdict": "failed",
+        "reason": "a key that is not struck is loud",
+        "cure": "end in a sigmoid or clamp, and multiply by the struck keys",
+    }
+    assert all(check["reason"] for check in report["checks"] if check["verdict"] == "skipped")
+
+
+@pytest.mark.parametrize(
+    ("part", "err"),
+    [
+        ("lstm", "lstm: a part is named by its slot and its name\n  zoo plugin check decoder.lstm"),
+        ("decoder.lsmt", "decoder=lsmt: there is no decoder of that name\n  did you mean decoder=lstm"),
+        ("./gone.py", "./gone.py: there is no such file"),
+        (
+            "decoder../mine.py",
+            "decoder=./mine.py: the file holds no such decoder\n  it holds velocity=./mine.py:mine",
+        ),
+        ("./mine.py:other", "./mine.py:other: the file offers no such part\n  let zoo_parts() return it"),
+    ],
+)
+def test_no_such_part(part: str, err: str, run: Run) -> None:
+    run("plugin", "new", "mine", "--slot", "velocity", "--file")
+    said = run("plugin", "check", part)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith(f"error: {err}")
+
+
+def test_a_file_that_cannot_be_imported(run: Run) -> None:
+    Path("broken.py").write_text("1/0")
+    said = run("plugin", "check", "./broken.py")
+    assert (said.code, said.out) == (4, "")
+    assert "importing it failed: ZeroDivisionError: division by zero (broken.py, line 1)" in said.err
+    assert said.err.endswith("\n  mend ./broken.py\n")

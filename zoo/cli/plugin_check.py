@@ -1,0 +1,106 @@
+"""`zoo plugin check`: a part held to every promise of its slot, with a cure for each that is broken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zoo.cli.words import complete_part, named_part
+from zoo.errors import PluginError, Problem, UsageError
+from zoo.parts import SLOTS
+from zoo.registry import Entry, Registry, open_registry
+
+if TYPE_CHECKING:
+    from zoo.testing import Outcome, Report
+
+STYLES = {"passed": "green", "failed": "bold red", "skipped": "yellow"}
+
+
+@click.command("check")
+@click.argument("part", metavar="SLOT.NAME|FILE.py", shell_complete=complete_part)
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects as JSON.")
+def check_command(part: str, as_json: bool) -> int:
+    """Hold a part to every promise of its slot.
+
+    For example zoo plugin check attention.history, or for all parts in a file zoo plugin check
+    ./my_attention.py. Ends with 4 where a promise is broken.
+    """
+    from zoo.cli.console import print_json
+
+    reports = []
+    for entry in _entries(part, open_registry()):
+        report = _run(entry)
+        reports.append(report)
+        if not as_json:
+            _print(entry, report)
+    if as_json:
+        print_json([_row(report) for report in reports])
+    return 0 if all(report.ok for report in reports) else PluginError.exit_code
+
+
+def _entries(part: str, registry: Registry) -> list[Entry]:
+    from zoo.registry.registry import names_file
+
+    if not names_file(part) or part.startswith(tuple(f"{slot}." for slot in SLOTS)):
+        return [named_part(part, registry, "zoo plugin check")]
+    entries = registry.in_file(part)
+    if not entries:
+        raise UsageError(Problem("the file offers no such part", part, "let zoo_parts() return it"))
+    return entries
+
+
+def _run(entry: Entry) -> Report:
+    from zoo.cli.progress import waiting
+    from zoo.registry.quiet import quiet_stdout
+    from zoo.testing import run
+
+    with waiting(f"checking {entry.slot}.{entry.name}") as progress, quiet_stdout():
+        return run(entry, progress=progress)
+
+
+def _row(report: Report) -> dict[str, Any]:
+    return {
+        "part": report.part,
+        "ok": report.ok,
+        "ran": report.ran,
+        **{verdict: len(report.having(verdict)) for verdict in ("passed", "failed", "skipped")},
+        "demanded": report.demanded,
+        "checks": [
+            {
+                "check": outcome.check.name,
+                "promise": outcome.check.promise,
+                "verdict": outcome.verdict,
+                "reason": outcome.reason,
+                "cure": outcome.check.cure if outcome.verdict == "failed" else "",
+            }
+            for outcome in report.outcomes
+        ],
+    }
+
+
+def _print(entry: Entry, report: Report) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from zoo.cli.console import show, visible
+
+    title = Text(report.part, style="bold").append(f"  {visible(str(entry.source))}", style="none")
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(overflow="fold")
+    for outcome in report.outcomes:
+        table.add_row(Text(outcome.verdict, style=STYLES[outcome.verdict]), visible(_said(outcome)))
+    show.print(title)
+    show.print()
+    show.print(table)
+    show.print()
+    show.print(str(report), style="none" if report.ok else "bold red")
+
+
+def _said(outcome: Outcome) -> str:
+    """The check's name, and what there is to know where it did not pass."""
+    name = outcome.check.name
+    if outcome.verdict == "failed":
+        return f"{name}: {outcome.check.promise}\nseen: {outcome.reason}\ncure: {outcome.check.cure}"
+    return f"{name}: {outcome.reason}" if outcome.reason else name

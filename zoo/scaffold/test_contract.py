@@ -1,0 +1,6 @@
+import zoo.testing
+
+
+@zoo.testing.parametrize("attention.newcomer")
+def test_contract(case):
+    case()

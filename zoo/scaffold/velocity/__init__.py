@@ -1,0 +1,28 @@
+"""The velocity `newcomer`: what it is called and what one may set, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoo.parts import Description, Settings, hookimpl, setting
+
+
+class NewcomerSettings(Settings):
+    """What a user may set; each setting has a default, a help text and bounds."""
+
+    hidden: int = setting(64, "width of the layer between what is heard and the loudness", ge=1, le=4096)
+
+
+@hookimpl
+def zoo_parts() -> Iterable[Description]:
+    """The parts of this plugin."""
+    return [
+        Description(
+            slot="velocity",
+            name="newcomer",
+            summary="How loud each key is, from the keys struck with it and the loudness just before",
+            target=f"{__name__}.part:NewcomerVelocity",
+            settings=NewcomerSettings,
+            status="experimental",
+        ),
+    ]

@@ -1,0 +1,59 @@
+"""Writing the beginning of a plugin: a package that pip installs, or a single file."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from zoo.errors import Problem, UsageError
+from zoo.parts import Slot
+from zoo.registry import Registry
+from zoo.scaffold.naming import module_name, problems_with, renamed
+
+
+def write_package(name: str, slot: Slot, registry: Registry) -> list[Path]:
+    """Write `polyzoo-NAME/` in the current folder.
+
+    Returns:
+        What was written, the project's file first.
+
+    Raises:
+        UsageError: the name cannot be given or is taken, or the folder is there already; all of it.
+    """
+    folder, package = Path(f"polyzoo-{name}"), f"polyzoo_{module_name(name)}"
+    _require_free(name, slot, folder, registry)
+    templates = {
+        "pyproject.toml": "pyproject.toml",
+        "README.md": "README.md",
+        f"{package}/__init__.py": f"{slot}/__init__.py",
+        f"{package}/part.py": f"{slot}/part.py",
+        "tests/test_contract.py": "test_contract.py",
+    }
+    return [_write(folder / path, template, slot, name) for path, template in templates.items()]
+
+
+def write_file(name: str, slot: Slot, registry: Registry) -> Path:
+    """Write a plugin in one file, in the current folder.
+
+    Raises:
+        UsageError: the name cannot be given or is taken, or the file is there already; all of it.
+    """
+    path = Path(f"{module_name(name)}.py")
+    _require_free(name, slot, path, registry)
+    return _write(path, f"{slot}/alone.py", slot, name)
+
+
+def _require_free(name: str, slot: Slot, target: Path, registry: Registry) -> None:
+    problems = problems_with(name, slot, registry)
+    # A name that cannot be given may be no path either.
+    if "/" not in name and target.exists():
+        problems.append(Problem("this is there already", str(target), "move it away, or choose another name"))
+    if problems:
+        raise UsageError(*problems)
+
+
+def _write(path: Path, template: str, slot: Slot, name: str) -> Path:
+    text = files("zoo.scaffold").joinpath(template).read_text(encoding="utf-8")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(renamed(text, slot, name), encoding="utf-8")
+    return path
