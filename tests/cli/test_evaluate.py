@@ -51,6 +51,19 @@ def test_without_a_bundle_the_floors_stand_alone(folder, capsys):
     assert "full score" in out
 
 
+def test_loudness_stands_beside_its_floors(bundles, folder, capsys):
+    words = [f"data={folder}", "split=valid"]
+    found = evaluated(capsys, "coins", "loud", *words)["velocity"]
+    floors = ["velocity=mean", "velocity=key", "velocity=previous"]
+    assert [row["name"] for row in found["rows"]] == [*floors, "loud"]
+    assert found["unit"] == "nats per struck note"
+    assert [pair["second"] for pair in found["differences"]] == floors
+    assert evaluated(capsys, *words)["velocity"]["rows"] == found["rows"][:3]
+    assert evaluated(capsys, "coins", *words)["velocity"]["rows"] == []
+    assert run(["evaluate", "loud", *words]) == 0
+    assert "how loud, per struck note" in capsys.readouterr().out
+
+
 def test_json_gives_every_piece_of_every_row(folder, capsys):
     assert run(["evaluate", f"data={folder}", "split=train", "--json"]) == 0
     out, err = capsys.readouterr()
@@ -92,13 +105,17 @@ def test_a_mistake_is_told_with_what_to_do(words, code, says, capsys):
 
 @pytest.fixture
 def bundles(tmp_path, monkeypatch):
-    """Two untrained models, each in its bundle; the second is bounded."""
+    """Untrained models, each in its bundle: one exact, one bounded, one with a say in loudness."""
     from zoo.model.build import build
     from zoo.model.bundle import save_bundle
     from zoo.registry import open_registry, parse_recipe
 
     small = "attention=none attention.local=8 attention.features=8 decoder.hidden=8"
-    for name, sampler in {"coins": "sampler=independent", "five": "sampler=voices sampler.hidden=8"}.items():
+    for name, sampler in {
+        "coins": "sampler=independent",
+        "five": "sampler=voices sampler.hidden=8",
+        "loud": "sampler=independent velocity=lstm velocity.hidden=8",
+    }.items():
         save_bundle(build(parse_recipe(f"{small} {sampler}", open_registry())), tmp_path / name)
     monkeypatch.chdir(tmp_path)
 

@@ -1,10 +1,12 @@
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from zoo.data import open_corpus
 from zoo.errors import DataError
-from zoo.measure.floors import floors
+from zoo.measure.floors import floors, velocity_floors
 from zoo.measure.row import Row, pairs
 from zoo.registry import open_registry
 
@@ -63,3 +65,38 @@ def test_which_rows_stand_side_by_side():
         ("theirs", "markov"),
         ("theirs", "ours sampler.paths=5"),
     ]
+
+
+@pytest.fixture
+def dynamic(noise):
+    """Noise whose low keys are soft and high keys are loud, from piece to piece a little louder."""
+
+    def make(seed):
+        roll = noise(seed, 40)
+        level = 40 + np.arange(88) // 2 + seed
+        return replace(roll, velocity=np.where(roll.onset, level, 0).astype(np.uint8))
+
+    return make
+
+
+def test_the_floors_of_loudness_are_counted_calibrated_and_scored_apart(corpus_of, dynamic):
+    corpus, other = (corpus_of([dynamic(seed) for seed in range(n)], name=f"dynamic {n}") for n in (6, 8))
+    rows = velocity_floors(corpus, other, corpus, open_registry())
+    assert [row.name for row in rows] == ["velocity=mean", "velocity=key", "velocity=previous"]
+    mean, key, previous = (row.evaluation.figure("velocity") for row in rows)
+    notes = sum(int(corpus.roll(number).onset.sum()) for number in range(6))
+    assert mean.count == key.count == previous.count == notes
+    assert key.value < mean.value - 0.5
+    assert mean.kind == key.kind == previous.kind == "exact"
+
+
+def test_the_spread_of_the_floors_comes_from_the_validation_pieces(corpus_of, dynamic, noise):
+    """Calibrated on noise, the floors trust themselves less than calibrated on what they are scored on."""
+    corpus = corpus_of([dynamic(seed) for seed in range(6)], name="dynamic")
+    loose = corpus_of([noise(seed, 40) for seed in range(6)])
+    for sure, unsure in zip(
+        velocity_floors(corpus, corpus, corpus, open_registry()),
+        velocity_floors(corpus, loose, corpus, open_registry()),
+        strict=True,
+    ):
+        assert sure.evaluation.figure("velocity").value < unsure.evaluation.figure("velocity").value

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import numpy as np
 from rich.console import Console
@@ -42,8 +43,17 @@ def test_every_number_stands_with_its_kind_in_eighty_columns():
     markov, model = (
         next(line for line in text.splitlines() if sign in line) for sign in ("5.600", "≤ 2.600")
     )
-    assert markov.split() == ["markov", "5.600", "1.000", "5.000", "0.500", "0.100", "–", "–"]
-    assert model[15:].split() == ["≤", "2.600", "1.000", "≤", "2.000", "0.500", "0.100", "3.500", "10.0%"]
+    assert markov.split() == ["markov", "5.600", "1.000", "5.000", "0.500", "0.100", "–"]
+    assert model[model.index("≤") :].split() == [
+        "≤",
+        "2.600",
+        "1.000",
+        "≤",
+        "2.000",
+        "0.500",
+        "0.100",
+        "10.0%",
+    ]
     assert "≤ a bound: the true number is not higher" in text
     assert "full score" in text
     assert "≤ -3.000" in text
@@ -55,3 +65,23 @@ def test_what_the_music_does_not_say_is_said():
     assert "this music does not say which are struck" in text
     assert "bound" not in text
     assert "difference" not in text
+
+
+def test_loudness_has_a_table_of_its_own_with_each_model_once():
+    floor = row("velocity=mean", (0, 0, 0), is_floor=True, velocity=9.0)
+    console = Console(file=io.StringIO(), width=80, markup=False)
+    models = [
+        row("silent", (1, 2, 3)),
+        row("ours", (1, 2, 3), velocity=7.0),
+        row("ours", (1, 2, 2), velocity=7.0),
+    ]
+    for table in tables(models, [replace(floor, plane=None)]):
+        console.print(table)
+    *score, loudness = console.file.getvalue().split("how loud, per struck note")
+    assert "velocity=mean" not in "".join(score)
+    assert "silent" not in loudness
+    lines = [line.split() for line in loudness.splitlines()]
+    assert ["velocity=mean", "4.500", "0.000"] in lines
+    assert lines.count(["ours", "3.500", "0.000"]) == 1
+    assert ["ours", "-", "velocity=mean", "-1.000", "-1.000", "…", "-1.000", "lower"] in lines
+    assert max(map(len, loudness.splitlines())) <= 80

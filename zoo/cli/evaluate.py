@@ -48,7 +48,7 @@ def command(words: tuple[str, ...], sweep: str | None, as_json: bool) -> None:
     corpus = _open(keys["data"], models)
     pieces = corpus.split(keys["split"])
     rows = _rows(models, variants, corpus, pieces, keys["seed"])
-    _print(rows, pieces, keys, as_json)
+    _print(rows, _velocity_floors(models, corpus, pieces), pieces, keys, as_json)
 
 
 def _names_part(word: str) -> bool:
@@ -137,17 +137,30 @@ def _floor_rows(models: Mapping[str, Model], corpus: Corpus, pieces: Corpus) -> 
     return rows
 
 
-def _print(rows: Sequence[Row], pieces: Corpus, keys: Mapping[str, Any], as_json: bool) -> None:
+def _velocity_floors(models: Mapping[str, Model], corpus: Corpus, pieces: Corpus) -> list[Row]:
+    """The floors of loudness, where the music knows it and a model has a say in it; or without models."""
+    silent = models and not any(model.velocity.models_loudness for model in models.values())
+    if "velocity" not in corpus.planes or silent:
+        return []
+    from zoo.measure.floors import velocity_floors
+    from zoo.registry import open_registry
+
+    return velocity_floors(corpus.split("train"), corpus.split("valid"), pieces, open_registry())
+
+
+def _print(
+    rows: Sequence[Row], floors: Sequence[Row], pieces: Corpus, keys: Mapping[str, Any], as_json: bool
+) -> None:
     from zoo.cli.console import print_json, show, visible
 
     if as_json:
         from zoo.measure.report import report
 
-        print_json(report(rows, pieces, keys["split"], keys["seed"]))
+        print_json(report(rows, pieces, keys["split"], keys["seed"], floors))
         return
     from zoo.measure.table import tables
 
     title = f"{len(pieces.pieces)} {keys['split']} pieces of {pieces.name}, {pieces.frames:,} frames"
     show.print(visible(title))
-    for table in tables(rows):
+    for table in tables(rows, floors):
         show.print(table)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from zoo.errors import DataError, Problem
 from zoo.measure.evaluator import evaluate
 from zoo.measure.row import Row
 from zoo.model.build import build
-from zoo.model.counting import count
+from zoo.model.counting import calibrate, count
 from zoo.parts.interfaces import Plane
 from zoo.registry import Registry, parse_recipe
 
@@ -31,10 +32,7 @@ def floors(training: Corpus, pieces: Corpus, plane: Plane, registry: Registry) -
     Raises:
         DataError: there is nothing to count, or the music does not hold the plane.
     """
-    if not training.pieces:
-        raise DataError(
-            Problem("there is no training piece to count the floors on", training.name, "use more music")
-        )
+    _check_countable(training)
     uniform, rates, markov = (
         build(parse_recipe([name, f"encoder.plane={plane}"], registry))
         for name in ("rates", "rates", "markov")
@@ -47,3 +45,37 @@ def floors(training: Corpus, pieces: Corpus, plane: Plane, registry: Registry) -
         Row(name, plane, str(model.recipe), evaluate(model, pieces), is_floor=True)
         for name, model in {"uniform": uniform, "rates": rates, "markov": markov}.items()
     ]
+
+
+def velocity_floors(training: Corpus, validation: Corpus, pieces: Corpus, registry: Registry) -> list[Row]:
+    """The floors of loudness, in nats per struck note; what the keys are makes no difference to them.
+
+    `mean` expects the mean loudness of all notes, `key` that of each key, `previous` that of the notes
+    struck last.
+
+    Args:
+        training: pieces to count.
+        validation: pieces that tell how far notes scatter around what is expected.
+        pieces: pieces to score.
+        registry: where the parts are found.
+
+    Raises:
+        DataError: there is nothing to count, or nobody knows how loud the music is.
+    """
+    _check_countable(training)
+    rows = []
+    for name in ("mean", "key", "previous"):
+        model = build(parse_recipe(["rates", f"velocity={name}"], registry))
+        count(model, training)
+        calibrate(model, validation)
+        found = evaluate(model, pieces)
+        alone = replace(found, terms={"velocity": found.terms["velocity"]})
+        rows.append(Row(f"velocity={name}", None, str(model.recipe), alone, is_floor=True))
+    return rows
+
+
+def _check_countable(training: Corpus) -> None:
+    if not training.pieces:
+        raise DataError(
+            Problem("there is no training piece to count the floors on", training.name, "use more music")
+        )

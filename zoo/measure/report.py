@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.measure.evaluation import Difference, Evaluation, compare
 from zoo.measure.figure import Figure
-from zoo.measure.row import Row, pairs
+from zoo.measure.row import Row, pairs, velocity_rows
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
 
 
-def report(rows: Sequence[Row], pieces: Corpus, split: str, seed: int) -> dict[str, Any]:
-    """All rows and their paired differences, on pieces of one split of a corpus."""
+def report(
+    rows: Sequence[Row], pieces: Corpus, split: str, seed: int, velocity_floors: Sequence[Row] = ()
+) -> dict[str, Any]:
+    """All rows and their paired differences, on pieces of one split of a corpus; then those of loudness."""
+    loudness = velocity_rows(rows, velocity_floors)
     return {
         "data": {
             "name": pieces.name,
@@ -26,15 +29,24 @@ def report(rows: Sequence[Row], pieces: Corpus, split: str, seed: int) -> dict[s
         },
         "seed": seed,
         "rows": [_row(row) for row in rows],
-        "differences": [
-            {
-                "first": first.name,
-                "second": second.name,
-                **_difference(compare(first.evaluation, second.evaluation)),
-            }
-            for first, second in pairs(rows)
-        ],
+        "differences": _differences(rows),
+        "velocity": {
+            "unit": "nats per struck note",
+            "rows": [_velocity(row) for row in loudness],
+            "differences": _differences(loudness, "velocity"),
+        },
     }
+
+
+def _differences(rows: Sequence[Row], *terms: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "first": first.name,
+            "second": second.name,
+            **_difference(compare(first.evaluation, second.evaluation, *terms)),
+        }
+        for first, second in pairs(rows)
+    ]
 
 
 def _row(row: Row) -> dict[str, Any]:
@@ -51,6 +63,15 @@ def _row(row: Row) -> dict[str, Any]:
         "terms": {name: _figure(found.figure(name)) for name in found.terms},
         "shares": {remark: _figure(share) for remark in found.remarks if (share := found.share(remark))},
         "pieces": [_piece(found, number) for number in range(len(found.titles))],
+    }
+
+
+def _velocity(row: Row) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "floor": row.is_floor,
+        "recipe": row.recipe,
+        **_figure(row.evaluation.figure("velocity")),
     }
 
 

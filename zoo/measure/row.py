@@ -16,7 +16,7 @@ class Row:
 
     Attributes:
         label: which model or floor it is.
-        plane: which keys it models.
+        plane: which keys it models; None for floors of loudness, which stand beside models of any keys.
         recipe: the words that build it.
         evaluation: what was found.
         changed: live settings that were changed for it, `sampler.paths` -> its value.
@@ -24,7 +24,7 @@ class Row:
     """
 
     label: str
-    plane: Plane
+    plane: Plane | None
     recipe: str
     evaluation: Evaluation
     changed: dict[str, Any] = field(default_factory=dict)
@@ -46,7 +46,15 @@ def pairs(rows: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
         if model.is_floor:
             continue
         if above is None or model.label != above.label:
-            yield from ((model, floor) for floor in rows if floor.is_floor and floor.plane == model.plane)
+            yield from (
+                (model, floor) for floor in rows if floor.is_floor and floor.plane in (None, model.plane)
+            )
         if above is not None:
             yield model, above
         above = model
+
+
+def velocity_rows(rows: Sequence[Row], floors: Sequence[Row]) -> list[Row]:
+    """The rows of a table of loudness: its floors, and each model that has a say in it, once."""
+    models = {row.label: row for row in reversed(rows) if "velocity" in row.evaluation.terms}
+    return [*floors, *reversed(models.values())]

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from zoo.measure.evaluation import SCORE, compare
 from zoo.measure.figure import MARKS, Figure
-from zoo.measure.row import Row, pairs
+from zoo.measure.row import Row, pairs, velocity_rows
 
 MEANINGS = {
     "bound": "≤ a bound: the true number is not higher",
@@ -20,16 +20,21 @@ MEANINGS = {
 }
 
 
-def tables(rows: Sequence[Row]) -> Iterator[RenderableType]:
-    """The table of rows, what its signs mean, and the table of paired differences."""
+def tables(rows: Sequence[Row], velocity_floors: Sequence[Row] = ()) -> Iterator[RenderableType]:
+    """The table of rows, what its signs mean, and their paired differences; then the same of loudness."""
     yield _rows(rows)
     yield Text("\n".join(_legend(rows)), style="dim")
     if list(pairs(rows)):
-        yield _differences(rows)
+        yield _differences(rows, "nats/frame")
+    loudness = velocity_rows(rows, velocity_floors)
+    if loudness:
+        yield _velocities(loudness)
+    if list(pairs(loudness)):
+        yield _differences(loudness, "nats/note", "velocity")
 
 
 def _rows(rows: Sequence[Row]) -> Table:
-    terms = [name for name in (*SCORE, "velocity") if any(name in row.evaluation.terms for row in rows)]
+    terms = [name for name in SCORE if any(name in row.evaluation.terms for row in rows)]
     escape = any("escaped" in row.evaluation.remarks for row in rows)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("row", overflow="fold", ratio=1)
@@ -38,7 +43,7 @@ def _rows(rows: Sequence[Row]) -> Table:
     for row in rows:
         found = row.evaluation
         score = found.score()
-        cells = [_number(score), "–" if score.half_width is None else f"{score.half_width:.3f}"]
+        cells = [_number(score), _half_width(score)]
         cells += [_number(found.figure(name)) if name in found.terms else "–" for name in terms]
         share = found.share("escaped")
         cells += [f"{share.value:.1%}" if share else "–"] if escape else []
@@ -48,6 +53,22 @@ def _rows(rows: Sequence[Row]) -> Table:
 
 def _number(figure: Figure) -> str:
     return f"{MARKS[figure.kind]} {figure.value:.3f}".strip()
+
+
+def _half_width(figure: Figure) -> str:
+    return "–" if figure.half_width is None else f"{figure.half_width:.3f}"
+
+
+def _velocities(rows: Sequence[Row]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("how loud, per struck note", overflow="fold", ratio=1)
+    for heading in ("nats/note ↓", "±"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        found = row.evaluation.figure("velocity")
+        style = "dim" if row.is_floor else None
+        table.add_row(row.label, _number(found), _half_width(found), style=style)
+    return table
 
 
 def _legend(rows: Sequence[Row]) -> Iterator[str]:
@@ -63,17 +84,15 @@ def _legend(rows: Sequence[Row]) -> Iterator[str]:
         errors = [score.error for score in scores if score.kind == kind and score.error is not None]
         if any(score.kind == kind for score in scores):
             yield meaning + (f", standard error up to {max(errors):.1g}" if errors else "")
-    if any("velocity" in row.evaluation.terms for row in rows):
-        yield "velocity: nats per struck note, beside the score"
 
 
-def _differences(rows: Sequence[Row]) -> Table:
+def _differences(rows: Sequence[Row], unit: str, *terms: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("difference", overflow="fold", ratio=1)
-    for heading in ("nats/frame", "95 % interval", ""):
+    for heading in (unit, "95 % interval", ""):
         table.add_column(heading, justify="right", no_wrap=True)
     for first, second in pairs(rows):
-        found = compare(first.evaluation, second.evaluation)
+        found = compare(first.evaluation, second.evaluation, *terms)
         interval = "–" if found.interval is None else "{:+.3f} … {:+.3f}".format(*found.interval)
         verdict = ("lower" if found.value < 0 else "higher") if found.is_clear else "not clear"
         value = f"{found.mark} {found.value:+.3f}".strip()
