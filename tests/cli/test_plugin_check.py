@@ -7,9 +7,9 @@ import pytest
 
 from .conftest import Run
 
-BROKEN = """\
+BROKEN = """
     def predict(self, codes, struck, previous, state):
-        return self.level.sigmoid().expand(struck.shape), state
+        return self.expect(codes, struck, previous, state)
 
 
 """
@@ -21,8 +21,8 @@ def careless(run: Run) -> str:
     run("plugin", "new", "careless", "--slot", "velocity", "--file")
     file = Path("careless.py")
     text = file.read_text()
-    start, end = text.index("    def predict"), text.index("@hookimpl")
-    file.write_text(text[:start] + BROKEN + text[end:])
+    end = text.index("\n\n@hookimpl")
+    file.write_text(text[:end] + BROKEN + text[end:].lstrip())
     return "./careless.py"
 
 
@@ -91,3 +91,13 @@ def test_a_file_that_cannot_be_imported(run: Run) -> None:
     assert (said.code, said.out) == (4, "")
     assert "importing it failed: ZeroDivisionError: division by zero (broken.py, line 1)" in said.err
     assert said.err.endswith("\n  mend ./broken.py\n")
+
+
+def test_a_class_that_cannot_be_imported_is_one_problem(run: Run) -> None:
+    run("plugin", "new", "mine", "--slot", "velocity", "--file")
+    file = Path("mine.py")
+    file.write_text(file.read_text().replace('together", MineVelocity', 'together", "no_such:Class"'))
+    said = run("plugin", "check", "./mine.py")
+    assert (said.code, said.out) == (4, "")
+    assert said.err.count("No module named 'no_such'") == 1
+    assert said.err.endswith("\n  mend ./mine.py\n")

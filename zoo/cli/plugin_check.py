@@ -30,6 +30,7 @@ def check_command(part: str, as_json: bool) -> int:
 
     reports = []
     for entry in _entries(part, open_registry()):
+        entry.load()  # a class that cannot be imported is one problem, not one for each check
         report = _run(entry)
         reports.append(report)
         if not as_json:

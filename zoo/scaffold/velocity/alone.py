@@ -1,43 +1,27 @@
-"""The velocity `newcomer`: each key has a loudness of its own."""
+"""The velocity `newcomer`: loudness from the keys struck together and the loudness just before."""
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from zoo.parts import Description, Settings, hookimpl
-from zoo.parts.interfaces import LogProb, Sizes, State, Velocity
+from zoo.parts.interfaces import Sizes, State
+from zoo.parts.loudness import LogisticVelocity
 
-LOUDEST = 127
 
-
-class NewcomerVelocity(Velocity):
-    """Learns how loud each key is, and how far what is played scatters around that."""
+class NewcomerVelocity(LogisticVelocity):
+    """Expects one loudness of each key; training, scoring and playing follow from it."""
 
     def __init__(self, settings: Settings, sizes: Sizes) -> None:
         super().__init__(settings, sizes)
-        self.level = nn.Parameter(torch.zeros(sizes.keys))
-        self.log_spread = nn.Parameter(torch.tensor(2.0))
+        self.linear = nn.Linear(sizes.codes + 2 * sizes.keys, sizes.keys)
 
-    def loss(
-        self, codes: Tensor, struck: Tensor, loudness: Tensor, previous: Tensor, generator: Generator
-    ) -> Tensor:
-        """The negative log-likelihood (B, T)."""
-        return -self.log_prob(codes, struck, loudness, previous).value
-
-    def log_prob(self, codes: Tensor, struck: Tensor, loudness: Tensor, previous: Tensor) -> LogProb:
-        """Exact nats (B, T): each velocity 1..127 is the less likely the further from the key's own."""
-        velocities = torch.arange(1, LOUDEST + 1, device=self.device)
-        away = (velocities - self.level.sigmoid().unsqueeze(-1) * LOUDEST).abs()
-        chances = (-away / self.log_spread.clamp(-2, 6).exp()).log_softmax(-1)
-        played = (loudness * LOUDEST).round().long().clamp(1, LOUDEST) - 1
-        nats = chances[torch.arange(self.sizes.keys, device=self.device), played]
-        return LogProb(nats.masked_fill(struck <= 0, 0).sum(-1))
-
-    def predict(self, codes: Tensor, struck: Tensor, previous: Tensor, state: State) -> tuple[Tensor, State]:
-        """The loudness of the struck keys, 0 at all others (B, T, K)."""
-        return struck * self.level.sigmoid(), state
+    def expect(self, codes: Tensor, struck: Tensor, previous: Tensor, state: State) -> tuple[Tensor, State]:
+        """Loudness (B, T, K) in 0..1 of each key if it is struck, and the state after the last frame."""
+        logits: Tensor = self.linear(torch.cat([codes, struck, previous], dim=-1))
+        return logits.sigmoid(), state
 
 
 @hookimpl
 def zoo_parts() -> list[Description]:
     """The parts in this file."""
-    return [Description("velocity", "newcomer", "Each key has its own loudness", NewcomerVelocity)]
+    return [Description("velocity", "newcomer", "Loudness from what is struck together", NewcomerVelocity)]
