@@ -87,7 +87,6 @@ def parse_swap(words: str | Iterable[str], registry: Registry, *, keys: type[Set
     if not named:
         return Swap(parse_recipe(rest, registry, keys=keys), {})
     given = read_words(rest, registry.menu).given
-    given = read_words(rest, registry.menu).given
     faults: list[ZooError] = []
     sources = _open(named, given, faults)
     taken = _take(sources, any(_head(word) == "core" for word in named), given, registry, faults)

@@ -41,7 +41,7 @@ def generate(
         model: a trained model.
         frames: how many new sixteenths, after the primer's.
         count: how many pieces; they are drawn side by side.
-        seed: the same seed gives the same pieces, however many are drawn after them or not.
+        seed: the same seed and count give the same pieces.
         temperature: below 1 the likely becomes likelier, above 1 the unlikely.
         primer: a piece to continue; it stands unchanged at the start of each result. Where it does not
             say which keys are pressed, a key is pressed when it begins to sound.
