@@ -78,9 +78,14 @@ class RBM(Decoder):
     def _dream(self, machine: Machine, heard: Tensor, generator: Generator) -> Tensor:
         if self.settings.training == "cd":
             return machine.gibbs(heard, self.settings.steps, generator)
-        chosen = torch.randint(len(self.fantasies), (len(heard),), generator=generator, device=heard.device)
+        particles = len(self.fantasies)
+        chosen = torch.randint(particles, (len(heard),), generator=generator, device=heard.device)
         dreamt = machine.gibbs(self.fantasies[chosen], self.settings.steps, generator)
-        self.fantasies[chosen] = dreamt
+        # A particle that several frames started from is left by the last of them, whichever thread ends
+        # last: assigning by index would not say which.
+        frames = torch.arange(len(heard), device=heard.device)
+        last = torch.full((particles,), -1, device=heard.device).scatter_reduce(0, chosen, frames, "amax")
+        self.fantasies[last >= 0] = dreamt[last[last >= 0]]
         return dreamt
 
     def log_prob(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> LogProb:

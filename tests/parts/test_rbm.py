@@ -178,6 +178,15 @@ def test_persistent_particles_are_part_of_what_is_saved() -> None:
     assert "fantasies" not in rbm(hidden=6).state_dict()
 
 
+def test_a_particle_that_several_frames_used_is_left_by_the_last_of_them() -> None:
+    part = rbm(hidden=6, training="pcd", particles=1)
+    codes, keys = torch.tensor([1.0, 1, 0]).expand(4, 64, 3), torch.zeros(4, 64, 8)
+    one = part.machine(codes, keys, part.start(4))[0]
+    dreamt = part._dream(one, keys.flatten(0, 1), Generator().manual_seed(1))
+    assert len(dreamt.unique(dim=0)) > 1
+    assert torch.equal(part.fantasies[0], dreamt[-1])
+
+
 @torch.no_grad()
 def test_biases_energies_and_hidden_units_are_those_of_the_original(shared: Path) -> None:
     folder = shared / "reference"
