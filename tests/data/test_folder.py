@@ -71,6 +71,23 @@ def test_a_folder_that_may_not_be_looked_into_is_told(folder, monkeypatch):
     assert "sub/deep/d.mid" not in [piece.title for piece in corpus.pieces]
 
 
+def test_a_file_that_may_not_be_looked_at_is_told(folder, monkeypatch):
+    look, open_ = os.stat, os.open
+
+    def refusing(do):
+        def refuse(place, *args, **kwargs):
+            if str(place).endswith("d.mid"):
+                raise PermissionError(13, "Permission denied", str(place))
+            return do(place, *args, **kwargs)
+
+        return refuse
+
+    monkeypatch.setattr(os, "stat", refusing(look))
+    monkeypatch.setattr(os, "open", refusing(open_))
+    corpus = open_corpus(folder)
+    assert ("sub/deep/d.mid", True) in [(s.title, "Permission denied" in s.reason) for s in corpus.skipped]
+
+
 def test_the_music_is_that_of_the_files(folder, tune):
     from zoo.music.midi import read_midi
 

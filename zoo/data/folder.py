@@ -49,9 +49,13 @@ def _read(file: Path, title: str) -> Reading | Skipped:
 
 
 def _state(file: Path, root: Path) -> list[str | int]:
-    """What changes when a file does."""
-    status = file.stat()
-    return [file.relative_to(root).as_posix(), status.st_size, status.st_mtime_ns]
+    """What changes when a file does; of a file that may not be looked at, its name alone."""
+    name = file.relative_to(root).as_posix()
+    try:
+        status = file.stat()
+    except OSError:
+        return [name]
+    return [name, status.st_size, status.st_mtime_ns]
 
 
 def _missing(path: Path) -> Problem:

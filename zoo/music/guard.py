@@ -92,13 +92,21 @@ def read_file(path: str | Path, limits: Limits) -> bytes:
 def midi_files(folder: Path) -> list[Path]:
     """All regular files under a folder that are called MIDI, in an order that every machine shares.
 
-    Folders that may not be looked into are among them, for the reader to refuse.
+    Folders that may not be looked into, and files in them, are among them, for the reader to refuse.
     """
     closed: list[Path] = []
     found = [
         Path(place, name)
         for place, _, names in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename)))
         for name in names
-        if name.lower().endswith(SUFFIXES) and Path(place, name).is_file()
+        if name.lower().endswith(SUFFIXES) and _may_be_file(Path(place, name))
     ]
     return sorted([*found, *closed], key=lambda file: file.relative_to(folder).as_posix())
+
+
+def _may_be_file(path: Path) -> bool:
+    """Whether it is a regular file, or in a folder that does not let anyone find out."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
