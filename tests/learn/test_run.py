@@ -298,6 +298,12 @@ def test_a_damaged_file_is_never_resumed_from(train: Make, unbroken: Path, name:
             train(unbroken)
 
 
+def test_a_run_that_lost_its_best_weights_says_so(train: Make, unbroken: Path) -> None:
+    (unbroken / "best.safetensors").unlink()
+    with pytest.raises(BundleError, match="best.safetensors: is missing"):
+        train(unbroken)
+
+
 @pytest.mark.parametrize("content", ["", "{}", '{"parts": 3, "train": {}}', "[]"])
 def test_a_damaged_plan_is_never_resumed_from(train: Make, unbroken: Path, content: str) -> None:
     (unbroken / "recipe.json").write_text(content)

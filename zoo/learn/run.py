@@ -23,6 +23,7 @@ from zoo.files import write_file, writing
 from zoo.learn.events import Stepped, Validated
 from zoo.learn.learner import Learner
 from zoo.learn.plan import RECIPE, begun_plan, differences
+from zoo.model.sealed import damaged
 from zoo.model.weights import Weights, digest, not_finite, pack, unpack
 
 FORMAT = 1
@@ -57,14 +58,15 @@ class Run:
         """Bring a fresh learner to where the run stands; False where it has not begun.
 
         Raises:
-            BundleError: a checkpoint is damaged, or does not fit the parts that are here.
+            BundleError: a checkpoint is missing or damaged, or does not fit the parts that are here.
         """
-        best = self.best()
+        best, last = self.best(), self._load("last")
+        if best is None and last is not None and last.about["validated"] >= 0:
+            raise BundleError(damaged("is missing", str(self.folder / "best.safetensors")))
         if best is not None:
             learner.best.tensors = best.tensors
             learner.best.nats = best.about["nats"]
             learner.best.step = best.about["step"]
-        last = self._load("last")
         if last is not None:
             learner.restore(last, str(self.folder / "last.safetensors"))
         self._forget_after(learner.step)
