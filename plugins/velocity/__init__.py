@@ -23,7 +23,7 @@ def zoo_parts() -> Iterable[Description]:
         Description(
             slot="velocity",
             name="lstm",
-            summary="An LSTM that says how hard each key is pressed, after how hard keys were pressed",
+            summary="An LSTM that says how hard each key is pressed, hearing how loud it has been",
             target="zoo_plugins.velocity.lstm:LSTMVelocity",
             settings=VelocitySettings,
             citation="Hochreiter and Schmidhuber, Long Short-Term Memory, Neural Computation 1997",

@@ -140,8 +140,10 @@ def _print(history: History, recipe: Recipe, output: Path, as_json: bool) -> Non
         said += f"; {sum(history.best.values()):.3f} nats per frame of the validation pieces ({terms})"
     place, data = shlex.quote(str(bundle)), shlex.quote(recipe.values["data"])
     show.print(visible(f"{said}\n{bundle}: the best weights\n{bundle / 'sample.mid'}: music they write"))
-    show.print(visible(f"Next:  zoo evaluate {place} data={data}"))
-    show.print(visible(f"       zoo generate {place} --seed 1 -o music.mid"))
+    foreign = any(choice.entry.source.is_file for choice in recipe.parts.values())
+    local = " --local" if foreign else ""
+    show.print(visible(f"Next:  zoo evaluate {place} data={data}{local}"))
+    show.print(visible(f"       zoo generate {place} --seed 1 -o music.mid{local}"))
 
 
 def _facts(history: History, bundle: Path) -> dict[str, Any]:

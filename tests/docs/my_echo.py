@@ -1,0 +1,53 @@
+"""An attention that remembers what was played a bar ago."""
+
+import torch
+from torch.nn.functional import pad
+
+from zoo.parts import Description, Settings, hookimpl, setting
+from zoo.parts.interfaces import Attention
+from zoo.parts.layers import LSTM, lagged
+
+
+class EchoSettings(Settings):
+    """How long a bar is, and how much is remembered."""
+
+    bar: int = setting(16, "frames from one bar to the next", ge=1, le=1024)
+    features: int = setting(64, "width of the LSTM, the features", ge=1, le=4096)
+
+
+class Echo(Attention):
+    """An LSTM that hears, beside the present, what came next a bar ago."""
+
+    def __init__(self, settings, sizes):
+        super().__init__(settings, sizes)
+        self.features = settings.features
+        self.lstm = LSTM(2 * sizes.codes, settings.features)
+
+    def start(self, past):
+        """The last bar of the past, silence where it is shorter, and an empty memory."""
+        bar = self.settings.bar
+        return pad(past, (0, 0, bar, 0))[:, -bar:], self.lstm.start(len(past))
+
+    def forward(self, codes, clock, state):
+        """Features (B, T, F), and the state after the last frame."""
+        recent, memory = state
+        bar = self.settings.bar
+        frames = torch.cat([recent, codes], dim=1)
+        next_then = lagged(frames, [bar], codes.shape[1]).flatten(2)
+        features, memory = self.lstm(torch.cat([codes, next_then], dim=-1), memory)
+        return features, (frames[:, -bar:], memory)
+
+
+@hookimpl
+def zoo_parts():
+    """The parts of this file."""
+    return [
+        Description(
+            slot="attention",
+            name="echo",
+            summary="An LSTM that hears the present and what came next a bar ago",
+            target=Echo,
+            settings=EchoSettings,
+            gives=lambda settings: {"features": settings.features},
+        )
+    ]

@@ -1,0 +1,68 @@
+"""The tutorial works: its parts keep their promises, and its commands run as they are printed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import zoo.testing
+from zoo.cli.main import run
+from zoo.music.midi import write_midi
+from zoo.music.roll import Roll
+from zoo.registry import open_registry
+
+HERE = Path(__file__).parent
+TUTORIAL = HERE.parents[1] / "docs" / "write-a-plugin.md"
+FILES = sorted(HERE.glob("my_*.py"))
+
+CASES = [case for file in FILES for case in zoo.testing.cases(open_registry().find("attention", str(file)))]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_parts_of_the_tutorial_keep_their_promises(case):
+    case()
+
+
+def commands() -> list[list[str]]:
+    """What the tutorial tells to type, made small: two steps on a few tunes."""
+    text = TUTORIAL.read_text("utf-8")
+    lines = "".join(re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S)).splitlines()
+    small = {
+        "data=bach": "data=tunes",
+        "train.minutes=2": "train.steps=2",
+        "train.steps=150": "train.steps=2",
+        "train.batch=8": "train.batch=2",
+    }
+    return [[small.get(word, word) for word in shlex.split(line)] for line in lines]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with the files of the tutorial and a few tunes."""
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    for file in FILES:
+        shutil.copy(file, tmp_path)
+    (tmp_path / "tunes").mkdir()
+    for number in range(12):
+        onset = np.zeros((40 + number, 88), np.bool_)
+        onset[::2, 30 + number] = True
+        write_midi(Roll(onset, onset, np.where(onset, 64, 0).astype(np.uint8)), f"tunes/{number}.mid")
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_its_commands_run_as_they_are_printed(folder, capsys):
+    typed = commands()
+    assert {words[1] for words in typed} == {"train", "generate", "evaluate"}
+    for program, *words in typed:
+        assert program == "zoo"
+        assert run(words) == 0, capsys.readouterr().err
+    assert Path("mine.mid").read_bytes().startswith(b"MThd")
+    table = capsys.readouterr().out
+    assert [row for row in ("short", "echo", "baseline", "rates", "markov") if row not in table] == []
