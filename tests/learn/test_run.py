@@ -300,7 +300,7 @@ def test_a_damaged_file_is_never_resumed_from(train: Make, unbroken: Path, name:
 
 def test_a_run_that_lost_its_best_weights_says_so(train: Make, unbroken: Path) -> None:
     (unbroken / "best.safetensors").unlink()
-    with pytest.raises(BundleError, match="best.safetensors: is missing"):
+    with pytest.raises(BundleError, match=r"best\.safetensors: is missing"):
         train(unbroken)
 
 
