@@ -10,6 +10,7 @@ from zoo.data import Corpus, open_corpus
 from zoo.data.split import Split
 from zoo.learn.assemble import assemble
 from zoo.learn.fit import fit
+from zoo.learn.record import record
 from zoo.learn.settings import TrainSettings
 from zoo.learn.swap import parse_swap
 from zoo.measure.evaluator import evaluate
@@ -37,6 +38,7 @@ class ZooModel:
     def __init__(self, model: Model, sources: Mapping[Slot, str] | None = None) -> None:
         self.model = model
         self.sources = dict(sources or {})
+        self._told: dict[str, Any] = {}
 
     def fit(
         self, data: str | Path | Corpus, *, seed: int = 0, listen: Listen | None = None, **settings: Any
@@ -56,8 +58,10 @@ class ZooModel:
         """
         words = [f"train.{name}={value}" for name, value in settings.items()]
         chosen = parse_recipe(words, open_registry(), sections={"train": TrainSettings}).sections["train"]
-        self.sources = {}
-        return fit(self.model, _opened(data), chosen, listen=listen, seed=seed)
+        corpus = _opened(data)
+        history = fit(self.model, corpus, chosen, listen=listen, seed=seed)
+        self.sources, self._told = {}, record(history, corpus, chosen, seed)
+        return history
 
     def generate(
         self, frames: int = 256, *, seed: int = 0, temperature: float = 1.0, primer: Roll | None = None
@@ -71,7 +75,7 @@ class ZooModel:
 
     def save(self, path: str | Path) -> None:
         """Write the model as a bundle, a folder that `zoo.load` and every command read."""
-        save_bundle(self.model, path, sources=self.sources)
+        save_bundle(self.model, path, sources=self.sources, **self._told)
 
 
 def build(words: str | Sequence[str] = "", *, seed: int = 0) -> ZooModel:

@@ -100,30 +100,15 @@ def _train(recipe: Recipe, output: Path, resume: bool) -> tuple[Model, Corpus, H
 
 def _write(model: Model, corpus: Corpus, history: History, recipe: Recipe, output: Path) -> None:
     """The best weights as a bundle, with music that they write."""
+    from zoo.learn.record import record
     from zoo.model.bundle import save_bundle
     from zoo.model.generate import generate
 
     model.cpu()
-    training = corpus.split("train")
-    save_bundle(
-        model,
-        output / "bundle",
-        scores={"validation": dict(history.best)},
-        data={
-            "name": corpus.name,
-            "digest": corpus.digest,
-            "pieces": len(training.pieces),
-            "frames": training.frames,
-        },
-        sample=generate(model, frames=256, seed=recipe.values["seed"])[0],
-        training={
-            "settings": recipe.sections["train"].model_dump(mode="json", exclude_none=True),
-            "seed": recipe.values["seed"],
-            "steps": history.step,
-            "seconds": round(history.seconds, 1),
-            "best_step": dict(history.best_step),
-        },
-    )
+    seed = recipe.values["seed"]
+    sample = generate(model, frames=256, seed=seed)[0]
+    told = record(history, corpus, recipe.sections["train"], seed)
+    save_bundle(model, output / "bundle", sample=sample, **told)
 
 
 def _print(history: History, recipe: Recipe, output: Path, as_json: bool) -> None:

@@ -70,7 +70,7 @@ def _trained(
         table = _table(("slot", "weights from", "sha256 of its weights"), taken)
         return f"\n## Put together from trained parts\n\n{table}\n"
     if not data:
-        return "\nIt is not trained.\n"
+        return "\nNothing is on record of how it was trained, if it was.\n"
     rows = [*_flat(data), *_flat(training or {})]
     return f"\n## Trained on\n\n{_table(('what', 'value'), rows)}\n"
 

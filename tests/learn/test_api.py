@@ -1,0 +1,47 @@
+"""The zoo in three lines of Python, and what is kept of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+
+import zoo
+from zoo.music.midi import read_midi
+
+TINY = "attention=none attention.local=4 attention.features=5 sampler.hidden=4 decoder.hidden=4"
+
+
+def test_a_model_is_trained_heard_and_scored(songs: Path, tmp_path: Path) -> None:
+    model = zoo.build(TINY)
+    history = model.fit(songs, steps=2, batch=4, device="cpu")
+    model.generate(frames=32, seed=1).write(tmp_path / "out.mid")
+    assert history.step == 2
+    assert read_midi(tmp_path / "out.mid").frames > 0
+    assert model.evaluate(songs, split="valid").score().value > 0
+
+
+def test_a_bundle_remembers_what_it_was_trained_on(songs: Path, tmp_path: Path) -> None:
+    model = zoo.build(TINY)
+    model.save(tmp_path / "before")
+    model.fit(songs, steps=2, batch=4, device="cpu", seed=3)
+    model.save(tmp_path / "after")
+    before, after = (
+        json.loads((tmp_path / name / "config.json").read_text()) for name in ("before", "after")
+    )
+    assert before["data"] is before["training"] is None
+    assert after["data"]["name"] == str(songs)
+    assert (after["training"]["seed"], after["training"]["steps"]) == (3, 2)
+    assert set(after["scores"]["validation"]) == {"core", "decoder"}
+    assert "Nothing is on record" in (tmp_path / "before" / "README.md").read_text()
+    assert str(songs) in (tmp_path / "after" / "README.md").read_text()
+
+
+def test_a_loaded_model_is_the_saved_one(songs: Path, tmp_path: Path) -> None:
+    model = zoo.build(TINY)
+    model.fit(songs, steps=1, batch=4, device="cpu")
+    model.save(tmp_path / "kept")
+    again = zoo.load(tmp_path / "kept").model.state_dict()
+    for name, weights in model.model.state_dict().items():
+        assert torch.equal(again[name], weights)
