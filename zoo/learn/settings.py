@@ -10,27 +10,27 @@ from zoo.parts import Settings, setting
 
 BUDGETS = frozenset({"train.minutes", "train.epochs", "train.steps"})
 """How long to train: one of these at most."""
-EPOCHS = 60
-"""How often all fragments are heard when the user names no budget."""
+STEPS = 3000
+"""Batches when the user names no budget: about ten minutes for the baseline on two cores."""
 
 
 class TrainSettings(Settings):
     """How long, on what, and how fast a model learns."""
 
     minutes: float | None = setting(None, "train for so many minutes", live=True, gt=0)
-    epochs: int | None = setting(
-        None, f"hear all fragments so often ({EPOCHS} times unless minutes or steps are set)", live=True, ge=1
+    epochs: int | None = setting(None, "hear all fragments so often", live=True, ge=1)
+    steps: int | None = setting(
+        None, f"train for so many batches ({STEPS} unless minutes or epochs are set)", live=True, ge=1
     )
-    steps: int | None = setting(None, "train for so many batches", live=True, ge=1)
-    batch: int = setting(32, "fragments heard at once", ge=1, le=65536)
-    frames: int = setting(256, "sixteenths of a fragment", ge=1, le=65536)
+    batch: int = setting(16, "fragments heard at once", ge=1, le=65536)
+    frames: int = setting(128, "sixteenths of a fragment", ge=1, le=65536)
     stride: int = setting(32, "sixteenths from one fragment to the next", ge=1, le=65536)
     past: int = setting(128, "sixteenths of history before a fragment", ge=0, le=65536)
     transpose: bool = setting(True, "shift each fragment by -6 to 5 semitones, another shift each time")
     lr: float = setting(0.01, "learning rate of Adam", gt=0, le=1)
     clip: float = setting(1.0, "largest norm of a term's gradient", gt=0)
-    validate_every: int = setting(50, "steps between two validations", ge=1)
-    validate_frames: int = setting(4096, "sixteenths of the validation pieces to score, about", ge=1)
+    validate_every: int = setting(100, "steps between two validations", ge=1)
+    validate_frames: int = setting(2048, "sixteenths of the validation pieces to score, about", ge=1)
     patience: int = setting(0, "stop after so many validations without progress; 0 never stops", ge=0)
     device: str = setting("auto", "auto, cpu, cuda, cuda:1, mps", live=True)
 
@@ -51,4 +51,4 @@ class TrainSettings(Settings):
         """
         if self.minutes is not None:
             return None
-        return self.steps or (self.epochs or EPOCHS) * epoch
+        return self.epochs * epoch if self.epochs is not None else self.steps or STEPS
