@@ -65,4 +65,4 @@ def test_its_commands_run_as_they_are_printed(folder, capsys):
         assert run(words) == 0, capsys.readouterr().err
     assert Path("mine.mid").read_bytes().startswith(b"MThd")
     table = capsys.readouterr().out
-    assert [row for row in ("short", "echo", "baseline", "rates", "markov") if row not in table] == []
+    assert [row for row in ("mine", "echo", "baseline", "rates", "markov") if row not in table] == []
