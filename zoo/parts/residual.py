@@ -12,7 +12,11 @@ from torch.nn.functional import max_pool1d, pad
 from zoo.parts.masks import flip
 
 BAR = 16
-"""Frames of a bar; a question is answered by its place in the bar."""
+"""Frames of a bar; a question is answered by its place in the bar.
+
+Bars are counted from the first frame of a piece. Setting an upbeat apart (`Piece.offset`) was tried on the
+chorales, where two pieces in three begin with one: it moves the residual by less than 0.005 nats a frame.
+"""
 LONGEST = 8
 """Frames since a key was struck are told apart up to here."""
 MOST = 3
