@@ -19,6 +19,9 @@ from .machine import (
 
 Memory = tuple[Tensor, Tensor]
 
+SUMMED = 12
+"""Keys of a code up to which all its sets of keys are summed over: 4,095 of them; a pitch class has 8."""
+
 
 class RBM(Decoder):
     """Draws the keys of a frame together: hidden units stand for what goes with what.
@@ -102,8 +105,12 @@ class RBM(Decoder):
         return LogProb(value.view(codes.shape[:2]), "estimate", variance.view(codes.shape[:2]))
 
     def _estimate(self, machine: Machine, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Log partition functions and their variance: exact for a single note, annealed for a chord."""
-        chords = machine.codes.sum(-1) > 1
+        """Log partition functions and their variance: exact for a single note, annealed for a chord.
+
+        A code of very many keys is as good as a chord.
+        """
+        wide = (self.membership.sum(-1) > SUMMED).to(machine.codes)
+        chords = (machine.codes.sum(-1) > 1) | (machine.codes @ wide > 0)
         total = machine.hidden.new_zeros(len(chords))
         variance = torch.zeros_like(total)
         total[~chords] = log_partition_of_one_code(machine.frames(~chords))

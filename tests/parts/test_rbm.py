@@ -144,6 +144,18 @@ def test_many_hidden_units_are_scored_by_an_estimate_that_says_so() -> None:
 
 
 @torch.no_grad()
+def test_a_code_of_half_the_keyboard_is_estimated_not_summed_over() -> None:
+    halves = (torch.arange(88) // 44 == torch.arange(2).unsqueeze(1)).bool()
+    part = RBM(RBMSettings(hidden=15), Sizes(codes=2, features=0, membership=halves, keys=88))
+    codes, keys = torch.tensor([[[1.0, 0.0], [0.0, 0.0]]]), torch.zeros(1, 2, 88)
+    keys[0, 0, 3] = 1
+    found = part.log_prob(codes, keys, torch.zeros(1, 2, 88), Generator().manual_seed(0))
+    assert found.value.isfinite().all()
+    assert found.variance is not None
+    assert found.variance[0, 0] > found.variance[0, 1] == 0
+
+
+@torch.no_grad()
 def test_silence_is_certain_where_nothing_is_asked_to_sound() -> None:
     part, silence = rbm(hidden=15), torch.zeros(1, 3, 8)
     found = part.log_prob(torch.zeros(1, 3, 3), silence, silence, Generator())
