@@ -22,8 +22,8 @@ class TrainSettings(Settings):
     steps: int | None = setting(
         None, f"train for so many batches ({STEPS} unless minutes or epochs are set)", live=True, ge=1
     )
-    batch: int = setting(16, "fragments heard at once", ge=1, le=65536)
-    frames: int = setting(128, "sixteenths of a fragment", ge=1, le=65536)
+    batch: int = setting(8, "fragments heard at once", ge=1, le=65536)
+    frames: int = setting(256, "sixteenths of a fragment", ge=1, le=65536)
     stride: int = setting(32, "sixteenths from one fragment to the next", ge=1, le=65536)
     past: int = setting(128, "sixteenths of history before a fragment", ge=0, le=65536)
     transpose: bool = setting(True, "shift each fragment by -6 to 5 semitones, another shift each time")
