@@ -80,20 +80,22 @@ def _train(recipe: Recipe, output: Path, resume: bool) -> tuple[Model, Corpus, H
 
     corpus = open_in_sight(recipe.values["data"])
     model = build(recipe, recipe.values["seed"])
+    run = Run(output)
     try:
         with Watch(talk) as watch:
             history = fit(
                 model,
                 corpus,
                 recipe.sections["train"],
-                Run(output),
+                run,
                 watch,
                 seed=recipe.values["seed"],
                 resume=resume,
             )
     except KeyboardInterrupt:
         again = f"zoo train -o {shlex.quote(str(output))} --resume"
-        talk.print(visible(f"Stopped, and saved. Go on with: {again}"))
+        saved = f"Stopped, and saved. Go on with: {again}"
+        talk.print(visible(saved) if run.is_saved else "Stopped before there was anything to save.")
         raise
     return model, corpus, history
 

@@ -36,6 +36,11 @@ class Run:
         self.folder = folder
         self._metrics = folder / "metrics.jsonl"
 
+    @property
+    def is_saved(self) -> bool:
+        """Whether there is anything to go on from."""
+        return (self.folder / "last.safetensors").exists()
+
     def begin(self, plan: Mapping[str, Any], *, resume: bool) -> None:
         """Put down what is trained on what, unless something else was begun here.
 
