@@ -48,12 +48,6 @@ class Machine:
         """The machine with only a share of its weights; at 0 keys and hidden units are strangers."""
         return replace(self, weight=self.weight * share)
 
-    def frames(self, chosen: Tensor) -> Machine:
-        """The machines of some frames, by index or mask."""
-        return replace(
-            self, visible=self.visible[chosen], hidden=self.hidden[chosen], codes=self.codes[chosen]
-        )
-
     def repeated(self, times: int) -> Machine:
         """Every frame several times in a row."""
         return replace(
@@ -117,24 +111,6 @@ def log_partition(machine: Machine, at_once: int = 4096) -> Tensor:
     total = machine.hidden.new_full((len(machine.codes),), -torch.inf)
     for some in torch.split(states, share):
         total = torch.logaddexp(total, machine.log_weight(some).logsumexp(0))
-    return total
-
-
-def log_partition_of_one_code(machine: Machine) -> Tensor:
-    """Log of the partition function (N,), exactly, of frames with at most one active code.
-
-    A code has few keys, so all its sets of keys can be summed over, however many hidden units there are.
-    """
-    total = softplus(machine.hidden).sum(-1)
-    for code, members in enumerate(machine.membership):
-        rows = machine.codes[:, code] > 0
-        if not rows.any():
-            continue
-        keys = torch.zeros(2 ** int(members.sum()) - 1, machine.membership.shape[1]).to(machine.hidden)
-        keys[:, members] = all_states(int(members.sum()), machine.hidden)[1:]
-        some = machine.frames(rows)
-        inside = some.hidden.unsqueeze(1) + keys @ machine.weight.T
-        total[rows] = (some.visible @ keys.T + softplus(inside).sum(-1)).logsumexp(-1)
     return total
 
 

@@ -9,18 +9,9 @@ from zoo.parts.interfaces import Decoder, LogProb, Sizes
 from zoo.parts.layers import LSTM
 
 from . import EXACT, RBMSettings
-from .machine import (
-    Machine,
-    annealed_log_partition,
-    draw_exactly,
-    log_partition,
-    log_partition_of_one_code,
-)
+from .machine import Machine, annealed_log_partition, draw_exactly, log_partition
 
 Memory = tuple[Tensor, Tensor]
-
-SUMMED = 12
-"""Keys of a code up to which all its sets of keys are summed over: 4,095 of them; a pitch class has 8."""
 
 
 class RBM(Decoder):
@@ -31,9 +22,8 @@ class RBM(Decoder):
     divergence (Hinton 2002) or its persistent form (Tieleman 2008), where each frame's negative phase
     starts from a particle that an earlier step left.
 
-    With few hidden units everything is exact. With more, frames are drawn by block Gibbs sampling, and
-    chords are scored by annealed importance sampling, an estimate with its variance; a single note's
-    octaves are few enough to be summed over.
+    With few hidden units everything is exact. With more, frames are drawn by block Gibbs sampling and
+    scored by annealed importance sampling, an estimate with its variance.
     """
 
     membership: Tensor
@@ -100,25 +90,11 @@ class RBM(Decoder):
         if self.exact:
             value = (chosen - log_partition(machine)).masked_fill(~folds, -torch.inf)
             return LogProb(value.view(codes.shape[:2]))
-        total, variance = self._estimate(machine, generator)
+        total, variance = annealed_log_partition(
+            machine, self.settings.chains, self.settings.temperatures, generator
+        )
         value = (chosen - total).masked_fill(~folds, -torch.inf)
         return LogProb(value.view(codes.shape[:2]), "estimate", variance.view(codes.shape[:2]))
-
-    def _estimate(self, machine: Machine, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Log partition functions and their variance: exact for a single note, annealed for a chord.
-
-        A code of very many keys is as good as a chord.
-        """
-        wide = (self.membership.sum(-1) > SUMMED).to(machine.codes)
-        chords = (machine.codes.sum(-1) > 1) | (machine.codes @ wide > 0)
-        total = machine.hidden.new_zeros(len(chords))
-        variance = torch.zeros_like(total)
-        total[~chords] = log_partition_of_one_code(machine.frames(~chords))
-        if chords.any():
-            total[chords], variance[chords] = annealed_log_partition(
-                machine.frames(chords), self.settings.chains, self.settings.temperatures, generator
-            )
-        return total, variance
 
     def sample(
         self, codes: Tensor, previous: Tensor, state: Memory, generator: Generator, temperature: float = 1.0

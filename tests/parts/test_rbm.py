@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,7 @@ import torch
 from torch import Generator, Tensor
 from zoo_plugins.baseline.onset import Onset
 from zoo_plugins.rbm import RBMSettings
-from zoo_plugins.rbm.machine import (
-    Machine,
-    annealed_log_partition,
-    draw_exactly,
-    log_partition,
-    log_partition_of_one_code,
-)
+from zoo_plugins.rbm.machine import Machine, annealed_log_partition, draw_exactly, log_partition
 from zoo_plugins.rbm.rbm import RBM
 
 from zoo.model.original import read_original
@@ -74,13 +67,6 @@ def test_the_partition_function_is_the_sum_over_all_allowed_keys(units: int, at_
     one = machine(units)
     chosen = -every_frame(one).free_energy(KEYS)[allowed(one.codes[0])]
     torch.testing.assert_close(log_partition(one, at_once), chosen.logsumexp(0, keepdim=True))
-
-
-def test_a_single_code_is_summed_over_exactly_however_many_hidden_units() -> None:
-    many = machine(9, frames=4)
-    codes = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 0, 0]])
-    some = replace(many, codes=codes)
-    torch.testing.assert_close(log_partition_of_one_code(some), log_partition(some))
 
 
 @pytest.mark.parametrize("units", [8, 10, 12])
