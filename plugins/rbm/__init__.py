@@ -22,8 +22,8 @@ class RBMSettings(Settings):
     steps: int = setting(1, "Gibbs steps of the negative phase, the k of CD-k", ge=1, le=1000)
     particles: int = setting(1024, "particles kept by persistent training", ge=1, le=1_000_000)
     gibbs: int = setting(30, "Gibbs steps before a frame is drawn", live=True, ge=1, le=100_000)
-    chains: int = setting(16, "annealed chains a frame is scored with", live=True, ge=2, le=10_000)
-    temperatures: int = setting(60, "temperatures that each chain passes", live=True, ge=2, le=100_000)
+    chains: int = setting(8, "annealed chains a frame is scored with", live=True, ge=2, le=10_000)
+    temperatures: int = setting(40, "temperatures that each chain passes", live=True, ge=2, le=100_000)
 
 
 @hookimpl
