@@ -107,6 +107,8 @@ def load_bundle(path: str | Path) -> Model:
     place = Path(path)
     if not place.is_dir():
         raise BundleError(Problem("there is no bundle of this name", str(place), _meant(place)))
+    if not (place / MANIFEST).exists() and (place / "bundle" / MANIFEST).exists():
+        raise BundleError(Problem("this is a run", str(place), f"its bundle is {place / 'bundle'}"))
     contents = read_bundle(place)
     config = parsed(contents[CONFIG], place / CONFIG)
     weights = unpack(contents[WEIGHTS], str(place / WEIGHTS))
