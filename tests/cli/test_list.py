@@ -131,7 +131,7 @@ class TestShow:
             (
                 "decoder",
                 "decoder: a part is named by its slot and its name\n"
-                "  zoo show decoder.lstm or zoo show decoder.rbm",
+                "  `zoo list decoder` shows those of this slot",
             ),
             ("x", "x: a part is named by its slot and its name\n  for example zoo show attention.history"),
             ("decoder.lsmt", "decoder=lsmt: there is no decoder of that name\n  did you mean decoder=lstm"),

@@ -55,10 +55,11 @@ def named_part(part: str, registry: Registry, place: str) -> Entry:
     """
     head, dot, name = part.partition(".")
     if not dot or not name:
-        named = [
-            f"{place} {e.slot}.{e.name}" for e in registry.entries() if part.rstrip(".") in (e.slot, e.name)
-        ]
+        head = part.rstrip(".")
+        named = [f"{place} {e.slot}.{e.name}" for e in registry.entries() if e.name == head]
         cure = " or ".join(named) or f"for example {place} attention.history"
+        if head in SLOTS:
+            cure = f"`zoo list {head}` shows those of this slot"
         raise UsageError(Problem("a part is named by its slot and its name", part, cure))
     return registry.find(one_slot(head, place), name)
 
