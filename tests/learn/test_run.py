@@ -265,6 +265,15 @@ def test_another_recipe_is_refused_and_the_difference_shown(train: Make, unbroke
     assert said["sampler.voices"] == "is 3 now, the run was begun with 5"
 
 
+def test_of_another_part_only_the_name_is_told(train: Make, unbroken: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        train(unbroken, words="decoder=rbm")
+    first, *rest = caught.value.problems
+    assert "another recipe" in first.what
+    told = "is polyzoo/rbm now, the run was begun with polyzoo/lstm"
+    assert [(problem.where, problem.what) for problem in rest] == [("decoder", told)]
+
+
 def test_other_music_is_refused(train: Make, unbroken: Path, tunes: Make, tiny: Make, fast: Make) -> None:
     with pytest.raises(UsageError, match="the music"), claimed(unbroken) as place:
         fit(tiny(), tunes(train=5), fast(steps=STEPS), Run(place), resume=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.errors import BundleError, Problem
 from zoo.learn.settings import TrainSettings
 from zoo.model.sealed import damaged, parsed
+from zoo.parts import SLOTS
 from zoo.registry import Recipe
 from zoo.registry.fields import live
 from zoo.registry.registry import names_file
@@ -49,15 +50,16 @@ def begun_plan(folder: Path) -> dict[str, Any] | None:
 
 
 def differences(begun: Mapping[str, Any], now: Mapping[str, Any]) -> list[Problem]:
-    """What keeps a run from being resumed: each setting that has changed.
+    """What keeps a run from being resumed: each setting that has changed, of another part its name alone.
 
     How long to train and on which device may change, and so may the name of the same music.
     """
     before, after = dict(_flat(begun)), dict(_flat(now))
+    exchanged = tuple(f"{slot}." for slot in SLOTS if before.get(slot) != after.get(slot))
     return [
         Problem(f"is {after.get(key, 'not set')} now, the run was begun with {before.get(key, 'none')}", key)
         for key in sorted({*before, *after})
-        if before.get(key) != after.get(key)
+        if before.get(key) != after.get(key) and not key.startswith(exchanged)
     ]
 
 
@@ -67,7 +69,7 @@ def _flat(plan: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield from ((f"{slot}.{name}", value) for name, value in part["settings"].items())
         # Of a package it is the state version that decides the weights, of a file its content.
         decisive = "version" if names_file(part["name"]) else "state_version"
-        yield f"version of {part['name']}", part[decisive]
+        yield f"{slot}.{decisive}", part[decisive]
     for name, value in plan["train"].items():
         field = TrainSettings.model_fields.get(name)
         if field is None or not live(field):
