@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.cli.words import recipe_words
+from zoo.errors import Problem, UsageError
 from zoo.learn.settings import BUDGETS, TrainSettings
 from zoo.parts import Settings, setting
 
@@ -53,6 +54,9 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
     from zoo.registry import open_registry, parse_recipe
 
     begun = begun_plan(output) if resume else None
+    if resume and not begun and not words:
+        cure = "name the folder of a run, or say what to train: zoo train data=FOLDER -o RUN"
+        raise UsageError(Problem("no run was begun here, so none can go on", str(output), cure))
     meant = _over(shlex.split(begun["words"]), words) if begun else words
     recipe = parse_recipe(meant, open_registry(), sections=SECTIONS, keys=TrainKeys)
     with claimed(output):
@@ -79,6 +83,9 @@ def _train(recipe: Recipe, output: Path, resume: bool) -> tuple[Model, Corpus, H
     from zoo.model.build import build
 
     corpus = open_in_sight(recipe.values["data"])
+    learned, judged = (len(corpus.split(name).pieces) for name in ("train", "valid"))
+    told = f"{learned} pieces of {corpus.name} to learn from, {judged} to judge by"
+    talk.print(visible(told), soft_wrap=True)
     model = build(recipe, recipe.values["seed"])
     run = Run(output)
     try:
@@ -97,6 +104,8 @@ def _train(recipe: Recipe, output: Path, resume: bool) -> tuple[Model, Corpus, H
         saved = f"Stopped, and saved. Go on with: {again}"
         talk.print(visible(saved) if run.is_saved else "Stopped before there was anything to save.")
         raise
+    if resume and not history.validations:
+        talk.print("The run had come to its end; a larger train.minutes or train.steps goes on from there.")
     return model, corpus, history
 
 

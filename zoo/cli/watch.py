@@ -88,8 +88,9 @@ class Standing:
         """All of it in a line."""
         of = f" of {self.begun.steps}" if self.begun and self.begun.steps else ""
         epoch = f", epoch {1 + max(self.step - 1, 0) // self.begun.epoch}" if self.begun else ""
+        speed = f", {self.speed:,.0f} frames/s" if self._span else ""
         left = "" if self.left is None else f", {clock(self.left)} left"
-        return f"step {self.step}{of}{epoch}, {self.speed:,.0f} frames/s{left}"
+        return f"step {self.step}{of}{epoch}{speed}{left}"
 
 
 class Watch:
