@@ -18,6 +18,7 @@ MEANINGS = {
     "estimate": "~ an estimate",
     "estimated bound": "≲ a bound that is itself estimated",
 }
+UNCLEAR = "not clear: the interval holds 0, or a bound that is higher leaves open whether the truth is"
 
 
 def tables(rows: Sequence[Row], velocity_floors: Sequence[Row] = ()) -> Iterator[RenderableType]:
@@ -26,6 +27,7 @@ def tables(rows: Sequence[Row], velocity_floors: Sequence[Row] = ()) -> Iterator
     yield Text("\n".join(_legend(rows)), style="dim")
     if list(pairs(rows)):
         yield _differences(rows, "nats/frame")
+        yield Text(UNCLEAR, style="dim")
     loudness = velocity_rows(rows, velocity_floors)
     if loudness:
         yield _velocities(loudness)
@@ -79,6 +81,10 @@ def _legend(rows: Sequence[Row]) -> Iterator[str]:
         if full
         else "the keys alone: this music does not say which are struck"
     )
+    if any("residual" in row.evaluation.terms for row in rows):
+        yield "residual: what the keys leave out, how long a note is held or whether it is struck again"
+    if any("escaped" in row.evaluation.remarks for row in rows):
+        yield "escape: frames of more pitch classes than there are voices"
     yield "± half of the 95 % interval, pieces resampled"
     for kind, meaning in MEANINGS.items():
         errors = [score.error for score in scores if score.kind == kind and score.error is not None]
