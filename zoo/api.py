@@ -40,6 +40,9 @@ class ZooModel:
         self.sources = dict(sources or {})
         self._told: dict[str, Any] = {}
 
+    def __repr__(self) -> str:
+        return f"<zoo: {self.model.recipe}>"
+
     def fit(
         self, data: str | Path | Corpus, *, seed: int = 0, listen: Listen | None = None, **settings: Any
     ) -> History:

@@ -15,6 +15,7 @@ TINY = "attention=none attention.local=4 attention.features=5 sampler.hidden=4 d
 
 def test_a_model_is_trained_heard_and_scored(songs: Path, tmp_path: Path) -> None:
     model = zoo.build(TINY)
+    assert "attention.local=4" in repr(model)
     history = model.fit(songs, steps=2, batch=4, device="cpu")
     model.generate(frames=32, seed=1).write(tmp_path / "out.mid")
     assert history.step == 2
