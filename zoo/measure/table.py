@@ -26,13 +26,12 @@ def tables(rows: Sequence[Row], velocity_floors: Sequence[Row] = ()) -> Iterator
     yield _rows(rows)
     yield Text("\n".join(_legend(rows)), style="dim")
     if list(pairs(rows)):
-        yield _differences(rows, "nats/frame")
-        yield Text(UNCLEAR, style="dim")
+        yield from _differences(rows, "nats/frame")
     loudness = velocity_rows(rows, velocity_floors)
     if loudness:
         yield _velocities(loudness)
     if list(pairs(loudness)):
-        yield _differences(loudness, "nats/note", "velocity")
+        yield from _differences(loudness, "nats/note", "velocity")
 
 
 def _rows(rows: Sequence[Row]) -> Table:
@@ -92,15 +91,20 @@ def _legend(rows: Sequence[Row]) -> Iterator[str]:
             yield meaning + (f", standard error up to {max(errors):.1g}" if errors else "")
 
 
-def _differences(rows: Sequence[Row], unit: str, *terms: str) -> Table:
+def _differences(rows: Sequence[Row], unit: str, *terms: str) -> Iterator[RenderableType]:
+    """The table, and what its vaguest verdict means if it was passed."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("difference", overflow="fold", ratio=1)
     for heading in (unit, "95 % interval", ""):
         table.add_column(heading, justify="right", no_wrap=True)
+    unclear = False
     for first, second in pairs(rows):
         found = compare(first.evaluation, second.evaluation, *terms)
         interval = "–" if found.interval is None else "{:+.3f} … {:+.3f}".format(*found.interval)
         verdict = ("lower" if found.value < 0 else "higher") if found.is_clear else "not clear"
+        unclear |= not found.is_clear
         value = f"{found.mark} {found.value:+.3f}".strip()
         table.add_row(f"{first.name} - {second.name}", value, interval, verdict)
-    return table
+    yield table
+    if unclear:
+        yield Text(UNCLEAR, style="dim")
