@@ -44,6 +44,12 @@ def primer(frames: int = 20) -> Roll:
     return Roll(onset=onset, sounding=sounding, velocity=velocity, tempo=90.0)
 
 
+def test_progress_is_told_of_every_new_sixteenth() -> None:
+    heard: list[tuple[int, int]] = []
+    generate(model(), frames=3, primer=primer(), progress=lambda done, total: heard.append((done, total)))
+    assert heard == [(1, 3), (2, 3), (3, 3)]
+
+
 @RECIPES
 def test_every_struck_key_sounds_and_is_heard(words: str) -> None:
     for roll in generate(model(words), frames=40, count=3):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zoo.errors import Problem, UsageError
+
 if TYPE_CHECKING:
     from zoo.music.roll import Roll
 
@@ -33,12 +35,16 @@ def command(
     as_json: bool,
 ) -> None:
     """Write new music with a trained model, from silence or after a primer."""
+    _check(output, picture, primer)
+    from zoo.cli.progress import waiting
     from zoo.model.bundle import load_bundle
     from zoo.model.generate import generate
     from zoo.music.midi import read_midi
 
     opening = read_midi(primer) if primer else None
-    rolls = generate(load_bundle(bundle), frames, count, seed, temperature, opening)
+    model = load_bundle(bundle)
+    with waiting(f"writing {output}") as progress:
+        rolls = generate(model, frames, count, seed, temperature, opening, progress)
     written = []
     for number, roll in enumerate(rolls, start=1):
         path = output if count == 1 else output.with_stem(f"{output.stem}-{number}")
@@ -48,7 +54,20 @@ def command(
         from zoo.music.picture import write_picture
 
         write_picture(rolls[0], picture)
-    _print(written, picture, as_json)
+    _print(written, opening.frames if opening else 0, picture, as_json)
+
+
+def _check(output: Path, picture: Path | None, primer: Path | None) -> None:
+    """Find out before any work whether what comes of it can be kept, and costs nothing that is there."""
+    problems = [
+        Problem(f"there is no folder {place.parent}", str(place), "make it first, or name another place")
+        for place in (output, picture)
+        if place and not place.parent.is_dir()
+    ]
+    if primer and output.exists() and primer.exists() and output.samefile(primer):
+        problems.append(Problem("this is the primer, which would be lost", str(output), "name another file"))
+    if problems:
+        raise UsageError(*problems)
 
 
 def _facts(roll: Roll) -> dict[str, Any]:
@@ -63,15 +82,16 @@ def _facts(roll: Roll) -> dict[str, Any]:
     }
 
 
-def _print(written: list[dict[str, Any]], picture: Path | None, as_json: bool) -> None:
+def _print(written: list[dict[str, Any]], primed: int, picture: Path | None, as_json: bool) -> None:
     from zoo.cli.console import print_json, show
 
     if as_json:
-        print_json({"pieces": written, "picture": str(picture) if picture else None})
+        print_json({"pieces": written, "primer_frames": primed, "picture": str(picture) if picture else None})
         return
+    given = f" ({primed} of them the primer)" if primed else ""
     for piece in written:
         show.print(
-            f"{piece['path']}: {piece['notes']} notes in {piece['frames']} sixteenths, "
+            f"{piece['path']}: {piece['notes']} notes in {piece['frames']} sixteenths{given}, "
             f"{piece['polyphony']} keys sounding on average"
         )
     if picture:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,7 @@ def generate(
     seed: int = 0,
     temperature: float = 1.0,
     primer: Roll | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Roll]:
     """New pieces, drawn from the distribution that the model is scored by.
 
@@ -45,6 +47,7 @@ def generate(
         temperature: below 1 the likely becomes likelier, above 1 the unlikely.
         primer: a piece to continue; it stands unchanged at the start of each result. Where it does not
             say which keys are pressed, a key is pressed when it begins to sound.
+        progress: told how many of the new sixteenths have their keys.
 
     Raises:
         UsageError: a number is out of its range.
@@ -54,7 +57,7 @@ def generate(
     opening = _open(model, primer)
     chance = generator(seed, "generate", device=model.device)
     with torch.no_grad():
-        keys = _draw_keys(model, opening, frames, count, chance, temperature)
+        keys = _draw_keys(model, opening, frames, count, chance, temperature, progress)
         known = (opening.onset.expand(count, -1, -1), opening.sounding.expand(count, -1, -1))
         onset, sounding = model.encoder.residual.restore(keys, chance, known)
         loudness = _play(model, keys, onset.float(), opening)
@@ -95,7 +98,13 @@ def _open(model: Model, primer: Roll | None) -> _Primer:
 
 
 def _draw_keys(
-    model: Model, opening: _Primer, frames: int, count: int, chance: Generator, temperature: float
+    model: Model,
+    opening: _Primer,
+    frames: int,
+    count: int,
+    chance: Generator,
+    temperature: float,
+    progress: Callable[[int, int], None],
 ) -> Tensor:
     """Keys (count, P + frames, K) of the primer and what follows it."""
     given = model.encoder.keys(opening.onset, opening.sounding).expand(count, -1, -1)
@@ -114,11 +123,13 @@ def _draw_keys(
 
     drawn = [given]
     previous, feature = heard[:, -1:], features[:, -1:]
-    for frame in range(given.shape[1], given.shape[1] + frames):
+    for new in range(frames):
+        frame = given.shape[1] + new
         code, voices = model.sampler.sample(feature, voices, chance, temperature)
         previous, hands = model.decoder.sample(code, previous, hands, chance, temperature)
         drawn.append(previous)
         feature, state = model.attention(code, torch.full_like(clock[:, :1], frame), state)
+        progress(new + 1, frames)
     return torch.cat(drawn, 1)
 
 
