@@ -140,3 +140,13 @@ def test_listing_and_opening_take_no_torch(folder):
         "assert not {'torch', 'music21', 'scipy'} & set(sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False, capture_output=True).returncode == 0
+
+
+def test_the_table_of_a_scan_is_read_whole_in_eighty_columns(zoo, folder, monkeypatch):
+    from zoo.cli import console
+
+    monkeypatch.setattr(console.show, "width", 80)
+    _, out, _ = zoo("scan", folder)
+    assert "split pieces frames notes polyphony most silence keys loudness" in " ".join(out.split())
+    _, out, _ = zoo("list")
+    assert "…" not in out

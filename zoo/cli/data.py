@@ -214,9 +214,9 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
 
     from zoo.cli.console import visible
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for heading in headings:
-        table.add_column(heading, justify="right" if heading in NUMBERS else "left")
+        table.add_column(heading, justify="right" if heading in NUMBERS else "left", overflow="fold")
     for row in rows:
         table.add_row(*(visible(cell) for cell in row))
     return table
