@@ -27,19 +27,14 @@ def chosen_pieces(corpus: Corpus, frames: int) -> list[int]:
 def validate(model: Model, corpus: Corpus, indices: list[int], seed: int) -> dict[Term, float]:
     """Nats per frame of each term over some pieces, the same draws every time; empty without pieces.
 
-    The parts calibrate themselves on these pieces first, since their weights have changed.
-
     Raises:
         NonFiniteError: a piece has no finite probability.
     """
     model.eval()
     total: dict[Term, float] = {}
     lengths = [corpus.pieces[index].frames for index in indices]
-    batches = [[indices[place] for place in batch] for batch in length_batches(lengths)]
-    for number, batch in enumerate(batches):
-        model.calibrate(corpus.whole(batch).to(model.device), first=number == 0)
-    for number, batch in enumerate(batches):
-        fragments = corpus.whole(batch).to(model.device)
+    for number, batch in enumerate(length_batches(lengths)):
+        fragments = corpus.whole([indices[place] for place in batch]).to(model.device)
         found = model.log_probs(fragments, generator(seed, "validate", number, device=model.device))
         for name, term in SCORES.items():
             if name in found:
