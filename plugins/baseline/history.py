@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
 from zoo.parts.interfaces import Attention, Sizes
-from zoo.parts.layers import CLOCK, LSTM, heard, lagged
+from zoo.parts.layers import CLOCK, LSTM, heard, lagged, recent
 
 from .settings import HistorySettings
 
@@ -34,21 +33,19 @@ class History(Attention):
 
     def start(self, past: Tensor) -> HistoryState:
         """Empty memories, and the last frames of the past for the reader to look up."""
-        reach = max(self.settings.lags)
-        recent = pad(past, (0, 0, reach, 0))[:, -reach:]
-        batch = past.shape[0]
-        return self.local.start(batch), self.reader.start(batch), self.aggregation.start(batch), recent
+        batch, tail = past.shape[0], recent(past, max(self.settings.lags))
+        return self.local.start(batch), self.reader.start(batch), self.aggregation.start(batch), tail
 
     def forward(self, codes: Tensor, clock: Tensor, state: HistoryState) -> tuple[Tensor, HistoryState]:
         """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
-        local, reader, aggregation, recent = state
+        local, reader, aggregation, tail = state
         present = heard(codes, clock)
         outline, local = self.local(present, local)
         weights, reader = self._weights(present, reader)
-        frames = torch.cat([recent, codes], dim=1)
+        frames = torch.cat([tail, codes], dim=1)
         read = (weights.unsqueeze(-1) * lagged(frames, self.settings.lags, codes.shape[1])).sum(2)
         features, aggregation = self.aggregation(torch.cat([outline, read], dim=-1), aggregation)
-        return features, (local, reader, aggregation, frames[:, -recent.shape[1] :])
+        return features, (local, reader, aggregation, frames[:, -tail.shape[1] :])
 
     def read_weights(self, codes: Tensor, clock: Tensor, state: HistoryState) -> Tensor:
         """How much of each lag goes into each frame's features, (B, T, lags), summing to one."""

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import torch
-
 from zoo.parts import Settings
 from zoo.parts.interfaces import Encoder
-
-PITCH_CLASSES = 12
+from zoo.parts.layers import pitch_classes
 
 
 class Onset(Encoder):
@@ -18,6 +15,4 @@ class Onset(Encoder):
     """
 
     def __init__(self, settings: Settings) -> None:
-        pitch_class = torch.arange(88) % PITCH_CLASSES
-        membership = pitch_class == torch.arange(PITCH_CLASSES).unsqueeze(1)
-        super().__init__(settings, membership, plane="onset")
+        super().__init__(settings, pitch_classes(), plane="onset")

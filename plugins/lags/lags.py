@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from zoo.parts.interfaces import Attention, Sizes
-from zoo.parts.layers import CLOCK, LSTM, heard, lagged
+from zoo.parts.layers import CLOCK, LSTM, heard, lagged, recent
 
 from . import LagsSettings
 
@@ -30,15 +29,14 @@ class Lags(Attention):
 
     def start(self, past: Tensor) -> LagsState:
         """Empty memories, and the last frames of the past."""
-        reach = max(self.settings.lags)
-        recent = pad(past, (0, 0, reach, 0))[:, -reach:]
-        return self.local.start(past.shape[0]), self.aggregation.start(past.shape[0]), recent
+        batch, tail = past.shape[0], recent(past, max(self.settings.lags))
+        return self.local.start(batch), self.aggregation.start(batch), tail
 
     def forward(self, codes: Tensor, clock: Tensor, state: LagsState) -> tuple[Tensor, LagsState]:
         """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
-        local, aggregation, recent = state
+        local, aggregation, tail = state
         outline, local = self.local(heard(codes, clock), local)
-        frames = torch.cat([recent, codes], dim=1)
+        frames = torch.cat([tail, codes], dim=1)
         earlier = lagged(frames, self.settings.lags, codes.shape[1]).flatten(2)
         features, aggregation = self.aggregation(torch.cat([outline, earlier], dim=-1), aggregation)
-        return features, (local, aggregation, frames[:, -recent.shape[1] :])
+        return features, (local, aggregation, frames[:, -tail.shape[1] :])

@@ -7,6 +7,7 @@ from torch import Generator, Tensor, nn
 
 from zoo.parts.interfaces import Decoder, LogProb, Sizes
 from zoo.parts.layers import LSTM
+from zoo.parts.masks import folds_to
 
 from . import EXACT, RBMSettings
 from .machine import Machine, annealed_log_partition, draw_exactly, log_partition
@@ -86,7 +87,7 @@ class RBM(Decoder):
         machine, _ = self.machine(codes, previous, self.start(codes.shape[0]))
         heard = keys.flatten(0, 1)
         chosen = -machine.free_energy(heard)
-        folds = ((heard @ self.membership.T.to(heard) > 0) == (machine.codes > 0)).all(-1)
+        folds = folds_to(heard, machine.codes, self.membership)
         if self.exact:
             value = (chosen - log_partition(machine)).masked_fill(~folds, -torch.inf)
             return LogProb(value.view(codes.shape[:2]))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import torch
-
 from zoo.parts import Settings
 from zoo.parts.interfaces import Encoder
-
-PITCH_CLASSES = 12
+from zoo.parts.layers import pitch_classes
 
 
 class Sounding(Encoder):
@@ -19,6 +16,4 @@ class Sounding(Encoder):
     """
 
     def __init__(self, settings: Settings) -> None:
-        pitch_class = torch.arange(88) % PITCH_CLASSES
-        membership = pitch_class == torch.arange(PITCH_CLASSES).unsqueeze(1)
-        super().__init__(settings, membership, plane="sounding")
+        super().__init__(settings, pitch_classes(), plane="sounding")

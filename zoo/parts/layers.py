@@ -1,4 +1,4 @@
-"""What several parts share: an LSTM whose state has the batch in front, the clock, a look at the past."""
+"""What several parts share: pitch classes, the clock, a look at the past, an LSTM batch first in all."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
+PITCH_CLASSES = 12
 CLOCK = 6
 """Binary digits of the clock: the position in a phrase of 64 frames, four bars."""
+
+
+def pitch_classes() -> Tensor:
+    """Which of the 88 keys belong to each pitch class, (12, 88) bool; the first is A, the lowest key."""
+    return torch.arange(88) % PITCH_CLASSES == torch.arange(PITCH_CLASSES).unsqueeze(1)
 
 
 def clock_digits(clock: Tensor) -> Tensor:
@@ -20,6 +27,11 @@ def clock_digits(clock: Tensor) -> Tensor:
 def heard(codes: Tensor, clock: Tensor) -> Tensor:
     """Codes (B, T, C) with the clock's digits beside them, (B, T, C + 6): what a network hears."""
     return torch.cat([codes, clock_digits(clock).to(codes)], dim=-1)
+
+
+def recent(past: Tensor, reach: int) -> Tensor:
+    """The last frames of the past (B, P, C), oldest first, (B, reach, C); before it there is silence."""
+    return pad(past, (0, 0, reach, 0))[:, -reach:]
 
 
 def lagged(frames: Tensor, lags: Sequence[int], length: int) -> Tensor:

@@ -80,6 +80,11 @@ def log_any(logits: Tensor, membership: Tensor) -> Tensor:
     return _suffix_log_any(_grouped(logits, membership)[0])[0]
 
 
+def folds_to(keys: Tensor, codes: Tensor, membership: Tensor) -> Tensor:
+    """Whether keys (..., K) fold to exactly the codes (..., C), (...) bool."""
+    return ((keys @ membership.T.to(keys) > 0) == (codes > 0)).all(-1)
+
+
 def keys_log_prob(logits: Tensor, keys: Tensor, codes: Tensor, membership: Tensor) -> Tensor:
     """Log-probability of key sets given that every active code has a key and no other key sounds.
 
@@ -95,8 +100,7 @@ def keys_log_prob(logits: Tensor, keys: Tensor, codes: Tensor, membership: Tenso
     allowed = codes @ membership.to(codes) > 0
     chosen = bernoulli_log_prob(logits, keys).masked_fill(~allowed, 0).sum(-1)
     condition = log_any(logits, membership).masked_fill(codes <= 0, 0).sum(-1)
-    folds = ((keys @ membership.T.to(keys) > 0) == (codes > 0)).all(-1)
-    return (chosen - condition).masked_fill(~folds, -torch.inf)
+    return (chosen - condition).masked_fill(~folds_to(keys, codes, membership), -torch.inf)
 
 
 def draw_keys(logits: Tensor, codes: Tensor, membership: Tensor, generator: Generator) -> Tensor:
