@@ -58,7 +58,7 @@ def bundle(written: Path, tmp_path: Path) -> Path:
 def seal(folder: Path) -> None:
     """Make the manifest agree with what lies there, as somebody with bad intentions would."""
     contents = {name: (folder / name).read_bytes() for name in FILES if name != "manifest.json"}
-    (folder / "manifest.json").write_bytes(manifest(contents, 1))
+    (folder / "manifest.json").write_bytes(manifest(contents))
 
 
 def change_config(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:

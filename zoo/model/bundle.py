@@ -92,7 +92,7 @@ def save_bundle(
         if sample is not None:
             sample.write(folder / SAMPLE)
             contents[SAMPLE] = (folder / SAMPLE).read_bytes()
-        (folder / MANIFEST).write_bytes(manifest(contents, FORMAT))
+        (folder / MANIFEST).write_bytes(manifest(contents))
         for file in own:
             _keep(file, folder / file.name)
 

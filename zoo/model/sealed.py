@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,36 +28,19 @@ def canonical(content: Any) -> bytes:
     return (json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
-def manifest(contents: Mapping[str, bytes], format: int) -> bytes:
-    """The seal of a folder with these files."""
+def manifest(contents: Mapping[str, bytes]) -> bytes:
+    """The seal of a bundle with these files."""
     files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    return canonical({"format": format, "files": files})
+    return canonical({"format": FORMAT, "files": files})
 
 
 def read_bundle(folder: Path) -> dict[str, bytes]:
-    """The files of a bundle, each checked.
+    """The files of a bundle, each read once and checked; files that its manifest does not name are left.
 
     Raises:
         BundleError: it is from a newer version, or files are missing, damaged or changed; all of them.
     """
-    return read_sealed(folder, FORMAT, needed=(CONFIG, WEIGHTS), known=FILES)
-
-
-def read_sealed(
-    folder: Path, format: int, *, needed: Collection[str], known: Collection[str]
-) -> dict[str, bytes]:
-    """The files of a folder, each read once and checked; files that the manifest does not name are left.
-
-    Args:
-        folder: where they lie.
-        format: the newest that can be read.
-        needed: files that must be there.
-        known: files that may be there.
-
-    Raises:
-        BundleError: the format is newer, or files are missing, damaged or changed; all of them.
-    """
-    expected = _checksums(folder / MANIFEST, format, needed, known)
+    expected = _checksums(folder / MANIFEST)
     contents: dict[str, bytes] = {}
     problems: list[Problem] = []
     for name, checksum in expected.items():
@@ -88,18 +71,18 @@ def parsed(content: bytes, path: Path) -> dict[str, Any]:
     return found
 
 
-def _checksums(path: Path, format: int, needed: Collection[str], known: Collection[str]) -> dict[str, str]:
+def _checksums(path: Path) -> dict[str, str]:
     written = _bytes(path)
     seal = parsed(written, path)
     made, files = seal.get("format"), seal.get("files")
-    if isinstance(made, int) and made > format:
-        what = f"made by a newer polyzoo (format {made}), this one reads up to {format}"
+    if isinstance(made, int) and made > FORMAT:
+        what = f"made by a newer polyzoo (format {made}), this one reads up to {FORMAT}"
         raise BundleError(Problem(what, str(path.parent), "pip install -U polyzoo"))
     if not isinstance(files, dict) or not all(isinstance(checksum, str) for checksum in files.values()):
         raise BundleError(damaged(CHANGED, str(path)))
-    if not set(needed) <= set(files) <= set(known):
+    if not {CONFIG, WEIGHTS} <= set(files) <= set(FILES):
         raise BundleError(damaged(CHANGED, str(path)))
-    if written != canonical({"format": format, "files": files}):
+    if written != canonical({"format": FORMAT, "files": files}):
         raise BundleError(damaged(CHANGED, str(path)))
     return files
 
