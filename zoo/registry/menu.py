@@ -36,18 +36,23 @@ class Menu:
 
 
 def shipped_menu() -> Menu:
-    """The menu that came with the zoo: inside the package when built, above it in a checkout."""
-    package = Path(zoo.__file__).parent
-    inside = package / FILE
-    return read_menu(inside if inside.exists() else package.parent / FILE)
+    """The menu that came with the zoo."""
+    return read_menu(_shipped_path())
 
 
 def users_menu(folder: Path) -> Menu:
     """The menu in a folder; an empty one where there is none, or where it is the shipped one."""
     path = folder / FILE
-    if not path.is_file() or path.resolve() == shipped_menu().path.resolve():
+    if not path.is_file() or path.resolve() == _shipped_path().resolve():
         return Menu(path)
     return read_menu(path)
+
+
+def _shipped_path() -> Path:
+    """Inside the package when built, above it in a checkout."""
+    package = Path(zoo.__file__).parent
+    inside = package / FILE
+    return inside if inside.exists() else package.parent / FILE
 
 
 def read_menu(path: Path) -> Menu:
