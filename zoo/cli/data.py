@@ -202,9 +202,11 @@ def _cells(summary: Summary) -> tuple[str, ...]:
 
 def _range(lowest: int | None, highest: int | None) -> str:
     """Keys as people call them: 60 is C4."""
-    import pretty_midi
+    from zoo.music.roll import LOWEST_KEY, key_name
 
-    return "-" if lowest is None else " to ".join(map(pretty_midi.note_number_to_name, (lowest, highest)))
+    if lowest is None or highest is None:
+        return "-"
+    return f"{key_name(lowest - LOWEST_KEY)} to {key_name(highest - LOWEST_KEY)}"
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
