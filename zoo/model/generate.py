@@ -89,12 +89,10 @@ def _open(model: Model, primer: Roll | None) -> _Primer:
     def plane(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Tensor:
         return torch.from_numpy(array).to(model.device).unsqueeze(0)
 
-    if roll.onset is None:
-        fresh = roll.sounding & ~np.vstack([np.zeros((1, KEYS), np.bool_), roll.sounding[:-1]])
-        roll = Roll(onset=fresh, sounding=roll.sounding, tempo=roll.tempo)
-    assert roll.onset is not None
+    onset = Roll.from_notes(roll.notes(), roll.frames).onset if roll.onset is None else roll.onset
+    assert onset is not None
     loudness = None if roll.velocity is None else plane(roll.velocity).float() / 127
-    return _Primer(plane(roll.onset), plane(roll.sounding), loudness, roll.tempo)
+    return _Primer(plane(onset), plane(roll.sounding), loudness, roll.tempo)
 
 
 def _draw_keys(

@@ -34,7 +34,7 @@ class Lesson:
     Attributes:
         past: codes before the first input, (B, P, C).
         inputs: codes of the frame before each target, (B, T, C).
-        clock: index of each input frame in its piece, (B, T); -1 before the first.
+        clock: of each input frame, (B, T); see `Attention.forward`.
         codes: the targets, (B, T, C).
         previous: keys of the frame before each target, (B, T, K).
         keys: the targets, (B, T, K).
@@ -162,10 +162,8 @@ class Model(nn.Module):
             "codes": self.sampler.log_prob(self._features(lesson), lesson.codes, chance["core"]),
             "keys": self.decoder.log_prob(lesson.codes, lesson.keys, lesson.previous, chance["decoder"]),
         }
-        if fragments.onset is not None:
-            targets = slice(fragments.past + 1, None)
-            onset, sounding = fragments.onset[:, targets], fragments.sounding[:, targets]
-            found["residual"] = LogProb(self.encoder.residual.log_prob(onset, sounding))
+        if score := _score(fragments):
+            found["residual"] = LogProb(self.encoder.residual.log_prob(*score))
         if touch is not None:
             found["velocity"] = self.velocity.log_prob(
                 lesson.codes, touch.struck, touch.loudness, touch.previous
@@ -175,9 +173,8 @@ class Model(nn.Module):
     def _music(self, fragments: Fragments) -> Iterator[tuple[Part, tuple[Tensor, ...]]]:
         """Each part with what it hears of the fragments when it counts or calibrates."""
         lesson, touch = self.lesson(fragments), self.touch(fragments)
-        if fragments.onset is not None:
-            targets = slice(fragments.past + 1, None)
-            yield self.encoder, (fragments.onset[:, targets], fragments.sounding[:, targets])
+        if score := _score(fragments):
+            yield self.encoder, score
         yield self.sampler, (lesson.codes,)
         yield self.decoder, (lesson.codes, lesson.keys, lesson.previous)
         if touch is not None:
@@ -187,3 +184,11 @@ class Model(nn.Module):
         features: Tensor
         features, _ = self.attention(lesson.inputs, lesson.clock, self.attention.start(lesson.past))
         return features
+
+
+def _score(fragments: Fragments) -> tuple[Tensor, Tensor] | None:
+    """Onset and sounding planes (B, T, K) of the targets; None where nobody knows what is pressed."""
+    if fragments.onset is None:
+        return None
+    targets = slice(fragments.past + 1, None)
+    return fragments.onset[:, targets], fragments.sounding[:, targets]

@@ -13,7 +13,7 @@ from torch import Tensor
 from zoo.data.fragments import Fragments
 from zoo.errors import Problem, ZooError
 from zoo.model.generate import generate
-from zoo.model.model import TERMS, Model, Term
+from zoo.model.model import SLOTS_OF, TERMS, Model, Term
 from zoo.model.random import generator
 
 BATCH, FRAMES, PAST = 2, 4, 3
@@ -64,7 +64,7 @@ def noise(keys: int) -> Fragments:
 
 def named(model: Model, slot: str) -> str:
     """A part as users type it, such as `decoder=rbm`."""
-    return f"{slot}={model.recipe.parts[slot].entry.description.name}"  # type: ignore[index]
+    return f"{slot}={model.recipe.parts[slot].entry.name}"  # type: ignore[index]
 
 
 def _features(model: Model, fragments: Fragments) -> list[Problem]:
@@ -137,8 +137,7 @@ def _shape(model: Model, what: str, value: Tensor, expected: tuple[int, ...]) ->
 
 
 def _term(model: Model, term: Term) -> str:
-    slots = ("attention", "sampler") if term == "core" else (term,)
-    return " ".join(named(model, slot) for slot in slots)
+    return " ".join(named(model, slot) for slot in SLOTS_OF[term])
 
 
 @contextmanager
