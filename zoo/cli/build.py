@@ -23,7 +23,7 @@ class BuildKeys(Settings):
 
 @click.command("build")
 @recipe_words(BuildKeys)
-@click.option("-o", "output", type=click.Path(path_type=Path), help="Write the untrained model as a bundle.")
+@click.option("-o", "output", type=click.Path(path_type=Path), help="Write the model as a bundle.")
 @click.option("--json", "as_json", is_flag=True, help="Print the resolved parts as JSON.")
 def command(words: tuple[str, ...], output: Path | None, as_json: bool) -> None:
     """Assemble parts, check that they fit and run, and show what came out.

@@ -179,7 +179,8 @@ class Attention(Part):
 
         Args:
             codes: (B, T, C) in {0, 1}.
-            clock: (B, T) int64, frame index from the start of the piece; -1 is the silence before it.
+            clock: (B, T) int64, frames since the bar line at or before the piece's first note; the silence
+                before the piece is the frame before its first, -1 where there is no upbeat.
             state: from `start` or from the chunk before.
         """
 
