@@ -6,6 +6,7 @@ import os
 import shutil
 
 import numpy as np
+import pretty_midi
 import pytest
 
 from zoo.data import folder as folders
@@ -36,9 +37,9 @@ def reads(monkeypatch):
     seen = []
     read = folders._read
 
-    def spy(file, title):
+    def spy(file, title, tracks):
         seen.append(title)
-        return read(file, title)
+        return read(file, title, tracks)
 
     monkeypatch.setattr(folders, "_read", spy)
     return seen
@@ -183,3 +184,65 @@ def test_a_folder_of_broken_files_is_told_with_reasons(tmp_path, cache):
         open_corpus(tmp_path)
     assert [problem.where for problem in caught.value.problems[1:]] == ["a.mid", "b.mid"]
     assert list(cache.iterdir()) == []
+
+
+@pytest.fixture
+def band(tmp_path):
+    """Two songs with a flute and a piano, and one with a piano alone; each track has a key of its own."""
+    place = tmp_path / "band"
+    place.mkdir()
+    for name, titles in {
+        "a.mid": ("Flute", "PIANO "),
+        "b.mid": ("Flute", "PIANO "),
+        "c.mid": ("PIANO ",),
+    }.items():
+        song = pretty_midi.PrettyMIDI()
+        for title in titles:
+            pitch, loud = (72, 90) if title == "Flute" else (48, 33)
+            instrument = pretty_midi.Instrument(0, name=title)
+            instrument.notes = [pretty_midi.Note(loud, pitch, 0.0, 1.0 + (title == "Flute"))]
+            song.instruments.append(instrument)
+        song.write(str(place / name))
+    return place
+
+
+def keys_and_loudness(corpus, index=0):
+    roll = corpus.roll(index)
+    return (np.flatnonzero(roll.sounding.any(0)) + 21).tolist(), sorted(
+        set(roll.velocity[roll.onset].tolist())
+    )
+
+
+def test_tracks_are_chosen_by_title_after_a_colon(band):
+    whole, piano = open_corpus(band), open_corpus(f"{band}:piano")
+    assert keys_and_loudness(whole) == ([48, 72], [33, 90])
+    assert keys_and_loudness(piano) == ([48], [33])
+    assert keys_and_loudness(open_corpus(f"{band}:FLUTE, Piano")) == ([48, 72], [33, 90])
+    assert piano.name == f"{band}:piano"
+    assert piano.roll(0).frames < whole.roll(0).frames, "the roll ends with its last chosen note"
+    assert keys_and_loudness(open_corpus(band / "a.mid:flute")) == ([72], [90])
+    assert keys_and_loudness(open_corpus(band)) == ([48, 72], [33, 90]), "each choice has a store of its own"
+
+
+def test_a_file_without_the_track_is_skipped_and_told(band):
+    flute = open_corpus(f"{band}:flute")
+    assert [piece.title for piece in flute.pieces] == ["a.mid", "b.mid"]
+    assert [skipped.title for skipped in flute.skipped] == ["c.mid"]
+    assert flute.skipped[0].reason == "no track is called flute; its tracks are PIANO"
+    with pytest.raises(DataError, match="no track is called oboe; its tracks are Flute, PIANO"):
+        open_corpus(f"{band}:oboe")
+
+
+def test_a_colon_in_a_name_is_a_colon(band):
+    odd = band.rename(band.with_name("band:PIANO"))
+    assert keys_and_loudness(open_corpus(odd)) == ([48, 72], [33, 90])
+    assert keys_and_loudness(open_corpus(f"{odd}:PIANO")) == ([48], [33])
+    for wrong in ("nowhere:PIANO", f"{odd}:", ":PIANO", ":"):
+        with pytest.raises(DataError, match="no corpus, folder or MIDI file of this name"):
+            open_corpus(wrong)
+
+
+def test_the_piano_of_a_pop_song_is_played(shared):
+    song = shared / "data" / "pop909" / "001.mid"
+    assert len(keys_and_loudness(open_corpus(f"{song}:PIANO"))[1]) > 40
+    assert len(open_corpus(song).roll(0).notes()) > len(open_corpus(f"{song}:PIANO").roll(0).notes())

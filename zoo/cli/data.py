@@ -66,6 +66,7 @@ def scan(corpus: str, strict: bool, as_json: bool) -> None:
     """What is in a corpus, and what was skipped and why.
 
     NAME is a corpus with a name (bach), PATH a folder of MIDI files, one MIDI file, or a .mat file.
+    FOLDER:PIANO is only the tracks called PIANO, FOLDER:MELODY,PIANO those of both titles.
     """
     from zoo.cli.console import print_json, show, visible
     from zoo.cli.progress import open_in_sight

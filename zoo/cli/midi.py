@@ -73,6 +73,7 @@ def _row(file: Path) -> dict[str, Any]:
         "lowest": key_name(int(notes.key.min())),
         "highest": key_name(int(notes.key.max())),
         "tempo": round(reading.roll.tempo, 3),
+        "tracks": list(reading.titles),
         "repaired": dict(reading.repairs),
         "left_out": dict(reading.left_out),
     }

@@ -1,8 +1,8 @@
-"""Any folder of MIDI files, or a single one, as a corpus."""
+"""Any folder of MIDI files, or a single one, as a corpus; of its tracks all or, by title, some."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from zoo.data.piece import Reading, Skipped
@@ -16,9 +16,15 @@ PLANES = frozenset({"onset", "sounding", "velocity"})
 def source(path: Path) -> Source:
     """The MIDI files at a path: a file, or a folder with all folders in it.
 
+    What follows a colon names the tracks to read, `midi:PIANO` or `midi:MELODY,PIANO`; a file or folder
+    that has a colon in its own name is meant by its whole name.
+
     Raises:
         DataError: there is no such file or folder, or no MIDI file in it.
     """
+    whole, tracks = path, tuple[str, ...]()
+    if not path.exists():
+        path, tracks = _tracks(path)
     if not path.exists():
         raise DataError(_missing(path))
     root = path if path.is_dir() else path.parent
@@ -27,23 +33,30 @@ def source(path: Path) -> Source:
         raise DataError(_no_midi(path))
 
     def read() -> Iterator[Reading | Skipped]:
-        return (_read(file, str(file.relative_to(root))) for file in files)
+        return (_read(file, str(file.relative_to(root)), tracks) for file in files)
 
     return Source(
-        name=str(path),
+        name=str(whole),
         planes=PLANES,
         size=len(files),
         read=read,
-        place=str(path.resolve()),
+        place=":".join([str(path.resolve()), *([",".join(tracks)] if tracks else [])]),
         state=[_state(file, root) for file in files],
     )
 
 
-def _read(file: Path, title: str) -> Reading | Skipped:
+def _tracks(path: Path) -> tuple[Path, tuple[str, ...]]:
+    """The path before the last colon, and the titles of tracks after it."""
+    place, _, titles = str(path).rpartition(":")
+    tracks = tuple(title.strip() for title in titles.split(",") if title.strip())
+    return (Path(place), tracks) if place and tracks else (path, ())
+
+
+def _read(file: Path, title: str, tracks: Sequence[str]) -> Reading | Skipped:
     from zoo.music.midi import read_midi
 
     try:
-        return Reading(title, read_midi(file))
+        return Reading(title, read_midi(file, tracks=tracks))
     except DataError as error:
         return Skipped(title, "; ".join(problem.what for problem in error.problems))
 

@@ -57,7 +57,7 @@ KNOWN = (
     ),
     Known(
         "FOLDER, or one FILE.mid",
-        "your own MIDI files, in all folders below",
+        "your own MIDI files, in all folders below; FOLDER:PIANO reads only the tracks called PIANO",
         folder.PLANES,
         "everything; loudness if it was played, not drawn",
         "that of the files",

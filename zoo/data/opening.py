@@ -16,7 +16,8 @@ def open_corpus(name_or_path: str | Path, *, progress: Progress | None = None) -
 
     Args:
         name_or_path: `bach`, a folder of MIDI files (with all folders in it), a single MIDI file, or
-            one of the Boulanger-Lewandowski files (.mat).
+            one of the Boulanger-Lewandowski files (.mat). `midi:PIANO` reads only the tracks called
+            PIANO of the MIDI files in `midi`, `midi:MELODY,PIANO` those of both titles.
         progress: called with how many pieces have been read and of how many; not called where nothing
             needs to be read.
 

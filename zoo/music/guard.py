@@ -16,6 +16,7 @@ CURES = {
     "too-large": "cut it into shorter pieces",
     "too-many": "cut it into shorter pieces",
     "too-long": "cut it into shorter pieces",
+    "no-track": "name one of its tracks, or none to read them all",
     "no-notes": "choose a file in which a pitched instrument plays",
 }
 """What to do about a fault, by its code; about any other: `EXPORT`."""

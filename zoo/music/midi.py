@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,24 +35,27 @@ class Reading:
         roll: the music.
         repairs: how often each harmless fault was stepped over.
         left_out: how many notes are not in the roll, by the reason.
+        titles: what its tracks are called, where they have a title.
     """
 
     roll: Roll
     repairs: Mapping[str, int]
     left_out: Mapping[str, int]
+    titles: Sequence[str]
 
 
-def read_midi(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> Roll:
+def read_midi(path: str | Path, limits: Limits = DEFAULT_LIMITS, *, tracks: Collection[str] = ()) -> Roll:
     """The music in a MIDI file, on the grid of its own quarter notes whatever its tempo does.
 
-    All instruments but drums play on one keyboard. The roll ends with its last note, and its tempo is
-    the steady one at which it takes as long as the file. The pedal does not lengthen notes.
+    All instruments but drums play on one keyboard, or only those in the tracks with the given titles.
+    The roll ends with its last note, and its tempo is the steady one at which it takes as long as the
+    file. The pedal does not lengthen notes.
 
     Raises:
         MidiError: the file cannot be read, is not sound MIDI, holds no note of the 88 keys (no-notes),
-            or more than the limits allow.
+            none of the tracks (no-track), or more than the limits allow.
     """
-    return examine_midi(path, limits).roll
+    return examine_bytes(read_file(path, limits), path, limits, tracks=tracks).roll
 
 
 def examine_midi(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> Reading:
@@ -64,13 +67,15 @@ def examine_midi(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> Reading:
     return examine_bytes(read_file(path, limits), path, limits)
 
 
-def examine_bytes(data: bytes, path: str | Path, limits: Limits = DEFAULT_LIMITS) -> Reading:
+def examine_bytes(
+    data: bytes, path: str | Path, limits: Limits = DEFAULT_LIMITS, *, tracks: Collection[str] = ()
+) -> Reading:
     """Read what a MIDI file holds; its path only names it.
 
     Raises:
         MidiError: as `read_midi`.
     """
-    found = walk(data, str(path), limits)
+    found = walk(data, str(path), limits, tracks)
     _check_length(found, path, limits)
     notes = _notes(found, path)
     inside = np.flatnonzero((notes.key >= 0) & (notes.key < KEYS))
@@ -84,7 +89,7 @@ def examine_bytes(data: bytes, path: str | Path, limits: Limits = DEFAULT_LIMITS
         why = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
         raise MidiError(path, "no-notes", "there is no note to read" + (f" ({why})" if why else ""))
     roll = Roll.from_notes(notes.take(inside), tempo=MICROSECONDS / _mean_tempo(found))
-    return Reading(roll, dict(found.repairs), left_out)
+    return Reading(roll, dict(found.repairs), left_out, found.titles)
 
 
 def write_midi(roll: Roll, path: str | Path) -> None:

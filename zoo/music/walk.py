@@ -7,6 +7,7 @@ and trusts none: a fault that cannot touch the notes is stepped over and counted
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from zoo.music.guard import Limits, MidiError
@@ -15,11 +16,13 @@ NOTE_OFF, NOTE_ON, TOUCH, PROGRAM, BEND = 0x80, 0x90, 0xA0, 0xC0, 0xE0
 SYSEX, ESCAPE, META = 0xF0, 0xF7, 0xFF
 CABLE_ONLY = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0, 0xF8: 0, 0xFA: 0, 0xFB: 0, 0xFC: 0, 0xFE: 0}
 """Messages that belong on a cable and not in a file, but are harmless there: how many bytes follow."""
-TRACK_END, TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x2F, 0x51, 0x58, 0x59
+TITLE, TRACK_END, TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x03, 0x2F, 0x51, 0x58, 0x59
 META_SIZES = {0x00: 2, 0x20: 1, 0x21: 1, TEMPO: 3, 0x54: 5, TIME_SIGNATURE: 4, KEY_SIGNATURE: 2}
 DRUMS = 9
 """The channel on which General MIDI has drums, counted from 0."""
 LONGEST_NUMBER = 4
+SHOWN_TITLES, SHOWN_LETTERS = 12, 30
+"""How much of a file's titles an error repeats."""
 MOST_CHUNKS = 2**16
 """Of an unknown kind; a file cannot have more tracks either."""
 
@@ -50,17 +53,19 @@ class Walk:
 
     Attributes:
         division: ticks to the quarter note.
-        tracks: the presses of each track that has any, in the file's order, without drums.
+        tracks: the presses of each chosen track that has any, in the file's order, without drums.
+        titles: what the tracks are called, chosen or not, in the file's order, where they have a title.
         tempos: (tick, microseconds to the quarter note), of all tracks.
-        last: tick of the last press.
+        last: tick of the last press in a chosen track.
         repairs: how often each harmless fault was stepped over.
         events: how many events there are, of whatever kind.
-        notes: how many keys go down.
-        drums: how many drums are struck.
+        notes: how many keys go down in the chosen tracks.
+        drums: how many drums are struck there.
     """
 
     division: int = 0
     tracks: list[list[Press]] = field(default_factory=list)
+    titles: list[str] = field(default_factory=list)
     tempos: list[tuple[int, int]] = field(default_factory=list)
     repairs: Counter[str] = field(default_factory=Counter)
     last: int = 0
@@ -69,20 +74,34 @@ class Walk:
     drums: int = 0
 
 
-def walk(data: bytes, path: str, limits: Limits) -> Walk:
+def walk(data: bytes, path: str, limits: Limits, tracks: Collection[str] = ()) -> Walk:
     """Everything in the bytes of a MIDI file that bears on its notes.
 
+    Args:
+        data: the file.
+        path: its name, for errors.
+        limits: how much music it may hold.
+        tracks: titles of the tracks that count, in capitals or not; all tracks where none is named.
+
     Raises:
-        MidiError: not-midi, bad-header, truncated, bad-number, bad-event, bad-note or too-many.
+        MidiError: not-midi, bad-header, truncated, bad-number, bad-event, bad-note, too-many or no-track.
     """
-    return _Walker(data, path, limits).walk()
+    walker = _Walker(data, path, limits, tracks)
+    found = walker.walk()
+    if tracks and not walker.chosen & {title.casefold() for title in found.titles}:
+        listed = ", ".join(title[:SHOWN_LETTERS] for title in found.titles[:SHOWN_TITLES])
+        there = f"its tracks are {listed}" if listed else "its tracks have no titles"
+        raise MidiError(path, "no-track", f"no track is called {' or '.join(tracks)}; {there}")
+    return found
 
 
 class _Walker:
     """One walk through the bytes: `at` is where it stands, `end` where the present chunk ends."""
 
-    def __init__(self, data: bytes, path: str, limits: Limits) -> None:
+    def __init__(self, data: bytes, path: str, limits: Limits, tracks: Collection[str]) -> None:
         self.data, self.path, self.limits = data, path, limits
+        self.chosen = {title.casefold() for title in tracks}
+        self.title = ""
         self.at, self.end = 0, len(data)
         self.found = Walk()
 
@@ -126,6 +145,7 @@ class _Walker:
     def _track(self) -> bool:
         """Walk a track to its end and keep its presses; whether it has the end that it should have."""
         found, presses = self.found, list[Press]()
+        self.title, notes, drums = "", found.notes, found.drums
         tick = before = running = kind = 0
         if self.at == self.end:
             self._repair("empty track")
@@ -152,7 +172,11 @@ class _Walker:
                 kind = self._other_event(tick, status, start)
         if self.at < self.end:
             self._repair("bytes after the end of a track")
-        if presses:
+        if self.title:
+            found.titles.append(self.title)
+        if self.chosen and self.title.casefold() not in self.chosen:
+            found.notes, found.drums = notes, drums
+        elif presses:
             found.tracks.append(presses)
             found.last = max(found.last, before)
         return kind == TRACK_END
@@ -194,6 +218,8 @@ class _Walker:
         data = self._take(self._number())
         if len(data) < META_SIZES.get(kind, 0):
             self._repair("short meta event")
+        elif kind == TITLE:
+            self.title = self.title or _title(data)
         elif kind == TEMPO:
             tempo = int.from_bytes(data[:3])
             if tempo:
@@ -244,3 +270,11 @@ class _Walker:
 
     def _fault(self, code: str, what: str, offset: int | None = None) -> MidiError:
         return MidiError(self.path, code, what, self.at if offset is None else offset)
+
+
+def _title(data: bytes) -> str:
+    """What a track is called; most files write plain ASCII, and none says which alphabet it means."""
+    try:
+        return data.decode().strip(" \0")
+    except UnicodeDecodeError:
+        return data.decode("latin-1").strip(" \0")
