@@ -1,8 +1,10 @@
-"""The four sets of Boulanger-Lewandowski, Bengio and Vincent (2012), as published in .mat files.
+"""The four sets of Boulanger-Lewandowski, Bengio and Vincent (2012), as published, and sets laid out alike.
 
-Each file has three variables, `traindata`, `validdata` and `testdata`, (1, N) objects of (T, 88)
-matrices that say which keys sound: column k is MIDI pitch 21 + k. The frames are quarter notes in JSB
-Chorales and eighths elsewhere. Who is pressed and how loud is not known. The published split is kept.
+A .mat file has three variables, `traindata`, `validdata` and `testdata`, (1, N) objects of (T, 88)
+matrices that say which keys sound: column k is MIDI pitch 21 + k. A .pickle, .pkl or .json file lists the
+pitches of every frame (`zoo.data.pitches`). The frames are quarter notes in JSB Chorales and eighths
+elsewhere, in the JSB-Chorales-dataset what the file is called after. Which keys are pressed and how loud
+is not known. The published split is kept.
 """
 
 from __future__ import annotations
@@ -13,20 +15,24 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.piece import Reading
+from zoo.data.piece import Reading, Skipped
+from zoo.data.pitches import PICKLES, read_pitches
 from zoo.data.source import Source
 from zoo.data.split import SPLITS
 from zoo.errors import DataError, Problem
 from zoo.music.roll import KEYS, Roll
 
 PLANES = frozenset({"sounding"})
+SUFFIXES = (".mat", *PICKLES, ".json")
+"""The ends of names that such files go by."""
 
 
 def source(path: Path) -> Source:
-    """The pieces of one .mat file.
+    """The pieces of one file.
 
     Raises:
-        DataError: there is no such file, it holds something else, or scipy is missing.
+        DataError: there is no such file. Reading it raises DataError where it holds something else, or
+            where scipy is missing for a .mat file.
     """
     if not path.is_file():
         raise DataError(Problem("there is no file of this name", where=str(path), cure="check the path"))
@@ -41,7 +47,11 @@ def source(path: Path) -> Source:
     )
 
 
-def _read(path: Path) -> Iterator[Reading]:
+def _read(path: Path) -> Iterator[Reading | Skipped]:
+    return _read_matrices(path) if path.suffix.lower() == ".mat" else read_pitches(path)
+
+
+def _read_matrices(path: Path) -> Iterator[Reading]:
     content = _load(path)
     for split in SPLITS:
         variable = f"{split}data"

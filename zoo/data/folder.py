@@ -82,6 +82,7 @@ def _missing(path: Path) -> Problem:
 def _no_midi(path: Path) -> Problem:
     what = "this folder holds no MIDI file" if path.is_dir() else "this is not a MIDI file"
     cure = "name a folder with .mid or .midi files in it"
-    if path.is_dir() and any(path.glob("*.mat")):
-        cure = "name one of its .mat files, or a folder with .mid or .midi files in it"
+    other = next((file for file in path.glob("*.*") if file.suffix in (".mat", ".pickle", ".pkl")), None)
+    if path.is_dir() and other is not None:
+        cure = f"name one of its {other.suffix} files, or a folder with .mid or .midi files in it"
     return Problem(what, where=str(path), cure=cure)

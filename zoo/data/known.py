@@ -64,7 +64,7 @@ KNOWN = (
     ),
     Known(
         "JSB_Chorales.mat, MuseData.mat, Nottingham.mat, Piano_midi.mat",
-        "the four sets of Boulanger-Lewandowski et al. (2012), as a path to the file",
+        "the four sets of Boulanger-Lewandowski et al. (2012), as a path to the file; also .pickle, .json",
         boulanger.PLANES,
         "standing beside published figures; only encoders of sounding keys",
         "research benchmark without a licence of its own",

@@ -16,8 +16,9 @@ def open_corpus(name_or_path: str | Path, *, progress: Progress | None = None) -
 
     Args:
         name_or_path: `bach`, a folder of MIDI files (with all folders in it), a single MIDI file, or
-            one of the Boulanger-Lewandowski files (.mat). `midi:PIANO` reads only the tracks called
-            PIANO of the MIDI files in `midi`, `midi:MELODY,PIANO` those of both titles.
+            one of the Boulanger-Lewandowski files (.mat, .pickle) or one laid out alike (.json).
+            `midi:PIANO` reads only the tracks called PIANO of the MIDI files in `midi`,
+            `midi:MELODY,PIANO` those of both titles.
         progress: called with how many pieces have been read and of how many; not called where nothing
             needs to be read.
 
@@ -40,6 +41,6 @@ def find_source(name_or_path: str | Path) -> Source:
     if str(name_or_path) == bach.NAME:
         return bach.source()
     path = Path(name_or_path).expanduser()
-    if path.suffix.lower() == ".mat":
+    if path.suffix.lower() in boulanger.SUFFIXES:
         return boulanger.source(path)
     return folder.source(path)

@@ -1,0 +1,313 @@
+"""Files of frames: pickles are read without running anything in them, JSON alike, both as a .mat file is."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import pickletools
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zoo.cli.main import run
+from zoo.data import open_corpus, unpickle
+from zoo.data.unpickle import Refused
+from zoo.errors import DataError
+
+EXAMPLES = int(os.environ.get("ZOO_STRESS_EXAMPLES", "300"))
+MUSIC = {
+    "train": [[(60, 64, 67), (60, 64), (), (21, 108)], [(72,), (72,)]],
+    "valid": [[(65, 69)]],
+    "test": [[(), (50,), (50, 53)]],
+}
+FRAMES = [list(map(list, piece)) for pieces in MUSIC.values() for piece in pieces]
+
+
+def heard(corpus):
+    """The pitches of every frame of every piece."""
+    rolls = [corpus.roll(i) for i in range(len(corpus.pieces))]
+    return [[(np.flatnonzero(frame) + 21).tolist() for frame in roll.sounding] for roll in rolls]
+
+
+def changed(kind):
+    return {
+        split: [[tuple(map(kind, frame)) for frame in piece] for piece in MUSIC[split]] for split in MUSIC
+    }
+
+
+@pytest.mark.parametrize("protocol", range(5))
+@pytest.mark.parametrize("kind", [int, np.int64, np.int32, np.uint8, np.float64, np.dtype(">i4").type])
+def test_pickles_of_every_protocol_are_read(tmp_path, protocol, kind):
+    path = tmp_path / "Set.pickle"
+    content = pickle.dumps(changed(kind), protocol=protocol)
+    if protocol < 4:  # as older versions of numpy name their numbers
+        content = content.replace(b"numpy._core", b"numpy.core")
+    path.write_bytes(content)
+    corpus = open_corpus(path)
+    assert heard(corpus) == FRAMES
+    assert [piece.split for piece in corpus.pieces] == ["train", "train", "valid", "test"]
+    assert corpus.planes == {"sounding"}
+
+
+def test_numbers_of_numpy_are_worked_out_as_numpy_does():
+    for value in (np.int64(-3), np.array(77, ">i2")[()], np.float32(1.5), np.uint8(200)):
+        for protocol in range(5):
+            assert unpickle.unpickle(pickle.dumps(value, protocol)) == value
+
+
+@pytest.mark.parametrize("suffix", [".pickle", ".pkl", ".json", ".mat"])
+def test_the_same_music_has_the_same_digest_in_any_file(tmp_path, suffix):
+    scipy_io = pytest.importorskip("scipy.io")
+    reference = tmp_path / "reference.json"
+    reference.write_text(json.dumps(MUSIC))
+    path = tmp_path / f"Set{suffix}"
+    if suffix == ".json":
+        path.write_text(json.dumps(MUSIC, indent=1))
+    elif suffix == ".mat":
+        matrices = {}
+        for split, pieces in MUSIC.items():
+            cells = np.empty((1, len(pieces)), object)
+            for i, piece in enumerate(pieces):
+                cells[0, i] = np.array(
+                    [[pitch in frame for pitch in range(21, 109)] for frame in piece], np.uint8
+                )
+            matrices[f"{split}data"] = cells
+        scipy_io.savemat(path, matrices)
+    else:
+        path.write_bytes(pickle.dumps(MUSIC, protocol=0))
+    assert open_corpus(path).digest == open_corpus(reference).digest
+
+
+def test_a_published_set_is_the_same_from_a_pickle(tmp_path, shared):
+    published = open_corpus(shared / "data" / "boulanger-lewandowski" / "JSB_Chorales.mat")
+    sets = {split: [] for split in MUSIC}
+    for piece, frames in zip(published.pieces, heard(published), strict=True):
+        sets[piece.split].append([tuple(frame) for frame in frames])
+    (tmp_path / "JSB Chorales.pickle").write_bytes(pickle.dumps(sets, protocol=0))
+    assert open_corpus(tmp_path / "JSB Chorales.pickle").digest == published.digest
+
+
+@pytest.mark.parametrize("rest", ["-1", "NaN", "-1.0"])
+def test_a_voice_at_rest_is_silent(tmp_path, rest):
+    path = tmp_path / "satb.json"
+    path.write_text(
+        '{"train": [[[60, REST, 67.0, REST], [60, 60, 60, 60]]], "valid": [], "test": []}'.replace(
+            "REST", rest
+        )
+    )
+    assert heard(open_corpus(path)) == [[[60, 67], [60]]]
+
+
+def test_a_piece_without_frames_is_skipped_and_told(tmp_path):
+    (tmp_path / "x.json").write_text(json.dumps(MUSIC | {"valid": [[], [[60]]]}))
+    corpus = open_corpus(tmp_path / "x.json")
+    assert [(skipped.title, skipped.reason) for skipped in corpus.skipped] == [("valid 0", "it has no frame")]
+    assert len(corpus.pieces) == 4
+
+
+class Call:
+    """Pickled, it asks for something to be called."""
+
+    def __init__(self, function, *arguments):
+        self.parts = function, arguments
+
+    def __reduce__(self):
+        return self.parts
+
+
+def evil(tmp_path):
+    """Pickles that want to run something: each leaves a file behind if it can."""
+    mark = tmp_path / "executed"
+    touch = f"open({str(mark)!r}, 'w').close()"
+    yield "system", Call(os.system, f"touch {mark}")
+    yield "eval", Call(eval, touch)
+    yield "exec", Call(exec, touch)
+    yield "popen", Call(subprocess.Popen, ["touch", str(mark)])
+    yield "in a frame", MUSIC | {"test": [[(60, Call(os.system, f"touch {mark}"))]]}
+    yield "as a key", {Call(os.system, f"touch {mark}"): 1}
+    yield "getattr", Call(getattr, Call(__import__, "os"), "system")
+    yield "an array of numpy's", MUSIC | {"test": [np.zeros((3, 88))]}
+    yield "an array of objects", np.array([Call(os.system, f"touch {mark}")], object)
+
+
+@pytest.mark.parametrize("protocol", range(5))
+def test_nothing_in_a_pickle_is_run(tmp_path, protocol, capsys, cache):
+    for name, content in evil(tmp_path):
+        path = tmp_path / "evil.pickle"
+        path.write_bytes(pickle.dumps(content, protocol=protocol))
+        assert run(["data", "scan", str(path)]) == 3, name
+        error = capsys.readouterr().err
+        assert "nothing in it was run" in error, name
+        assert "as JSON" in error
+        assert "Traceback" not in error
+        assert not (tmp_path / "executed").exists(), name
+        assert list(cache.iterdir()) == []
+
+
+RAW = {
+    "instance": b"(S'true'\nios\nsystem\n.",
+    "object": b"(cos\nsystem\nS'true'\no.",
+    "new object": b"\x80\x02cos\nsystem\nU\x04true\x85\x81.",
+    "extension": b"\x80\x02\x82\x01.",
+    "persistent": b"Pid\n.",
+    "dtype of objects": b"cnumpy\ndtype\n(S'O8'\nI0\nI1\ntR.",
+    "dtype of a long string": b"cnumpy\ndtype\n(S'V999999999'\nI0\nI1\ntR.",
+    "codec": b"c_codecs\nencode\n(S'x'\nS'zip'\ntR.",
+    "called number": b"(I60\n(tR.",
+    "built list": b"](K\x01K\x02tb.",
+    "empty": b"",
+    "no stop": b"(dp0\n",
+    "stack empty": b"a.",
+    "mark missing": b"t.",
+    "open mark": b"((d.",
+    "two values": b"]].",
+    "unknown memo": b"g5\n.",
+    "memo of nothing": b"p0\n.",
+    "bad number": b"Ix\n.",
+    "endless number": b"L" + b"9" * 5000 + b"L\n.",
+    "cut string": b"\x80\x02U\xffabc",
+    "huge string promised": b"\x80\x04\x8d" + b"\xff" * 7 + b"\x7f",
+    "huge bytes promised": b"\x80\x02T\xff\xff\xff\x7f.",
+    "key that is a list": b"(]I1\nd.",
+    "odd table": b"(S'a'\nd.",
+    "odd escape": b"S'\\d'\n.",
+    "quotes missing": b"Sabc\n.",
+    "a list of itself": b"]\x94h\x00a.",
+}
+
+
+@pytest.mark.parametrize("name", RAW)
+def test_damaged_and_foreign_pickles_are_one_problem(tmp_path, name):
+    path = tmp_path / "raw.pickle"
+    path.write_bytes(RAW[name])
+    with pytest.raises(DataError) as caught:
+        open_corpus(path)
+    assert len(caught.value.problems) == 1
+    assert caught.value.problems[0].cure
+
+
+BOMBS = {
+    "a memo at the far end": b"\x80\x02]r\xff\xff\xff\x7f.",
+    "marks in marks": b"(" * 2**20 + b".",
+    "lists in lists": b"\x80\x04" + b"]\x94" * 2**22 + b".",
+    "tuples in tuples": b"\x80\x02)" + b"\x85" * 2**22 + b".",
+    "lists of lists twice": b"\x80\x02]" + b"2".join(b"](h\x00h\x00e" for _ in range(2**18)) + b".",
+    "a billion laughs": pickle.dumps(
+        {split: [piece] * 30_000 for split in MUSIC for piece in [[(60, 64, 67)] * 100_000]}, protocol=2
+    ),
+    "pieces without end": pickle.dumps({split: [[(60,)]] * 10**6 for split in MUSIC}, protocol=2),
+    "a frame without end": pickle.dumps({split: [[(60,) * 10**6] * 100] for split in MUSIC}, protocol=2),
+    "itself in itself": b"\x80\x02}q\x00(U\x05train]q\x01h\x01aU\x05valid]U\x04test]u.",
+    "larger than a set": b"\x80\x02" + b"N" * 2**24 + b".",
+}
+
+MEASURE = """
+import resource, sys, time
+from zoo.data.boulanger import source
+from zoo.errors import DataError
+from pathlib import Path
+import numpy
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    list(source(Path(sys.argv[1])).read())
+    sys.exit("it was read")
+except DataError as error:
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, error)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_small_file_cannot_blow_up(tmp_path, name):
+    path = tmp_path / "bomb.pickle"
+    path.write_bytes(BOMBS[name])
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, str(path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[0]) < 400, "MiB"
+
+
+SEEDS = [pickle.dumps(changed(kind), protocol=protocol) for kind in (int, np.int64) for protocol in (0, 2, 4)]
+INSTRUCTIONS = [opcode.code.encode("latin-1") for opcode in pickletools.opcodes]
+edits = st.lists(
+    st.tuples(
+        st.integers(0, 2000),
+        st.integers(0, 3),
+        st.one_of(
+            st.binary(max_size=4), st.sampled_from([*INSTRUCTIONS, b"cos\nsystem\n", b"cbuiltins\neval\n"])
+        ),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(seed=st.sampled_from(SEEDS), edits=edits)
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_a_mutant_is_read_or_refused(seed, edits):
+    """And what is read is plain data."""
+    content = bytearray(seed)
+    for at, drop, insert in edits:
+        at %= len(content) + 1
+        content[at : at + drop] = insert
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            value = unpickle.unpickle(bytes(content))
+        except Refused:
+            return
+    assert only_plain(value, depth=0)
+
+
+def only_plain(value, depth):
+    if depth > 40 or type(value) in (int, float, str, bytes, bool, type(None)):
+        return True
+    if type(value) in (unpickle.Name, unpickle.NumberType):
+        return True  # a name and nothing else; no frame takes it
+    if isinstance(value, dict):
+        return all(only_plain(item, depth + 1) for item in value.values())
+    return type(value) in (list, tuple) and all(only_plain(item, depth + 1) for item in value)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ([], "no list of pieces called `train`"),
+        (MUSIC | {"valid": 3}, "no list of pieces called `valid`"),
+        ({"train": MUSIC["train"]}, "no list of pieces called `valid`"),
+        (MUSIC | {"test": [5]}, "`test 0` is not a list of frames"),
+        (MUSIC | {"test": [[5]]}, "`test 0` is not a list of frames"),
+        (MUSIC | {"test": [[["60"]]]}, "no number"),
+        (MUSIC | {"test": [[[True]]]}, "no number"),
+        (MUSIC | {"test": [[[[60]]]]}, "no number"),
+        (MUSIC | {"test": [[[20]]]}, "no pitch of the 88 keys"),
+        (MUSIC | {"test": [[[60.5]]]}, "no pitch"),
+        (MUSIC | {"test": [[[10**400]]]}, "no pitch"),
+        (MUSIC | {"test": [[[float("inf")]]]}, "no pitch"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".pickle", ".json"])
+def test_other_layouts_are_refused(tmp_path, content, reason, suffix, cache):
+    path = tmp_path / f"other{suffix}"
+    path.write_bytes(json.dumps(content).encode() if suffix == ".json" else pickle.dumps(content, protocol=2))
+    with pytest.raises(DataError, match=reason) as caught:
+        open_corpus(path)
+    assert '"valid"' in caught.value.problems[0].cure
+    assert list(cache.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff", b"[" * 10**6, b"9" * 5000, b'{"train": [[[60]]]', b" " * (16 * 2**20 + 1)]
+)
+def test_what_is_no_json_is_refused(tmp_path, content):
+    path = tmp_path / "x.json"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"JSON|larger"):
+        open_corpus(path)
