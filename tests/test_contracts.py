@@ -17,7 +17,7 @@ CROWDED = {"sampler.voices": [{"voices": 2}]}
 
 def variants(entry) -> list[dict[str, object]]:
     """The defaults, and each setting that is one of a few at each of its other values."""
-    fields = entry.description.settings.model_fields
+    fields = entry.load_settings().model_fields
     others = [
         {name: value}
         for name, field in fields.items()

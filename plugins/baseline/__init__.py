@@ -10,8 +10,6 @@ from collections.abc import Iterable
 
 from zoo.parts import Description, hookimpl
 
-from .settings import EvenSettings, HistorySettings, LSTMSettings, VoicesSettings
-
 
 @hookimpl
 def zoo_parts() -> Iterable[Description]:
@@ -29,7 +27,7 @@ def zoo_parts() -> Iterable[Description]:
             name="history",
             summary="An LSTM beside a reader that weighs what was played 1, 2, 4, ... beats earlier",
             target="zoo_plugins.baseline.history:History",
-            settings=HistorySettings,
+            settings="zoo_plugins.baseline.settings:HistorySettings",
             gives=lambda settings: {"features": settings.features},
         ),
         Description(
@@ -37,7 +35,7 @@ def zoo_parts() -> Iterable[Description]:
             name="voices",
             summary="Voices that decide one pitch class each, in turn, hearing those before them",
             target="zoo_plugins.baseline.voices:Voices",
-            settings=VoicesSettings,
+            settings="zoo_plugins.baseline.settings:VoicesSettings",
             citation="the bound: Maddison et al., Filtering Variational Objectives, NIPS 2017",
         ),
         Description(
@@ -45,7 +43,7 @@ def zoo_parts() -> Iterable[Description]:
             name="lstm",
             summary="An LSTM that spreads the pitch classes over the octaves, key by key",
             target="zoo_plugins.baseline.lstm:LSTMDecoder",
-            settings=LSTMSettings,
+            settings="zoo_plugins.baseline.settings:LSTMSettings",
             citation="Hochreiter and Schmidhuber, Long Short-Term Memory, Neural Computation 1997",
         ),
         Description(
@@ -53,6 +51,6 @@ def zoo_parts() -> Iterable[Description]:
             name="none",
             summary="Every note equally loud",
             target="zoo_plugins.baseline.even:Even",
-            settings=EvenSettings,
+            settings="zoo_plugins.baseline.settings:EvenSettings",
         ),
     ]

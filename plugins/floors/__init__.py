@@ -10,8 +10,6 @@ from collections.abc import Iterable
 
 from zoo.parts import Description, hookimpl
 
-from .settings import KeysSettings, LocalSettings
-
 BENCHMARK = (
     "Boulanger-Lewandowski, Bengio and Vincent, Modeling Temporal Dependencies in High-Dimensional "
     "Sequences, ICML 2012"
@@ -27,7 +25,7 @@ def zoo_parts() -> Iterable[Description]:
             name="keys",
             summary="Every key is a code of its own",
             target="zoo_plugins.floors.keys:Keys",
-            settings=KeysSettings,
+            settings="zoo_plugins.floors.settings:KeysSettings",
             gives=lambda settings: {"codes": 88, "plane": settings.plane},
         ),
         Description(
@@ -35,7 +33,7 @@ def zoo_parts() -> Iterable[Description]:
             name="none",
             summary="The baseline without its reader: LSTMs that hear every frame and look nowhere",
             target="zoo_plugins.floors.local:Local",
-            settings=LocalSettings,
+            settings="zoo_plugins.floors.settings:LocalSettings",
             gives=lambda settings: {"features": settings.features},
         ),
         Description(

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from zoo.parts.interfaces import Attention, Sizes
 from zoo.parts.layers import CLOCK, LSTM, heard
 
-from . import HierarchicalSettings
+from .settings import HierarchicalSettings
 
 Memory = tuple[Tensor, Tensor]
 Memories = tuple[tuple[Memory, ...], Memory]

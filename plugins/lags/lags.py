@@ -8,7 +8,7 @@ from torch import Tensor
 from zoo.parts.interfaces import Attention, Sizes
 from zoo.parts.layers import CLOCK, LSTM, heard, lagged, recent
 
-from . import LagsSettings
+from .settings import LagsSettings
 
 LagsState = tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], Tensor]
 """The memories of the local and aggregation LSTMs, and the last frames, oldest first (B, L, C)."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from zoo.parts.interfaces import Attention, Sizes
 from zoo.parts.layers import CLOCK, LSTM, heard
 
-from . import LatencySettings
+from .settings import LatencySettings
 
 Memory = tuple[Tensor, Tensor]
 Recent = tuple[Memory, ...]

@@ -9,8 +9,8 @@ from zoo.parts.interfaces import Decoder, LogProb, Sizes
 from zoo.parts.layers import LSTM
 from zoo.parts.masks import folds_to
 
-from . import EXACT, RBMSettings
 from .machine import Machine, annealed_log_partition, draw_exactly, log_partition
+from .settings import EXACT, RBMSettings
 
 Memory = tuple[Tensor, Tensor]
 

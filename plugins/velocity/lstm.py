@@ -9,7 +9,7 @@ from zoo.parts.interfaces import Sizes
 from zoo.parts.layers import LSTM
 from zoo.parts.loudness import LogisticVelocity
 
-from . import VelocitySettings
+from .settings import VelocitySettings
 
 Memory = tuple[Tensor, Tensor]
 

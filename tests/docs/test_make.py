@@ -46,7 +46,7 @@ def test_every_shipped_part_is_in_the_table_and_in_full(make, tmp_path):
         assert f"#{entry.slot}{entry.name})" in table
         assert f"### {entry.slot}={entry.name}" in in_full
         assert entry.description.summary in in_full
-        for name, field in entry.description.settings.model_fields.items():
+        for name, field in entry.load_settings().model_fields.items():
             assert f"| `{entry.slot}.{name}`" in in_full
             assert field.description in in_full
 

@@ -41,7 +41,7 @@ def combinations() -> list[str]:
 
 def words(entry: Entry) -> Iterator[str]:
     yield f"{entry.slot}={entry.name}"
-    for name in entry.description.settings.model_fields:
+    for name in entry.load_settings().model_fields:
         if name in SMALL:
             yield f"{entry.slot}.{name}={SMALL[name]}"
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
-from zoo_plugins.hierarchical import HierarchicalSettings
 from zoo_plugins.hierarchical.hierarchical import Hierarchical, _ticking
+from zoo_plugins.hierarchical.settings import HierarchicalSettings
 
 from zoo.errors import UsageError
 from zoo.parts.interfaces import Sizes

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from zoo_plugins.latency import LatencySettings
 from zoo_plugins.latency.latency import Latency
+from zoo_plugins.latency.settings import LatencySettings
 
 from zoo.model.original import read_original
 from zoo.parts.interfaces import Sizes

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Generator, Tensor
 from zoo_plugins.baseline.onset import Onset
-from zoo_plugins.rbm import RBMSettings
 from zoo_plugins.rbm.machine import Machine, annealed_log_partition, draw_exactly, log_partition
 from zoo_plugins.rbm.rbm import RBM
+from zoo_plugins.rbm.settings import RBMSettings
 
 from zoo.model.original import read_original
 from zoo.parts import Settings

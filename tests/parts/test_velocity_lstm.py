@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Generator, Tensor
 from zoo_plugins.floors.loudness import Mean
-from zoo_plugins.velocity import VelocitySettings
 from zoo_plugins.velocity.lstm import LSTMVelocity
+from zoo_plugins.velocity.settings import VelocitySettings
 
 from zoo.parts import Settings
 from zoo.parts.interfaces import Sizes

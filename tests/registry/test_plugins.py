@@ -57,6 +57,10 @@ BAD = {
         + offering(GOOD.replace("summary", "settings=S, summary")),
         "attention.x: its settings have no defaults for width",
     ),
+    "settings-name": (
+        offering(GOOD.replace("summary", "settings='nowhere', summary")),
+        "the settings 'nowhere' are neither a class nor 'module:Class'",
+    ),
     "gives": (offering(GOOD.replace("summary", "gives=3, summary")), "gives and fit are functions"),
 }
 
@@ -107,6 +111,27 @@ def test_bad_metadata_is_one_plugins_fault(
     assert len(failed) == 1
     assert failed[0].problem
     assert reason in failed[0].problem.what
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ("no_such_module:S", "its class no_such_module:S cannot be imported: ModuleNotFoundError"),
+        ("pathlib:Path", "its settings are not a subclass of zoo.parts.Settings"),
+    ],
+)
+def test_settings_are_imported_when_their_part_is_asked_for(
+    settings: str, reason: str, install: Install
+) -> None:
+    install("polyzoo-bad", offering(GOOD.replace("summary", f"settings='{settings}', summary")))
+    assert only("polyzoo-bad").health == "ok"
+    with pytest.raises(PluginError, match=reason) as error:
+        parse_recipe("attention=x", open_registry())
+    assert error.value.problems[0].where == "attention=x of polyzoo-bad 1.2"
+    with pytest.raises(UsageError, match=r"(?s)attention=x of .*did you mean decoder=lstm"):
+        parse_recipe("attention=x decoder=lsmt", open_registry())
+    with pytest.raises(UsageError, match=r"did you mean attention\.features"):
+        parse_recipe("attention.featurs=3", open_registry())  # what hints look at may be broken
 
 
 def test_another_generation_of_the_interfaces_is_its_own_kind_of_failure(install: Install) -> None:

@@ -6,13 +6,13 @@ Style comes from arguments (`style="bold"`) and `rich.text.Text`.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from typing import Any, TextIO
+from typing import TextIO
 
 from rich.console import Console
 
+from zoo.cli.as_json import print_json as print_json
 from zoo.cli.problems import visible as visible
 
 WIDE = 500
@@ -29,10 +29,3 @@ talk = _console(sys.stderr, stderr=True)
 
 show = _console(sys.stdout, stderr=False)
 """What was asked for."""
-
-
-def print_json(data: Any) -> None:
-    """Data for programs, on standard output."""
-    text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
-    # what is no character at all, in the name of a file, is escaped as JSON escapes it
-    sys.stdout.write(text.encode(errors="backslashreplace").decode() + "\n")

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from zoo.cli.as_json import print_json
+from zoo.cli.named import complete_slot, one_slot
 from zoo.cli.problems import print_problems
-from zoo.cli.words import complete_slot, one_slot
 from zoo.parts import SLOTS, Slot
 from zoo.registry import Entry, Plugin, Registry, open_registry
 
@@ -23,8 +24,6 @@ def command(slot: str | None, as_json: bool) -> None:
 
     SLOT is encoder, attention, sampler, decoder or velocity; * marks what stands there by default.
     """
-    from zoo.cli.console import print_json, show, talk
-
     wanted = one_slot(slot, "zoo list") if slot else None
     registry = open_registry()
     entries = registry.entries(wanted)
@@ -32,6 +31,8 @@ def command(slot: str | None, as_json: bool) -> None:
     if as_json:
         print_json([*(_row(entry, registry) for entry in entries), *map(_unusable_row, unusable)])
     else:
+        from zoo.cli.console import show, talk
+
         show.print(_table(entries, registry))
         talk.print("* stands there by default; `zoo show SLOT.NAME` tells more of a part")
     print_problems([plugin.problem for plugin in unusable if plugin.problem], "plugin left out: ")

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from zoo.cli.as_json import print_json
 from zoo.cli.plugin_check import check_command
 from zoo.cli.plugin_new import new_command
 from zoo.registry import Plugin, open_registry
@@ -24,12 +25,12 @@ command.add_command(check_command)
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects as JSON.")
 def list_command(as_json: bool) -> None:
     """List every plugin that was found, working or not."""
-    from zoo.cli.console import print_json, show
-
     plugins = open_registry().plugins()
     if as_json:
         print_json([_row(plugin) for plugin in plugins])
         return
+    from zoo.cli.console import show
+
     show.print(_table(plugins))
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.cli.words import complete_part, named_part
+from zoo.cli.named import complete_part, named_part
 from zoo.errors import PluginError, Problem, UsageError
 from zoo.parts import SLOTS
 from zoo.registry import Entry, Registry, open_registry

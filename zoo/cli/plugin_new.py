@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from zoo.cli.words import complete_slot, one_slot
+from zoo.cli.named import complete_slot, one_slot
 from zoo.registry import open_registry
 
 

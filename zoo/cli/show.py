@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from zoo.cli.words import complete_part, named_part
+from zoo.cli.named import complete_part, named_part
 from zoo.registry import Choice, Entry, Registry, open_registry
 from zoo.registry.fields import allowed, choices, default, live
 from zoo.registry.fit import facts
@@ -33,7 +33,8 @@ def command(part: str, as_json: bool) -> None:
 def part_facts(entry: Entry, registry: Registry) -> dict[str, Any]:
     """What a part says of itself and where it comes from; `zoo show --json` and docs/parts.md."""
     description = entry.description
-    plain = Choice(entry, description.settings())
+    settings = entry.load_settings()
+    plain = Choice(entry, settings())
     return {
         "slot": entry.slot,
         "name": entry.name,
@@ -56,7 +57,7 @@ def part_facts(entry: Entry, registry: Registry) -> dict[str, Any]:
                 "help": field.description or "",
                 "live": live(field),
             }
-            for name, field in description.settings.model_fields.items()
+            for name, field in settings.model_fields.items()
         ],
     }
 

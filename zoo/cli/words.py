@@ -9,11 +9,11 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from zoo.errors import Problem, UsageError, ZooError
-from zoo.parts import SLOTS, Settings, Slot
-from zoo.registry import Entry, Registry, open_registry
+from zoo.cli.named import one_slot
+from zoo.errors import ZooError
+from zoo.parts import SLOTS, Settings
+from zoo.registry import Registry, open_registry
 from zoo.registry.fields import choices, default
-from zoo.registry.hints import closest
 from zoo.registry.words import read_words
 
 Models = Mapping[str, type[Settings]]
@@ -30,54 +30,6 @@ def recipe_words(
     """
     complete = partial(complete_word, keys=keys, sections=sections or {})
     return click.argument("words", nargs=-1, metavar="[KEY=VALUE]...", shell_complete=complete)
-
-
-def one_slot(name: str, place: str) -> Slot:
-    """The slot of that name.
-
-    Raises:
-        UsageError: there is none.
-    """
-    for slot in SLOTS:
-        if slot == name:
-            return slot
-    near = closest(name, SLOTS)
-    cure = f"did you mean {near}" if near else f"the slots are {', '.join(SLOTS)}"
-    raise UsageError(Problem(f"{place} takes a slot, and {name} is none", cure=cure))
-
-
-def named_part(part: str, registry: Registry, place: str) -> Entry:
-    """The part that SLOT.NAME means where a command takes one.
-
-    Raises:
-        UsageError: it is not written so, or there is none.
-        PluginError: its plugin is missing or broken, or two plugins offer it.
-    """
-    head, dot, name = part.partition(".")
-    if not dot or not name:
-        head = part.rstrip(".")
-        named = [f"{place} {e.slot}.{e.name}" for e in registry.entries() if e.name == head]
-        cure = " or ".join(named) or f"for example {place} attention.history"
-        if head in SLOTS:
-            cure = f"`zoo list {head}` shows those of this slot"
-        raise UsageError(Problem("a part is named by its slot and its name", part, cure))
-    return registry.find(one_slot(head, place), name)
-
-
-def complete_slot(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Slots that begin so."""
-    return [slot for slot in SLOTS if slot.startswith(incomplete)]
-
-
-def complete_part(
-    context: click.Context, parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem[str]]:
-    """`SLOT.` at first, then `SLOT.NAME`."""
-    if "." not in incomplete:
-        return [CompletionItem(f"{slot}.") for slot in SLOTS if slot.startswith(incomplete)]
-    registry = open_registry()
-    entries = {f"{e.slot}.{registry.word(e)}": e.description.summary for e in registry.entries()}
-    return [CompletionItem(word, help=line) for word, line in entries.items() if word.startswith(incomplete)]
 
 
 def complete_word(
@@ -137,4 +89,4 @@ def _settings_of(slot: str, typed: Sequence[str], registry: Registry) -> type[Se
     """The settings of the part that stands in the slot so far."""
     word = read_words(typed, registry.menu).given.get(slot)
     place = one_slot(slot, slot)
-    return registry.find(place, word.text if word else registry.default(place)).description.settings
+    return registry.find(place, word.text if word else registry.default(place)).load_settings()

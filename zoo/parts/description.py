@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
-
-from pydantic import BaseModel, ConfigDict, Field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from zoo.errors import Problem
+
+if TYPE_CHECKING:
+    from zoo.parts.settings import Settings
 
 Slot = Literal["encoder", "attention", "sampler", "decoder", "velocity"]
 SLOTS: tuple[Slot, ...] = get_args(Slot)
@@ -18,29 +20,6 @@ API = 1
 
 Fact = int | bool | str
 """Something a part says of itself before it is built, such as `codes=12` or `plane="onset"`."""
-
-
-class Settings(BaseModel):
-    """What a user may set of a part. Subclass it; unknown names are refused, values never change.
-
-    Every field is made by `setting`, so each has a help text and bounds.
-    """
-
-    # Built when first used: `zoo list` looks at a dozen of these and uses none.
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
-
-
-def setting(default: Any, help: str, *, live: bool = False, **bounds: Any) -> Any:
-    """A field of `Settings`: its default, what it means to a musician, and its bounds.
-
-    Args:
-        default: the value when the user says nothing.
-        help: one line for `zoo show` and the documentation.
-        live: whether it may be changed on a trained model without touching a weight
-            (`zoo evaluate BUNDLE sampler.paths=100`).
-        bounds: pydantic's own: `ge`, `gt`, `le`, `lt`, `multiple_of`, `min_length`, `max_length`.
-    """
-    return Field(default, description=help, json_schema_extra={"live": live}, **bounds)
 
 
 def _no_facts(settings: Any) -> Mapping[str, Fact]:
@@ -60,7 +39,8 @@ class Description:
         name: what users type; lower case, digits and hyphens.
         summary: one line, in musical words, for `zoo list`.
         target: the class, as "module:Class" (imported only when built) or as the class itself.
-        settings: the `Settings` subclass with the part's settings.
+        settings: the `Settings` subclass with the part's settings, as "module:Class" (imported only when
+            somebody asks for a setting, and pydantic with it) or as the class itself.
         gives: facts that follow from the settings, for other parts to fit to: an encoder gives
             `codes` and `plane` ("onset" or "sounding"), an attention gives `features`.
         fit: problems with the facts of the whole recipe, keyed "slot.fact" ("encoder.codes").
@@ -74,10 +54,18 @@ class Description:
     name: str
     summary: str
     target: str | type
-    settings: type[Settings] = Settings
+    settings: str | type[Settings] = "zoo.parts.settings:Settings"
     gives: Callable[[Any], Mapping[str, Fact]] = _no_facts
     fit: Callable[[Any, Mapping[str, Fact]], Iterable[Problem]] = _fits
     citation: str = ""
     status: Literal["experimental", "stable", "deprecated"] = "stable"
     state_version: int = 1
     api: int = API
+
+
+def imported(target: str | type) -> Any:
+    """The class that "module:Class" names, imported now; a class stays what it is."""
+    if not isinstance(target, str):
+        return target
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)

@@ -22,8 +22,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from zoo.errors import DataError, Problem
-from zoo.parts.description import Settings
 from zoo.parts.residual import Residual
+from zoo.parts.settings import Settings
 
 State = Any
 """Any nest of tuples, lists and dicts of tensors, the batch in front."""

@@ -1,10 +1,16 @@
 """Which parts there are, and what a recipe means."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from zoo.registry.entry import Entry, Plugin
 from zoo.registry.fit import Choice
-from zoo.registry.parse import parse_recipe
-from zoo.registry.recipe import Recipe
 from zoo.registry.registry import Registry, open_registry
+
+if TYPE_CHECKING:
+    from zoo.registry.parse import parse_recipe
+    from zoo.registry.recipe import Recipe
 
 __all__ = [
     "Choice",
@@ -15,3 +21,16 @@ __all__ = [
     "open_registry",
     "parse_recipe",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import pydantic only when somebody reads a recipe; what parts there are is told without."""
+    if name == "Recipe":
+        from zoo.registry.recipe import Recipe
+
+        return Recipe
+    if name == "parse_recipe":
+        from zoo.registry.parse import parse_recipe
+
+        return parse_recipe
+    raise AttributeError(f"module 'zoo.registry' has no attribute {name!r}")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from zoo.errors import PluginError, Problem
 from zoo.parts import Description, Slot
+from zoo.parts.description import imported
 from zoo.registry.quiet import quiet_stdout
 from zoo.registry.sources import SHIPPED, Source
+
+if TYPE_CHECKING:
+    from zoo.parts import Settings
 
 Health = Literal["ok", "off", "failed", "other api", "shadowed"]
 
@@ -64,23 +67,47 @@ class Entry:
         """The name that means this part on any machine: shipped parts keep their bare names."""
         return self.name if self.distribution == SHIPPED else self.qualified
 
+    def load_settings(self) -> type[Settings]:
+        """What a user may set of the part; imports pydantic, if nothing has yet.
+
+        Raises:
+            PluginError: there is no such class, importing it fails, or it cannot be used as settings.
+        """
+        settings: type[Settings] = self._imported(self.description.settings)
+        fault = settings_fault(settings)
+        if fault:
+            raise PluginError(Problem(fault, self._place, remedy(self.source)))
+        return settings
+
     def load(self) -> Any:
         """The part's class; imports torch, if nothing has yet.
 
         Raises:
             PluginError: there is no such class, or importing it fails.
         """
-        target = self.description.target
-        if isinstance(target, type):
-            return target
-        module, _, name = target.partition(":")
+        return self._imported(self.description.target)
+
+    def _imported(self, target: str | type) -> Any:
         try:
             with quiet_stdout():
-                return getattr(import_module(module), name)
+                return imported(target)
         except (Exception, SystemExit) as error:
             what = f"its class {target} cannot be imported: {type(error).__name__}: {error}"
-            where = f"{self.slot}={self.name} of {self.source}"
-            raise PluginError(Problem(what, where, remedy(self.source))) from error
+            raise PluginError(Problem(what, self._place, remedy(self.source))) from error
+
+    @property
+    def _place(self) -> str:
+        return f"{self.slot}={self.name} of {self.source}"
+
+
+def settings_fault(settings: Any) -> str:
+    """Why a class cannot be the settings of a part; empty where it can."""
+    from zoo.parts import Settings
+
+    if not isinstance(settings, type) or not issubclass(settings, Settings):
+        return "its settings are not a subclass of zoo.parts.Settings"
+    needed = [name for name, field in settings.model_fields.items() if field.is_required()]
+    return f"its settings have no defaults for {', '.join(needed)}" if needed else ""
 
 
 @dataclass(frozen=True)

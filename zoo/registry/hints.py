@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
-from zoo.errors import Problem
-from zoo.parts import SLOTS, Settings
+from zoo.errors import PluginError, Problem
+from zoo.parts import SLOTS
 from zoo.registry.entry import Entry, Plugin
 from zoo.registry.words import Word
 
-Models = Mapping[str, type[Settings]]
+if TYPE_CHECKING:
+    from zoo.parts import Settings
+
+Models = Mapping[str, "type[Settings]"]
 """Settings by what they are called under: a slot, a section, or nothing."""
 
 FEW = 8
@@ -112,7 +116,7 @@ def unknown_setting(word: Word, owner: str, models: Models, entries: Iterable[En
     near = closest(word.name, mine)
     what = f"{owner} has no setting {word.name}" if mine else f"{owner} has no settings"
     slot = [entry for entry in entries if entry.slot == word.head]
-    others = [f"{e.slot}={e.name}" for e in slot if word.name in e.description.settings.model_fields]
+    others = [f"{e.slot}={e.name}" for e in slot if _has(e, word.name)]
     if others:
         otherwise = f"it is a setting of {' and '.join(others)}"
     else:
@@ -151,3 +155,11 @@ def _owners(name: str, models: Models) -> list[str]:
     return [
         f"{head}.{name}" if head else name for head, model in models.items() if name in model.model_fields
     ]
+
+
+def _has(entry: Entry, name: str) -> bool:
+    """Whether the part has a setting of that name; a broken one has none."""
+    try:
+        return name in entry.load_settings().model_fields
+    except PluginError:
+        return False

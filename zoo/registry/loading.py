@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pluggy
-import pydantic
 
 from zoo.errors import PluginError, Problem
-from zoo.parts import API, SLOTS, Description, Settings
+from zoo.parts import API, SLOTS, Description
 from zoo.parts.hooks import ZooSpec
-from zoo.registry.entry import Entry, Health, Plugin, remedy
+from zoo.registry.entry import Entry, Health, Plugin, remedy, settings_fault
 from zoo.registry.quiet import quiet_stdout
 from zoo.registry.sources import Source
 
@@ -70,6 +69,8 @@ def _guarded(stage: str, action: Any) -> Any:
 
 def _place(error: BaseException) -> str:
     """The last line of the plugin's own that led to an error, where it is known."""
+    import pydantic
+
     ours = (
         "<",
         *(str(Path(str(module.__file__)).parent) for module in (importlib, pluggy, pydantic)),
@@ -164,10 +165,10 @@ def _check(offered: Any, place: str) -> None:
         raise _Fault(f"{place}: the target {offered.target!r} is neither a class nor 'module:Class'")
     if not isinstance(offered.summary, str) or not offered.summary.strip():
         raise _Fault(f"{place} has no summary")
-    if not isinstance(offered.settings, type) or not issubclass(offered.settings, Settings):
-        raise _Fault(f"{place}: its settings are not a subclass of zoo.parts.Settings")
+    if isinstance(offered.settings, str):
+        if not re.fullmatch(r"[\w.]+:\w+", offered.settings):
+            raise _Fault(f"{place}: the settings {offered.settings!r} are neither a class nor 'module:Class'")
+    elif settings_fault(offered.settings):
+        raise _Fault(f"{place}: {settings_fault(offered.settings)}")
     if not callable(offered.gives) or not callable(offered.fit):
         raise _Fault(f"{place}: gives and fit are functions")
-    needed = [name for name, field in offered.settings.model_fields.items() if field.is_required()]
-    if needed:
-        raise _Fault(f"{place}: its settings have no defaults for {', '.join(needed)}")

@@ -41,8 +41,11 @@ def parse_recipe(
     problems = [*said.problems, *bare_words(said.bare, registry.shipped_entries(), registry.menu.recipes)]
     faults: list[ZooError] = [UsageError(problem) for problem in problems]
     entries = _choose(said.given, registry, faults)
-    models = {slot: entry.description.settings for slot, entry in entries.items()}
-    models |= {**(sections or {}), "": keys}
+    models = {
+        **{slot: entry.load_settings() for slot, entry in entries.items()},
+        **(sections or {}),
+        "": keys,
+    }
     words = _by_head(models, said.given, entries, registry, faults)
     settings = _check(models, words, entries, faults)
     if all(slot in entries and slot in settings for slot in SLOTS):

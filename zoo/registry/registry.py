@@ -101,6 +101,7 @@ class Registry:
             raise UsageError(unknown_part(slot, name, self.entries(), self.plugins()))
         if len(found) > 1:
             raise PluginError(_ambiguous(slot, name, found))
+        found[0].load_settings()  # what is wrong with them is told here, where the part is named
         return found[0]
 
     def in_file(self, name: str) -> list[Entry]:
@@ -164,6 +165,7 @@ class Registry:
         plugin = self._file_plugin(name, f"{slot}={name}")
         found = [entry for entry in _named_in(name, plugin) if entry.slot == slot]
         if len(found) == 1:
+            found[0].load_settings()
             return found[0]
         words = ", ".join(f"{entry.slot}={entry.qualified}" for entry in found or plugin.entries)
         what = "the file holds several" if found else f"the file holds no such {slot}"

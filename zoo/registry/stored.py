@@ -101,7 +101,7 @@ def read_part(slot: Slot, parts: Any, registry: Registry) -> Choice:
 
 def _choice(slot: Slot, kept: _Part, registry: Registry, problems: list[Problem]) -> Choice | None:
     entry = _entry(slot, kept, registry, problems)
-    settings = _settings(entry.description.settings, kept.settings, slot, problems) if entry else None
+    settings = _settings(entry.load_settings(), kept.settings, slot, problems) if entry else None
     return Choice(entry, settings) if entry and settings is not None else None
 
 

@@ -66,7 +66,7 @@ def choices(field: FieldInfo) -> tuple[Any, ...]:
 @check(cure="make each setting with zoo.parts.setting(default, help, ge=..., le=...), or from a Literal")
 def settings_are_explained(subject: Subject) -> None:
     """Every setting has a help text, bounds or choices, and a default within them."""
-    settings = subject.description.settings
+    settings = type(subject.settings)
     require(issubclass(settings, Settings), f"{settings.__name__} is not made from zoo.parts.Settings")
     require(bool(settings.model_config.get("frozen")), "values can be changed after they are checked")
     require(settings.model_config.get("extra") == "forbid", "unknown settings are not refused")

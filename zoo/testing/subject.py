@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.parts import Description, Fact, Settings, Slot
+from zoo.parts.description import imported
 from zoo.parts.interfaces import Part, Sizes
 from zoo.registry.sources import Source
 from zoo.testing.music import Music, even_sizes, random_music, small_sizes
@@ -42,15 +42,13 @@ class Subject:
     @property
     def settings(self) -> Settings:
         """The settings it is tested with."""
-        return self.description.settings(**self.chosen)
+        settings: Settings = imported(self.description.settings)(**self.chosen)
+        return settings
 
     @property
     def target(self) -> type[Part]:
         """The class behind the description."""
-        target = self.description.target
-        if isinstance(target, str):
-            module, _, name = target.partition(":")
-            target = getattr(importlib.import_module(module), name)
+        target: type[Part] = imported(self.description.target)
         return target
 
     @property
