@@ -37,7 +37,7 @@ def shipped(slot: str) -> list[str]:
 
 
 def two_steps(model: Model, fragments: Fragments) -> None:
-    model.count(fragments)
+    model.count(fragments, first=True)
     parameters = [parameter for term in TERMS for _, parameter in model.parameters_of(term)]
     if not parameters:
         return

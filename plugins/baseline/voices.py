@@ -92,6 +92,11 @@ class Voices(Sampler):
         self.counted_frames += mask.sum()
         self.counted_codes += codes.sum((0, 1))
 
+    def forget_counts(self) -> None:
+        """Let the escape begin as a fair coin for each pitch class."""
+        self.counted_frames.zero_()
+        self.counted_codes.zero_()
+
     @property
     def rates(self) -> Tensor:
         """(C,) how often each pitch class sounds, 0.5 before anything is counted."""

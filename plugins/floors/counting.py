@@ -31,6 +31,11 @@ class Rates(Sampler):
         self.on += (codes * mask.unsqueeze(-1)).sum((0, 1)).long()
         self.frames += mask.sum()
 
+    def forget_counts(self) -> None:
+        """Back to fair coins."""
+        self.on.zero_()
+        self.frames.zero_()
+
     def loss(self, features: Tensor, codes: Tensor, generator: Generator) -> Tensor:
         """The negative log-likelihood (B, T); there is nothing to learn from it."""
         return -self.log_prob(features, codes, generator).value
@@ -73,6 +78,11 @@ class Markov(Sampler):
     def start(self, batch: int) -> Tensor:
         """Silence, the frame before the first (B, C)."""
         return torch.zeros(batch, self.sizes.codes, device=self.device)
+
+    def forget_counts(self) -> None:
+        """Back to fair coins."""
+        self.on.zero_()
+        self.frames.zero_()
 
     def loss(self, features: Tensor, codes: Tensor, generator: Generator) -> Tensor:
         """The negative log-likelihood (B, T); there is nothing to learn from it."""

@@ -23,6 +23,11 @@ class Mean(LogisticVelocity):
         _, struck, loudness, _ = music
         self.notes.count(struck, loudness, mask)
 
+    def forget_counts(self) -> None:
+        """No note was heard."""
+        self.notes.number.zero_()
+        self.notes.velocity.zero_()
+
     def expect(self, codes: Tensor, struck: Tensor, previous: Tensor, state: State) -> tuple[Tensor, State]:
         """The mean everywhere (B, T, K)."""
         return self.notes.mean().expand(struck.shape), state

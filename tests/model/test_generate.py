@@ -99,7 +99,9 @@ def test_what_follows_depends_on_the_primer() -> None:
     one = model("encoder=keys encoder.plane=sounding attention=last sampler=markov decoder=uniform")
     held = torch.zeros(1, 501, 88, dtype=torch.bool)
     held[:, 1:, 10] = True
-    one.count(Fragments(held, held, None, torch.tensor([0]), torch.ones(1, 500, dtype=torch.bool)))
+    one.count(
+        Fragments(held, held, None, torch.tensor([0]), torch.ones(1, 500, dtype=torch.bool)), first=True
+    )
     after = generate(one, frames=1, seed=3, primer=Roll(held[0, 1:17].numpy(), held[0, 1:17].numpy()))[0]
     assert after.sounding[16, 10]
 

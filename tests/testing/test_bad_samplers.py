@@ -26,6 +26,10 @@ class Good(Sampler):
         self.on += (music[0] * mask.unsqueeze(-1)).sum((0, 1))
         self.frames += mask.sum()
 
+    def forget_counts(self):
+        self.on.zero_()
+        self.frames.zero_()
+
     def start(self, batch):
         return {"before": self.here.new_zeros(batch, 1, self.sizes.codes)}
 
@@ -209,6 +213,13 @@ class CountsPadding(Good):
 
     def count(self, *music, mask):
         super().count(*music, mask=torch.ones_like(mask))
+
+
+class ForgetsHalf(Good):
+    caught_by = ("padding_never_counts",)
+
+    def forget_counts(self):
+        self.frames.zero_()
 
 
 class CountsOnlyTheLastBatch(Good):

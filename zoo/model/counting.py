@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
 
 def count(model: Model, training: Corpus) -> None:
-    """Let every part learn from whole pieces what it learns by counting, such as the residual."""
-    for fragments in _whole_pieces(model, training):
-        model.count(fragments)
+    """Let every part learn from whole pieces what it learns by counting, such as the residual.
+
+    What was counted before is forgotten by the parts that count now.
+    """
+    for number, fragments in enumerate(_whole_pieces(model, training)):
+        model.count(fragments, first=number == 0)
 
 
 def calibrate(model: Model, validation: Corpus) -> None:

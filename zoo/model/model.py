@@ -119,9 +119,11 @@ class Model(nn.Module):
         struck = fragments.onset[:, fragments.past + 1 :].float()
         return Touch(struck=struck, loudness=loudness[:, 1:], previous=loudness[:, :-1])
 
-    def count(self, fragments: Fragments) -> None:
-        """Let every part learn what it learns by counting, from whole training pieces."""
+    def count(self, fragments: Fragments, *, first: bool) -> None:
+        """Let every part learn what it learns by counting, from whole pieces; `first` begins anew."""
         for part, music in self._music(fragments):
+            if first:
+                part.forget_counts()
             part.count(*music, mask=fragments.mask)
 
     @torch.no_grad()

@@ -34,7 +34,7 @@ def probe(model: Model) -> list[Problem]:
     with _reporting(model, "training", problems, "sampler", "decoder", "velocity"):
         problems.extend(_training(trial, fragments))
     with _reporting(model, "scoring", problems, "sampler", "decoder", "velocity"):
-        trial.count(fragments)
+        trial.count(fragments, first=True)
         trial.calibrate(fragments, first=True)
         for name, found in trial.log_probs(fragments, generator(0, "probe")).items():
             problems.extend(_shape(model, f"log-probabilities of {name}", found.value, (BATCH, FRAMES)))

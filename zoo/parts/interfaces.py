@@ -94,6 +94,9 @@ class Part(nn.Module, ABC):
         is true where a frame counts.
         """
 
+    def forget_counts(self) -> None:
+        """Forget what was counted; called before a training counts, so that no piece counts twice."""
+
     def calibrate(self, *music: Tensor, mask: Tensor, first: bool) -> None:
         """Find on pieces it was not trained on how sure the part may be, such as a spread.
 
@@ -154,6 +157,10 @@ class Encoder(Part):
     def count(self, *music: Tensor, mask: Tensor) -> None:
         """Count for the residual from onset and sounding planes (B, T, K) bool."""
         self.residual.count(*music, mask=mask)
+
+    def forget_counts(self) -> None:
+        """Empty the table of the residual."""
+        self.residual.counts.zero_()
 
 
 class Attention(Part):
