@@ -23,7 +23,7 @@ CURE = "make room or name another place; what was there before is untouched"
 
 
 @contextmanager
-def new_file(path: str | Path) -> Iterator[Path]:
+def new_file(path: str | Path, cure: str = CURE) -> Iterator[Path]:
     """A name to write a file under; it takes the place of `path` when the block ends without an error.
 
     Raises:
@@ -32,7 +32,7 @@ def new_file(path: str | Path) -> Iterator[Path]:
     place = Path(path).resolve()
     part = _part(place)
     try:
-        with writing(path):
+        with writing(path, cure):
             yield part
             _flush(part)
             part.replace(place)

@@ -126,6 +126,9 @@ def test_list_knows_what_was_read(zoo, folder):
     assert empty["cached"] == []
     assert empty["known"][0]["name"] == "bach"
     assert all(known["licence"] and known["good_for"] for known in empty["known"])
+    published = {known["name"]: known for known in empty["known"] if known["download"]}
+    assert published.keys() == {"pop909", "maestro", "jsb"}
+    assert all(known["pieces"] and known["checksum"] and not known["here"] for known in published.values())
     zoo("scan", folder)
     (cached,) = json.loads(zoo("list", "--json")[1])["cached"]
     assert cached["name"] == str(folder)

@@ -37,19 +37,18 @@ def command() -> None:
 def list_corpora(as_json: bool) -> None:
     """What can be opened, and what was read before."""
     from zoo.cli.console import print_json, show
-    from zoo.data.known import KNOWN, cached
+    from zoo.data.known import cached, known
 
-    read = cached()
+    read, corpora = cached(), known()
     if as_json:
         print_json(
-            {"known": [_plain(corpus) for corpus in KNOWN], "cached": [_plain(corpus) for corpus in read]}
+            {"known": [_plain(corpus) for corpus in corpora], "cached": [_plain(corpus) for corpus in read]}
         )
         return
-    rows = [
-        (corpus.name, corpus.music, ", ".join(sorted(corpus.planes)), corpus.good_for, corpus.licence)
-        for corpus in KNOWN
-    ]
-    show.print(_table(("data=", "music", "knows", "good for", "licence"), rows))
+    table = _table(("data=", "pieces", "here", "what it is"), [_known_cells(corpus) for corpus in corpora])
+    table.show_lines = True
+    table.columns[0].max_width = 18
+    show.print(table)
     if read:
         found = [
             (corpus.name, f"{corpus.pieces:,}", f"{corpus.frames:,}", f"{corpus.bytes / 2**20:.1f}")
@@ -65,7 +64,8 @@ def list_corpora(as_json: bool) -> None:
 def scan(corpus: str, strict: bool, as_json: bool) -> None:
     """What is in a corpus, and what was skipped and why.
 
-    NAME is a corpus with a name (bach), PATH a folder of MIDI files, one MIDI file, or a .mat file.
+    NAME is a corpus with a name (bach, pop909, maestro, jsb; all but bach are downloaded the first time),
+    PATH a folder of MIDI files, one MIDI file, or a .mat, .pickle or .json file of frames.
     FOLDER:PIANO is only the tracks called PIANO, FOLDER:MELODY,PIANO those of both titles.
     """
     from zoo.cli.console import print_json, show, visible
@@ -176,6 +176,22 @@ def _piece_table(facts: dict[str, Any]) -> Table:
 
 def _header(corpus: Corpus) -> dict[str, Any]:
     return {"name": corpus.name, "digest": corpus.digest, "planes": sorted(corpus.planes)}
+
+
+def _known_cells(corpus: Known) -> tuple[str, ...]:
+    """A corpus to be opened, as a row."""
+    here = {True: "yes", False: "no", None: ""}[corpus.here]
+    if corpus.download and not corpus.here:
+        here = f"no, {corpus.download / 1e6:.0f} MB"
+    checked = {"published": "its published checksum", "first download": "the checksum of the first download"}
+    lines = [
+        corpus.music,
+        f"knows: {', '.join(sorted(corpus.planes))}",
+        f"good for: {corpus.good_for}",
+        f"licence: {corpus.licence}",
+        *([f"downloaded at first use, held to {checked[corpus.checksum]}"] if corpus.download else []),
+    ]
+    return corpus.name, "" if corpus.pieces is None else f"{corpus.pieces:,}", here, "\n".join(lines)
 
 
 def _plain(known: Known | Cached) -> dict[str, Any]:

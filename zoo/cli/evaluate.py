@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class EvaluateKeys(Settings):
     """What `zoo evaluate` takes beside live settings."""
 
-    data: str = setting("bach", "bach, a folder of MIDI files, or a Boulanger-Lewandowski file (.mat)")
+    data: str = setting("bach", "bach or another name of `zoo data list`, a folder of MIDI files, or a file")
     split: Literal["train", "valid", "test"] = setting("test", "which pieces are scored")
     seed: int = setting(0, "seed of the chance in bounds and estimates", ge=0)
 

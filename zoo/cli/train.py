@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class TrainKeys(Settings):
     """What `zoo train` takes beside parts and training."""
 
-    data: str = setting("bach", "bach, a folder of MIDI files, or a Boulanger-Lewandowski file (.mat)")
+    data: str = setting("bach", "bach or another name of `zoo data list`, a folder of MIDI files, or a file")
     seed: int = setting(0, "seed of the first weights and of everything left to chance", ge=0)
 
 

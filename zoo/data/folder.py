@@ -24,7 +24,8 @@ def source(path: Path) -> Source:
     """
     whole, tracks = path, tuple[str, ...]()
     if not path.exists():
-        path, tracks = _tracks(path)
+        place, tracks = split_tracks(str(path))
+        path = Path(place)
     if not path.exists():
         raise DataError(_missing(path))
     root = path if path.is_dir() else path.parent
@@ -45,11 +46,11 @@ def source(path: Path) -> Source:
     )
 
 
-def _tracks(path: Path) -> tuple[Path, tuple[str, ...]]:
-    """The path before the last colon, and the titles of tracks after it."""
-    place, _, titles = str(path).rpartition(":")
+def split_tracks(name: str) -> tuple[str, tuple[str, ...]]:
+    """The name or path before the last colon, and the titles of tracks after it."""
+    place, _, titles = name.rpartition(":")
     tracks = tuple(title.strip() for title in titles.split(",") if title.strip())
-    return (Path(place), tracks) if place and tracks else (path, ())
+    return (place, tracks) if place and tracks else (name, ())
 
 
 def _read(file: Path, title: str, tracks: Sequence[str]) -> Reading | Skipped:
