@@ -14,7 +14,7 @@ from zoo.learn.record import record
 from zoo.learn.settings import TrainSettings
 from zoo.learn.swap import parse_swap
 from zoo.measure.evaluator import evaluate
-from zoo.model.bundle import load_bundle, save_bundle
+from zoo.model.bundle import open_bundle, save_bundle
 from zoo.model.generate import generate
 from zoo.model.model import Model
 from zoo.music.roll import Roll
@@ -32,16 +32,20 @@ class ZooModel:
     Attributes:
         model: the torch module; its parts are `model.encoder`, `model.attention`, `model.sampler`,
             `model.decoder` and `model.velocity`, and can be taken into other programs.
-        sources: the runs and bundles that trained parts were taken from, by slot.
     """
 
-    def __init__(self, model: Model, sources: Mapping[Slot, str] | None = None) -> None:
+    def __init__(self, model: Model, record: Mapping[str, Any] | None = None) -> None:
         self.model = model
-        self.sources = dict(sources or {})
-        self._told: dict[str, Any] = {}
+        self._record = dict(record or {})
 
     def __repr__(self) -> str:
         return f"<zoo: {self.model.recipe}>"
+
+    @property
+    def sources(self) -> Mapping[Slot, str]:
+        """The runs and bundles that trained parts were taken from, by slot."""
+        sources: Mapping[Slot, str] = self._record.get("sources", {})
+        return sources
 
     def fit(
         self, data: str | Path | Corpus, *, seed: int = 0, listen: Listen | None = None, **settings: Any
@@ -63,7 +67,7 @@ class ZooModel:
         chosen = parse_recipe(words, open_registry(), sections={"train": TrainSettings}).sections["train"]
         corpus = _opened(data)
         history = fit(self.model, corpus, chosen, listen=listen, seed=seed)
-        self.sources, self._told = {}, record(history, corpus, chosen, seed)
+        self._record = record(history, corpus, chosen, seed)
         return history
 
     def generate(
@@ -77,8 +81,11 @@ class ZooModel:
         return evaluate(self.model, _opened(data).split(split), seed=seed)
 
     def save(self, path: str | Path) -> None:
-        """Write the model as a bundle, a folder that `zoo.load` and every command read."""
-        save_bundle(self.model, path, sources=self.sources, **self._told)
+        """Write the model as a bundle, a folder that `zoo.load` and every command read.
+
+        It says how the model came about, also of one that was loaded.
+        """
+        save_bundle(self.model, path, **self._record)
 
 
 def build(words: str | Sequence[str] = "", *, seed: int = 0) -> ZooModel:
@@ -93,7 +100,7 @@ def build(words: str | Sequence[str] = "", *, seed: int = 0) -> ZooModel:
         PluginError: a part is broken or breaks its contract.
     """
     swap = parse_swap(words, open_registry())
-    return ZooModel(assemble(swap, seed), swap.names)
+    return ZooModel(assemble(swap, seed), {"sources": swap.names})
 
 
 def load(path: str | Path) -> ZooModel:
@@ -102,7 +109,8 @@ def load(path: str | Path) -> ZooModel:
     Raises:
         BundleError: it is missing, damaged, from a newer version, or needs a plugin that is not here.
     """
-    return ZooModel(load_bundle(path))
+    bundle = open_bundle(path)
+    return ZooModel(bundle.model, bundle.record)
 
 
 def _opened(data: str | Path | Corpus) -> Corpus:

@@ -9,6 +9,8 @@ import pytest
 import torch
 
 import zoo
+from zoo.model.card import card
+from zoo.model.sealed import canonical, manifest
 from zoo.music.midi import read_midi
 
 TINY = "attention=none attention.local=4 attention.features=5 sampler.hidden=4 decoder.hidden=4"
@@ -33,11 +35,37 @@ def test_a_bundle_remembers_what_it_was_trained_on(songs: Path, tmp_path: Path) 
         json.loads((tmp_path / name / "config.json").read_text()) for name in ("before", "after")
     )
     assert before["data"] is before["training"] is None
-    assert after["data"]["name"] == str(songs)
+    assert after["data"]["name"] == songs.name
     assert (after["training"]["seed"], after["training"]["steps"]) == (3, 2)
     assert set(after["scores"]["validation"]) == {"core", "decoder"}
     assert "Nothing is on record" in (tmp_path / "before" / "README.md").read_text()
-    assert str(songs) in (tmp_path / "after" / "README.md").read_text()
+    for file in ("config.json", "README.md"):
+        said = (tmp_path / "after" / file).read_text()
+        assert songs.name in said
+        assert str(songs.parent) not in said
+
+
+def test_a_model_that_is_loaded_and_saved_says_all_that_it_said(songs: Path, tmp_path: Path) -> None:
+    model = zoo.build(TINY)
+    model.fit(songs, steps=2, batch=4, device="cpu")
+    model.save(tmp_path / "trained")
+    zoo.build(f"core=@{tmp_path / 'trained'} decoder=@{tmp_path / 'trained'}").save(tmp_path / "taken")
+    older(tmp_path / "trained")
+    for name in ("trained", "taken"):
+        zoo.load(tmp_path / name).save(tmp_path / "again")
+        for file in ("config.json", "README.md"):
+            said, before = (tmp_path / folder / file for folder in ("again", name))
+            assert sorted(said.read_text().splitlines()) == sorted(before.read_text().splitlines())
+
+
+def older(bundle: Path) -> None:
+    """Let a bundle have been made by other versions."""
+    config = json.loads((bundle / "config.json").read_text())
+    config["versions"] |= {"polyzoo": "0.0.9", "torch": "2.0.0"}
+    contents = {file: (bundle / file).read_bytes() for file in ("model.safetensors",)}
+    contents |= {"config.json": canonical(config), "README.md": card(config).encode()}
+    for file, content in {**contents, "manifest.json": manifest(contents)}.items():
+        (bundle / file).write_bytes(content)
 
 
 def test_a_loaded_model_is_the_saved_one(songs: Path, tmp_path: Path) -> None:

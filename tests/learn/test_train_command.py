@@ -69,7 +69,7 @@ def test_it_trains_and_says_what_is_next(train: Train, songs: Path) -> None:
     assert load_bundle("run/bundle").recipe.parts["attention"].settings.local == 4
     assert Path("run/bundle/sample.mid").read_bytes().startswith(b"MThd")
     config = json.loads(Path("run/bundle/config.json").read_text())
-    assert config["data"]["name"] == str(songs)
+    assert config["data"]["name"] == songs.name
     assert config["training"]["seed"] == 3
     assert config["training"]["settings"]["steps"] == 4
     assert set(config["scores"]["validation"]) == {"core", "decoder"}

@@ -150,9 +150,10 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path, path: str, said: str) -> N
         load_bundle(tmp_path / path)
 
 
-def test_a_bundle_from_a_newer_version_says_how_to_get_it(bundle: Path) -> None:
-    found = json.loads((bundle / "manifest.json").read_text())
-    (bundle / "manifest.json").write_text(json.dumps({**found, "format": 7, "signed": "by somebody"}))
+@pytest.mark.parametrize("name", ["manifest.json", "config.json"])
+def test_a_bundle_from_a_newer_version_says_how_to_get_it(name: str, bundle: Path) -> None:
+    found = json.loads((bundle / name).read_text())
+    (bundle / name).write_text(json.dumps({**found, "format": 7, "signed": "by somebody"}))
     with pytest.raises(BundleError) as caught:
         load_bundle(bundle)
     assert caught.value.problems[0].what == "made by a newer polyzoo (format 7), this one reads up to 1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from zoo.data import Corpus
@@ -15,7 +16,8 @@ def record(history: History, corpus: Corpus, settings: TrainSettings, seed: int)
     return {
         "scores": {"validation": dict(history.best)},
         "data": {
-            "name": corpus.name,
+            # a bundle is given away, and where its maker keeps music is nobody's business
+            "name": Path(corpus.name).resolve().name,
             "digest": corpus.digest,
             "pieces": len(pieces.pieces),
             "frames": pieces.frames,

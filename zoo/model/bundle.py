@@ -16,7 +16,7 @@ import os
 import platform
 import shutil
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,7 @@ def save_bundle(
     sample: Roll | None = None,
     training: Mapping[str, Any] | None = None,
     sources: Mapping[Slot, str] | None = None,
+    versions: Mapping[str, str] | None = None,
 ) -> None:
     """Write a model as a bundle; a bundle that is there is replaced, files beside it are kept.
 
@@ -67,6 +68,7 @@ def save_bundle(
         sample: music it wrote.
         training: how it was trained.
         sources: the runs and bundles that trained parts were taken from, by slot.
+        versions: of the packages that made the weights; those of now, if nothing is said.
 
     Raises:
         NonFiniteError: the weights are not all finite; nothing is written.
@@ -80,7 +82,13 @@ def save_bundle(
             Problem(f"weights {', '.join(bad)} are not all finite, so they are not saved", str(place))
         )
     own = _own_files(place)
-    config = _config(model, scores, data, training, sources or {})
+    config = {
+        **_config(model, sources or {}),
+        "versions": {**_versions(), **(versions or {})},
+        "data": data,
+        "training": training,
+        "scores": scores,
+    }
     contents = {
         CONFIG: canonical(config),
         WEIGHTS: pack(Weights(tensors, {"format": FORMAT})),
@@ -97,8 +105,27 @@ def save_bundle(
             _keep(file, folder / file.name)
 
 
+@dataclass(frozen=True)
+class Bundle:
+    """What a bundle holds.
+
+    Attributes:
+        model: the model, on the CPU, exactly as it was saved.
+        record: how it came about, as `save_bundle` takes it: `scores`, `data`, `training`, `versions`
+            and `sources`, those that are known.
+    """
+
+    model: Model
+    record: Mapping[str, Any]
+
+
 def load_bundle(path: str | Path) -> Model:
-    """The model in a bundle, on the CPU, exactly as it was saved.
+    """The model in a bundle; see `open_bundle`."""
+    return open_bundle(path).model
+
+
+def open_bundle(path: str | Path) -> Bundle:
+    """Read a bundle.
 
     Raises:
         BundleError: it is missing, damaged, changed, from a newer version, or made of parts that are
@@ -117,18 +144,19 @@ def load_bundle(path: str | Path) -> Model:
     except ZooError as error:
         raise BundleError(*(_inside(place, problem) for problem in error.problems)) from error
     restore(model, weights.tensors, str(place / WEIGHTS))
-    return model.eval()
+    return Bundle(model.eval(), _record(config))
 
 
-def _config(
-    model: Model,
-    scores: Mapping[str, Any] | None,
-    data: Mapping[str, Any] | None,
-    training: Mapping[str, Any] | None,
-    sources: Mapping[Slot, str],
-) -> dict[str, Any]:
+def _record(config: Mapping[str, Any]) -> dict[str, Any]:
+    known = {name: config.get(name) for name in ("scores", "data", "training", "versions", "parts")}
+    record = {name: found for name, found in known.items() if isinstance(found, dict)}
+    parts = record.pop("parts", {}).items()
+    sources = {slot: part["source"] for slot, part in parts if isinstance(part, dict) and part.get("source")}
+    return {**record, "sources": sources}
+
+
+def _config(model: Model, sources: Mapping[Slot, str]) -> dict[str, Any]:
     recipe = replace(model.recipe, sections={}, keys=Settings())
-    versions = {"polyzoo": zoo.__version__, "torch": torch.__version__, "python": platform.python_version()}
     return {
         "format": FORMAT,
         "words": str(recipe),
@@ -136,11 +164,11 @@ def _config(
         "parts": {slot: _part(model, slot, sources.get(slot)) for slot in SLOTS},
         "sizes": {"codes": model.encoder.codes, "features": model.attention.features, "keys": KEYS},
         "grid": {"frames_per_quarter": FRAMES_PER_QUARTER, "lowest_key": LOWEST_KEY, "keys": KEYS},
-        "versions": versions,
-        "data": data,
-        "training": training,
-        "scores": scores,
     }
+
+
+def _versions() -> dict[str, str]:
+    return {"polyzoo": zoo.__version__, "torch": torch.__version__, "python": platform.python_version()}
 
 
 def _part(model: Model, slot: Slot, source: str | None) -> dict[str, Any]:

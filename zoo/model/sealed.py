@@ -51,6 +51,8 @@ def read_bundle(folder: Path) -> dict[str, bytes]:
         else:
             if hashlib.sha256(contents[name]).hexdigest() != checksum:
                 problems.append(damaged(CHANGED, str(folder / name)))
+    if CONFIG in contents:
+        _refuse_newer(_format(contents[CONFIG]), folder)
     if problems:
         raise BundleError(*problems)
     return contents
@@ -74,10 +76,8 @@ def parsed(content: bytes, path: Path) -> dict[str, Any]:
 def _checksums(path: Path) -> dict[str, str]:
     written = _bytes(path)
     seal = parsed(written, path)
-    made, files = seal.get("format"), seal.get("files")
-    if isinstance(made, int) and made > FORMAT:
-        what = f"made by a newer polyzoo (format {made}), this one reads up to {FORMAT}"
-        raise BundleError(Problem(what, str(path.parent), "pip install -U polyzoo"))
+    files = seal.get("files")
+    _refuse_newer(seal.get("format"), path.parent)
     if not isinstance(files, dict) or not all(isinstance(checksum, str) for checksum in files.values()):
         raise BundleError(damaged(CHANGED, str(path)))
     if not {CONFIG, WEIGHTS} <= set(files) <= set(FILES):
@@ -85,6 +85,20 @@ def _checksums(path: Path) -> dict[str, str]:
     if written != canonical({"format": FORMAT, "files": files}):
         raise BundleError(damaged(CHANGED, str(path)))
     return files
+
+
+def _format(config: bytes) -> Any:
+    """The format that a config names, whether or not its checksum is right; None where it names none."""
+    try:
+        return parsed(config, Path(CONFIG)).get("format")
+    except BundleError:
+        return None
+
+
+def _refuse_newer(made: Any, folder: Path) -> None:
+    if isinstance(made, int) and made > FORMAT:
+        what = f"made by a newer polyzoo (format {made}), this one reads up to {FORMAT}"
+        raise BundleError(Problem(what, str(folder), "pip install -U polyzoo"))
 
 
 def _bytes(path: Path) -> bytes:
