@@ -95,3 +95,15 @@ def test_columns_and_verdicts_that_need_it_are_explained():
     unclear = printed(floor, row("model", (1, 5, 9), **escaping))
     assert all(word in unclear for word in ("residual:", "escape:", "not clear:"))
     assert "not clear:" not in printed(floor, row("model", (1, 2, 3), residual=1.0))
+
+
+def test_the_verdict_on_two_bounds_speaks_of_bounds():
+    floor = row("markov", (4, 5, 6), is_floor=True)
+    one, other = row("one", (3, 4, 5), kind="bound"), row("other", (1, 2, 3), kind="estimated bound")
+    text = printed(floor, one, other)
+    verdicts = [line.rpartition("  ")[2].strip() for line in text.splitlines() if " - " in line]
+    # a bound below an exact number shows that the true one is lower, two bounds show nothing of it
+    assert verdicts == ["lower", "lower", "lower (bounds)"]
+    assert "(bounds): so the bounds differ" in text
+    assert "(bounds)" not in printed(floor, one)
+    assert max(map(len, text.splitlines())) <= 80

@@ -90,6 +90,10 @@ class Evaluation:
         return self.struck
 
 
+BOUNDS = " (bounds)"
+"""What a verdict on two bounds adds."""
+
+
 @dataclass(frozen=True)
 class Difference:
     """How much lower or higher one model's nats are than another's, on the same pieces.
@@ -128,6 +132,18 @@ class Difference:
         if self.mark in ("≤", "≲"):
             return self.value < 0
         return self.value > 0 or self.mark not in ("≥", "≳")
+
+    @property
+    def is_of_bounds(self) -> bool:
+        """Whether both are bounds: what is told apart are then the bounds, not the true numbers."""
+        return all("bound" in kind for kind in self.kinds)
+
+    @property
+    def verdict(self) -> str:
+        """In words: "lower", "higher", of two bounds "lower (bounds)", or "not clear"."""
+        if not self.is_clear:
+            return "not clear"
+        return ("lower" if self.value < 0 else "higher") + (BOUNDS if self.is_of_bounds else "")
 
 
 def compare(first: Evaluation, second: Evaluation, *names: str) -> Difference:

@@ -103,4 +103,5 @@ def _difference(difference: Difference) -> dict[str, Any]:
         "kinds": list(difference.kinds),
         "pieces": difference.pieces,
         "clear": difference.is_clear,
+        "verdict": difference.verdict,
     }

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from zoo.measure.evaluation import SCORE, compare
+from zoo.measure.evaluation import BOUNDS, SCORE, compare
 from zoo.measure.figure import MARKS, Figure
 from zoo.measure.row import Row, pairs, velocity_rows
 
@@ -19,6 +19,7 @@ MEANINGS = {
     "estimated bound": "≲ a bound that is itself estimated",
 }
 UNCLEAR = "not clear: the interval holds 0, or a bound that is higher leaves open whether the truth is"
+OF_BOUNDS = "(bounds): so the bounds differ; how far below them the true numbers are is not known"
 
 
 def tables(rows: Sequence[Row], velocity_floors: Sequence[Row] = ()) -> Iterator[RenderableType]:
@@ -92,19 +93,20 @@ def _legend(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _differences(rows: Sequence[Row], unit: str, *terms: str) -> Iterator[RenderableType]:
-    """The table, and what its vaguest verdict means if it was passed."""
+    """The table, and what its vaguer verdicts mean if they were passed."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("difference", overflow="fold", ratio=1)
     for heading in (unit, "95 % interval", ""):
         table.add_column(heading, justify="right", no_wrap=True)
-    unclear = False
+    verdicts = set()
     for first, second in pairs(rows):
         found = compare(first.evaluation, second.evaluation, *terms)
         interval = "–" if found.interval is None else "{:+.3f} … {:+.3f}".format(*found.interval)
-        verdict = ("lower" if found.value < 0 else "higher") if found.is_clear else "not clear"
-        unclear |= not found.is_clear
+        verdicts.add(found.verdict)
         value = f"{found.mark} {found.value:+.3f}".strip()
-        table.add_row(f"{first.name} - {second.name}", value, interval, verdict)
+        table.add_row(f"{first.name} - {second.name}", value, interval, found.verdict)
     yield table
-    if unclear:
+    if "not clear" in verdicts:
         yield Text(UNCLEAR, style="dim")
+    if any(verdict.endswith(BOUNDS) for verdict in verdicts):
+        yield Text(OF_BOUNDS, style="dim")
