@@ -13,8 +13,8 @@ demo: .venv/demo
 	@$(BIN)/zoo train decoder=rbm attention=hierarchical sampler.objective=bound \
 	  data=bach train.minutes=0.75 -o demo/rbm --resume
 	@$(BIN)/zoo evaluate demo/baseline/bundle demo/rbm/bundle data=bach
-	@$(BIN)/zoo generate demo/baseline/bundle --seed 1 -o demo/baseline.mid --picture demo/baseline.png
-	@$(BIN)/zoo generate demo/rbm/bundle --seed 1 -o demo/rbm.mid --picture demo/rbm.png
+	@$(BIN)/zoo generate demo/baseline/bundle --seed 1 -o demo/baseline.mid --picture demo/baseline.png --force
+	@$(BIN)/zoo generate demo/rbm/bundle --seed 1 -o demo/rbm.mid --picture demo/rbm.png --force
 	@echo
 	@echo "The trained models are in demo/*/bundle, their music in demo/*.mid and its pictures in demo/*.png."
 	@echo "Next:  $(BIN)/zoo generate demo/baseline/bundle --seed 2 -o demo/more.mid"

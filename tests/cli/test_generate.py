@@ -32,7 +32,7 @@ def test_a_primer_is_continued_and_counted_apart(here: Path, capsys: pytest.Capt
     words = ["generate", "model", "-o", "new.mid", "--primer", "tune.mid", "--frames", "12"]
     assert run(words) == 0
     assert "sixteenths (20 of them the primer)" in capsys.readouterr().out
-    assert run([*words, "--json"]) == 0
+    assert run([*words, "--json", "--force"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["primer_frames"], told["pieces"][0]["frames"]) == (20, 32)
     assert read_midi(here / "new.mid").frames == 32
@@ -51,3 +51,35 @@ def test_missing_folders_are_told_before_any_work(here: Path, capsys: pytest.Cap
     assert "no/new.mid: there is no folder no\n" in err
     assert "nor/new.png: there is no folder nor\n" in err
     assert "nobody" not in err
+
+
+def test_music_that_is_there_is_not_written_over(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("new.mid", "new-2.mid", "new.png"):
+        Path(name).write_text("mine")
+    words = ["generate", "model", "-o", "new.mid", "--frames", "4"]
+    assert run([*words, "--picture", "new.png"]) == 2
+    cure = "name another place, or add --force to write over it"
+    err = capsys.readouterr().err
+    assert err == "".join(f"error: {name}: is there already\n  {cure}\n" for name in ("new.mid", "new.png"))
+    assert run([*words, "--count", "3"]) == 2
+    assert capsys.readouterr().err.startswith("error: new-2.mid: is there already")
+    assert {Path(name).read_text() for name in ("new.mid", "new-2.mid", "new.png")} == {"mine"}
+    assert run([*words, "--force"]) == 0
+    assert read_midi(here / "new.mid").frames <= 4
+
+
+def test_force_does_not_reach_the_primer(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("tune.mid").rename("new-2.mid")
+    words = ["generate", "model", "-o", "new.mid", "--count", "2", "--primer", "new-2.mid", "--force"]
+    assert run(words) == 2
+    assert "new-2.mid: this is the primer" in capsys.readouterr().err
+
+
+def test_a_bundle_that_is_there_is_not_written_over(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = Path("model/model.safetensors").read_bytes()
+    words = ["build", "markov", "-o", "model"]
+    assert run(words) == 2
+    assert capsys.readouterr().err.startswith("error: model: is there already\n  name another place, or add")
+    assert Path("model/model.safetensors").read_bytes() == before
+    assert run([*words, "--force"]) == 0
+    assert Path("model/model.safetensors").read_bytes() != before

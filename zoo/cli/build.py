@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zoo.cli.overwriting import force_option, keep_what_is_there
 from zoo.cli.words import recipe_words
 from zoo.parts import SLOTS, Settings, setting
 
@@ -24,8 +25,9 @@ class BuildKeys(Settings):
 @click.command("build")
 @recipe_words(BuildKeys)
 @click.option("-o", "output", type=click.Path(path_type=Path), help="Write the model as a bundle.")
+@force_option
 @click.option("--json", "as_json", is_flag=True, help="Print the resolved parts as JSON.")
-def command(words: tuple[str, ...], output: Path | None, as_json: bool) -> None:
+def command(words: tuple[str, ...], output: Path | None, force: bool, as_json: bool) -> None:
     """Assemble parts, check that they fit and run, and show what came out.
 
     KEY=VALUE is slot=part (decoder=lstm), slot.setting=value (attention.features=64), seed=1, the name of
@@ -40,6 +42,7 @@ def command(words: tuple[str, ...], output: Path | None, as_json: bool) -> None:
     from zoo.registry import open_registry
 
     swap = parse_swap(words, open_registry(), keys=BuildKeys)
+    keep_what_is_there(output, force)
 
     from zoo.learn.assemble import assemble
 

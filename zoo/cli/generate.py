@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from zoo.cli.overwriting import force_option, would_be_lost
 from zoo.errors import Problem, UsageError
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--temperature", default=1.0, show_default=True, help="Below 1 tamer, above 1 wilder.")
 @click.option("--seed", default=0, show_default=True, help="The same seed gives the same bytes.")
 @click.option("--picture", type=click.Path(path_type=Path), help="Also draw the first piece as a PNG.")
+@force_option
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 def command(
     bundle: Path,
@@ -32,10 +35,13 @@ def command(
     temperature: float,
     seed: int,
     picture: Path | None,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Write new music with a trained model, from silence or after a primer."""
-    _check(output, picture, primer)
+    paths = [output.with_stem(f"{output.stem}-{number}") for number in range(1, count + 1)]
+    paths = paths if count > 1 else [output]
+    _check(paths, picture, primer, force)
     from zoo.cli.progress import waiting
     from zoo.model.bundle import load_bundle
     from zoo.model.generate import generate
@@ -46,8 +52,7 @@ def command(
     with waiting(f"writing {output}") as progress:
         rolls = generate(model, frames, count, seed, temperature, opening, progress)
     written = []
-    for number, roll in enumerate(rolls, start=1):
-        path = output if count == 1 else output.with_stem(f"{output.stem}-{number}")
+    for path, roll in zip(paths, rolls, strict=True):
         roll.write(path)
         written.append({"path": str(path), **_facts(roll)})
     if picture:
@@ -57,15 +62,20 @@ def command(
     _print(written, opening.frames if opening else 0, picture, as_json)
 
 
-def _check(output: Path, picture: Path | None, primer: Path | None) -> None:
+def _check(paths: Sequence[Path], picture: Path | None, primer: Path | None, force: bool) -> None:
     """Find out before any work whether what comes of it can be kept, and costs nothing that is there."""
     problems = [
         Problem(f"there is no folder {place.parent}", str(place), "make it first, or name another place")
-        for place in (output, picture)
+        for place in (paths[0], picture)
         if place and not place.parent.is_dir()
     ]
-    if primer and output.exists() and primer.exists() and output.samefile(primer):
-        problems.append(Problem("this is the primer, which would be lost", str(output), "name another file"))
+    primers = [
+        path for path in paths if primer and path.exists() and primer.exists() and path.samefile(primer)
+    ]
+    problems += [
+        Problem("this is the primer, which would be lost", str(path), "name another file") for path in primers
+    ]
+    problems += would_be_lost([path for path in (*paths, picture) if path not in primers], force)
     if problems:
         raise UsageError(*problems)
 

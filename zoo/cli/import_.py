@@ -6,17 +6,21 @@ from pathlib import Path
 
 import click
 
+from zoo.cli.overwriting import force_option, keep_what_is_there
+
 
 @click.command("import")
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.pt")
 @click.argument("decoder", type=click.Path(path_type=Path), metavar="DECODER.pt")
 @click.option("-o", "output", type=click.Path(path_type=Path), required=True, help="The bundle to write.")
+@force_option
 @click.option("--json", "as_json", is_flag=True, help="Print what was imported as JSON.")
-def command(model: Path, decoder: Path, output: Path, as_json: bool) -> None:
+def command(model: Path, decoder: Path, output: Path, force: bool, as_json: bool) -> None:
     """Turn a model and a decoder of the original notebooks into a bundle.
 
     Weights are read and nothing in the files is run. What is not whole is refused, with the reason.
     """
+    keep_what_is_there(output, force)
     from zoo.cli.console import print_json, show, talk
     from zoo.model.build import summary
     from zoo.model.bundle import save_bundle
