@@ -13,6 +13,7 @@ from zoo.learn.fit import fit
 from zoo.learn.record import record
 from zoo.learn.settings import TrainSettings
 from zoo.learn.swap import parse_swap
+from zoo.learn.watch import watched
 from zoo.measure.evaluator import evaluate
 from zoo.model.bundle import open_bundle, save_bundle
 from zoo.model.generate import generate
@@ -48,7 +49,13 @@ class ZooModel:
         return sources
 
     def fit(
-        self, data: str | Path | Corpus, *, seed: int = 0, listen: Listen | None = None, **settings: Any
+        self,
+        data: str | Path | Corpus,
+        *,
+        seed: int = 0,
+        listen: Listen | None = None,
+        progress: bool | None = None,
+        **settings: Any,
     ) -> History:
         """Train on the training pieces of some music and keep the best weights.
 
@@ -56,6 +63,7 @@ class ZooModel:
             data: `bach`, a folder of MIDI files, a file, or an open corpus.
             seed: of everything left to chance.
             listen: told about steps and validations.
+            progress: whether standard error shows how it goes; if nothing is said, on a terminal only.
             settings: as for `zoo train`, without `train.`: `minutes=2`, `lr=0.003`.
 
         Raises:
@@ -66,7 +74,8 @@ class ZooModel:
         words = [f"train.{name}={value}" for name, value in settings.items()]
         chosen = parse_recipe(words, open_registry(), sections={"train": TrainSettings}).sections["train"]
         corpus = _opened(data)
-        history = fit(self.model, corpus, chosen, listen=listen, seed=seed)
+        with watched(progress, listen) as told:
+            history = fit(self.model, corpus, chosen, listen=told, seed=seed)
         self._record = record(history, corpus, chosen, seed)
         return history
 

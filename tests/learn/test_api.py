@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 import zoo
+from zoo.learn.events import Event
 from zoo.model.card import card
 from zoo.model.sealed import canonical, manifest
 from zoo.music.midi import read_midi
@@ -24,6 +26,27 @@ def test_a_model_is_trained_heard_and_scored(songs: Path, tmp_path: Path) -> Non
     assert history.step == 2
     assert read_midi(tmp_path / "out.mid").frames > 0
     assert model.evaluate(songs, split="valid").score().value > 0
+
+
+def test_training_shows_how_it_goes_where_somebody_looks(
+    songs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(variable, raising=False)
+    model, heard = zoo.build(TINY), list[Event]()
+
+    def said(**asked: Any) -> str:
+        model.fit(songs, steps=2, batch=4, device="cpu", listen=heard.append, **asked)
+        out, err = capsys.readouterr()
+        assert out == ""
+        return str(err)
+
+    assert said() == ""
+    assert "step 2 of 2" in said(progress=True)
+    assert len(heard) == 8  # begun, two steps and a validation, twice
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes any stream for a terminal
+    assert "validation, nats/frame" in said()
+    assert said(progress=False) == ""
 
 
 def test_a_bundle_remembers_what_it_was_trained_on(songs: Path, tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ import pytest
 from rich.console import Console
 
 from zoo.cli.main import run
-from zoo.cli.watch import Watch, clock
 from zoo.learn.events import Started, Stepped, Validated
 from zoo.learn.learner import Learner
+from zoo.learn.watch import Watch, clock
 from zoo.model.bundle import load_bundle
 
 WORDS = [

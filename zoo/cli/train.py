@@ -77,9 +77,9 @@ def _over(begun: list[str], typed: tuple[str, ...]) -> list[str]:
 def _train(recipe: Recipe, output: Path, resume: bool) -> tuple[Model, Corpus, History]:
     from zoo.cli.console import talk, visible
     from zoo.cli.progress import open_in_sight
-    from zoo.cli.watch import Watch
     from zoo.learn.fit import fit
     from zoo.learn.run import Run
+    from zoo.learn.watch import Watch
     from zoo.model.build import build
 
     corpus = open_in_sight(recipe.values["data"])
@@ -124,7 +124,7 @@ def _write(model: Model, corpus: Corpus, history: History, recipe: Recipe, outpu
 
 def _print(history: History, recipe: Recipe, output: Path, as_json: bool) -> None:
     from zoo.cli.console import print_json, show, visible
-    from zoo.cli.watch import clock
+    from zoo.learn.watch import clock
 
     bundle = output / "bundle"
     if as_json:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -13,7 +15,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from zoo.learn.events import Event, Started, Stepped, Validated
+from zoo.learn.events import Event, Listen, Started, Stepped, Validated
 
 if TYPE_CHECKING:
     from zoo.model.model import Term
@@ -143,6 +145,28 @@ class Watch:
         progress = Table.grid(padding=(0, 2, 0, 0))
         progress.add_row(ProgressBar(total=1.0, completed=standing.done, width=24), standing.line())
         return Group(progress, _terms(standing))
+
+
+@contextmanager
+def watched(progress: bool | None, listen: Listen | None) -> Iterator[Listen | None]:
+    """Whom training tells when it shows its progress on standard error besides.
+
+    Args:
+        progress: whether it does; None where that is a terminal.
+        listen: who listens anyway.
+    """
+    console = Console(stderr=True, markup=False, highlight=False)
+    if not (console.is_terminal if progress is None else progress):
+        yield listen
+        return
+    with Watch(console) as watch:
+
+        def tell(event: Event) -> None:
+            watch(event)
+            if listen is not None:
+                listen(event)
+
+        yield tell
 
 
 def _terms(standing: Standing) -> Table:
