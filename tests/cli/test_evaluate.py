@@ -133,6 +133,42 @@ def test_bundles_stand_beside_the_floors_and_each_other(bundles, folder, capsys)
     assert ("coins", "markov") in sides
 
 
+def test_what_a_model_writes_stands_beside_what_it_has_not_seen(bundles, folder, capsys):
+    words = ["coins", "five", f"data={folder}", "split=valid", "samples=4"]
+    found = evaluated(capsys, *words)
+    *floors, coins, five = found["rows"]
+    assert all(floor["resemblance"] is None for floor in floors)
+    assert coins["resemblance"] != five["resemblance"]
+    assert coins["resemblance"]["frames"] == 16
+    assert coins["resemblance"]["passages"][0] == 4
+    measures = {measure["measure"]: measure for measure in coins["resemblance"]["measures"]}
+    assert measures["keys at once"]["generated"] > measures["keys at once"]["held_out"]  # coins are fair
+    assert measures["keys at once"]["distance"] > measures["keys at once"]["floor"]
+    assert evaluated(capsys, *words) == found
+    assert evaluated(capsys, *words, "seed=1")["rows"][-1]["resemblance"] != five["resemblance"]
+
+
+def test_the_table_of_what_is_written_fits_and_stands_once_for_changes_that_do_not_touch_it(
+    bundles, folder, capsys
+):
+    words = ["five", f"data={folder}", "split=valid", "samples=4", "--sweep", "sampler.paths=1,2"]
+    assert run(["evaluate", *words]) == 0
+    _, text = capsys.readouterr().out.split("five sampler.paths=1: 4 passages of 16 frames beside")
+    assert "five sampler.paths=2" not in text
+    assert all(name in text for name in ("keys at once", "scale consistency", "longest copy"))
+    assert "so few passages tell little" in text
+    assert max(map(len, text.splitlines()[1:])) <= 80
+
+
+def test_nothing_is_written_where_nobody_asks_or_nothing_is_unseen(bundles, folder, capsys, monkeypatch):
+    monkeypatch.setattr("zoo.model.generate.generate", lambda *_: pytest.fail("music was written"))
+    for words in (["samples=0"], ["split=train"]):
+        found = evaluated(capsys, "coins", f"data={folder}", *words)
+        assert found["rows"][-1]["resemblance"] is None
+    assert run(["evaluate", "coins", f"data={folder}", "samples=0"]) == 0
+    assert "passages of" not in capsys.readouterr().out
+
+
 def test_a_live_setting_is_changed_for_the_row_and_told(bundles, folder, capsys):
     found = evaluated(capsys, "five", f"data={folder}", "split=valid", "sampler.paths=2")
     *_, five = found["rows"]
@@ -141,6 +177,10 @@ def test_a_live_setting_is_changed_for_the_row_and_told(bundles, folder, capsys)
     assert five["score"]["kind"] == five["terms"]["codes"]["kind"] == "bound"
     assert five["terms"]["keys"]["kind"] == "exact"
     assert 0 < five["shares"]["escaped"]["value"] < 1
+    escaped = sum(piece["frames_with"]["escaped"] for piece in five["pieces"])
+    assert five["shares"]["escaped"]["value"] == escaped / five["score"]["count"]
+    assert five["terms"]["codes"]["of"] == ["attention", "sampler"]
+    assert five["pieces"][0]["standard_errors"].keys() < five["pieces"][0]["nats"].keys()
 
 
 def test_a_sweep_shows_how_the_bound_moves(bundles, folder, capsys):

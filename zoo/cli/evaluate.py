@@ -12,6 +12,7 @@ from zoo.parts import SLOTS, Settings, setting
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
+    from zoo.measure.resemblance import Resemblance
     from zoo.measure.row import Row
     from zoo.model.model import Model
     from zoo.parts.interfaces import Plane
@@ -22,7 +23,10 @@ class EvaluateKeys(Settings):
 
     data: str = setting("bach", "bach or another name of `zoo data list`, a folder of MIDI files, or a file")
     split: Literal["train", "valid", "test"] = setting("test", "which pieces are scored")
-    seed: int = setting(0, "seed of the chance in bounds and estimates", ge=0)
+    seed: int = setting(0, "seed of the chance in bounds, estimates and generated passages", ge=0)
+    samples: int = setting(
+        32, "passages that each model writes, to be set beside held-out ones; 0 for none", ge=0, le=1000
+    )
 
 
 @click.command("evaluate")
@@ -33,7 +37,9 @@ def command(words: tuple[str, ...], sweep: str | None, as_json: bool) -> None:
     """Score trained models on pieces they have not seen, beside the floors.
 
     The number is nats per frame, lower is better, and means the same for every combination of parts.
-    Without a BUNDLE the floors stand alone. KEY=VALUE is split=valid, seed=1, or a setting that may be
+    Without a BUNDLE the floors stand alone. Beneath, what each model writes is set beside what it was
+    scored on, measure by measure: polyphony, scale, rhythm, repetition, what is copied from training.
+    samples=100 writes more, samples=0 nothing. KEY=VALUE is split=valid, seed=1, or a setting that may be
     changed on a trained model, such as sampler.paths=100. How a bound moves with its paths is shown by
     --sweep sampler.paths=1,5,20,100.
     """
@@ -47,7 +53,7 @@ def command(words: tuple[str, ...], sweep: str | None, as_json: bool) -> None:
     models = _load(bundles, variants)
     corpus = _open(keys["data"], models)
     pieces = corpus.split(keys["split"])
-    rows = _rows(models, variants, corpus, pieces, keys["seed"])
+    rows = _rows(models, variants, corpus, pieces, keys)
     _print(rows, _velocity_floors(models, corpus, pieces), pieces, keys, as_json)
 
 
@@ -102,8 +108,10 @@ def _rows(
     variants: Sequence[Sequence[str]],
     corpus: Corpus,
     pieces: Corpus,
-    seed: int,
+    keys: Mapping[str, Any],
 ) -> list[Row]:
+    from dataclasses import replace
+
     from zoo.cli.console import visible
     from zoo.cli.progress import waiting
     from zoo.measure.evaluator import evaluate
@@ -115,9 +123,26 @@ def _rows(
         for words in variants:
             changed = set_live(model, words)
             with waiting(" ".join([bundle, *words])) as progress:
-                found = evaluate(model, pieces, seed=seed, progress=progress)
-            rows.append(Row(visible(bundle), model.encoder.plane, str(model.recipe), found, changed))
+                found = evaluate(model, pieces, seed=keys["seed"], progress=progress)
+            row = Row(visible(bundle), model.encoder.plane, str(model.recipe), found, changed)
+            rows.append(replace(row, resemblance=_resemblance(model, corpus, pieces, keys, row.name)))
     return rows
+
+
+def _resemblance(
+    model: Model, corpus: Corpus, pieces: Corpus, keys: Mapping[str, Any], name: str
+) -> Resemblance | None:
+    """What the model writes beside the pieces; None where there is nothing unseen to compare it with."""
+    from zoo.cli.progress import waiting
+    from zoo.measure.resemblance import passage_frames, resemble
+    from zoo.model.generate import generate
+
+    frames = passage_frames(pieces)
+    if keys["samples"] == 0 or keys["split"] == "train" or frames == 0:
+        return None
+    with waiting(f"{name} writes") as progress:
+        written = generate(model, frames, keys["samples"], keys["seed"], progress=progress)
+    return resemble(written, pieces, corpus.split("train"), seed=keys["seed"])
 
 
 def _floor_rows(models: Mapping[str, Model], corpus: Corpus, pieces: Corpus) -> list[Row]:
@@ -158,9 +183,11 @@ def _print(
 
         print_json(report(rows, pieces, keys["split"], keys["seed"], floors))
         return
-    from zoo.measure.table import tables
+    from zoo.measure.table import resemblances, tables
 
     title = f"{len(pieces.pieces)} {keys['split']} pieces of {pieces.name}, {pieces.frames:,} frames"
     show.print(visible(title))
     for table in tables(rows, floors):
+        show.print(table)
+    for table in resemblances(rows):
         show.print(table)

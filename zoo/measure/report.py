@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING, Any
 from zoo.measure.evaluation import Difference, Evaluation, compare
 from zoo.measure.figure import Figure
 from zoo.measure.row import Row, pairs, velocity_rows
+from zoo.parts import Slot
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
+
+PARTS: dict[str, list[Slot]] = {
+    "codes": ["attention", "sampler"],
+    "keys": ["decoder"],
+    "residual": ["encoder"],
+    "velocity": ["velocity"],
+}
+"""Whose doing each term is."""
 
 
 def report(
@@ -60,8 +69,9 @@ def _row(row: Row) -> dict[str, Any]:
         "unit": "nats per frame",
         "full_score": found.is_full,
         "score": _figure(found.score()),
-        "terms": {name: _figure(found.figure(name)) for name in found.terms},
+        "terms": {name: {"of": PARTS[name], **_figure(found.figure(name))} for name in found.terms},
         "shares": {remark: _figure(share) for remark in found.remarks if (share := found.share(remark))},
+        "resemblance": None if row.resemblance is None else row.resemblance.to_json(),
         "pieces": [_piece(found, number) for number in range(len(found.titles))],
     }
 
@@ -82,6 +92,12 @@ def _piece(found: Evaluation, number: int) -> dict[str, Any]:
         "frames": int(found.frames[number]),
         "struck": None if found.struck is None else int(found.struck[number]),
         "nats": {name: float(term.nats[number]) for name, term in found.terms.items()},
+        "standard_errors": {
+            name: float(term.variance[number] ** 0.5)
+            for name, term in found.terms.items()
+            if term.variance is not None
+        },
+        "frames_with": {remark: int(frames[number]) for remark, frames in found.remarks.items()},
     }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zoo.measure.evaluation import Evaluation
+from zoo.measure.resemblance import Resemblance
 from zoo.parts.interfaces import Plane
 
 
@@ -21,6 +22,7 @@ class Row:
         evaluation: what was found.
         changed: live settings that were changed for it, `sampler.paths` -> its value.
         is_floor: whether it is one of the floors.
+        resemblance: of what it writes to the pieces; None where nothing was written.
     """
 
     label: str
@@ -29,6 +31,7 @@ class Row:
     evaluation: Evaluation
     changed: dict[str, Any] = field(default_factory=dict)
     is_floor: bool = False
+    resemblance: Resemblance | None = None
 
     @property
     def name(self) -> str:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from zoo.measure.evaluation import BOUNDS, SCORE, compare
 from zoo.measure.figure import MARKS, Figure
+from zoo.measure.resemblance import Likeness, Resemblance
 from zoo.measure.row import Row, pairs, velocity_rows
 
 MEANINGS = {
@@ -18,6 +19,15 @@ MEANINGS = {
     "estimate": "~ an estimate",
     "estimated bound": "≲ a bound that is itself estimated",
 }
+FEW = 10
+"""Passages below which a table of resemblance warns."""
+RESEMBLING = (
+    "apart: how far what is written must be moved to be as what is unseen",
+    "(Wasserstein-1; of pitch classes, from the tonic on, Jensen-Shannon in nats)",
+    "floor: how far two halves of the unseen are apart",
+    "different: shuffled passages are as far apart less than once in 20 times",
+    "longest copy: sounding frames in a row that some training piece has, in any key",
+)
 UNCLEAR = "not clear: the interval holds 0, or a bound that is higher leaves open whether the truth is"
 OF_BOUNDS = "(bounds): so the bounds differ; how far below them the true numbers are is not known"
 
@@ -110,3 +120,45 @@ def _differences(rows: Sequence[Row], unit: str, *terms: str) -> Iterator[Render
         yield Text(UNCLEAR, style="dim")
     if any(verdict.endswith(BOUNDS) for verdict in verdicts):
         yield Text(OF_BOUNDS, style="dim")
+
+
+def resemblances(rows: Sequence[Row]) -> Iterator[RenderableType]:
+    """What each model writes beside unseen music; once, where changed settings do not change it."""
+    shown: list[Resemblance] = []
+    for row in rows:
+        if row.resemblance is not None and row.resemblance not in shown:
+            shown.append(row.resemblance)
+            yield from _resemblance(row.name, row.resemblance)
+    if shown:
+        few = min(min(found.passages) for found in shown) < FEW
+        warning = (
+            ["so few passages tell little: distances and floors are high by chance alone"] if few else []
+        )
+        yield Text("\n".join([*RESEMBLING, *warning]), style="dim")
+
+
+def _resemblance(name: str, found: Resemblance) -> Iterator[RenderableType]:
+    written, first, second = found.passages
+    yield Text(f"{name}: {written} passages of {found.frames} frames beside {first} + {second} unseen ones")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("measure", overflow="fold", ratio=1)
+    for heading in ("written", "unseen", "apart ↓", "95 % interval", "floor", ""):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for likeness in found.likenesses:
+        table.add_row(*_likeness(likeness))
+    yield table
+
+
+def _likeness(found: Likeness) -> Iterator[str]:
+    digits = 3 if found.unit in (None, "share") else 2
+
+    def number(value: float | None) -> str:
+        return "–" if value is None else f"{value:.{digits}f}"
+
+    yield found.measure
+    yield number(found.generated)
+    yield number(found.held_out)
+    yield number(found.distance)
+    yield "–" if found.interval is None else " … ".join(map(number, found.interval))
+    yield number(found.floor)
+    yield found.verdict

@@ -1,0 +1,178 @@
+"""What a passage of music is like: one number, or one histogram, for each thing that can be counted in it.
+
+All passages that are compared must be equally long, else their lengths are compared. Where music does not
+say which keys are pressed, what hangs on that is not measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.measure.figure import Floats
+from zoo.music.roll import FRAMES_PER_BAR, KEYS, LOWEST_KEY, Roll
+
+PITCH_CLASSES = 12
+LAGS = (16, 32, 64)
+"""Frames back that music is asked whether it repeats itself: a bar, two, and four."""
+
+DIATONIC = np.isin(np.arange(PITCH_CLASSES), (0, 2, 4, 5, 7, 9, 11))
+"""(12,) the scale of C major, and of A minor."""
+
+# The probe-tone profiles of C major and C minor: Krumhansl, Cognitive Foundations of Musical Pitch, 1990.
+MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
+MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A measure that gives each passage one number.
+
+    Attributes:
+        of: the number, or None where the passage has nothing to measure.
+        unit: of the number.
+        needs_onsets: whether it hangs on which keys are pressed.
+    """
+
+    of: Callable[[Roll], float | None]
+    unit: str = "share"
+    needs_onsets: bool = False
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """A measure that counts something in each passage; passages are pooled.
+
+    Attributes:
+        of: (S,) how often each value was found.
+        unit: of the values, which are 0, 1, ... S-1; None where they are names, neither near nor far.
+        needs_onsets: whether it hangs on which keys are pressed.
+    """
+
+    of: Callable[[Roll], Floats]
+    unit: str | None
+    needs_onsets: bool = False
+
+
+def keys_at_once(roll: Roll) -> Floats:
+    """(89,) frames with 0, 1, ... 88 sounding keys: the polyphony."""
+    return np.bincount(roll.sounding.sum(1), minlength=KEYS + 1).astype(np.float64)
+
+
+def chords(roll: Roll) -> float:
+    """Share of frames in which at least two keys sound (the polyphony of Mogren, C-RNN-GAN, 2016)."""
+    return float((roll.sounding.sum(1) >= 2).mean())
+
+
+def silence(roll: Roll) -> float:
+    """Share of frames in which no key sounds."""
+    return float((~_any(roll.sounding)).mean())
+
+
+def pitch_classes(roll: Roll) -> Floats:
+    """(12,) how long each pitch class sounds, C first: frames, summed over keys."""
+    classes = (np.arange(KEYS) + LOWEST_KEY) % PITCH_CLASSES
+    frames = roll.sounding.sum(0)
+    return np.bincount(classes, weights=frames, minlength=PITCH_CLASSES).astype(np.float64)
+
+
+def degrees(roll: Roll) -> Floats:
+    """(12,) how long each pitch class sounds, the tonic first, so that the key it is in plays no part.
+
+    The tonic is that of the key profile which correlates best with the passage (Krumhansl and Schmuckler).
+    """
+    found = pitch_classes(roll)
+    keys = np.stack([np.roll(profile, tonic) for profile in (MAJOR, MINOR) for tonic in range(PITCH_CLASSES)])
+    keys -= keys.mean(1, keepdims=True)
+    fit = keys @ found / np.linalg.norm(keys, axis=1)
+    return np.roll(found, -int(fit.argmax()) % PITCH_CLASSES)
+
+
+def scale_consistency(roll: Roll) -> float | None:
+    """Share of what sounds that lies in the major or natural minor scale that suits it best.
+
+    After Mogren (C-RNN-GAN, 2016) and MusPy, which count notes; here a key weighs by how long it sounds, so
+    that music which does not say what is pressed has it too.
+    """
+    found = pitch_classes(roll)
+    if not found.any():
+        return None
+    scales = np.stack([np.roll(DIATONIC, tonic) for tonic in range(PITCH_CLASSES)])
+    return float((scales @ found).max() / found.sum())
+
+
+def groove_consistency(roll: Roll) -> float | None:
+    """How alike the rhythms of neighbouring bars are; 1 where all bars strike on the same sixteenths.
+
+    One less the mean Hamming distance between the bars' patterns of struck sixteenths (Wu and Yang, The Jazz
+    Transformer on the Front Line, 2020; MusPy); pairs of bars that both strike nothing do not count.
+    """
+    assert roll.onset is not None
+    strikes = _bars(_any(roll.onset))
+    now, before = strikes[1:], strikes[:-1]
+    pairs = _any(now | before)
+    return 1 - float((now != before)[pairs].mean()) if pairs.any() else None
+
+
+def note_lengths(roll: Roll) -> Floats:
+    """(T + 1,) notes that last 0, 1, ... T frames; one that is cut off by the passage's end counts as cut."""
+    notes = roll.notes()
+    return np.bincount(notes.end - notes.start, minlength=roll.frames + 1).astype(np.float64)
+
+
+def repetition(lag: int) -> Callable[[Roll], float | None]:
+    """The measure of frames that sound the pitch classes which sounded `lag` frames earlier, and no others.
+
+    A frame counts where something sounds in it or sounded then: silence repeats nothing.
+    """
+
+    def repeated(roll: Roll) -> float | None:
+        sounding = np.pad(roll.sounding, ((0, 0), (0, -KEYS % PITCH_CLASSES)))
+        classes = _any(sounding.reshape(roll.frames, -1, PITCH_CLASSES))
+        now, then = classes[lag:], classes[:-lag]
+        heard = _any(now | then)
+        return 1 - float(_any(now != then)[heard].mean()) if heard.any() else None
+
+    return repeated
+
+
+def empty_bars(roll: Roll) -> float | None:
+    """Share of whole bars in which no key sounds."""
+    bars = _bars(_any(roll.sounding))
+    return float((~_any(bars)).mean()) if len(bars) else None
+
+
+def key_range(roll: Roll) -> float | None:
+    """Semitones from the lowest key that sounds to the highest."""
+    keys = np.flatnonzero(roll.sounding.any(0))
+    return float(keys[-1] - keys[0]) if len(keys) else None
+
+
+def _any(rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(N,) whether there is anything in each row (N, ...)."""
+    found: NDArray[np.bool_] = np.any(rows, axis=1)
+    return found
+
+
+def _bars(frames: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Frames (T,) as whole bars (N, 16)."""
+    whole = len(frames) // FRAMES_PER_BAR
+    return frames[: whole * FRAMES_PER_BAR].reshape(whole, FRAMES_PER_BAR)
+
+
+MEASURES: dict[str, Scalar | Histogram] = {
+    "keys at once": Histogram(keys_at_once, "keys"),
+    "two keys or more": Scalar(chords),
+    "silent frames": Scalar(silence),
+    "empty bars": Scalar(empty_bars),
+    "pitch classes": Histogram(degrees, None),
+    "scale consistency": Scalar(scale_consistency),
+    "key range": Scalar(key_range, "semitones"),
+    "groove consistency": Scalar(groove_consistency, needs_onsets=True),
+    "note length": Histogram(note_lengths, "frames", needs_onsets=True),
+    **{f"repeats after {lag}": Scalar(repetition(lag)) for lag in LAGS},
+}
+"""What is measured of every passage, by the name it has in tables."""
