@@ -143,3 +143,14 @@ def test_a_killed_writer_leaves_whole_files(tmp_path: Path) -> None:
     assert (tmp_path / "file").exists()
     files.sweep(tmp_path)
     assert {child.name for child in tmp_path.iterdir()} == {"file", "folder"}
+
+
+def test_a_file_that_keeps_another_from_being_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ZooError) as caught, files.new_folder(tmp_path / "new") as folder:
+        (folder / "copy").write_bytes((tmp_path / "missing").read_bytes())
+    problem = caught.value.problems[0]
+    assert problem.what == f"cannot be written: no such file or directory: {tmp_path / 'missing'}"
+    assert problem.where == str(tmp_path / "new")
+    with pytest.raises(ZooError) as caught, files.new_folder(tmp_path / "no" / "new"):
+        pass
+    assert caught.value.problems[0].what == "cannot be written: no such file or directory"

@@ -92,7 +92,14 @@ def writing(path: str | Path, cure: str = CURE) -> Iterator[None]:
         yield
     except OSError as error:
         why = (error.strerror or str(error) or type(error).__name__).lower()
-        raise ZooError(Problem(f"cannot be written: {why}", str(path), cure)) from error
+        raise ZooError(Problem(f"cannot be written: {why}{_of(error, path)}", str(path), cure)) from error
+
+
+def _of(error: OSError, path: str | Path) -> str:
+    """The file that the system speaks of, where it is another than the one to be written."""
+    other = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes | Path) else ""
+    mine = not other or UNFINISHED in other or Path(other).resolve() == Path(path).resolve()
+    return "" if mine else f": {other}"
 
 
 def _flush(path: Path) -> None:

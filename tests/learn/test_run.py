@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from zoo.data import Corpus
 from zoo.errors import BundleError, NonFiniteError, UsageError, ZooError
@@ -249,6 +250,24 @@ def test_only_one_trains_in_a_folder(train: Make, run_folder: Path, pair: int) -
         holder.kill()
         holder.join()
     train(run_folder)
+
+
+def test_a_folder_that_was_just_given_up_is_made_again(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who begins nothing removes the folder, maybe while another is about to take it."""
+    acquire, others = FileLock.acquire, [run_folder]
+
+    def late(self: FileLock, **options: Any) -> object:
+        if others:
+            others.pop().rmdir()
+        return acquire(self, **options)
+
+    monkeypatch.setattr(FileLock, "acquire", late)
+    with claimed(run_folder) as place:
+        assert place.is_dir()
+    assert not others
+    assert not run_folder.exists()
 
 
 def test_a_run_is_only_resumed_when_asked(train: Make, unbroken: Path) -> None:

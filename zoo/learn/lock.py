@@ -36,16 +36,7 @@ def claimed(folder: str | Path) -> Iterator[Path]:
     """
     place = Path(folder)
     _refuse_strange(place)
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ZooError(Problem(f"cannot be made: {error.strerror}", str(place))) from error
-    lock = FileLock(place / LOCK)
-    try:
-        lock.acquire(timeout=PATIENCE)
-    except Timeout:
-        what = f"{_holder(place)} trains here"
-        raise UsageError(Problem(what, str(place), "wait for it, or name another folder")) from None
+    lock = _taken(place)
     try:
         sweep(place)
         write_file(place / HOLDER, json.dumps(_me()) + "\n")
@@ -57,6 +48,25 @@ def claimed(folder: str | Path) -> Iterator[Path]:
             with suppress(OSError):
                 place.rmdir()
         lock.release()
+
+
+def _taken(place: Path, tries: int = 20) -> FileLock:
+    """The lock of the folder, held."""
+    lock = FileLock(place / LOCK)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=PATIENCE)
+    except Timeout:
+        what = f"{_holder(place)} trains here"
+        raise UsageError(Problem(what, str(place), "wait for it, or name another folder")) from None
+    except FileNotFoundError as error:
+        # Who had begun nothing there has just removed the folder between our two steps.
+        if tries:
+            return _taken(place, tries - 1)
+        raise ZooError(Problem(f"cannot be made: {error.strerror}", str(place))) from error
+    except OSError as error:
+        raise ZooError(Problem(f"cannot be made: {error.strerror}", str(place))) from error
+    return lock
 
 
 def _refuse_strange(place: Path) -> None:
