@@ -261,6 +261,7 @@ def test_a_folder_that_was_just_given_up_is_made_again(
     def late(self: FileLock, **options: Any) -> object:
         if others:
             others.pop().rmdir()
+            raise FileNotFoundError(2, "No such file or directory")
         return acquire(self, **options)
 
     monkeypatch.setattr(FileLock, "acquire", late)
