@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "build": "Assemble parts, check that they fit and run, and show what came out.",
     "train": "Train a model on music and keep its best weights as a bundle.",
     "evaluate": "Score trained models on pieces they have not seen, beside the floors.",
+    "bench": "Compare combinations: train all that a study needs, and print its table.",
     "generate": "Write new music with a trained model, from silence or after a primer.",
     "data": "Corpora of music: which there are, what is in them, and what could not be read.",
     "midi": "Look at MIDI files: which can be read, what they hold, and what is wrong with the others.",

@@ -99,6 +99,12 @@ class Run:
         with writing(self._metrics), self._metrics.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps({"event": type(event).__name__.lower(), **asdict(event)}) + "\n")
 
+    def validations(self, term: str) -> list[tuple[int, float]]:
+        """The learning curve of a term: after which step how many nats per frame of the validation pieces."""
+        lines = self._metrics.read_text(encoding="utf-8").splitlines() if self._metrics.exists() else []
+        events = [json.loads(line) for line in lines]
+        return [(event["step"], event["nats"][term]) for event in events if term in event.get("nats", ())]
+
     def report(self, content: Mapping[str, Any]) -> Path:
         """Keep what leads to a value that is not a finite number."""
         path = self.folder / "nonfinite.json"

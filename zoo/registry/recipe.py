@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -40,7 +41,7 @@ class Recipe:
         """What the parts say of themselves, keyed "slot.fact" ("encoder.codes")."""
         return facts(self.parts)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """64 hexadecimal digits that change with anything that changes the result.
 

@@ -1,0 +1,140 @@
+"""Cells: the pieces of work that a study needs, each trained once whatever stands beside it in a row.
+
+The terms of the loss share no parameter and each begins from weights of its own seed. So a core learns
+what it would learn beside any decoder, a decoder beside any core; 4 attentions and 2 decoders make 8
+rows and 6 trainings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, get_args
+
+from zoo.learn.settings import TrainSettings
+from zoo.parts import SLOTS, Settings, Slot
+from zoo.registry import Recipe, Registry, parse_recipe
+
+YARDSTICK = 1
+"""Raised when a number would come out otherwise for the same weights; results of another one do not count."""
+
+Term = Literal["core", "decoder", "velocity"]
+TERMS: tuple[Term, ...] = get_args(Term)
+OWN: dict[Term, tuple[Slot, ...]] = {
+    "core": ("encoder", "attention", "sampler"),
+    "decoder": ("encoder", "decoder"),
+    "velocity": ("encoder", "velocity"),
+}
+"""The slots that a term's number depends on."""
+STAND_IN = "attention=last sampler=rates decoder=uniform velocity=none"
+"""What fills the other slots: parts that learn nothing by gradient and cost next to nothing."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training and what it is scored on.
+
+    Attributes:
+        term: which term of the loss is trained.
+        recipe: the parts that it depends on, the others stood in for.
+        data: name of the music.
+        split: which of its pieces are scored.
+        train: how it is trained.
+        seed: of its first weights and of everything left to chance.
+    """
+
+    term: Term
+    recipe: Recipe
+    data: str
+    split: str
+    train: TrainSettings
+    seed: int
+
+    @cached_property
+    def key(self) -> str:
+        """Sixteen hexadecimal digits that change with anything that changes the result."""
+        budget = self.train.model_dump(mode="json", exclude={"device"})
+        return _digest([YARDSTICK, self.term, self.recipe.digest, self.data, self.split, budget, self.seed])
+
+    @property
+    def name(self) -> str:
+        """What it is called, in files too: `core-onset-history-voices-s0-0123456789abcdef`."""
+        parts = "-".join(self.recipe.parts[slot].entry.name for slot in OWN[self.term])
+        return f"{self.term}-{_slug(parts)}-s{self.seed}-{self.key}"
+
+    def order(self, place: str) -> dict[str, Any]:
+        """Everything that whoever does the work must know, ready for JSON.
+
+        Args:
+            place: the name or path under which the music is found there.
+        """
+        return {
+            "name": self.name,
+            "term": self.term,
+            "recipe": str(self.recipe),
+            "data": self.data,
+            "place": place,
+            "split": self.split,
+            "train": self.train.model_dump(mode="json", exclude_none=True),
+            "seed": self.seed,
+        }
+
+
+@dataclass(frozen=True)
+class FloorsCell:
+    """The floors under the rows of a plane, and those of loudness where there is any.
+
+    Attributes:
+        plane: the keys pressed, or the keys sounding.
+        data: name of the music.
+        split: which of its pieces are scored.
+    """
+
+    plane: str
+    data: str
+    split: str
+
+    @property
+    def key(self) -> str:
+        """As that of a cell."""
+        return _digest([YARDSTICK, "floors", self.plane, self.data, self.split])
+
+    @property
+    def name(self) -> str:
+        """As that of a cell."""
+        return f"floors-{self.plane}-{self.key}"
+
+    def order(self, place: str) -> dict[str, Any]:
+        """As that of a cell."""
+        return {
+            "name": self.name,
+            "term": "floors",
+            "plane": self.plane,
+            "data": self.data,
+            "place": place,
+            "split": self.split,
+        }
+
+
+def alone(recipe: Recipe, term: Term, registry: Registry) -> Recipe:
+    """The parts that a term depends on, with stand-ins in the other slots."""
+    stand_in = parse_recipe(STAND_IN, registry)
+    parts = {slot: (recipe if slot in OWN[term] else stand_in).parts[slot] for slot in SLOTS}
+    return Recipe(parts, keys=Settings())
+
+
+def folder_of(data: str) -> str:
+    """The folder in which results on some music are kept."""
+    return _slug(data)
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", text).strip("_") or "_"
+
+
+def _digest(content: list[Any] | Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,230 @@
+"""The driver: finds what a study still lacks, has it done, and keeps each result as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from zoo.bench.cell import TERMS, Cell, FloorsCell, Term, alone
+from zoo.bench.local import CellFailed
+from zoo.bench.results import Results
+from zoo.bench.study import Study
+from zoo.errors import Problem
+from zoo.registry import Recipe, Registry
+
+TRIES = 2
+"""How often a cell is begun that is killed from outside."""
+
+
+class Runner(Protocol):
+    """Whoever does cells: this machine or many."""
+
+    def submit(self, order: Mapping[str, Any]) -> Future[dict[str, Any]]:
+        """The result of a cell, some day; its exception is `CellFailed`."""
+
+    def close(self) -> None:
+        """Wait for nothing more."""
+
+
+@dataclass(frozen=True)
+class Music:
+    """Music as it is found here.
+
+    Attributes:
+        place: the name or path to open.
+        digest: of what is there.
+        planes: what it knows of its notes.
+    """
+
+    place: str
+    digest: str
+    planes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One part of rows as it is trained: with every seed at the learning rate that suits it best.
+
+    Attributes:
+        term: which term of the loss it is.
+        recipe: the parts it depends on, the others stood in for.
+        data: name of the music.
+    """
+
+    term: Term
+    recipe: Recipe
+    data: str
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What tells it from others."""
+        return self.term, self.recipe.digest, self.data
+
+    def is_of(self, planes: Collection[str]) -> bool:
+        """Whether music that knows these planes has what it is about: nobody learns loudness without any."""
+        return self.term != "velocity" or "velocity" in planes
+
+    def cell(self, study: Study, rate: float, seed: int) -> Cell:
+        """Its training at a learning rate, from a seed."""
+        train = study.train.model_copy(update={"lr": rate})
+        return Cell(self.term, self.recipe, self.data, study.settings.split, train, seed)
+
+    def trials(self, study: Study) -> list[Cell]:
+        """The trainings that choose its learning rate, all from the first seed."""
+        return [self.cell(study, rate, 0) for rate in study.rates]
+
+    def chosen(self, study: Study, results: Results) -> list[Cell] | None:
+        """Its training from every seed at the best learning rate; None while trials are missing.
+
+        A part that learns nothing by gradient is the same from every seed and is trained from one.
+        """
+        found = [(cell, results.read(cell)) for cell in self.trials(study)]
+        if any(result is None for _, result in found):
+            return None
+        best, result = min(found, key=lambda pair: _validation(pair[1]))
+        seeds = range(study.settings.seeds) if result and result["learns"] else range(1)
+        return [self.cell(study, best.train.lr, seed) for seed in seeds]
+
+
+def _validation(result: Mapping[str, Any] | None) -> float:
+    value = result["validation"] if result else None
+    return float("inf") if value is None else float(value)
+
+
+def subjects(study: Study, registry: Registry) -> list[Subject]:
+    """Every distinct core, decoder and velocity of a study, on each music; each once."""
+    found: dict[tuple[str, str, str], Subject] = {}
+    for data in study.settings.data:
+        for row in study.combinations:
+            for term in TERMS:
+                subject = subject_of(row.recipe, term, data, registry)
+                if subject is not None:
+                    found.setdefault(subject.identity, subject)
+    return list(found.values())
+
+
+def subject_of(recipe: Recipe, term: Term, data: str, registry: Registry) -> Subject | None:
+    """What is trained of a row for a term; None for `velocity=none`, which says nothing of loudness."""
+    if term == "velocity" and recipe.parts["velocity"].entry.name == "none":
+        return None
+    return Subject(term, alone(recipe, term, registry), data)
+
+
+def floor_cells(study: Study) -> list[FloorsCell]:
+    """The floors under a study's rows."""
+    planes = dict.fromkeys(str(row.recipe.facts["encoder.plane"]) for row in study.combinations)
+    split = study.settings.split
+    return [FloorsCell(plane, data, split) for data in study.settings.data for plane in planes]
+
+
+@dataclass
+class Standing:
+    """Where a run of a study stands.
+
+    Attributes:
+        known: cells that are known to be needed so far.
+        done: of these, the finished.
+        ran: of these, those that this run did.
+        running: names of those that are being done.
+        failed: what went wrong, by the name of the cell.
+    """
+
+    known: int = 0
+    done: int = 0
+    ran: int = 0
+    running: list[str] = field(default_factory=list)
+    failed: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
+
+
+Listen = Callable[[Standing, str], None]
+"""Told where the run stands, and the name of the cell that just ended, if one did."""
+
+
+class Driver:
+    """Does what a study lacks. It remembers nothing: what is done is what lies in the results.
+
+    Args:
+        study: what is compared.
+        results: where results are kept.
+        runner: who does the work.
+        music: by its name, where it is found and what is there.
+        registry: where parts are looked up.
+        listen: told after each cell.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        results: Results,
+        runner: Runner,
+        music: Mapping[str, Music],
+        registry: Registry,
+        listen: Listen | None = None,
+    ) -> None:
+        self._study, self._results, self._runner = study, results, runner
+        self._music, self._listen = music, listen
+        self._floors = floor_cells(study)
+        self._subjects = [one for one in subjects(study, registry) if one.is_of(music[one.data].planes)]
+        self._pending: dict[Future[dict[str, Any]], Cell | FloorsCell] = {}
+        self._tries: dict[str, int] = {}
+        self._standing = Standing()
+
+    def run(self) -> Standing:
+        """Do everything that is missing; a cell that fails is left out, and the others go on."""
+        try:
+            self._order_missing()
+            self._tell("")
+            while self._pending:
+                finished, _ = wait(self._pending, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    cell = self._pending.pop(future)
+                    self._take(cell, future)
+                    self._order_missing()
+                    self._tell(cell.name)
+        finally:
+            self._runner.close()
+        return self._standing
+
+    def _wanted(self) -> Iterator[Cell | FloorsCell]:
+        """The cells that are known to be needed, given what is done."""
+        yield from self._floors
+        for subject in self._subjects:
+            trials = subject.trials(self._study)
+            yield from trials
+            if all(self._is_done(cell) for cell in trials):
+                chosen = subject.chosen(self._study, self._results) or []
+                yield from (cell for cell in chosen if cell.seed > 0)
+
+    def _is_done(self, cell: Cell | FloorsCell) -> bool:
+        """Whether there is a result, and of the music that is there now."""
+        result = self._results.read(cell)
+        return result is not None and result["data"]["digest"] == self._music[cell.data].digest
+
+    def _order_missing(self) -> None:
+        ordered = {cell.name for cell in self._pending.values()}
+        standing = self._standing
+        standing.known = standing.done = 0
+        for cell in self._wanted():
+            standing.known += 1
+            if self._is_done(cell):
+                standing.done += 1
+            elif cell.name not in ordered and cell.name not in standing.failed:
+                self._pending[self._runner.submit(cell.order(self._music[cell.data].place))] = cell
+
+    def _take(self, cell: Cell | FloorsCell, future: Future[dict[str, Any]]) -> None:
+        """Keep the result of a cell, or what went wrong unless it is worth another try."""
+        try:
+            result = future.result()
+        except CellFailed as error:
+            self._tries[cell.name] = self._tries.get(cell.name, 0) + 1
+            if not error.killed or self._tries[cell.name] >= TRIES:
+                self._standing.failed[cell.name] = error.problems
+            return
+        self._results.write(cell, result)
+        self._standing.ran += 1
+
+    def _tell(self, ended: str) -> None:
+        if self._listen is not None:
+            self._listen(self._standing, ended)

@@ -1,0 +1,91 @@
+"""Cells as processes of this machine, a few side by side."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import Problem, ZooError
+
+
+class CellFailed(ZooError):
+    """A cell ended without a result.
+
+    Attributes:
+        killed: whether it was ended from outside, so that another try may succeed.
+    """
+
+    def __init__(self, *problems: Problem, killed: bool = False) -> None:
+        super().__init__(*problems)
+        self.killed = killed
+
+
+class Local:
+    """Runs so many cells side by side, each in a process of its own with its share of the cores."""
+
+    def __init__(self, work: Path, jobs: int | None = None) -> None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.jobs = jobs or cores
+        self._threads = max(1, cores // self.jobs)
+        self._work = work
+        self._pool = ThreadPoolExecutor(self.jobs)
+
+    def submit(self, order: Mapping[str, Any]) -> Future[dict[str, Any]]:
+        """The result of a cell, some day; its exception is `CellFailed`."""
+        return self._pool.submit(run_process, order, self._work / order["name"], self._threads)
+
+    def close(self) -> None:
+        """Wait for nothing more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def run_process(order: Mapping[str, Any], folder: Path, threads: int) -> dict[str, Any]:
+    """Do one cell in a process of its own, with its training in a folder.
+
+    Raises:
+        CellFailed: it ended without a result.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", "COLUMNS": "500"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "zoo.bench.work", str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    assert process.stdin and process.stdout and process.stderr
+    try:
+        process.stdin.write(json.dumps(dict(order)) + "\n")
+        process.stdin.flush()
+    except BrokenPipeError:
+        pass
+    # Standard input stays open as long as we live; `communicate` would close it.
+    with ThreadPoolExecutor(1) as reader:
+        said = reader.submit(process.stderr.read)
+        answer = process.stdout.read()
+        code = process.wait()
+        process.stdin.close()
+    if code == 0:
+        result: dict[str, Any] = json.loads(answer)
+        return result
+    raise _failure(order, code, answer, said.result())
+
+
+def _failure(order: Mapping[str, Any], code: int, answer: str, said: str) -> CellFailed:
+    name = order["name"]
+    if code < 0:
+        return CellFailed(Problem(f"was killed (signal {-code})", name), killed=True)
+    try:
+        told = [Problem(**problem) for problem in json.loads(answer)["problems"]]
+    except (ValueError, KeyError, TypeError):
+        last = next((line for line in reversed(said.splitlines()) if line.strip()), f"exit code {code}")
+        return CellFailed(Problem(f"ended without a result: {last.strip()}", name))
+    return CellFailed(*(Problem(p.what, f"{p.where} in {name}" if p.where else name, p.cure) for p in told))

@@ -1,0 +1,109 @@
+"""What was found, one small JSON file for each cell; a file is there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.bench.cell import Cell, FloorsCell, folder_of
+from zoo.errors import Problem, ZooError
+from zoo.files import write_file
+from zoo.measure.evaluation import Evaluation, Term
+from zoo.measure.figure import Floats
+
+DIGITS = 4
+"""Decimals of a piece's nats that are kept; a piece has hundreds."""
+
+
+class Results:
+    """A folder of results: one file for each cell, in a folder for each music."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._known: dict[str, dict[str, Any]] = {}
+
+    def path(self, cell: Cell | FloorsCell) -> Path:
+        """Where the result of a cell is kept."""
+        return self.folder / folder_of(cell.data) / f"{cell.name}.json"
+
+    def read(self, cell: Cell | FloorsCell) -> dict[str, Any] | None:
+        """The result of a cell; None where it was not done yet.
+
+        Raises:
+            ZooError: the file is damaged.
+        """
+        if cell.name in self._known:
+            return self._known[cell.name]
+        path = self.path(cell)
+        if not path.exists():
+            return None
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(found["data"]["digest"], str):
+                return self._known.setdefault(cell.name, found)
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        cure = "remove the file, and `zoo bench run` does this cell again"
+        raise ZooError(Problem("this result is damaged", str(path), cure))
+
+    def write(self, cell: Cell | FloorsCell, result: Mapping[str, Any]) -> None:
+        """Keep what a cell came to."""
+        path = self.path(cell)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._known.pop(cell.name, None)
+        write_file(path, json.dumps(result, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def kept(found: Evaluation, *names: str) -> dict[str, Any]:
+    """An evaluation, or some of its terms, ready for JSON."""
+    return {
+        "pieces": list(found.digests),
+        "frames": _whole(found.frames),
+        "struck": None if found.struck is None else _whole(found.struck),
+        "terms": {
+            name: {
+                "kind": term.kind,
+                "nats": _short(term.nats),
+                "variance": None if term.variance is None else _short(term.variance),
+            }
+            for name, term in found.terms.items()
+            if not names or name in names
+        },
+        "remarks": {name: _whole(frames) for name, frames in found.remarks.items()},
+    }
+
+
+def evaluation(content: Mapping[str, Any]) -> Evaluation:
+    """The evaluation that `kept` made ready."""
+    digests = tuple(content["pieces"])
+    return Evaluation(
+        titles=digests,
+        digests=digests,
+        frames=_floats(content["frames"]),
+        struck=None if content["struck"] is None else _floats(content["struck"]),
+        terms={
+            name: Term(
+                _floats(term["nats"]),
+                term["kind"],
+                None if term["variance"] is None else _floats(term["variance"]),
+            )
+            for name, term in content["terms"].items()
+        },
+        remarks={name: _floats(frames) for name, frames in content["remarks"].items()},
+    )
+
+
+def _short(numbers: Floats) -> list[float]:
+    return [round(float(number), DIGITS) for number in numbers]
+
+
+def _whole(numbers: Floats) -> list[int]:
+    return [int(number) for number in numbers]
+
+
+def _floats(numbers: list[float]) -> Floats:
+    return np.array(numbers, np.float64)

@@ -1,0 +1,192 @@
+"""Studies: which combinations are compared, on which music, with how much training. Read without torch.
+
+    title = "Which attention?"
+    data = ["bach", "pop909"]
+    seeds = 5
+
+    [train]
+    steps = 1000
+    lr = [0.003, 0.01]
+
+    [[grid]]
+    encoder = ["onset", "sounding"]
+    attention = ["none", "none features=200", "history"]
+
+A grid stands for every combination of what it lists; a slot that it does not name keeps its default.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from zoo.errors import Problem, UsageError, ZooError
+from zoo.learn.settings import TrainSettings
+from zoo.parts import SLOTS, Settings, Slot, setting
+from zoo.registry import Recipe, Registry, parse_recipe
+from zoo.registry.fields import check
+from zoo.registry.parse import raise_all
+
+Split = Literal["train", "valid", "test"]
+
+
+class StudySettings(Settings):
+    """What a study says of itself."""
+
+    title: str = setting("", "what the study asks, the heading of its tables")
+    data: tuple[str, ...] = setting(("bach",), "music by name; zoo bench run --data NAME=PATH says where it lies")
+    seeds: int = setting(5, "how often each part is trained, each time from other first weights", ge=1, le=1000)
+    split: Split = setting("test", "which pieces are scored")
+
+
+@dataclass(frozen=True)
+class Combination:
+    """One row of a table.
+
+    Attributes:
+        recipe: its five parts.
+        labels: slot -> how the study writes the part, for the slots that its grid names.
+    """
+
+    recipe: Recipe
+    labels: Mapping[Slot, str]
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is compared, on what, and how long everything is trained.
+
+    Attributes:
+        path: the file it was read from.
+        settings: its title, music, seeds and split.
+        train: one budget for all.
+        rates: learning rates, of which each part takes the one that validation likes best.
+        combinations: the rows.
+    """
+
+    path: Path
+    settings: StudySettings
+    train: TrainSettings
+    rates: tuple[float, ...]
+    combinations: tuple[Combination, ...]
+
+    @property
+    def name(self) -> str:
+        """What it is called: the name of its file."""
+        return self.path.stem
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """The slots in which its rows differ."""
+        return tuple(slot for slot in SLOTS if len({row.labels.get(slot) for row in self.combinations}) > 1)
+
+
+def read_study(path: Path, registry: Registry) -> Study:
+    """The study that a file describes.
+
+    Raises:
+        UsageError: the file is not there, is not TOML, or describes no study; everything that is wrong.
+        PluginError: nothing is wrong but a plugin.
+    """
+    content = _read(path)
+    faults: list[ZooError] = []
+    train, grids = content.pop("train", {}), content.pop("grid", [])
+    settings = _checked(StudySettings, content, "", faults)
+    rates = _rates(train, faults)
+    budget = _checked(TrainSettings, {**train, "lr": rates[0]}, "train", faults) if rates else None
+    combinations = tuple(_combinations(grids, registry, faults))
+    if not combinations and not faults:
+        cure = 'write [[grid]] and under it attention = ["none", "history"]'
+        faults.append(UsageError(Problem("it compares nothing", "grid", cure)))
+    raise_all([_located(fault, path) for fault in faults])
+    return Study(path, settings, budget, rates, combinations)  # type: ignore[arg-type]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        what = f"cannot be read: {(error.strerror or 'unknown reason').lower()}"
+        raise UsageError(Problem(what, str(path), "name the .toml file of a study")) from None
+    except ValueError as error:
+        raise UsageError(Problem(f"this is not TOML: {error}", str(path))) from None
+
+
+def _located(fault: ZooError, path: Path) -> ZooError:
+    """The error with the file it was found in."""
+    found = (Problem(p.what, f"{p.where} in {path}" if p.where else str(path), p.cure) for p in fault.problems)
+    return type(fault)(*found)
+
+
+def _checked(model: type[Settings], given: Any, head: str, faults: list[ZooError]) -> Any:
+    if not isinstance(given, Mapping):
+        faults.append(UsageError(Problem("it takes a table", head, f"write [{head}]")))
+        return None
+    try:
+        found = check(model, given, head)
+    except TypeError:  # a date, which TOML has and settings have not
+        faults.append(UsageError(Problem("it takes texts and numbers", head)))
+        return None
+    if found.problems:
+        faults.append(UsageError(*found.problems))
+    return found.settings
+
+
+def _rates(train: Any, faults: list[ZooError]) -> tuple[float, ...]:
+    """The learning rates: one, or a short list of them."""
+    default = TrainSettings.model_fields["lr"].default
+    given = train.get("lr", default) if isinstance(train, Mapping) else default
+    rates = tuple(given) if isinstance(given, list) else (given,)
+    if not rates:
+        faults.append(UsageError(Problem("it names no learning rate", "train.lr", "leave it out, or name some")))
+    for rate in rates:
+        _checked(TrainSettings, {"lr": rate}, "train", faults)
+    return rates
+
+
+def _combinations(grids: Any, registry: Registry, faults: list[ZooError]) -> Iterator[Combination]:
+    if not (isinstance(grids, list) and all(isinstance(grid, dict) for grid in grids)):
+        faults.append(UsageError(Problem("it takes tables", "grid", "write [[grid]]")))
+        return
+    seen = set()
+    for grid in grids:
+        for labels in _product(grid, faults):
+            try:
+                recipe = parse_recipe(list(_words(labels)), registry)
+            except ZooError as error:
+                faults.append(error)
+                continue
+            if recipe.digest not in seen:
+                seen.add(recipe.digest)
+                yield Combination(recipe, labels)
+
+
+def _product(grid: Mapping[str, Any], faults: list[ZooError]) -> Iterator[dict[Slot, str]]:
+    """Every combination of what a grid lists for the slots."""
+    lists: dict[Slot, list[str]] = {}
+    for name, options in grid.items():
+        slot = next((slot for slot in SLOTS if slot == name), None)
+        options = [options] if isinstance(options, str) else options
+        if slot is None:
+            problem = Problem("there is no such slot", f"grid.{name}", f"the slots are {', '.join(SLOTS)}")
+            faults.append(UsageError(problem))
+        elif not (isinstance(options, list) and options and all(isinstance(one, str) for one in options)):
+            cure = f'such as {name} = ["PART"]'
+            faults.append(UsageError(Problem("it takes a list of parts", f"grid.{name}", cure)))
+        else:
+            lists[slot] = options
+    ordered = [slot for slot in SLOTS if slot in lists]
+    for chosen in itertools.product(*(lists[slot] for slot in ordered)):
+        yield dict(zip(ordered, chosen, strict=True))
+
+
+def _words(labels: Mapping[Slot, str]) -> Iterator[str]:
+    """The words of a recipe from parts as a study writes them: `latency mix=false`."""
+    for slot, label in labels.items():
+        name, *settings = label.split()
+        yield f"{slot}={name}"
+        yield from (f"{slot}.{word}" for word in settings)

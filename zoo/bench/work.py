@@ -1,0 +1,127 @@
+"""One cell's work, in a process of its own: train, score, and say what came of it.
+
+Run as `python -m zoo.bench.work FOLDER`, with the order (`Cell.order`) as a line of JSON on standard input
+and the result, or `{"problems": [...]}`, on standard output. Whoever gave the order keeps standard input
+open: when it closes, nobody waits for the result any more, and the process ends. The training is kept in
+FOLDER and goes on from there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from zoo.data import Corpus
+    from zoo.registry import Recipe
+
+SCORED = {"core": ("codes", "residual"), "decoder": ("keys",), "velocity": ("velocity",)}
+"""What is kept of an evaluation for each term: what depends on it alone."""
+
+
+def do(order: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The result of a cell.
+
+    Raises:
+        ZooError: the music, the parts or the training do not allow it.
+    """
+    from zoo.data import open_corpus
+
+    corpus = open_corpus(order["place"])
+    result = _floors(order, corpus) if order["term"] == "floors" else _trained(order, corpus, folder)
+    data = {"name": order["data"], "digest": corpus.digest, "planes": sorted(corpus.planes)}
+    return {"order": dict(order), "data": data, "made": made(), **result}
+
+
+def _floors(order: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:
+    from zoo.bench.results import kept
+    from zoo.measure.floors import floors, velocity_floors
+    from zoo.registry import open_registry
+
+    registry, pieces, training = open_registry(), corpus.split(order["split"]), corpus.split("train")
+    rows = floors(training, pieces, order["plane"], registry)
+    if "velocity" in corpus.planes:
+        rows += velocity_floors(training, corpus.split("valid"), pieces, registry)
+    return {"floors": {row.label: kept(row.evaluation) for row in rows}}
+
+
+def _trained(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str, Any]:
+    from zoo.bench.results import kept
+    from zoo.learn.fit import fit
+    from zoo.learn.lock import claimed
+    from zoo.learn.run import Run
+    from zoo.learn.settings import TrainSettings
+    from zoo.measure import evaluate
+    from zoo.model.build import build, parameter_count
+    from zoo.model.model import SLOTS_OF
+    from zoo.registry import open_registry, parse_recipe
+
+    term, seed = order["term"], order["seed"]
+    recipe = parse_recipe(order["recipe"], open_registry())
+    model = build(recipe, seed)
+    with claimed(folder):
+        run = Run(folder)
+        history = fit(model, corpus, TrainSettings(**order["train"]), run, seed=seed, resume=True)
+        curve = run.validations(term)
+    found = evaluate(model, corpus.split(order["split"]), seed=seed)
+    return {
+        "evaluation": kept(found, *SCORED[term]),
+        "validation": history.best.get(term),
+        "curve": curve,
+        "learns": any(parameter_count(model.get_submodule(slot)) for slot in SLOTS_OF[term]),
+        "parameters": sum(parameter_count(model.get_submodule(slot)) for slot in SLOTS_OF[term]),
+        "steps": history.step,
+        "seconds": round(history.seconds, 1),
+        "parts": _versions(recipe),
+    }
+
+
+def _versions(recipe: Recipe) -> dict[str, str]:
+    return {slot: f"{c.entry.qualified} {c.entry.version}" for slot, c in recipe.parts.items()}
+
+
+def made() -> dict[str, str]:
+    """What a result was made with."""
+    import torch
+
+    import zoo
+
+    return {
+        "polyzoo": zoo.__version__,
+        "torch": torch.__version__.partition("+")[0],
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}, {torch.get_num_threads()} threads",
+    }
+
+
+def _end_with_the_giver() -> None:
+    sys.stdin.read()
+    os._exit(1)
+
+
+def main() -> int:
+    """Do the cell that is ordered on standard input."""
+    order = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_the_giver, daemon=True).start()
+    try:
+        result = do(order, Path(sys.argv[1]))
+    except ZooError as error:
+        print(json.dumps({"problems": [asdict(problem) for problem in error.problems]}), flush=True)
+        return error.exit_code
+    print(json.dumps(result, allow_nan=False), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # the thread that waits for standard input must not keep a finished process

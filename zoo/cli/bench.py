@@ -1,0 +1,143 @@
+"""`zoo bench`: studies, which compare many combinations under one budget."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from zoo.errors import Problem, UsageError, ZooError
+
+if TYPE_CHECKING:
+    from zoo.bench.driver import Music, Runner, Standing
+    from zoo.bench.results import Results
+    from zoo.bench.study import Study
+
+FILE = click.argument("file", type=click.Path(path_type=Path), metavar="FILE.toml")
+RESULTS = click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    help="Where results are kept; results/ beside the study unless given.",
+)
+
+
+@click.group("bench")
+def command() -> None:
+    """Compare combinations: train all that a study needs, and print its table."""
+
+
+@command.command("run")
+@FILE
+@RESULTS
+@click.option("--data", "places", multiple=True, metavar="NAME=PATH", help="Where music of the study lies here.")
+@click.option("--runner", type=click.Choice(["local", "ray"]), default="local", help="Who does the work.")
+@click.option("--address", help="The Ray cluster to join; one on this machine unless given.")
+@click.option("--jobs", type=click.IntRange(1), help="Cells done side by side; one for each core unless given.")
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path),
+    help="Where trainings are kept; runs/ beside the study unless given.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+def run(
+    file: Path,
+    results: Path | None,
+    places: tuple[str, ...],
+    runner: Literal["local", "ray"],
+    address: str | None,
+    jobs: int | None,
+    work: Path | None,
+    as_json: bool,
+) -> None:
+    """Train and score what a study still lacks.
+
+    Each distinct core, decoder and velocity is trained once for each seed, and rows are put together from
+    them. A result is kept as soon as it is there, so a run that is stopped or killed goes on where it was:
+    give the same command again.
+    """
+    from zoo.bench.driver import Driver
+    from zoo.bench.results import Results
+    from zoo.bench.study import read_study
+    from zoo.cli.console import print_json, talk, visible
+    from zoo.registry import open_registry
+
+    if address and runner != "ray":
+        raise UsageError(Problem("only Ray joins a cluster", "--address", "add --runner ray"))
+    registry = open_registry()
+    study = read_study(file, registry)
+    music = _music(study, _places(study, places))
+    stored = Results(results or file.parent / "results")
+    worker = _runner(runner, work or file.parent / "runs", jobs, address)
+    with _Watch() as watch:
+        standing = Driver(study, stored, worker, music, registry, watch).run()
+    if as_json:
+        print_json({"cells": standing.known, "done": standing.done, "ran": standing.ran})
+    if standing.failed:
+        raise ZooError(*(problem for problems in standing.failed.values() for problem in problems))
+    talk.print(visible(f"{standing.done} cells done, {standing.ran} of them now."))
+    talk.print(visible(f"Next:  zoo bench table {file}"))
+
+
+def _places(study: Study, given: tuple[str, ...]) -> dict[str, str]:
+    """Where each music of the study lies: what was said, or else what it is called."""
+    places = {name: name for name in study.settings.data}
+    problems = []
+    for word in given:
+        name, sign, path = word.partition("=")
+        if sign and path and name in places:
+            places[name] = path
+            continue
+        cure = f"the study is of {', '.join(study.settings.data)}"
+        problems.append(Problem("names no music of the study", f"--data {word}", cure))
+    if problems:
+        raise UsageError(*problems)
+    return places
+
+
+def _music(study: Study, places: dict[str, str]) -> dict[str, Music]:
+    from zoo.bench.driver import Music
+    from zoo.cli.progress import open_in_sight
+
+    found = {}
+    for name, place in places.items():
+        corpus = open_in_sight(place)
+        found[name] = Music(place, corpus.digest, corpus.planes)
+    return found
+
+
+def _runner(name: str, work: Path, jobs: int | None, address: str | None) -> Runner:
+    if name == "ray":
+        from zoo.bench.on_ray import OnRay
+
+        return OnRay(work, jobs, address)
+    from zoo.bench.local import Local
+
+    return Local(work, jobs)
+
+
+class _Watch:
+    """A bar on a terminal, a line for each cell elsewhere."""
+
+    def __enter__(self) -> _Watch:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        from zoo.cli.console import talk
+
+        columns = (TextColumn("cells"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+        self._bars = Progress(*columns, console=talk, disable=not talk.is_terminal)
+        self._task = self._bars.add_task("", total=None)
+        self._bars.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bars.stop()
+
+    def __call__(self, standing: Standing, ended: str) -> None:
+        from zoo.cli.console import talk, visible
+
+        failed = f", {len(standing.failed)} failed" if standing.failed else ""
+        self._bars.update(self._task, completed=standing.done, total=standing.known, description=failed)
+        if not talk.is_terminal and ended:
+            how = "failed" if ended in standing.failed else "done"
+            talk.print(visible(f"{standing.done} of {standing.known}{failed}: {ended} {how}"))
