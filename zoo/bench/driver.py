@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -135,7 +135,7 @@ class Standing:
     done: int = 0
     ran: int = 0
     running: list[str] = field(default_factory=list)
-    failed: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
+    failed: dict[str, Sequence[Problem]] = field(default_factory=dict)
 
 
 Listen = Callable[[Standing, str], None]

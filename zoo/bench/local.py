@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,11 @@ def run_process(order: Mapping[str, Any], folder: Path, threads: int) -> dict[st
         CellFailed: it ended without a result.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", "COLUMNS": "500"}
+    environment = os.environ | {
+        "OMP_NUM_THREADS": str(threads),
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "COLUMNS": "500",
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", "zoo.bench.work", str(folder)],
         stdin=subprocess.PIPE,
@@ -61,12 +66,12 @@ def run_process(order: Mapping[str, Any], folder: Path, threads: int) -> dict[st
         text=True,
         env=environment,
     )
-    assert process.stdin and process.stdout and process.stderr
-    try:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with suppress(BrokenPipeError):  # it died at once, and its exit code says so
         process.stdin.write(json.dumps(dict(order)) + "\n")
         process.stdin.flush()
-    except BrokenPipeError:
-        pass
     # Standard input stays open as long as we live; `communicate` would close it.
     with ThreadPoolExecutor(1) as reader:
         said = reader.submit(process.stderr.read)

@@ -38,8 +38,12 @@ class StudySettings(Settings):
     """What a study says of itself."""
 
     title: str = setting("", "what the study asks, the heading of its tables")
-    data: tuple[str, ...] = setting(("bach",), "music by name; zoo bench run --data NAME=PATH says where it lies")
-    seeds: int = setting(5, "how often each part is trained, each time from other first weights", ge=1, le=1000)
+    data: tuple[str, ...] = setting(
+        ("bach",), "music by name; zoo bench run --data NAME=PATH says where it lies"
+    )
+    seeds: int = setting(
+        5, "how often each part is trained, each time from other first weights", ge=1, le=1000
+    )
     split: Split = setting("test", "which pieces are scored")
 
 
@@ -118,7 +122,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _located(fault: ZooError, path: Path) -> ZooError:
     """The error with the file it was found in."""
-    found = (Problem(p.what, f"{p.where} in {path}" if p.where else str(path), p.cure) for p in fault.problems)
+    found = (
+        Problem(p.what, f"{p.where} in {path}" if p.where else str(path), p.cure) for p in fault.problems
+    )
     return type(fault)(*found)
 
 
@@ -142,7 +148,9 @@ def _rates(train: Any, faults: list[ZooError]) -> tuple[float, ...]:
     given = train.get("lr", default) if isinstance(train, Mapping) else default
     rates = tuple(given) if isinstance(given, list) else (given,)
     if not rates:
-        faults.append(UsageError(Problem("it names no learning rate", "train.lr", "leave it out, or name some")))
+        faults.append(
+            UsageError(Problem("it names no learning rate", "train.lr", "leave it out, or name some"))
+        )
     for rate in rates:
         _checked(TrainSettings, {"lr": rate}, "train", faults)
     return rates

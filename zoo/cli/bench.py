@@ -11,7 +11,6 @@ from zoo.errors import Problem, UsageError, ZooError
 
 if TYPE_CHECKING:
     from zoo.bench.driver import Music, Runner, Standing
-    from zoo.bench.results import Results
     from zoo.bench.study import Study
 
 FILE = click.argument("file", type=click.Path(path_type=Path), metavar="FILE.toml")
@@ -30,10 +29,14 @@ def command() -> None:
 @command.command("run")
 @FILE
 @RESULTS
-@click.option("--data", "places", multiple=True, metavar="NAME=PATH", help="Where music of the study lies here.")
+@click.option(
+    "--data", "places", multiple=True, metavar="NAME=PATH", help="Where music of the study lies here."
+)
 @click.option("--runner", type=click.Choice(["local", "ray"]), default="local", help="Who does the work.")
 @click.option("--address", help="The Ray cluster to join; one on this machine unless given.")
-@click.option("--jobs", type=click.IntRange(1), help="Cells done side by side; one for each core unless given.")
+@click.option(
+    "--jobs", type=click.IntRange(1), help="Cells done side by side; one for each core unless given."
+)
 @click.option(
     "--work",
     type=click.Path(path_type=Path),
@@ -124,7 +127,13 @@ class _Watch:
 
         from zoo.cli.console import talk
 
-        columns = (TextColumn("cells"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+        columns = (
+            TextColumn("cells"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+        )
         self._bars = Progress(*columns, console=talk, disable=not talk.is_terminal)
         self._task = self._bars.add_task("", total=None)
         self._bars.start()
