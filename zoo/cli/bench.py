@@ -82,6 +82,50 @@ def run(
     talk.print(visible(f"Next:  zoo bench table {file}"))
 
 
+@command.command("table")
+@FILE
+@RESULTS
+@click.option("--data", "only", multiple=True, metavar="NAME", help="Only the table of this music.")
+@click.option("--md", "form", flag_value="md", help="Print it in Markdown.")
+@click.option("--latex", "form", flag_value="latex", help="Print it in LaTeX, for the package booktabs.")
+@click.option("--json", "form", flag_value="json", help="Print all that is known of each row as JSON.")
+def table(file: Path, results: Path | None, only: tuple[str, ...], form: str | None) -> None:
+    """Print the table of a study from what is stored: one for each music, the lowest nats first.
+
+    A number is bold where its paired difference to the next row is clear, that is, where the 95 % interval
+    of the difference excludes 0.
+    """
+    from zoo.bench.results import Results
+    from zoo.bench.rows import tables
+    from zoo.bench.sheet import facts, latex, markdown, pretty, sheets
+    from zoo.bench.study import read_study
+    from zoo.cli.console import print_json, show
+    from zoo.registry import open_registry
+
+    registry = open_registry()
+    study = read_study(file, registry)
+    stored = Results(results or file.parent / "results")
+    _check_music(study, only)
+    found = [one for one in tables(study, stored, registry) if not only or one.data in only]
+    if form == "json":
+        print_json([facts(one) for one in found])
+        return
+    printed = [sheet for one in found for sheet in sheets(one)]
+    if form is None:
+        for sheet in printed:
+            show.print(pretty(sheet))
+    else:
+        write = markdown if form == "md" else latex
+        click.echo("\n".join(write(sheet) for sheet in printed), nl=False)
+
+
+def _check_music(study: Study, names: tuple[str, ...]) -> None:
+    cure = f"the study is of {', '.join(study.settings.data)}"
+    strange = [name for name in names if name not in study.settings.data]
+    if strange:
+        raise UsageError(*(Problem("names no music of the study", f"--data {n}", cure) for n in strange))
+
+
 def _places(study: Study, given: tuple[str, ...]) -> dict[str, str]:
     """Where each music of the study lies: what was said, or else what it is called."""
     places = {name: name for name in study.settings.data}

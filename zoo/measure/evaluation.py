@@ -65,7 +65,7 @@ class Evaluation:
     def figure(self, *names: str) -> Figure:
         """The sum of some terms; nats per frame, of `velocity` nats per struck note."""
         total = self.total(*names)
-        return mean(total.nats, self._weight(*names), total.kind, total.variance)
+        return mean(total.nats, self.weight(*names), total.kind, total.variance)
 
     def share(self, remark: str) -> Figure | None:
         """The share of frames with a remark; None where no part makes it."""
@@ -83,7 +83,8 @@ class Evaluation:
             variance=np.sum(variances, axis=0) if variances else None,
         )
 
-    def _weight(self, *names: str) -> Floats:
+    def weight(self, *names: str) -> Floats:
+        """(N,) what some terms are a mean over: frames, of `velocity` alone struck notes."""
         if names != ("velocity",):
             return self.frames
         assert self.struck is not None
@@ -157,7 +158,7 @@ def compare(first: Evaluation, second: Evaluation, *names: str) -> Difference:
     if not names and first.is_full != second.is_full:
         raise ValueError("a full score does not compare with one that leaves something out")
     mine, other = (model.total(*(names or model.score_terms)) for model in (first, second))
-    apart, weight = mine.nats - other.nats, first._weight(*names)
+    apart, weight = mine.nats - other.nats, first.weight(*names)
     return Difference(
         value=float(apart.sum() / max(weight.sum(), 1.0)),
         interval=bootstrap(apart, weight),

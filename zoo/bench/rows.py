@@ -1,0 +1,252 @@
+"""Rows: what was stored of cores, decoders and velocities, put together to combinations and ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from zoo.bench.cell import OWN, TERMS, Term
+from zoo.bench.driver import floor_cells, subject_of
+from zoo.bench.results import Results, evaluation
+from zoo.bench.study import Combination, Study
+from zoo.errors import Problem, ZooError
+from zoo.measure.evaluation import SCORE, Difference, Evaluation
+from zoo.measure.figure import RESAMPLES, Figure, Floats, Interval
+from zoo.parts import Slot
+from zoo.registry import Registry
+
+VELOCITY_FLOORS = "velocity="
+"""How the labels of the floors of loudness begin."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table: a combination from every seed, or a floor.
+
+    Attributes:
+        labels: slot -> part as the study writes it; of a floor empty.
+        floor: which floor it is; empty for a combination.
+        found: one evaluation for each seed; one alone where nothing is learned by gradient.
+        recipe: the words that build it.
+        parameters: learned by gradient.
+        seconds: of training, all terms together, mean over seeds; None for a floor.
+        rates: term -> the learning rate that validation chose.
+        made: what it was made with: versions and machine.
+    """
+
+    labels: Mapping[Slot, str]
+    floor: str
+    found: tuple[Evaluation, ...]
+    recipe: str = ""
+    digest: str = ""
+    parameters: int | None = None
+    seconds: float | None = None
+    rates: Mapping[Term, float] = field(default_factory=dict)
+    made: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What it is called in a line: `rates`, or `encoder=onset attention=history`."""
+        return self.floor or " ".join(f"{slot}={label}" for slot, label in self.labels.items())
+
+    def figure(self, *terms: str) -> Figure:
+        """The sum of some terms: mean over seeds, 95 % interval over pieces and seeds."""
+        nats, weight = self._nats(terms), self.found[0].weight(*terms)
+        totals = [one.total(*terms) for one in self.found]
+        variances = [total.variance.sum() for total in totals if total.variance is not None]
+        frames = max(float(weight.sum()), 1.0)
+        return Figure(
+            value=float(nats.mean(0).sum()) / frames,
+            kind=totals[0].kind,
+            interval=interval(nats, weight),
+            error=float(np.sqrt(np.sum(variances))) / len(totals) / frames if variances else None,
+            count=int(weight.sum()),
+            pieces=len(weight),
+        )
+
+    def minus(self, other: Row, *terms: str) -> Difference:
+        """The difference to another row on the same music, paired by piece and seed."""
+        apart, weight = self._nats(terms) - other._nats(terms), self.found[0].weight(*terms)
+        return Difference(
+            value=float(apart.mean(0).sum()) / max(float(weight.sum()), 1.0),
+            interval=interval(apart, weight),
+            kinds=(self.found[0].total(*terms).kind, other.found[0].total(*terms).kind),
+            pieces=len(weight),
+        )
+
+    def by_seed(self, *terms: str) -> list[float]:
+        """The value that each seed gives."""
+        frames = max(float(self.found[0].weight(*terms).sum()), 1.0)
+        return [float(nats) / frames for nats in self._nats(terms).sum(1)]
+
+    def _nats(self, terms: Sequence[str]) -> Floats:
+        """(S, N) nats of each piece from each seed."""
+        return np.stack([one.total(*terms).nats for one in self.found])
+
+
+def interval(nats: Floats, weight: Floats, *, seed: int = 0, resamples: int = RESAMPLES) -> Interval | None:
+    """95 % interval of the mean of (S, N) nats over weights (N,), had other pieces and seeds been drawn.
+
+    Pieces and seeds are resampled with replacement, each apart from the other (a crossed bootstrap, Owen
+    2007), so that a difference which one lucky seed makes is not taken for one.
+    """
+    seeds, pieces = nats.shape
+    if pieces < 2:
+        return None
+    chance = np.random.default_rng(seed)
+    drawn = chance.multinomial(pieces, np.full(pieces, 1 / pieces), size=resamples)
+    sown = chance.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples)
+    totals = np.einsum("rs,sn,rn->r", sown / seeds, nats, drawn, optimize=True)
+    low, high = np.quantile(totals / np.maximum(drawn @ weight, 1.0), (0.025, 0.975))
+    return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Table:
+    """All rows of a study on one music.
+
+    Attributes:
+        study: what is compared.
+        data: name of the music.
+        digest: of the music.
+        rows: combinations and floors, the lowest nats first.
+        loudness: the same of loudness: parts that have a say in it, and its floors; may be empty.
+        missing: combinations that wait for results.
+    """
+
+    study: Study
+    data: str
+    digest: str
+    rows: tuple[Row, ...]
+    loudness: tuple[Row, ...]
+    missing: tuple[Combination, ...]
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """The terms of the score that the music has."""
+        return self.rows[0].found[0].score_terms if self.rows else SCORE
+
+
+def tables(study: Study, results: Results, registry: Registry) -> list[Table]:
+    """The tables of a study, one for each music, from what is stored alone.
+
+    Raises:
+        ZooError: results are damaged, or are of different versions of the same music.
+    """
+    return [_table(study, data, results, registry) for data in study.settings.data]
+
+
+def _table(study: Study, data: str, results: Results, registry: Registry) -> Table:
+    digests: dict[str, str] = {}
+    rows, missing = [], []
+    for combination in study.combinations:
+        row = _row(study, combination, data, results, registry, digests)
+        rows.append(row) if row else missing.append(combination)
+    floors = list(_floors(study, data, results, digests))
+    if len(set(digests.values())) > 1:
+        names = ", ".join(f"{digest[:12]} in {name}" for digest, name in _examples(digests).items())
+        cure = "`zoo bench run` does anew what was measured on other music than is there now"
+        raise ZooError(Problem(f"these results are not of the same music: {names}", data, cure))
+    score = [row for row in (*rows, *floors) if "codes" in row.found[0].terms]
+    ranked = sorted(score, key=lambda row: row.figure(*row.found[0].score_terms).value)
+    loud = _loudness([*rows, *floors])
+    return Table(study, data, next(iter(digests.values()), ""), tuple(ranked), tuple(loud), tuple(missing))
+
+
+def _examples(digests: Mapping[str, str]) -> dict[str, str]:
+    return {digest: name for name, digest in digests.items()}
+
+
+def _row(
+    study: Study,
+    combination: Combination,
+    data: str,
+    results: Results,
+    registry: Registry,
+    digests: dict[str, str],
+) -> Row | None:
+    """A combination put together from its terms; None while one of them is missing."""
+    recipe = combination.recipe
+    found: dict[Term, list[dict[str, Any]]] = {}
+    rates: dict[Term, float] = {}
+    for term in TERMS:
+        subject = subject_of(recipe, term, data, registry)
+        if subject is None or (term == "velocity" and _is_silent(study, data, results)):
+            continue
+        cells = subject.chosen(study, results)
+        stored = [results.read(cell) for cell in cells or []]
+        if not stored or any(one is None for one in stored):
+            return None
+        found[term] = [one for one in stored if one is not None]
+        rates[term] = (cells or [])[0].train.lr
+        digests |= {
+            cell.name: one["data"]["digest"] for cell, one in zip(cells or [], found[term], strict=True)
+        }
+    return Row(
+        labels={slot: combination.labels[slot] for slot in study.slots},
+        floor="",
+        found=tuple(_joined(found)),
+        recipe=str(recipe),
+        digest=recipe.digest,
+        parameters=sum(stored[0]["parameters"] for stored in found.values()),
+        seconds=sum(float(np.mean([one["seconds"] for one in stored])) for stored in found.values()),
+        rates=rates,
+        made={"parts": _parts(found), **found["core"][0]["made"]},
+    )
+
+
+def _is_silent(study: Study, data: str, results: Results) -> bool:
+    """Whether the music is known to have no loudness."""
+    return any(
+        result is not None and "velocity" not in result["data"]["planes"]
+        for result in (results.read(cell) for cell in floor_cells(study) if cell.data == data)
+    )
+
+
+def _joined(found: Mapping[Term, Sequence[Mapping[str, Any]]]) -> Iterator[Evaluation]:
+    """One evaluation for each seed, with the terms of all; what learns nothing stands beside every seed."""
+    seeds = max(len(stored) for stored in found.values())
+    for seed in range(seeds):
+        parts = [evaluation(stored[min(seed, len(stored) - 1)]["evaluation"]) for stored in found.values()]
+        yield Evaluation(
+            titles=parts[0].titles,
+            digests=parts[0].digests,
+            frames=parts[0].frames,
+            terms={name: term for part in parts for name, term in part.terms.items()},
+            struck=next((part.struck for part in parts if part.struck is not None), None),
+            remarks={name: frames for part in parts for name, frames in part.remarks.items()},
+        )
+
+
+def _parts(found: Mapping[Term, Sequence[Mapping[str, Any]]]) -> dict[str, str]:
+    """The version of each part, from the cell in which it was no stand-in."""
+    return {slot: stored[0]["parts"][slot] for term, stored in found.items() for slot in OWN[term]}
+
+
+def _floors(study: Study, data: str, results: Results, digests: dict[str, str]) -> Iterator[Row]:
+    """The floors of every plane there is a row of; where there are two, each says which it is of."""
+    cells = [cell for cell in floor_cells(study) if cell.data == data]
+    loud = set()
+    for cell in cells:
+        result = results.read(cell)
+        if result is None:
+            continue
+        digests[cell.name] = result["data"]["digest"]
+        for name, content in result["floors"].items():
+            is_loud = name.startswith(VELOCITY_FLOORS)
+            label = name if is_loud or len(cells) == 1 else f"{name}, {cell.plane}"
+            if not is_loud or name not in loud:
+                yield Row({}, label, (evaluation(content),), made=result["made"])
+            loud.add(name)
+
+
+def _loudness(rows: Sequence[Row]) -> list[Row]:
+    """Rows that say how loud notes are, each part once, the lowest nats first."""
+    found: dict[tuple[float, ...], Row] = {}
+    for row in rows:
+        if "velocity" in row.found[0].terms:
+            found.setdefault(tuple(row.by_seed("velocity")), row)
+    return sorted(found.values(), key=lambda row: row.figure("velocity").value)

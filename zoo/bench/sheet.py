@@ -1,0 +1,300 @@
+"""Sheets: a table of a study as it is printed, on a terminal, in a document or in a paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from zoo.bench.rows import Row, Table
+from zoo.measure.evaluation import Difference
+from zoo.measure.figure import MARKS, Figure
+
+LATEX = str.maketrans({"%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#", "↓": r"$\downarrow$", "±": r"$\pm$"})
+LATEX |= str.maketrans(
+    {"≤": r"$\le$", "≲": r"$\lesssim$", "≥": r"$\ge$", "≳": r"$\gtrsim$", "~": r"$\sim$", "–": "--"}
+)
+KINDS = {
+    "bound": "≤ a bound: the true number is not higher",
+    "estimate": "~ an estimate",
+    "estimated bound": "≲ a bound that is itself estimated",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row as text.
+
+    Attributes:
+        cells: one for each heading.
+        is_clear: whether its difference to the next row is.
+        is_floor: whether it is a floor.
+    """
+
+    cells: tuple[str, ...]
+    is_clear: bool
+    is_floor: bool
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table as text.
+
+    Attributes:
+        title: what it is of.
+        headings: of its columns.
+        words: how many of the columns, from the left, hold words; the next is the number that ranks, and is
+            marked where a difference is clear.
+        lines: its rows.
+        notes: what its signs mean, and what stands behind it.
+    """
+
+    title: str
+    headings: tuple[str, ...]
+    words: int
+    lines: tuple[Line, ...]
+    notes: tuple[str, ...]
+
+
+def sheets(table: Table) -> Iterator[Sheet]:
+    """The table of the score, and that of loudness where something is known of it."""
+    if table.rows or table.missing:
+        yield _score_sheet(table)
+    if any(not row.floor for row in table.loudness):
+        yield _loudness_sheet(table)
+
+
+def _score_sheet(table: Table) -> Sheet:
+    slots, terms = table.study.slots, table.terms
+    headings = (*slots, "nats ↓", "±", *(terms if len(terms) > 1 else ()), "to next", "weights", "min")
+    lines = []
+    for row, difference in _with_next(table.rows, *terms):
+        score = row.figure(*terms)
+        shares = [_number(row.figure(term)) for term in terms] if len(terms) > 1 else []
+        cells = (*_labels(row, slots), _number(score), _half_width(score), *shares)
+        lines.append(_line(row, (*cells, _apart(difference), _weights(row), _time(row)), difference))
+    lines += [
+        Line((*labels, *["–"] * (len(headings) - len(labels))), False, False) for labels in _waiting(table)
+    ]
+    return Sheet(_title(table), headings, len(slots), tuple(lines), tuple(_notes(table, terms)))
+
+
+def _loudness_sheet(table: Table) -> Sheet:
+    slots = table.study.slots
+    headings = (*slots, "nats ↓", "±", "to next", "weights", "min")
+    lines = []
+    for row, difference in _with_next(table.loudness, "velocity"):
+        found = row.figure("velocity")
+        cells = (*_labels(row, slots), _number(found), _half_width(found), _apart(difference))
+        lines.append(_line(row, (*cells, _weights(row), _time(row)), difference))
+    title = f"{_title(table)}: how loud each struck note is"
+    return Sheet(title, headings, len(slots), tuple(lines), tuple(_notes(table, ("velocity",))))
+
+
+def _with_next(rows: Sequence[Row], *terms: str) -> Iterator[tuple[Row, Difference | None]]:
+    """Each row with how far it is below the next."""
+    for row, following in pairwise((*rows, None)):
+        assert row is not None
+        yield row, row.minus(following, *terms) if following else None
+
+
+def _line(row: Row, cells: tuple[str, ...], difference: Difference | None) -> Line:
+    return Line(cells, difference is not None and difference.is_clear, bool(row.floor))
+
+
+def _labels(row: Row, slots: Sequence[str]) -> list[str]:
+    """The parts of a row; a floor has its name in the first column."""
+    if row.floor:
+        return [row.floor, *[""] * (len(slots) - 1)]
+    return [row.labels[slot] for slot in slots]  # type: ignore[index]
+
+
+def _waiting(table: Table) -> Iterator[list[str]]:
+    for combination in table.missing:
+        yield [combination.labels[slot] for slot in table.study.slots]
+
+
+def _number(figure: Figure) -> str:
+    return f"{MARKS[figure.kind]} {figure.value:.3f}".strip()
+
+
+def _half_width(figure: Figure) -> str:
+    return "–" if figure.half_width is None else f"{figure.half_width:.3f}"
+
+
+def _apart(difference: Difference | None) -> str:
+    if difference is None:
+        return "–"
+    return f"{difference.value:+.3f}" if difference.is_clear else f"({difference.value:+.3f})"
+
+
+def _weights(row: Row) -> str:
+    """How many numbers it learned by gradient, in thousands."""
+    return "–" if row.parameters is None else f"{row.parameters / 1000:.0f}k"
+
+
+def _time(row: Row) -> str:
+    """Training in whole minutes: machines differ, and so do two runs on one."""
+    if row.seconds is None:
+        return "–"
+    return "<1" if row.seconds < 60 else f"{row.seconds / 60:.0f}"
+
+
+def _title(table: Table) -> str:
+    name = table.study.settings.title or table.study.name
+    return f"{name} {table.data}" if name[-1:] in "?!." else f"{name}: {table.data}"
+
+
+def _notes(table: Table, terms: Sequence[str]) -> Iterator[str]:
+    """What stands behind the numbers, and what the signs mean."""
+    rows = table.loudness if terms == ("velocity",) else table.rows
+    if rows:
+        count = rows[0].figure(*terms)
+        unit = "struck notes" if terms == ("velocity",) else "frames"
+        yield (
+            f"n = {count.pieces} {table.study.settings.split} pieces, {count.count:,} {unit}, "
+            f"{table.study.settings.seeds} seeds; music {table.digest[:12]}"
+        )
+        yield _budget(table)
+        yield f"nats per {'struck note' if terms == ('velocity',) else 'frame'}, lower is better"
+        yield "± half of the 95 % interval, pieces and seeds resampled"
+        kinds = {row.figure(*terms).kind for row in rows}
+        yield from (meaning for kind, meaning in KINDS.items() if kind in kinds)
+        yield "to next: paired difference to the row below; in brackets where its interval holds 0"
+        yield "weights: learned by gradient; min: minutes of training, all terms together"
+        if any("bound" in kind for kind in kinds):
+            yield "the difference of two bounds tells the bounds apart, not the true numbers"
+        if "residual" in terms:
+            yield "residual: what the keys leave out, how long a note is held or whether it is struck again"
+        elif terms != ("velocity",):
+            yield "the keys alone: this music does not say which are struck"
+    if table.missing:
+        yield f"{len(table.missing)} rows wait for `zoo bench run {table.study.path.name}`"
+
+
+def _budget(table: Table) -> str:
+    train = table.study.train
+    length = next(
+        (f"{value:g} {name}" for name in ("steps", "epochs", "minutes") if (value := getattr(train, name))),
+        "",
+    )
+    rates = ", ".join(f"{rate:g}" for rate in table.study.rates)
+    chosen = (
+        f"learning rate of each part from {rates} by validation"
+        if len(table.study.rates) > 1
+        else f"lr {rates}"
+    )
+    return (
+        f"each part trained for {length or '3000 steps'} of {train.batch} x {train.frames} frames, {chosen}"
+    )
+
+
+def pretty(sheet: Sheet) -> RenderableType:
+    """For a terminal."""
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    # What a row is called stands in one column, which may fold where a window is narrow.
+    table.add_column(" ".join(sheet.headings[: sheet.words]), min_width=14)
+    for heading in sheet.headings[sheet.words :]:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for line in sheet.lines:
+        cells: list[str | Text] = [" ".join(line.cells[: sheet.words]).strip(), *line.cells[sheet.words :]]
+        if line.is_clear:
+            cells[1] = Text(line.cells[sheet.words], style="bold")
+        table.add_row(*cells, style="dim" if line.is_floor else None)
+    return Group(Text(sheet.title, style="bold"), table, Text("\n".join(sheet.notes), style="dim"))
+
+
+def markdown(sheet: Sheet) -> str:
+    """For a document."""
+    align = ["---"] * sheet.words + ["---:"] * (len(sheet.headings) - sheet.words)
+    lines = [f"**{sheet.title}**", "", _md(sheet.headings), _md(align)]
+    lines += [_md(_bold(line, sheet.words, "**{}**")) for line in sheet.lines]
+    return "\n".join([*lines, "", *(f"{note}.  " for note in sheet.notes)]).rstrip() + "\n"
+
+
+def _md(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+
+
+def _bold(line: Line, marked: int, bold: str) -> list[str]:
+    return [bold.format(cell) if line.is_clear and n == marked else cell for n, cell in enumerate(line.cells)]
+
+
+def latex(sheet: Sheet) -> str:
+    """For a paper, with the package booktabs."""
+    columns = "l" * sheet.words + "r" * (len(sheet.headings) - sheet.words)
+    escaped = [
+        Line(tuple(cell.translate(LATEX) for cell in line.cells), line.is_clear, line.is_floor)
+        for line in sheet.lines
+    ]
+    rows = [" & ".join(_bold(line, sheet.words, r"\textbf{{{}}}")) + r" \\" for line in escaped]
+    head = " & ".join(heading.translate(LATEX) for heading in sheet.headings) + r" \\"
+    notes = [f"% {note}" for note in (sheet.title, *sheet.notes)]
+    begin = rf"\begin{{tabular}}{{{columns}}}"
+    lines = [*notes, begin, r"\toprule", head, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"]
+    return "\n".join(lines) + "\n"
+
+
+def facts(table: Table) -> dict[str, Any]:
+    """For programs: everything that is known of the rows."""
+    return {
+        "study": table.study.name,
+        "title": table.study.settings.title,
+        "data": {"name": table.data, "digest": table.digest, "split": table.study.settings.split},
+        "seeds": table.study.settings.seeds,
+        "train": table.study.train.model_dump(mode="json", exclude_none=True, exclude={"lr"}),
+        "lr": list(table.study.rates),
+        "unit": "nats per frame",
+        "rows": list(_row_facts(table.rows, table.terms)),
+        "velocity": {
+            "unit": "nats per struck note",
+            "rows": list(_row_facts(table.loudness, ("velocity",))),
+        },
+        "missing": [dict(combination.labels) for combination in table.missing],
+    }
+
+
+def _row_facts(rows: Sequence[Row], terms: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for row, difference in _with_next(rows, *terms):
+        yield {
+            "name": row.name,
+            "floor": bool(row.floor),
+            "parts": dict(row.labels),
+            "recipe": row.recipe,
+            "digest": row.digest,
+            "score": _figure(row.figure(*terms)),
+            "terms": {term: _figure(row.figure(term)) for term in terms},
+            "by_seed": row.by_seed(*terms),
+            "to_next": None if difference is None else _difference(difference),
+            "parameters": row.parameters,
+            "training": _time(row),
+            "lr": dict(row.rates),
+            "made": dict(row.made),
+        }
+
+
+def _figure(figure: Figure) -> dict[str, Any]:
+    return {
+        "value": figure.value,
+        "kind": figure.kind,
+        "interval": None if figure.interval is None else list(figure.interval),
+        "standard_error": figure.error,
+        "count": figure.count,
+        "pieces": figure.pieces,
+    }
+
+
+def _difference(difference: Difference) -> dict[str, Any]:
+    return {
+        "value": difference.value,
+        "interval": None if difference.interval is None else list(difference.interval),
+        "kinds": list(difference.kinds),
+        "clear": difference.is_clear,
+        "verdict": difference.verdict,
+    }
