@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import pairwise, product
 
 import torch
 from torch import Generator, Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import logsigmoid, pad, softplus
 
-from zoo.parts.masks import draw_keys, draw_one, flip, log_any
+from zoo.parts.masks import draw_keys, draw_one, draw_some, flip, key_groups, never
 
 
 @dataclass(frozen=True)
@@ -44,17 +44,10 @@ class Machine:
             hidden=self.hidden / temperature,
         )
 
-    def tempered(self, share: float) -> Machine:
-        """The machine with only a share of its weights; at 0 keys and hidden units are strangers."""
-        return replace(self, weight=self.weight * share)
-
-    def repeated(self, times: int) -> Machine:
-        """Every frame several times in a row."""
+    def rows(self, chosen: Tensor) -> Machine:
+        """The machines of some frames, named by their numbers or by a mask (N,)."""
         return replace(
-            self,
-            visible=self.visible.repeat_interleave(times, 0),
-            hidden=self.hidden.repeat_interleave(times, 0),
-            codes=self.codes.repeat_interleave(times, 0),
+            self, visible=self.visible[chosen], hidden=self.hidden[chosen], codes=self.codes[chosen]
         )
 
     def free_energy(self, keys: Tensor) -> Tensor:
@@ -77,14 +70,42 @@ class Machine:
             keys = self.keys_given(hidden, generator)
         return keys
 
-    def log_weight(self, hidden: Tensor) -> Tensor:
-        """Log of the unnormalised probability of hidden units, (..., N) from (..., N or 1, H).
 
-        The keys are summed out within what the codes allow: all sets of a code's keys but the empty one.
-        """
-        logits = self.visible + hidden @ self.weight
-        sets = softplus(logits) @ self.membership.T.to(logits) + log_any(logits, self.membership)
-        return (hidden * self.hidden).sum(-1) + (sets * self.codes).sum(-1)
+@dataclass(frozen=True)
+class Allowed:
+    """The keys that may sound: those of active codes, code after code.
+
+    Few codes are active in a frame, so sums over these P pairs of a frame and an active code cost far less
+    than sums over all keys. A code with fewer keys than another is filled up with a key K that never
+    sounds.
+
+    Attributes:
+        frame: (P,), the row of each pair.
+        keys: (M, P), its keys, 0..K.
+        visible: (M, P), their biases.
+        weight: (H, K + 1), the machine's, and nothing for key K.
+    """
+
+    frame: Tensor
+    keys: Tensor
+    visible: Tensor
+    weight: Tensor
+
+    @classmethod
+    def of(cls, machine: Machine) -> Allowed:
+        """The keys that the codes of the machines allow."""
+        frame, code = machine.codes.nonzero(as_tuple=True)
+        index, present = key_groups(machine.membership)
+        keys = index.masked_fill(~present, machine.membership.shape[-1])[code].T.contiguous()
+        visible = pad(machine.visible, (0, 1), value=never(machine.visible.dtype))
+        return cls(frame, keys, visible[frame, keys], pad(machine.weight, (0, 1)))
+
+
+def log_sets(logits: Tensor) -> Tensor:
+    """Log of the summed weights (...) of all sets of keys (M, ...) but the empty one."""
+    silent = logsigmoid(-logits).sum(0)
+    # At least what the likeliest key has alone, where all of them round to nothing.
+    return torch.maximum((-silent.expm1()).log() - silent, logits.amax(0))
 
 
 def all_states(units: int, like: Tensor) -> Tensor:
@@ -92,26 +113,36 @@ def all_states(units: int, like: Tensor) -> Tensor:
     return torch.tensor(list(product([0.0, 1.0], repeat=units)), dtype=like.dtype, device=like.device)
 
 
+def log_weights(machine: Machine, states: Tensor) -> Tensor:
+    """Log of the unnormalised probability (N, S) of each state (S, H) of the hidden units.
+
+    The keys are summed out within what the codes allow: all sets of a code's keys but the empty one.
+    """
+    allowed = Allowed.of(machine)
+    pull = allowed.weight.T @ states.T
+    sets = log_sets(allowed.visible.unsqueeze(-1) + pull[allowed.keys])
+    return (machine.hidden @ states.T).index_add(0, allowed.frame, sets)
+
+
 def draw_exactly(machine: Machine, generator: Generator) -> Tensor:
     """Keys (N, K) from the machines themselves: the hidden units out of all their states, then the keys."""
     states = all_states(machine.hidden.shape[-1], machine.hidden)
-    chosen = draw_one(machine.log_weight(states.unsqueeze(1)).T, generator)
+    chosen = draw_one(log_weights(machine, states), generator)
     return machine.keys_given(states[chosen], generator)
 
 
-def log_partition(machine: Machine, at_once: int = 4096) -> Tensor:
+def log_partition(machine: Machine, at_once: int = 2**16) -> Tensor:
     """Log of the partition function (N,), exactly, by summing over all states of the hidden units.
 
     Args:
         machine: with few hidden units; each more doubles the work.
-        at_once: how many (state, frame) pairs are held in memory at a time.
+        at_once: how many (frame, state) pairs are held in memory at a time, but for a frame's own.
     """
-    states = all_states(machine.hidden.shape[-1], machine.hidden).unsqueeze(1)
-    share = max(at_once // len(machine.codes), 1)
-    total = machine.hidden.new_full((len(machine.codes),), -torch.inf)
-    for some in torch.split(states, share):
-        total = torch.logaddexp(total, machine.log_weight(some).logsumexp(0))
-    return total
+    states = all_states(machine.hidden.shape[-1], machine.hidden)
+    frames = torch.arange(len(machine.codes), device=states.device)
+    share = max(at_once // len(states), 1)
+    some = [log_weights(machine.rows(few), states).logsumexp(-1) for few in torch.split(frames, share)]
+    return torch.cat(some)
 
 
 def annealed_log_partition(
@@ -122,20 +153,50 @@ def annealed_log_partition(
     Chains begin where the weights count nothing, which is summed exactly, and the weights grow to full
     in equal shares (Neal, Annealed importance sampling, 2001; Salakhutdinov and Murray, On the
     quantitative analysis of deep belief networks, 2008). The log of an average lies below the log of what
-    it estimates by half its variance, to second order; that much is added.
+    it estimates by half its variance, to second order; that much is added. Where no code is active there
+    is nothing to estimate.
     """
-    many = machine.repeated(chains)
-    start = many.tempered(0)
-    nothing = torch.zeros_like(many.hidden)
-    keys = start.keys_given(nothing, generator)
-    weight = start.log_weight(nothing) + softplus(many.hidden).sum(-1)
-    before = start
-    for step in range(1, temperatures + 1):
-        now = many.tempered(step / temperatures)
-        weight = weight + before.free_energy(keys) - now.free_energy(keys)
-        keys = now.gibbs(keys, 1, generator)
-        before = now
-    weight = weight.view(len(machine.codes), chains)
+    total, variance = softplus(machine.hidden).sum(-1), torch.zeros_like(machine.hidden[:, 0])
+    active = (machine.codes > 0).any(-1)
+    weight = _annealed(machine, active, chains, temperatures, generator)
     mean = weight.logsumexp(-1) - math.log(chains)
-    variance = (weight - mean.unsqueeze(-1)).exp().var(-1) / chains
-    return mean + variance / 2, variance
+    # Divided by their mean the weights vary about 1.
+    spread = (weight - mean.unsqueeze(-1)).expm1().square().mean(-1) / (chains - 1)
+    variance[active] = spread
+    total[active] = mean + spread / 2
+    return total, variance
+
+
+def _annealed(
+    machine: Machine, active: Tensor, chains: int, temperatures: int, generator: Generator
+) -> Tensor:
+    """Log weights (A, chains) of the chains of the A active frames.
+
+    A chain's weight is on average the partition function. A round of Gibbs sampling draws the hidden units
+    and then the keys where the weights count `before`; they are weighed against where they count `now`.
+    """
+
+    def uniform(width: int) -> Tensor:
+        # Drawn for all frames, so that those of one do not depend on which others are active.
+        shape = (len(active), chains, width)
+        return torch.rand(shape, generator=generator, device=active.device)[active]
+
+    machine = machine.rows(active)
+    allowed = Allowed.of(machine)
+    bias = allowed.visible.unsqueeze(-1)
+    places = (allowed.frame, slice(None), allowed.keys)  # of (A, chains, K + 1), as (M, P, chains)
+    units, width = allowed.weight.shape
+    own = machine.hidden.unsqueeze(1)
+    silence = own.new_zeros(len(own), chains, width)
+    push = silence @ allowed.weight.T
+    sets = log_sets(allowed.visible).unsqueeze(-1).expand(-1, chains)
+    weight = softplus(own + push).sum(-1).index_add(0, allowed.frame, sets)
+    for before, now in pairwise(step / temperatures for step in range(temperatures + 1)):
+        hidden = (uniform(units) < (own + before * push).sigmoid()).to(own)
+        logits = bias + before * (hidden @ allowed.weight)[places]
+        some = draw_some(logits.movedim(0, -1), uniform(width)[places].movedim(0, -1))
+        keys = silence.clone()
+        keys[places] = some.movedim(-1, 0).to(keys)
+        push = keys @ allowed.weight.T
+        weight = weight + (softplus(own + now * push) - softplus(own + before * push)).sum(-1)
+    return weight

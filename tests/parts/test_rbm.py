@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 import torch
 from torch import Generator, Tensor
 from zoo_plugins.baseline.onset import Onset
-from zoo_plugins.rbm.machine import Machine, annealed_log_partition, draw_exactly, log_partition
+from zoo_plugins.rbm.machine import Machine, annealed_log_partition, draw_exactly, log_partition, log_sets
 from zoo_plugins.rbm.rbm import RBM
 from zoo_plugins.rbm.settings import RBMSettings
 
@@ -44,9 +45,14 @@ def rbm(**settings: Any) -> RBM:
     return part
 
 
+def repeated(one: Machine, times: int) -> Machine:
+    """The same frame many times."""
+    return one.rows(torch.zeros(times, dtype=torch.int64))
+
+
 def every_frame(one: Machine) -> Machine:
     """One machine beside each of the 256 key sets."""
-    return one.repeated(len(KEYS))
+    return repeated(one, len(KEYS))
 
 
 def allowed(codes: Tensor) -> Tensor:
@@ -81,6 +87,25 @@ def test_annealing_agrees_with_the_exact_sum_within_its_error(units: int) -> Non
     assert variance.sqrt().mean() < 0.2
 
 
+def test_the_weights_of_sets_are_summed_whatever_their_size() -> None:
+    keys = torch.tensor([[2.0, -3.0, -20.0, -300.0, 300.0], [-1.0, 0.5, -21.0, -400.0, -1e36]])
+    one, other = keys.double()
+    expected = torch.stack([one, other, one + other]).logsumexp(0).float()
+    torch.testing.assert_close(log_sets(keys), expected)
+
+
+def test_chances_of_a_frame_are_its_own() -> None:
+    many = machine(10, frames=5)
+    others = many.codes.clone()
+    others[:4] = torch.tensor([[0.0, 0, 0], [1, 1, 1], [0, 1, 0], [0, 0, 0]])
+    one, two = (
+        annealed_log_partition(some, 8, 10, Generator().manual_seed(0))
+        for some in (many, replace(many, codes=others))
+    )
+    torch.testing.assert_close([one[0][4], one[1][4]], [two[0][4], two[1][4]])
+    assert not torch.isclose(one[0][1], two[0][1])
+
+
 def test_longer_annealing_has_a_smaller_error() -> None:
     many = machine(10, frames=30, strength=1.5)
     errors = [
@@ -96,7 +121,7 @@ def test_keys_are_drawn_as_often_as_they_are_likely(exactly: bool) -> None:
     one = machine(6)
     chosen = (-every_frame(one).free_energy(KEYS)).masked_fill(~allowed(one.codes[0]), -torch.inf)
     likely = chosen.softmax(0)
-    many, chance = one.repeated(n), Generator().manual_seed(0)
+    many, chance = repeated(one, n), Generator().manual_seed(0)
     drawn = draw_exactly(many, chance) if exactly else many.gibbs(torch.zeros(n, 8), 40, chance)
     often = torch.bincount((drawn @ 2.0 ** torch.arange(7, -1, -1)).long(), minlength=256) / n
     # Total variation of n draws from k outcomes stays below sqrt(k / n) / 2 on average.

@@ -103,22 +103,33 @@ def keys_log_prob(logits: Tensor, keys: Tensor, codes: Tensor, membership: Tenso
     return (chosen - condition).masked_fill(~folds_to(keys, codes, membership), -torch.inf)
 
 
-def draw_keys(logits: Tensor, codes: Tensor, membership: Tensor, generator: Generator) -> Tensor:
-    """Exact draws from what `keys_log_prob` scores: keys (..., K) in {0, 1} that fold to the codes.
+def draw_some(logits: Tensor, uniform: Tensor) -> Tensor:
+    """Which of some independent keys sound, (..., M) bool, given that at least one does.
 
-    Key after key: given that no key of its code sounds yet, a key sounds with the probability it has
-    among "at least one of the keys from here on".
+    Key after key: while none sounds yet, a key sounds with the probability it has among "at least one of
+    the keys from here on"; for the last that is exactly 1.
+
+    Args:
+        logits: (..., M).
+        uniform: (..., M), a random number in [0, 1) for each key.
     """
-    grouped, index, present = _grouped(logits, membership)
-    suffix = _suffix_log_any(grouped)
-    last = present.sum(-1) - 1
-    found = torch.zeros_like(grouped[..., 0], dtype=torch.bool)
-    keys = torch.zeros_like(logits)
-    for place in range(grouped.shape[-1]):
-        alone = logsigmoid(grouped[..., place])
+    suffix = _suffix_log_any(logits)
+    found = torch.zeros_like(suffix[0], dtype=torch.bool)
+    keys = []
+    for place in range(len(suffix)):
+        alone = logsigmoid(logits[..., place])
         chance = torch.where(found, alone, alone - suffix[place]).exp()
-        on = flip(chance, generator) | (~found & (last == place))
-        on &= present[:, place] & (codes > 0)
-        found |= on
-        keys[..., index[:, place]] = torch.where(present[:, place], on.to(keys), keys[..., index[:, place]])
+        keys.append(uniform[..., place] < chance)
+        found = found | keys[-1]
+    return torch.stack(keys, dim=-1)
+
+
+def draw_keys(logits: Tensor, codes: Tensor, membership: Tensor, generator: Generator) -> Tensor:
+    """Exact draws from what `keys_log_prob` scores: keys (..., K) in {0, 1} that fold to the codes."""
+    grouped, index, present = _grouped(logits, membership)
+    shape = (grouped.shape[-1], *grouped.shape[:-1])
+    uniform = torch.rand(shape, generator=generator, device=logits.device).movedim(0, -1)
+    some = draw_some(grouped, uniform) & (codes > 0).unsqueeze(-1)
+    keys = torch.zeros_like(logits)
+    keys[..., index[present]] = some[..., present].to(keys)
     return keys
