@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import field_validator
+
 from zoo.errors import Problem, UsageError, ZooError
 from zoo.learn.settings import TrainSettings
 from zoo.parts import SLOTS, Settings, Slot, setting
@@ -45,6 +47,15 @@ class StudySettings(Settings):
         5, "how often each part is trained, each time from other first weights", ge=1, le=1000
     )
     split: Split = setting("test", "which pieces are scored")
+
+    @field_validator("data")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names:
+            raise ValueError("it names no music")
+        if len(set(names)) < len(names):
+            raise ValueError("it names some music twice")
+        return names
 
 
 @dataclass(frozen=True)
@@ -99,7 +110,12 @@ def read_study(path: Path, registry: Registry) -> Study:
     content = _read(path)
     faults: list[ZooError] = []
     train, grids = content.pop("train", {}), content.pop("grid", [])
+    if isinstance(content.get("data"), str):
+        content["data"] = [content["data"]]
     settings = _checked(StudySettings, content, "", faults)
+    if not isinstance(train, dict):
+        faults.append(UsageError(Problem("it takes a table", "train", "write [train]")))
+        train = {}
     rates = _rates(train, faults)
     budget = _checked(TrainSettings, {**train, "lr": rates[0]}, "train", faults) if rates else None
     combinations = tuple(_combinations(grids, registry, faults))
@@ -128,10 +144,7 @@ def _located(fault: ZooError, path: Path) -> ZooError:
     return type(fault)(*found)
 
 
-def _checked(model: type[Settings], given: Any, head: str, faults: list[ZooError]) -> Any:
-    if not isinstance(given, Mapping):
-        faults.append(UsageError(Problem("it takes a table", head, f"write [{head}]")))
-        return None
+def _checked(model: type[Settings], given: Mapping[str, Any], head: str, faults: list[ZooError]) -> Any:
     try:
         found = check(model, given, head)
     except TypeError:  # a date, which TOML has and settings have not
@@ -142,10 +155,9 @@ def _checked(model: type[Settings], given: Any, head: str, faults: list[ZooError
     return found.settings
 
 
-def _rates(train: Any, faults: list[ZooError]) -> tuple[float, ...]:
-    """The learning rates: one, or a short list of them."""
-    default = TrainSettings.model_fields["lr"].default
-    given = train.get("lr", default) if isinstance(train, Mapping) else default
+def _rates(train: Mapping[str, Any], faults: list[ZooError]) -> tuple[float, ...]:
+    """The learning rates: one, or a short list of them, each once."""
+    given = train.get("lr", TrainSettings.model_fields["lr"].default)
     rates = tuple(given) if isinstance(given, list) else (given,)
     if not rates:
         faults.append(
@@ -153,6 +165,8 @@ def _rates(train: Any, faults: list[ZooError]) -> tuple[float, ...]:
         )
     for rate in rates:
         _checked(TrainSettings, {"lr": rate}, "train", faults)
+    twice = [rate for number, rate in enumerate(rates) if rate in rates[:number]]
+    faults += [UsageError(Problem(f"{rate} stands there twice", "train.lr")) for rate in twice]
     return rates
 
 
@@ -182,7 +196,7 @@ def _product(grid: Mapping[str, Any], faults: list[ZooError]) -> Iterator[dict[S
         if slot is None:
             problem = Problem("there is no such slot", f"grid.{name}", f"the slots are {', '.join(SLOTS)}")
             faults.append(UsageError(problem))
-        elif not (isinstance(options, list) and options and all(isinstance(one, str) for one in options)):
+        elif not (isinstance(options, list) and options and all(_is_label(one) for one in options)):
             cure = f'such as {name} = ["PART"]'
             faults.append(UsageError(Problem("it takes a list of parts", f"grid.{name}", cure)))
         else:
@@ -190,6 +204,10 @@ def _product(grid: Mapping[str, Any], faults: list[ZooError]) -> Iterator[dict[S
     ordered = [slot for slot in SLOTS if slot in lists]
     for chosen in itertools.product(*(lists[slot] for slot in ordered)):
         yield dict(zip(ordered, chosen, strict=True))
+
+
+def _is_label(given: Any) -> bool:
+    return isinstance(given, str) and bool(given.strip())
 
 
 def _words(labels: Mapping[Slot, str]) -> Iterator[str]:

@@ -1,0 +1,129 @@
+"""Cells: how many trainings a study needs, and what makes two of them the same."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from zoo.bench import cell as cell_module
+from zoo.bench.cell import Cell, FloorsCell, alone
+from zoo.bench.driver import floor_cells, subjects
+from zoo.bench.study import Study
+from zoo.learn.settings import TrainSettings
+from zoo.registry import Registry, parse_recipe
+
+Read = Callable[..., Study]
+
+
+@pytest.fixture
+def cell(registry: Registry) -> Cell:
+    recipe = parse_recipe("attention=none velocity=lstm", registry)
+    return Cell("core", recipe, "bach", "test", TrainSettings(steps=4), 0)
+
+
+def test_a_product_costs_the_sum_of_its_parts(study: Read, registry: Registry) -> None:
+    grid = """
+    attention = ["none", "history", "lags", "latency"]
+    sampler = ["independent", "voices"]
+    decoder = ["lstm", "rbm", "uniform"]
+    velocity = ["mean", "lstm"]
+    """
+    found = study('data = "tunes"', grid)
+    assert len(found.combinations) == 48
+    terms = [one.term for one in subjects(found, registry)]
+    assert {term: terms.count(term) for term in terms} == {"core": 8, "decoder": 3, "velocity": 2}
+    assert len(floor_cells(found)) == 1
+
+
+def test_each_encoder_and_each_music_has_its_own(study: Read, registry: Registry) -> None:
+    found = study('data = ["a", "b"]', 'encoder = ["onset", "sounding"]\ndecoder = ["lstm", "rbm"]')
+    assert len(subjects(found, registry)) == 2 * (2 + 2 * 2)
+    assert len(floor_cells(found)) == 2 * 2
+
+
+def test_without_loudness_in_rows_or_music_none_is_trained(study: Read, registry: Registry) -> None:
+    silent = study(grid='velocity = "none"')
+    assert [one.term for one in subjects(silent, registry)] == ["core", "decoder"]
+    loud = study(grid='velocity = "lstm"')
+    velocity = subjects(loud, registry)[-1]
+    assert velocity.is_of({"onset", "velocity"})
+    assert not velocity.is_of({"onset"})
+
+
+def test_what_stands_beside_a_part_does_not_count(registry: Registry) -> None:
+    one = parse_recipe("attention=lags decoder=rbm velocity=mean", registry)
+    other = parse_recipe("attention=lags decoder=lstm", registry)
+    assert alone(one, "core", registry).digest == alone(other, "core", registry).digest
+    assert alone(one, "decoder", registry).digest != alone(other, "decoder", registry).digest
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"term": "decoder"},
+        {"data": "pop909"},
+        {"split": "valid"},
+        {"seed": 1},
+        {"train": TrainSettings(steps=5)},
+        {"train": TrainSettings(steps=4, lr=0.02)},
+        {"train": TrainSettings(minutes=4)},
+        {"train": TrainSettings(steps=4, transpose=False)},
+    ],
+)
+def test_the_key_changes_with_whatever_changes_the_result(cell: Cell, words: dict[str, Any]) -> None:
+    assert dataclasses.replace(cell, **words).key != cell.key
+
+
+@pytest.mark.parametrize(
+    "words", ["attention=history", "attention=none attention.local=3", "encoder=sounding"]
+)
+def test_the_key_changes_with_the_recipe(cell: Cell, words: str, registry: Registry) -> None:
+    other = parse_recipe(f"velocity=lstm {words}", registry)
+    assert dataclasses.replace(cell, recipe=other).key != cell.key
+
+
+def test_the_key_changes_with_the_yardstick(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = cell.key, FloorsCell("onset", "bach", "test").key
+    monkeypatch.setattr(cell_module, "YARDSTICK", cell_module.YARDSTICK + 1)
+    assert dataclasses.replace(cell).key != before[0]
+    assert FloorsCell("onset", "bach", "test").key != before[1]
+
+
+def test_the_key_does_not_change_with_the_device(cell: Cell) -> None:
+    elsewhere = TrainSettings(steps=4, device="cuda")
+    assert dataclasses.replace(cell, train=elsewhere).key == cell.key
+
+
+def test_floors_differ_by_plane_music_and_split() -> None:
+    given = [
+        ("onset", "a", "test"),
+        ("sounding", "a", "test"),
+        ("onset", "b", "test"),
+        ("onset", "a", "valid"),
+    ]
+    assert len({FloorsCell(*words).key for words in given}) == 4
+
+
+def test_stored_results_keep_their_names(registry: Registry) -> None:
+    """A study that was run for days is not run again because of a change here."""
+    recipe = alone(parse_recipe("rates", registry), "core", registry)
+    cell = Cell("core", recipe, "bach", "test", TrainSettings(steps=600, lr=0.003), 0)
+    assert cell.name == "core-keys-last-rates-s0-b9d65978325994e2"
+    assert FloorsCell("onset", "bach", "test").name == "floors-onset-06d29e6b90f32f98"
+
+
+def test_a_name_is_a_file_name_whatever_a_part_is_called(cell: Cell) -> None:
+    assert re.fullmatch(r"[A-Za-z0-9_.-]+", cell.name)
+    assert re.fullmatch(r"[A-Za-z0-9_.-]+", cell_module.folder_of("../my songs/ä"))
+    assert cell_module.folder_of("..") not in ("..", ".", "")
+
+
+def test_the_order_says_all_that_the_work_needs(cell: Cell) -> None:
+    order = cell.order("/music")
+    assert order["place"] == "/music"
+    assert order["data"] == "bach"
+    assert TrainSettings(**order["train"]) == cell.train

@@ -1,0 +1,150 @@
+"""Study files: what they stand for, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from zoo.bench.study import Study, read_study
+from zoo.cli.main import run
+from zoo.errors import UsageError
+from zoo.registry import Registry
+
+Read = Callable[..., Study]
+
+
+def said(path: Path, registry: Registry) -> str:
+    with pytest.raises(UsageError) as caught:
+        read_study(path, registry)
+    return "\n".join(str(problem) for problem in caught.value.problems)
+
+
+def test_a_grid_stands_for_every_combination_of_what_it_lists(study: Read) -> None:
+    found = study(grid='attention = ["none", "last"]\ndecoder = ["lstm", "rbm hidden=12", "uniform"]')
+    assert [dict(row.labels) for row in found.combinations] == [
+        {"attention": attention, "decoder": decoder}
+        for attention in ("none", "last")
+        for decoder in ("lstm", "rbm hidden=12", "uniform")
+    ]
+    assert str(found.combinations[1].recipe).endswith("decoder.hidden=12")
+    assert found.slots == ("attention", "decoder")
+
+
+def test_a_slot_with_one_part_needs_no_list_and_a_missing_one_keeps_its_default(study: Read) -> None:
+    (row,) = study(grid='decoder = "rbm"').combinations
+    parts = {slot: choice.entry.name for slot, choice in row.recipe.parts.items()}
+    assert parts["decoder"] == "rbm"
+    assert parts["attention"] == "history"
+
+
+def test_settings_of_a_label_are_those_of_its_part(study: Read) -> None:
+    (row,) = study(grid='attention = "none local=7 features=9"').combinations
+    assert row.recipe.parts["attention"].settings.local == 7
+    assert row.recipe.parts["attention"].settings.features == 9
+
+
+def test_a_combination_that_is_listed_twice_stands_once_under_its_first_name(study: Read) -> None:
+    grid = 'decoder = ["lstm", "lstm hidden=100"]\n[[grid]]\ndecoder = ["lstm", "rbm"]'
+    found = study(grid=grid.replace("hidden=100", f"hidden={default_hidden(study)}"))
+    assert [row.labels["decoder"] for row in found.combinations] == ["lstm", "rbm"]
+
+
+def default_hidden(study: Read) -> int:
+    return int(study(grid='decoder = "lstm"').combinations[0].recipe.parts["decoder"].settings.hidden)
+
+
+def test_several_grids_stand_one_after_the_other(study: Read) -> None:
+    found = study(grid='attention = "none"\ndecoder = "rbm"\n[[grid]]\nattention = "history"')
+    assert [dict(row.labels) for row in found.combinations] == [
+        {"attention": "none", "decoder": "rbm"},
+        {"attention": "history"},
+    ]
+
+
+def test_the_study_says_its_budget_and_its_learning_rates(study: Read) -> None:
+    found = study('data = ["tunes", "bach"]\nseeds = 3', 'decoder = "rbm"', "steps = 7\nlr = [0.1, 0.01]")
+    assert (found.settings.data, found.settings.seeds) == (("tunes", "bach"), 3)
+    assert (found.train.steps, found.rates) == (7, (0.1, 0.01))
+    assert found.name == "study"
+
+
+def test_one_music_needs_no_list(study: Read) -> None:
+    assert study('data = "tunes"', 'decoder = "rbm"').settings.data == ("tunes",)
+
+
+WRONG = """\
+sedes = 2
+seeds = 0
+[train]
+stps = 4
+steps = "many"
+lr = [0.003, 7]
+[[grid]]
+attention = ["none locl=4", "histroy"]
+smapler = "independent"
+decoder = []
+[[grid]]
+decoder = "rbm hidden=-1"
+"""
+
+
+def test_everything_that_is_wrong_is_said_at_once_with_file_and_cure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text(WRONG)
+    assert run(["bench", "run", str(file)]) == 2
+    errors = capsys.readouterr().err.split("error: ")[1:]
+    assert len(errors) == 10
+    assert all(f"in {file}" in error for error in errors)
+    text = "".join(errors)
+    for place in ("sedes=2", "seeds=0", "train.stps=4", "train.steps=many", "train.lr=7", "attention.locl=4"):
+        assert place in text
+    assert "did you mean attention.local=4" in text
+    assert "did you mean attention=history" in text
+    assert "the slots are encoder, attention, sampler, decoder, velocity" in text
+    assert "the nearest is decoder.hidden=1" in text
+    assert "the nearest is seeds=1" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "it compares nothing"),
+        ("grid = 3", "write [[grid]]"),
+        ("[grid]\ndecoder = 'rbm'", "write [[grid]]"),
+        ("train = 4", "write [train]"),
+        ("data = []", "it names no music"),
+        ("data = ['bach', 'bach']", "it names some music twice"),
+        ("data = 3", "it takes a list"),
+        ("[train]\nlr = []", "it names no learning rate"),
+        ("[train]\nlr = [0.1, 0.1]", "0.1 stands there twice"),
+        ("[train]\nlr = 1979-05-27", "it takes texts and numbers"),
+        ("[train]\nsteps = 1\nminutes = 2", "one is enough"),
+        ("[[grid]]\ndecoder = 3", 'such as decoder = ["PART"]'),
+        ("[[grid]]\ndecoder = 'rbm rbm'", "neither key=value"),
+        ("[[grid]]\ndecoder = ''", "decoder"),
+        ("seeds = ", "this is not TOML"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, registry: Registry, text: str, says: str) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text(text)
+    found = said(file, registry)
+    assert says in found
+    assert str(file) in found
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path, registry: Registry) -> None:
+    assert "no such file" in said(tmp_path / "no.toml", registry)
+
+
+def test_the_studies_that_come_with_the_zoo_can_be_read(registry: Registry) -> None:
+    files = sorted((Path(__file__).parents[2] / "benchmarks").glob("*.toml"))
+    assert files
+    for file in files:
+        found = read_study(file, registry)
+        assert found.combinations
+        assert found.settings.seeds >= 5
