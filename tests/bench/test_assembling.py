@@ -1,0 +1,107 @@
+"""A part trained alone, with stand-ins beside it, is the part that a whole model would have got.
+
+This is what allows a table to put rows together from cores, decoders and velocities that never met.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from zoo.bench.cell import TERMS, Cell, alone
+from zoo.bench.results import evaluation, kept
+from zoo.bench.work import SCORED, do
+from zoo.data import open_corpus
+from zoo.learn.fit import fit
+from zoo.learn.run import Run
+from zoo.learn.settings import TrainSettings
+from zoo.measure import evaluate
+from zoo.model.build import build
+from zoo.model.model import SLOTS_OF, Term
+from zoo.registry import Registry, parse_recipe
+
+TRAIN: dict[str, Any] = {
+    "steps": 5,
+    "batch": 4,
+    "frames": 16,
+    "stride": 8,
+    "past": 4,
+    "validate_every": 2,
+    "lr": 0.02,
+    "device": "cpu",
+}
+SEED = 3
+WHOLE = {
+    "shipped": "attention=none attention.local=4 attention.features=5 sampler.hidden=4 decoder.hidden=4 "
+    "velocity=lstm",
+    "by chance": "attention=history sampler=voices sampler.objective=bound decoder=rbm velocity=lstm",
+    "sounding": "encoder=sounding attention=lags sampler=independent decoder=rbm decoder.hidden=4 "
+    "velocity=mean",
+}
+
+
+def tensors_of(folder: Path, term: Term) -> dict[str, Tensor]:
+    """The best weights of a term that a run kept."""
+    best = Run(folder).best()
+    assert best is not None
+    return {n: tensor for n, tensor in best.tensors.items() if n.partition(".")[0] in SLOTS_OF[term]}
+
+
+@pytest.mark.parametrize("words", WHOLE.values(), ids=WHOLE)
+def test_each_term_learns_alone_what_it_learns_in_company(
+    words: str, songs: Path, tmp_path: Path, registry: Registry
+) -> None:
+    recipe, settings = parse_recipe(words, registry), TrainSettings(**TRAIN)
+    corpus = open_corpus(str(songs))
+    model = build(recipe, SEED)
+    history = fit(model, corpus, settings, Run(folder(tmp_path / "whole")), seed=SEED)
+    together = evaluate(model, corpus.split("test"), seed=SEED)
+
+    for term in TERMS:
+        cell = Cell(term, alone(recipe, term, registry), "tunes", "test", settings, SEED)
+        result = do(cell.order(str(songs)), tmp_path / term)
+        # What is stored of it is, to the last digit, what the whole model would have stored.
+        assert result["evaluation"]["terms"] == kept(together, *SCORED[term])["terms"]
+        assert result["validation"] == history.best[term]
+        curve = [(seen.step, seen.nats[term]) for seen in history.validations]
+        # What learns by counting alone is done at once and has no curve.
+        assert result["curve"] == curve if result["learns"] else result["curve"][0][1] == curve[-1][1]
+        mine, whole = tensors_of(tmp_path / term, term), tensors_of(tmp_path / "whole", term)
+        assert mine.keys() == whole.keys()
+        assert all(torch.equal(mine[name], whole[name]) for name in mine)
+        assert mine or not result["learns"]
+
+
+def test_what_the_terms_are_scored_on_is_the_whole_score() -> None:
+    """Every number of an evaluation is kept by exactly one term."""
+    assert sorted(name for names in SCORED.values() for name in names) == [
+        "codes",
+        "keys",
+        "residual",
+        "velocity",
+    ]
+
+
+def test_a_stored_evaluation_is_the_one_that_was_found(songs: Path, registry: Registry) -> None:
+    corpus = open_corpus(str(songs)).split("test")
+    found = evaluate(build(parse_recipe(WHOLE["by chance"], registry)), corpus, seed=SEED)
+    again = evaluation(kept(found))
+    assert again.digests == found.digests
+    assert again.terms.keys() == found.terms.keys()
+    for name, term in found.terms.items():
+        assert again.terms[name].kind == term.kind
+        assert again.terms[name].nats == pytest.approx(term.nats, abs=1e-4)
+        assert (again.terms[name].variance is None) == (term.variance is None)
+    assert again.struck is not None
+    assert list(again.struck) == list(found.struck if found.struck is not None else [])
+    assert list(again.frames) == list(found.frames)
+    assert again.remarks.keys() == found.remarks.keys()
+
+
+def folder(path: Path) -> Path:
+    path.mkdir()
+    return path
