@@ -17,9 +17,10 @@ Memory = tuple[Tensor, Tensor]
 class LSTMDecoder(Decoder):
     """Hears the codes of a frame and the keys of the one before, and tosses a coin for each key.
 
-    Keys of silent codes never sound. Training looks at the coins alone, as the original does; scoring
-    and drawing go by the coins given that every active code gets at least one key, which the original
-    never made sure of.
+    Keys of silent codes never sound. Scoring and drawing go by the coins given that every active code gets
+    at least one key, which the original never made sure of. The objective `coins` trains without that
+    condition, as the original does; such coins know how often a key sounds alone, and where the condition
+    is added they land true too often. `conditional` trains what is scored.
     """
 
     membership: Tensor
@@ -40,7 +41,9 @@ class LSTMDecoder(Decoder):
         return self.linear(hidden), state
 
     def loss(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> Tensor:
-        """Cross-entropy (B, T) of the coins, over the keys of active codes."""
+        """Cross-entropy (B, T) of the keys of active codes, by the objective."""
+        if self.settings.objective == "conditional":
+            return -self.log_prob(codes, keys, previous, generator).value
         logits, _ = self.logits(codes, previous, self.start(codes.shape[0]))
         silent = codes @ self.membership.to(codes) <= 0
         return -bernoulli_log_prob(logits, keys).masked_fill(silent, 0).sum(-1)

@@ -49,9 +49,14 @@ class VoicesSettings(Settings):
 
 
 class LSTMSettings(Settings):
-    """The width of the decoder."""
+    """The width of the decoder, and what it learns from."""
 
     hidden: int = setting(100, "width of the LSTM", ge=1, le=4096)
+    objective: Literal["coins", "conditional"] = setting(
+        "coins",
+        "what training minimises: the original's cross-entropy of each key, or that of the keys given the "
+        "codes, as they are drawn and scored",
+    )
 
 
 class EvenSettings(Settings):

@@ -116,3 +116,26 @@ def test_with_a_code_for_every_key_the_decoder_has_nothing_to_say(frames: Draw, 
     keys = frames(2, 4, 88)
     assert torch.equal(decoder.log_prob(keys, keys, keys, chance).value, torch.zeros(2, 4))
     assert torch.equal(decoder.sample(keys[:, :1], keys[:, :1], (), chance)[0], keys[:, :1])
+
+
+@pytest.mark.parametrize(("objective", "nats"), [("coins", 1.0986), ("conditional", 0.6931)])
+def test_each_objective_of_the_lstm_leads_where_its_kind_of_coin_leads(
+    toy_membership: Tensor, chance: Generator, objective: str, nats: float
+) -> None:
+    """One of two keys, never both: fair coins know nothing of that, and land both in a third of the cases."""
+    torch.manual_seed(0)
+    sizes = Sizes(codes=3, features=0, membership=toy_membership, keys=6)
+    decoder = LSTMDecoder(LSTMSettings(hidden=4, objective=objective), sizes)
+    codes = torch.tensor([1.0, 0, 0]).expand(512, 1, 3)
+    pair = toy_membership[0].nonzero().flatten()[:2]
+    keys = torch.zeros(512, 1, 6)
+    keys[torch.arange(512), 0, pair[torch.arange(512) % 2]] = 1
+    silence = torch.zeros_like(keys)
+    learn = torch.optim.Adam(decoder.parameters(), lr=0.05)
+    for _ in range(200):
+        learn.zero_grad()
+        decoder.loss(codes, keys, silence, chance).mean().backward()
+        learn.step()
+    assert -decoder.log_prob(codes, keys, silence, chance).value.mean().item() == pytest.approx(
+        nats, abs=0.02
+    )
