@@ -10,7 +10,7 @@ import torch
 
 from zoo.data import Corpus
 from zoo.learn.lessons import Lessons
-from zoo.learn.score import chosen_pieces
+from zoo.learn.score import FEWEST, chosen_pieces
 
 Make = Callable[..., Any]
 
@@ -58,8 +58,14 @@ def test_a_batch_larger_than_the_corpus_is_the_corpus(tunes: Make, fast: Make) -
 
 def test_validation_pieces_are_always_the_same_and_about_as_many_as_asked(corpus: Corpus) -> None:
     lengths = np.array([piece.frames for piece in corpus.pieces])
-    chosen = chosen_pieces(corpus, 100)
-    assert chosen == chosen_pieces(corpus, 100)
-    assert lengths[chosen[:-1]].sum() < 100 <= lengths[chosen].sum()
+    asked = int(lengths.sum()) - 20
+    chosen = chosen_pieces(corpus, asked)
+    assert chosen == chosen_pieces(corpus, asked)
+    assert lengths[chosen[:-1]].sum() < asked <= lengths[chosen].sum()
     assert sorted(chosen_pieces(corpus, 10**9)) == list(range(len(corpus.pieces)))
-    assert len(chosen_pieces(corpus, 1)) == 1
+
+
+def test_no_few_pieces_judge_alone_however_long_they_are(tunes: Make) -> None:
+    assert len(chosen_pieces(tunes(train=12, valid=0), 1)) == FEWEST
+    few = tunes(train=2, valid=0)
+    assert len(chosen_pieces(few, 1)) == len(few.pieces) < FEWEST

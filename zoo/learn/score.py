@@ -14,11 +14,15 @@ SCORES: dict[str, Term] = {"codes": "core", "keys": "decoder", "velocity": "velo
 """What each term is judged by; the residual is counted and stays as it is."""
 
 
+FEWEST = 8
+"""Pieces that training is judged by, if there are so many: two songs say little of all others."""
+
+
 def chosen_pieces(corpus: Corpus, frames: int) -> list[int]:
-    """Pieces of together about so many frames, at least one if there is any; always the same ones."""
+    """Pieces of together about so many frames, but not too few pieces; always the same ones."""
     chosen: list[int] = []
     for index in sorted(range(len(corpus.pieces)), key=lambda index: corpus.pieces[index].digest):
-        if frames > 0:
+        if frames > 0 or len(chosen) < FEWEST:
             chosen.append(index)
             frames -= corpus.pieces[index].frames
     return chosen

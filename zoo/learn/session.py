@@ -83,10 +83,11 @@ class Session:
     def validate(self) -> None:
         """Score the validation pieces, keep each term that was never better, and save.
 
-        The model is calibrated on the same pieces first, so that what is kept is as sure as it was scored.
+        The model is calibrated first, on all validation pieces, so that what is kept is as sure as it was
+        scored.
         """
         learner = self.learner
-        calibrate(learner.model, self.valid.take(self._judged))
+        calibrate(learner.model, self.valid)
         nats = validate(learner.model, self.valid, self._judged, self.seed)
         improved = learner.best.take(learner.model, nats, learner.step)
         learner.validated = learner.step

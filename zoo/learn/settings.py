@@ -30,7 +30,9 @@ class TrainSettings(Settings):
     lr: float = setting(0.01, "learning rate of Adam", gt=0, le=1)
     clip: float = setting(1.0, "largest norm of a term's gradient", gt=0)
     validate_every: int = setting(100, "steps between two validations", ge=1)
-    validate_frames: int = setting(2048, "sixteenths of the validation pieces to score, about", ge=1)
+    validate_frames: int = setting(
+        2048, "sixteenths of the validation pieces to score, about; eight pieces at least", ge=1
+    )
     patience: int = setting(0, "stop after so many validations without progress; 0 never stops", ge=0)
     device: str = setting("auto", "auto, cpu, cuda, cuda:1, mps", live=True)
 

@@ -10,6 +10,8 @@ from torch import nn
 
 from zoo.data.batches import length_batches
 from zoo.model.model import Model
+from zoo.parts import SLOTS
+from zoo.parts.interfaces import Part
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
@@ -31,6 +33,8 @@ def calibrate(model: Model, validation: Corpus) -> None:
     What an earlier calibration found is forgotten, so it may follow every change of the weights. Without
     a piece nothing is found, and everything stays.
     """
+    if all(type(getattr(model, slot)).calibrate is Part.calibrate for slot in SLOTS):
+        return
     with at_rest(model):
         for number, fragments in enumerate(_whole_pieces(model, validation)):
             model.calibrate(fragments, first=number == 0)
