@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -34,7 +34,7 @@ class Line:
     Attributes:
         cells: one for each heading.
         is_clear: whether its difference to the next row is.
-        is_floor: whether it is a floor.
+        is_floor: whether it is a floor, or of the literature.
     """
 
     cells: tuple[str, ...]
@@ -83,6 +83,18 @@ def _score_sheet(table: Table) -> Sheet:
         Line((*labels, *["–"] * (len(headings) - len(labels))), False, False) for labels in _waiting(table)
     ]
     return Sheet(_title(table), headings, len(slots), tuple(lines), tuple(_notes(table, terms)))
+
+
+def _among(lines: Sequence[Line], table: Table, width: int) -> list[Line]:
+    """The rows with those of the literature where their numbers put them."""
+    ranked = [(row.figure(*table.terms).value, line) for row, line in zip(table.rows, lines, strict=True)]
+    for one in table.study.published:
+        if table.data in one.nats:
+            nats, labels = one.nats[table.data], [one.name, *[""] * (len(table.study.slots) - 1)]
+            number = f"{MARKS[one.kind]} {nats:g}".strip()
+            cells = (*labels, number, *["–"] * (width - len(labels) - 1))
+            ranked.append((nats, Line(cells, is_clear=False, is_floor=True)))
+    return [line for _, line in sorted(ranked, key=lambda pair: pair[0])]
 
 
 def _loudness_sheet(table: Table) -> Sheet:
@@ -165,6 +177,8 @@ def _notes(table: Table, terms: Sequence[str]) -> Iterator[str]:
         yield f"nats per {'struck note' if terms == ('velocity',) else 'frame'}, lower is better"
         yield "± half of the 95 % interval, pieces and seeds resampled"
         kinds = {row.figure(*terms).kind for row in rows}
+        if terms != ("velocity",):
+            kinds |= {one.kind for one in table.study.published if table.data in one.nats}
         yield from (meaning for kind, meaning in KINDS.items() if kind in kinds)
         yield "to next: paired difference to the row below; in brackets where its interval holds 0"
         yield "weights: learned by gradient; min: minutes of training, all terms together"
@@ -174,6 +188,9 @@ def _notes(table: Table, terms: Sequence[str]) -> Iterator[str]:
             yield "residual: what the keys leave out, how long a note is held or whether it is struck again"
         elif terms != ("velocity",):
             yield "the keys alone: this music does not say which are struck"
+        for one in table.study.published:
+            if terms != ("velocity",) and table.data in one.nats:
+                yield f"{one.name}: {one.source}"
     if table.missing:
         yield f"{len(table.missing)} rows wait for `zoo bench run {table.study.path.name}`"
 
@@ -256,6 +273,7 @@ def facts(table: Table) -> dict[str, Any]:
             "unit": "nats per struck note",
             "rows": list(_row_facts(table.loudness, ("velocity",))),
         },
+        "published": [asdict(one) for one in table.study.published if table.data in one.nats],
         "missing": [dict(combination.labels) for combination in table.missing],
     }
 

@@ -12,7 +12,14 @@
     encoder = ["onset", "sounding"]
     attention = ["none", "none features=200", "history"]
 
-A grid stands for every combination of what it lists; a slot that it does not name keeps its default.
+A grid stands for every combination of what it lists; a slot that it does not name keeps its default. Rows of
+the literature may stand beside them:
+
+    [[published]]
+    name = "RNN-RBM"
+    kind = "estimate"
+    source = "Boulanger-Lewandowski, Bengio and Vincent 2012"
+    nats = { JSB_Chorales = 6.27 }
 """
 
 from __future__ import annotations
@@ -28,12 +35,30 @@ from pydantic import field_validator
 
 from zoo.errors import Problem, UsageError, ZooError
 from zoo.learn.settings import TrainSettings
+from zoo.measure.figure import Kind
 from zoo.parts import SLOTS, Settings, Slot, setting
 from zoo.registry import Recipe, Registry, parse_recipe
 from zoo.registry.fields import check
 from zoo.registry.parse import raise_all
 
 Split = Literal["train", "valid", "test"]
+
+
+@dataclass(frozen=True)
+class Published:
+    """A row of the literature, to stand beside what is measured here.
+
+    Attributes:
+        name: what the row is called.
+        kind: what its figures promise.
+        source: where they were published.
+        nats: name of the music -> nats per frame.
+    """
+
+    name: str
+    kind: Kind
+    source: str
+    nats: Mapping[str, float]
 
 
 class StudySettings(Settings):
@@ -81,6 +106,7 @@ class Study:
         train: one budget for all.
         rates: learning rates, of which each part takes the one that validation likes best.
         combinations: the rows.
+        published: rows of the literature.
     """
 
     path: Path
@@ -88,6 +114,7 @@ class Study:
     train: TrainSettings
     rates: tuple[float, ...]
     combinations: tuple[Combination, ...]
+    published: tuple[Published, ...] = ()
 
     @property
     def name(self) -> str:
@@ -110,6 +137,7 @@ def read_study(path: Path, registry: Registry) -> Study:
     content = _read(path)
     faults: list[ZooError] = []
     train, grids = content.pop("train", {}), content.pop("grid", [])
+    published = tuple(_published(content.pop("published", []), faults))
     if isinstance(content.get("data"), str):
         content["data"] = [content["data"]]
     settings = _checked(StudySettings, content, "", faults)
@@ -123,7 +151,7 @@ def read_study(path: Path, registry: Registry) -> Study:
         cure = 'write [[grid]] and under it attention = ["none", "history"]'
         faults.append(UsageError(Problem("it compares nothing", "grid", cure)))
     raise_all([_located(fault, path) for fault in faults])
-    return Study(path, settings, budget, rates, combinations)  # type: ignore[arg-type]
+    return Study(path, settings, budget, rates, combinations, published)  # type: ignore[arg-type]
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -153,6 +181,23 @@ def _checked(model: type[Settings], given: Mapping[str, Any], head: str, faults:
     if found.problems:
         faults.append(UsageError(*found.problems))
     return found.settings
+
+
+def _published(tables: Any, faults: list[ZooError]) -> Iterator[Published]:
+    for table in tables if isinstance(tables, list) else [tables]:
+        match table:
+            case {
+                "name": str(name),
+                "kind": ("exact" | "bound" | "estimate") as kind,
+                "source": str(source),
+                "nats": dict(nats),
+                **rest,
+            } if not rest and all(isinstance(value, int | float) for value in nats.values()):
+                yield Published(name, kind, source, nats)
+            case _:
+                what = "it takes a name, a kind (exact, bound or estimate), a source and nats"
+                cure = 'such as name = "RNN-RBM", kind = "estimate", source = "...", nats = { bach = 6.27 }'
+                faults.append(UsageError(Problem(what, "published", cure)))
 
 
 def _rates(train: Mapping[str, Any], faults: list[ZooError]) -> tuple[float, ...]:

@@ -1,0 +1,37 @@
+"""Figures of the literature stand among the rows of a study, where their numbers put them."""
+
+from pathlib import Path
+
+import pytest
+
+from zoo.bench.study import read_study
+from zoo.errors import UsageError
+from zoo.registry import open_registry
+
+GRID = '[[grid]]\nattention = "none"\n'
+ROW = 'name = "RNN"\nkind = "exact"\nsource = "somebody 2012"\nnats = { bach = 8 }\n'
+
+
+def study(folder: Path, text: str):
+    path = folder / "study.toml"
+    path.write_text(text)
+    return read_study(path, open_registry())
+
+
+def test_a_row_of_the_literature_is_read(tmp_path: Path) -> None:
+    (row,) = study(tmp_path, f"{GRID}[[published]]\n{ROW}").published
+    assert (row.name, row.kind, row.nats) == ("RNN", "exact", {"bach": 8})
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ROW.replace("exact", "certain"),
+        ROW.replace('source = "somebody 2012"\n', ""),
+        ROW.replace("8", '"8"'),
+        f"{ROW}year = 2012\n",
+    ],
+)
+def test_a_row_without_a_kind_or_a_source_is_refused(tmp_path: Path, row: str) -> None:
+    with pytest.raises(UsageError, match="a name, a kind"):
+        study(tmp_path, f"{GRID}[[published]]\n{row}")
