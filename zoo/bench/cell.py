@@ -18,6 +18,8 @@ from typing import Any, Literal, get_args
 from zoo.learn.settings import TrainSettings
 from zoo.parts import SLOTS, Settings, Slot
 from zoo.registry import Recipe, Registry, parse_recipe
+from zoo.registry.fit import Choice
+from zoo.registry.values import write_value
 
 YARDSTICK = 1
 """Raised when a number would come out otherwise for the same weights; results of another one do not count."""
@@ -66,6 +68,12 @@ class Cell:
         parts = "-".join(self.recipe.parts[slot].entry.name for slot in OWN[self.term])
         return f"{self.term}-{_slug(parts)}-s{self.seed}-{self.key}"
 
+    @property
+    def title(self) -> str:
+        """What it is called when people are told of it."""
+        parts = " + ".join(_label(self.recipe.parts[slot]) for slot in OWN[self.term])
+        return f"{self.term} {parts} on {self.data}, lr {self.train.lr:g}, seed {self.seed}"
+
     def order(self, place: str) -> dict[str, Any]:
         """Everything that whoever does the work must know, ready for JSON.
 
@@ -108,6 +116,11 @@ class FloorsCell:
         """As that of a cell."""
         return f"floors-{self.plane}-{self.key}"
 
+    @property
+    def title(self) -> str:
+        """As that of a cell."""
+        return f"floors of {self.plane} keys on {self.data}"
+
     def order(self, place: str) -> dict[str, Any]:
         """As that of a cell."""
         return {
@@ -130,6 +143,12 @@ def alone(recipe: Recipe, term: Term, registry: Registry) -> Recipe:
 def folder_of(data: str) -> str:
     """The folder in which results on some music are kept."""
     return _slug(data)
+
+
+def _label(choice: Choice) -> str:
+    """A part and its settings that are not the default: `none local=4`."""
+    changed = choice.settings.model_dump(mode="json", exclude_defaults=True)
+    return " ".join([choice.entry.name, *(f"{name}={write_value(value)}" for name, value in changed.items())])
 
 
 def _slug(text: str) -> str:

@@ -78,14 +78,16 @@ class Subject:
     def chosen(self, study: Study, results: Results) -> list[Cell] | None:
         """Its training from every seed at the best learning rate; None while trials are missing.
 
-        A part that learns nothing by gradient is the same from every seed and is trained from one.
+        A part that learns nothing by gradient is the same from every seed and at every rate.
         """
         found = [(cell, results.read(cell)) for cell in self.trials(study)]
+        first, result = found[0]
+        if result is not None and not result["learns"]:
+            return [first]
         if any(result is None for _, result in found):
             return None
-        best, result = min(found, key=lambda pair: _validation(pair[1]))
-        seeds = range(study.settings.seeds) if result and result["learns"] else range(1)
-        return [self.cell(study, best.train.lr, seed) for seed in seeds]
+        best, _ = min(found, key=lambda pair: _validation(pair[1]))
+        return [self.cell(study, best.train.lr, seed) for seed in range(study.settings.seeds)]
 
 
 def _validation(result: Mapping[str, Any] | None) -> float:
@@ -124,22 +126,22 @@ class Standing:
     """Where a run of a study stands.
 
     Attributes:
-        known: cells that are known to be needed so far.
+        needed: how many cells the study needs; fewer as soon as a part turns out to learn nothing.
         done: of these, the finished.
         ran: of these, those that this run did.
-        running: names of those that are being done.
+        outdated: results that are there, but of music that has changed since; they are done again.
         failed: what went wrong, by the name of the cell.
     """
 
-    known: int = 0
+    needed: int = 0
     done: int = 0
     ran: int = 0
-    running: list[str] = field(default_factory=list)
+    outdated: set[str] = field(default_factory=set)
     failed: dict[str, Sequence[Problem]] = field(default_factory=dict)
 
 
-Listen = Callable[[Standing, str], None]
-"""Told where the run stands, and the name of the cell that just ended, if one did."""
+Listen = Callable[[Standing, Cell | FloorsCell | None], None]
+"""Told where the run stands, and the cell that just ended, if one did."""
 
 
 class Driver:
@@ -175,14 +177,14 @@ class Driver:
         """Do everything that is missing; a cell that fails is left out, and the others go on."""
         try:
             self._order_missing()
-            self._tell("")
+            self._tell(None)
             while self._pending:
                 finished, _ = wait(self._pending, return_when=FIRST_COMPLETED)
                 for future in finished:
                     cell = self._pending.pop(future)
                     self._take(cell, future)
                     self._order_missing()
-                    self._tell(cell.name)
+                    self._tell(cell)
         finally:
             self._runner.close()
         return self._standing
@@ -191,23 +193,39 @@ class Driver:
         """The cells that are known to be needed, given what is done."""
         yield from self._floors
         for subject in self._subjects:
-            trials = subject.trials(self._study)
-            yield from trials
-            if all(self._is_done(cell) for cell in trials):
-                chosen = subject.chosen(self._study, self._results) or []
-                yield from (cell for cell in chosen if cell.seed > 0)
+            first, *others = subject.trials(self._study)
+            yield first
+            if self._learns(first):
+                yield from others
+                if all(self._is_done(cell) for cell in (first, *others)):
+                    chosen = subject.chosen(self._study, self._results) or []
+                    yield from (cell for cell in chosen if cell.seed > 0)
+
+    def _needed(self) -> int:
+        """How many cells that will be, once all is known."""
+        rates, seeds = len(self._study.rates), self._study.settings.seeds
+        trials = (subject.trials(self._study)[0] for subject in self._subjects)
+        trained = (1 if self._learns(first) is False else rates + seeds - 1 for first in trials)
+        return len(self._floors) + sum(trained)
+
+    def _learns(self, cell: Cell) -> bool | None:
+        """Whether its part learns by gradient; None while nobody has tried."""
+        result = self._results.read(cell) if self._is_done(cell) else None
+        return None if result is None else bool(result["learns"])
 
     def _is_done(self, cell: Cell | FloorsCell) -> bool:
         """Whether there is a result, and of the music that is there now."""
         result = self._results.read(cell)
-        return result is not None and result["data"]["digest"] == self._music[cell.data].digest
+        if result is not None and result["data"]["digest"] != self._music[cell.data].digest:
+            self._standing.outdated.add(cell.name)
+            return False
+        return result is not None
 
     def _order_missing(self) -> None:
         ordered = {cell.name for cell in self._pending.values()}
         standing = self._standing
-        standing.known = standing.done = 0
+        standing.needed, standing.done = self._needed(), 0
         for cell in self._wanted():
-            standing.known += 1
             if self._is_done(cell):
                 standing.done += 1
             elif cell.name not in ordered and cell.name not in standing.failed:
@@ -220,11 +238,13 @@ class Driver:
         except CellFailed as error:
             self._tries[cell.name] = self._tries.get(cell.name, 0) + 1
             if not error.killed or self._tries[cell.name] >= TRIES:
-                self._standing.failed[cell.name] = error.problems
+                self._standing.failed[cell.name] = [
+                    Problem(p.what, p.where.replace(cell.name, cell.title), p.cure) for p in error.problems
+                ]
             return
         self._results.write(cell, result)
         self._standing.ran += 1
 
-    def _tell(self, ended: str) -> None:
+    def _tell(self, ended: Cell | FloorsCell | None) -> None:
         if self._listen is not None:
             self._listen(self._standing, ended)

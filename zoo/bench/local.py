@@ -6,13 +6,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import Problem, ZooError
+from zoo.files import writing
+
+Process = subprocess.Popen[str]
 
 
 class CellFailed(ZooError):
@@ -36,23 +39,50 @@ class Local:
         self._threads = max(1, cores // self.jobs)
         self._work = work
         self._pool = ThreadPoolExecutor(self.jobs)
+        self._begun: list[Process] = []
+        self._closed = False
 
     def submit(self, order: Mapping[str, Any]) -> Future[dict[str, Any]]:
         """The result of a cell, some day; its exception is `CellFailed`."""
-        return self._pool.submit(run_process, order, self._work / order["name"], self._threads)
+        return self._pool.submit(run_process, order, self._work / order["name"], self._threads, self._watch)
 
     def close(self) -> None:
-        """Wait for nothing more."""
+        """Wait for nothing more; what is being done is saved, and goes on from there another time."""
+        self._closed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
+        for process in list(self._begun):
+            _give_up(process)
+
+    def _watch(self, process: Process) -> None:
+        self._begun = [one for one in self._begun if one.poll() is None] + [process]
+        if self._closed:
+            _give_up(process)
 
 
-def run_process(order: Mapping[str, Any], folder: Path, threads: int) -> dict[str, Any]:
+def _give_up(process: Process) -> None:
+    """Let a cell know that nobody waits for it: it ends within seconds."""
+    assert process.stdin is not None
+    with suppress(OSError):
+        process.stdin.close()
+
+
+def run_process(
+    order: Mapping[str, Any], folder: Path, threads: int, watch: Callable[[Process], None] | None = None
+) -> dict[str, Any]:
     """Do one cell in a process of its own, with its training in a folder.
+
+    Args:
+        order: see `Cell.order`.
+        folder: where the training is kept.
+        threads: how many cores it uses.
+        watch: given the process as soon as it has its order.
 
     Raises:
         CellFailed: it ended without a result.
+        ZooError: the folder cannot be made.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    with writing(folder.parent):
+        folder.parent.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {
         "OMP_NUM_THREADS": str(threads),
         "OMP_WAIT_POLICY": "PASSIVE",
@@ -65,6 +95,7 @@ def run_process(order: Mapping[str, Any], folder: Path, threads: int) -> dict[st
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
+        start_new_session=True,  # Ctrl-C is for us, who then give up what is being done
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -72,12 +103,14 @@ def run_process(order: Mapping[str, Any], folder: Path, threads: int) -> dict[st
     with suppress(BrokenPipeError):  # it died at once, and its exit code says so
         process.stdin.write(json.dumps(dict(order)) + "\n")
         process.stdin.flush()
+    if watch is not None:
+        watch(process)
     # Standard input stays open as long as we live; `communicate` would close it.
     with ThreadPoolExecutor(1) as reader:
         said = reader.submit(process.stderr.read)
         answer = process.stdout.read()
         code = process.wait()
-        process.stdin.close()
+        _give_up(process)
     if code == 0:
         result: dict[str, Any] = json.loads(answer)
         return result
@@ -87,7 +120,8 @@ def run_process(order: Mapping[str, Any], folder: Path, threads: int) -> dict[st
 def _failure(order: Mapping[str, Any], code: int, answer: str, said: str) -> CellFailed:
     name = order["name"]
     if code < 0:
-        return CellFailed(Problem(f"was killed (signal {-code})", name), killed=True)
+        cure = "where memory is short, give fewer --jobs; the same command goes on where it was"
+        return CellFailed(Problem(f"was killed (signal {-code})", name, cure), killed=True)
     try:
         told = [Problem(**problem) for problem in json.loads(answer)["problems"]]
     except (ValueError, KeyError, TypeError):

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
+from errno import EACCES
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from zoo.bench.cell import Cell, FloorsCell, folder_of
 from zoo.errors import Problem, ZooError
-from zoo.files import write_file
-from zoo.measure.evaluation import Evaluation, Term
-from zoo.measure.figure import Floats
+from zoo.files import write_file, writing
+
+if TYPE_CHECKING:
+    from zoo.measure.evaluation import Evaluation
+    from zoo.measure.figure import Floats
 
 DIGITS = 4
 """Decimals of a piece's nats that are kept; a piece has hundreds."""
@@ -25,6 +27,17 @@ class Results:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._known: dict[str, dict[str, Any]] = {}
+
+    def prepare(self) -> None:
+        """Make the folder, before hours go into what could not be kept.
+
+        Raises:
+            ZooError: it cannot be made or written.
+        """
+        with writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if not os.access(self.folder, os.W_OK):
+                raise PermissionError(EACCES, os.strerror(EACCES))
 
     def path(self, cell: Cell | FloorsCell) -> Path:
         """Where the result of a cell is kept."""
@@ -51,9 +64,14 @@ class Results:
         raise ZooError(Problem("this result is damaged", str(path), cure))
 
     def write(self, cell: Cell | FloorsCell, result: Mapping[str, Any]) -> None:
-        """Keep what a cell came to."""
+        """Keep what a cell came to.
+
+        Raises:
+            ZooError: the disk is full, or the folder may not be written.
+        """
         path = self.path(cell)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with writing(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
         self._known.pop(cell.name, None)
         write_file(path, json.dumps(result, ensure_ascii=False, allow_nan=False) + "\n")
 
@@ -79,6 +97,8 @@ def kept(found: Evaluation, *names: str) -> dict[str, Any]:
 
 def evaluation(content: Mapping[str, Any]) -> Evaluation:
     """The evaluation that `kept` made ready."""
+    from zoo.measure.evaluation import Evaluation, Term
+
     digests = tuple(content["pieces"])
     return Evaluation(
         titles=digests,
@@ -106,4 +126,6 @@ def _whole(numbers: Floats) -> list[int]:
 
 
 def _floats(numbers: list[float]) -> Floats:
+    import numpy as np
+
     return np.array(numbers, np.float64)

@@ -2,17 +2,19 @@
 
 Run as `python -m zoo.bench.work FOLDER`, with the order (`Cell.order`) as a line of JSON on standard input
 and the result, or `{"problems": [...]}`, on standard output. Whoever gave the order keeps standard input
-open: when it closes, nobody waits for the result any more, and the process ends. The training is kept in
-FOLDER and goes on from there.
+open: when it closes, nobody waits for the result any more, so the training is saved and the process ends.
+The training is kept in FOLDER and goes on from there.
 """
 
 from __future__ import annotations
 
+import _thread
 import json
 import os
 import platform
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -58,6 +60,7 @@ def _trained(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str
     from zoo.bench.results import kept
     from zoo.learn.fit import fit
     from zoo.learn.lock import claimed
+    from zoo.learn.plan import plan
     from zoo.learn.run import Run
     from zoo.learn.settings import TrainSettings
     from zoo.measure import evaluate
@@ -67,10 +70,12 @@ def _trained(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str
 
     term, seed = order["term"], order["seed"]
     recipe = parse_recipe(order["recipe"], open_registry())
-    model = build(recipe, seed)
-    with claimed(folder):
+    settings, model = TrainSettings(**order["train"]), build(recipe, seed)
+    # Another study may need the same cell at the same time: it waits, and finds the training done.
+    with claimed(folder, patience=-1):
+        _forget_other(folder, plan(recipe, corpus, settings, seed))
         run = Run(folder)
-        history = fit(model, corpus, TrainSettings(**order["train"]), run, seed=seed, resume=True)
+        history = fit(model, corpus, settings, run, seed=seed, resume=True)
         curve = run.validations(term)
     found = evaluate(model, corpus.split(order["split"]), seed=seed)
     return {
@@ -83,6 +88,18 @@ def _trained(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str
         "seconds": round(history.seconds, 1),
         "parts": _versions(recipe),
     }
+
+
+def _forget_other(folder: Path, plan: Mapping[str, Any]) -> None:
+    """Remove what was trained before the music or a part changed."""
+    from zoo.learn.lock import HOLDER, LOCK
+    from zoo.learn.plan import begun_plan, differences
+
+    begun = begun_plan(folder)
+    if begun is not None and differences(begun, plan):
+        for child in folder.iterdir():
+            if child.name not in (LOCK, HOLDER):
+                child.unlink()
 
 
 def _versions(recipe: Recipe) -> dict[str, str]:
@@ -103,25 +120,34 @@ def made() -> dict[str, str]:
     }
 
 
+PATIENCE = 5.0
+"""Seconds in which a training whose result nobody waits for any more may save itself."""
+
+
 def _end_with_the_giver() -> None:
     sys.stdin.read()
+    _thread.interrupt_main()
+    time.sleep(PATIENCE)
     os._exit(1)
 
 
 def main() -> int:
     """Do the cell that is ordered on standard input."""
-    order = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with_the_giver, daemon=True).start()
-    try:
-        result = do(order, Path(sys.argv[1]))
-    except ZooError as error:
-        print(json.dumps({"problems": [asdict(problem) for problem in error.problems]}), flush=True)
-        return error.exit_code
-    print(json.dumps(result, allow_nan=False), flush=True)
-    return 0
+    with os.fdopen(os.dup(1), "w") as answer:
+        os.dup2(2, 1)  # what a part prints is no answer
+        order = json.loads(sys.stdin.readline())
+        threading.Thread(target=_end_with_the_giver, daemon=True).start()
+        try:
+            result = do(order, Path(sys.argv[1]))
+        except ZooError as error:
+            print(json.dumps({"problems": [asdict(problem) for problem in error.problems]}), file=answer)
+            return error.exit_code
+        except KeyboardInterrupt:
+            return 130
+        print(json.dumps(result, allow_nan=False), file=answer)
+        return 0
 
 
 if __name__ == "__main__":
     code = main()
-    sys.stdout.flush()
     os._exit(code)  # the thread that waits for standard input must not keep a finished process

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -62,7 +63,9 @@ def run(
     from zoo.bench.driver import Driver
     from zoo.bench.results import Results
     from zoo.bench.study import read_study
+    from zoo.cli.bench_watch import Watch
     from zoo.cli.console import print_json, talk, visible
+    from zoo.learn.lock import claimed
     from zoo.registry import open_registry
 
     if address and runner != "ray":
@@ -70,12 +73,14 @@ def run(
     registry = open_registry()
     study = read_study(file, registry)
     music = _music(study, _places(study, places))
-    stored = Results(results or file.parent / "results")
-    worker = _runner(runner, work or file.parent / "runs", jobs, address)
-    with _Watch() as watch:
-        standing = Driver(study, stored, worker, music, registry, watch).run()
+    stored, work = Results(results or file.parent / "results"), work or file.parent / "runs"
+    stored.prepare()
+    with claimed(work / f"{study.name}.driver", "runs this study"):
+        worker = _runner(runner, work, jobs, address)
+        with Watch(talk) as watch:
+            standing = Driver(study, stored, worker, music, registry, watch).run()
     if as_json:
-        print_json({"cells": standing.known, "done": standing.done, "ran": standing.ran})
+        print_json(_said(standing))
     if standing.failed:
         raise ZooError(*(problem for problems in standing.failed.values() for problem in problems))
     talk.print(visible(f"{standing.done} cells done, {standing.ran} of them now."))
@@ -126,6 +131,11 @@ def _check_music(study: Study, names: tuple[str, ...]) -> None:
         raise UsageError(*(Problem("names no music of the study", f"--data {n}", cure) for n in strange))
 
 
+def _said(standing: Standing) -> dict[str, Any]:
+    failed = {name: [asdict(problem) for problem in found] for name, found in standing.failed.items()}
+    return {"cells": standing.needed, "done": standing.done, "ran": standing.ran, "failed": failed}
+
+
 def _places(study: Study, given: tuple[str, ...]) -> dict[str, str]:
     """Where each music of the study lies: what was said, or else what it is called."""
     places = {name: name for name in study.settings.data}
@@ -145,11 +155,18 @@ def _places(study: Study, given: tuple[str, ...]) -> dict[str, str]:
 def _music(study: Study, places: dict[str, str]) -> dict[str, Music]:
     from zoo.bench.driver import Music
     from zoo.cli.progress import open_in_sight
+    from zoo.registry.parse import raise_all
 
-    found = {}
+    found: dict[str, Music] = {}
+    faults: list[ZooError] = []
     for name, place in places.items():
-        corpus = open_in_sight(place)
-        found[name] = Music(place, corpus.digest, corpus.planes)
+        try:
+            corpus = open_in_sight(place)
+        except ZooError as fault:
+            faults.append(fault)
+        else:
+            found[name] = Music(place, corpus.digest, corpus.planes)
+    raise_all(faults)
     return found
 
 
@@ -161,36 +178,3 @@ def _runner(name: str, work: Path, jobs: int | None, address: str | None) -> Run
     from zoo.bench.local import Local
 
     return Local(work, jobs)
-
-
-class _Watch:
-    """A bar on a terminal, a line for each cell elsewhere."""
-
-    def __enter__(self) -> _Watch:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        from zoo.cli.console import talk
-
-        columns = (
-            TextColumn("cells"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.description}"),
-        )
-        self._bars = Progress(*columns, console=talk, disable=not talk.is_terminal)
-        self._task = self._bars.add_task("", total=None)
-        self._bars.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._bars.stop()
-
-    def __call__(self, standing: Standing, ended: str) -> None:
-        from zoo.cli.console import talk, visible
-
-        failed = f", {len(standing.failed)} failed" if standing.failed else ""
-        self._bars.update(self._task, completed=standing.done, total=standing.known, description=failed)
-        if not talk.is_terminal and ended:
-            how = "failed" if ended in standing.failed else "done"
-            talk.print(visible(f"{standing.done} of {standing.known}{failed}: {ended} {how}"))

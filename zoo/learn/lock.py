@@ -25,10 +25,15 @@ PATIENCE = 0.3
 
 
 @contextmanager
-def claimed(folder: str | Path) -> Iterator[Path]:
+def claimed(folder: str | Path, doing: str = "trains here", patience: float = PATIENCE) -> Iterator[Path]:
     """A run folder that nobody else trains in inside the block; made where it is missing.
 
     A folder in which nothing was begun is removed again.
+
+    Args:
+        folder: any that is missing or holds a run.
+        doing: what is said of whoever was first.
+        patience: seconds to wait for him; below 0 for as long as it takes.
 
     Raises:
         UsageError: somebody else trains there, or it holds other things than a run.
@@ -36,7 +41,7 @@ def claimed(folder: str | Path) -> Iterator[Path]:
     """
     place = Path(folder)
     _refuse_strange(place)
-    lock = _taken(place)
+    lock = _taken(place, doing, patience)
     try:
         sweep(place)
         write_file(place / HOLDER, json.dumps(_me()) + "\n")
@@ -50,19 +55,19 @@ def claimed(folder: str | Path) -> Iterator[Path]:
         lock.release()
 
 
-def _taken(place: Path, tries: int = 20) -> FileLock:
+def _taken(place: Path, doing: str, patience: float, tries: int = 20) -> FileLock:
     """The lock of the folder, held."""
     lock = FileLock(place / LOCK)
     try:
         place.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=PATIENCE)
+        lock.acquire(timeout=patience)
     except Timeout:
-        what = f"{_holder(place)} trains here"
+        what = f"{_holder(place)} {doing}"
         raise UsageError(Problem(what, str(place), "wait for it, or name another folder")) from None
     except FileNotFoundError as error:
         # Who had begun nothing there has just removed the folder between our two steps.
         if tries:
-            return _taken(place, tries - 1)
+            return _taken(place, doing, patience, tries - 1)
         raise ZooError(Problem(f"cannot be made: {error.strerror}", str(place))) from error
     except OSError as error:
         raise ZooError(Problem(f"cannot be made: {error.strerror}", str(place))) from error
