@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -106,16 +105,3 @@ def bench(songs: Path) -> Iterator[Bench]:
     for process in started:
         process.kill()
         process.communicate()
-
-
-def ended(process: subprocess.Popen[str], code: int = 0) -> tuple[str, str]:
-    """What a process said, that must end with an exit code and without a traceback."""
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == code, err
-    assert "Traceback" not in err
-    return out, err
-
-
-def without_seconds(result: dict[str, Any]) -> dict[str, Any]:
-    """A result without what is measured with a clock."""
-    return {name: value for name, value in result.items() if name != "seconds"}

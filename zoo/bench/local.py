@@ -106,7 +106,7 @@ def run_process(
     if watch is not None:
         watch(process)
     # Standard input stays open as long as we live; `communicate` would close it.
-    with ThreadPoolExecutor(1) as reader:
+    with process, ThreadPoolExecutor(1) as reader:
         said = reader.submit(process.stderr.read)
         answer = process.stdout.read()
         code = process.wait()

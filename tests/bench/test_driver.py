@@ -1,0 +1,213 @@
+"""The driver: what it orders, what it keeps, and what it makes of cells that end badly."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import resource
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zoo.bench.driver import TRIES, Driver, Music, Standing
+from zoo.bench.local import CellFailed, Local, run_process
+from zoo.bench.results import Results
+from zoo.bench.study import Study
+from zoo.errors import Problem, ZooError
+from zoo.registry import Registry
+
+Read = Callable[..., Study]
+MUSIC = Music("/tunes", "digest", frozenset({"onset", "sounding"}))
+GRID = 'attention = ["none", "last"]\nsampler = "independent"\ndecoder = ["lstm", "uniform"]'
+
+
+class Toy:
+    """A runner that answers at once: results without work, and failures where a test wants them."""
+
+    def __init__(self, fail: Callable[[Mapping[str, Any]], CellFailed | None] = lambda order: None) -> None:
+        self.orders: list[dict[str, Any]] = []
+        self.closed = False
+        self._fail = fail
+
+    def submit(self, order: Mapping[str, Any]) -> Future[dict[str, Any]]:
+        self.orders.append(dict(order))
+        answer: Future[dict[str, Any]] = Future()
+        failure = self._fail(order)
+        if failure is None:
+            answer.set_result(self.result(order))
+        else:
+            answer.set_exception(failure)
+        return answer
+
+    def result(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {"order": order, "data": {"digest": MUSIC.digest}, "floors": {}}
+        if order["term"] != "floors":
+            learns = not (order["term"] == "decoder" and "decoder=uniform" in order["recipe"])
+            # As if 0.01 were best for what learns with `attention=last`, and 0.1 for all others.
+            best = 0.01 if "attention=last sampler=independent" in order["recipe"] else 0.1
+            found |= {"learns": learns, "validation": abs(order["train"]["lr"] - best)}
+        return found
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def drive(study: Study, results: Path, toy: Toy, registry: Registry, music: Music = MUSIC) -> Standing:
+    names = dict.fromkeys(study.settings.data, music)
+    return Driver(study, Results(results), toy, names, registry).run()
+
+
+@pytest.fixture
+def small(study: Read) -> Study:
+    return study('data = "tunes"\nseeds = 3', GRID, "steps = 2\nlr = [0.01, 0.1]")
+
+
+def test_each_part_is_trained_at_each_rate_and_from_each_seed_at_the_best(
+    small: Study, tmp_path: Path, registry: Registry
+) -> None:
+    toy = Toy()
+    standing = drive(small, tmp_path / "results", toy, registry)
+    done = [(o["term"], o["recipe"].split()[1], o["train"]["lr"], o["seed"]) for o in toy.orders[1:]]
+    cores = {(a, lr, seed) for term, a, lr, seed in done if term == "core"}
+    assert cores == {
+        ("attention=none", 0.01, 0), ("attention=none", 0.1, 0),
+        ("attention=none", 0.1, 1), ("attention=none", 0.1, 2),
+        ("attention=last", 0.01, 0), ("attention=last", 0.1, 0),
+        ("attention=last", 0.01, 1), ("attention=last", 0.01, 2),
+    }  # fmt: skip
+    assert len(toy.orders) == len({order["name"] for order in toy.orders}) == 1 + 8 + 4 + 1
+    assert (standing.needed, standing.done, standing.ran) == (14, 14, 14)
+    assert toy.closed
+
+
+def test_what_learns_nothing_is_done_once(small: Study, tmp_path: Path, registry: Registry) -> None:
+    toy = Toy()
+    drive(small, tmp_path / "results", toy, registry)
+    assert sum(o["term"] == "decoder" and "decoder=uniform" in o["recipe"] for o in toy.orders) == 1
+
+
+def test_nothing_is_done_twice_and_what_is_missing_is_found(
+    small: Study, tmp_path: Path, registry: Registry
+) -> None:
+    drive(small, tmp_path / "results", Toy(), registry)
+    again = Toy()
+    standing = drive(small, tmp_path / "results", again, registry)
+    assert (again.orders, standing.ran, standing.done) == ([], 0, 14)
+
+    lost = sorted((tmp_path / "results" / "tunes").iterdir())[::4]
+    for path in lost:
+        path.unlink()
+    drive(small, tmp_path / "results", again, registry)
+    assert sorted(order["name"] for order in again.orders) == [path.stem for path in lost]
+
+
+def test_results_of_other_music_do_not_count(small: Study, tmp_path: Path, registry: Registry) -> None:
+    drive(small, tmp_path / "results", Toy(), registry)
+    changed = dataclasses.replace(MUSIC, digest="other")
+
+    class Other(Toy):
+        def result(self, order: Mapping[str, Any]) -> dict[str, Any]:
+            return super().result(order) | {"data": {"digest": "other"}}
+
+    again = Other()
+    standing = drive(small, tmp_path / "results", again, registry, changed)
+    assert len(again.orders) == len(standing.outdated) == standing.ran == 14
+
+
+def test_a_cell_that_fails_stops_no_other_and_is_named_in_words(
+    small: Study, tmp_path: Path, registry: Registry
+) -> None:
+    def fail(order: Mapping[str, Any]) -> CellFailed | None:
+        bad = order["term"] == "core" and order["seed"] == 1 and "attention=last" in order["recipe"]
+        return CellFailed(Problem("no music", f"file.mid in {order['name']}", "add some")) if bad else None
+
+    toy = Toy(fail)
+    standing = drive(small, tmp_path / "results", toy, registry)
+    ((problem,),) = standing.failed.values()
+    assert problem.where == "file.mid in core onset + last + independent on tunes, lr 0.01, seed 1"
+    assert (problem.what, problem.cure) == ("no music", "add some")
+    assert (standing.done, standing.needed, len(toy.orders)) == (13, 14, 14)
+
+
+def test_a_cell_that_is_killed_is_tried_again(small: Study, tmp_path: Path, registry: Registry) -> None:
+    begun: dict[str, int] = {}
+
+    def kill(order: Mapping[str, Any]) -> CellFailed | None:
+        begun[order["name"]] = begun.get(order["name"], 0) + 1
+        return CellFailed(Problem("was killed"), killed=True) if begun[order["name"]] == 1 else None
+
+    standing = drive(small, tmp_path / "results", Toy(kill), registry)
+    assert set(begun.values()) == {2}
+    assert (standing.done, standing.failed) == (14, {})
+
+
+def test_a_cell_that_is_always_killed_is_given_up(small: Study, tmp_path: Path, registry: Registry) -> None:
+    toy = Toy(lambda order: CellFailed(Problem("was killed"), killed=True))
+    standing = drive(small, tmp_path / "results", toy, registry)
+    assert len(standing.failed) == 5  # the floors and the first trial of each part
+    assert len(toy.orders) == 5 * TRIES
+    assert standing.done == 0
+
+
+def test_a_damaged_result_is_named_with_its_cure(small: Study, tmp_path: Path, registry: Registry) -> None:
+    drive(small, tmp_path / "results", Toy(), registry)
+    path = next((tmp_path / "results" / "tunes").glob("core*"))
+    path.write_text(path.read_text()[:50])
+    with pytest.raises(ZooError, match="damaged") as caught:
+        drive(small, tmp_path / "results", Toy(), registry)
+    assert str(path) in str(caught.value)
+    assert "remove the file" in str(caught.value)
+
+
+def test_where_nothing_can_be_kept_nothing_is_done(tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("in the way")
+    with pytest.raises(ZooError, match="cannot be written"):
+        Results(tmp_path / "results").prepare()
+    with pytest.raises(ZooError, match="cannot be written"):
+        Results(tmp_path / "results" / "below").prepare()
+
+
+def test_on_a_full_disk_the_runner_is_closed_and_the_results_before_stay(
+    small: Study, tmp_path: Path, registry: Registry
+) -> None:
+    drive(small, tmp_path / "results", Toy(), registry)
+    kept = sorted((tmp_path / "results" / "tunes").iterdir())
+    kept[0].unlink()
+    toy, limit = Toy(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limit[1]))
+    try:
+        with pytest.raises(ZooError, match="cannot be written"):
+            drive(small, tmp_path / "results", toy, registry)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert toy.closed
+    assert sorted((tmp_path / "results" / "tunes").iterdir()) == kept[1:]
+
+
+def test_what_ends_without_an_answer_says_its_last_line(tmp_path: Path) -> None:
+    with pytest.raises(CellFailed, match="ended without a result: KeyError: 'place'") as caught:
+        run_process({"name": "odd"}, tmp_path / "odd", threads=1)
+    assert not caught.value.killed
+
+
+def test_a_cell_without_music_says_so_and_how_to_mend_it(tmp_path: Path) -> None:
+    order = {"name": "floors-x", "term": "floors", "plane": "onset", "data": "x", "split": "test"}
+    (tmp_path / "empty").mkdir()
+    runner = Local(tmp_path / "runs", 1)
+    future = runner.submit(order | {"place": str(tmp_path / "empty")})
+    with pytest.raises(CellFailed) as caught:
+        future.result(timeout=120)
+    runner.close()
+    (problem,) = caught.value.problems
+    assert problem.where.endswith("in floors-x")
+    assert problem.cure
+
+
+def test_results_are_one_line_of_plain_json(small: Study, tmp_path: Path, registry: Registry) -> None:
+    drive(small, tmp_path / "results", Toy(), registry)
+    for path in (tmp_path / "results" / "tunes").iterdir():
+        assert path.read_text().count("\n") == 1
+        assert json.loads(path.read_text())["order"]["name"] == path.stem
