@@ -5,6 +5,8 @@
     <!-- file: PATH -->        a file of the repository
     <!-- run: zoo WORDS -->    what the command prints
     <!-- fails: zoo WORDS -->  the same of a command that must fail
+    <!-- study: FILE -->       tables of a study; `compare` and `answer` likewise, see docs/studies.py
+    <!-- picture: NAME -->     a picture of docs/pictures.py
 
 A region ends with its name: `<!-- /parts -->`. The commands of a document run in
 one empty folder of their own, where the files lie that the document has shown before.
@@ -24,8 +26,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import studies
+
 from zoo.cli.list import is_default
 from zoo.cli.show import part_facts
+from zoo.errors import ZooError
 from zoo.parts import SLOTS, Fact
 from zoo.registry import Entry, Registry, open_registry
 
@@ -50,6 +55,7 @@ def main(words: Sequence[str]) -> int:
         print("usage: python docs/make.py [--check]", file=sys.stderr)
         return 2
     stale = []
+    studies.read.cache_clear()
     for document in documents():
         made = Document(document).made()
         if made != document.read_text("utf-8"):
@@ -92,10 +98,24 @@ class Document:
                 body = output(argument, folder)
             case "fails", _:
                 body = output(argument, folder, fails=True)
+            case "study" | "compare" | "answer", _:
+                body = self._of_study(kind, argument)
             case _:
                 raise StaleError(f"{self.path}: nobody knows how to fill <!-- {kind}: {argument} -->")
         head = f"<!-- {kind}: {argument} -->" if argument else f"<!-- {kind} -->"
         return f"{head}\n{body}\n<!-- /{kind} -->"
+
+    def _of_study(self, kind: str, argument: str) -> str:
+        try:
+            match kind:
+                case "study":
+                    return studies.study(argument, ROOT)
+                case "compare":
+                    return studies.compare(argument, ROOT)
+                case _:
+                    return studies.answer(argument, ROOT)
+        except (studies.ArgumentError, ZooError) as error:
+            raise StaleError(f"{self.path}: <!-- {kind}: {argument} -->: {error}") from error
 
 
 def shown(file: Path, folder: Path) -> str:

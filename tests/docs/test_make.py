@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from zoo.registry import open_registry
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def make(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
-    """The script, working on the documents of an empty folder."""
-    spec = importlib.util.spec_from_file_location("make", ROOT / "docs" / "make.py")
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(__import__("sys").modules, "make", module)
-    spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "ROOT", tmp_path)
-    monkeypatch.setattr(module, "PARTS", tmp_path / "docs" / "parts.md")
-    return module
 
 
 def test_a_stale_document_is_named_and_mended(make, tmp_path, capsys):

@@ -1,0 +1,169 @@
+"""What documents show of studies, from the results that are stored in the repository.
+
+    <!-- study: benchmarks/attention.toml data=bach -->     its tables
+
+    <!-- compare: benchmarks/attention.toml
+    onset lags against onset history
+    best onset against best sounding -->                    differences, one pair of rows a line
+
+    <!-- answer: benchmarks/attention.toml
+    onset lags against onset history
+    lower: Handing it over is better.
+    higher: Weighing it is better.
+    level: It makes no clear difference. -->                what the numbers say, in the words for it
+
+Without `data=` all music of the study is shown; `of=velocity` sets loudness side by side, `of=keys` one term
+of the score. Rows are named as in `zoo.bench.verdict.verdict`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from zoo.bench.results import Results
+from zoo.bench.rows import Table, tables
+from zoo.bench.sheet import Sheet, markdown, sheets
+from zoo.bench.study import read_study
+from zoo.bench.verdict import Verdict, called, verdict
+from zoo.registry import open_registry
+
+AGAINST = " against "
+
+
+class ArgumentError(Exception):
+    """A region is marked in a way that nobody understands."""
+
+
+@dataclass(frozen=True)
+class Argument:
+    """What a region asks for.
+
+    Attributes:
+        file: of the study.
+        data: music that is shown; all of the study where empty.
+        of: the term that is compared; all where empty.
+        lines: what follows the first line.
+    """
+
+    file: str
+    data: tuple[str, ...]
+    of: str
+    lines: tuple[str, ...]
+
+
+def parsed(text: str) -> Argument:
+    """The argument of a region."""
+    head, *lines = text.strip().splitlines()
+    file, *words = head.split()
+    options = dict(word.partition("=")[::2] for word in words)
+    if strange := set(options) - {"data", "of"}:
+        raise ArgumentError(f"{', '.join(sorted(strange))}: a region takes data= and of=")
+    data = tuple(name for name in options.get("data", "").split(",") if name)
+    return Argument(file, data, options.get("of", ""), tuple(line.strip() for line in lines))
+
+
+def study(text: str, root: Path) -> str:
+    """The tables of a study."""
+    asked = parsed(text)
+    printed = [sheet for table in _tables(asked, root) for sheet in _sheets(table, asked.of)]
+    return "\n".join(markdown(sheet) for sheet in printed).rstrip("\n")
+
+
+def _sheets(table: Table, of: str) -> list[Sheet]:
+    """The table of the score and that of loudness; of loudness alone where that is what is asked for."""
+    found = list(sheets(table))
+    return found[1:] if of == "velocity" else found
+
+
+def compare(text: str, root: Path) -> str:
+    """A table of differences: a line for each pair of rows, a column for each music."""
+    asked = parsed(text)
+    found = _tables(asked, root)
+    names = " | ".join(table.data for table in found)
+    lines = [f"| | against | {names} |", "| --- | --- |" + " --- |" * len(found)]
+    for line in asked.lines:
+        verdicts = [_verdict(table, line, asked.of) for table in found]
+        first, _, second = line.partition(AGAINST)
+        names = f"{_named(first, verdicts, 0)} | {_named(second, verdicts, 1)}"
+        lines.append(f"| {names} | {' | '.join(_cell(one) for one in verdicts)} |")
+    unit = "struck note" if asked.of == "velocity" else "frame"
+    counts = ", ".join(_count(table) for table in found if table.rows)
+    seeds = found[0].study.settings.seeds
+    note = f"Nats a {unit}, paired by piece and seed, with 95 % intervals; n = {seeds} seeds, {counts}."
+    return "\n".join([*lines, "", note])
+
+
+def _count(table: Table) -> str:
+    return f"{len(table.rows[0].found[0].frames)} pieces of {table.data}"
+
+
+def _named(name: str, verdicts: Sequence[Verdict], side: int) -> str:
+    """A row by its name; of the best, which it is on each music."""
+    if not name.startswith("best "):
+        return f"`{name}`"
+    rows = [(one.first, one.second)[side] for one in verdicts]
+    slots = verdicts[0].table.study.slots
+    which = dict.fromkeys(f"`{called(row, slots)}`" for row in rows if row)
+    return f"{name}: {', then '.join(which)}" if which else name
+
+
+def _cell(one: Verdict) -> str:
+    return f"**{one.words}**" if one.outcome in ("lower", "higher") else one.words
+
+
+def answer(text: str, root: Path) -> str:
+    """For each music the words that go with what the numbers say, and the numbers."""
+    asked = parsed(text)
+    pair, *others = asked.lines
+    said = dict(_outcomes(others))
+    lines = []
+    for table in _tables(asked, root):
+        found = _verdict(table, pair, asked.of)
+        if found.outcome == "waiting":
+            lines.append(f"- {table.data}: no result yet.")
+            continue
+        lines.append(f"- {table.data}: **{said[found.outcome]}** {_sentence(found)}")
+    return "\n".join(lines)
+
+
+def _sentence(found: Verdict) -> str:
+    """The difference itself: "`lags` against `none`: clearly lower by 0.129 (0.101 to 0.157)"."""
+    slots = found.table.study.slots
+    first, second = (f"`{called(row, slots)}`" for row in (found.first, found.second) if row)
+    return f"{first} against {second}: {found.words} {found.unit}; {found.basis}."
+
+
+def _outcomes(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
+    outcomes = {"lower", "higher", "level"}
+    for line in lines:
+        outcome, _, words = line.partition(": ")
+        if outcome not in outcomes:
+            raise ArgumentError(f"{line!r}: an answer has words for lower, higher and level")
+        outcomes.remove(outcome)
+        yield outcome, words
+    if outcomes:
+        raise ArgumentError(f"there are no words for {', '.join(sorted(outcomes))}")
+
+
+def _verdict(table: Table, line: str, of: str) -> Verdict:
+    first, sign, second = line.partition(AGAINST)
+    if not sign:
+        raise ArgumentError(f"{line!r}: write ROW against ROW")
+    return verdict(table, first, second, of)
+
+
+def _tables(asked: Argument, root: Path) -> list[Table]:
+    found = read(root / asked.file)
+    if strange := set(asked.data) - {table.data for table in found}:
+        raise ArgumentError(f"{asked.file} is not of {', '.join(sorted(strange))}")
+    return [table for table in found if not asked.data or table.data in asked.data]
+
+
+@lru_cache
+def read(file: Path) -> list[Table]:
+    """The tables of a study, from the results beside it."""
+    registry = open_registry()
+    return tables(read_study(file, registry), Results(file.parent / "results"), registry)

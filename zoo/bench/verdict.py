@@ -1,0 +1,114 @@
+"""What a study says of two rows, in words that follow from the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from zoo.bench.rows import Row, Table
+from zoo.errors import Problem, UsageError
+from zoo.measure.evaluation import Difference
+from zoo.parts import Slot
+
+Outcome = Literal["lower", "higher", "level", "waiting"]
+LOUDNESS = ("velocity",)
+BEST = "best "
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One row against another, on one music.
+
+    Attributes:
+        table: of the music.
+        first: the row that is spoken of; None while it waits for results.
+        second: the row that it is set against; None likewise.
+        difference: first minus second, paired by piece and seed.
+        unit: of the difference, such as "nats a frame".
+    """
+
+    table: Table
+    first: Row | None
+    second: Row | None
+    difference: Difference | None
+    unit: str
+
+    @property
+    def outcome(self) -> Outcome:
+        """Whether the first is clearly lower or higher, or neither; or waits for results."""
+        if self.difference is None:
+            return "waiting"
+        if not self.difference.is_clear:
+            return "level"
+        return "lower" if self.difference.value < 0 else "higher"
+
+    @property
+    def words(self) -> str:
+        """Such as "clearly lower by 0.129 (0.101 to 0.157)"."""
+        return "no result yet" if self.difference is None else in_words(self.difference)
+
+    @property
+    def basis(self) -> str:
+        """What it rests on: "n = 37 pieces, 5 seeds"."""
+        pieces = 0 if self.difference is None else self.difference.pieces
+        return f"n = {pieces} pieces, {self.table.study.settings.seeds} seeds"
+
+
+def verdict(table: Table, first: str, second: str, of: str = "") -> Verdict:
+    """One row of a table against another.
+
+    Args:
+        table: of a study on some music.
+        first: a row by its parts as the study writes them in the slots in which rows differ, such as
+            `onset lags`; a floor by its name; or `best onset`, the lowest row that has this part.
+        second: likewise.
+        of: one term of the score; `velocity` for loudness; everything unless given.
+
+    Raises:
+        UsageError: the study has no such row, or two rows differ in nothing that is scored.
+    """
+    terms = (of,) if of else table.terms
+    rows = [_row(table, name, terms == LOUDNESS) for name in (first, second)]
+    found = rows[0].minus(rows[1], *terms) if rows[0] and rows[1] else None
+    unit = "nats a struck note" if terms == LOUDNESS else "nats a frame"
+    return Verdict(table, rows[0], rows[1], found, unit)
+
+
+def called(row: Row, slots: Sequence[Slot]) -> str:
+    """What a row is called: `onset lags`."""
+    return row.floor or " ".join(row.labels[slot] for slot in slots)
+
+
+def _row(table: Table, name: str, is_loudness: bool) -> Row | None:
+    """The row of a name; None while it waits for results."""
+    rows = table.loudness if is_loudness else table.rows
+    slots = table.study.slots
+    if name.startswith(BEST):
+        part = name.removeprefix(BEST)
+        among = [one for one in table.study.combinations if part in one.labels.values()]
+        if among:
+            return next((row for row in rows if part in row.labels.values()), None)
+    found = next((row for row in rows if called(row, slots) == name), None)
+    waiting = {" ".join(one.labels[slot] for slot in slots) for one in table.study.combinations}
+    if found is None and rows and name not in waiting:
+        known = ", ".join(sorted({*waiting, *(row.floor for row in rows if row.floor)}))
+        raise UsageError(Problem("the study has no such row", name, f"its rows are {known}"))
+    return found
+
+
+def in_words(difference: Difference) -> str:
+    """A difference with its interval: "clearly lower by 0.129 (0.101 to 0.157)"."""
+    low, high = difference.interval or (float("nan"), float("nan"))
+    if not difference.is_clear:
+        return f"no clear difference, {difference.value:+.3f} ({low:+.3f} to {high:+.3f})"
+    ends = sorted((abs(low), abs(high)))
+    return " ".join(_clear(difference, f"{abs(difference.value):.3f} ({ends[0]:.3f} to {ends[1]:.3f})"))
+
+
+def _clear(difference: Difference, number: str) -> Iterator[str]:
+    yield "clearly lower" if difference.value < 0 else "clearly higher"
+    if difference.is_of_bounds:
+        yield "(of bounds)"
+    loose = [("bound" in kind) for kind in difference.kinds]
+    yield f"by at least {number}" if loose[0] != loose[1] else f"by {number}"
