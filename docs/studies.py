@@ -23,9 +23,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from zoo.bench.printing import markdown
 from zoo.bench.results import Results
 from zoo.bench.rows import Table, tables
-from zoo.bench.sheet import Sheet, markdown, sheets
+from zoo.bench.sheet import Sheet, sheets
 from zoo.bench.study import read_study
 from zoo.bench.verdict import Verdict, called, verdict
 from zoo.registry import open_registry

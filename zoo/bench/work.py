@@ -41,7 +41,9 @@ def do(order: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     corpus = open_corpus(order["place"])
     result = _floors(order, corpus) if order["term"] == "floors" else _trained(order, corpus, folder)
     data = {"name": order["data"], "digest": corpus.digest, "planes": sorted(corpus.planes)}
-    return {"order": dict(order), "data": data, "made": made(), **result}
+    # Where the music lies is the business of this machine alone.
+    told = {name: value for name, value in order.items() if name != "place"}
+    return {"order": told, "data": data, "made": made(), **result}
 
 
 def _floors(order: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:

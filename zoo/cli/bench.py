@@ -100,9 +100,10 @@ def table(file: Path, results: Path | None, only: tuple[str, ...], form: str | N
     A number is bold where its paired difference to the next row is clear, that is, where the 95 % interval
     of the difference excludes 0.
     """
+    from zoo.bench.printing import latex, markdown, pretty
     from zoo.bench.results import Results
     from zoo.bench.rows import tables
-    from zoo.bench.sheet import facts, latex, markdown, pretty, sheets
+    from zoo.bench.sheet import facts, sheets
     from zoo.bench.study import read_study
     from zoo.cli.console import print_json, show
     from zoo.registry import open_registry
