@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -11,10 +12,18 @@ from rich.text import Text
 
 from zoo.bench.sheet import Line, Sheet
 
-LATEX = str.maketrans({"%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#", "↓": r"$\downarrow$", "±": r"$\pm$"})
-LATEX |= str.maketrans(
-    {"≤": r"$\le$", "≲": r"$\lesssim$", "≥": r"$\ge$", "≳": r"$\gtrsim$", "~": r"$\sim$", "–": "--"}
-)
+WORDS = {
+    **{sign: rf"\{sign}" for sign in "%_&#${}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+}
+FIGURES = {
+    **{sign: f"${sign}$" for sign in "+-<"},
+    **{"↓": r"$\downarrow$", "±": r"$\pm$", "~": r"$\sim$", "–": "--"},
+    **{"≤": r"$\le$", "≲": r"$\lesssim$", "≥": r"$\ge$", "≳": r"$\gtrsim$"},
+}
+"""How signs are written in LaTeX, in words and in figures."""
 
 
 def pretty(sheet: Sheet) -> RenderableType:
@@ -51,13 +60,15 @@ def _bold(line: Line, marked: int, bold: str) -> list[str]:
 def latex(sheet: Sheet) -> str:
     """For a paper, with the package booktabs."""
     columns = "l" * sheet.words + "r" * (len(sheet.headings) - sheet.words)
-    escaped = [
-        Line(tuple(cell.translate(LATEX) for cell in line.cells), line.is_clear, line.is_floor)
-        for line in sheet.lines
-    ]
+    escaped = [replace(line, cells=tuple(_tex(line.cells, sheet.words))) for line in sheet.lines]
     rows = [" & ".join(_bold(line, sheet.words, r"\textbf{{{}}}")) + r" \\" for line in escaped]
-    head = " & ".join(heading.translate(LATEX) for heading in sheet.headings) + r" \\"
+    head = " & ".join(_tex(sheet.headings, sheet.words)) + r" \\"
     notes = [f"% {note}" for note in (sheet.title, *sheet.notes)]
     begin = rf"\begin{{tabular}}{{{columns}}}"
     lines = [*notes, begin, r"\toprule", head, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"]
     return "\n".join(lines) + "\n"
+
+
+def _tex(cells: Sequence[str], words: int) -> list[str]:
+    signs = [WORDS if number < words else FIGURES for number in range(len(cells))]
+    return [cell.translate(str.maketrans(known)) for cell, known in zip(cells, signs, strict=True)]

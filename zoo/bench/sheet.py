@@ -10,12 +10,7 @@ from typing import Any
 from zoo.bench.rows import Row, Table
 from zoo.measure.evaluation import Difference
 from zoo.measure.figure import MARKS, Figure
-
-KINDS = {
-    "bound": "≤ a bound: the true number is not higher",
-    "estimate": "~ an estimate",
-    "estimated bound": "≲ a bound that is itself estimated",
-}
+from zoo.measure.table import MEANINGS
 
 
 @dataclass(frozen=True)
@@ -167,10 +162,14 @@ def _notes(table: Table, terms: Sequence[str]) -> Iterator[str]:
         yield _budget(table)
         yield f"nats per {'struck note' if terms == ('velocity',) else 'frame'}, lower is better"
         yield "± half of the 95 % interval, pieces and seeds resampled"
-        kinds = {row.figure(*terms).kind for row in rows}
+        figures = [row.figure(*terms) for row in rows]
+        kinds = {found.kind for found in figures}
         if terms != ("velocity",):
             kinds |= {one.kind for one in table.study.published if table.data in one.nats}
-        yield from (meaning for kind, meaning in KINDS.items() if kind in kinds)
+        for kind, meaning in MEANINGS.items():
+            errors = [found.error for found in figures if found.kind == kind and found.error is not None]
+            if kind in kinds:
+                yield meaning + (f", standard error up to {max(errors):.1g}" if errors else "")
         yield "to next: paired difference to the row below; in brackets where its interval holds 0"
         yield "weights: learned by gradient; min: minutes of training, all terms together"
         if any("bound" in kind for kind in kinds):
