@@ -12,17 +12,21 @@ from rich.text import Text
 
 from zoo.bench.sheet import Line, Sheet
 
-WORDS = {
-    **{sign: rf"\{sign}" for sign in "%_&#${}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-}
-FIGURES = {
-    **{sign: f"${sign}$" for sign in "+-<"},
-    **{"↓": r"$\downarrow$", "±": r"$\pm$", "~": r"$\sim$", "–": "--"},
-    **{"≤": r"$\le$", "≲": r"$\lesssim$", "≥": r"$\ge$", "≳": r"$\gtrsim$"},
-}
+WORDS = str.maketrans(
+    {
+        **{sign: rf"\{sign}" for sign in "%_&#${}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+    }
+)
+FIGURES = str.maketrans(
+    {
+        **{sign: f"${sign}$" for sign in "+-<"},
+        **{"↓": r"$\downarrow$", "±": r"$\pm$", "~": r"$\sim$", "–": "--"},
+        **{"≤": r"$\le$", "≲": r"$\lesssim$", "≥": r"$\ge$", "≳": r"$\gtrsim$"},
+    }
+)
 """How signs are written in LaTeX, in words and in figures."""
 
 
@@ -71,4 +75,4 @@ def latex(sheet: Sheet) -> str:
 
 def _tex(cells: Sequence[str], words: int) -> list[str]:
     signs = [WORDS if number < words else FIGURES for number in range(len(cells))]
-    return [cell.translate(str.maketrans(known)) for cell, known in zip(cells, signs, strict=True)]
+    return [cell.translate(known) for cell, known in zip(cells, signs, strict=True)]
