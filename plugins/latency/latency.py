@@ -8,11 +8,8 @@ from torch import Tensor, nn
 from zoo.parts.interfaces import Attention, Sizes
 from zoo.parts.layers import CLOCK, LSTM, heard
 
+from .mixed import Memory, MixedLines, Recent
 from .settings import LatencySettings
-
-Memory = tuple[Tensor, Tensor]
-Recent = tuple[Memory, ...]
-"""For each line its hidden and cell state in the last `lag` frames, oldest first, each (B, lag, H)."""
 
 
 class Latency(Attention):
@@ -31,7 +28,7 @@ class Latency(Attention):
         super().__init__(settings, sizes)
         self.features = settings.features
         width = settings.group * len(settings.lags)
-        lines = _MixedLines if settings.mix else _SeparateLines
+        lines = MixedLines if settings.mix else _SeparateLines
         self.lines = lines(sizes.codes + CLOCK, settings.group, settings.lags)
         self.aggregation = LSTM(width, settings.features)
 
@@ -49,36 +46,6 @@ class Latency(Attention):
         delayed, recent = self.lines(heard(codes, clock), recent)
         features, memory = self.aggregation(delayed, memory)
         return features, (recent, memory)
-
-
-class _MixedLines(nn.Module):
-    """One LSTM cell over all groups, whose recurrent input is their delayed states side by side."""
-
-    def __init__(self, inputs: int, group: int, lags: tuple[int, ...]) -> None:
-        super().__init__()
-        self.cell = nn.LSTMCell(inputs, group * len(lags))
-        self.lags = lags
-        self.group = group
-
-    def forward(self, present: Tensor, recent: Recent) -> tuple[Tensor, Recent]:
-        """Hidden states of all groups (B, T, groups * H), frame after frame."""
-        lines = [[list(plane.unbind(1)) for plane in memory] for memory in recent]
-        for frame in present.unbind(1):
-            delayed = [
-                torch.cat([line[plane][-lag] for line, lag in zip(lines, self.lags, strict=True)], dim=-1)
-                for plane in (0, 1)
-            ]
-            now = self.cell(frame, (delayed[0], delayed[1]))
-            for plane in (0, 1):
-                for line, group in zip(lines, now[plane].split(self.group, dim=-1), strict=True):
-                    line[plane].append(group)
-        length = present.shape[1]
-        hidden = [torch.stack(line[0][-length:], dim=1) for line in lines]
-        kept = tuple(
-            (torch.stack(line[0][-lag:], dim=1), torch.stack(line[1][-lag:], dim=1))
-            for line, lag in zip(lines, self.lags, strict=True)
-        )
-        return torch.cat(hidden, dim=-1), kept
 
 
 class _SeparateLines(nn.Module):

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.autograd import gradcheck
+from torch.func import functional_call
 from zoo_plugins.latency.latency import Latency
 from zoo_plugins.latency.settings import LatencySettings
 
@@ -88,3 +90,23 @@ def test_the_lines_and_features_are_those_of_the_original(shared: Path, chunk: i
         features, state = part(codes[:, now], clock[:, now], state)
         torch.testing.assert_close(lines, golden["latency_output"][:, now], atol=1e-5, rtol=0)
         torch.testing.assert_close(features, golden["features"][:, now], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("length", [1, 3, 7])
+def test_the_way_back_through_mixed_lines_fits_the_way_forth(length: int) -> None:
+    lags, chance = (1, 2, 5), torch.Generator().manual_seed(0)
+    lines = latency(mix=True, lags=lags).lines.double()
+    names = [name for name, _ in lines.named_parameters()]
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=chance, dtype=torch.float64, requires_grad=True)
+
+    def walk(present: Tensor, *others: Tensor) -> list[Tensor]:
+        weights, states = others[: len(names)], others[len(names) :]
+        recent = tuple(zip(states[::2], states[1::2], strict=True))
+        hidden, kept = functional_call(lines, dict(zip(names, weights, strict=True)), (present, recent))
+        return [hidden, *(plane for memory in kept for plane in memory)]
+
+    states = [draw(2, lag, 4) for lag in lags for _ in ("hidden", "cell")]
+    weights = [draw(*one.shape) for one in lines.parameters()]
+    assert gradcheck(walk, (draw(2, length, 9), *weights, *states), fast_mode=True)

@@ -1,0 +1,127 @@
+"""Delay lines that hear each other: time walked through frame by frame, forwards and back.
+
+The way back is written out by hand: noted down by autograd, the many small operations of each frame take
+about twice the time. What does not depend on later frames is computed of all frames at once.
+
+States are kept where they arrive: what a line of lag 16 does in frame t is stored at frame t + 16, so what
+all lines hear in a frame lies side by side, and so do the gradients of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import linear, pad
+
+Memory = tuple[Tensor, Tensor]
+Recent = tuple[Memory, ...]
+"""For each line its hidden and cell state in the last `lag` frames, oldest first, each (B, lag, H)."""
+
+
+class MixedLines(nn.Module):
+    """One LSTM cell over all groups, whose recurrent input is their delayed states side by side."""
+
+    def __init__(self, inputs: int, group: int, lags: tuple[int, ...]) -> None:
+        super().__init__()
+        self.cell = nn.LSTMCell(inputs, group * len(lags))
+        self.lags = lags
+        self.group = group
+
+    def forward(self, present: Tensor, recent: Recent) -> tuple[Tensor, Recent]:
+        """Hidden states of all groups (B, T, groups * H), frame after frame."""
+        length = present.shape[1]
+        pushes = linear(present, self.cell.weight_ih, self.cell.bias_ih + self.cell.bias_hh)
+        frames = length + max(self.lags)
+        hidden, cell = (_arriving([memory[plane] for memory in recent], frames) for plane in (0, 1))
+        outputs, hidden, cell = _Walk.apply(  # type: ignore[no-untyped-call]
+            pushes.transpose(0, 1).contiguous(), self.cell.weight_hh, hidden, cell, self.lags
+        )
+        kept = tuple(
+            (_arrives(hidden, line, length, lag), _arrives(cell, line, length, lag))
+            for line, lag in enumerate(self.lags)
+        )
+        return outputs.transpose(0, 1), kept
+
+
+def _arriving(memories: list[Tensor], frames: int) -> Tensor:
+    """States (B, lag, H) of each line where they arrive, (frames, B, lines, H); nothing later yet."""
+    rows = [pad(memory, (0, 0, 0, frames - memory.shape[1])) for memory in memories]
+    return torch.stack(rows, dim=2).transpose(0, 1).contiguous()
+
+
+def _arrives(states: Tensor, line: int, first: int, lag: int) -> Tensor:
+    """What arrives of a line in some frames, (B, lag, H)."""
+    return states[first : first + lag, :, line].transpose(0, 1)
+
+
+class _Walk(torch.autograd.Function):
+    """The LSTM cell through T frames.
+
+    In: its input from outside (T, B, 4 * width), the weight of its delayed states (4 * width, width), these
+    states where they arrive (A, B, lines, H), hidden and cell, A = T + longest lag, and the lags. Out: the
+    hidden states (T, B, width), and both states where they arrive, now of all frames.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, pushes: Tensor, weight: Tensor, hidden: Tensor, cell: Tensor, lags: tuple[int, ...]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        length, batch, _ = pushes.shape
+        group = hidden.shape[-1]
+        hidden, cell = hidden.clone(), cell.clone()
+        places = _places(length, batch, lags, pushes.device)
+        gates = torch.empty_like(pushes).view(length, batch, 4, -1)
+        outputs, bent = torch.empty_like(gates[:, :, 0]), torch.empty_like(gates[:, :, 0])
+        for t in range(length):
+            gate = gates[t]
+            torch.addmm(pushes[t], hidden[t].view(batch, -1), weight.T, out=gate.view(batch, -1))
+            gate[:, :2].sigmoid_()
+            gate[:, 2].tanh_()
+            gate[:, 3].sigmoid_()
+            into, keep, new, out = gate.unbind(1)
+            now = (keep * cell[t].view(batch, -1)).addcmul_(into, new)
+            torch.tanh(now, out=bent[t])
+            torch.mul(out, bent[t], out=outputs[t])
+            cell.view(-1, group).index_copy_(0, places[t], now.view(-1, group))
+            hidden.view(-1, group).index_copy_(0, places[t], outputs[t].view(-1, group))
+        ctx.save_for_backward(weight, hidden, cell, gates, bent)
+        ctx.lags = lags
+        return outputs, hidden, cell
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_outputs: Tensor, d_hidden: Tensor, d_cell: Tensor) -> tuple[Tensor | None, ...]:
+        weight, hidden, cell, gates, bent = ctx.saved_tensors
+        length, batch, _, width = gates.shape
+        group = hidden.shape[-1]
+        places = _places(length, batch, ctx.lags, gates.device)
+        into, keep, new, out = gates.unbind(2)
+        before = cell[:length].flatten(2)
+        # How the cell moves with what goes into its first three gates, and the output with the last and
+        # with the cell.
+        by_gate = torch.stack(
+            [new * into * (1 - into), before * keep * (1 - keep), into * (1 - new.square())], dim=2
+        )
+        by_out, by_cell = bent * out * (1 - out), out * (1 - bent.square())
+        d_hidden, d_cell = d_hidden.clone(), d_cell.clone()
+        d_gates = torch.empty_like(gates)
+        for t in reversed(range(length)):
+            d_now = d_outputs[t] + d_hidden.view(-1, group)[places[t]].view(batch, width)
+            d_state = d_cell.view(-1, group)[places[t]].view(batch, width).addcmul_(d_now, by_cell[t])
+            torch.mul(by_gate[t], d_state.unsqueeze(1), out=d_gates[t, :, :3])
+            torch.mul(by_out[t], d_now, out=d_gates[t, :, 3])
+            d_cell[t].view(batch, width).addcmul_(d_state, keep[t])
+            d_hidden[t].view(batch, width).addmm_(d_gates[t].view(batch, -1), weight)
+        d_pushes = d_gates.flatten(2)
+        d_weight = d_pushes.flatten(0, 1).T @ hidden[:length].reshape(-1, width)
+        return d_pushes, d_weight, d_hidden, d_cell, None
+
+
+def _places(length: int, batch: int, lags: tuple[int, ...], device: torch.device) -> Tensor:
+    """Where the states of each frame arrive, (T, B * lines), in rows of (A, B, lines)."""
+    frames = torch.arange(length, device=device).view(-1, 1, 1) + torch.tensor(lags, device=device)
+    rows = torch.arange(batch * len(lags), device=device).view(batch, -1)
+    return (frames * rows.numel() + rows).flatten(1)
