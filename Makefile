@@ -9,7 +9,8 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install --constraint
 # The main job on Bach's chorales: train two models, two minutes in all, compare them with the floors,
 # write music.
 demo: .venv/demo
-	@$(BIN)/zoo train baseline sampler.objective=bound data=bach train.minutes=1.25 -o demo/baseline --resume
+	@$(BIN)/zoo train baseline sampler.objective=bound decoder.objective=conditional \
+	  data=bach train.minutes=1.25 -o demo/baseline --resume
 	@$(BIN)/zoo train decoder=rbm attention=hierarchical sampler.objective=bound \
 	  data=bach train.minutes=0.75 -o demo/rbm --resume
 	@$(BIN)/zoo evaluate demo/baseline/bundle demo/rbm/bundle data=bach
