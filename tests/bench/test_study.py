@@ -148,3 +148,12 @@ def test_the_studies_that_come_with_the_zoo_can_be_read(registry: Registry) -> N
         found = read_study(file, registry)
         assert found.combinations
         assert found.settings.seeds >= 5
+
+
+def test_a_file_that_a_study_names_is_not_run_unasked(tmp_path: Path, registry: Registry) -> None:
+    ran, part, path = tmp_path / "ran", tmp_path / "part.py", tmp_path / "study.toml"
+    part.write_text(f"import pathlib; pathlib.Path({str(ran)!r}).touch()\n")
+    path.write_text(f'[[grid]]\nattention = "{part}"\n')
+    with pytest.raises(UsageError, match="--local"):
+        read_study(path, registry)
+    assert not ran.exists()

@@ -46,8 +46,13 @@ def folder(tmp_path, monkeypatch):
     """A folder with the files of the tutorial and a few tunes."""
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ZOO_LOCAL", "")
     for file in FILES:
         shutil.copy(file, tmp_path)
+    study = (HERE / "my_study.toml").read_text()
+    for long, short in {"bach": "tunes", "= 5": "= 1", "600": "2", "= 4": "= 2", "128": "32"}.items():
+        study = study.replace(long, short)
+    Path("my_study.toml").write_text(study)
     (tmp_path / "tunes").mkdir()
     for number in range(12):
         onset = np.zeros((40 + number, 88), np.bool_)
@@ -59,10 +64,12 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_its_commands_run_as_they_are_printed(folder, capsys):
     typed = commands()
-    assert {words[1] for words in typed} == {"train", "generate", "evaluate"}
+    assert {words[1] for words in typed} == {"train", "generate", "evaluate", "bench"}
     for program, *words in typed:
         assert program == "zoo"
         assert run(words) == 0, capsys.readouterr().err
     assert Path("mine.mid").read_bytes().startswith(b"MThd")
     table = capsys.readouterr().out
-    assert [row for row in ("mine", "echo", "baseline", "rates", "markov") if row not in table] == []
+    assert [
+        row for row in ("mine", "echo", "baseline", "rates", "markov", "./my_echo.py") if row not in table
+    ] == []

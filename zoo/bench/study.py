@@ -40,6 +40,7 @@ from zoo.parts import SLOTS, Settings, Slot, setting
 from zoo.registry import Recipe, Registry, parse_recipe
 from zoo.registry.fields import check
 from zoo.registry.parse import raise_all
+from zoo.registry.registry import names_file
 
 Split = Literal["train", "valid", "test"]
 
@@ -223,6 +224,7 @@ def _combinations(grids: Any, registry: Registry, faults: list[ZooError]) -> Ite
     for grid in grids:
         for labels in _product(grid, faults):
             try:
+                _refuse_unasked_files(labels, registry)
                 recipe = parse_recipe(list(_words(labels)), registry)
             except ZooError as error:
                 faults.append(error)
@@ -230,6 +232,13 @@ def _combinations(grids: Any, registry: Registry, faults: list[ZooError]) -> Ite
             if recipe.digest not in seen:
                 seen.add(recipe.digest)
                 yield Combination(recipe, labels)
+
+
+def _refuse_unasked_files(labels: Mapping[Slot, str], registry: Registry) -> None:
+    files = [f"{slot}={label}" for slot, label in labels.items() if names_file(label.split()[0])]
+    if files and not registry.local:
+        what, cure = "code is run only where you name it yourself", "add --local if you trust the file"
+        raise UsageError(*(Problem(what, file, cure) for file in files))
 
 
 def _product(grid: Mapping[str, Any], faults: list[ZooError]) -> Iterator[dict[Slot, str]]:
