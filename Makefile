@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install --constraint constraints.txt
 
-.PHONY: demo test stress check docs format clean
+.PHONY: demo test bench stress check docs format clean
 
 # The main job on Bach's chorales: train two models, two minutes in all, compare them with the floors,
 # write music.
@@ -25,6 +25,12 @@ demo: .venv/demo
 
 test: .venv/dev
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+# How fast training, generation, scoring and reading are, and in brackets how much slower than the fastest of
+# the group. `make bench BENCH=--benchmark-json=speed.json` keeps all that was measured.
+bench: .venv/dev
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks -q --benchmark-columns=min,median,rounds \
+	  --benchmark-group-by=group --benchmark-sort=min $(BENCH)
 
 # The same proofs at full size: fuzzing, kills, full resumption, mutants, torn reads. Takes hours.
 stress: .venv/dev

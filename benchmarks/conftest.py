@@ -1,0 +1,92 @@
+"""What all speed benchmarks share: seeded music made here, models by their words, and one way to measure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from zoo.data import Corpus, open_corpus
+from zoo.model.build import build
+from zoo.model.model import Model
+from zoo.music.roll import Notes, Roll
+from zoo.registry import open_registry, parse_recipe
+
+Measure = Callable[..., None]
+VOICES = (48, 40, 31, 24)
+"""The keys around which soprano, alto, tenor and bass move."""
+
+
+@pytest.fixture(scope="session")
+def little(pytestconfig: pytest.Config) -> bool:
+    """Whether a little music will do, because nothing is timed (`--benchmark-disable`)."""
+    return bool(pytestconfig.getoption("benchmark_disable"))
+
+
+@pytest.fixture(scope="session")
+def songs(tmp_path_factory: pytest.TempPathFactory, little: bool) -> Path:
+    """A folder of MIDI files, 16 bars each."""
+    folder = tmp_path_factory.mktemp("songs")
+    for number in range(3 if little else 16):
+        song(number, frames=48 if little else 256).write(folder / f"{number:02}.mid")
+    return folder
+
+
+def song(seed: int, frames: int) -> Roll:
+    """Four voices that wander stepwise about a key of their own, in notes of an eighth to a half."""
+    rng = np.random.default_rng(seed)
+    notes = [note for center in VOICES for note in line(rng, center, frames)]
+    start, end, key = np.array(notes, np.int64).T
+    return Roll.from_notes(Notes(start, end, key, rng.integers(40, 100, len(notes)).astype(np.uint8)))
+
+
+def line(rng: np.random.Generator, center: int, frames: int) -> Iterator[tuple[int, int, int]]:
+    """First frame, end and key of each note of a voice, one after the other until the piece is over."""
+    frame, key = 0, center
+    while frame < frames:
+        end = min(frame + int(rng.choice([2, 4, 4, 8])), frames)
+        yield frame, end, key
+        key += int(rng.choice([-2, -1, 1, 2])) - (key > center + 6) * 2 + (key < center - 6) * 2
+        frame = end
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of corpora of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("ZOO_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def corpus(songs: Path, cache: Path) -> Corpus:
+    """The songs, read once."""
+    return open_corpus(songs)
+
+
+@pytest.fixture(scope="session")
+def model() -> Callable[[str], Model]:
+    """A fresh model by its words."""
+    return lambda words: build(parse_recipe(words, open_registry()))
+
+
+@pytest.fixture
+def measure(benchmark: Any) -> Measure:
+    """Time a call beside others of its group, and say how many frames of music it works through."""
+
+    def run(group: str, name: str, call: Callable[[], object], frames: int = 0) -> None:
+        benchmark.group, benchmark.name = group, name
+        benchmark(call)
+        benchmark.extra_info.update(
+            polyzoo=version("polyzoo"), torch=torch.__version__, threads=torch.get_num_threads()
+        )
+        if frames and benchmark.stats is not None:
+            benchmark.extra_info["frames_per_second"] = round(frames / benchmark.stats.stats.min)
+
+    return run

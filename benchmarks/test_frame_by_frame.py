@@ -1,0 +1,143 @@
+"""What it is worth that parts hear whole fragments: the same gradient with a Python loop over the frames.
+
+The loss of the baseline's core (history and voices) and its gradient are computed for the same fragments
+all at once or one after the other, and in each case over whole fragments or frame by frame, as music is
+generated. That all ways give the same numbers is tested at the end; they differ in time alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+from zoo_plugins.baseline.outcomes import note_logits
+
+from zoo.data import Corpus
+from zoo.model.model import Lesson, Model
+from zoo.model.random import generator
+from zoo.parts.masks import bernoulli_log_prob, draw_one, masked_log_softmax
+
+Measure = Callable[..., None]
+Build = Callable[[str], Model]
+Choose = Callable[[int, slice, Tensor], Tensor]
+"""What a voice decides in some frames, (B, T), from its log-probabilities (B, T, 2C)."""
+Loss = Callable[[Model, Lesson, Choose], Tensor]
+
+
+def whole(model: Model, lesson: Lesson, choose: Choose) -> Tensor:
+    """The summed loss as the zoo computes it, every part hearing all frames in one call."""
+    features, _ = model.attention(lesson.inputs, lesson.clock, model.attention.start(lesson.past))
+    log_probs = model.sampler.distributions(
+        features, lesson.codes, lambda voice, own: choose(voice, slice(None), own)
+    )
+    return -bernoulli_log_prob(note_logits(log_probs), lesson.codes).sum()
+
+
+def frame_by_frame(model: Model, lesson: Lesson, choose: Choose) -> Tensor:
+    """The same, one frame after the other."""
+    sampler = model.sampler
+    state = model.attention.start(lesson.past)
+    memories = [sampler.lstm.start(len(lesson.codes))] * sampler.voices
+    losses = []
+    for frame in range(lesson.codes.shape[1]):
+        now = slice(frame, frame + 1)
+        features, state = model.attention(lesson.inputs[:, now], lesson.clock[:, now], state)
+        codes = lesson.codes[:, now]
+        decided = codes.new_zeros(len(codes), 1, 2 * sampler.sizes.codes)
+        heard = []
+        for voice in range(sampler.voices):
+            outputs, memories[voice] = sampler.lstm(torch.cat([features, decided], -1), memories[voice])
+            undecided = sum(decided.chunk(2, -1)) == 0
+            heard.append(masked_log_softmax(sampler.linear(outputs), undecided.repeat(1, 1, 2)))
+            decided = decided + truth_about(choose(voice, now, heard[-1].detach()), codes)
+        losses.append(-bernoulli_log_prob(note_logits(torch.stack(heard)), codes).sum())
+    return torch.stack(losses).sum()
+
+
+def truth_about(outcomes: Tensor, codes: Tensor) -> Tensor:
+    """The true outcome, (B, T, 2C) in {0, 1}, of the pitch classes that voices chose to decide, (B, T)."""
+    pitch = outcomes % codes.shape[-1]
+    silent = codes.gather(-1, pitch.unsqueeze(-1)).squeeze(-1) == 0
+    return one_hot(pitch + silent * codes.shape[-1], 2 * codes.shape[-1]).to(codes)
+
+
+WAYS: dict[str, tuple[Loss, bool]] = {
+    "whole fragments at once": (whole, False),
+    "whole fragments, one after the other": (whole, True),
+    "frame by frame, fragments at once": (frame_by_frame, False),
+    "frame by frame, one fragment after the other": (frame_by_frame, True),
+}
+
+
+def learn(model: Model, lesson: Lesson, way: str, choose_in: Callable[[slice], Choose]) -> float:
+    """The loss, its gradient left in the parameters; `choose_in` says how fragments are decided."""
+    loss_of, alone = WAYS[way]
+    model.zero_grad()
+    total = 0.0
+    single = [slice(row, row + 1) for row in range(len(lesson.codes))]
+    for rows in single if alone else [slice(None)]:
+        loss = loss_of(model, rows_of(lesson, rows), choose_in(rows))
+        loss.backward()
+        total += float(loss.detach())
+    return total
+
+
+def rows_of(lesson: Lesson, rows: slice) -> Lesson:
+    """Some of the fragments of a batch."""
+    return Lesson(**{field.name: getattr(lesson, field.name)[rows] for field in fields(lesson)})
+
+
+def drawing(rows: slice) -> Choose:
+    """Decide as training does."""
+    chance = generator(0, "voices")
+    return lambda voice, frames, own: draw_one(own, chance)
+
+
+def lesson_of(model: Model, corpus: Corpus, count: int, frames: int) -> Lesson:
+    """So many fragments, the first ones again where there are too few."""
+    places = np.resize(corpus.starts(frames, frames), (count, 2))
+    return model.lesson(corpus.fragments(places, frames))
+
+
+@pytest.mark.benchmark(min_rounds=3)
+@pytest.mark.parametrize(
+    ("count", "way"),
+    [(8, way) for way in WAYS] + [(140, way) for way, (_, alone) in WAYS.items() if not alone],
+)
+def test_the_gradient_of_the_core(
+    measure: Measure, model: Build, corpus: Corpus, little: bool, count: int, way: str
+) -> None:
+    count, frames = (2, 8) if little else (count, 64)
+    one = model("")
+    lesson = lesson_of(one, corpus, count, frames)
+    group = f"the gradient of the baseline's core in {count} fragments of {frames} frames"
+    measure(group, way, lambda: learn(one, lesson, way, drawing), count * frames)
+
+
+def test_all_ways_give_the_same_loss_and_gradient(model: Build, corpus: Corpus) -> None:
+    one = model("").double()
+    lesson = lesson_of(one, corpus, count=2, frames=24)
+    lesson = replace(
+        lesson, past=lesson.past.double(), inputs=lesson.inputs.double(), codes=lesson.codes.double()
+    )
+    drawn: dict[int, Tensor] = {}
+    chance = generator(0, "voices")
+
+    def note(voice: int, frames: slice, own: Tensor) -> Tensor:
+        drawn[voice] = draw_one(own, chance)
+        return drawn[voice]
+
+    def replay(rows: slice) -> Choose:
+        return lambda voice, frames, own: drawn[voice][rows, frames]
+
+    expected = learn(one, lesson, "whole fragments at once", lambda rows: note)
+    gradient = {name: parameter.grad.clone() for name, parameter in one.parameters_of("core")}
+    for way in WAYS:
+        assert learn(one, lesson, way, replay) == pytest.approx(expected, rel=1e-9)
+        for name, parameter in one.parameters_of("core"):
+            torch.testing.assert_close(parameter.grad, gradient[name], rtol=1e-7, atol=1e-9)

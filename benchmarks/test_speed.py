@@ -1,0 +1,91 @@
+"""How fast the zoo is at what its users wait for. Rows of one group work through the same music."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from zoo.data import Corpus, open_corpus
+from zoo.learn.learner import Learner
+from zoo.learn.lessons import Lessons
+from zoo.learn.settings import TrainSettings
+from zoo.measure.evaluator import evaluate
+from zoo.model.generate import generate
+from zoo.model.model import Model
+from zoo.music.midi import read_midi
+
+Measure = Callable[..., None]
+Build = Callable[[str], Model]
+
+ATTENTIONS = ("none", "history", "lags", "latency", "latency attention.mix=false", "hierarchical")
+SAMPLERS = ("independent", "voices", "voices sampler.objective=bound")
+DECODERS = ("lstm", "lstm decoder.objective=conditional", "rbm", "rbm decoder.training=pcd")
+MODELS = ("attention=none sampler=independent", "baseline", "decoder=rbm attention=hierarchical")
+TRAINED = [
+    *(("attention", f"attention={one} sampler=independent decoder=uniform") for one in ATTENTIONS),
+    *(("sampler", f"attention=none sampler={one} decoder=uniform") for one in SAMPLERS),
+    *(("decoder", f"attention=last sampler=rates decoder={one}") for one in DECODERS),
+    *(("all parts", one) for one in MODELS),
+]
+"""Beside the part that a group compares stand parts that learn little or nothing."""
+
+
+@pytest.mark.parametrize(("what", "words"), TRAINED)
+def test_a_training_step(
+    measure: Measure, model: Build, corpus: Corpus, little: bool, what: str, words: str
+) -> None:
+    settings = TrainSettings(batch=2, frames=16, stride=16) if little else TrainSettings()
+    learner, lessons = Learner(model(words), settings, seed=0), Lessons(corpus, settings, seed=0)
+    fragments = lessons.batch(0)
+    frames = fragments.mask.numel()
+    measure(f"a training step, by {what}", words, lambda: learner.learn(fragments), frames)
+
+
+def test_the_fragments_of_a_step(measure: Measure, corpus: Corpus) -> None:
+    settings = TrainSettings()
+    lessons = Lessons(corpus, settings, seed=0)
+    group = "a training step, by all parts"
+    measure(group, "only its fragments", lambda: lessons.batch(0), settings.batch * settings.frames)
+
+
+@pytest.mark.parametrize("count", [1, 16])
+@pytest.mark.parametrize("words", MODELS)
+def test_generation(measure: Measure, model: Build, little: bool, words: str, count: int) -> None:
+    frames = 4 if little else 64
+    one = model(words)
+    name = f"{words}, {count} at once" if count > 1 else words
+    measure(f"{frames} frames of new music", name, lambda: generate(one, frames, count), frames * count)
+
+
+@pytest.mark.parametrize("words", MODELS)
+def test_evaluation(measure: Measure, model: Build, corpus: Corpus, little: bool, words: str) -> None:
+    one, pieces = model(words), corpus.take(range(1 if little else 4))
+    measure("the score of four pieces", words, lambda: evaluate(one, pieces), pieces.frames)
+
+
+def test_reading_midi(measure: Measure, corpus: Corpus, songs: Path) -> None:
+    files = sorted(songs.iterdir())
+    measure("a folder of MIDI files", "read", lambda: [read_midi(file) for file in files], corpus.frames)
+
+
+def test_opening_what_was_read_before(measure: Measure, corpus: Corpus, songs: Path) -> None:
+    measure("a folder of MIDI files", "opened, once it is cached", lambda: open_corpus(songs), corpus.frames)
+
+
+COMMANDS = {
+    "python -c pass": ["-c", "pass"],
+    "zoo list": ["-m", "zoo", "list"],
+    "python -c 'import torch'": ["-c", "import torch"],
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_start(measure: Measure, name: str) -> None:
+    command = [sys.executable, *COMMANDS[name]]
+    start = partial(subprocess.run, command, capture_output=True, check=True)
+    measure("from the Enter key to the end", name, start)
