@@ -1,14 +1,22 @@
-"""Cells on Ray: on this machine, or on a cluster of many that is joined by its address."""
+"""Cells on Ray: on this machine, or on a cluster of many that is joined by its address.
+
+The machines of a cluster need no shared disk. Each needs the zoo, and the music under the name or path that
+is given here. A training stays in the work folder of the machine that did it; its result comes back. A cell
+whose machine is lost begins again on another, from its checkpoint if the work folder is shared.
+"""
 
 from __future__ import annotations
 
+import logging
+import os
+import secrets
 from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 from zoo.bench.local import CellFailed, run_process
-from zoo.errors import Problem, UsageError
+from zoo.errors import Problem, UsageError, ZooError
 
 
 class OnRay:
@@ -19,27 +27,38 @@ class OnRay:
     """
 
     def __init__(self, work: Path, jobs: int | None = None, address: str | None = None) -> None:
+        _be_quiet(joins=address is not None)
         try:
             import ray
         except ImportError as error:
             cure = "pip install 'polyzoo[ray]', or leave out --runner ray"
             raise UsageError(Problem("Ray is not installed", "--runner ray", cure)) from error
         self._ray = ray
+        local = {"num_cpus": jobs, "include_dashboard": False}
         try:
-            ray.init(address=address, num_cpus=None if address else jobs, log_to_driver=False)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            what = f"no Ray cluster can be joined: {error}"
-            raise UsageError(
-                Problem(what, f"--address {address}", "start one with `ray start --head`")
-            ) from error
+            ray.init(
+                address=address or "local",
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                **({} if address else local),
+            )
+        except Exception as error:  # what Ray raises for a start that takes too long is of no finer class
+            place, cure = "--runner ray", "try again when the machine is less busy, or leave out --runner ray"
+            if address:
+                place, cure = f"--address {address}", "start one with `ray start --head`"
+            what = f"no Ray cluster can be {'joined' if address else 'started'}: {_first_line(error)}"
+            raise UsageError(Problem(what, place, cure)) from error
         self._task = ray.remote(num_cpus=1, max_retries=0)(_on_a_worker)
         self._work = str(work.resolve())
 
     def submit(self, order: Mapping[str, Any]) -> Future[dict[str, Any]]:
         """The result of a cell, some day; its exception is `CellFailed`."""
         answer: Future[dict[str, Any]] = Future()
-        told = self._task.remote(dict(order), self._work).future()
-        told.add_done_callback(lambda done: _pass_on(done, answer, order["name"]))
+        place = Path(order["place"])
+        # A path is meant as seen from here, wherever a worker of this machine stands.
+        there = {**order, "place": str(place.resolve()) if place.exists() else order["place"]}
+        told = self._task.remote(there, self._work).future()
+        told.add_done_callback(lambda done: _pass_on(done, answer, order))
         return answer
 
     def close(self) -> None:
@@ -50,20 +69,36 @@ class OnRay:
 def _on_a_worker(order: dict[str, Any], work: str) -> dict[str, Any]:
     try:
         return {"result": run_process(order, Path(work) / order["name"], threads=1)}
-    except CellFailed as error:
+    except ZooError as error:
         problems = [(problem.what, problem.where, problem.cure) for problem in error.problems]
-        return {"problems": problems, "killed": error.killed}
+        return {"problems": problems, "killed": isinstance(error, CellFailed) and error.killed}
 
 
-def _pass_on(done: Future[dict[str, Any]], answer: Future[dict[str, Any]], name: str) -> None:
+def _pass_on(done: Future[dict[str, Any]], answer: Future[dict[str, Any]], order: Mapping[str, Any]) -> None:
     """Turn what Ray says into what a runner promises; a worker that died may be tried again."""
     try:
         told = done.result()
     except Exception as error:
-        problem = Problem(f"its Ray worker died: {type(error).__name__}", name)
+        problem = Problem(f"its Ray worker died: {type(error).__name__}", order["name"])
         answer.set_exception(CellFailed(problem, killed=True))
         return
     if "result" in told:
-        answer.set_result(told["result"])
+        answer.set_result(told["result"] | {"order": dict(order)})
     else:
         answer.set_exception(CellFailed(*(Problem(*p) for p in told["problems"]), killed=told["killed"]))
+
+
+def _be_quiet(*, joins: bool) -> None:
+    """Let Ray tell nobody of itself, neither the user nor its makers, unless the user has said otherwise.
+
+    A cluster of our own asks for a password that nobody else knows: whoever reaches it may run anything.
+    """
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if not joins and "RAY_AUTH_MODE" not in os.environ:
+        os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

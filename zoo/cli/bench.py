@@ -59,6 +59,10 @@ def run(
     Each distinct core, decoder and velocity is trained once for each seed, and rows are put together from
     them. A result is kept as soon as it is there, so a run that is stopped or killed goes on where it was:
     give the same command again.
+
+    With --runner ray and --address, cells are done by the machines of a Ray cluster. They need no shared
+    disk: the zoo installed, and the music under the same name or path. Results come back to this machine,
+    trainings stay where they were done.
     """
     from zoo.bench.driver import Driver
     from zoo.bench.results import Results
