@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import socket
 from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
@@ -34,8 +35,9 @@ class OnRay:
             cure = "pip install 'polyzoo[ray]', or leave out --runner ray"
             raise UsageError(Problem("Ray is not installed", "--runner ray", cure)) from error
         self._ray = ray
-        local = {"num_cpus": jobs, "include_dashboard": False}
+        local: dict[str, Any] = {"num_cpus": jobs, "include_dashboard": False}
         try:
+            _knock(address)
             ray.init(
                 address=address or "local",
                 log_to_driver=False,
@@ -58,7 +60,7 @@ class OnRay:
         # A path is meant as seen from here, wherever a worker of this machine stands.
         there = {**order, "place": str(place.resolve()) if place.exists() else order["place"]}
         told = self._task.remote(there, self._work).future()
-        told.add_done_callback(lambda done: _pass_on(done, answer, order))
+        told.add_done_callback(lambda done: _pass_on(done, answer, order["name"]))
         return answer
 
     def close(self) -> None:
@@ -74,16 +76,16 @@ def _on_a_worker(order: dict[str, Any], work: str) -> dict[str, Any]:
         return {"problems": problems, "killed": isinstance(error, CellFailed) and error.killed}
 
 
-def _pass_on(done: Future[dict[str, Any]], answer: Future[dict[str, Any]], order: Mapping[str, Any]) -> None:
+def _pass_on(done: Future[dict[str, Any]], answer: Future[dict[str, Any]], name: str) -> None:
     """Turn what Ray says into what a runner promises; a worker that died may be tried again."""
     try:
         told = done.result()
     except Exception as error:
-        problem = Problem(f"its Ray worker died: {type(error).__name__}", order["name"])
+        problem = Problem(f"its Ray worker died: {type(error).__name__}", name)
         answer.set_exception(CellFailed(problem, killed=True))
         return
     if "result" in told:
-        answer.set_result(told["result"] | {"order": dict(order)})
+        answer.set_result(told["result"])
     else:
         answer.set_exception(CellFailed(*(Problem(*p) for p in told["problems"]), killed=told["killed"]))
 
@@ -98,6 +100,13 @@ def _be_quiet(*, joins: bool) -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     if not joins and "RAY_AUTH_MODE" not in os.environ:
         os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
+
+
+def _knock(address: str | None) -> None:
+    """Find out at once that nobody is there; Ray would try for minutes."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _first_line(error: Exception) -> str:
