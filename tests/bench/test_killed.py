@@ -1,0 +1,148 @@
+"""Studies that are really run: killed, interrupted, started twice; they end as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zoo.cli.main import run
+
+pytestmark = pytest.mark.slow
+
+Write = Callable[..., Path]
+Bench = Callable[..., "subprocess.Popen[str]"]
+GRID = 'attention = ["none local=4 features=5", "last"]\nsampler = "independent"\ndecoder = "uniform"'
+CELLS = 6
+"""Two cores from two seeds, a decoder that learns nothing, and the floors."""
+
+
+@pytest.fixture
+def file(write: Write) -> Path:
+    """Six cells, of which four are trained for about a second each."""
+    return write('data = "tunes"\nseeds = 2', GRID, "steps = 60")
+
+
+def until(found: Callable[[], Any], seconds: float = 300) -> Any:
+    """What is found, as soon as something is."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        result = found()
+        if result:
+            return result
+        time.sleep(0.01)
+    raise AssertionError("it never came")
+
+
+def holders(work: Path, begun: bool = True) -> dict[str, int]:
+    """The cells that are being trained, and by which process; `begun` where there is something to resume."""
+    found = {}
+    for path in work.glob("*-s[0-9]*/holder.json"):
+        try:
+            if not begun or (path.parent / "last.safetensors").exists():
+                found[path.parent.name] = json.loads(path.read_text())["pid"]
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def ended(process: subprocess.Popen[str], code: int = 0) -> tuple[str, str]:
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == code, err
+    assert "Traceback" not in err
+    return out, err
+
+
+def results(study: Path) -> dict[str, dict[str, Any]]:
+    """What is stored, without what was measured with a clock."""
+    found = {path.name: json.loads(path.read_text()) for path in (study.parent / "results").glob("*/*.json")}
+    return {name: {k: v for k, v in one.items() if k != "seconds"} for name, one in found.items()}
+
+
+def table(study: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """The table of a study, as if every training had taken as long."""
+    for path in (study.parent / "results").glob("*/*.json"):
+        content = json.loads(path.read_text())
+        path.write_text(json.dumps(content | {"seconds": 1.0} if "seconds" in content else content))
+    capsys.readouterr()
+    assert run(["bench", "table", str(study), "--md"]) == 0
+    return capsys.readouterr().out
+
+
+def test_killed_and_started_again_it_gives_the_table_of_an_unbroken_run(
+    file: Path, bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unbroken = tmp_path / "unbroken"
+    unbroken.mkdir()
+    (unbroken / file.name).write_bytes(file.read_bytes())
+    said = json.loads(ended(bench(unbroken / file.name, "--jobs", "1", "--json"))[0])
+    assert said == {"cells": CELLS, "done": CELLS, "ran": CELLS, "failed": {}}
+
+    driver = bench(file, "--jobs", "2")
+    name, pid = until(lambda: next(iter(holders(tmp_path / "runs").items()), None))
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: holders(tmp_path / "runs", begun=False).get(name, pid) != pid)  # it is tried again
+    until(lambda: results(file))
+    driver.kill()
+    driver.wait()
+    left = holders(tmp_path / "runs", begun=False).values()
+    until(lambda: not any(lives(pid) for pid in left), 10)
+
+    before = results(file)
+    assert 0 < len(before) < CELLS
+    said = json.loads(ended(bench(file, "--jobs", "1", "--json"))[0])
+    assert said["ran"] == CELLS - len(before)
+    assert results(file) == results(unbroken / file.name)
+    assert table(file, capsys) == table(unbroken / file.name, capsys)
+
+
+def test_a_finished_study_is_seen_to_be_finished_without_torch(songs: Path, write: Write) -> None:
+    file = write('data = "tunes"\nseeds = 1', 'attention = "last"\nsampler = "rates"\ndecoder = "uniform"')
+    words = ["bench", "run", str(file), "--data", f"tunes={songs}", "--jobs", "1"]
+    assert run(words) == 0
+    script = "import sys; from zoo.cli.main import run; sys.exit(run(sys.argv[1:]) or 'torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script, *words], check=False).returncode == 0
+
+
+def test_interrupted_it_saves_what_it_was_at_and_leaves_nobody_behind(
+    write: Write, bench: Bench, tmp_path: Path
+) -> None:
+    long = write('data = "tunes"\nseeds = 1', GRID, "steps = 100000")
+    driver = bench(long, "--jobs", "2")
+    cells = until(lambda: len(found := holders(tmp_path / "runs")) == 2 and found)
+    _, err = ended(bench(long), 2)
+    assert f"process {driver.pid}" in err
+    assert "runs this study" in err
+
+    driver.send_signal(signal.SIGINT)
+    ended(driver, 130)
+    assert not any(lives(pid) for pid in cells.values())
+    for name in cells:
+        folder = tmp_path / "runs" / name
+        assert (folder / "last.safetensors").exists()
+        assert not (folder / "holder.json").exists()
+    assert not list((tmp_path / "runs").glob("*.driver"))
+
+
+def test_two_studies_that_need_one_cell_share_it(write: Write, bench: Bench, tmp_path: Path) -> None:
+    grid = 'attention = "last"\nsampler = "independent"\ndecoder = "uniform"'
+    files = [write('data = "tunes"\nseeds = 1', grid, "steps = 60", name=name) for name in ("one", "two")]
+    for driver in [bench(file, "--jobs", "1") for file in files]:
+        ended(driver)
+    assert len(results(files[0])) == 3
+    assert len(list((tmp_path / "runs").iterdir())) == 2
