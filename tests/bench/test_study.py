@@ -23,8 +23,8 @@ def said(path: Path, registry: Registry) -> str:
 
 def test_a_grid_stands_for_every_combination_of_what_it_lists(study: Read) -> None:
     found = study(grid='attention = ["none", "last"]\ndecoder = ["lstm", "rbm hidden=12", "uniform"]')
-    assert [dict(row.labels) for row in found.combinations] == [
-        {"attention": attention, "decoder": decoder}
+    assert [(row.labels["attention"], row.labels["decoder"]) for row in found.combinations] == [
+        (attention, decoder)
         for attention in ("none", "last")
         for decoder in ("lstm", "rbm hidden=12", "uniform")
     ]
@@ -57,9 +57,9 @@ def default_hidden(study: Read) -> int:
 
 def test_several_grids_stand_one_after_the_other(study: Read) -> None:
     found = study(grid='attention = "none"\ndecoder = "rbm"\n[[grid]]\nattention = "history"')
-    assert [dict(row.labels) for row in found.combinations] == [
-        {"attention": "none", "decoder": "rbm"},
-        {"attention": "history"},
+    assert [(row.labels["attention"], row.labels["decoder"]) for row in found.combinations] == [
+        ("none", "rbm"),
+        ("history", "lstm"),
     ]
 
 

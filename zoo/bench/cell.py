@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, get_args
 
-from zoo.learn.settings import TrainSettings
+from zoo.learn.settings import STEPS, TrainSettings
 from zoo.parts import SLOTS, Settings, Slot
 from zoo.registry import Recipe, Registry, parse_recipe
 from zoo.registry.fit import Choice
@@ -23,6 +23,8 @@ from zoo.registry.values import write_value
 
 YARDSTICK = 1
 """Raised when a number would come out otherwise for the same weights; results of another one do not count."""
+TRAINING = 1
+"""Raised when the same training would come to other weights, or to another choice of them."""
 
 Term = Literal["core", "decoder", "velocity"]
 TERMS: tuple[Term, ...] = get_args(Term)
@@ -60,7 +62,10 @@ class Cell:
     def key(self) -> str:
         """Sixteen hexadecimal digits that change with anything that changes the result."""
         budget = self.train.model_dump(mode="json", exclude={"device"})
-        return _digest([YARDSTICK, self.term, self.recipe.digest, self.data, self.split, budget, self.seed])
+        if not any(budget[name] for name in ("minutes", "epochs", "steps")):
+            budget["steps"] = STEPS
+        training = [TRAINING, self.term, self.recipe.digest, budget, self.seed]
+        return _digest([YARDSTICK, self.data, self.split, *training])
 
     @property
     def name(self) -> str:

@@ -242,6 +242,11 @@ class Driver:
                     Problem(p.what, p.where.replace(cell.name, cell.title), p.cure) for p in error.problems
                 ]
             return
+        if result["data"]["digest"] != self._music[cell.data].digest:
+            what = f"the {cell.data} there is not the {cell.data} that lies here"
+            cure = "let the same music lie wherever cells are done, and leave it alone meanwhile"
+            self._standing.failed[cell.name] = [Problem(what, cell.title, cure)]
+            return
         self._results.write(cell, result)
         self._standing.ran += 1
 

@@ -54,7 +54,7 @@ class Local:
             _give_up(process)
 
     def _watch(self, process: Process) -> None:
-        self._begun = [one for one in self._begun if one.poll() is None] + [process]
+        self._begun.append(process)
         if self._closed:
             _give_up(process)
 

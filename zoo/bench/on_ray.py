@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.bench.local import CellFailed, run_process
+from zoo.data.known import known
 from zoo.errors import Problem, UsageError, ZooError
 
 
@@ -57,8 +58,9 @@ class OnRay:
         """The result of a cell, some day; its exception is `CellFailed`."""
         answer: Future[dict[str, Any]] = Future()
         place = Path(order["place"])
-        # A path is meant as seen from here, wherever a worker of this machine stands.
-        there = {**order, "place": str(place.resolve()) if place.exists() else order["place"]}
+        # A path is meant as seen from here, wherever a worker of this machine stands; a name is no path.
+        is_path = place.exists() and order["place"] not in {corpus.name for corpus in known()}
+        there = {**order, "place": str(place.resolve()) if is_path else order["place"]}
         told = self._task.remote(there, self._work).future()
         told.add_done_callback(lambda done: _pass_on(done, answer, order["name"]))
         return answer

@@ -14,7 +14,7 @@ from zoo.bench.results import Results, evaluation
 from zoo.bench.study import Combination, Study
 from zoo.errors import Problem, ZooError
 from zoo.measure.evaluation import SCORE, Difference, Evaluation
-from zoo.measure.figure import RESAMPLES, Figure, Floats, Interval
+from zoo.measure.figure import Figure, Floats, Interval
 from zoo.parts import Slot
 from zoo.registry import Registry
 
@@ -31,8 +31,8 @@ class Row:
         floor: which floor it is; empty for a combination.
         found: one evaluation for each seed; one alone where nothing is learned by gradient.
         recipe: the words that build it.
-        parameters: learned by gradient.
-        seconds: of training, all terms together, mean over seeds; None for a floor.
+        parameters: term -> how many numbers it learns by gradient; of a floor empty.
+        seconds: term -> seconds of its training, mean over seeds; of a floor empty.
         rates: term -> the learning rate that validation chose.
         made: what it was made with: versions and machine.
     """
@@ -42,8 +42,8 @@ class Row:
     found: tuple[Evaluation, ...]
     recipe: str = ""
     digest: str = ""
-    parameters: int | None = None
-    seconds: float | None = None
+    parameters: Mapping[Term, int] = field(default_factory=dict)
+    seconds: Mapping[Term, float] = field(default_factory=dict)
     rates: Mapping[Term, float] = field(default_factory=dict)
     made: Mapping[str, Any] = field(default_factory=dict)
 
@@ -70,9 +70,11 @@ class Row:
     def minus(self, other: Row, *terms: str) -> Difference:
         """The difference to another row on the same music, paired by piece and seed."""
         apart, weight = self._nats(terms) - other._nats(terms), self.found[0].weight(*terms)
+        # Of parts that learn, one seed alone cannot say whether another would turn the order around.
+        is_known = len(apart) > 1 or not any((*self.parameters.values(), *other.parameters.values()))
         return Difference(
             value=float(apart.mean(0).sum()) / max(float(weight.sum()), 1.0),
-            interval=interval(apart, weight),
+            interval=interval(apart, weight) if is_known else None,
             kinds=(self.found[0].total(*terms).kind, other.found[0].total(*terms).kind),
             pieces=len(weight),
         )
@@ -87,21 +89,39 @@ class Row:
         return np.stack([one.total(*terms).nats for one in self.found])
 
 
-def interval(nats: Floats, weight: Floats, *, seed: int = 0, resamples: int = RESAMPLES) -> Interval | None:
+def interval(nats: Floats, weight: Floats) -> Interval | None:
     """95 % interval of the mean of (S, N) nats over weights (N,), had other pieces and seeds been drawn.
 
-    Pieces and seeds are resampled with replacement, each apart from the other (a crossed bootstrap, Owen
-    2007), so that a difference which one lucky seed makes is not taken for one.
+    Pieces and seeds are crossed random effects: the variance of the mean is that of the seeds' means plus
+    that of the pieces' (what both do together counts twice, which errs on the wide side), and its degrees
+    of freedom are Satterthwaite's (1946). Five seeds are few, and a normal or a bootstrap interval would be
+    too narrow for them. One seed alone says nothing of seeds: its interval is over pieces.
     """
     seeds, pieces = nats.shape
     if pieces < 2:
         return None
-    chance = np.random.default_rng(seed)
-    drawn = chance.multinomial(pieces, np.full(pieces, 1 / pieces), size=resamples)
-    sown = chance.multinomial(seeds, np.full(seeds, 1 / seeds), size=resamples)
-    totals = np.einsum("rs,sn,rn->r", sown / seeds, nats, drawn, optimize=True)
-    low, high = np.quantile(totals / np.maximum(drawn @ weight, 1.0), (0.025, 0.975))
-    return float(low), float(high)
+    whole = max(float(weight.sum()), 1.0)
+    mean = float(nats.mean(0).sum()) / whole
+    apart = nats.mean(0) - mean * weight
+    of_pieces = pieces / (pieces - 1) * float(apart @ apart) / whole**2
+    of_seeds = float((nats.sum(1) / whole).var(ddof=1)) / seeds if seeds > 1 else 0.0
+    variance = of_pieces + of_seeds
+    if variance == 0:
+        return mean, mean
+    spread = of_pieces**2 / (pieces - 1) + (of_seeds**2 / (seeds - 1) if seeds > 1 else 0.0)
+    half = student(variance**2 / spread) * variance**0.5
+    return mean - half, mean + half
+
+
+def student(freedom: float) -> float:
+    """The 97.5 % point of Student's t.
+
+    With x = sqrt(freedom) tan(angle) its density is a power of the cosine, which is summed up numerically.
+    """
+    freedom = min(freedom, 1000.0)
+    angles = np.linspace(-np.pi / 2, np.pi / 2, 20001)
+    below = np.cumsum(np.cos(angles) ** (freedom - 1))
+    return float(np.sqrt(freedom) * np.tan(np.interp(0.975, below / below[-1], angles)))
 
 
 @dataclass(frozen=True)
@@ -178,7 +198,7 @@ def _row(
             continue
         cells = subject.chosen(study, results)
         stored = [results.read(cell) for cell in cells or []]
-        if not stored or any(one is None for one in stored):
+        if not stored or any(one is None or one["evaluation"] is None for one in stored):
             return None
         found[term] = [one for one in stored if one is not None]
         rates[term] = (cells or [])[0].train.lr
@@ -191,8 +211,8 @@ def _row(
         found=tuple(_joined(found)),
         recipe=str(recipe),
         digest=recipe.digest,
-        parameters=sum(stored[0]["parameters"] for stored in found.values()),
-        seconds=sum(float(np.mean([one["seconds"] for one in stored])) for stored in found.values()),
+        parameters={term: stored[0]["parameters"] for term, stored in found.items()},
+        seconds={term: float(np.mean([one["seconds"] for one in stored])) for term, stored in found.items()},
         rates=rates,
         made={"parts": _parts(found), **found["core"][0]["made"]},
     )

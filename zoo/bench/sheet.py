@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
+from zoo.bench.cell import Term
 from zoo.bench.rows import Row, Table
 from zoo.measure.evaluation import Difference
 from zoo.measure.figure import MARKS, Figure
@@ -58,13 +59,15 @@ def sheets(table: Table) -> Iterator[Sheet]:
 
 def _score_sheet(table: Table) -> Sheet:
     slots, terms = table.study.slots, table.terms
-    headings = (*slots, "nats ↓", "±", *(terms if len(terms) > 1 else ()), "to next", "weights", "min")
+    escape = ("escape",) if any("escaped" in row.found[0].remarks for row in table.rows) else ()
+    headings = (*slots, "nats ↓", "±", *terms, *escape, "to next", "weights", "min")
     lines = []
     for row, difference in _with_next(table.rows, *terms):
         score = row.figure(*terms)
-        shares = [_number(row.figure(term)) for term in terms] if len(terms) > 1 else []
-        cells = (*_labels(row, slots), _number(score), _half_width(score), *shares)
+        cells = [*_labels(row, slots), _number(score), _half_width(score), *_shares(row, terms)]
+        cells += [_escaped(row)] if escape else []
         lines.append(_line(row, (*cells, _apart(difference), _weights(row), _time(row)), difference))
+    lines = _among(lines, table, len(headings))
     lines += [
         Line((*labels, *["–"] * (len(headings) - len(labels))), False, False) for labels in _waiting(table)
     ]
@@ -83,6 +86,17 @@ def _among(lines: Sequence[Line], table: Table, width: int) -> list[Line]:
     return [line for _, line in sorted(ranked, key=lambda pair: pair[0])]
 
 
+def _shares(row: Row, terms: Sequence[str]) -> list[str]:
+    """The terms apart; a floor has every key for a code, so that these two do not compare with others."""
+    own = ("residual",) if row.floor else terms
+    return [_number(row.figure(term)) if term in own else "–" for term in terms]
+
+
+def _escaped(row: Row) -> str:
+    share = row.found[0].share("escaped")
+    return "–" if share is None else f"{share.value:.1%}"
+
+
 def _loudness_sheet(table: Table) -> Sheet:
     slots = table.study.slots
     headings = (*slots, "nats ↓", "±", "to next", "weights", "min")
@@ -90,7 +104,8 @@ def _loudness_sheet(table: Table) -> Sheet:
     for row, difference in _with_next(table.loudness, "velocity"):
         found = row.figure("velocity")
         cells = (*_labels(row, slots), _number(found), _half_width(found), _apart(difference))
-        lines.append(_line(row, (*cells, _weights(row), _time(row)), difference))
+        cells = (*cells, _weights(row, "velocity"), _time(row, "velocity"))
+        lines.append(_line(row, cells, difference))
     title = f"{_title(table)}: how loud each struck note is"
     return Sheet(title, headings, len(slots), tuple(lines), tuple(_notes(table, ("velocity",))))
 
@@ -132,16 +147,18 @@ def _apart(difference: Difference | None) -> str:
     return f"{difference.value:+.3f}" if difference.is_clear else f"({difference.value:+.3f})"
 
 
-def _weights(row: Row) -> str:
-    """How many numbers it learned by gradient, in thousands."""
-    return "–" if row.parameters is None else f"{row.parameters / 1000:.0f}k"
+def _weights(row: Row, *terms: Term) -> str:
+    """How many numbers its terms, or some of them, learned by gradient, in thousands."""
+    found = [row.parameters[term] for term in terms or row.parameters if term in row.parameters]
+    return f"{sum(found) / 1000:.0f}k" if found else "–"
 
 
-def _time(row: Row) -> str:
+def _time(row: Row, *terms: Term) -> str:
     """Training in whole minutes: machines differ, and so do two runs on one."""
-    if row.seconds is None:
+    found = [row.seconds[term] for term in terms or row.seconds if term in row.seconds]
+    if not found:
         return "–"
-    return "<1" if row.seconds < 60 else f"{row.seconds / 60:.0f}"
+    return "<1" if sum(found) < 60 else f"{sum(found) / 60:.0f}"
 
 
 def _title(table: Table) -> str:
@@ -161,7 +178,7 @@ def _notes(table: Table, terms: Sequence[str]) -> Iterator[str]:
         )
         yield _budget(table)
         yield f"nats per {'struck note' if terms == ('velocity',) else 'frame'}, lower is better"
-        yield "± half of the 95 % interval, pieces and seeds resampled"
+        yield "± half of the 95 % interval over pieces and seeds"
         figures = [row.figure(*terms) for row in rows]
         kinds = {found.kind for found in figures}
         if terms != ("velocity",):
@@ -170,7 +187,9 @@ def _notes(table: Table, terms: Sequence[str]) -> Iterator[str]:
             errors = [found.error for found in figures if found.kind == kind and found.error is not None]
             if kind in kinds:
                 yield meaning + (f", standard error up to {max(errors):.1g}" if errors else "")
-        yield "to next: paired difference to the row below; in brackets where its interval holds 0"
+        yield "to next: paired difference to the row below; in brackets where its own 95 % interval holds 0"
+        if any("escaped" in row.found[0].remarks for row in rows):
+            yield "escape: frames of more pitch classes than there are voices"
         yield "weights: learned by gradient; min: minutes of training, all terms together"
         if any("bound" in kind for kind in kinds):
             yield "the difference of two bounds tells the bounds apart, not the true numbers"
@@ -182,7 +201,10 @@ def _notes(table: Table, terms: Sequence[str]) -> Iterator[str]:
             if terms != ("velocity",) and table.data in one.nats:
                 yield f"{one.name}: {one.source}"
     if table.missing:
-        yield f"{len(table.missing)} rows wait for `zoo bench run {table.study.path.name}`"
+        yield (
+            f"{len(table.missing)} rows wait for `zoo bench run {table.study.path.name}`, "
+            "or hold a part whose training came to a value that is not finite"
+        )
 
 
 def _budget(table: Table) -> str:
@@ -234,7 +256,8 @@ def _row_facts(rows: Sequence[Row], terms: Sequence[str]) -> Iterator[dict[str, 
             "terms": {term: _figure(row.figure(term)) for term in terms},
             "by_seed": row.by_seed(*terms),
             "to_next": None if difference is None else _difference(difference),
-            "parameters": row.parameters,
+            "parameters": dict(row.parameters),
+            "escaped": None if (share := row.found[0].share("escaped")) is None else share.value,
             "training": _time(row),
             "lr": dict(row.rates),
             "made": dict(row.made),

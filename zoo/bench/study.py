@@ -28,6 +28,7 @@ import itertools
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
@@ -90,7 +91,7 @@ class Combination:
 
     Attributes:
         recipe: its five parts.
-        labels: slot -> how the study writes the part, for the slots that its grid names.
+        labels: slot -> how the study writes the part, or the part's name where it leaves it open.
     """
 
     recipe: Recipe
@@ -124,8 +125,9 @@ class Study:
 
     @property
     def slots(self) -> tuple[Slot, ...]:
-        """The slots in which its rows differ."""
-        return tuple(slot for slot in SLOTS if len({row.labels.get(slot) for row in self.combinations}) > 1)
+        """The slots in which its rows differ; of one row alone its attention."""
+        differ = (slot for slot in SLOTS if len({row.labels[slot] for row in self.combinations}) > 1)
+        return tuple(differ) or ("attention",)
 
 
 def read_study(path: Path, registry: Registry) -> Study:
@@ -193,7 +195,7 @@ def _published(tables: Any, faults: list[ZooError]) -> Iterator[Published]:
                 "source": str(source),
                 "nats": dict(nats),
                 **rest,
-            } if not rest and all(isinstance(value, int | float) for value in nats.values()):
+            } if not rest and all(type(value) in (int, float) and isfinite(value) for value in nats.values()):
                 yield Published(name, kind, source, nats)
             case _:
                 what = "it takes a name, a kind (exact, bound or estimate), a source and nats"
@@ -231,7 +233,8 @@ def _combinations(grids: Any, registry: Registry, faults: list[ZooError]) -> Ite
                 continue
             if recipe.digest not in seen:
                 seen.add(recipe.digest)
-                yield Combination(recipe, labels)
+                known = {slot: choice.entry.portable for slot, choice in recipe.parts.items()}
+                yield Combination(recipe, {**known, **labels})
 
 
 def _refuse_unasked_files(labels: Mapping[Slot, str], registry: Registry) -> None:

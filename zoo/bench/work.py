@@ -9,6 +9,7 @@ The training is kept in FOLDER and goes on from there.
 from __future__ import annotations
 
 import _thread
+import hashlib
 import json
 import os
 import platform
@@ -20,7 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import ZooError
+from zoo.errors import NonFiniteError, ZooError
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
@@ -77,18 +78,25 @@ def _trained(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str
     with claimed(folder, patience=-1):
         _forget_other(folder, plan(recipe, corpus, settings, seed))
         run = Run(folder)
-        history = fit(model, corpus, settings, run, seed=seed, resume=True)
+        parameters = sum(parameter_count(model.get_submodule(slot)) for slot in SLOTS_OF[term])
+        known = {"learns": parameters > 0, "parameters": parameters, "parts": _versions(recipe)}
+        try:
+            history = fit(model, corpus, settings, run, seed=seed, resume=True)
+        except NonFiniteError as error:
+            # A result as well: this learning rate is not the one to choose.
+            said = [str(problem) for problem in error.problems]
+            curve = run.validations(term)
+            return {**known, "evaluation": None, "validation": None, "curve": curve, "broke_off": said}
         curve = run.validations(term)
     found = evaluate(model, corpus.split(order["split"]), seed=seed)
     return {
+        **known,
         "evaluation": kept(found, *SCORED[term]),
         "validation": history.best.get(term),
         "curve": curve,
-        "learns": any(parameter_count(model.get_submodule(slot)) for slot in SLOTS_OF[term]),
-        "parameters": sum(parameter_count(model.get_submodule(slot)) for slot in SLOTS_OF[term]),
         "steps": history.step,
         "seconds": round(history.seconds, 1),
-        "parts": _versions(recipe),
+        "device": model.device.type,
     }
 
 
@@ -119,11 +127,25 @@ def made() -> dict[str, str]:
         "torch": torch.__version__.partition("+")[0],
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {torch.get_num_threads()} threads",
+        "code": _code(),
     }
 
 
 PATIENCE = 5.0
 """Seconds in which a training whose result nobody waits for any more may save itself."""
+
+
+def _code() -> str:
+    """Twelve hexadecimal digits of the code that is shipped."""
+    from importlib.util import find_spec
+
+    specs = [find_spec(package) for package in ("zoo", "zoo_plugins")]
+    folders = [Path(place) for spec in specs if spec for place in spec.submodule_search_locations or ()]
+    files = sorted((file.relative_to(folder), file) for folder in folders for file in folder.rglob("*.py"))
+    digest = hashlib.sha256()
+    for name, file in files:
+        digest.update(name.as_posix().encode() + file.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _end_with_the_giver() -> None:

@@ -1,0 +1,172 @@
+"""Rows of a table: intervals that keep their promise, figures of the literature, what is not compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zoo.bench.cell import Cell, FloorsCell
+from zoo.bench.driver import floor_cells, subjects
+from zoo.bench.printing import latex, markdown
+from zoo.bench.results import Results
+from zoo.bench.rows import Row, interval, student, tables
+from zoo.bench.sheet import sheets
+from zoo.bench.study import Study, read_study
+from zoo.measure.evaluation import Evaluation, Term
+from zoo.registry import Registry
+
+Read = Callable[[str], Study]
+PIECES = 12
+
+
+@pytest.fixture
+def read(tmp_path: Path, registry: Registry) -> Read:
+    path = tmp_path / "study.toml"
+
+    def go(text: str) -> Study:
+        path.write_text(text)
+        return read_study(path, registry)
+
+    return go
+
+
+@pytest.mark.parametrize(("freedom", "point"), [(1, 12.706), (4, 2.776), (10, 2.228), (1e9, 1.960)])
+def test_the_quantile_of_student(freedom: float, point: float) -> None:
+    assert student(freedom) == pytest.approx(point, abs=0.005)
+
+
+@pytest.mark.parametrize(("of_seeds", "of_pieces"), [(1.0, 0.1), (0.1, 1.0), (1.0, 3.0)])
+def test_intervals_hold_the_truth_as_often_as_they_say(of_seeds: float, of_pieces: float) -> None:
+    chance = np.random.default_rng(3)
+    held, tries, seeds, pieces = 0, 400, 5, 40
+    for _ in range(tries):
+        nats = 2 + of_seeds * chance.normal(size=(seeds, 1)) + of_pieces * chance.normal(size=(1, pieces))
+        nats = nats + 0.5 * chance.normal(size=(seeds, pieces))
+        found = interval(nats, np.ones(pieces))
+        assert found is not None
+        held += found[0] <= 2 <= found[1]
+    assert held / tries > 0.92
+
+
+def test_of_one_piece_nothing_is_said() -> None:
+    assert interval(np.ones((5, 1)), np.ones(1)) is None
+
+
+def row(nats: list[list[float]], parameters: int) -> Row:
+    digests = tuple(map(str, range(len(nats[0]))))
+    frames = np.ones(len(digests))
+    found = [Evaluation(digests, digests, frames, {"codes": Term(np.array(one))}) for one in nats]
+    return Row({}, "", tuple(found), parameters={"core": parameters})
+
+
+def test_one_seed_of_a_part_that_learns_makes_no_difference_clear() -> None:
+    low, high = [[1.0, 1.1, 1.0]], [[2.0, 2.2, 2.1]]
+    assert not row(low, 5).minus(row(high, 5), "codes").is_clear
+    assert row(low, 0).minus(row(high, 0), "codes").is_clear
+    assert row(low * 5, 5).minus(row(high * 5, 5), "codes").is_clear
+
+
+def evaluation(terms: dict[str, float]) -> dict:
+    """An evaluation as it is kept: so many nats a frame, and a little more from piece to piece."""
+    frames = [10] * PIECES
+    nats = {name: [10 * value + 0.01 * number for number in range(PIECES)] for name, value in terms.items()}
+    return {
+        "pieces": [f"{number:02}" for number in range(PIECES)],
+        "frames": frames,
+        "struck": None,
+        "terms": {name: {"kind": "exact", "nats": one, "variance": None} for name, one in nats.items()},
+        "remarks": {},
+    }
+
+
+def result(cell: Cell | FloorsCell, level: float) -> dict:
+    about = {"data": {"digest": "d" * 64, "planes": ["sounding"]}, "made": {}}
+    if isinstance(cell, FloorsCell):
+        return {**about, "floors": {"rates": evaluation({"codes": 9.0, "keys": 0.0})}}
+    term = {"core": "codes", "decoder": "keys"}[cell.term]
+    nats = evaluation({term: level + 0.01 * cell.seed})
+    known = {"validation": level + abs(cell.train.lr - 0.01), "learns": True, "parameters": 5, "seconds": 1.0}
+    return {**about, **known, "evaluation": nats, "parts": dict.fromkeys(cell.recipe.parts, "x 1")}
+
+
+def fill(study: Study, registry: Registry, results: Results) -> None:
+    """Results in which each next core is a nat worse."""
+    for cell in floor_cells(study):
+        results.write(cell, result(cell, 0))
+    for level, subject in enumerate(subjects(study, registry)):
+        for cell in subject.trials(study):
+            results.write(cell, result(cell, 1.0 + level))
+        for cell in subject.chosen(study, results) or []:
+            results.write(cell, result(cell, 1.0 + level))
+
+
+GRID = """
+data = "tunes"
+seeds = 5
+[train]
+steps = 3
+lr = [0.01, 0.02]
+[[grid]]
+encoder = "sounding"
+attention = ["none", "history"]
+sampler = "independent"
+[[published]]
+name = "Somebody's"
+kind = "estimate"
+source = "Somebody 2012"
+nats = { tunes = 3.5, others = 1 }
+"""
+
+
+def test_a_table_ranks_rows_floors_and_the_literature(read: Read, registry: Registry, tmp_path: Path) -> None:
+    asked, results = read(GRID), Results(tmp_path / "results")
+    fill(asked, registry, results)
+    (sheet,) = sheets(tables(asked, results, registry)[0])
+    shown = [line.cells[:2] for line in sheet.lines]
+    assert [cells[0] for cells in shown] == ["none", "Somebody's", "history", "rates"]
+    assert shown[1][1] == "~ 3.5"
+    assert "Somebody's: Somebody 2012" in sheet.notes
+    assert sheet.lines[0].is_clear
+    (floor,) = [line for line in sheet.lines if line.cells[0] == "rates"]
+    assert floor.cells[3:5] == ("–", "–")
+    assert "| **3.0" in markdown(sheet)
+    assert r"\textbf{3.0" in latex(sheet)
+
+
+def test_rows_that_wait_are_told(read: Read, registry: Registry, tmp_path: Path) -> None:
+    (table,) = tables(read(GRID), Results(tmp_path / "results"), registry)
+    assert len(table.missing) == 2
+    (sheet,) = sheets(table)
+    waiting = [line for line in sheet.lines if not line.is_floor]
+    assert [set(line.cells[1:]) for line in waiting] == [{"–"}] * 2
+
+
+@pytest.mark.parametrize(
+    "grids",
+    [
+        '[[grid]]\nattention = "none"\n',
+        '[[grid]]\nattention = "none"\n[[grid]]\nattention = "lags"\ndecoder = "rbm"\n',
+    ],
+)
+def test_every_line_has_a_cell_for_every_heading(
+    read: Read, registry: Registry, tmp_path: Path, grids: str
+) -> None:
+    asked, results = read(f'data = "tunes"\nseeds = 2\n{grids}'), Results(tmp_path / "results")
+    fill(asked, registry, results)
+    for sheet in sheets(tables(asked, results, registry)[0]):
+        assert {len(line.cells) for line in sheet.lines} == {len(sheet.headings)}
+        assert sheet.words >= 1
+
+
+def test_a_rate_at_which_training_breaks_off_is_not_chosen(
+    read: Read, registry: Registry, tmp_path: Path
+) -> None:
+    asked, results = read(GRID), Results(tmp_path / "results")
+    core = subjects(asked, registry)[0]
+    low, high = core.trials(asked)
+    results.write(low, {**result(low, 1.0), "evaluation": None, "validation": None})
+    results.write(high, result(high, 1.0))
+    assert [cell.train.lr for cell in core.chosen(asked, results) or []] == [0.02] * 5
