@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pictures
 import studies
 
 from zoo.cli.list import is_default
@@ -57,7 +58,7 @@ def main(words: Sequence[str]) -> int:
     stale = []
     studies.read.cache_clear()
     for document in documents():
-        made = Document(document).made()
+        made = Document(document, may_draw=not check).made()
         if made != document.read_text("utf-8"):
             stale.append(document)
             if not check:
@@ -76,9 +77,15 @@ def documents() -> list[Path]:
 
 @dataclass
 class Document:
-    """A document and the folder its commands run in."""
+    """A document.
+
+    Attributes:
+        path: where it lies.
+        may_draw: whether pictures that are stale are drawn anew.
+    """
 
     path: Path
+    may_draw: bool = False
 
     def made(self) -> str:
         """Its text with all regions filled."""
@@ -98,6 +105,11 @@ class Document:
                 body = output(argument, folder)
             case "fails", _:
                 body = output(argument, folder, fails=True)
+            case "picture", _:
+                try:
+                    body = pictures.picture(argument, ROOT, self.path, draw=self.may_draw)
+                except LookupError as error:
+                    raise StaleError(f"{self.path}: {error}") from error
             case "study" | "compare" | "answer", _:
                 body = self._of_study(kind, argument)
             case _:

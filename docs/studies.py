@@ -126,7 +126,9 @@ def answer(text: str, root: Path) -> str:
         if found.outcome == "waiting":
             lines.append(f"- {table.data}: no result yet.")
             continue
-        lines.append(f"- {table.data}: **{said[found.outcome]}** {_sentence(found)}")
+        missing = len(table.missing) if "best " in pair else 0
+        wait = f" The best so far: {missing} rows of the table wait for results." if missing else ""
+        lines.append(f"- {table.data}: **{said[found.outcome]}** {_sentence(found)}{wait}")
     return "\n".join(lines)
 
 

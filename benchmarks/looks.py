@@ -1,0 +1,262 @@
+"""Looks into trained parts, for the pictures of docs/answers.md: small files of numbers.
+
+    python benchmarks/looks.py --work RUNS --data pop909=PATH
+
+Reads what `zoo bench run` trained from the first seed, where it keeps trainings, and writes
+results/looks/*.json beside the studies. What is not trained yet is left out, and said.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_map
+
+from zoo.bench.cell import Cell, Term
+from zoo.bench.driver import subject_of
+from zoo.bench.results import Results
+from zoo.bench.study import Combination, Study, read_study
+from zoo.data import Corpus, open_corpus
+from zoo.data.batches import length_batches
+from zoo.learn.run import Run
+from zoo.model.build import build
+from zoo.model.model import Model
+from zoo.model.random import generator
+from zoo.registry import Registry, open_registry
+
+HERE = Path(__file__).resolve().parent
+LOOKS = HERE / "results" / "looks"
+BAR = 16
+CLASSES = 3
+"""Doublings are counted in frames of so many pitch classes: four voices must double one of them."""
+DRAWS = 5
+BINS, BIN = 32, 4
+"""Velocities are put in bins of four."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where trainings and music lie.
+
+    Attributes:
+        work: the folder in which `zoo bench run` keeps trainings.
+        music: name -> the name or path to open.
+        registry: where parts are looked up.
+    """
+
+    work: Path
+    music: dict[str, str]
+    registry: Registry
+
+    def trained(self, study: Study, row: Combination, term: Term, data: str) -> tuple[Cell, Model] | None:
+        """The part of a row with its best weights, from the first seed; None where it is not trained on
+        the music that is here."""
+        subject = subject_of(row.recipe, term, data, self.registry)
+        cells = subject.chosen(study, Results(HERE / "results")) if subject else None
+        best = Run(self.work / cells[0].name).best() if cells else None
+        result = Results(HERE / "results").read(cells[0]) if cells else None
+        if not cells or best is None or not result or result["data"]["digest"] != self.music_of(data).digest:
+            return None
+        with torch.enable_grad():  # parts are probed for gradients when they are built
+            model = build(cells[0].recipe, 0).eval()
+        model.load_state_dict(best.tensors)
+        return cells[0], model
+
+    def unseen(self, study: Study, data: str) -> Corpus:
+        """The pieces that are scored."""
+        return self.music_of(data).split(study.settings.split)
+
+    def music_of(self, data: str) -> Corpus:
+        """Music by its name in a study."""
+        return open_corpus(self.music.get(data, data))
+
+
+@click.command()
+@click.option("--work", type=click.Path(path_type=Path), default=HERE / "runs", help="Where trainings lie.")
+@click.option("--data", "places", multiple=True, metavar="NAME=PATH", help="Where music lies here.")
+@torch.no_grad()
+def main(work: Path, places: tuple[str, ...]) -> None:
+    """Write what can be seen in trained parts to benchmarks/results/looks."""
+    place = Place(work, dict(word.split("=", 1) for word in places), open_registry())
+    LOOKS.mkdir(parents=True, exist_ok=True)
+    for name, look in (("attention", reading), ("velocity", loudness), ("decoder", doublings)):
+        study = read_study(HERE / f"{name}.toml", place.registry)
+        for data in study.settings.data:
+            found = look(study, data, place)
+            if found is None:
+                click.echo(f"{look.__name__} of {data}: not all of it is trained yet", err=True)
+                continue
+            path = LOOKS / f"{look.__name__}-{data}.json"
+            path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+            click.echo(f"wrote {path.relative_to(HERE.parent)}", err=True)
+
+
+def reading(study: Study, data: str, place: Place) -> dict[str, Any] | None:
+    """Where the history is read: the mean weight of each lag, overall and at each sixteenth of the bar."""
+    found: dict[str, Any] = {}
+    corpus = place.unseen(study, data)
+    for row in study.combinations:
+        if row.labels["attention"] != "history":
+            continue
+        trained = place.trained(study, row, "core", data)
+        if trained is None:
+            return None
+        cell, model = trained
+        sums, frames = torch.zeros(BAR, len(model.attention.settings.lags)), torch.zeros(BAR)
+        for lesson, mask in _lessons(model, corpus):
+            state = model.attention.start(lesson.past)
+            weights = model.attention.read_weights(lesson.inputs, lesson.clock, state)
+            sixteenth = (lesson.clock + 1)[mask] % BAR
+            sums.index_add_(0, sixteenth, weights[mask])
+            frames.index_add_(0, sixteenth, torch.ones(len(sixteenth)))
+        found[row.labels["encoder"]] = {
+            "cell": cell.name,
+            "lags": list(model.attention.settings.lags),
+            "mean": _rounded(sums.sum(0) / frames.sum()),
+            "by_sixteenth": _rounded(sums / frames.clamp(min=1).unsqueeze(1)),
+            "frames": int(frames.sum()),
+        }
+    return {**_about(study, corpus, data), "encoders": found}
+
+
+def loudness(study: Study, data: str, place: Place) -> dict[str, Any] | None:
+    """How loud notes are played, in columns by how loud they are expected to be."""
+    row = next(row for row in study.combinations if row.labels["velocity"] == "lstm")
+    trained = place.trained(study, row, "velocity", data)
+    if trained is None:
+        return None
+    cell, model = trained
+    corpus = place.unseen(study, data)
+    expected, played = [], []
+    for indices in _batches(corpus):
+        fragments = corpus.whole(indices)
+        lesson, touch = model.lesson(fragments), model.touch(fragments)
+        assert touch is not None
+        start = model.velocity.start(len(indices))
+        guess, _ = model.velocity.predict(lesson.codes, touch.struck, touch.previous, start)
+        notes = (touch.struck > 0) & fragments.mask.unsqueeze(-1)
+        expected.append(guess[notes] * 127)
+        played.append(touch.loudness[notes] * 127)
+    guessed, heard = torch.cat(expected), torch.cat(played)
+    counts = torch.zeros(BINS, BINS, dtype=torch.int64)
+    counts.index_put_((_bin(guessed), _bin(heard)), torch.tensor(1), accumulate=True)
+    return {
+        **_about(study, corpus, data),
+        "cell": cell.name,
+        "notes": len(heard),
+        "bin": BIN,
+        "counts": counts.tolist(),
+        "correlation": round(float(torch.corrcoef(torch.stack([guessed, heard]))[0, 1]), 3),
+        "spread": round(float(model.velocity.spread.value), 2),
+    }
+
+
+def _bin(velocity: Tensor) -> Tensor:
+    return (velocity / BIN).long().clamp(0, BINS - 1)
+
+
+def doublings(study: Study, data: str, place: Place) -> dict[str, Any] | None:
+    """How pitch classes are doubled in octaves: in the music, and as each decoder draws it.
+
+    The decoders are given the true codes of each frame and the true keys before it.
+    """
+    corpus = place.unseen(study, data)
+    found: dict[str, Any] = {}
+    for row in study.combinations:
+        if row.labels["encoder"] != "onset":
+            continue
+        trained = place.trained(study, row, "decoder", data)
+        if trained is None:
+            return None
+        cell, model = trained
+        drawn = _Doubled(model.encoder.membership)
+        played = _Doubled(model.encoder.membership)
+        for number, (lesson, mask) in enumerate(_lessons(model, corpus)):
+            played.add(lesson.keys[mask])
+            before = _before(model, lesson)
+            for draw in range(DRAWS):
+                drawn.add(_drawn(model, lesson, before, draw, number)[mask])
+        found.setdefault("music", {"cell": None, **played.facts()})
+        found[row.labels["decoder"]] = {"cell": cell.name, **drawn.facts()}
+    return {**_about(study, corpus, data), "classes": CLASSES, "draws": DRAWS, "of": found}
+
+
+def _before(model: Model, lesson: Any) -> Any:
+    """The decoder's state before each frame, after what was really played; rows (B * T, ...)."""
+    state, states = model.decoder.start(len(lesson.keys)), []
+    for t in range(lesson.keys.shape[1]):
+        states.append(state)
+        codes, previous = lesson.codes[:, t : t + 1], lesson.previous[:, t : t + 1]
+        state = model.decoder.follow(codes, previous, state)
+    return tree_map(lambda *tensors: torch.stack(tensors, dim=1).flatten(0, 1), *states)
+
+
+def _drawn(model: Model, lesson: Any, before: Any, *purpose: int) -> Tensor:
+    """Keys (B, T, K), each frame drawn after what was really played before it."""
+    codes, previous = (plane.flatten(0, 1).unsqueeze(1) for plane in (lesson.codes, lesson.previous))
+    keys, _ = model.decoder.sample(codes, previous, before, generator(0, "looks", *purpose))
+    return keys.view(lesson.keys.shape)
+
+
+class _Doubled:
+    """Counts doublings: keys in frames of some pitch classes, and whether two classes double together."""
+
+    def __init__(self, membership: Tensor) -> None:
+        self._membership = membership.float()
+        self._keys = torch.zeros(89, dtype=torch.int64)
+        self._pairs = torch.zeros(2, 2, dtype=torch.int64)
+
+    def add(self, keys: Tensor) -> None:
+        octaves = keys.float() @ self._membership.T
+        active = octaves > 0
+        some = active.sum(-1) == CLASSES
+        self._keys += torch.bincount(keys[some].sum(-1).long(), minlength=89)
+        doubled = octaves > 1
+        for one in range(octaves.shape[1]):
+            for other in range(octaves.shape[1]):
+                both = active[:, one] & active[:, other] & some
+                if one != other:
+                    index = doubled[both, one].long() * 2 + doubled[both, other].long()
+                    self._pairs += torch.bincount(index, minlength=4).view(2, 2)
+
+    def facts(self) -> dict[str, Any]:
+        frames, pairs = int(self._keys.sum()), self._pairs.double()
+        share = pairs / pairs.sum()
+        doubled = float(share[1].sum())
+        covariance, variance = float(share[1, 1]) - doubled**2, doubled * (1 - doubled)
+        return {
+            "frames": frames,
+            "keys": {str(n): int(count) for n, count in enumerate(self._keys) if count},
+            "doubled": round(doubled, 4),
+            "correlation": round(covariance / variance, 4) if variance else None,
+        }
+
+
+def _lessons(model: Model, corpus: Corpus) -> Iterator[tuple[Any, Tensor]]:
+    for indices in _batches(corpus):
+        fragments = corpus.whole(indices)
+        yield model.lesson(fragments), fragments.mask
+
+
+def _batches(corpus: Corpus) -> Iterator[list[int]]:
+    return length_batches([piece.frames for piece in corpus.pieces])
+
+
+def _about(study: Study, corpus: Corpus, data: str) -> dict[str, Any]:
+    pieces = len(corpus.pieces)
+    return {"data": data, "split": study.settings.split, "digest": corpus.digest, "pieces": pieces}
+
+
+def _rounded(numbers: Tensor) -> Any:
+    return [_rounded(row) for row in numbers] if numbers.dim() > 1 else [round(float(n), 4) for n in numbers]
+
+
+if __name__ == "__main__":
+    main()

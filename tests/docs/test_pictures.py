@@ -1,0 +1,64 @@
+"""Pictures carry the numbers they were drawn from; drawn from others, they are stale."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+TEXT = "<!-- picture: loudness-here\nHow loud. -->\n<!-- /picture -->\n"
+
+
+@pytest.fixture
+def look(tmp_path):
+    """Store numbers for the picture: `look(notes)`."""
+
+    def go(notes: int) -> None:
+        folder = tmp_path / "benchmarks" / "results" / "looks"
+        folder.mkdir(parents=True, exist_ok=True)
+        found = {"data": "here", "notes": notes, "bin": 32, "counts": [[notes, 0, 0, 1]] * 4}
+        content = {**found, "correlation": 0.5, "spread": 3.0}
+        (folder / "loudness-here.json").write_text(json.dumps(content))
+
+    return go
+
+
+@pytest.fixture
+def document(tmp_path):
+    path = tmp_path / "docs" / "answers.md"
+    path.parent.mkdir()
+    path.write_text(TEXT)
+    return path
+
+
+def test_a_picture_is_drawn_once_and_shown(make, look, document, tmp_path):
+    look(30)
+    assert make.main([]) == 0
+    assert "![How loud.](pictures/loudness-here.svg)" in document.read_text()
+    picture = tmp_path / "docs" / "pictures" / "loudness-here.svg"
+    drawn = picture.stat().st_mtime_ns
+    assert picture.stat().st_size < 100_000
+    assert make.main([]) == 0
+    assert make.main(["--check"]) == 0
+    assert picture.stat().st_mtime_ns == drawn
+
+
+def test_a_picture_of_other_numbers_is_stale(make, look, document):
+    look(30)
+    assert make.main([]) == 0
+    look(31)
+    with pytest.raises(make.StaleError, match=r"loudness-here\.svg is stale"):
+        make.main(["--check"])
+    assert make.main([]) == 0
+    assert make.main(["--check"]) == 0
+
+
+def test_a_picture_without_numbers_waits(make, document):
+    assert make.main([]) == 0
+    assert "waits for results" in document.read_text()
+
+
+def test_an_unknown_picture_is_refused(make, tmp_path):
+    (tmp_path / "README.md").write_text("<!-- picture: sunset-here -->\n<!-- /picture -->\n")
+    with pytest.raises(make.StaleError, match="there is no picture sunset-here"):
+        make.main([])
