@@ -34,6 +34,8 @@ class Row:
         parameters: term -> how many numbers it learns by gradient; of a floor empty.
         seconds: term -> seconds of its training, mean over seeds; of a floor empty.
         rates: term -> the learning rate that validation chose.
+        validation: nats per frame of the validation pieces, what they judge of all terms; None where nothing
+            was judged.
         made: what it was made with: versions and machine.
     """
 
@@ -45,6 +47,7 @@ class Row:
     parameters: Mapping[Term, int] = field(default_factory=dict)
     seconds: Mapping[Term, float] = field(default_factory=dict)
     rates: Mapping[Term, float] = field(default_factory=dict)
+    validation: float | None = None
     made: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -214,8 +217,16 @@ def _row(
         parameters={term: stored[0]["parameters"] for term, stored in found.items()},
         seconds={term: float(np.mean([one["seconds"] for one in stored])) for term, stored in found.items()},
         rates=rates,
+        validation=_judged(found),
         made={"parts": _parts(found), **found["core"][0]["made"]},
     )
+
+
+def _judged(found: Mapping[Term, Sequence[Mapping[str, Any]]]) -> float | None:
+    """The validation nats of core and decoder, mean over seeds, as far as they were judged."""
+    judged = [[one["validation"] for one in found[term]] for term in ("core", "decoder")]
+    means = [float(np.mean(nats)) for nats in judged if None not in nats]
+    return sum(means) if means else None
 
 
 def _is_silent(study: Study, data: str, results: Results) -> bool:

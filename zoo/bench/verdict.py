@@ -61,7 +61,8 @@ def verdict(table: Table, first: str, second: str, of: str = "") -> Verdict:
     Args:
         table: of a study on some music.
         first: a row by its parts as the study writes them in the slots in which rows differ, such as
-            `onset lags`; a floor by its name; or `best onset`, the lowest row that has this part.
+            `onset lags`; a floor by its name; or `best onset`, of the rows that have this part the one that
+            validation likes best, so that the choice does not look at the pieces that are scored.
         second: likewise.
         of: one term of the score; `velocity` for loudness; everything unless given.
 
@@ -88,7 +89,8 @@ def _row(table: Table, name: str, is_loudness: bool) -> Row | None:
         part = name.removeprefix(BEST)
         among = [one for one in table.study.combinations if part in one.labels.values()]
         if among:
-            return next((row for row in rows if part in row.labels.values()), None)
+            judged = [row for row in rows if part in row.labels.values() and row.validation is not None]
+            return min(judged, key=lambda row: row.validation or 0.0, default=None)
     found = next((row for row in rows if called(row, slots) == name), None)
     waiting = {" ".join(one.labels[slot] for slot in slots) for one in table.study.combinations}
     if found is None and rows and name not in waiting:
@@ -99,7 +101,9 @@ def _row(table: Table, name: str, is_loudness: bool) -> Row | None:
 
 def in_words(difference: Difference) -> str:
     """A difference with its interval: "clearly lower by 0.129 (0.101 to 0.157)"."""
-    low, high = difference.interval or (float("nan"), float("nan"))
+    if difference.interval is None:
+        return f"{difference.value:+.3f}, too little to say how surely"
+    low, high = difference.interval
     if not difference.is_clear:
         return f"no clear difference, {difference.value:+.3f} ({low:+.3f} to {high:+.3f})"
     ends = sorted((abs(low), abs(high)))
