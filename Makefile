@@ -24,7 +24,7 @@ demo: .venv/demo
 	@echo "       $(BIN)/zoo list"
 
 test: .venv/dev
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 # How fast training, generation, scoring and reading are, and in brackets how much slower than the fastest of
 # the group. `make bench BENCH=--benchmark-json=speed.json` keeps all that was measured.
