@@ -69,7 +69,7 @@ def serve(server, monkeypatch):
         file = PUBLISHED[name].remote.file
         server.files[f"/{file}"] = content
         url = f"http://127.0.0.1:{server.server_port}/{file}"
-        remote = replace(PUBLISHED[name].remote, url=url, sha256=sha256, bytes=1000)
+        remote = replace(PUBLISHED[name].remote, url=url, sha256=sha256, bytes=max(1000, len(content)))
         monkeypatch.setitem(PUBLISHED, name, replace(PUBLISHED[name], remote=remote))
         return remote
 
@@ -215,6 +215,57 @@ def test_a_damaged_member_is_skipped_and_a_damaged_archive_refused(serve, song):
     serve("maestro", archive(**{"m/a.midi": song(1)})[:-1])
     with pytest.raises(DataError, match="cut off or something else"):
         open_corpus("maestro")
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_packings_that_unfold_without_a_bound_are_not_undone(serve, song, packing, monkeypatch):
+    content = io.BytesIO(archive(**{"m/a.midi": song(1)}))
+    with zipfile.ZipFile(content, "a", packing) as packed:
+        packed.writestr("m/bomb.mid", b"\0" * 2**20)
+    serve("maestro", content.getvalue())
+    for undo in ("bz2.BZ2Decompressor", "lzma.LZMADecompressor"):
+        monkeypatch.setattr(f"zipfile.{undo}", lambda *_: pytest.fail("it was unpacked"))
+    corpus = open_corpus("maestro")
+    assert [piece.title for piece in corpus.pieces] == ["a.midi"]
+    assert [(skipped.title, skipped.reason) for skipped in corpus.skipped] == [
+        ("bomb.mid", "it cannot be unpacked: it is packed otherwise than stored or deflated")
+    ]
+
+
+def test_a_table_that_is_none_is_damage(serve, song, capsys):
+    table = b"split,midi_filename\n" + b"x" * 200_000 + b",a.midi\n"
+    serve("maestro", archive(**{"m/a.midi": song(1), "m/maestro-v3.0.0.csv": table}))
+    assert run(["data", "scan", "maestro"]) == 3
+    error = capsys.readouterr().err
+    assert "the archive is damaged" in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("pin", [b"", b"\n", b"\xff\xfe", b"folder", b"<html>"])
+def test_a_checksum_that_cannot_be_read_is_not_written_anew(serve, pin):
+    remote = serve("jsb", json.dumps(SET).encode())
+    open_corpus("jsb")
+    remote.pin.unlink()
+    if pin == b"folder":
+        remote.pin.mkdir()
+    else:
+        remote.pin.write_bytes(pin)
+    with pytest.raises(DataError, match="no checksum can be read") as caught:
+        open_corpus("jsb")
+    assert caught.value.problems[0].where == str(remote.pin)
+    assert remote.pin.is_dir() or remote.pin.read_bytes() == pin
+
+
+def test_a_download_without_an_end_is_stopped(serve, server, monkeypatch, capsys):
+    content = json.dumps(SET).encode()
+    remote = serve("jsb", content)
+    server.files[f"/{remote.file}"] = content + b" " * 2**22
+    kept = []
+    monkeypatch.setattr("zoo.data.download._check_whole", lambda _, file: kept.append(file.stat().st_size))
+    assert run(["data", "scan", "jsb"]) == 3
+    assert "more than 4 times as large as it should be" in " ".join(capsys.readouterr().err.split())
+    assert kept == []
+    assert nothing_left(remote)
 
 
 def test_pop909_is_its_piano_unless_other_tracks_are_named(serve, server):

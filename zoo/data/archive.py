@@ -17,10 +17,12 @@ from zoo.music.guard import DEFAULT_LIMITS
 
 MOST_MEMBERS = 50_000
 DAMAGE = (
-    *(zipfile.BadZipFile, zlib.error, OSError, EOFError),
+    *(zipfile.BadZipFile, zlib.error, csv.Error, OSError, EOFError),
     *(NotImplementedError, RuntimeError, ValueError, KeyError),
 )
-"""What `zipfile` answers archives and members with that are damaged or locked."""
+"""What `zipfile` and `csv` answer archives, members and tables with that are damaged or locked."""
+BOUNDED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+"""Packings that `zipfile` undoes no further than it is asked to; of others a small member fills the memory."""
 
 
 def is_archive(path: Path) -> bool:
@@ -72,6 +74,8 @@ def read_archive(
 
 def _bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """What is in a member, never more than a MIDI file may hold, whatever its header says."""
+    if info.compress_type not in BOUNDED:
+        raise ValueError("it is packed otherwise than stored or deflated")
     with archive.open(info) as member:
         data = member.read(DEFAULT_LIMITS.size + 1)
     if len(data) > DEFAULT_LIMITS.size:

@@ -7,6 +7,7 @@ it, and every later use is held to that.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from zoo.files import new_file, sweep, write_file, writing
 TIMEOUT = 30
 """Seconds without an answer after which a server counts as gone."""
 CHUNK = 2**16
+TIMES = 4
+"""How many times its known size a file may have before its download is stopped."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,8 @@ def _download(remote: Remote, part: Path, progress: Progress | None) -> None:
     fetch = HTTPDownloader(_Bar(remote.bytes, progress), chunk_size=CHUNK, timeout=TIMEOUT)
     try:
         fetch(remote.url, str(part), None)
+    except _TooLarge as error:
+        raise _failed(remote, f"what comes is more than {TIMES} times as large as it should be") from error
     except HTTPError as error:
         answer = error.response
         what = f"{answer.status_code} {answer.reason}" if answer is not None else "an error"
@@ -127,8 +132,12 @@ def _download(remote: Remote, part: Path, progress: Progress | None) -> None:
         raise _failed(remote, "the connection broke off" if broke else "there is no connection") from error
 
 
+class _TooLarge(Exception):
+    """More came than the file can have; without an end it would fill the disk."""
+
+
 class _Bar:
-    """What pooch tells how many bytes came."""
+    """What pooch tells, chunk by chunk, how many bytes came."""
 
     def __init__(self, size: int, progress: Progress | None) -> None:
         self.total, self.size = 0, size
@@ -136,6 +145,8 @@ class _Bar:
 
     def update(self, count: int) -> None:
         self.done += count
+        if self.done > TIMES * self.size + CHUNK:  # the last chunk counts as a whole one
+            raise _TooLarge
         total = self.total or max(self.size, self.done)
         if self.progress is not None:
             self.progress(min(self.done, total), total)
@@ -174,7 +185,14 @@ def _digest(file: Path) -> str:
 
 
 def _pinned(remote: Remote) -> str | None:
+    """The checksum of the first download; None only where there was none yet."""
     try:
-        return remote.pin.read_text("utf-8").split()[0]
-    except (OSError, ValueError, IndexError):
+        words = remote.pin.read_text("utf-8").split()
+    except FileNotFoundError:
         return None
+    except (OSError, ValueError):
+        words = []
+    if not words or not re.fullmatch("[0-9a-f]{64}", words[0]):
+        cure = f"check its rights; or remove it to accept {remote.file} as it is now"
+        raise DataError(Problem("no checksum can be read in it", str(remote.pin), cure))
+    return words[0]
