@@ -22,7 +22,7 @@ DAMAGE = (
 )
 """What `zipfile` and `csv` answer archives, members and tables with that are damaged or locked."""
 BOUNDED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
-"""Packings that `zipfile` undoes no further than it is asked to; of others a small member fills the memory."""
+"""Packings that `zipfile` undoes no further than it is asked to; of others a small one fills the memory."""
 
 
 def is_archive(path: Path) -> bool:
