@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import multiprocessing
 import os
@@ -269,6 +270,25 @@ def test_a_folder_that_was_just_given_up_is_made_again(
         assert place.is_dir()
     assert not others
     assert not run_folder.exists()
+
+
+def test_a_lock_that_was_removed_while_it_was_waited_for_is_not_taken(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who begins nothing removes the lock, maybe while another has it open; that guards no name then."""
+    flock, places = fcntl.flock, [run_folder / "lock"]
+
+    def late(handle: int, operation: int) -> None:
+        if places:
+            places.pop().unlink()
+        flock(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with claimed(run_folder) as place:
+        assert not places
+        assert (place / "lock").exists()
+        with pytest.raises(UsageError, match="trains here"), claimed(run_folder):
+            pass
 
 
 def test_a_run_is_only_resumed_when_asked(train: Make, unbroken: Path) -> None:

@@ -49,6 +49,7 @@ def claimed(folder: str | Path, doing: str = "trains here", patience: float = PA
     finally:
         (place / HOLDER).unlink(missing_ok=True)
         if not (place / RECIPE).exists():
+            # Who has opened the lock but not got it sees that it has no name any more, and opens the next.
             (place / LOCK).unlink(missing_ok=True)
             with suppress(OSError):
                 place.rmdir()
