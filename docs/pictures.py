@@ -152,7 +152,8 @@ def draw_doublings(numbers: Numbers) -> Any:
     left.set_ylabel("share of these frames")
     left.legend(frameon=False, fontsize=8)
     right.axhline(0, color="grey", linewidth=0.8)
-    right.set_xticks(range(len(found)), list(found), fontsize=8)
+    names = [name.replace(" ", "\n") for name in found]
+    right.set_xticks(range(len(found)), names, fontsize=8)
     right.set(title="is one class doubled if another is?", ylabel="correlation of two doublings")
     return figure
 

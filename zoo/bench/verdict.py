@@ -114,5 +114,7 @@ def _clear(difference: Difference, number: str) -> Iterator[str]:
     yield "clearly lower" if difference.value < 0 else "clearly higher"
     if difference.is_of_bounds:
         yield "(of bounds)"
+    if any("estimate" in kind for kind in difference.kinds):
+        yield "(estimated)"
     loose = [("bound" in kind) for kind in difference.kinds]
     yield f"by at least {number}" if loose[0] != loose[1] else f"by {number}"
