@@ -29,7 +29,7 @@ test: .venv/dev
 # How fast training, generation, scoring and reading are, and in brackets how much slower than the fastest of
 # the group. `make bench BENCH=--benchmark-json=speed.json` keeps all that was measured.
 bench: .venv/dev
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks -q --benchmark-columns=min,median,rounds \
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks -q --benchmark-columns=median,min,rounds \
 	  --benchmark-group-by=group --benchmark-sort=min $(BENCH)
 
 # The same proofs at full size: fuzzing, kills, full resumption, mutants, torn reads. Takes hours.

@@ -87,6 +87,6 @@ def measure(benchmark: Any) -> Measure:
             polyzoo=version("polyzoo"), torch=torch.__version__, threads=torch.get_num_threads()
         )
         if frames and benchmark.stats is not None:
-            benchmark.extra_info["frames_per_second"] = round(frames / benchmark.stats.stats.min)
+            benchmark.extra_info["frames_per_second"] = round(frames / benchmark.stats.stats.median)
 
     return run

@@ -49,8 +49,8 @@ def test_a_training_step(
 def test_the_fragments_of_a_step(measure: Measure, corpus: Corpus) -> None:
     settings = TrainSettings()
     lessons = Lessons(corpus, settings, seed=0)
-    group = "a training step, by all parts"
-    measure(group, "only its fragments", lambda: lessons.batch(0), settings.batch * settings.frames)
+    frames = settings.batch * settings.frames
+    measure("the fragments of a training step", "from the cache", lambda: lessons.batch(0), frames)
 
 
 @pytest.mark.parametrize("count", [1, 16])
