@@ -25,7 +25,8 @@ RESEMBLING = (
     "apart: how far what is written must be moved to be as what is unseen",
     "(Wasserstein-1; of pitch classes, from the tonic on, Jensen-Shannon in nats)",
     "floor: how far two halves of the unseen are apart",
-    "different: shuffled passages are as far apart less than once in 20 times",
+    "different: shuffled passages are so far apart in any of these measures less than",
+    "once in 20 times (Holm's correction over the measures)",
     "longest copy: sounding frames in a row that some training piece has, in any key",
 )
 UNCLEAR = "not clear: the interval holds 0, or a bound that is higher leaves open whether the truth is"
