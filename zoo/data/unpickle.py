@@ -4,7 +4,8 @@ A pickle is a program: Python's own reader calls whatever it names. This one wal
 `pickletools`, which only decodes them, and knows those that lay out plain data. All that it is asked to
 call are numpy's whole numbers, `scalar(dtype("i8"), b"...")`, and these it computes itself; any other name
 ends the walk. What a few bytes can blow up to is bounded: shared lists stay shared, and instructions,
-nesting and objects are counted.
+objects and marks that stand open are counted. How deep lists lie in lists is not: the walk does not follow
+them, and who reads what comes out looks no deeper than pieces, frames and pitches lie.
 """
 
 from __future__ import annotations
