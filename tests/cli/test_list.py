@@ -208,6 +208,24 @@ class TestLocalPlugins:
         assert row["remedy"] == "write decoder=mine/lstm"
         assert " mine/lstm " in run("list", "--local").out
 
+    @pytest.mark.parametrize(
+        ("settings", "why"),
+        [
+            ("no_such_module:Wide", "ModuleNotFoundError: No module named 'no_such_module'"),
+            ("zoo.parts:Wide", "AttributeError: module 'zoo.parts' has no attribute 'Wide'"),
+            ("pathlib:Path", "its settings are not a subclass of zoo.parts.Settings"),
+        ],
+    )
+    def test_settings_that_cannot_be_loaded_are_told(self, settings: str, why: str, run: Run) -> None:
+        Path("mine.py").write_text(
+            PART.replace("NAME", "mine").replace('"a:B"', f'"a:B", settings="{settings}"')
+        )
+        row = json.loads(run("plugin", "list", "--json", "--local").out)[1]
+        assert (row["status"], row["parts"]) == ("failed", ["decoder.mine"])
+        assert row["reason"].startswith("decoder.mine: ")
+        assert row["reason"].endswith(why)
+        assert "mend it" in row["remedy"]
+
     def test_a_broken_one_is_named_beside_the_table_and_in_the_json(self, run: Run) -> None:
         Path("mine.py").write_text("1/0")
         said = run("list", "--json", "--local")

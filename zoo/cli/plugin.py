@@ -24,8 +24,11 @@ command.add_command(check_command)
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects as JSON.")
 def list_command(as_json: bool) -> None:
-    """List every plugin that was found, working or not."""
-    plugins = open_registry().plugins()
+    """List every plugin that was found, working or not.
+
+    What its parts can be set to is loaded too; their networks are not (`zoo plugin check` tries them).
+    """
+    plugins = [plugin.tried() for plugin in open_registry().plugins()]
     if as_json:
         print_json([_row(plugin) for plugin in plugins])
         return

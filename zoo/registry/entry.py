@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from zoo.errors import PluginError, Problem
@@ -127,6 +127,21 @@ class Plugin:
     problem: Problem | None = None
     file: str = ""
     entries: tuple[Entry, ...] = ()
+
+    def tried(self) -> Plugin:
+        """The same once the settings of its parts were loaded too, else left until they are used."""
+        faults = []
+        for entry in self.entries:
+            try:
+                entry.load_settings()
+            except PluginError as error:
+                faults += [f"{entry.slot}.{entry.name}: {problem.what}" for problem in error.problems]
+        if not faults:
+            return self
+        problem = Problem(
+            "; ".join(faults), f"plugin {self.source.name} ({self.source})", remedy(self.source)
+        )
+        return replace(self, health="failed", problem=problem)
 
 
 def remedy(source: Source) -> str:
