@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
 ANSWER = """\
 <!-- answer: trial.toml
 lags against none
@@ -99,3 +104,13 @@ def test_what_a_study_cannot_say_is_refused(make, tmp_path, fill, region, said):
     (tmp_path / "README.md").write_text(region)
     with pytest.raises(make.StaleError, match=said):
         make.main([])
+
+
+def test_what_is_stored_is_shown_without_torch(trial, fill):
+    fill("here", none=2.0, lags=1.5)
+    reads = "import sys, studies, pictures; studies.study('trial.toml', studies.Path('.'))"
+    script = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'docs')!r}); {reads}; assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=trial.parent, check=False, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()

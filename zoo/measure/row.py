@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.measure.evaluation import Evaluation
-from zoo.measure.resemblance import Resemblance
-from zoo.parts.interfaces import Plane
+
+if TYPE_CHECKING:
+    from zoo.measure.resemblance import Resemblance
+    from zoo.parts.interfaces import Plane
 
 
 @dataclass(frozen=True)
