@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -97,6 +98,8 @@ def bench(songs: Path) -> Iterator[Bench]:
             stderr=subprocess.PIPE,
             text=True,
             env=os.environ | environment,
+            # Tests that run in the background may have been told not to hear Ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         started.append(process)
         return process
