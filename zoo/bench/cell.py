@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal, get_args
 
 from zoo.learn.settings import STEPS, TrainSettings
@@ -140,9 +140,14 @@ class FloorsCell:
 
 def alone(recipe: Recipe, term: Term, registry: Registry) -> Recipe:
     """The parts that a term depends on, with stand-ins in the other slots."""
-    stand_in = parse_recipe(STAND_IN, registry)
-    parts = {slot: (recipe if slot in OWN[term] else stand_in).parts[slot] for slot in SLOTS}
+    parts = {slot: (recipe if slot in OWN[term] else _stand_in(registry)).parts[slot] for slot in SLOTS}
     return Recipe(parts, keys=Settings())
+
+
+@lru_cache(maxsize=1)
+def _stand_in(registry: Registry) -> Recipe:
+    """Read once for all cells of a study."""
+    return parse_recipe(STAND_IN, registry)
 
 
 def folder_of(data: str) -> str:

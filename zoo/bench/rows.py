@@ -199,15 +199,13 @@ def _row(
         subject = subject_of(recipe, term, data, registry)
         if subject is None or (term == "velocity" and _is_silent(study, data, results)):
             continue
-        cells = subject.chosen(study, results)
-        stored = [results.read(cell) for cell in cells or []]
+        cells = subject.chosen(study, results) or []
+        stored = [results.read(cell) for cell in cells]
         if not stored or any(one is None or one["evaluation"] is None for one in stored):
             return None
         found[term] = [one for one in stored if one is not None]
-        rates[term] = (cells or [])[0].train.lr
-        digests |= {
-            cell.name: one["data"]["digest"] for cell, one in zip(cells or [], found[term], strict=True)
-        }
+        rates[term] = cells[0].train.lr
+        digests |= {cell.name: one["data"]["digest"] for cell, one in zip(cells, found[term], strict=True)}
     return Row(
         labels={slot: combination.labels[slot] for slot in study.slots},
         floor="",

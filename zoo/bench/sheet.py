@@ -9,9 +9,11 @@ from typing import Any
 
 from zoo.bench.cell import Term
 from zoo.bench.rows import Row, Table
+from zoo.learn.settings import STEPS
 from zoo.measure.evaluation import Difference
-from zoo.measure.figure import MARKS, Figure
-from zoo.measure.table import MEANINGS
+from zoo.measure.figure import MARKS
+from zoo.measure.report import difference_facts, figure_facts
+from zoo.measure.table import MEANINGS, half_width, number
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def _score_sheet(table: Table) -> Sheet:
     lines = []
     for row, difference in _with_next(table.rows, *terms):
         score = row.figure(*terms)
-        cells = [*_labels(row, slots), _number(score), _half_width(score), *_shares(row, terms)]
+        cells = [*_labels(row, slots), number(score), half_width(score), *_shares(row, terms)]
         cells += [_escaped(row)] if escape else []
         lines.append(_line(row, (*cells, _apart(difference), _weights(row), _time(row)), difference))
     lines = _among(lines, table, len(headings))
@@ -80,8 +82,8 @@ def _among(lines: Sequence[Line], table: Table, width: int) -> list[Line]:
     for one in table.study.published:
         if table.data in one.nats:
             nats, labels = one.nats[table.data], [one.name, *[""] * (len(table.study.slots) - 1)]
-            number = f"{MARKS[one.kind]} {nats:g}".strip()
-            cells = (*labels, number, *["–"] * (width - len(labels) - 1))
+            shown = f"{MARKS[one.kind]} {nats:g}".strip()
+            cells = (*labels, shown, *["–"] * (width - len(labels) - 1))
             ranked.append((nats, Line(cells, is_clear=False, is_floor=True)))
     return [line for _, line in sorted(ranked, key=lambda pair: pair[0])]
 
@@ -89,7 +91,7 @@ def _among(lines: Sequence[Line], table: Table, width: int) -> list[Line]:
 def _shares(row: Row, terms: Sequence[str]) -> list[str]:
     """The terms apart; a floor has every key for a code, so that these two do not compare with others."""
     own = ("residual",) if row.floor else terms
-    return [_number(row.figure(term)) if term in own else "–" for term in terms]
+    return [number(row.figure(term)) if term in own else "–" for term in terms]
 
 
 def _escaped(row: Row) -> str:
@@ -103,7 +105,7 @@ def _loudness_sheet(table: Table) -> Sheet:
     lines = []
     for row, difference in _with_next(table.loudness, "velocity"):
         found = row.figure("velocity")
-        cells = (*_labels(row, slots), _number(found), _half_width(found), _apart(difference))
+        cells = (*_labels(row, slots), number(found), half_width(found), _apart(difference))
         cells = (*cells, _weights(row, "velocity"), _time(row, "velocity"))
         lines.append(_line(row, cells, difference))
     title = f"{_title(table)}: how loud each struck note is"
@@ -131,14 +133,6 @@ def _labels(row: Row, slots: Sequence[str]) -> list[str]:
 def _waiting(table: Table) -> Iterator[list[str]]:
     for combination in table.missing:
         yield [combination.labels[slot] for slot in table.study.slots]
-
-
-def _number(figure: Figure) -> str:
-    return f"{MARKS[figure.kind]} {figure.value:.3f}".strip()
-
-
-def _half_width(figure: Figure) -> str:
-    return "–" if figure.half_width is None else f"{figure.half_width:.3f}"
 
 
 def _apart(difference: Difference | None) -> str:
@@ -211,7 +205,7 @@ def _budget(table: Table) -> str:
     train = table.study.train
     length = next(
         (f"{value:g} {name}" for name in ("steps", "epochs", "minutes") if (value := getattr(train, name))),
-        "",
+        f"{STEPS} steps",
     )
     rates = ", ".join(f"{rate:g}" for rate in table.study.rates)
     chosen = (
@@ -219,9 +213,7 @@ def _budget(table: Table) -> str:
         if len(table.study.rates) > 1
         else f"lr {rates}"
     )
-    return (
-        f"each part trained for {length or '3000 steps'} of {train.batch} x {train.frames} frames, {chosen}"
-    )
+    return f"each part trained for {length} of {train.batch} x {train.frames} frames, {chosen}"
 
 
 def facts(table: Table) -> dict[str, Any]:
@@ -252,34 +244,13 @@ def _row_facts(rows: Sequence[Row], terms: Sequence[str]) -> Iterator[dict[str, 
             "parts": dict(row.labels),
             "recipe": row.recipe,
             "digest": row.digest,
-            "score": _figure(row.figure(*terms)),
-            "terms": {term: _figure(row.figure(term)) for term in terms},
+            "score": figure_facts(row.figure(*terms)),
+            "terms": {term: figure_facts(row.figure(term)) for term in terms},
             "by_seed": row.by_seed(*terms),
-            "to_next": None if difference is None else _difference(difference),
+            "to_next": None if difference is None else difference_facts(difference),
             "parameters": dict(row.parameters),
             "escaped": None if (share := row.found[0].share("escaped")) is None else share.value,
             "training": _time(row),
             "lr": dict(row.rates),
             "made": dict(row.made),
         }
-
-
-def _figure(figure: Figure) -> dict[str, Any]:
-    return {
-        "value": figure.value,
-        "kind": figure.kind,
-        "interval": None if figure.interval is None else list(figure.interval),
-        "standard_error": figure.error,
-        "count": figure.count,
-        "pieces": figure.pieces,
-    }
-
-
-def _difference(difference: Difference) -> dict[str, Any]:
-    return {
-        "value": difference.value,
-        "interval": None if difference.interval is None else list(difference.interval),
-        "kinds": list(difference.kinds),
-        "clear": difference.is_clear,
-        "verdict": difference.verdict,
-    }

@@ -52,7 +52,7 @@ def _differences(rows: Sequence[Row], *terms: str) -> list[dict[str, Any]]:
         {
             "first": first.name,
             "second": second.name,
-            **_difference(compare(first.evaluation, second.evaluation, *terms)),
+            **difference_facts(compare(first.evaluation, second.evaluation, *terms)),
         }
         for first, second in pairs(rows)
     ]
@@ -68,9 +68,9 @@ def _row(row: Row) -> dict[str, Any]:
         "plane": row.plane,
         "unit": "nats per frame",
         "full_score": found.is_full,
-        "score": _figure(found.score()),
-        "terms": {name: {"of": PARTS[name], **_figure(found.figure(name))} for name in found.terms},
-        "shares": {remark: _figure(share) for remark in found.remarks if (share := found.share(remark))},
+        "score": figure_facts(found.score()),
+        "terms": {name: {"of": PARTS[name], **figure_facts(found.figure(name))} for name in found.terms},
+        "shares": {remark: figure_facts(share) for remark in found.remarks if (share := found.share(remark))},
         "resemblance": None if row.resemblance is None else row.resemblance.to_json(),
         "pieces": [_piece(found, number) for number in range(len(found.titles))],
     }
@@ -81,7 +81,7 @@ def _velocity(row: Row) -> dict[str, Any]:
         "name": row.name,
         "floor": row.is_floor,
         "recipe": row.recipe,
-        **_figure(row.evaluation.figure("velocity")),
+        **figure_facts(row.evaluation.figure("velocity")),
     }
 
 
@@ -101,7 +101,8 @@ def _piece(found: Evaluation, number: int) -> dict[str, Any]:
     }
 
 
-def _figure(figure: Figure) -> dict[str, Any]:
+def figure_facts(figure: Figure) -> dict[str, Any]:
+    """All that is known of a figure."""
     return {
         "value": figure.value,
         "kind": figure.kind,
@@ -112,7 +113,8 @@ def _figure(figure: Figure) -> dict[str, Any]:
     }
 
 
-def _difference(difference: Difference) -> dict[str, Any]:
+def difference_facts(difference: Difference) -> dict[str, Any]:
+    """All that is known of a difference."""
     return {
         "value": difference.value,
         "interval": None if difference.interval is None else list(difference.interval),

@@ -56,19 +56,21 @@ def _rows(rows: Sequence[Row]) -> Table:
     for row in rows:
         found = row.evaluation
         score = found.score()
-        cells = [_number(score), _half_width(score)]
-        cells += [_number(found.figure(name)) if name in found.terms else "–" for name in terms]
+        cells = [number(score), half_width(score)]
+        cells += [number(found.figure(name)) if name in found.terms else "–" for name in terms]
         share = found.share("escaped")
         cells += [f"{share.value:.1%}" if share else "–"] if escape else []
         table.add_row(row.name, *cells, style="dim" if row.is_floor else None)
     return table
 
 
-def _number(figure: Figure) -> str:
+def number(figure: Figure) -> str:
+    """The value with the mark of its kind."""
     return f"{MARKS[figure.kind]} {figure.value:.3f}".strip()
 
 
-def _half_width(figure: Figure) -> str:
+def half_width(figure: Figure) -> str:
+    """Half of its interval."""
     return "–" if figure.half_width is None else f"{figure.half_width:.3f}"
 
 
@@ -80,7 +82,7 @@ def _velocities(rows: Sequence[Row]) -> Table:
     for row in rows:
         found = row.evaluation.figure("velocity")
         style = "dim" if row.is_floor else None
-        table.add_row(row.label, _number(found), _half_width(found), style=style)
+        table.add_row(row.label, number(found), half_width(found), style=style)
     return table
 
 
