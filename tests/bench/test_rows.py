@@ -1,4 +1,4 @@
-"""Rows of a table: intervals that keep their promise, figures of the literature, what is not compared."""
+"""Rows of a table: what is clear, figures of the literature, what is not compared."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoo.bench.cell import Cell, FloorsCell
 from zoo.bench.driver import floor_cells, subjects
 from zoo.bench.printing import latex, markdown
 from zoo.bench.results import Results
-from zoo.bench.rows import Row, interval, student, tables
+from zoo.bench.rows import Row, tables
 from zoo.bench.sheet import sheets
 from zoo.bench.study import Study, read_study
 from zoo.measure.evaluation import Evaluation, Term
@@ -31,28 +31,6 @@ def read(tmp_path: Path, registry: Registry) -> Read:
         return read_study(path, registry)
 
     return go
-
-
-@pytest.mark.parametrize(("freedom", "point"), [(1, 12.706), (4, 2.776), (10, 2.228), (1e9, 1.960)])
-def test_the_quantile_of_student(freedom: float, point: float) -> None:
-    assert student(freedom) == pytest.approx(point, abs=0.005)
-
-
-@pytest.mark.parametrize(("of_seeds", "of_pieces"), [(1.0, 0.1), (0.1, 1.0), (1.0, 3.0)])
-def test_intervals_hold_the_truth_as_often_as_they_say(of_seeds: float, of_pieces: float) -> None:
-    chance = np.random.default_rng(3)
-    held, tries, seeds, pieces = 0, 400, 5, 40
-    for _ in range(tries):
-        nats = 2 + of_seeds * chance.normal(size=(seeds, 1)) + of_pieces * chance.normal(size=(1, pieces))
-        nats = nats + 0.5 * chance.normal(size=(seeds, pieces))
-        found = interval(nats, np.ones(pieces))
-        assert found is not None
-        held += found[0] <= 2 <= found[1]
-    assert held / tries > 0.92
-
-
-def test_of_one_piece_nothing_is_said() -> None:
-    assert interval(np.ones((5, 1)), np.ones(1)) is None
 
 
 def row(nats: list[list[float]], parameters: int) -> Row:

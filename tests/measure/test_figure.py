@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from zoo.measure.evaluation import Evaluation, Term, compare
-from zoo.measure.figure import bootstrap, joined, mean
+from zoo.measure.figure import joined, mean
+from zoo.measure.interval import interval
 
 
 def evaluation(*, frames=(10, 30), kinds=None, digests=None, struck=None, **nats):
@@ -61,33 +62,6 @@ def test_standard_errors_of_estimates_add_in_squares():
     assert found.error == pytest.approx(5.0 / 5.0)
 
 
-def test_one_piece_has_no_interval():
-    assert mean(np.array([10.0]), np.array([5.0])).interval is None
-
-
-def test_the_same_nats_in_every_frame_leave_no_width():
-    frames = np.array([3.0, 50.0, 7.0])
-    assert bootstrap(2.5 * frames, frames) == pytest.approx((2.5, 2.5))
-
-
-def test_the_interval_has_the_width_that_theory_gives():
-    chance = np.random.default_rng(3)
-    nats = chance.normal(10, 2, size=400)
-    low, high = bootstrap(nats, np.ones(400))
-    assert high - low == pytest.approx(2 * 1.96 * 2 / 400**0.5, rel=0.1)
-    assert low < nats.mean() < high
-
-
-def test_the_interval_holds_the_truth_as_often_as_it_says():
-    chance, held, trials = np.random.default_rng(1), 0, 300
-    for _ in range(trials):
-        frames = chance.integers(20, 400, size=60).astype(float)
-        nats = frames * chance.gamma(16, 0.5, size=60)
-        low, high = bootstrap(nats, frames, resamples=300)
-        held += low <= 8.0 <= high
-    assert 0.88 <= held / trials <= 0.985
-
-
 def test_the_difference_is_paired():
     chance = np.random.default_rng(0)
     hard = chance.normal(10, 3, size=40)
@@ -96,7 +70,7 @@ def test_the_difference_is_paired():
     found = compare(evaluation(codes=better, **pieces), evaluation(codes=worse, **pieces))
     assert found.value == pytest.approx(-0.2, abs=0.05)
     assert found.is_clear
-    alone = bootstrap(np.array(better), np.ones(40))
+    alone = interval(np.array([better]), np.ones(40))
     assert found.interval[1] - found.interval[0] < (alone[1] - alone[0]) / 5
 
 

@@ -43,11 +43,11 @@ def test_every_number_stands_with_its_kind_in_eighty_columns():
     markov, model = (
         next(line for line in text.splitlines() if sign in line) for sign in ("5.600", "≤ 2.600")
     )
-    assert markov.split() == ["markov", "5.600", "1.000", "5.000", "0.500", "0.100", "–"]
+    assert markov.split() == ["markov", "5.600", "2.484", "5.000", "0.500", "0.100", "–"]
     assert model[model.index("≤") :].split() == [
         "≤",
         "2.600",
-        "1.000",
+        "2.484",
         "≤",
         "2.000",
         "0.500",

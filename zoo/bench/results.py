@@ -15,7 +15,7 @@ from zoo.files import write_file, writing
 
 if TYPE_CHECKING:
     from zoo.measure.evaluation import Evaluation
-    from zoo.measure.figure import Floats
+    from zoo.measure.interval import Floats
 
 DIGITS = 4
 """Decimals of a piece's nats that are kept; a piece has hundreds."""

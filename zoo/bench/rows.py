@@ -14,7 +14,8 @@ from zoo.bench.results import Results, evaluation
 from zoo.bench.study import Combination, Study
 from zoo.errors import Problem, ZooError
 from zoo.measure.evaluation import SCORE, Difference, Evaluation
-from zoo.measure.figure import Figure, Floats, Interval
+from zoo.measure.figure import Figure
+from zoo.measure.interval import Floats, interval
 from zoo.parts import Slot
 from zoo.registry import Registry
 
@@ -90,41 +91,6 @@ class Row:
     def _nats(self, terms: Sequence[str]) -> Floats:
         """(S, N) nats of each piece from each seed."""
         return np.stack([one.total(*terms).nats for one in self.found])
-
-
-def interval(nats: Floats, weight: Floats) -> Interval | None:
-    """95 % interval of the mean of (S, N) nats over weights (N,), had other pieces and seeds been drawn.
-
-    Pieces and seeds are crossed random effects: the variance of the mean is that of the seeds' means plus
-    that of the pieces' (what both do together counts twice, which errs on the wide side), and its degrees
-    of freedom are Satterthwaite's (1946). Five seeds are few, and a normal or a bootstrap interval would be
-    too narrow for them. One seed alone says nothing of seeds: its interval is over pieces.
-    """
-    seeds, pieces = nats.shape
-    if pieces < 2:
-        return None
-    whole = max(float(weight.sum()), 1.0)
-    mean = float(nats.mean(0).sum()) / whole
-    apart = nats.mean(0) - mean * weight
-    of_pieces = pieces / (pieces - 1) * float(apart @ apart) / whole**2
-    of_seeds = float((nats.sum(1) / whole).var(ddof=1)) / seeds if seeds > 1 else 0.0
-    variance = of_pieces + of_seeds
-    if variance == 0:
-        return mean, mean
-    spread = of_pieces**2 / (pieces - 1) + (of_seeds**2 / (seeds - 1) if seeds > 1 else 0.0)
-    half = student(variance**2 / spread) * variance**0.5
-    return mean - half, mean + half
-
-
-def student(freedom: float) -> float:
-    """The 97.5 % point of Student's t.
-
-    With x = sqrt(freedom) tan(angle) its density is a power of the cosine, which is summed up numerically.
-    """
-    freedom = min(freedom, 1000.0)
-    angles = np.linspace(-np.pi / 2, np.pi / 2, 20001)
-    below = np.cumsum(np.cos(angles) ** (freedom - 1))
-    return float(np.sqrt(freedom) * np.tan(np.interp(0.975, below / below[-1], angles)))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from zoo.measure.figure import Floats
+from zoo.measure.interval import Floats
 
 
 def wasserstein(first: Floats, second: Floats, values: Floats) -> Floats:

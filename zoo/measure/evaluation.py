@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from zoo.measure.figure import Figure, Floats, Interval, Kind, bootstrap, joined, mean
+from zoo.measure.figure import Figure, Kind, joined, mean
+from zoo.measure.interval import Floats, Interval, interval
 
 SCORE = ("codes", "keys", "residual")
 """The terms that together are a score; `velocity` stands for itself, per struck note."""
@@ -101,7 +102,7 @@ class Difference:
 
     Attributes:
         value: nats per frame, below 0 where the first is better.
-        interval: 95 % of the paired bootstrap over pieces; None where there is only one.
+        interval: 95 %, paired, had other pieces been drawn; None where there is only one.
         kinds: of the first and of the second.
         pieces: how many.
     """
@@ -161,7 +162,7 @@ def compare(first: Evaluation, second: Evaluation, *names: str) -> Difference:
     apart, weight = mine.nats - other.nats, first.weight(*names)
     return Difference(
         value=float(apart.sum() / max(weight.sum(), 1.0)),
-        interval=bootstrap(apart, weight),
+        interval=interval(apart[None], weight),
         kinds=(mine.kind, other.kind),
         pieces=len(apart),
     )

@@ -11,7 +11,8 @@ from torch import Tensor
 from zoo.data.batches import BATCH_FRAMES, length_batches
 from zoo.errors import DataError, Problem, ZooError
 from zoo.measure.evaluation import Evaluation, Term
-from zoo.measure.figure import Floats, joined
+from zoo.measure.figure import joined
+from zoo.measure.interval import Floats
 from zoo.model.counting import at_rest
 from zoo.model.random import generator
 from zoo.parts.interfaces import Encoder, LogProb

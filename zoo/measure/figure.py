@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+
+from zoo.measure.interval import Floats, Interval, interval
 
 Kind = Literal["exact", "bound", "estimate", "estimated bound"]
 """What a number of nats promises. A `bound`: the true one is not higher. An `estimate`: it is known up
@@ -15,10 +16,6 @@ to its standard error. An `estimated bound`, as a sum of both is: the true one i
 something that is known up to a standard error."""
 
 MARKS: dict[Kind, str] = {"exact": "", "bound": "≤", "estimate": "~", "estimated bound": "≲"}
-
-RESAMPLES = 2000
-Floats = NDArray[np.float64]
-Interval = tuple[float, float]
 
 
 def joined(kinds: Iterable[Kind]) -> Kind:
@@ -38,7 +35,7 @@ class Figure:
     Attributes:
         value: the ratio; a long piece weighs more, a frame is a frame.
         kind: what the value promises.
-        interval: 95 % of the bootstrap over pieces; None where there is only one.
+        interval: 95 %, had other pieces been drawn; None where there is only one.
         error: standard error of what was estimated by sampling; None where nothing was.
         count: frames (for velocities, struck notes) it is a mean over.
         pieces: how many pieces those are of.
@@ -57,39 +54,13 @@ class Figure:
         return None if self.interval is None else (self.interval[1] - self.interval[0]) / 2
 
 
-def bootstrap(total: Floats, weight: Floats, *, seed: int = 0, resamples: int = RESAMPLES) -> Interval | None:
-    """95 % interval of sum(total) / sum(weight) when other pieces of the same sort had been drawn.
-
-    The pieces are resampled with replacement and the ratio taken anew (Efron 1979, percentiles). Of two
-    models on the same pieces, give the difference of their totals: that is the paired interval.
-
-    Args:
-        total: (N,) of each piece, such as its nats.
-        weight: (N,) of each piece, such as its frames.
-        seed: of the resampling.
-        resamples: how many times.
-    """
-    pieces = len(total)
-    if pieces < 2:
-        return None
-    chance = np.random.default_rng(seed)
-    ratios = np.empty(resamples)
-    for turn in range(resamples):
-        drawn = chance.integers(pieces, size=pieces)
-        ratios[turn] = total[drawn].sum() / max(weight[drawn].sum(), 1.0)
-    low, high = np.quantile(ratios, (0.025, 0.975))
-    return float(low), float(high)
-
-
-def mean(
-    total: Floats, weight: Floats, kind: Kind = "exact", variance: Floats | None = None, *, seed: int = 0
-) -> Figure:
+def mean(total: Floats, weight: Floats, kind: Kind = "exact", variance: Floats | None = None) -> Figure:
     """The figure of totals (N,) over weights (N,), with the sampling variance of each total if it has one."""
     weights = max(float(weight.sum()), 1.0)
     return Figure(
         value=float(total.sum()) / weights,
         kind=kind,
-        interval=bootstrap(total, weight, seed=seed),
+        interval=interval(total[None], weight),
         error=None if variance is None else float(np.sqrt(variance.sum())) / weights,
         count=int(weight.sum()),
         pieces=len(total),

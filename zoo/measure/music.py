@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.measure.figure import Floats
+from zoo.measure.interval import Floats
 from zoo.music.roll import FRAMES_PER_BAR, KEYS, LOWEST_KEY, Roll
 
 PITCH_CLASSES = 12

@@ -16,7 +16,7 @@ import numpy as np
 
 from zoo.measure.copying import longest_copies
 from zoo.measure.distance import jensen_shannon, resampled, shuffled, wasserstein
-from zoo.measure.figure import RESAMPLES, Floats, Interval
+from zoo.measure.interval import Floats, Interval
 from zoo.measure.music import MEASURES
 from zoo.music.roll import FRAMES_PER_BAR, Roll
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LONGEST = 256
 """Frames of the longest passages that are measured: 16 bars."""
+RESAMPLES = 2000
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def _legend(rows: Sequence[Row]) -> Iterator[str]:
         yield "residual: what the keys leave out, how long a note is held or whether it is struck again"
     if any("escaped" in row.evaluation.remarks for row in rows):
         yield "escape: frames of more pitch classes than there are voices"
-    yield "± half of the 95 % interval, pieces resampled"
+    yield "± half of the 95 % interval, had other pieces been drawn"
     for kind, meaning in MEANINGS.items():
         errors = [score.error for score in scores if score.kind == kind and score.error is not None]
         if any(score.kind == kind for score in scores):

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from zoo.measure.interval import interval, student
+
+
+@pytest.mark.parametrize(("freedom", "point"), [(1, 12.7062), (2, 4.3027), (4, 2.7764), (10, 2.2281), (1000, 1.9623)])
+def test_the_quantile_of_student(freedom, point):
+    assert student(freedom) == pytest.approx(point, rel=1e-4)
+
+
+@pytest.mark.parametrize(("of_seeds", "of_pieces"), [(1.0, 0.1), (0.1, 1.0), (1.0, 3.0)])
+def test_intervals_hold_the_truth_as_often_as_they_say(of_seeds, of_pieces):
+    chance = np.random.default_rng(3)
+    held, tries, seeds, pieces = 0, 400, 5, 40
+    for _ in range(tries):
+        nats = 2 + of_seeds * chance.normal(size=(seeds, 1)) + of_pieces * chance.normal(size=(1, pieces))
+        nats = nats + 0.5 * chance.normal(size=(seeds, pieces))
+        found = interval(nats, np.ones(pieces))
+        held += found[0] <= 2 <= found[1]
+    assert held / tries > 0.92
+
+
+def test_of_one_piece_nothing_is_said():
+    assert interval(np.ones((5, 1)), np.ones(1)) is None
+
+
+@pytest.mark.parametrize("pieces", [5, 11, 60])
+def test_of_few_pieces_too(pieces):
+    chance, held, tries = np.random.default_rng(1), 0, 1000
+    for _ in range(tries):
+        frames = chance.integers(20, 400, size=pieces).astype(float)
+        nats = frames * chance.gamma(16, 0.5, size=pieces)
+        low, high = interval(nats[None], frames)
+        held += low <= 8.0 <= high
+    assert 0.925 <= held / tries <= 0.98
+
+
+def test_the_same_nats_in_every_frame_leave_no_width():
+    frames = np.array([3.0, 50.0, 7.0])
+    assert interval(2.5 * frames[None], frames) == pytest.approx((2.5, 2.5))
+
+
+def test_the_interval_has_the_width_that_theory_gives():
+    nats = np.random.default_rng(3).normal(10, 2, size=(1, 400))
+    low, high = interval(nats, np.ones(400))
+    assert high - low == pytest.approx(2 * 1.966 * nats.std(ddof=1) / 400**0.5, rel=0.005)
+    assert (low + high) / 2 == pytest.approx(nats.mean())
+
+
+def test_one_long_piece_among_short_ones_is_hardly_more_than_one_piece():
+    chance = np.random.default_rng(2)
+    frames = np.array([10.0] * 19 + [4000.0])
+    nats = frames * chance.gamma(16, 0.5, size=20)
+    even, odd = interval(nats[None], frames), interval((nats / frames)[None], np.ones(20))
+    assert even[1] - even[0] > 3 * (odd[1] - odd[0])
