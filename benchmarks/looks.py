@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
-from zoo.bench.cell import Cell, Term
+from zoo.bench.cell import Cell
 from zoo.bench.driver import subject_of
 from zoo.bench.results import Results
 from zoo.bench.study import Combination, Study, read_study
@@ -29,6 +29,7 @@ from zoo.learn.run import Run
 from zoo.model.build import build
 from zoo.model.model import Model
 from zoo.model.random import generator
+from zoo.parts.terms import Term
 from zoo.registry import Registry, open_registry
 
 HERE = Path(__file__).resolve().parent

@@ -12,10 +12,11 @@ from zoo.data.fragments import Fragments
 from zoo.model.build import build
 from zoo.model.bundle import load_bundle, save_bundle
 from zoo.model.generate import generate
-from zoo.model.model import TERMS, Model
+from zoo.model.model import Model
 from zoo.model.probe import noise
 from zoo.model.random import generator
 from zoo.parts import SLOTS
+from zoo.parts.terms import TERMS
 from zoo.registry import open_registry, parse_recipe
 
 NARROW = {

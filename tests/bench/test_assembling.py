@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from zoo.bench.cell import TERMS, Cell, alone
+from zoo.bench.cell import Cell, alone
 from zoo.bench.results import evaluation, kept
 from zoo.bench.work import SCORED, do
 from zoo.data import open_corpus
@@ -21,7 +21,7 @@ from zoo.learn.run import Run
 from zoo.learn.settings import TrainSettings
 from zoo.measure import evaluate
 from zoo.model.build import build
-from zoo.model.model import SLOTS_OF, Term
+from zoo.parts.terms import SLOTS_OF, TERMS, Term
 from zoo.registry import Registry, parse_recipe
 
 TRAIN: dict[str, Any] = {

@@ -4,7 +4,9 @@ import pytest
 from zoo.measure.interval import interval, student
 
 
-@pytest.mark.parametrize(("freedom", "point"), [(1, 12.7062), (2, 4.3027), (4, 2.7764), (10, 2.2281), (1000, 1.9623)])
+@pytest.mark.parametrize(
+    ("freedom", "point"), [(1, 12.7062), (2, 4.3027), (4, 2.7764), (10, 2.2281), (1000, 1.9623)]
+)
 def test_the_quantile_of_student(freedom, point):
     assert student(freedom) == pytest.approx(point, rel=1e-4)
 

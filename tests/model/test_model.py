@@ -11,8 +11,9 @@ from torch import Tensor
 from zoo.data.fragments import Fragments
 from zoo.errors import DataError
 from zoo.model.build import build
-from zoo.model.model import TERMS, Model
+from zoo.model.model import Model
 from zoo.model.random import generator
+from zoo.parts.terms import TERMS
 from zoo.registry import open_registry, parse_recipe
 
 SMALL = (

@@ -1,8 +1,8 @@
 """Cells: the pieces of work that a study needs, each trained once whatever stands beside it in a row.
 
-The terms of the loss share no parameter and each begins from weights of its own seed. So a core learns
-what it would learn beside any decoder, a decoder beside any core; 4 attentions and 2 decoders make 8
-rows and 6 trainings.
+The terms of the loss share no parameter (`zoo.parts.terms`) and each begins from weights of its own seed.
+So a core learns what it would learn beside any decoder, a decoder beside any core; 4 attentions and 2
+decoders make 8 rows and 6 trainings.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, Literal, get_args
+from typing import Any
 
 from zoo.learn.settings import STEPS, TrainSettings
 from zoo.parts import SLOTS, Settings, Slot
+from zoo.parts.terms import SLOTS_OF, Term
 from zoo.registry import Recipe, Registry, parse_recipe
 from zoo.registry.fit import Choice
 from zoo.registry.values import write_value
@@ -26,14 +27,6 @@ YARDSTICK = 1
 TRAINING = 1
 """Raised when the same training would come to other weights, or to another choice of them."""
 
-Term = Literal["core", "decoder", "velocity"]
-TERMS: tuple[Term, ...] = get_args(Term)
-OWN: dict[Term, tuple[Slot, ...]] = {
-    "core": ("encoder", "attention", "sampler"),
-    "decoder": ("encoder", "decoder"),
-    "velocity": ("encoder", "velocity"),
-}
-"""The slots that a term's number depends on."""
 STAND_IN = "attention=last sampler=rates decoder=uniform velocity=none"
 """What fills the other slots: parts that learn nothing by gradient and cost next to nothing."""
 
@@ -70,13 +63,13 @@ class Cell:
     @property
     def name(self) -> str:
         """What it is called, in files too: `core-onset-history-voices-s0-0123456789abcdef`."""
-        parts = "-".join(self.recipe.parts[slot].entry.name for slot in OWN[self.term])
+        parts = "-".join(self.recipe.parts[slot].entry.name for slot in own(self.term))
         return f"{self.term}-{_slug(parts)}-s{self.seed}-{self.key}"
 
     @property
     def title(self) -> str:
         """What it is called when people are told of it."""
-        parts = " + ".join(_label(self.recipe.parts[slot]) for slot in OWN[self.term])
+        parts = " + ".join(_label(self.recipe.parts[slot]) for slot in own(self.term))
         return f"{self.term} {parts} on {self.data}, lr {self.train.lr:g}, seed {self.seed}"
 
     def order(self, place: str) -> dict[str, Any]:
@@ -138,9 +131,14 @@ class FloorsCell:
         }
 
 
+def own(term: Term) -> tuple[Slot, ...]:
+    """The slots that a term's number depends on."""
+    return "encoder", *SLOTS_OF[term]
+
+
 def alone(recipe: Recipe, term: Term, registry: Registry) -> Recipe:
     """The parts that a term depends on, with stand-ins in the other slots."""
-    parts = {slot: (recipe if slot in OWN[term] else _stand_in(registry)).parts[slot] for slot in SLOTS}
+    parts = {slot: (recipe if slot in own(term) else _stand_in(registry)).parts[slot] for slot in SLOTS}
     return Recipe(parts, keys=Settings())
 
 

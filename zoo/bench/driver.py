@@ -7,11 +7,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from zoo.bench.cell import TERMS, Cell, FloorsCell, Term, alone
+from zoo.bench.cell import Cell, FloorsCell, alone
 from zoo.bench.local import CellFailed
 from zoo.bench.results import Results
 from zoo.bench.study import Study
 from zoo.errors import Problem
+from zoo.parts.terms import TERMS, Term
 from zoo.registry import Recipe, Registry
 
 TRIES = 2

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.bench.cell import OWN, TERMS, Term
+from zoo.bench.cell import own
 from zoo.bench.driver import floor_cells, subject_of
 from zoo.bench.results import Results, evaluation
 from zoo.bench.study import Combination, Study
@@ -17,6 +17,7 @@ from zoo.measure.evaluation import SCORE, Difference, Evaluation
 from zoo.measure.figure import Figure
 from zoo.measure.interval import Floats, interval
 from zoo.parts import Slot
+from zoo.parts.terms import TERMS, Term
 from zoo.registry import Registry
 
 VELOCITY_FLOORS = "velocity="
@@ -218,7 +219,7 @@ def _joined(found: Mapping[Term, Sequence[Mapping[str, Any]]]) -> Iterator[Evalu
 
 def _parts(found: Mapping[Term, Sequence[Mapping[str, Any]]]) -> dict[str, str]:
     """The version of each part, from the cell in which it was no stand-in."""
-    return {slot: stored[0]["parts"][slot] for term, stored in found.items() for slot in OWN[term]}
+    return {slot: stored[0]["parts"][slot] for term, stored in found.items() for slot in own(term)}
 
 
 def _floors(study: Study, data: str, results: Results, digests: dict[str, str]) -> Iterator[Row]:

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
-from zoo.bench.cell import Term
 from zoo.bench.rows import Row, Table
 from zoo.learn.settings import STEPS
 from zoo.measure.evaluation import Difference
 from zoo.measure.figure import MARKS
 from zoo.measure.report import difference_facts, figure_facts
 from zoo.measure.table import MEANINGS, half_width, number
+from zoo.parts.terms import Term
 
 
 @dataclass(frozen=True)

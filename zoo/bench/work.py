@@ -68,7 +68,7 @@ def _trained(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str
     from zoo.learn.settings import TrainSettings
     from zoo.measure import evaluate
     from zoo.model.build import build, parameter_count
-    from zoo.model.model import SLOTS_OF
+    from zoo.parts.terms import SLOTS_OF
     from zoo.registry import open_registry, parse_recipe
 
     term, seed = order["term"], order["seed"]

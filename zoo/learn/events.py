@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from zoo.model.model import Term
+    from zoo.parts.terms import Term
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ from torch.nn.utils import clip_grad_norm_
 from zoo.data.fragments import Fragments
 from zoo.errors import NonFiniteError, Problem
 from zoo.learn.settings import TrainSettings
-from zoo.model.model import SLOTS_OF, TERMS, Model, Term
+from zoo.model.model import Model
 from zoo.model.random import generator
 from zoo.model.weights import Weights, restore
+from zoo.parts.terms import SLOTS_OF, TERMS, Term
 
 CURE = "lower train.lr or train.clip; the weights of the step before are kept"
 

@@ -7,8 +7,9 @@ import torch
 from zoo.data import Corpus
 from zoo.data.batches import length_batches
 from zoo.errors import NonFiniteError, Problem
-from zoo.model.model import Model, Term
+from zoo.model.model import Model
 from zoo.model.random import generator
+from zoo.parts.terms import Term
 
 SCORES: dict[str, Term] = {"codes": "core", "keys": "decoder", "velocity": "velocity"}
 """What each term is judged by; the residual is counted and stays as it is."""

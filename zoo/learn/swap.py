@@ -18,6 +18,7 @@ from pathlib import Path
 from zoo.errors import BundleError, Problem, UsageError, ZooError
 from zoo.learn.trained import Trained, open_trained
 from zoo.parts import SLOTS, Settings, Slot
+from zoo.parts.terms import SLOTS_OF
 from zoo.registry import Choice, Recipe, Registry, parse_recipe
 from zoo.registry.fields import live
 from zoo.registry.parse import raise_all
@@ -25,9 +26,9 @@ from zoo.registry.values import write_value
 from zoo.registry.words import Word, read_words, split
 
 TAKEN: dict[str, tuple[Slot, ...]] = {
-    "core": ("encoder", "attention", "sampler"),
-    "decoder": ("decoder",),
-    "velocity": ("velocity",),
+    "core": ("encoder", *SLOTS_OF["core"]),
+    "decoder": SLOTS_OF["decoder"],
+    "velocity": SLOTS_OF["velocity"],
 }
 """What is taken from a run together, by how it is named."""
 

@@ -18,7 +18,7 @@ from rich.table import Table
 from zoo.learn.events import Event, Listen, Started, Stepped, Validated
 
 if TYPE_CHECKING:
-    from zoo.model.model import Term
+    from zoo.parts.terms import Term
 
 EVERY = 20.0
 """Seconds between two lines where nobody looks through a window; a validation always has its line."""

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import torch
 from torch import Generator, Tensor, nn
 
 from zoo.data.fragments import Fragments
 from zoo.model.random import spawn
-from zoo.parts import Slot
 from zoo.parts.interfaces import Attention, Decoder, Encoder, LogProb, Part, Sampler, Velocity
+from zoo.parts.terms import SLOTS_OF, TERMS, Term
 from zoo.registry import Recipe
-
-Term = Literal["core", "decoder", "velocity"]
-TERMS: tuple[Term, ...] = get_args(Term)
-"""What is trained apart: attention and sampler learn codes, the decoder learns keys given the true
-codes, velocity learns loudness given the struck keys. They share no parameter."""
-SLOTS_OF: dict[Term, tuple[Slot, ...]] = {
-    "core": ("attention", "sampler"),
-    "decoder": ("decoder",),
-    "velocity": ("velocity",),
-}
-"""The parts that a term trains."""
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from torch import Tensor
 from zoo.data.fragments import Fragments
 from zoo.errors import Problem, ZooError
 from zoo.model.generate import generate
-from zoo.model.model import SLOTS_OF, TERMS, Model, Term
+from zoo.model.model import Model
 from zoo.model.random import generator
+from zoo.parts.terms import SLOTS_OF, TERMS, Term
 
 BATCH, FRAMES, PAST = 2, 4, 3
 
