@@ -7,6 +7,7 @@
     <!-- fails: zoo WORDS -->  the same of a command that must fail
     <!-- study: FILE -->       tables of a study; `compare` and `answer` likewise, see docs/studies.py
     <!-- picture: NAME -->     a picture of docs/pictures.py
+    <!-- written: FILE NAME --> what a model of `zoo evaluate --json` in a file writes, beside unseen music
 
 A region ends with its name: `<!-- /parts -->`. The commands of a document run in
 one empty folder of their own, where the files lie that the document has shown before.
@@ -15,6 +16,8 @@ one empty folder of their own, where the files lie that the document has shown b
 from __future__ import annotations
 
 import inspect
+import io
+import json
 import os
 import re
 import shlex
@@ -28,10 +31,13 @@ from typing import Any
 
 import pictures
 import studies
+from rich.console import Console
 
 from zoo.cli.list import is_default
 from zoo.cli.show import part_facts
 from zoo.errors import ZooError
+from zoo.measure.resemblance import Resemblance
+from zoo.measure.table import resemblances
 from zoo.parts import SLOTS, Fact
 from zoo.registry import Entry, Registry, open_registry
 
@@ -110,6 +116,8 @@ class Document:
                     body = pictures.picture(argument, ROOT, self.path, draw=self.may_draw)
                 except LookupError as error:
                     raise StaleError(f"{self.path}: {error}") from error
+            case "written", _:
+                body = written(*argument.rsplit(maxsplit=1))
             case "study" | "compare" | "answer", _:
                 body = self._of_study(kind, argument)
             case _:
@@ -160,6 +168,19 @@ def output(command: str, folder: Path, *, fails: bool = False) -> str:
     lines = [line.rstrip() for line in done.stdout.strip("\n").splitlines()]
     printed = "\n".join(lines).strip("\n")
     return f"```console\n$ {command}\n{printed}\n```"
+
+
+def written(file: str, name: str) -> str:
+    """A model's table of resemblance on a page of 80 columns, as a block."""
+    rows = json.loads((ROOT / file).read_text("utf-8"))["rows"]
+    kept = [(row["name"], Resemblance.from_json(row["resemblance"])) for row in rows if row["name"] == name]
+    if not kept:
+        raise StaleError(f"{file} knows nothing of {name}")
+    page = Console(file=io.StringIO(), width=80)
+    for part in resemblances(kept):
+        page.print(part)
+    lines = [line.rstrip() for line in page.file.getvalue().strip("\n").splitlines()]
+    return "\n".join(["```console", *lines, "```"])
 
 
 def table(link: str) -> str:

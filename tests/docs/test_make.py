@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,57 @@ def test_commands_find_the_files_that_the_document_shows(make, tmp_path):
     assert part in text
     assert "$ zoo build attention=./my_attention.py" in text
     assert max(map(len, text.rpartition("$ zoo build")[2].splitlines())) <= 80
+
+
+def written(measure, distance):
+    likeness = {
+        "measure": measure,
+        "unit": "keys",
+        "generated": 4.5,
+        "held_out": 3.5,
+        "distance": distance,
+        "interval": [0.5, 1.75],
+        "floor": 0.125,
+        "chance": 0.0005,
+        "corrected": 0.0065,
+        "passages": [32, 17, 16],
+        "metric": "wasserstein",
+        "verdict": "different",
+    }
+    return {"frames": 144, "passages": [32, 17, 16], "measures": [likeness]}
+
+
+def test_what_a_model_writes_is_shown_as_zoo_evaluate_shows_it(make, tmp_path):
+    rows = [
+        {"name": "markov", "resemblance": None},
+        {"name": "one/bundle", "resemblance": written("keys at once", 1.125)},
+        {"name": "other/bundle", "resemblance": written("note length", 2.0)},
+    ]
+    (tmp_path / "kept.json").write_text(json.dumps({"rows": rows}))
+    document = tmp_path / "README.md"
+    document.write_text("<!-- written: kept.json one/bundle -->\n<!-- /written -->\n")
+    assert make.main([]) == 0
+    text = document.read_text()
+    assert "one/bundle: 32 passages of 144 frames beside 17 + 16 unseen ones" in text
+    (line,) = [line for line in text.splitlines() if "keys at once" in line]
+    assert line.split() == [
+        "keys",
+        "at",
+        "once",
+        "4.50",
+        "3.50",
+        "1.12",
+        "0.50",
+        "…",
+        "1.75",
+        "0.12",
+        "different",
+    ]
+    assert "note length" not in text
+    assert make.main(["--check"]) == 0
+    rows[1]["resemblance"] = written("keys at once", 1.25)
+    (tmp_path / "kept.json").write_text(json.dumps({"rows": rows}))
+    assert make.main(["--check"]) == 1
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from zoo.measure.resemblance import corrected, passage_frames, resemble
+from zoo.measure.resemblance import Resemblance, corrected, passage_frames, resemble
 from zoo.music.roll import Roll
 
 SOUNDING = frozenset({"sounding"})
@@ -125,6 +125,7 @@ def test_it_is_the_same_each_time_and_all_of_it_is_json(corpus, noise):
     first, again = (resemble(written, corpus, corpus, seed=3) for _ in range(2))
     assert first == again
     told = json.loads(json.dumps(first.to_json(), allow_nan=False))
+    assert Resemblance.from_json(told) == first
     assert told["frames"] == 80
     assert told["passages"] == [4, 4, 4]
     classes = next(found for found in told["measures"] if found["measure"] == "pitch classes")

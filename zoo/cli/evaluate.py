@@ -189,5 +189,5 @@ def _print(
     show.print(visible(title))
     for table in tables(rows, floors):
         show.print(table)
-    for table in resemblances(rows):
+    for table in resemblances((row.name, row.resemblance) for row in rows):
         show.print(table)

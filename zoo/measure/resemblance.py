@@ -8,8 +8,8 @@ music is after Yang and Lerch (On the evaluation of generative models in music, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -93,6 +93,20 @@ class Resemblance:
             asdict(found) | {"metric": found.metric, "verdict": found.verdict} for found in self.likenesses
         ]
         return {"frames": self.frames, "passages": list(self.passages), "measures": measures}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Resemblance:
+        """From what `to_json` gave."""
+        names = {field.name for field in fields(Likeness)}
+        likenesses = [
+            Likeness(**{name: _tuple(value) for name, value in measure.items() if name in names})
+            for measure in kept["measures"]
+        ]
+        return cls(kept["frames"], _tuple(kept["passages"]), tuple(likenesses))
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def passage_frames(held_out: Corpus) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich import box
 from rich.console import RenderableType
@@ -125,13 +125,13 @@ def _differences(rows: Sequence[Row], unit: str, *terms: str) -> Iterator[Render
         yield Text(OF_BOUNDS, style="dim")
 
 
-def resemblances(rows: Sequence[Row]) -> Iterator[RenderableType]:
-    """What each model writes beside unseen music; once, where changed settings do not change it."""
+def resemblances(written: Iterable[tuple[str, Resemblance | None]]) -> Iterator[RenderableType]:
+    """What each model writes beside unseen music, by name; once, where changed settings do not change it."""
     shown: list[Resemblance] = []
-    for row in rows:
-        if row.resemblance is not None and row.resemblance not in shown:
-            shown.append(row.resemblance)
-            yield from _resemblance(row.name, row.resemblance)
+    for name, found in written:
+        if found is not None and found not in shown:
+            shown.append(found)
+            yield from _resemblance(name, found)
     if shown:
         few = min(min(found.passages) for found in shown) < FEW
         warning = (
