@@ -105,13 +105,13 @@ def draw_curves(numbers: Numbers) -> Any:
             steps = [step for step, _ in curves[0]]
             values = list(zip(*([nats for _, nats in curve] for curve in curves), strict=True))
             mean = [sum(column) / len(column) for column in values]
-            colour, dash = COLOURS[style], DASHES[style]
+            colour, dash = COLOURS[style % len(COLOURS)], DASHES[style % len(DASHES)]
             low, high = [min(column) for column in values], [max(column) for column in values]
             axis.fill_between(steps, low, high, color=colour, alpha=0.12, linewidth=0)
             axis.plot(steps, mean, dash, color=colour, label=name)
         axis.set(title=f"{numbers['data']}, encoder={encoder}", xlabel="steps of training")
         axis.set_ylabel("codes of validation pieces, nats per frame")
-        axis.legend(frameon=False, fontsize=8)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
     return figure
 
 
