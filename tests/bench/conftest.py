@@ -6,12 +6,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from zoo.bench.driver import floor_cells, subjects
+from zoo.bench.results import Results
+from zoo.bench.rows import Table, tables
 from zoo.bench.study import Study, read_study
 from zoo.music.roll import Roll
 from zoo.registry import Registry, open_registry
@@ -27,6 +31,14 @@ device = "cpu"
 
 Write = Callable[..., Path]
 Bench = Callable[..., "subprocess.Popen[str]"]
+Tabled = Callable[..., Table]
+
+FRAMES = (10, 30, 60)
+"""The pieces of made-up results."""
+STRUCK = (4, 6, 10)
+NAMES = {"core": "attention", "decoder": "decoder", "velocity": "velocity"}
+"""Term -> the slot whose part a made-up result is named by."""
+SCORES = {"core": "codes", "decoder": "keys", "velocity": "velocity"}
 
 
 def tune(number: int) -> Roll:
@@ -83,6 +95,81 @@ def write(tmp_path: Path) -> Write:
 def study(write: Write, registry: Registry) -> Callable[..., Study]:
     """As `write`, and read."""
     return lambda *words, **more: read_study(write(*words, **more), registry)
+
+
+@pytest.fixture
+def tabled(study: Callable[..., Study], registry: Registry, tmp_path: Path) -> Tabled:
+    """The table of a study on music of three pieces, of results that are made up.
+
+    `tabled(grid, core={"last": {"nats": [(1, 2, 3), (2, 3, 4)]}})` stores the nats of each piece from two
+    seeds of the cores with this attention; a decoder or a velocity is named by itself. See `learned`.
+    """
+
+    def go(
+        grid: str,
+        floors: Mapping[str, Mapping[str, Sequence[float]]] | None = None,
+        planes: Sequence[str] = ("onset", "sounding"),
+        **terms: Mapping[str, Mapping[str, Any]],
+    ) -> Table:
+        asked, results = study('data = "tunes"\nseeds = 2', grid), Results(tmp_path / "results")
+        for subject in subjects(asked, registry):
+            name = subject.recipe.parts[NAMES[subject.term]].entry.name
+            given = terms.get(subject.term, {}).get(name)
+            for seed in range(len(given["nats"]) if given else 0):
+                found = learned(SCORES[subject.term], seed, **given)
+                found["parts"] = dict.fromkeys(subject.recipe.parts, "x 1")
+                found["data"]["planes"] = list(planes)
+                results.write(subject.cell(asked, asked.rates[0], seed), found)
+        for cell in floor_cells(asked) if floors is not None else ():
+            found = {
+                label: scored({name: score(nats) for name, nats in of.items()})
+                for label, of in floors.items()
+            }
+            about = {"digest": "d" * 64, "planes": list(planes)}
+            results.write(cell, {"data": about, "floors": found, "made": {}})
+        (table,) = tables(asked, results, registry)
+        return table
+
+    return go
+
+
+def learned(
+    name: str,
+    seed: int,
+    nats: Sequence[Sequence[float]],
+    kind: str = "exact",
+    variance: Sequence[Sequence[float]] | None = None,
+    validation: Sequence[float] | None = None,
+    escaped: Sequence[int] | None = None,
+    digest: str = "d" * 64,
+) -> dict[str, Any]:
+    """A result as it is stored; what has the nats of one seed alone learns nothing by gradient."""
+    spread = None if variance is None else variance[seed]
+    return {
+        "data": {"digest": digest},
+        "evaluation": scored({name: score(nats[seed], kind, spread)}, escaped),
+        "validation": None if validation is None else validation[seed],
+        "learns": len(nats) > 1,
+        "parameters": 1000 if len(nats) > 1 else 0,
+        "seconds": 1.0,
+        "made": {},
+    }
+
+
+def score(
+    nats: Sequence[float], kind: str = "exact", variance: Sequence[float] | None = None
+) -> dict[str, Any]:
+    return {"kind": kind, "nats": list(nats), "variance": variance and list(variance)}
+
+
+def scored(terms: Mapping[str, Any], escaped: Sequence[int] | None = None) -> dict[str, Any]:
+    return {
+        "pieces": [str(piece) for piece in range(len(FRAMES))],
+        "frames": list(FRAMES),
+        "struck": list(STRUCK) if "velocity" in terms else None,
+        "terms": dict(terms),
+        "remarks": {} if escaped is None else {"escaped": list(escaped)},
+    }
 
 
 @pytest.fixture

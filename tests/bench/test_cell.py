@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from zoo.bench import cell as cell_module
 from zoo.bench.cell import Cell, FloorsCell, alone
 from zoo.bench.driver import floor_cells, subjects
 from zoo.bench.study import Study
+from zoo.bench.work import do
 from zoo.learn.settings import TrainSettings
 from zoo.registry import Registry, parse_recipe
 
@@ -127,3 +130,15 @@ def test_the_order_says_all_that_the_work_needs(cell: Cell) -> None:
     assert order["place"] == "/music"
     assert order["data"] == "bach"
     assert TrainSettings(**order["train"]) == cell.train
+
+
+def test_a_training_that_is_there_is_not_done_again(
+    study: Read, registry: Registry, songs: Path, tmp_path: Path
+) -> None:
+    asked = study('data = "tunes"', 'attention = "last"\nsampler = "independent"', "steps = 3")
+    order = subjects(asked, registry)[0].cell(asked, asked.rates[0], 0).order(str(songs))
+    first = do(order, tmp_path / "run")
+    metrics = (tmp_path / "run" / "metrics.jsonl").read_text()
+    assert [json.loads(line)["step"] for line in metrics.splitlines() if "stepped" in line] == [1, 2, 3]
+    assert do(order, tmp_path / "run") == first
+    assert (tmp_path / "run" / "metrics.jsonl").read_text() == metrics

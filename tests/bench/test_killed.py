@@ -145,4 +145,7 @@ def test_two_studies_that_need_one_cell_share_it(write: Write, bench: Bench, tmp
     for driver in [bench(file, "--jobs", "1") for file in files]:
         ended(driver)
     assert len(results(files[0])) == 3
-    assert len(list((tmp_path / "runs").iterdir())) == 2
+    core, decoder = sorted((tmp_path / "runs").iterdir())
+    assert (core.name.partition("-")[0], decoder.name.partition("-")[0]) == ("core", "decoder")
+    events = [json.loads(line) for line in (core / "metrics.jsonl").read_text().splitlines()]
+    assert [event["step"] for event in events if event["event"] == "stepped"] == list(range(1, 61))

@@ -62,6 +62,20 @@ def test_standard_errors_of_estimates_add_in_squares():
     assert found.error == pytest.approx(5.0 / 5.0)
 
 
+def test_a_sum_of_estimates_has_the_errors_of_all_of_them():
+    frames = np.array([10.0, 30.0])
+    sure = Term(frames, "exact")
+    rough = Term(frames, "estimate", np.array([4.0, 5.0]))
+    bound = Term(frames, "estimated bound", np.array([20.0, 7.0]))
+    names = ("a", "b")
+    found = Evaluation(names, names, frames, {"codes": sure, "keys": rough, "residual": bound})
+    assert found.score().error == pytest.approx(6 / 40)
+    assert found.figure("codes", "keys").error == pytest.approx(3 / 40)
+    assert found.figure("residual", "codes").error == pytest.approx(27**0.5 / 40)
+    assert found.figure("codes").error is None
+    assert found.total("keys", "residual").variance == pytest.approx([24, 12])
+
+
 def test_the_difference_is_paired():
     chance = np.random.default_rng(0)
     hard = chance.normal(10, 3, size=40)

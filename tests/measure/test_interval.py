@@ -38,6 +38,22 @@ def test_of_few_pieces_too(pieces):
     assert 0.925 <= held / tries <= 0.98
 
 
+@pytest.mark.parametrize(
+    ("seeds", "pieces", "of_seeds", "of_pieces"),
+    [(1, 30, 0.0, 2.0), (2, 20, 0.3, 1.5), (5, 12, 1.0, 0.3), (5, 12, 0.5, 1.0), (5, 37, 0.5, 1.5)],
+)
+def test_of_pieces_of_any_length_that_are_harder_the_longer_they_are(seeds, pieces, of_seeds, of_pieces):
+    chance, held, tries, lengths = np.random.default_rng(7), 0, 600, np.arange(20, 701)
+    truth = (lengths * (8 + lengths / 90)).sum() / lengths.sum()
+    for _ in range(tries):
+        frames = chance.integers(20, 701, size=pieces).astype(float)
+        level = 8 + frames / 90 + of_pieces * chance.normal(size=pieces)
+        level = level + of_seeds * chance.normal(size=(seeds, 1)) + 0.2 * chance.normal(size=(seeds, pieces))
+        low, high = interval(frames * level, frames)
+        held += low <= truth <= high
+    assert 0.925 <= held / tries <= 0.985
+
+
 def test_the_same_nats_in_every_frame_leave_no_width():
     frames = np.array([3.0, 50.0, 7.0])
     assert interval(2.5 * frames[None], frames) == pytest.approx((2.5, 2.5))

@@ -1,0 +1,192 @@
+"""Numbers of a table against numbers computed by hand: three unequal pieces, two seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from zoo.bench.rows import Row, Table
+from zoo.bench.sheet import facts, sheets
+from zoo.errors import ZooError
+from zoo.measure.evaluation import Evaluation, Term
+
+Tabled = Callable[..., Table]
+FRAMES = (10, 30, 60)
+TOTALS = (30, 60, 60), (34, 66, 70)
+"""Nats of each piece, all terms together: 1.5 a frame from the first seed, 1.7 from the second."""
+OTHERS = (42, 50, 38), (38, 58, 84)
+"""Of what it is compared with: 1.3 and 1.8."""
+
+
+def row(*seeds: dict[str, Term], frames: Sequence[float] = FRAMES) -> Row:
+    names = tuple(map(str, range(len(frames))))
+    found = (Evaluation(names, names, np.array(frames, float), terms) for terms in seeds)
+    return Row({}, "", tuple(found), parameters={"core": 1000})
+
+
+def term(*nats: float, kind: str = "exact", variance: Sequence[float] | None = None) -> Term:
+    return Term(np.array(nats, float), kind, None if variance is None else np.array(variance, float))
+
+
+def plain(*seeds: Sequence[float], kind: str = "exact", frames: Sequence[float] = FRAMES) -> Row:
+    return row(*({"codes": term(*nats, kind=kind)} for nats in seeds), frames=frames)
+
+
+def left_out(nats: Sequence[float], frames: Sequence[float] = FRAMES) -> float:
+    """Variance of the mean over pieces: by how much it moves when each piece in turn is left out."""
+    count, mean = len(frames), sum(nats) / sum(frames)
+    without = [(sum(nats) - nats[i]) / (sum(frames) - frames[i]) for i in range(count)]
+    return (count - 1) / count * sum((one - mean) ** 2 for one in without)
+
+
+def between(*means: float) -> float:
+    """Variance of the mean over seeds."""
+    middle = sum(means) / len(means)
+    return sum((one - middle) ** 2 for one in means) / (len(means) - 1) / len(means)
+
+
+def freedom(of_pieces: float, of_seeds: float) -> float:
+    """Satterthwaite's, of two seeds and of as many pieces as weigh alike."""
+    alike = 100**2 / (10**2 + 30**2 + 60**2)
+    return (of_pieces + of_seeds) ** 2 / (of_pieces**2 / (alike - 1) + of_seeds**2)
+
+
+def test_a_figure_sums_its_terms_over_frames_and_seeds() -> None:
+    first = {
+        "codes": term(20, 40, 30, kind="bound"),
+        "keys": term(6, 14, 20, kind="estimate", variance=(4, 9, 12)),
+        "residual": term(4, 6, 10, variance=(13, 13, 13)),
+    }
+    second = {
+        "codes": term(24, 46, 40, kind="bound"),
+        "keys": term(6, 14, 20, kind="estimate", variance=(5, 10, 15)),
+        "residual": term(4, 6, 10, variance=(20, 10, 20)),
+    }
+    found = row(first, second)
+    score = found.figure("codes", "keys", "residual")
+    assert score.value == pytest.approx(1.6)
+    assert score.kind == "estimated bound"
+    assert (score.count, score.pieces) == (100, 3)
+    # the root of 25 + 39 + 30 + 50, a mean of two seeds over a hundred frames
+    assert score.error == pytest.approx(12 / 2 / 100)
+    assert score.interval == pytest.approx(plain(*TOTALS).figure("codes").interval)
+    assert found.by_seed("codes", "keys", "residual") == pytest.approx([1.5, 1.7])
+    keys = found.figure("keys")
+    assert (keys.value, keys.kind) == (pytest.approx(0.4), "estimate")
+    assert keys.error == pytest.approx(55**0.5 / 2 / 100)
+    codes = found.figure("codes")
+    assert (codes.value, codes.kind, codes.error) == (pytest.approx(1.0), "bound", None)
+
+
+def test_the_interval_of_a_figure_is_of_pieces_and_seeds() -> None:
+    of_pieces, of_seeds = left_out((32, 63, 65)), between(1.5, 1.7)
+    assert (of_pieces, of_seeds) == pytest.approx((0.452099, 0.01), abs=1e-6)
+    assert freedom(of_pieces, of_seeds) == pytest.approx(1.2257, abs=1e-4)
+    half = 8.3165 * (of_pieces + of_seeds) ** 0.5
+    assert plain(*TOTALS).figure("codes").interval == pytest.approx((1.6 - half, 1.6 + half), rel=5e-4)
+
+
+def test_a_difference_is_paired_by_piece_and_seed() -> None:
+    found = plain(*TOTALS, kind="bound").minus(plain(*OTHERS), "codes")
+    # the pieces' own differences a frame are -0.8, 0.3 and 0.067, whose mean would be -0.144
+    assert found.value == pytest.approx(0.05)
+    assert (found.kinds, found.pieces) == (("bound", "exact"), 3)
+    of_pieces, of_seeds = left_out((-8, 9, 4)), between(0.2, -0.1)
+    assert freedom(of_pieces, of_seeds) == pytest.approx(1.9796, abs=1e-4)
+    half = 4.3455 * (of_pieces + of_seeds) ** 0.5
+    assert found.interval == pytest.approx((0.05 - half, 0.05 + half), rel=5e-4)
+    back = plain(*OTHERS).minus(plain(*TOTALS, kind="bound"), "codes")
+    assert (back.value, back.kinds) == (pytest.approx(-0.05), ("exact", "bound"))
+
+
+def test_one_seed_has_an_interval_over_pieces_alone() -> None:
+    # Pieces of 10, 40 and 90 frames are as good as two alike, so Student's t has one degree of freedom.
+    found = plain((20, 90, 170), frames=(10, 40, 90)).figure("codes")
+    # Without each of them in turn it is 2, 1.9 and 2.2 nats a frame.
+    half = 12.7062 * (2 / 3 * (0 + 0.01 + 0.04)) ** 0.5
+    assert found.value == pytest.approx(2)
+    assert found.interval == pytest.approx((2 - half, 2 + half), rel=5e-4)
+
+
+GRID = 'attention = ["none", "last"]\nsampler = "independent"\ndecoder = "uniform"'
+KEYS = {"uniform": {"nats": [(10, 30, 60)], "variance": [(4, 9, 12)], "kind": "estimate"}}
+LOW, HIGH = {"nats": TOTALS}, {"nats": [(60, 90, 90), (70, 90, 90)]}
+
+
+def test_each_seed_has_its_own_nats_and_what_learns_nothing_stands_beside_all(tabled: Tabled) -> None:
+    table = tabled(GRID, core={"none": LOW, "last": HIGH}, decoder=KEYS)
+    low, high = table.rows
+    assert low.by_seed("codes") == pytest.approx([1.5, 1.7])
+    assert low.by_seed("keys") == pytest.approx([1, 1])
+    assert low.by_seed(*table.terms) == pytest.approx([2.5, 2.7])
+    assert high.by_seed(*table.terms) == pytest.approx([3.4, 3.5])
+    shown = facts(table)["rows"][0]
+    assert shown["by_seed"] == pytest.approx([2.5, 2.7])
+    assert shown["score"]["value"] == pytest.approx(2.6)
+    assert shown["score"]["kind"] == "estimate"
+    assert shown["to_next"]["value"] == pytest.approx(2.6 - 3.45)
+
+
+def test_results_on_two_versions_of_the_music_make_no_table(tabled: Tabled) -> None:
+    other = {**HIGH, "digest": "e" * 64}
+    with pytest.raises(ZooError, match="not of the same music") as caught:
+        tabled(GRID, core={"none": LOW, "last": other}, decoder=KEYS)
+    assert "d" * 12 in str(caught.value)
+    assert "e" * 12 in str(caught.value)
+
+
+def test_floors_of_another_version_of_the_music_make_no_table(tabled: Tabled) -> None:
+    floors = {"rates": {"codes": (90, 270, 540), "keys": (0, 0, 0)}}
+    other = {"uniform": {**KEYS["uniform"], "digest": "e" * 64}}
+    core = {name: {**nats, "digest": "e" * 64} for name, nats in (("none", LOW), ("last", HIGH))}
+    with pytest.raises(ZooError, match="not of the same music"):
+        tabled(GRID, floors, core=core, decoder=other)
+
+
+def test_music_without_loudness_has_rows_of_parts_that_learn_it(tabled: Tabled) -> None:
+    floors = {"rates": {"codes": (90, 270, 540), "keys": (0, 0, 0)}}
+    table = tabled(f'{GRID}\nvelocity = "lstm"', floors, core={"none": LOW, "last": HIGH}, decoder=KEYS)
+    assert [found.figure(*table.terms).value for found in table.rows] == pytest.approx([2.6, 3.45, 9])
+    assert table.missing == ()
+    assert len(list(sheets(table))) == 1
+
+
+LOUD = {
+    "planes": ("onset", "sounding", "velocity"),
+    "floors": {
+        "rates": {"codes": (90, 270, 540), "keys": (0, 0, 0)},
+        "velocity=mean": {"velocity": (20, 30, 50)},
+    },
+    "core": {"none": LOW, "last": HIGH},
+    "decoder": KEYS,
+}
+
+
+def test_rows_wait_for_loudness_where_the_music_has_it(tabled: Tabled) -> None:
+    table = tabled(f'{GRID}\nvelocity = "lstm"', **LOUD)
+    assert len(table.missing) == 2
+    assert [found.floor for found in table.rows] == ["rates"]
+
+
+def test_a_velocity_stands_once_however_many_rows_have_it(tabled: Tabled) -> None:
+    found = {"lstm": {"nats": [(16, 24, 40), (17, 25, 42)]}, "key": {"nats": [(18, 27, 45)]}}
+    table = tabled(f'{GRID}\nvelocity = ["lstm", "key"]', **LOUD, velocity=found)
+    assert len([one for one in table.rows if not one.floor]) == 4
+    _, loudness = sheets(table)
+    column = loudness.headings.index("nats ↓")
+    assert [line.cells[column] for line in loudness.lines] == ["4.100", "4.500", "5.000"]
+    assert [line.is_floor for line in loudness.lines] == [False, False, True]
+    assert "n = 3 test pieces, 20 struck notes, 2 seeds; music dddddddddddd" in loudness.notes
+
+
+def test_the_share_of_frames_that_escape_is_of_all_frames(tabled: Tabled) -> None:
+    floors = {"rates": {"codes": (90, 270, 540), "keys": (0, 0, 0)}}
+    core = {"none": {**LOW, "escaped": (2, 3, 7)}, "last": HIGH}
+    table = tabled(GRID, floors, core=core, decoder=KEYS)
+    (sheet,) = sheets(table)
+    column = sheet.headings.index("escape")
+    assert [line.cells[column] for line in sheet.lines] == ["12.0%", "–", "–"]
+    assert facts(table)["rows"][0]["escaped"] == pytest.approx(0.12)
+    assert facts(table)["rows"][1]["escaped"] is None

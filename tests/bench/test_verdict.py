@@ -1,0 +1,135 @@
+"""Verdicts: which row is meant, and which words its numbers and their kinds allow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from zoo.bench.rows import Table
+from zoo.bench.verdict import Verdict, verdict
+from zoo.errors import UsageError
+
+Tabled = Callable[..., Table]
+ATTENTIONS = 'attention = ["none", "last"]\nsampler = "independent"\ndecoder = "uniform"'
+PRODUCT = 'attention = ["none", "last"]\nsampler = "independent"\ndecoder = ["lstm", "rbm"]'
+KEYS = {"uniform": {"nats": [(0, 0, 0)]}}
+
+
+def level(nats: float, **more: Any) -> dict[str, Any]:
+    """So many nats a frame from two seeds, a little apart from piece to piece."""
+    first = [10 * nats + 0.02, 30 * nats, 60 * nats - 0.02]
+    return {"nats": [first, [10 * nats, 30 * nats + 0.02, 60 * nats - 0.02]], **more}
+
+
+def compared(tabled: Tabled, none: dict[str, Any], last: dict[str, Any]) -> Verdict:
+    """What is said of `none` against `last`."""
+    return verdict(tabled(ATTENTIONS, core={"none": none, "last": last}, decoder=KEYS), "none", "last")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "lower", "higher"),
+    [
+        (("exact", "exact"), "clearly lower by", "clearly higher by"),
+        (("bound", "bound"), "clearly lower (of bounds) by", "clearly higher (of bounds) by"),
+        (("bound", "exact"), "clearly lower by at least", "no clear difference,"),
+        (("exact", "bound"), "no clear difference,", "clearly higher by at least"),
+        (("estimate", "exact"), "clearly lower (estimated) by", "clearly higher (estimated) by"),
+        (("estimated bound", "exact"), "clearly lower (estimated) by at least", "no clear difference,"),
+        (("estimate", "bound"), "no clear difference,", "clearly higher (estimated) by at least"),
+        (
+            ("bound", "estimated bound"),
+            "clearly lower (of bounds) (estimated) by",
+            "clearly higher (of bounds) (estimated) by",
+        ),
+    ],
+)
+def test_a_sentence_says_no_more_than_the_kinds_allow(
+    tabled: Tabled, kinds: tuple[str, str], lower: str, higher: str
+) -> None:
+    first, second = kinds
+    for nats, said, outcome in ((1.5, lower, "lower"), (2.5, higher, "higher")):
+        found = compared(tabled, level(nats, kind=first), level(2.0, kind=second))
+        is_clear = said.startswith("clearly")
+        sign = "" if is_clear else "-" if nats < 2 else "+"
+        assert found.words.startswith(f"{said} {sign}0.500 (")
+        assert found.outcome == (outcome if is_clear else "level")
+
+
+def test_the_interval_stands_behind_the_number_nearer_end_first(tabled: Tabled) -> None:
+    for nats in (1.5, 2.5):
+        last = {"nats": [(21, 60, 119), (20, 61, 119)]}
+        found = compared(tabled, level(nats), last)
+        near, far = map(float, re.search(r"by 0\.500 \((\S+) to (\d\.\d+)", found.words).groups())
+        low, high = found.difference.interval
+        assert 0 < near < 0.5 < far
+        assert (near, far) == pytest.approx(sorted((abs(low), abs(high))), abs=6e-4)
+    assert found.basis == "n = 3 pieces, 2 seeds"
+    assert found.unit == "nats a frame"
+
+
+def test_what_changes_from_piece_to_piece_is_not_clear(tabled: Tabled) -> None:
+    found = compared(tabled, {"nats": [(30, 50, 130), (20, 70, 110)]}, level(2.0))
+    assert found.outcome == "level"
+    assert re.match(r"no clear difference, \+0\.050 \(-\d\.\d{3} to \+\d\.\d{3}", found.words)
+
+
+def test_without_results_nothing_is_said(tabled: Tabled) -> None:
+    table = tabled(ATTENTIONS, core={"none": level(1.5)}, decoder=KEYS)
+    found = verdict(table, "none", "last")
+    assert (found.outcome, found.words, found.basis) == ("waiting", "no result yet", "n = 0 pieces, 2 seeds")
+    assert found.first is not None
+    assert found.second is None
+
+
+def test_the_best_is_the_one_that_validation_likes_best(tabled: Tabled) -> None:
+    """Of the rows that share a decoder, whatever the pieces say that are scored."""
+    core = {"none": level(2.5, validation=(1.1, 1.3)), "last": level(1.5, validation=(1.4, 1.2))}
+    keys = {"nats": [(0, 0, 0)], "validation": (0.5,)}
+    table = tabled(PRODUCT, core=core, decoder={"rbm": keys, "lstm": keys})
+    assert [row.labels["attention"] for row in table.rows] == ["last", "last", "none", "none"]
+    found = verdict(table, "best rbm", "last rbm")
+    assert found.first.labels == {"attention": "none", "decoder": "rbm"}
+    assert found.outcome == "higher"
+
+
+def test_validation_of_the_decoder_counts_too(tabled: Tabled) -> None:
+    liked, lucky = level(0.9, validation=(0.1, 0.2)), level(0.5, validation=(0.3, 0.4))
+    core = {"none": level(1.0, validation=(2.0, 4.0)), "last": level(2.0, validation=(1.0, 1.0))}
+    table = tabled(PRODUCT, core=core, decoder={"rbm": liked, "lstm": lucky})
+    assert verdict(table, "best none", "none lstm").first.labels == {"attention": "none", "decoder": "rbm"}
+    judged = {" ".join(row.labels.values()): row.validation for row in table.rows}
+    assert judged == pytest.approx({"none rbm": 3.15, "none lstm": 3.35, "last rbm": 1.15, "last lstm": 1.35})
+
+
+def test_one_term_is_compared_alone_and_loudness_by_the_struck_note(tabled: Tabled) -> None:
+    table = tabled(
+        f'{ATTENTIONS}\nvelocity = ["lstm", "key"]',
+        {"rates": {"codes": (90, 270, 540), "keys": (0, 0, 0)}, "velocity=mean": {"velocity": (20, 30, 50)}},
+        ("onset", "sounding", "velocity"),
+        core={"none": level(1.5), "last": level(2.0)},
+        decoder={"uniform": {"nats": [(10, 30, 60)]}},
+        velocity={"lstm": {"nats": [(16, 24, 40), (16, 24, 40)]}, "key": {"nats": [(18, 27, 45)]}},
+    )
+    codes = verdict(table, "none lstm", "rates", "codes")
+    assert codes.difference.value == pytest.approx(1.5 - 9)
+    assert verdict(table, "none lstm", "rates").difference.value == pytest.approx(2.5 - 9)
+    assert codes.unit == "nats a frame"
+    loud = verdict(table, table_name(table, 4.0), "velocity=mean", "velocity")
+    assert (loud.difference.value, loud.unit) == (pytest.approx(4 - 5), "nats a struck note")
+
+
+def table_name(table: Table, nats: float) -> str:
+    (row,) = (row for row in table.loudness if row.figure("velocity").value == pytest.approx(nats))
+    return " ".join(row.labels.values())
+
+
+def test_a_row_that_is_not_there_is_named_with_those_that_are(tabled: Tabled) -> None:
+    table = tabled(ATTENTIONS, core={"none": level(1.5), "last": level(2.0)}, decoder=KEYS)
+    with pytest.raises(UsageError, match="nobody") as caught:
+        verdict(table, "none", "nobody")
+    assert "last, none" in str(caught.value)
+    with pytest.raises(UsageError, match="best nobody"):
+        verdict(table, "best nobody", "none")
