@@ -176,10 +176,11 @@ def written(file: str, name: str) -> str:
     kept = [(row["name"], Resemblance.from_json(row["resemblance"])) for row in rows if row["name"] == name]
     if not kept:
         raise StaleError(f"{file} knows nothing of {name}")
-    page = Console(file=io.StringIO(), width=80)
+    printed = io.StringIO()
+    page = Console(file=printed, width=80)
     for part in resemblances(kept):
         page.print(part)
-    lines = [line.rstrip() for line in page.file.getvalue().strip("\n").splitlines()]
+    lines = [line.rstrip() for line in printed.getvalue().strip("\n").splitlines()]
     return "\n".join(["```console", *lines, "```"])
 
 

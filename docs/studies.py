@@ -28,7 +28,8 @@ from zoo.bench.results import Results
 from zoo.bench.rows import Table, tables
 from zoo.bench.sheet import Sheet, sheets
 from zoo.bench.study import read_study
-from zoo.bench.verdict import Verdict, called, verdict
+from zoo.bench.verdict import Verdict, verdict
+from zoo.measure.interval import holm
 from zoo.registry import open_registry
 
 AGAINST = " against "
@@ -85,16 +86,35 @@ def compare(text: str, root: Path) -> str:
     found = _tables(asked, root)
     names = " | ".join(table.data for table in found)
     lines = [f"| | against | {names} |", "| --- | --- |" + " --- |" * len(found)]
-    for line in asked.lines:
-        verdicts = [_verdict(table, line, asked.of) for table in found]
+    verdicts = [[_verdict(table, line, asked.of) for table in found] for line in asked.lines]
+    sure, count = _sure_together([one for row in verdicts for one in row])
+    for line, row in zip(asked.lines, verdicts, strict=True):
         first, _, second = line.partition(AGAINST)
-        names = f"{_named(first, verdicts, 0)} | {_named(second, verdicts, 1)}"
-        lines.append(f"| {names} | {' | '.join(_cell(one) for one in verdicts)} |")
+        names = f"{_named(first, row, 0)} | {_named(second, row, 1)}"
+        lines.append(
+            f"| {names} | {' | '.join(f'**{one.words}**' if one in sure else one.words for one in row)} |"
+        )
     unit = "struck note" if asked.of == "velocity" else "frame"
     counts = ", ".join(_count(table) for table in found if table.rows)
     seeds = found[0].study.settings.seeds
-    note = f"Nats a {unit}, paired by piece and seed, with 95 % intervals; n = {seeds} seeds, {counts}."
+    note = (
+        f"Nats a {unit}, paired by piece and seed, with 95 % intervals; n = {seeds} seeds, {counts}. "
+        f"In bold: clear among all {count} differences of this table at once (Holm's correction), "
+        "not only each by itself."
+    )
     return "\n".join([*lines, "", note])
+
+
+def _sure_together(verdicts: Sequence[Verdict]) -> tuple[list[Verdict], int]:
+    """Those that are clear when all are looked at, and how many these are."""
+    known = [one for one in verdicts if one.chance is not None]
+    together = holm([one.chance for one in known if one.chance is not None])
+    sure = [
+        one
+        for one, chance in zip(known, together, strict=True)
+        if chance < 0.05 and one.outcome in ("lower", "higher")
+    ]
+    return sure, len(known)
 
 
 def _count(table: Table) -> str:
@@ -106,13 +126,8 @@ def _named(name: str, verdicts: Sequence[Verdict], side: int) -> str:
     if not name.startswith("best "):
         return f"`{name}`"
     rows = [(one.first, one.second)[side] for one in verdicts]
-    slots = verdicts[0].table.study.slots
-    which = dict.fromkeys(f"`{called(row, slots)}`" for row in rows if row)
+    which = dict.fromkeys(f"`{row.called(verdicts[0].slots)}`" for row in rows if row)
     return f"{name}: {', then '.join(which)}" if which else name
-
-
-def _cell(one: Verdict) -> str:
-    return f"**{one.words}**" if one.outcome in ("lower", "higher") else one.words
 
 
 def answer(text: str, root: Path) -> str:
@@ -134,8 +149,7 @@ def answer(text: str, root: Path) -> str:
 
 def _sentence(found: Verdict) -> str:
     """The difference itself: "`lags` against `none`: clearly lower by 0.129 (0.101 to 0.157)"."""
-    slots = found.table.study.slots
-    first, second = (f"`{called(row, slots)}`" for row in (found.first, found.second) if row)
+    first, second = (f"`{row.called(found.slots)}`" for row in (found.first, found.second) if row)
     return f"{first} against {second}: {found.words} {found.unit}; {found.basis}."
 
 

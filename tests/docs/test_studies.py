@@ -37,7 +37,7 @@ def test_a_table_is_stale_when_results_come(make, document, fill, capsys):
     fill("here", none=2.0)
     text = document("<!-- study: trial.toml data=here -->\n<!-- /study -->\n")
     assert "| lags | – |" in text
-    assert "1 rows wait" in text
+    assert "1 row waits" in text
     fill("here", none=2.0, lags=1.5)
     assert make.main(["--check"]) == 1
     assert "README.md is stale" in capsys.readouterr().err

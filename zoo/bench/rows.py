@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,8 @@ from zoo.bench.driver import floor_cells, subject_of
 from zoo.bench.results import Results, evaluation
 from zoo.bench.study import Combination, Study
 from zoo.errors import Problem, ZooError
-from zoo.measure.evaluation import SCORE, Difference, Evaluation
-from zoo.measure.figure import Figure
+from zoo.measure.evaluation import SCORE, Difference, Evaluation, difference
+from zoo.measure.figure import Figure, Kind, joined
 from zoo.measure.interval import Floats, interval
 from zoo.parts import Slot
 from zoo.parts.terms import TERMS, Term
@@ -52,10 +52,9 @@ class Row:
     validation: float | None = None
     made: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def name(self) -> str:
-        """What it is called in a line: `rates`, or `encoder=onset attention=history`."""
-        return self.floor or " ".join(f"{slot}={label}" for slot, label in self.labels.items())
+    def called(self, slots: Sequence[Slot]) -> str:
+        """What it is called among rows that differ in some slots: `onset lags`, or a floor's name."""
+        return self.floor or " ".join(self.labels[slot] for slot in slots)
 
     def figure(self, *terms: str) -> Figure:
         """The sum of some terms: mean over seeds, 95 % interval over pieces and seeds."""
@@ -65,7 +64,7 @@ class Row:
         frames = max(float(weight.sum()), 1.0)
         return Figure(
             value=float(nats.mean(0).sum()) / frames,
-            kind=totals[0].kind,
+            kind=self.kind(*terms),
             interval=interval(nats, weight),
             error=float(np.sqrt(np.sum(variances))) / len(totals) / frames if variances else None,
             count=int(weight.sum()),
@@ -77,12 +76,12 @@ class Row:
         apart, weight = self._nats(terms) - other._nats(terms), self.found[0].weight(*terms)
         # Of parts that learn, one seed alone cannot say whether another would turn the order around.
         is_known = len(apart) > 1 or not any((*self.parameters.values(), *other.parameters.values()))
-        return Difference(
-            value=float(apart.mean(0).sum()) / max(float(weight.sum()), 1.0),
-            interval=interval(apart, weight) if is_known else None,
-            kinds=(self.found[0].total(*terms).kind, other.found[0].total(*terms).kind),
-            pieces=len(weight),
-        )
+        found = difference(apart, weight, (self.kind(*terms), other.kind(*terms)))
+        return found if is_known else replace(found, interval=None, chance=None)
+
+    def kind(self, *terms: str) -> Kind:
+        """What the sum of some terms promises, of whatever seed."""
+        return joined(one.total(*terms).kind for one in self.found)
 
     def by_seed(self, *terms: str) -> list[float]:
         """The value that each seed gives."""
@@ -142,7 +141,7 @@ def _table(study: Study, data: str, results: Results, registry: Registry) -> Tab
         raise ZooError(Problem(f"these results are not of the same music: {names}", data, cure))
     score = [row for row in (*rows, *floors) if "codes" in row.found[0].terms]
     ranked = sorted(score, key=lambda row: row.figure(*row.found[0].score_terms).value)
-    loud = _loudness([*rows, *floors])
+    loud = _loudness([*rows, *floors], study.loud_slots)
     return Table(study, data, next(iter(digests.values()), ""), tuple(ranked), tuple(loud), tuple(missing))
 
 
@@ -174,7 +173,7 @@ def _row(
         rates[term] = cells[0].train.lr
         digests |= {cell.name: one["data"]["digest"] for cell, one in zip(cells, found[term], strict=True)}
     return Row(
-        labels={slot: combination.labels[slot] for slot in study.slots},
+        labels=combination.labels,
         floor="",
         found=tuple(_joined(found)),
         recipe=str(recipe),
@@ -239,10 +238,10 @@ def _floors(study: Study, data: str, results: Results, digests: dict[str, str]) 
             loud.add(name)
 
 
-def _loudness(rows: Sequence[Row]) -> list[Row]:
+def _loudness(rows: Sequence[Row], slots: Sequence[Slot]) -> list[Row]:
     """Rows that say how loud notes are, each part once, the lowest nats first."""
-    found: dict[tuple[float, ...], Row] = {}
+    found: dict[str, Row] = {}
     for row in rows:
         if "velocity" in row.found[0].terms:
-            found.setdefault(tuple(row.by_seed("velocity")), row)
+            found.setdefault(row.called(slots), row)
     return sorted(found.values(), key=lambda row: row.figure("velocity").value)

@@ -13,6 +13,7 @@ from zoo.measure.evaluation import Difference
 from zoo.measure.figure import MARKS
 from zoo.measure.report import difference_facts, figure_facts
 from zoo.measure.table import MEANINGS, half_width, number
+from zoo.parts import Slot
 from zoo.parts.terms import Term
 
 
@@ -100,7 +101,7 @@ def _escaped(row: Row) -> str:
 
 
 def _loudness_sheet(table: Table) -> Sheet:
-    slots = table.study.slots
+    slots = table.study.loud_slots
     headings = (*slots, "nats ↓", "±", "to next", "weights", "min")
     lines = []
     for row, difference in _with_next(table.loudness, "velocity"):
@@ -123,11 +124,11 @@ def _line(row: Row, cells: tuple[str, ...], difference: Difference | None) -> Li
     return Line(cells, difference is not None and difference.is_clear, bool(row.floor))
 
 
-def _labels(row: Row, slots: Sequence[str]) -> list[str]:
+def _labels(row: Row, slots: Sequence[Slot]) -> list[str]:
     """The parts of a row; a floor has its name in the first column."""
     if row.floor:
         return [row.floor, *[""] * (len(slots) - 1)]
-    return [row.labels[slot] for slot in slots]  # type: ignore[index]
+    return [row.labels[slot] for slot in slots]
 
 
 def _waiting(table: Table) -> Iterator[list[str]]:
@@ -166,22 +167,26 @@ def _notes(table: Table, terms: Sequence[str]) -> Iterator[str]:
     if rows:
         count = rows[0].figure(*terms)
         unit = "struck notes" if terms == ("velocity",) else "frames"
+        seeds = "1 seed" if table.study.settings.seeds == 1 else f"{table.study.settings.seeds} seeds"
         yield (
             f"n = {count.pieces} {table.study.settings.split} pieces, {count.count:,} {unit}, "
-            f"{table.study.settings.seeds} seeds; music {table.digest[:12]}"
+            f"{seeds}; music {table.digest[:12]}"
         )
         yield _budget(table)
         yield f"nats per {'struck note' if terms == ('velocity',) else 'frame'}, lower is better"
-        yield "± half of the 95 % interval over pieces and seeds"
+        over = "pieces and seeds" if table.study.settings.seeds > 1 else "pieces, of one seed"
+        yield f"± half of the 95 % interval over {over}"
         figures = [row.figure(*terms) for row in rows]
         kinds = {found.kind for found in figures}
         if terms != ("velocity",):
             kinds |= {one.kind for one in table.study.published if table.data in one.nats}
+        is_beside = any(table.data in one.nats for one in table.study.published)
+        below = "next row measured here" if is_beside else "row below"
         for kind, meaning in MEANINGS.items():
             errors = [found.error for found in figures if found.kind == kind and found.error is not None]
             if kind in kinds:
                 yield meaning + (f", standard error up to {max(errors):.1g}" if errors else "")
-        yield "to next: paired difference to the row below; in brackets where its own 95 % interval holds 0"
+        yield f"to next: paired difference to the {below}; in brackets where its own 95 % interval holds 0"
         if any("escaped" in row.found[0].remarks for row in rows):
             yield "escape: frames of more pitch classes than there are voices"
         yield "weights: learned by gradient; min: minutes of training, all terms together"
@@ -195,9 +200,10 @@ def _notes(table: Table, terms: Sequence[str]) -> Iterator[str]:
             if terms != ("velocity",) and table.data in one.nats:
                 yield f"{one.name}: {one.source}"
     if table.missing:
+        rows_wait = "1 row waits" if len(table.missing) == 1 else f"{len(table.missing)} rows wait"
         yield (
-            f"{len(table.missing)} rows wait for `zoo bench run {table.study.path.name}`, "
-            "or hold a part whose training came to a value that is not finite"
+            f"{rows_wait} for `zoo bench run {table.study.path.name}`, "
+            "or a part in it came to a value that is not finite"
         )
 
 
@@ -226,20 +232,20 @@ def facts(table: Table) -> dict[str, Any]:
         "train": table.study.train.model_dump(mode="json", exclude_none=True, exclude={"lr"}),
         "lr": list(table.study.rates),
         "unit": "nats per frame",
-        "rows": list(_row_facts(table.rows, table.terms)),
+        "rows": list(_row_facts(table.rows, table.study.slots, table.terms)),
         "velocity": {
             "unit": "nats per struck note",
-            "rows": list(_row_facts(table.loudness, ("velocity",))),
+            "rows": list(_row_facts(table.loudness, table.study.loud_slots, ("velocity",))),
         },
         "published": [asdict(one) for one in table.study.published if table.data in one.nats],
         "missing": [dict(combination.labels) for combination in table.missing],
     }
 
 
-def _row_facts(rows: Sequence[Row], terms: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _row_facts(rows: Sequence[Row], slots: Sequence[Slot], terms: Sequence[str]) -> Iterator[dict[str, Any]]:
     for row, difference in _with_next(rows, *terms):
         yield {
-            "name": row.name,
+            "name": row.called(slots),
             "floor": bool(row.floor),
             "parts": dict(row.labels),
             "recipe": row.recipe,

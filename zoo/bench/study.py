@@ -129,6 +129,12 @@ class Study:
         differ = (slot for slot in SLOTS if len({row.labels[slot] for row in self.combinations}) > 1)
         return tuple(differ) or ("attention",)
 
+    @property
+    def loud_slots(self) -> tuple[Slot, ...]:
+        """The slots that tell its rows apart where loudness is scored: no other part changes that."""
+        encoders = {row.labels["encoder"] for row in self.combinations}
+        return ("encoder", "velocity") if len(encoders) > 1 else ("velocity",)
+
 
 def read_study(path: Path, registry: Registry) -> Study:
     """The study that a file describes.

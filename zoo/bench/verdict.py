@@ -25,6 +25,7 @@ class Verdict:
         first: the row that is spoken of; None while it waits for results.
         second: the row that it is set against; None likewise.
         difference: first minus second, paired by piece and seed.
+        slots: by which the rows are told apart.
         unit: of the difference, such as "nats a frame".
     """
 
@@ -32,6 +33,7 @@ class Verdict:
     first: Row | None
     second: Row | None
     difference: Difference | None
+    slots: tuple[Slot, ...]
     unit: str
 
     @property
@@ -42,6 +44,11 @@ class Verdict:
         if not self.difference.is_clear:
             return "level"
         return "lower" if self.difference.value < 0 else "higher"
+
+    @property
+    def chance(self) -> float | None:
+        """How often rows that do not differ come out so far apart; None where nothing can be said of it."""
+        return None if self.difference is None else self.difference.chance
 
     @property
     def words(self) -> str:
@@ -67,31 +74,29 @@ def verdict(table: Table, first: str, second: str, of: str = "") -> Verdict:
         of: one term of the score; `velocity` for loudness; everything unless given.
 
     Raises:
-        UsageError: the study has no such row, or two rows differ in nothing that is scored.
+        UsageError: the study has no such row, or the best is asked for among several encoders.
     """
     terms = (of,) if of else table.terms
-    rows = [_row(table, name, terms == LOUDNESS) for name in (first, second)]
-    found = rows[0].minus(rows[1], *terms) if rows[0] and rows[1] else None
-    unit = "nats a struck note" if terms == LOUDNESS else "nats a frame"
-    return Verdict(table, rows[0], rows[1], found, unit)
-
-
-def called(row: Row, slots: Sequence[Slot]) -> str:
-    """What a row is called: `onset lags`."""
-    return row.floor or " ".join(row.labels[slot] for slot in slots)
-
-
-def _row(table: Table, name: str, is_loudness: bool) -> Row | None:
-    """The row of a name; None while it waits for results."""
+    is_loudness = terms == LOUDNESS
+    slots = table.study.loud_slots if is_loudness else table.study.slots
     rows = table.loudness if is_loudness else table.rows
-    slots = table.study.slots
+    one, other = (_row(table, name, rows, slots) for name in (first, second))
+    found = one.minus(other, *terms) if one and other else None
+    return Verdict(table, one, other, found, slots, "nats a struck note" if is_loudness else "nats a frame")
+
+
+def _row(table: Table, name: str, rows: Sequence[Row], slots: Sequence[Slot]) -> Row | None:
+    """The row of a name; None while it waits for results."""
     if name.startswith(BEST):
         part = name.removeprefix(BEST)
         among = [one for one in table.study.combinations if part in one.labels.values()]
+        if len({one.labels["encoder"] for one in among}) > 1:
+            what = "validation does not judge what encoders leave out, so the best of several is not known"
+            raise UsageError(Problem(what, name, "name the rows"))
         if among:
             judged = [row for row in rows if part in row.labels.values() and row.validation is not None]
             return min(judged, key=lambda row: row.validation or 0.0, default=None)
-    found = next((row for row in rows if called(row, slots) == name), None)
+    found = next((row for row in rows if row.called(slots) == name), None)
     waiting = {" ".join(one.labels[slot] for slot in slots) for one in table.study.combinations}
     if found is None and rows and name not in waiting:
         known = ", ".join(sorted({*waiting, *(row.floor for row in rows if row.floor)}))

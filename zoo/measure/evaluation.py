@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from zoo.measure.figure import Figure, Kind, joined, mean
-from zoo.measure.interval import Floats, Interval, interval
+from zoo.measure.interval import Floats, Interval, spread
 
 SCORE = ("codes", "keys", "residual")
 """The terms that together are a score; `velocity` stands for itself, per struck note."""
@@ -105,12 +105,15 @@ class Difference:
         interval: 95 %, paired, had other pieces been drawn; None where there is only one.
         kinds: of the first and of the second.
         pieces: how many.
+        chance: how often rows that do not differ come out so far apart, had this one difference been looked
+            at; None where there is only one piece.
     """
 
     value: float
     interval: Interval | None
     kinds: tuple[Kind, Kind]
     pieces: int
+    chance: float | None = None
 
     @property
     def mark(self) -> str:
@@ -159,10 +162,16 @@ def compare(first: Evaluation, second: Evaluation, *names: str) -> Difference:
     if not names and first.is_full != second.is_full:
         raise ValueError("a full score does not compare with one that leaves something out")
     mine, other = (model.total(*(names or model.score_terms)) for model in (first, second))
-    apart, weight = mine.nats - other.nats, first.weight(*names)
+    return difference((mine.nats - other.nats)[None], first.weight(*names), (mine.kind, other.kind))
+
+
+def difference(apart: Floats, weight: Floats, kinds: tuple[Kind, Kind]) -> Difference:
+    """From how far apart two models are: (S, N) nats of each piece from each seed, over weights (N,)."""
+    found = spread(apart, weight)
     return Difference(
-        value=float(apart.sum() / max(weight.sum(), 1.0)),
-        interval=interval(apart[None], weight),
-        kinds=(mine.kind, other.kind),
-        pieces=len(apart),
+        value=float(apart.mean(0).sum()) / max(float(weight.sum()), 1.0),
+        interval=found.interval if found else None,
+        kinds=kinds,
+        pieces=len(weight),
+        chance=found.chance if found else None,
     )

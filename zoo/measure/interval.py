@@ -1,6 +1,9 @@
-"""Intervals of a mean over frames, had other pieces been played and other seeds been drawn."""
+"""How surely a mean over frames is known: had other pieces been played, and other seeds been drawn."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,16 +12,50 @@ Floats = NDArray[np.float64]
 Interval = tuple[float, float]
 
 
-def interval(nats: Floats, weight: Floats) -> Interval | None:
-    """95 % interval of the mean of (S, N) nats over weights (N,); None where there is only one piece.
+MANY = 1000.0
+"""Degrees of freedom beyond which Student's t is as good as normal."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A mean, and how far it would scatter.
+
+    Attributes:
+        mean: nats per frame, or a difference of them.
+        variance: of the mean.
+        freedom: degrees of freedom of the variance.
+    """
+
+    mean: float
+    variance: float
+    freedom: float
+
+    @property
+    def interval(self) -> Interval:
+        """95 % interval of the mean."""
+        half = student(self.freedom) * self.variance**0.5
+        return self.mean - half, self.mean + half
+
+    @property
+    def chance(self) -> float:
+        """How often a mean of 0 would come out so far from it, on either side: the p-value of Student's t."""
+        if self.variance == 0:
+            return float(self.mean == 0)
+        angles, below = _cumulative(self.freedom)
+        angle = -np.arctan(abs(self.mean) / (self.variance * self.freedom) ** 0.5)
+        return float(2 * np.interp(angle, angles, below))
+
+
+def spread(nats: Floats, weight: Floats) -> Spread | None:
+    """The mean of (S, N) nats over weights (N,), and how it would scatter; None where there is one piece.
 
     Of two models on the same pieces and seeds, give the difference of their nats: that is the paired
-    interval. Pieces and seeds are crossed random effects. The variance of the mean is that of the seeds'
+    spread. Pieces and seeds are crossed random effects. The variance of the mean is that of the seeds'
     means plus that of the pieces (the jackknife's, of a ratio; what both do together counts twice, which
     errs on the wide side), and its degrees of freedom are Satterthwaite's (1946), of as many pieces as
     would weigh alike (Kish, Survey sampling, 1965). Eleven pieces or five seeds are few: percentiles of a
     bootstrap, or a normal interval, would be too narrow for them. One seed alone says nothing of seeds:
-    its interval is over pieces.
+    then the spread is over pieces.
 
     Args:
         nats: of each piece from each seed, or their difference.
@@ -35,20 +72,44 @@ def interval(nats: Floats, weight: Floats) -> Interval | None:
     of_seeds = float((nats.sum(1) / whole).var(ddof=1)) / seeds if seeds > 1 else 0.0
     variance = of_pieces + of_seeds
     if variance == 0:
-        return mean, mean
-    spread = of_pieces**2 / max(1 / float(share @ share) - 1, 1.0)
-    spread += of_seeds**2 / (seeds - 1) if seeds > 1 else 0.0
-    half = student(variance**2 / spread) * variance**0.5
-    return mean - half, mean + half
+        return Spread(mean, 0.0, 1.0)
+    fourth = of_pieces**2 / max(1 / float(share @ share) - 1, 1.0)
+    fourth += of_seeds**2 / (seeds - 1) if seeds > 1 else 0.0
+    return Spread(mean, variance, min(variance**2 / fourth, MANY))
+
+
+def interval(nats: Floats, weight: Floats) -> Interval | None:
+    """95 % interval of the mean of (S, N) nats over weights (N,); None where there is only one piece."""
+    found = spread(nats, weight)
+    return found.interval if found else None
 
 
 def student(freedom: float) -> float:
-    """The 97.5 % point of Student's t.
+    """The 97.5 % point of Student's t."""
+    angles, below = _cumulative(freedom)
+    return float(np.sqrt(freedom) * np.tan(np.interp(0.975, below, angles)))
 
-    With x = sqrt(freedom) tan(angle) its density is a power of the cosine, which is summed up numerically.
+
+def _cumulative(freedom: float) -> tuple[Floats, Floats]:
+    """Angles, and how much of Student's t lies below them, where x = sqrt(freedom) tan(angle).
+
+    The density of the angle is a power of the cosine, which is summed up numerically.
     """
-    freedom = min(freedom, 1000.0)
     angles = np.linspace(-np.pi / 2, np.pi / 2, 20001)
     density = np.cos(angles) ** (freedom - 1)
     below = np.cumsum(density[1:] + density[:-1])
-    return float(np.sqrt(freedom) * np.tan(np.interp(0.975, below / below[-1], angles[1:])))
+    return angles[1:], below / below[-1]
+
+
+def holm(chances: Sequence[float]) -> list[float]:
+    """The same chances when all are looked at together, as alone one in 20 of nothing is below 0.05.
+
+    Holm, A simple sequentially rejective multiple test procedure, 1979: the lowest chance counts as often
+    as there are chances, the next once less, and none less than one before it. It asks nothing of how they
+    hang together.
+    """
+    corrected, least = list(chances), 0.0
+    for rank, index in enumerate(sorted(range(len(chances)), key=lambda index: chances[index])):
+        least = min(1.0, max(least, (len(chances) - rank) * chances[index]))
+        corrected[index] = least
+    return corrected

@@ -120,6 +120,7 @@ def difference_facts(difference: Difference) -> dict[str, Any]:
         "interval": None if difference.interval is None else list(difference.interval),
         "kinds": list(difference.kinds),
         "pieces": difference.pieces,
+        "chance": difference.chance,
         "clear": difference.is_clear,
         "verdict": difference.verdict,
     }

@@ -16,7 +16,7 @@ import numpy as np
 
 from zoo.measure.copying import longest_copies
 from zoo.measure.distance import jensen_shannon, resampled, shuffled, wasserstein
-from zoo.measure.interval import Floats, Interval
+from zoo.measure.interval import Floats, Interval, holm
 from zoo.measure.music import MEASURES
 from zoo.music.roll import FRAMES_PER_BAR, Roll
 
@@ -44,7 +44,7 @@ class Likeness:
         floor: distance between the two halves.
         chance: how often passages shuffled among the three lots are as far apart as this, or further: the
             p-value of a permutation test of whether it matters who wrote them.
-        corrected: that chance for all measures of the table at once; see `corrected`.
+        corrected: that chance for all measures of the table at once; see `holm`.
         passages: how many had something to measure, generated and of each half.
     """
 
@@ -159,18 +159,11 @@ def resemble(
 
 
 def corrected(likenesses: Sequence[Likeness]) -> tuple[Likeness, ...]:
-    """The same with chances that hold for all measures at once, as alone one in 20 is different by chance.
-
-    Holm, A simple sequentially rejective multiple test procedure, 1979: the lowest chance counts as often
-    as there are measures, the next once less, and none less than one before it. It asks nothing of how the
-    measures hang together.
-    """
-    rising = sorted(range(len(likenesses)), key=lambda index: likenesses[index].chance)
-    found, least = list(likenesses), 0.0
-    for rank, index in enumerate(rising):
-        least = min(1.0, max(least, (len(rising) - rank) * likenesses[index].chance))
-        found[index] = replace(likenesses[index], corrected=least)
-    return tuple(found)
+    """The same with chances that hold for all measures at once."""
+    chances = holm([likeness.chance for likeness in likenesses])
+    return tuple(
+        replace(likeness, corrected=chance) for likeness, chance in zip(likenesses, chances, strict=True)
+    )
 
 
 Found = list[list[float | Floats | None]]
