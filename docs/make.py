@@ -6,6 +6,7 @@
     <!-- run: zoo WORDS -->    what the command prints
     <!-- fails: zoo WORDS -->  the same of a command that must fail
     <!-- study: FILE -->       tables of a study; `compare` and `answer` likewise, see docs/studies.py
+    <!-- said: FILE DIGEST -->    words of a person, who read the tables of a study that have this digest
     <!-- picture: NAME -->     a picture of docs/pictures.py
     <!-- written: FILE NAME --> what a model of `zoo evaluate --json` in a file writes, beside unseen music
 
@@ -15,6 +16,7 @@ one empty folder of their own, where the files lie that the document has shown b
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import io
 import json
@@ -116,6 +118,8 @@ class Document:
                     body = pictures.picture(argument, ROOT, self.path, draw=self.may_draw)
                 except LookupError as error:
                     raise StaleError(f"{self.path}: {error}") from error
+            case "said", _:
+                body = self._said(*argument.rsplit(maxsplit=1), words=region["body"].rstrip("\n"))
             case "written", _:
                 body = written(*argument.rsplit(maxsplit=1))
             case "study" | "compare" | "answer", _:
@@ -124,6 +128,14 @@ class Document:
                 raise StaleError(f"{self.path}: nobody knows how to fill <!-- {kind}: {argument} -->")
         head = f"<!-- {kind}: {argument} -->" if argument else f"<!-- {kind} -->"
         return f"{head}\n{body}\n<!-- /{kind} -->"
+
+    def _said(self, file: str, digest: str, *, words: str) -> str:
+        """The words, as long as what they are about has not changed."""
+        now = hashlib.sha256(self._of_study("study", file).encode()).hexdigest()[:8]
+        if now != digest:
+            what = f"{file} has other results than those that these words are about"
+            raise StaleError(f"{self.path}: {what}; mend the words and write {now}:\n{words}")
+        return words
 
     def _of_study(self, kind: str, argument: str) -> str:
         try:

@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +76,23 @@ def save(figure: Any, path: Path, digest: str) -> None:
 
 
 def _look(name: str, root: Path) -> Numbers | None:
+    """The numbers of a look, as long as the results of the trainings that it looked into are kept."""
     path = root / LOOKS / f"{name}.json"
     found: Numbers | None = json.loads(path.read_text("utf-8")) if path.exists() else None
+    kept = {file.stem for file in (root / LOOKS.parent).glob("*/*.json")}
+    if lost := set(_cells(found)) - kept:
+        names = ", ".join(sorted(lost))
+        raise LookupError(f"{name} looked into trainings whose results are not kept any more: {names}")
     return found
+
+
+def _cells(numbers: Any) -> Iterator[str]:
+    """The names of all trainings that stand anywhere in a look."""
+    if isinstance(numbers, dict):
+        if numbers.get("cell"):
+            yield numbers["cell"]
+        for value in numbers.values():
+            yield from _cells(value)
 
 
 def _curves(data: str, root: Path) -> Numbers | None:
@@ -89,7 +103,7 @@ def _curves(data: str, root: Path) -> Numbers | None:
     for row in study.combinations:
         subject = subject_of(row.recipe, "core", data, registry)
         stored = [results.read(cell) for cell in (subject.chosen(study, results) if subject else None) or []]
-        if stored and all(stored):
+        if stored and all(one and one["evaluation"] for one in stored):
             curves = [one["curve"] for one in stored if one]
             found.setdefault(row.labels["encoder"], {})[row.labels["attention"]] = curves
     return {"data": data, "encoders": found} if found else None

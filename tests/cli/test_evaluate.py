@@ -133,6 +133,20 @@ def test_bundles_stand_beside_the_floors_and_each_other(bundles, folder, capsys)
     assert ("coins", "markov") in sides
 
 
+def test_it_is_said_of_a_model_when_it_learned_from_other_music(folder, tmp_path, capsys):
+    learn = ["train.steps=1", "train.batch=1", "attention=last", "sampler=independent", "decoder=uniform"]
+    assert run(["train", *learn, f"data={folder}", "-o", str(tmp_path / "run")]) == 0
+    bundle = str(tmp_path / "run" / "bundle")
+    capsys.readouterr()
+    assert run(["evaluate", bundle, f"data={folder}", "samples=0"]) == 0
+    assert "note:" not in capsys.readouterr().err
+    (folder / "0.mid").unlink()
+    assert run(["evaluate", bundle, f"data={folder}", "samples=0"]) == 0
+    said = capsys.readouterr().err
+    assert "was trained on songs, which is not" in said
+    assert "may have seen pieces" in said
+
+
 def test_what_a_model_writes_stands_beside_what_it_has_not_seen(bundles, folder, capsys):
     words = ["coins", "five", f"data={folder}", "split=valid", "samples=4"]
     found = evaluated(capsys, *words)

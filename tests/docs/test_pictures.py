@@ -62,3 +62,15 @@ def test_an_unknown_picture_is_refused(make, tmp_path):
     (tmp_path / "README.md").write_text("<!-- picture: sunset-here -->\n<!-- /picture -->\n")
     with pytest.raises(make.StaleError, match="there is no picture sunset-here"):
         make.main([])
+
+
+def test_a_look_into_a_training_that_is_not_kept_is_refused(make, look, document, tmp_path):
+    look(40)
+    file = tmp_path / "benchmarks" / "results" / "looks" / "loudness-here.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "cell": "velocity-lstm-s0-0123"}))
+    with pytest.raises(make.StaleError, match="velocity-lstm-s0-0123"):
+        make.main([])
+    kept = tmp_path / "benchmarks" / "results" / "here" / "velocity-lstm-s0-0123.json"
+    kept.parent.mkdir()
+    kept.write_text("{}")
+    assert make.main([]) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +84,29 @@ def test_pairs_stand_beside_each_other_for_all_music(document, fill):
     assert "| **clearly higher by 0.5" in first
     assert second.startswith("| best lags: `lags` | `rates` | **clearly lower by 7")
     assert "n = 3 seeds, 12 pieces of here, 12 pieces of there" in text
+
+
+def test_words_about_a_study_stand_until_its_results_change(make, document, fill, capsys):
+    fill("here", none=2.0, lags=1.5)
+    region = "<!-- said: trial.toml {} -->\nLags help, here.\n<!-- /said -->\n"
+    with pytest.raises(make.StaleError, match="other results than those") as caught:
+        document(region.format("00000000"))
+    digest = re.search(r"write ([0-9a-f]{8})", str(caught.value))[1]
+    assert "Lags help, here." in document(region.format(digest))
+    fill("there", none=1.5, lags=2.0)
+    with pytest.raises(make.StaleError, match="Lags help, here"):
+        make.main(["--check"])
+
+
+def test_bold_is_what_is_clear_among_all_differences(document, fill):
+    fill("here", none=2.0, lags=8.99)
+    pair = "lags against rates"
+    alone = document(f"<!-- compare: trial.toml\n{pair} -->\n<!-- /compare -->\n")
+    many = document("<!-- compare: trial.toml\n" + "\n".join([pair] * 100) + " -->\n<!-- /compare -->\n")
+    assert "| **clearly lower by 0.009" in alone
+    assert "among all 1 differences" in alone
+    assert "| clearly lower by 0.009" in many
+    assert "**" not in many
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from zoo.data import Corpus
     from zoo.measure.resemblance import Resemblance
     from zoo.measure.row import Row
+    from zoo.model.bundle import Bundle
     from zoo.model.model import Model
     from zoo.parts.interfaces import Plane
 
@@ -50,8 +51,10 @@ def command(words: tuple[str, ...], sweep: str | None, as_json: bool) -> None:
     if not bundles and (live or steps):
         raise UsageError(Problem("the floors have no settings", [*live, *steps][0], "name a bundle"))
     variants = [[*live, step] for step in steps] if steps else [live]
-    models = _load(bundles, variants)
+    loaded = _load(bundles, variants)
+    models = {name: bundle.model for name, bundle in loaded.items()}
     corpus = _open(keys["data"], models)
+    _warn_of_other_music(loaded, corpus)
     pieces = corpus.split(keys["split"])
     rows = _rows(models, variants, corpus, pieces, keys)
     _print(rows, _velocity_floors(models, corpus, pieces), pieces, keys, as_json)
@@ -76,18 +79,18 @@ def _steps(sweep: str) -> list[str]:
     return [f"{key}={value}" for value in values.split(",")]
 
 
-def _load(bundles: Sequence[str], variants: Sequence[Sequence[str]]) -> dict[str, Model]:
-    """Every model, with all that will be changed on it tried once before any work begins."""
+def _load(bundles: Sequence[str], variants: Sequence[Sequence[str]]) -> dict[str, Bundle]:
+    """Every model with its record; what will be changed on it is tried once before any work begins."""
     if not bundles:
         return {}
-    from zoo.model.bundle import load_bundle
+    from zoo.model.bundle import open_bundle
     from zoo.model.live import set_live
 
-    models = {bundle: load_bundle(bundle) for bundle in dict.fromkeys(bundles)}
-    for model in models.values():
+    loaded = {name: open_bundle(name) for name in dict.fromkeys(bundles)}
+    for bundle in loaded.values():
         for words in variants:
-            set_live(model, words)
-    return models
+            set_live(bundle.model, words)
+    return loaded
 
 
 def _open(name: str, models: Mapping[str, Model]) -> Corpus:
@@ -101,6 +104,18 @@ def _open(name: str, models: Mapping[str, Model]) -> Corpus:
         for model in models.values():
             check_music(model.encoder, corpus)
     return corpus
+
+
+def _warn_of_other_music(loaded: Mapping[str, Bundle], corpus: Corpus) -> None:
+    """Say of which models nobody knows what they have seen of this music."""
+    from zoo.cli.console import talk, visible
+
+    for name, bundle in loaded.items():
+        learned = bundle.record.get("data", {})
+        if learned.get("digest", corpus.digest) != corpus.digest:
+            other = f"{learned.get('name')}, which is not {corpus.name} as it is here"
+            line = f"note: {name} was trained on {other}; it may have seen pieces that it is scored on"
+            talk.print(visible(line), soft_wrap=True)
 
 
 def _rows(
