@@ -143,13 +143,13 @@ def answer(text: str, root: Path) -> str:
             continue
         missing = len(table.missing) if "best " in pair else 0
         wait = f" The best so far: {missing} rows of the table wait for results." if missing else ""
-        lines.append(f"- {table.data}: **{said[found.outcome]}** {_sentence(found)}{wait}")
+        lines.append(f"- {table.data}: **{said[found.outcome]}** {_sentence(found, pair)}{wait}")
     return "\n".join(lines)
 
 
-def _sentence(found: Verdict) -> str:
+def _sentence(found: Verdict, pair: str) -> str:
     """The difference itself: "`lags` against `none`: clearly lower by 0.129 (0.101 to 0.157)"."""
-    first, second = (f"`{row.called(found.slots)}`" for row in (found.first, found.second) if row)
+    first, second = (_named(name, [found], side) for side, name in enumerate(pair.split(AGAINST)))
     return f"{first} against {second}: {found.words} {found.unit}; {found.basis}."
 
 

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import itertools
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -96,6 +96,10 @@ class Combination:
 
     recipe: Recipe
     labels: Mapping[Slot, str]
+
+    def called(self, slots: Sequence[Slot]) -> str:
+        """What it is called among rows that differ in some slots: `onset lags`."""
+        return " ".join(self.labels[slot] for slot in slots)
 
 
 @dataclass(frozen=True)

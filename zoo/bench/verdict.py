@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Literal
 
 from zoo.bench.rows import Row, Table
@@ -68,8 +69,9 @@ def verdict(table: Table, first: str, second: str, of: str = "") -> Verdict:
     Args:
         table: of a study on some music.
         first: a row by its parts as the study writes them in the slots in which rows differ, such as
-            `onset lags`; a floor by its name; or `best onset`, of the rows that have this part the one that
-            validation likes best, so that the choice does not look at the pieces that are scored.
+            `onset lags`, or in as many of them as tell it from all others; a floor by its name; or `best
+            onset`, of the rows that have this part the one that validation likes best, so that the choice
+            does not look at the pieces that are scored.
         second: likewise.
         of: one term of the score; `velocity` for loudness; everything unless given.
 
@@ -96,12 +98,23 @@ def _row(table: Table, name: str, rows: Sequence[Row], slots: Sequence[Slot]) ->
         if among:
             judged = [row for row in rows if part in row.labels.values() and row.validation is not None]
             return min(judged, key=lambda row: row.validation or 0.0, default=None)
-    found = next((row for row in rows if row.called(slots) == name), None)
-    waiting = {" ".join(one.labels[slot] for slot in slots) for one in table.study.combinations}
-    if found is None and rows and name not in waiting:
-        known = ", ".join(sorted({*waiting, *(row.floor for row in rows if row.floor)}))
-        raise UsageError(Problem("the study has no such row", name, f"its rows are {known}"))
-    return found
+    if floor := next((row for row in rows if row.floor == name), None):
+        return floor
+    meant = {one.called(slots) for one in table.study.combinations if _is_called(one.labels, slots, name)}
+    if rows and len(meant) != 1:
+        what = "more than one row is called so" if meant else "the study has no such row"
+        known = {one.called(slots) for one in table.study.combinations} | {row.floor for row in rows} - {""}
+        raise UsageError(Problem(what, name, f"its rows are {', '.join(sorted(meant or known))}"))
+    return next((row for row in rows if row.called(slots) in meant), None)
+
+
+def _is_called(labels: Mapping[Slot, str], slots: Sequence[Slot], name: str) -> bool:
+    """Whether a name is that of a row, or leaves out only what need not be said."""
+    return any(
+        " ".join(labels[slot] for slot in some) == name
+        for count in range(1, len(slots) + 1)
+        for some in combinations(slots, count)
+    )
 
 
 def in_words(difference: Difference) -> str:
