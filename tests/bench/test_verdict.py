@@ -91,7 +91,7 @@ def test_the_best_is_the_one_that_validation_likes_best(tabled: Tabled) -> None:
     table = tabled(PRODUCT, core=core, decoder={"rbm": keys, "lstm": keys})
     assert [row.labels["attention"] for row in table.rows] == ["last", "last", "none", "none"]
     found = verdict(table, "best rbm", "last rbm")
-    assert found.first.labels == {"attention": "none", "decoder": "rbm"}
+    assert found.first.called(found.slots) == "none rbm"
     assert found.outcome == "higher"
 
 
@@ -99,8 +99,9 @@ def test_validation_of_the_decoder_counts_too(tabled: Tabled) -> None:
     liked, lucky = level(0.9, validation=(0.1, 0.2)), level(0.5, validation=(0.3, 0.4))
     core = {"none": level(1.0, validation=(2.0, 4.0)), "last": level(2.0, validation=(1.0, 1.0))}
     table = tabled(PRODUCT, core=core, decoder={"rbm": liked, "lstm": lucky})
-    assert verdict(table, "best none", "none lstm").first.labels == {"attention": "none", "decoder": "rbm"}
-    judged = {" ".join(row.labels.values()): row.validation for row in table.rows}
+    found = verdict(table, "best none", "none lstm")
+    assert found.first.called(found.slots) == "none rbm"
+    judged = {row.called(found.slots): row.validation for row in table.rows}
     assert judged == pytest.approx({"none rbm": 3.15, "none lstm": 3.35, "last rbm": 1.15, "last lstm": 1.35})
 
 
@@ -123,7 +124,27 @@ def test_one_term_is_compared_alone_and_loudness_by_the_struck_note(tabled: Tabl
 
 def table_name(table: Table, nats: float) -> str:
     (row,) = (row for row in table.loudness if row.figure("velocity").value == pytest.approx(nats))
-    return " ".join(row.labels.values())
+    return row.called(table.study.loud_slots)
+
+
+def test_the_best_of_several_encoders_is_not_known(tabled: Tabled) -> None:
+    """Validation judges codes and keys, and not the residual, in which encoders differ."""
+    table = tabled(
+        f'encoder = ["onset", "sounding"]\n{ATTENTIONS}',
+        core={"none": level(1.5), "last": level(2.0)},
+        decoder=KEYS,
+    )
+    with pytest.raises(UsageError, match="best last"):
+        verdict(table, "best last", "onset none")
+
+
+def test_a_name_may_leave_out_what_tells_no_rows_apart(tabled: Tabled) -> None:
+    core = {"none": level(1.5), "last": level(2.0)}
+    keys = {"nats": [(0, 0, 0)], "validation": (0.5,)}
+    table = tabled(PRODUCT, core=core, decoder={"rbm": keys, "lstm": keys})
+    with pytest.raises(UsageError, match="more than one row is called so"):
+        verdict(table, "none", "last")
+    assert verdict(table, "none rbm", "last rbm").outcome == "lower"
 
 
 def test_a_row_that_is_not_there_is_named_with_those_that_are(tabled: Tabled) -> None:

@@ -91,12 +91,13 @@ def _row(table: Table, name: str, rows: Sequence[Row], slots: Sequence[Slot]) ->
     """The row of a name; None while it waits for results."""
     if name.startswith(BEST):
         part = name.removeprefix(BEST)
-        among = [one for one in table.study.combinations if part in one.labels.values()]
+        among = [one for one in table.study.combinations if part in [one.labels[slot] for slot in slots]]
         if len({one.labels["encoder"] for one in among}) > 1:
             what = "validation does not judge what encoders leave out, so the best of several is not known"
             raise UsageError(Problem(what, name, "name the rows"))
         if among:
-            judged = [row for row in rows if part in row.labels.values() and row.validation is not None]
+            names = {one.called(slots) for one in among}
+            judged = [row for row in rows if row.called(slots) in names and row.validation is not None]
             return min(judged, key=lambda row: row.validation or 0.0, default=None)
     if floor := next((row for row in rows if row.floor == name), None):
         return floor
