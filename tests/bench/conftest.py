@@ -108,7 +108,7 @@ def tabled(study: Callable[..., Study], registry: Registry, tmp_path: Path) -> T
     def go(
         grid: str,
         floors: Mapping[str, Mapping[str, Sequence[float]]] | None = None,
-        planes: Sequence[str] = ("onset", "sounding"),
+        planes: Sequence[str] = ("sounding",),
         **terms: Mapping[str, Mapping[str, Any]],
     ) -> Table:
         asked, results = study('data = "tunes"\nseeds = 2', grid), Results(tmp_path / "results")

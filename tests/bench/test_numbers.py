@@ -154,7 +154,7 @@ def test_music_without_loudness_has_rows_of_parts_that_learn_it(tabled: Tabled) 
 
 
 LOUD = {
-    "planes": ("onset", "sounding", "velocity"),
+    "planes": ("sounding", "velocity"),
     "floors": {
         "rates": {"codes": (90, 270, 540), "keys": (0, 0, 0)},
         "velocity=mean": {"velocity": (20, 30, 50)},

@@ -109,7 +109,7 @@ def test_one_term_is_compared_alone_and_loudness_by_the_struck_note(tabled: Tabl
     table = tabled(
         f'{ATTENTIONS}\nvelocity = ["lstm", "key"]',
         {"rates": {"codes": (90, 270, 540), "keys": (0, 0, 0)}, "velocity=mean": {"velocity": (20, 30, 50)}},
-        ("onset", "sounding", "velocity"),
+        ("sounding", "velocity"),
         core={"none": level(1.5), "last": level(2.0)},
         decoder={"uniform": {"nats": [(10, 30, 60)]}},
         velocity={"lstm": {"nats": [(16, 24, 40), (16, 24, 40)]}, "key": {"nats": [(18, 27, 45)]}},
