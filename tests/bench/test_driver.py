@@ -17,6 +17,7 @@ from zoo.bench.local import CellFailed, Local, run_process
 from zoo.bench.results import Results
 from zoo.bench.study import Study
 from zoo.errors import Problem, ZooError
+from zoo.parts import SLOTS
 from zoo.registry import Registry
 
 Read = Callable[..., Study]
@@ -43,12 +44,14 @@ class Toy:
         return answer
 
     def result(self, order: Mapping[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = {"order": order, "data": {"digest": MUSIC.digest}, "floors": {}}
+        data = {"digest": MUSIC.digest, "planes": sorted(MUSIC.planes)}
+        found: dict[str, Any] = {"order": order, "data": data, "made": {}, "floors": {}}
         if order["term"] != "floors":
             learns = not (order["term"] == "decoder" and "decoder=uniform" in order["recipe"])
             # As if 0.01 were best for what learns with `attention=last`, and 0.1 for all others.
             best = 0.01 if "attention=last sampler=independent" in order["recipe"] else 0.1
             found |= {"learns": learns, "validation": abs(order["train"]["lr"] - best)}
+            found |= {"evaluation": None, "parameters": 5 * learns, "parts": dict.fromkeys(SLOTS, "x 1")}
         return found
 
     def close(self) -> None:
@@ -110,7 +113,7 @@ def test_results_of_other_music_do_not_count(small: Study, tmp_path: Path, regis
 
     class Other(Toy):
         def result(self, order: Mapping[str, Any]) -> dict[str, Any]:
-            return super().result(order) | {"data": {"digest": "other"}}
+            return super().result(order) | {"data": {"digest": "other", "planes": []}}
 
     again = Other()
     standing = drive(small, tmp_path / "results", again, registry, changed)

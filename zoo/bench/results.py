@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.bench.cell import Cell, FloorsCell, folder_of
+from zoo.bench.stored import is_whole
 from zoo.errors import Problem, ZooError
 from zoo.files import write_file, writing
 
@@ -47,7 +48,7 @@ class Results:
         """The result of a cell; None where it was not done yet.
 
         Raises:
-            ZooError: the file is damaged.
+            ZooError: the file is damaged, or was edited so that no table can rely on it.
         """
         if cell.name in self._known:
             return self._known[cell.name]
@@ -56,12 +57,12 @@ class Results:
             return None
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            if isinstance(found["data"]["digest"], str):
-                return self._known.setdefault(cell.name, found)
-        except (OSError, ValueError, KeyError, TypeError):
-            pass
-        cure = "remove the file, and `zoo bench run` does this cell again"
-        raise ZooError(Problem("this result is damaged", str(path), cure))
+        except (OSError, ValueError, RecursionError):
+            found = None
+        if not is_whole(found, cell):
+            cure = "remove the file, and `zoo bench run` does this cell again"
+            raise ZooError(Problem("this result is damaged", str(path), cure))
+        return self._known.setdefault(cell.name, found)
 
     def write(self, cell: Cell | FloorsCell, result: Mapping[str, Any]) -> None:
         """Keep what a cell came to.

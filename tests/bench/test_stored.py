@@ -1,0 +1,135 @@
+"""Stored results: what no table can rely on is refused when it is read, with the file and a cure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zoo.bench.cell import Cell, FloorsCell
+from zoo.bench.results import Results
+from zoo.errors import ZooError
+from zoo.learn.settings import TrainSettings
+from zoo.registry import Registry, parse_recipe
+
+Content = dict[str, Any]
+FLOORS = FloorsCell("onset", "tunes", "test")
+
+
+@pytest.fixture
+def core(registry: Registry) -> Cell:
+    return Cell("core", parse_recipe("attention=none", registry), "tunes", "test", TrainSettings(steps=2), 0)
+
+
+def evaluation(*terms: str) -> Content:
+    return {
+        "pieces": ["one", "two"],
+        "frames": [10, 20],
+        "struck": [3, 4],
+        "terms": {name: {"kind": "bound", "nats": [1.5, 2], "variance": [0.1, 0.2]} for name in terms},
+        "remarks": {"escaped": [0, 1]},
+    }
+
+
+def trained() -> Content:
+    return {
+        "data": {"digest": "d" * 64, "planes": ["onset"]},
+        "made": {},
+        "learns": True,
+        "parameters": 5,
+        "parts": {"encoder": "x 1", "attention": "x 1", "sampler": "x 1"},
+        "validation": 2.0,
+        "seconds": 1.0,
+        "evaluation": evaluation("codes", "residual"),
+    }
+
+
+def floors() -> Content:
+    found = {"rates": evaluation("codes", "keys", "residual"), "velocity=mean": evaluation("velocity")}
+    return {"data": trained()["data"], "made": {}, "floors": found}
+
+
+def put(folder: Path, cell: Cell | FloorsCell, content: Any) -> Results:
+    results = Results(folder)
+    results.path(cell).parent.mkdir(parents=True)
+    results.path(cell).write_text(json.dumps(content))
+    return results
+
+
+def test_whole_results_are_read_as_they_are(core: Cell, tmp_path: Path) -> None:
+    assert put(tmp_path / "one", core, trained()).read(core) == trained()
+    assert put(tmp_path / "two", FLOORS, floors()).read(FLOORS) == floors()
+    broken_off = trained() | {"evaluation": None, "validation": None}
+    del broken_off["seconds"]
+    assert put(tmp_path / "three", core, broken_off).read(core) == broken_off
+
+
+@pytest.mark.parametrize("name", trained())
+def test_a_result_without_one_of_its_keys_is_damaged(name: str, core: Cell, tmp_path: Path) -> None:
+    content = trained()
+    del content[name]
+    refused(tmp_path, core, content)
+
+
+CUTS: dict[str, Callable[[Content], Any]] = {
+    "no digest": lambda c: c["data"].pop("digest"),
+    "no planes": lambda c: c["data"].pop("planes"),
+    "no kind": lambda c: c["evaluation"]["terms"]["codes"].pop("kind"),
+    "unknown kind": lambda c: c["evaluation"]["terms"]["codes"].update(kind="certain"),
+    "a piece less": lambda c: c["evaluation"]["pieces"].pop(),
+    "no pieces": lambda c: c["evaluation"].update(pieces=[], frames=[], struck=[], terms={}, remarks={}),
+    "a length less": lambda c: c["evaluation"]["frames"].pop(),
+    "a note count less": lambda c: c["evaluation"]["struck"].pop(),
+    "a number less": lambda c: c["evaluation"]["terms"]["codes"]["nats"].pop(),
+    "a variance less": lambda c: c["evaluation"]["terms"]["codes"]["variance"].pop(),
+    "a remark less": lambda c: c["evaluation"]["remarks"]["escaped"].pop(),
+    "not a number": lambda c: c["evaluation"]["terms"]["codes"]["nats"].__setitem__(0, float("nan")),
+    "endless": lambda c: c["evaluation"]["terms"]["residual"]["nats"].__setitem__(0, float("inf")),
+    "a text": lambda c: c["evaluation"]["terms"]["codes"]["nats"].__setitem__(0, "1.5"),
+    "validation of nan": lambda c: c.update(validation=float("nan")),
+    "no core": lambda c: c["evaluation"]["terms"].pop("codes"),
+    "no residual": lambda c: c["evaluation"]["terms"].pop("residual"),
+    "another term": lambda c: c["evaluation"].update(evaluation("keys")),
+    "no version of a part": lambda c: c["parts"].pop("sampler"),
+}
+
+
+@pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
+def test_a_result_that_was_cut_or_edited_is_damaged(
+    cut: Callable[[Content], Any], core: Cell, tmp_path: Path
+) -> None:
+    content = trained()
+    cut(content)
+    refused(tmp_path, core, content)
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        lambda c: c["floors"]["rates"]["terms"].pop("keys"),
+        lambda c: c["floors"]["rates"]["frames"].pop(),
+        lambda c: c["floors"]["velocity=mean"].update(struck=None),
+        lambda c: c.update(floors=[]),
+    ],
+)
+def test_floors_that_were_cut_are_damaged(cut: Callable[[Content], Any], tmp_path: Path) -> None:
+    content = floors()
+    cut(content)
+    refused(tmp_path, FLOORS, content)
+
+
+@pytest.mark.parametrize("content", [None, [], "text", 1])
+def test_what_is_no_result_at_all_is_damaged(content: Any, core: Cell, tmp_path: Path) -> None:
+    refused(tmp_path, core, content)
+
+
+def refused(folder: Path, cell: Cell | FloorsCell, content: Any) -> None:
+    results = put(folder / "results", cell, content)
+    with pytest.raises(ZooError, match="this result is damaged") as caught:
+        results.read(cell)
+    (problem,) = caught.value.problems
+    assert problem.where == str(results.path(cell))
+    assert "remove the file" in problem.cure
