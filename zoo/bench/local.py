@@ -111,7 +111,7 @@ def run_process(
         answer = process.stdout.read()
         code = process.wait()
         _give_up(process)
-    if code == 0:
+    if code == 0 and answer:  # whatever a part calls, only who has a result says something and ends well
         result: dict[str, Any] = json.loads(answer)
         return result
     raise _failure(order, code, answer, said.result())

@@ -16,12 +16,13 @@ import platform
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import NonFiniteError, ZooError
+from zoo.errors import BundleError, NonFiniteError, ZooError
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
@@ -75,7 +76,7 @@ def _trained(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str
     recipe = parse_recipe(order["recipe"], open_registry())
     settings, model = TrainSettings(**order["train"]), build(recipe, seed)
     # Another study may need the same cell at the same time: it waits, and finds the training done.
-    with claimed(folder, patience=-1):
+    with claimed(folder, patience=-1), _forgettable(folder):
         _forget_other(folder, plan(recipe, corpus, settings, seed))
         run = Run(folder)
         parameters = sum(parameter_count(model.get_submodule(slot)) for slot in SLOTS_OF[term])
@@ -110,6 +111,16 @@ def _forget_other(folder: Path, plan: Mapping[str, Any]) -> None:
         for child in folder.iterdir():
             if child.name not in (LOCK, HOLDER):
                 child.unlink()
+
+
+@contextmanager
+def _forgettable(folder: Path) -> Iterator[None]:
+    """Say of a kept training that is damaged that nothing is lost with it but the time it took."""
+    try:
+        yield
+    except BundleError as error:
+        cure = f"remove the folder {folder}; the same command trains this cell again"
+        raise BundleError(*(replace(problem, cure=cure) for problem in error.problems)) from error
 
 
 def _versions(recipe: Recipe) -> dict[str, str]:
