@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import resource
+import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
@@ -12,16 +12,19 @@ from typing import Any
 
 import pytest
 
-from zoo.bench.driver import TRIES, Driver, Music, Standing
+from zoo.bench.cell import Cell
+from zoo.bench.driver import TRIES, Driver, Music, Standing, subjects
 from zoo.bench.local import CellFailed, Local, run_process
-from zoo.bench.results import Results
+from zoo.bench.results import Results, prepare
 from zoo.bench.study import Study
-from zoo.errors import Problem, ZooError
+from zoo.bench.work import do
+from zoo.errors import BundleError, Problem, UsageError, ZooError
 from zoo.parts import SLOTS
 from zoo.registry import Registry
 
 Read = Callable[..., Study]
 MUSIC = Music("/tunes", "digest", frozenset({"onset", "sounding"}))
+OTHER = Music("/songs", "other", MUSIC.planes)
 GRID = 'attention = ["none", "last"]\nsampler = "independent"\ndecoder = ["lstm", "uniform"]'
 
 
@@ -58,9 +61,11 @@ class Toy:
         self.closed = True
 
 
-def drive(study: Study, results: Path, toy: Toy, registry: Registry, music: Music = MUSIC) -> Standing:
+def drive(
+    study: Study, results: Path, toy: Toy, registry: Registry, music: Music = MUSIC, anew: bool = False
+) -> Standing:
     names = dict.fromkeys(study.settings.data, music)
-    return Driver(study, Results(results), toy, names, registry).run()
+    return Driver(study, Results(results), toy, names, registry, anew=anew).run()
 
 
 @pytest.fixture
@@ -107,17 +112,73 @@ def test_nothing_is_done_twice_and_what_is_missing_is_found(
     assert sorted(order["name"] for order in again.orders) == [path.stem for path in lost]
 
 
-def test_results_of_other_music_do_not_count(small: Study, tmp_path: Path, registry: Registry) -> None:
+class Other(Toy):
+    """Does cells on the music `OTHER`."""
+
+    def result(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        return super().result(order) | {"data": {"digest": OTHER.digest, "planes": []}}
+
+
+def stored(folder: Path) -> dict[str, str]:
+    """Of which music each result is."""
+    found = {path.name: json.loads(path.read_text()) for path in sorted(folder.glob("*/*.json"))}
+    return {name: result["data"]["digest"] for name, result in found.items()}
+
+
+def test_results_of_other_music_stay_and_nothing_is_done(
+    small: Study, tmp_path: Path, registry: Registry
+) -> None:
     drive(small, tmp_path / "results", Toy(), registry)
-    changed = dataclasses.replace(MUSIC, digest="other")
+    before, again = stored(tmp_path / "results"), Other()
+    with pytest.raises(UsageError) as caught:
+        drive(small, tmp_path / "results", again, registry, OTHER)
+    (problem,) = caught.value.problems
+    assert problem.what == "14 results here are of other music (digest) than /songs (other)"
+    assert problem.where == str(tmp_path / "results" / "tunes")
+    assert "--results" in problem.cure
+    assert "--anew" in problem.cure
+    assert again.orders == []
+    assert again.closed
+    assert stored(tmp_path / "results") == before
 
-    class Other(Toy):
-        def result(self, order: Mapping[str, Any]) -> dict[str, Any]:
-            return super().result(order) | {"data": {"digest": "other", "planes": []}}
 
+def test_a_single_result_of_other_music_is_not_lost_either(
+    small: Study, tmp_path: Path, registry: Registry
+) -> None:
+    """Of a part whose trials are gone nobody knows which seeds will be needed."""
+    drive(small, tmp_path / "results", Toy(), registry)
+    for path in (tmp_path / "results" / "tunes").iterdir():
+        if not path.name.startswith("core-onset-none-independent-s2"):
+            path.unlink()
+    with pytest.raises(UsageError, match="a result here is of other music"):
+        drive(small, tmp_path / "results", Other(), registry, OTHER)
+
+
+def test_results_of_other_music_are_done_anew_where_that_is_asked_for(
+    small: Study, tmp_path: Path, registry: Registry
+) -> None:
+    drive(small, tmp_path / "results", Toy(), registry)
     again = Other()
-    standing = drive(small, tmp_path / "results", again, registry, changed)
+    standing = drive(small, tmp_path / "results", again, registry, OTHER, anew=True)
     assert len(again.orders) == len(standing.outdated) == standing.ran == 14
+    assert set(stored(tmp_path / "results").values()) == {OTHER.digest}
+    assert drive(small, tmp_path / "results", again, registry, OTHER).ran == 0
+
+
+def test_what_another_rate_left_behind_is_in_nobodys_way(
+    small: Study, tmp_path: Path, registry: Registry
+) -> None:
+    """Other music may like another rate best; the seeds at the first one are not asked for any more."""
+
+    class Slow(Other):
+        def result(self, order: Mapping[str, Any]) -> dict[str, Any]:
+            found = super().result(order)
+            return found | {"validation": order["train"]["lr"]} if order["term"] == "core" else found
+
+    drive(small, tmp_path / "results", Toy(), registry)
+    assert drive(small, tmp_path / "results", Slow(), registry, OTHER, anew=True).failed == {}
+    assert MUSIC.digest in stored(tmp_path / "results").values()
+    assert drive(small, tmp_path / "results", Slow(), registry, OTHER).ran == 0
 
 
 def test_a_cell_that_fails_stops_no_other_and_is_named_in_words(
@@ -133,6 +194,24 @@ def test_a_cell_that_fails_stops_no_other_and_is_named_in_words(
     assert problem.where == "file.mid in core onset + last + independent on tunes, lr 0.01, seed 1"
     assert (problem.what, problem.cure) == ("no music", "add some")
     assert (standing.done, standing.needed, len(toy.orders)) == (13, 14, 14)
+
+
+def test_a_path_that_holds_the_name_of_a_cell_stays_the_path(
+    small: Study, tmp_path: Path, registry: Registry
+) -> None:
+    def fail(order: Mapping[str, Any]) -> CellFailed:
+        name = order["name"]
+        at = [f"runs/{name}/last.safetensors in {name}", f"runs/{name} in {name}", f"runs/{name}", name]
+        return CellFailed(*(Problem("is damaged", where) for where in at))
+
+    standing = drive(small, tmp_path / "results", Toy(fail), registry)
+    name = next(name for name in standing.failed if name.startswith("floors"))
+    assert [problem.where for problem in standing.failed[name]] == [
+        f"runs/{name}/last.safetensors in floors of onset keys on tunes",
+        f"runs/{name} in floors of onset keys on tunes",
+        f"runs/{name}",
+        "floors of onset keys on tunes",
+    ]
 
 
 def test_a_cell_that_is_killed_is_tried_again(small: Study, tmp_path: Path, registry: Registry) -> None:
@@ -167,10 +246,9 @@ def test_a_damaged_result_is_named_with_its_cure(small: Study, tmp_path: Path, r
 
 def test_where_nothing_can_be_kept_nothing_is_done(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("in the way")
-    with pytest.raises(ZooError, match="cannot be written"):
-        Results(tmp_path / "results").prepare()
-    with pytest.raises(ZooError, match="cannot be written"):
-        Results(tmp_path / "results" / "below").prepare()
+    for folder in (tmp_path / "results", tmp_path / "results" / "below"):
+        with pytest.raises(ZooError, match=r"cannot be written.*\n.*with --results"):
+            prepare(folder, "--results")
 
 
 def test_on_a_full_disk_the_runner_is_closed_and_the_results_before_stay(
@@ -214,3 +292,41 @@ def test_results_are_one_line_of_plain_json(small: Study, tmp_path: Path, regist
     for path in (tmp_path / "results" / "tunes").iterdir():
         assert path.read_text().count("\n") == 1
         assert json.loads(path.read_text())["order"]["name"] == path.stem
+
+
+@pytest.fixture
+def core(study: Read, registry: Registry) -> Cell:
+    """A part that learns something."""
+    return subjects(study('data = "tunes"', GRID, "steps = 2"), registry)[0].trials(study())[0]
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:100])
+
+
+@pytest.mark.parametrize(
+    ("name", "harm"),
+    [("last.safetensors", cut), ("recipe.json", cut), ("best.safetensors", Path.unlink)],
+    ids=["checkpoint", "recipe", "no best weights"],
+)
+def test_of_a_damaged_training_the_folder_is_to_be_removed(
+    name: str, harm: Callable[[Path], None], core: Cell, songs: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / core.name
+    do(core.order(str(songs)), folder)
+    harm(folder / name)
+    with pytest.raises(BundleError) as caught:
+        do(core.order(str(songs)), folder)
+    (problem,) = caught.value.problems
+    assert problem.where == str(folder / name)
+    assert f"remove the folder {folder};" in problem.cure
+    shutil.rmtree(folder)
+    assert do(core.order(str(songs)), folder)["learns"]
+
+
+def test_what_ends_well_without_an_answer_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a part calls sys.exit(0)."""
+    monkeypatch.setattr("sys.executable", shutil.which("true"))
+    with pytest.raises(CellFailed, match="odd: ended without a result") as caught:
+        run_process({"name": "odd"}, tmp_path / "odd", threads=1)
+    assert not caught.value.killed

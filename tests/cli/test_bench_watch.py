@@ -74,4 +74,4 @@ def test_on_a_terminal_a_bar_fits_into_eighty_columns() -> None:
 
 def test_results_of_other_music_are_told_of() -> None:
     text = seen(False, (Standing(3, outdated={"a", "b"}), None))
-    assert "2 results are of other music; they are done again." in text
+    assert "2 results are of other music; they are done anew." in text

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from zoo.bench.cell import Cell, FloorsCell, alone
 from zoo.bench.local import CellFailed
 from zoo.bench.results import Results
 from zoo.bench.study import Study
-from zoo.errors import Problem
+from zoo.errors import Problem, UsageError
 from zoo.parts.terms import TERMS, Term
 from zoo.registry import Recipe, Registry
 
@@ -76,6 +76,10 @@ class Subject:
         """The trainings that choose its learning rate, all from the first seed."""
         return [self.cell(study, rate, 0) for rate in study.rates]
 
+    def every(self, study: Study) -> list[Cell]:
+        """Its trainings from every seed at every learning rate."""
+        return [self.cell(study, rate, seed) for rate in study.rates for seed in range(study.settings.seeds)]
+
     def chosen(self, study: Study, results: Results) -> list[Cell] | None:
         """Its training from every seed at the best learning rate; None while trials are missing.
 
@@ -130,7 +134,7 @@ class Standing:
         needed: how many cells the study needs; fewer as soon as a part turns out to learn nothing.
         done: of these, the finished.
         ran: of these, those that this run did.
-        outdated: results that are there, but of music that has changed since; they are done again.
+        outdated: results that are there, but of other music; they are done anew in their place.
         failed: what went wrong, by the name of the cell.
     """
 
@@ -148,6 +152,8 @@ Listen = Callable[[Standing, Cell | FloorsCell | None], None]
 class Driver:
     """Does what a study lacks. It remembers nothing: what is done is what lies in the results.
 
+    Results of other music under the same name are hours of somebody's work, so nobody loses them unasked.
+
     Args:
         study: what is compared.
         results: where results are kept.
@@ -155,6 +161,7 @@ class Driver:
         music: by its name, where it is found and what is there.
         registry: where parts are looked up.
         listen: told after each cell.
+        anew: whether results of other music are done anew in their place.
     """
 
     def __init__(
@@ -165,9 +172,11 @@ class Driver:
         music: Mapping[str, Music],
         registry: Registry,
         listen: Listen | None = None,
+        *,
+        anew: bool = False,
     ) -> None:
         self._study, self._results, self._runner = study, results, runner
-        self._music, self._listen = music, listen
+        self._music, self._listen, self._anew = music, listen, anew
         self._floors = floor_cells(study)
         self._subjects = [one for one in subjects(study, registry) if one.is_of(music[one.data].planes)]
         self._pending: dict[Future[dict[str, Any]], Cell | FloorsCell] = {}
@@ -175,8 +184,15 @@ class Driver:
         self._standing = Standing()
 
     def run(self) -> Standing:
-        """Do everything that is missing; a cell that fails is left out, and the others go on."""
+        """Do everything that is missing; a cell that fails is left out, and the others go on.
+
+        Raises:
+            UsageError: results are of other music and are not to be done anew; nothing is done then.
+            ZooError: a result is damaged, or cannot be kept.
+        """
         try:
+            if not self._anew:
+                self._refuse_other_music()
             self._order_missing()
             self._tell(None)
             while self._pending:
@@ -189,6 +205,28 @@ class Driver:
         finally:
             self._runner.close()
         return self._standing
+
+    def _refuse_other_music(self) -> None:
+        found = [(cell.data, self._results.read(cell)) for cell in self._possible()]
+        problems = []
+        for name, music in self._music.items():
+            digests = [one["data"]["digest"] for data, one in found if one and data == name]
+            others = [digest[:12] for digest in digests if digest != music.digest]
+            if others:
+                count = "a result here is" if len(others) == 1 else f"{len(others)} results here are"
+                those = ", ".join(sorted(set(others)))
+                what = f"{count} of other music ({those}) than {music.place} ({music.digest[:12]})"
+                cure = "--results ELSEWHERE keeps both, --anew does these again in place"
+                problems.append(Problem(what, str(self._results.folder_of(name)), cure))
+        if problems:
+            raise UsageError(*problems)
+
+    def _possible(self) -> Iterator[Cell | FloorsCell]:
+        """The cells whose results this run may come to read or write, each once."""
+        yield from self._floors
+        for subject in self._subjects:
+            chosen = subject.chosen(self._study, self._results) or subject.every(self._study)
+            yield from {cell.name: cell for cell in (*subject.trials(self._study), *chosen)}.values()
 
     def _wanted(self) -> Iterator[Cell | FloorsCell]:
         """The cells that are known to be needed, given what is done."""
@@ -239,9 +277,7 @@ class Driver:
         except CellFailed as error:
             self._tries[cell.name] = self._tries.get(cell.name, 0) + 1
             if not error.killed or self._tries[cell.name] >= TRIES:
-                self._standing.failed[cell.name] = [
-                    Problem(p.what, p.where.replace(cell.name, cell.title), p.cure) for p in error.problems
-                ]
+                self._standing.failed[cell.name] = [_in_words(cell, problem) for problem in error.problems]
             return
         if result["data"]["digest"] != self._music[cell.data].digest:
             what = f"the {cell.data} there is not the {cell.data} that lies here"
@@ -254,3 +290,10 @@ class Driver:
     def _tell(self, ended: Cell | FloorsCell | None) -> None:
         if self._listen is not None:
             self._listen(self._standing, ended)
+
+
+def _in_words(cell: Cell | FloorsCell, problem: Problem) -> Problem:
+    """A problem of a cell that calls it by its title; a path that holds its name stays a path."""
+    head = problem.where.removesuffix(cell.name)
+    is_named = head != problem.where and (not head or head.endswith(" in "))
+    return replace(problem, where=head + cell.title) if is_named else problem

@@ -29,20 +29,13 @@ class Results:
         self.folder = folder
         self._known: dict[str, dict[str, Any]] = {}
 
-    def prepare(self) -> None:
-        """Make the folder, before hours go into what could not be kept.
-
-        Raises:
-            ZooError: it cannot be made or written.
-        """
-        with writing(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            if not os.access(self.folder, os.W_OK):
-                raise PermissionError(EACCES, os.strerror(EACCES))
-
     def path(self, cell: Cell | FloorsCell) -> Path:
         """Where the result of a cell is kept."""
-        return self.folder / folder_of(cell.data) / f"{cell.name}.json"
+        return self.folder_of(cell.data) / f"{cell.name}.json"
+
+    def folder_of(self, data: str) -> Path:
+        """Where results on some music are kept."""
+        return self.folder / folder_of(data)
 
     def read(self, cell: Cell | FloorsCell) -> dict[str, Any] | None:
         """The result of a cell; None where it was not done yet.
@@ -75,6 +68,22 @@ class Results:
             path.parent.mkdir(parents=True, exist_ok=True)
         self._known.pop(cell.name, None)
         write_file(path, json.dumps(result, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def prepare(folder: Path, option: str) -> None:
+    """Make a folder, before hours go into what could not be kept there.
+
+    Args:
+        folder: for results or trainings.
+        option: which names another.
+
+    Raises:
+        ZooError: it cannot be made or written.
+    """
+    with writing(folder, f"make room, or name a folder that may be written with {option}"):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES))
 
 
 def kept(found: Evaluation, *names: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -119,13 +119,17 @@ class Table:
         return self.rows[0].found[0].score_terms if self.rows else SCORE
 
 
-def tables(study: Study, results: Results, registry: Registry) -> list[Table]:
-    """The tables of a study, one for each music, from what is stored alone.
+def tables(study: Study, results: Results, registry: Registry, only: Collection[str] = ()) -> list[Table]:
+    """The tables of a study, one for each music, or only for some, from what is stored alone.
 
     Raises:
         ZooError: results are damaged, or are of different versions of the same music.
     """
-    return [_table(study, data, results, registry) for data in study.settings.data]
+    return [
+        _table(study, data, results, registry)
+        for data in study.settings.data
+        if data in (only or study.settings.data)
+    ]
 
 
 def _table(study: Study, data: str, results: Results, registry: Registry) -> Table:

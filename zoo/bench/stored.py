@@ -28,7 +28,12 @@ def is_whole(content: Any, cell: Cell | FloorsCell) -> bool:
             and _are_finite(numbers)
             and (found is None or _is_evaluation(found, SCORED[cell.term], data["planes"]))
         )
-    except (KeyError, TypeError, AttributeError):  # a key is missing, or something else stands there
+    except (
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+    ):  # keys are missing, or other things stand there
         return False
 
 

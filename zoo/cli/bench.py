@@ -43,6 +43,7 @@ def command() -> None:
     type=click.Path(path_type=Path),
     help="Where trainings are kept; runs/ beside the study unless given.",
 )
+@click.option("--anew", is_flag=True, help="Do results of other music anew, in their place.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 def run(
     file: Path,
@@ -52,20 +53,22 @@ def run(
     address: str | None,
     jobs: int | None,
     work: Path | None,
+    anew: bool,
     as_json: bool,
 ) -> None:
     """Train and score what a study still lacks.
 
     Each distinct core, decoder and velocity is trained once for each seed, and rows are put together from
     them. A result is kept as soon as it is there, so a run that is stopped or killed goes on where it was:
-    give the same command again.
+    give the same command again. Results of other music under the same name stop it before any work: --results
+    keeps both, --anew does them again in their place.
 
     With --runner ray and --address, cells are done by the machines of a Ray cluster. They need no shared
     disk: the zoo installed, and the music under the same name or path. Results come back to this machine,
     trainings stay where they were done.
     """
     from zoo.bench.driver import Driver
-    from zoo.bench.results import Results
+    from zoo.bench.results import Results, prepare
     from zoo.bench.study import read_study
     from zoo.cli.bench_watch import Watch
     from zoo.cli.console import print_json, talk, visible
@@ -78,11 +81,12 @@ def run(
     study = read_study(file, registry)
     music = _music(study, _places(study, places))
     stored, work = Results(results or file.parent / "results"), work or file.parent / "runs"
-    stored.prepare()
+    prepare(stored.folder, "--results")
+    prepare(work, "--work")
     with claimed(work / f"{study.name}.driver", "runs this study"):
         worker = _runner(runner, work, jobs, address)
         with Watch(talk) as watch:
-            standing = Driver(study, stored, worker, music, registry, watch).run()
+            standing = Driver(study, stored, worker, music, registry, watch, anew=anew).run()
     if as_json:
         print_json(_said(standing))
     if standing.failed:
@@ -95,10 +99,12 @@ def run(
 @FILE
 @RESULTS
 @click.option("--data", "only", multiple=True, metavar="NAME", help="Only the table of this music.")
-@click.option("--md", "form", flag_value="md", help="Print it in Markdown.")
-@click.option("--latex", "form", flag_value="latex", help="Print it in LaTeX, for the package booktabs.")
-@click.option("--json", "form", flag_value="json", help="Print all that is known of each row as JSON.")
-def table(file: Path, results: Path | None, only: tuple[str, ...], form: str | None) -> None:
+@click.option("--md", "as_md", is_flag=True, help="Print it in Markdown.")
+@click.option("--latex", "as_latex", is_flag=True, help="Print it in LaTeX, for booktabs and amssymb.")
+@click.option("--json", "as_json", is_flag=True, help="Print all that is known of each row as JSON.")
+def table(
+    file: Path, results: Path | None, only: tuple[str, ...], as_md: bool, as_latex: bool, as_json: bool
+) -> None:
     """Print the table of a study from what is stored: one for each music, the lowest nats first.
 
     A number is bold where its paired difference to the next row is clear, that is, where the 95 % interval
@@ -112,20 +118,25 @@ def table(file: Path, results: Path | None, only: tuple[str, ...], form: str | N
     from zoo.cli.console import print_json, show
     from zoo.registry import open_registry
 
+    forms = {"--md": as_md, "--latex": as_latex, "--json": as_json}
+    asked = [form for form, is_asked in forms.items() if is_asked]
+    if len(asked) > 1:
+        cure = "give one of them"
+        raise UsageError(Problem("a table is printed in one form at a time", " ".join(asked), cure))
     registry = open_registry()
     study = read_study(file, registry)
     stored = Results(results or file.parent / "results")
     _check_music(study, only)
-    found = [one for one in tables(study, stored, registry) if not only or one.data in only]
-    if form == "json":
+    found = tables(study, stored, registry, only)
+    if as_json:
         print_json([facts(one) for one in found])
         return
     printed = [sheet for one in found for sheet in sheets(one)]
-    if form is None:
+    if not asked:
         for sheet in printed:
             show.print(pretty(sheet))
     else:
-        write = markdown if form == "md" else latex
+        write = markdown if as_md else latex
         click.echo("\n".join(write(sheet) for sheet in printed), nl=False)
 
 
@@ -146,12 +157,17 @@ def _places(study: Study, given: tuple[str, ...]) -> dict[str, str]:
     places = {name: name for name in study.settings.data}
     problems = []
     for word in given:
-        name, sign, path = word.partition("=")
-        if sign and path and name in places:
-            places[name] = path
-            continue
-        cure = f"the study is of {', '.join(study.settings.data)}"
-        problems.append(Problem("names no music of the study", f"--data {word}", cure))
+        # A name may hold the sign itself, so it is the longest that leaves a path.
+        named = (name for name in places if word.startswith(f"{name}=") and word != f"{name}=")
+        name = max(named, key=len, default="")
+        if name:
+            places[name] = word[len(name) + 1 :]
+        elif (name := word.removesuffix("=")) in places:
+            cure = f"write --data {name}=PATH, or leave it out where the music is called so here too"
+            problems.append(Problem("does not say where this music lies", f"--data {word}", cure))
+        else:
+            cure = f"the study is of {', '.join(places)}"
+            problems.append(Problem("names no music of the study", f"--data {word}", cure))
     if problems:
         raise UsageError(*problems)
     return places

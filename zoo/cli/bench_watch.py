@@ -44,7 +44,7 @@ class Watch:
         self._bars.update(self._task, completed=standing.done, total=standing.needed, description=words)
         if ended is None:
             if standing.outdated:
-                self._say(f"{len(standing.outdated)} results are of other music; they are done again.")
+                self._say(f"{len(standing.outdated)} results are of other music; they are done anew.")
             if not self._talk.is_terminal and standing.done < standing.needed:
                 self._say(f"{where} are done.")
         elif ended.name in standing.failed:

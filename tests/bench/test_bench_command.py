@@ -1,0 +1,137 @@
+"""`zoo bench`: what it refuses before any work, and what it prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zoo.bench.cell import FloorsCell
+from zoo.bench.local import CellFailed
+from zoo.bench.results import Results
+from zoo.bench.study import read_study
+from zoo.cli.bench import _places
+from zoo.cli.main import run
+from zoo.errors import Problem, UsageError
+from zoo.registry import open_registry
+
+File = Callable[..., Path]
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> File:
+    """A study of parts that learn nothing, in a file: `written("here", "there")`."""
+
+    def go(*music: str) -> Path:
+        file = tmp_path / "study.toml"
+        grid = 'attention = "last"\nsampler = "rates"\ndecoder = "uniform"'
+        file.write_text(f"data = {json.dumps(music)}\nseeds = 1\n[train]\nsteps = 2\n[[grid]]\n{grid}\n")
+        return file
+
+    return go
+
+
+def store_floors(results: Path, data: str, digest: str = "d" * 64) -> Path:
+    """A result of some music."""
+    cell, stored = FloorsCell("onset", data, "test"), Results(results)
+    stored.write(cell, {"data": {"digest": digest, "planes": ["onset"]}, "made": {}, "floors": {}})
+    return stored.path(cell)
+
+
+class Begun:
+    """A runner that does nothing but show that work was begun."""
+
+    def submit(self, order: Mapping[str, Any]) -> Future[dict[str, Any]]:
+        answer: Future[dict[str, Any]] = Future()
+        answer.set_exception(CellFailed(Problem("work was begun", order["name"])))
+        return answer
+
+    def close(self) -> None:
+        pass
+
+
+def test_results_of_other_music_stop_a_run_before_any_work(
+    written: File,
+    songs: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("zoo.cli.bench._runner", lambda *words: Begun())
+    kept = store_floors(tmp_path / "results", "songs")
+    words = ["bench", "run", str(written("songs")), "--data", f"songs={songs}"]
+    assert run(words) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "a result here is of other music (dddddddddddd) than" in said
+    assert "--results ELSEWHERE keeps both, --anew does these again in place" in said
+    assert "work was begun" not in said
+    assert list((tmp_path / "results" / "songs").iterdir()) == [kept]
+
+    for more in (["--anew"], ["--results", str(tmp_path / "elsewhere")]):
+        assert run([*words, *more]) == 1
+        assert "floors of onset keys on songs: work was begun" in capsys.readouterr().err
+
+
+def test_the_table_of_one_music_needs_no_other(
+    written: File, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = written("here", "there")
+    store_floors(tmp_path / "results", "here")
+    store_floors(tmp_path / "results", "there").write_text("{")
+    assert run(["bench", "table", str(file), "--data", "here"]) == 0
+    capsys.readouterr()
+    assert run(["bench", "table", str(file)]) == 1
+    assert "damaged" in capsys.readouterr().err
+
+
+def test_a_table_is_printed_in_one_form(written: File, capsys: pytest.CaptureFixture[str]) -> None:
+    for forms in (("--md", "--json"), ("--md", "--latex"), ("--latex", "--json")):
+        assert run(["bench", "table", str(written("here")), *forms]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert f"{' '.join(forms)}: a table is printed in one form at a time" in err
+        assert "give one of them" in err
+
+
+@pytest.mark.parametrize("option", ["--work", "--results"])
+def test_a_folder_that_cannot_be_written_is_told_with_a_cure(
+    option: str, written: File, songs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    words = ["bench", "run", str(written("songs")), "--data", f"songs={songs}"]
+    assert run([*words, option, str(tmp_path / "file" / "below")]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "cannot be written" in said
+    assert f"name a folder that may be written with {option}" in said
+
+
+@pytest.mark.parametrize(
+    ("given", "places"),
+    [
+        (["a=/x"], {"a": "/x", "a=b": "a=b"}),
+        (["a=b=/x"], {"a": "a", "a=b": "/x"}),
+        (["a=b=/x", "a=/y=z"], {"a": "/y=z", "a=b": "/x"}),
+        (["a=b"], {"a": "b", "a=b": "a=b"}),
+        (["a=b="], {"a": "b=", "a=b": "a=b"}),
+    ],
+)
+def test_a_place_belongs_to_the_longest_name(written: File, given: list[str], places: dict[str, str]) -> None:
+    assert _places(read_study(written("a", "a=b"), open_registry()), tuple(given)) == places
+
+
+@pytest.mark.parametrize("word", ["songs", "songs="])
+def test_a_name_without_a_path_is_told_so(word: str, written: File) -> None:
+    with pytest.raises(UsageError) as caught:
+        _places(read_study(written("songs"), open_registry()), (word,))
+    (problem,) = caught.value.problems
+    assert (problem.what, problem.where) == ("does not say where this music lies", f"--data {word}")
+    assert "--data songs=PATH" in problem.cure
+
+
+def test_music_of_no_study_is_told_so(written: File) -> None:
+    with pytest.raises(UsageError, match="names no music of the study"):
+        _places(read_study(written("songs"), open_registry()), ("sons=/x",))
