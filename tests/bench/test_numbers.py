@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import atan, pi
 
 import numpy as np
 import pytest
@@ -108,6 +110,16 @@ def test_one_seed_has_an_interval_over_pieces_alone() -> None:
     half = 12.7062 * (2 / 3 * (0 + 0.01 + 0.04)) ** 0.5
     assert found.value == pytest.approx(2)
     assert found.interval == pytest.approx((2 - half, 2 + half), rel=5e-4)
+
+
+def test_the_chance_of_a_difference_is_that_of_both_sides() -> None:
+    few = (10, 40, 90)
+    first, second = (replace(plain(nats, frames=few), parameters={}) for nats in ((20, 90, 170), (0, 0, 0)))
+    # Of one degree of freedom, as above, Student's t is Cauchy's.
+    apart = 2 / (2 / 3 * (0 + 0.01 + 0.04)) ** 0.5
+    for found in (first.minus(second, "codes"), second.minus(first, "codes")):
+        assert found.chance == pytest.approx(1 - 2 / pi * atan(apart), abs=2e-4)
+        assert not found.is_clear
 
 
 GRID = 'attention = ["none", "last"]\nsampler = "independent"\ndecoder = "uniform"'
