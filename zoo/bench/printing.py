@@ -12,21 +12,16 @@ from rich.text import Text
 
 from zoo.bench.sheet import Line, Sheet
 
-WORDS = str.maketrans(
-    {
-        **{sign: rf"\{sign}" for sign in "%_&#${}"},
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-    }
-)
-FIGURES = str.maketrans(
-    {
-        **{sign: f"${sign}$" for sign in "+-<"},
-        **{"↓": r"$\downarrow$", "±": r"$\pm$", "~": r"$\sim$", "–": "--"},
-        **{"≤": r"$\le$", "≲": r"$\lesssim$", "≥": r"$\ge$", "≳": r"$\gtrsim$"},
-    }
-)
+SIGNS = {
+    **{sign: rf"\{sign}" for sign in "%_&#${}"},
+    **{"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "|": r"\textbar{}", "–": "--"},
+    **{"↓": r"$\downarrow$", "±": r"$\pm$"},
+    **{"≤": r"$\le$", "≲": r"$\lesssim$", "≥": r"$\ge$", "≳": r"$\gtrsim$"},
+    # Bare at the start of a row, they would be taken for an option of what ends the row before.
+    **{sign: f"{{{sign}}}" for sign in "[*"},
+}
+WORDS = str.maketrans({**SIGNS, "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}"})
+FIGURES = str.maketrans({**SIGNS, **{sign: f"${sign}$" for sign in "+-<>"}, "~": r"$\sim$"})
 """How signs are written in LaTeX, in words and in figures."""
 
 
@@ -48,13 +43,13 @@ def pretty(sheet: Sheet) -> RenderableType:
 def markdown(sheet: Sheet) -> str:
     """For a document."""
     align = ["---"] * sheet.words + ["---:"] * (len(sheet.headings) - sheet.words)
-    lines = [f"**{sheet.title}**", "", _md(sheet.headings), _md(align)]
+    lines = [f"**{_one_line(sheet.title)}**", "", _md(sheet.headings), _md(align)]
     lines += [_md(_bold(line, sheet.words, "**{}**")) for line in sheet.lines]
-    return "\n".join([*lines, "", *(f"{note}.  " for note in sheet.notes)]).rstrip() + "\n"
+    return "\n".join([*lines, "", *(f"{_one_line(note)}.  " for note in sheet.notes)]).rstrip() + "\n"
 
 
 def _md(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+    return "| " + " | ".join(_one_line(cell).replace("|", r"\|") for cell in cells) + " |"
 
 
 def _bold(line: Line, marked: int, bold: str) -> list[str]:
@@ -62,12 +57,12 @@ def _bold(line: Line, marked: int, bold: str) -> list[str]:
 
 
 def latex(sheet: Sheet) -> str:
-    """For a paper, with the package booktabs."""
+    """For a paper, with the packages booktabs and amssymb."""
     columns = "l" * sheet.words + "r" * (len(sheet.headings) - sheet.words)
     escaped = [replace(line, cells=tuple(_tex(line.cells, sheet.words))) for line in sheet.lines]
     rows = [" & ".join(_bold(line, sheet.words, r"\textbf{{{}}}")) + r" \\" for line in escaped]
     head = " & ".join(_tex(sheet.headings, sheet.words)) + r" \\"
-    notes = [f"% {note}" for note in (sheet.title, *sheet.notes)]
+    notes = [f"% {_one_line(note)}" for note in (sheet.title, *sheet.notes)]
     begin = rf"\begin{{tabular}}{{{columns}}}"
     lines = [*notes, begin, r"\toprule", head, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"]
     return "\n".join(lines) + "\n"
@@ -75,4 +70,9 @@ def latex(sheet: Sheet) -> str:
 
 def _tex(cells: Sequence[str], words: int) -> list[str]:
     signs = [WORDS if number < words else FIGURES for number in range(len(cells))]
-    return [cell.translate(known) for cell, known in zip(cells, signs, strict=True)]
+    return [_one_line(cell).translate(known) for cell, known in zip(cells, signs, strict=True)]
+
+
+def _one_line(text: str) -> str:
+    """The text without breaks, which would end a comment of LaTeX or a row of Markdown."""
+    return " ".join(text.split())
