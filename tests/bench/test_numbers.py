@@ -182,15 +182,24 @@ def test_rows_wait_for_loudness_where_the_music_has_it(tabled: Tabled) -> None:
     assert [found.floor for found in table.rows] == ["rates"]
 
 
-def test_a_velocity_stands_once_however_many_rows_have_it(tabled: Tabled) -> None:
+def test_a_row_stands_once_where_nothing_but_velocity_differs_and_a_velocity_once_in_its_own(
+    tabled: Tabled,
+) -> None:
     found = {"lstm": {"nats": [(16, 24, 40), (17, 25, 42)]}, "key": {"nats": [(18, 27, 45)]}}
     table = tabled(f'{GRID}\nvelocity = ["lstm", "key"]', **LOUD, velocity=found)
-    assert len([one for one in table.rows if not one.floor]) == 4
+    assert [one.labels["attention"] for one in table.rows if not one.floor] == ["none", "last"]
     _, loudness = sheets(table)
     column = loudness.headings.index("nats ↓")
     assert [line.cells[column] for line in loudness.lines] == ["4.100", "4.500", "5.000"]
     assert [line.is_floor for line in loudness.lines] == [False, False, True]
     assert "n = 3 test pieces, 20 struck notes, 2 seeds; music dddddddddddd" in loudness.notes
+
+
+def test_of_music_without_loudness_it_is_said_that_velocity_is_not_compared(tabled: Tabled) -> None:
+    table = tabled(f'{GRID}\nvelocity = ["none", "lstm"]', core={"none": LOW, "last": HIGH}, decoder=KEYS)
+    (sheet,) = sheets(table)
+    assert [line.cells[0] for line in sheet.lines] == ["none", "last"]
+    assert "this music does not say how loud it is: velocity is not compared" in sheet.notes
 
 
 def test_the_share_of_frames_that_escape_is_of_all_frames(tabled: Tabled) -> None:

@@ -148,3 +148,20 @@ def test_a_rate_at_which_training_breaks_off_is_not_chosen(
     results.write(low, {**result(low, 1.0), "evaluation": None, "validation": None})
     results.write(high, result(high, 1.0))
     assert [cell.train.lr for cell in core.chosen(asked, results) or []] == [0.02] * 5
+
+
+def test_a_row_that_failed_is_told_from_one_that_waits(
+    read: Read, registry: Registry, tmp_path: Path
+) -> None:
+    asked, results = read(GRID), Results(tmp_path / "results")
+    fill(asked, registry, results)
+    core = next(
+        one for one in subjects(asked, registry) if one.recipe.parts["attention"].entry.name == "none"
+    )
+    for cell in core.chosen(asked, results) or []:
+        results.write(cell, {**result(cell, 1.0), "evaluation": None})
+    (table,) = tables(asked, results, registry)
+    (sheet,) = sheets(table)
+    assert "none: a part came to a value that is not finite" in sheet.notes
+    assert not any("wait" in note for note in sheet.notes)
+    assert [line.cells[0] for line in sheet.lines][-1] == "none"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from zoo.parts import Slot
 from zoo.parts.terms import TERMS, Term
 from zoo.registry import Registry
 
+Lack = Literal["waits", "failed"]
 VELOCITY_FLOORS = "velocity="
 """How the labels of the floors of loudness begin."""
 
@@ -79,6 +80,10 @@ class Row:
         found = difference(apart, weight, (self.kind(*terms), other.kind(*terms)))
         return found if is_known else replace(found, interval=None, chance=None)
 
+    def known(self, terms: Sequence[str]) -> tuple[str, ...]:
+        """Those of some terms that the music has."""
+        return tuple(term for term in terms if term in self.found[0].terms)
+
     def kind(self, *terms: str) -> Kind:
         """What the sum of some terms promises, of whatever seed."""
         return joined(one.total(*terms).kind for one in self.found)
@@ -104,6 +109,7 @@ class Table:
         rows: combinations and floors, the lowest nats first.
         loudness: the same of loudness: parts that have a say in it, and its floors; may be empty.
         missing: combinations that wait for results.
+        failed: combinations with a part whose training came to a value that is not finite.
     """
 
     study: Study
@@ -112,6 +118,7 @@ class Table:
     rows: tuple[Row, ...]
     loudness: tuple[Row, ...]
     missing: tuple[Combination, ...]
+    failed: tuple[Combination, ...] = ()
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -134,19 +141,25 @@ def tables(study: Study, results: Results, registry: Registry, only: Collection[
 
 def _table(study: Study, data: str, results: Results, registry: Registry) -> Table:
     digests: dict[str, str] = {}
-    rows, missing = [], []
+    rows: list[Row] = []
+    others: dict[Lack, list[Combination]] = {"waits": [], "failed": []}
     for combination in study.combinations:
         row = _row(study, combination, data, results, registry, digests)
-        rows.append(row) if row else missing.append(combination)
+        rows.append(row) if isinstance(row, Row) else others[row].append(combination)
     floors = list(_floors(study, data, results, digests))
     if len(set(digests.values())) > 1:
         names = ", ".join(f"{digest[:12]} in {name}" for digest, name in _examples(digests).items())
         cure = "`zoo bench run` does anew what was measured on other music than is there now"
         raise ZooError(Problem(f"these results are not of the same music: {names}", data, cure))
-    score = [row for row in (*rows, *floors) if "codes" in row.found[0].terms]
-    ranked = sorted(score, key=lambda row: row.figure(*row.found[0].score_terms).value)
-    loud = _loudness([*rows, *floors], study.loud_slots)
-    return Table(study, data, next(iter(digests.values()), ""), tuple(ranked), tuple(loud), tuple(missing))
+    return Table(
+        study=study,
+        data=data,
+        digest=next(iter(digests.values()), ""),
+        rows=_ranked([*rows, *floors], study.slots, SCORE),
+        loudness=_ranked([*rows, *floors], study.loud_slots, ("velocity",)),
+        missing=tuple(others["waits"]),
+        failed=tuple(others["failed"]),
+    )
 
 
 def _examples(digests: Mapping[str, str]) -> dict[str, str]:
@@ -160,8 +173,8 @@ def _row(
     results: Results,
     registry: Registry,
     digests: dict[str, str],
-) -> Row | None:
-    """A combination put together from its terms; None while one of them is missing."""
+) -> Row | Lack:
+    """A combination put together from its terms, or why it is not."""
     recipe = combination.recipe
     found: dict[Term, list[dict[str, Any]]] = {}
     rates: dict[Term, float] = {}
@@ -171,8 +184,10 @@ def _row(
             continue
         cells = subject.chosen(study, results) or []
         stored = [results.read(cell) for cell in cells]
-        if not stored or any(one is None or one["evaluation"] is None for one in stored):
-            return None
+        if not stored or None in stored:
+            return "waits"
+        if any(one and one["evaluation"] is None for one in stored):
+            return "failed"
         found[term] = [one for one in stored if one is not None]
         rates[term] = cells[0].train.lr
         digests |= {cell.name: one["data"]["digest"] for cell, one in zip(cells, found[term], strict=True)}
@@ -242,10 +257,13 @@ def _floors(study: Study, data: str, results: Results, digests: dict[str, str]) 
             loud.add(name)
 
 
-def _loudness(rows: Sequence[Row], slots: Sequence[Slot]) -> list[Row]:
-    """Rows that say how loud notes are, each part once, the lowest nats first."""
+def _ranked(rows: Sequence[Row], slots: Sequence[Slot], terms: Sequence[str]) -> tuple[Row, ...]:
+    """Rows that have something to say of some terms, each once, the lowest nats first.
+
+    Rows that differ in other slots alone are one: velocity does not change the score, nor the rest loudness.
+    """
     found: dict[str, Row] = {}
     for row in rows:
-        if "velocity" in row.found[0].terms:
+        if terms[0] in row.found[0].terms:
             found.setdefault(row.called(slots), row)
-    return sorted(found.values(), key=lambda row: row.figure("velocity").value)
+    return tuple(sorted(found.values(), key=lambda row: row.figure(*row.known(terms)).value))

@@ -16,6 +16,9 @@ from zoo.measure.table import MEANINGS, half_width, number
 from zoo.parts import Slot
 from zoo.parts.terms import Term
 
+SCORED: tuple[Term, ...] = ("core", "decoder")
+"""What a score is of."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -69,10 +72,12 @@ def _score_sheet(table: Table) -> Sheet:
         score = row.figure(*terms)
         cells = [*_labels(row, slots), number(score), half_width(score), *_shares(row, terms)]
         cells += [_escaped(row)] if escape else []
-        lines.append(_line(row, (*cells, _apart(difference), _weights(row), _time(row)), difference))
+        lines.append(
+            _line(row, (*cells, _apart(difference), _weights(row, *SCORED), _time(row, *SCORED)), difference)
+        )
     lines = _among(lines, table, len(headings))
     lines += [
-        Line((*labels, *["–"] * (len(headings) - len(labels))), False, False) for labels in _waiting(table)
+        Line((*labels, *["–"] * (len(headings) - len(labels))), False, False) for labels in _without(table)
     ]
     return Sheet(_title(table), headings, len(slots), tuple(lines), tuple(_notes(table, terms)))
 
@@ -131,26 +136,29 @@ def _labels(row: Row, slots: Sequence[Slot]) -> list[str]:
     return [row.labels[slot] for slot in slots]
 
 
-def _waiting(table: Table) -> Iterator[list[str]]:
-    for combination in table.missing:
-        yield [combination.labels[slot] for slot in table.study.slots]
+def _without(table: Table) -> list[tuple[str, ...]]:
+    """The labels of combinations without a number, each once."""
+    slots = table.study.slots
+    lacking = [tuple(one.labels[slot] for slot in slots) for one in (*table.missing, *table.failed)]
+    there = {tuple(_labels(row, slots)) for row in table.rows}
+    return [labels for labels in dict.fromkeys(lacking) if labels not in there]
 
 
 def _apart(difference: Difference | None) -> str:
-    if difference is None:
+    if difference is None or difference.interval is None:
         return "–"
     return f"{difference.value:+.3f}" if difference.is_clear else f"({difference.value:+.3f})"
 
 
 def _weights(row: Row, *terms: Term) -> str:
-    """How many numbers its terms, or some of them, learned by gradient, in thousands."""
-    found = [row.parameters[term] for term in terms or row.parameters if term in row.parameters]
+    """How many numbers some of its terms learned by gradient, in thousands."""
+    found = [row.parameters[term] for term in terms if term in row.parameters]
     return f"{sum(found) / 1000:.0f}k" if found else "–"
 
 
 def _time(row: Row, *terms: Term) -> str:
     """Training in whole minutes: machines differ, and so do two runs on one."""
-    found = [row.seconds[term] for term in terms or row.seconds if term in row.seconds]
+    found = [row.seconds[term] for term in terms if term in row.seconds]
     if not found:
         return "–"
     return "<1" if sum(found) < 60 else f"{sum(found) / 60:.0f}"
@@ -186,10 +194,15 @@ def _notes(table: Table, terms: Sequence[str]) -> Iterator[str]:
             errors = [found.error for found in figures if found.kind == kind and found.error is not None]
             if kind in kinds:
                 yield meaning + (f", standard error up to {max(errors):.1g}" if errors else "")
-        yield f"to next: paired difference to the {below}; in brackets where its own 95 % interval holds 0"
+        yield (
+            f"to next: paired difference to the {below}; where its own 95 % interval holds 0 it is in "
+            "brackets, else the nats are bold"
+        )
+        if table.study.settings.seeds == 1:
+            yield "of one seed nobody knows whether another would turn an order round: – for a difference"
         if any("escaped" in row.found[0].remarks for row in rows):
             yield "escape: frames of more pitch classes than there are voices"
-        yield "weights: learned by gradient; min: minutes of training, all terms together"
+        yield "weights: learned by gradient; min: minutes of training"
         if any("bound" in kind for kind in kinds):
             yield "the difference of two bounds tells the bounds apart, not the true numbers"
         if "residual" in terms:
@@ -199,12 +212,13 @@ def _notes(table: Table, terms: Sequence[str]) -> Iterator[str]:
         for one in table.study.published:
             if terms != ("velocity",) and table.data in one.nats:
                 yield f"{one.name}: {one.source}"
+        if table.study.has_velocity and not table.loudness:
+            yield "this music does not say how loud it is: velocity is not compared"
     if table.missing:
-        rows_wait = "1 row waits" if len(table.missing) == 1 else f"{len(table.missing)} rows wait"
-        yield (
-            f"{rows_wait} for `zoo bench run {table.study.path.name}`, "
-            "or a part in it came to a value that is not finite"
-        )
+        waits = "1 row waits" if len(table.missing) == 1 else f"{len(table.missing)} rows wait"
+        yield f"{waits} for `zoo bench run`"
+    for failed in table.failed:
+        yield f"{failed.called(table.study.slots)}: a part came to a value that is not finite"
 
 
 def _budget(table: Table) -> str:
@@ -215,7 +229,7 @@ def _budget(table: Table) -> str:
     )
     rates = ", ".join(f"{rate:g}" for rate in table.study.rates)
     chosen = (
-        f"learning rate of each part from {rates} by validation"
+        f"learning rate of each part from {rates} by validation of the first seed"
         if len(table.study.rates) > 1
         else f"lr {rates}"
     )
@@ -239,6 +253,7 @@ def facts(table: Table) -> dict[str, Any]:
         },
         "published": [asdict(one) for one in table.study.published if table.data in one.nats],
         "missing": [dict(combination.labels) for combination in table.missing],
+        "failed": [dict(combination.labels) for combination in table.failed],
     }
 
 
@@ -256,7 +271,7 @@ def _row_facts(rows: Sequence[Row], slots: Sequence[Slot], terms: Sequence[str])
             "to_next": None if difference is None else difference_facts(difference),
             "parameters": dict(row.parameters),
             "escaped": None if (share := row.found[0].share("escaped")) is None else share.value,
-            "training": _time(row),
+            "training": _time(row, *row.parameters),
             "lr": dict(row.rates),
             "made": dict(row.made),
         }

@@ -129,15 +129,21 @@ class Study:
 
     @property
     def slots(self) -> tuple[Slot, ...]:
-        """The slots in which its rows differ; of one row alone its attention."""
-        differ = (slot for slot in SLOTS if len({row.labels[slot] for row in self.combinations}) > 1)
-        return tuple(differ) or ("attention",)
+        """The slots in which the score of its rows may differ; of one row alone its attention."""
+        return tuple(slot for slot in SLOTS if slot != "velocity" and self._differ_in(slot)) or ("attention",)
 
     @property
     def loud_slots(self) -> tuple[Slot, ...]:
-        """The slots that tell its rows apart where loudness is scored: no other part changes that."""
-        encoders = {row.labels["encoder"] for row in self.combinations}
-        return ("encoder", "velocity") if len(encoders) > 1 else ("velocity",)
+        """The slots in which loudness may differ, which no other part changes."""
+        return ("encoder", "velocity") if self._differ_in("encoder") else ("velocity",)
+
+    @property
+    def has_velocity(self) -> bool:
+        """Whether a row has a part that says how loud notes are."""
+        return any(row.recipe.parts["velocity"].entry.name != "none" for row in self.combinations)
+
+    def _differ_in(self, slot: Slot) -> bool:
+        return len({row.labels[slot] for row in self.combinations}) > 1
 
 
 def read_study(path: Path, registry: Registry) -> Study:

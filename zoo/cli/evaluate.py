@@ -57,7 +57,7 @@ def command(words: tuple[str, ...], sweep: str | None, as_json: bool) -> None:
     _warn_of_other_music(loaded, corpus)
     pieces = corpus.split(keys["split"])
     rows = _rows(models, variants, corpus, pieces, keys)
-    _print(rows, _velocity_floors(models, corpus, pieces), pieces, keys, as_json)
+    _print(rows, _velocity_floors(models, corpus, pieces), corpus, keys, as_json)
 
 
 def _names_part(word: str) -> bool:
@@ -189,19 +189,20 @@ def _velocity_floors(models: Mapping[str, Model], corpus: Corpus, pieces: Corpus
 
 
 def _print(
-    rows: Sequence[Row], floors: Sequence[Row], pieces: Corpus, keys: Mapping[str, Any], as_json: bool
+    rows: Sequence[Row], floors: Sequence[Row], corpus: Corpus, keys: Mapping[str, Any], as_json: bool
 ) -> None:
     from zoo.cli.console import print_json, show, visible
 
     if as_json:
         from zoo.measure.report import report
 
-        print_json(report(rows, pieces, keys["split"], keys["seed"], floors))
+        print_json(report(rows, corpus, keys["split"], keys["seed"], floors))
         return
     from zoo.measure.table import resemblances, tables
 
-    title = f"{len(pieces.pieces)} {keys['split']} pieces of {pieces.name}, {pieces.frames:,} frames"
-    show.print(visible(title))
+    pieces = corpus.split(keys["split"])
+    size = f"{len(pieces.pieces)} {keys['split']} pieces of {corpus.name}, {pieces.frames:,} frames"
+    show.print(visible(f"{size}; music {corpus.digest[:12]}"))
     for table in tables(rows, floors):
         show.print(table)
     for table in resemblances((row.name, row.resemblance) for row in rows):

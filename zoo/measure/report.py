@@ -12,6 +12,7 @@ from zoo.parts import Slot
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
+    from zoo.data.split import Split
 
 PARTS: dict[str, list[Slot]] = {
     "codes": ["attention", "sampler"],
@@ -23,14 +24,15 @@ PARTS: dict[str, list[Slot]] = {
 
 
 def report(
-    rows: Sequence[Row], pieces: Corpus, split: str, seed: int, velocity_floors: Sequence[Row] = ()
+    rows: Sequence[Row], corpus: Corpus, split: Split, seed: int, velocity_floors: Sequence[Row] = ()
 ) -> dict[str, Any]:
     """All rows and their paired differences, on pieces of one split of a corpus; then those of loudness."""
+    pieces = corpus.split(split)
     loudness = velocity_rows(rows, velocity_floors)
     return {
         "data": {
             "name": pieces.name,
-            "digest": pieces.digest,
+            "digest": corpus.digest,
             "split": split,
             "pieces": len(pieces.pieces),
             "frames": pieces.frames,
