@@ -6,7 +6,7 @@
     <!-- run: zoo WORDS -->    what the command prints
     <!-- fails: zoo WORDS -->  the same of a command that must fail
     <!-- study: FILE -->       tables of a study; `compare` and `answer` likewise, see docs/studies.py
-    <!-- said: FILE DIGEST -->    words of a person, who read the tables of a study that have this digest
+    <!-- said: FILE DIGEST -->    words of a person, who read tables of a study with these numbers
     <!-- picture: NAME -->     a picture of docs/pictures.py
     <!-- written: FILE NAME --> what a model of `zoo evaluate --json` in a file writes, beside unseen music
 
@@ -16,7 +16,6 @@ one empty folder of their own, where the files lie that the document has shown b
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import io
 import json
@@ -131,7 +130,7 @@ class Document:
 
     def _said(self, file: str, digest: str, *, words: str) -> str:
         """The words, as long as what they are about has not changed."""
-        now = hashlib.sha256(self._of_study("study", file).encode()).hexdigest()[:8]
+        now = studies.digest(ROOT / file)
         if now != digest:
             what = f"{file} has other results than those that these words are about"
             raise StaleError(f"{self.path}: {what}; mend the words and write {now}:\n{words}")

@@ -18,6 +18,8 @@ of the score. Rows are named as in `zoo.bench.verdict.verdict`.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -72,6 +74,12 @@ def study(text: str, root: Path) -> str:
     asked = parsed(text)
     printed = [sheet for table in _tables(asked, root) for sheet in _sheets(table, asked.of)]
     return "\n".join(markdown(sheet) for sheet in printed).rstrip("\n")
+
+
+def digest(file: Path) -> str:
+    """Eight hexadecimal digits that change with any number of the tables of a study."""
+    printed = [line.cells for table in read(file) for sheet in sheets(table) for line in sheet.lines]
+    return hashlib.sha256(json.dumps(printed).encode()).hexdigest()[:8]
 
 
 def _sheets(table: Table, of: str) -> list[Sheet]:

@@ -149,7 +149,7 @@ def _table(study: Study, data: str, results: Results, registry: Registry) -> Tab
     floors = list(_floors(study, data, results, digests))
     if len(set(digests.values())) > 1:
         names = ", ".join(f"{digest[:12]} in {name}" for digest, name in _examples(digests).items())
-        cure = "`zoo bench run` does anew what was measured on other music than is there now"
+        cure = "`zoo bench run --anew` does again what was measured on other music than is there now"
         raise ZooError(Problem(f"these results are not of the same music: {names}", data, cure))
     return Table(
         study=study,
