@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from zoo.bench.cell import FloorsCell
@@ -135,3 +136,62 @@ def test_a_name_without_a_path_is_told_so(word: str, written: File) -> None:
 def test_music_of_no_study_is_told_so(written: File) -> None:
     with pytest.raises(UsageError, match="names no music of the study"):
         _places(read_study(written("songs"), open_registry()), ("sons=/x",))
+
+
+def test_music_that_is_not_here_is_to_be_placed(written: File, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "run", str(written("nowhere", "neither"))]) == 3
+    said = capsys.readouterr().err
+    for name in ("nowhere", "neither"):
+        assert f"say where it lies: --data {name}=PATH" in said
+
+
+def test_an_encoder_that_cannot_read_the_music_stops_a_run_before_any_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    savemat = pytest.importorskip("scipy.io").savemat
+    monkeypatch.setattr("zoo.cli.bench._runner", lambda *words: Begun())
+    keys = np.zeros((8, 88), np.uint8)
+    keys[:, 40] = 1
+    piece = np.empty((1, 1), object)
+    piece[0, 0] = keys
+    savemat(tmp_path / "set.mat", dict.fromkeys(("traindata", "validdata", "testdata"), piece))
+    file = tmp_path / "study.toml"
+    file.write_text('data = "set"\n[[grid]]\nencoder = ["onset", "sounding"]\nattention = "last"\n')
+    words = ["bench", "run", str(file), "--data", f"set={tmp_path / 'set.mat'}"]
+    assert run(words) == 2
+    said = capsys.readouterr().err
+    assert said.count("set: this music does not say which keys are pressed") == 1
+    assert "work was begun" not in said
+    file.write_text(file.read_text().replace('["onset", "sounding"]', '"sounding"'))
+    assert run(words) == 1
+    assert "work was begun" in capsys.readouterr().err
+
+
+def test_a_table_takes_the_words_that_a_run_took(
+    written: File, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = written("here", "there")
+    store_floors(tmp_path / "results", "here")
+    assert run(["bench", "table", str(file), "--data", "here=/some/path:PIANO", "--json"]) == 0
+    assert [one["data"]["name"] for one in json.loads(capsys.readouterr().out)] == ["here"]
+    assert run(["bench", "table", str(file), "--data", "her"]) == 2
+    assert "names no music of the study" in capsys.readouterr().err
+
+
+def test_a_stopped_run_says_how_far_it_came(
+    written: File, songs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stopped(Begun):
+        def submit(self, order: Mapping[str, Any]) -> Future[dict[str, Any]]:
+            answer: Future[dict[str, Any]] = Future()
+            answer.result = interrupted  # type: ignore[method-assign]
+            answer.set_result({})
+            return answer
+
+    def interrupted(timeout: float | None = None) -> dict[str, Any]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("zoo.cli.bench._runner", lambda *words: Stopped())
+    assert run(["bench", "run", str(written("songs")), "--data", f"songs={songs}"]) == 130
+    said = capsys.readouterr().err
+    assert "stopped; 0 of 3 cells are done, and the same command goes on from there." in said

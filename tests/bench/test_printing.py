@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
+from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
-from zoo.bench.printing import latex, markdown
+from zoo.bench.printing import latex, markdown, pretty
 from zoo.bench.sheet import Line, Sheet
 
 COMMANDS = {
@@ -91,3 +94,20 @@ def test_a_line_break_in_a_name_a_title_or_a_note_breaks_no_line(end: str) -> No
         "",
         "RNN: one 2012.",
     ]
+
+
+def test_a_narrow_window_loses_the_last_columns_and_no_part_of_one() -> None:
+    wide = Sheet("title", ("attention", "nats ↓", "to next", "weights"), 1, (), ())
+    page = replace(wide, lines=(Line(("history", "~ 3.123", "(-0.123)", "123k"), False, False),))
+
+    def printed(width: int) -> str:
+        console = Console(file=io.StringIO(), width=width)
+        console.print(pretty(page))
+        return console.file.getvalue()  # type: ignore[attr-defined]
+
+    cells = ("123k", "(-0.123)", "3.123")
+    lost = [[cell not in printed(width) for cell in cells] for width in range(60, 25, -1)]
+    assert [False, False, False] in lost
+    assert [True, False, False] in lost
+    assert [True, True, False] in lost
+    assert lost == sorted(lost)

@@ -103,6 +103,8 @@ def test_everything_that_is_wrong_is_said_at_once_with_file_and_cure(
     for place in ("sedes=2", "seeds=0", "train.stps=4", "train.steps=many", "train.lr=7", "attention.locl=4"):
         assert place in text
     assert "did you mean attention.local=4" in text
+    assert "did you mean seeds" in text
+    assert "did you mean train.steps" in text
     assert "did you mean attention=history" in text
     assert "the slots are encoder, attention, sampler, decoder, velocity" in text
     assert "the nearest is decoder.hidden=1" in text
@@ -112,7 +114,9 @@ def test_everything_that_is_wrong_is_said_at_once_with_file_and_cure(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "it compares nothing"),
+        ("", "this is no study"),
+        ("[plugins]\nrbm = 'rbm'", "this is no study"),
+        ("title = 'x'", "it compares nothing"),
         ("grid = 3", "write [[grid]]"),
         ("[grid]\ndecoder = 'rbm'", "write [[grid]]"),
         ("train = 4", "write [train]"),

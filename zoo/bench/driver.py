@@ -187,10 +187,12 @@ class Driver:
         """Do everything that is missing; a cell that fails is left out, and the others go on.
 
         Raises:
-            UsageError: results are of other music and are not to be done anew; nothing is done then.
+            UsageError: results are of other music and are not to be done anew, or an encoder cannot read some
+                music; nothing is done then.
             ZooError: a result is damaged, or cannot be kept.
         """
         try:
+            self._refuse_unreadable()
             if not self._anew:
                 self._refuse_other_music()
             self._order_missing()
@@ -205,6 +207,14 @@ class Driver:
         finally:
             self._runner.close()
         return self._standing
+
+    def _refuse_unreadable(self) -> None:
+        wanted = {str(one.recipe.facts["encoder.plane"]) for one in self._study.combinations}
+        what = "this music does not say which keys are pressed, and an encoder of the study asks for them"
+        cure = 'compare encoders of sounding keys on it alone (encoder = "sounding")'
+        blind = [name for name, music in self._music.items() if not wanted <= music.planes]
+        if blind:
+            raise UsageError(*(Problem(what, name, cure) for name in blind))
 
     def _refuse_other_music(self) -> None:
         found = [(cell.data, self._results.read(cell)) for cell in self._possible()]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -25,19 +26,43 @@ FIGURES = str.maketrans({**SIGNS, **{sign: f"${sign}$" for sign in "+-<>"}, "~":
 """How signs are written in LaTeX, in words and in figures."""
 
 
+@dataclass(frozen=True)
+class Fitting:
+    """A table for a terminal, without its last columns where the window is narrow."""
+
+    sheet: Sheet
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """What rich asks for."""
+        wide = options.update_width(len(self.sheet.headings) * 100)
+        tables = [_table(self.sheet, last) for last in range(len(self.sheet.headings), self.sheet.words, -1)]
+        fits = (one for one in tables if Measurement.get(console, wide, one).minimum <= options.max_width)
+        yield next(fits, tables[-1])
+
+
 def pretty(sheet: Sheet) -> RenderableType:
     """For a terminal."""
+    notes = Text("\n".join(sheet.notes), style="dim")
+    return Group(Text(sheet.title, style="bold"), Fitting(sheet), notes)
+
+
+def _table(sheet: Sheet, last: int) -> Table:
+    """The table up to some heading."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     # What a row is called stands in one column, which may fold where a window is narrow.
     table.add_column(" ".join(sheet.headings[: sheet.words]), min_width=14, overflow="fold")
-    for heading in sheet.headings[sheet.words :]:
-        table.add_column(heading, justify="right", no_wrap=True)
+    for column in range(sheet.words, last):
+        width = max(len(cells[column]) for cells in (sheet.headings, *(line.cells for line in sheet.lines)))
+        table.add_column(sheet.headings[column], justify="right", no_wrap=True, min_width=width)
     for line in sheet.lines:
-        cells: list[str | Text] = [" ".join(line.cells[: sheet.words]).strip(), *line.cells[sheet.words :]]
+        cells: list[str | Text] = [
+            " ".join(line.cells[: sheet.words]).strip(),
+            *line.cells[sheet.words : last],
+        ]
         if line.is_clear:
             cells[1] = Text(line.cells[sheet.words], style="bold")
         table.add_row(*cells, style="dim" if line.is_floor else None)
-    return Group(Text(sheet.title, style="bold"), table, Text("\n".join(sheet.notes), style="dim"))
+    return table
 
 
 def markdown(sheet: Sheet) -> str:

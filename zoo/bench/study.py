@@ -154,6 +154,7 @@ def read_study(path: Path, registry: Registry) -> Study:
         PluginError: nothing is wrong but a plugin.
     """
     content = _read(path)
+    _refuse_others(path, content)
     faults: list[ZooError] = []
     train, grids = content.pop("train", {}), content.pop("grid", [])
     published = tuple(_published(content.pop("published", []), faults))
@@ -181,6 +182,14 @@ def _read(path: Path) -> dict[str, Any]:
         raise UsageError(Problem(what, str(path), "name the .toml file of a study")) from None
     except ValueError as error:
         raise UsageError(Problem(f"this is not TOML: {error}", str(path))) from None
+
+
+def _refuse_others(path: Path, content: Mapping[str, Any]) -> None:
+    """Refuse a file that is no study at all, before each of its words is called a mistake."""
+    known = {*StudySettings.model_fields, "train", "grid", "published"}
+    if "grid" not in content and not known & set(content):
+        cure = 'a study lists parts, such as [[grid]] and under it attention = ["none", "history"]'
+        raise UsageError(Problem("this is no study", str(path), cure))
 
 
 def _located(fault: ZooError, path: Path) -> ZooError:
@@ -255,6 +264,11 @@ def _combinations(grids: Any, registry: Registry, faults: list[ZooError]) -> Ite
 
 def _refuse_unasked_files(labels: Mapping[Slot, str], registry: Registry) -> None:
     files = [f"{slot}={label}" for slot, label in labels.items() if names_file(label.split()[0])]
+    absent = [file for file in files if not Path(file.partition("=")[2].split()[0]).exists()]
+    if absent:
+        raise UsageError(
+            *(Problem("there is no such file", file, "name one that is there") for file in absent)
+        )
     if files and not registry.local:
         what, cure = "code is run only where you name it yourself", "add --local if you trust the file"
         raise UsageError(*(Problem(what, file, cure) for file in files))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -92,7 +93,9 @@ def run(
     if standing.failed:
         raise ZooError(*(problem for problems in standing.failed.values() for problem in problems))
     talk.print(visible(f"{standing.done} cells done, {standing.ran} of them now."))
-    talk.print(visible(f"Next:  zoo bench table {file}"))
+    options = ["--results", str(results)] if results else []
+    options += ["--local"] if _has_files(study) else []
+    talk.print(visible(f"Next:  zoo bench table {shlex.join([str(file), *options])}"))
 
 
 @command.command("table")
@@ -126,8 +129,7 @@ def table(
     registry = open_registry()
     study = read_study(file, registry)
     stored = Results(results or file.parent / "results")
-    _check_music(study, only)
-    found = tables(study, stored, registry, only)
+    found = tables(study, stored, registry, _named(study, only))
     if as_json:
         print_json([facts(one) for one in found])
         return
@@ -140,11 +142,19 @@ def table(
         click.echo("\n".join(write(sheet) for sheet in printed), nl=False)
 
 
-def _check_music(study: Study, names: tuple[str, ...]) -> None:
+def _named(study: Study, words: tuple[str, ...]) -> list[str]:
+    """The music that is meant: NAME, or NAME=PATH as `zoo bench run` takes it."""
     cure = f"the study is of {', '.join(study.settings.data)}"
-    strange = [name for name in names if name not in study.settings.data]
+    found = {word: [n for n in study.settings.data if f"{word}=".startswith(f"{n}=")] for word in words}
+    strange = [word for word, names in found.items() if not names]
     if strange:
-        raise UsageError(*(Problem("names no music of the study", f"--data {n}", cure) for n in strange))
+        raise UsageError(*(Problem("names no music of the study", f"--data {w}", cure) for w in strange))
+    return [max(names, key=len) for names in found.values()]
+
+
+def _has_files(study: Study) -> bool:
+    """Whether a part of the study is a file, which is read only when it is said to be trusted."""
+    return any(part.entry.source.is_file for one in study.combinations for part in one.recipe.parts.values())
 
 
 def _said(standing: Standing) -> dict[str, Any]:
@@ -184,11 +194,17 @@ def _music(study: Study, places: dict[str, str]) -> dict[str, Music]:
         try:
             corpus = open_in_sight(place)
         except ZooError as fault:
-            faults.append(fault)
+            faults.append(fault if place != name else _unplaced(name, fault))
         else:
             found[name] = Music(place, corpus.digest, corpus.planes)
     raise_all(faults)
     return found
+
+
+def _unplaced(name: str, fault: ZooError) -> ZooError:
+    """The error of music that was looked for under its own name, with the way to say where it lies."""
+    cure = f"say where it lies: --data {name}=PATH"
+    return type(fault)(*(Problem(p.what, p.where, cure) for p in fault.problems))
 
 
 def _runner(name: str, work: Path, jobs: int | None, address: str | None) -> Runner:

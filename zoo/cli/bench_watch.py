@@ -29,17 +29,20 @@ class Watch:
         )
         self._task = self._bars.add_task("", total=None)
         self._began = time.monotonic()
+        self._where = ""
 
     def __enter__(self) -> Watch:
         self._bars.start()
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         self._bars.stop()
+        if kind is KeyboardInterrupt and self._where:
+            self._say(f"stopped; {self._where} are done, and the same command goes on from there.")
 
     def __call__(self, standing: Standing, ended: Cell | FloorsCell | None) -> None:
         """Show where the run stands."""
-        where = f"{standing.done} of {standing.needed} cells"
+        self._where = where = f"{standing.done} of {standing.needed} cells"
         words = ", ".join(filter(None, [where, self._left(standing), _failures(standing)]))
         self._bars.update(self._task, completed=standing.done, total=standing.needed, description=words)
         if ended is None:

@@ -104,11 +104,19 @@ def _problems(
         if not name:
             yield Problem(reason or str(detail["msg"]), head)
         elif field is None:
-            yield Problem("there is no such setting", given)
+            yield Problem("there is no such setting", given, _meant(head, name, model))
         else:
             yield Problem(
                 reason or f"it takes {allowed(field)}", given, _cure(where, field, values.get(name))
             )
+
+
+def _meant(head: str, name: str, model: type[Settings]) -> str:
+    from difflib import get_close_matches
+
+    known = [key(head, field) for field in model.model_fields]
+    close = get_close_matches(key(head, name), known, n=1)
+    return f"did you mean {close[0]}" if close else f"there are {', '.join(known)}" if known else ""
 
 
 def _cure(where: str, field: FieldInfo, value: Any) -> str:
