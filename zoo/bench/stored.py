@@ -28,12 +28,8 @@ def is_whole(content: Any, cell: Cell | FloorsCell) -> bool:
             and _are_finite(numbers)
             and (found is None or _is_evaluation(found, SCORED[cell.term], data["planes"]))
         )
-    except (
-        KeyError,
-        TypeError,
-        AttributeError,
-        OverflowError,
-    ):  # keys are missing, or other things stand there
+    except (KeyError, TypeError, AttributeError, OverflowError):
+        # Keys are missing, or other things stand there.
         return False
 
 
