@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +62,12 @@ def main(words: Sequence[str]) -> int:
     if words and not check:
         print("usage: python docs/make.py [--check]", file=sys.stderr)
         return 2
-    stale = []
+    stale, outlived = [], []
     studies.read.cache_clear()
     for document in documents():
-        made = Document(document, may_draw=not check).made()
+        page = Document(document, may_draw=not check)
+        made = page.made()
+        outlived += page.outlived
         if made != document.read_text("utf-8"):
             stale.append(document)
             if not check:
@@ -74,7 +76,9 @@ def main(words: Sequence[str]) -> int:
         print(f"{document.relative_to(ROOT)} {'is stale' if check else 'is new'}", file=sys.stderr)
     if check and stale:
         print("  `make docs` (python docs/make.py) makes it anew", file=sys.stderr)
-    return int(check and bool(stale))
+    for words in outlived:
+        print(words, file=sys.stderr)
+    return int(bool(outlived) or (check and bool(stale)))
 
 
 def documents() -> list[Path]:
@@ -89,10 +93,12 @@ class Document:
     Attributes:
         path: where it lies.
         may_draw: whether pictures that are stale are drawn anew.
+        outlived: words of a person whose numbers have changed since, and what to do.
     """
 
     path: Path
     may_draw: bool = False
+    outlived: list[str] = field(default_factory=list)
 
     def made(self) -> str:
         """Its text with all regions filled."""
@@ -133,7 +139,7 @@ class Document:
         now = studies.digest(ROOT / file)
         if now != digest:
             what = f"{file} has other results than those that these words are about"
-            raise StaleError(f"{self.path}: {what}; mend the words and write {now}:\n{words}")
+            self.outlived.append(f"{self.path}: {what}; mend the words and write {now}:\n{words}")
         return words
 
     def _of_study(self, kind: str, argument: str) -> str:
