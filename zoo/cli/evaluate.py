@@ -133,7 +133,8 @@ def _rows(
     from zoo.measure.row import Row
     from zoo.model.live import set_live
 
-    rows = _floor_rows(models, corpus, pieces)
+    with waiting("the floors"):
+        rows = _floor_rows(models, corpus, pieces)
     for bundle, model in models.items():
         for words in variants:
             changed = set_live(model, words)
@@ -182,10 +183,12 @@ def _velocity_floors(models: Mapping[str, Model], corpus: Corpus, pieces: Corpus
     silent = models and not any(model.velocity.models_loudness for model in models.values())
     if "velocity" not in corpus.planes or silent:
         return []
+    from zoo.cli.progress import waiting
     from zoo.measure.floors import velocity_floors
     from zoo.registry import open_registry
 
-    return velocity_floors(corpus.split("train"), corpus.split("valid"), pieces, open_registry())
+    with waiting("the floors of loudness"):
+        return velocity_floors(corpus.split("train"), corpus.split("valid"), pieces, open_registry())
 
 
 def _print(

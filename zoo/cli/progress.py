@@ -15,15 +15,17 @@ Progress = Callable[[int, int], None]
 
 @contextmanager
 def waiting(label: str) -> Iterator[Progress]:
-    """A bar that stands from the first report until the block ends; none where there is no terminal."""
-    from rich.markup import escape
+    """A bar until the block ends, which moves between two reports too; none where there is no terminal."""
+    from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
     from zoo.cli.console import talk, visible
 
-    with Bars(console=talk, transient=True, disable=not talk.is_terminal) as bars:
-        task = bars.add_task(escape(visible(label)), total=None, visible=False)
-        yield lambda done, total: bars.update(task, completed=done, total=total, visible=True)
+    words = TextColumn("{task.description}", markup=False)
+    columns = (SpinnerColumn(), words, BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Bars(*columns, console=talk, transient=True, disable=not talk.is_terminal) as bars:
+        task = bars.add_task(visible(label), total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
 def open_in_sight(name: str) -> Corpus:
