@@ -20,15 +20,17 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from zoo.bench.cell import Cell
-from zoo.bench.driver import subject_of
+from zoo.bench.grid import Combination
 from zoo.bench.results import Results
-from zoo.bench.study import Combination, Study, read_study
+from zoo.bench.study import Study, read_study
+from zoo.bench.subjects import subject_of
 from zoo.data import Corpus, open_corpus
 from zoo.data.batches import length_batches
 from zoo.learn.run import Run
 from zoo.model.build import build
 from zoo.model.model import Model
 from zoo.model.random import generator
+from zoo.parts import Slot
 from zoo.parts.terms import Term
 from zoo.registry import Registry, open_registry
 
@@ -40,6 +42,10 @@ CLASSES = 3
 DRAWS = 5
 BINS, BIN = 32, 4
 """Velocities are put in bins of four."""
+
+
+class UntrainedError(Exception):
+    """What is to be looked into is not trained yet."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +62,25 @@ class Place:
     music: dict[str, str]
     registry: Registry
 
-    def trained(self, study: Study, row: Combination, term: Term, data: str) -> tuple[Cell, Model] | None:
-        """The part of a row with its best weights, from the first seed; None where it is not trained on
-        the music that is here."""
-        subject = subject_of(row.recipe, term, data, self.registry)
-        cells = subject.chosen(study, Results(HERE / "results")) if subject else None
+    def trained(
+        self, study: Study, term: Term, data: str, slot: Slot, part: str
+    ) -> Iterator[tuple[Combination, Cell, Model]]:
+        """The rows that have a part, each with what a term of it learned from the first seed.
+
+        Raises:
+            UntrainedError: one is not trained on the music that is here.
+        """
+        for row in study.combinations:
+            if row.labels[slot] == part:
+                yield row, *self._best(study, row, term, data)
+
+    def _best(self, study: Study, row: Combination, term: Term, data: str) -> tuple[Cell, Model]:
+        subject, results = subject_of(row.recipe, term, data, self.registry), Results(HERE / "results")
+        cells = subject.chosen(study, results) if subject else None
         best = Run(self.work / cells[0].name).best() if cells else None
-        result = Results(HERE / "results").read(cells[0]) if cells else None
+        result = results.read(cells[0]) if cells else None
         if not cells or best is None or not result or result["data"]["digest"] != self.music_of(data).digest:
-            return None
+            raise UntrainedError(row.called(study.slots))
         with torch.enable_grad():  # parts are probed for gradients when they are built
             model = build(cells[0].recipe, 0).eval()
         model.load_state_dict(best.tensors)
@@ -90,8 +106,9 @@ def main(work: Path, places: tuple[str, ...]) -> None:
     for name, look in (("attention", reading), ("velocity", loudness), ("decoder", doublings)):
         study = read_study(HERE / f"{name}.toml", place.registry)
         for data in study.settings.data:
-            found = look(study, data, place)
-            if found is None:
+            try:
+                found = look(study, data, place)
+            except UntrainedError:
                 click.echo(f"{look.__name__} of {data}: not all of it is trained yet", err=True)
                 continue
             path = LOOKS / f"{look.__name__}-{data}.json"
@@ -99,17 +116,11 @@ def main(work: Path, places: tuple[str, ...]) -> None:
             click.echo(f"wrote {path.relative_to(HERE.parent)}", err=True)
 
 
-def reading(study: Study, data: str, place: Place) -> dict[str, Any] | None:
+def reading(study: Study, data: str, place: Place) -> dict[str, Any]:
     """Where the history is read: the mean weight of each lag, overall and at each sixteenth of the bar."""
     found: dict[str, Any] = {}
     corpus = place.unseen(study, data)
-    for row in study.combinations:
-        if row.labels["attention"] != "history":
-            continue
-        trained = place.trained(study, row, "core", data)
-        if trained is None:
-            return None
-        cell, model = trained
+    for row, cell, model in place.trained(study, "core", data, "attention", "history"):
         sums, frames = torch.zeros(BAR, len(model.attention.settings.lags)), torch.zeros(BAR)
         for lesson, mask in _lessons(model, corpus):
             state = model.attention.start(lesson.past)
@@ -127,13 +138,9 @@ def reading(study: Study, data: str, place: Place) -> dict[str, Any] | None:
     return {**_about(study, corpus, data), "encoders": found}
 
 
-def loudness(study: Study, data: str, place: Place) -> dict[str, Any] | None:
+def loudness(study: Study, data: str, place: Place) -> dict[str, Any]:
     """How loud notes are played, in columns by how loud they are expected to be."""
-    row = next(row for row in study.combinations if row.labels["velocity"] == "lstm")
-    trained = place.trained(study, row, "velocity", data)
-    if trained is None:
-        return None
-    cell, model = trained
+    _, cell, model = next(place.trained(study, "velocity", data, "velocity", "lstm"))
     corpus = place.unseen(study, data)
     expected, played = [], []
     for indices in _batches(corpus):
@@ -163,20 +170,14 @@ def _bin(velocity: Tensor) -> Tensor:
     return (velocity / BIN).long().clamp(0, BINS - 1)
 
 
-def doublings(study: Study, data: str, place: Place) -> dict[str, Any] | None:
+def doublings(study: Study, data: str, place: Place) -> dict[str, Any]:
     """How pitch classes are doubled in octaves: in the music, and as each decoder draws it.
 
     The decoders are given the true codes of each frame and the true keys before it.
     """
     corpus = place.unseen(study, data)
     found: dict[str, Any] = {}
-    for row in study.combinations:
-        if row.labels["encoder"] != "onset":
-            continue
-        trained = place.trained(study, row, "decoder", data)
-        if trained is None:
-            return None
-        cell, model = trained
+    for row, cell, model in place.trained(study, "decoder", data, "encoder", "onset"):
         drawn = _Doubled(model.encoder.membership)
         played = _Doubled(model.encoder.membership)
         for number, (lesson, mask) in enumerate(_lessons(model, corpus)):

@@ -182,9 +182,7 @@ def output(command: str, folder: Path, *, fails: bool = False) -> str:
     )
     if bool(done.returncode) != fails:
         raise StaleError(f"`{command}` ends with exit code {done.returncode}:\n{done.stdout}")
-    lines = [line.rstrip() for line in done.stdout.strip("\n").splitlines()]
-    printed = "\n".join(lines).strip("\n")
-    return f"```console\n$ {command}\n{printed}\n```"
+    return console(done.stdout, f"$ {command}")
 
 
 def written(file: str, name: str) -> str:
@@ -197,8 +195,13 @@ def written(file: str, name: str) -> str:
     page = Console(file=printed, width=80)
     for part in resemblances(kept):
         page.print(part)
-    lines = [line.rstrip() for line in printed.getvalue().strip("\n").splitlines()]
-    return "\n".join(["```console", *lines, "```"])
+    return console(printed.getvalue())
+
+
+def console(printed: str, *command: str) -> str:
+    """What a terminal shows, as a block."""
+    body = "\n".join(line.rstrip() for line in printed.splitlines()).strip("\n")
+    return "\n".join(["```console", *command, body, "```"])
 
 
 def table(link: str) -> str:

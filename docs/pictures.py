@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from zoo.bench.driver import subject_of
 from zoo.bench.results import Results
 from zoo.bench.study import read_study
+from zoo.bench.subjects import subject_of
 from zoo.registry import open_registry
 
 FOLDER = Path("docs") / "pictures"

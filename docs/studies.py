@@ -30,7 +30,7 @@ from zoo.bench.results import Results
 from zoo.bench.rows import Table, tables
 from zoo.bench.sheet import Sheet, sheets
 from zoo.bench.study import read_study
-from zoo.bench.verdict import Verdict, verdict
+from zoo.bench.verdict import BEST, Verdict, verdict
 from zoo.measure.interval import holm
 from zoo.registry import open_registry
 
@@ -131,7 +131,7 @@ def _count(table: Table) -> str:
 
 def _named(name: str, verdicts: Sequence[Verdict], side: int) -> str:
     """A row by its name; of the best, which it is on each music."""
-    if not name.startswith("best "):
+    if not name.startswith(BEST):
         return f"`{name}`"
     rows = [(one.first, one.second)[side] for one in verdicts]
     which = dict.fromkeys(f"`{row.called(verdicts[0].slots)}`" for row in rows if row)
@@ -149,7 +149,7 @@ def answer(text: str, root: Path) -> str:
         if found.outcome == "waiting":
             lines.append(f"- {table.data}: no result yet.")
             continue
-        missing = len(table.missing) if "best " in pair else 0
+        missing = len(table.missing) if BEST in pair else 0
         wait = f" The best so far: {missing} rows of the table wait for results." if missing else ""
         lines.append(f"- {table.data}: **{said[found.outcome]}** {_sentence(found, pair)}{wait}")
     return "\n".join(lines)

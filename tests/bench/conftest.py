@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from zoo.bench.driver import floor_cells, subjects
 from zoo.bench.results import Results
 from zoo.bench.rows import Table, tables
 from zoo.bench.study import Study, read_study
+from zoo.bench.subjects import floor_cells, subjects
 from zoo.music.roll import Roll
 from zoo.registry import Registry, open_registry
 

@@ -13,8 +13,8 @@ import pytest
 
 from zoo.bench import cell as cell_module
 from zoo.bench.cell import Cell, FloorsCell, alone
-from zoo.bench.driver import floor_cells, subjects
 from zoo.bench.study import Study
+from zoo.bench.subjects import floor_cells, subjects
 from zoo.bench.work import do
 from zoo.learn.settings import TrainSettings
 from zoo.registry import Registry, parse_recipe

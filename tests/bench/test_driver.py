@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from zoo.bench.cell import Cell
-from zoo.bench.driver import TRIES, Driver, Music, Standing, subjects
+from zoo.bench.driver import TRIES, Driver, Music, Standing
 from zoo.bench.local import CellFailed, Local, run_process
 from zoo.bench.results import Results, prepare
 from zoo.bench.study import Study
+from zoo.bench.subjects import subjects
 from zoo.bench.work import do
 from zoo.errors import BundleError, Problem, UsageError, ZooError
 from zoo.parts import SLOTS

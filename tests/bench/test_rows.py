@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from zoo.bench.cell import Cell, FloorsCell
-from zoo.bench.driver import floor_cells, subjects
 from zoo.bench.printing import latex, markdown
 from zoo.bench.results import Results
 from zoo.bench.rows import Row, tables
 from zoo.bench.sheet import sheets
 from zoo.bench.study import Study, read_study
+from zoo.bench.subjects import floor_cells, subjects
 from zoo.measure.evaluation import Evaluation, Term
 from zoo.registry import Registry
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from zoo.bench.cell import Cell
-from zoo.bench.driver import floor_cells, subjects
 from zoo.bench.results import Results
 from zoo.bench.study import read_study
+from zoo.bench.subjects import floor_cells, subjects
 from zoo.registry import open_registry
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -35,9 +35,11 @@ class Fitting:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """What rich asks for."""
         wide = options.update_width(len(self.sheet.headings) * 100)
-        tables = [_table(self.sheet, last) for last in range(len(self.sheet.headings), self.sheet.words, -1)]
-        fits = (one for one in tables if Measurement.get(console, wide, one).minimum <= options.max_width)
-        yield next(fits, tables[-1])
+        for last in range(len(self.sheet.headings), self.sheet.words, -1):
+            table = _table(self.sheet, last)
+            if Measurement.get(console, wide, table).minimum <= options.max_width:
+                break
+        yield table
 
 
 def pretty(sheet: Sheet) -> RenderableType:

@@ -9,17 +9,20 @@ from typing import Any, Literal
 import numpy as np
 
 from zoo.bench.cell import own
-from zoo.bench.driver import floor_cells, subject_of
+from zoo.bench.grid import Combination
 from zoo.bench.results import Results, evaluation
-from zoo.bench.study import Combination, Study
+from zoo.bench.study import Study
+from zoo.bench.subjects import floor_cells, subject_of
 from zoo.errors import Problem, ZooError
 from zoo.measure.evaluation import SCORE, Difference, Evaluation, difference
-from zoo.measure.figure import Figure, Kind, joined
-from zoo.measure.interval import Floats, interval
+from zoo.measure.figure import Figure, Kind, joined, mean
+from zoo.measure.interval import Floats
 from zoo.parts import Slot
 from zoo.parts.terms import TERMS, Term
 from zoo.registry import Registry
 
+OF_SCORE: tuple[Term, ...] = ("core", "decoder")
+"""The terms of the loss that a score is of."""
 Lack = Literal["waits", "failed"]
 VELOCITY_FLOORS = "velocity="
 """How the labels of the floors of loudness begin."""
@@ -59,18 +62,10 @@ class Row:
 
     def figure(self, *terms: str) -> Figure:
         """The sum of some terms: mean over seeds, 95 % interval over pieces and seeds."""
-        nats, weight = self._nats(terms), self.found[0].weight(*terms)
-        totals = [one.total(*terms) for one in self.found]
-        variances = [total.variance.sum() for total in totals if total.variance is not None]
-        frames = max(float(weight.sum()), 1.0)
-        return Figure(
-            value=float(nats.mean(0).sum()) / frames,
-            kind=self.kind(*terms),
-            interval=interval(nats, weight),
-            error=float(np.sqrt(np.sum(variances))) / len(totals) / frames if variances else None,
-            count=int(weight.sum()),
-            pieces=len(weight),
-        )
+        variances = [one.total(*terms).variance for one in self.found]
+        known = [variance for variance in variances if variance is not None]
+        weight = self.found[0].weight(*terms)
+        return mean(self._nats(terms), weight, self.kind(*terms), np.stack(known) if known else None)
 
     def minus(self, other: Row, *terms: str) -> Difference:
         """The difference to another row on the same music, paired by piece and seed."""
@@ -207,7 +202,7 @@ def _row(
 
 def _judged(found: Mapping[Term, Sequence[Mapping[str, Any]]]) -> float | None:
     """The validation nats of core and decoder, mean over seeds, as far as they were judged."""
-    judged = [[one["validation"] for one in found[term]] for term in ("core", "decoder")]
+    judged = [[one["validation"] for one in found[term]] for term in OF_SCORE]
     means = [float(np.mean(nats)) for nats in judged if None not in nats]
     return sum(means) if means else None
 

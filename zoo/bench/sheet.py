@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
-from zoo.bench.rows import Row, Table
+from zoo.bench.rows import OF_SCORE, Row, Table
 from zoo.learn.settings import STEPS
 from zoo.measure.evaluation import Difference
 from zoo.measure.figure import MARKS
@@ -15,9 +15,6 @@ from zoo.measure.report import difference_facts, figure_facts
 from zoo.measure.table import MEANINGS, half_width, number
 from zoo.parts import Slot
 from zoo.parts.terms import Term
-
-SCORED: tuple[Term, ...] = ("core", "decoder")
-"""What a score is of."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +69,8 @@ def _score_sheet(table: Table) -> Sheet:
         score = row.figure(*terms)
         cells = [*_labels(row, slots), number(score), half_width(score), *_shares(row, terms)]
         cells += [_escaped(row)] if escape else []
-        lines.append(
-            _line(row, (*cells, _apart(difference), _weights(row, *SCORED), _time(row, *SCORED)), difference)
-        )
+        cells += [_apart(difference), _weights(row, *OF_SCORE), _time(row, *OF_SCORE)]
+        lines.append(_line(row, tuple(cells), difference))
     lines = _among(lines, table, len(headings))
     lines += [
         Line((*labels, *["–"] * (len(headings) - len(labels))), False, False) for labels in _without(table)

@@ -24,9 +24,8 @@ the literature may stand beside them:
 
 from __future__ import annotations
 
-import itertools
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -34,14 +33,14 @@ from typing import Any, Literal
 
 from pydantic import field_validator
 
+from zoo.bench.grid import Combination, combinations
 from zoo.errors import Problem, UsageError, ZooError
 from zoo.learn.settings import TrainSettings
 from zoo.measure.figure import Kind
 from zoo.parts import SLOTS, Settings, Slot, setting
-from zoo.registry import Recipe, Registry, parse_recipe
+from zoo.registry import Registry
 from zoo.registry.fields import check
 from zoo.registry.parse import raise_all
-from zoo.registry.registry import names_file
 
 Split = Literal["train", "valid", "test"]
 
@@ -83,23 +82,6 @@ class StudySettings(Settings):
         if len(set(names)) < len(names):
             raise ValueError("it names some music twice")
         return names
-
-
-@dataclass(frozen=True)
-class Combination:
-    """One row of a table.
-
-    Attributes:
-        recipe: its five parts.
-        labels: slot -> how the study writes the part, or the part's name where it leaves it open.
-    """
-
-    recipe: Recipe
-    labels: Mapping[Slot, str]
-
-    def called(self, slots: Sequence[Slot]) -> str:
-        """What it is called among rows that differ in some slots: `onset lags`."""
-        return " ".join(self.labels[slot] for slot in slots)
 
 
 @dataclass(frozen=True)
@@ -166,12 +148,12 @@ def read_study(path: Path, registry: Registry) -> Study:
         train = {}
     rates = _rates(train, faults)
     budget = _checked(TrainSettings, {**train, "lr": rates[0]}, "train", faults) if rates else None
-    combinations = tuple(_combinations(grids, registry, faults))
-    if not combinations and not faults:
+    rows = tuple(combinations(grids, registry, faults))
+    if not rows and not faults:
         cure = 'write [[grid]] and under it attention = ["none", "history"]'
         faults.append(UsageError(Problem("it compares nothing", "grid", cure)))
     raise_all([_located(fault, path) for fault in faults])
-    return Study(path, settings, budget, rates, combinations, published)  # type: ignore[arg-type]
+    return Study(path, settings, budget, rates, rows, published)  # type: ignore[arg-type]
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -241,65 +223,3 @@ def _rates(train: Mapping[str, Any], faults: list[ZooError]) -> tuple[float, ...
     twice = [rate for number, rate in enumerate(rates) if rate in rates[:number]]
     faults += [UsageError(Problem(f"{rate} stands there twice", "train.lr")) for rate in twice]
     return rates
-
-
-def _combinations(grids: Any, registry: Registry, faults: list[ZooError]) -> Iterator[Combination]:
-    if not (isinstance(grids, list) and all(isinstance(grid, dict) for grid in grids)):
-        faults.append(UsageError(Problem("it takes tables", "grid", "write [[grid]]")))
-        return
-    seen = set()
-    for grid in grids:
-        for labels in _product(grid, faults):
-            try:
-                _refuse_unasked_files(labels, registry)
-                recipe = parse_recipe(list(_words(labels)), registry)
-            except ZooError as error:
-                faults.append(error)
-                continue
-            if recipe.digest not in seen:
-                seen.add(recipe.digest)
-                known = {slot: choice.entry.portable for slot, choice in recipe.parts.items()}
-                yield Combination(recipe, {**known, **labels})
-
-
-def _refuse_unasked_files(labels: Mapping[Slot, str], registry: Registry) -> None:
-    files = [f"{slot}={label}" for slot, label in labels.items() if names_file(label.split()[0])]
-    absent = [file for file in files if not Path(file.partition("=")[2].split()[0]).exists()]
-    if absent:
-        raise UsageError(
-            *(Problem("there is no such file", file, "name one that is there") for file in absent)
-        )
-    if files and not registry.local:
-        what, cure = "code is run only where you name it yourself", "add --local if you trust the file"
-        raise UsageError(*(Problem(what, file, cure) for file in files))
-
-
-def _product(grid: Mapping[str, Any], faults: list[ZooError]) -> Iterator[dict[Slot, str]]:
-    """Every combination of what a grid lists for the slots."""
-    lists: dict[Slot, list[str]] = {}
-    for name, options in grid.items():
-        slot = next((slot for slot in SLOTS if slot == name), None)
-        options = [options] if isinstance(options, str) else options
-        if slot is None:
-            problem = Problem("there is no such slot", f"grid.{name}", f"the slots are {', '.join(SLOTS)}")
-            faults.append(UsageError(problem))
-        elif not (isinstance(options, list) and options and all(_is_label(one) for one in options)):
-            cure = f'such as {name} = ["PART"]'
-            faults.append(UsageError(Problem("it takes a list of parts", f"grid.{name}", cure)))
-        else:
-            lists[slot] = options
-    ordered = [slot for slot in SLOTS if slot in lists]
-    for chosen in itertools.product(*(lists[slot] for slot in ordered)):
-        yield dict(zip(ordered, chosen, strict=True))
-
-
-def _is_label(given: Any) -> bool:
-    return isinstance(given, str) and bool(given.strip())
-
-
-def _words(labels: Mapping[Slot, str]) -> Iterator[str]:
-    """The words of a recipe from parts as a study writes them: `latency mix=false`."""
-    for slot, label in labels.items():
-        name, *settings = label.split()
-        yield f"{slot}={name}"
-        yield from (f"{slot}.{word}" for word in settings)

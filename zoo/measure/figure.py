@@ -55,13 +55,20 @@ class Figure:
 
 
 def mean(total: Floats, weight: Floats, kind: Kind = "exact", variance: Floats | None = None) -> Figure:
-    """The figure of totals (N,) over weights (N,), with the sampling variance of each total if it has one."""
-    weights = max(float(weight.sum()), 1.0)
+    """The figure of totals (N,), or (S, N) from each seed, over weights (N,).
+
+    Args:
+        total: of each piece, such as its nats.
+        weight: of each piece, such as its frames.
+        kind: what the totals promise.
+        variance: sampling variance of each total, where they were estimated by sampling.
+    """
+    totals, weights = np.atleast_2d(total), max(float(weight.sum()), 1.0)
     return Figure(
-        value=float(total.sum()) / weights,
+        value=float(totals.mean(0).sum()) / weights,
         kind=kind,
-        interval=interval(total[None], weight),
-        error=None if variance is None else float(np.sqrt(variance.sum())) / weights,
+        interval=interval(totals, weight),
+        error=None if variance is None else float(np.sqrt(variance.sum())) / len(totals) / weights,
         count=int(weight.sum()),
-        pieces=len(total),
+        pieces=len(weight),
     )

@@ -112,21 +112,21 @@ def _problems(
 
 
 def _meant(head: str, name: str, model: type[Settings]) -> str:
-    from difflib import get_close_matches
+    from zoo.registry.hints import closest
 
     known = [key(head, field) for field in model.model_fields]
-    close = get_close_matches(key(head, name), known, n=1)
-    return f"did you mean {close[0]}" if close else f"there are {', '.join(known)}" if known else ""
+    near = closest(key(head, name), known)
+    return f"did you mean {near}" if near else f"there are {', '.join(known)}" if known else ""
 
 
 def _cure(where: str, field: FieldInfo, value: Any) -> str:
     nearest = _nearest(field, value)
     if nearest is not None:
         return f"the nearest is {where}={write_value(nearest)}"
-    from difflib import get_close_matches
+    from zoo.registry.hints import closest
 
-    close = get_close_matches(str(value), choices(field), n=1)
-    return f"did you mean {where}={close[0]}" if close else f"the default is {where}={default(field)}"
+    near = closest(str(value), choices(field))
+    return f"did you mean {where}={near}" if near else f"the default is {where}={default(field)}"
 
 
 def _nearest(field: FieldInfo, value: Any) -> int | float | None:
