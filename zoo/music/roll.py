@@ -9,6 +9,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.music.meter import Meter
+
 LOWEST_KEY = 21
 """MIDI pitch of the first of the 88 keys, A0."""
 KEYS = 88
@@ -74,7 +76,7 @@ class Notes:
 
 @dataclass(frozen=True)
 class Roll:
-    """One piece on the grid, 4 frames to the quarter note.
+    """One piece on the grid of its meter, sixteenths unless it says otherwise.
 
     Pressed and sounding are separate planes, so a held note and a repeated one stay different
     (pretty_midi's own piano roll loses that).
@@ -83,16 +85,23 @@ class Roll:
         onset: (T, 88) bool, the key is pressed in this frame. None where the source does not say.
         sounding: (T, 88) bool, the key sounds in this frame; true wherever `onset` is.
         velocity: (T, 88) uint8, 1..127 where a key is pressed, else 0. None where nobody knows.
-        tempo: quarter notes per minute, for playing it back.
+        tempo: quarter notes per minute; the steady one at which it lasts as long as it does.
+        meter: frames to a quarter note, and where bars and beats lie.
+        tempo_changes: (frame, quarter notes per minute) by frame, where the tempo changes; empty where it
+            is steady.
     """
 
     onset: NDArray[np.bool_] | None
     sounding: NDArray[np.bool_]
     velocity: NDArray[np.uint8] | None = None
     tempo: float = 120.0
+    meter: Meter = Meter()
+    tempo_changes: tuple[tuple[int, float], ...] = ()
 
     @classmethod
-    def from_notes(cls, notes: Notes, frames: int = 0, tempo: float = 120.0) -> Self:
+    def from_notes(
+        cls, notes: Notes, frames: int = 0, tempo: float = 120.0, meter: Meter | None = None
+    ) -> Self:
         """The roll that a keyboard plays from these notes, as long as they are or at least `frames`."""
         notes = notes.on_one_keyboard()
         frames = max(frames, int(notes.end.max(initial=0)))
@@ -104,7 +113,7 @@ class Roll:
         change[notes.start, notes.key] += 1
         change[notes.end, notes.key] -= 1  # one keyboard: no key starts or ends twice in a frame
         sounding = np.cumsum(change[:-1], axis=0, dtype=np.int8).astype(np.bool_)
-        return cls(onset, sounding, velocity, tempo)
+        return cls(onset, sounding, velocity, tempo, meter or Meter())
 
     @property
     def frames(self) -> int:

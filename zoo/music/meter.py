@@ -1,0 +1,136 @@
+"""Meter: where the bars and beats of a piece lie on the grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Frames = NDArray[np.int64]
+
+GRID = 4
+"""Frames to a quarter note unless the user says otherwise: sixteenth notes."""
+FINEST_GRID = 48
+"""The most frames to a quarter note."""
+FAR = 2**40
+"""A frame beyond the end of any piece."""
+
+
+@dataclass(frozen=True)
+class TimeSignature:
+    """A time signature and the bar line at which it begins.
+
+    Attributes:
+        frame: the bar line; below 0 where a piece begins with an upbeat.
+        beats: the upper number, 1 or more.
+        unit: the lower number, a power of two: 4 for quarter notes, 8 for eighths.
+    """
+
+    frame: int = 0
+    beats: int = 4
+    unit: int = 4
+
+    def bar(self, grid: int) -> Fraction:
+        """Length of a bar in frames; not a whole number where the grid is too coarse for it."""
+        return Fraction(4 * grid * self.beats, self.unit)
+
+    def beat(self, grid: int) -> Fraction:
+        """Length of a beat in frames: a dotted note in compound meters such as 6/8, else the unit."""
+        compound = self.unit >= 8 and self.beats % 3 == 0
+        return Fraction(4 * grid * (3 if compound else 1), self.unit)
+
+    def __str__(self) -> str:
+        return f"{self.beats}/{self.unit}"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where frames lie in their bars; arrays of one shape, int64.
+
+    Attributes:
+        bar: number of the bar; 0 is the first whole bar, -1 an upbeat before it.
+        place: frames since the bar line.
+        length: frames in the bar.
+        beat: frames in a beat, at least 1.
+    """
+
+    bar: Frames
+    place: Frames
+    length: Frames
+    beat: Frames
+
+
+@dataclass(frozen=True)
+class Meter:
+    """The time signatures of a piece; before the first and after the last they go on for ever.
+
+    Attributes:
+        grid: frames to a quarter note.
+        changes: by frame, at least one; the first lies at 0, or before it by what an upbeat lacks.
+    """
+
+    grid: int = GRID
+    changes: tuple[TimeSignature, ...] = (TimeSignature(),)
+
+    @classmethod
+    def of(cls, beats: int = 4, unit: int = 4, *, offset: int = 0, grid: int = GRID) -> Self:
+        """One time signature throughout; the first bar lacks `offset` frames."""
+        return cls(grid, (TimeSignature(-offset, beats, unit),))
+
+    @property
+    def offset(self) -> int:
+        """How many frames the first bar lacks: 12 where 4/4 begins with an upbeat of a quarter note."""
+        return -self.changes[0].frame
+
+    def places(self, frames: Frames) -> Places:
+        """Where frames lie; any integers, also outside the piece."""
+        starts = np.array([change.frame for change in self.changes], np.int64)
+        number = np.maximum(np.searchsorted(starts, frames, side="right") - 1, 0)
+        bars = [change.bar(self.grid) for change in self.changes]
+        over = np.array([bar.numerator for bar in bars], np.int64)[number]
+        under = np.array([bar.denominator for bar in bars], np.int64)[number]
+        beats = np.array([max(round(change.beat(self.grid)), 1) for change in self.changes], np.int64)
+        since = frames - starts[number]
+        # Bar line k of a stretch lies at k bars, rounded to the nearest frame, halves up; this is the
+        # last one at or before the frame.
+        inside = -(-(2 * since + 1) * under // (2 * over)) - 1
+        line = _rounded(inside * over, under)
+        following = np.append(starts[1:], FAR)[number] - starts[number]
+        end = np.minimum(_rounded((inside + 1) * over, under), following)
+        return Places(
+            bar=inside + self._bars_before()[number], place=since - line, length=end - line, beat=beats[number]
+        )
+
+    def bar_lines(self, frames: int) -> Frames:
+        """The frames from 0 up to, without, `frames` at which a bar begins."""
+        all_frames = np.arange(frames, dtype=np.int64)
+        return all_frames[self.places(all_frames).place == 0]
+
+    def cut(self, first: int) -> Meter:
+        """The meter of what begins at frame `first`."""
+        moved = [replace(change, frame=change.frame - first) for change in self.changes]
+        kept = [change for change in moved if change.frame > 0]
+        before = [change for change in moved if change.frame <= 0]
+        opening = before[-1] if before else moved[0]
+        place = int(self.places(np.array([first])).place[0])
+        return Meter(self.grid, (replace(opening, frame=-place), *kept))
+
+    def _bars_before(self) -> Frames:
+        """The number of the bar that begins with each change."""
+        counts = [
+            -(-(following.frame - change.frame) // change.bar(self.grid))
+            for change, following in pairwise(self.changes)
+        ]
+        return np.cumsum([-1 if self.offset else 0, *counts], dtype=np.int64)
+
+    def __str__(self) -> str:
+        return ", ".join(dict.fromkeys(str(change) for change in self.changes))
+
+
+def _rounded(over: Frames, under: Frames) -> Frames:
+    """The nearest whole numbers to a quotient, halves up."""
+    return (2 * over + under) // (2 * under)

@@ -1,0 +1,46 @@
+"""The score: what a MIDI file plays, in its own ticks, before it is put on a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ticks = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Score:
+    """Notes and timing of the tracks that were asked for; drums are not among them.
+
+    Attributes:
+        division: ticks to a quarter note.
+        start: (N,) int64, the tick at which each note is pressed; notes are ordered by it.
+        end: (N,) int64, the tick at which it is released; may equal `start`.
+        pitch: (N,) int64, MIDI pitch, 0..127.
+        velocity: (N,) uint8, 1..127.
+        tempos: (tick, microseconds to the quarter note) of every tempo event, by tick.
+        signatures: (tick, upper number, lower number) of every sound time signature, by tick.
+        markers: (tick, text) of markers and cue points, by tick.
+        pedal: (tick, whether the sustain pedal goes down) by tick, for each channel.
+        last: tick at which the tracks end; a rest at the end is before it.
+        tracks: title of each track and how many notes it has, in the file's order.
+        repairs: how often each harmless fault was stepped over.
+        left_out: how many notes were not read, by the reason.
+    """
+
+    division: int
+    start: Ticks
+    end: Ticks
+    pitch: NDArray[np.int64]
+    velocity: NDArray[np.uint8]
+    tempos: Sequence[tuple[int, int]] = ()
+    signatures: Sequence[tuple[int, int, int]] = ()
+    markers: Sequence[tuple[int, str]] = ()
+    pedal: Mapping[int, Sequence[tuple[int, bool]]] = field(default_factory=dict)
+    last: int = 0
+    tracks: Sequence[tuple[str, int]] = ()
+    repairs: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
