@@ -9,7 +9,7 @@ results/looks/*.json beside the studies. What is not trained yet is left out, an
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from torch.utils._pytree import tree_map
 
 from zoo.bench.cell import Cell
 from zoo.bench.grid import Combination
+from zoo.bench.reading import READING, Reading
 from zoo.bench.results import Results
 from zoo.bench.study import Study, read_study
 from zoo.bench.subjects import subject_of
@@ -76,15 +77,22 @@ class Place:
 
     def _best(self, study: Study, row: Combination, term: Term, data: str) -> tuple[Cell, Model]:
         subject, results = subject_of(row.recipe, term, data, self.registry), Results(HERE / "results")
-        cells = subject.chosen(study, results) if subject else None
-        best = Run(self.work / cells[0].name).best() if cells else None
-        result = results.read(cells[0]) if cells else None
-        if not cells or best is None or not result or result["data"]["digest"] != self.music_of(data).digest:
+        choice = subject.choice(study, results) if subject else None
+        if choice is None:
+            raise UntrainedError(row.called(study.slots))
+        cell = choice.cells[0]
+        best, result = Run(self.work / cell.name).best(), results.read(cell)
+        if best is None or not result or not self._is_of(result, data):
             raise UntrainedError(row.called(study.slots))
         with torch.enable_grad():  # parts are probed for gradients when they are built
-            model = build(cells[0].recipe, 0).eval()
+            model = build(cell.recipe, 0).eval()
         model.load_state_dict(best.tensors)
-        return cells[0], model
+        return cell, model
+
+    def _is_of(self, result: Mapping[str, Any], data: str) -> bool:
+        """Whether a result is of the music that lies here, as it is read now."""
+        found = Reading.of(result)
+        return (found.digest, found.number) == (self.music_of(data).digest, READING)
 
     def unseen(self, study: Study, data: str) -> Corpus:
         """The pieces that are scored."""
@@ -252,8 +260,8 @@ def _batches(corpus: Corpus) -> Iterator[list[int]]:
 
 
 def _about(study: Study, corpus: Corpus, data: str) -> dict[str, Any]:
-    pieces = len(corpus.pieces)
-    return {"data": data, "split": study.settings.split, "digest": corpus.digest, "pieces": pieces}
+    known = {"data": data, "split": study.settings.split, "digest": corpus.digest, "reading": READING}
+    return known | {"pieces": len(corpus.pieces)}
 
 
 def _rounded(numbers: Tensor) -> Any:
