@@ -217,7 +217,7 @@ def summary(text: str, root: Path, stated: Page) -> str:
     for found in _verdicts(asked, pair, root):
         outcome = "level" if found.outcome != "waiting" and found.key not in stated.sure else found.outcome
         words = f"{found.words}." if outcome == "waiting" else said[outcome]
-        lines.append(f"   - {_music(found.table)}: {words}")
+        lines.append(f"- {_music(found.table)}: {words}")
     return "\n".join(lines)
 
 
