@@ -38,6 +38,7 @@ from zoo.registry import Registry, open_registry
 HERE = Path(__file__).resolve().parent
 LOOKS = HERE / "results" / "looks"
 BAR = 16
+"""Sixteenths in a bar of 4/4."""
 CLASSES = 3
 """Doublings are counted in frames of so many pitch classes: four voices must double one of them."""
 DRAWS = 5
@@ -85,7 +86,7 @@ class Place:
         if best is None or not result or not self._is_of(result, data):
             raise UntrainedError(row.called(study.slots))
         with torch.enable_grad():  # parts are probed for gradients when they are built
-            model = build(cell.recipe, 0).eval()
+            model = build(cell.recipe.on_grid(self.music_of(data).grid), 0).eval()
         model.load_state_dict(best.tensors)
         return cell, model
 
@@ -125,7 +126,7 @@ def main(work: Path, places: tuple[str, ...]) -> None:
 
 
 def reading(study: Study, data: str, place: Place) -> dict[str, Any]:
-    """Where the history is read: the mean weight of each lag, overall and at each sixteenth of the bar."""
+    """Where the history is read in 4/4: the mean weight of each lag, and that at each sixteenth."""
     found: dict[str, Any] = {}
     corpus = place.unseen(study, data)
     for row, cell, model in place.trained(study, "core", data, "attention", "history"):
@@ -133,12 +134,15 @@ def reading(study: Study, data: str, place: Place) -> dict[str, Any]:
         for lesson, mask in _lessons(model, corpus):
             state = model.attention.start(lesson.past)
             weights = model.attention.read_weights(lesson.inputs, lesson.clock, state)
-            sixteenth = (lesson.clock + 1)[mask] % BAR
-            sums.index_add_(0, sixteenth, weights[mask])
+            clock = lesson.clock
+            in_common_time = mask & (clock.length == 4 * clock.grid)
+            foretold = ((clock.place + 1) % clock.length)[in_common_time]
+            sixteenth = foretold * 4 // clock.grid
+            sums.index_add_(0, sixteenth, weights[in_common_time])
             frames.index_add_(0, sixteenth, torch.ones(len(sixteenth)))
         found[row.labels["encoder"]] = {
             "cell": cell.name,
-            "lags": list(model.attention.settings.lags),
+            "lags": [4 * lag for lag in model.attention.settings.lags],
             "mean": _rounded(sums.sum(0) / frames.sum()),
             "by_sixteenth": _rounded(sums / frames.clamp(min=1).unsqueeze(1)),
             "frames": int(frames.sum()),

