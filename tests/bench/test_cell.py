@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import numpy as np
 import pytest
 
 from zoo.bench import cell as cell_module
@@ -20,7 +21,14 @@ from zoo.bench.rows import tables
 from zoo.bench.study import Study, read_study
 from zoo.bench.subjects import floor_cells, subjects
 from zoo.bench.work import do
+from zoo.data import Corpus
+from zoo.data.piece import Reading
+from zoo.data.source import Source
+from zoo.data.split import Split
+from zoo.data.writing import write_store
 from zoo.learn.settings import TrainSettings
+from zoo.music.meter import Meter
+from zoo.music.roll import Roll
 from zoo.registry import Registry, parse_recipe
 
 Read = Callable[..., Study]
@@ -184,3 +192,24 @@ def test_a_training_that_is_there_is_not_done_again(
     assert [json.loads(line)["step"] for line in metrics.splitlines() if "stepped" in line] == [1, 2, 3]
     assert do(order, tmp_path / "run") == first
     assert (tmp_path / "run" / "metrics.jsonl").read_text() == metrics
+
+
+def eighths() -> Iterator[Reading]:
+    """Pieces of one repeated note each, on a grid of eighths."""
+    for number, split in enumerate(get_args(Split)):
+        onset = np.zeros((24, 88), np.bool_)
+        onset[::2, 30 + number] = True
+        yield Reading(f"tune {number}", Roll(onset, onset, meter=Meter.of(grid=2)), split)
+
+
+def test_a_cell_is_trained_on_the_grid_of_its_music(
+    study: Read, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planes = frozenset({"onset", "sounding"})
+    store = write_store(Source("tunes", planes, 3, eighths, "tunes", "", grid=2), tmp_path / "cache")
+    monkeypatch.setattr("zoo.data.open_corpus", lambda place: Corpus("tunes", store))
+    asked = study('data = "tunes"', 'attention = "lags"\nsampler = "independent"', "steps = 2")
+    cell = subjects(asked, registry)[0].cell(asked, asked.rates[0], 0)
+    found = do(cell.order("tunes"), tmp_path / "run")
+    assert (found["data"]["grid"], found["learns"]) == (2, True)
+    assert question(found["order"]) == question(cell.order(""))
