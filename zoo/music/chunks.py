@@ -9,15 +9,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from zoo.music.container import HEADER, unwrap
-from zoo.music.events import EventReader, Events
+from zoo.music.events import Events
 from zoo.music.guard import Limits, MidiError
+from zoo.music.track import TrackReader
 
 TRACK = b"MTrk"
 FILM_SPEEDS = {24: (2, 24), 25: (2, 25), 29: (2002, 30_000), 30: (2, 30)}
 """Of each number of film frames a second: what ticks are multiplied with, and how many of these a quarter
 note has for each tick of a film frame, at 120 quarter notes a minute. 29 means 30 in 1.001 seconds."""
 MOST_CHUNKS = 2**16
-"""Of an unknown kind; a file cannot have more tracks either."""
+"""Of an unknown kind, and tracks, which a header counts in 16 bits."""
 
 
 def walk(data: bytes, path: str, limits: Limits) -> Events:
@@ -41,7 +42,7 @@ class _Walker:
 
     def __init__(self, data: bytes, at: int, path: str, limits: Limits) -> None:
         self.data, self.at = data, at
-        self.reader = EventReader(data, path, limits)
+        self.reader = TrackReader(data, path, limits)
         self.found = self.reader.found
         self.unknown = 0
         self.scale = 1
@@ -71,7 +72,7 @@ class _Walker:
         if scale > 1:
             found.tempos.clear()
             found.tracks[:] = [replace(track, end=scale * track.end) for track in found.tracks]
-            found.signatures[:] = [(scale * tick, *change) for tick, *change in found.signatures]
+            found.signatures[:] = [(scale * tick, over, under) for tick, over, under in found.signatures]
             found.markers[:] = [(scale * tick, text) for tick, text in found.markers]
             for place, tick in enumerate(found.ticks):
                 found.ticks[place] = scale * tick
@@ -110,6 +111,8 @@ class _Walker:
 
     def _track(self) -> None:
         """Read a track, and go on behind its End of Track where the length in its header is wrong."""
+        if len(self.found.tracks) == MOST_CHUNKS:
+            raise self._fault("too-many", f"there are more than {MOST_CHUNKS} tracks")
         start = self.at + 8
         announced = start + self._size(self.at)
         sound = announced == len(self.data) or self._chunk_begins(announced)

@@ -138,8 +138,8 @@ def _release_elsewhere(events: Columns, extra: Places, spare: Places, end: Ticks
     down = events.second[where] > 0
     key = events.channel[where] << 7 | events.first[where]
     ended = 0
-    for event, pressed, queue in zip(where.tolist(), down.tolist(), map(waiting.__getitem__, key.tolist())):
-        tick = events.tick[event]
+    for event, pressed, voice in zip(where.tolist(), down.tolist(), key.tolist(), strict=True):
+        tick, queue = events.tick[event], waiting[voice]
         while queue and not pressed and end[queue[0]] <= tick:
             queue.popleft()
         if pressed:
