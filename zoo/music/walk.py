@@ -17,7 +17,7 @@ from zoo.music.guard import DEFAULT_LIMITS, Limits, MidiError
 from zoo.music.pairing import NEVER, releases
 from zoo.music.roll import LOWEST_KEY, key_name
 from zoo.music.score import Score, Ticks
-from zoo.music.titles import fold_title
+from zoo.music.titles import fold_title, tidy_title
 
 SHOWN_TITLES, SHOWN_LETTERS = 12, 30
 """How much of a file's titles an error repeats."""
@@ -70,7 +70,9 @@ def _chosen(found: Events, path: str, tracks: Collection[str]) -> NDArray[np.boo
     if tracks and not chosen.any():
         named = [title[:SHOWN_LETTERS] for title in titles if title][:SHOWN_TITLES]
         there = f"its tracks are {', '.join(named)}" if named else "its tracks have no titles"
-        raise MidiError(path, "no-track", f"no track is called {' or '.join(tracks)}; {there}")
+        raise MidiError(
+            path, "no-track", f"no track is called {' or '.join(map(tidy_title, tracks))}; {there}"
+        )
     return chosen
 
 
