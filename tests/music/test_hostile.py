@@ -181,6 +181,7 @@ def refusable():
         ("clip", b"SMF2CLIP" + GOOD, "clip"),
         ("MacBinary", b"\0\4tune".ljust(128, b"\0") + GOOD, "macbinary"),
         ("zip archive", b"PK\3\4" + GOOD, "zip"),
+        ("AppleDouble", b"\0\5\x16\7\0\2\0\0" + b"Mac OS X".ljust(200, b"\0"), "appledouble"),
         ("another file first", b"junk" + GOOD, "not-midi"),
     ):
         yield name, content, code

@@ -50,8 +50,9 @@ def read_score(
         tracks: titles of the tracks that count, in capitals or not; all tracks where none is named.
 
     Raises:
-        MidiError: gzip, zip, macbinary, clip, not-midi, bad-header, truncated, bad-number, bad-event,
-            bad-note, too-many, too-long or no-track. A file without notes is a score without notes.
+        MidiError: gzip, zip, appledouble, macbinary, clip, not-midi, bad-header, truncated, bad-number,
+            bad-event, bad-note, too-many, too-long or no-track. A file without notes is a score without
+            notes.
     """
     found = walk(data, str(path), limits)
     chosen = _chosen(found, str(path), tracks)
