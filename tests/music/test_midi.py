@@ -64,7 +64,8 @@ def test_a_roll_is_its_notes(rows):
     assert {(start, key) for start, _, key, _ in rows_of(notes)} == pressed
     for start, end, key, velocity in rows_of(notes):
         here = [row for row in rows if (row[0], row[2]) == (start, key)]
-        longest = start + max(1, max(length for _, length, _, _ in here))
+        held = max(first + length for first, length, k, _ in rows if k == key and first <= start)
+        longest = max(start + 1, held)
         next_press = min((other for other, k in pressed if k == key and other > start), default=longest)
         assert (end, velocity) == (min(longest, next_press), max(row[3] for row in here))
 

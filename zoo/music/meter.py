@@ -102,13 +102,15 @@ class Meter:
         following = np.append(starts[1:], FAR)[number] - starts[number]
         end = np.minimum(_rounded((inside + 1) * over, under), following)
         return Places(
-            bar=inside + self._bars_before()[number], place=since - line, length=end - line, beat=beats[number]
+            bar=inside + self._bars_before()[number],
+            place=since - line,
+            length=end - line,
+            beat=beats[number],
         )
 
     def bar_lines(self, frames: int) -> Frames:
         """The frames from 0 up to, without, `frames` at which a bar begins."""
-        all_frames = np.arange(frames, dtype=np.int64)
-        return all_frames[self.places(all_frames).place == 0]
+        return np.flatnonzero(self.places(np.arange(frames, dtype=np.int64)).place == 0)
 
     def cut(self, first: int) -> Meter:
         """The meter of what begins at frame `first`."""
@@ -133,4 +135,5 @@ class Meter:
 
 def _rounded(over: Frames, under: Frames) -> Frames:
     """The nearest whole numbers to a quotient, halves up."""
-    return (2 * over + under) // (2 * under)
+    nearest: Frames = (2 * over + under) // (2 * under)
+    return nearest
