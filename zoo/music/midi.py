@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,19 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.files import write_file
 from zoo.music.guard import DEFAULT_LIMITS, Limits, MidiError, read_file
 from zoo.music.roll import FRAMES_PER_QUARTER, KEYS, LOWEST_KEY, Notes, Roll
+from zoo.music.tempo import DEFAULT_TEMPO, MICROSECONDS
 from zoo.music.walk import Press, Walk, walk
+from zoo.music.writing import write_midi
 
-RESOLUTION = 480
-"""Ticks to the quarter note in the files we write."""
-MICROSECONDS = 60_000_000
-"""In a minute; a file states its tempo as microseconds to the quarter note."""
-SLOWEST = 2**24 - 1
-"""The most microseconds to the quarter note that a file can state."""
-DEFAULT_TEMPO = 500_000
-"""Microseconds to the quarter note before a file states any: 120 to the minute."""
+__all__ = ["Reading", "examine_bytes", "examine_midi", "read_midi", "write_midi"]
+
 MOST_TICKS = 2**21
 """Where time is finer than that, ticks are joined: pretty_midi keeps a table of all of them."""
 
@@ -90,29 +84,6 @@ def examine_bytes(
         raise MidiError(path, "no-notes", "there is no note to read" + (f" ({why})" if why else ""))
     roll = Roll.from_notes(notes.take(inside), tempo=MICROSECONDS / _mean_tempo(found))
     return Reading(roll, dict(found.repairs), left_out, found.titles)
-
-
-def write_midi(roll: Roll, path: str | Path) -> None:
-    """Write a roll as a piano track; the same roll always gives the same bytes.
-
-    Raises:
-        ZooError: the file cannot be written; an older one of that name is then untouched.
-    """
-    import pretty_midi
-
-    tempo = min(max(round(MICROSECONDS / roll.tempo), 1), SLOWEST)
-    # pretty_midi rounds the tempo it writes down; a quarter microsecond keeps it from losing a whole one
-    midi = pretty_midi.PrettyMIDI(resolution=RESOLUTION, initial_tempo=MICROSECONDS / (tempo + 0.25))
-    piano = pretty_midi.Instrument(program=0, name="Piano")
-    notes = roll.notes()
-    frame = (tempo + 0.25) / 1e6 / FRAMES_PER_QUARTER
-    times = notes.start * frame, notes.end * frame
-    columns = (column.tolist() for column in (notes.velocity, notes.key + LOWEST_KEY, *times))
-    piano.notes = [pretty_midi.Note(*note) for note in zip(*columns, strict=True)]
-    midi.instruments.append(piano)
-    content = io.BytesIO()
-    midi.write(content)
-    write_file(path, content.getvalue())
 
 
 def _notes(found: Walk, path: str | Path) -> Notes:
