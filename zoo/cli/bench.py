@@ -185,14 +185,14 @@ def _places(study: Study, given: tuple[str, ...]) -> dict[str, str]:
 
 def _music(study: Study, places: dict[str, str]) -> dict[str, Music]:
     from zoo.bench.driver import Music
-    from zoo.cli.progress import open_in_sight
+    from zoo.cli.music import MusicKeys, open_music
     from zoo.registry.parse import raise_all
 
     found: dict[str, Music] = {}
     faults: list[ZooError] = []
     for name, place in places.items():
         try:
-            corpus = open_in_sight(place)
+            corpus = open_music(MusicKeys(data=place))
         except ZooError as fault:
             faults.append(fault if place != name else _unplaced(name, fault))
         else:

@@ -69,11 +69,11 @@ def scan(corpus: str, strict: bool, as_json: bool) -> None:
     FOLDER:PIANO is only the tracks called PIANO, FOLDER:MELODY,PIANO those of both titles.
     """
     from zoo.cli.console import print_json, show, visible
-    from zoo.cli.progress import open_in_sight
+    from zoo.cli.music import MusicKeys, open_music
     from zoo.data.split import SPLITS
     from zoo.data.summary import summarise
 
-    music = open_in_sight(corpus)
+    music = open_music(MusicKeys(data=corpus))
     summaries = {name: summarise(music.split(name)) for name in SPLITS} | {"all": summarise(music)}
     if as_json:
         print_json(
@@ -105,9 +105,9 @@ def show_pieces(corpus: str, piece: str | None, as_json: bool) -> None:
     PIECE is the number of a piece, or a part of its title.
     """
     from zoo.cli.console import print_json, show
-    from zoo.cli.progress import open_in_sight
+    from zoo.cli.music import MusicKeys, open_music
 
-    music = open_in_sight(corpus)
+    music = open_music(MusicKeys(data=corpus))
     if piece is not None:
         facts = _facts(music, _find(music, piece))
         if as_json:

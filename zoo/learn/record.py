@@ -19,6 +19,7 @@ def record(history: History, corpus: Corpus, settings: TrainSettings, seed: int)
             # a bundle is given away, and where its maker keeps music is nobody's business
             "name": Path(corpus.name).resolve().name,
             "digest": corpus.digest,
+            "grid": corpus.grid,
             "pieces": len(pieces.pieces),
             "frames": pieces.frames,
         },

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +82,11 @@ class Meter:
         """One time signature throughout; the first bar lacks `offset` frames."""
         return cls(grid, (TimeSignature(-offset, beats, unit),))
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The meter that `dataclasses.asdict` turned into plain data."""
+        return cls(data["grid"], tuple(TimeSignature(**change) for change in data["changes"]))
+
     @property
     def offset(self) -> int:
         """How many frames the first bar lacks: 12 where 4/4 begins with an upbeat of a quarter note."""
@@ -131,6 +137,10 @@ class Meter:
 
     def __str__(self) -> str:
         return ", ".join(dict.fromkeys(str(change) for change in self.changes))
+
+
+COMMON_TIME = Meter()
+"""4/4 from the first frame, on a grid of sixteenths."""
 
 
 def _rounded(over: Frames, under: Frames) -> Frames:

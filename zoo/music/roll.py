@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.music.meter import Meter
+from zoo.music.meter import COMMON_TIME, Meter
 
 LOWEST_KEY = 21
 """MIDI pitch of the first of the 88 keys, A0."""
