@@ -145,5 +145,4 @@ COMMON_TIME = Meter()
 
 def _rounded(over: Frames, under: Frames) -> Frames:
     """The nearest whole numbers to a quotient, halves up."""
-    nearest: Frames = (2 * over + under) // (2 * under)
-    return nearest
+    return (2 * over + under) // (2 * under)

@@ -17,8 +17,6 @@ KEYS = 88
 STEPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 FRAMES_PER_QUARTER = 4
 FRAMES_PER_BAR = 16
-COMMON_TIME = Meter()
-"""Bars of four quarter notes in sixteenths, from the first frame on."""
 DEFAULT_VELOCITY = 64
 """The velocity of a note whose loudness is not known; what MIDI prescribes for keys without touch."""
 
