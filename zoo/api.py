@@ -10,7 +10,7 @@ from zoo.data import Corpus, open_corpus
 from zoo.data.split import Split
 from zoo.learn.assemble import assemble
 from zoo.learn.fit import fit
-from zoo.learn.record import record
+from zoo.learn.record import meter_of, record
 from zoo.learn.settings import TrainSettings
 from zoo.learn.swap import parse_swap
 from zoo.learn.watch import watched
@@ -89,7 +89,11 @@ class ZooModel:
         primer: Roll | None = None,
         meter: Meter | None = None,
     ) -> Roll:
-        """A new piece of this many frames, from silence or after a primer, in 4/4 or another meter."""
+        """A new piece of this many frames, from silence or after a primer.
+
+        Without a primer it is in `meter`, or else in the most common time signature of the training pieces.
+        """
+        meter = meter or meter_of(self._record, self.model.grid)
         return generate(self.model, frames, 1, seed, temperature, primer, meter=meter)[0]
 
     def evaluate(

@@ -111,14 +111,14 @@ def _train(recipe: Recipe, output: Path, resume: bool) -> tuple[Model, Corpus, H
 
 def _write(model: Model, corpus: Corpus, history: History, recipe: Recipe, output: Path) -> None:
     """The best weights as a bundle, with music that they write."""
-    from zoo.learn.record import record
+    from zoo.learn.record import meter_of, record
     from zoo.model.bundle import save_bundle
     from zoo.model.generate import generate
 
     model.cpu()
     seed = recipe.values["seed"]
-    sample = generate(model, frames=256, seed=seed)[0]
     told = record(history, corpus, recipe.sections["train"], seed)
+    sample = generate(model, frames=64 * model.grid, seed=seed, meter=meter_of(told, model.grid))[0]
     save_bundle(model, output / "bundle", sample=sample, **told)
 
 
