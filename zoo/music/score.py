@@ -21,6 +21,7 @@ class Score:
         end: (N,) int64, the tick at which it is released; may equal `start`.
         pitch: (N,) int64, MIDI pitch, 0..127.
         velocity: (N,) uint8, 1..127.
+        channel: (N,) int64, 0..15, and 16 more for each further port that the file names.
         tempos: (tick, microseconds to the quarter note) of every tempo event, by tick.
         signatures: (tick, upper number, lower number) of every sound time signature, by tick.
         markers: (tick, text) of markers and cue points, by tick.
@@ -36,6 +37,7 @@ class Score:
     end: Ticks
     pitch: NDArray[np.int64]
     velocity: NDArray[np.uint8]
+    channel: NDArray[np.int64]
     tempos: Sequence[tuple[int, int]] = ()
     signatures: Sequence[tuple[int, int, int]] = ()
     markers: Sequence[tuple[int, str]] = ()
