@@ -27,7 +27,7 @@ def score_of(*rows, division=DIVISION):
     """A score of (start, end, pitch) in ticks."""
     rows = sorted(rows)
     start, end, pitch = np.array(rows, np.int64).reshape(-1, 3).T
-    return Score(division, start, end, pitch, np.full(len(rows), 80, np.uint8))
+    return Score(division, start, end, pitch, np.full(len(rows), 80, np.uint8), np.zeros_like(pitch))
 
 
 def read(*rows, grid=4):

@@ -59,7 +59,14 @@ def test_plain_common_time_is_written_in_the_bytes_it_always_was(tmp_path):
     ],
 )
 def test_time_signatures_stand_at_their_bar_lines(tmp_path, meter, right):
-    assert signatures(written(tmp_path, meter=meter)) == right
+    assert signatures(written(tmp_path, meter=meter, frames=40)) == right
+
+
+def test_the_meter_after_the_end_is_not_written(tmp_path):
+    meter = Meter(4, (TimeSignature(), TimeSignature(32, 3)))
+    assert signatures(written(tmp_path, meter=meter, frames=32)) == [(0, 4, 4)]
+    upbeat = Meter(4, (TimeSignature(-4, 3), TimeSignature(8, 5, 8)))
+    assert signatures(written(tmp_path, meter=upbeat)) == [(0, 2, 4), (2, 5, 8)]
 
 
 @pytest.mark.parametrize("grid", [1, 2, 3, 4, 5, 7, 12, 24, 46, 47, 48])

@@ -23,6 +23,8 @@ MOST_OFF = 0.3
 steady file of POP909 7 %, music in triplets on a grid of sixteenths a third."""
 EXACT = 0.01
 """Quarter notes: ticks that are rounded by other programs stray less than that."""
+SAME_TICK = 1e-4
+"""Frames: less than a tick, more than arithmetic errs."""
 SHARES = (0.5, 0.9)
 """Least shares of notes on sixteenths or triplets, and on any usual place, where a file's own grid holds."""
 SMALLEST_SHIFT = 0.05
@@ -72,7 +74,7 @@ def align(score: Score, grid: int = GRID, beats: Beats | None = None) -> Alignme
     if beats is not None and len(score.start):
         ticks, places, meter = on_beats(score, beats, grid)
         return _measured(score, replace(own, kind="annotated", meter=meter, ticks=ticks, places=places))
-    if len(score.start) == 0 or _own_grid_holds(score):
+    if len(score.start) == 0 or _own_grid_holds(score) or _on_frames(own.positions(score.start)):
         return _measured(score, replace(own, meter=_stated_meter(score, grid) or own.meter))
     shift = _shift(own.positions(score.start) * GRID / grid) * grid / GRID
     shifted = _measured(score, replace(own, kind="shifted", places=own.places - shift))
@@ -112,6 +114,11 @@ def _own_grid_holds(score: Score) -> bool:
     return bool((even | triplets).mean() >= least and (even | fine | triplets).mean() >= most)
 
 
+def _on_frames(places: Places) -> bool:
+    """Whether the notes are written on the very frames that are asked for, as on a grid of sevenths."""
+    return bool((np.abs(places - np.rint(places)) <= SAME_TICK).mean() >= SHARES[1])
+
+
 def _on(place: Places, parts: int, division: int) -> NDArray[np.bool_]:
     near = np.abs(place * parts - np.rint(place * parts)) / parts
     return near <= max(EXACT, 1.0 / division) + 1e-9
@@ -137,7 +144,8 @@ def _stated_meter(score: Score, grid: int) -> Meter | None:
     if len(changes) > 1:
         first, second = changes[:2]
         length, bar = second.frame - first.frame, second.bar(grid)
-        if length == first.bar(grid) and length < bar:
+        again = (first.beats, first.unit) == (second.beats, second.unit)
+        if length < bar and (length == first.bar(grid) or again):
             changes[:2] = [replace(second, frame=length - int(bar))]
     kept = changes[:1]
     for before, change in zip(changes, changes[1:], strict=False):

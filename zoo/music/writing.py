@@ -29,7 +29,8 @@ def write_midi(roll: Roll, path: str | Path) -> None:
 
     Each time signature stands at its bar line. An upbeat is a short first bar: 1/4, then 4/4. Where no time
     signature is as short as the upbeat (a third of a quarter note, say), the first one is stated again at
-    the first bar line. Silence at the end is kept: the track ends after it.
+    the first bar line. What the meter does after the end of the roll is not written. Silence at the end is
+    kept: the track ends after it.
 
     Raises:
         ZooError: the file cannot be written; an older one of that name is then untouched.
@@ -52,7 +53,7 @@ def _timing(roll: Roll) -> Any:
     events = [
         (frame * ticks, mido.MetaMessage("set_tempo", tempo=microseconds(tempo))) for frame, tempo in tempos
     ]
-    for change in signatures(roll.meter):
+    for change in _signatures(roll.meter, roll.frames):
         meta = mido.MetaMessage("time_signature", numerator=change.beats, denominator=change.unit)
         events.append((change.frame * ticks, meta))
     return _track(sorted(events, key=lambda event: event[0]))
@@ -86,19 +87,20 @@ def _track(events: list[tuple[int, Any]], end: int = 0) -> Any:
     return track
 
 
-def signatures(meter: Meter) -> Iterator[TimeSignature]:
-    """The time signatures of a meter as a file states them, at frames from 0 on."""
+def _signatures(meter: Meter, frames: int) -> Iterator[TimeSignature]:
+    """The time signatures of a meter as a file of this many frames states them, from frame 0 on."""
     meter = meter.cut(0)
     first, *others = meter.changes
     if meter.offset:
         places = meter.places(np.array([0]))
         length = int(places.length[0] - places.place[0])
+        frames = max(frames, length + 1)
         yield _short_bar(length, first, meter.grid)
         if not others or others[0].frame > length:
             yield TimeSignature(length, first.beats, first.unit)
     else:
         yield first
-    yield from others
+    yield from (change for change in others if change.frame < frames)
 
 
 def _short_bar(length: int, whole: TimeSignature, grid: int) -> TimeSignature:
