@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from zoo.music.meter import GRID
+from zoo.music.grid import GRID
 
 READING = 2
 """Raised when the same files are read as other music. Results of an earlier reading are kept and marked."""

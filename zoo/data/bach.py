@@ -23,7 +23,8 @@ from zoo.data.options import Options
 from zoo.data.piece import Reading
 from zoo.data.source import Source
 from zoo.errors import DataError, Problem
-from zoo.music.meter import GRID, Meter, TimeSignature
+from zoo.music.grid import GRID
+from zoo.music.meter import Meter, TimeSignature
 from zoo.music.roll import KEYS, Roll
 
 NAME = "bach"

@@ -40,7 +40,9 @@ class GridCost:
         return (self.merged + self.moved) / max(self.notes, 1)
 
 
-def grid_costs(files: Iterable[Path], tracks: Sequence[str] = (), grids: Sequence[int] = GRIDS) -> list[GridCost]:
+def grid_costs(
+    files: Iterable[Path], tracks: Sequence[str] = (), grids: Sequence[int] = GRIDS
+) -> list[GridCost]:
     """What each grid would merge and move in some MIDI files; files that follow no beat are left out."""
     from zoo.music.align import align
     from zoo.music.beats import find_beats, read_beats

@@ -13,7 +13,7 @@ from typing import Any
 
 from zoo.data.piece import Reading, Skipped
 from zoo.data.store import FORMAT
-from zoo.music.meter import GRID
+from zoo.music.grid import GRID
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.errors import BundleError, Problem
 from zoo.learn.plan import RECIPE, begun_plan
 from zoo.model.sealed import CONFIG, MANIFEST, WEIGHTS, damaged, parsed, read_bundle
-from zoo.music.meter import GRID
+from zoo.music.grid import GRID
 from zoo.parts import Slot
 from zoo.registry import Choice, Registry
 

@@ -15,7 +15,7 @@ from zoo.errors import Problem, ZooError
 from zoo.model.generate import generate
 from zoo.model.model import Model
 from zoo.model.random import generator
-from zoo.music.meter import GRID
+from zoo.music.grid import GRID
 from zoo.parts.clock import Clock
 from zoo.parts.terms import SLOTS_OF, TERMS, Term
 

@@ -11,12 +11,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.music.grid import GRID
+
 Frames = NDArray[np.int64]
 
-GRID = 4
-"""Frames to a quarter note unless the user says otherwise: sixteenth notes."""
-FINEST_GRID = 48
-"""The most frames to a quarter note."""
 FAR = 2**40
 """A frame beyond the end of any piece."""
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
-from zoo.music.meter import FINEST_GRID, GRID
+from zoo.music.grid import FINEST_GRID, GRID
 from zoo.parts import Fact, Settings, Slot, setting
 from zoo.registry.fields import key
 from zoo.registry.fit import Choice, facts
