@@ -13,6 +13,7 @@ OTHERS = (
     (b"\x1f\x8b", "gzip", "this file is compressed with gzip"),
     (b"SMF2CLIP", "clip", "this is a MIDI 2.0 clip file"),
     (b"PK\3\4", "zip", "this is a zip archive"),
+    (b"\0\5\x16\7", "appledouble", "this is what macOS keeps beside a file (AppleDouble), not the file"),
 )
 """How other files begin that are taken for MIDI files, the code of the error, and what they are."""
 
@@ -23,7 +24,7 @@ def unwrap(data: bytes, path: str) -> tuple[int, int]:
     A RIFF file of form RMID (`.rmi`, RP-029 of the MIDI Association) holds one in its data chunk.
 
     Raises:
-        MidiError: gzip, clip, zip, macbinary or not-midi.
+        MidiError: gzip, clip, zip, appledouble, macbinary or not-midi.
     """
     if data.startswith(HEADER):
         return 0, len(data)

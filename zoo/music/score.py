@@ -26,10 +26,13 @@ class Score:
         signatures: (tick, upper number, lower number) of every sound time signature, by tick.
         markers: (tick, text) of markers and cue points, by tick.
         pedal: (tick, whether the sustain pedal goes down) by tick, for each channel.
-        last: tick at which the tracks end; a rest at the end is before it.
-        tracks: title of each track and how many notes it has, in the file's order.
+        last: tick at which the tracks that were asked for end, after a rest if they end with one; never
+            before the last note.
+        tracks: title of each track of the file, asked for or not, and how many notes it has; the title may
+            be empty.
         repairs: how often each harmless fault was stepped over.
-        left_out: how many notes were not read, by the reason.
+        left_out: how many notes were not read, by the reason: "drums", "percussive programs", "sound
+            effects", and stray notes far behind the others, with the key and place of the first.
     """
 
     division: int

@@ -17,7 +17,7 @@ from zoo.music.guard import DEFAULT_LIMITS, Limits, MidiError
 from zoo.music.pairing import NEVER, releases
 from zoo.music.roll import LOWEST_KEY, key_name
 from zoo.music.score import Score, Ticks
-from zoo.music.titles import fold_title
+from zoo.music.titles import fold_title, tidy_title
 
 SHOWN_TITLES, SHOWN_LETTERS = 12, 30
 """How much of a file's titles an error repeats."""
@@ -50,8 +50,9 @@ def read_score(
         tracks: titles of the tracks that count, in capitals or not; all tracks where none is named.
 
     Raises:
-        MidiError: gzip, zip, macbinary, clip, not-midi, bad-header, truncated, bad-number, bad-event,
-            bad-note, too-many, too-long or no-track. A file without notes is a score without notes.
+        MidiError: gzip, zip, appledouble, macbinary, clip, not-midi, bad-header, truncated, bad-number,
+            bad-event, bad-note, too-many, too-long or no-track. A file without notes is a score without
+            notes.
     """
     found = walk(data, str(path), limits)
     chosen = _chosen(found, str(path), tracks)
@@ -70,7 +71,9 @@ def _chosen(found: Events, path: str, tracks: Collection[str]) -> NDArray[np.boo
     if tracks and not chosen.any():
         named = [title[:SHOWN_LETTERS] for title in titles if title][:SHOWN_TITLES]
         there = f"its tracks are {', '.join(named)}" if named else "its tracks have no titles"
-        raise MidiError(path, "no-track", f"no track is called {' or '.join(tracks)}; {there}")
+        raise MidiError(
+            path, "no-track", f"no track is called {' or '.join(map(tidy_title, tracks))}; {there}"
+        )
     return chosen
 
 
