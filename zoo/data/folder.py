@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from zoo.data.options import Options
 from zoo.data.piece import Reading, Skipped
 from zoo.data.source import Source
 from zoo.errors import DataError, Problem
@@ -13,7 +14,7 @@ from zoo.music.guard import SUFFIXES, midi_files
 PLANES = frozenset({"onset", "sounding", "velocity"})
 
 
-def source(path: Path) -> Source:
+def source(path: Path, options: Options) -> Source:
     """The MIDI files at a path: a file, or a folder with all folders in it.
 
     What follows a colon names the tracks to read, `midi:PIANO` or `midi:MELODY,PIANO`; a file or folder
@@ -39,6 +40,7 @@ def source(path: Path) -> Source:
     return Source(
         name=str(whole),
         planes=PLANES,
+        grid=options.grid or 4,
         size=len(files),
         read=read,
         place=":".join([str(path.resolve()), *([",".join(tracks)] if tracks else [])]),

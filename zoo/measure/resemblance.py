@@ -114,7 +114,7 @@ def passage_frames(held_out: Corpus) -> int:
 
     0 where there is nothing to compare: fewer than two pieces of a bar or more.
     """
-    lengths = sorted(piece.frames - _first_bar(piece.offset) for piece in held_out.pieces)
+    lengths = sorted(piece.frames - _first_bar(piece.meter.offset) for piece in held_out.pieces)
     if len(lengths) < 2:
         return 0
     frames = min(lengths[min(len(lengths) // 4, len(lengths) - 2)], LONGEST)
@@ -243,7 +243,7 @@ def _halves(held_out: Corpus, frames: int, at_most: int) -> tuple[list[Roll], li
     long_enough = [
         index
         for index, piece in enumerate(held_out.pieces)
-        if piece.frames - _first_bar(piece.offset) >= frames
+        if piece.frames - _first_bar(piece.meter.offset) >= frames
     ]
     if len(long_enough) < 2:
         raise ValueError(f"fewer than two held-out pieces have a passage of {frames} frames")
@@ -253,7 +253,7 @@ def _halves(held_out: Corpus, frames: int, at_most: int) -> tuple[list[Roll], li
 
 
 def _passage(corpus: Corpus, index: int, frames: int) -> Roll:
-    whole, first = corpus.roll(index), _first_bar(corpus.pieces[index].offset)
+    whole, first = corpus.roll(index), _first_bar(corpus.pieces[index].meter.offset)
     onset = None if whole.onset is None else whole.onset[first : first + frames]
     return Roll(onset, whole.sounding[first : first + frames])
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.music.grid import GRID
+
 Frames = NDArray[np.int64]
 
-GRID = 4
-"""Frames to a quarter note unless the user says otherwise: sixteenth notes."""
-FINEST_GRID = 48
-"""The most frames to a quarter note."""
 FAR = 2**40
 """A frame beyond the end of any piece."""
 
@@ -107,6 +106,11 @@ class Meter:
         """One time signature throughout; the first bar lacks `offset` frames."""
         return cls(grid, (TimeSignature(-offset, beats, unit),))
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The meter that `dataclasses.asdict` turned into plain data."""
+        return cls(data["grid"], tuple(TimeSignature(**change) for change in data["changes"]))
+
     @property
     def offset(self) -> int:
         """How many frames the first bar lacks: 12 where 4/4 begins with an upbeat of a quarter note."""
@@ -128,13 +132,15 @@ class Meter:
         following = np.append(starts[1:], FAR)[number] - starts[number]
         end = np.minimum(_rounded((inside + 1) * over, under), following)
         return Places(
-            bar=inside + self._bars_before()[number], place=since - line, length=end - line, beat=beats[number]
+            bar=inside + self._bars_before()[number],
+            place=since - line,
+            length=end - line,
+            beat=beats[number],
         )
 
     def bar_lines(self, frames: int) -> Frames:
         """The frames from 0 up to, without, `frames` at which a bar begins."""
-        all_frames = np.arange(frames, dtype=np.int64)
-        return all_frames[self.places(all_frames).place == 0]
+        return np.flatnonzero(self.places(np.arange(frames, dtype=np.int64)).place == 0)
 
     def bars(self, frames: int) -> Bars:
         """The bars that have any of the frames from 0 up to, without, `frames`."""
@@ -169,6 +175,10 @@ class Meter:
 
     def __str__(self) -> str:
         return ", ".join(dict.fromkeys(str(change) for change in self.changes))
+
+
+COMMON_TIME = Meter()
+"""4/4 from the first frame, on a grid of sixteenths."""
 
 
 def _rounded(over: Frames, under: Frames) -> Frames:

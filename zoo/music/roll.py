@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.music.meter import Meter
+from zoo.music.meter import COMMON_TIME, Meter
 
 LOWEST_KEY = 21
 """MIDI pitch of the first of the 88 keys, A0."""
@@ -95,7 +95,7 @@ class Roll:
     sounding: NDArray[np.bool_]
     velocity: NDArray[np.uint8] | None = None
     tempo: float = 120.0
-    meter: Meter = Meter()
+    meter: Meter = COMMON_TIME
     tempo_changes: tuple[tuple[int, float], ...] = ()
 
     @classmethod
@@ -113,7 +113,7 @@ class Roll:
         change[notes.start, notes.key] += 1
         change[notes.end, notes.key] -= 1  # one keyboard: no key starts or ends twice in a frame
         sounding = np.cumsum(change[:-1], axis=0, dtype=np.int8).astype(np.bool_)
-        return cls(onset, sounding, velocity, tempo, meter or Meter())
+        return cls(onset, sounding, velocity, tempo, meter or COMMON_TIME)
 
     @property
     def frames(self) -> int:
