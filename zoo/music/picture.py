@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from zoo.errors import Problem, ZooError
 from zoo.files import write_file
-from zoo.music.meter import GRID, Bars
+from zoo.music.grid import GRID
+from zoo.music.meter import Bars
 from zoo.music.roll import LOWEST_KEY, Notes, Roll
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ def _draw_bars(axes: Axes, page: _Page, bars: Bars) -> None:
     room = float(np.median(bars.end - bars.line)) * page.frame
     lined = bars.number % _every(BAR_ROOM / room) == 0
     lines = [*bars.line[lined & (bars.line >= begin)], last]
-    axes.vlines(lines, page.low, page.high, color=GREY, linewidth=0.7, zorder=1)
+    axes.vlines(lines, page.low, page.high, color=GREY, linewidth=0.7, zorder=1, clip_on=False)
     numbered = (bars.number % _every(NUMBER_ROOM / room) == 0) & (bars.number >= 0)
     labels = {int(bars.line[i]): str(bars.number[i] + 1) for i in np.flatnonzero(numbered)}
     axes.set_xticks(list(labels), list(labels.values()), ha="left")
