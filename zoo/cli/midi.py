@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from zoo.errors import DataError, Problem
-from zoo.music.meter import FINEST_GRID, GRID
+from zoo.music.grid import FINEST_GRID, GRID
 
 if TYPE_CHECKING:
     from rich.table import Table

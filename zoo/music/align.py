@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from operator import ge
 from typing import Literal
 
 import numpy as np
@@ -21,15 +22,17 @@ Places = NDArray[np.float64]
 QUARTER_FRAME = 0.25
 """From this part of a frame on a note lies off the grid."""
 MOST_OFF = 0.3
-"""Share of notes off the grid above which a file follows no beat: chance puts half of the notes there, the least
-steady file of POP909 7 %, music in triplets on a grid of sixteenths a third."""
+"""Share of notes off the grid above which a file follows no beat: chance puts half of the notes there,
+triplets on a grid of sixteenths a third."""
 FEWEST = 16
 """Notes of a file that are enough to shift its grid or its bars."""
 EXACT = 0.01
 """Quarter notes: ticks that are rounded by other programs stray less than that."""
 ON_EIGHTHS, ON_EVEN_PLACES, ON_ANY_PLACES = 0.25, 0.5, 0.9
-"""Least shares of notes on eighths, on sixteenths or triplets, and on these or thirty-seconds, where a file's own
-grid holds. A triplet fills a third of its notes with eighths, and music that is a third of a beat late none."""
+"""Least shares of notes on eighths, on sixteenths or triplets, and on these or thirty-seconds, where the grid of
+a file holds. In triplets every third note is on an eighth; in music a third of a beat late, none."""
+SAME_TICK = 1e-4
+"""Frames: less than a tick, more than arithmetic errs."""
 SMALLEST_SHIFT = 0.05
 """Frames; a smaller one moves no note, and jitter alone can look like it."""
 NO_BAR = 1
@@ -72,7 +75,7 @@ class Alignment:
 def align(score: Score, grid: int = GRID, beats: Beats | None = None) -> Alignment:
     """The grid of a file, from what it says and, where that is nothing or wrong, from its notes.
 
-    A file of beats beside it decides. Without one, the file's own ticks are the grid if its notes lie on them.
+    A file of beats beside it decides. Without one, the file's own ticks are the grid if notes lie on them.
     If they do not, the phase of the sixteenths is the circular mean of where the notes begin (Fisher,
     Statistical Analysis of Circular Data, 1993), and the whole file is shifted by it. Time signatures hold
     as long as the file's own grid does; otherwise, and where there are none, the first bar line is where
@@ -88,7 +91,7 @@ def align(score: Score, grid: int = GRID, beats: Beats | None = None) -> Alignme
         ticks, places, meter = on_beats(score, beats, grid)
         return _measured(score, replace(own, kind="annotated", meter=meter, ticks=ticks, places=places))
     stated = _stated_meter(score, grid)
-    if len(score.start) < FEWEST or _own_grid_holds(score):
+    if len(score.start) < FEWEST or _own_grid_holds(score) or _on_frames(own.positions(score.start)):
         return _measured(score, replace(own, meter=stated or _unstated_meter(score, own)))
     shift = _shift(own.positions(score.start) * GRID / grid) * grid / GRID
     shifted = _measured(score, replace(own, kind="shifted", places=own.places - shift))
@@ -123,8 +126,13 @@ def _own_grid_holds(score: Score) -> bool:
     place = score.start / score.division % 1
     eighths, even, fine, triplets = (_on(place, parts, score.division) for parts in (2, 4, 8, 6))
     even |= triplets
-    shares = (eighths.mean(), ON_EIGHTHS), (even.mean(), ON_EVEN_PLACES), ((even | fine).mean(), ON_ANY_PLACES)
-    return all(share >= least for share, least in shares)
+    shares = eighths.mean(), even.mean(), (even | fine).mean()
+    return all(map(ge, shares, (ON_EIGHTHS, ON_EVEN_PLACES, ON_ANY_PLACES)))
+
+
+def _on_frames(places: Places) -> bool:
+    """Whether the notes are on the very frames that are asked for, as in a file written from this grid."""
+    return bool((np.abs(places - np.rint(places)) <= SAME_TICK).mean() >= ON_ANY_PLACES)
 
 
 def _on(place: Places, parts: int, division: int) -> NDArray[np.bool_]:
@@ -162,12 +170,13 @@ def _stated_meter(score: Score, grid: int) -> Meter | None:
 
 
 def _with_upbeat(changes: list[TimeSignature], grid: int) -> list[TimeSignature]:
-    """The changes, the first of them an upbeat where it is one bar that is shorter than the next."""
+    """The changes, the first of them an upbeat where it is one bar and shorter than the next, or is cut short."""
     if len(changes) < 2:
         return changes
     first, second = changes[:2]
     length, bar = Fraction(second.frame - first.frame), second.bar(grid)
-    if length == first.bar(grid) and length < bar:
+    again = (first.beats, first.unit) == (second.beats, second.unit)
+    if length < bar and (again or length == first.bar(grid)):
         changes[:2] = [replace(second, frame=first.frame + int(length - bar))]
     return changes
 
@@ -186,7 +195,7 @@ def _accented_meter(score: Score, alignment: Alignment, stated: Meter | None) ->
 
 
 def _unstated_meter(score: Score, alignment: Alignment) -> Meter:
-    """4/4 from the beginning, as MIDI has it where a file says nothing, unless accents clearly fall elsewhere."""
+    """4/4 from the beginning, as MIDI has it by default, unless accents clearly fall elsewhere."""
     grid = alignment.meter.grid
     doubtful = len(score.start) >= FEWEST and _accents(score, alignment).doubt(4 * grid, 0) > TOO_MUCH_DOUBT
     return _accented_meter(score, alignment, None) if doubtful else Meter(grid)
