@@ -12,8 +12,8 @@ import numpy as np
 from zoo.errors import Problem, UsageError
 from zoo.music.align import Alignment, align
 from zoo.music.beats import Beats, find_beats, read_beats
+from zoo.music.grid import FINEST_GRID, GRID
 from zoo.music.guard import DEFAULT_LIMITS, Limits, MidiError, read_file
-from zoo.music.meter import FINEST_GRID, GRID
 from zoo.music.pairing import held
 from zoo.music.quantise import Quantised, nearest, quantise
 from zoo.music.roll import Roll
