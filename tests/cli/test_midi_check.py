@@ -72,7 +72,7 @@ def test_the_meter_is_told(tmp_path, capsys):
     notes = Notes(one - 1, one * 40, one + 38, one.astype(np.uint8))
     Roll.from_notes(notes, meter=Meter.of(3, 4, offset=10)).write(tmp_path / "upbeat.mid")
     assert run(["midi", "check", str(tmp_path / "upbeat.mid")]) == 0
-    assert lines(capsys.readouterr().out)["meter"] == "3/4, after an upbeat of 1/2 quarter notes"
+    assert lines(capsys.readouterr().out)["meter"] == "3/4, after an upbeat of 1/8"
 
 
 def test_json_is_all_that_is_on_standard_output(folder, capsys):

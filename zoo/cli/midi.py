@@ -178,7 +178,7 @@ def _lines(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _meter(row: Mapping[str, Any]) -> str:
-    """The time signatures, how often they change, and the length of an upbeat."""
+    """The time signatures, how often they change, and an upbeat as a part of a whole note."""
     from zoo.music.meter import Meter
 
     meter = Meter.from_json({"grid": row["grid"], "changes": row["time_signatures"]})
@@ -186,7 +186,7 @@ def _meter(row: Mapping[str, Any]) -> str:
     words = str(meter) + (f", {changes} changes" if changes > 1 else "")
     upbeat = meter.bar_lines(row["frames"])[:1].tolist() if meter.offset else []
     return words + (
-        f", after an upbeat of {Fraction(upbeat[0], row['grid'])} quarter notes" if upbeat else ""
+        f", after an upbeat of {Fraction(upbeat[0], 4 * row['grid'])}" if upbeat else ""
     )
 
 
