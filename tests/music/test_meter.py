@@ -105,3 +105,38 @@ def test_a_cut_piece_keeps_its_places(one: tuple[int, int], grid: int, first: in
 def test_a_meter_survives_json() -> None:
     meter = Meter(12, (TimeSignature(-8, 3, 4), TimeSignature(28, 6, 8)))
     assert Meter.from_json(asdict(meter)) == meter
+
+
+def test_bars_tell_which_are_whole() -> None:
+    bars = Meter(4, (TimeSignature(-8, 3, 4), TimeSignature(16, 2, 4))).bars(30)
+    assert bars.number.tolist() == [-1, 0, 1, 2]
+    assert bars.line.tolist() == [-8, 4, 16, 24]
+    assert bars.end.tolist() == [4, 16, 24, 32]
+    assert bars.whole(30).line.tolist() == [4, 16]
+    assert bars.whole(32).line.tolist() == [4, 16, 24]
+    assert len(Meter().bars(0)) == 0
+
+
+@given(METERS, st.integers(0, 40), st.integers(1, 12), st.integers(0, 200))
+def test_bars_lie_one_after_another_and_hold_every_frame(
+    signature: tuple[int, int], offset: int, grid: int, frames: int
+) -> None:
+    meter = Meter.of(*signature, offset=min(offset, int(4 * grid * signature[0] / signature[1])), grid=grid)
+    bars = meter.bars(frames)
+    assert (bars.line[1:] == bars.end[:-1]).all()
+    assert bars.line[bars.line >= 0].tolist() == meter.bar_lines(frames).tolist()
+    if frames:
+        assert bars.line[0] <= 0 < frames <= bars.end[-1]
+
+
+def test_signatures_are_those_that_hold_in_the_piece() -> None:
+    changes = (
+        TimeSignature(-4, 2, 4),
+        TimeSignature(0, 3, 4),
+        TimeSignature(12, 4, 4),
+        TimeSignature(28, 5, 4),
+    )
+    meter = Meter(4, changes)
+    assert meter.signatures(13) == changes[1:3]
+    assert meter.signatures(12) == meter.signatures(0) == changes[1:2]
+    assert Meter(4, (changes[0],)).signatures(1) == (changes[0],)

@@ -15,35 +15,58 @@ WINDOW = 8
 """Frames before and after a place whose pitch classes are compared for a change of chord."""
 
 
-def bar_phase(start: Frames, end: Frames, pitch: Frames, beat: int, bar: int) -> int:
-    """The first bar line, 0 up to `bar` - 1, as the accents of the notes suggest.
+class Accents:
+    """How strong each frame of a piece is: long notes, low notes, changes of harmony, many notes.
 
-    First the beat, then which of the beats: long notes, low notes and changes of harmony fall on them, the
-    phenomenal accents of Lerdahl and Jackendoff (A Generative Theory of Tonal Music, 1983). On 228 pop songs
-    whose beats are published the beat is found in 98 % and the bar in 76 %; most others are half a bar off.
+    These are the phenomenal accents of Lerdahl and Jackendoff, A Generative Theory of Tonal Music, 1983; beats
+    and bars tend to begin on them. In 228 pop songs whose beats are published the beat is found in 98 % and
+    the bar in three of four; most others are half a bar off.
 
     Args:
-        start: (N,) frames at which notes begin, 0 or more.
+        start: (N,) frames at which notes begin, 0 or more; at least one.
         end: (N,) frames at which they end.
         pitch: (N,) MIDI pitches.
-        beat: frames in a beat, a divisor of `bar`.
-        bar: frames in a bar.
     """
-    accents = _accents(start, end, pitch)
-    within = int(_by_phase(accents, beat).argmax())
-    bars = _by_phase(accents, bar)
-    return within + beat * int(bars[within::beat].argmax())
+
+    def __init__(self, start: Frames, end: Frames, pitch: Frames) -> None:
+        frames = int(start.max()) + 1
+        count = np.bincount(start, minlength=frames).astype(np.float64)
+        length, lowest = np.zeros(frames), np.full(frames, np.inf)
+        np.maximum.at(length, start, np.minimum(end - start, LONG))
+        np.minimum.at(lowest, start, pitch)
+        depth = np.where(count > 0, np.clip((MIDDLE_C - lowest) / 24, 0, 1.5), 0)
+        change = np.where(count > 0, _changes(start, pitch, frames), 0)
+        self._series = [_standard(series) for series in (np.log1p(length), depth, change, np.sqrt(count))]
+
+    def bar_phase(self, beat: int, bar: int) -> int:
+        """The first bar line, 0 up to `bar` - 1: first the place of the beats, then which of them.
+
+        Args:
+            beat: frames in a beat, a divisor of `bar`.
+            bar: frames in a bar.
+        """
+        within = int(self._by_phase(beat).argmax())
+        return within + beat * int(self._by_phase(bar)[within::beat].argmax())
+
+    def doubt(self, period: int, phase: int) -> float:
+        """By how many standard errors another place of a beat or bar is stronger than the place `phase`."""
+        strength = self._by_phase(period)
+        each = len(self._series[0]) / period
+        return float((strength.max() - strength[phase]) / np.sqrt(2 * len(self._series) / max(each, 1)))
+
+    def _by_phase(self, period: int) -> Series:
+        """The strength of each phase (period,): the sum of the means of all kinds of accent."""
+        strength = np.zeros(period)
+        for series in self._series:
+            whole = np.pad(series, (0, -len(series) % period)).reshape(-1, period)
+            strength += whole.mean(0)
+        return strength
 
 
-def _accents(start: Frames, end: Frames, pitch: Frames) -> list[Series]:
-    """How strong each frame (T,) is by length, depth, change of harmony and number of notes."""
-    frames = int(start.max()) + 1
-    count = np.bincount(start, minlength=frames).astype(np.float64)
-    length, lowest = np.zeros(frames), np.full(frames, np.inf)
-    np.maximum.at(length, start, np.minimum(end - start, LONG))
-    np.minimum.at(lowest, start, pitch)
-    depth = np.where(count > 0, np.clip((MIDDLE_C - lowest) / 24, 0, 1.5), 0)
-    return [np.log1p(length), depth, np.where(count > 0, _changes(start, pitch, frames), 0), np.sqrt(count) / 2]
+def _standard(series: Series) -> Series:
+    """With mean 0 and standard deviation 1, or all 0."""
+    spread = series.std()
+    return (series - series.mean()) / spread if spread > 0 else np.zeros_like(series)
 
 
 def _changes(start: Frames, pitch: Frames, frames: int) -> Series:
@@ -57,14 +80,3 @@ def _changes(start: Frames, pitch: Frames, frames: int) -> Series:
     norms = np.linalg.norm(after, axis=1) * np.linalg.norm(before, axis=1)
     change: Series = 1 - (after * before).sum(1) / np.maximum(norms, 1e-9)
     return change
-
-
-def _by_phase(accents: list[Series], period: int) -> Series:
-    """The strength of each phase (period,), all kinds of accent on one scale."""
-    strength = np.zeros(period)
-    for series in accents:
-        means = np.array([series[phase::period].mean() if phase < len(series) else 0 for phase in range(period)])
-        spread = series.std()
-        if spread > 0:
-            strength += (means - means.mean()) / spread
-    return strength

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.music.accents import bar_phase
+from zoo.music.accents import Accents
 from zoo.music.beats import Beats, on_beats
-from zoo.music.meter import GRID, Meter, TimeSignature
+from zoo.music.grid import GRID
+from zoo.music.meter import Meter, TimeSignature
 from zoo.music.score import Score, Ticks
 
 Kind = Literal["stated", "shifted", "annotated", "unaligned"]
@@ -21,14 +23,20 @@ QUARTER_FRAME = 0.25
 MOST_OFF = 0.3
 """Share of notes off the grid above which a file follows no beat: chance puts half of the notes there, the least
 steady file of POP909 7 %, music in triplets on a grid of sixteenths a third."""
+FEWEST = 16
+"""Notes of a file that are enough to shift its grid or its bars."""
 EXACT = 0.01
 """Quarter notes: ticks that are rounded by other programs stray less than that."""
-SAME_TICK = 1e-4
-"""Frames: less than a tick, more than arithmetic errs."""
-SHARES = (0.5, 0.9)
-"""Least shares of notes on sixteenths or triplets, and on any usual place, where a file's own grid holds."""
+ON_EIGHTHS, ON_EVEN_PLACES, ON_ANY_PLACES = 0.25, 0.5, 0.9
+"""Least shares of notes on eighths, on sixteenths or triplets, and on these or thirty-seconds, where a file's own
+grid holds. A triplet fills a third of its notes with eighths, and music that is a third of a beat late none."""
 SMALLEST_SHIFT = 0.05
 """Frames; a smaller one moves no note, and jitter alone can look like it."""
+NO_BAR = 1
+"""Quarter notes; programs that know no meter state bars that are as short."""
+
+TOO_MUCH_DOUBT = 6.0
+"""Standard errors by which another place of the beat is stronger, so that a stated meter cannot be meant."""
 
 
 @dataclass(frozen=True)
@@ -67,26 +75,30 @@ def align(score: Score, grid: int = GRID, beats: Beats | None = None) -> Alignme
     A file of beats beside it decides. Without one, the file's own ticks are the grid if its notes lie on them.
     If they do not, the phase of the sixteenths is the circular mean of where the notes begin (Fisher,
     Statistical Analysis of Circular Data, 1993), and the whole file is shifted by it. Time signatures hold
-    as long as the file's own grid does; otherwise the first bar line is where accents suggest
-    (`zoo.music.accents`).
+    as long as the file's own grid does; otherwise, and where there are none, the first bar line is where
+    accents suggest (`zoo.music.accents`).
+
+    Args:
+        score: the notes of the file, with its tempo and its time signatures.
+        grid: frames to a quarter note.
+        beats: where the beats are, if that is known.
     """
     own = _own_time(score, grid)
     if beats is not None and len(score.start):
         ticks, places, meter = on_beats(score, beats, grid)
         return _measured(score, replace(own, kind="annotated", meter=meter, ticks=ticks, places=places))
-    if len(score.start) == 0 or _own_grid_holds(score) or _on_frames(own.positions(score.start)):
-        return _measured(score, replace(own, meter=_stated_meter(score, grid) or own.meter))
+    stated = _stated_meter(score, grid)
+    if len(score.start) < FEWEST or _own_grid_holds(score):
+        return _measured(score, replace(own, meter=stated or _unstated_meter(score, own)))
     shift = _shift(own.positions(score.start) * GRID / grid) * grid / GRID
     shifted = _measured(score, replace(own, kind="shifted", places=own.places - shift))
     if shifted.off_grid > MOST_OFF:
-        return _measured(score, replace(own, kind="unaligned", meter=_stated_meter(score, grid) or own.meter))
-    if abs(shift) < SMALLEST_SHIFT and (meter := _stated_meter(score, grid)) is not None and _credible(
-        score, meter, grid
-    ):
-        return _measured(score, replace(own, meter=meter))
+        return _measured(score, replace(own, kind="unaligned", meter=stated or own.meter))
     if abs(shift) < SMALLEST_SHIFT:
-        shifted = _measured(score, own)
-    return replace(shifted, meter=_accented_meter(score, shifted, grid))
+        return _measured(score, replace(own, meter=stated or _unstated_meter(score, own)))
+    if stated is not None and not _contradicted(score, shifted, stated):
+        return replace(shifted, meter=stated)
+    return replace(shifted, meter=_accented_meter(score, shifted, stated))
 
 
 def _own_time(score: Score, grid: int) -> Alignment:
@@ -109,14 +121,10 @@ def _off(places: Places) -> float:
 def _own_grid_holds(score: Score) -> bool:
     """Whether the notes lie where a program puts them that writes on the beat: on even or triplet places."""
     place = score.start / score.division % 1
-    even, fine, triplets = (_on(place, parts, score.division) for parts in (4, 8, 6))
-    least, most = SHARES
-    return bool((even | triplets).mean() >= least and (even | fine | triplets).mean() >= most)
-
-
-def _on_frames(places: Places) -> bool:
-    """Whether the notes are written on the very frames that are asked for, as on a grid of sevenths."""
-    return bool((np.abs(places - np.rint(places)) <= SAME_TICK).mean() >= SHARES[1])
+    eighths, even, fine, triplets = (_on(place, parts, score.division) for parts in (2, 4, 8, 6))
+    even |= triplets
+    shares = (eighths.mean(), ON_EIGHTHS), (even.mean(), ON_EVEN_PLACES), ((even | fine).mean(), ON_ANY_PLACES)
+    return all(share >= least for share, least in shares)
 
 
 def _on(place: Places, parts: int, division: int) -> NDArray[np.bool_]:
@@ -131,45 +139,69 @@ def _shift(sixteenths: Places) -> float:
 
 
 def _stated_meter(score: Score, grid: int) -> Meter | None:
-    """The time signatures of the file; one bar that is shorter than those after it is an upbeat."""
+    """The time signatures of the file, if it has any that can be meant.
+
+    A bar that is shorter than those after it, at the beginning, is an upbeat.
+    """
     signs = {tick: (beats, unit) for tick, beats, unit in score.signatures}
-    if not signs:
+    longest = max((4 * beats / unit for beats, unit in signs.values()), default=0)
+    if longest <= NO_BAR:
         return None
     signs.setdefault(0, (4, 4))
-    changes = [
-        TimeSignature(int(np.floor(tick * grid / score.division + 0.5)), *sign)
-        for tick, sign in sorted(signs.items())
-    ]
-    changes = [c for n, c in enumerate(changes) if n + 1 == len(changes) or changes[n + 1].frame > c.frame]
-    if len(changes) > 1:
-        first, second = changes[:2]
-        length, bar = second.frame - first.frame, second.bar(grid)
-        again = (first.beats, first.unit) == (second.beats, second.unit)
-        if length < bar and (length == first.bar(grid) or again):
-            changes[:2] = [replace(second, frame=length - int(bar))]
+    at = np.array(sorted(signs), np.float64) * grid / score.division
+    frames = np.floor(at + 0.5).astype(int).tolist()
+    by_frame = {frame: signs[tick] for frame, tick in zip(frames, sorted(signs), strict=True)}
+    changes = _with_upbeat([TimeSignature(frame, *sign) for frame, sign in by_frame.items()], grid)
     kept = changes[:1]
-    for before, change in zip(changes, changes[1:], strict=False):
-        same = (change.beats, change.unit) == (kept[-1].beats, kept[-1].unit)
-        if not same or (change.frame - kept[-1].frame) % kept[-1].bar(grid):
+    for change in changes[1:]:
+        last = kept[-1]
+        goes_on = (change.frame - last.frame) % last.bar(grid) == 0
+        if not goes_on or (change.beats, change.unit) != (last.beats, last.unit):
             kept.append(change)
     return Meter(grid, tuple(kept))
 
 
-def _credible(score: Score, meter: Meter, grid: int) -> bool:
-    """Whether bars of two or more beats, as stated, agree with the beats that the notes suggest."""
-    return len(meter.changes) > 1 or meter.changes[0].bar(grid) > 2 * grid
+def _with_upbeat(changes: list[TimeSignature], grid: int) -> list[TimeSignature]:
+    """The changes, the first of them an upbeat where it is one bar that is shorter than the next."""
+    if len(changes) < 2:
+        return changes
+    first, second = changes[:2]
+    length, bar = Fraction(second.frame - first.frame), second.bar(grid)
+    if length == first.bar(grid) and length < bar:
+        changes[:2] = [replace(second, frame=first.frame + int(length - bar))]
+    return changes
 
 
-def _accented_meter(score: Score, alignment: Alignment, grid: int) -> Meter:
-    """Bars of the stated length, or of 4/4 where that is short of three quarters, where accents put them."""
-    stated = _stated_meter(score, grid)
+def _accented_meter(score: Score, alignment: Alignment, stated: Meter | None) -> Meter:
+    """Bars where accents put them, of the stated length if one is stated that is longer than two beats."""
+    grid = alignment.meter.grid
     sign = TimeSignature()
     if stated is not None and len(stated.changes) == 1 and stated.changes[0].bar(grid) > 2 * grid:
         sign = replace(stated.changes[0], frame=0)
-    bar, beat = int(sign.bar(grid)), int(sign.beat(grid))
-    if bar < 2 or beat < 1 or bar % beat:
+    bar, beat = sign.bar(grid), sign.beat(grid)
+    if bar.denominator > 1 or beat.denominator > 1 or bar % beat:
         return Meter(grid)
+    phase = _accents(score, alignment).bar_phase(int(beat), int(bar))
+    return Meter(grid, (replace(sign, frame=phase - int(bar) if phase else 0),))
+
+
+def _unstated_meter(score: Score, alignment: Alignment) -> Meter:
+    """4/4 from the beginning, as MIDI has it where a file says nothing, unless accents clearly fall elsewhere."""
+    grid = alignment.meter.grid
+    doubtful = len(score.start) >= FEWEST and _accents(score, alignment).doubt(4 * grid, 0) > TOO_MUCH_DOUBT
+    return _accented_meter(score, alignment, None) if doubtful else Meter(grid)
+
+
+def _contradicted(score: Score, alignment: Alignment, stated: Meter) -> bool:
+    """Whether accents fall on another place of the beat, too often for chance, than the stated meter says."""
+    first = stated.changes[0]
+    beat = first.beat(stated.grid)
+    if beat.denominator > 1 or beat <= 1:
+        return False
+    return _accents(score, alignment).doubt(int(beat), first.frame % int(beat)) > TOO_MUCH_DOUBT
+
+
+def _accents(score: Score, alignment: Alignment) -> Accents:
     start = np.maximum(np.floor(alignment.positions(score.start) + 0.5), 0).astype(np.int64)
     end = np.floor(alignment.positions(score.end) + 0.5).astype(np.int64)
-    phase = bar_phase(start, np.maximum(end, start + 1), score.pitch, beat, bar)
-    return Meter(grid, (replace(sign, frame=-(-phase % bar)),))
+    return Accents(start, np.maximum(end, start + 1), score.pitch)

@@ -26,6 +26,8 @@ LARGEST = 4 * 2**20
 MOST = 100_000
 """Beats in a file."""
 ENDINGS = (".beats.csv", ".beats.tsv", ".beats.txt", "_beat_midi.txt", "_annotations.txt")
+MARKS = ("b", "db", "bR")
+"""What ASAP calls a beat, a downbeat, and a beat that no note marks."""
 SKIPPED = 1.5
 """An interval of this many of its neighbours lacks a beat."""
 
@@ -65,7 +67,7 @@ def read_beats(source: str | Path | bytes, name: str = "") -> Beats:
     if len(data) > LARGEST:
         raise _refusal(place, f"it is larger than {LARGEST // 2**20} MiB")
     lines = data.decode("utf-8-sig", errors="replace").splitlines()
-    rows = [(number, line.replace(",", " ", 1).split()) for number, line in enumerate(lines, 1) if line.strip()]
+    rows = [(number, _words(line)) for number, line in enumerate(lines, 1) if line.strip()]
     if rows and not _number(rows[0][1][0]):
         rows = rows[1:]  # a heading
     if len(rows) > MOST:
@@ -88,12 +90,19 @@ def _bytes(path: Path) -> bytes:
         raise _refusal(str(path), f"it cannot be opened: {error.strerror or error}") from None
 
 
+def _words(line: str) -> list[str]:
+    """What a line says, without its separators and without what follows a downbeat's name."""
+    words = line.replace(",", " ").split() or [line]
+    marks = [place for place, word in enumerate(words) if word in MARKS]
+    return words[: marks[0] + 1] if marks else words
+
+
 def _beat(words: list[str], line: int, place: str) -> tuple[float, list[bool]]:
     """The time of a beat, and by each way to count whether it begins a bar."""
     if not _number(words[0]) or not 0 <= float(words[0]) < 1e6:
         raise _refusal(place, f"line {line}: {words[0][:20]!r} is no time in seconds")
-    if len(words) == 3 and words[2].split(",")[0] in ("b", "db", "bR"):
-        return float(words[0]), [words[2].startswith("db")]
+    if words[-1] in MARKS:
+        return float(words[0]), [words[-1] == "db"]
     if len(words) > 3 or not all(_number(word) and float(word) in (0, 1) for word in words[1:]):
         raise _refusal(place, f"line {line}: what follows a time is 1 for the first beat of a bar, or 0")
     return float(words[0]), [float(word) == 1 for word in words[1:]]

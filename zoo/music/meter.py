@@ -64,6 +64,32 @@ class Places:
 
 
 @dataclass(frozen=True)
+class Bars:
+    """The N bars of a piece, one after another; arrays (N,), int64.
+
+    Attributes:
+        number: number of the bar; 0 is the first whole bar, -1 an upbeat before it.
+        line: the frame of its bar line; below 0 where the piece begins inside the bar.
+        end: the frame of the next bar line; above the length of a piece that ends inside the bar.
+    """
+
+    number: Frames
+    line: Frames
+    end: Frames
+
+    def __len__(self) -> int:
+        return len(self.line)
+
+    def whole(self, frames: int) -> Bars:
+        """The bars that lie within a piece of this length from their bar line to the next."""
+        return self.take(np.flatnonzero((self.line >= 0) & (self.end <= frames)))
+
+    def take(self, which: NDArray[np.int64] | slice) -> Bars:
+        """The bars at these indices, in this order."""
+        return Bars(self.number[which], self.line[which], self.end[which])
+
+
+@dataclass(frozen=True)
 class Meter:
     """The time signatures of a piece; before the first and after the last they go on for ever.
 
@@ -115,6 +141,20 @@ class Meter:
     def bar_lines(self, frames: int) -> Frames:
         """The frames from 0 up to, without, `frames` at which a bar begins."""
         return np.flatnonzero(self.places(np.arange(frames, dtype=np.int64)).place == 0)
+
+    def bars(self, frames: int) -> Bars:
+        """The bars that have any of the frames from 0 up to, without, `frames`."""
+        all_frames = np.arange(frames, dtype=np.int64)
+        places = self.places(all_frames)
+        line = all_frames - places.place
+        first = np.flatnonzero(np.diff(line, prepend=FAR))
+        return Bars(places.bar[first], line[first], (line + places.length)[first])
+
+    def signatures(self, frames: int) -> tuple[TimeSignature, ...]:
+        """The time signatures that hold in the first `frames` frames, at least the one at the start."""
+        following = [change.frame for change in self.changes[1:]]
+        held = zip(self.changes, [*following, FAR], strict=True)
+        return tuple(change for change, end in held if end > 0 and change.frame < max(frames, 1))
 
     def cut(self, first: int) -> Meter:
         """The meter of what begins at frame `first`."""
