@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,9 +22,9 @@ SHOWN_TRACKS = 16
 """How many tracks of a file are printed; `--json` has all of them."""
 WORDS = {
     "stated": "as the file states it",
-    "shifted": "found from the notes, which lie beside the file's own",
-    "annotated": "from the file of beats beside it",
-    "unaligned": "none that the notes keep to: played freely",
+    "shifted": "the file's own, shifted onto its notes",
+    "annotated": "from the beats beside the file",
+    "unaligned": "none that the notes keep to",
 }
 """What `Reading.alignment` means."""
 
@@ -113,8 +115,7 @@ def _facts(reading: Reading) -> dict[str, Any]:
         "grid": roll.meter.grid,
         "frames": roll.frames,
         "bars": len(roll.meter.bar_lines(roll.frames)),
-        "upbeat": roll.meter.offset and int(roll.meter.bar_lines(roll.frames + 2**16)[0]),
-        "time_signatures": [{"frame": change.frame, "is": str(change)} for change in roll.meter.changes],
+        "time_signatures": [asdict(change) for change in roll.meter.changes],
         "tempo": round(roll.tempo, 3),
         "tempo_changes": len(roll.tempo_changes),
         "notes": len(notes),
@@ -139,11 +140,11 @@ def _block(row: Mapping[str, Any]) -> Iterator[Any]:
 
     yield Text(visible(row["path"]), style="bold", overflow="fold")
     if row["readable"]:
-        yield Padding(_table(row), (0, 0, 0, 2))
+        yield Padding(_table(row), (0, 0, 0, 2), expand=False)
     else:
         place = "" if row["offset"] is None else f", byte {row['offset']}"
         why = f"refused: {visible(row['what'])} ({row['code']}{place})"
-        yield Padding(Text(why, style="red"), (0, 0, 0, 2))
+        yield Padding(Text(why, style="red"), (0, 0, 0, 2), expand=False)
 
 
 def _table(row: Mapping[str, Any]) -> Table:
@@ -164,14 +165,12 @@ def _table(row: Mapping[str, Any]) -> Table:
 def _lines(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Labels and what stands beside them; nothing where there is nothing to say."""
     unit = "sixteenths" if row["grid"] == GRID else f"frames, {row['grid']} to a quarter note"
-    yield "length", f"{row['bars']:,} bars, {row['frames']:,} {unit}"
+    yield "length", f"{row['bars']:,} {'bar' if row['bars'] == 1 else 'bars'}, {row['frames']:,} {unit}"
     yield "notes", f"{row['notes']:,} from {row['lowest']} to {row['highest']}"
     yield "meter", _meter(row)
     changes = f", {row['tempo_changes'] - 1:,} changes" if row["tempo_changes"] else ""
     yield "tempo", f"{row['tempo']:.0f} quarter notes a minute{changes}"
-    off = f"{row['off_grid']:.1%} of the notes more than a quarter frame off it"
-    before = f" ({row['off_grid_before']:.1%} before)" if row["alignment"] in ("shifted", "annotated") else ""
-    yield "grid", f"{WORDS[row['alignment']]}; {off}{before}"
+    yield "grid", f"{WORDS[row['alignment']]}; {_off_grid(row)}"
     yield "changed", _counts(row["losses"])
     yield "left out", _counts(row["left_out"])
     yield "repaired", _counts(row["repaired"])
@@ -179,11 +178,26 @@ def _lines(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _meter(row: Mapping[str, Any]) -> str:
-    signatures = row["time_signatures"]
-    names = ", ".join(dict.fromkeys(change["is"] for change in signatures))
-    changes = f", {len(signatures) - 1} changes" if len(signatures) > 2 else ""
-    upbeat = f", an upbeat of {row['upbeat']} frames" if row["upbeat"] else ""
-    return names + changes + upbeat
+    """The time signatures, how often they change, and an upbeat as a part of a whole note."""
+    from zoo.music.meter import Meter
+
+    meter = Meter.from_json({"grid": row["grid"], "changes": row["time_signatures"]})
+    changes = len(meter.changes) - 1
+    words = str(meter) + (f", {changes} changes" if changes > 1 else "")
+    upbeat = meter.bar_lines(row["frames"])[:1].tolist() if meter.offset else []
+    return words + (
+        f", after an upbeat of {Fraction(upbeat[0], 4 * row['grid'])}" if upbeat else ""
+    )
+
+
+def _off_grid(row: Mapping[str, Any]) -> str:
+    """How many notes lie off the grid, and how many did before it was shifted."""
+    if not row["off_grid"]:
+        off = "every note lies on it"
+    else:
+        off = f"{row['off_grid']:.1%} of notes lie more than a quarter frame off it"
+    moved = row["alignment"] in ("shifted", "annotated")
+    return off + (f" ({row['off_grid_before']:.1%} before)" if moved else "")
 
 
 def _counts(counts: Mapping[str, int]) -> str:
@@ -191,6 +205,11 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def _tracks(tracks: Sequence[Mapping[str, Any]]) -> str:
-    shown = [f"{track['title'] or '(no title)'} ({track['notes']:,})" for track in tracks[:SHOWN_TRACKS]]
-    more = len(tracks) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+    """The tracks that have notes, by title or number."""
+    sounding = [
+        f"{track['title'] or f'no. {number}'} ({track['notes']:,})"
+        for number, track in enumerate(tracks, start=1)
+        if track["notes"]
+    ]
+    more = len(sounding) - SHOWN_TRACKS
+    return ", ".join(sounding[:SHOWN_TRACKS]) + (f" and {more} more" if more > 0 else "")
