@@ -185,9 +185,7 @@ def _meter(row: Mapping[str, Any]) -> str:
     changes = len(meter.changes) - 1
     words = str(meter) + (f", {changes} changes" if changes > 1 else "")
     upbeat = meter.bar_lines(row["frames"])[:1].tolist() if meter.offset else []
-    return words + (
-        f", after an upbeat of {Fraction(upbeat[0], 4 * row['grid'])}" if upbeat else ""
-    )
+    return words + (f", after an upbeat of {Fraction(upbeat[0], 4 * row['grid'])}" if upbeat else "")
 
 
 def _off_grid(row: Mapping[str, Any]) -> str:

@@ -27,6 +27,8 @@ FEWEST = 16
 """Notes of a file that are enough to shift its grid or its bars."""
 EXACT = 0.01
 """Quarter notes: ticks that are rounded by other programs stray less than that."""
+SAME_TICK = 1e-4
+"""Frames: less than a tick, more than arithmetic errs."""
 ON_EIGHTHS, ON_EVEN_PLACES, ON_ANY_PLACES = 0.25, 0.5, 0.9
 """Least shares of notes on eighths, on sixteenths or triplets, and on these or thirty-seconds, where a file's own
 grid holds. A triplet fills a third of its notes with eighths, and music that is a third of a beat late none."""
@@ -88,7 +90,7 @@ def align(score: Score, grid: int = GRID, beats: Beats | None = None) -> Alignme
         ticks, places, meter = on_beats(score, beats, grid)
         return _measured(score, replace(own, kind="annotated", meter=meter, ticks=ticks, places=places))
     stated = _stated_meter(score, grid)
-    if len(score.start) < FEWEST or _own_grid_holds(score):
+    if len(score.start) < FEWEST or _on_frames(own.positions(score.start)) or _own_grid_holds(score):
         return _measured(score, replace(own, meter=stated or _unstated_meter(score, own)))
     shift = _shift(own.positions(score.start) * GRID / grid) * grid / GRID
     shifted = _measured(score, replace(own, kind="shifted", places=own.places - shift))
@@ -127,6 +129,11 @@ def _own_grid_holds(score: Score) -> bool:
     return all(share >= least for share, least in shares)
 
 
+def _on_frames(places: Places) -> bool:
+    """Whether the notes are written on the very frames that are asked for, on any grid."""
+    return bool((np.abs(places - np.rint(places)) <= SAME_TICK).mean() >= ON_ANY_PLACES)
+
+
 def _on(place: Places, parts: int, division: int) -> NDArray[np.bool_]:
     near = np.abs(place * parts - np.rint(place * parts)) / parts
     return near <= max(EXACT, 1.0 / division) + 1e-9
@@ -162,12 +169,16 @@ def _stated_meter(score: Score, grid: int) -> Meter | None:
 
 
 def _with_upbeat(changes: list[TimeSignature], grid: int) -> list[TimeSignature]:
-    """The changes, the first of them an upbeat where it is one bar that is shorter than the next."""
+    """The changes, the first of them an upbeat where it is one bar that is shorter than the next.
+
+    Or part of a bar, where no time signature is as short as the upbeat and that of the bars is stated twice.
+    """
     if len(changes) < 2:
         return changes
     first, second = changes[:2]
     length, bar = Fraction(second.frame - first.frame), second.bar(grid)
-    if length == first.bar(grid) and length < bar:
+    twice = (first.beats, first.unit) == (second.beats, second.unit)
+    if length < bar and (length == first.bar(grid) or twice):
         changes[:2] = [replace(second, frame=first.frame + int(length - bar))]
     return changes
 
