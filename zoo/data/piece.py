@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from zoo.data.split import Split
 from zoo.music.roll import Roll
@@ -32,12 +33,24 @@ class Piece:
 
 @dataclass(frozen=True)
 class Reading:
-    """A piece as its source gives it, with the split where the source prescribes one."""
+    """A piece as its source gives it.
+
+    Attributes:
+        title: what people call it; for a MIDI file its path within the folder.
+        roll: the music; its meter says how many frames a quarter note has, and where bars lie.
+        split: the split that the source prescribes, if it does.
+        alignment: how the grid was found: "stated" by the file, "shifted" by what its notes ask for,
+            "annotated" by a file of beats beside it, or "unaligned", as a free performance is.
+        off_grid: share of the notes, 0..1, that lie more than a quarter of a frame from their frame.
+        losses: how many notes the grid or the keyboard changed or left out, by the reason.
+    """
 
     title: str
     roll: Roll
     split: Split | None = None
-    offset: int = 0
+    alignment: str = "stated"
+    off_grid: float = 0.0
+    losses: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
