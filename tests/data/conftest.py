@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from zoo.data.corpus import Corpus
 from zoo.data.piece import Reading
 from zoo.data.source import Source
 from zoo.data.writing import write_store
+from zoo.music.meter import Meter
 from zoo.music.roll import Roll
 
 ALL_PLANES = frozenset({"onset", "sounding", "velocity"})
@@ -59,7 +61,10 @@ def source_of() -> Callable[..., Source]:
             name=name,
             planes=planes,
             size=len(rolls),
-            read=lambda: (Reading(f"piece {i}", roll, offset=i % 3) for i, roll in enumerate(rolls)),
+            read=lambda: (
+                Reading(f"piece {i}", replace(roll, meter=Meter.of(offset=i % 3)))
+                for i, roll in enumerate(rolls)
+            ),
             place=name,
             state=[roll.frames for roll in rolls],
         )

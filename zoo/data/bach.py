@@ -22,6 +22,7 @@ import numpy as np
 from zoo.data.piece import Reading
 from zoo.data.source import Source
 from zoo.errors import DataError, Problem
+from zoo.music.meter import Meter
 from zoo.music.roll import KEYS, Roll
 
 NAME = "bach"
@@ -49,13 +50,12 @@ def _read() -> Iterator[Reading]:
 
     titles = list(chorales.Iterator(returnType="filename"))
     scores = _scores(list(dict.fromkeys(titles)))
-    known: dict[str, tuple[Roll, int]] = {}
+    known: dict[str, Roll] = {}
     for number, title in enumerate(titles, start=1):
         if title not in known:
             score = next(scores)
-            known[title] = _roll(score), score["offset"]
-        roll, offset = known[title]
-        yield Reading(f"{number:03} {title.removeprefix('bach/')}", roll, offset=offset)
+            known[title] = _roll(score)
+        yield Reading(f"{number:03} {title.removeprefix('bach/')}", known[title])
 
 
 def _scores(titles: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -100,4 +100,4 @@ def _roll(score: dict[str, Any]) -> Roll:
     # A tie to a tone that was never struck is a slip of the edition: a sounding key was pressed once.
     onset[1:] |= sounding[1:] & ~sounding[:-1]
     onset[0] |= sounding[0]
-    return Roll(onset, sounding)
+    return Roll(onset, sounding, meter=Meter.of(offset=score["offset"]))

@@ -91,7 +91,7 @@ class _Writer:
     def add(self, reading: Reading) -> None:
         """Append one piece."""
         roll = reading.roll
-        digest = hashlib.sha256(f"{sorted(self.planes)} {roll.frames} {reading.offset}".encode())
+        digest = hashlib.sha256(f"{sorted(self.planes)} {roll.frames} {roll.meter.offset}".encode())
         for name, array in self._arrays(roll).items():
             self.files[name].write(array.tobytes())
             if name != "velocity.starts":
@@ -104,7 +104,7 @@ class _Writer:
                 frames=roll.frames,
                 digest=digest.hexdigest(),
                 split=reading.split or "train",
-                offset=reading.offset,
+                offset=roll.meter.offset,
                 tempo=roll.tempo,
             )
         )
