@@ -9,7 +9,7 @@ results/looks/*.json beside the studies. What is not trained yet is left out, an
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from torch.utils._pytree import tree_map
 
 from zoo.bench.cell import Cell
 from zoo.bench.grid import Combination
+from zoo.bench.reading import READING, Reading
 from zoo.bench.results import Results
 from zoo.bench.study import Study, read_study
 from zoo.bench.subjects import subject_of
@@ -37,6 +38,7 @@ from zoo.registry import Registry, open_registry
 HERE = Path(__file__).resolve().parent
 LOOKS = HERE / "results" / "looks"
 BAR = 16
+"""Sixteenths in a bar of 4/4."""
 CLASSES = 3
 """Doublings are counted in frames of so many pitch classes: four voices must double one of them."""
 DRAWS = 5
@@ -76,15 +78,22 @@ class Place:
 
     def _best(self, study: Study, row: Combination, term: Term, data: str) -> tuple[Cell, Model]:
         subject, results = subject_of(row.recipe, term, data, self.registry), Results(HERE / "results")
-        cells = subject.chosen(study, results) if subject else None
-        best = Run(self.work / cells[0].name).best() if cells else None
-        result = results.read(cells[0]) if cells else None
-        if not cells or best is None or not result or result["data"]["digest"] != self.music_of(data).digest:
+        choice = subject.choice(study, results) if subject else None
+        if choice is None:
+            raise UntrainedError(row.called(study.slots))
+        cell = choice.cells[0]
+        best, result = Run(self.work / cell.name).best(), results.read(cell)
+        if best is None or not result or not self._is_of(result, data):
             raise UntrainedError(row.called(study.slots))
         with torch.enable_grad():  # parts are probed for gradients when they are built
-            model = build(cells[0].recipe, 0).eval()
+            model = build(cell.recipe.on_grid(self.music_of(data).grid), 0).eval()
         model.load_state_dict(best.tensors)
-        return cells[0], model
+        return cell, model
+
+    def _is_of(self, result: Mapping[str, Any], data: str) -> bool:
+        """Whether a result is of the music that lies here, as it is read now."""
+        found = Reading.of(result)
+        return (found.digest, found.number) == (self.music_of(data).digest, READING)
 
     def unseen(self, study: Study, data: str) -> Corpus:
         """The pieces that are scored."""
@@ -117,7 +126,7 @@ def main(work: Path, places: tuple[str, ...]) -> None:
 
 
 def reading(study: Study, data: str, place: Place) -> dict[str, Any]:
-    """Where the history is read: the mean weight of each lag, overall and at each sixteenth of the bar."""
+    """Where the history is read in 4/4: the mean weight of each lag, and that at each sixteenth."""
     found: dict[str, Any] = {}
     corpus = place.unseen(study, data)
     for row, cell, model in place.trained(study, "core", data, "attention", "history"):
@@ -125,12 +134,15 @@ def reading(study: Study, data: str, place: Place) -> dict[str, Any]:
         for lesson, mask in _lessons(model, corpus):
             state = model.attention.start(lesson.past)
             weights = model.attention.read_weights(lesson.inputs, lesson.clock, state)
-            sixteenth = (lesson.clock + 1)[mask] % BAR
-            sums.index_add_(0, sixteenth, weights[mask])
+            clock = lesson.clock
+            in_common_time = mask & (clock.length == 4 * clock.grid)
+            foretold = ((clock.place + 1) % clock.length)[in_common_time]
+            sixteenth = foretold * 4 // clock.grid
+            sums.index_add_(0, sixteenth, weights[in_common_time])
             frames.index_add_(0, sixteenth, torch.ones(len(sixteenth)))
         found[row.labels["encoder"]] = {
             "cell": cell.name,
-            "lags": list(model.attention.settings.lags),
+            "lags": [4 * lag for lag in model.attention.settings.lags],
             "mean": _rounded(sums.sum(0) / frames.sum()),
             "by_sixteenth": _rounded(sums / frames.clamp(min=1).unsqueeze(1)),
             "frames": int(frames.sum()),
@@ -252,8 +264,8 @@ def _batches(corpus: Corpus) -> Iterator[list[int]]:
 
 
 def _about(study: Study, corpus: Corpus, data: str) -> dict[str, Any]:
-    pieces = len(corpus.pieces)
-    return {"data": data, "split": study.settings.split, "digest": corpus.digest, "pieces": pieces}
+    known = {"data": data, "split": study.settings.split, "digest": corpus.digest, "reading": READING}
+    return known | {"pieces": len(corpus.pieces)}
 
 
 def _rounded(numbers: Tensor) -> Any:

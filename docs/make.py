@@ -5,8 +5,10 @@
     <!-- file: PATH -->        a file of the repository
     <!-- run: zoo WORDS -->    what the command prints
     <!-- fails: zoo WORDS -->  the same of a command that must fail
-    <!-- study: FILE -->       tables of a study; `compare` and `answer` likewise, see docs/studies.py
-    <!-- said: FILE DIGEST -->    words of a person, who read tables of a study with these numbers
+    <!-- study: FILE -->       tables of a study; `compare`, `answer`, `summary` and `differences` likewise,
+                               see docs/studies.py
+    <!-- said: FILE DIGEST -->    text written by hand for tables of a study with these numbers, or, with
+                               data=NAME before the digest, for those on some music
     <!-- picture: NAME -->     a picture of docs/pictures.py
     <!-- written: FILE NAME --> what a model of `zoo evaluate --json` in a file writes, beside unseen music
 
@@ -27,6 +29,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +108,12 @@ class Document:
         with tempfile.TemporaryDirectory() as folder:
             return REGION.sub(lambda region: self._filled(region, Path(folder)), self.path.read_text("utf-8"))
 
+    @cached_property
+    def stated(self) -> studies.Page:
+        """The differences that it states."""
+        regions = REGION.finditer(self.path.read_text("utf-8"))
+        return studies.page([(one["kind"], one["argument"] or "") for one in regions], ROOT)
+
     def _filled(self, region: re.Match[str], folder: Path) -> str:
         kind, argument = region["kind"], region["argument"] or ""
         match kind, argument:
@@ -127,19 +136,21 @@ class Document:
                 body = self._said(*argument.rsplit(maxsplit=1), words=region["body"].rstrip("\n"))
             case "written", _:
                 body = written(*argument.rsplit(maxsplit=1))
-            case "study" | "compare" | "answer", _:
+            case "study" | "compare" | "answer" | "summary" | "differences", _:
                 body = self._of_study(kind, argument)
             case _:
-                raise StaleError(f"{self.path}: nobody knows how to fill <!-- {kind}: {argument} -->")
+                raise StaleError(f"{self.path}: there is no way to fill <!-- {kind}: {argument} -->")
         head = f"<!-- {kind}: {argument} -->" if argument else f"<!-- {kind} -->"
         return f"{head}\n{body}\n<!-- /{kind} -->"
 
     def _said(self, file: str, digest: str, *, words: str) -> str:
         """The words, as long as what they are about has not changed."""
-        now = studies.digest(ROOT / file)
+        now = studies.digest(file, ROOT)
         if now != digest:
-            what = f"{file} has other results than those that these words are about"
-            self.outlived.append(f"{self.path}: {what}; mend the words and write {now}:\n{words}")
+            what = f"{file} has other results than those that this text is about"
+            self.outlived.append(
+                f"{self.path}: {what}; change the text where it no longer fits and write {now}:\n{words}"
+            )
         return words
 
     def _of_study(self, kind: str, argument: str) -> str:
@@ -148,9 +159,13 @@ class Document:
                 case "study":
                     return studies.study(argument, ROOT)
                 case "compare":
-                    return studies.compare(argument, ROOT)
+                    return studies.compare(argument, ROOT, self.stated)
+                case "answer":
+                    return studies.answer(argument, ROOT, self.stated)
+                case "summary":
+                    return studies.summary(argument, ROOT, self.stated)
                 case _:
-                    return studies.answer(argument, ROOT)
+                    return studies.differences(self.stated)
         except (studies.ArgumentError, ZooError) as error:
             raise StaleError(f"{self.path}: <!-- {kind}: {argument} -->: {error}") from error
 

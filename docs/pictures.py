@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from zoo.bench.reading import Reading
 from zoo.bench.results import Results
 from zoo.bench.study import read_study
 from zoo.bench.subjects import subject_of
@@ -41,9 +42,10 @@ def picture(text: str, root: Path, document: Path, *, draw: bool) -> str:
     kind, _, data = name.partition("-")
     if kind not in DRAWN:
         raise LookupError(f"there is no picture {name}; there are {', '.join(DRAWN)}, each of some music")
-    numbers = _curves(data, root) if kind == "curves" else _look(name, root)
-    if numbers is None:
+    found = _curves(data, root) if kind == "curves" else _look(name, root)
+    if found is None:
         return f"*The picture `{name}` waits for results.*"
+    numbers, reading = found
     path = root / FOLDER / f"{name}.svg"
     digest = digest_of(numbers)
     if drawn_from(path) != digest:
@@ -51,7 +53,8 @@ def picture(text: str, root: Path, document: Path, *, draw: bool) -> str:
             raise LookupError(f"{path.relative_to(root)} is stale: `make docs` draws it anew")
         save(DRAWN[kind](numbers), path, digest)
     link = Path(os.path.relpath(path, document.parent)).as_posix()
-    return f"![{' '.join(words.split())}]({link})"
+    shown = f"![{' '.join(words.split())}]({link})"
+    return f"{shown}\n\n*Earlier reading of {data}.*" if reading.is_earlier else shown
 
 
 def digest_of(numbers: Numbers) -> str:
@@ -75,15 +78,17 @@ def save(figure: Any, path: Path, digest: str) -> None:
     plt.close(figure)
 
 
-def _look(name: str, root: Path) -> Numbers | None:
+def _look(name: str, root: Path) -> tuple[Numbers, Reading] | None:
     """The numbers of a look, as long as the results of the trainings that it looked into are kept."""
     path = root / LOOKS / f"{name}.json"
-    found: Numbers | None = json.loads(path.read_text("utf-8")) if path.exists() else None
+    if not path.exists():
+        return None
+    found: Numbers = json.loads(path.read_text("utf-8"))
     kept = {file.stem for file in (root / LOOKS.parent).glob("*/*.json")}
     if lost := set(_cells(found)) - kept:
         names = ", ".join(sorted(lost))
         raise LookupError(f"{name} looked into trainings whose results are not kept any more: {names}")
-    return found
+    return found, Reading.of({"data": found})
 
 
 def _cells(numbers: Any) -> Iterator[str]:
@@ -95,18 +100,22 @@ def _cells(numbers: Any) -> Iterator[str]:
             yield from _cells(value)
 
 
-def _curves(data: str, root: Path) -> Numbers | None:
+def _curves(data: str, root: Path) -> tuple[Numbers, Reading] | None:
     """The learning curves of each attention, all seeds, by encoder."""
     registry, file = open_registry(), root / "benchmarks" / "attention.toml"
     study, results = read_study(file, registry), Results(file.parent / "results")
     found: Numbers = {}
+    reading = None
     for row in study.combinations:
         subject = subject_of(row.recipe, "core", data, registry)
-        stored = [results.read(cell) for cell in (subject.chosen(study, results) if subject else None) or []]
-        if stored and all(one and one["evaluation"] for one in stored):
-            curves = [one["curve"] for one in stored if one]
+        choice = subject.choice(study, results) if subject else None
+        cells = choice.cells if choice else ()
+        stored = [one for cell in cells if (one := results.read(cell)) and one["evaluation"]]
+        if cells and len(stored) == len(cells):
+            curves = [one["curve"] for one in stored]
+            reading = Reading.of(stored[0])
             found.setdefault(row.labels["encoder"], {})[row.labels["attention"]] = curves
-    return {"data": data, "encoders": found} if found else None
+    return ({"data": data, "encoders": found}, reading) if reading else None
 
 
 def draw_curves(numbers: Numbers) -> Any:
@@ -135,13 +144,13 @@ def draw_reading(numbers: Numbers) -> Any:
     for axis, (encoder, found) in zip(axes, numbers["encoders"].items(), strict=True):
         grid = list(zip(*found["by_sixteenth"], strict=True))
         shown = axis.pcolormesh(grid, cmap="cividis", vmin=0, rasterized=True)
-        labels = [f"{lag}: {mean:.2f}" for lag, mean in zip(found["lags"], found["mean"], strict=True)]
+        labels = [f"{lag:g}: {mean:.2f}" for lag, mean in zip(found["lags"], found["mean"], strict=True)]
         axis.set_yticks([n + 0.5 for n in range(len(labels))], labels)
         axis.set_xticks([0.5, 4.5, 8.5, 12.5], ["1", "5", "9", "13"])
         axis.set(
             title=f"{numbers['data']}, encoder={encoder}", xlabel="sixteenth of the bar that is foretold"
         )
-        axis.set_ylabel("frames back: mean weight")
+        axis.set_ylabel("sixteenths back: mean weight")
         bar = figure.colorbar(shown, ax=axis, label="mean weight (equal would be 0.125)")
         bar.solids.set_rasterized(True)
     return figure

@@ -24,7 +24,7 @@ NARROW = {
     "none": "attention.local=6 attention.features=7",
     "lags": "attention.local=6 attention.features=7 attention.lags=1,3",
     "latency": "attention.group=4 attention.features=7 attention.lags=1,3",
-    "hierarchical": "attention.hidden=6 attention.features=7 attention.stride=2",
+    "hierarchical": "attention.hidden=6 attention.features=7 attention.levels=frame,beat",
     "voices": "sampler.hidden=6 sampler.paths=2",
     "lstm": "decoder.hidden=6",
     "rbm": "decoder.lstm=6 decoder.hidden=4 decoder.gibbs=2",

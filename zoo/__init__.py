@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from zoo.api import ZooModel, build, load
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = ["ZooModel", "__version__", "build", "load"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from zoo.data import Corpus, open_corpus
 from zoo.data.split import Split
 from zoo.learn.assemble import assemble
 from zoo.learn.fit import fit
-from zoo.learn.record import record
+from zoo.learn.record import meter_of, record
 from zoo.learn.settings import TrainSettings
 from zoo.learn.swap import parse_swap
 from zoo.learn.watch import watched
@@ -18,6 +18,7 @@ from zoo.measure.evaluator import evaluate
 from zoo.model.bundle import open_bundle, save_bundle
 from zoo.model.generate import generate
 from zoo.model.model import Model
+from zoo.music.meter import Meter
 from zoo.music.roll import Roll
 from zoo.parts import Slot
 from zoo.registry import open_registry, parse_recipe
@@ -73,21 +74,40 @@ class ZooModel:
         """
         words = [f"train.{name}={value}" for name, value in settings.items()]
         chosen = parse_recipe(words, open_registry(), sections={"train": TrainSettings}).sections["train"]
-        corpus = _opened(data)
+        corpus = self._opened(data)
         with watched(progress, listen) as told:
             history = fit(self.model, corpus, chosen, listen=told, seed=seed)
         self._record = record(history, corpus, chosen, seed)
         return history
 
     def generate(
-        self, frames: int = 256, *, seed: int = 0, temperature: float = 1.0, primer: Roll | None = None
+        self,
+        frames: int = 256,
+        *,
+        seed: int = 0,
+        temperature: float = 1.0,
+        primer: Roll | None = None,
+        meter: Meter | None = None,
     ) -> Roll:
-        """A new piece of so many sixteenths, from silence or after a primer."""
-        return generate(self.model, frames, 1, seed, temperature, primer)[0]
+        """A new piece of this many frames, from silence or after a primer.
 
-    def evaluate(self, data: str | Path | Corpus, *, split: Split = "test", seed: int = 0) -> Evaluation:
-        """Nats per frame on pieces the model has not seen, with kinds and intervals."""
-        return evaluate(self.model, _opened(data).split(split), seed=seed)
+        Without a primer it is in `meter`, or else in the most common time signature of the training pieces.
+        """
+        meter = meter or meter_of(self._record, self.model.grid)
+        return generate(self.model, frames, 1, seed, temperature, primer, meter=meter)[0]
+
+    def evaluate(
+        self, data: str | Path | Corpus, *, split: Split | Literal["all"] = "test", seed: int = 0
+    ) -> Evaluation:
+        """Nats per frame on pieces the model has not seen, with kinds and intervals.
+
+        `split="all"` scores every piece of music that is kept for testing.
+        """
+        return evaluate(self.model, self._opened(data).split(split), seed=seed)
+
+    def _opened(self, data: str | Path | Corpus) -> Corpus:
+        """The corpus, read on the grid of the model."""
+        return data if isinstance(data, Corpus) else open_corpus(str(data), grid=self.model.grid)
 
     def save(self, path: str | Path) -> None:
         """Write the model as a bundle, a folder that `zoo.load` and every command read.
@@ -120,7 +140,3 @@ def load(path: str | Path) -> ZooModel:
     """
     bundle = open_bundle(path)
     return ZooModel(bundle.model, bundle.record)
-
-
-def _opened(data: str | Path | Corpus) -> Corpus:
-    return data if isinstance(data, Corpus) else open_corpus(str(data))

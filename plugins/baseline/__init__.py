@@ -20,6 +20,7 @@ def zoo_parts() -> Iterable[Description]:
             name="onset",
             summary="Which of the 12 pitch classes are pressed in a frame, octaves folded together",
             target="zoo_plugins.baseline.onset:Onset",
+            state_version=2,
             gives=lambda settings: {"codes": 12, "plane": "onset"},
         ),
         Description(
@@ -27,6 +28,7 @@ def zoo_parts() -> Iterable[Description]:
             name="history",
             summary="An LSTM beside a reader that weighs what was played 1, 2, 4, ... beats earlier",
             target="zoo_plugins.baseline.history:History",
+            state_version=2,
             settings="zoo_plugins.baseline.settings:HistorySettings",
             gives=lambda settings: {"features": settings.features},
         ),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from zoo.parts.clock import CLOCK, Clock
 from zoo.parts.interfaces import Attention, Sizes
-from zoo.parts.layers import CLOCK, LSTM, heard, lagged, recent
+from zoo.parts.layers import LSTM, heard, in_frames, lagged, recent
 
 from .settings import HistorySettings
 
@@ -26,6 +27,7 @@ class History(Attention):
     def __init__(self, settings: HistorySettings, sizes: Sizes) -> None:
         super().__init__(settings, sizes)
         self.features = settings.features
+        self.lags = in_frames(settings.lags, sizes.grid)
         self.local = LSTM(sizes.codes + CLOCK, settings.local)
         self.reader = LSTM(sizes.codes + CLOCK, settings.reader)
         self.weigh = nn.Linear(settings.reader, len(settings.lags))
@@ -33,21 +35,21 @@ class History(Attention):
 
     def start(self, past: Tensor) -> HistoryState:
         """Empty memories, and the last frames of the past for the reader to look up."""
-        batch, tail = past.shape[0], recent(past, max(self.settings.lags))
+        batch, tail = past.shape[0], recent(past, max(self.lags))
         return self.local.start(batch), self.reader.start(batch), self.aggregation.start(batch), tail
 
-    def forward(self, codes: Tensor, clock: Tensor, state: HistoryState) -> tuple[Tensor, HistoryState]:
+    def forward(self, codes: Tensor, clock: Clock, state: HistoryState) -> tuple[Tensor, HistoryState]:
         """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
         local, reader, aggregation, tail = state
         present = heard(codes, clock)
         outline, local = self.local(present, local)
         weights, reader = self._weights(present, reader)
         frames = torch.cat([tail, codes], dim=1)
-        read = (weights.unsqueeze(-1) * lagged(frames, self.settings.lags, codes.shape[1])).sum(2)
+        read = (weights.unsqueeze(-1) * lagged(frames, self.lags, codes.shape[1])).sum(2)
         features, aggregation = self.aggregation(torch.cat([outline, read], dim=-1), aggregation)
         return features, (local, reader, aggregation, frames[:, -tail.shape[1] :])
 
-    def read_weights(self, codes: Tensor, clock: Tensor, state: HistoryState) -> Tensor:
+    def read_weights(self, codes: Tensor, clock: Clock, state: HistoryState) -> Tensor:
         """How much of each lag goes into each frame's features, (B, T, lags), summing to one."""
         return self._weights(heard(codes, clock), state[1])[0]
 

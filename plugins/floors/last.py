@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from zoo.parts import Settings
+from zoo.parts.clock import Clock
 from zoo.parts.interfaces import Attention, Sizes, State
 
 
@@ -19,6 +20,6 @@ class Last(Attention):
         """No state."""
         return ()
 
-    def forward(self, codes: Tensor, clock: Tensor, state: State) -> tuple[Tensor, State]:
+    def forward(self, codes: Tensor, clock: Clock, state: State) -> tuple[Tensor, State]:
         """The codes (B, T, C) as they came."""
         return codes, state

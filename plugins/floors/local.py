@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from zoo.parts.clock import CLOCK, Clock
 from zoo.parts.interfaces import Attention, Sizes
-from zoo.parts.layers import CLOCK, LSTM, heard
+from zoo.parts.layers import LSTM, heard
 
 from .settings import LocalSettings
 
@@ -30,7 +31,7 @@ class Local(Attention):
         return self.local.start(past.shape[0]), self.aggregation.start(past.shape[0])
 
     def forward(
-        self, codes: Tensor, clock: Tensor, state: tuple[Memory, Memory]
+        self, codes: Tensor, clock: Clock, state: tuple[Memory, Memory]
     ) -> tuple[Tensor, tuple[Memory, Memory]]:
         """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
         local, aggregation = state

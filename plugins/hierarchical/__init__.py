@@ -11,24 +11,18 @@ from zoo.parts import Description, Fact, hookimpl
 if TYPE_CHECKING:
     from .settings import HierarchicalSettings
 
-LONGEST = 4096
-"""Frames between ticks beyond which no piece would make a level tick often enough to learn."""
-
 
 def _fit(settings: HierarchicalSettings, facts: Mapping[str, Fact]) -> Iterable[Problem]:
-    """The slowest level must tick within a piece."""
-    period = settings.stride ** (settings.levels - 1)
-    if period <= LONGEST:
-        return
-    levels = settings.levels
-    while settings.stride ** (levels - 1) > LONGEST:
-        levels -= 1
-    yield Problem(
-        f"{settings.levels} levels with stride {settings.stride} tick every {period:,} frames at the top, "
-        f"over {LONGEST:,}",
-        where="attention=hierarchical",
-        cure=f"attention.levels={levels} fits",
-    )
+    """Each level must tick slower than the one below, which it hears."""
+    from .settings import LEVELS
+
+    ordered = sorted(set(settings.levels), key=LEVELS.index)
+    if list(settings.levels) != ordered:
+        yield Problem(
+            f"the levels {', '.join(settings.levels)} do not tick slower and slower",
+            where="attention=hierarchical",
+            cure=f"attention.levels={','.join(ordered)} does",
+        )
 
 
 @hookimpl
@@ -38,8 +32,9 @@ def zoo_parts() -> Iterable[Description]:
         Description(
             slot="attention",
             name="hierarchical",
-            summary="LSTMs over LSTMs, each ticking slower: every sixteenth, every beat, every bar",
+            summary="LSTMs over LSTMs, each ticking slower: every frame, every beat, every bar",
             target="zoo_plugins.hierarchical.hierarchical:Hierarchical",
+            state_version=2,
             settings="zoo_plugins.hierarchical.settings:HierarchicalSettings",
             gives=lambda settings: {"features": settings.features},
             fit=_fit,

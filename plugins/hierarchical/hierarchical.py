@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from zoo.parts.clock import CLOCK, Clock
 from zoo.parts.interfaces import Attention, Sizes
-from zoo.parts.layers import CLOCK, LSTM, heard
+from zoo.parts.layers import LSTM, heard
 
-from .settings import HierarchicalSettings
+from .settings import HierarchicalSettings, Level
 
 Memory = tuple[Tensor, Tensor]
 Memories = tuple[tuple[Memory, ...], Memory]
@@ -16,12 +17,12 @@ Memories = tuple[tuple[Memory, ...], Memory]
 
 
 class Hierarchical(Attention):
-    """Form from the bottom up: a level that hears every sixteenth, one that ticks on beats, one on bars.
+    """Form from the bottom up: a level that hears every frame, one that ticks on beats, one on bars.
 
-    With stride s, level n ticks in the last frame of every s**n frames since the piece began: it then
-    hears what the level below has made of the frames so far, and holds its answer until the next tick.
-    One LSTM joins the answers of all levels into the features. A slow level hears the past alone, and
-    few steps carry its gradient over many bars.
+    A level ticks in the last frame of a beat, a bar or a group of bars, as the clock counts them in the meter
+    of the piece: it then hears what the level below has made of the frames so far, and holds its output
+    until the next tick. One LSTM joins the outputs of all levels into the features. A slow level hears the
+    past alone, and few steps carry its gradient over many bars.
 
     Every level is a registered module. In the original they were not, and so never learned.
     """
@@ -29,9 +30,9 @@ class Hierarchical(Attention):
     def __init__(self, settings: HierarchicalSettings, sizes: Sizes) -> None:
         super().__init__(settings, sizes)
         self.features = settings.features
-        widths = [sizes.codes + CLOCK] + [settings.hidden] * (settings.levels - 1)
+        widths = [sizes.codes + CLOCK] + [settings.hidden] * (len(settings.levels) - 1)
         self.levels = nn.ModuleList(LSTM(width, settings.hidden) for width in widths)
-        self.aggregation = LSTM(settings.levels * settings.hidden, settings.features)
+        self.aggregation = LSTM(len(settings.levels) * settings.hidden, settings.features)
 
     def start(self, past: Tensor) -> Memories:
         """Empty memories; the past is not looked at."""
@@ -39,17 +40,26 @@ class Hierarchical(Attention):
         levels = tuple((past.new_zeros(batch, self.settings.hidden),) * 2 for _ in self.levels)
         return levels, self.aggregation.start(batch)
 
-    def forward(self, codes: Tensor, clock: Tensor, state: Memories) -> tuple[Tensor, Memories]:
+    def forward(self, codes: Tensor, clock: Clock, state: Memories) -> tuple[Tensor, Memories]:
         """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
         before, joined = state
         answer, answers, after = heard(codes, clock), [], []
-        for number, (level, memory) in enumerate(zip(self.levels, before, strict=True)):
-            period = self.settings.stride**number
-            answer, memory = _ticking(level, clock % period == period - 1, answer, memory)
+        for name, level, memory in zip(self.settings.levels, self.levels, before, strict=True):
+            answer, memory = _ticking(level, _ticks(name, clock), answer, memory)
             answers.append(answer)
             after.append(memory)
         features, joined = self.aggregation(torch.cat(answers, dim=-1), joined)
         return features, (tuple(after), joined)
+
+
+def _ticks(level: Level, clock: Clock) -> Tensor:
+    """The frames (B, T) bool in which a level of this name ticks."""
+    if level == "frame":
+        return torch.ones_like(clock.place, dtype=torch.bool)
+    if level == "beat":
+        return clock.ends_beat
+    bars = int(level.removesuffix("bars")) if level != "bar" else 1
+    return clock.ends_bar & ((clock.bar + 1) % bars == 0)
 
 
 def _ticking(lstm: nn.Module, ticks: Tensor, below: Tensor, memory: Memory) -> tuple[Tensor, Memory]:

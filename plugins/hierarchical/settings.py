@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 from zoo.parts import Settings, setting
+
+Level = Literal["frame", "beat", "bar", "2bars", "4bars", "8bars", "16bars"]
+LEVELS: tuple[Level, ...] = get_args(Level)
+"""From the fastest to the slowest."""
 
 
 class HierarchicalSettings(Settings):
-    """How many levels there are, how much slower each ticks, and how wide they are."""
+    """When the levels tick, and how wide they are."""
 
-    levels: int = setting(3, "how many levels; the first ticks every frame", ge=1, le=12)
-    stride: int = setting(4, "how many ticks of a level make one of the next", ge=2, le=64)
+    levels: tuple[Level, ...] = setting(
+        ("frame", "beat", "bar"), "when each level ticks, from the fastest to the slowest", min_length=1
+    )
     hidden: int = setting(100, "width of each level", ge=1, le=4096)
     features: int = setting(130, "width of the LSTM that joins all levels, the features", ge=1, le=4096)

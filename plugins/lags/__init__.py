@@ -16,6 +16,7 @@ def zoo_parts() -> Iterable[Description]:
             name="lags",
             summary="What was played 1, 2, 4, ... beats earlier, side by side, with nobody to weigh it",
             target="zoo_plugins.lags.lags:Lags",
+            state_version=2,
             settings="zoo_plugins.lags.settings:LagsSettings",
             gives=lambda settings: {"features": settings.features},
         ),

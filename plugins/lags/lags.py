@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from zoo.parts.clock import CLOCK, Clock
 from zoo.parts.interfaces import Attention, Sizes
-from zoo.parts.layers import CLOCK, LSTM, heard, lagged, recent
+from zoo.parts.layers import LSTM, heard, in_frames, lagged, recent
 
 from .settings import LagsSettings
 
@@ -24,19 +25,20 @@ class Lags(Attention):
     def __init__(self, settings: LagsSettings, sizes: Sizes) -> None:
         super().__init__(settings, sizes)
         self.features = settings.features
+        self.lags = in_frames(settings.lags, sizes.grid)
         self.local = LSTM(sizes.codes + CLOCK, settings.local)
         self.aggregation = LSTM(settings.local + len(settings.lags) * sizes.codes, settings.features)
 
     def start(self, past: Tensor) -> LagsState:
         """Empty memories, and the last frames of the past."""
-        batch, tail = past.shape[0], recent(past, max(self.settings.lags))
+        batch, tail = past.shape[0], recent(past, max(self.lags))
         return self.local.start(batch), self.aggregation.start(batch), tail
 
-    def forward(self, codes: Tensor, clock: Tensor, state: LagsState) -> tuple[Tensor, LagsState]:
+    def forward(self, codes: Tensor, clock: Clock, state: LagsState) -> tuple[Tensor, LagsState]:
         """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
         local, aggregation, tail = state
         outline, local = self.local(heard(codes, clock), local)
         frames = torch.cat([tail, codes], dim=1)
-        earlier = lagged(frames, self.settings.lags, codes.shape[1]).flatten(2)
+        earlier = lagged(frames, self.lags, codes.shape[1]).flatten(2)
         features, aggregation = self.aggregation(torch.cat([outline, earlier], dim=-1), aggregation)
         return features, (local, aggregation, frames[:, -tail.shape[1] :])

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from zoo.parts import Settings, setting
 
-Lag = Annotated[int, Field(ge=1, le=1024)]
+Lag = Annotated[float, Field(gt=0, le=256)]
 
 
 class LagsSettings(Settings):
@@ -17,8 +17,8 @@ class LagsSettings(Settings):
     local: int = setting(100, "width of the LSTM that hears every frame", ge=1, le=4096)
     features: int = setting(130, "width of the LSTM that joins both, the features", ge=1, le=4096)
     lags: tuple[Lag, ...] = setting(
-        (4, 8, 16, 32, 48, 64, 96, 128),
-        "how many frames before the next one are handed over; 4 is a quarter note, 16 a bar",
+        (1, 2, 4, 8, 12, 16, 24, 32),
+        "which codes are passed on: how far before the next frame, in quarter notes; 4 is a bar of 4/4",
         min_length=1,
         max_length=64,
     )

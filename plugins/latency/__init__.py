@@ -16,6 +16,7 @@ def zoo_parts() -> Iterable[Description]:
             name="latency",
             summary="Delay lines: memories that hear themselves as they were 1 to 128 frames ago",
             target="zoo_plugins.latency.latency:Latency",
+            state_version=2,
             settings="zoo_plugins.latency.settings:LatencySettings",
             gives=lambda settings: {"features": settings.features},
             citation=(

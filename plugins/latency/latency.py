@@ -5,15 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from zoo.parts.clock import CLOCK, Clock
 from zoo.parts.interfaces import Attention, Sizes
-from zoo.parts.layers import CLOCK, LSTM, heard
+from zoo.parts.layers import LSTM, heard, in_frames
 
 from .mixed import Memory, MixedLines, Recent
 from .settings import LatencySettings
 
 
 class Latency(Attention):
-    """Memories with a pulse: a line of lag 16 goes on from where it was one bar ago.
+    """Memories with a pulse: a line of lag 4 goes on from where it was four quarter notes, a bar of 4/4, ago.
 
     An LSTM in nine groups; at frame t a group continues its own hidden and cell state of frame t-lag. A
     second LSTM joins all groups into the features. With `mix` every group's gates also hear the delayed
@@ -27,19 +28,20 @@ class Latency(Attention):
     def __init__(self, settings: LatencySettings, sizes: Sizes) -> None:
         super().__init__(settings, sizes)
         self.features = settings.features
+        self.lags = in_frames(settings.lags, sizes.grid)
         width = settings.group * len(settings.lags)
         lines = MixedLines if settings.mix else _SeparateLines
-        self.lines = lines(sizes.codes + CLOCK, settings.group, settings.lags)
+        self.lines = lines(sizes.codes + CLOCK, settings.group, self.lags)
         self.aggregation = LSTM(width, settings.features)
 
     def start(self, past: Tensor) -> tuple[Recent, Memory]:
         """Silence in every line."""
         group, batch = self.settings.group, past.shape[0]
-        recent = tuple((past.new_zeros(batch, lag, group),) * 2 for lag in self.settings.lags)
+        recent = tuple((past.new_zeros(batch, lag, group),) * 2 for lag in self.lags)
         return recent, self.aggregation.start(batch)
 
     def forward(
-        self, codes: Tensor, clock: Tensor, state: tuple[Recent, Memory]
+        self, codes: Tensor, clock: Clock, state: tuple[Recent, Memory]
     ) -> tuple[Tensor, tuple[Recent, Memory]]:
         """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
         recent, memory = state

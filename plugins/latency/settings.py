@@ -8,7 +8,7 @@ from pydantic import Field
 
 from zoo.parts import Settings, setting
 
-Lag = Annotated[int, Field(ge=1, le=1024)]
+Lag = Annotated[float, Field(gt=0, le=256)]
 
 
 class LatencySettings(Settings):
@@ -16,8 +16,8 @@ class LatencySettings(Settings):
 
     group: int = setting(24, "width of each delay line", ge=1, le=1024)
     lags: tuple[Lag, ...] = setting(
-        (1, 4, 8, 16, 32, 48, 64, 96, 128),
-        "delay of each line in frames; 4 is a quarter note, 16 a bar",
+        (0.25, 1, 2, 4, 8, 12, 16, 24, 32),
+        "delay of each line in quarter notes; 4 is a bar of 4/4",
         min_length=1,
         max_length=64,
     )

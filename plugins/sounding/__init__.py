@@ -16,6 +16,7 @@ def zoo_parts() -> Iterable[Description]:
             name="sounding",
             summary="Which of the 12 pitch classes sound in a frame, held notes included",
             target="zoo_plugins.sounding.sounding:Sounding",
+            state_version=2,
             gives=lambda settings: {"codes": 12, "plane": "sounding"},
         ),
     ]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from zoo.bench.reading import READING
 from zoo.bench.results import Results
 from zoo.bench.rows import Table, tables
 from zoo.bench.study import Study, read_study
@@ -125,7 +126,7 @@ def tabled(study: Callable[..., Study], registry: Registry, tmp_path: Path) -> T
                 label: scored({name: score(nats) for name, nats in of.items()})
                 for label, of in floors.items()
             }
-            about = {"digest": "d" * 64, "planes": list(planes)}
+            about = {"digest": "d" * 64, "planes": list(planes), "reading": READING}
             results.write(cell, {"data": about, "floors": found, "made": {}})
         (table,) = tables(asked, results, registry)
         return table
@@ -142,11 +143,12 @@ def learned(
     validation: Sequence[float] | None = None,
     escaped: Sequence[int] | None = None,
     digest: str = "d" * 64,
+    **about: int,
 ) -> dict[str, Any]:
     """A result as it is stored; what has the nats of one seed alone learns nothing by gradient."""
     spread = None if variance is None else variance[seed]
     return {
-        "data": {"digest": digest},
+        "data": {"digest": digest, "reading": READING, **about},
         "evaluation": scored({name: score(nats[seed], kind, spread)}, escaped),
         "validation": None if validation is None else validation[seed],
         "learns": len(nats) > 1,

@@ -13,6 +13,7 @@ import pytest
 
 from zoo.bench.cell import FloorsCell
 from zoo.bench.local import CellFailed
+from zoo.bench.reading import READING
 from zoo.bench.results import Results
 from zoo.bench.study import read_study
 from zoo.cli.bench import _places
@@ -39,7 +40,9 @@ def written(tmp_path: Path) -> File:
 def store_floors(results: Path, data: str, digest: str = "d" * 64) -> Path:
     """A result of some music."""
     cell, stored = FloorsCell("onset", data, "test"), Results(results)
-    stored.write(cell, {"data": {"digest": digest, "planes": ["onset"]}, "made": {}, "floors": {}})
+    stored.write(
+        cell, {"data": {"digest": digest, "planes": ["onset"], "reading": READING}, "made": {}, "floors": {}}
+    )
     return stored.path(cell)
 
 

@@ -5,18 +5,30 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import numpy as np
 import pytest
 
 from zoo.bench import cell as cell_module
-from zoo.bench.cell import Cell, FloorsCell, alone
-from zoo.bench.study import Study
+from zoo.bench import reading as reading_module
+from zoo.bench.cell import Cell, FloorsCell, alone, question
+from zoo.bench.reading import READING
+from zoo.bench.results import Results
+from zoo.bench.rows import tables
+from zoo.bench.study import Study, read_study
 from zoo.bench.subjects import floor_cells, subjects
 from zoo.bench.work import do
+from zoo.data import Corpus
+from zoo.data.piece import Reading
+from zoo.data.source import Source
+from zoo.data.split import Split
+from zoo.data.writing import write_store
 from zoo.learn.settings import TrainSettings
+from zoo.music.meter import Meter
+from zoo.music.roll import Roll
 from zoo.registry import Registry, parse_recipe
 
 Read = Callable[..., Study]
@@ -115,8 +127,45 @@ def test_stored_results_keep_their_names(registry: Registry) -> None:
     """A study that was run for days is not run again because of a change here."""
     recipe = alone(parse_recipe("rates", registry), "core", registry)
     cell = Cell("core", recipe, "bach", "test", TrainSettings(steps=600, lr=0.003), 0)
-    assert cell.name == "core-keys-last-rates-s0-c08f7ab2cb76b6fc"
+    assert cell.name == "core-keys-last-rates-s0-6e02d80edc4301ec"
     assert FloorsCell("onset", "bach", "test").name == "floors-onset-06d29e6b90f32f98"
+
+
+def test_stored_results_stay_in_their_tables_when_a_counter_is_raised(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are then found as those of an earlier reading."""
+    monkeypatch.setattr(cell_module, "TRAINING", cell_module.TRAINING + 1)
+    monkeypatch.setattr(reading_module, "READING", reading_module.READING + 1)
+    folder = Path(__file__).parents[2] / "benchmarks"
+    files = sorted(folder.glob("*.toml"))
+    assert files
+    for file in files:
+        for table in tables(read_study(file, registry), Results(folder / "results"), registry):
+            assert not table.missing
+            assert table.is_earlier
+
+
+def test_a_question_is_the_same_whatever_the_device_and_the_place(cell: Cell) -> None:
+    elsewhere = dataclasses.replace(cell, train=TrainSettings(steps=4, device="cuda"))
+    assert question(elsewhere.order("/there")) == question(cell.order("/here"))
+    order = {name: value for name, value in cell.order("/here").items() if name not in ("name", "place")}
+    assert question(order) == question(cell.order("/here"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"term": "decoder"},
+        {"data": "pop909"},
+        {"split": "valid"},
+        {"seed": 1},
+        {"train": TrainSettings(steps=5)},
+        {"train": TrainSettings(steps=4, lr=0.02)},
+    ],
+)
+def test_another_question_is_another(cell: Cell, words: dict[str, Any]) -> None:
+    assert question(dataclasses.replace(cell, **words).order("")) != question(cell.order(""))
 
 
 def test_a_name_is_a_file_name_whatever_a_part_is_called(cell: Cell) -> None:
@@ -138,7 +187,29 @@ def test_a_training_that_is_there_is_not_done_again(
     asked = study('data = "tunes"', 'attention = "last"\nsampler = "independent"', "steps = 3")
     order = subjects(asked, registry)[0].cell(asked, asked.rates[0], 0).order(str(songs))
     first = do(order, tmp_path / "run")
+    assert (first["data"]["reading"], first["data"]["grid"]) == (READING, 4)
     metrics = (tmp_path / "run" / "metrics.jsonl").read_text()
     assert [json.loads(line)["step"] for line in metrics.splitlines() if "stepped" in line] == [1, 2, 3]
     assert do(order, tmp_path / "run") == first
     assert (tmp_path / "run" / "metrics.jsonl").read_text() == metrics
+
+
+def eighths() -> Iterator[Reading]:
+    """Pieces of one repeated note each, on a grid of eighths."""
+    for number, split in enumerate(get_args(Split)):
+        onset = np.zeros((24, 88), np.bool_)
+        onset[::2, 30 + number] = True
+        yield Reading(f"tune {number}", Roll(onset, onset, meter=Meter.of(grid=2)), split)
+
+
+def test_a_cell_is_trained_on_the_grid_of_its_music(
+    study: Read, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planes = frozenset({"onset", "sounding"})
+    store = write_store(Source("tunes", planes, 3, eighths, "tunes", "", grid=2), tmp_path / "cache")
+    monkeypatch.setattr("zoo.data.open_corpus", lambda place: Corpus("tunes", store))
+    asked = study('data = "tunes"', 'attention = "lags"\nsampler = "independent"', "steps = 2")
+    cell = subjects(asked, registry)[0].cell(asked, asked.rates[0], 0)
+    found = do(cell.order("tunes"), tmp_path / "run")
+    assert (found["data"]["grid"], found["learns"]) == (2, True)
+    assert question(found["order"]) == question(cell.order(""))

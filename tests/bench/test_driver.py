@@ -15,6 +15,7 @@ import pytest
 from zoo.bench.cell import Cell
 from zoo.bench.driver import TRIES, Driver, Music, Standing
 from zoo.bench.local import CellFailed, Local, run_process
+from zoo.bench.reading import READING
 from zoo.bench.results import Results, prepare
 from zoo.bench.study import Study
 from zoo.bench.subjects import subjects
@@ -48,7 +49,7 @@ class Toy:
         return answer
 
     def result(self, order: Mapping[str, Any]) -> dict[str, Any]:
-        data = {"digest": MUSIC.digest, "planes": sorted(MUSIC.planes)}
+        data = {"digest": MUSIC.digest, "planes": sorted(MUSIC.planes), "reading": READING}
         found: dict[str, Any] = {"order": order, "data": data, "made": {}, "floors": {}}
         if order["term"] != "floors":
             learns = not (order["term"] == "decoder" and "decoder=uniform" in order["recipe"])
@@ -83,12 +84,12 @@ def test_each_part_is_trained_at_each_rate_and_from_each_seed_at_the_best(
     cores = {(a, lr, seed) for term, a, lr, seed in done if term == "core"}
     assert cores == {
         ("attention=none", 0.01, 0), ("attention=none", 0.1, 0),
-        ("attention=none", 0.1, 1), ("attention=none", 0.1, 2),
+        ("attention=none", 0.01, 1), ("attention=none", 0.1, 1), ("attention=none", 0.1, 2),
         ("attention=last", 0.01, 0), ("attention=last", 0.1, 0),
-        ("attention=last", 0.01, 1), ("attention=last", 0.01, 2),
+        ("attention=last", 0.01, 1), ("attention=last", 0.1, 1), ("attention=last", 0.01, 2),
     }  # fmt: skip
-    assert len(toy.orders) == len({order["name"] for order in toy.orders}) == 1 + 8 + 4 + 1
-    assert (standing.needed, standing.done, standing.ran) == (14, 14, 14)
+    assert len(toy.orders) == len({order["name"] for order in toy.orders}) == 1 + 10 + 5 + 1
+    assert (standing.needed, standing.done, standing.ran) == (17, 17, 17)
     assert toy.closed
 
 
@@ -104,7 +105,7 @@ def test_nothing_is_done_twice_and_what_is_missing_is_found(
     drive(small, tmp_path / "results", Toy(), registry)
     again = Toy()
     standing = drive(small, tmp_path / "results", again, registry)
-    assert (again.orders, standing.ran, standing.done) == ([], 0, 14)
+    assert (again.orders, standing.ran, standing.done) == ([], 0, 17)
 
     lost = sorted((tmp_path / "results" / "tunes").iterdir())[::4]
     for path in lost:
@@ -117,7 +118,7 @@ class Other(Toy):
     """Does cells on the music `OTHER`."""
 
     def result(self, order: Mapping[str, Any]) -> dict[str, Any]:
-        return super().result(order) | {"data": {"digest": OTHER.digest, "planes": []}}
+        return super().result(order) | {"data": {"digest": OTHER.digest, "planes": [], "reading": READING}}
 
 
 def stored(folder: Path) -> dict[str, str]:
@@ -134,13 +135,63 @@ def test_results_of_other_music_stay_and_nothing_is_done(
     with pytest.raises(UsageError) as caught:
         drive(small, tmp_path / "results", again, registry, OTHER)
     (problem,) = caught.value.problems
-    assert problem.what == "14 results here are of other music (digest) than /songs (other)"
+    assert problem.what == "17 results here are of other music (digest) than /songs (other)"
     assert problem.where == str(tmp_path / "results" / "tunes")
     assert "--results" in problem.cure
     assert "--anew" in problem.cure
     assert again.orders == []
     assert again.closed
     assert stored(tmp_path / "results") == before
+
+
+class Before(Toy):
+    """Does cells on an earlier reading of the same music."""
+
+    def result(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        return super().result(order) | {"data": {"digest": MUSIC.digest, "planes": sorted(MUSIC.planes)}}
+
+
+def of_an_earlier_reading(study: Study, folder: Path, registry: Registry) -> None:
+    """Results under other names, as they were before the last counter was raised."""
+    toy, results = Before(), Results(folder)
+    for subject in subjects(study, registry):
+        for cell in subject.every(study):
+            path = results.path(cell).with_name(f"before-{cell.name}.json")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(toy.result(cell.order("/tunes"))) + "\n")
+
+
+def test_results_of_an_earlier_reading_stay_and_nothing_is_done(
+    small: Study, tmp_path: Path, registry: Registry
+) -> None:
+    of_an_earlier_reading(small, tmp_path / "results", registry)
+    before, again = stored(tmp_path / "results"), Toy()
+    with pytest.raises(UsageError, match="of an earlier reading") as caught:
+        drive(small, tmp_path / "results", again, registry)
+    assert "--results ELSEWHERE keeps both, --anew" in str(caught.value)
+    assert again.orders == []
+    assert stored(tmp_path / "results") == before
+
+
+def test_results_of_an_earlier_reading_are_replaced_where_that_is_asked_for(
+    small: Study, tmp_path: Path, registry: Registry
+) -> None:
+    of_an_earlier_reading(small, tmp_path / "results", registry)
+    standing = drive(small, tmp_path / "results", Toy(), registry, anew=True)
+    assert (standing.ran, standing.done, standing.needed) == (17, 17, 17)
+    new = [path for path in (tmp_path / "results").glob("*/*.json") if not path.name.startswith("before-")]
+    assert len(new) == 17
+    assert not any(path.with_name(f"before-{path.name}").exists() for path in new)
+    again = drive(small, tmp_path / "results", Toy(), registry)
+    assert (again.ran, again.done) == (0, 17)
+
+
+def test_a_result_of_an_earlier_reading_is_not_kept(small: Study, tmp_path: Path, registry: Registry) -> None:
+    """As from a machine of a cluster on which an older version is installed."""
+    standing = drive(small, tmp_path / "results", Before(), registry)
+    assert standing.ran == 0
+    whats = {problem.what for problems in standing.failed.values() for problem in problems}
+    assert whats == {f"music was read otherwise there (reading 1) than here (reading {READING})"}
 
 
 def test_a_single_result_of_other_music_is_not_lost_either(
@@ -161,7 +212,7 @@ def test_results_of_other_music_are_done_anew_where_that_is_asked_for(
     drive(small, tmp_path / "results", Toy(), registry)
     again = Other()
     standing = drive(small, tmp_path / "results", again, registry, OTHER, anew=True)
-    assert len(again.orders) == len(standing.outdated) == standing.ran == 14
+    assert len(again.orders) == len(standing.outdated) == standing.ran == 17
     assert set(stored(tmp_path / "results").values()) == {OTHER.digest}
     assert drive(small, tmp_path / "results", again, registry, OTHER).ran == 0
 
@@ -186,15 +237,15 @@ def test_a_cell_that_fails_stops_no_other_and_is_named_in_words(
     small: Study, tmp_path: Path, registry: Registry
 ) -> None:
     def fail(order: Mapping[str, Any]) -> CellFailed | None:
-        bad = order["term"] == "core" and order["seed"] == 1 and "attention=last" in order["recipe"]
+        bad = order["term"] == "core" and order["seed"] == 2 and "attention=last" in order["recipe"]
         return CellFailed(Problem("no music", f"file.mid in {order['name']}", "add some")) if bad else None
 
     toy = Toy(fail)
     standing = drive(small, tmp_path / "results", toy, registry)
     ((problem,),) = standing.failed.values()
-    assert problem.where == "file.mid in core onset + last + independent on tunes, lr 0.01, seed 1"
+    assert problem.where == "file.mid in core onset + last + independent on tunes, lr 0.01, seed 2"
     assert (problem.what, problem.cure) == ("no music", "add some")
-    assert (standing.done, standing.needed, len(toy.orders)) == (13, 14, 14)
+    assert (standing.done, standing.needed, len(toy.orders)) == (16, 17, 17)
 
 
 def test_a_path_that_holds_the_name_of_a_cell_stays_the_path(
@@ -224,7 +275,7 @@ def test_a_cell_that_is_killed_is_tried_again(small: Study, tmp_path: Path, regi
 
     standing = drive(small, tmp_path / "results", Toy(kill), registry)
     assert set(begun.values()) == {2}
-    assert (standing.done, standing.failed) == (14, {})
+    assert (standing.done, standing.failed) == (17, {})
 
 
 def test_a_cell_that_is_always_killed_is_given_up(small: Study, tmp_path: Path, registry: Registry) -> None:

@@ -10,11 +10,13 @@ import pytest
 
 from zoo.bench.cell import Cell, FloorsCell
 from zoo.bench.printing import latex, markdown
+from zoo.bench.reading import EARLIER, READING, Reading
 from zoo.bench.results import Results
 from zoo.bench.rows import Row, tables
 from zoo.bench.sheet import sheets
 from zoo.bench.study import Study, read_study
-from zoo.bench.subjects import floor_cells, subjects
+from zoo.bench.subjects import Subject, floor_cells, subjects
+from zoo.errors import ZooError
 from zoo.measure.evaluation import Evaluation, Term
 from zoo.registry import Registry
 
@@ -61,7 +63,7 @@ def evaluation(terms: dict[str, float]) -> dict:
 
 
 def result(cell: Cell | FloorsCell, level: float) -> dict:
-    about = {"data": {"digest": "d" * 64, "planes": ["sounding"]}, "made": {}}
+    about = {"data": {"digest": "d" * 64, "planes": ["sounding"], "reading": READING}, "made": {}}
     if isinstance(cell, FloorsCell):
         return {**about, "floors": {"rates": evaluation({"codes": 9.0, "keys": 0.0})}}
     term = {"core": "codes", "decoder": "keys"}[cell.term]
@@ -77,8 +79,14 @@ def fill(study: Study, registry: Registry, results: Results) -> None:
     for level, subject in enumerate(subjects(study, registry)):
         for cell in subject.trials(study):
             results.write(cell, result(cell, 1.0 + level))
-        for cell in subject.chosen(study, results) or []:
+        for cell in chosen(subject, study, results):
             results.write(cell, result(cell, 1.0 + level))
+
+
+def chosen(subject: Subject, study: Study, results: Results) -> tuple[Cell, ...]:
+    choice = subject.choice(study, results)
+    assert choice is not None
+    return choice.cells
 
 
 GRID = """
@@ -144,10 +152,77 @@ def test_a_rate_at_which_training_breaks_off_is_not_chosen(
 ) -> None:
     asked, results = read(GRID), Results(tmp_path / "results")
     core = subjects(asked, registry)[0]
-    low, high = core.trials(asked)
-    results.write(low, {**result(low, 1.0), "evaluation": None, "validation": None})
-    results.write(high, result(high, 1.0))
-    assert [cell.train.lr for cell in core.chosen(asked, results) or []] == [0.02] * 5
+    for cell in core.trials(asked):
+        results.write(cell, result(cell, 1.0))
+    broken = core.cell(asked, 0.01, 1)
+    results.write(broken, {**result(broken, 1.0), "evaluation": None, "validation": None})
+    assert [cell.train.lr for cell in chosen(core, asked, results)] == [0.02] * 5
+
+
+def test_a_rate_is_chosen_by_two_seeds(read: Read, registry: Registry, tmp_path: Path) -> None:
+    asked, results = read(GRID), Results(tmp_path / "results")
+    core = subjects(asked, registry)[0]
+    liked = {(0.01, 0): 1.0, (0.02, 0): 1.1, (0.01, 1): 1.4, (0.02, 1): 1.1}
+    for (rate, seed), nats in list(liked.items())[:3]:
+        cell = core.cell(asked, rate, seed)
+        results.write(cell, {**result(cell, 1.0), "validation": nats})
+    assert core.choice(asked, results) is None
+    last = core.cell(asked, 0.02, 1)
+    results.write(last, {**result(last, 1.0), "validation": liked[0.02, 1]})
+    choice = core.choice(asked, results)
+    assert choice is not None
+    assert ({cell.train.lr for cell in choice.cells}, choice.judges) == ({0.02}, 2)
+
+
+def of_earlier(found: dict) -> dict:
+    return {**found, "data": {name: value for name, value in found["data"].items() if name != "reading"}}
+
+
+def test_of_an_earlier_reading_one_seed_may_choose_and_the_caption_says_both(
+    read: Read, registry: Registry, tmp_path: Path
+) -> None:
+    asked, results = read(GRID), Results(tmp_path / "results")
+    for cell in floor_cells(asked):
+        results.write(cell, of_earlier(result(cell, 0)))
+    for level, subject in enumerate(subjects(asked, registry)):
+        cells = [subject.cell(asked, 0.02, 0), *(subject.cell(asked, 0.01, seed) for seed in range(5))]
+        for cell in cells:
+            results.write(cell, of_earlier(result(cell, 1.0 + level)))
+    (table,) = tables(asked, results, registry)
+    assert (table.missing, table.judges, table.is_earlier) == ((), 1, True)
+    (sheet,) = sheets(table)
+    assert any("from 0.01, 0.02 by validation of the first seed" in note for note in sheet.notes)
+    (said,) = [note for note in sheet.notes if "earlier reading" in note]
+    assert "bars were counted from the first note" in said
+
+
+def test_rows_of_two_readings_make_no_table(read: Read, registry: Registry, tmp_path: Path) -> None:
+    asked, results = read(GRID), Results(tmp_path / "results")
+    fill(asked, registry, results)
+    (cell,) = floor_cells(asked)
+    results.write(cell, of_earlier(result(cell, 0)))
+    with pytest.raises(ZooError, match=f"reading {READING} in core.*reading 1 in floors"):
+        tables(asked, results, registry)
+
+
+def test_rows_on_two_grids_make_no_table(read: Read, registry: Registry, tmp_path: Path) -> None:
+    asked, results = read(GRID), Results(tmp_path / "results")
+    fill(asked, registry, results)
+    (cell,) = floor_cells(asked)
+    found = result(cell, 0)
+    found["data"]["grid"] = 12
+    results.write(cell, found)
+    with pytest.raises(ZooError, match="12 frames to a quarter note in floors"):
+        tables(asked, results, registry)
+
+
+def test_a_caption_says_the_grid_and_the_leaks() -> None:
+    assert list(Reading("d").notes) == list(Reading("d", leaks=0).notes) == []
+    assert list(Reading("d", grid=12, leaks=2).notes) == [
+        "12 frames to a quarter note",
+        "2 scored pieces share long passages with training pieces",
+    ]
+    assert set(EARLIER) == set(range(1, READING))
 
 
 def test_a_row_that_failed_is_told_from_one_that_waits(
@@ -158,7 +233,7 @@ def test_a_row_that_failed_is_told_from_one_that_waits(
     core = next(
         one for one in subjects(asked, registry) if one.recipe.parts["attention"].entry.name == "none"
     )
-    for cell in core.chosen(asked, results) or []:
+    for cell in chosen(core, asked, results):
         results.write(cell, {**result(cell, 1.0), "evaluation": None})
     (table,) = tables(asked, results, registry)
     (sheet,) = sheets(table)

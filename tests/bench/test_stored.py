@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from zoo.bench.cell import Cell, FloorsCell
+from zoo.bench.reading import READING, Reading
 from zoo.bench.results import Results
 from zoo.errors import ZooError
 from zoo.learn.settings import TrainSettings
@@ -67,6 +69,50 @@ def test_whole_results_are_read_as_they_are(core: Cell, tmp_path: Path) -> None:
     assert put(tmp_path / "three", core, broken_off).read(core) == broken_off
 
 
+def earlier(cell: Cell, name: str, folder: Path) -> tuple[Results, Path]:
+    """A result as it was kept before readings were counted, under a name that nothing has any more."""
+    results, order = Results(folder), {**cell.order("/there"), "name": name}
+    results.path(cell).parent.mkdir(parents=True)
+    path = results.path(cell).with_name(f"{name}.json")
+    path.write_text(json.dumps({"order": order, **trained()}))
+    return results, path
+
+
+def test_a_result_of_an_earlier_reading_is_found_by_what_it_answers(core: Cell, tmp_path: Path) -> None:
+    results, _ = earlier(core, "core-none-s0-0123", tmp_path)
+    found = results.read(core)
+    assert found is not None
+    assert Reading.of(found).is_earlier
+    assert results.read(replace(core, seed=1)) is None
+    assert results.read(replace(core, train=TrainSettings(steps=3))) is None
+
+
+def test_a_result_of_this_reading_is_not_found_under_another_name(core: Cell, tmp_path: Path) -> None:
+    """It is of another part, or of a training that would come to other weights."""
+    results, path = earlier(core, "core-none-s0-0123", tmp_path)
+    content = json.loads(path.read_text())
+    content["data"]["reading"] = READING
+    path.write_text(json.dumps(content))
+    assert results.read(core) is None
+
+
+def test_a_new_result_takes_the_place_of_the_earlier_one(core: Cell, tmp_path: Path) -> None:
+    results, path = earlier(core, "core-none-s0-0123", tmp_path)
+    now = {"order": core.order("/here"), **trained(), "data": {**trained()["data"], "reading": READING}}
+    results.write(core, now)
+    assert not path.exists()
+    assert results.read(core) == Results(tmp_path).read(core) == now
+
+
+def test_a_damaged_result_of_an_earlier_reading_is_named(core: Cell, tmp_path: Path) -> None:
+    results, path = earlier(core, "core-none-s0-0123", tmp_path)
+    content = json.loads(path.read_text())
+    content["evaluation"]["frames"].pop()
+    path.write_text(json.dumps(content))
+    with pytest.raises(ZooError, match=path.name):
+        results.read(core)
+
+
 @pytest.mark.parametrize("name", trained())
 def test_a_result_without_one_of_its_keys_is_damaged(name: str, core: Cell, tmp_path: Path) -> None:
     content = trained()
@@ -76,6 +122,10 @@ def test_a_result_without_one_of_its_keys_is_damaged(name: str, core: Cell, tmp_
 
 CUTS: dict[str, Callable[[Content], Any]] = {
     "no digest": lambda c: c["data"].pop("digest"),
+    "no reading at all": lambda c: c["data"].update(reading=0),
+    "half a reading": lambda c: c["data"].update(reading=1.5),
+    "no frames to a quarter": lambda c: c["data"].update(grid=0),
+    "less than no leaks": lambda c: c["data"].update(leaks=-1),
     "no planes": lambda c: c["data"].pop("planes"),
     "no kind": lambda c: c["evaluation"]["terms"]["codes"].pop("kind"),
     "unknown kind": lambda c: c["evaluation"]["terms"]["codes"].update(kind="certain"),

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from zoo.bench.reading import READING
 from zoo.bench.rows import Table
 from zoo.bench.verdict import Verdict, verdict
 from zoo.errors import UsageError
+from zoo.measure.evaluation import Evaluation
 
 Tabled = Callable[..., Table]
 ATTENTIONS = 'attention = ["none", "last"]\nsampler = "independent"\ndecoder = "uniform"'
@@ -91,7 +95,7 @@ def test_the_best_is_the_one_that_validation_likes_best(tabled: Tabled) -> None:
     table = tabled(PRODUCT, core=core, decoder={"rbm": keys, "lstm": keys})
     assert [row.labels["attention"] for row in table.rows] == ["last", "last", "none", "none"]
     found = verdict(table, "best rbm", "last rbm")
-    assert found.first.called(found.slots) == "none rbm"
+    assert found.names[0] == "none rbm"
     assert found.outcome == "higher"
 
 
@@ -100,8 +104,8 @@ def test_validation_of_the_decoder_counts_too(tabled: Tabled) -> None:
     core = {"none": level(1.0, validation=(2.0, 4.0)), "last": level(2.0, validation=(1.0, 1.0))}
     table = tabled(PRODUCT, core=core, decoder={"rbm": liked, "lstm": lucky})
     found = verdict(table, "best none", "none lstm")
-    assert found.first.called(found.slots) == "none rbm"
-    judged = {row.called(found.slots): row.validation for row in table.rows}
+    assert found.names[0] == "none rbm"
+    judged = {row.called(table.study.slots): row.validation for row in table.rows}
     assert judged == pytest.approx({"none rbm": 3.15, "none lstm": 3.35, "last rbm": 1.15, "last lstm": 1.35})
 
 
@@ -125,6 +129,60 @@ def test_one_term_is_compared_alone_and_loudness_by_the_struck_note(tabled: Tabl
 def table_name(table: Table, nats: float) -> str:
     (row,) = (row for row in table.loudness if row.figure("velocity").value == pytest.approx(nats))
     return row.called(table.study.loud_slots)
+
+
+def told_apart(tabled: Tabled, judges: int, of_judges: float, of_rest: float) -> Verdict:
+    """`none` against `last`, where the first seeds of `none` come out otherwise than the rest."""
+    table = tabled(ATTENTIONS, core={"none": level(1.5), "last": level(2.0)}, decoder=KEYS)
+    last = table.rows[-1]
+    seeds = [replace(last.found[0]) for _ in range(5)]
+    apart = [of_judges if seed < judges else of_rest for seed in range(5)]
+    wobble = [0.0, 0.01, -0.01, 0.02, -0.02]
+    lower = [moved(one, by + by_chance) for one, by, by_chance in zip(seeds, apart, wobble, strict=True)]
+    first, second = replace(last, found=tuple(lower), judges=judges), replace(last, found=tuple(seeds))
+    settings = table.study.settings.model_copy(update={"seeds": 5})
+    table = replace(table, study=replace(table.study, settings=settings))
+    return Verdict(table, table, first, second, table.terms, "nats a frame")
+
+
+def moved(found: Evaluation, by: float) -> Evaluation:
+    codes = replace(found.terms["codes"], nats=found.terms["codes"].nats + by * found.frames)
+    return replace(found, terms={**found.terms, "codes": codes})
+
+
+def test_a_verdict_may_hang_on_the_seeds_that_chose_the_rates(tabled: Tabled) -> None:
+    steady = told_apart(tabled, 2, -0.5, -0.5)
+    assert (steady.outcome, steady.hangs_on_judges) == ("lower", False)
+    assert steady.without_judges.value == pytest.approx(-0.5 - 0.01 / 3)
+    lucky = told_apart(tabled, 1, -0.05, -0.025)
+    assert lucky.without_judges.value == pytest.approx(-0.025)
+    assert (lucky.outcome, lucky.hangs_on_judges) == ("lower", True)
+
+
+def test_without_a_choice_nothing_hangs_on_it(tabled: Tabled) -> None:
+    found = told_apart(tabled, 0, -0.5, -0.5)
+    assert found.without_judges is None
+    assert not found.hangs_on_judges
+
+
+def test_rows_of_two_studies_are_compared_on_the_same_reading_alone(tabled: Tabled) -> None:
+    table = tabled(ATTENTIONS, core={"none": level(1.5), "last": level(2.0)}, decoder=KEYS)
+    other = replace(table, study=replace(table.study, path=Path("other.toml")))
+    found = verdict(table, "none", "last", beside=other)
+    assert found.outcome == "lower"
+    assert found.key != verdict(table, "none", "last").key
+    before = replace(other, reading=replace(other.reading, number=READING - 1))
+    apart = verdict(table, "none", "last", beside=before)
+    assert (apart.outcome, apart.chance) == ("waiting", None)
+    assert "different readings" in apart.words
+
+
+def test_rows_of_two_studies_need_the_same_seeds(tabled: Tabled) -> None:
+    table = tabled(ATTENTIONS, core={"none": level(1.5), "last": level(2.0)}, decoder=KEYS)
+    more = table.study.settings.model_copy(update={"seeds": 3})
+    other = replace(table, study=replace(table.study, settings=more))
+    with pytest.raises(UsageError, match="differ in seeds or split"):
+        verdict(table, "none", "last", beside=other)
 
 
 def test_the_best_of_several_encoders_is_not_known(tabled: Tabled) -> None:

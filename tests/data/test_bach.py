@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import importlib.metadata
+from collections import Counter
 
 import numpy as np
 import pytest
 
 from zoo.data import bach, chorale, open_corpus
 from zoo.errors import DataError
+from zoo.music.meter import Meter
 
 music21 = pytest.importorskip("music21")
 
 
 def score(text, upbeat=0.0):
     """A score from TinyNotation, `/` between parts."""
-    parts = [music21.converter.parse(f"tinyNotation: {part}").flatten() for part in text.split("/")]
+    parts = [music21.converter.parse(f"tinyNotation: {part}").flatten() for part in text.split(" / ")]
     bars = music21.stream.Score([part.makeMeasures() for part in parts])
     bars.parts[0].getElementsByClass("Measure").first().paddingLeft = upbeat
     return bars
@@ -28,7 +30,7 @@ def played(roll, pitch):
 
 
 def roll_of(text):
-    return bach._roll(chorale.chorale(score(text)))
+    return bach._roll(chorale.chorale(score(text), 4))
 
 
 def test_notes_fall_on_the_grid():
@@ -51,22 +53,38 @@ def test_a_tie_to_nothing_is_a_stroke():
     slip = score("4/4 r4 c4 r2")
     note = next(iter(slip.recurse().notes))
     note.tie = music21.tie.Tie("stop")
-    assert played(bach._roll(chorale.chorale(slip)), 60) == "....*---........"
+    assert played(bach._roll(chorale.chorale(slip, 4)), 60) == "....*---........"
 
 
 def test_thirty_seconds_and_grace_notes():
     fine = score("4/4 c32 d32 e16 f8 c2.")
-    roll = bach._roll(chorale.chorale(fine))
+    roll = bach._roll(chorale.chorale(fine, 4))
     assert roll.onset[:, 60 - 21].nonzero()[0].tolist() == [0, 4]
     assert roll.onset[:, 62 - 21].nonzero()[0].tolist() == [1]
     grace = score("4/4 c4 d4 r2")
     next(iter(grace.recurse().notes)).getGrace(inPlace=True)
-    assert not bach._roll(chorale.chorale(grace)).onset[:, 60 - 21].any()
+    assert not bach._roll(chorale.chorale(grace, 4)).onset[:, 60 - 21].any()
 
 
 def test_an_upbeat_shifts_the_clock_and_not_the_music():
-    assert chorale.chorale(score("4/4 c4 d4"))["offset"] == 0
-    assert chorale.chorale(score("4/4 c4 d4", upbeat=3.0))["offset"] == 12
+    assert chorale.chorale(score("4/4 c4 d4"), 4)["meter"] == [[0, 4, 4]]
+    assert chorale.chorale(score("4/4 c4 d4", upbeat=3.0), 4)["meter"] == [[-12, 4, 4]]
+
+
+def test_the_meter_is_that_of_the_score_on_every_grid():
+    assert bach._roll(chorale.chorale(score("3/4 c4 d4 e4"), 4)).meter == Meter.of(3, 4)
+    assert bach._roll(chorale.chorale(score("6/8 c4. d4."), 12)).meter == Meter.of(6, 8, grid=12)
+    triplets = bach._roll(chorale.chorale(score("4/4 trip{c8 d8 e8} f2."), 12))
+    assert [triplets.onset[:, key - 21].argmax() for key in (60, 62, 64, 65)] == [0, 4, 8, 12]
+
+
+def test_a_bar_cut_short_begins_the_count_of_bars_again():
+    cut = score("4/4 c1 d1 e1")
+    for bar in cut.recurse().getElementsByClass("Measure")[1:2]:
+        bar.notes[0].quarterLength = 3.0
+    third = cut.recurse().getElementsByClass("Measure")[2]
+    third.activeSite.setElementOffset(third, 7.0)
+    assert chorale.chorale(cut, 4)["meter"] == [[0, 4, 4], [28, 4, 4]]
 
 
 def test_without_music21_the_cure_is_named(monkeypatch):
@@ -81,14 +99,14 @@ def test_without_music21_the_cure_is_named(monkeypatch):
 
 def test_a_score_that_cannot_be_read_is_one_problem():
     with pytest.raises(DataError, match="music21 cannot read bach/none") as caught:
-        list(bach._scores(["bach/none", "bach/nothing"]))
+        list(bach._scores(["bach/none", "bach/nothing"], 4))
     assert "Traceback" not in str(caught.value)
 
 
 def test_scores_come_in_the_order_of_their_titles():
     titles = ["bach/bwv269", "bach/bwv347", "bach/bwv153.1"]
-    frames = [read["frames"] for read in bach._scores(titles)]
-    assert frames == [chorale.chorale(music21.corpus.parse(title))["frames"] for title in titles]
+    frames = [read["frames"] for read in bach._scores(titles, 4)]
+    assert frames == [chorale.chorale(music21.corpus.parse(title), 4)["frames"] for title in titles]
 
 
 @pytest.fixture(scope="module")
@@ -133,10 +151,13 @@ def test_chorales_sound_like_chorales(chorales):
 
 @pytest.mark.slow
 def test_bars_begin_where_the_clock_says(chorales):
-    """Most notes are pressed on a beat, and 252 chorales begin with an upbeat."""
+    """Most notes are pressed on a beat, 252 chorales begin with an upbeat, 40 are in three."""
     strokes = np.zeros(16)
     for i, piece in enumerate(chorales.pieces):
-        place = (np.arange(piece.frames) + piece.offset) % 16
-        strokes += np.bincount(place, chorales.roll(i).onset.sum(1), minlength=16)
+        places = piece.meter.places(np.arange(piece.frames))
+        strokes += np.bincount(places.place % 16, chorales.roll(i).onset.sum(1), minlength=16)
     assert strokes[0::4].sum() > 0.6 * strokes.sum()
-    assert sum(piece.offset > 0 for piece in chorales.pieces) == 252
+    assert sum(piece.meter.offset > 0 for piece in chorales.pieces) == 252
+    meters = Counter(str(piece.meter) for piece in chorales.pieces)
+    assert meters["4/4"] > 300
+    assert meters["3/4"] > 35

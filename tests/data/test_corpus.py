@@ -49,7 +49,10 @@ def test_fragments_agree_with_rolls_at_every_place(corpus, rolls):
     start[:7], piece[:7] = 0, np.arange(7)
     fragments = corpus.fragments(np.stack([piece, start], axis=1), FRAMES, PAST)
     assert (fragments.frames, fragments.past) == (FRAMES, PAST)
-    assert fragments.start.tolist() == [s + i % 3 for i, s in zip(piece, start, strict=True)]
+    first = [int(clock) for clock in fragments.clock.place[:, 1]]
+    assert first == [(s + i % 3) % 16 for i, s in zip(piece, start, strict=True)]
+    before = [int(clock) for clock in fragments.clock.place[:, 0]]
+    assert before == [(s + i % 3 - 1) % 16 for i, s in zip(piece, start, strict=True)]
     for row, (i, s) in enumerate(zip(piece, start, strict=True)):
         for name in ("onset", "sounding", "velocity"):
             expected = surrounded(getattr(rolls[i], name))[s : s + PAST + 1 + FRAMES]
@@ -90,8 +93,10 @@ def test_whole_pieces_are_padded_to_the_longest(corpus, rolls):
     assert whole.sounding.shape == (3, 642, 88)
     assert whole.past == 0
     assert not whole.sounding[:, 0].any()
-    assert whole.start.tolist() == [0, 0, 0]
-    assert corpus.whole([1]).start.tolist() == [1]
+    assert whole.clock.shape == (3, 642)
+    assert whole.clock.place[:, :3].tolist() == [[15, 0, 1]] * 3
+    assert corpus.whole([1]).clock.place[0, :3].tolist() == [0, 1, 2]
+    assert corpus.whole([1]).clock.bar[0, :2].tolist() == [-1, -1]
     assert whole.mask.sum(1).tolist() == [LENGTHS[i] for i in chosen]
     for row, i in enumerate(chosen):
         assert np.array_equal(whole.velocity[row][1:][whole.mask[row]], rolls[i].velocity)
@@ -149,4 +154,4 @@ def test_transposition_shifts_each_fragment_by_its_own(corpus):
                     expected[row, :, key + shift] = before[row, :, key]
         assert torch.equal(after, expected), name
     assert torch.equal(moved.mask, fragments.mask)
-    assert torch.equal(moved.start, fragments.start)
+    assert moved.clock is fragments.clock

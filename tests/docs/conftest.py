@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from zoo.bench.cell import Cell
+from zoo.bench.reading import READING
 from zoo.bench.results import Results
 from zoo.bench.study import read_study
 from zoo.bench.subjects import floor_cells, subjects
@@ -51,7 +52,7 @@ def trial(tmp_path: Path) -> Path:
 def fill(trial: Path) -> Fill:
     """Store results of the study on some music: `fill("here", none=2.0, lags=1.5)` in nats a frame."""
 
-    def go(data: str, **nats: float) -> None:
+    def go(data: str, reading: int = READING, **nats: float) -> None:
         registry = open_registry()
         study, results = read_study(trial, registry), Results(trial.parent / "results")
         for subject in subjects(study, registry):
@@ -60,11 +61,11 @@ def fill(trial: Path) -> Fill:
                 continue
             seeds = range(study.settings.seeds if subject.term == "core" else 1)
             for cell in (subject.cell(study, study.rates[0], seed) for seed in seeds):
-                results.write(cell, _result(cell, nats.get(name, 0.0)))
+                results.write(cell, _result(cell, nats.get(name, 0.0), reading))
         for floors in floor_cells(study):
             if floors.data == data:
                 found = _evaluation(_nats(9.0, 0), "codes", "keys", "residual")
-                results.write(floors, {"data": _data(data), "floors": {"rates": found}, "made": {}})
+                results.write(floors, {"data": _data(data, reading), "floors": {"rates": found}, "made": {}})
 
     return go
 
@@ -86,15 +87,15 @@ def _evaluation(nats: list[float], *terms: str) -> dict[str, Any]:
     }
 
 
-def _data(name: str) -> dict[str, Any]:
-    return {"name": name, "digest": "d" * 64, "planes": ["onset", "sounding"]}
+def _data(name: str, reading: int) -> dict[str, Any]:
+    return {"name": name, "digest": "d" * 64, "planes": ["onset", "sounding"], "reading": reading}
 
 
-def _result(cell: Cell, mean: float) -> dict[str, Any]:
+def _result(cell: Cell, mean: float, reading: int) -> dict[str, Any]:
     is_core = cell.term == "core"
     terms = ("codes", "residual") if is_core else ("keys",)
     return {
-        "data": _data(cell.data),
+        "data": _data(cell.data, reading),
         "evaluation": _evaluation(_nats(mean, cell.seed), *terms),
         "validation": mean if is_core else None,
         "curve": [[1, mean + 1 + cell.seed], [2, mean + cell.seed]] if is_core else [],

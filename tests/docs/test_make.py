@@ -110,7 +110,7 @@ def test_what_a_model_writes_is_shown_as_zoo_evaluate_shows_it(make, tmp_path):
     [
         ("<!-- run: zoo build decoder=nobody -->\n<!-- /run -->\n", "exit code 2"),
         ("<!-- fails: zoo list -->\n<!-- /fails -->\n", "exit code 0"),
-        ("<!-- poem: spring -->\n<!-- /poem -->\n", "nobody knows how to fill"),
+        ("<!-- poem: spring -->\n<!-- /poem -->\n", "there is no way to fill"),
     ],
 )
 def test_what_cannot_be_made_is_refused(make, tmp_path, region, said):

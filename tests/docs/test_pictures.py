@@ -6,18 +6,20 @@ import json
 
 import pytest
 
+from zoo.bench.reading import READING
+
 TEXT = "<!-- picture: loudness-here\nHow loud. -->\n<!-- /picture -->\n"
 
 
 @pytest.fixture
 def look(tmp_path):
-    """Store numbers for the picture: `look(notes)`."""
+    """Store numbers for the picture: `look(notes)`, of an earlier reading `look(notes, 1)`."""
 
-    def go(notes: int) -> None:
+    def go(notes: int, reading: int = READING) -> None:
         folder = tmp_path / "benchmarks" / "results" / "looks"
         folder.mkdir(parents=True, exist_ok=True)
         found = {"data": "here", "notes": notes, "bin": 32, "counts": [[notes, 0, 0, 1]] * 4}
-        content = {**found, "correlation": 0.5, "spread": 3.0}
+        content = {**found, "digest": "d" * 64, "reading": reading, "correlation": 0.5, "spread": 3.0}
         (folder / "loudness-here.json").write_text(json.dumps(content))
 
     return go
@@ -51,6 +53,15 @@ def test_a_picture_of_other_numbers_is_stale(make, look, document):
         make.main(["--check"])
     assert make.main([]) == 0
     assert make.main(["--check"]) == 0
+
+
+def test_a_picture_of_an_earlier_reading_says_so(make, look, document):
+    look(30, READING)
+    assert make.main([]) == 0
+    assert "earlier" not in document.read_text().lower()
+    look(30, 1)
+    assert make.main([]) == 0
+    assert "loudness-here.svg)\n\n*Earlier reading of here.*" in document.read_text()
 
 
 def test_a_picture_without_numbers_waits(make, document):

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+TERMS = ("codes", "keys", "residual")
+PAIRS = "lags against none\nnone against lags\nlags against rates\nnone against rates"
 ANSWER = """\
 <!-- answer: trial.toml
 lags against none
@@ -102,14 +104,73 @@ def test_words_about_a_study_stand_until_its_results_change(make, document, fill
 
 
 def test_bold_is_what_is_clear_among_all_differences(document, fill):
-    fill("here", none=2.0, lags=8.99)
-    pair = "lags against rates"
-    alone = document(f"<!-- compare: trial.toml\n{pair} -->\n<!-- /compare -->\n")
-    many = document("<!-- compare: trial.toml\n" + "\n".join([pair] * 100) + " -->\n<!-- /compare -->\n")
-    assert "| **clearly lower by 0.009" in alone
-    assert "among all 1 differences" in alone
-    assert "| clearly lower by 0.009" in many
-    assert "**" not in many
+    fill("here", none=2.0, lags=8.993)
+    fill("there", none=2.0, lags=2.0)
+    region = "<!-- compare: trial.toml data={}\n{} -->\n<!-- /compare -->\n"
+    pair = region.format("here", "lags against rates")
+    answer = (
+        "<!-- answer: trial.toml data=here\nlags against rates\nlower: A.\nhigher: B.\nlevel: C. -->\n"
+        "<!-- /answer -->\n"
+    )
+    alone, again = document(pair), document(pair * 3 + answer)
+    for text in (alone, again):
+        assert "| **clearly lower by 0.006" in text
+        assert "among all 1 differences" in text
+    assert "by itself, not" not in again
+    many = document(pair + answer + "".join(region.format("there of=" + term, PAIRS) for term in TERMS))
+    assert "| clearly lower by 0.006" in many
+    assert "Clear by itself, not among all 13 differences of this page." in many
+
+
+def test_the_head_of_a_page_counts_what_is_clear_and_says_what_is_earlier(document, fill):
+    fill("here", none=2.0, lags=1.5)
+    fill("there", none=2.0, lags=2.0, reading=1)
+    pairs = "<!-- compare: trial.toml\nlags against none\nnone against rates -->\n<!-- /compare -->\n"
+    text = document("<!-- differences -->\n<!-- /differences -->\n" + pairs + ANSWER)
+    assert "Of 4 differences on this page 3 are clear one by one, and 3 when all 4 are looked at" in text
+    assert "Where it says *earlier reading*, bars were counted from the first note" in text
+    assert "| | against | here | there (earlier reading) |" in text
+    assert "- there (earlier reading): **No matter.**" in text
+    assert "- here: **Lags help.**" in text
+
+
+def test_a_summary_says_what_holds_among_all_differences(document, fill):
+    fill("here", none=8.993, lags=1.5)
+    summary = (
+        "<!-- summary: trial.toml data=here\n{}\nlower: Better.\nhigher: Worse.\nlevel: Not proven. -->\n"
+        "<!-- /summary -->\n"
+    )
+    clear, borderline = summary.format("lags against none"), summary.format("none against rates")
+    assert document(clear + borderline).count("- here: Better.") == 2
+    fill("there", none=2.0, lags=2.0)
+    region = "<!-- compare: trial.toml data=there of={}\n{} -->\n<!-- /compare -->\n"
+    several = "".join(region.format(term, PAIRS) for term in TERMS)
+    text = document(clear + borderline + several)
+    assert text.count("- here: Better.") == 1
+    assert text.count("- here: Not proven.") == 1
+
+
+def test_rows_of_two_studies_stand_against_each_other(document, fill, trial):
+    fill("here", none=2.0, lags=1.5)
+    fill("there", none=2.0, lags=1.5)
+    (trial.parent / "other.toml").write_text(trial.read_text().replace('["here", "there"]', '"here"'))
+    lines = "lags against none\nlower: Lags help.\nhigher: No.\nlevel: No. -->\n<!-- /answer -->\n"
+    text = document(f"<!-- answer: trial.toml against other.toml of=codes\n{lines}")
+    assert "- here: **Lags help.** `lags` against `none`: clearly lower by 0.50" in text
+    assert "- there" not in text
+
+
+def test_text_about_some_music_stands_whatever_happens_to_other(make, document, fill, tmp_path, capsys):
+    fill("here", none=2.0, lags=1.5)
+    page = tmp_path / "README.md"
+    region = "<!-- said: trial.toml data=here {} -->\nLags help, here.\n<!-- /said -->\n"
+    page.write_text(region.format("00000000"))
+    assert make.main([]) == 1
+    document(region.format(re.search(r"write ([0-9a-f]{8})", capsys.readouterr().err)[1]))
+    fill("there", none=1.5, lags=2.0)
+    assert make.main(["--check"]) == 0
+    fill("here", none=2.0, lags=2.0)
+    assert make.main(["--check"]) == 1
 
 
 @pytest.mark.parametrize(

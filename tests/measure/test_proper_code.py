@@ -8,6 +8,7 @@ import torch
 from zoo.data.fragments import Fragments
 from zoo.model.model import Model
 from zoo.parts import Settings
+from zoo.parts.clock import Clock
 from zoo.parts.interfaces import Encoder, Sizes
 from zoo.registry import open_registry, parse_recipe
 
@@ -56,7 +57,7 @@ def nats(model, scores):
         onset=onset,
         sounding=sounding,
         velocity=None,
-        start=torch.zeros(len(scores), dtype=torch.int64),
+        clock=Clock.common_time(torch.arange(-1, 2).expand(len(scores), -1)),
         mask=torch.ones(len(scores), 2, dtype=torch.bool),
     )
     found = model.log_probs(fragments, torch.Generator().manual_seed(0))
@@ -71,9 +72,8 @@ def test_probabilities_of_all_scores_of_two_frames_sum_to_one(plane):
     uncounted = sum(found.values())
     assert uncounted.exp().sum().item() == pytest.approx(1, abs=1e-5)
     chosen = torch.arange(0, 125, 3)
-    model.encoder.count(
-        fragments.onset[chosen, 1:], fragments.sounding[chosen, 1:], mask=fragments.mask[chosen]
-    )
+    planes = fragments.onset[chosen, 1:], fragments.sounding[chosen, 1:], fragments.clock[chosen, 1:]
+    model.encoder.count(*planes, mask=fragments.mask[chosen])
     counted = sum(nats(model, scores)[0].values())
     assert counted.exp().sum().item() == pytest.approx(1, abs=1e-5)
     assert not torch.allclose(counted, uncounted)

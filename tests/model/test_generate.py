@@ -16,6 +16,7 @@ from zoo.model.generate import generate
 from zoo.model.model import Model
 from zoo.music.midi import read_midi
 from zoo.music.roll import Roll
+from zoo.parts.clock import Clock
 from zoo.registry import open_registry, parse_recipe
 
 SMALL = "attention.local=8 attention.reader=8 attention.features=9 sampler.hidden=8 decoder.hidden=8"
@@ -99,9 +100,8 @@ def test_what_follows_depends_on_the_primer() -> None:
     one = model("encoder=keys encoder.plane=sounding attention=last sampler=markov decoder=uniform")
     held = torch.zeros(1, 501, 88, dtype=torch.bool)
     held[:, 1:, 10] = True
-    one.count(
-        Fragments(held, held, None, torch.tensor([0]), torch.ones(1, 500, dtype=torch.bool)), first=True
-    )
+    clock = Clock.common_time(torch.arange(-1, 500).unsqueeze(0))
+    one.count(Fragments(held, held, None, clock, torch.ones(1, 500, dtype=torch.bool)), first=True)
     after = generate(one, frames=1, seed=3, primer=Roll(held[0, 1:17].numpy(), held[0, 1:17].numpy()))[0]
     assert after.sounding[16, 10]
 

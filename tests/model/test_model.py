@@ -13,11 +13,12 @@ from zoo.errors import DataError
 from zoo.model.build import build
 from zoo.model.model import Model
 from zoo.model.random import generator
+from zoo.parts.clock import Clock
 from zoo.parts.terms import TERMS
 from zoo.registry import open_registry, parse_recipe
 
 SMALL = (
-    "attention.local=8 attention.reader=8 attention.features=9 attention.lags=2,5 "
+    "attention.local=8 attention.reader=8 attention.features=9 attention.lags=0.5,1.25 "
     "sampler.hidden=8 sampler.paths=3 decoder.hidden=8"
 )
 
@@ -34,7 +35,12 @@ def music(frames: int = 12, past: int = 3, batch: int = 2, seed: int = 0) -> Fra
     sounding[:, 1:] |= onset[:, :-1]
     velocity = torch.randint(1, 128, onset.shape, generator=chance).masked_fill(~onset, 0).to(torch.uint8)
     mask = torch.ones(batch, frames, dtype=torch.bool)
-    return Fragments(onset, sounding, velocity, torch.tensor([0, 32])[:batch], mask)
+    return Fragments(onset, sounding, velocity, clock([0, 40][:batch], frames), mask)
+
+
+def clock(starts: list[int], frames: int) -> Clock:
+    """The clock of fragments in 4/4 whose first targets are these frames, and of the frame before each."""
+    return Clock.common_time(torch.tensor(starts).unsqueeze(1) + torch.arange(-1, frames))
 
 
 def test_each_frame_is_predicted_from_the_one_before_it() -> None:
@@ -46,8 +52,9 @@ def test_each_frame_is_predicted_from_the_one_before_it() -> None:
     assert torch.equal(lesson.previous, keys[:, 3:-1])
     assert torch.equal(lesson.inputs[:, 1:], lesson.codes[:, :-1])
     assert lesson.past.shape == (2, 3, 12)
-    assert lesson.clock[:, 0].tolist() == [-1, 31]
-    assert lesson.clock[:, -1].tolist() == [10, 42]
+    assert lesson.clock.bar[:, 0].tolist() == [-1, 2]
+    assert lesson.clock.place[:, 0].tolist() == [15, 7]
+    assert lesson.clock.place[:, -1].tolist() == [10, 2]
 
 
 def test_codes_fold_octaves_and_start_at_a() -> None:
@@ -83,12 +90,12 @@ def test_losses_are_means_over_the_frames_that_count() -> None:
         fragments.onset,
         fragments.sounding,
         fragments.velocity,
-        fragments.start,
+        fragments.clock,
         fragments.mask & (torch.arange(12) < 7),
     )
     short = Fragments(
         *(None if plane is None else plane[:, :8] for plane in (cut.onset, cut.sounding, cut.velocity)),  # type: ignore[arg-type]
-        cut.start,
+        cut.clock[:, :8],
         cut.mask[:, :7],
     )
     for term, loss in one.losses(cut, generator(0)).items():
@@ -108,7 +115,7 @@ def test_scores_come_in_parts_and_depend_on_the_past_alone() -> None:
     assert fragments.onset is not None
     onset = fragments.onset.clone()
     onset[:, -2:], later[:, -2:] = False, False
-    changed = one.log_probs(Fragments(onset, later, None, fragments.start, fragments.mask), generator(0))
+    changed = one.log_probs(Fragments(onset, later, None, fragments.clock, fragments.mask), generator(0))
     for name in found:
         torch.testing.assert_close(found[name].value[:, :-2], changed[name].value[:, :-2])
         assert not torch.equal(found[name].value, changed[name].value)
@@ -116,7 +123,7 @@ def test_scores_come_in_parts_and_depend_on_the_past_alone() -> None:
 
 def test_music_without_onsets_is_scored_by_what_sounds_and_has_no_residual() -> None:
     whole = music()
-    sounding = Fragments(None, whole.sounding, None, whole.start, whole.mask)
+    sounding = Fragments(None, whole.sounding, None, whole.clock, whole.mask)
     found = model("encoder=sounding attention=none sampler=independent").log_probs(sounding, generator(0))
     assert sorted(found) == ["codes", "keys"]
     with pytest.raises(DataError, match="encoder=sounding"):
@@ -128,7 +135,7 @@ def test_a_sure_model_gives_the_music_it_is_sure_of() -> None:
     one = model("encoder=keys attention=last sampler=markov decoder=uniform")
     keys = torch.zeros(1, 400, 88, dtype=torch.bool)
     keys[:, 1:, 40] = True
-    fragments = Fragments(keys, keys, None, torch.tensor([0]), torch.ones(1, 399, dtype=torch.bool))
+    fragments = Fragments(keys, keys, None, clock([0], 399), torch.ones(1, 399, dtype=torch.bool))
     one.count(fragments, first=True)
     found = one.log_probs(fragments, generator(0))
     nats: Tensor = -(found["codes"].value + found["keys"].value).mean()

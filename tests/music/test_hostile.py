@@ -1,5 +1,6 @@
 """Files from strangers: each loads right or is refused with the one declared error."""
 
+import gzip
 import json
 import os
 import random
@@ -20,9 +21,9 @@ def header(tracks=1, division=480, kind=1, size=6):
     return b"MThd" + struct.pack(">IHHH", size, kind, tracks, division)
 
 
-def track(*events, end=b"\0\xff\x2f\0"):
+def track(*events, end=b"\0\xff\x2f\0", longer=0):
     content = b"".join(events) + end
-    return b"MTrk" + struct.pack(">I", len(content)) + content
+    return b"MTrk" + struct.pack(">I", max(len(content) + longer, 0) % 2**32) + content
 
 
 def number(value):
@@ -66,7 +67,8 @@ def repairable():
     yield "long header", header(size=9) + b"abc" + track(TUNE)
     yield "unknown chunk first", header() + b"XFIH\0\0\0\3abc" + track(TUNE)
     yield "junk at the end", GOOD + b"\0" * 50
-    yield "another track at the end", GOOD + track(note(72, 480))
+    yield "part of a track's header at the end", GOOD + b"MTrk\0\0"
+    yield "another file at the end", GOOD + header() + track(note(72, 480))
     yield "no end of track", header() + track(TUNE, end=b"")
     yield "bytes after the end of track", header() + track(TUNE, end=b"\0\xff\x2f\0junk")
     yield "meta event longer than its kind", with_event(b"\xff\x20\3abc")
@@ -97,7 +99,7 @@ def repairable():
                 with_event(start + number(len(body)) + body),
             )
     for status, size in ((0xA0, 2), (0xB0, 2), (0xC0, 1), (0xD0, 1), (0xE0, 2)):
-        for value in (0x7F, 0x80, 0xFF):
+        for value in (0x6F, 0x80, 0xFF):
             yield f"event {status:02x} with {value}", with_event(bytes([status]) + bytes([value]) * size)
     for status, size in ((0xF1, 1), (0xF2, 2), (0xF3, 1), (0xF6, 0), (0xF8, 0), (0xFA, 0), (0xFE, 0)):
         yield f"cable message {status:02x}", with_event(bytes([status]) + b"\1" * size)
@@ -119,28 +121,81 @@ def repairable():
         + track(b"\0\x90\x3c\x40\x83\x60\x3c\0\0\xff\x01\1a\0\x40\x40\x81\x70\x40\0\0\x43\x40\x87\x40\x43\0"),
     )
     yield "end years after the last note", header() + track(TUNE, end=b"\xff\xff\xff\x7f\xff\x2f\0")
+    yield "format 2 with one track", header(kind=2) + track(TUNE)
+    yield "End of Track without its last byte", GOOD[:-1]
+    yield "End of Track without its last byte, as its length says", header() + track(TUNE, end=b"\0\xff\x2f")
+    yield "wait padded to 5 bytes", header() + track(b"\x80\x80\x80\x80" + TUNE)
+    for velocity in (0x80, 0x91, 0xC8, 0xFF):
+        first = bytes([0, 0x90, 60, velocity]) + number(480) + b"\x80\x3c\0"
+        yield f"velocity {velocity}", header() + track(first, note(64, 240), note(67, 960))
+        yield f"release at velocity {velocity}", with_event(bytes([0x80, 16, velocity]))
+
+
+def wrong_lengths():
+    """Files that announce other lengths or numbers than there are: each must give the tune."""
+    first, second = note(60, 480) + note(64, 240), note(67, 960, wait=720)
+    for longer in (-(2**31), -30, -17, -8, -4, -1, 1, 2, 3, 4, 8, 12, 100, 2**20, 2**31, 2**32 - 40):
+        yield f"length {longer:+} of the only track", header() + track(TUNE, longer=longer)
+        yield f"length {longer:+}, bytes follow", header() + track(TUNE, longer=longer) + b"\0" * 50
+        yield (
+            f"length {longer:+} of the first track",
+            header(2) + track(first, longer=longer) + track(second),
+        )
+        yield (
+            f"length {longer:+} of both tracks",
+            header(2) + track(first, longer=longer) + track(second, longer=longer),
+        )
+    for announced in (0, 1, 3, 100, 0xFFFF):
+        yield f"{announced} tracks announced, 2 there", header(announced) + track(first) + track(second)
+    for size in (1, 2, 3, 7, 128):
+        for pad in (b"\0", b"\x1a", b"\xff", b" "):
+            yield (
+                f"{size} bytes {pad.hex()} between tracks",
+                header(2) + track(first) + pad * size + track(second),
+            )
+    yield "counted unknown chunk", header(3) + track(first) + b"XFIH\0\0\0\3abc" + track(second)
+    yield "first End of Track cut", header(2) + track(first, end=b"\0\xff\x2f", longer=1) + track(second)
+
+
+def wrapped():
+    """The tune in a RIFF file, as Windows keeps MIDI: each must give the tune."""
+    for size in (len(GOOD), len(GOOD) + 9, 0, 0xFFFFFFFF):
+        data = b"data" + struct.pack("<I", size) + GOOD
+        yield f"RIFF of {size} bytes", b"RIFF" + struct.pack("<I", 4 + len(data)) + b"RMID" + data
+    data = b"DISP\3\0\0\0abc\0" + b"data" + struct.pack("<I", len(GOOD)) + GOOD + b"LIST\4\0\0\0INFO"
+    yield "RIFF with other chunks", b"RIFF" + struct.pack("<I", 4 + len(data)) + b"RMID" + data
 
 
 def refusable():
     """Files that cannot be read, with the code that says why."""
-    for size in range(len(GOOD)):
+    for size in range(len(GOOD) - 1):
         yield f"cut after {size} bytes", GOOD[:size], "not-midi" if size < 4 else "truncated"
     for name, content in (
         ("text", b"hello\n"),
-        ("zip", b"PK\3\4" * 9),
         ("riff", b"RIFF\0\0\1\0RMIDdata" + GOOD),
+        ("sound", b"RIFF\0\0\1\0WAVEdata" + GOOD),
     ):
         yield name, content, "not-midi"
-    for kind in (2, 3, 0x7FFF, 0xFFFF):
+    for name, content, code in (
+        ("gzip", gzip.compress(GOOD), "gzip"),
+        ("clip", b"SMF2CLIP" + GOOD, "clip"),
+        ("MacBinary", b"\0\4tune".ljust(128, b"\0") + GOOD, "macbinary"),
+        ("zip archive", b"PK\3\4" + GOOD, "zip"),
+        ("AppleDouble", b"\0\5\x16\7\0\2\0\0" + b"Mac OS X".ljust(200, b"\0"), "appledouble"),
+        ("another file first", b"junk" + GOOD, "not-midi"),
+    ):
+        yield name, content, code
+    yield "format 2 with two tracks", header(2, kind=2) + track(TUNE) + track(TUNE), "bad-header"
+    for kind in (3, 0x7FFF, 0xFFFF):
         yield f"format {kind}", header(kind=kind) + track(TUNE), "bad-header"
-    for division in (0, 0x8000, 0xE728, 0xE250, 0xFFFF):
+    for division in (0, 0x8000, 0xE700, 0xE928, 0xFFFF):
         yield f"division {division:04x}", header(division=division) + track(TUNE), "bad-header"
     for size in range(6):
         yield f"header of {size} bytes", header(size=size) + track(TUNE), "bad-header"
     for size in (7, 100, 2**31, 2**32 - 1):
         yield f"header of {size} bytes", header(size=size) + track(TUNE), "truncated"
-    for tracks in (2, 100, 0xFFFF):
-        yield f"{tracks} tracks announced", header(tracks) + track(TUNE), "truncated"
+    for size in range(1, 8):
+        yield f"{size} bytes of a second track", header(2) + track(TUNE) + track(TUNE)[:size], "truncated"
     yield "nothing but unknown chunks", header() + b"XFIH\0\0\0\0" * 4_000_000, "too-many"
     for size in (2**16, 2**31, 2**32 - 1):
         yield f"track of {size} bytes", header() + b"MTrk" + struct.pack(">I", size) + TUNE, "truncated"
@@ -156,23 +211,26 @@ def refusable():
             for place, before in (("wait", b""), ("text", b"\0\xff\1"), ("exclusive", b"\0\xf0")):
                 content = header() + track(before, digit * repeat, TUNE)
                 yield f"{place} of {repeat} digits {digit.hex()}", content, "bad-number"
+    for velocity in (0x91, 0xFF):
+        loud = bytes([0, 0x90, 60, velocity, 0, 0x80, 60, 0])
+        yield f"velocity {velocity} and bytes missing", header() + track(loud, TUNE, longer=5), "bad-note"
     for start in (b"\xff\1", b"\xf0", b"\xf7", b"\xff\x51", b"\xff\x2f"):
         yield f"{start.hex()} beyond its track", with_event(start + number(2**28 - 1)), "truncated"
     for status in (0xF4, 0xF5, 0xF9, 0xFD):
         yield f"status {status:02x}", with_event(bytes([status])), "bad-event"
     for data in (0x00, 0x3C, 0x7F):
         yield f"data {data:02x} before any status", header() + track(bytes([0, data, 1, 2])), "bad-event"
-    for event in ((0x90, 0x80, 64), (0x90, 0xFF, 64), (0x90, 60, 0x80), (0x90, 60, 0xFF), (0x80, 0x80, 0)):
+    for event in ((0x90, 0x80, 64), (0x90, 0xFF, 64), (0x90, 60, 0x90), (0x80, 0x80, 0)):
         yield f"note {event}", with_event(bytes(event)), "bad-note"
     yield "note with a status inside", with_event(b"\x90\x3c\x90\x3c\x40"), "bad-note"
     for name, content in (
         ("no track", header(0)),
+        ("percussion and effects only", header() + track(b"\0\xc0\x73", TUNE, b"\0\xc0\x7e", TUNE)),
         ("one empty track", header() + b"MTrk\0\0\0\0"),
         ("65535 empty tracks", header(0xFFFF) + b"MTrk\0\0\0\0" * 0xFFFF),
         ("no notes", header() + track()),
         ("drums only", header() + track(note(60, 480, channel=9))),
         ("outside the keys only", header() + track(note(20, 480), note(109, 480))),
-        ("presses only", header() + track(b"\0\x90\x3c\x40" * 9)),
         ("releases only", header() + track(b"\0\x80\x3c\x40" * 9)),
     ):
         yield name, content, "no-notes"
@@ -181,6 +239,11 @@ def refusable():
     yield "a note of years", header() + track(note(60, 1, wait=2**28 - 1)), "too-long"
     yield "years of waiting", header() + track(*[b"\xff\xff\xff\x7f\xff\1\0"] * 999, TUNE), "too-long"
     yield "one tick to the quarter note", header(division=1) + track(note(60, 2**20)), "too-long"
+    yield (
+        "a stray note before the rest",
+        header() + track(note(60, 480), note(62, 480, wait=2**26), TUNE),
+        "too-long",
+    )
     yield "slower than a day", header() + track(b"\0\xff\x51\3\xff\xff\xff", day, day, day), "too-long"
 
 
@@ -196,7 +259,8 @@ def mutants(count):
         yield f"mutant {turn}", bytes(content)
 
 
-REPAIRABLE, REFUSABLE, MUTANTS = dict(repairable()), list(refusable()), dict(mutants(100))
+REPAIRABLE = {**dict(repairable()), **dict(wrong_lengths()), **dict(wrapped())}
+REFUSABLE, MUTANTS = list(refusable()), dict(mutants(100))
 
 
 def load(content):
@@ -245,6 +309,8 @@ def test_repairs_are_counted():
     assert reading.left_out == {"outside the 88 keys": 2}
     assert load(REPAIRABLE["drums"]).left_out == {"drums": 1}
     assert load(GOOD).repairs == load(GOOD).left_out == {}
+    for name in dict(wrong_lengths()):
+        assert load(REPAIRABLE[name]).repairs, name
 
 
 def test_the_command_line_goes_on_after_bad_files(tmp_path, capsys):

@@ -1,10 +1,12 @@
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from zoo.errors import ZooError
-from zoo.music.picture import write_picture
+from zoo.music.meter import Meter, TimeSignature
+from zoo.music.picture import MOST_SYSTEMS, WIDTH, write_picture
 from zoo.music.roll import Notes, Roll
 
 pytest.importorskip("matplotlib")
@@ -27,6 +29,177 @@ def pixels(tmp_path):
     return draw
 
 
+class Drawn:
+    """What a picture shows: in each system the lines, as frames, and the words over and under them."""
+
+    def __init__(self, figure):
+        self.heading = figure.texts[0].get_text()
+        self.systems = [axes for axes in figure.axes if axes.axison]
+
+    def span(self, system):
+        return self.systems[system].get_xlim()
+
+    def width(self, system):
+        """Inches."""
+        return self.systems[system].get_position().width * WIDTH
+
+    def lines(self, system, colour="#8a93a5"):
+        from matplotlib.collections import LineCollection
+        from matplotlib.colors import to_rgba
+
+        return [
+            int(line[0][0])
+            for lines in self.systems[system].collections
+            if isinstance(lines, LineCollection) and tuple(lines.get_edgecolor()[0]) == to_rgba(colour)
+            for line in lines.get_segments()
+            if line[0][0] == line[1][0]
+        ]
+
+    def beats(self, system):
+        return self.lines(system, "#dde1e8")
+
+    def numbers(self, system):
+        axes = self.systems[system]
+        labels = [label.get_text() for label in axes.get_xticklabels()]
+        return dict(zip(map(int, axes.get_xticks()), labels, strict=True))
+
+    def signatures(self, system):
+        return {int(text.get_position()[0]): text.get_text() for text in self.systems[system].texts}
+
+
+@pytest.fixture
+def drawn(tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    figures = []
+    save = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (figures.append(self), save(self, *a, **k)))
+
+    def draw(piece):
+        write_picture(piece, tmp_path / "roll.png")
+        return Drawn(figures[-1])
+
+    return draw
+
+
+def lasting(frames, meter=None, **about):
+    return replace(roll((0, frames, 40, 64)), meter=meter or Meter(), **about)
+
+
+@pytest.mark.parametrize(
+    ("meter", "bar", "beat", "bars"),
+    [
+        (Meter.of(4, 4), 16, 4, 16),
+        (Meter.of(3, 4), 12, 4, 16),
+        (Meter.of(6, 8), 12, 6, 16),
+        (Meter.of(5, 4), 20, 4, 16),
+        (Meter.of(7, 8), 14, 2, 16),
+        (Meter.of(2, 4), 8, 4, 32),
+        (Meter.of(12, 8), 24, 6, 8),
+        (Meter.of(4, 4, grid=12), 48, 12, 16),
+        (Meter.of(6, 8, grid=24), 72, 36, 16),
+    ],
+    ids=str,
+)
+def test_systems_are_of_whole_bars_of_the_meter(drawn, meter, bar, beat, bars):
+    found = drawn(lasting(bar * (bars + 3) - 1, meter))
+    assert [found.span(n) for n in range(2)] == [(0, bars * bar), (bars * bar, (bars + 3) * bar)]
+    assert found.lines(0) == list(range(0, bars * bar + 1, bar))
+    assert found.lines(1) == list(range(bars * bar, (bars + 3) * bar + 1, bar))
+    assert found.beats(0) == list(range(0, bars * bar, beat))
+    assert found.numbers(1) == {(bars + n) * bar: str(bars + n + 1) for n in range(3)}
+    assert found.heading.startswith(f"{bars + 3} bars    1 note    {meter}    ♩ = 120")
+    assert found.signatures(0) == {}
+
+
+def test_a_frame_is_as_wide_in_all_systems_and_a_finer_grid_does_not_widen_the_bar(drawn):
+    for grid in (4, 12):
+        found = drawn(lasting(20 * 4 * grid, Meter.of(grid=grid)))
+        assert found.width(0) == pytest.approx(15.25)
+        assert found.width(1) == pytest.approx(15.25 / 4)
+
+
+def test_an_upbeat_stands_before_bar_1_and_is_not_counted(drawn):
+    found = drawn(lasting(4 + 12 * 17, Meter.of(3, 4, offset=8)))
+    assert found.span(0) == (0, 4 + 12 * 16)
+    assert found.lines(0) == list(range(4, 4 + 12 * 16 + 1, 12))
+    assert list(found.numbers(0).items())[:2] == [(4, "1"), (16, "2")]
+    assert found.numbers(1) == {4 + 12 * 16: "17"}
+    assert found.heading.startswith("17 bars")
+    assert found.beats(0)[:3] == [0, 4, 8]
+
+
+def test_a_change_of_time_signature_stands_at_its_bar_line(drawn):
+    changes = (TimeSignature(), TimeSignature(32, 3, 4), TimeSignature(56, 6, 8), TimeSignature(80, 6, 8))
+    found = drawn(lasting(100, Meter(4, changes)))
+    assert found.lines(0) == [0, 16, 32, 44, 56, 68, 80, 92, 104]
+    assert found.beats(0) == [
+        0,
+        4,
+        8,
+        12,
+        16,
+        20,
+        24,
+        28,
+        32,
+        36,
+        40,
+        44,
+        48,
+        52,
+        56,
+        62,
+        68,
+        74,
+        80,
+        86,
+        92,
+        98,
+    ]
+    assert found.numbers(0)[92] == "8"
+    assert found.signatures(0) == {0: "4/4", 32: "3/4", 56: "6/8"}
+    assert found.heading == "8 bars    1 note    4/4, 3/4, 6/8    ♩ = 120"
+
+
+def test_what_lies_after_the_end_is_not_in_the_heading(drawn):
+    later = Meter(4, (TimeSignature(), TimeSignature(32, 3, 4)))
+    found = drawn(lasting(32, later, tempo=90.0, tempo_changes=((0, 90.0), (32, 10.0))))
+    assert found.heading == "2 bars    1 note    4/4    ♩ = 90"
+    assert found.signatures(0) == {}
+
+
+def test_the_heading_tells_the_range_of_the_tempo_and_any_other_grid(drawn):
+    changes = ((0, 96.0), (8, 131.6), (20, 80.2))
+    assert drawn(lasting(32, tempo=100.0, tempo_changes=changes)).heading.endswith("♩ = 80 – 132")
+    assert drawn(lasting(32, Meter.of(grid=6))).heading.endswith("6 frames to a quarter note")
+
+
+def test_the_heading_counts_time_signatures_that_it_does_not_name(drawn):
+    changes = tuple(TimeSignature(beats * 100, beats + 1, 4) for beats in range(7))
+    assert "    1/4, 2/4, 3/4, 4/4 and 3 more    " in drawn(lasting(700, Meter(4, changes))).heading
+
+
+def test_long_pieces_have_longer_systems(drawn):
+    found = drawn(lasting(16 * 401))
+    assert len(found.systems) == 21 <= MOST_SYSTEMS
+    assert found.span(0) == (0, 16 * 20)
+
+
+def test_lines_that_would_blacken_the_page_are_left_out(drawn):
+    found = drawn(lasting(256, Meter.of(1, 16)))
+    assert 0 < len(found.lines(0)) < 128
+    assert found.beats(0) == []
+    assert list(found.numbers(0).values())[:3] == ["1", "9", "17"]
+
+
+def test_a_short_piece_is_not_drawn_as_wide_as_the_page(drawn):
+    found = drawn(lasting(3))
+    assert found.span(0) == (0, 16)
+    assert found.width(0) < 4
+    assert found.heading.startswith("1 bar    1 note    4/4")
+
+
 def test_a_struck_again_note_looks_unlike_a_held_one(pixels):
     held = pixels(roll((0, 8, 40, 64), (0, 8, 44, 64)))
     struck = pixels(roll((0, 4, 40, 64), (4, 8, 40, 64), (0, 8, 44, 64)))
@@ -38,7 +211,7 @@ def test_louder_is_another_shade(pixels):
     assert not np.array_equal(pixels(roll((0, 8, 40, 20))), pixels(roll((0, 8, 40, 120))))
 
 
-def test_pieces_are_broken_into_lines(pixels):
+def test_pieces_are_broken_into_systems(pixels):
     one, four = (pixels(roll((0, 4, 40, 64), (frames - 4, frames, 50, 64))) for frames in (256, 1024))
     assert one.shape[1] == four.shape[1]
     assert 3 * one.shape[0] < four.shape[0] < 4 * one.shape[0]

@@ -19,6 +19,7 @@ from zoo_plugins.baseline.settings import HistorySettings, LSTMSettings
 
 from zoo.model.original import Original, read_original
 from zoo.parts import Settings
+from zoo.parts.clock import Clock
 from zoo.parts.interfaces import Part, Sizes
 
 Golden = dict[str, Tensor]
@@ -62,7 +63,7 @@ def test_history_gives_the_features_and_read_weights_of_the_original(
     history = History(HistorySettings(), sizes)
     fill(history, original, "attention")
     codes = golden["codes"][:, :-1]
-    clock = torch.arange(79).expand(3, -1)
+    clock = Clock.common_time(torch.arange(79).expand(3, -1))
     state = history.start(golden["past"])
     for first in range(0, 79, chunk):
         now = slice(first, first + chunk)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from zoo_plugins.hierarchical.hierarchical import Hierarchical, _ticking
-from zoo_plugins.hierarchical.settings import HierarchicalSettings
+from zoo_plugins.hierarchical.hierarchical import Hierarchical, _ticking, _ticks
+from zoo_plugins.hierarchical.settings import HierarchicalSettings, Level
 
 from zoo.errors import UsageError
+from zoo.music.meter import Meter, TimeSignature
+from zoo.parts.clock import Clock
 from zoo.parts.interfaces import Sizes
 from zoo.parts.layers import LSTM
 from zoo.registry import open_registry, parse_recipe
@@ -19,13 +22,19 @@ Draw = Callable[..., Tensor]
 SIZES = Sizes(codes=3, features=0, membership=torch.eye(3, dtype=torch.bool), keys=3)
 
 
-def hierarchical(levels: int = 3, stride: int = 4) -> Hierarchical:
+def hierarchical() -> Hierarchical:
     torch.manual_seed(0)
-    return Hierarchical(HierarchicalSettings(levels=levels, stride=stride, hidden=5, features=6), SIZES)
+    return Hierarchical(HierarchicalSettings(hidden=5, features=6), SIZES)
 
 
-def clocks(*starts: int, length: int) -> Tensor:
-    return torch.tensor(starts).unsqueeze(1) + torch.arange(length)
+def clocks(*starts: int, length: int) -> Clock:
+    return Clock.common_time(torch.tensor(starts).unsqueeze(1) + torch.arange(length))
+
+
+def clock_of(meter: Meter, first: int, length: int) -> Clock:
+    places = meter.places(np.arange(first, first + length))
+    planes = (places.bar, places.place, places.length, places.beat)
+    return Clock.of((torch.from_numpy(plane).unsqueeze(0) for plane in planes), meter.grid)
 
 
 @torch.no_grad()
@@ -34,9 +43,12 @@ def test_chunks_of_any_length_give_the_whole(frames: Draw, chunks: tuple[int, ..
     part, codes, clock = hierarchical(), frames(3, 40, 3), clocks(-1, 6, 13, length=40)
     whole, _ = part(codes, clock, part.start(codes[:, :0]))
     state, pieces = part.start(codes[:, :0]), []
-    for now, moment in zip(codes.split(chunks, 1), clock.split(chunks, 1), strict=True):
-        features, state = part(now, moment, state)
+    first = 0
+    for chunk in chunks:
+        now = slice(first, first + chunk)
+        features, state = part(codes[:, now], clock[:, now], state)
         pieces.append(features)
+        first += chunk
     torch.testing.assert_close(torch.cat(pieces, 1), whole)
 
 
@@ -81,9 +93,26 @@ def test_the_top_hears_a_bar_only_when_it_is_over() -> None:
         assert not heard[16 * bar + 16 :].any()
 
 
-def test_levels_too_slow_to_learn_are_refused_with_what_fits() -> None:
-    with pytest.raises(UsageError, match=r"attention\.levels=7 fits"):
-        parse_recipe("attention=hierarchical attention.levels=9", open_registry())
+def test_levels_out_of_order_are_refused_with_the_order_that_works() -> None:
+    with pytest.raises(UsageError, match=r"attention\.levels=beat,bar,4bars does"):
+        parse_recipe("attention=hierarchical attention.levels=bar,beat,4bars", open_registry())
+
+
+@pytest.mark.parametrize(
+    ("meter", "level", "ticks"),
+    [
+        (Meter.of(3, 4), "bar", [11, 23]),
+        (Meter.of(6, 8), "beat", [5, 11, 17, 23]),
+        (Meter.of(3, 4, grid=2), "beat", [1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23]),
+        (Meter.of(offset=12), "bar", [3, 19]),
+        (Meter.of(2, 4), "2bars", [15]),
+        (Meter(4, (TimeSignature(), TimeSignature(6, 2, 4))), "bar", [5, 13, 21]),
+        (Meter(4, (TimeSignature(), TimeSignature(6, 2, 4))), "beat", [3, 5, 9, 13, 17, 21]),
+    ],
+)
+def test_levels_tick_on_the_beats_and_bars_of_the_meter(meter: Meter, level: Level, ticks: list[int]) -> None:
+    ticking = _ticks(level, clock_of(meter, 0, 24))[0]
+    assert ticking.nonzero().flatten().tolist() == ticks
 
 
 def test_every_level_is_learned_in_fragments_too_short_for_its_tick(frames: Draw) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,8 +16,8 @@ from zoo_plugins.floors.local import Local
 from zoo_plugins.floors.settings import LocalSettings
 
 from zoo.parts import Settings
+from zoo.parts.clock import Clock
 from zoo.parts.interfaces import Attention, Sizes
-from zoo.parts.layers import clock_digits
 from zoo.registry.fields import allowed
 
 Draw = Callable[..., Tensor]
@@ -24,8 +25,10 @@ SIZES = Sizes(codes=3, features=0, membership=torch.eye(3, dtype=torch.bool), ke
 
 
 def history(*lags: int) -> History:
+    """A reader of these lags, in frames."""
     torch.manual_seed(0)
-    return History(HistorySettings(local=5, reader=4, features=6, lags=lags), SIZES)
+    quarters = [lag / SIZES.grid for lag in lags]
+    return History(HistorySettings(local=5, reader=4, features=6, lags=quarters), SIZES)
 
 
 def parts() -> list[Attention]:
@@ -36,8 +39,8 @@ def parts() -> list[Attention]:
 ALL = pytest.mark.parametrize("part", parts(), ids=lambda part: type(part).__name__)
 
 
-def clock(batch: int, length: int) -> Tensor:
-    return torch.arange(-1, length - 1).expand(batch, -1)
+def clock(batch: int, length: int) -> Clock:
+    return Clock.common_time(torch.arange(-1, length - 1).expand(batch, -1))
 
 
 @ALL
@@ -84,7 +87,7 @@ def test_a_lag_counts_from_the_frame_to_be_predicted(frames: Draw, lag: int) -> 
     past, codes = frames(1, 6, 3), frames(1, 4, 3)
     timeline = torch.cat([torch.zeros(1, 4, 3), past, codes], 1)
     looked_up = torch.stack([timeline[:, 4 + 6 + t + 1 - lag] for t in range(4)], 1)
-    outline, _ = part.local(torch.cat([codes, clock_digits(clock(1, 4))], -1), part.local.start(1))
+    outline, _ = part.local(torch.cat([codes, clock(1, 4).features()], -1), part.local.start(1))
     expected, _ = part.aggregation(torch.cat([outline, looked_up], -1), part.aggregation.start(1))
     features, _ = part(codes, clock(1, 4), part.start(past))
     torch.testing.assert_close(features, expected)
@@ -109,7 +112,13 @@ def test_read_weights_sum_to_one(frames: Draw) -> None:
     torch.testing.assert_close(weights.sum(-1), torch.ones(2, 6))
 
 
-@pytest.mark.parametrize("lags", [(), (4,), (0, 4), (-4, 8), (4, 1025)])
+@pytest.mark.parametrize(("grid", "frames"), [(1, (1, 1, 3)), (4, (1, 4, 12)), (12, (3, 12, 36))])
+def test_lags_mean_the_same_on_every_grid(grid: int, frames: tuple[int, ...]) -> None:
+    part = History(HistorySettings(lags=(0.25, 1, 3)), replace(SIZES, grid=grid))
+    assert part.lags == frames
+
+
+@pytest.mark.parametrize("lags", [(), (4,), (0, 4), (-4, 8), (4, 257)])
 def test_lags_out_of_range_are_refused(lags: tuple[int, ...]) -> None:
     with pytest.raises(ValidationError):
         HistorySettings(lags=lags)
@@ -117,4 +126,4 @@ def test_lags_out_of_range_are_refused(lags: tuple[int, ...]) -> None:
 
 def test_what_the_lags_may_be_is_said_in_words() -> None:
     words = allowed(HistorySettings.model_fields["lags"])
-    assert words.startswith("a list, each item a whole number from 1 to 1024, commas between them")
+    assert words.startswith("a list, each item a number above 0, of at most 256, commas between them")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from zoo_plugins.latency.latency import Latency
 from zoo_plugins.latency.settings import LatencySettings
 
 from zoo.model.original import read_original
+from zoo.parts.clock import CLOCK, Clock
 from zoo.parts.interfaces import Sizes
 from zoo.parts.layers import heard
 
@@ -24,7 +26,7 @@ SIZES = Sizes(codes=3, features=0, membership=torch.eye(3, dtype=torch.bool), ke
 
 def latency(*, mix: bool, lags: tuple[int, ...] = (1, 3, 5, 40)) -> Latency:
     torch.manual_seed(0)
-    return Latency(LatencySettings(group=4, features=6, lags=lags, mix=mix), SIZES)
+    return Latency(LatencySettings(group=4, features=6, lags=[lag / 4 for lag in lags], mix=mix), SIZES)
 
 
 @torch.no_grad()
@@ -32,11 +34,12 @@ def latency(*, mix: bool, lags: tuple[int, ...] = (1, 3, 5, 40)) -> Latency:
 @pytest.mark.parametrize("chunks", [(1,) * 100, (1, 1, 7, 30, 1, 45, 15), (40, 40, 20), (39, 41, 20)])
 def test_chunks_of_any_length_give_the_whole(frames: Draw, mix: bool, chunks: tuple[int, ...]) -> None:
     part, codes = latency(mix=mix), frames(2, 100, 3)
-    clock = torch.arange(100).expand(2, -1)
+    clock = Clock.common_time(torch.arange(100).expand(2, -1))
     whole, _ = part(codes, clock, part.start(codes[:, :0]))
     state, pieces = part.start(codes[:, :0]), []
-    for now, moment in zip(codes.split(chunks, 1), clock.split(chunks, 1), strict=True):
-        features, state = part(now, moment, state)
+    for last in accumulate(chunks):
+        now = slice(sum(piece.shape[1] for piece in pieces), last)
+        features, state = part(codes[:, now], clock[:, now], state)
         pieces.append(features)
     torch.testing.assert_close(torch.cat(pieces, 1), whole)
 
@@ -44,7 +47,7 @@ def test_chunks_of_any_length_give_the_whole(frames: Draw, mix: bool, chunks: tu
 @torch.no_grad()
 def test_a_line_of_lag_three_is_three_interleaved_lstms(frames: Draw) -> None:
     part, codes = latency(mix=False, lags=(3,)), frames(2, 10, 3)
-    present = heard(codes, torch.arange(10).expand(2, -1))
+    present = heard(codes, Clock.common_time(torch.arange(10).expand(2, -1)))
     hidden, _ = part.lines(present, part.start(codes[:, :0])[0])
     lstm = part.lines.lstms[0]
     for first in range(3):
@@ -54,7 +57,7 @@ def test_a_line_of_lag_three_is_three_interleaved_lstms(frames: Draw) -> None:
 
 @torch.no_grad()
 def test_separate_lines_do_not_hear_each_other_and_mixed_ones_do(frames: Draw) -> None:
-    codes, clock = frames(1, 8, 3), torch.arange(8).expand(1, -1)
+    codes, clock = frames(1, 8, 3), Clock.common_time(torch.arange(8).expand(1, -1))
     for mix in (True, False):
         part = latency(mix=mix, lags=(1, 2))
         recent, _ = part.start(codes[:, :0])
@@ -82,7 +85,7 @@ def test_the_lines_and_features_are_those_of_the_original(shared: Path, chunk: i
             if name.startswith("attention.")
         }
     )
-    codes, clock = golden["codes"][:, :-1], torch.arange(79).expand(3, -1)
+    codes, clock = golden["codes"][:, :-1], Clock.common_time(torch.arange(79).expand(3, -1))
     state = part.start(codes[:, :0])
     for first in range(0, 79, chunk):
         now = slice(first, first + chunk)
@@ -109,4 +112,4 @@ def test_the_way_back_through_mixed_lines_fits_the_way_forth(length: int) -> Non
 
     states = [draw(2, lag, 4) for lag in lags for _ in ("hidden", "cell")]
     weights = [draw(*one.shape) for one in lines.parameters()]
-    assert gradcheck(walk, (draw(2, length, 9), *weights, *states), fast_mode=True)
+    assert gradcheck(walk, (draw(2, length, 3 + CLOCK), *weights, *states), fast_mode=True)

@@ -10,8 +10,9 @@ from torch import nn
 
 import zoo.testing
 from zoo.parts import Description, Settings, setting
+from zoo.parts.clock import CLOCK
 from zoo.parts.interfaces import Attention
-from zoo.parts.layers import CLOCK, LSTM, clock_digits
+from zoo.parts.layers import LSTM, heard
 
 
 class Widths(Settings):
@@ -28,7 +29,7 @@ class Good(Attention):
         return self.lstm.start(past.shape[0])
 
     def forward(self, codes, clock, state):
-        return self.lstm(torch.cat([codes, clock_digits(clock)], -1), state)
+        return self.lstm(heard(codes, clock), state)
 
 
 def described(target: type, settings: type[Settings] = Widths, **changes) -> Description:
@@ -93,7 +94,7 @@ class TakesTheClockOfTheFirstRow(Good):
     caught_by = ("clock_is_an_argument",)
 
     def forward(self, codes, clock, state):
-        return super().forward(codes, clock[:1].expand(codes.shape[:2]), state)
+        return super().forward(codes, clock[:1].map(lambda row: row.expand(codes.shape[:2])), state)
 
 
 class LeaksBetweenRows(Good):
@@ -206,12 +207,12 @@ class BreaksOnSilence(Good):
 
 
 class MovesTheClockItWasGiven(Good):
-    """By a whole phrase, so that nothing but the clock changes."""
+    """By four bars, so that nothing but the clock changes."""
 
     caught_by = ("inputs_are_left_alone",)
 
     def forward(self, codes, clock, state):
-        clock += 64
+        clock.bar.add_(4)
         return super().forward(codes, clock, state)
 
 

@@ -94,8 +94,8 @@ class TakesSoundingForPressed(Good):
 
 
 class Overconfident(Residual):
-    def log_prob(self, onset, sounding):
-        return super().log_prob(onset, sounding) / 2
+    def log_prob(self, onset, sounding, clock):
+        return super().log_prob(onset, sounding, clock) / 2
 
 
 class ScoresTheResidualWrong(Good):
@@ -109,7 +109,7 @@ class ScoresTheResidualWrong(Good):
 class Legato(Residual):
     """Holds every note until the end, whatever it would score."""
 
-    def restore(self, keys, generator, opening=None):
+    def restore(self, keys, clock, generator, opening=None):
         onset = keys > 0
         return onset, onset.cummax(1).values
 
@@ -125,8 +125,8 @@ class RestoresByHabit(Good):
 class Ghosts(Residual):
     """Lets keys sound that nobody struck."""
 
-    def restore(self, keys, generator, opening=None):
-        onset, sounding = super().restore(keys, generator, opening)
+    def restore(self, keys, clock, generator, opening=None):
+        onset, sounding = super().restore(keys, clock, generator, opening)
         ghost = torch.rand(sounding.shape, generator=generator, device=keys.device) < 0.01
         return onset, sounding | ghost
 
@@ -148,8 +148,8 @@ class HasWeightsNobodyTrains(Good):
 
 
 class Forgetful(Residual):
-    def count(self, onset, sounding, *, mask):
-        super().count(onset, sounding, mask=torch.ones_like(mask))
+    def count(self, onset, sounding, clock, *, mask):
+        super().count(onset, sounding, clock, mask=torch.ones_like(mask))
 
 
 class CountsPadding(Good):

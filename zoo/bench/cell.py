@@ -24,8 +24,10 @@ from zoo.registry.values import write_value
 
 YARDSTICK = 1
 """Raised when a number would come out otherwise for the same weights; results of another one do not count."""
-TRAINING = 1
-"""Raised when the same training would come to other weights, or to another choice of them."""
+TRAINING = 2
+"""Raised when the same training would come to other weights, or to another choice of them. As long as
+`zoo.bench.reading.READING` is raised with it, the results before stay in their tables, as those of an earlier
+reading."""
 
 STAND_IN = "attention=last sampler=rates decoder=uniform velocity=none"
 """What fills the other slots: parts that learn nothing by gradient and cost next to nothing."""
@@ -54,10 +56,7 @@ class Cell:
     @cached_property
     def key(self) -> str:
         """Sixteen hexadecimal digits that change with anything that changes the result."""
-        budget = self.train.model_dump(mode="json", exclude={"device"})
-        if not any(budget[name] for name in ("minutes", "epochs", "steps")):
-            budget["steps"] = STEPS
-        training = [TRAINING, self.term, self.recipe.digest, budget, self.seed]
+        training = [TRAINING, self.term, self.recipe.digest, _budget(self.train), self.seed]
         return _digest([YARDSTICK, self.data, self.split, *training])
 
     @property
@@ -129,6 +128,32 @@ class FloorsCell:
             "place": place,
             "split": self.split,
         }
+
+
+def question(order: Mapping[str, Any]) -> str:
+    """What an order asks, in the words of its user: results to which it is the same answer the same question.
+
+    It stays the same when defaults of settings, counters or versions of parts change, so that a result of an
+    earlier reading is found by it.
+
+    Args:
+        order: as `Cell.order` and `FloorsCell.order` give it, with or without a place.
+
+    Raises:
+        KeyError: it is no order.
+        ValueError: it names settings of training that there are not.
+    """
+    what = order["plane"] if order["term"] == "floors" else order["recipe"]
+    train = _budget(TrainSettings(**order["train"])) if "train" in order else None
+    return json.dumps([order["term"], what, order["data"], order["split"], train, order.get("seed")])
+
+
+def _budget(train: TrainSettings) -> dict[str, Any]:
+    """How something is trained, whatever it is trained on."""
+    budget = train.model_dump(mode="json", exclude={"device"})
+    if not any(budget[name] for name in ("minutes", "epochs", "steps")):
+        budget["steps"] = STEPS
+    return budget
 
 
 def own(term: Term) -> tuple[Slot, ...]:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from zoo.bench.cell import Cell, FloorsCell
 from zoo.bench.local import CellFailed
+from zoo.bench.reading import READING, Reading
 from zoo.bench.results import Results
 from zoo.bench.study import Study
 from zoo.bench.subjects import floor_cells, subjects
@@ -43,6 +44,11 @@ class Music:
     digest: str
     planes: frozenset[str]
 
+    def is_of(self, result: Mapping[str, Any]) -> bool:
+        """Whether a result is of this music, read as it is read now."""
+        found = Reading.of(result)
+        return (found.digest, found.number) == (self.digest, READING)
+
 
 @dataclass
 class Standing:
@@ -52,7 +58,7 @@ class Standing:
         needed: how many cells the study needs; fewer as soon as a part turns out to learn nothing.
         done: of these, the finished.
         ran: of these, those that this run did.
-        outdated: results that are there, but of other music; they are done anew in their place.
+        outdated: results that are there, but of other music or an earlier reading; they are replaced.
         failed: what went wrong, by the name of the cell.
     """
 
@@ -70,7 +76,8 @@ Listen = Callable[[Standing, Cell | FloorsCell | None], None]
 class Driver:
     """Does what a study lacks. It remembers nothing: what is done is what lies in the results.
 
-    Results of other music under the same name are hours of somebody's work, so nobody loses them unasked.
+    Results of other music under the same name, and those of an earlier reading of it, took hours to make, so
+    they are replaced only where that is asked for.
 
     Args:
         study: what is compared.
@@ -79,7 +86,7 @@ class Driver:
         music: by its name, where it is found and what is there.
         registry: where parts are looked up.
         listen: told after each cell.
-        anew: whether results of other music are done anew in their place.
+        anew: whether results of other music, or of an earlier reading of it, are replaced.
     """
 
     def __init__(
@@ -105,8 +112,8 @@ class Driver:
         """Do everything that is missing; a cell that fails is left out, and the others go on.
 
         Raises:
-            UsageError: results are of other music and are not to be done anew, or an encoder cannot read some
-                music; nothing is done then.
+            UsageError: results are of other music, or of an earlier reading of it, and may not be replaced;
+                or an encoder cannot read some music. Nothing is done then.
             ZooError: a result is damaged, or cannot be kept.
         """
         try:
@@ -134,17 +141,17 @@ class Driver:
             raise UsageError(*(Problem(what, name, cure) for name in blind))
 
     def _refuse_other_music(self) -> None:
-        found = [(cell.data, self._results.read(cell)) for cell in self._possible()]
-        problems = []
-        for name, music in self._music.items():
-            digests = [one["data"]["digest"] for data, one in found if one and data == name]
-            others = [digest[:12] for digest in digests if digest != music.digest]
-            if others:
-                count = "a result here is" if len(others) == 1 else f"{len(others)} results here are"
-                those = ", ".join(sorted(set(others)))
-                what = f"{count} of other music ({those}) than {music.place} ({music.digest[:12]})"
-                cure = "--results ELSEWHERE keeps both, --anew does these again in place"
-                problems.append(Problem(what, str(self._results.folder_of(name)), cure))
+        found: dict[str, list[Reading]] = {name: [] for name in self._music}
+        for cell in self._possible():
+            result = self._results.read(cell)
+            if result is not None and not self._music[cell.data].is_of(result):
+                found[cell.data].append(Reading.of(result))
+        cure = "--results ELSEWHERE keeps both, --anew does these again in place"
+        problems = [
+            Problem(_told(others, self._music[name]), str(self._results.folder_of(name)), cure)
+            for name, others in found.items()
+            if others
+        ]
         if problems:
             raise UsageError(*problems)
 
@@ -152,37 +159,43 @@ class Driver:
         """The cells whose results this run may come to read or write, each once."""
         yield from self._floors
         for subject in self._subjects:
-            chosen = subject.chosen(self._study, self._results) or subject.every(self._study)
-            yield from {cell.name: cell for cell in (*subject.trials(self._study), *chosen)}.values()
+            trials, choice = subject.trials(self._study), subject.choice(self._study, self._results)
+            cells = choice.cells if choice else subject.every(self._study)
+            first = self._results.read(trials[0])
+            tried = trials if first is None or first["learns"] else []
+            yield from {cell.name: cell for cell in (*tried, *cells)}.values()
 
     def _wanted(self) -> Iterator[Cell | FloorsCell]:
         """The cells that are known to be needed, given what is done."""
         yield from self._floors
         for subject in self._subjects:
-            first, *others = subject.trials(self._study)
-            yield first
-            if self._learns(first):
-                yield from others
-                if all(self._is_done(cell) for cell in (first, *others)):
-                    chosen = subject.chosen(self._study, self._results) or []
-                    yield from (cell for cell in chosen if cell.seed > 0)
+            trials = subject.trials(self._study)
+            yield trials[0]
+            if self._learns(trials[0]):
+                yield from trials[1:]
+                if all(self._is_done(cell) for cell in trials):
+                    choice = subject.choice(self._study, self._results)
+                    tried = {cell.name for cell in trials}
+                    yield from (cell for cell in choice.cells if cell.name not in tried) if choice else ()
 
     def _needed(self) -> int:
         """How many cells that will be, once all is known."""
-        rates, seeds = len(self._study.rates), self._study.settings.seeds
-        trials = (subject.trials(self._study)[0] for subject in self._subjects)
-        trained = (1 if self._learns(first) is False else rates + seeds - 1 for first in trials)
+        trials = [subject.trials(self._study) for subject in self._subjects]
+        seeds, rates = self._study.settings.seeds, len(self._study.rates)
+        trained = (
+            1 if self._learns(each[0]) is False else len(each) + seeds - len(each) // rates for each in trials
+        )
         return len(self._floors) + sum(trained)
 
     def _learns(self, cell: Cell) -> bool | None:
-        """Whether its part learns by gradient; None while nobody has tried."""
+        """Whether its part learns by gradient; None until it was tried."""
         result = self._results.read(cell) if self._is_done(cell) else None
         return None if result is None else bool(result["learns"])
 
     def _is_done(self, cell: Cell | FloorsCell) -> bool:
-        """Whether there is a result, and of the music that is there now."""
+        """Whether there is a result, and of the music that is there now, read as it is now."""
         result = self._results.read(cell)
-        if result is not None and result["data"]["digest"] != self._music[cell.data].digest:
+        if result is not None and not self._music[cell.data].is_of(result):
             self._standing.outdated.add(cell.name)
             return False
         return result is not None
@@ -206,10 +219,8 @@ class Driver:
             if not error.killed or self._tries[cell.name] >= TRIES:
                 self._standing.failed[cell.name] = [_in_words(cell, problem) for problem in error.problems]
             return
-        if result["data"]["digest"] != self._music[cell.data].digest:
-            what = f"the {cell.data} there is not the {cell.data} that lies here"
-            cure = "let the same music lie wherever cells are done, and leave it alone meanwhile"
-            self._standing.failed[cell.name] = [Problem(what, cell.title, cure)]
+        if not self._music[cell.data].is_of(result):
+            self._standing.failed[cell.name] = [_elsewhere(cell, Reading.of(result))]
             return
         self._results.write(cell, result)
         self._standing.ran += 1
@@ -217,6 +228,25 @@ class Driver:
     def _tell(self, ended: Cell | FloorsCell | None) -> None:
         if self._listen is not None:
             self._listen(self._standing, ended)
+
+
+def _told(others: Sequence[Reading], music: Music) -> str:
+    """Which results are there that are not of the music as it is read now."""
+    count = "a result here is" if len(others) == 1 else f"{len(others)} results here are"
+    those = ", ".join(sorted({one.digest[:12] for one in others}))
+    if any(one.is_earlier for one in others):
+        return f"{count} of an earlier reading ({those}) of what is now {music.digest[:12]} in {music.place}"
+    return f"{count} of other music ({those}) than {music.place} ({music.digest[:12]})"
+
+
+def _elsewhere(cell: Cell | FloorsCell, found: Reading) -> Problem:
+    """What is wrong with a result that another machine sent back."""
+    if found.number != READING:
+        what = f"music was read otherwise there (reading {found.number}) than here (reading {READING})"
+        return Problem(what, cell.title, "install the same version of the zoo wherever cells are done")
+    what = f"the {cell.data} there is not the {cell.data} that lies here"
+    cure = "let the same music lie wherever cells are done, and leave it alone meanwhile"
+    return Problem(what, cell.title, cure)
 
 
 def _in_words(cell: Cell | FloorsCell, problem: Problem) -> Problem:

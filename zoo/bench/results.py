@@ -9,7 +9,8 @@ from errno import EACCES
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.bench.cell import Cell, FloorsCell, folder_of
+from zoo.bench.cell import Cell, FloorsCell, folder_of, question
+from zoo.bench.reading import Reading
 from zoo.bench.stored import is_whole
 from zoo.errors import Problem, ZooError
 from zoo.files import write_file, writing
@@ -28,6 +29,7 @@ class Results:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._known: dict[str, dict[str, Any]] = {}
+        self._earlier: dict[str, dict[str, Path]] = {}
 
     def path(self, cell: Cell | FloorsCell) -> Path:
         """Where the result of a cell is kept."""
@@ -40,25 +42,27 @@ class Results:
     def read(self, cell: Cell | FloorsCell) -> dict[str, Any] | None:
         """The result of a cell; None where it was not done yet.
 
+        Where only an earlier reading of the music has an answer to what the cell asks, it is that one; its
+        `Reading` says so.
+
         Raises:
             ZooError: the file is damaged, or was edited so that no table can rely on it.
         """
         if cell.name in self._known:
             return self._known[cell.name]
-        path = self.path(cell)
-        if not path.exists():
+        path: Path | None = self.path(cell)
+        if path is not None and not path.exists():
+            path = self._of_earlier_readings(cell.data).get(question(cell.order("")))
+        if path is None:
             return None
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
-            found = None
+        found = _parsed(path)
         if not is_whole(found, cell):
             cure = "remove the file, and `zoo bench run` does this cell again"
             raise ZooError(Problem("this result is damaged", str(path), cure))
         return self._known.setdefault(cell.name, found)
 
     def write(self, cell: Cell | FloorsCell, result: Mapping[str, Any]) -> None:
-        """Keep what a cell came to.
+        """Keep the result of a cell, in place of one of an earlier reading.
 
         Raises:
             ZooError: the disk is full, or the folder may not be written.
@@ -68,6 +72,34 @@ class Results:
             path.parent.mkdir(parents=True, exist_ok=True)
         self._known.pop(cell.name, None)
         write_file(path, json.dumps(result, ensure_ascii=False, allow_nan=False) + "\n")
+        earlier = self._of_earlier_readings(cell.data).pop(question(cell.order("")), path)
+        if earlier != path:
+            with writing(earlier):
+                earlier.unlink(missing_ok=True)
+
+    def _of_earlier_readings(self, data: str) -> dict[str, Path]:
+        """The results of earlier readings of some music, by the question that they answer."""
+        folder = self.folder_of(data)
+        if data not in self._earlier:
+            found = ((path, _parsed(path)) for path in sorted(folder.glob("*.json")))
+            self._earlier[data] = {asked: path for path, result in found if (asked := _asked_earlier(result))}
+        return self._earlier[data]
+
+
+def _parsed(path: Path) -> Any:
+    """The content of a file; None where it is damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _asked_earlier(result: Any) -> str | None:
+    """The question that a result of an earlier reading answers; None of any other file."""
+    try:
+        return question(result["order"]) if Reading.of(result).is_earlier else None
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
 
 
 def prepare(folder: Path, option: str) -> None:

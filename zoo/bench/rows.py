@@ -10,9 +10,10 @@ import numpy as np
 
 from zoo.bench.cell import own
 from zoo.bench.grid import Combination
+from zoo.bench.reading import Reading
 from zoo.bench.results import Results, evaluation
 from zoo.bench.study import Study
-from zoo.bench.subjects import floor_cells, subject_of
+from zoo.bench.subjects import Choice, floor_cells, subject_of
 from zoo.errors import Problem, ZooError
 from zoo.measure.evaluation import SCORE, Difference, Evaluation, difference
 from zoo.measure.figure import Figure, Kind, joined, mean
@@ -40,6 +41,7 @@ class Row:
         parameters: term -> how many numbers it learns by gradient; of a floor empty.
         seconds: term -> seconds of its training, mean over seeds; of a floor empty.
         rates: term -> the learning rate that validation chose.
+        judges: how many seeds, from the first, validation chose them by; 0 where there was nothing to choose.
         validation: nats per frame of the validation pieces, what they judge of all terms; None where nothing
             was judged.
         made: what it was made with: versions and machine.
@@ -53,6 +55,7 @@ class Row:
     parameters: Mapping[Term, int] = field(default_factory=dict)
     seconds: Mapping[Term, float] = field(default_factory=dict)
     rates: Mapping[Term, float] = field(default_factory=dict)
+    judges: int = 0
     validation: float | None = None
     made: Mapping[str, Any] = field(default_factory=dict)
 
@@ -74,6 +77,10 @@ class Row:
         is_known = len(apart) > 1 or not any((*self.parameters.values(), *other.parameters.values()))
         found = difference(apart, weight, (self.kind(*terms), other.kind(*terms)))
         return found if is_known else replace(found, interval=None, chance=None)
+
+    def without(self, seeds: int) -> Row:
+        """The row without its first seeds; one that learns nothing is the same from every seed."""
+        return replace(self, found=self.found[seeds:]) if len(self.found) > 1 else self
 
     def known(self, terms: Sequence[str]) -> tuple[str, ...]:
         """Those of some terms that the music has."""
@@ -100,7 +107,7 @@ class Table:
     Attributes:
         study: what is compared.
         data: name of the music.
-        digest: of the music.
+        reading: how all of its results were read; None without any.
         rows: combinations and floors, the lowest nats first.
         loudness: the same of loudness: parts that have a say in it, and its floors; may be empty.
         missing: combinations that wait for results.
@@ -109,11 +116,22 @@ class Table:
 
     study: Study
     data: str
-    digest: str
+    reading: Reading | None
     rows: tuple[Row, ...]
     loudness: tuple[Row, ...]
     missing: tuple[Combination, ...]
     failed: tuple[Combination, ...] = ()
+
+    @property
+    def judges(self) -> int:
+        """How many seeds at least chose the learning rates; 0 where there was nothing to choose."""
+        rows = (*self.rows, *self.loudness)
+        return min((row.judges for row in rows if row.judges), default=0)
+
+    @property
+    def is_earlier(self) -> bool:
+        """Whether it is of an earlier reading of the music."""
+        return self.reading is not None and self.reading.is_earlier
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -125,7 +143,7 @@ def tables(study: Study, results: Results, registry: Registry, only: Collection[
     """The tables of a study, one for each music, or only for some, from what is stored alone.
 
     Raises:
-        ZooError: results are damaged, or are of different versions of the same music.
+        ZooError: results are damaged, or are of different versions of the same music or read differently.
     """
     return [
         _table(study, data, results, registry)
@@ -135,21 +153,17 @@ def tables(study: Study, results: Results, registry: Registry, only: Collection[
 
 
 def _table(study: Study, data: str, results: Results, registry: Registry) -> Table:
-    digests: dict[str, str] = {}
+    readings: dict[str, Reading] = {}
     rows: list[Row] = []
     others: dict[Lack, list[Combination]] = {"waits": [], "failed": []}
     for combination in study.combinations:
-        row = _row(study, combination, data, results, registry, digests)
+        row = _row(study, combination, data, results, registry, readings)
         rows.append(row) if isinstance(row, Row) else others[row].append(combination)
-    floors = list(_floors(study, data, results, digests))
-    if len(set(digests.values())) > 1:
-        names = ", ".join(f"{digest[:12]} in {name}" for digest, name in _examples(digests).items())
-        cure = "`zoo bench run --anew` does again what was measured on other music than is there now"
-        raise ZooError(Problem(f"these results are not of the same music: {names}", data, cure))
+    floors = list(_floors(study, data, results, readings))
     return Table(
         study=study,
         data=data,
-        digest=next(iter(digests.values()), ""),
+        reading=_one(readings, data),
         rows=_ranked([*rows, *floors], study.slots, SCORE),
         loudness=_ranked([*rows, *floors], study.loud_slots, ("velocity",)),
         missing=tuple(others["waits"]),
@@ -157,8 +171,14 @@ def _table(study: Study, data: str, results: Results, registry: Registry) -> Tab
     )
 
 
-def _examples(digests: Mapping[str, str]) -> dict[str, str]:
-    return {digest: name for name, digest in digests.items()}
+def _one(readings: Mapping[str, Reading], data: str) -> Reading | None:
+    """The reading of all cells, by their names."""
+    examples = {reading: name for name, reading in readings.items()}
+    if len(examples) > 1:
+        names = ", ".join(f"{reading.name} in {name}" for reading, name in examples.items())
+        cure = "`zoo bench run --anew` does again what was measured on other music than is there now"
+        raise ZooError(Problem(f"these results are not of the same music: {names}", data, cure))
+    return next(iter(readings.values()), None)
 
 
 def _row(
@@ -167,25 +187,26 @@ def _row(
     data: str,
     results: Results,
     registry: Registry,
-    digests: dict[str, str],
+    readings: dict[str, Reading],
 ) -> Row | Lack:
     """A combination put together from its terms, or why it is not."""
     recipe = combination.recipe
     found: dict[Term, list[dict[str, Any]]] = {}
-    rates: dict[Term, float] = {}
+    choices: dict[Term, Choice] = {}
     for term in TERMS:
         subject = subject_of(recipe, term, data, registry)
         if subject is None or (term == "velocity" and _is_silent(study, data, results)):
             continue
-        cells = subject.chosen(study, results) or []
-        stored = [results.read(cell) for cell in cells]
-        if not stored or None in stored:
+        choice = subject.choice(study, results)
+        stored = [results.read(cell) for cell in choice.cells] if choice else []
+        if choice is None or None in stored:
             return "waits"
         if any(one and one["evaluation"] is None for one in stored):
             return "failed"
         found[term] = [one for one in stored if one is not None]
-        rates[term] = cells[0].train.lr
-        digests |= {cell.name: one["data"]["digest"] for cell, one in zip(cells, found[term], strict=True)}
+        choices[term] = choice
+        names = (cell.name for cell in choice.cells)
+        readings |= dict(zip(names, map(Reading.of, found[term]), strict=True))
     return Row(
         labels=combination.labels,
         floor="",
@@ -194,7 +215,8 @@ def _row(
         digest=recipe.digest,
         parameters={term: stored[0]["parameters"] for term, stored in found.items()},
         seconds={term: float(np.mean([one["seconds"] for one in stored])) for term, stored in found.items()},
-        rates=rates,
+        rates={term: choice.cells[0].train.lr for term, choice in choices.items()},
+        judges=max(choice.judges for choice in choices.values()),
         validation=_judged(found),
         made={"parts": _parts(found), **found["core"][0]["made"]},
     )
@@ -235,7 +257,7 @@ def _parts(found: Mapping[Term, Sequence[Mapping[str, Any]]]) -> dict[str, str]:
     return {slot: stored[0]["parts"][slot] for term, stored in found.items() for slot in own(term)}
 
 
-def _floors(study: Study, data: str, results: Results, digests: dict[str, str]) -> Iterator[Row]:
+def _floors(study: Study, data: str, results: Results, readings: dict[str, Reading]) -> Iterator[Row]:
     """The floors of every plane there is a row of; where there are two, each says which it is of."""
     cells = [cell for cell in floor_cells(study) if cell.data == data]
     loud = set()
@@ -243,7 +265,7 @@ def _floors(study: Study, data: str, results: Results, digests: dict[str, str]) 
         result = results.read(cell)
         if result is None:
             continue
-        digests[cell.name] = result["data"]["digest"]
+        readings[cell.name] = Reading.of(result)
         for name, content in result["floors"].items():
             is_loud = name.startswith(VELOCITY_FLOORS)
             label = name if is_loud or len(cells) == 1 else f"{name}, {cell.plane}"

@@ -174,8 +174,9 @@ def _notes(table: Table, terms: Sequence[str]) -> Iterator[str]:
         seeds = "1 seed" if table.study.settings.seeds == 1 else f"{table.study.settings.seeds} seeds"
         yield (
             f"n = {count.pieces} {table.study.settings.split} pieces, {count.count:,} {unit}, "
-            f"{seeds}; music {table.digest[:12]}"
+            f"{seeds}; music {table.reading.digest[:12] if table.reading else ''}"
         )
+        yield from table.reading.notes if table.reading else ()
         yield _budget(table)
         yield f"nats per {'struck note' if terms == ('velocity',) else 'frame'}, lower is better"
         over = "pieces and seeds" if table.study.settings.seeds > 1 else "pieces, of one seed"
@@ -195,7 +196,7 @@ def _notes(table: Table, terms: Sequence[str]) -> Iterator[str]:
             "brackets, else the nats are bold"
         )
         if table.study.settings.seeds == 1:
-            yield "of one seed nobody knows whether another would turn an order round: – for a difference"
+            yield "one seed cannot tell whether another would turn an order round: – for a difference"
         if any("escaped" in row.found[0].remarks for row in rows):
             yield "escape: frames of more pitch classes than there are voices"
         yield "weights: learned by gradient; min: minutes of training"
@@ -224,11 +225,9 @@ def _budget(table: Table) -> str:
         f"{STEPS} steps",
     )
     rates = ", ".join(f"{rate:g}" for rate in table.study.rates)
-    chosen = (
-        f"learning rate of each part from {rates} by validation of the first seed"
-        if len(table.study.rates) > 1
-        else f"lr {rates}"
-    )
+    by = {0: "", 1: " of the first seed"}.get(table.judges, f" of the first {table.judges} seeds")
+    chosen = f"learning rate of each part from {rates} by validation{by}"
+    chosen = chosen if len(table.study.rates) > 1 else f"lr {rates}"
     return f"each part trained for {length} of {train.batch} x {train.frames} frames, {chosen}"
 
 
@@ -237,7 +236,7 @@ def facts(table: Table) -> dict[str, Any]:
     return {
         "study": table.study.name,
         "title": table.study.settings.title,
-        "data": {"name": table.data, "digest": table.digest, "split": table.study.settings.split},
+        "data": _music_facts(table),
         "seeds": table.study.settings.seeds,
         "train": table.study.train.model_dump(mode="json", exclude_none=True, exclude={"lr"}),
         "lr": list(table.study.rates),
@@ -251,6 +250,15 @@ def facts(table: Table) -> dict[str, Any]:
         "missing": [dict(combination.labels) for combination in table.missing],
         "failed": [dict(combination.labels) for combination in table.failed],
     }
+
+
+def _music_facts(table: Table) -> dict[str, Any]:
+    """What the music is, and how it was read when it was measured."""
+    known: dict[str, Any] = {"name": table.data, "split": table.study.settings.split}
+    if (reading := table.reading) is None:
+        return known | {"digest": ""}
+    known |= {"digest": reading.digest, "reading": reading.number, "earlier": reading.is_earlier}
+    return known | {"grid": reading.grid, "leaks": reading.leaks}
 
 
 def _row_facts(rows: Sequence[Row], slots: Sequence[Slot], terms: Sequence[str]) -> Iterator[dict[str, Any]]:

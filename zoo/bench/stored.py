@@ -18,6 +18,9 @@ def is_whole(content: Any, cell: Cell | FloorsCell) -> bool:
         texts = [data["digest"], *data["planes"]]
         if not (isinstance(made, dict) and isinstance(data["planes"], list) and _are(str, texts)):
             return False
+        counts = [(data.get("reading", 1), 1), (data.get("grid", 1), 1), (data.get("leaks", 0), 0)]
+        if not all(type(count) is int and count >= least for count, least in counts):
+            return False
         if isinstance(cell, FloorsCell):
             return all(_is_floor(found, data["planes"]) for found in content["floors"].values())
         parts, found = content["parts"], content["evaluation"]

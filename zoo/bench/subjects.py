@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from zoo.bench.cell import Cell, FloorsCell, alone
+from zoo.bench.reading import Reading
 from zoo.bench.results import Results
 from zoo.bench.study import Study
 from zoo.parts.terms import TERMS, Term
 from zoo.registry import Recipe, Registry
+
+JUDGES = 2
+"""How many seeds choose a learning rate: what suits one of them best may suit the others less."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The trainings that stand in a table.
+
+    Attributes:
+        cells: one for each seed, all at the same learning rate; one alone where nothing is learned.
+        judges: how many of the seeds, from the first, chose that rate; 0 where there was nothing to choose.
+    """
+
+    cells: tuple[Cell, ...]
+    judges: int
 
 
 @dataclass(frozen=True)
@@ -42,31 +60,46 @@ class Subject:
         return Cell(self.term, self.recipe, self.data, study.settings.split, train, seed)
 
     def trials(self, study: Study) -> list[Cell]:
-        """The trainings that choose its learning rate, all from the first seed."""
-        return [self.cell(study, rate, 0) for rate in study.rates]
+        """The trainings that choose its learning rate: each rate from the first two seeds.
+
+        The first of them also tells whether the part learns at all. One rate alone needs no choice.
+        """
+        judges = min(JUDGES, study.settings.seeds) if len(study.rates) > 1 else 1
+        return [self.cell(study, rate, seed) for seed in range(judges) for rate in study.rates]
 
     def every(self, study: Study) -> list[Cell]:
         """Its trainings from every seed at every learning rate."""
         return [self.cell(study, rate, seed) for rate in study.rates for seed in range(study.settings.seeds)]
 
-    def chosen(self, study: Study, results: Results) -> list[Cell] | None:
-        """Its training from every seed at the best learning rate; None while trials are missing.
+    def choice(self, study: Study, results: Results) -> Choice | None:
+        """Its training from every seed at the learning rate of the lowest mean validation nats.
 
-        A part that learns nothing by gradient is the same from every seed and at every rate.
+        None while trials are missing. Of an earlier reading the first seed may choose by itself. A part that
+        learns nothing by gradient is the same from every seed and at every rate.
         """
-        found = [(cell, results.read(cell)) for cell in self.trials(study)]
-        first, result = found[0]
-        if result is not None and not result["learns"]:
-            return [first]
-        if any(result is None for _, result in found):
+        trials = self.trials(study)
+        found = [results.read(cell) for cell in trials]
+        if found[0] is not None and not found[0]["learns"]:
+            return Choice((trials[0],), 0)
+        if None in found and _is_earlier(found[0]):
+            found = found[: len(study.rates)]
+        if None in found:
             return None
-        best, _ = min(found, key=lambda pair: _validation(pair[1]))
-        return [self.cell(study, best.train.lr, seed) for seed in range(study.settings.seeds)]
+        means = {rate: _validation(found[n :: len(study.rates)]) for n, rate in enumerate(study.rates)}
+        rate = min(means, key=lambda rate: means[rate])
+        cells = (self.cell(study, rate, seed) for seed in range(study.settings.seeds))
+        judges = len(found) // len(study.rates) if len(study.rates) > 1 else 0
+        return Choice(tuple(cells), judges)
 
 
-def _validation(result: Mapping[str, Any] | None) -> float:
-    value = result["validation"] if result else None
-    return float("inf") if value is None else float(value)
+def _is_earlier(result: Mapping[str, Any] | None) -> bool:
+    return result is not None and Reading.of(result).is_earlier
+
+
+def _validation(results: Sequence[Mapping[str, Any] | None]) -> float:
+    """Mean validation nats of one rate; endless where a training broke off."""
+    values = [result["validation"] if result else None for result in results]
+    return fmean(float("inf") if value is None else float(value) for value in values)
 
 
 def subjects(study: Study, registry: Registry) -> list[Subject]:

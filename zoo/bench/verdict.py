@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from typing import Literal
 
@@ -22,20 +23,55 @@ class Verdict:
     """One row against another, on one music.
 
     Attributes:
-        table: of the music.
+        table: of the first row.
+        beside: of the second; the same table unless two studies are set side by side.
         first: the row that is spoken of; None while it waits for results.
         second: the row that it is set against; None likewise.
-        difference: first minus second, paired by piece and seed.
-        slots: by which the rows are told apart.
+        terms: of the score that are compared, or `velocity`.
         unit: of the difference, such as "nats a frame".
     """
 
     table: Table
+    beside: Table
     first: Row | None
     second: Row | None
-    difference: Difference | None
-    slots: tuple[Slot, ...]
+    terms: tuple[str, ...]
     unit: str
+
+    @cached_property
+    def difference(self) -> Difference | None:
+        """First minus second, paired by piece and seed; None where there is no pair."""
+        return self._without(0)
+
+    @cached_property
+    def without_judges(self) -> Difference | None:
+        """The same without the seeds that chose the learning rates; None where less than two seeds remain.
+
+        A rate that was chosen for being best with some seeds is flattered by just these.
+        """
+        judges = self.judges
+        return self._without(judges) if judges and self.seeds - judges > 1 else None
+
+    def _without(self, seeds: int) -> Difference | None:
+        if self.first is None or self.second is None or self.table.reading != self.beside.reading:
+            return None
+        return self.first.without(seeds).minus(self.second.without(seeds), *self.terms)
+
+    @property
+    def judges(self) -> int:
+        """How many seeds chose the learning rates of either row; 0 where there was nothing to choose."""
+        return max((row.judges for row in (self.first, self.second) if row), default=0)
+
+    @property
+    def seeds(self) -> int:
+        """From how many seeds parts were trained."""
+        return self.table.study.settings.seeds
+
+    @property
+    def hangs_on_judges(self) -> bool:
+        """Whether it is clear, and no longer so without the seeds that chose the learning rates."""
+        rest = self.without_judges
+        return self.outcome in ("lower", "higher") and rest is not None and not rest.is_clear
 
     @property
     def outcome(self) -> Outcome:
@@ -48,22 +84,39 @@ class Verdict:
 
     @property
     def chance(self) -> float | None:
-        """How often rows that do not differ come out so far apart; None where nothing can be said of it."""
+        """How often rows that do not differ come out so far apart; None where that cannot be said."""
         return None if self.difference is None else self.difference.chance
 
     @property
     def words(self) -> str:
         """Such as "clearly lower by 0.129 (0.101 to 0.157)"."""
-        return "no result yet" if self.difference is None else in_words(self.difference)
+        if self.difference is not None:
+            return in_words(self.difference)
+        if self.first and self.second:
+            return "not comparable, the studies are of different readings of the music"
+        return "no result yet"
 
     @property
     def basis(self) -> str:
         """What it rests on: "n = 37 pieces, 5 seeds"."""
         pieces = 0 if self.difference is None else self.difference.pieces
-        return f"n = {pieces} pieces, {self.table.study.settings.seeds} seeds"
+        return f"n = {pieces} pieces, {self.seeds} seeds"
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What tells it from others, however its rows were called."""
+        studies = str(self.table.study.path), str(self.beside.study.path)
+        return (*studies, self.table.data, *self.names, *self.terms)
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the two rows are called in their tables; empty while one waits."""
+        found = ((self.table, self.first), (self.beside, self.second))
+        one, other = (row.called(_slots(table, self.terms)) if row else "" for table, row in found)
+        return one, other
 
 
-def verdict(table: Table, first: str, second: str, of: str = "") -> Verdict:
+def verdict(table: Table, first: str, second: str, of: str = "", beside: Table | None = None) -> Verdict:
     """One row of a table against another.
 
     Args:
@@ -74,21 +127,31 @@ def verdict(table: Table, first: str, second: str, of: str = "") -> Verdict:
             does not look at the pieces that are scored.
         second: likewise.
         of: one term of the score; `velocity` for loudness; everything unless given.
+        beside: where the second row is looked up: the table of another study on the same music.
 
     Raises:
-        UsageError: the study has no such row, or the best is asked for among several encoders.
+        UsageError: the study has no such row, the best is asked for among several encoders, or the rows of
+            two studies make no pairs of pieces and seeds.
     """
+    beside = beside or table
+    one, other = table.study, beside.study
+    if (one.settings.seeds, one.settings.split) != (other.settings.seeds, other.settings.split):
+        what = "these studies differ in seeds or split, so their rows make no pairs"
+        raise UsageError(Problem(what, f"{one.path} and {other.path}", "give both the same seeds and split"))
     terms = (of,) if of else table.terms
-    is_loudness = terms == LOUDNESS
-    slots = table.study.loud_slots if is_loudness else table.study.slots
-    rows = table.loudness if is_loudness else table.rows
-    one, other = (_row(table, name, rows, slots) for name in (first, second))
-    found = one.minus(other, *terms) if one and other else None
-    return Verdict(table, one, other, found, slots, "nats a struck note" if is_loudness else "nats a frame")
+    rows = _row(table, first, terms), _row(beside, second, terms)
+    unit = "nats a struck note" if terms == LOUDNESS else "nats a frame"
+    return Verdict(table, beside, *rows, terms, unit)
 
 
-def _row(table: Table, name: str, rows: Sequence[Row], slots: Sequence[Slot]) -> Row | None:
+def _slots(table: Table, terms: Sequence[str]) -> tuple[Slot, ...]:
+    """The slots by which rows are told apart."""
+    return table.study.loud_slots if terms == LOUDNESS else table.study.slots
+
+
+def _row(table: Table, name: str, terms: tuple[str, ...]) -> Row | None:
     """The row of a name; None while it waits for results."""
+    slots, rows = _slots(table, terms), table.loudness if terms == LOUDNESS else table.rows
     if name.startswith(BEST):
         part = name.removeprefix(BEST)
         among = [one for one in table.study.combinations if part in [one.labels[slot] for slot in slots]]

@@ -22,6 +22,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.bench.reading import READING
 from zoo.errors import BundleError, NonFiniteError, ZooError
 
 if TYPE_CHECKING:
@@ -42,10 +43,20 @@ def do(order: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
     corpus = open_corpus(order["place"])
     result = _floors(order, corpus) if order["term"] == "floors" else _trained(order, corpus, folder)
-    data = {"name": order["data"], "digest": corpus.digest, "planes": sorted(corpus.planes)}
     # Where the music lies is the business of this machine alone.
     told = {name: value for name, value in order.items() if name != "place"}
-    return {"order": told, "data": data, "made": made(), **result}
+    return {"order": told, "data": _of(corpus, order["data"]), "made": made(), **result}
+
+
+def _of(corpus: Corpus, name: str) -> dict[str, Any]:
+    """What a result says of its music: which it is, and how it was read."""
+    return {
+        "name": name,
+        "digest": corpus.digest,
+        "planes": sorted(corpus.planes),
+        "grid": corpus.grid,
+        "reading": READING,
+    }
 
 
 def _floors(order: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:
@@ -73,7 +84,7 @@ def _trained(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str
     from zoo.registry import open_registry, parse_recipe
 
     term, seed = order["term"], order["seed"]
-    recipe = parse_recipe(order["recipe"], open_registry())
+    recipe = parse_recipe(order["recipe"], open_registry()).on_grid(corpus.grid)
     settings, model = TrainSettings(**order["train"]), build(recipe, seed)
     # Another study may need the same cell at the same time: it waits, and finds the training done.
     with claimed(folder, patience=-1), _forgettable(folder):

@@ -44,7 +44,7 @@ def command() -> None:
     type=click.Path(path_type=Path),
     help="Where trainings are kept; runs/ beside the study unless given.",
 )
-@click.option("--anew", is_flag=True, help="Do results of other music anew, in their place.")
+@click.option("--anew", is_flag=True, help="Replace results of other music, or of an earlier reading of it.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 def run(
     file: Path,
@@ -61,8 +61,8 @@ def run(
 
     Each distinct core, decoder and velocity is trained once for each seed, and rows are put together from
     them. A result is kept as soon as it is there, so a run that is stopped or killed goes on where it was:
-    give the same command again. Results of other music under the same name stop it before any work: --results
-    keeps both, --anew does them again in their place.
+    give the same command again. Results of other music under the same name, or of an earlier reading of it,
+    stop it before any work: --results keeps both, --anew replaces them.
 
     With --runner ray and --address, cells are done by the machines of a Ray cluster. They need no shared
     disk: the zoo installed, and the music under the same name or path. Results come back to this machine,
@@ -185,14 +185,14 @@ def _places(study: Study, given: tuple[str, ...]) -> dict[str, str]:
 
 def _music(study: Study, places: dict[str, str]) -> dict[str, Music]:
     from zoo.bench.driver import Music
-    from zoo.cli.progress import open_in_sight
+    from zoo.cli.music import MusicKeys, open_music
     from zoo.registry.parse import raise_all
 
     found: dict[str, Music] = {}
     faults: list[ZooError] = []
     for name, place in places.items():
         try:
-            corpus = open_in_sight(place)
+            corpus = open_music(MusicKeys(data=place))
         except ZooError as fault:
             faults.append(fault if place != name else _unplaced(name, fault))
         else:

@@ -9,14 +9,15 @@ import click
 
 from zoo.cli.overwriting import force_option, keep_what_is_there
 from zoo.cli.words import recipe_words
-from zoo.parts import SLOTS, Settings, setting
+from zoo.parts import SLOTS, setting
+from zoo.registry.recipe import GridKeys
 
 if TYPE_CHECKING:
     from zoo.learn.swap import Swap
     from zoo.model.model import Model
 
 
-class BuildKeys(Settings):
+class BuildKeys(GridKeys):
     """What `zoo build` takes beside parts and their settings."""
 
     seed: int = setting(0, "seed of the first weights", ge=0)

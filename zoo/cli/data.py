@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.errors import DataError, Problem, UsageError
+from zoo.music.meter import Meter
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,6 +25,10 @@ NUMBERS = {
 }
 """Columns that stand to the right."""
 
+SHOWN = 6
+"""Time signatures, and other kinds, of which a table shows the count."""
+
+corpus_words = click.argument("words", nargs=-1, required=True, metavar="NAME|PATH [PIECE] [KEY=VALUE]...")
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 
 
@@ -58,22 +63,22 @@ def list_corpora(as_json: bool) -> None:
 
 
 @command.command("scan")
-@click.argument("corpus", metavar="NAME|PATH")
+@corpus_words
 @click.option("--strict", is_flag=True, help="Fail if any file had to be skipped.")
 @as_json_option
-def scan(corpus: str, strict: bool, as_json: bool) -> None:
-    """What is in a corpus, and what was skipped and why.
+def scan(words: tuple[str, ...], strict: bool, as_json: bool) -> None:
+    """What is in a corpus, how well it lies on its grid, and what was skipped and why.
 
     NAME is a corpus with a name (bach, pop909, maestro, jsb; all but bach are downloaded the first time),
     PATH a folder of MIDI files, one MIDI file, or a .mat, .pickle or .json file of frames.
     FOLDER:PIANO is only the tracks called PIANO, FOLDER:MELODY,PIANO those of both titles.
+    KEY=VALUE is how files are read: grid=12, pedal=hold, family=RULE.
     """
     from zoo.cli.console import print_json, show, visible
-    from zoo.cli.progress import open_in_sight
     from zoo.data.split import SPLITS
     from zoo.data.summary import summarise
 
-    music = open_in_sight(corpus)
+    music = _opened(words)[0]
     summaries = {name: summarise(music.split(name)) for name in SPLITS} | {"all": summarise(music)}
     if as_json:
         print_json(
@@ -84,10 +89,10 @@ def scan(corpus: str, strict: bool, as_json: bool) -> None:
             }
         )
     else:
-        show.print(
-            visible(f"{music.name}: knows {', '.join(sorted(music.planes))}; digest {music.digest[:12]}")
-        )
+        known = f"knows {', '.join(sorted(music.planes))}; {music.grid} frames to a quarter note"
+        show.print(visible(f"{music.name}: {known}; digest {music.digest[:12]}"))
         show.print(_summary_table(summaries))
+        show.print(_table(("of the reading", ""), _reading_rows(summaries["all"])))
         if music.skipped:
             skipped = [(piece.title, piece.reason) for piece in music.skipped]
             show.print(_table(("skipped", "why"), skipped))
@@ -96,18 +101,17 @@ def scan(corpus: str, strict: bool, as_json: bool) -> None:
 
 
 @command.command("show")
-@click.argument("corpus", metavar="NAME|PATH")
-@click.argument("piece", required=False)
+@corpus_words
 @as_json_option
-def show_pieces(corpus: str, piece: str | None, as_json: bool) -> None:
+def show_pieces(words: tuple[str, ...], as_json: bool) -> None:
     """The pieces of a corpus, or one PIECE of it.
 
-    PIECE is the number of a piece, or a part of its title.
+    PIECE is the number of a piece, or a part of its title. KEY=VALUE is how files are read: grid=12,
+    pedal=hold, family=RULE.
     """
     from zoo.cli.console import print_json, show
-    from zoo.cli.progress import open_in_sight
 
-    music = open_in_sight(corpus)
+    music, piece = _opened(words, takes_piece=True)
     if piece is not None:
         facts = _facts(music, _find(music, piece))
         if as_json:
@@ -118,10 +122,40 @@ def show_pieces(corpus: str, piece: str | None, as_json: bool) -> None:
         print_json({**_header(music), "pieces": [asdict(piece) for piece in music.pieces]})
     else:
         rows = [
-            (str(number), piece.title, piece.split, f"{piece.frames:,}")
+            (str(number), piece.title, piece.split, f"{piece.frames:,}", str(piece.meter), piece.alignment)
             for number, piece in enumerate(music.pieces, start=1)
         ]
-        show.print(_table(("number", "title", "split", "frames"), rows))
+        show.print(_table(("number", "title", "split", "frames", "meter", "grid"), rows))
+
+
+def _opened(words: Sequence[str], *, takes_piece: bool = False) -> tuple[Corpus, str | None]:
+    """The corpus that the words name, read as they say, and the piece."""
+    from zoo.cli.music import MusicKeys, open_music
+    from zoo.registry import open_registry, parse_recipe
+
+    settings = [word for word in words if word.partition("=")[0] in MusicKeys.model_fields and "=" in word]
+    named = [word for word in words if word not in settings]
+    if not 1 <= len(named) <= 1 + takes_piece:
+        what = "name one corpus" + (", and at most one piece" if takes_piece else "")
+        raise UsageError(Problem(what, " ".join(named), "such as zoo data scan FOLDER grid=12"))
+    keys = parse_recipe([*settings, f"data={named[0]}"], open_registry(), keys=MusicKeys).keys
+    return open_music(keys), named[1] if len(named) > 1 else None
+
+
+def _reading_rows(summary: Summary) -> list[tuple[str, str]]:
+    """How the music lies on its grid, and what reading it lost."""
+    rows = [("grid", _counted(summary.alignments)), ("meter", _counted(summary.meters))]
+    if summary.notes:
+        rows.append(("off the grid", f"{summary.off_grid:.1%} of the notes, by more than a quarter frame"))
+        rows += [(what, f"{count:,}, {count / summary.notes:.2%}") for what, count in summary.losses.items()]
+    if summary.spread is not None:
+        inside = f"{summary.spread_inside:.3f} inside pieces"
+        rows.append(("place in the bar", f"{summary.spread:.3f} nats of entropy over all, {inside}"))
+    return rows
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in list(counts.items())[:SHOWN])
 
 
 def _find(corpus: Corpus, piece: str) -> int:
@@ -143,10 +177,9 @@ def _find(corpus: Corpus, piece: str) -> int:
 def _facts(corpus: Corpus, index: int) -> dict[str, Any]:
     """One piece in detail."""
     from zoo.data.summary import summarise
-    from zoo.music.roll import FRAMES_PER_QUARTER
 
     piece = corpus.pieces[index]
-    seconds = round(piece.frames / FRAMES_PER_QUARTER / piece.tempo * 60, 1)
+    seconds = round(piece.frames / corpus.grid / piece.tempo * 60, 1)
     summary = asdict(summarise(corpus.take([index])))
     del summary["pieces"]
     copies = [other.title for other in corpus.pieces if other.digest == piece.digest and other is not piece]
@@ -162,7 +195,8 @@ def _piece_table(facts: dict[str, Any]) -> Table:
     rows = [
         ("split", facts["split"]),
         ("length", f"{facts['frames']:,} frames{time}"),
-        ("upbeat", f"the first bar lacks {facts['offset']} sixteenths" if facts["offset"] else "none known"),
+        ("meter", _meter_words(Meter.from_json(facts["meter"]))),
+        ("grid", _grid_words(facts)),
         ("notes", "unknown" if facts["notes"] is None else f"{facts['notes']:,}"),
         ("at once", f"{facts['polyphony']:.2f} keys on average, {facts['most']} at most"),
         ("silence", f"{facts['silence']:.1%} of the frames"),
@@ -174,8 +208,19 @@ def _piece_table(facts: dict[str, Any]) -> Table:
     return _table((f"{facts['number']}", facts["title"]), rows)
 
 
+def _meter_words(meter: Meter) -> str:
+    upbeat = f", the first bar lacks {meter.offset} frames" if meter.offset else ""
+    return f"{meter}{upbeat}"
+
+
+def _grid_words(facts: dict[str, Any]) -> str:
+    lost = "".join(f"; {count:,} {what}" for what, count in facts["losses"].items())
+    return f"{facts['alignment']}, {facts['off_grid']:.1%} of the notes off it{lost}"
+
+
 def _header(corpus: Corpus) -> dict[str, Any]:
-    return {"name": corpus.name, "digest": corpus.digest, "planes": sorted(corpus.planes)}
+    planes = sorted(corpus.planes)
+    return {"name": corpus.name, "digest": corpus.digest, "grid": corpus.grid, "planes": planes}
 
 
 def _known_cells(corpus: Known) -> tuple[str, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
+from zoo.cli.music import MusicKeys, open_music
 from zoo.errors import Problem, UsageError
-from zoo.parts import SLOTS, Settings, setting
+from zoo.parts import SLOTS, setting
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
     from zoo.measure.row import Row
     from zoo.model.bundle import Bundle
     from zoo.model.model import Model
+    from zoo.music.roll import Roll
     from zoo.parts.interfaces import Plane
 
 
-class EvaluateKeys(Settings):
+class EvaluateKeys(MusicKeys):
     """What `zoo evaluate` takes beside live settings."""
 
-    data: str = setting("bach", "bach or another name of `zoo data list`, a folder of MIDI files, or a file")
-    split: Literal["train", "valid", "test"] = setting("test", "which pieces are scored")
+    split: Literal["train", "valid", "test", "all"] = setting("test", "which pieces are scored")
     seed: int = setting(0, "seed of the chance in bounds, estimates and generated passages", ge=0)
     samples: int = setting(
         32, "passages that each model writes, to be set beside held-out ones; 0 for none", ge=0, le=1000
@@ -50,24 +51,29 @@ def command(words: tuple[str, ...], sweep: str | None, as_json: bool) -> None:
     steps = _steps(sweep) if sweep else []
     if not bundles and (live or steps):
         raise UsageError(Problem("the floors have no settings", [*live, *steps][0], "name a bundle"))
+    if not bundles and keys.split == "all":
+        what = "floors are counted on training pieces, and with split=all every piece is scored"
+        raise UsageError(Problem(what, "split=all", "name a bundle, or leave split=all out"))
     variants = [[*live, step] for step in steps] if steps else [live]
     loaded = _load(bundles, variants)
     models = {name: bundle.model for name, bundle in loaded.items()}
-    corpus = _open(keys["data"], models)
+    corpus = _open(keys, models)
     _warn_of_other_music(loaded, corpus)
-    pieces = corpus.split(keys["split"])
+    pieces = corpus.split(keys.split)
     rows = _rows(models, variants, corpus, pieces, keys)
-    _print(rows, _velocity_floors(models, corpus, pieces), corpus, keys, as_json)
+    floors = _velocity_floors(models, corpus, pieces) if keys.split != "all" else []
+    _print(rows, floors, corpus, keys, as_json)
 
 
 def _names_part(word: str) -> bool:
     return "=" in word and word.partition("=")[0].partition(".")[0] in SLOTS
 
 
-def _keys(words: Sequence[str]) -> dict[str, Any]:
+def _keys(words: Sequence[str]) -> EvaluateKeys:
     from zoo.registry import open_registry, parse_recipe
 
-    return parse_recipe(words, open_registry(), keys=EvaluateKeys).values
+    keys: EvaluateKeys = parse_recipe(words, open_registry(), keys=EvaluateKeys).keys
+    return keys
 
 
 def _steps(sweep: str) -> list[str]:
@@ -93,16 +99,21 @@ def _load(bundles: Sequence[str], variants: Sequence[Sequence[str]]) -> dict[str
     return loaded
 
 
-def _open(name: str, models: Mapping[str, Model]) -> Corpus:
-    """The music, if all models can read it."""
-    from zoo.cli.progress import open_in_sight
-
-    corpus = open_in_sight(name)
+def _open(keys: EvaluateKeys, models: Mapping[str, Model]) -> Corpus:
+    """The music on the grid of the models, if all of them can read it."""
+    grids = {name: model.grid for name, model in models.items()}
+    if len(set(grids.values())) > 1:
+        listed = ", ".join(f"{name} {grid}" for name, grid in grids.items())
+        what = (
+            f"nats per frame do not compare between grids, and these differ in frames to a quarter: {listed}"
+        )
+        raise UsageError(Problem(what, cure="evaluate the models of each grid by themselves"))
+    corpus = open_music(keys, next(iter(grids.values()), None))
     if models:
         from zoo.measure.evaluator import check_music
 
         for model in models.values():
-            check_music(model.encoder, corpus)
+            check_music(model, corpus)
     return corpus
 
 
@@ -123,7 +134,7 @@ def _rows(
     variants: Sequence[Sequence[str]],
     corpus: Corpus,
     pieces: Corpus,
-    keys: Mapping[str, Any],
+    keys: EvaluateKeys,
 ) -> list[Row]:
     from dataclasses import replace
 
@@ -134,31 +145,34 @@ def _rows(
     from zoo.model.live import set_live
 
     with waiting("the floors"):
-        rows = _floor_rows(models, corpus, pieces)
+        rows = _floor_rows(models, corpus, pieces) if keys.split != "all" else []
     for bundle, model in models.items():
         for words in variants:
             changed = set_live(model, words)
             with waiting(" ".join([bundle, *words])) as progress:
-                found = evaluate(model, pieces, seed=keys["seed"], progress=progress)
+                found = evaluate(model, pieces, seed=keys.seed, progress=progress)
             row = Row(visible(bundle), model.encoder.plane, str(model.recipe), found, changed)
             rows.append(replace(row, resemblance=_resemblance(model, corpus, pieces, keys, row.name)))
     return rows
 
 
 def _resemblance(
-    model: Model, corpus: Corpus, pieces: Corpus, keys: Mapping[str, Any], name: str
+    model: Model, corpus: Corpus, pieces: Corpus, keys: EvaluateKeys, name: str
 ) -> Resemblance | None:
     """What the model writes beside the pieces; None where there is nothing unseen to compare it with."""
     from zoo.cli.progress import waiting
-    from zoo.measure.resemblance import passage_frames, resemble
+    from zoo.measure.passages import passage_frames, passage_meters
+    from zoo.measure.resemblance import resemble
     from zoo.model.generate import generate
 
     frames = passage_frames(pieces)
-    if keys["samples"] == 0 or keys["split"] == "train" or frames == 0:
+    if keys.samples == 0 or keys.split in ("train", "all") or frames == 0:
         return None
-    with waiting(f"{name} writes") as progress:
-        written = generate(model, frames, keys["samples"], keys["seed"], progress=progress)
-    return resemble(written, pieces, corpus.split("train"), seed=keys["seed"])
+    written: list[Roll] = []
+    for number, (meter, count) in enumerate(passage_meters(pieces, frames, keys.samples)):
+        with waiting(f"{name} writes in {meter}") as progress:
+            written += generate(model, frames, count, keys.seed + number, progress=progress, meter=meter)
+    return resemble(written, pieces, corpus.split("train"), seed=keys.seed)
 
 
 def _floor_rows(models: Mapping[str, Model], corpus: Corpus, pieces: Corpus) -> list[Row]:
@@ -192,19 +206,19 @@ def _velocity_floors(models: Mapping[str, Model], corpus: Corpus, pieces: Corpus
 
 
 def _print(
-    rows: Sequence[Row], floors: Sequence[Row], corpus: Corpus, keys: Mapping[str, Any], as_json: bool
+    rows: Sequence[Row], floors: Sequence[Row], corpus: Corpus, keys: EvaluateKeys, as_json: bool
 ) -> None:
     from zoo.cli.console import print_json, show, visible
 
     if as_json:
         from zoo.measure.report import report
 
-        print_json(report(rows, corpus, keys["split"], keys["seed"], floors))
+        print_json(report(rows, corpus, keys.split, keys.seed, floors))
         return
     from zoo.measure.table import resemblances, tables
 
-    pieces = corpus.split(keys["split"])
-    size = f"{len(pieces.pieces)} {keys['split']} pieces of {corpus.name}, {pieces.frames:,} frames"
+    pieces = corpus.split(keys.split)
+    size = f"{len(pieces.pieces)} {keys.split} pieces of {corpus.name}, {pieces.frames:,} frames"
     show.print(visible(f"{size}; music {corpus.digest[:12]}"))
     for table in tables(rows, floors):
         show.print(table)

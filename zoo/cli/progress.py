@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from zoo.data import Corpus
 
 Progress = Callable[[int, int], None]
 """Told how much is done, and of how much."""
@@ -26,21 +22,3 @@ def waiting(label: str) -> Iterator[Progress]:
     with Bars(*columns, console=talk, transient=True, disable=not talk.is_terminal) as bars:
         task = bars.add_task(visible(label), total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
-
-
-def open_in_sight(name: str) -> Corpus:
-    """Open a corpus with a bar while it is read, and tell in a line what had to be skipped.
-
-    Raises:
-        DataError: as `zoo.data.open_corpus`.
-    """
-    from zoo.cli.console import talk, visible
-    from zoo.data import open_corpus
-
-    with waiting(f"reading {name}") as progress:
-        corpus = open_corpus(name, progress=progress)
-    if corpus.skipped:
-        files = len(corpus.skipped) + len(corpus.pieces)
-        why = f"`zoo data scan {name}` says why"
-        talk.print(visible(f"{len(corpus.skipped)} of {files} files were skipped; {why}"), soft_wrap=True)
-    return corpus

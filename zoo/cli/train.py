@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zoo.cli.music import MusicKeys, open_music
 from zoo.cli.words import recipe_words
 from zoo.errors import Problem, UsageError
 from zoo.learn.settings import BUDGETS, TrainSettings
-from zoo.parts import Settings, setting
+from zoo.parts import setting
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
@@ -20,10 +21,9 @@ if TYPE_CHECKING:
     from zoo.registry import Recipe
 
 
-class TrainKeys(Settings):
+class TrainKeys(MusicKeys):
     """What `zoo train` takes beside parts and training."""
 
-    data: str = setting("bach", "bach or another name of `zoo data list`, a folder of MIDI files, or a file")
     seed: int = setting(0, "seed of the first weights and of everything left to chance", ge=0)
 
 
@@ -76,13 +76,13 @@ def _over(begun: list[str], typed: tuple[str, ...]) -> list[str]:
 
 def _train(recipe: Recipe, output: Path, resume: bool) -> tuple[Model, Corpus, History]:
     from zoo.cli.console import talk, visible
-    from zoo.cli.progress import open_in_sight
     from zoo.learn.fit import fit
     from zoo.learn.run import Run
     from zoo.learn.watch import Watch
     from zoo.model.build import build
 
-    corpus = open_in_sight(recipe.values["data"])
+    corpus = open_music(recipe.keys)
+    recipe = recipe.on_grid(corpus.grid)
     learned, judged = (len(corpus.split(name).pieces) for name in ("train", "valid"))
     told = f"{learned} pieces of {corpus.name} to learn from, {judged} to judge by"
     talk.print(visible(told), soft_wrap=True)
@@ -111,14 +111,14 @@ def _train(recipe: Recipe, output: Path, resume: bool) -> tuple[Model, Corpus, H
 
 def _write(model: Model, corpus: Corpus, history: History, recipe: Recipe, output: Path) -> None:
     """The best weights as a bundle, with music that they write."""
-    from zoo.learn.record import record
+    from zoo.learn.record import meter_of, record
     from zoo.model.bundle import save_bundle
     from zoo.model.generate import generate
 
     model.cpu()
     seed = recipe.values["seed"]
-    sample = generate(model, frames=256, seed=seed)[0]
     told = record(history, corpus, recipe.sections["train"], seed)
+    sample = generate(model, frames=64 * model.grid, seed=seed, meter=meter_of(told, model.grid))[0]
     save_bundle(model, output / "bundle", sample=sample, **told)
 
 

@@ -19,10 +19,12 @@ from typing import IO, Any
 
 import numpy as np
 
+from zoo.data.options import Options
 from zoo.data.piece import Reading
 from zoo.data.source import Source
 from zoo.errors import DataError, Problem
-from zoo.music.meter import Meter
+from zoo.music.grid import GRID
+from zoo.music.meter import Meter, TimeSignature
 from zoo.music.roll import KEYS, Roll
 
 NAME = "bach"
@@ -31,8 +33,8 @@ PLANES = frozenset({"onset", "sounding"})
 MOST_PROCESSES = 4
 
 
-def source() -> Source:
-    """The chorales, read anew when music21 has another version.
+def source(options: Options) -> Source:
+    """The chorales, read again when music21 has another version.
 
     Raises:
         DataError: music21 is not installed.
@@ -42,23 +44,31 @@ def source() -> Source:
     except PackageNotFoundError as error:
         cure = "pip install 'polyzoo[data]', or name a folder of MIDI files"
         raise DataError(Problem("the chorales come with music21, which is missing", NAME, cure)) from error
-    return Source(name=NAME, planes=PLANES, size=PIECES, read=_read, place=NAME, state=edition)
+    grid = options.grid or GRID
+    return Source(
+        name=NAME,
+        planes=PLANES,
+        grid=grid,
+        size=PIECES,
+        read=lambda: _read(grid),
+        place=NAME,
+        state=[edition, *options.identity()],
+    )
 
 
-def _read() -> Iterator[Reading]:
+def _read(grid: int) -> Iterator[Reading]:
     from music21.corpus import chorales
 
     titles = list(chorales.Iterator(returnType="filename"))
-    scores = _scores(list(dict.fromkeys(titles)))
+    scores = _scores(list(dict.fromkeys(titles)), grid)
     known: dict[str, Roll] = {}
     for number, title in enumerate(titles, start=1):
         if title not in known:
-            score = next(scores)
-            known[title] = _roll(score)
+            known[title] = _roll(next(scores))
         yield Reading(f"{number:03} {title.removeprefix('bach/')}", known[title])
 
 
-def _scores(titles: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _scores(titles: Sequence[str], grid: int) -> Iterator[dict[str, Any]]:
     """The scores in the order of their titles, read by several processes that take turns.
 
     Processes of our own rather than `multiprocessing`, which would either run the caller's script once
@@ -66,7 +76,7 @@ def _scores(titles: Sequence[str]) -> Iterator[dict[str, Any]]:
     """
     count = min(os.cpu_count() or 1, MOST_PROCESSES)
     with tempfile.TemporaryFile("w+") as errors, ExitStack() as running:
-        readers = [running.enter_context(_reader(titles[i::count], errors)) for i in range(count)]
+        readers = [running.enter_context(_reader(titles[i::count], grid, errors)) for i in range(count)]
         for number in range(len(titles)):
             line = next(readers[number % count], None)
             if line is None:
@@ -79,9 +89,9 @@ def _scores(titles: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def _reader(titles: Sequence[str], errors: IO[str]) -> Iterator[Iterator[str]]:
+def _reader(titles: Sequence[str], grid: int, errors: IO[str]) -> Iterator[Iterator[str]]:
     """Lines of a process that reads these scores, ended with the block."""
-    command = [sys.executable, "-P", "-m", "zoo.data.chorale", *titles]
+    command = [sys.executable, "-P", "-m", "zoo.data.chorale", str(grid), *titles]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
         assert process.stdout is not None
         try:
@@ -100,4 +110,5 @@ def _roll(score: dict[str, Any]) -> Roll:
     # A tie to a tone that was never struck is a slip of the edition: a sounding key was pressed once.
     onset[1:] |= sounding[1:] & ~sounding[:-1]
     onset[0] |= sounding[0]
-    return Roll(onset, sounding, meter=Meter.of(offset=score["offset"]))
+    changes = tuple(TimeSignature(*change) for change in score["meter"])
+    return Roll(onset, sounding, meter=Meter(score["grid"], changes))

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.options import Options
 from zoo.data.piece import Reading, Skipped
 from zoo.data.pitches import PICKLES, read_pitches
 from zoo.data.source import Source
@@ -27,7 +28,7 @@ SUFFIXES = (".mat", *PICKLES, ".json")
 """The ends of names that such files go by."""
 
 
-def source(path: Path) -> Source:
+def source(path: Path, options: Options) -> Source:
     """The pieces of one file.
 
     Raises:
@@ -40,6 +41,7 @@ def source(path: Path) -> Source:
     return Source(
         name=str(path),
         planes=PLANES,
+        grid=options.grid or 4,
         size=0,
         read=lambda: _read(path),
         place=str(path.resolve()),

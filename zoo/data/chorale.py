@@ -1,4 +1,4 @@
-"""Chorales as music21 reads them, one line of JSON each: `python -m zoo.data.chorale TITLE...`.
+"""Chorales as music21 reads them, one line of JSON each: `python -m zoo.data.chorale GRID TITLE...`.
 
 Reading a score takes music21 some 70 ms, so `zoo.data.bach` has several processes do it.
 """
@@ -10,51 +10,74 @@ import json
 import sys
 from collections.abc import Iterator
 from fractions import Fraction
+from math import floor
 from typing import Any
 
 from music21 import corpus
 
-from zoo.music.roll import FRAMES_PER_QUARTER, LOWEST_KEY
+from zoo.music.roll import LOWEST_KEY
 
 COLLECT_EVERY = 25
 """Scores between two collections of garbage; Python's own rhythm makes reading a third slower."""
 
 
-def chorale(score: Any) -> dict[str, Any]:
-    """The tones of a score as [start, end, key, tied to the tone before], in frames, and its lengths.
+def chorale(score: Any, grid: int) -> dict[str, Any]:
+    """The tones of a score as [start, end, key, tied to the tone before], in frames, and its meter.
 
-    `offset` counts the frames that the first bar lacks where the piece begins with an upbeat. Grace
-    notes are left out, and the few thirty-seconds go to the next sixteenth.
+    The meter lists [bar line, beats, unit] of every time signature; the first bar line lies before 0 by what
+    an upbeat lacks. Grace notes are left out, and the few thirty-seconds go to the next sixteenth.
     """
-    first_bar = score.parts[0].getElementsByClass("Measure").first()
+    notes = [note for part in score.parts for note in part.flatten().notes]
     return {
-        "frames": _nearest(score.highestTime),
-        "offset": _nearest(first_bar.paddingLeft),
-        "tones": [tone for part in score.parts for note in part.flatten().notes for tone in _tones(note)],
+        "grid": grid,
+        "frames": _nearest(score.highestTime, grid),
+        "meter": _meter(score.parts[0], grid),
+        "tones": [tone for note in notes for tone in _tones(note, grid)],
     }
 
 
-def _tones(note: Any) -> Iterator[list[int]]:
+def _meter(part: Any, grid: int) -> list[list[int]]:
+    """Time signatures by bar line, written again where a bar before it was cut short."""
+    changes: list[list[int]] = []
+    line, beats = Fraction(0), [4, 4]
+    for measure in part.getElementsByClass("Measure"):
+        sign, start, missing = measure.timeSignature, Fraction(measure.offset), Fraction(measure.paddingLeft)
+        before, beats = beats, beats if sign is None else [sign.numerator, sign.denominator]
+        bar = Fraction(4 * before[0], before[1])
+        # A bar that a repeat sign divides goes on behind it: its second half lacks what the first half has.
+        regular = any((place - line) % bar == 0 for place in (start, start - missing))
+        if not changes:
+            line = start - missing
+        elif beats != before or not regular:
+            line = start
+        else:
+            continue
+        changes.append([_nearest(line, grid), *beats])
+    return changes
+
+
+def _tones(note: Any, grid: int) -> Iterator[list[int]]:
     if note.duration.isGrace:
         return
-    start = _nearest(note.offset)
-    end = max(start + 1, _nearest(note.offset + note.duration.quarterLength))
+    start = _nearest(note.offset, grid)
+    end = max(start + 1, _nearest(note.offset + note.duration.quarterLength, grid))
     for tone in note.notes if note.isChord else [note]:
         tied = tone.tie is not None and tone.tie.type in ("stop", "continue")
         yield [start, end, tone.pitch.midi - LOWEST_KEY, int(tied)]
 
 
-def _nearest(quarters: Fraction | float) -> int:
-    return int(quarters * FRAMES_PER_QUARTER + 0.5)
+def _nearest(quarters: Fraction | float, grid: int) -> int:
+    return floor(quarters * grid + 0.5)
 
 
 def main() -> None:
     """Read the scores that the command line names, in their order."""
     gc.disable()
-    for number, title in enumerate(sys.argv[1:]):
+    grid, *titles = sys.argv[1:]
+    for number, title in enumerate(titles):
         if number % COLLECT_EVERY == 0:
             gc.collect()
-        print(json.dumps(chorale(corpus.parse(title, forceSource=True))), flush=True)
+        print(json.dumps(chorale(corpus.parse(title, forceSource=True), int(grid))), flush=True)
 
 
 if __name__ == "__main__":

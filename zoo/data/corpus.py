@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,7 @@ from zoo.music.roll import Roll
 
 if TYPE_CHECKING:
     from zoo.data.fragments import Fragments
+    from zoo.parts.clock import Clock
 
 
 class Corpus:
@@ -36,12 +37,16 @@ class Corpus:
         self.pieces: tuple[Piece, ...] = tuple(store.pieces[i] for i in self._chosen)
         self.skipped: tuple[Skipped, ...] = store.skipped
         self._lengths = np.array([piece.frames for piece in self.pieces], np.int64)
-        self._offsets = np.array([piece.offset for piece in self.pieces], np.int64)
 
     @property
     def planes(self) -> frozenset[str]:
         """Which of "onset", "sounding" and "velocity" the music knows."""
         return self._store.planes
+
+    @property
+    def grid(self) -> int:
+        """Frames to a quarter note."""
+        return self._store.grid
 
     @property
     def frames(self) -> int:
@@ -54,8 +59,10 @@ class Corpus:
         table = "\n".join(f"{piece.digest} {piece.split}" for piece in self.pieces)
         return hashlib.sha256(table.encode()).hexdigest()
 
-    def split(self, name: Split) -> Corpus:
-        """The pieces of one split; may be none in a very small corpus."""
+    def split(self, name: Split | Literal["all"]) -> Corpus:
+        """The pieces of one split, which may be none in a very small corpus; `all` are all of them."""
+        if name == "all":
+            return self
         return self.take([i for i, piece in enumerate(self.pieces) if piece.split == name])
 
     def take(self, indices: Sequence[int]) -> Corpus:
@@ -69,7 +76,7 @@ class Corpus:
         onset = self._store.keys("onset", rows)
         sounding = self._store.keys("sounding", rows)
         assert sounding is not None
-        return Roll(onset, sounding, self._store.loudness(rows, onset), piece.tempo)
+        return Roll(onset, sounding, self._store.loudness(rows, onset), piece.tempo, piece.meter)
 
     def starts(self, frames: int = 256, stride: int = 32) -> NDArray[np.int64]:
         """Places (N, 2) of (piece, first target frame), every `stride` frames from a piece's start.
@@ -110,6 +117,18 @@ class Corpus:
             onset=None if onset is None else torch.from_numpy(onset),
             sounding=torch.from_numpy(sounding),
             velocity=None if velocity is None else torch.from_numpy(velocity),
-            start=torch.from_numpy(start + self._offsets[piece]),
+            clock=self._clock(piece, frame[:, past:]),
             mask=torch.from_numpy(inside[:, past + 1 :].copy()),
         )
+
+    def _clock(self, piece: NDArray[Any], frame: NDArray[np.int64]) -> Clock:
+        """Where frames (B, n) of pieces (B,) lie in their bars."""
+        import torch
+
+        from zoo.parts.clock import Clock
+
+        planes = np.empty((4, *frame.shape), np.int64)
+        for row, (index, frames) in enumerate(zip(piece, frame, strict=True)):
+            places = self.pieces[index].meter.places(frames)
+            planes[:, row] = places.bar, places.place, places.length, places.beat
+        return Clock.of(torch.from_numpy(planes), self.grid)

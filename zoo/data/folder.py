@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from zoo.data.options import Options
 from zoo.data.piece import Reading, Skipped
 from zoo.data.source import Source
 from zoo.errors import DataError, Problem
+from zoo.music.grid import GRID
 from zoo.music.guard import SUFFIXES, midi_files
 
 PLANES = frozenset({"onset", "sounding", "velocity"})
 
 
-def source(path: Path) -> Source:
+def source(path: Path, options: Options) -> Source:
     """The MIDI files at a path: a file, or a folder with all folders in it.
 
     What follows a colon names the tracks to read, `midi:PIANO` or `midi:MELODY,PIANO`; a file or folder
@@ -34,15 +36,16 @@ def source(path: Path) -> Source:
         raise DataError(_no_midi(path))
 
     def read() -> Iterator[Reading | Skipped]:
-        return (_read(file, str(file.relative_to(root)), tracks) for file in files)
+        return (_read(file, str(file.relative_to(root)), tracks, options) for file in files)
 
     return Source(
         name=str(whole),
         planes=PLANES,
+        grid=options.grid or 4,
         size=len(files),
         read=read,
         place=":".join([str(path.resolve()), *([",".join(tracks)] if tracks else [])]),
-        state=[_state(file, root) for file in files],
+        state=[*(_state(file, root) for file in files), *options.identity()],
     )
 
 
@@ -53,11 +56,13 @@ def split_tracks(name: str) -> tuple[str, tuple[str, ...]]:
     return (place, tracks) if place and tracks else (name, ())
 
 
-def _read(file: Path, title: str, tracks: Sequence[str]) -> Reading | Skipped:
-    from zoo.music.midi import read_midi
+def _read(file: Path, title: str, tracks: Sequence[str], options: Options) -> Reading | Skipped:
+    from zoo.music.midi import examine_midi
 
     try:
-        return Reading(title, read_midi(file, tracks=tracks))
+        found = examine_midi(file, tracks=tracks, grid=options.grid or GRID, pedal=options.pedal)
+        losses = {**found.losses, **found.left_out}
+        return Reading(title, found.roll, None, found.alignment, found.off_grid, losses)
     except DataError as error:
         return Skipped(title, "; ".join(problem.what for problem in error.problems))
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from zoo.parts.clock import Clock
+
 
 @dataclass(frozen=True)
 class Fragments:
@@ -19,15 +21,14 @@ class Fragments:
         onset: (B, P+1+T, 88) bool, or None where the data does not know what is pressed.
         sounding: (B, P+1+T, 88) bool.
         velocity: (B, P+1+T, 88) uint8, 0 where no key is pressed, or None where nobody knows.
-        start: (B,) int64, the clock of each fragment's first target frame: its index in the piece,
-            counted from the bar line at or before the piece's first note (see `Piece.offset`).
+        clock: (B, 1+T), where the context frame and the targets lie in their bars.
         mask: (B, T) bool, true where a target is a frame of the piece; padding never counts.
     """
 
     onset: Tensor | None
     sounding: Tensor
     velocity: Tensor | None
-    start: Tensor
+    clock: Clock
     mask: Tensor
 
     @property
@@ -63,6 +64,6 @@ class Fragments:
             onset=None if self.onset is None else self.onset.to(device),
             sounding=self.sounding.to(device),
             velocity=None if self.velocity is None else self.velocity.to(device),
-            start=self.start.to(device),
+            clock=self.clock.to(device),
             mask=self.mask.to(device),
         )

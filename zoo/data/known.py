@@ -71,12 +71,12 @@ def known() -> list[Known]:
         _published(
             published.POP909,
             "pop songs arranged for piano: the track PIANO; pop909:MELODY,PIANO adds the tune",
-            "loudness that was played, on a steady beat",
+            "loudness that was played, on a steady beat; read on the beats that are published with it",
         ),
         _published(
             published.MAESTRO,
             "piano music recorded in competitions, in the published split",
-            "loudness; played without a beat, so a frame is an eighth of a second",
+            "loudness; played freely, so a frame is an eighth of a second and bars are not known",
         ),
         _published(
             published.JSB,

@@ -23,3 +23,10 @@ class Options:
     grid: int | None = None
     pedal: Pedal = "keep"
     family: str = ""
+
+    def identity(self) -> list[str | int | None]:
+        """What tells music that is read with other options apart, ready for JSON."""
+        return [self.grid, self.pedal, self.family]
+
+
+DEFAULTS = Options()

@@ -10,6 +10,7 @@ from pathlib import Path
 from zoo.data import boulanger, folder
 from zoo.data.archive import is_archive, read_archive
 from zoo.data.download import Remote, fetched
+from zoo.data.options import Options
 from zoo.data.piece import Reading, Skipped
 from zoo.data.source import Source
 from zoo.data.writing import Progress
@@ -91,7 +92,9 @@ JSB = Published(
 PUBLISHED = {each.remote.name: each for each in (POP909, MAESTRO, JSB)}
 
 
-def source(published: Published, tracks: Sequence[str] = (), progress: Progress | None = None) -> Source:
+def source(
+    published: Published, tracks: Sequence[str], options: Options, progress: Progress | None = None
+) -> Source:
     """A published set, fetched if it is not on this machine.
 
     Args:
@@ -106,11 +109,19 @@ def source(published: Published, tracks: Sequence[str] = (), progress: Progress 
     remote, archive = published.remote, published.archive
     digest = fetched(remote, progress)
     if archive is None:
-        return replace(boulanger.source(remote.place), name=remote.name, state=digest)
+        return replace(boulanger.source(remote.place, options), name=remote.name, state=digest)
     chosen = tuple(tracks) or archive.tracks
 
     def read() -> Iterator[Reading | Skipped]:
         return read_archive(remote.place, archive.members, chosen, archive.splits)
 
     name = ":".join([remote.name, *([",".join(tracks)] if tracks else [])])
-    return Source(name, published.planes, published.pieces, read, place=name, state=[digest, *chosen])
+    return Source(
+        name,
+        published.planes,
+        published.pieces,
+        read,
+        place=name,
+        state=[digest, *chosen],
+        grid=options.grid or 4,
+    )

@@ -13,6 +13,7 @@ from typing import Any
 
 from zoo.data.piece import Reading, Skipped
 from zoo.data.store import FORMAT
+from zoo.music.grid import GRID
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Source:
         read: reads them one by one, in an order that does not change.
         place: tells this source from others of the same short name, such as an absolute path.
         state: whatever changes when the music changes; a list of names, sizes and times, or a version.
+        grid: frames to a quarter note.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Source:
     read: Callable[[], Iterator[Reading | Skipped]]
     place: str
     state: Any
+    grid: int = GRID
 
     @property
     def family(self) -> str:
@@ -44,5 +47,5 @@ class Source:
     @property
     def store_name(self) -> str:
         """The name of the store's folder: another one for music that has changed."""
-        state = json.dumps([FORMAT, sorted(self.planes), self.state])
+        state = json.dumps([FORMAT, sorted(self.planes), self.grid, self.state])
         return f"{self.family}-{hashlib.sha256(state.encode()).hexdigest()[:16]}"

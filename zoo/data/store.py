@@ -23,9 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.data.piece import Piece, Skipped
+from zoo.music.meter import Meter
 from zoo.music.roll import KEYS
 
-FORMAT = 1
+FORMAT = 2
 """Goes up when the layout changes, or how pieces are read or split: older stores are made anew."""
 ROW = KEYS // 8
 
@@ -44,6 +45,7 @@ class Store:
 
     Attributes:
         planes: which of "onset", "sounding" and "velocity" the source knows.
+        grid: frames to a quarter note.
         pieces: all pieces, in the order of the source.
         skipped: what the source holds but could not be used.
         first: (N,) int64, the row of each piece's first frame.
@@ -54,6 +56,7 @@ class Store:
     """
 
     planes: frozenset[str]
+    grid: int
     pieces: tuple[Piece, ...]
     skipped: tuple[Skipped, ...]
     first: NDArray[np.int64]
@@ -105,7 +108,7 @@ def table_of(folder: Path) -> dict[str, Any] | None:
 
 
 def _mapped(folder: Path, table: dict[str, Any]) -> Store:
-    pieces = tuple(Piece(**piece) for piece in table["pieces"])
+    pieces = tuple(Piece(**{**piece, "meter": Meter.from_json(piece["meter"])}) for piece in table["pieces"])
     first = np.cumsum([0, *(piece.frames for piece in pieces)], dtype=np.int64)
     rows = int(first[-1]) + 1
 
@@ -118,6 +121,7 @@ def _mapped(folder: Path, table: dict[str, Any]) -> Store:
     starts = array("velocity.starts", np.int64, rows) if loud else None
     return Store(
         planes=planes,
+        grid=table["grid"],
         pieces=pieces,
         skipped=tuple(Skipped(**skipped) for skipped in table["skipped"]),
         first=first[:-1],

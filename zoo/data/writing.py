@@ -77,7 +77,7 @@ class _Writer:
     """Appends pieces to the arrays of a store, and remembers what its table has to say of them."""
 
     def __init__(self, files: ExitStack, folder: Path, source: Source) -> None:
-        self.place, self.planes = source.place, source.planes
+        self.place, self.planes, self.grid = source.place, source.planes, source.grid
         names = [f"{plane}.bits" for plane in sorted(self.planes - {"velocity"})]
         if "velocity" in self.planes:
             names += ["velocity.values", "velocity.starts"]
@@ -91,7 +91,9 @@ class _Writer:
     def add(self, reading: Reading) -> None:
         """Append one piece."""
         roll = reading.roll
-        digest = hashlib.sha256(f"{sorted(self.planes)} {roll.frames} {roll.meter.offset}".encode())
+        if roll.meter.grid != self.grid:
+            raise ValueError(f"a piece on a grid of {roll.meter.grid} in a corpus on one of {self.grid}")
+        digest = hashlib.sha256(f"{sorted(self.planes)} {roll.frames} {asdict(roll.meter)}".encode())
         for name, array in self._arrays(roll).items():
             self.files[name].write(array.tobytes())
             if name != "velocity.starts":
@@ -104,8 +106,11 @@ class _Writer:
                 frames=roll.frames,
                 digest=digest.hexdigest(),
                 split=reading.split or "train",
-                offset=roll.meter.offset,
                 tempo=roll.tempo,
+                meter=roll.meter,
+                alignment=reading.alignment,
+                off_grid=reading.off_grid,
+                losses=dict(reading.losses),
             )
         )
 
@@ -133,6 +138,7 @@ class _Writer:
             "format": FORMAT,
             "place": self.place,
             "planes": sorted(self.planes),
+            "grid": self.grid,
             "pieces": [asdict(piece) for piece in self._split()],
             "skipped": [asdict(piece) for piece in skipped],
         }

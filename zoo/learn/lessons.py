@@ -67,8 +67,10 @@ def check_music(model: Model, corpus: Corpus) -> None:
     """Refuse, before anything is written, music that the model cannot learn from.
 
     Raises:
-        DataError: there is no piece to train on, or it lacks the plane that a part needs.
+        DataError: it is on another grid, there is no piece to train on, or it lacks the plane that a part
+            needs.
     """
+    model.check_grid(corpus.grid, corpus.name)
     problems = []
     if not corpus.frames:
         problems.append(Problem("there is no piece to train on", corpus.name, "add more pieces"))

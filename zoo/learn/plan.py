@@ -26,7 +26,7 @@ def plan(recipe: Recipe, corpus: Corpus, settings: TrainSettings, seed: int) -> 
         "words": str(recipe),
         "parts": recipe.to_json()["parts"],
         "train": settings.model_dump(mode="json"),
-        "data": {"name": corpus.name, "digest": corpus.digest},
+        "data": {"name": corpus.name, "digest": corpus.digest, "grid": corpus.grid},
         "seed": seed,
     }
 

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from zoo.data import Corpus
 from zoo.learn.events import History
 from zoo.learn.settings import TrainSettings
+from zoo.music.meter import Meter
+
+
+def common_meter(corpus: Corpus) -> list[int]:
+    """The time signature that holds for most frames, as [upper number, lower number]."""
+    frames = Counter[tuple[int, int]]()
+    for piece in corpus.pieces:
+        for change, following in zip_longest(piece.meter.changes, piece.meter.changes[1:]):
+            end = following.frame if following else piece.frames
+            frames[change.beats, change.unit] += max(end - max(change.frame, 0), 0)
+    return list(frames.most_common(1)[0][0]) if frames else [4, 4]
 
 
 def record(history: History, corpus: Corpus, settings: TrainSettings, seed: int) -> dict[str, Any]:
@@ -19,6 +33,8 @@ def record(history: History, corpus: Corpus, settings: TrainSettings, seed: int)
             # a bundle is given away, and where its maker keeps music is nobody's business
             "name": Path(corpus.name).resolve().name,
             "digest": corpus.digest,
+            "grid": corpus.grid,
+            "meter": common_meter(pieces),
             "pieces": len(pieces.pieces),
             "frames": pieces.frames,
         },
@@ -30,3 +46,9 @@ def record(history: History, corpus: Corpus, settings: TrainSettings, seed: int)
             "best_step": dict(history.best_step),
         },
     }
+
+
+def meter_of(record: Mapping[str, Any], grid: int) -> Meter:
+    """The meter in which a model writes unless it is told: the most common one of what it was trained on."""
+    beats, unit = record.get("data", {}).get("meter", (4, 4))
+    return Meter.of(beats, unit, grid=grid)

@@ -17,11 +17,12 @@ from pathlib import Path
 
 from zoo.errors import BundleError, Problem, UsageError, ZooError
 from zoo.learn.trained import Trained, open_trained
-from zoo.parts import SLOTS, Settings, Slot
+from zoo.parts import SLOTS, Slot
 from zoo.parts.terms import SLOTS_OF
 from zoo.registry import Choice, Recipe, Registry, parse_recipe
 from zoo.registry.fields import live
 from zoo.registry.parse import raise_all
+from zoo.registry.recipe import GridKeys
 from zoo.registry.values import write_value
 from zoo.registry.words import Word, read_words, split
 
@@ -68,7 +69,7 @@ class _Taken:
     encoder: Choice
 
 
-def parse_swap(words: str | Iterable[str], registry: Registry, *, keys: type[Settings] = Settings) -> Swap:
+def parse_swap(words: str | Iterable[str], registry: Registry, *, keys: type[GridKeys] = GridKeys) -> Swap:
     """Read a recipe in which `@FOLDER` may stand for a trained part; without one it is any recipe.
 
     Args:
@@ -94,6 +95,7 @@ def parse_swap(words: str | Iterable[str], registry: Registry, *, keys: type[Set
     # Of a source that cannot be read nobody knows which settings it takes.
     unclear = SLOTS if faults else ()
     faults += map(UsageError, _kept(taken, given))
+    faults += map(UsageError, _other_grids(taken, given))
     if "encoder" in taken:
         faults += map(UsageError, _strangers(taken, taken["encoder"].choice))
     others = [word for word in rest if _head(word) not in (*taken, *unclear)]
@@ -104,7 +106,8 @@ def parse_swap(words: str | Iterable[str], registry: Registry, *, keys: type[Set
     except ZooError as error:
         faults.append(error)
     raise_all(faults)
-    return Swap(recipe, {slot: taken[slot].source for slot in SLOTS if slot in taken})
+    grid = next(iter(taken.values())).source.grid
+    return Swap(recipe.on_grid(grid), {slot: taken[slot].source for slot in SLOTS if slot in taken})
 
 
 def _head(word: str) -> str:
@@ -196,6 +199,20 @@ def _kept(taken: Mapping[Slot, _Taken], given: Mapping[str, Word]) -> Iterator[P
             what = f"the {slot} of {part.source.name} was trained with {word.key}={value} and keeps it"
             cure = f"what may be changed is {', '.join(changeable)}" if changeable else "leave it out"
             yield Problem(what, str(word), cure)
+
+
+def _other_grids(taken: Mapping[Slot, _Taken], given: Mapping[str, Word]) -> Iterator[Problem]:
+    """Parts that were trained on another grid than the others, or than the user asks for."""
+    grids = {part.source.name: part.source.grid for part in taken.values()}
+    hint = "take parts that were trained on one grid"
+    if len(set(grids.values())) > 1:
+        listed = ", ".join(f"{name} {grid}" for name, grid in grids.items())
+        yield Problem(
+            f"their music has different numbers of frames to a quarter note: {listed}", "grid", hint
+        )
+    elif grids and "grid" in given and given["grid"].text != str(next(iter(grids.values()))):
+        name, grid = next(iter(grids.items()))
+        yield Problem(f"{name} was trained on {grid} frames to a quarter note", str(given["grid"]), hint)
 
 
 def _strangers(taken: Mapping[Slot, _Taken], encoder: Choice) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.errors import BundleError, Problem
 from zoo.learn.plan import RECIPE, begun_plan
 from zoo.model.sealed import CONFIG, MANIFEST, WEIGHTS, damaged, parsed, read_bundle
+from zoo.music.grid import GRID
 from zoo.parts import Slot
 from zoo.registry import Choice, Registry
 
@@ -28,11 +29,13 @@ class Trained:
         path: its folder.
         parts: the parts as its recipe keeps them.
         is_run: whether it is the folder of a run, whose best weights count.
+        grid: frames to a quarter note that it was built for.
     """
 
     path: Path
     parts: Any
     is_run: bool
+    grid: int
 
     @property
     def name(self) -> str:
@@ -74,12 +77,10 @@ def open_trained(path: Path) -> Trained:
         BundleError: there is neither, it is damaged, or the run has no best weights yet.
     """
     if (path / MANIFEST).is_file():
-        config = parsed(read_bundle(path)[CONFIG], path / CONFIG)
-        recipe = config.get("recipe")
-        return Trained(path, recipe.get("parts") if isinstance(recipe, dict) else None, is_run=False)
+        return _of_bundle(path)
     begun = begun_plan(path)
     if begun is not None and (path / BEST).is_file():
-        return Trained(path, begun["parts"], is_run=True)
+        return Trained(path, begun["parts"], is_run=True, grid=begun["data"].get("grid", GRID))
     if (path / BUNDLE / MANIFEST).is_file():
         return open_trained(path / BUNDLE)
     if begun is not None:
@@ -88,3 +89,11 @@ def open_trained(path: Path) -> Trained:
     what = "it holds neither a run nor a bundle" if path.exists() else "there is no such folder"
     cure = f"name a folder that `zoo train` wrote ({RECIPE} lies in it), or a bundle ({MANIFEST} does)"
     raise BundleError(Problem(what, str(path), cure))
+
+
+def _of_bundle(path: Path) -> Trained:
+    config = parsed(read_bundle(path)[CONFIG], path / CONFIG)
+    try:
+        return Trained(path, config["recipe"]["parts"], False, int(config["grid"]["frames_per_quarter"]))
+    except (KeyError, TypeError, ValueError):
+        raise BundleError(damaged("does not say what the bundle is made of", str(path / CONFIG))) from None

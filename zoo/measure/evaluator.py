@@ -15,7 +15,7 @@ from zoo.measure.figure import joined
 from zoo.measure.interval import Floats
 from zoo.model.counting import at_rest
 from zoo.model.random import generator
-from zoo.parts.interfaces import Encoder, LogProb
+from zoo.parts.interfaces import LogProb
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
@@ -48,7 +48,7 @@ def evaluate(
         DataError: there is no piece, or the music does not hold what the encoder models.
         ZooError: a part gives a number that is not finite.
     """
-    check_music(model.encoder, corpus)
+    check_music(model, corpus)
     tally = _Tally(len(corpus.pieces))
     lengths = [piece.frames for piece in corpus.pieces]
     done = 0
@@ -69,17 +69,18 @@ def evaluate(
     return evaluation
 
 
-def check_music(encoder: Encoder, corpus: Corpus) -> None:
-    """Refuse music that the encoder cannot read, before any work is done.
+def check_music(model: Model, corpus: Corpus) -> None:
+    """Refuse music that the model cannot read, before any work is done.
 
     Raises:
-        DataError: there is no piece, or no plane of pressed keys where one is needed.
+        DataError: it is on another grid, there is no piece, or no plane of pressed keys where one is needed.
     """
+    model.check_grid(corpus.grid, corpus.name)
     if not corpus.pieces:
         raise DataError(
             Problem("there is no piece to evaluate", corpus.name, "use another split=, or more music")
         )
-    if encoder.plane not in corpus.planes:
+    if model.encoder.plane not in corpus.planes:
         raise DataError(
             Problem(
                 "this music holds only which keys sound, and the model is of the keys that are pressed",

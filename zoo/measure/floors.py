@@ -34,7 +34,7 @@ def floors(training: Corpus, pieces: Corpus, plane: Plane, registry: Registry) -
     """
     _check_countable(training)
     uniform, rates, markov = (
-        build(parse_recipe([name, f"encoder.plane={plane}"], registry))
+        build(parse_recipe([name, f"encoder.plane={plane}"], registry).on_grid(training.grid))
         for name in ("rates", "rates", "markov")
     )
     for model in (rates, markov):
@@ -65,7 +65,7 @@ def velocity_floors(training: Corpus, validation: Corpus, pieces: Corpus, regist
     _check_countable(training)
     rows = []
     for name in ("mean", "key", "previous"):
-        model = build(parse_recipe(["rates", f"velocity={name}"], registry))
+        model = build(parse_recipe(["rates", f"velocity={name}"], registry).on_grid(training.grid))
         count(model, training)
         calibrate(model, validation)
         found = evaluate(model, pieces)

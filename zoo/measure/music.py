@@ -1,7 +1,8 @@
 """What a passage of music is like: one number, or one histogram, for each thing that can be counted in it.
 
-All passages that are compared must be equally long, else their lengths are compared. Where music does not
-say which keys are pressed, what hangs on that is not measured.
+All passages that are compared must be equally long, else their lengths are compared. Bars are those of each
+passage's own meter, so that a waltz and a march are measured alike. Where music does not say which keys are
+pressed, what hangs on that is not measured.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.measure.interval import Floats
-from zoo.music.roll import FRAMES_PER_BAR, KEYS, LOWEST_KEY, Roll
+from zoo.music.meter import Bars
+from zoo.music.roll import KEYS, LOWEST_KEY, Roll
 
 PITCH_CLASSES = 12
-LAGS = (16, 32, 64)
-"""Frames back that music is asked whether it repeats itself: a bar, two, and four."""
+LAGS = (1, 2, 4)
+"""How many bars back repetition is looked for."""
+QUARTERS = "quarters"
+"""The unit of lengths in quarter notes, which are the same lengths on any grid."""
 
 DIATONIC = np.isin(np.arange(PITCH_CLASSES), (0, 2, 4, 5, 7, 9, 11))
 """(12,) the scale of C major, and of A minor."""
@@ -48,7 +52,8 @@ class Histogram:
 
     Attributes:
         of: (S,) how often each value was found.
-        unit: of the values, which are 0, 1, ... S-1; None where they are names, neither near nor far.
+        unit: of the values, which are 0, 1, ... S-1, or that many frames where the unit is `QUARTERS`; None
+            where they are names, neither near nor far.
         needs_onsets: whether it hangs on which keys are pressed.
     """
 
@@ -105,16 +110,21 @@ def scale_consistency(roll: Roll) -> float | None:
 
 
 def groove_consistency(roll: Roll) -> float | None:
-    """How alike the rhythms of neighbouring bars are; 1 where all bars strike on the same sixteenths.
+    """How alike the rhythms of neighbouring bars are; 1 where all bars strike in the same frames.
 
-    One less the mean Hamming distance between the bars' patterns of struck sixteenths (Wu and Yang, The Jazz
-    Transformer on the Front Line, 2020; MusPy); pairs of bars that both strike nothing do not count.
+    One less the mean Hamming distance between the bars' patterns of struck frames (Wu and Yang, The Jazz
+    Transformer on the Front Line, 2020; MusPy). Pairs of bars that both strike nothing do not count, nor
+    pairs of unequal length, where the meter changes.
     """
     assert roll.onset is not None
-    strikes = _bars(_any(roll.onset))
-    now, before = strikes[1:], strikes[:-1]
-    pairs = _any(now | before)
-    return 1 - float((now != before)[pairs].mean()) if pairs.any() else None
+    bars = _whole_bars(roll)
+    length = bars.end - bars.line
+    second = np.flatnonzero(length[1:] == length[:-1]) + 1
+    strikes, frames = _any(roll.onset), np.arange(roll.frames)
+    before = strikes[np.maximum(frames - roll.meter.places(frames).length, 0)]
+    heard = _count(strikes | before, bars)[second] > 0
+    apart = (_count(strikes != before, bars) / length)[second][heard]
+    return 1 - float(apart.mean()) if len(apart) else None
 
 
 def note_lengths(roll: Roll) -> Floats:
@@ -124,25 +134,26 @@ def note_lengths(roll: Roll) -> Floats:
 
 
 def repetition(lag: int) -> Callable[[Roll], float | None]:
-    """The measure of frames that sound the pitch classes which sounded `lag` frames earlier, and no others.
+    """The measure of frames that sound the pitch classes which sounded `lag` bars earlier, and no others.
 
-    A frame counts where something sounds in it or sounded then: silence repeats nothing.
+    A frame is set beside the one at the same place of the bar `lag` bars back, if that bar is as long. It
+    counts where something sounds in either: silence repeats nothing.
     """
 
     def repeated(roll: Roll) -> float | None:
         sounding = np.pad(roll.sounding, ((0, 0), (0, -KEYS % PITCH_CLASSES)))
         classes = _any(sounding.reshape(roll.frames, -1, PITCH_CLASSES))
-        now, then = classes[lag:], classes[:-lag]
-        heard = _any(now | then)
-        return 1 - float(_any(now != then)[heard].mean()) if heard.any() else None
+        now, then = _bars_apart(roll, lag)
+        heard = _any(classes[now] | classes[then])
+        return 1 - float(_any(classes[now] != classes[then])[heard].mean()) if heard.any() else None
 
     return repeated
 
 
 def empty_bars(roll: Roll) -> float | None:
     """Share of whole bars in which no key sounds."""
-    bars = _bars(_any(roll.sounding))
-    return float((~_any(bars)).mean()) if len(bars) else None
+    bars = _whole_bars(roll)
+    return float((_count(_any(roll.sounding), bars) == 0).mean()) if len(bars) else None
 
 
 def key_range(roll: Roll) -> float | None:
@@ -157,10 +168,27 @@ def _any(rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return found
 
 
-def _bars(frames: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Frames (T,) as whole bars (N, 16)."""
-    whole = len(frames) // FRAMES_PER_BAR
-    return frames[: whole * FRAMES_PER_BAR].reshape(whole, FRAMES_PER_BAR)
+def _whole_bars(roll: Roll) -> Bars:
+    return roll.meter.bars(roll.frames).whole(roll.frames)
+
+
+def _count(frames: NDArray[np.bool_], bars: Bars) -> NDArray[np.int64]:
+    """(N,) in how many frames of each bar this (T,) is true."""
+    before = np.concatenate([[0], np.cumsum(frames, dtype=np.int64)])
+    count: NDArray[np.int64] = before[bars.end] - before[bars.line]
+    return count
+
+
+def _bars_apart(roll: Roll, lag: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Frames (M,), and those at the same place of the bar `lag` bars earlier, where that is equally long."""
+    frames = np.arange(roll.frames)
+    bars, places = roll.meter.bars(roll.frames), roll.meter.places(frames)
+    bar = np.searchsorted(bars.line, frames, side="right") - 1
+    earlier = np.maximum(bar - lag, 0)
+    then = bars.line[earlier] + places.place
+    alike = (bars.end - bars.line)[earlier] == places.length
+    now = np.flatnonzero((bar >= lag) & (then >= 0) & alike)
+    return now, then[now]
 
 
 MEASURES: dict[str, Scalar | Histogram] = {
@@ -172,7 +200,7 @@ MEASURES: dict[str, Scalar | Histogram] = {
     "scale consistency": Scalar(scale_consistency),
     "key range": Scalar(key_range, "semitones"),
     "groove consistency": Scalar(groove_consistency, needs_onsets=True),
-    "note length": Histogram(note_lengths, "frames", needs_onsets=True),
-    **{f"repeats after {lag}": Scalar(repetition(lag)) for lag in LAGS},
+    "note length": Histogram(note_lengths, QUARTERS, needs_onsets=True),
+    **{f"repeats after {lag} bar{'s' * (lag > 1)}": Scalar(repetition(lag)) for lag in LAGS},
 }
 """What is measured of every passage, by the name it has in tables."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from zoo.measure.evaluation import Difference, Evaluation, compare
 from zoo.measure.figure import Figure
@@ -24,7 +24,11 @@ PARTS: dict[str, list[Slot]] = {
 
 
 def report(
-    rows: Sequence[Row], corpus: Corpus, split: Split, seed: int, velocity_floors: Sequence[Row] = ()
+    rows: Sequence[Row],
+    corpus: Corpus,
+    split: Split | Literal["all"],
+    seed: int,
+    velocity_floors: Sequence[Row] = (),
 ) -> dict[str, Any]:
     """All rows and their paired differences, on pieces of one split of a corpus; then those of loudness."""
     pieces = corpus.split(split)
@@ -33,6 +37,7 @@ def report(
         "data": {
             "name": pieces.name,
             "digest": corpus.digest,
+            "grid": corpus.grid,
             "split": split,
             "pieces": len(pieces.pieces),
             "frames": pieces.frames,

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from zoo.measure.evaluation import BOUNDS, SCORE, compare
 from zoo.measure.figure import MARKS, Figure
+from zoo.measure.music import QUARTERS
 from zoo.measure.resemblance import Likeness, Resemblance
 from zoo.measure.row import Row, pairs, velocity_rows
 
@@ -19,6 +20,8 @@ MEANINGS = {
     "estimate": "~ an estimate",
     "estimated bound": "≲ a bound that is itself estimated",
 }
+LENGTHS = ("frames", QUARTERS)
+"""Units of length, which a table names."""
 FEW = 10
 """Passages below which a table of resemblance warns."""
 RESEMBLING = (
@@ -27,7 +30,7 @@ RESEMBLING = (
     "floor: how far two halves of the unseen are apart",
     "different: shuffled passages are so far apart in any of these measures less than",
     "once in 20 times (Holm's correction over the measures)",
-    "longest copy: sounding frames in a row that some training piece has, in any key",
+    "longest copy: the longest sounding stretch that a training piece has too, in any key",
 )
 UNCLEAR = "not clear: the interval holds 0, or a bound that is higher leaves open whether the truth is"
 OF_BOUNDS = "(bounds): so the bounds differ; how far below them the true numbers are is not known"
@@ -158,7 +161,7 @@ def _likeness(found: Likeness) -> Iterator[str]:
     def number(value: float | None) -> str:
         return "–" if value is None else f"{value:.{digits}f}"
 
-    yield found.measure
+    yield f"{found.measure}, {found.unit}" if found.unit in LENGTHS else found.measure
     yield number(found.generated)
     yield number(found.held_out)
     yield number(found.distance)

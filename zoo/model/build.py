@@ -37,7 +37,7 @@ def build(recipe: Recipe, seed: int = 0) -> Model:
     parts: dict[Slot, Part] = {}
     for slot in SLOTS:
         with seeded_init(seed, "init", slot):
-            parts[slot] = _make(recipe.parts[slot], slot, classes[slot], parts)
+            parts[slot] = _make(recipe, slot, classes[slot], parts)
     model = Model(
         recipe,
         cast(Encoder, parts["encoder"]),
@@ -85,8 +85,9 @@ def _load_classes(recipe: Recipe) -> dict[Slot, type[Part]]:
     return classes
 
 
-def _make(choice: Choice, slot: Slot, part: type[Any], built: dict[Slot, Part]) -> Part:
-    sizes = () if slot == "encoder" else (_sizes(slot, built),)
+def _make(recipe: Recipe, slot: Slot, part: type[Any], built: dict[Slot, Part]) -> Part:
+    choice = recipe.parts[slot]
+    sizes = () if slot == "encoder" else (_sizes(slot, built, recipe.grid),)
     try:
         made: Part = part(choice.settings, *sizes)
         return made
@@ -102,11 +103,15 @@ def _make(choice: Choice, slot: Slot, part: type[Any], built: dict[Slot, Part]) 
         ) from error
 
 
-def _sizes(slot: Slot, built: dict[Slot, Part]) -> Sizes:
+def _sizes(slot: Slot, built: dict[Slot, Part], grid: int) -> Sizes:
     encoder = cast(Encoder, built["encoder"])
     features = cast(Attention, built["attention"]).features if slot != "attention" else 0
     return Sizes(
-        codes=encoder.codes, features=features, membership=encoder.membership, keys=encoder.sizes.keys
+        codes=encoder.codes,
+        features=features,
+        membership=encoder.membership,
+        keys=encoder.sizes.keys,
+        grid=grid,
     )
 
 
@@ -132,4 +137,9 @@ def summary(model: Model) -> dict[str, Any]:
         }
         for slot, choice in model.recipe.parts.items()
     }
-    return {"recipe": str(model.recipe), "parts": parts, "parameters": parameter_count(model)}
+    return {
+        "recipe": str(model.recipe),
+        "grid": model.grid,
+        "parts": parts,
+        "parameters": parameter_count(model),
+    }

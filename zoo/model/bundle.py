@@ -42,9 +42,10 @@ from zoo.model.sealed import (
     read_bundle,
 )
 from zoo.model.weights import Weights, digest, not_finite, pack, restore, unpack
-from zoo.music.roll import FRAMES_PER_QUARTER, KEYS, LOWEST_KEY, Roll
-from zoo.parts import SLOTS, Settings, Slot
+from zoo.music.roll import KEYS, LOWEST_KEY, Roll
+from zoo.parts import SLOTS, Slot
 from zoo.registry import Recipe, open_registry
+from zoo.registry.recipe import GridKeys
 
 
 def save_bundle(
@@ -140,7 +141,7 @@ def open_bundle(path: str | Path) -> Bundle:
     config = parsed(contents[CONFIG], place / CONFIG)
     weights = unpack(contents[WEIGHTS], str(place / WEIGHTS))
     try:
-        model = build(Recipe.from_json(config.get("recipe"), open_registry()))
+        model = build(Recipe.from_json(config.get("recipe"), open_registry(), keys=GridKeys))
     except ZooError as error:
         raise BundleError(*(_inside(place, problem) for problem in error.problems)) from error
     restore(model, weights.tensors, str(place / WEIGHTS))
@@ -156,14 +157,14 @@ def _record(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _config(model: Model, sources: Mapping[Slot, str]) -> dict[str, Any]:
-    recipe = replace(model.recipe, sections={}, keys=Settings())
+    recipe = replace(model.recipe, sections={}, keys=GridKeys()).on_grid(model.grid)
     return {
         "format": FORMAT,
         "words": str(recipe),
         "recipe": recipe.to_json(),
         "parts": {slot: _part(model, slot, sources.get(slot)) for slot in SLOTS},
         "sizes": {"codes": model.encoder.codes, "features": model.attention.features, "keys": KEYS},
-        "grid": {"frames_per_quarter": FRAMES_PER_QUARTER, "lowest_key": LOWEST_KEY, "keys": KEYS},
+        "grid": {"frames_per_quarter": model.grid, "lowest_key": LOWEST_KEY, "keys": KEYS},
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,7 +12,9 @@ from torch import Generator, Tensor
 from zoo.errors import Problem, UsageError
 from zoo.model.model import Model
 from zoo.model.random import generator
+from zoo.music.meter import Meter
 from zoo.music.roll import KEYS, Roll
+from zoo.parts.clock import Clock
 
 TEMPO = 120.0
 """Quarter notes per minute of a piece that nobody gave a tempo."""
@@ -25,7 +27,7 @@ class _Primer:
     onset: Tensor
     sounding: Tensor
     loudness: Tensor | None
-    tempo: float
+    roll: Roll
 
 
 def generate(
@@ -36,35 +38,40 @@ def generate(
     temperature: float = 1.0,
     primer: Roll | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    meter: Meter | None = None,
 ) -> list[Roll]:
     """New pieces, drawn from the distribution that the model is scored by.
 
     Args:
         model: a trained model.
-        frames: how many new sixteenths, after the primer's.
+        frames: how many new frames, after the primer's.
         count: how many pieces; they are drawn side by side.
         seed: the same seed and count give the same pieces.
         temperature: below 1 the likely becomes likelier, above 1 the unlikely.
         primer: a piece to continue; it stands unchanged at the start of each result. Where it does not
             say which keys are pressed, a key is pressed when it begins to sound.
-        progress: told how many of the new sixteenths have their keys.
+        progress: told how many of the new frames have their keys.
+        meter: of the new pieces; 4/4 if nothing is said. After a primer its own meter goes on.
 
     Raises:
         UsageError: a number is out of its range.
+        DataError: the primer, or the meter, is on another grid than the model.
     """
     _check(frames, count, temperature)
     model.eval()
-    opening = _open(model, primer)
+    opening = _open(model, primer, meter or Meter(model.grid))
     chance = generator(seed, "generate", device=model.device)
     with torch.no_grad():
         keys = _draw_keys(model, opening, frames, count, chance, temperature, progress)
         known = (opening.onset.expand(count, -1, -1), opening.sounding.expand(count, -1, -1))
-        onset, sounding = model.encoder.residual.restore(keys, chance, known)
+        clock = _clock(model, opening, 0, keys.shape[1])
+        onset, sounding = model.encoder.residual.restore(keys, clock, chance, known)
         loudness = _play(model, keys, onset.float(), opening)
     velocity = (loudness * 127).round().clamp(1, 127).masked_fill(~onset, 0).to(torch.uint8)
     planes = (plane.cpu().numpy() for plane in (onset, sounding, velocity))
     return [
-        Roll(onset=struck, sounding=sounds, velocity=loud, tempo=opening.tempo)
+        replace(opening.roll, onset=struck, sounding=sounds, velocity=loud)
         for struck, sounds, loud in zip(*planes, strict=True)
     ]
 
@@ -81,10 +88,10 @@ def _check(frames: int, count: int, temperature: float) -> None:
         raise UsageError(*problems)
 
 
-def _open(model: Model, primer: Roll | None) -> _Primer:
-    roll = primer or Roll(
-        onset=np.zeros((0, KEYS), dtype=np.bool_), sounding=np.zeros((0, KEYS), dtype=np.bool_), tempo=TEMPO
-    )
+def _open(model: Model, primer: Roll | None, meter: Meter) -> _Primer:
+    nothing = np.zeros((0, KEYS), dtype=np.bool_)
+    roll = primer or Roll(nothing, nothing, tempo=TEMPO, meter=meter)
+    model.check_grid(roll.meter.grid, "primer" if primer else "meter")
 
     def plane(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Tensor:
         return torch.from_numpy(array).to(model.device).unsqueeze(0)
@@ -92,7 +99,15 @@ def _open(model: Model, primer: Roll | None) -> _Primer:
     onset = Roll.from_notes(roll.notes(), roll.frames).onset if roll.onset is None else roll.onset
     assert onset is not None
     loudness = None if roll.velocity is None else plane(roll.velocity).float() / 127
-    return _Primer(plane(onset), plane(roll.sounding), loudness, roll.tempo)
+    return _Primer(plane(onset), plane(roll.sounding), loudness, roll)
+
+
+def _clock(model: Model, opening: _Primer, first: int, last: int) -> Clock:
+    """Where the frames from `first` up to, without, `last` lie in their bars, (1, last - first)."""
+    places = opening.roll.meter.places(np.arange(first, last, dtype=np.int64))
+    planes = (places.bar, places.place, places.length, places.beat)
+    tensors = (torch.from_numpy(plane).unsqueeze(0).to(model.device) for plane in planes)
+    return Clock.of(tensors, model.grid)
 
 
 def _draw_keys(
@@ -109,10 +124,11 @@ def _draw_keys(
     silence = given.new_zeros(count, 1, given.shape[-1])
     heard = torch.cat([silence, given], 1)
     codes = model.encoder.fold(heard)
-    clock = torch.arange(-1, given.shape[1], device=model.device).expand(count, -1)
+    clock = _clock(model, opening, -1, given.shape[1] + frames).map(lambda plane: plane.expand(count, -1))
+    past = heard.shape[1]
 
     state = model.attention.start(codes[:, :0])
-    features, state = model.attention(codes, clock, state)
+    features, state = model.attention(codes, clock[:, :past], state)
     voices = model.sampler.start(count)
     hands = model.decoder.start(count)
     if given.shape[1]:
@@ -122,11 +138,10 @@ def _draw_keys(
     drawn = [given]
     previous, feature = heard[:, -1:], features[:, -1:]
     for new in range(frames):
-        frame = given.shape[1] + new
         code, voices = model.sampler.sample(feature, voices, chance, temperature)
         previous, hands = model.decoder.sample(code, previous, hands, chance, temperature)
         drawn.append(previous)
-        feature, state = model.attention(code, torch.full_like(clock[:, :1], frame), state)
+        feature, state = model.attention(code, clock[:, past + new : past + new + 1], state)
         progress(new + 1, frames)
     return torch.cat(drawn, 1)
 

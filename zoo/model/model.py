@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 
 from zoo.data.fragments import Fragments
+from zoo.errors import DataError, Problem
 from zoo.model.random import spawn
+from zoo.parts.clock import Clock
 from zoo.parts.interfaces import Attention, Decoder, Encoder, LogProb, Part, Sampler, Velocity
 from zoo.parts.terms import SLOTS_OF, TERMS, Term
 from zoo.registry import Recipe
@@ -22,7 +25,7 @@ class Lesson:
     Attributes:
         past: codes before the first input, (B, P, C).
         inputs: codes of the frame before each target, (B, T, C).
-        clock: of each input frame, (B, T); see `Attention.forward`.
+        clock: (B, T), where the input frames lie in their bars.
         codes: the targets, (B, T, C).
         previous: keys of the frame before each target, (B, T, K).
         keys: the targets, (B, T, K).
@@ -30,7 +33,7 @@ class Lesson:
 
     past: Tensor
     inputs: Tensor
-    clock: Tensor
+    clock: Clock
     codes: Tensor
     previous: Tensor
     keys: Tensor
@@ -70,6 +73,30 @@ class Model(nn.Module):
         self.velocity = velocity
 
     @property
+    def grid(self) -> int:
+        """Frames to a quarter note that it was built for."""
+        return self.recipe.grid
+
+    def check_grid(self, grid: int, where: str) -> None:
+        """Refuse music on another grid than the model was built for.
+
+        Args:
+            grid: frames to a quarter note of the music.
+            where: what the music is called.
+
+        Raises:
+            DataError: the grids differ.
+        """
+        if grid != self.grid:
+            raise DataError(
+                Problem(
+                    f"it has {grid} frames to a quarter note, the model {self.grid}",
+                    where,
+                    f"read it with grid={self.grid}, or build and train a model with grid={grid}",
+                )
+            )
+
+    @property
     def device(self) -> torch.device:
         """Where the model lives."""
         return self.encoder.device
@@ -89,11 +116,10 @@ class Model(nn.Module):
         keys = self.encoder.keys(fragments.onset, fragments.sounding)
         codes = self.encoder.fold(keys)
         first = fragments.past
-        steps = torch.arange(-1, fragments.frames - 1, device=fragments.start.device)
         return Lesson(
             past=codes[:, :first],
             inputs=codes[:, first:-1],
-            clock=fragments.start.unsqueeze(1) + steps,
+            clock=fragments.clock[:, :-1],
             codes=codes[:, first + 1 :],
             previous=keys[:, first:-1],
             keys=keys[:, first + 1 :],
@@ -160,7 +186,7 @@ class Model(nn.Module):
             )
         return found
 
-    def _music(self, fragments: Fragments) -> Iterator[tuple[Part, tuple[Tensor, ...]]]:
+    def _music(self, fragments: Fragments) -> Iterator[tuple[Part, tuple[Any, ...]]]:
         """Each part with what it hears of the fragments when it counts or calibrates."""
         lesson, touch = self.lesson(fragments), self.touch(fragments)
         if score := _score(fragments):
@@ -176,9 +202,9 @@ class Model(nn.Module):
         return features
 
 
-def _score(fragments: Fragments) -> tuple[Tensor, Tensor] | None:
-    """Onset and sounding planes (B, T, K) of the targets; None where nobody knows what is pressed."""
+def _score(fragments: Fragments) -> tuple[Tensor, Tensor, Clock] | None:
+    """Onset and sounding planes (B, T, K) of the targets and their clock; None for music without onsets."""
     if fragments.onset is None:
         return None
     targets = slice(fragments.past + 1, None)
-    return fragments.onset[:, targets], fragments.sounding[:, targets]
+    return fragments.onset[:, targets], fragments.sounding[:, targets], fragments.clock[:, 1:]

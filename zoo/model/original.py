@@ -2,16 +2,16 @@
 
 The original saved two state dicts: a model (attention and sampler) and a decoder. What differs once they
 are imported: the original folded only keys 0 to 83, so its weights never heard A7 to C8, while here
-all 88 keys take part; and its clock began anew in every fragment, while here it counts from the
-start of the piece. What is learned by counting (note lengths, the voices' escape) was not part of it
-and stays as if nothing had been counted.
+all 88 keys take part; and its clock counted frames modulo 64 from the start of every fragment, while here
+it counts the bars of the piece (in 4/4 with the same digits). What is learned by counting (note lengths,
+the voices' escape) was not part of it and stays as if nothing had been counted.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +22,39 @@ from zoo.errors import BundleError, Problem, UsageError
 from zoo.model.build import build
 from zoo.model.model import Model
 from zoo.parts import SLOTS, Slot
+from zoo.parts.clock import CLOCK
 from zoo.registry import Registry, parse_recipe
 
+CLOCK_COLUMNS = (0, 1, 3, 4, 5, 6)
+"""Where the six digits of the frame's number modulo 64 stand among `Clock.features` in bars of 4/4."""
 LARGEST = 32 * 2**20
 """Bytes; the original's files have less than 2 MB."""
 
 
 @dataclass(frozen=True)
 class Weight:
-    """Where one tensor of the original belongs in a model here, and the shape it must have."""
+    """Where one tensor of the original belongs in a model here, and the shape it must have.
+
+    Attributes:
+        ours: its name here.
+        shape: of the original.
+        hears_clock: whether its columns are the codes and the original's clock of 6 digits, which become
+            those of `Clock.features`.
+    """
 
     ours: str
     shape: tuple[int, ...]
+    hears_clock: bool = False
+
+    def moved(self, tensor: Tensor) -> Tensor:
+        """The tensor as it stands here: what the original's clock did not tell has no weight."""
+        if not self.hears_clock:
+            return tensor.float()
+        codes = tensor.shape[1] - len(CLOCK_COLUMNS)
+        wide = tensor.new_zeros(len(tensor), codes + CLOCK, dtype=torch.float32)
+        wide[:, :codes] = tensor[:, :codes]
+        wide[:, [codes + column for column in CLOCK_COLUMNS]] = tensor[:, codes:].float()
+        return wide
 
 
 Weights = Mapping[str, Weight]
@@ -60,21 +81,24 @@ class Original:
     weights: Mapping[str, Tensor]
 
 
-def _lstm(theirs: str, ours: str, inputs: int, hidden: int) -> Weights:
+def _lstm(theirs: str, ours: str, inputs: int, hidden: int, *, hears_clock: bool = False) -> Weights:
     shapes = {
         "weight_ih_l0": (4 * hidden, inputs),
         "weight_hh_l0": (4 * hidden, hidden),
         "bias_ih_l0": (4 * hidden,),
         "bias_hh_l0": (4 * hidden,),
     }
-    return {f"{theirs}.{name}": Weight(f"{ours}.{name}", shape) for name, shape in shapes.items()}
+    return {
+        f"{theirs}.{name}": Weight(f"{ours}.{name}", shape, hears_clock and name == "weight_ih_l0")
+        for name, shape in shapes.items()
+    }
 
 
 def _cell(theirs: str, ours: str, inputs: int, hidden: int) -> Weights:
     """An LSTM there that is a cell here, walked frame by frame: its names carry no layer."""
     return {
-        name: Weight(weight.ours.removesuffix("_l0"), weight.shape)
-        for name, weight in _lstm(theirs, ours, inputs, hidden).items()
+        name: replace(weight, ours=weight.ours.removesuffix("_l0"))
+        for name, weight in _lstm(theirs, ours, inputs, hidden, hears_clock=True).items()
     }
 
 
@@ -94,8 +118,8 @@ MODELS = (
     Layout(
         {"attention": "history", "sampler": "voices"},
         {
-            **_lstm("local_lstm", "attention.local", 18, 100),
-            **_lstm("history_reader.read_lstm", "attention.reader", 18, 100),
+            **_lstm("local_lstm", "attention.local", 18, 100, hears_clock=True),
+            **_lstm("history_reader.read_lstm", "attention.reader", 18, 100, hears_clock=True),
             **_linear("history_reader.read_linear", "attention.weigh", 100, 8),
             **_lstm("aggregation_lstm", "attention.aggregation", 112, 130),
             **SAMPLER,
@@ -150,7 +174,7 @@ def read_original(model: str | Path, decoder: str | Path) -> Original:
             problems.extend(error.problems)
             continue
         parts.update(layout.parts)
-        weights.update({place.ours: tensors[name].float() for name, place in layout.weights.items()})
+        weights.update({place.ours: place.moved(tensors[name]) for name, place in layout.weights.items()})
     if problems:
         raise BundleError(*problems)
     return Original(parts, weights)

@@ -15,6 +15,8 @@ from zoo.errors import Problem, ZooError
 from zoo.model.generate import generate
 from zoo.model.model import Model
 from zoo.model.random import generator
+from zoo.music.grid import GRID
+from zoo.parts.clock import Clock
 from zoo.parts.terms import SLOTS_OF, TERMS, Term
 
 BATCH, FRAMES, PAST = 2, 4, 3
@@ -27,7 +29,7 @@ def probe(model: Model) -> list[Problem]:
     """
     problems: list[Problem] = []
     trial = copy.deepcopy(model)
-    fragments = noise(trial.encoder.sizes.keys)
+    fragments = noise(trial.encoder.sizes.keys, trial.grid)
     with _reporting(model, "features", problems, "attention"):
         problems.extend(_features(trial, fragments))
     if problems:
@@ -44,7 +46,7 @@ def probe(model: Model) -> list[Problem]:
     return problems
 
 
-def noise(keys: int) -> Fragments:
+def noise(keys: int, grid: int = GRID) -> Fragments:
     """A few frames of random music: about four keys struck in each, some of them held."""
     chance = generator(0, "noise")
     shape = (BATCH, PAST + 1 + FRAMES, keys)
@@ -58,7 +60,7 @@ def noise(keys: int) -> Fragments:
         onset=onset,
         sounding=sounding,
         velocity=velocity,
-        start=torch.full((BATCH,), PAST),
+        clock=Clock.common_time(torch.arange(PAST - 1, PAST + FRAMES).expand(BATCH, -1), grid),
         mask=torch.ones(BATCH, FRAMES, dtype=torch.bool),
     )
 

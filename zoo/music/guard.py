@@ -18,6 +18,11 @@ CURES = {
     "too-long": "cut it into shorter pieces",
     "no-track": "name one of its tracks, or none to read them all",
     "no-notes": "choose a file in which a pitched instrument plays",
+    "gzip": "unpack it with gunzip and name the MIDI file that comes out",
+    "zip": "unpack it and name the MIDI file that comes out",
+    "appledouble": "name the file that is called the same without ._ in front",
+    "macbinary": "remove the first 128 bytes, for example with tail -c +129, or export it as MIDI again",
+    "clip": "export it as a Standard MIDI File (MIDI 1.0) from the program that wrote it",
 }
 """What to do about a fault, by its code; about any other: `EXPORT`."""
 EXPORT = "open it in a music program and export it as MIDI again"

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.music.grid import GRID
+
 Frames = NDArray[np.int64]
 
-GRID = 4
-"""Frames to a quarter note unless the user says otherwise: sixteenth notes."""
-FINEST_GRID = 48
-"""The most frames to a quarter note."""
 FAR = 2**40
 """A frame beyond the end of any piece."""
 
@@ -65,6 +64,32 @@ class Places:
 
 
 @dataclass(frozen=True)
+class Bars:
+    """The N bars of a piece, one after another; arrays (N,), int64.
+
+    Attributes:
+        number: number of the bar; 0 is the first whole bar, -1 an upbeat before it.
+        line: the frame of its bar line; below 0 where the piece begins inside the bar.
+        end: the frame of the next bar line; above the length of a piece that ends inside the bar.
+    """
+
+    number: Frames
+    line: Frames
+    end: Frames
+
+    def __len__(self) -> int:
+        return len(self.line)
+
+    def whole(self, frames: int) -> Bars:
+        """The bars that lie within a piece of this length from their bar line to the next."""
+        return self.take(np.flatnonzero((self.line >= 0) & (self.end <= frames)))
+
+    def take(self, which: NDArray[np.int64] | slice) -> Bars:
+        """The bars at these indices, in this order."""
+        return Bars(self.number[which], self.line[which], self.end[which])
+
+
+@dataclass(frozen=True)
 class Meter:
     """The time signatures of a piece; before the first and after the last they go on for ever.
 
@@ -80,6 +105,11 @@ class Meter:
     def of(cls, beats: int = 4, unit: int = 4, *, offset: int = 0, grid: int = GRID) -> Self:
         """One time signature throughout; the first bar lacks `offset` frames."""
         return cls(grid, (TimeSignature(-offset, beats, unit),))
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The meter that `dataclasses.asdict` turned into plain data."""
+        return cls(data["grid"], tuple(TimeSignature(**change) for change in data["changes"]))
 
     @property
     def offset(self) -> int:
@@ -102,13 +132,29 @@ class Meter:
         following = np.append(starts[1:], FAR)[number] - starts[number]
         end = np.minimum(_rounded((inside + 1) * over, under), following)
         return Places(
-            bar=inside + self._bars_before()[number], place=since - line, length=end - line, beat=beats[number]
+            bar=inside + self._bars_before()[number],
+            place=since - line,
+            length=end - line,
+            beat=beats[number],
         )
 
     def bar_lines(self, frames: int) -> Frames:
         """The frames from 0 up to, without, `frames` at which a bar begins."""
+        return np.flatnonzero(self.places(np.arange(frames, dtype=np.int64)).place == 0)
+
+    def bars(self, frames: int) -> Bars:
+        """The bars that have any of the frames from 0 up to, without, `frames`."""
         all_frames = np.arange(frames, dtype=np.int64)
-        return all_frames[self.places(all_frames).place == 0]
+        places = self.places(all_frames)
+        line = all_frames - places.place
+        first = np.flatnonzero(np.diff(line, prepend=FAR))
+        return Bars(places.bar[first], line[first], (line + places.length)[first])
+
+    def signatures(self, frames: int) -> tuple[TimeSignature, ...]:
+        """The time signatures that hold in the first `frames` frames, at least the one at the start."""
+        following = [change.frame for change in self.changes[1:]]
+        held = zip(self.changes, [*following, FAR], strict=True)
+        return tuple(change for change, end in held if end > 0 and change.frame < max(frames, 1))
 
     def cut(self, first: int) -> Meter:
         """The meter of what begins at frame `first`."""
@@ -129,6 +175,10 @@ class Meter:
 
     def __str__(self) -> str:
         return ", ".join(dict.fromkeys(str(change) for change in self.changes))
+
+
+COMMON_TIME = Meter()
+"""4/4 from the first frame, on a grid of sixteenths."""
 
 
 def _rounded(over: Frames, under: Frames) -> Frames:

@@ -1,174 +1,187 @@
-"""MIDI files: read onto the grid and written from it, through pretty_midi."""
+"""Reading MIDI files: from bytes to a score, its place on the grid, and the roll."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from zoo.files import write_file
+from zoo.errors import Problem, UsageError
+from zoo.music.align import Alignment, align
+from zoo.music.beats import Beats, find_beats, read_beats
+from zoo.music.grid import FINEST_GRID, GRID
 from zoo.music.guard import DEFAULT_LIMITS, Limits, MidiError, read_file
-from zoo.music.roll import FRAMES_PER_QUARTER, KEYS, LOWEST_KEY, Notes, Roll
-from zoo.music.walk import Press, Walk, walk
+from zoo.music.pairing import held
+from zoo.music.quantise import Quantised, nearest, quantise
+from zoo.music.roll import Roll
+from zoo.music.score import Score
+from zoo.music.tempo import beat_tempos, seconds, tempo_map
+from zoo.music.walk import read_score
+from zoo.music.writing import write_midi
 
-RESOLUTION = 480
-"""Ticks to the quarter note in the files we write."""
-MICROSECONDS = 60_000_000
-"""In a minute; a file states its tempo as microseconds to the quarter note."""
-SLOWEST = 2**24 - 1
-"""The most microseconds to the quarter note that a file can state."""
-DEFAULT_TEMPO = 500_000
-"""Microseconds to the quarter note before a file states any: 120 to the minute."""
-MOST_TICKS = 2**21
-"""Where time is finer than that, ticks are joined: pretty_midi keeps a table of all of them."""
+__all__ = ["Reading", "examine_bytes", "examine_midi", "read_midi", "write_midi"]
+
+Pedal = Literal["keep", "hold"]
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A file that was read, and what was passed over on the way.
+    """A MIDI file that was read, how its grid was found, and what reading cost.
 
     Attributes:
-        roll: the music.
-        repairs: how often each harmless fault was stepped over.
+        roll: the music, as long as its last note.
+        end: the frame at which the tracks end, after a rest if there is one; never before the last note.
+        alignment: how the grid was found: "stated" by the file, "shifted", "annotated" by a beat file, or
+            "unaligned", the grid of a file that is played freely; see `zoo.music.align`.
+        off_grid: share of the notes that were written more than a quarter frame from the frame they are in.
+        off_grid_before: the same share on the file's own grid, before it was shifted.
+        losses: how many notes came out otherwise than they were written; see `zoo.music.quantise`.
         left_out: how many notes are not in the roll, by the reason.
-        titles: what its tracks are called, where they have a title.
+        repairs: how often each harmless fault of the file was stepped over.
+        tracks: title of each track and how many notes it has, chosen or not; the title may be empty.
     """
 
     roll: Roll
-    repairs: Mapping[str, int]
-    left_out: Mapping[str, int]
-    titles: Sequence[str]
+    end: int = 0
+    alignment: str = "stated"
+    off_grid: float = 0.0
+    off_grid_before: float = 0.0
+    losses: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    repairs: Mapping[str, int] = field(default_factory=dict)
+    tracks: Sequence[tuple[str, int]] = ()
 
 
-def read_midi(path: str | Path, limits: Limits = DEFAULT_LIMITS, *, tracks: Collection[str] = ()) -> Roll:
-    """The music in a MIDI file, on the grid of its own quarter notes whatever its tempo does.
+def read_midi(
+    path: str | Path,
+    limits: Limits = DEFAULT_LIMITS,
+    *,
+    tracks: Collection[str] = (),
+    grid: int = GRID,
+    pedal: Pedal = "keep",
+    rest: bool = False,
+) -> Roll:
+    """The music in a MIDI file, on a grid of its quarter notes whatever its tempo does.
 
-    All instruments but drums play on one keyboard, or only those in the tracks with the given titles.
-    The roll ends with its last note, and its tempo is the steady one at which it takes as long as the
-    file. The pedal does not lengthen notes.
+    All instruments but drums and sound effects play on one keyboard. The grid is the one that the file was
+    made on: by what it says, by the beats in a file beside it (see `zoo.music.beats`), or by its notes.
+
+    Args:
+        path: the file.
+        limits: how much music it may hold.
+        tracks: titles of the tracks to read; all tracks where none is named.
+        grid: frames to a quarter note, 1 to 48.
+        pedal: `keep` ends a note where its key is released, `hold` where the sustain pedal rises.
+        rest: whether a rest at the end of the file belongs to the roll, as it does in music that is to be
+            continued; otherwise the roll ends with its last note.
 
     Raises:
         MidiError: the file cannot be read, is not sound MIDI, holds no note of the 88 keys (no-notes),
             none of the tracks (no-track), or more than the limits allow.
+        DataError: the beat file beside it is broken.
+        UsageError: there is no such grid or pedal.
     """
-    return examine_bytes(read_file(path, limits), path, limits, tracks=tracks).roll
+    reading = examine_midi(path, limits, tracks=tracks, grid=grid, pedal=pedal)
+    return reading.roll.padded(reading.end) if rest else reading.roll
 
 
-def examine_midi(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> Reading:
-    """Read a MIDI file and tell what had to be passed over.
+def examine_midi(
+    path: str | Path,
+    limits: Limits = DEFAULT_LIMITS,
+    *,
+    tracks: Collection[str] = (),
+    grid: int = GRID,
+    pedal: Pedal = "keep",
+) -> Reading:
+    """Read a MIDI file, with the beats beside it, and tell what reading cost.
 
     Raises:
         MidiError: as `read_midi`.
+        DataError: as `read_midi`.
+        UsageError: as `read_midi`.
     """
-    return examine_bytes(read_file(path, limits), path, limits)
+    data = read_file(path, limits)
+    beside = find_beats(path)
+    beats = read_beats(beside) if beside else None
+    return examine_bytes(data, path, limits, tracks=tracks, grid=grid, pedal=pedal, beats=beats)
 
 
 def examine_bytes(
-    data: bytes, path: str | Path, limits: Limits = DEFAULT_LIMITS, *, tracks: Collection[str] = ()
+    data: bytes,
+    path: str | Path,
+    limits: Limits = DEFAULT_LIMITS,
+    *,
+    tracks: Collection[str] = (),
+    grid: int = GRID,
+    pedal: Pedal = "keep",
+    beats: Beats | None = None,
 ) -> Reading:
     """Read what a MIDI file holds; its path only names it.
 
+    Args:
+        data: the file.
+        path: its name, for errors.
+        limits: how much music it may hold.
+        tracks: titles of the tracks to read; all tracks where none is named.
+        grid: frames to a quarter note, 1 to 48.
+        pedal: `keep` or `hold`, as in `read_midi`.
+        beats: beats in seconds that the music is put on.
+
     Raises:
         MidiError: as `read_midi`.
+        UsageError: as `read_midi`.
     """
-    found = walk(data, str(path), limits, tracks)
-    _check_length(found, path, limits)
-    notes = _notes(found, path)
-    inside = np.flatnonzero((notes.key >= 0) & (notes.key < KEYS))
-    left_out = {
-        "drums": found.drums,
-        "never released or without length": found.notes - len(notes),
-        "outside the 88 keys": len(notes) - len(inside),
-    }
-    left_out = {reason: count for reason, count in left_out.items() if count}
-    if len(inside) == 0:
+    _check_choices(grid, pedal)
+    score = read_score(data, path, limits, tracks)
+    score = held(score) if pedal == "hold" else score
+    alignment = align(score, grid, beats)
+    quantised = quantise(score, alignment)
+    _check_frames(int(quantised.notes.end.max(initial=0)), path, grid, limits)
+    left_out = {**score.left_out, **quantised.left_out}
+    if len(quantised.notes) == 0:
         why = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
         raise MidiError(path, "no-notes", "there is no note to read" + (f" ({why})" if why else ""))
-    roll = Roll.from_notes(notes.take(inside), tempo=MICROSECONDS / _mean_tempo(found))
-    return Reading(roll, dict(found.repairs), left_out, found.titles)
-
-
-def write_midi(roll: Roll, path: str | Path) -> None:
-    """Write a roll as a piano track; the same roll always gives the same bytes.
-
-    Raises:
-        ZooError: the file cannot be written; an older one of that name is then untouched.
-    """
-    import pretty_midi
-
-    tempo = min(max(round(MICROSECONDS / roll.tempo), 1), SLOWEST)
-    # pretty_midi rounds the tempo it writes down; a quarter microsecond keeps it from losing a whole one
-    midi = pretty_midi.PrettyMIDI(resolution=RESOLUTION, initial_tempo=MICROSECONDS / (tempo + 0.25))
-    piano = pretty_midi.Instrument(program=0, name="Piano")
-    notes = roll.notes()
-    frame = (tempo + 0.25) / 1e6 / FRAMES_PER_QUARTER
-    times = notes.start * frame, notes.end * frame
-    columns = (column.tolist() for column in (notes.velocity, notes.key + LOWEST_KEY, *times))
-    piano.notes = [pretty_midi.Note(*note) for note in zip(*columns, strict=True)]
-    midi.instruments.append(piano)
-    content = io.BytesIO()
-    midi.write(content)
-    write_file(path, content.getvalue())
-
-
-def _notes(found: Walk, path: str | Path) -> Notes:
-    """The notes on the grid, as pretty_midi pairs presses; their keys may lie outside the 88."""
-    import mido
-    import pretty_midi
-
-    if not found.tracks:
-        return Notes.none()
-    joined = found.last // MOST_TICKS + 1
-    if joined > 1:
-        for track in found.tracks:
-            _join_ticks(track, joined)
-    midi = pretty_midi.PrettyMIDI(
-        mido_object=mido.MidiFile(ticks_per_beat=found.division, tracks=found.tracks)
+    roll = _roll(score, alignment, quantised)
+    return Reading(
+        roll=roll,
+        end=max(int(nearest(alignment.positions(np.array([score.last])))[0]), roll.frames),
+        alignment=alignment.kind,
+        off_grid=alignment.off_grid,
+        off_grid_before=alignment.off_grid_before,
+        losses=quantised.losses,
+        left_out=left_out,
+        repairs=score.repairs,
+        tracks=score.tracks,
     )
-    paired = [note for instrument in midi.instruments for note in instrument.notes]
-    pitch = np.array([note.pitch for note in paired], dtype=np.int64)
-    velocity = np.array([note.velocity for note in paired], dtype=np.int64)
-    times = np.array([[note.start for note in paired], [note.end for note in paired]])
-    # no tempo was handed on, so one tick's length turns all seconds back into ticks, exactly
-    ticks = np.rint(times / midi.tick_to_time(1)).astype(np.int64) * joined
-    possible = (np.minimum(pitch, velocity - 1) >= 0) & (np.maximum(pitch, velocity) < 128)
-    if not (possible & (ticks[0] >= 0) & (ticks[0] < ticks[1])).all():
-        raise MidiError(path, "bad-note", "a note has an impossible pitch, velocity or length")
-    start, end = _frames(ticks, found.division)
-    return Notes(start, end, pitch - LOWEST_KEY, velocity.astype(np.uint8))
 
 
-def _join_ticks(track: list[Press], joined: int) -> None:
-    """Count a track's time in units of `joined` ticks."""
-    tick = unit = 0
-    for press in track:
-        tick += press.time
-        press.time = tick // joined - unit
-        unit += press.time
+def _roll(score: Score, alignment: Alignment, quantised: Quantised) -> Roll:
+    """The notes as a roll, with the meter and the tempo of the file."""
+    roll = Roll.from_notes(quantised.notes, meter=alignment.meter)
+    if alignment.kind == "annotated":
+        frames, times = nearest(alignment.places), seconds(score, alignment.ticks)
+        tempos = beat_tempos(frames, times, alignment.meter.grid)
+    else:
+        frames = nearest(alignment.positions(np.array([tick for tick, _ in score.tempos], np.int64)))
+        tempos = list(zip(frames.tolist(), (tempo for _, tempo in score.tempos), strict=True))
+    steady, changes = tempo_map(tempos, roll.frames)
+    return replace(roll, tempo=steady, tempo_changes=changes)
 
 
-def _frames(ticks: NDArray[np.int64], division: int) -> NDArray[np.int64]:
-    """The nearest frame of each tick; half a frame counts as the next."""
-    return (2 * FRAMES_PER_QUARTER * ticks + division) // (2 * division)
+def _check_choices(grid: int, pedal: str) -> None:
+    if not 1 <= grid <= FINEST_GRID:
+        what = f"a quarter note cannot have {grid} frames"
+        raise UsageError(Problem(what, "grid", f"choose a whole number from 1 to {FINEST_GRID}"))
+    if pedal not in ("keep", "hold"):
+        what = f"the pedal cannot be read as {pedal!r}"
+        raise UsageError(Problem(what, "pedal", "choose keep or hold"))
 
 
-def _check_length(found: Walk, path: str | Path, limits: Limits) -> None:
-    frames = _frames(np.array(found.last), found.division)
-    if frames > limits.frames:
-        raise MidiError(path, "too-long", f"the piece has {frames} frames, more than {limits.frames}")
-    seconds = found.last / found.division * _mean_tempo(found) / 1e6
-    if seconds > limits.seconds:
-        raise MidiError(path, "too-long", f"the piece lasts {seconds:.0f} s, more than {limits.seconds:.0f}")
-
-
-def _mean_tempo(found: Walk) -> float:
-    """Microseconds to the quarter note, each tempo weighted with how many ticks it holds for."""
-    changes = sorted([(0, DEFAULT_TEMPO), *found.tempos], key=lambda change: change[0])
-    if found.last == 0:
-        return changes[-1][1]
-    ticks = np.array([tick for tick, _ in changes] + [found.last]).clip(max=found.last)
-    return float(np.diff(ticks) @ np.array([tempo for _, tempo in changes]) / found.last)
+def _check_frames(frames: int, path: str | Path, grid: int, limits: Limits) -> None:
+    """Refuse what beats beside a file have made too long, before the roll takes memory."""
+    if frames * GRID > (limits.frames + 1) * grid:
+        what = f"on its beats the piece has {frames} frames, more than {limits.frames * grid // GRID}"
+        raise MidiError(path, "too-long", what)

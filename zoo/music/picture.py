@@ -1,9 +1,13 @@
-"""The piano roll as a picture: lines of 16 bars, to be read like the systems of a score."""
+"""The piano roll as a picture: systems of whole bars, read like the systems of a score."""
 
 from __future__ import annotations
 
 import io
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +16,9 @@ from numpy.typing import NDArray
 
 from zoo.errors import Problem, ZooError
 from zoo.files import write_file
-from zoo.music.roll import FRAMES_PER_BAR, FRAMES_PER_QUARTER, LOWEST_KEY, Notes, Roll
+from zoo.music.grid import GRID
+from zoo.music.meter import Bars
+from zoo.music.roll import LOWEST_KEY, Notes, Roll
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,44 +26,68 @@ if TYPE_CHECKING:
 
 Numbers = NDArray[np.integer | np.floating]
 
-BARS_PER_LINE = 16
-MOST_LINES = 24
+SYSTEM = 64
+"""About how many quarter notes a system holds: 16 bars of 4/4."""
+SHORTEST_SYSTEM = 16
+"""Quarter notes that fill the width at the least, so that a single bar is not drawn as wide as the page."""
+MOST_SYSTEMS = 24
+MOST_SIGNATURES = 4
+"""Time signatures that the heading names; of more it names the first ones and counts the rest."""
 BLACK_KEYS = (1, 3, 6, 8, 10)
 INK, GREY, FAINT, TINT = "#1b2130", "#8a93a5", "#dde1e8", "#f4f5f8"
 SHADES = ("#cfe6f5", "#8cc0ea", "#5b8fe0", "#7d5fd3", "#b8409f", "#d8285f")
 """From the softest to the loudest."""
-HEAD = 0.3
-"""How much of the first frame of a note is drawn dark."""
+HEAD = 0.075
+"""How much of the first quarter note of a note is drawn dark."""
 MARGIN = 0.06
 """How much of a key's row stays free on either side of its notes."""
 
 # inches
 WIDTH, LEFT, RIGHT, TOP, GAP, KEY = 16.0, 0.5, 0.25, 0.55, 0.38, 0.075
+BEAT_ROOM, BAR_ROOM, NUMBER_ROOM = 0.07, 0.12, 0.42
+"""Lines and bar numbers stand at least that far apart; where they would not, some are left out."""
 
 
 @dataclass(frozen=True)
 class _Page:
-    """How a piece is laid out: `lines` of `bars`, each showing the keys from `low` up to `high`."""
+    """How a piece is laid out.
 
-    lines: int
-    bars: int
+    Attributes:
+        roll: the piece.
+        bars: its bars.
+        systems: the bars of each system.
+        low: the lowest key that is shown.
+        high: the key above the highest one.
+    """
+
+    roll: Roll
+    bars: Bars
+    systems: tuple[Bars, ...]
     low: int
     high: int
 
     @property
-    def line_height(self) -> float:
+    def system_height(self) -> float:
         return (self.high - self.low) * KEY
 
     @property
     def height(self) -> float:
-        return TOP + self.lines * (self.line_height + GAP)
+        return TOP + len(self.systems) * (self.system_height + GAP)
+
+    @cached_property
+    def frame(self) -> float:
+        """The width of a frame in inches, the same in all systems."""
+        longest = max(int(np.subtract(*_span(system)[::-1])) for system in self.systems)
+        return (WIDTH - LEFT - RIGHT) / max(longest, SHORTEST_SYSTEM * self.roll.meter.grid)
 
 
 def write_picture(roll: Roll, path: str | Path) -> None:
-    """Draw a roll as a PNG.
+    """Draw a roll as a PNG, with the bars and beats of its meter.
 
     A bar of colour is a key that sounds, the warmer the louder it was struck; its dark edge is where
-    it was pressed. Lines hold 16 bars of 4/4, more where a piece would take more than 24 of them.
+    it was pressed. Systems break at bar lines and hold about 64 quarter notes, 16 bars of 4/4 or of 3/4, and
+    more where a piece would take more than 24 of them. Bars are numbered as in scores: an upbeat is not
+    counted. Where the time signature changes, the new one stands at its bar line.
 
     Raises:
         ZooError: matplotlib is not installed, or the file cannot be written.
@@ -73,9 +103,9 @@ def write_picture(roll: Roll, path: str | Path) -> None:
     with matplotlib.rc_context({"font.family": "DejaVu Sans", "font.size": 8, "text.color": INK}):
         figure = Figure(figsize=(WIDTH, page.height), dpi=120)
         FigureCanvasAgg(figure)
-        _draw_heading(figure, page, roll, notes)
-        for line in range(page.lines):
-            axes = _draw_paper(figure, page, line, roll.frames)
+        _draw_heading(figure, page, len(notes))
+        for number in range(len(page.systems)):
+            axes = _draw_paper(figure, page, number)
             _draw_notes(axes, notes, roll)
         content = io.BytesIO()
         figure.savefig(content, format="png", facecolor="white")
@@ -83,24 +113,38 @@ def write_picture(roll: Roll, path: str | Path) -> None:
 
 
 def _lay_out(roll: Roll, notes: Notes) -> _Page:
-    bars = max(-(-roll.frames // FRAMES_PER_BAR), 1)
-    bars_per_line = min(max(BARS_PER_LINE, -(-bars // MOST_LINES)), bars)
+    bars = roll.meter.bars(max(roll.frames, 1))
+    upbeat = int(bars.number[0] < 0)
+    count = _bars_per_system(bars, upbeat, roll.meter.grid)
+    breaks = [0, *range(upbeat + count, len(bars), count), len(bars)]
+    systems = tuple(bars.take(slice(*ends)) for ends in pairwise(breaks))
     middle_c = 60 - LOWEST_KEY
     low, high = int(notes.key.min(initial=middle_c)), int(notes.key.max(initial=middle_c))
     room = max(24 - (high - low), 2) // 2  # two octaves at the least, and never a note at the edge
-    return _Page(-(-bars // bars_per_line), bars_per_line, low - room, high + room + 1)
+    return _Page(roll, bars, systems, low - room, high + room + 1)
 
 
-def _draw_heading(figure: Figure, page: _Page, roll: Roll, notes: Notes) -> None:
+def _bars_per_system(bars: Bars, upbeat: int, grid: int) -> int:
+    """How many bars a system holds besides an upbeat; a power of two if possible, as phrases have."""
+    usual = float(np.median(bars.end - bars.line)) / grid
+    count = 2 ** max(round(math.log2(SYSTEM / usual)), 0)
+    needed = -(-(len(bars) - upbeat) // MOST_SYSTEMS)
+    return count if needed <= count else -(-needed // 4) * 4
+
+
+def _span(bars: Bars) -> tuple[int, int]:
+    """The frames at which a system begins and ends."""
+    return max(int(bars.line[0]), 0), int(bars.end[-1])
+
+
+def _draw_heading(figure: Figure, page: _Page, notes: int) -> None:
     """What the piece is in numbers, and what the shades mean."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    height = 1 - 0.28 / page.height
-    bars = -(-roll.frames // FRAMES_PER_BAR)
-    caption = f"{bars} bars    {len(notes)} notes    ♩ = {roll.tempo:.0f}"
-    figure.text(LEFT / WIDTH, height, caption, fontsize=11, va="center")
+    height, roll = 1 - 0.28 / page.height, page.roll
+    figure.text(LEFT / WIDTH, height, "    ".join(_caption(page, notes)), fontsize=11, va="center")
     if roll.onset is not None:
-        figure.text(0.5, height, "dark edge: pressed", va="center", ha="center", color=GREY)
+        figure.text(0.62, height, "dark edge: pressed", va="center", ha="center", color=GREY)
     if roll.velocity is None:
         return
     size = 1.2 / WIDTH, 0.12 / page.height
@@ -113,25 +157,31 @@ def _draw_heading(figure: Figure, page: _Page, roll: Roll, notes: Notes) -> None
     axes.text(1.04, 0.5, "loud", transform=axes.transAxes, ha="left", va="center", color=GREY)
 
 
-def _draw_paper(figure: Figure, page: _Page, line: int, frames: int) -> Axes:
-    """One empty line: rows of black keys, octaves, beats and numbered bars."""
-    first = line * page.bars
-    begin = first * FRAMES_PER_BAR
-    last = min(begin + page.bars * FRAMES_PER_BAR, -(-max(frames, 1) // FRAMES_PER_BAR) * FRAMES_PER_BAR)
-    bottom = page.height - TOP - (line + 1) * (page.line_height + GAP) + GAP * 0.6
-    width = (last - begin) / (page.bars * FRAMES_PER_BAR) * (WIDTH - LEFT - RIGHT)
-    box = (LEFT / WIDTH, bottom / page.height, width / WIDTH, page.line_height / page.height)
+def _caption(page: _Page, notes: int) -> Iterator[str]:
+    roll = page.roll
+    bars = int(page.bars.number[-1]) + 1 if roll.frames else 0
+    yield f"{bars} bar{'' if bars == 1 else 's'}"
+    yield f"{notes} note{'' if notes == 1 else 's'}"
+    signatures = list(dict.fromkeys(map(str, roll.meter.signatures(roll.frames))))
+    more = len(signatures) - MOST_SIGNATURES
+    yield ", ".join(signatures[:MOST_SIGNATURES]) + (f" and {more} more" if more > 0 else "")
+    tempos = [tempo for frame, tempo in roll.tempo_changes if frame < roll.frames] or [roll.tempo]
+    slowest, fastest = f"{min(tempos):.0f}", f"{max(tempos):.0f}"
+    yield f"♩ = {slowest}" if slowest == fastest else f"♩ = {slowest} – {fastest}"
+    if roll.meter.grid != GRID:
+        yield f"{roll.meter.grid} frames to a quarter note"
+
+
+def _draw_paper(figure: Figure, page: _Page, number: int) -> Axes:
+    """One empty system: rows of black keys, octaves, beats and numbered bars."""
+    begin, last = _span(page.systems[number])
+    bottom = page.height - TOP - (number + 1) * (page.system_height + GAP) + GAP * 0.6
+    width = (last - begin) * page.frame
+    box = (LEFT / WIDTH, bottom / page.height, width / WIDTH, page.system_height / page.height)
     axes = figure.add_axes(box, xlim=(begin, last), ylim=(page.low, page.high))
     _draw_keys(axes, page, begin, last)
-    if page.bars <= 2 * BARS_PER_LINE:
-        axes.vlines(
-            range(begin, last, FRAMES_PER_QUARTER), page.low, page.high, color=FAINT, linewidth=0.4, zorder=1
-        )
-    step = -(-page.bars // BARS_PER_LINE)
-    bars = range(begin, last + 1, FRAMES_PER_BAR * step)
-    axes.vlines(bars, page.low, page.high, color=GREY, linewidth=0.7, zorder=1)
-    numbered = [frame for frame in bars if frame < last]
-    axes.set_xticks(numbered, [str(frame // FRAMES_PER_BAR + 1) for frame in numbered], ha="left")
+    _draw_bars(axes, page, page.systems[number])
+    _draw_signatures(axes, page, begin, last)
     axes.tick_params(length=0, colors=GREY, pad=2, labeltop=True, labelbottom=False)
     axes.spines[:].set_visible(False)
     return axes
@@ -148,8 +198,41 @@ def _draw_keys(axes: Axes, page: _Page, begin: int, last: int) -> None:
     axes.set_yticks([key + 0.5 for key in octaves], [f"C{(key + LOWEST_KEY) // 12 - 1}" for key in octaves])
 
 
+def _draw_bars(axes: Axes, page: _Page, bars: Bars) -> None:
+    """Lines of beats and bars, the numbers of bars, and time signatures where they change."""
+    begin, last = _span(bars)
+    places = page.roll.meter.places(np.arange(begin, last))
+    beats = begin + np.flatnonzero(places.place % places.beat == 0)
+    if places.beat.min() * page.frame >= BEAT_ROOM:
+        axes.vlines(beats, page.low, page.high, color=FAINT, linewidth=0.4, zorder=1)
+    room = float(np.median(bars.end - bars.line)) * page.frame
+    lined = bars.number % _every(BAR_ROOM / room) == 0
+    lines = [*bars.line[lined & (bars.line >= begin)], last]
+    axes.vlines(lines, page.low, page.high, color=GREY, linewidth=0.7, zorder=1, clip_on=False)
+    numbered = (bars.number % _every(NUMBER_ROOM / room) == 0) & (bars.number >= 0)
+    labels = {int(bars.line[i]): str(bars.number[i] + 1) for i in np.flatnonzero(numbered)}
+    axes.set_xticks(list(labels), list(labels.values()), ha="left")
+
+
+def _draw_signatures(axes: Axes, page: _Page, begin: int, last: int) -> None:
+    """The time signatures under the bar lines at which they begin, where a piece has several."""
+    signatures = page.roll.meter.signatures(page.roll.frames)
+    shown = ["", *map(str, signatures)]
+    if len(set(shown)) <= 2:
+        return
+    for before, signature in zip(shown, signatures, strict=False):
+        line = max(signature.frame, 0)
+        if str(signature) != before and begin <= line < last:
+            axes.text(line, page.low - 0.5, str(signature), va="top", fontweight="bold")
+
+
+def _every(bars: float) -> int:
+    """The least power of two that is at least this."""
+    return int(2 ** max(math.ceil(math.log2(bars)), 0))
+
+
 def _draw_notes(axes: Axes, notes: Notes, roll: Roll) -> None:
-    """The notes that sound in this line, each with its head if it is pressed here."""
+    """The notes that sound in this system, each with its head if it is pressed here."""
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import LinearSegmentedColormap
 
@@ -161,7 +244,8 @@ def _draw_notes(axes: Axes, notes: Notes, roll: Roll) -> None:
         PolyCollection(bodies, facecolors=colours, edgecolors="white", linewidths=0.3, zorder=2)
     )
     if roll.onset is not None:
-        heads = _boxes(here.start, here.start + HEAD, here.key)
+        ends = np.minimum(here.start + HEAD * roll.meter.grid, here.end)
+        heads = _boxes(here.start, ends, here.key)
         axes.add_collection(PolyCollection(heads, facecolors=INK, linewidths=0, zorder=3))
 
 

@@ -1,15 +1,15 @@
-"""The roll: a piece on a sixteenth grid as three planes, pressed, sounding and how loud."""
+"""The roll: a piece on a grid as three planes, pressed, sounding and how loud."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.music.meter import Meter
+from zoo.music.meter import COMMON_TIME, Meter
 
 LOWEST_KEY = 21
 """MIDI pitch of the first of the 88 keys, A0."""
@@ -18,7 +18,7 @@ STEPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 FRAMES_PER_QUARTER = 4
 FRAMES_PER_BAR = 16
 DEFAULT_VELOCITY = 64
-"""How loud a note is that nobody knows the loudness of; what MIDI asks of keys without touch."""
+"""The velocity of a note whose loudness is not known; what MIDI prescribes for keys without touch."""
 
 
 def key_name(key: int) -> str:
@@ -57,10 +57,12 @@ class Notes:
         return Notes(self.start[which], self.end[which], self.key[which], self.velocity[which])
 
     def on_one_keyboard(self) -> Notes:
-        """The notes as 88 keys can play them, ordered by key, then start.
+        """The notes as one pianist plays what several voices hold, ordered by key, then start.
 
-        Of two notes that press one key in one frame the louder velocity and the longer length win; a
-        key pressed while it sounds ends the note before; every note lasts at least one frame.
+        A key sounds as long as any voice holds it, and a new note strikes it again: where one voice holds C4
+        while another repeats it, the repetitions are struck and the last of them sounds until both voices
+        are over. Of notes that press one key in one frame the louder velocity counts. Every note lasts at
+        least one frame.
         """
         if len(self) == 0:
             return self
@@ -69,6 +71,8 @@ class Notes:
         first = np.flatnonzero(fresh)
         start, key = notes.start[first], notes.key[first]
         end = np.maximum(np.maximum.reduceat(notes.end, first), start + 1)
+        above = key * (int(end.max()) + 1)  # lifts each key above those before it, so that none hears them
+        end = np.maximum.accumulate(end + above) - above
         restruck = np.flatnonzero(key[1:] == key[:-1])
         end[restruck] = np.minimum(end[restruck], start[restruck + 1])
         return Notes(start, end, key, np.maximum.reduceat(notes.velocity, first))
@@ -84,10 +88,10 @@ class Roll:
     Attributes:
         onset: (T, 88) bool, the key is pressed in this frame. None where the source does not say.
         sounding: (T, 88) bool, the key sounds in this frame; true wherever `onset` is.
-        velocity: (T, 88) uint8, 1..127 where a key is pressed, else 0. None where nobody knows.
-        tempo: quarter notes per minute; the steady one at which it lasts as long as it does.
+        velocity: (T, 88) uint8, 1..127 where a key is pressed, else 0. None where it is not known.
+        tempo: quarter notes per minute; the steady one at which the piece lasts as long as it does.
         meter: frames to a quarter note, and where bars and beats lie.
-        tempo_changes: (frame, quarter notes per minute) by frame, where the tempo changes; empty where it
+        tempo_changes: (frame, quarter notes per minute) by frame, the first at frame 0; empty where the tempo
             is steady.
     """
 
@@ -95,7 +99,7 @@ class Roll:
     sounding: NDArray[np.bool_]
     velocity: NDArray[np.uint8] | None = None
     tempo: float = 120.0
-    meter: Meter = Meter()
+    meter: Meter = COMMON_TIME
     tempo_changes: tuple[tuple[int, float], ...] = ()
 
     @classmethod
@@ -113,18 +117,25 @@ class Roll:
         change[notes.start, notes.key] += 1
         change[notes.end, notes.key] -= 1  # one keyboard: no key starts or ends twice in a frame
         sounding = np.cumsum(change[:-1], axis=0, dtype=np.int8).astype(np.bool_)
-        return cls(onset, sounding, velocity, tempo, meter or Meter())
+        return cls(onset, sounding, velocity, tempo, meter or COMMON_TIME)
 
     @property
     def frames(self) -> int:
         """T, the length on the grid."""
         return int(self.sounding.shape[0])
 
+    def padded(self, frames: int) -> Roll:
+        """The roll with silence after it, `frames` long; as it is where it is no shorter."""
+        rest = ((0, max(frames - self.frames, 0)), (0, 0))
+        onset = None if self.onset is None else np.pad(self.onset, rest)
+        velocity = None if self.velocity is None else np.pad(self.velocity, rest)
+        return replace(self, onset=onset, sounding=np.pad(self.sounding, rest), velocity=velocity)
+
     def notes(self) -> Notes:
         """The notes that the roll holds, by start, then key.
 
-        Where nobody knows what is pressed, a key that goes on sounding is one note; where nobody knows
-        how loud, a note has the default velocity.
+        Where it is not known what is pressed, a key that goes on sounding is one note; where the loudness is
+        not known, a note has the default velocity.
         """
         sounding = self.sounding.T
         silence = np.zeros((KEYS, 1), dtype=np.bool_)
@@ -140,6 +151,6 @@ class Roll:
 
     def write(self, path: str | Path) -> None:
         """Write a MIDI file that plays the roll."""
-        from zoo.music.midi import write_midi
+        from zoo.music.writing import write_midi
 
         write_midi(self, path)

@@ -21,14 +21,18 @@ class Score:
         end: (N,) int64, the tick at which it is released; may equal `start`.
         pitch: (N,) int64, MIDI pitch, 0..127.
         velocity: (N,) uint8, 1..127.
+        channel: (N,) int64, 0..15, and 16 more for each further port that the file names.
         tempos: (tick, microseconds to the quarter note) of every tempo event, by tick.
         signatures: (tick, upper number, lower number) of every sound time signature, by tick.
         markers: (tick, text) of markers and cue points, by tick.
         pedal: (tick, whether the sustain pedal goes down) by tick, for each channel.
-        last: tick at which the tracks end; a rest at the end is before it.
-        tracks: title of each track and how many notes it has, in the file's order.
+        last: tick at which the tracks that were asked for end, after a rest if they end with one; never
+            before the last note.
+        tracks: title of each track of the file, asked for or not, and how many notes it has; the title may
+            be empty.
         repairs: how often each harmless fault was stepped over.
-        left_out: how many notes were not read, by the reason.
+        left_out: how many notes were not read, by the reason: "drums", "percussive programs", "sound
+            effects", and stray notes far behind the others, with the key and place of the first.
     """
 
     division: int
@@ -36,6 +40,7 @@ class Score:
     end: Ticks
     pitch: NDArray[np.int64]
     velocity: NDArray[np.uint8]
+    channel: NDArray[np.int64]
     tempos: Sequence[tuple[int, int]] = ()
     signatures: Sequence[tuple[int, int, int]] = ()
     markers: Sequence[tuple[int, str]] = ()

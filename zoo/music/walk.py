@@ -1,81 +1,47 @@
-"""The byte walk: what a MIDI file says about keys and tempo, and nothing else of it.
-
-Written against the Standard MIDI Files 1.0 specification. It looks at every byte once, in linear time,
-and trusts none: a fault that cannot touch the notes is stepped over and counted, any other ends the walk.
-"""
+"""From the bytes of a MIDI file to its score: what is played when, and in which tracks."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import replace
+from pathlib import Path
 
-from zoo.music.guard import Limits, MidiError
+import numpy as np
+from numpy.typing import NDArray
 
-NOTE_OFF, NOTE_ON, TOUCH, PROGRAM, BEND = 0x80, 0x90, 0xA0, 0xC0, 0xE0
-SYSEX, ESCAPE, META = 0xF0, 0xF7, 0xFF
-CABLE_ONLY = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0, 0xF8: 0, 0xFA: 0, 0xFB: 0, 0xFC: 0, 0xFE: 0}
-"""Messages that belong on a cable and not in a file, but are harmless there: how many bytes follow."""
-TITLE, TRACK_END, TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x03, 0x2F, 0x51, 0x58, 0x59
-META_SIZES = {0x00: 2, 0x20: 1, 0x21: 1, TEMPO: 3, 0x54: 5, TIME_SIGNATURE: 4, KEY_SIGNATURE: 2}
-DRUMS = 9
-"""The channel on which General MIDI has drums, counted from 0."""
-LONGEST_NUMBER = 4
+from zoo.music.channels import PITCHED, REASONS, sounds
+from zoo.music.chunks import walk
+from zoo.music.events import ALL_SOUND_OFF, CHANGE, NOTE, PEDAL, RESET, Columns, Events
+from zoo.music.guard import DEFAULT_LIMITS, Limits, MidiError
+from zoo.music.pairing import NEVER, releases
+from zoo.music.roll import LOWEST_KEY, key_name
+from zoo.music.score import Score, Ticks
+from zoo.music.titles import fold_title, tidy_title
+
 SHOWN_TITLES, SHOWN_LETTERS = 12, 30
 """How much of a file's titles an error repeats."""
-MOST_CHUNKS = 2**16
-"""Of an unknown kind; a file cannot have more tracks either."""
+LONGEST_REST = 64
+"""Quarter notes from the last note to an End of Track that is meant, at most: 16 bars of common time."""
+FAR = 1024
+"""Quarter notes of silence, eight minutes at 120, after which a few notes or an End of Track are a slip."""
+FEW = 100
+"""One note in this many can be such a slip, and one in a piece that has fewer."""
+DEFAULT_TEMPO = 500_000
+"""Microseconds to the quarter note before a file states any: 120 to the minute."""
+PEDAL_DOWN = 64
+"""The least value of the sustain pedal that means down."""
 
 
-@dataclass(slots=True)
-class Press:
-    """A key going down, or up where the velocity is 0, named as mido names its messages.
+def read_score(
+    data: bytes, path: str | Path, limits: Limits = DEFAULT_LIMITS, tracks: Collection[str] = ()
+) -> Score:
+    """The score in the bytes of a MIDI file: notes as a player would sound them, and their time.
 
-    mido's own would do, but making and moving them takes a third of the time a file takes.
-
-    Attributes:
-        time: ticks since the press before it in the track.
-        channel: 0..15.
-        note: pitch, 0..127.
-        velocity: 0..127.
-    """
-
-    time: int
-    channel: int
-    note: int
-    velocity: int
-    type: str = "note_on"
-
-
-@dataclass
-class Walk:
-    """What the walk found.
-
-    Attributes:
-        division: ticks to the quarter note.
-        tracks: the presses of each chosen track that has any, in the file's order, without drums.
-        titles: what the tracks are called, chosen or not, in the file's order, where they have a title.
-        tempos: (tick, microseconds to the quarter note), of all tracks.
-        last: tick of the last press in a chosen track.
-        repairs: how often each harmless fault was stepped over.
-        events: how many events there are, of whatever kind.
-        notes: how many keys go down in the chosen tracks.
-        drums: how many drums are struck there.
-    """
-
-    division: int = 0
-    tracks: list[list[Press]] = field(default_factory=list)
-    titles: list[str] = field(default_factory=list)
-    tempos: list[tuple[int, int]] = field(default_factory=list)
-    repairs: Counter[str] = field(default_factory=Counter)
-    last: int = 0
-    events: int = 0
-    notes: int = 0
-    drums: int = 0
-
-
-def walk(data: bytes, path: str, limits: Limits, tracks: Collection[str] = ()) -> Walk:
-    """Everything in the bytes of a MIDI file that bears on its notes.
+    Drums, percussive programs and sound effects are left out and counted, and so are notes that follow more
+    than `FAR` quarter notes of silence where they are few: one slip should not cost a piece. A note that is
+    never released lasts to the end of its track. Score.last is the latest End of Track, unless that comes
+    more than `LONGEST_REST` quarter notes after the last note.
 
     Args:
         data: the file.
@@ -84,197 +50,133 @@ def walk(data: bytes, path: str, limits: Limits, tracks: Collection[str] = ()) -
         tracks: titles of the tracks that count, in capitals or not; all tracks where none is named.
 
     Raises:
-        MidiError: not-midi, bad-header, truncated, bad-number, bad-event, bad-note, too-many or no-track.
+        MidiError: gzip, zip, appledouble, macbinary, clip, not-midi, bad-header, truncated, bad-number,
+            bad-event, bad-note, too-many, too-long or no-track. A file without notes is a score without
+            notes.
     """
-    walker = _Walker(data, path, limits, tracks)
-    found = walker.walk()
-    if tracks and not walker.chosen & {title.casefold() for title in found.titles}:
-        listed = ", ".join(title[:SHOWN_LETTERS] for title in found.titles[:SHOWN_TITLES])
-        there = f"its tracks are {listed}" if listed else "its tracks have no titles"
-        raise MidiError(path, "no-track", f"no track is called {' or '.join(tracks)}; {there}")
-    return found
+    found = walk(data, str(path), limits)
+    chosen = _chosen(found, str(path), tracks)
+    score = _without_strays(_score(found, Columns.of(found), chosen))
+    if len(score.start) > limits.notes:
+        raise MidiError(path, "too-many", f"there are more than {limits.notes} notes")
+    _check_length(score, path, limits)
+    return replace(score, last=_last(found, chosen, score))
 
 
-class _Walker:
-    """One walk through the bytes: `at` is where it stands, `end` where the present chunk ends."""
-
-    def __init__(self, data: bytes, path: str, limits: Limits, tracks: Collection[str]) -> None:
-        self.data, self.path, self.limits = data, path, limits
-        self.chosen = {title.casefold() for title in tracks}
-        self.title = ""
-        self.at, self.end = 0, len(data)
-        self.found = Walk()
-
-    def walk(self) -> Walk:
-        """The whole file: its header, its tracks, and what it has besides."""
-        left, ended = self._header(), True
-        while left:
-            if self._chunk() == b"MTrk":
-                left -= 1
-                ended = self._track()
-            else:
-                self._repair("unknown chunk")
-                if self.found.repairs["unknown chunk"] > MOST_CHUNKS:
-                    raise self._fault("too-many", f"there are more than {MOST_CHUNKS} unknown chunks")
-            self.at = self.end
-        if self.at < len(self.data):
-            if not ended:
-                raise self._fault("truncated", "the last track is cut off: more follows it, but not its end")
-            self._repair("bytes after the last track")
-        return self.found
-
-    def _header(self) -> int:
-        """The number of tracks, once the header has been found sane."""
-        if self.data[:4] != b"MThd":
-            raise self._fault("not-midi", "this is not a MIDI file, which begins with MThd")
-        self._chunk()
-        if self.end - self.at < 6:
-            raise self._fault("bad-header", f"the header holds {self.end - self.at} bytes instead of 6")
-        header = self._take(6)
-        kind, tracks, division = (int.from_bytes(header[i : i + 2]) for i in (0, 2, 4))
-        if kind > 1:
-            raise self._fault("bad-header", f"format {kind} is not one piece on one time line", 8)
-        if division == 0:
-            raise self._fault("bad-header", "a quarter note has 0 ticks", 12)
-        if division & 0x8000:
-            raise self._fault("bad-header", "time counts film frames, so there is no beat to read", 12)
-        self.found.division = division
-        self.at = self.end
-        return tracks
-
-    def _track(self) -> bool:
-        """Walk a track to its end and keep its presses; whether it has the end that it should have."""
-        found, presses = self.found, list[Press]()
-        self.title, notes, drums = "", found.notes, found.drums
-        tick = before = running = kind = 0
-        if self.at == self.end:
-            self._repair("empty track")
-        while self.at < self.end and kind != TRACK_END:
-            start = self.at
-            tick += self._number()
-            found.events += 1
-            if found.events > self.limits.events:
-                raise self._fault("too-many", f"there are more than {self.limits.events} events")
-            status = self._take(1)[0]
-            if status < NOTE_OFF:
-                status, self.at = running, self.at - 1
-            if NOTE_OFF <= status < TOUCH:
-                running = status
-                press = self._press(tick - before, status, start)
-                if press is not None:
-                    presses.append(press)
-                    before = tick
-            elif TOUCH <= status < SYSEX:
-                running = status
-                if max(self._take(1 if PROGRAM <= status < BEND else 2)) > 127:
-                    self._repair("control value above 127")
-            else:
-                kind = self._other_event(tick, status, start)
-        if self.at < self.end:
-            self._repair("bytes after the end of a track")
-        if self.title:
-            found.titles.append(self.title)
-        if self.chosen and self.title.casefold() not in self.chosen:
-            found.notes, found.drums = notes, drums
-        elif presses:
-            found.tracks.append(presses)
-            found.last = max(found.last, before)
-        return kind == TRACK_END
-
-    def _press(self, time: int, status: int, start: int) -> Press | None:
-        """The press that begins here, or nothing where it is a drum's."""
-        pitch, velocity = self._take(2)
-        channel = status & 0x0F
-        if status < NOTE_ON:
-            velocity = 0
-        if pitch > 127 or velocity > 127:
-            raise self._fault("bad-note", f"pitch {pitch} at velocity {velocity}: above 127", start)
-        if channel == DRUMS:
-            self.found.drums += velocity > 0
-            return None
-        if velocity:
-            self.found.notes += 1
-            if self.found.notes > self.limits.notes:
-                raise self._fault("too-many", f"there are more than {self.limits.notes} notes", start)
-        return Press(time, channel, pitch, velocity)
-
-    def _other_event(self, tick: int, status: int, start: int) -> int:
-        """Pass by an event that belongs to no channel; the type of it, if it is a meta event."""
-        if status == META:
-            return self._meta_event(tick)
-        if status in (SYSEX, ESCAPE):
-            self._take(self._number())
-        elif status in CABLE_ONLY:
-            self._take(CABLE_ONLY[status])
-            self._repair("message that belongs on a cable")
-        else:
-            what = f"no event begins with byte {status}" if status else "an event has no status byte"
-            raise self._fault("bad-event", what, start)
-        return -1
-
-    def _meta_event(self, tick: int) -> int:
-        """The type of the meta event that begins here; a tempo is kept, all else is passed by."""
-        kind = self._take(1)[0]
-        data = self._take(self._number())
-        if len(data) < META_SIZES.get(kind, 0):
-            self._repair("short meta event")
-        elif kind == TITLE:
-            self.title = self.title or _title(data)
-        elif kind == TEMPO:
-            tempo = int.from_bytes(data[:3])
-            if tempo:
-                self.found.tempos.append((tick, tempo))
-            else:
-                self._repair("tempo of 0")
-        elif kind == KEY_SIGNATURE and not (data[1] < 2 and -7 <= (data[0] ^ 0x80) - 0x80 <= 7):
-            self._repair("odd key signature")
-        elif kind == TIME_SIGNATURE and (data[0] == 0 or data[1] > 7):
-            self._repair("odd time signature")
-        return kind
-
-    def _chunk(self) -> bytes:
-        """The name of the chunk that begins here; the walk then stands at the first byte it holds."""
-        head = self.data[self.at : self.at + 8]
-        size = int.from_bytes(head[4:])
-        if len(head) < 8 or self.at + 8 + size > len(self.data):
-            raise self._fault("truncated", "the file ends before all that its headers announce")
-        self.at += 8
-        self.end = self.at + size
-        return head[:4]
-
-    def _number(self) -> int:
-        """A number of one to four bytes with 7 bits each."""
-        if self.at < self.end and self.data[self.at] < 0x80:  # nearly all are short
-            self.at += 1
-            return self.data[self.at - 1]
-        value = 0
-        for at in range(self.at, min(self.at + LONGEST_NUMBER, self.end)):
-            byte = self.data[at]
-            value = value << 7 | byte & 0x7F
-            if byte < 0x80:
-                self.at = at + 1
-                return value
-        if self.at + LONGEST_NUMBER > self.end:
-            raise self._fault("truncated", "the track ends in the middle of an event")
-        raise self._fault("bad-number", f"a number is longer than {LONGEST_NUMBER} bytes")
-
-    def _take(self, count: int) -> bytes:
-        """The next bytes of the chunk."""
-        start, self.at = self.at, self.at + count
-        if self.at > self.end:
-            raise self._fault("truncated", "the track ends in the middle of an event", start)
-        return self.data[start : self.at]
-
-    def _repair(self, what: str) -> None:
-        self.found.repairs[what] += 1
-
-    def _fault(self, code: str, what: str, offset: int | None = None) -> MidiError:
-        return MidiError(self.path, code, what, self.at if offset is None else offset)
+def _chosen(found: Events, path: str, tracks: Collection[str]) -> NDArray[np.bool_]:
+    """Which tracks count."""
+    wanted = {fold_title(title) for title in tracks} - {""}
+    titles = [track.title for track in found.tracks]
+    chosen = np.array([not tracks or fold_title(title) in wanted for title in titles], np.bool_)
+    if tracks and not chosen.any():
+        named = [title[:SHOWN_LETTERS] for title in titles if title][:SHOWN_TITLES]
+        there = f"its tracks are {', '.join(named)}" if named else "its tracks have no titles"
+        raise MidiError(
+            path, "no-track", f"no track is called {' or '.join(map(tidy_title, tracks))}; {there}"
+        )
+    return chosen
 
 
-def _title(data: bytes) -> str:
-    """What a track is called; most files write plain ASCII, and none says which alphabet it means."""
-    try:
-        return data.decode().strip(" \0")
-    except UnicodeDecodeError:
-        return data.decode("latin-1").strip(" \0")
+def _score(found: Events, events: Columns, chosen: NDArray[np.bool_]) -> Score:
+    """All notes of the chosen tracks, by their start, and the time that all tracks share."""
+    press = np.flatnonzero((events.kind == NOTE) & (events.second > 0))
+    track, sound = events.track[press], sounds(events, found.roland)[press]
+    released, elsewhere = releases(events)
+    end = np.where(released == NEVER, _track_ends(found, events)[events.track], released)
+    kept = press[chosen[track] & (sound == PITCHED)]
+    kept = kept[np.argsort(events.tick[kept], kind="stable")]
+    repairs = {
+        "note never released": int((released[kept] == NEVER).sum()),
+        "note without length": int((end[kept] == events.tick[kept]).sum()),
+        "note released by another track": elsewhere,
+    }
+    counts = np.bincount(track[sound == PITCHED], minlength=len(found.tracks)).tolist()
+    unpitched = {why: int((chosen[track] & (sound == kind)).sum()) for kind, why in REASONS.items()}
+    return Score(
+        division=found.division,
+        start=events.tick[kept],
+        end=end[kept],
+        pitch=events.first[kept],
+        velocity=events.second[kept].astype(np.uint8),
+        channel=events.channel[kept],
+        tempos=sorted(dict(found.tempos).items()),
+        signatures=sorted({change[0]: change for change in found.signatures}.values()),
+        markers=sorted(set(found.markers)),
+        pedal=_pedal(events),
+        tracks=[(track.title, count) for track, count in zip(found.tracks, counts, strict=True)],
+        repairs=found.repairs + Counter(repairs),
+        left_out={why: count for why, count in unpitched.items() if count},
+    )
+
+
+def _track_ends(found: Events, events: Columns) -> Ticks:
+    """Where each track ends; one whose End of Track is a slip ends with the last press or release."""
+    ends = np.array([track.end for track in found.tracks], np.int64)
+    last = events.tick[events.kind == NOTE].max(initial=0)
+    return np.where(ends - last <= FAR * found.division, ends, last)
+
+
+def _last(found: Events, chosen: NDArray[np.bool_], score: Score) -> int:
+    """The latest End of Track among the chosen tracks that can be meant, or the end of the last note."""
+    music = int(score.end.max(initial=0))
+    ends = [track.end for track, mine in zip(found.tracks, chosen, strict=True) if mine]
+    return max([music, *(end for end in ends if end - music <= LONGEST_REST * score.division)])
+
+
+def _pedal(events: Columns) -> dict[int, list[tuple[int, bool]]]:
+    """When the sustain pedal of each channel goes down and up, without what changes nothing.
+
+    All Sound Off and Reset All Controllers let it rise.
+    """
+    moves = np.flatnonzero((events.kind == CHANGE) & np.isin(events.first, [PEDAL, ALL_SOUND_OFF, RESET]))
+    moves = moves[np.argsort(events.moments()[moves], kind="stable")]
+    down = (events.first[moves] == PEDAL) & (events.second[moves] >= PEDAL_DOWN)
+    found: dict[int, list[tuple[int, bool]]] = {}
+    rows = (events.channel[moves].tolist(), events.tick[moves].tolist(), down.tolist())
+    for channel, tick, pressed in zip(*rows, strict=True):
+        before = found.setdefault(channel, [])
+        if pressed != (before[-1][1] if before else False):
+            before.append((tick, pressed))
+    return {channel: changes for channel, changes in found.items() if changes}
+
+
+def _without_strays(score: Score) -> Score:
+    """The score up to a silence that is too long to be meant, if few notes follow it."""
+    count = len(score.start)
+    silence = score.start[1:] - np.maximum.accumulate(score.end)[:-1]
+    few = np.arange(count - 1, 0, -1) <= max(count // FEW, 1)
+    cuts = np.flatnonzero((silence > FAR * score.division) & few) + 1
+    if len(cuts) == 0:
+        return score
+    kept = slice(0, int(cuts[0]))
+    columns = {name: getattr(score, name)[kept] for name in ("start", "end", "pitch", "velocity", "channel")}
+    reason = f"far behind the others, from {_place(score, kept.stop)} on"
+    return replace(score, **columns, left_out={**score.left_out, reason: count - kept.stop})
+
+
+def _place(score: Score, note: int) -> str:
+    """The key of a note and where it is pressed."""
+    name = key_name(int(score.pitch[note]) - LOWEST_KEY)
+    return f"{name} at quarter note {score.start[note] // score.division}"
+
+
+def _check_length(score: Score, path: str | Path, limits: Limits) -> None:
+    """Refuse a piece that is too long, naming the note that makes it so."""
+    last = int(score.end.max(initial=0))
+    sixteenths, seconds = 4 * last // score.division, _seconds(score, last)
+    if sixteenths > limits.frames:
+        long = f"has {sixteenths} sixteenths, more than {limits.frames}"
+    elif seconds > limits.seconds:
+        long = f"lasts {seconds:.0f} s, more than {limits.seconds:.0f}"
+    else:
+        return
+    note = int(score.end.argmax())
+    what = f"the piece {long}: {_place(score, note)} ends at quarter note {last // score.division}"
+    raise MidiError(path, "too-long", what)
+
+
+def _seconds(score: Score, last: int) -> float:
+    """How long the score lasts to a tick, at its own tempo."""
+    changes = [(0, DEFAULT_TEMPO), *score.tempos]
+    ticks = np.array([*(tick for tick, _ in changes), last]).clip(max=last)
+    return float(np.diff(ticks) @ np.array([tempo for _, tempo in changes])) / score.division / 1e6

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -34,10 +34,20 @@ class Clock:
     grid: int = 4
 
     @classmethod
+    def of(cls, planes: Iterable[Tensor], grid: int) -> Clock:
+        """The clock of these tensors: bar, place, length and beat."""
+        bar, place, length, beat = planes
+        return cls(bar, place, length, beat, grid)
+
+    @classmethod
     def common_time(cls, frames: Tensor, grid: int = 4) -> Clock:
         """The clock of frames that are counted from a bar line, in bars of 4/4."""
         bar = torch.full_like(frames, 4 * grid)
         return cls(frames // bar, frames % bar, bar, torch.full_like(frames, grid), grid)
+
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Bar, place, length and beat."""
+        return self.bar, self.place, self.length, self.beat
 
     @property
     def shape(self) -> torch.Size:
@@ -49,8 +59,7 @@ class Clock:
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Clock:
         """The same change to every tensor."""
-        planes = (change(getattr(self, name.name)) for name in fields(self) if name.name != "grid")
-        return Clock(*planes, grid=self.grid)
+        return Clock.of(map(change, self.tensors()), self.grid)
 
     def to(self, device: torch.device | str) -> Clock:
         """The same clock on another device."""
@@ -83,9 +92,8 @@ class Clock:
 
 def joined(clocks: list[Clock], dim: int) -> Clock:
     """Clocks of one grid side by side (`dim=0`), or one after another (`dim=1`)."""
-    names = ("bar", "place", "length", "beat")
-    planes = (torch.cat([getattr(clock, name) for clock in clocks], dim) for name in names)
-    return Clock(*planes, grid=clocks[0].grid)
+    planes = zip(*(clock.tensors() for clock in clocks), strict=True)
+    return Clock.of((torch.cat(plane, dim) for plane in planes), clocks[0].grid)
 
 
 def _digits(numbers: Tensor, count: int) -> Tensor:

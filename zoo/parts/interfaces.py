@@ -22,6 +22,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from zoo.errors import DataError, Problem
+from zoo.parts.clock import Clock
 from zoo.parts.residual import Residual
 from zoo.parts.settings import Settings
 
@@ -41,12 +42,14 @@ class Sizes:
         features: F, published by the attention (0 before there is one).
         keys: K, the keys of the piano.
         membership: (C, K) bool, which keys each code may stand for; every key belongs to one code.
+        grid: frames to a quarter note; settings state lengths in quarter notes (see `in_frames`).
     """
 
     codes: int
     features: int
     membership: Tensor
     keys: int = 88
+    grid: int = 4
 
 
 @dataclass(frozen=True)
@@ -85,19 +88,19 @@ class Part(nn.Module, ABC):
         """Where the part's tensors live, also when it has no parameter."""
         return self.here.device
 
-    def count(self, *music: Tensor, mask: Tensor) -> None:
+    def count(self, *music: Any, mask: Tensor) -> None:
         """Learn what is learned by counting; called once per batch of whole training pieces.
 
         The music is what the part's `loss` gets after its features: codes for a sampler; codes, keys
         and previous keys for a decoder; codes, struck keys, loudness and previous loudness for a
-        velocity; onset and sounding planes for an encoder. Counts go into buffers. `mask` (B, T)
-        is true where a frame counts.
+        velocity; onset and sounding planes and their clock for an encoder. Counts go into buffers.
+        `mask` (B, T) is true where a frame counts.
         """
 
     def forget_counts(self) -> None:
         """Forget what was counted; called before a training counts, so that no piece counts twice."""
 
-    def calibrate(self, *music: Tensor, mask: Tensor, first: bool) -> None:
+    def calibrate(self, *music: Any, mask: Tensor, first: bool) -> None:
         """Find on pieces it was not trained on how sure the part may be, such as a spread.
 
         Called without gradients, once per batch of whole validation pieces, whenever the weights are
@@ -154,8 +157,8 @@ class Encoder(Part):
         """Codes (B, T, C) in {0, 1}: a code is on where at least one of its keys is."""
         return (keys @ self.membership.T.to(keys) > 0).to(keys)
 
-    def count(self, *music: Tensor, mask: Tensor) -> None:
-        """Count for the residual from onset and sounding planes (B, T, K) bool."""
+    def count(self, *music: Any, mask: Tensor) -> None:
+        """Count for the residual from onset and sounding planes (B, T, K) bool and their clock (B, T)."""
         self.residual.count(*music, mask=mask)
 
     def forget_counts(self) -> None:
@@ -181,13 +184,13 @@ class Attention(Part):
         """
 
     @abstractmethod
-    def forward(self, codes: Tensor, clock: Tensor, state: State) -> tuple[Tensor, State]:
+    def forward(self, codes: Tensor, clock: Clock, state: State) -> tuple[Tensor, State]:
         """Features (B, T, F) and the state after the last frame.
 
         Args:
             codes: (B, T, C) in {0, 1}.
-            clock: (B, T) int64, frames since the bar line at or before the piece's first note; the silence
-                before the piece is the frame before its first, -1 where there is no upbeat.
+            clock: (B, T), where these frames lie in their bars; the silence before a piece is the frame
+                before its first.
             state: from `start` or from the chunk before.
         """
 

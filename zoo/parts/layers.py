@@ -1,4 +1,4 @@
-"""What several parts share: pitch classes, the clock, a look at the past, an LSTM batch first in all."""
+"""Layers that several parts share: pitch classes, input, lags, an LSTM with the batch first throughout."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from zoo.parts.clock import Clock
+
 PITCH_CLASSES = 12
-CLOCK = 6
-"""Binary digits of the clock: the position in a phrase of 64 frames, four bars."""
 
 
 def pitch_classes() -> Tensor:
@@ -18,15 +18,14 @@ def pitch_classes() -> Tensor:
     return torch.arange(88) % PITCH_CLASSES == torch.arange(PITCH_CLASSES).unsqueeze(1)
 
 
-def clock_digits(clock: Tensor) -> Tensor:
-    """Frame indices (B, T) int64 as 6 binary digits (B, T, 6), the most significant first."""
-    places = torch.arange(CLOCK - 1, -1, -1, device=clock.device)
-    return (clock.unsqueeze(-1) >> places & 1).float()
+def heard(codes: Tensor, clock: Clock) -> Tensor:
+    """The input of a network: codes (B, T, C) and the place in the bar, (B, T, C + `CLOCK`)."""
+    return torch.cat([codes, clock.features().to(codes)], dim=-1)
 
 
-def heard(codes: Tensor, clock: Tensor) -> Tensor:
-    """Codes (B, T, C) with the clock's digits beside them, (B, T, C + 6): what a network hears."""
-    return torch.cat([codes, clock_digits(clock).to(codes)], dim=-1)
+def in_frames(quarters: Sequence[float], grid: int) -> tuple[int, ...]:
+    """Lengths in quarter notes as whole frames of the grid, each at least one."""
+    return tuple(max(round(length * grid), 1) for length in quarters)
 
 
 def recent(past: Tensor, reach: int) -> Tensor:

@@ -9,16 +9,15 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import max_pool1d, pad
 
+from zoo.parts.clock import Clock
 from zoo.parts.masks import flip
 
-BAR = 16
-"""Frames of a bar; a question is answered by its place in the bar.
-
-Bars are counted from the first frame of a piece. Setting an upbeat apart (`Piece.offset`) was tried on the
-chorales, where two pieces in three begin with one: it moves the residual by less than 0.005 nats a frame.
-"""
+QUARTERS = 8
+"""Bars are told apart by their length in quarter notes up to here, and so are places in a bar."""
+PARTS = 12
+"""Places within a quarter note that are told apart: thirty-second notes and triplets of sixteenths."""
 LONGEST = 8
-"""Frames since a key was struck are told apart up to here."""
+"""Sixteenths (on coarser grids, frames) since a key was struck are told apart up to here."""
 MOST = 3
 """Strikes in one frame are told apart up to here."""
 NEAR = 2
@@ -45,9 +44,10 @@ class Residual(nn.Module):
 
     `onset` keys leave open how long a key is held: of each sounding key that is not struck it is asked
     "still held?", until the first no. `sounding` keys leave open which are struck again: of each key that
-    goes on sounding it is asked "struck again?". The answer depends on the position in the bar, the frames
-    since the key was struck, how many keys are struck now (for `sounding`: begin to sound) and whether one
-    of them lies within two semitones. Answers are counted over the training pieces, each count plus one.
+    goes on sounding it is asked "struck again?". The answer depends on the length of the bar and its beats,
+    the place in the bar, the time since the key was struck, how many keys are struck now (for `sounding`:
+    begin to sound) and whether one of them lies within two semitones. Answers are counted over the training
+    pieces, each count plus one.
 
     Every sounding note must begin with a strike, as it does in a `Roll`.
     """
@@ -57,29 +57,34 @@ class Residual(nn.Module):
     def __init__(self, plane: Literal["onset", "sounding"]) -> None:
         super().__init__()
         self.plane = plane
-        conditions = BAR * LONGEST * (MOST + 1) * 2
-        self.register_buffer("counts", torch.zeros(conditions, 2, dtype=torch.int64))
+        conditions = 2 * QUARTERS * QUARTERS * PARTS * LONGEST * (MOST + 1) * 2
+        self.register_buffer("counts", torch.zeros(conditions, 2, dtype=torch.int32))
 
-    def count(self, onset: Tensor, sounding: Tensor, *, mask: Tensor) -> None:
-        """Count the answers in whole pieces: bool planes (B, T, K), mask (B, T)."""
-        questions = self._questions(onset, sounding)
+    def count(self, onset: Tensor, sounding: Tensor, clock: Clock, *, mask: Tensor) -> None:
+        """Count the answers in whole pieces: bool planes (B, T, K), clock and mask (B, T)."""
+        questions = self._questions(onset, sounding, clock)
         asked = questions.asked & mask.unsqueeze(-1)
         cells = 2 * questions.condition[asked] + questions.answer[asked]
         self.counts += torch.bincount(cells, minlength=self.counts.numel()).view_as(self.counts)
 
-    def log_prob(self, onset: Tensor, sounding: Tensor) -> Tensor:
+    def log_prob(self, onset: Tensor, sounding: Tensor, clock: Clock) -> Tensor:
         """Nats (B, T) of the answers given the keys, for whole pieces from their start."""
-        questions = self._questions(onset, sounding)
+        questions = self._questions(onset, sounding, clock)
         answers = self._log_probs().flatten()[2 * questions.condition + questions.answer]
         return answers.masked_fill(~questions.asked, 0).sum(-1)
 
     def restore(
-        self, keys: Tensor, generator: Generator, opening: tuple[Tensor, Tensor] | None = None
+        self,
+        keys: Tensor,
+        clock: Clock,
+        generator: Generator,
+        opening: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Draw onset and sounding planes (B, T, K) bool that agree with keys (B, T, K).
 
         Args:
             keys: the modelled plane.
+            clock: (B, T), where the frames lie in their bars.
             generator: where the chance comes from.
             opening: onset and sounding planes (B, P, K) of the first P <= T frames, where they are
                 known; they are kept, and notes held at their end may be held on.
@@ -89,14 +94,19 @@ class Residual(nn.Module):
         # One silent frame in front, so that the first frame has one before it.
         onset = torch.zeros_like(pad(keys, (0, 0, 1, 0)))
         sounding = torch.zeros_like(onset)
-        since = torch.zeros_like(keys[:, :1], dtype=torch.int64)
+        since, position = torch.zeros_like(keys[:, :1], dtype=torch.int64), _position(clock)
         for frame in range(keys.shape[1]):
             now, next_ = slice(frame, frame + 1), slice(frame + 1, frame + 2)
             if opening and frame < known:
                 onset[:, next_], sounding[:, next_] = opening[0][:, now], opening[1][:, now]
             else:
                 onset[:, next_], sounding[:, next_] = self._draw(
-                    keys[:, now], sounding[:, now], since + 1, frame % BAR, chances, generator
+                    keys[:, now],
+                    sounding[:, now],
+                    _steps(since + 1, clock.grid),
+                    position[:, now],
+                    chances,
+                    generator,
                 )
             since = (since + 1).masked_fill(onset[:, next_], 0)
         return onset[:, 1:], sounding[:, 1:]
@@ -106,13 +116,13 @@ class Residual(nn.Module):
         keys: Tensor,
         before: Tensor,
         since: Tensor,
-        position: int,
+        position: Tensor,
         chances: Tensor,
         generator: Generator,
     ) -> tuple[Tensor, Tensor]:
         """What is struck and what sounds in one frame, (B, 1, K) each, after what sounded before it."""
         given = keys if self.plane == "onset" else keys & ~before
-        row = _condition(torch.full((1, 1, 1), position, device=keys.device), since, given)
+        row = _condition(position, since, given)
         yes = flip(chances[row], generator) & before
         if self.plane == "onset":
             return given, given | yes
@@ -123,13 +133,13 @@ class Residual(nn.Module):
         ones = (self.counts + 1).to(torch.get_default_dtype())
         return ones.log() - ones.sum(-1, keepdim=True).log()
 
-    def _questions(self, onset: Tensor, sounding: Tensor) -> _Questions:
+    def _questions(self, onset: Tensor, sounding: Tensor, clock: Clock) -> _Questions:
         before = pad(sounding, (0, 0, 1, 0))[:, :-1]
         given = onset if self.plane == "onset" else sounding & ~before
         answer = sounding if self.plane == "onset" else onset
         asked = before & ~onset if self.plane == "onset" else before & sounding
-        position = (torch.arange(onset.shape[1], device=onset.device) % BAR).view(-1, 1)
-        return _Questions(asked, _condition(position, _frames_since(onset), given), answer)
+        since = _steps(_frames_since(onset), clock.grid)
+        return _Questions(asked, _condition(_position(clock), since, given), answer)
 
 
 def _frames_since(onset: Tensor) -> Tensor:
@@ -139,12 +149,27 @@ def _frames_since(onset: Tensor) -> Tensor:
     return time - pad(struck, (0, 0, 1, 0), value=-1)[:, :-1]
 
 
+def _steps(frames: Tensor, grid: int) -> Tensor:
+    """Times in frames as sixteenths, rounded up; on grids coarser than that frames are the steps."""
+    step = max(grid // 4, 1)
+    return (frames + step - 1) // step
+
+
+def _position(clock: Clock) -> Tensor:
+    """The kind of bar and the place in it, (B, T, 1) int64, below 2 * QUARTERS * QUARTERS * PARTS."""
+    compound = (clock.beat % clock.grid != 0).long()
+    length = ((clock.length + clock.grid - 1) // clock.grid).clamp(1, QUARTERS) - 1
+    quarter = (clock.place // clock.grid).clamp(max=QUARTERS - 1)
+    part = clock.place % clock.grid * PARTS // clock.grid
+    return (((compound * QUARTERS + length) * QUARTERS + quarter) * PARTS + part).unsqueeze(-1)
+
+
 def _condition(position: Tensor, since: Tensor, given: Tensor) -> Tensor:
     """The row of the table for each key, (B, T, K) int64.
 
     Args:
-        position: in the bar, broadcast over the others.
-        since: (B, T, K), frames since the key was struck.
+        position: the kind of bar and the place in it, (B, T, 1).
+        since: (B, T, K), steps since the key was struck.
         given: (B, T, K) bool, which keys are known to be struck in this frame.
     """
     many = given.sum(-1, keepdim=True).clamp(max=MOST)

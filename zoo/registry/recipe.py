@@ -5,16 +5,28 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
-from zoo.parts import Fact, Settings, Slot
+from zoo.music.grid import FINEST_GRID, GRID
+from zoo.parts import Fact, Settings, Slot, setting
 from zoo.registry.fields import key
 from zoo.registry.fit import Choice, facts
 from zoo.registry.registry import Registry
 from zoo.registry.values import write_value
+
+
+class GridKeys(Settings):
+    """The grid that parts are built for, as a key of a recipe."""
+
+    grid: int | None = setting(
+        None,
+        "frames to a quarter note: 4 for sixteenths, 12 where there are triplets; none for that of the music",
+        ge=1,
+        le=FINEST_GRID,
+    )
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,16 @@ class Recipe:
     def values(self) -> dict[str, Any]:
         """The keys by name: `recipe.values["seed"]`."""
         return dict(self.keys)
+
+    @property
+    def grid(self) -> int:
+        """Frames to a quarter note that the parts are built for."""
+        return self.values.get("grid") or GRID
+
+    def on_grid(self, grid: int) -> Recipe:
+        """The same parts for music of another grid."""
+        keys = self.keys if isinstance(self.keys, GridKeys) else GridKeys()
+        return replace(self, keys=keys.model_copy(update={"grid": None if grid == GRID else grid}))
 
     @property
     def facts(self) -> dict[str, Fact]:

@@ -6,6 +6,7 @@ from typing import cast
 
 import torch
 
+from zoo.parts.clock import Clock, joined
 from zoo.parts.interfaces import Attention, LogProb, Velocity
 from zoo.testing.check import check, require, require_same
 from zoo.testing.music import LONG, Music
@@ -62,10 +63,10 @@ def clock_is_an_argument(subject: Subject) -> None:
     part = cast(Attention, subject.build_lively())
     music = subject.music(2, 6)
     for first in (-1, 0, 10**6):
-        clock = first + torch.arange(6).repeat(2, 1)
+        clock = Clock.common_time(first + torch.arange(6).repeat(2, 1), music.clock.grid)
         features, _ = part(music.codes, clock, part.start(music.past))
         require(features.isfinite().all(), f"clock from {first}: values that are not finite")
-        mixed = torch.cat([music.clock[:1], clock[1:]])
+        mixed = joined([music.clock[:1], clock[1:]], 0)
         among, _ = part(music.codes, mixed, part.start(music.past))
         require_same(among[1:], features[1:], f"clock from {first}, the other row at another place")
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from zoo.errors import DataError
+from zoo.parts.clock import Clock
 from zoo.parts.interfaces import Encoder
 from zoo.testing.chances import Scored, chi_square_p, require_total_one
 from zoo.testing.check import check, require, require_same
@@ -68,6 +69,11 @@ def tiny_scores(keys: int) -> tuple[Tensor, Tensor]:
     return planes[0], planes[1]
 
 
+def opening_clock() -> Clock:
+    """The clock of the first frames of a piece in 4/4, (1, FRAMES)."""
+    return Clock.common_time(torch.arange(FRAMES).unsqueeze(0))
+
+
 def _groups(keys: Tensor) -> Tensor:
     """For each row of keys (N, width) the first row with the same keys."""
     return (keys.unsqueeze(1) == keys).all(-1).int().argmax(-1)
@@ -89,7 +95,7 @@ def residual_probabilities_sum_to_one(subject: Subject) -> None:
     part = cast(Encoder, subject.build_lively())
     onset, sounding = tiny_scores(part.sizes.keys)
     keys = part.keys(onset, sounding).flatten(1)
-    chances = part.residual.log_prob(onset, sounding).sum(1).double().exp()
+    chances = part.residual.log_prob(onset, sounding, opening_clock()).sum(1).double().exp()
     group = _groups(keys)
     totals = torch.zeros(len(keys), dtype=torch.float64).index_add_(0, group, chances)
     for total in totals[sorted(set(group.tolist()))]:
@@ -105,7 +111,7 @@ def restored_planes_agree_with_keys(subject: Subject) -> None:
     part, music = cast(Encoder, subject.build_lively()), subject.music(4, 30)
     keys = part.keys(music.onset, music.sounding)
     for seed in range(3):
-        onset, sounding = part.residual.restore(keys, chance(seed))
+        onset, sounding = part.residual.restore(keys, music.clock, chance(seed))
         require_same(part.keys(onset, sounding), keys, "keys", tolerance=0)
         require(not (onset & ~sounding).any(), "a struck key does not sound")
         before = torch.cat([torch.zeros_like(sounding[:, :1]), sounding[:, :-1]], 1)
@@ -121,7 +127,8 @@ def restored_planes_match_their_scores(subject: Subject) -> None:
     group = _groups(keys.flatten(1))
     richest = group == group.bincount().argmax()
     given = keys[richest][:1]
-    drawn = torch.stack(part.residual.restore(given.expand(DRAWS, -1, -1), chance(1)))
+    clock = opening_clock()
+    drawn = torch.stack(part.residual.restore(given.expand(DRAWS, -1, -1), clock, chance(1)))
     counts = torch.tensor(
         [
             int(((drawn[0] == one) & (drawn[1] == two)).flatten(1).all(1).sum())
@@ -129,6 +136,6 @@ def restored_planes_match_their_scores(subject: Subject) -> None:
         ]
     )
     require(int(counts.sum()) == DRAWS, f"{DRAWS - int(counts.sum())} draws are no scores of these keys")
-    expected = part.residual.log_prob(onset[richest], sounding[richest]).sum(1).double().exp() * DRAWS
+    expected = part.residual.log_prob(onset[richest], sounding[richest], clock).sum(1).double().exp() * DRAWS
     likely = chi_square_p(counts, expected)
     require(likely > 1e-6, f"draws do not follow the scores (chi-square, p = {likely:.1e})")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from zoo.parts.clock import Clock, joined
 from zoo.parts.interfaces import Sizes
 
 LONG = 150
@@ -41,7 +43,7 @@ class Music:
         past: codes before the first frame, (B, P, C).
         codes: (B, T, C) in {0, 1}, folded from the keys.
         features: (B, T, F), as if some attention had heard the frames before.
-        clock: (B, T) int64; the rows stand at different places of their pieces.
+        clock: (B, T); the rows stand at different places of their pieces.
         keys: (B, T, K) in {0, 1}; for a velocity these are the struck keys.
         previous: the keys of the frame before, (B, T, K).
         loudness: (B, T, K), k/127 with k in 1..127 where a key is struck, else 0.
@@ -53,7 +55,7 @@ class Music:
     past: Tensor
     codes: Tensor
     features: Tensor
-    clock: Tensor
+    clock: Clock
     keys: Tensor
     previous: Tensor
     loudness: Tensor
@@ -72,11 +74,15 @@ class Music:
         return int(self.codes.shape[1])
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Music:
-        """The same change to every tensor."""
-        return Music(*(change(getattr(self, plane.name)) for plane in fields(self)))
+        """The same change to every tensor, those of the clock included."""
+        changed: dict[str, Any] = {
+            name: plane.map(change) if isinstance(plane, Clock) else change(plane)
+            for name, plane in self.tensors()
+        }
+        return Music(**changed)
 
-    def tensors(self) -> list[tuple[str, Tensor]]:
-        """Every tensor with its name."""
+    def tensors(self) -> list[tuple[str, Any]]:
+        """Every tensor, and the clock, with its name."""
         return [(plane.name, getattr(self, plane.name)) for plane in fields(self)]
 
     def rows(self, first: int, last: int) -> Music:
@@ -91,13 +97,17 @@ class Music:
     def then(self, other: Music) -> Music:
         """These frames followed by the other's; the past stays."""
         planes = zip(self.tensors(), other.tensors(), strict=True)
-        joined = [torch.cat([one, two], 1) for (name, one), (_, two) in planes if name != "past"]
-        return Music(self.past, *joined)
+        return Music(self.past, *(_joined(one, two, 1) for (name, one), (_, two) in planes if name != "past"))
 
     def beside(self, other: Music) -> Music:
         """These stretches and the other's as one batch."""
         planes = zip(self.tensors(), other.tensors(), strict=True)
-        return Music(*(torch.cat([one, two]) for (_, one), (_, two) in planes))
+        return Music(*(_joined(one, two, 0) for (_, one), (_, two) in planes))
+
+
+def _joined(one: Any, two: Any, dim: int) -> Any:
+    """Two tensors or two clocks as one."""
+    return joined([one, two], dim) if isinstance(one, Clock) else torch.cat([one, two], dim)
 
 
 def shift(planes: Tensor) -> Tensor:
@@ -125,7 +135,7 @@ def music_of_keys(keys: Tensor, sizes: Sizes, seed: int = 0, past: int = 5) -> M
     velocity = torch.randint(1, 128, keys.shape, generator=chance)
     loudness = keys * velocity / 127
     before = (torch.rand(batch, past, sizes.keys, generator=chance) < 0.3).float()
-    clock = torch.arange(frames) + 7 * torch.arange(batch).unsqueeze(-1) - 1
+    clock = Clock.common_time(torch.arange(frames) + 7 * torch.arange(batch).unsqueeze(-1) - 1, sizes.grid)
     return Music(
         past=fold(before, sizes),
         codes=fold(keys, sizes),

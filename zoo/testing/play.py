@@ -165,11 +165,11 @@ def _velocity(part: Velocity, music: Music, seed: int) -> Answers:
 
 def _encoder(part: Encoder, music: Music, seed: int) -> Answers:
     keys = part.keys(music.onset, music.sounding)
-    onset, sounding = part.residual.restore(keys, chance(seed))
+    onset, sounding = part.residual.restore(keys, music.clock, chance(seed))
     return {
         "keys": keys,
         "codes": part.fold(keys),
-        "nats of the residual": part.residual.log_prob(music.onset, music.sounding),
+        "nats of the residual": part.residual.log_prob(music.onset, music.sounding, music.clock),
         "restored onset": onset,
         "restored sounding": sounding,
     }

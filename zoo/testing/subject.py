@@ -114,10 +114,10 @@ def _everywhere(music: Music) -> Tensor:
     return torch.ones(music.codes.shape[:2], dtype=torch.bool)
 
 
-def _heard(slot: Slot, music: Music) -> tuple[Tensor, ...]:
+def _heard(slot: Slot, music: Music) -> tuple[Any, ...]:
     """What a part gets when it counts or is calibrated."""
-    heard: dict[Slot, tuple[Tensor, ...]] = {
-        "encoder": (music.onset, music.sounding),
+    heard: dict[Slot, tuple[Any, ...]] = {
+        "encoder": (music.onset, music.sounding, music.clock),
         "sampler": (music.codes,),
         "decoder": (music.codes, music.keys, music.previous),
         "velocity": (music.codes, music.keys, music.loudness, music.softness),

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from zoo.parts import Description, Settings, hookimpl
+from zoo.parts.clock import Clock
 from zoo.parts.interfaces import Attention, Sizes, State
 from zoo.parts.layers import LSTM
 
@@ -19,7 +20,7 @@ class NewcomerAttention(Attention):
         """An empty memory; the past (B, P, C) is not looked at."""
         return self.lstm.start(past.shape[0])
 
-    def forward(self, codes: Tensor, clock: Tensor, state: State) -> tuple[Tensor, State]:
+    def forward(self, codes: Tensor, clock: Clock, state: State) -> tuple[Tensor, State]:
         """Features (B, T, F) and the memory after the last frame."""
         features, state = self.lstm(codes, state)
         return features, state

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from zoo.parts.clock import CLOCK, Clock
 from zoo.parts.interfaces import Attention, Sizes
-from zoo.parts.layers import CLOCK, LSTM, heard
+from zoo.parts.layers import LSTM, heard
 
 from . import NewcomerSettings
 
@@ -24,7 +25,7 @@ class NewcomerAttention(Attention):
         """An empty memory; the past (B, P, C) is not looked at."""
         return self.lstm.start(past.shape[0])
 
-    def forward(self, codes: Tensor, clock: Tensor, state: Memory) -> tuple[Tensor, Memory]:
+    def forward(self, codes: Tensor, clock: Clock, state: Memory) -> tuple[Tensor, Memory]:
         """Features (B, T, F), which may depend on codes up to and including t, and the memory after."""
         features, state = self.lstm(heard(codes, clock), state)
         return features, state

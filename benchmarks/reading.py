@@ -1,0 +1,69 @@
+"""How well known music lies on its grid, for docs/reading.md.
+
+    python benchmarks/reading.py --data pop909=PATH --data piano-midi=PATH
+
+Reads each set, counts the residual on its training pieces, scores it on its test pieces, and writes
+results/reading.json.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+from zoo.data import Corpus, open_corpus
+from zoo.data.summary import summarise
+from zoo.parts.interfaces import Plane
+from zoo.parts.residual import Residual
+
+HERE = Path(__file__).resolve().parent
+RESULT = HERE / "results" / "reading.json"
+PLANES: tuple[Plane, ...] = ("onset", "sounding")
+
+
+@click.command()
+@click.option("--data", "places", multiple=True, metavar="NAME=PATH", help="A set, and where its files are.")
+@torch.no_grad()
+def main(places: tuple[str, ...]) -> None:
+    """Write what is known of the reading of `bach` and of the sets that are named."""
+    found = {}
+    for name, _, place in (word.partition("=") for word in ("bach=bach", *places)):
+        found[name] = facts(open_corpus(place))
+        click.echo(f"{name}: done", err=True)
+    RESULT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def facts(corpus: Corpus) -> dict[str, Any]:
+    """A corpus in numbers, and the nats of what each plane leaves open."""
+    return {
+        "digest": corpus.digest,
+        "grid": corpus.grid,
+        "families": len({piece.family for piece in corpus.pieces}),
+        "summary": asdict(summarise(corpus)),
+        "residual": {plane: residual(corpus, plane) for plane in PLANES} if "onset" in corpus.planes else {},
+    }
+
+
+def residual(corpus: Corpus, plane: Plane) -> float:
+    """Nats per frame of the test pieces, counted on the training pieces."""
+    table, nats, frames = Residual(plane), 0.0, 0
+    for split in ("train", "test"):
+        pieces = corpus.split(split)  # type: ignore[arg-type]
+        for index in range(len(pieces.pieces)):
+            music = pieces.whole([index])
+            assert music.onset is not None
+            score = music.onset[:, 1:], music.sounding[:, 1:], music.clock[:, 1:]
+            if split == "train":
+                table.count(*score, mask=music.mask)
+            else:
+                nats, frames = nats - float(table.log_prob(*score).sum()), frames + music.frames
+    return nats / frames
+
+
+if __name__ == "__main__":
+    main()

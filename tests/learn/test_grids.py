@@ -1,0 +1,79 @@
+"""Training and writing on other grids and in other meters than sixteenths in 4/4."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import zoo
+from zoo.data import open_corpus
+from zoo.errors import DataError, UsageError
+from zoo.learn.record import common_meter
+from zoo.music.meter import Meter
+from zoo.music.roll import Notes, Roll
+
+SMALL = "attention.local=8 attention.reader=8 attention.features=9 sampler.hidden=8 decoder.hidden=8"
+
+
+def waltz(seed: int) -> Roll:
+    """Twelve bars of 3/4 in triplets of eighths, on a grid of 12 frames to a quarter note."""
+    chance = np.random.default_rng(seed)
+    start = np.arange(0, 12 * 36, 4)
+    key = chance.integers(30, 50, len(start))
+    velocity = np.full(len(start), 64, np.uint8)
+    return Roll.from_notes(Notes(start, start + 4, key, velocity), meter=Meter.of(3, 4, grid=12))
+
+
+@pytest.fixture
+def waltzes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "waltzes"
+    folder.mkdir()
+    for seed in range(8):
+        waltz(seed).write(folder / f"{seed}.mid")
+    return folder
+
+
+def test_a_waltz_in_triplets_is_read_learned_and_written_on_its_grid(waltzes: Path, tmp_path: Path) -> None:
+    corpus = open_corpus(waltzes, grid=12)
+    assert corpus.grid == 12
+    assert common_meter(corpus) == [3, 4]
+    assert np.array_equal(corpus.roll(0).onset, waltz(0).onset)  # type: ignore[arg-type]
+    model = zoo.build(f"{SMALL} grid=12")
+    model.fit(corpus, steps=2, batch=2, frames=32, past=16)
+    model.save(tmp_path / "bundle")
+    written = zoo.load(tmp_path / "bundle").generate(frames=72)
+    assert written.meter == Meter.of(3, 4, grid=12)
+    assert model.evaluate(corpus).frames.sum() > 0
+
+
+def test_a_model_refuses_music_of_another_grid(waltzes: Path) -> None:
+    model = zoo.build(SMALL)
+    with pytest.raises(DataError, match="12 frames to a quarter note, the model 4") as caught:
+        model.fit(open_corpus(waltzes, grid=12))
+    assert "grid=4" in caught.value.problems[0].cure
+    with pytest.raises(DataError, match="primer"):
+        model.generate(frames=4, primer=waltz(0))
+
+
+def test_digests_of_other_grids_differ(waltzes: Path) -> None:
+    assert len({open_corpus(waltzes, grid=grid).digest for grid in (4, 6, 12)}) == 3
+
+
+@pytest.mark.parametrize("grid", ["0", "49", "4.5", "x"])
+def test_a_grid_out_of_range_is_refused(grid: str) -> None:
+    with pytest.raises(UsageError, match="whole number from 1 to 48"):
+        zoo.build(f"grid={grid}")
+
+
+def test_parts_trained_on_other_grids_do_not_come_together(
+    waltzes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for grid in (4, 12):
+        zoo.build(f"{SMALL} grid={grid}").save(tmp_path / f"on-{grid}")
+    with pytest.raises(UsageError, match="frames to a quarter note: on-4 4, on-12 12"):
+        zoo.build(f"core=@{tmp_path / 'on-4'} decoder=@{tmp_path / 'on-12'}")
+    together = zoo.build(f"core=@{tmp_path / 'on-12'} decoder=lstm")
+    assert together.model.grid == 12

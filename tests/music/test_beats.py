@@ -1,0 +1,99 @@
+"""Files of beats: three layouts, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zoo.errors import DataError
+from zoo.music.beats import find_beats, read_beats
+
+POP909 = "".join(f"{0.5 * n} {float(n % 2 == 0)} {float(n % 4 == 0)}\n" for n in range(16)).encode()
+ASAP = b"".join(
+    f"{0.5 * n}\t{0.5 * n}\t{'db,3/4,0' if n == 0 else 'db' if n % 3 == 0 else 'b'}\n".encode()
+    for n in range(9)
+)
+
+
+def test_of_two_ways_to_count_the_longer_bars_are_taken():
+    beats = read_beats(POP909, "001_beat_midi.txt")
+    assert beats.seconds.tolist() == [0.5 * n for n in range(16)]
+    assert np.flatnonzero(beats.downbeat).tolist() == [0, 4, 8, 12]
+
+
+def test_a_way_to_count_that_stumbles_is_left_for_one_that_does_not():
+    marks = [0, 3, 4, 9, 10, 14]
+    lines = (f"{n} {float(n % 2 == 0)} {float(n in marks)}" for n in range(16))
+    assert np.flatnonzero(read_beats("\n".join(lines).encode(), "b").downbeat).tolist() == list(
+        range(0, 16, 2)
+    )
+
+
+def test_annotations_name_downbeats():
+    assert np.flatnonzero(read_beats(ASAP, "x_annotations.txt").downbeat).tolist() == [0, 3, 6]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0,1\n0.5,0\n1.0,1\n",
+        "time,downbeat\n0,1\n0.5,0\n1.0,1\n",
+        "0\t1\n0.5\t0\n1.0\t1\n",
+        "\ufeff0 1\n0.5 0\n1 1",
+    ],
+)
+def test_a_plain_table_may_have_a_heading_and_any_separator(text):
+    beats = read_beats(text.encode(), "song.beats.csv")
+    assert beats.seconds.tolist() == [0, 0.5, 1]
+    assert beats.downbeat.tolist() == [True, False, True]
+
+
+def test_a_table_of_times_alone_knows_no_bars():
+    assert not read_beats(b"0\n0.5\n1\n", "b").downbeat.any()
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (b"", "fewer than two beats"),
+        (b"0 1\n", "fewer than two beats"),
+        (b"0 1\nx 0\n", "line 2: 'x' is no time"),
+        (b"0 1\n1 0\n0.5 0\n", "line 3: the times do not increase"),
+        (b"0 1\n1 2\n", "line 2"),
+        (b"0 1\n-1 0\n", "line 2"),
+        (b"0 1\nnan 0\n", "line 2"),
+        (b"0 1\n1e9 0\n", "line 2"),
+        (b"0 1 1 1 1\n1 0 0 0 0\n", "line 1"),
+        (b"0 1\n" * 200_000, "more than 100,000 beats"),
+        (b"1 " * 3_000_000, "larger than"),
+    ],
+)
+def test_what_is_no_file_of_beats_is_refused_with_its_line(text, what):
+    with pytest.raises(DataError, match=what) as caught:
+        read_beats(text, "song.beats.csv")
+    assert caught.value.problems[0].where == "song.beats.csv"
+    assert caught.value.problems[0].cure
+
+
+@given(st.binary(max_size=300))
+def test_garbage_is_refused_and_nothing_else(data):
+    try:
+        beats = read_beats(data, "b")
+    except DataError:
+        return
+    assert len(beats.seconds) == len(beats.downbeat) >= 2
+
+
+def test_beats_are_found_beside_the_file(tmp_path):
+    song = tmp_path / "001.mid"
+    assert find_beats(song) is None
+    for name in ("beat_midi.txt", "001_annotations.txt", "001_beat_midi.txt", "001.beats.csv"):
+        (tmp_path / name).write_bytes(POP909)
+        assert find_beats(song) == tmp_path / name
+
+
+def test_a_missing_file_is_a_declared_error(tmp_path):
+    with pytest.raises(DataError, match="cannot be opened"):
+        read_beats(tmp_path / "none.beats.csv")

@@ -1,0 +1,44 @@
+"""The clock: what parts are told of the place in the bar."""
+
+from __future__ import annotations
+
+import torch
+
+from zoo.parts.clock import CLOCK, Clock, joined
+
+
+def test_in_common_time_the_digits_are_those_of_the_frame_modulo_64() -> None:
+    features = Clock.common_time(torch.arange(200)).features()
+    assert features.shape == (200, CLOCK)
+    digits = features[:, [0, 1, 3, 4, 5, 6]].long()
+    numbers = (digits << torch.arange(5, -1, -1)).sum(1)
+    assert torch.equal(numbers, torch.arange(200) % 64)
+    assert not features[:, [2, 7]].any()
+    assert features[:, 8:].unique(dim=0).tolist() == [[1.0, 1.0]]
+
+
+def test_every_place_of_a_bar_has_features_of_its_own_on_every_grid() -> None:
+    for grid in (1, 3, 4, 6, 8, 12, 24, 48):
+        features = Clock.common_time(torch.arange(16 * grid), grid).features()
+        assert len(features.unique(dim=0)) == 16 * grid
+
+
+def test_bars_of_three_and_four_are_told_apart() -> None:
+    frames = torch.zeros(1, 1, dtype=torch.int64)
+    waltz = Clock(frames, frames, frames + 12, frames + 4).features()
+    jig = Clock(frames, frames, frames + 12, frames + 6).features()
+    common = Clock.common_time(frames).features()
+    assert len(torch.stack([waltz, jig, common]).unique(dim=0)) == 3
+
+
+def test_beats_and_bars_end_where_the_next_begins() -> None:
+    clock = Clock.common_time(torch.arange(-1, 16))
+    assert clock.ends_bar.nonzero().flatten().tolist() == [0, 16]
+    assert clock.ends_beat.nonzero().flatten().tolist() == [0, 4, 8, 12, 16]
+
+
+def test_indexing_and_joining_cut_and_join_all_planes() -> None:
+    clock = Clock.common_time(torch.arange(12).view(2, 6), grid=8)
+    again = joined([clock[:, :2], clock[:, 2:]], 1)
+    assert all(map(torch.equal, again.tensors(), clock.tensors()))
+    assert (again.grid, again.shape) == (8, (2, 6))

@@ -1,0 +1,64 @@
+"""The music that a command is given: its keys, and opening it where the user can watch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal
+
+from zoo.parts import setting
+from zoo.registry.recipe import GridKeys
+
+if TYPE_CHECKING:
+    from zoo.data import Corpus
+
+
+class MusicKeys(GridKeys):
+    """Which music is read, and how; the keys of every command that takes music."""
+
+    data: str = setting("bach", "bach or another name of `zoo data list`, a folder of MIDI files, or a file")
+    pedal: Literal["keep", "hold"] = setting(
+        "keep", "where notes end: keep, when the key is released; hold, when the sustain pedal rises"
+    )
+    family: str = setting(
+        "",
+        "pieces to keep in one split: a regular expression on titles, or a CSV file of titles and families",
+    )
+
+
+def open_music(keys: MusicKeys, grid: int | None = None) -> Corpus:
+    """Open a corpus with a progress bar, and say in a line each what was skipped and what is off the grid.
+
+    Args:
+        keys: what the user asked for.
+        grid: frames to a quarter note where the user does not say, such as that of a bundle.
+
+    Raises:
+        DataError, UsageError: as `zoo.data.open_corpus`.
+    """
+    from zoo.cli.console import talk, visible
+    from zoo.cli.progress import waiting
+    from zoo.data import open_corpus
+
+    options: dict[str, Any] = {"pedal": keys.pedal, "family": keys.family}
+    with waiting(f"reading {keys.data}") as progress:
+        corpus = open_corpus(keys.data, grid=keys.grid or grid, progress=progress, **options)
+    for line in _remarks(corpus):
+        talk.print(visible(line), soft_wrap=True)
+    return corpus
+
+
+def _remarks(corpus: Corpus) -> Iterator[str]:
+    """What a user should know before relying on what was read."""
+    why = f"`zoo data scan {corpus.name}` says why"
+    if corpus.skipped:
+        files = len(corpus.skipped) + len(corpus.pieces)
+        yield f"{len(corpus.skipped)} of {files} files were skipped; {why}"
+    kinds = Counter(piece.alignment for piece in corpus.pieces)
+    if kinds["unaligned"]:
+        share = sum(piece.off_grid * piece.frames for piece in corpus.pieces) / max(corpus.frames, 1)
+        yield (
+            f"{kinds['unaligned']} of {len(corpus.pieces)} pieces follow no beat that could be found: "
+            f"{share:.0%} of the notes are more than a quarter frame from where they were put; "
+            "put a file of beats beside each MIDI file to align them"
+        )

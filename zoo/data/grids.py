@@ -1,0 +1,77 @@
+"""Which grid suits a folder of MIDI files: what each would merge, and what it would move."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.errors import DataError
+
+GRIDS = (4, 6, 8, 12, 24)
+"""Frames to a quarter note that are tried: sixteenths, triplets, thirty-seconds, and two at once."""
+MERGED = ("merged", "struck again")
+FEW = 0.01
+"""Share of the notes that a grid may merge or move without a word."""
+ENOUGH = 4
+"""A finer grid is worth its frames where it merges and moves at most a quarter of what a coarser one does."""
+
+
+@dataclass(frozen=True)
+class GridCost:
+    """What reading on a grid costs.
+
+    Attributes:
+        grid: frames to a quarter note.
+        notes: how many notes the files have.
+        merged: how many of them share a frame with a note that was written elsewhere.
+        moved: how many lie more than a quarter frame from where they are put.
+    """
+
+    grid: int
+    notes: int
+    merged: int
+    moved: int
+
+    @property
+    def share(self) -> float:
+        """Share of the notes that are merged or moved; a note that is both counts twice."""
+        return (self.merged + self.moved) / max(self.notes, 1)
+
+
+def grid_costs(
+    files: Iterable[Path], tracks: Sequence[str] = (), grids: Sequence[int] = GRIDS
+) -> list[GridCost]:
+    """What each grid would merge and move in some MIDI files; files that follow no beat are left out."""
+    from zoo.music.align import align
+    from zoo.music.beats import find_beats, read_beats
+    from zoo.music.guard import DEFAULT_LIMITS, read_file
+    from zoo.music.quantise import quantise
+    from zoo.music.walk import read_score
+
+    merged, moved, notes = Counter[int](), Counter[int](), 0
+    for file in files:
+        try:
+            score = read_score(read_file(file, DEFAULT_LIMITS), file, DEFAULT_LIMITS, tracks)
+            beside = find_beats(file)
+            beats = read_beats(beside) if beside else None
+        except DataError:
+            continue  # a scan says of skipped files why
+        if align(score, grids[0], beats).kind == "unaligned":
+            continue
+        notes += len(score.start)
+        for grid in grids:
+            losses = quantise(score, align(score, grid, beats)).losses
+            merged[grid] += sum(losses.get(name, 0) for name in MERGED)
+            moved[grid] += losses.get("moved", 0)
+    return [GridCost(grid, notes, merged[grid], moved[grid]) for grid in grids]
+
+
+def recommended(costs: Sequence[GridCost], grid: int) -> GridCost | None:
+    """The coarsest grid that is worth using instead; None where the present one does."""
+    present = next((cost for cost in costs if cost.grid == grid), None)
+    if present is None or present.share <= FEW:
+        return None
+    finer = [cost for cost in costs if cost.grid > grid and cost.share * ENOUGH <= present.share]
+    return min(finer, key=lambda cost: cost.grid, default=None)

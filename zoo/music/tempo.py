@@ -1,0 +1,83 @@
+"""Tempo: how fast a piece on the grid is played, and where that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.music.score import Score
+
+MICROSECONDS = 60_000_000
+"""In a minute; a MIDI file states its tempo as microseconds to the quarter note."""
+SLOWEST = 2**24 - 1
+"""The most microseconds to the quarter note that a MIDI file can state."""
+DEFAULT_TEMPO = 500_000
+"""Microseconds to the quarter note before a file states any: 120 to the minute."""
+
+STEADY = 0.02
+"""By less than this part beats differ in length at one tempo; smaller changes are hardly heard."""
+
+Changes = tuple[tuple[int, float], ...]
+
+
+def tempo_map(events: Iterable[tuple[int, int]], frames: int) -> tuple[float, Changes]:
+    """The steady tempo of a piece and the changes of its tempo.
+
+    Args:
+        events: (frame, microseconds to the quarter note) in the order of their frames; of several in one
+            frame the last counts.
+        frames: length of the piece; what happens after it is not looked at.
+
+    Returns:
+        Quarter notes per minute at which the piece would last as long as it does, and (frame, quarter notes
+        per minute) of every change, the first at frame 0; no changes where the tempo is steady.
+    """
+    inside = [(max(frame, 0), tempo) for frame, tempo in events if frame < max(frames, 1)]
+    last_of_frame = dict([(0, DEFAULT_TEMPO), *inside])
+    changes = [next(same) for _, same in groupby(last_of_frame.items(), key=lambda change: change[1])]
+    lengths = [after - before for before, after in pairwise([*(frame for frame, _ in changes), frames])]
+    if len(changes) == 1:
+        return MICROSECONDS / changes[0][1], ()
+    duration = sum(length * tempo for length, (_, tempo) in zip(lengths, changes, strict=True))
+    return MICROSECONDS * frames / duration, tuple((frame, MICROSECONDS / tempo) for frame, tempo in changes)
+
+
+def seconds(score: Score, ticks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """When ticks are played, by the tempo events of the file."""
+    changes = sorted({0: DEFAULT_TEMPO, **dict(score.tempos)}.items())
+    starts = np.array([tick for tick, _ in changes], np.float64)
+    lengths = np.array([tempo for _, tempo in changes]) / score.division / 1e6
+    times = np.concatenate([[0.0], np.cumsum(np.diff(starts) * lengths[:-1])])
+    at = np.maximum(np.searchsorted(starts, ticks, side="right") - 1, 0)
+    played: NDArray[np.float64] = times[at] + (ticks - starts[at]) * lengths[at]
+    return played
+
+
+def beat_tempos(frames: NDArray[np.int64], times: NDArray[np.float64], grid: int) -> list[tuple[int, int]]:
+    """The tempo of a performance whose beats are known, as events for `tempo_map`.
+
+    Beats of nearly one length are a stretch of one tempo, so that a steady piece has a steady tempo although
+    its beats are known to the millisecond only; at the end of each stretch the piece is exactly in time.
+
+    Args:
+        frames: (N,) increasing, the frames at which the beats are.
+        times: (N,) increasing, when they are played, in seconds.
+        grid: frames to a quarter note.
+    """
+    lengths = np.diff(times) / np.diff(frames)
+    first, events = 0, [(0, 0)]
+    for beat in range(len(lengths)):
+        if abs(lengths[beat] / lengths[first] - 1) > STEADY:
+            first = beat
+            events.append((int(frames[beat]), 0))
+        mean = (times[beat + 1] - times[first]) / (frames[beat + 1] - frames[first])
+        events[-1] = events[-1][0], min(max(round(1e6 * grid * mean), 1), SLOWEST)
+    return events
+
+
+def microseconds(tempo: float) -> int:
+    """A tempo in quarter notes per minute as a MIDI file states it."""
+    return min(max(round(MICROSECONDS / tempo), 1), SLOWEST)

@@ -1,0 +1,112 @@
+"""Writing: a roll as the MIDI file of a piano piece."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from fractions import Fraction
+from math import lcm
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.files import write_file
+from zoo.music.meter import Meter, TimeSignature
+from zoo.music.roll import LOWEST_KEY, Roll
+from zoo.music.tempo import microseconds
+
+RESOLUTION = 480
+"""Ticks to the quarter note, where the frames of the grid are whole numbers of them."""
+SHORTEST_UNIT = 128
+"""The largest lower number of a time signature that readers accept."""
+MOST_BEATS = 255
+"""The largest upper number that a time signature can state."""
+
+
+def write_midi(roll: Roll, path: str | Path) -> None:
+    """Write a roll as a piano track, with its meter and tempo; the same roll always gives the same bytes.
+
+    Each time signature stands at its bar line. An upbeat is a short first bar: 1/4, then 4/4. Where no time
+    signature is as short as the upbeat (a third of a quarter note, say), the first one is stated again at
+    the first bar line. What the meter does after the end of the roll is not written. Silence at the end is
+    kept: the track ends after it.
+
+    Raises:
+        ZooError: the file cannot be written; an older one of that name is then untouched.
+    """
+    import mido
+
+    division = lcm(RESOLUTION, roll.meter.grid)
+    midi = mido.MidiFile(ticks_per_beat=division, tracks=[_timing(roll), _piano(roll)])
+    content = io.BytesIO()
+    midi.save(file=content)
+    write_file(path, content.getvalue())
+
+
+def _timing(roll: Roll) -> Any:
+    """The track with tempo and time signatures."""
+    import mido
+
+    ticks = lcm(RESOLUTION, roll.meter.grid) // roll.meter.grid
+    tempos = roll.tempo_changes or ((0, roll.tempo),)
+    events = [
+        (frame * ticks, mido.MetaMessage("set_tempo", tempo=microseconds(tempo))) for frame, tempo in tempos
+    ]
+    for change in _signatures(roll.meter, roll.frames):
+        meta = mido.MetaMessage("time_signature", numerator=change.beats, denominator=change.unit)
+        events.append((change.frame * ticks, meta))
+    return _track(sorted(events, key=lambda event: event[0]))
+
+
+def _piano(roll: Roll) -> Any:
+    """The track with the notes."""
+    import mido
+
+    ticks = lcm(RESOLUTION, roll.meter.grid) // roll.meter.grid
+    notes = roll.notes()
+    pitch = np.tile(notes.key + LOWEST_KEY, 2)
+    frame = np.concatenate([notes.start, notes.end])
+    velocity = np.concatenate([notes.velocity, np.zeros_like(notes.velocity)])
+    order = np.lexsort((velocity, pitch, frame))  # a key is released before it is pressed again
+    rows = zip(*(column[order].tolist() for column in (frame * ticks, pitch, velocity)), strict=True)
+    events = [(0, mido.MetaMessage("track_name", name="Piano")), (0, mido.Message("program_change"))]
+    events += [(tick, mido.Message("note_on", note=note, velocity=loud)) for tick, note, loud in rows]
+    return _track(events, end=roll.frames * ticks)
+
+
+def _track(events: list[tuple[int, Any]], end: int = 0) -> Any:
+    """A track of (tick, message) in their order, which ends a tick after the last, or at `end` if later."""
+    import mido
+
+    end = max(events[-1][0] + 1, end)
+    now, track = 0, mido.MidiTrack()
+    for tick, message in [*events, (end, mido.MetaMessage("end_of_track"))]:
+        message.time, now = tick - now, tick
+        track.append(message)
+    return track
+
+
+def _signatures(meter: Meter, frames: int) -> Iterator[TimeSignature]:
+    """The time signatures of a meter as a file of this many frames states them, from frame 0 on."""
+    meter = meter.cut(0)
+    first, *others = meter.changes
+    if meter.offset:
+        places = meter.places(np.array([0]))
+        length = int(places.length[0] - places.place[0])
+        frames = max(frames, length + 1)
+        yield _short_bar(length, first, meter.grid)
+        if not others or others[0].frame > length:
+            yield TimeSignature(length, first.beats, first.unit)
+    else:
+        yield first
+    yield from (change for change in others if change.frame < frames)
+
+
+def _short_bar(length: int, whole: TimeSignature, grid: int) -> TimeSignature:
+    """The time signature of an upbeat: in the unit of the whole bars, in a shorter one, or that of those."""
+    for unit in (whole.unit, *(2**power for power in range(SHORTEST_UNIT.bit_length()))):
+        beats = Fraction(length * unit, 4 * grid)
+        if beats.denominator == 1 and beats <= MOST_BEATS:
+            return TimeSignature(0, int(beats), unit)
+    return TimeSignature(0, whole.beats, whole.unit)
