@@ -87,7 +87,9 @@ def align(score: Score, grid: int = GRID, beats: Beats | None = None) -> Alignme
         beats: where the beats are, if that is known.
     """
     own = _own_time(score, grid)
-    if beats is not None and len(score.start):
+    if len(score.start) == 0:
+        return replace(own, meter=_stated_meter(score, grid) or own.meter)
+    if beats is not None:
         ticks, places, meter = on_beats(score, beats, grid)
         return _measured(score, replace(own, kind="annotated", meter=meter, ticks=ticks, places=places))
     stated, exact = _stated_meter(score, grid), _on_frames(own.positions(score.start))
@@ -120,7 +122,7 @@ def _measured(score: Score, alignment: Alignment) -> Alignment:
 
 
 def _off(places: Places) -> float:
-    return float((np.abs(places - np.rint(places)) > QUARTER_FRAME + 1e-9).mean()) if len(places) else 0.0
+    return float((np.abs(places - np.rint(places)) > QUARTER_FRAME + 1e-9).mean())
 
 
 def _own_grid_holds(score: Score) -> bool:
