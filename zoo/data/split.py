@@ -19,6 +19,12 @@ from zoo.music.roll import Roll
 
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+SPELLINGS: dict[Split, tuple[str, ...]] = {
+    "train": ("train",),
+    "valid": ("valid", "validation", "val"),
+    "test": ("test",),
+}
+"""What published sets call each split."""
 TRAIN, VALID = 0.8, 0.9
 """Where the split hash, a number in 0..1, leaves training and validation."""
 
