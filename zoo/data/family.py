@@ -181,7 +181,11 @@ def _pairs(hashes: Hashes, piece: Numbers) -> tuple[Numbers, Numbers]:
     """Pairs (P, 2) of pieces that share a hash, and how many they share (P,)."""
     entries = np.unique(np.stack([hashes, piece.astype(np.uint64)], 1), axis=0)
     hashes, piece = entries[:, 0], entries[:, 1].astype(np.int64)
-    new = np.flatnonzero(np.concatenate([[True], hashes[1:] != hashes[:-1]])) if len(hashes) else np.zeros(0, int)
+    new = (
+        np.flatnonzero(np.concatenate([[True], hashes[1:] != hashes[:-1]]))
+        if len(hashes)
+        else np.zeros(0, int)
+    )
     size = np.diff(np.append(new, len(hashes)))
     group = np.repeat(np.arange(len(new)), size)
     found = []
@@ -199,6 +203,6 @@ def _pairs(hashes: Hashes, piece: Numbers) -> tuple[Numbers, Numbers]:
 def _covered(begins: NDArray[np.bool_], run: int) -> int:
     """How many tokens lie in the runs that begin at the marked places."""
     change = np.zeros(len(begins) + run + 1, np.int64)
-    change[:-run - 1] += begins
+    change[: -run - 1] += begins
     change[run:-1] -= begins
     return int((np.cumsum(change) > 0).sum())

@@ -45,7 +45,9 @@ def family_rule(text: str) -> Rule:
     try:
         pattern = re.compile(text)
     except re.error as error:
-        hint = r"such as '^(\d+)-' for 001-melody.mid and 001-chords.mid, or a CSV file of titles and families"
+        hint = (
+            r"such as '^(\d+)-' for 001-melody.mid and 001-chords.mid, or a CSV file of titles and families"
+        )
         raise UsageError(Problem(f"this is no regular expression: {error}", f"family={text}", hint)) from None
 
     def rule(title: str) -> str | None:

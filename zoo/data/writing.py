@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.data.family import Fingerprints
+from zoo.data.family_rule import family_rule
 from zoo.data.piece import Piece, Reading, Skipped
 from zoo.data.source import Source
-from zoo.data.family import Fingerprints
 from zoo.data.split import Split, alike, connected, pattern, split_of
 from zoo.data.store import FORMAT, Store, open_store
 from zoo.errors import DataError, Problem, ZooError
@@ -88,7 +89,7 @@ class _Writer:
         self.patterns: list[str] = []
         self.prescribed: list[Split | None] = []
         self.fingerprints = Fingerprints()
-        self.rule = source.family
+        self.rule = family_rule(source.options.family) if source.options.family else None
         self.notes = 0
 
     def add(self, reading: Reading) -> None:
