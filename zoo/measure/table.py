@@ -102,7 +102,10 @@ def _legend(rows: Sequence[Row]) -> Iterator[str]:
         yield "residual: what the keys leave out, how long a note is held or whether it is struck again"
     if any("escaped" in row.evaluation.remarks for row in rows):
         yield "escape: frames of more pitch classes than there are voices"
-    yield "± half of the 95 % interval, had other pieces been drawn"
+    families = scores[0].of_families
+    yield f"± half of the 95 % interval, had other {'families' if families else 'pieces'} been drawn"
+    if families:
+        yield f"{scores[0].pieces} pieces{families}: pieces that share music count as one in intervals"
     for kind, meaning in MEANINGS.items():
         errors = [score.error for score in scores if score.kind == kind and score.error is not None]
         if any(score.kind == kind for score in scores):
