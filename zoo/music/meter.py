@@ -80,6 +80,11 @@ class Bars:
     def __len__(self) -> int:
         return len(self.line)
 
+    @property
+    def count(self) -> int:
+        """How many bars there are as scores number them: an upbeat is not counted."""
+        return int(self.number[-1]) + 1 if len(self) else 0
+
     def whole(self, frames: int) -> Bars:
         """The bars that lie within a piece of this length from their bar line to the next."""
         return self.take(np.flatnonzero((self.line >= 0) & (self.end <= frames)))
