@@ -29,8 +29,8 @@ FEWEST = 16
 EXACT = 0.01
 """Quarter notes: ticks that are rounded by other programs stray less than that."""
 ON_EIGHTHS, ON_EVEN_PLACES, ON_ANY_PLACES = 0.25, 0.5, 0.9
-"""Least shares of notes on eighths, on sixteenths or triplets, and on these or thirty-seconds, where the grid of
-a file holds. In triplets every third note is on an eighth; in music a third of a beat late, none."""
+"""Least shares of notes on eighths, on sixteenths or triplets, and on these or thirty-seconds, where the grid
+of a file holds. In triplets every third note is on an eighth; in music a third of a beat late, none."""
 SAME_TICK = 1e-4
 """Frames: less than a tick, more than arithmetic errs."""
 SMALLEST_SHIFT = 0.05
@@ -87,11 +87,15 @@ def align(score: Score, grid: int = GRID, beats: Beats | None = None) -> Alignme
         beats: where the beats are, if that is known.
     """
     own = _own_time(score, grid)
-    if beats is not None and len(score.start):
+    if len(score.start) == 0:
+        return replace(own, meter=_stated_meter(score, grid) or own.meter)
+    if beats is not None:
         ticks, places, meter = on_beats(score, beats, grid)
         return _measured(score, replace(own, kind="annotated", meter=meter, ticks=ticks, places=places))
-    stated = _stated_meter(score, grid)
-    if len(score.start) < FEWEST or _own_grid_holds(score) or _on_frames(own.positions(score.start)):
+    stated, exact = _stated_meter(score, grid), _on_frames(own.positions(score.start))
+    if stated is not None and not exact and max(sign.bar(grid) for sign in stated.changes) <= NO_BAR * grid:
+        stated = None
+    if len(score.start) < FEWEST or exact or _own_grid_holds(score):
         return _measured(score, replace(own, meter=stated or _unstated_meter(score, own)))
     shift = _shift(own.positions(score.start) * GRID / grid) * grid / GRID
     shifted = _measured(score, replace(own, kind="shifted", places=own.places - shift))
@@ -118,7 +122,7 @@ def _measured(score: Score, alignment: Alignment) -> Alignment:
 
 
 def _off(places: Places) -> float:
-    return float((np.abs(places - np.rint(places)) > QUARTER_FRAME + 1e-9).mean()) if len(places) else 0.0
+    return float((np.abs(places - np.rint(places)) > QUARTER_FRAME + 1e-9).mean())
 
 
 def _own_grid_holds(score: Score) -> bool:
@@ -147,13 +151,9 @@ def _shift(sixteenths: Places) -> float:
 
 
 def _stated_meter(score: Score, grid: int) -> Meter | None:
-    """The time signatures of the file, if it has any that can be meant.
-
-    A bar that is shorter than those after it, at the beginning, is an upbeat.
-    """
+    """The time signatures of the file, if it has any; a shorter bar at the beginning is an upbeat."""
     signs = {tick: (beats, unit) for tick, beats, unit in score.signatures}
-    longest = max((4 * beats / unit for beats, unit in signs.values()), default=0)
-    if longest <= NO_BAR:
+    if not signs:
         return None
     signs.setdefault(0, (4, 4))
     at = np.array(sorted(signs), np.float64) * grid / score.division
@@ -170,7 +170,7 @@ def _stated_meter(score: Score, grid: int) -> Meter | None:
 
 
 def _with_upbeat(changes: list[TimeSignature], grid: int) -> list[TimeSignature]:
-    """The changes, the first of them an upbeat where it is one bar and shorter than the next, or is cut short."""
+    """The changes, the first of them an upbeat where it is one shorter bar, or is cut short."""
     if len(changes) < 2:
         return changes
     first, second = changes[:2]
