@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rich import box
 from rich.console import RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -157,7 +156,7 @@ def _resemblance(name: str, found: Resemblance) -> Iterator[RenderableType]:
         table.add_column(heading, justify="right", no_wrap=True)
     for likeness in found.likenesses:
         table.add_row(*_likeness(likeness))
-    yield Padding(table, (1, 0))
+    yield from (Text(), table, Text())
 
 
 def _lengths(likenesses: Sequence[Likeness]) -> Iterator[str]:
