@@ -234,6 +234,15 @@ def test_tempo_is_kept_where_it_changes():
     assert read(quarters(4, 1), meta=meta[:1]).roll.tempo_changes == ()
 
 
+def test_a_tempo_that_changes_within_a_frame_keeps_its_time():
+    tempos = [(0, 500_000), (930, 2_000_000), (940, 400_000)]
+    meta = [(tick, mido.MetaMessage("set_tempo", tempo=tempo)) for tick, tempo in tempos]
+    roll = read(quarters(4, 1), meta=meta).roll
+    assert [frame for frame, _ in roll.tempo_changes] == [0, 7, 8]
+    lasts = 930 / 480 * 0.5 + 10 / 480 * 2 + 980 / 480 * 0.4
+    assert roll.frames / 4 / roll.tempo * 60 == pytest.approx(lasts)
+
+
 def test_notes_late_by_a_constant_are_put_on_their_grid():
     late = [(start + 58, end + 58, pitch) for start, end, pitch in quarters(16, 4)]
     reading = read(late)
