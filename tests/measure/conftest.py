@@ -36,10 +36,13 @@ def corpus_of(tmp_path, monkeypatch) -> Callable[..., Corpus]:
     """A corpus of the rolls it is given."""
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
 
-    def make(rolls: list[Roll], planes: frozenset[str] = ALL_PLANES, name: str = "noise") -> Corpus:
+    def make(
+        rolls: list[Roll], planes: frozenset[str] = ALL_PLANES, name: str = "noise", grid: int = 4
+    ) -> Corpus:
         source = Source(
             name=name,
             planes=planes,
+            grid=grid,
             size=len(rolls),
             read=lambda: (Reading(f"piece {number}", roll) for number, roll in enumerate(rolls)),
             place=name,

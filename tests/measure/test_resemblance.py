@@ -6,10 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from zoo.measure.resemblance import Resemblance, corrected, passage_frames, resemble
+from zoo.errors import DataError
+from zoo.measure.passages import halves, passage_frames, passage_meters
+from zoo.measure.resemblance import Resemblance, corrected, resemble
+from zoo.music.meter import Meter, TimeSignature
 from zoo.music.roll import Roll
 
 SOUNDING = frozenset({"sounding"})
+WALTZ = Meter.of(3, 4)
+MARCH = Meter()
+FIVE = Meter.of(5, 4)
 
 
 def named(found):
@@ -34,6 +40,80 @@ def test_passages_are_whole_bars_that_three_of_four_pieces_have(corpus_of, noise
     assert frames(17, 400) == 16
     assert frames(900, 400, 800) == 256
     assert frames(15, 400) == frames(400) == 0
+
+
+@pytest.fixture
+def mixed(corpus_of, noise):
+    """A corpus of pieces of given lengths and meters."""
+
+    def make(*pieces, grid=4):
+        rolls = [replace(noise(n, frames), meter=meter) for n, (frames, meter) in enumerate(pieces)]
+        return corpus_of(rolls, name=f"mixed {pieces}", grid=grid)
+
+    return make
+
+
+def test_passages_are_whole_bars_of_each_pieces_own_meter(mixed):
+    assert passage_frames(mixed(*[(100, WALTZ)] * 4)) == 96
+    assert passage_frames(mixed((150, WALTZ), (150, MARCH), (150, WALTZ), (150, MARCH))) == 144
+    assert passage_frames(mixed((100, Meter.of(offset=15)), (100, MARCH))) == 96
+    assert passage_frames(mixed((98, Meter.of(offset=12)), (98, MARCH))) == 80
+    changing = Meter(4, (TimeSignature(), TimeSignature(32, 3, 4)))
+    assert passage_frames(mixed(*[(100, changing)] * 2)) == 92
+
+
+def test_the_longest_passages_are_as_long_on_any_grid(mixed):
+    assert passage_frames(mixed(*[(2000, Meter.of(grid=12))] * 2, grid=12)) == 64 * 12
+    assert passage_frames(mixed(*[(2000, Meter.of(7, 8, grid=12))] * 2, grid=12)) == 18 * 42
+
+
+def test_where_meters_share_no_length_that_three_of_four_have_half_or_fewer_do(mixed):
+    seven = Meter.of(7, 8)
+    assert passage_frames(mixed(*[(100, MARCH)] * 3, *[(100, seven)] * 1)) == 96
+    assert passage_frames(mixed(*[(100, MARCH)] * 2, *[(100, seven)] * 2)) == 98
+    assert passage_frames(mixed((100, MARCH), (100, seven), (100, FIVE), (100, WALTZ))) == 96
+    assert passage_frames(mixed((13, WALTZ), (17, MARCH))) == 0
+
+
+def test_held_out_passages_begin_at_a_bar_line_and_keep_their_meter(mixed):
+    corpus = mixed((110, Meter.of(3, 4, offset=8)), (110, MARCH), (110, FIVE), (110, Meter.of(offset=12)))
+    first, second = halves(corpus, 96, at_most=2)
+    rolls = {roll.meter: roll for roll in (*first, *second)}
+    assert set(rolls) == {WALTZ, MARCH}
+    assert [roll.frames for roll in (*first, *second)] == [96] * 3
+    np.testing.assert_array_equal(rolls[WALTZ].sounding, corpus.roll(0).sounding[4:100])
+
+
+def test_generated_passages_are_shared_out_among_the_meters_of_held_out_ones(mixed):
+    upbeat = Meter.of(3, 4, offset=8)
+    corpus = mixed((110, upbeat), (110, WALTZ), (110, MARCH), (110, FIVE), (20, MARCH))
+    assert passage_meters(corpus, 96, 32) == [(WALTZ, 21), (MARCH, 11)]
+    assert passage_meters(corpus, 96, 1) == [(WALTZ, 1)]
+    assert passage_meters(corpus, 97, 32) == []
+    fine = mixed((330, Meter.of(6, 8, grid=12)), grid=12)
+    assert passage_meters(fine, 144, 5) == [(Meter.of(6, 8, grid=12), 5)]
+
+
+def test_music_on_another_grid_is_refused(mixed, corpus, noise):
+    fine = mixed(*[(400, Meter.of(grid=12))] * 4, grid=12)
+    written = [noise(n, 96) for n in range(4)]
+    with pytest.raises(DataError, match=r"generated: 4; mixed .*: 12; noise for training: 4") as caught:
+        resemble(written, fine, corpus)
+    assert "one grid" in str(caught.value)
+    with pytest.raises(DataError, match="generated: 4, 12"):
+        resemble([*written, replace(written[0], meter=Meter.of(grid=12))], corpus, corpus)
+    with pytest.raises(DataError, match="for training: 12"):
+        resemble(written, corpus, fine)
+
+
+def test_lengths_are_in_quarter_notes(mixed):
+    corpus = mixed(*[(192, Meter.of(grid=12))] * 6, grid=12)
+    rolls = [corpus.roll(index) for index in range(6)]
+    found = named(resemble(rolls, corpus, corpus))
+    assert found["longest copy"].unit == found["note length"].unit == "quarters"
+    assert 15 < found["longest copy"].generated <= 16
+    notes = np.concatenate([roll.notes().end - roll.notes().start for roll in rolls])
+    assert found["note length"].generated == pytest.approx(notes.mean() / 12)
 
 
 def test_music_drawn_alike_is_not_told_apart(corpus, noise):
@@ -89,7 +169,7 @@ def test_what_is_different_is_told(corpus):
     assert polyphony.distance == pytest.approx(polyphony.generated - polyphony.held_out, rel=0.05)
     low, high = polyphony.interval
     assert polyphony.floor < low < polyphony.distance < high
-    assert found["longest copy"].generated < 40 < 70 < found["longest copy"].held_out <= 80
+    assert found["longest copy"].generated < 10 < 18 < found["longest copy"].held_out <= 20
 
 
 def test_where_onsets_are_unknown_what_hangs_on_them_is_absent(corpus_of, noise):

@@ -5,8 +5,10 @@ import numpy as np
 from rich.console import Console
 
 from zoo.measure.evaluation import Evaluation, Term
+from zoo.measure.music import MEASURES, QUARTERS
+from zoo.measure.resemblance import Likeness, Resemblance
 from zoo.measure.row import Row
-from zoo.measure.table import tables
+from zoo.measure.table import resemblances, tables
 
 
 def row(label, nats, *, kind="exact", is_floor=False, **more):
@@ -25,6 +27,29 @@ def printed(*rows, width=80):
     for table in tables(rows):
         console.print(table)
     return console.file.getvalue()
+
+
+def likeness(measure, unit):
+    numbers = (99.99, 99.99, 99.99, (99.99, 99.99), 99.99)
+    return Likeness(measure, unit, *numbers, chance=1.0, corrected=1.0, passages=(32, 17, 16))
+
+
+def test_what_is_written_has_a_line_for_each_measure_and_the_unit_of_lengths():
+    units = {name: measure.unit for name, measure in MEASURES.items()} | {"longest copy": QUARTERS}
+    found = Resemblance(144, (32, 17, 16), tuple(likeness(*one) for one in units.items()))
+    older = Resemblance(144, (32, 17, 16), (likeness("note length", "frames"),))
+    for shown, unit in (
+        (found, "note length and longest copy: in quarter notes"),
+        (older, "note length: in frames"),
+    ):
+        console = Console(file=io.StringIO(), width=80, markup=False)
+        for table in resemblances([("bundle", shown)]):
+            console.print(table)
+        lines = console.file.getvalue().splitlines()
+        assert unit in lines
+        assert max(map(len, lines)) <= 80
+        table = lines[lines.index("") + 1 :]
+        assert len(table[2 : table.index("")]) == len(shown.likenesses)
 
 
 def test_every_number_stands_with_its_kind_in_eighty_columns():

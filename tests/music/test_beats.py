@@ -12,7 +12,8 @@ from zoo.music.beats import find_beats, read_beats
 
 POP909 = "".join(f"{0.5 * n} {float(n % 2 == 0)} {float(n % 4 == 0)}\n" for n in range(16)).encode()
 ASAP = b"".join(
-    f"{0.5 * n}\t{0.5 * n}\t{'db,3/4,0' if n == 0 else 'db' if n % 3 == 0 else 'b'}\n".encode() for n in range(9)
+    f"{0.5 * n}\t{0.5 * n}\t{'db,3/4,0' if n == 0 else 'db' if n % 3 == 0 else 'b'}\n".encode()
+    for n in range(9)
 )
 
 
@@ -25,7 +26,9 @@ def test_of_two_ways_to_count_the_longer_bars_are_taken():
 def test_a_way_to_count_that_stumbles_is_left_for_one_that_does_not():
     marks = [0, 3, 4, 9, 10, 14]
     lines = (f"{n} {float(n % 2 == 0)} {float(n in marks)}" for n in range(16))
-    assert np.flatnonzero(read_beats("\n".join(lines).encode(), "b").downbeat).tolist() == list(range(0, 16, 2))
+    assert np.flatnonzero(read_beats("\n".join(lines).encode(), "b").downbeat).tolist() == list(
+        range(0, 16, 2)
+    )
 
 
 def test_annotations_name_downbeats():
@@ -33,7 +36,13 @@ def test_annotations_name_downbeats():
 
 
 @pytest.mark.parametrize(
-    "text", ["0,1\n0.5,0\n1.0,1\n", "time,downbeat\n0,1\n0.5,0\n1.0,1\n", "0\t1\n0.5\t0\n1.0\t1\n", "\ufeff0 1\n0.5 0\n1 1"]
+    "text",
+    [
+        "0,1\n0.5,0\n1.0,1\n",
+        "time,downbeat\n0,1\n0.5,0\n1.0,1\n",
+        "0\t1\n0.5\t0\n1.0\t1\n",
+        "\ufeff0 1\n0.5 0\n1 1",
+    ],
 )
 def test_a_plain_table_may_have_a_heading_and_any_separator(text):
     beats = read_beats(text.encode(), "song.beats.csv")

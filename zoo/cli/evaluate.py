@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from zoo.measure.row import Row
     from zoo.model.bundle import Bundle
     from zoo.model.model import Model
+    from zoo.music.roll import Roll
     from zoo.parts.interfaces import Plane
 
 
@@ -160,14 +161,17 @@ def _resemblance(
 ) -> Resemblance | None:
     """What the model writes beside the pieces; None where there is nothing unseen to compare it with."""
     from zoo.cli.progress import waiting
-    from zoo.measure.resemblance import passage_frames, resemble
+    from zoo.measure.passages import passage_frames, passage_meters
+    from zoo.measure.resemblance import resemble
     from zoo.model.generate import generate
 
     frames = passage_frames(pieces)
     if keys.samples == 0 or keys.split in ("train", "all") or frames == 0:
         return None
-    with waiting(f"{name} writes") as progress:
-        written = generate(model, frames, keys.samples, keys.seed, progress=progress)
+    written: list[Roll] = []
+    for number, (meter, count) in enumerate(passage_meters(pieces, frames, keys.samples)):
+        with waiting(f"{name} writes in {meter}") as progress:
+            written += generate(model, frames, count, keys.seed + number, progress=progress, meter=meter)
     return resemble(written, pieces, corpus.split("train"), seed=keys.seed)
 
 

@@ -9,6 +9,7 @@ from zoo.data.options import Options
 from zoo.data.piece import Reading, Skipped
 from zoo.data.source import Source
 from zoo.errors import DataError, Problem
+from zoo.music.grid import GRID
 from zoo.music.guard import SUFFIXES, midi_files
 
 PLANES = frozenset({"onset", "sounding", "velocity"})
@@ -35,7 +36,7 @@ def source(path: Path, options: Options) -> Source:
         raise DataError(_no_midi(path))
 
     def read() -> Iterator[Reading | Skipped]:
-        return (_read(file, str(file.relative_to(root)), tracks) for file in files)
+        return (_read(file, str(file.relative_to(root)), tracks, options) for file in files)
 
     return Source(
         name=str(whole),
@@ -44,7 +45,7 @@ def source(path: Path, options: Options) -> Source:
         size=len(files),
         read=read,
         place=":".join([str(path.resolve()), *([",".join(tracks)] if tracks else [])]),
-        state=[_state(file, root) for file in files],
+        state=[*(_state(file, root) for file in files), *options.identity()],
     )
 
 
@@ -55,11 +56,13 @@ def split_tracks(name: str) -> tuple[str, tuple[str, ...]]:
     return (place, tracks) if place and tracks else (name, ())
 
 
-def _read(file: Path, title: str, tracks: Sequence[str]) -> Reading | Skipped:
-    from zoo.music.midi import read_midi
+def _read(file: Path, title: str, tracks: Sequence[str], options: Options) -> Reading | Skipped:
+    from zoo.music.midi import examine_midi
 
     try:
-        return Reading(title, read_midi(file, tracks=tracks))
+        found = examine_midi(file, tracks=tracks, grid=options.grid or GRID, pedal=options.pedal)
+        losses = {**found.losses, **found.left_out}
+        return Reading(title, found.roll, None, found.alignment, found.off_grid, losses)
     except DataError as error:
         return Skipped(title, "; ".join(problem.what for problem in error.problems))
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from zoo.errors import DataError
 
 GRIDS = (4, 6, 8, 12, 24)
-"""Frames to a quarter note that are tried: sixteenths, triplets, thirty-seconds, and what has room for two of them."""
+"""Frames to a quarter note that are tried: sixteenths, triplets, thirty-seconds, and two at once."""
 MERGED = ("merged", "struck again")
 FEW = 0.01
 """Share of the notes that a grid may merge or move without a word."""
 ENOUGH = 4
-"""A finer grid is worth its frames where it merges and moves at most this part of what the coarser one does."""
+"""A finer grid is worth its frames where it merges and moves at most a quarter of what a coarser one does."""
 
 
 @dataclass(frozen=True)

@@ -183,10 +183,11 @@ def _bars_apart(roll: Roll, lag: int) -> tuple[NDArray[np.int64], NDArray[np.int
     """Frames (M,), and those at the same place of the bar `lag` bars earlier, where that is equally long."""
     frames = np.arange(roll.frames)
     bars, places = roll.meter.bars(roll.frames), roll.meter.places(frames)
-    earlier = np.searchsorted(bars.line, frames, side="right") - 1 - lag
+    bar = np.searchsorted(bars.line, frames, side="right") - 1
+    earlier = np.maximum(bar - lag, 0)
     then = bars.line[earlier] + places.place
     alike = (bars.end - bars.line)[earlier] == places.length
-    now = np.flatnonzero((earlier >= 0) & (then >= 0) & alike)
+    now = np.flatnonzero((bar >= lag) & (then >= 0) & alike)
     return now, then[now]
 
 

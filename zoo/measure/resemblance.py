@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo.errors import DataError, Problem
 from zoo.measure.copying import longest_copies
 from zoo.measure.distance import jensen_shannon, resampled, shuffled, wasserstein
 from zoo.measure.interval import Floats, Interval, holm
-from zoo.measure.music import MEASURES
-from zoo.music.roll import FRAMES_PER_BAR, Roll
+from zoo.measure.music import MEASURES, QUARTERS
+from zoo.measure.passages import halves
+from zoo.music.roll import Roll
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
 
-LONGEST = 256
-"""Frames of the longest passages that are measured: 16 bars."""
 RESAMPLES = 2000
 
 
@@ -35,7 +35,8 @@ class Likeness:
     Attributes:
         measure: its name.
         unit: of the values and of distances by `wasserstein` (the first, how far values must be moved);
-            None where values are names, whose distance is `jensen-shannon`, in nats, at most ln 2.
+            None where values are names, whose distance is `jensen-shannon`, in nats, at most ln 2. Lengths
+            of older tables are in frames, which were sixteenths, others in quarters.
         generated: mean of the generated passages; None where values are names.
         held_out: mean of the held-out ones.
         distance: of the generated passages from held-out ones, the mean over both halves of these.
@@ -75,7 +76,7 @@ class Likeness:
 
 @dataclass(frozen=True)
 class Resemblance:
-    """What all measures say, of passages of equal length from where pieces begin.
+    """What all measures say, of passages of equal length from the first bar line of each piece.
 
     Attributes:
         frames: length of every passage.
@@ -109,18 +110,6 @@ def _tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def passage_frames(held_out: Corpus) -> int:
-    """How long passages can be so that three of four held-out pieces have one: whole bars, at most 16.
-
-    0 where there is nothing to compare: fewer than two pieces of a bar or more.
-    """
-    lengths = sorted(piece.frames - _first_bar(piece.meter.offset) for piece in held_out.pieces)
-    if len(lengths) < 2:
-        return 0
-    frames = min(lengths[min(len(lengths) // 4, len(lengths) - 2)], LONGEST)
-    return max(0, frames // FRAMES_PER_BAR * FRAMES_PER_BAR)
-
-
 def resemble(
     generated: Sequence[Roll],
     held_out: Corpus,
@@ -131,28 +120,33 @@ def resemble(
 ) -> Resemblance:
     """How far generated passages are from held-out music, and that music from itself.
 
-    Each held-out piece that is long enough gives one passage, from its first bar line on. The pieces are
-    halved by their digests; no half has more passages than were generated, since distances between few
-    passages are larger. What is not known of all the music, such as onsets, is measured of none.
+    Each held-out piece in which so many frames from its first bar line on are whole bars gives one passage.
+    The pieces are halved by their digests; no half has more passages than were generated, since distances
+    between few passages are larger. What is not known of all the music, such as onsets, is measured of none.
 
     Args:
-        generated: passages of equal length, usually `passage_frames(held_out)`.
+        generated: passages of equal length, usually `passage_frames(held_out)`, in the meter in which they
+            were written, usually one of `passage_meters`.
         held_out: pieces that no model has seen.
         training: pieces in which copied passages are looked for.
         seed: of the resampling.
         resamples: how many times; fewer than 20 for each measure can call nothing different.
 
     Raises:
-        ValueError: the passages are not equally long, or fewer than two held-out pieces are as long.
+        ValueError: the passages are not equally long, or fewer than two held-out pieces have whole bars of
+            that length.
+        DataError: not all of the music is on the same grid.
     """
     if len({roll.frames for roll in generated}) != 1:
         raise ValueError("resemblance is measured of passages that are equally long")
+    _check_grids(generated, held_out, training)
     struck = "onset" in held_out.planes & training.planes and all(r.onset is not None for r in generated)
-    halves = _halves(held_out, generated[0].frames, at_most=len(generated))
-    sides = [_as_known(rolls, struck) for rolls in (generated, *halves)]
+    unseen = halves(held_out, generated[0].frames, at_most=len(generated))
+    sides = [_as_known(rolls, struck) for rolls in (generated, *unseen)]
     likenesses = []
     for name, unit, found in _measured(sides, training, struck):
         values, tables = _tables(found)
+        values = values / held_out.grid if unit == QUARTERS else values
         if all(len(table) for table in tables):
             likenesses.append(_likeness(name, unit, values, tables, seed, resamples))
     return Resemblance(generated[0].frames, _lengths(sides), corrected(likenesses))
@@ -180,7 +174,7 @@ def _measured(
     pieces = (training.roll(index) for index in range(len(training.pieces)))
     copies = longest_copies([roll for side in sides for roll in side], pieces, with_onsets=struck)
     each = np.split(copies.astype(np.float64), np.cumsum([len(side) for side in sides])[:-1])
-    yield "longest copy", "frames", [[*map(float, side)] for side in each]
+    yield "longest copy", QUARTERS, [[*map(float, side)] for side in each]
 
 
 def _tables(found: Found) -> tuple[Floats, list[Floats]]:
@@ -233,30 +227,18 @@ def _lengths(sides: Sequence[Sequence[Any] | Floats]) -> tuple[int, int, int]:
     return generated, first, second
 
 
-def _first_bar(offset: int) -> int:
-    """The frame of the first bar line in a piece whose first bar lacks `offset` frames."""
-    return -offset % FRAMES_PER_BAR
-
-
-def _halves(held_out: Corpus, frames: int, at_most: int) -> tuple[list[Roll], list[Roll]]:
-    """Two lots of passages, of every second piece each, in the order of their digests."""
-    long_enough = [
-        index
-        for index, piece in enumerate(held_out.pieces)
-        if piece.frames - _first_bar(piece.meter.offset) >= frames
-    ]
-    if len(long_enough) < 2:
-        raise ValueError(f"fewer than two held-out pieces have a passage of {frames} frames")
-    long_enough.sort(key=lambda index: held_out.pieces[index].digest)
-    rolls = [_passage(held_out, index, frames) for index in long_enough[: 2 * at_most]]
-    return rolls[::2], rolls[1::2]
-
-
-def _passage(corpus: Corpus, index: int, frames: int) -> Roll:
-    whole, first = corpus.roll(index), _first_bar(corpus.pieces[index].meter.offset)
-    onset = None if whole.onset is None else whole.onset[first : first + frames]
-    return Roll(onset, whole.sounding[first : first + frames])
+def _check_grids(generated: Sequence[Roll], held_out: Corpus, training: Corpus) -> None:
+    written = {roll.meter.grid for roll in generated}
+    if written | {training.grid} != {held_out.grid}:
+        grids = {
+            "generated": ", ".join(map(str, sorted(written))),
+            held_out.name: str(held_out.grid),
+            f"{training.name} for training": str(training.grid),
+        }
+        listed = "; ".join(f"{name}: {grid}" for name, grid in grids.items())
+        what = f"music on different grids does not compare (frames to a quarter note: {listed})"
+        raise DataError(Problem(what, cure="read and generate all of it on one grid"))
 
 
 def _as_known(rolls: Sequence[Roll], struck: bool) -> list[Roll]:
-    return [Roll(roll.onset if struck else None, roll.sounding) for roll in rolls]
+    return [replace(roll, onset=roll.onset if struck else None) for roll in rolls]

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rich import box
 from rich.console import RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from zoo.measure.evaluation import BOUNDS, SCORE, compare
 from zoo.measure.figure import MARKS, Figure
+from zoo.measure.music import QUARTERS
 from zoo.measure.resemblance import Likeness, Resemblance
 from zoo.measure.row import Row, pairs, velocity_rows
 
@@ -19,6 +21,8 @@ MEANINGS = {
     "estimate": "~ an estimate",
     "estimated bound": "≲ a bound that is itself estimated",
 }
+LENGTHS = {"frames": "in frames", QUARTERS: "in quarter notes"}
+"""How units of length are named."""
 FEW = 10
 """Passages below which a table of resemblance warns."""
 RESEMBLING = (
@@ -27,7 +31,7 @@ RESEMBLING = (
     "floor: how far two halves of the unseen are apart",
     "different: shuffled passages are so far apart in any of these measures less than",
     "once in 20 times (Holm's correction over the measures)",
-    "longest copy: sounding frames in a row that some training piece has, in any key",
+    "longest copy: the longest stretch that a training piece has too, in any key",
 )
 UNCLEAR = "not clear: the interval holds 0, or a bound that is higher leaves open whether the truth is"
 OF_BOUNDS = "(bounds): so the bounds differ; how far below them the true numbers are is not known"
@@ -133,23 +137,32 @@ def resemblances(written: Iterable[tuple[str, Resemblance | None]]) -> Iterator[
             shown.append(found)
             yield from _resemblance(name, found)
     if shown:
+        lengths = _lengths([found for one in shown for found in one.likenesses])
         few = min(min(found.passages) for found in shown) < FEW
         warning = (
             ["so few passages tell little: distances and floors are high by chance alone"] if few else []
         )
-        yield Text("\n".join([*RESEMBLING, *warning]), style="dim")
+        yield Text("\n".join([*RESEMBLING, *lengths, *warning]), style="dim")
 
 
 def _resemblance(name: str, found: Resemblance) -> Iterator[RenderableType]:
     written, first, second = found.passages
     yield Text(f"{name}: {written} passages of {found.frames} frames beside {first} + {second} unseen ones")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     table.add_column("measure", overflow="fold", ratio=1)
     for heading in ("written", "unseen", "apart ↓", "95 % interval", "floor", ""):
         table.add_column(heading, justify="right", no_wrap=True)
     for likeness in found.likenesses:
         table.add_row(*_likeness(likeness))
-    yield table
+    yield Padding(table, (1, 0))
+
+
+def _lengths(likenesses: Sequence[Likeness]) -> Iterator[str]:
+    """Which measures are lengths, and in which unit."""
+    for unit, meaning in LENGTHS.items():
+        names = dict.fromkeys(found.measure for found in likenesses if found.unit == unit)
+        if names:
+            yield f"{' and '.join(names)}: {meaning}"
 
 
 def _likeness(found: Likeness) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from operator import ge
 from typing import Literal
 
 import numpy as np
@@ -21,17 +22,17 @@ Places = NDArray[np.float64]
 QUARTER_FRAME = 0.25
 """From this part of a frame on a note lies off the grid."""
 MOST_OFF = 0.3
-"""Share of notes off the grid above which a file follows no beat: chance puts half of the notes there, the least
-steady file of POP909 7 %, music in triplets on a grid of sixteenths a third."""
+"""Share of notes off the grid above which a file follows no beat: chance puts half of the notes there,
+triplets on a grid of sixteenths a third."""
 FEWEST = 16
 """Notes of a file that are enough to shift its grid or its bars."""
 EXACT = 0.01
 """Quarter notes: ticks that are rounded by other programs stray less than that."""
+ON_EIGHTHS, ON_EVEN_PLACES, ON_ANY_PLACES = 0.25, 0.5, 0.9
+"""Least shares of notes on eighths, on sixteenths or triplets, and on these or thirty-seconds, where the grid
+of a file holds. In triplets every third note is on an eighth; in music a third of a beat late, none."""
 SAME_TICK = 1e-4
 """Frames: less than a tick, more than arithmetic errs."""
-ON_EIGHTHS, ON_EVEN_PLACES, ON_ANY_PLACES = 0.25, 0.5, 0.9
-"""Least shares of notes on eighths, on sixteenths or triplets, and on these or thirty-seconds, where a file's own
-grid holds. A triplet fills a third of its notes with eighths, and music that is a third of a beat late none."""
 SMALLEST_SHIFT = 0.05
 """Frames; a smaller one moves no note, and jitter alone can look like it."""
 NO_BAR = 1
@@ -74,7 +75,7 @@ class Alignment:
 def align(score: Score, grid: int = GRID, beats: Beats | None = None) -> Alignment:
     """The grid of a file, from what it says and, where that is nothing or wrong, from its notes.
 
-    A file of beats beside it decides. Without one, the file's own ticks are the grid if its notes lie on them.
+    A file of beats beside it decides. Without one, the file's own ticks are the grid if notes lie on them.
     If they do not, the phase of the sixteenths is the circular mean of where the notes begin (Fisher,
     Statistical Analysis of Circular Data, 1993), and the whole file is shifted by it. Time signatures hold
     as long as the file's own grid does; otherwise, and where there are none, the first bar line is where
@@ -86,11 +87,15 @@ def align(score: Score, grid: int = GRID, beats: Beats | None = None) -> Alignme
         beats: where the beats are, if that is known.
     """
     own = _own_time(score, grid)
-    if beats is not None and len(score.start):
+    if len(score.start) == 0:
+        return replace(own, meter=_stated_meter(score, grid) or own.meter)
+    if beats is not None:
         ticks, places, meter = on_beats(score, beats, grid)
         return _measured(score, replace(own, kind="annotated", meter=meter, ticks=ticks, places=places))
-    stated = _stated_meter(score, grid)
-    if len(score.start) < FEWEST or _on_frames(own.positions(score.start)) or _own_grid_holds(score):
+    stated, exact = _stated_meter(score, grid), _on_frames(own.positions(score.start))
+    if stated is not None and not exact and max(sign.bar(grid) for sign in stated.changes) <= NO_BAR * grid:
+        stated = None
+    if len(score.start) < FEWEST or exact or _own_grid_holds(score):
         return _measured(score, replace(own, meter=stated or _unstated_meter(score, own)))
     shift = _shift(own.positions(score.start) * GRID / grid) * grid / GRID
     shifted = _measured(score, replace(own, kind="shifted", places=own.places - shift))
@@ -117,7 +122,7 @@ def _measured(score: Score, alignment: Alignment) -> Alignment:
 
 
 def _off(places: Places) -> float:
-    return float((np.abs(places - np.rint(places)) > QUARTER_FRAME + 1e-9).mean()) if len(places) else 0.0
+    return float((np.abs(places - np.rint(places)) > QUARTER_FRAME + 1e-9).mean())
 
 
 def _own_grid_holds(score: Score) -> bool:
@@ -125,12 +130,12 @@ def _own_grid_holds(score: Score) -> bool:
     place = score.start / score.division % 1
     eighths, even, fine, triplets = (_on(place, parts, score.division) for parts in (2, 4, 8, 6))
     even |= triplets
-    shares = (eighths.mean(), ON_EIGHTHS), (even.mean(), ON_EVEN_PLACES), ((even | fine).mean(), ON_ANY_PLACES)
-    return all(share >= least for share, least in shares)
+    shares = eighths.mean(), even.mean(), (even | fine).mean()
+    return all(map(ge, shares, (ON_EIGHTHS, ON_EVEN_PLACES, ON_ANY_PLACES)))
 
 
 def _on_frames(places: Places) -> bool:
-    """Whether the notes are written on the very frames that are asked for, on any grid."""
+    """Whether the notes are on the very frames that are asked for, as in a file written from this grid."""
     return bool((np.abs(places - np.rint(places)) <= SAME_TICK).mean() >= ON_ANY_PLACES)
 
 
@@ -146,13 +151,9 @@ def _shift(sixteenths: Places) -> float:
 
 
 def _stated_meter(score: Score, grid: int) -> Meter | None:
-    """The time signatures of the file, if it has any that can be meant.
-
-    A bar that is shorter than those after it, at the beginning, is an upbeat.
-    """
+    """The time signatures of the file, if it has any; a shorter bar at the beginning is an upbeat."""
     signs = {tick: (beats, unit) for tick, beats, unit in score.signatures}
-    longest = max((4 * beats / unit for beats, unit in signs.values()), default=0)
-    if longest <= NO_BAR:
+    if not signs:
         return None
     signs.setdefault(0, (4, 4))
     at = np.array(sorted(signs), np.float64) * grid / score.division
@@ -169,16 +170,13 @@ def _stated_meter(score: Score, grid: int) -> Meter | None:
 
 
 def _with_upbeat(changes: list[TimeSignature], grid: int) -> list[TimeSignature]:
-    """The changes, the first of them an upbeat where it is one bar that is shorter than the next.
-
-    Or part of a bar, where no time signature is as short as the upbeat and that of the bars is stated twice.
-    """
+    """The changes, the first of them an upbeat where it is one shorter bar, or is cut short."""
     if len(changes) < 2:
         return changes
     first, second = changes[:2]
     length, bar = Fraction(second.frame - first.frame), second.bar(grid)
-    twice = (first.beats, first.unit) == (second.beats, second.unit)
-    if length < bar and (length == first.bar(grid) or twice):
+    again = (first.beats, first.unit) == (second.beats, second.unit)
+    if length < bar and (again or length == first.bar(grid)):
         changes[:2] = [replace(second, frame=first.frame + int(length - bar))]
     return changes
 
@@ -197,7 +195,7 @@ def _accented_meter(score: Score, alignment: Alignment, stated: Meter | None) ->
 
 
 def _unstated_meter(score: Score, alignment: Alignment) -> Meter:
-    """4/4 from the beginning, as MIDI has it where a file says nothing, unless accents clearly fall elsewhere."""
+    """4/4 from the beginning, as MIDI has it by default, unless accents clearly fall elsewhere."""
     grid = alignment.meter.grid
     doubtful = len(score.start) >= FEWEST and _accents(score, alignment).doubt(4 * grid, 0) > TOO_MUCH_DOUBT
     return _accented_meter(score, alignment, None) if doubtful else Meter(grid)

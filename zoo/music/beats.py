@@ -1,15 +1,17 @@
 """Beats: files beside a MIDI file that say where its beats and bars are, in seconds.
 
-Three layouts are read: POP909's (`beat_midi.txt`: a time, then two columns of 0 and 1 that mark the first beat
-of a bar counted in two and in four), ASAP's (`*_annotations.txt`: two times, then `b` or `db`, the latter perhaps
-with a time signature, `db,3/4,0`), and a plain table of a time and, if known, 1 for the first beat of a bar and 0
-for the others, named like the MIDI file: `song.beats.csv`, `song.beats.tsv` or `song.beats.txt` beside `song.mid`.
+Three layouts are read: POP909's (`beat_midi.txt`: a time, then two columns of 0 and 1 that mark the first
+beat of a bar counted in two and in four), ASAP's (`*_annotations.txt`: two times, then `b` or `db`, the
+latter perhaps with a time signature, `db,3/4,0`), and a plain table of a time and, if known, 1 for the first
+beat of a bar and 0 for the others, named like the MIDI file: `song.beats.csv`, `song.beats.tsv` or
+`song.beats.txt` beside `song.mid`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +112,7 @@ def _beat(words: list[str], line: int, place: str) -> tuple[float, list[bool]]:
 
 def _number(word: str) -> bool:
     try:
-        return np.isfinite(float(word)).item()
+        return isfinite(float(word))
     except ValueError:
         return False
 
@@ -165,7 +167,8 @@ def _numbers(ticks: Places) -> NDArray[np.int64]:
 def _beat_length(score: Score, grid: int) -> int:
     """Frames in a beat: a quarter note, or a dotted one where the file says that the meter is compound."""
     for _, beats, unit in score.signatures[:1]:
-        return max(round(TimeSignature(0, beats, unit).beat(grid)), 1) if unit >= 8 and beats % 3 == 0 else grid
+        if unit >= 8 and beats % 3 == 0:
+            return max(round(TimeSignature(0, beats, unit).beat(grid)), 1)
     return grid
 
 
