@@ -80,11 +80,11 @@ def check(paths: tuple[Path, ...], grid: int, pedal: Literal["keep", "hold"], as
 
 
 def _files(paths: tuple[Path, ...]) -> list[Path]:
-    from zoo.music.guard import midi_files
+    from zoo.music.listing import midi_files
 
     files = []
     for path in paths:
-        found = midi_files(path) if path.is_dir() else [path]
+        found = midi_files(path).files if path.is_dir() else [path]
         if not found:
             raise DataError(Problem("this folder holds no MIDI file", str(path)))
         files += found

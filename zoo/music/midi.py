@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-from zoo.errors import Problem, UsageError
 from zoo.music.align import Alignment, align
 from zoo.music.beats import Beats, find_beats, read_beats
-from zoo.music.grid import FINEST_GRID, GRID
+from zoo.music.grid import GRID, Pedal, check_choices
 from zoo.music.guard import DEFAULT_LIMITS, Limits, MidiError, read_file
 from zoo.music.pairing import held
 from zoo.music.quantise import Quantised, nearest, quantise
@@ -23,8 +21,6 @@ from zoo.music.walk import read_score
 from zoo.music.writing import write_midi
 
 __all__ = ["Reading", "examine_bytes", "examine_midi", "read_midi", "write_midi"]
-
-Pedal = Literal["keep", "hold"]
 
 
 @dataclass(frozen=True)
@@ -134,7 +130,7 @@ def examine_bytes(
         MidiError: as `read_midi`.
         UsageError: as `read_midi`.
     """
-    _check_choices(grid, pedal)
+    check_choices(grid, pedal)
     score = read_score(data, path, limits, tracks)
     score = held(score) if pedal == "hold" else score
     alignment = align(score, grid, beats)
@@ -179,15 +175,6 @@ def _tempos(score: Score, alignment: Alignment, frames: int) -> list[tuple[int, 
     (tick, after), (place, following) = alignment.ticks[:2], alignment.places[:2]
     ticks = tick + (knots - place) * (after - tick) / (following - place)
     return tempos_between(knots.astype(np.int64), seconds(score, ticks), grid)
-
-
-def _check_choices(grid: int, pedal: str) -> None:
-    if not 1 <= grid <= FINEST_GRID:
-        what = f"a quarter note cannot have {grid} frames"
-        raise UsageError(Problem(what, "grid", f"choose a whole number from 1 to {FINEST_GRID}"))
-    if pedal not in ("keep", "hold"):
-        what = f"the pedal cannot be read as {pedal!r}"
-        raise UsageError(Problem(what, "pedal", "choose keep or hold"))
 
 
 def _check_frames(frames: int, path: str | Path, grid: int, limits: Limits) -> None:

@@ -47,13 +47,27 @@ def tempo_map(events: Iterable[tuple[int, int]], frames: int) -> tuple[float, Ch
 
 def seconds(score: Score, ticks: NDArray[np.float64]) -> NDArray[np.float64]:
     """When ticks are played, by the tempo events of the file."""
+    starts, times, lengths = _time_line(score)
+    at = np.maximum(np.searchsorted(starts, ticks, side="right") - 1, 0)
+    played: NDArray[np.float64] = times[at] + (ticks - starts[at]) * lengths[at]
+    return played
+
+
+def ticks_at(score: Score, times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The ticks that are played at times in seconds; not rounded."""
+    starts, begun, lengths = _time_line(score)
+    at = np.maximum(np.searchsorted(begun, times, side="right") - 1, 0)
+    ticks: NDArray[np.float64] = starts[at] + (times - begun[at]) / lengths[at]
+    return ticks
+
+
+def _time_line(score: Score) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """The tick of each tempo, the second at which it begins, and the seconds that a tick lasts from there."""
     changes = sorted({0: DEFAULT_TEMPO, **dict(score.tempos)}.items())
     starts = np.array([tick for tick, _ in changes], np.float64)
     lengths = np.array([tempo for _, tempo in changes]) / score.division / 1e6
     times = np.concatenate([[0.0], np.cumsum(np.diff(starts) * lengths[:-1])])
-    at = np.maximum(np.searchsorted(starts, ticks, side="right") - 1, 0)
-    played: NDArray[np.float64] = times[at] + (ticks - starts[at]) * lengths[at]
-    return played
+    return starts, times, lengths
 
 
 def tempos_between(
