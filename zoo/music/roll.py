@@ -114,7 +114,8 @@ class Roll:
         change = np.zeros((frames + 1, KEYS), dtype=np.int8)
         change[notes.start, notes.key] += 1
         change[notes.end, notes.key] -= 1  # one keyboard: no key starts or ends twice in a frame
-        sounding = np.cumsum(change[:-1], axis=0, dtype=np.int8).astype(np.bool_)
+        np.cumsum(change, axis=0, dtype=np.int8, out=change)  # in place: fine grids make long planes
+        sounding = change[:-1].view(np.bool_)
         return cls(onset, sounding, velocity, tempo, meter or COMMON_TIME)
 
     @property
