@@ -75,6 +75,7 @@ def scan(words: tuple[str, ...], strict: bool, as_json: bool) -> None:
     KEY=VALUE is how files are read: grid=12, pedal=hold, family=RULE.
     """
     from zoo.cli.console import print_json, show, visible
+    from zoo.data.piece import copies
     from zoo.data.split import SPLITS
     from zoo.data.summary import summarise
 
@@ -85,14 +86,16 @@ def scan(words: tuple[str, ...], strict: bool, as_json: bool) -> None:
             {
                 **_header(music),
                 "summary": {name: asdict(summary) for name, summary in summaries.items()},
+                "copies": copies(music.pieces),
                 "skipped": [asdict(piece) for piece in music.skipped],
+                "passed_over": dict(music.passed_over),
             }
         )
     else:
         known = f"knows {', '.join(sorted(music.planes))}; {music.grid} frames to a quarter note"
         show.print(visible(f"{music.name}: {known}; digest {music.digest[:12]}"))
         show.print(_summary_table(summaries))
-        show.print(_table(("of the reading", ""), _reading_rows(summaries["all"])))
+        show.print(_table(("of the reading", ""), _reading_rows(summaries["all"], music)))
         if music.skipped:
             skipped = [(piece.title, piece.reason) for piece in music.skipped]
             show.print(_table(("skipped", "why"), skipped))
@@ -142,8 +145,10 @@ def _opened(words: Sequence[str], *, takes_piece: bool = False) -> tuple[Corpus,
     return open_music(keys), named[1] if len(named) > 1 else None
 
 
-def _reading_rows(summary: Summary) -> list[tuple[str, str]]:
-    """How the music lies on its grid, and what reading it lost."""
+def _reading_rows(summary: Summary, corpus: Corpus) -> list[tuple[str, str]]:
+    """How the music lies on its grid, what reading it lost, and what was not read."""
+    from zoo.data.piece import copies
+
     rows = [("grid", _counted(summary.alignments)), ("meter", _counted(summary.meters))]
     if summary.notes:
         rows.append(("off the grid", f"{summary.off_grid:.1%} of the notes, by more than a quarter frame"))
@@ -151,6 +156,12 @@ def _reading_rows(summary: Summary) -> list[tuple[str, str]]:
     if summary.spread is not None:
         inside = f"{summary.spread_inside:.3f} inside pieces"
         rows.append(("place in the bar", f"{summary.spread:.3f} nats of entropy over all, {inside}"))
+    same = copies(corpus.pieces)
+    if same:
+        first = " and ".join(same[0][:2])
+        rows.append(("copies", f"{sum(map(len, same))} pieces are the same as another, such as {first}"))
+    if corpus.passed_over:
+        rows.append(("passed over", _counted(corpus.passed_over)))
     return rows
 
 

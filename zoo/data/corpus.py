@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,10 +27,18 @@ class Corpus:
         name: what the user calls it.
         pieces: in the order of the source; places and indices count among these.
         skipped: what the source holds but could not be used, and why.
+        passed_over: how many files of a folder were not read, by what they are: `.txt files`.
     """
 
-    def __init__(self, name: str, store: Store, chosen: NDArray[np.int64] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        store: Store,
+        chosen: NDArray[np.int64] | None = None,
+        passed_over: Mapping[str, int] | None = None,
+    ) -> None:
         self.name = name
+        self.passed_over = passed_over or {}
         self._store = store
         self._chosen = np.arange(len(store.pieces)) if chosen is None else chosen
         self._first = store.first[self._chosen]
@@ -67,7 +75,7 @@ class Corpus:
 
     def take(self, indices: Sequence[int]) -> Corpus:
         """The pieces at these indices, in this order, as a corpus."""
-        return Corpus(self.name, self._store, self._chosen[np.asarray(indices, np.int64)])
+        return Corpus(self.name, self._store, self._chosen[np.asarray(indices, np.int64)], self.passed_over)
 
     def roll(self, index: int) -> Roll:
         """One piece as a roll."""

@@ -122,8 +122,8 @@ def _missing(path: Path) -> Problem:
 def _no_midi(path: Path, listing: Listing) -> Problem:
     if not path.is_dir():
         return Problem("this is not a MIDI file", str(path), "name a folder with .mid or .midi files in it")
-    others = ", ".join(f"{count} {what}" for what, count in listing.passed_over.most_common(4))
-    what = "this folder holds no MIDI file" + (f", only {others}" if others else "")
+    others = ", ".join(f"{what}: {count}" for what, count in listing.passed_over.most_common(4))
+    what = "this folder holds no MIDI file" + (f" ({others})" if others else "")
     cure = "name a folder with .mid or .midi files in it"
     sets = (file for file in path.glob("*.*") if file.suffix in boulanger.SUFFIXES[:-1])
     other = next(sets, None)

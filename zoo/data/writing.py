@@ -181,12 +181,10 @@ def _remove_outdated(cache: Path, source: Source) -> None:
 
 
 def _nothing_usable(source: Source, skipped: list[Skipped]) -> DataError:
+    count = f"none of its {len(skipped)} pieces can" if len(skipped) > 1 else "its one piece cannot"
     more = f" (the first {SHOWN} are shown)" if len(skipped) > SHOWN else ""
+    midi = "`zoo midi check FILE` tells more about one of them" if "velocity" in source.planes else ""
     return DataError(
-        Problem(
-            f"none of its {len(skipped)} files can be used{more}",
-            where=source.name,
-            cure="`zoo midi check FILE` tells more about one of them",
-        ),
+        Problem(f"{count} be used{more}", source.name, midi),
         *(Problem(piece.reason, where=piece.title) for piece in skipped[:SHOWN]),
     )
