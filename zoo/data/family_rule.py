@@ -1,7 +1,7 @@
-"""Rules for families: which pieces belong together where their notes cannot tell, such as performances of one work.
+"""Rules for families: which pieces belong together where notes cannot tell, such as performances of one work.
 
-A rule is a regular expression that is searched for in the titles (what its groups match names the family, or all
-that it matches where it has no group), or a CSV file of two columns, title and family.
+A rule is a regular expression that is searched for in the titles (what its groups match names the family, or
+all that it matches where it has no group), or a CSV file of two columns, title and family.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def rule_identity(text: str) -> str:
 
 
 def proposed_rule(titles: Sequence[str]) -> tuple[str, str] | None:
-    """A regular expression that would join many of the pieces by their titles, and what it goes by, if any."""
+    """A regular expression that would join many pieces by their titles, and what it goes by, if there is one."""
     for text, what in PROPOSALS.items():
         rule = family_rule(text)
         sizes = Counter(family for title in titles if (family := rule(PurePosixPath(title).as_posix())))

@@ -1,7 +1,7 @@
 """How surely a mean over frames is known: had other pieces been played, and other seeds been drawn.
 
-Pieces that share music, such as two harmonisations of one chorale, score alike: counted as independent they would
-make every interval too narrow. Wherever the families of pieces are known, an interval is over families.
+Pieces that share music, such as two harmonisations of one chorale, score alike: counted as independent they
+would make every interval too narrow. Wherever the families of pieces are known, an interval is over families.
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ def spread(nats: Floats, weight: Floats, families: Sequence[int] = ()) -> Spread
 def _merged(numbers: Floats, families: Sequence[int]) -> Floats:
     """Numbers (..., N) of pieces added up to those (..., F) of their families."""
     members = np.unique(np.asarray(families), return_inverse=True)[1]
-    sums = np.zeros((*numbers.shape[:-1], int(members.max()) + 1))
-    np.add.at(sums, (..., members), numbers)
+    belongs = members[:, None] == np.arange(int(members.max()) + 1)
+    sums: Floats = numbers @ belongs
     return sums
 
 

@@ -88,7 +88,9 @@ def _lengths(score: Score, beats: Beats, number: Numbers) -> list[Fraction]:
     return lengths
 
 
-def _meter(score: Score, places: Places, number: Numbers, lengths: list[Fraction], beats: Beats, grid: int) -> Meter:
+def _meter(
+    score: Score, places: Places, number: Numbers, lengths: list[Fraction], beats: Beats, grid: int
+) -> Meter:
     """Bars from downbeat to downbeat; where fewer than two are marked, the file's own from there on."""
     lines = np.flatnonzero(beats.downbeat).tolist()
     frames = np.floor(places + 0.5).astype(np.int64).tolist()
