@@ -79,7 +79,8 @@ class _Writer:
     """Appends pieces to the arrays of a store, and remembers what its table has to say of them."""
 
     def __init__(self, files: ExitStack, folder: Path, source: Source) -> None:
-        self.place, self.planes, self.grid = source.place, source.planes, source.grid
+        self.place = " ".join([source.place, *source.options.words()])
+        self.planes, self.grid = source.planes, source.grid
         names = [f"{plane}.bits" for plane in sorted(self.planes - {"velocity"})]
         if "velocity" in self.planes:
             names += ["velocity.values", "velocity.starts"]
