@@ -2,7 +2,7 @@
 
 Copies are found by their notes (`zoo.data.split`). Beyond that, two pieces are related that share long
 passages in any transposition: the same chords in a row, the same top line under other chords, or the same
-bass line under other notes, as do other harmonisations, medleys, a tune without its chords or the chords alone.
+bass line under other notes, as do other harmonisations, medleys, a tune without chords or the chords alone.
 Each piece becomes three series of tokens, and runs of tokens are compared by their hashes. These are the
 fingerprints of Schleimer, Wilkerson and Aiken (Winnowing: Local Algorithms for Document Fingerprinting,
 SIGMOD 2003) with none left out, so that shares are exact.
