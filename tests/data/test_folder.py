@@ -37,9 +37,9 @@ def reads(monkeypatch):
     seen = []
     read = folders._read
 
-    def spy(file, title, tracks):
+    def spy(file, title, *how):
         seen.append(title)
-        return read(file, title, tracks)
+        return read(file, title, *how)
 
     monkeypatch.setattr(folders, "_read", spy)
     return seen

@@ -18,7 +18,7 @@ DEFAULT_TEMPO = 500_000
 """Microseconds to the quarter note before a file states any: 120 to the minute."""
 
 STEADY = 0.02
-"""By less than this part beats differ in length at one tempo; smaller changes are hardly heard."""
+"""By less than this part the beats of a performance differ in length at one tempo; it is hardly heard."""
 
 Changes = tuple[tuple[int, float], ...]
 
@@ -70,24 +70,26 @@ def _time_line(score: Score) -> tuple[NDArray[np.float64], NDArray[np.float64], 
     return starts, times, lengths
 
 
-def beat_tempos(frames: NDArray[np.int64], times: NDArray[np.float64], grid: int) -> list[tuple[int, int]]:
-    """The tempo of a performance whose beats are known, as events for `tempo_map`.
-
-    Beats of nearly one length are a stretch of one tempo, so that a steady piece has a steady tempo although
-    its beats are known to the millisecond only; at the end of each stretch the piece is exactly in time.
+def tempos_between(
+    frames: NDArray[np.int64], times: NDArray[np.float64], grid: int, steady: float = 0.0
+) -> list[tuple[int, int]]:
+    """The tempo from each frame whose time is known to the next, as events for `tempo_map`.
 
     Args:
-        frames: (N,) increasing, the frames at which the beats are.
-        times: (N,) increasing, when they are played, in seconds.
+        frames: (N,) increasing.
+        times: (N,) increasing, when the frames are played, in seconds.
         grid: frames to a quarter note.
+        steady: by less than this part stretches differ in tempo that are joined to one: so a steady piece has
+            a steady tempo although its beats are known to the millisecond only, and is in time where the
+            joined stretch ends.
     """
     lengths = np.diff(times) / np.diff(frames)
-    first, events = 0, [(0, 0)]
-    for beat in range(len(lengths)):
-        if abs(lengths[beat] / lengths[first] - 1) > STEADY:
-            first = beat
-            events.append((int(frames[beat]), 0))
-        mean = (times[beat + 1] - times[first]) / (frames[beat + 1] - frames[first])
+    first, events = 0, [(0, DEFAULT_TEMPO)]
+    for place in range(len(lengths)):
+        if abs(lengths[place] / lengths[first] - 1) > steady:
+            first = place
+            events.append((int(frames[place]), 0))
+        mean = (times[place + 1] - times[first]) / (frames[place + 1] - frames[first])
         events[-1] = events[-1][0], min(max(round(1e6 * grid * mean), 1), SLOWEST)
     return events
 
