@@ -11,12 +11,13 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.data.runs import COMMON
 from zoo.music.roll import Roll
 
 Numbers = NDArray[np.int32]
 
 SHARE = 0.9
-"""Of the notes of a piece, above which it lies inside the other; two accompaniments in one key share up to 0.85."""
+"""Of the notes of a piece, above which it lies inside the other. Accompaniments in one key share 0.85."""
 FEWEST = 24
 """Notes of a piece that is compared; fewer lie inside many a piece by chance."""
 PROBES = 16
@@ -49,9 +50,14 @@ class PlacedNotes:
         yield from ((*pair, share) for pair, share in shares.items())
 
     def _candidates(self) -> Iterator[tuple[int, int]]:
-        """Pieces with others that have half of their rarest notes, of the notes that others have at all."""
+        """Pieces with others that have half of their rarest notes, of the notes that others have at all.
+
+        Of very many, such as copies, only those with the most and nearest in the corpus: neighbours link all.
+        """
         notes, pieces = self._sorted()
-        begin = np.flatnonzero(np.diff(notes, prepend=-1))
+        is_first = np.ones(len(notes), np.bool_)
+        is_first[1:] = notes[1:] != notes[:-1]
+        begin = np.flatnonzero(is_first)
         count, known = np.diff(begin, append=len(notes)), notes[begin]
         for piece, own in enumerate(self._notes):
             if len(own) < FEWEST:
@@ -61,12 +67,18 @@ class PlacedNotes:
             rarest = place[np.argsort(count[place], kind="stable")[:PROBES]]
             lists = [pieces[begin[note] : begin[note] + count[note]] for note in rarest]
             others, hits = np.unique(np.concatenate([*lists, pieces[:0]]), return_counts=True)
-            likely = others[(2 * hits >= len(rarest)) & (others != piece)]
+            hits[others == piece] = 0
+            order = np.lexsort((abs(others - piece), -hits))[: 2 * COMMON]
+            likely = others[order][2 * hits[order] >= max(len(rarest), 1)]
             yield from ((piece, other) for other in likely.tolist())
 
-    def _sorted(self) -> tuple[Numbers, Numbers]:
+    def _sorted(self) -> tuple[NDArray[np.int64], Numbers]:
         """The notes of all pieces in order, and which piece each is of."""
-        own = [notes.astype(np.int64) << 32 | piece for piece, notes in enumerate(self._notes)]
-        both = np.concatenate([*own, np.zeros(0, np.int64)])
+        lengths = [len(notes) for notes in self._notes]
+        both = np.concatenate([*self._notes, np.zeros(0, np.int64)])
+        both <<= 32
+        both |= np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
         both.sort()
-        return (both >> 32).astype(np.int32), (both & 0xFFFFFFFF).astype(np.int32)
+        pieces = both.astype(np.int32)  # the lower half: what does not fit is cut off
+        both >>= 32
+        return both, pieces
