@@ -82,9 +82,11 @@ def _trained(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str
     from zoo.model.build import build, parameter_count
     from zoo.parts.terms import SLOTS_OF
     from zoo.registry import open_registry, parse_recipe
+    from zoo.registry.words import kept_words
 
     term, seed = order["term"], order["seed"]
-    recipe = parse_recipe(order["recipe"], open_registry()).on_grid(corpus.grid)
+    words = kept_words(order["recipe"], order.get("files", {}))
+    recipe = parse_recipe(words, open_registry()).on_grid(corpus.grid)
     settings, model = TrainSettings(**order["train"]), build(recipe, seed)
     # Another study may need the same cell at the same time: it waits, and finds the training done.
     with claimed(folder, patience=-1), _forgettable(folder):

@@ -16,7 +16,7 @@ from zoo.music.pairing import held
 from zoo.music.quantise import Quantised, nearest, quantise
 from zoo.music.roll import Roll
 from zoo.music.score import Score
-from zoo.music.tempo import beat_tempos, seconds, tempo_map
+from zoo.music.tempo import STEADY, seconds, tempo_map, tempos_between
 from zoo.music.walk import read_score
 from zoo.music.writing import write_midi
 
@@ -157,14 +157,24 @@ def examine_bytes(
 def _roll(score: Score, alignment: Alignment, quantised: Quantised) -> Roll:
     """The notes as a roll, with the meter and the tempo of the file."""
     roll = Roll.from_notes(quantised.notes, meter=alignment.meter)
-    if alignment.kind == "annotated":
-        frames, times = nearest(alignment.places), seconds(score, alignment.ticks)
-        tempos = beat_tempos(frames, times, alignment.meter.grid)
-    else:
-        frames = nearest(alignment.positions(np.array([tick for tick, _ in score.tempos], np.int64)))
-        tempos = list(zip(frames.tolist(), (tempo for _, tempo in score.tempos), strict=True))
-    steady, changes = tempo_map(tempos, roll.frames)
+    steady, changes = tempo_map(_tempos(score, alignment, roll.frames), roll.frames)
     return replace(roll, tempo=steady, tempo_changes=changes)
+
+
+def _tempos(score: Score, alignment: Alignment, frames: int) -> list[tuple[int, int]]:
+    """The tempo of the file from frame to frame, or that of the beats that its music was put on.
+
+    A change within a frame gives that frame a tempo of its own, so that everything after it is in time.
+    """
+    grid = alignment.meter.grid
+    if alignment.kind == "annotated":
+        at, first = np.unique(nearest(alignment.places), return_index=True)
+        return tempos_between(at, seconds(score, alignment.ticks[first]), grid, STEADY)
+    places = alignment.positions(np.array([tick for tick, _ in score.tempos], np.int64))
+    knots = np.unique(np.concatenate([[0, frames], np.floor(places), np.ceil(places)]).clip(0, frames))
+    (tick, after), (place, following) = alignment.ticks[:2], alignment.places[:2]
+    ticks = tick + (knots - place) * (after - tick) / (following - place)
+    return tempos_between(knots.astype(np.int64), seconds(score, ticks), grid)
 
 
 def _check_frames(frames: int, path: str | Path, grid: int, limits: Limits) -> None:

@@ -15,8 +15,6 @@ LOWEST_KEY = 21
 """MIDI pitch of the first of the 88 keys, A0."""
 KEYS = 88
 STEPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-FRAMES_PER_QUARTER = 4
-FRAMES_PER_BAR = 16
 DEFAULT_VELOCITY = 64
 """The velocity of a note whose loudness is not known; what MIDI prescribes for keys without touch."""
 
@@ -116,7 +114,8 @@ class Roll:
         change = np.zeros((frames + 1, KEYS), dtype=np.int8)
         change[notes.start, notes.key] += 1
         change[notes.end, notes.key] -= 1  # one keyboard: no key starts or ends twice in a frame
-        sounding = np.cumsum(change[:-1], axis=0, dtype=np.int8).astype(np.bool_)
+        np.cumsum(change, axis=0, dtype=np.int8, out=change)  # in place: fine grids make long planes
+        sounding = change[:-1].view(np.bool_)
         return cls(onset, sounding, velocity, tempo, meter or COMMON_TIME)
 
     @property

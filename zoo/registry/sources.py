@@ -53,7 +53,7 @@ class Source:
     @property
     def is_file(self) -> bool:
         """Whether the plugin is a single file."""
-        return self.target.endswith(".py")
+        return self.origin in ("local", "file") and self.target.endswith(".py")
 
     def __str__(self) -> str:
         return f"{self.distribution} {self.version}".strip()
@@ -74,10 +74,17 @@ def _wanted() -> frozenset[str] | None:
     return None if names is None else frozenset(name.strip() for name in names.split(",") if name.strip())
 
 
+def left_out(name: str, distribution: str = "") -> bool:
+    """Whether ZOO_PLUGINS or --no-plugins leaves a foreign plugin out."""
+    wanted = _wanted()
+    return wanted is not None and not any(
+        name == it or same_distribution(distribution or name, it) for it in wanted
+    )
+
+
 def _why_off(name: str, distribution: str, switches: Mapping[str, str | bool]) -> str:
     """Why a foreign plugin is not loaded; empty where it is."""
-    wanted = _wanted()
-    if wanted is not None and not any(name == it or same_distribution(distribution, it) for it in wanted):
+    if left_out(name, distribution):
         return "ZOO_PLUGINS or --no-plugins leaves it out"
     if switches.get(name) is False or switches.get(distribution) is False:
         return "switched off in registry.toml"
