@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from zoo.data.family import Relation
 from zoo.data.piece import Piece, Skipped
 from zoo.data.split import Split
 from zoo.data.store import Store
@@ -66,6 +67,20 @@ class Corpus:
         """sha256 over the pieces' digests and splits: two corpora with one digest hold the same music."""
         table = "\n".join(f"{piece.digest} {piece.split}" for piece in self.pieces)
         return hashlib.sha256(table.encode()).hexdigest()
+
+    def related(self) -> list[tuple[Piece, Piece, Relation]]:
+        """Pairs of pieces that share music, with what they share; the most first."""
+        place = {int(number): index for index, number in enumerate(self._chosen)}
+        found = [
+            (self.pieces[place[relation.first]], self.pieces[place[relation.second]], relation)
+            for relation in self._store.relations
+            if relation.first in place and relation.second in place
+        ]
+        return sorted(found, key=lambda pair: -pair[2].share)
+
+    def leaks(self) -> list[tuple[Piece, Piece, Relation]]:
+        """Related pieces in different splits; there are none where the splits are the zoo's own."""
+        return [pair for pair in self.related() if pair[0].split != pair[1].split]
 
     def split(self, name: Split | Literal["all"]) -> Corpus:
         """The pieces of one split, which may be none in a very small corpus; `all` are all of them."""

@@ -1,11 +1,11 @@
 """Families: pieces that share music, so that no test piece is a version of a training piece.
 
-Copies are found by their notes (`zoo.data.split`). Beyond that, two pieces are related that share long passages
-in any transposition: the same chords in a row, the same top line under other chords, or the same bass line under
-other notes, as do other harmonisations, medleys, a tune without its chords or the chords without their tune.
+Copies are found by their notes (`zoo.data.split`). Beyond that, two pieces are related that share long
+passages in any transposition: the same chords in a row, the same top line under other chords, or the same
+bass line under other notes, as do other harmonisations, medleys, a tune without chords or the chords alone.
 Each piece becomes three series of tokens, and runs of tokens are compared by their hashes. These are the
-fingerprints of Schleimer, Wilkerson and Aiken (Winnowing: Local Algorithms for Document Fingerprinting, SIGMOD
-2003) with none left out, so that shares are exact.
+fingerprints of Schleimer, Wilkerson and Aiken (Winnowing: Local Algorithms for Document Fingerprinting,
+SIGMOD 2003) with none left out, so that shares are exact.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ Numbers = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
 
 COMMON = 12
-"""Pieces that share a run, above which only neighbours in the corpus are compared for it: it is a cliché, or a
-family so large that neighbours link it."""
+"""Pieces that share a run, above which only neighbours in the corpus are compared for it: it is a cliché, or
+a family so large that neighbours link it."""
 SMALLEST = 4
 """Tokens that two pieces must share before they are compared exactly."""
 

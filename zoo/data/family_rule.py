@@ -7,7 +7,6 @@ all that it matches where it has no group), or a CSV file of two columns, title 
 from __future__ import annotations
 
 import csv
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -57,16 +56,8 @@ def family_rule(text: str) -> Rule:
     return rule
 
 
-def rule_identity(text: str) -> str:
-    """What changes when a rule does: its text, or a digest of the file that it names."""
-    path = Path(text)
-    if not text.lower().endswith(SUFFIX) or not path.is_file():
-        return text
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def proposed_rule(titles: Sequence[str]) -> tuple[str, str] | None:
-    """A regular expression that would join many pieces by their titles, and what it goes by, if there is one."""
+    """A regular expression that would join many pieces by their titles, and what it goes by; or None."""
     for text, what in PROPOSALS.items():
         rule = family_rule(text)
         sizes = Counter(family for title in titles if (family := rule(PurePosixPath(title).as_posix())))

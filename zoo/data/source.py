@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from zoo.data.family_rule import rule_identity
 from zoo.data.options import DEFAULTS, Options
 from zoo.data.piece import Reading, Skipped
 from zoo.data.store import FORMAT
@@ -55,5 +54,5 @@ class Source:
     @property
     def store_name(self) -> str:
         """The name of the store's folder: another one for music that has changed."""
-        state = json.dumps([FORMAT, sorted(self.planes), rule_identity(self.options.family), self.state])
+        state = json.dumps([FORMAT, sorted(self.planes), self.options.rule(), self.state])
         return f"{self.family}-{hashlib.sha256(state.encode()).hexdigest()[:16]}"

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from site import getsitepackages, getusersitepackages
 from typing import TYPE_CHECKING, Literal
 
 import zoo
@@ -148,13 +149,24 @@ def _packages() -> Iterator[Distribution]:
 
     `importlib.metadata` would find them as well, but importing it takes a tenth of `zoo list`, and seldom
     is there anything to read with it.
+
+    The current folder is no place where packages are installed, even where Python imports from it: whoever
+    hands out a folder could put metadata in it.
     """
-    for folder in sys.path:
+    here = Path.cwd()
+    for folder in dict.fromkeys(sys.path):
+        if Path(folder).resolve() == here and not _holds_packages(here):
+            continue
         for points in Path(folder).glob("*-info/entry_points.txt"):
             if _names_group(points):
                 from importlib.metadata import Distribution
 
                 yield Distribution.at(points.parent)
+
+
+def _holds_packages(folder: Path) -> bool:
+    """Whether pip installs into the folder."""
+    return folder in {Path(place).resolve() for place in (*getsitepackages(), getusersitepackages())}
 
 
 def _names_group(points: Path) -> bool:
