@@ -117,7 +117,7 @@ class Bars:
 
     def _from_the_beginning(self, changes: list[TimeSignature]) -> list[TimeSignature]:
         """The changes, the first of them at the bar line at or before frame 0."""
-        if len(changes) > 1:
+        if len(changes) > 1 and changes[0].frame == 0:
             length, bar = Fraction(changes[1].frame - changes[0].frame), changes[1].bar(self.grid)
             if length == changes[0].bar(self.grid) and length < bar:
                 changes = [replace(changes[1], frame=changes[1].frame - int(bar)), *changes[2:]]
