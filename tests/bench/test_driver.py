@@ -382,3 +382,15 @@ def test_what_ends_well_without_an_answer_has_failed(tmp_path: Path, monkeypatch
     with pytest.raises(CellFailed, match="odd: ended without a result") as caught:
         run_process({"name": "odd"}, tmp_path / "odd", threads=1)
     assert not caught.value.killed
+
+
+def test_work_imports_nothing_from_the_folder_of_a_study(
+    core: Cell, songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    for name in ("queue", "secrets", "filelock", "click"):
+        Path(f"{name}.py").write_text("open('was-imported', 'w')\nraise SystemExit('imported')")
+    assert run_process(core.order(str(songs)), tmp_path / core.name, threads=1)["learns"]
+    assert not Path("was-imported").exists()

@@ -91,16 +91,20 @@ def ended(process: subprocess.Popen[str]) -> str:
     return err
 
 
-def test_a_cluster_of_its_own_comes_to_the_same_and_says_nothing_of_itself(
-    write: Write, bench: Bench, quiet: None, tmp_path: Path
+def test_a_cluster_of_its_own_comes_to_the_same_says_nothing_of_itself_and_imports_nothing_beside_it(
+    write: Write, bench: Bench, quiet: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     for folder in (here, there):
         folder.mkdir()
         write(HEAD, GRID).rename(folder / "study.toml")
     ended(bench(here / "study.toml", "--jobs", "1"))
+    monkeypatch.chdir(there)
+    for name in ("queue", "secrets", "socket", "filelock"):
+        Path(f"{name}.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'a').write('{name} ')")
     err = ended(bench(there / "study.toml", "--runner", "ray", "--jobs", "2"))
     assert results(there / "study.toml") == results(here / "study.toml")
+    assert not (tmp_path / "imported").exists()
     assert "ray" not in err.lower().replace(str(tmp_path), "")
     assert "warning" not in err.lower()
     assert not (Path(os.environ["HOME"]) / ".ray").exists()

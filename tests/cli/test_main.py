@@ -195,3 +195,12 @@ def test_help_list_and_mistakes_cost_little_more_than_their_libraries() -> None:
     tries = [[seconds(*words) for words in rivals] for _ in range(10)]
     bare, *ours = map(min, zip(*tries, strict=True))
     assert [line for line, best in zip(lines, ours, strict=True) if best > 2 * bare] == []
+
+
+def test_as_a_module_it_imports_nothing_from_the_current_folder(tmp_path: Path) -> None:
+    for name in ("click", "pluggy", "tomllib", "difflib"):
+        (tmp_path / f"{name}.py").write_text("open('was-imported', 'w')\nraise SystemExit('imported')")
+    command = [sys.executable, "-m", "zoo", "list", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "was-imported").exists()

@@ -109,7 +109,7 @@ def test_nothing_usable_tells_why(source, cache):
     with pytest.raises(DataError) as caught:
         write_store(replace(source, read=lambda: iter(bad)), cache)
     assert [problem.where for problem in caught.value.problems[1:]] == [f"{i}.mid" for i in range(5)]
-    assert "9 files" in caught.value.problems[0].what
+    assert "9 pieces" in caught.value.problems[0].what
 
 
 WRITER = """

@@ -215,6 +215,11 @@ def test_a_short_first_bar_is_an_upbeat():
     assert align(music).meter == Meter.of(offset=12)
 
 
+def test_a_first_bar_that_is_cut_short_by_the_same_signature_is_an_upbeat():
+    music = score(range(0, 80, 2), signatures=((0, 3, 4), (DIVISION, 3, 4)))
+    assert align(music).meter == Meter.of(3, 4, offset=8)
+
+
 def test_a_signature_that_says_the_same_again_changes_nothing():
     music = score(range(0, 80, 2), signatures=((0, 4, 4), (8 * DIVISION, 4, 4)))
     assert align(music).meter == Meter()

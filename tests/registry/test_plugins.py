@@ -226,6 +226,36 @@ def test_zoo_plugins_names_the_only_ones(
         assert f"polyzoo_{name}" not in sys.modules
 
 
+@pytest.mark.parametrize("spelling", ["", ".", "absolute"])
+def test_metadata_in_the_current_folder_installs_nothing(
+    spelling: str, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evil = install("polyzoo-evil", "open('was-run', 'w')")
+    shutil.copytree(evil.parent, "gift")
+    shutil.rmtree(evil.parent)
+    monkeypatch.chdir("gift")
+    monkeypatch.syspath_prepend(str(Path.cwd()) if spelling == "absolute" else spelling)
+    assert "evil" not in [plugin.source.name for plugin in open_registry().plugins()]
+    assert not Path("was-run").exists()
+
+
+def test_the_current_folder_may_be_one_that_pip_installs_into(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = install("polyzoo-mine", plugin_code()).parent
+    monkeypatch.chdir(site)
+    monkeypatch.setattr("zoo.registry.sources.getsitepackages", lambda: [str(site)])
+    assert "mine" in [plugin.source.name for plugin in open_registry().plugins()]
+
+
+def test_an_installed_plugin_is_never_a_file_beside_the_user(install: Install) -> None:
+    Path("mine.py").write_text("open('was-run', 'w')")
+    install("polyzoo-odd", points="[zoo.plugins]\nodd = mine.py\n")
+    (plugin,) = [plugin for plugin in open_registry().plugins() if plugin.source.name == "odd"]
+    assert plugin.health == "failed"
+    assert not Path("was-run").exists()
+
+
 def test_a_distribution_that_is_on_the_path_twice_is_one_plugin(
     install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -269,7 +269,7 @@ class TestFiles:
         with pytest.raises(UsageError, match=r"@gone\.toml: cannot be read: No such file"):
             parse("@gone.toml", toys)
 
-    def test_code_that_a_file_names_is_not_run(self, toys: Registry) -> None:
+    def test_code_that_a_file_names_is_not_run(self, toys: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
         Path("sub").mkdir()
         Path("sub/mine.py").write_text(plugin_code())
         Path("sub/f.toml").write_text('attention = "./mine.py"')
@@ -277,9 +277,12 @@ class TestFiles:
             parse("@sub/f.toml", toys)
         assert str(raised.value) == (
             "attention=./mine.py (in sub/f.toml): code is run only where you name it yourself\n"
-            "  write attention=sub/mine.py, or add --local"
+            "  look at the file; if you trust it, write attention=sub/mine.py as well, or add --local"
         )
         toys.local = True
+        with pytest.raises(UsageError, match="code is run only"):  # ZOO_PLUGINS= leaves it out all the same
+            parse("@sub/f.toml", toys)
+        monkeypatch.delenv("ZOO_PLUGINS")
         assert parse("@sub/f.toml", toys).parts["attention"].entry.name == "mine"
 
 

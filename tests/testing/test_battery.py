@@ -112,7 +112,7 @@ def test_a_plugin_that_is_not_light_is_caught(tmp_path, monkeypatch, code, seen)
 
 
 def test_a_plugin_in_a_single_file_need_not_be_light():
-    source = replace(_last().source, target="my_attention.py")
+    source = replace(_last().source, origin="file", target="my_attention.py")
     light = next(one for one in zoo.testing.checks("attention") if one.name == "plugin_is_light")
     assert carry_out(light, replace(_last(), source=source)).verdict == "skipped"
 

@@ -86,6 +86,7 @@ class Cell:
             "split": self.split,
             "train": self.train.model_dump(mode="json", exclude_none=True),
             "seed": self.seed,
+            **({"files": files} if (files := _files(self.recipe)) else {}),
         }
 
 
@@ -176,6 +177,12 @@ def _stand_in(registry: Registry) -> Recipe:
 def folder_of(data: str) -> str:
     """The folder in which results on some music are kept."""
     return _slug(data)
+
+
+def _files(recipe: Recipe) -> dict[Slot, str]:
+    """The versions of files of code, which must be the same wherever the work is done."""
+    entries = {slot: choice.entry for slot, choice in recipe.parts.items()}
+    return {slot: entry.version for slot, entry in entries.items() if entry.source.origin == "file"}
 
 
 def _label(choice: Choice) -> str:

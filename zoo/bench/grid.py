@@ -58,9 +58,10 @@ def _refuse_unasked_files(labels: Mapping[Slot, str], registry: Registry) -> Non
         raise UsageError(
             *(Problem("there is no such file", file, "name one that is there") for file in absent)
         )
-    if files and not registry.local:
+    refused = [file for file in files if not registry.trusts(file.partition("=")[2].split()[0])]
+    if refused:
         what, cure = "code is run only where you name it yourself", "add --local if you trust the file"
-        raise UsageError(*(Problem(what, file, cure) for file in files))
+        raise UsageError(*(Problem(what, file, cure) for file in refused))
 
 
 def _product(grid: Mapping[str, Any], faults: list[ZooError]) -> Iterator[dict[Slot, str]]:

@@ -67,7 +67,11 @@ def _give_up(process: Process) -> None:
 
 
 def run_process(
-    order: Mapping[str, Any], folder: Path, threads: int, watch: Callable[[Process], None] | None = None
+    order: Mapping[str, Any],
+    folder: Path,
+    threads: int,
+    watch: Callable[[Process], None] | None = None,
+    here: Path | None = None,
 ) -> dict[str, Any]:
     """Do one cell in a process of its own, with its training in a folder.
 
@@ -76,6 +80,7 @@ def run_process(
         folder: where the training is kept.
         threads: how many cores it uses.
         watch: given the process as soon as it has its order.
+        here: where files of code are looked for; the current folder unless given.
 
     Raises:
         CellFailed: it ended without a result.
@@ -89,12 +94,13 @@ def run_process(
         "COLUMNS": "500",
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "zoo.bench.work", str(folder)],
+        [sys.executable, "-P", "-m", "zoo.bench.work", str(folder)],  # nothing beside a study is imported
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
+        cwd=here,
         start_new_session=True,  # Ctrl-C is for us, who then give up what is being done
     )
     assert process.stdin is not None

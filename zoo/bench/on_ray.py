@@ -13,7 +13,9 @@ import secrets
 import socket
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import chdir
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from zoo.bench.local import CellFailed, run_process
@@ -36,15 +38,18 @@ class OnRay:
             cure = "pip install 'polyzoo[ray]', or leave out --runner ray"
             raise UsageError(Problem("Ray is not installed", "--runner ray", cure)) from error
         self._ray = ray
+        self._nowhere = TemporaryDirectory(prefix="zoo-ray-")
         local: dict[str, Any] = {"num_cpus": jobs, "include_dashboard": False}
         try:
             _knock(address)
-            ray.init(
-                address=address or "local",
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                **({} if address else local),
-            )
+            # Ray's workers import from the folder that it is started in: an empty one, not that of a study.
+            with chdir(self._nowhere.name):
+                ray.init(
+                    address=address or "local",
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    **({} if address else local),
+                )
         except Exception as error:  # what Ray raises for a start that takes too long is of no finer class
             place, cure = "--runner ray", "try again when the machine is less busy, or leave out --runner ray"
             if address:
@@ -52,7 +57,7 @@ class OnRay:
             what = f"no Ray cluster can be {'joined' if address else 'started'}: {_first_line(error)}"
             raise UsageError(Problem(what, place, cure)) from error
         self._task = ray.remote(num_cpus=1, max_retries=0)(_on_a_worker)
-        self._work = str(work.resolve())
+        self._work, self._here = str(work.resolve()), str(Path.cwd())
 
     def submit(self, order: Mapping[str, Any]) -> Future[dict[str, Any]]:
         """The result of a cell, some day; its exception is `CellFailed`."""
@@ -61,18 +66,20 @@ class OnRay:
         # A path is meant as seen from here, wherever a worker of this machine stands; a name is no path.
         is_path = place.exists() and order["place"] not in {corpus.name for corpus in known()}
         there = {**order, "place": str(place.resolve()) if is_path else order["place"]}
-        told = self._task.remote(there, self._work).future()
+        told = self._task.remote(there, self._work, self._here).future()
         told.add_done_callback(lambda done: _pass_on(done, answer, order["name"]))
         return answer
 
     def close(self) -> None:
         """Wait for nothing more."""
         self._ray.shutdown()
+        self._nowhere.cleanup()
 
 
-def _on_a_worker(order: dict[str, Any], work: str) -> dict[str, Any]:
+def _on_a_worker(order: dict[str, Any], work: str, here: str) -> dict[str, Any]:
+    place = Path(here) if Path(here).is_dir() else None
     try:
-        return {"result": run_process(order, Path(work) / order["name"], threads=1)}
+        return {"result": run_process(order, Path(work) / order["name"], threads=1, here=place)}
     except ZooError as error:
         problems = [(problem.what, problem.where, problem.cure) for problem in error.problems]
         return {"problems": problems, "killed": isinstance(error, CellFailed) and error.killed}

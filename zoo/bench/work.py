@@ -45,17 +45,24 @@ def do(order: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     result = _floors(order, corpus) if order["term"] == "floors" else _trained(order, corpus, folder)
     # Where the music lies is the business of this machine alone.
     told = {name: value for name, value in order.items() if name != "place"}
-    return {"order": told, "data": _of(corpus, order["data"]), "made": made(), **result}
+    return {"order": told, "data": _of(corpus, order["data"], order["split"]), "made": made(), **result}
 
 
-def _of(corpus: Corpus, name: str) -> dict[str, Any]:
+def _of(corpus: Corpus, name: str, split: str) -> dict[str, Any]:
     """What a result says of its music: which it is, and how it was read."""
+    leaky = {
+        piece.digest
+        for one, two, _ in corpus.leaks()
+        for piece, other in ((one, two), (two, one))
+        if piece.split == split and other.split == "train"
+    }
     return {
         "name": name,
         "digest": corpus.digest,
         "planes": sorted(corpus.planes),
         "grid": corpus.grid,
         "reading": READING,
+        "leaks": len(leaky),
     }
 
 
@@ -82,9 +89,11 @@ def _trained(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str
     from zoo.model.build import build, parameter_count
     from zoo.parts.terms import SLOTS_OF
     from zoo.registry import open_registry, parse_recipe
+    from zoo.registry.words import kept_words
 
     term, seed = order["term"], order["seed"]
-    recipe = parse_recipe(order["recipe"], open_registry()).on_grid(corpus.grid)
+    words = kept_words(order["recipe"], order.get("files", {}))
+    recipe = parse_recipe(words, open_registry()).on_grid(corpus.grid)
     settings, model = TrainSettings(**order["train"]), build(recipe, seed)
     # Another study may need the same cell at the same time: it waits, and finds the training done.
     with claimed(folder, patience=-1), _forgettable(folder):

@@ -11,7 +11,7 @@ import click
 from zoo.cli.music import MusicKeys, open_music
 from zoo.cli.words import recipe_words
 from zoo.errors import Problem, UsageError
-from zoo.learn.settings import BUDGETS, TrainSettings
+from zoo.learn.settings import TrainSettings
 from zoo.parts import setting
 
 if TYPE_CHECKING:
@@ -47,31 +47,23 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
     KEY=VALUE is slot=part, slot.setting=value, data=bach or data=FOLDER, seed=1, train.minutes=5 or
     another setting of training (train.steps, train.lr, ...), the name of a recipe, or @file.toml.
     A run that was interrupted or killed goes on exactly where it was:
-    zoo train -o RUN --resume.
+    zoo train -o RUN --resume. Code in a file that the run was begun with is run again where it is named
+    again: zoo train -o RUN --resume attention=./mine.py, or with --local.
     """
     from zoo.learn.lock import claimed
-    from zoo.learn.plan import begun_plan
+    from zoo.learn.plan import begun_plan, begun_words, typed_over
     from zoo.registry import open_registry, parse_recipe
 
     begun = begun_plan(output) if resume else None
     if resume and not begun and not words:
         cure = "name the folder of a run, or say what to train: zoo train data=FOLDER -o RUN"
         raise UsageError(Problem("no run was begun here, so none can go on", str(output), cure))
-    meant = _over(shlex.split(begun["words"]), words) if begun else words
+    meant = typed_over(begun_words(begun, output), words) if begun else words
     recipe = parse_recipe(meant, open_registry(), sections=SECTIONS, keys=TrainKeys)
     with claimed(output):
         model, corpus, history = _train(recipe, output, resume)
         _write(model, corpus, history, recipe, output)
     _print(history, recipe, output, as_json)
-
-
-def _over(begun: list[str], typed: tuple[str, ...]) -> list[str]:
-    """The words of a run with other settings of training; words that name more stand for themselves."""
-    if not all(word.startswith("train.") for word in typed):
-        return list(typed)
-    keys = {word.partition("=")[0] for word in typed}
-    replaced = keys | BUDGETS if keys & BUDGETS else keys
-    return [*(word for word in begun if word.partition("=")[0] not in replaced), *typed]
 
 
 def _train(recipe: Recipe, output: Path, resume: bool) -> tuple[Model, Corpus, History]:

@@ -13,6 +13,7 @@ from zoo.cli.named import one_slot
 from zoo.errors import ZooError
 from zoo.parts import SLOTS, Settings
 from zoo.registry import Registry, open_registry
+from zoo.registry.consent import default_word, named_part
 from zoo.registry.fields import choices, default
 from zoo.registry.words import read_words
 
@@ -89,4 +90,4 @@ def _settings_of(slot: str, typed: Sequence[str], registry: Registry) -> type[Se
     """The settings of the part that stands in the slot so far."""
     word = read_words(typed, registry.menu).given.get(slot)
     place = one_slot(slot, slot)
-    return registry.find(place, word.text if word else registry.default(place)).load_settings()
+    return named_part(place, word or default_word(place, registry), registry).load_settings()

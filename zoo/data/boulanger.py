@@ -79,7 +79,7 @@ def grid_of(path: Path, options: Options = DEFAULTS) -> int:
         return named or options.grid or GRID
     notes = {1: "quarter notes", 2: "eighths", 4: "sixteenths"}[named]
     what = f"the frames of this file are {notes} (grid={named}), not grid={options.grid}"
-    cure = "leave grid= out, or give the file another name if its frames are others"
+    cure = f"leave grid= out, use a model of grid={named}, or rename the file if its frames are others"
     raise DataError(Problem(what, str(path), cure))
 
 

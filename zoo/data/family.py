@@ -1,11 +1,11 @@
-"""Families: pieces that share music, so that no model is tested on what it was trained on in other clothes.
+"""Families: pieces that share music, so that no test piece is a version of a training piece.
 
-Copies are found by their notes (`zoo.data.split`). Beyond that, two pieces are related that share long passages in
-any transposition: the same texture, the same top line under other chords, or the same bass line under other
-notes, such as another harmonisation, a medley, a tune without its chords or the chords without their tune. Each
-piece becomes three series of tokens, and runs of tokens are compared by their hashes (winnowed fingerprints in the
-manner of Schleimer, Wilkerson and Aiken, Winnowing: Local Algorithms for Document Fingerprinting, SIGMOD 2003, with
-nothing winnowed, so that shares are exact).
+Copies are found by their notes (`zoo.data.split`). Beyond that, two pieces are related that share long
+passages in any transposition: the same chords in a row, the same top line under other chords, or the same
+bass line under other notes, as do other harmonisations, medleys, a tune without chords or the chords alone.
+Each piece becomes three series of tokens, and runs of tokens are compared by their hashes. These are the
+fingerprints of Schleimer, Wilkerson and Aiken (Winnowing: Local Algorithms for Document Fingerprinting,
+SIGMOD 2003) with none left out, so that shares are exact.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ Numbers = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
 
 COMMON = 12
-"""Pieces that share a run, above which only neighbours in the corpus are compared for it: a cliché, or a family so
-large that neighbours link it."""
+"""Pieces that share a run, above which only neighbours in the corpus are compared for it: it is a cliché, or
+a family so large that neighbours link it."""
 SMALLEST = 4
 """Tokens that two pieces must share before they are compared exactly."""
 
@@ -80,7 +80,7 @@ class Fingerprints:
             self._tokens[name].append(len(tokens))
 
     def relations(self) -> list[Relation]:
-        """All pairs of pieces of which one shares more with the other than a view allows, once for each view."""
+        """All pairs of pieces that share more than a view allows, once for each view."""
         return [
             Relation(first, second, name, share)
             for name, view in VIEWS.items()
@@ -121,7 +121,8 @@ def _line(sounding: NDArray[np.bool_], beats: Numbers, *, top: bool) -> Numbers:
     frames = sounding[beats]
     heard = frames[frames.any(1)]
     keys = heard.shape[1] - 1 - heard[:, ::-1].argmax(1) if top else heard.argmax(1)
-    return np.diff(keys, prepend=keys[:1]).astype(np.int64)
+    steps: Numbers = np.diff(keys, prepend=keys[:1]).astype(np.int64)
+    return steps
 
 
 def _mixed(numbers: Hashes) -> Hashes:
@@ -181,7 +182,11 @@ def _pairs(hashes: Hashes, piece: Numbers) -> tuple[Numbers, Numbers]:
     """Pairs (P, 2) of pieces that share a hash, and how many they share (P,)."""
     entries = np.unique(np.stack([hashes, piece.astype(np.uint64)], 1), axis=0)
     hashes, piece = entries[:, 0], entries[:, 1].astype(np.int64)
-    new = np.flatnonzero(np.concatenate([[True], hashes[1:] != hashes[:-1]])) if len(hashes) else np.zeros(0, int)
+    new = (
+        np.flatnonzero(np.concatenate([[True], hashes[1:] != hashes[:-1]]))
+        if len(hashes)
+        else np.zeros(0, int)
+    )
     size = np.diff(np.append(new, len(hashes)))
     group = np.repeat(np.arange(len(new)), size)
     found = []
@@ -199,6 +204,6 @@ def _pairs(hashes: Hashes, piece: Numbers) -> tuple[Numbers, Numbers]:
 def _covered(begins: NDArray[np.bool_], run: int) -> int:
     """How many tokens lie in the runs that begin at the marked places."""
     change = np.zeros(len(begins) + run + 1, np.int64)
-    change[:-run - 1] += begins
+    change[: -run - 1] += begins
     change[run:-1] -= begins
     return int((np.cumsum(change) > 0).sum())

@@ -1,13 +1,12 @@
-"""Rules for families: which pieces belong together where their notes cannot tell, such as performances of one work.
+"""Rules for families: which pieces belong together where notes cannot tell, such as performances of one work.
 
-A rule is a regular expression that is searched for in the titles (what its groups match names the family, or all
-that it matches where it has no group), or a CSV file of two columns, title and family.
+A rule is a regular expression that is searched for in the titles (what its groups match names the family, or
+all that it matches where it has no group), or a CSV file of two columns, title and family.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -45,7 +44,9 @@ def family_rule(text: str) -> Rule:
     try:
         pattern = re.compile(text)
     except re.error as error:
-        hint = r"such as '^(\d+)-' for 001-melody.mid and 001-chords.mid, or a CSV file of titles and families"
+        hint = (
+            r"such as '^(\d+)-' for 001-melody.mid and 001-chords.mid, or a CSV file of titles and families"
+        )
         raise UsageError(Problem(f"this is no regular expression: {error}", f"family={text}", hint)) from None
 
     def rule(title: str) -> str | None:
@@ -55,16 +56,8 @@ def family_rule(text: str) -> Rule:
     return rule
 
 
-def rule_identity(text: str) -> str:
-    """What changes when a rule does: its text, or a digest of the file that it names."""
-    path = Path(text)
-    if not text.lower().endswith(SUFFIX) or not path.is_file():
-        return text
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def proposed_rule(titles: Sequence[str]) -> tuple[str, str] | None:
-    """A regular expression that would join many of the pieces by their titles, and what it goes by, if any."""
+    """A regular expression that would join many pieces by their titles, and what it goes by; or None."""
     for text, what in PROPOSALS.items():
         rule = family_rule(text)
         sizes = Counter(family for title in titles if (family := rule(PurePosixPath(title).as_posix())))

@@ -31,8 +31,7 @@ def source(path: Path, options: Options = DEFAULTS) -> Source:
     found = Path(place)
     if not _exists(found):
         raise DataError(_missing(path))
-    root = found if found.is_dir() else found.parent
-    listing = midi_files(found) if found.is_dir() else Listing([found] if is_midi_name(found) else [])
+    root, listing = found if found.is_dir() else found.parent, _listed(found)
     if not listing.files:
         raise DataError(_no_midi(found, listing))
 
@@ -50,6 +49,17 @@ def source(path: Path, options: Options = DEFAULTS) -> Source:
         options=options,
         passed_over=listing.passed_over,
     )
+
+
+def midi_of(name: str) -> tuple[list[Path], tuple[str, ...]]:
+    """The MIDI files that a name stands for, none if it is no folder or MIDI file, and the tracks to read."""
+    place, tracks = split_tracks(name)
+    path = Path(place).expanduser()
+    return (_listed(path).files if _exists(path) else []), tracks
+
+
+def _listed(path: Path) -> Listing:
+    return midi_files(path) if path.is_dir() else Listing([path] if is_midi_name(path) else [])
 
 
 def split_tracks(name: str, known: Collection[str] = ()) -> tuple[str, tuple[str, ...]]:
@@ -122,8 +132,8 @@ def _missing(path: Path) -> Problem:
 def _no_midi(path: Path, listing: Listing) -> Problem:
     if not path.is_dir():
         return Problem("this is not a MIDI file", str(path), "name a folder with .mid or .midi files in it")
-    others = ", ".join(f"{count} {what}" for what, count in listing.passed_over.most_common(4))
-    what = "this folder holds no MIDI file" + (f", only {others}" if others else "")
+    others = ", ".join(f"{what}: {count}" for what, count in listing.passed_over.most_common(4))
+    what = "this folder holds no MIDI file" + (f" ({others})" if others else "")
     cure = "name a folder with .mid or .midi files in it"
     sets = (file for file in path.glob("*.*") if file.suffix in boulanger.SUFFIXES[:-1])
     other = next(sets, None)

@@ -109,10 +109,10 @@ class MatFile:
         start = HEADER
         for _ in range(MOST_VARIABLES):
             self._file.seek(start)
-            head = np.frombuffer(self._file.read(8), f"{self._order}u4")
-            if len(head) < 2:
+            tag = self._file.read(8)
+            if len(tag) < 8:
                 return
-            kind, size = head.tolist()
+            kind, size = np.frombuffer(tag, f"{self._order}u4").tolist()
             if kind not in (PLAIN, PACKED):
                 raise Unreadable("it is damaged")
             packed = kind == PACKED

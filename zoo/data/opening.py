@@ -45,7 +45,7 @@ def open_corpus(
     source = find_source(name_or_path, Options(grid, pedal, family), progress)
     cache = cache_folder()
     store = open_store(cache / source.store_name) or write_store(source, cache, progress)
-    return Corpus(source.name, store)
+    return Corpus(source.name, store, passed_over=source.passed_over)
 
 
 def find_source(

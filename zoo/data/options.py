@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from zoo.music.grid import GRID, Pedal, check_choices
@@ -37,13 +37,20 @@ class Options:
         """What tells music that is read with other options apart, but for the grid, ready for JSON."""
         return [self.pedal, self.family]
 
+    def words(self) -> list[str]:
+        """The options that differ from the defaults, as they are written on the command line."""
+        return [f"{name}={value}" for name, value in asdict(self).items() if value != getattr(DEFAULTS, name)]
+
     def rule(self) -> str:
         """What changes when the file of families does; empty where there is none."""
+        path = Path(self.family)
         try:
-            with Path(self.family).open("rb") as file:
+            if not path.is_file():
+                return ""
+            with path.open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError:
-            return ""  # a pattern, or a file that cannot be read, which shows when it is used
+            return ""  # a file that cannot be read shows when it is used
 
 
 DEFAULTS = Options()

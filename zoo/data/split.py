@@ -2,9 +2,9 @@
 
 A piece's split follows from its notes alone: a hash of which keys are pressed when, counted from the
 piece's lowest key. A copy, a transposed copy, or the same piece played louder falls into the same
-split, whatever its file is called, and so does the whole of a family (`zoo.data.family`), so no test piece was
-trained on in another key or another version. About 80 % of all families train, 10 % validate, 10 % test; adding
-pieces to a corpus moves no piece that is there, unless they join its family.
+split, whatever its file is called, and so does the whole of a family (`zoo.data.family`), so no test piece
+was trained on in another key or another version. About 80 % of all families train, 10 % validate, 10 % test;
+adding pieces to a corpus moves no piece that is there, unless they join its family.
 """
 
 from __future__ import annotations

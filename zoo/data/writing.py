@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.data.family import Fingerprints
+from zoo.data.family_rule import family_rule
 from zoo.data.piece import Piece, Reading, Skipped
 from zoo.data.source import Source
-from zoo.data.family import Fingerprints
 from zoo.data.split import Split, alike, connected, pattern, split_of
 from zoo.data.store import FORMAT, Store, open_store
 from zoo.errors import DataError, Problem, ZooError
@@ -78,7 +79,8 @@ class _Writer:
     """Appends pieces to the arrays of a store, and remembers what its table has to say of them."""
 
     def __init__(self, files: ExitStack, folder: Path, source: Source) -> None:
-        self.place, self.planes, self.grid = source.place, source.planes, source.grid
+        self.place = " ".join([source.place, *source.options.words()])
+        self.planes, self.grid = source.planes, source.grid
         names = [f"{plane}.bits" for plane in sorted(self.planes - {"velocity"})]
         if "velocity" in self.planes:
             names += ["velocity.values", "velocity.starts"]
@@ -88,7 +90,7 @@ class _Writer:
         self.patterns: list[str] = []
         self.prescribed: list[Split | None] = []
         self.fingerprints = Fingerprints()
-        self.rule = source.family
+        self.rule = family_rule(source.options.family) if source.options.family else None
         self.notes = 0
 
     def add(self, reading: Reading) -> None:
@@ -180,12 +182,10 @@ def _remove_outdated(cache: Path, source: Source) -> None:
 
 
 def _nothing_usable(source: Source, skipped: list[Skipped]) -> DataError:
+    count = f"none of its {len(skipped)} pieces can" if len(skipped) > 1 else "its one piece cannot"
     more = f" (the first {SHOWN} are shown)" if len(skipped) > SHOWN else ""
+    midi = "`zoo midi check FILE` tells more about one of them" if "velocity" in source.planes else ""
     return DataError(
-        Problem(
-            f"none of its {len(skipped)} files can be used{more}",
-            where=source.name,
-            cure="`zoo midi check FILE` tells more about one of them",
-        ),
+        Problem(f"{count} be used{more}", source.name, midi),
         *(Problem(piece.reason, where=piece.title) for piece in skipped[:SHOWN]),
     )

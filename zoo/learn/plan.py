@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import BundleError, Problem
-from zoo.learn.settings import TrainSettings
+from zoo.errors import BundleError, Problem, UsageError
+from zoo.learn.settings import BUDGETS, TrainSettings
 from zoo.model.sealed import damaged, parsed
 from zoo.parts import SLOTS
 from zoo.registry import Recipe
 from zoo.registry.fields import live
 from zoo.registry.registry import names_file
+from zoo.registry.words import Word, kept_words
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
@@ -43,10 +45,46 @@ def begun_plan(folder: Path) -> dict[str, Any] | None:
     begun = parsed(path.read_bytes(), path)
     try:
         dict(_flat(begun))
-        str(begun["words"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise BundleError(damaged("does not describe a run", str(path))) from error
+        known = isinstance(begun["words"], str)
+    except (KeyError, TypeError, AttributeError):
+        known = False
+    if not known:
+        raise BundleError(damaged("does not describe a run", str(path)))
     return begun
+
+
+def begun_words(begun: Mapping[str, Any], folder: Path) -> list[Word]:
+    """The words that a run was begun with; they come from a file, so naming code in them is no consent.
+
+    Raises:
+        BundleError: they are damaged, or name a file of code whose version was not kept.
+    """
+    path, parts = folder / RECIPE, begun["parts"]
+    versions = {slot: part["version"] for slot, part in parts.items() if names_file(part["name"])}
+    try:
+        words = kept_words(begun["words"], versions, str(path))
+    except UsageError as error:
+        raise BundleError(*(damaged(problem.what, str(path)) for problem in error.problems)) from None
+    if any(word.key in SLOTS and names_file(word.text) and not word.version for word in words):
+        raise BundleError(damaged("its words and its parts contradict each other", str(path)))
+    return words
+
+
+def typed_over(begun: Sequence[Word], typed: Sequence[str]) -> list[Word | str]:
+    """The words of a run with what may be typed when it goes on: how to train, and its files of code by name.
+
+    A file that is named again is agreed to, if it is still the file that the run was begun with. Words that
+    say more stand for themselves.
+    """
+    known = {word.key: word for word in begun if word.key in SLOTS and names_file(word.text)}
+    pairs = [word.partition("=")[::2] for word in typed]
+    again = [replace(known[k], text=text, origin="") for k, text in pairs if k in known and names_file(text)]
+    train = [word for word in typed if word.startswith("train.")]
+    if len(again) + len(train) < len(typed):
+        return list(typed)
+    keys = {word.partition("=")[0] for word in train}
+    replaced = {*keys, *(BUDGETS if keys & BUDGETS else ()), *(word.key for word in again)}
+    return [*(word for word in begun if word.key not in replaced), *again, *train]
 
 
 def differences(begun: Mapping[str, Any], now: Mapping[str, Any]) -> list[Problem]:
@@ -65,10 +103,10 @@ def differences(begun: Mapping[str, Any], now: Mapping[str, Any]) -> list[Proble
 
 def _flat(plan: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for slot, part in plan["parts"].items():
-        yield slot, part["name"]
-        yield from ((f"{slot}.{name}", value) for name, value in part["settings"].items())
-        # Of a package it is the state version that decides the weights, of a file its content.
+        # Of a package the state version decides the weights, of a file its content, wherever it lies.
         decisive = "version" if names_file(part["name"]) else "state_version"
+        yield slot, part["name"].rpartition(":")[2] if names_file(part["name"]) else part["name"]
+        yield from ((f"{slot}.{name}", value) for name, value in part["settings"].items())
         yield f"{slot}.{decisive}", part[decisive]
     for name, value in plan["train"].items():
         field = TrainSettings.model_fields.get(name)

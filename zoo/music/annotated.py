@@ -16,7 +16,6 @@ from zoo.music.tempo import ticks_at
 
 Places = NDArray[np.float64]
 Numbers = NDArray[np.int64]
-Lengths = tuple[list[Fraction], list[int]]
 
 SKIPPED = 1.5
 """An interval of this many of its neighbours may lack a beat."""
@@ -40,13 +39,13 @@ def on_beats(score: Score, beats: Beats, grid: int) -> tuple[Places, Places, Met
     """
     ticks = ticks_at(score, beats.seconds)
     number = _numbers(ticks, beats.downbeat)
-    quarters, usual = _lengths(score, beats, number)
+    quarters = _lengths(score, beats, number)
     lengths = np.array([float(length * grid) for length in quarters])
     places = np.concatenate([[0.0], np.cumsum(lengths[:-1] * np.diff(number))])
     silence = ticks[0] / (ticks[1] - ticks[0]) * places[1]
     whole = (quarters[0] * grid).numerator
     places = places + np.ceil((silence - 0.5) / whole) * whole
-    meter = _meter(score, places, number, (quarters, usual), beats, grid)
+    meter = _meter(score, places, number, quarters, beats, grid)
     frames = np.floor(places + 0.5)
     kept = np.concatenate([[True], np.diff(frames) > 0])  # on a coarse grid two beats may share a frame
     return ticks[kept], places[kept], meter
@@ -74,23 +73,24 @@ def _usual(counts: Numbers) -> int:
     return int(np.bincount(counts).argmax()) if len(counts) else 1
 
 
-def _lengths(score: Score, beats: Beats, number: Numbers) -> Lengths:
-    """The length of each beat (N,) in quarter notes, and how many beats most bars around it have."""
+def _lengths(score: Score, beats: Beats, number: Numbers) -> list[Fraction]:
+    """The length of each beat (N,) in quarter notes."""
     compound = any(unit >= 8 and upper % 3 == 0 for _, upper, unit in score.signatures[:1])
     quarters = Fraction(3 * 4, score.signatures[0][2]) if compound else Fraction(1)
     stretches = [(0, 0, 1), *beats.signatures]
     ends = [*(beat for beat, _, _ in stretches[1:]), len(number)]
-    lengths, counts = [], []
+    lengths: list[Fraction] = []
     for (first, upper, unit), end in zip(stretches, ends, strict=True):
         bars = np.diff(number[first : end + 1][beats.downbeat[first : end + 1]])
         stated = Fraction(4 * upper, unit * _usual(bars))
         quarters = stated if stated in LENGTHS and len(bars) else quarters
         lengths += [quarters] * (end - first)
-        counts += [_usual(bars)] * (end - first)
-    return lengths, counts
+    return lengths
 
 
-def _meter(score: Score, places: Places, number: Numbers, lengths: Lengths, beats: Beats, grid: int) -> Meter:
+def _meter(
+    score: Score, places: Places, number: Numbers, lengths: list[Fraction], beats: Beats, grid: int
+) -> Meter:
     """Bars from downbeat to downbeat; where fewer than two are marked, the file's own from there on."""
     lines = np.flatnonzero(beats.downbeat).tolist()
     frames = np.floor(places + 0.5).astype(np.int64).tolist()
@@ -102,9 +102,9 @@ def _meter(score: Score, places: Places, number: Numbers, lengths: Lengths, beat
     meter = (0, 1)
     for line, following in pairwise(lines):
         meter = stated.get(line, meter)
-        quarters, usual = lengths[0][line], lengths[1][line]
+        quarters = lengths[line]
         count = int(number[following] - number[line])
-        sign = _sign(frames[line], count if count % usual else usual, quarters, meter)
+        sign = _sign(frames[line], count, quarters, meter)
         if not changes or not _goes_on(changes[-1], sign, grid):
             changes.append(sign)
     return Meter(grid, (_before(changes[0], changes[0].frame, grid), *changes[1:]))

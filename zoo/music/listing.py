@@ -57,7 +57,8 @@ def midi_files(folder: Path) -> Listing:
                 listing.passed_over[reason] += 1
             else:
                 listing.files.append(path)
-    listing.passed_over = +listing.passed_over
+    counted = sorted((+listing.passed_over).items(), key=lambda kind: (-kind[1], kind[0]))
+    listing.passed_over = Counter(dict(counted))
     listing.files.sort(key=lambda file: file.relative_to(folder).as_posix())
     return listing
 

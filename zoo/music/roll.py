@@ -15,8 +15,6 @@ LOWEST_KEY = 21
 """MIDI pitch of the first of the 88 keys, A0."""
 KEYS = 88
 STEPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-FRAMES_PER_QUARTER = 4
-FRAMES_PER_BAR = 16
 DEFAULT_VELOCITY = 64
 """The velocity of a note whose loudness is not known; what MIDI prescribes for keys without touch."""
 

@@ -6,20 +6,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from zoo.errors import PluginError, Problem, UsageError, ZooError
-from zoo.parts import SLOTS, Settings, Slot
+from zoo.errors import PluginError, UsageError, ZooError
+from zoo.parts import SLOTS, Settings
+from zoo.registry.consent import default_word, named_part
 from zoo.registry.entry import Entry
 from zoo.registry.fields import check
 from zoo.registry.fit import Choice, blamed, misfits
 from zoo.registry.hints import Models, bare_words, unknown_key, unknown_setting
 from zoo.registry.recipe import Recipe
-from zoo.registry.registry import Registry, names_file
+from zoo.registry.registry import Registry
 from zoo.registry.values import read_value
 from zoo.registry.words import Word, read_words, split
 
 
 def parse_recipe(
-    words: str | Iterable[str],
+    words: str | Iterable[str | Word],
     registry: Registry,
     *,
     sections: Models | None = None,
@@ -28,7 +29,7 @@ def parse_recipe(
     """Read a recipe and check it as far as that needs no torch.
 
     Args:
-        words: as typed, or one string of them.
+        words: as typed, or one string of them; a `Word` says who brought it, as from the file of a run.
         registry: where parts are looked up.
         sections: what the command allows as `section.setting=value`.
         keys: what the command allows as `key=value`; read it as `recipe.values["key"]`.
@@ -69,11 +70,9 @@ def _choose(given: Mapping[str, Word], registry: Registry, faults: list[ZooError
     """The part of each slot; slots where that fails are left out."""
     found: dict[str, Entry] = {}
     for slot in SLOTS:
-        word = given.get(slot) or Word(
-            slot, registry.default(slot), "registry.toml", registry.menu.path.parent
-        )
+        word = given.get(slot) or default_word(slot, registry)
         try:
-            found[slot] = _find(slot, word, registry)
+            found[slot] = named_part(slot, word, registry)
         except ZooError as error:
             faults.append(error if not word.origin else _brought(error, word))
     return found
@@ -83,20 +82,6 @@ def _brought(error: ZooError, word: Word) -> ZooError:
     """The error with the recipe or file that brought the word, which the user did not type."""
     said = f"{word.key}={word.text}"
     return type(error)(*(replace(p, where=str(word)) if p.where == said else p for p in error.problems))
-
-
-def _find(slot: Slot, word: Word, registry: Registry) -> Entry:
-    if not names_file(word.text):
-        return registry.find(slot, word.text)
-    if word.origin and not registry.local:
-        raise UsageError(
-            Problem(
-                "code is run only where you name it yourself",
-                str(word),
-                f"write {slot}={word.folder / word.text}, or add --local",
-            )
-        )
-    return registry.find(slot, str(word.folder / word.text) if word.origin else word.text)
 
 
 def _by_head(

@@ -24,6 +24,7 @@ from zoo.registry.sources import (
     Source,
     file_source,
     installed_sources,
+    left_out,
     local_sources,
     same_distribution,
     shipped_sources,
@@ -35,6 +36,13 @@ _FILE = re.compile(r"(?P<path>.*\.py)(:(?P<part>[^:/]+))?")
 def names_file(name: str) -> bool:
     """Whether a part is named by its file: `./my_attention.py` or `./my_parts.py:mine`."""
     return _FILE.fullmatch(name) is not None
+
+
+def file_of(name: str) -> Path:
+    """The file in the name of a part, of which `names_file` is true."""
+    match = _FILE.fullmatch(name)
+    assert match is not None
+    return Path(match["path"])
 
 
 class Registry:
@@ -52,6 +60,10 @@ class Registry:
         self._users = users
         self._shipped_sources = shipped_sources(shipped, users)
         self._loaded: dict[Source, Plugin] = {}
+
+    def trusts(self, file: str) -> bool:
+        """Whether code in a file may be run that the user did not name, but a run, a bundle or a recipe."""
+        return self.local and not left_out(file)
 
     def default(self, slot: Slot) -> str:
         """The name of the part that fills the slot when the user says nothing."""
@@ -151,12 +163,10 @@ class Registry:
         return working
 
     def _file_plugin(self, name: str, where: str) -> Plugin:
-        match = _FILE.fullmatch(name)
-        assert match is not None
-        path = Path(match["path"])
+        path = file_of(name)
         if not path.is_file():
             raise UsageError(Problem("there is no such file", where))
-        plugin = self._load(file_source(path, match["path"]))
+        plugin = self._load(file_source(path, name.removesuffix(f":{_part_of(name)}")))
         if plugin.problem:
             raise PluginError(plugin.problem)
         return plugin
@@ -190,10 +200,13 @@ def _named(entries: Sequence[Entry], name: str) -> list[Entry]:
     return [entry for entry in entries if entry.name == name]
 
 
-def _named_in(name: str, plugin: Plugin) -> list[Entry]:
+def _part_of(name: str) -> str | None:
     match = _FILE.fullmatch(name)
-    part = match["part"] if match else None
-    return [entry for entry in plugin.entries if part in (None, entry.name)]
+    return match["part"] if match else None
+
+
+def _named_in(name: str, plugin: Plugin) -> list[Entry]:
+    return [entry for entry in plugin.entries if _part_of(name) in (None, entry.name)]
 
 
 def _ambiguous(slot: Slot, name: str, found: Sequence[Entry]) -> Problem:

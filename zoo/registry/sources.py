@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from site import getsitepackages, getusersitepackages
 from typing import TYPE_CHECKING, Literal
 
 import zoo
@@ -53,7 +54,7 @@ class Source:
     @property
     def is_file(self) -> bool:
         """Whether the plugin is a single file."""
-        return self.target.endswith(".py")
+        return self.origin in ("local", "file") and self.target.endswith(".py")
 
     def __str__(self) -> str:
         return f"{self.distribution} {self.version}".strip()
@@ -74,10 +75,17 @@ def _wanted() -> frozenset[str] | None:
     return None if names is None else frozenset(name.strip() for name in names.split(",") if name.strip())
 
 
+def left_out(name: str, distribution: str = "") -> bool:
+    """Whether ZOO_PLUGINS or --no-plugins leaves a foreign plugin out."""
+    wanted = _wanted()
+    return wanted is not None and not any(
+        name == it or same_distribution(distribution or name, it) for it in wanted
+    )
+
+
 def _why_off(name: str, distribution: str, switches: Mapping[str, str | bool]) -> str:
     """Why a foreign plugin is not loaded; empty where it is."""
-    wanted = _wanted()
-    if wanted is not None and not any(name == it or same_distribution(distribution, it) for it in wanted):
+    if left_out(name, distribution):
         return "ZOO_PLUGINS or --no-plugins leaves it out"
     if switches.get(name) is False or switches.get(distribution) is False:
         return "switched off in registry.toml"
@@ -141,13 +149,24 @@ def _packages() -> Iterator[Distribution]:
 
     `importlib.metadata` would find them as well, but importing it takes a tenth of `zoo list`, and seldom
     is there anything to read with it.
+
+    The current folder is no place where packages are installed, even where Python imports from it: whoever
+    hands out a folder could put metadata in it.
     """
-    for folder in sys.path:
+    here = Path.cwd()
+    for folder in dict.fromkeys(sys.path):
+        if Path(folder).resolve() == here and not _holds_packages(here):
+            continue
         for points in Path(folder).glob("*-info/entry_points.txt"):
             if _names_group(points):
                 from importlib.metadata import Distribution
 
                 yield Distribution.at(points.parent)
+
+
+def _holds_packages(folder: Path) -> bool:
+    """Whether pip installs into the folder."""
+    return folder in {Path(place).resolve() for place in (*getsitepackages(), getusersitepackages())}
 
 
 def _names_group(points: Path) -> bool:

@@ -10,10 +10,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from zoo.errors import BundleError, Problem, ZooError
 from zoo.parts import SLOTS, Settings, Slot
+from zoo.registry.consent import named_part
 from zoo.registry.entry import Entry
 from zoo.registry.fields import check
 from zoo.registry.fit import Choice, misfits
 from zoo.registry.registry import Registry, names_file
+from zoo.registry.words import Word
 
 
 class _Part(BaseModel):
@@ -115,10 +117,11 @@ def _entry(slot: Slot, kept: _Part, registry: Registry, problems: list[Problem])
     """The part that was kept, if it is here and its weights still mean the same."""
     where = f"{slot}={kept.name}"
     try:
-        if names_file(kept.name) and not registry.local:
+        if names_file(kept.name) and not registry.trusts(kept.name):
             problems.append(Problem("it needs code from a file", where, "look at the file, then add --local"))
             return None
-        entry = registry.find(slot, kept.name)
+        version = kept.version if names_file(kept.name) else ""
+        entry = named_part(slot, Word(slot, kept.name, "what was kept", version=version), registry)
     except ZooError as error:
         for problem in error.problems:
             problems.append(

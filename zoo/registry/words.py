@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from zoo.errors import Problem, UsageError
 from zoo.parts import SLOTS
@@ -32,12 +32,14 @@ class Word:
         text: what follows the sign, as it was typed.
         origin: the recipe or file that brought it; empty where the user typed it.
         folder: what a relative path in it is relative to.
+        version: the version of the file of code that it means, where that is known; another file is refused.
     """
 
     key: str
     text: str
     origin: str = ""
     folder: Path = field(default=Path())
+    version: str = ""
 
     @property
     def head(self) -> str:
@@ -68,7 +70,15 @@ class Words:
     problems: list[Problem] = field(default_factory=list)
 
 
-def split(words: str | Iterable[str]) -> list[str]:
+@overload
+def split(words: str | Iterable[str]) -> list[str]: ...
+
+
+@overload
+def split(words: str | Iterable[str | Word]) -> list[str | Word]: ...
+
+
+def split(words: str | Iterable[str | Word]) -> list[str] | list[str | Word]:
     """Words as the shell hands them over; one string of them is split as a shell would.
 
     Raises:
@@ -82,11 +92,31 @@ def split(words: str | Iterable[str]) -> list[str]:
         raise UsageError(Problem("a quotation mark is never closed", words)) from None
 
 
-def read_words(words: Iterable[str], menu: Menu) -> Words:
+def kept_words(text: str, versions: Mapping[str, str], origin: str = "") -> list[Word]:
+    """The words of a recipe that a file kept, as `str(recipe)` wrote them.
+
+    Args:
+        text: what was kept.
+        versions: slot -> the version of the file of code that stands there.
+        origin: the file; empty where the user has agreed to what it says.
+
+    Raises:
+        UsageError: it holds anything but `key=value`.
+    """
+    found = [word.partition("=") for word in split(text)]
+    if strange := ["".join(word) for word in found if not word[1] or word[0].startswith("@")]:
+        raise UsageError(Problem("a kept recipe holds only key=value words", " ".join(strange)))
+    return [Word(key, value, origin, version=versions.get(key, "")) for key, _, value in found]
+
+
+def read_words(words: Iterable[str | Word], menu: Menu) -> Words:
     """Sort words by key, with recipes and files in their place."""
     found = Words()
     base: dict[str, Word] = {}
     for word in words:
+        if isinstance(word, Word):
+            _add(found.given, [word], found.problems)
+            continue
         name, sign, text = word.partition("=")
         if word.startswith("@"):
             _add(base, _of_file(Path(word[1:]), found.problems), found.problems)

@@ -44,13 +44,13 @@ def plugin_is_light(subject: Subject) -> None:
     if source.is_file:
         raise DoesNotApplyError("a plugin in a single file holds its class as well")
     code = (
-        f"import sys; sys.path[:] = {[entry or '.' for entry in sys.path]!r}\n"
+        f"import sys; sys.path[:] = {sys.path!r}\n"
         "from zoo.registry.loading import load\n"
         "from zoo.registry.sources import Source\n"
         f"plugin = load({source!r})\n"
         "sys.exit('torch' if 'torch' in sys.modules else str(plugin.problem or ''))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False)
     seen = done.stderr.strip()
     require(seen != "torch", f"loading {source.target} imports torch")
     require(not seen, f"loading {source.target} failed: {seen[-300:]}")
