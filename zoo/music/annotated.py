@@ -99,11 +99,14 @@ def _meter(
         return Meter(grid, (_before(sign, frames[lines[0] if lines else 0], grid),))
     stated = {beat: (upper, unit) for beat, upper, unit in beats.signatures}
     changes: list[TimeSignature] = []
-    meter = (0, 1)
+    meter, usual = (0, 1), _usual(np.diff(number[lines]))
     for line, following in pairwise(lines):
         meter = stated.get(line, meter)
         quarters = lengths[line]
         count = int(number[following] - number[line])
+        if count > following - line and count % usual == 0:
+            count = usual  # the beat that the annotation lacks begins a bar
+        usual = count
         sign = _sign(frames[line], count, quarters, meter)
         if not changes or not _goes_on(changes[-1], sign, grid):
             changes.append(sign)

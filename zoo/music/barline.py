@@ -61,8 +61,8 @@ class Bars:
 
     def _sign_frames(self, ticks: Ticks) -> Frames:
         """Where time signatures stand: shifted with the notes if that brings them nearer to sixteenths."""
-        own: Places = ticks.astype(np.float64) * (self.grid / self.score.division)
-        moved = self.places(ticks)
+        own = np.asarray(ticks * (self.grid / self.score.division), np.float64)
+        moved: Places = self.places(ticks)
         goes_along = self._off(moved[ticks > 0]) < self._off(own[ticks > 0])
         return np.maximum(np.where(ticks > 0, _nearest(moved if goes_along else own), 0), 0)
 
