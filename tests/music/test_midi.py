@@ -68,7 +68,8 @@ def meters(draw):
         if not changes or (changes[-1].beats, changes[-1].unit) != (beats, unit):
             changes.append(TimeSignature(frame, beats, unit))
         frame += bars * int(length)
-    assume(any(change.beats > 1 for change in changes))  # what states no bar is read as 4/4
+    # Bars that are all a quarter note or shorter count as no meter.
+    assume(any(change.bar(grid) > grid for change in changes))
     return Meter(grid, tuple(changes))
 
 

@@ -180,25 +180,19 @@ def _share(own: Hashes, both: Hashes, tokens: int, view: View) -> float:
 
 def _pairs(hashes: Hashes, piece: Numbers) -> tuple[Numbers, Numbers]:
     """Pairs (P, 2) of pieces that share a hash, and how many they share (P,)."""
-    entries = np.unique(np.stack([hashes, piece.astype(np.uint64)], 1), axis=0)
-    hashes, piece = entries[:, 0], entries[:, 1].astype(np.int64)
-    new = (
-        np.flatnonzero(np.concatenate([[True], hashes[1:] != hashes[:-1]]))
-        if len(hashes)
-        else np.zeros(0, int)
-    )
-    size = np.diff(np.append(new, len(hashes)))
-    group = np.repeat(np.arange(len(new)), size)
-    found = []
+    order = np.lexsort((piece, hashes))
+    hashes, piece = hashes[order], piece[order].astype(np.int32)
+    new = np.concatenate([[True], (hashes[1:] != hashes[:-1]) | (piece[1:] != piece[:-1])])[: len(hashes)]
+    hashes, piece = hashes[new], piece[new]
+    group = np.cumsum(np.concatenate([[0], hashes[1:] != hashes[:-1]]), dtype=np.int32)[: len(hashes)]
+    common = np.bincount(group, minlength=1)[group] > COMMON
+    pairs = []
     for step in range(1, COMMON):
-        left = np.arange(len(piece) - step)
-        same = group[left] == group[left + step]
-        same &= (size[group[left]] <= COMMON) | (step == 1)
-        found.append(np.stack([piece[left[same]], piece[left[same] + 0 * step]], 1))
-        found[-1][:, 1] = piece[left[same] + step]
-    pairs = np.concatenate(found) if found else np.zeros((0, 2), np.int64)
-    unique, counts = np.unique(pairs, axis=0, return_counts=True)
-    return unique, counts
+        same = group[step:] == group[:-step]
+        same &= ~common[step:] | (step == 1)
+        pairs.append(piece[:-step][same] * np.int64(2**32) + piece[step:][same])
+    unique, counts = np.unique(np.concatenate(pairs), return_counts=True)
+    return np.stack([unique >> 32, unique & 0xFFFFFFFF], 1), counts
 
 
 def _covered(begins: NDArray[np.bool_], run: int) -> int:
