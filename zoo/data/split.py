@@ -44,7 +44,7 @@ def pattern(roll: Roll) -> str:
 
 
 def split_of(patterns: Sequence[str], families: Sequence[int] | None = None) -> list[Split]:
-    """The split of each piece by its note pattern; a family goes where the first of its patterns goes.
+    """The split of each piece by its note pattern; a family goes where one of its patterns goes.
 
     In a corpus so small that a split would stay empty, the largest one gives a family to it; a single
     family trains.
@@ -67,12 +67,20 @@ def split_of(patterns: Sequence[str], families: Sequence[int] | None = None) -> 
 
 
 def _leaders(patterns: Sequence[str], families: Sequence[int]) -> list[str]:
-    """For each piece the first pattern, in alphabetical order, of all pieces that stay with it."""
+    """For each piece the pattern that decides, among those of all pieces that stay with it.
+
+    Patterns are drawn by a hash of theirs. The smallest pattern itself, which is also the smallest number, would
+    send nearly every large family to training.
+    """
     groups = connected(len(patterns), [*alike(patterns), *alike(families)])
-    first: dict[int, str] = {}
+    leader: dict[int, str] = {}
     for group, own in zip(groups, patterns, strict=True):
-        first[group] = min(first.get(group, own), own)
-    return [first[group] for group in groups]
+        leader[group] = min(leader.get(group, own), own, key=_lot)
+    return [leader[group] for group in groups]
+
+
+def _lot(pattern: str) -> str:
+    return hashlib.sha256(pattern.encode()).hexdigest()
 
 
 def alike(labels: Iterable[Hashable | None]) -> Iterator[tuple[int, int]]:
