@@ -21,6 +21,7 @@ import click
 from zoo import __version__
 from zoo.cli.answer import printing_aside, take_standard_output
 from zoo.cli.problems import print_problems
+from zoo.cli.signals import exit_code, hear_signals
 from zoo.errors import Problem, UsageError, ZooError
 
 # Pydantic's own plugins would be looked for in every installed package, at each start.
@@ -171,8 +172,8 @@ def _run(words: Sequence[str]) -> int:
             click.echo(error.format_message(), err=True)
             return UsageError.exit_code
         return _answer([_explain(error)], UsageError.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        return 130
+    except (KeyboardInterrupt, click.Abort) as error:
+        return exit_code(error)
 
 
 def _is_of_click(error: SystemExit) -> bool:
@@ -232,4 +233,5 @@ def run(words: Sequence[str]) -> int:
 def main() -> None:
     """Entry point of the command `zoo`."""
     take_standard_output()
+    hear_signals()
     sys.exit(run(sys.argv[1:]))
