@@ -6,10 +6,10 @@ one hymn have it; the same bass line; or all notes of one lie in the other, as t
 with its chords.
 
 Relatives of relatives are one family, so that a single false link joins two of them, and chains of links
-could join a whole corpus. Hence what two pieces share has to be more than a cliché. A run counts only where it has
-several different tokens, unlike accompaniment figures and scales; a run of many pieces makes no two of them
-candidates; and a share is of the different runs of a piece as well as of its frames. Where notes cannot tell,
-as in free performances, a rule can (`zoo.data.family_rule`).
+could join a whole corpus. Hence what two pieces share has to be more than a cliché. A run counts only where
+it has several different tokens, unlike accompaniment figures and scales; a run of many pieces makes no two
+of them candidates; and a share is of the different runs of a piece as well as of its frames. Where notes
+cannot tell, as in free performances, a rule can (`zoo.data.family_rule`).
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from zoo.music.roll import Roll
 Numbers = NDArray[np.int32]
 
 SHARE = 0.9
-"""Of the notes of a piece, above which it lies inside the other; two accompaniments in one key share up to 0.85."""
+"""Of the notes of a piece, above which it lies inside the other. Accompaniments in one key share 0.85."""
 FEWEST = 24
 """Notes of a piece that is compared; fewer lie inside many a piece by chance."""
 PROBES = 16
@@ -66,7 +66,8 @@ class PlacedNotes:
 
     def _sorted(self) -> tuple[Numbers, Numbers]:
         """The notes of all pieces in order, and which piece each is of."""
-        own = [notes.astype(np.int64) << 32 | piece for piece, notes in enumerate(self._notes)]
-        both = np.concatenate([*own, np.zeros(0, np.int64)])
+        lengths = [len(notes) for notes in self._notes]
+        both = np.repeat(np.arange(len(lengths)), lengths)
+        both |= np.concatenate([*self._notes, np.zeros(0, np.int64)]) << 32
         both.sort()
         return (both >> 32).astype(np.int32), (both & 0xFFFFFFFF).astype(np.int32)

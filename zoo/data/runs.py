@@ -1,9 +1,10 @@
 """Runs: what pieces have in common in whatever transposition, found by hashes of a few tokens in a row.
 
-A piece becomes a series of tokens, such as the steps of its melody. Each run of some length has a hash, and two
-pieces share a passage where they share hashes. These are fingerprints in the manner of Schleimer, Wilkerson and
-Aiken (Winnowing: Local Algorithms for Document Fingerprinting, SIGMOD 2003), but none is winnowed away, which
-makes shares exact. They are kept instead of the music, so that many thousands of pieces fit into memory.
+A piece becomes a series of tokens, such as the steps of its melody. Each run of some length has a hash, and
+two pieces share a passage where they share hashes. These are fingerprints in the manner of Schleimer,
+Wilkerson and Aiken (Winnowing: Local Algorithms for Document Fingerprinting, SIGMOD 2003), but none is
+winnowed away, which makes shares exact. They are kept instead of the music, so that many thousands of
+pieces fit into memory.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class Runs:
         self._frames.append(tokens.frames)
 
     def related(self) -> Iterator[tuple[int, int, float]]:
-        """Pairs of pieces that share more than the view allows, with the larger of the shares each has of it."""
+        """Pairs of pieces that share more than the view allows, and the larger of the shares of both."""
         for first, second in _candidates(self._hashes):
             both = np.intersect1d(self._hashes[first], self._hashes[second])
             both = both[both != 0]
@@ -145,7 +146,7 @@ def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _hashes(tokens: Numbers, view: View) -> Hashes:
-    """A hash for each run of tokens, the first token left out; 0 for a figure, which is shared with nothing."""
+    """A hash for each run of tokens but the first; 0 for a figure, which is shared with nothing."""
     if len(tokens) <= view.run:
         return np.zeros(0, np.uint32)
     mixed = _mixed(tokens[1:].view(np.uint64))
@@ -187,9 +188,9 @@ def _sharing(entries: NDArray[np.uint64]) -> Pairs:
     run, piece = entries >> PIECE_BITS, (entries & np.uint64(0xFFFFFFFF)).astype(np.int64)
     _, group, sizes = np.unique(run, return_inverse=True, return_counts=True)
     is_rare = sizes[group] <= COMMON
-    found = []
-    for step in range(1, COMMON):
-        same = group[step:] == group[: len(group) - step]
+    found = [piece[:0]]
+    for step in range(1, min(COMMON, len(group))):
+        same = group[step:] == group[:-step]
         if step > 1:
             same &= is_rare[step:]
         first = np.flatnonzero(same)

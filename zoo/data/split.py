@@ -69,8 +69,8 @@ def split_of(patterns: Sequence[str], families: Sequence[int] | None = None) -> 
 def _leaders(patterns: Sequence[str], families: Sequence[int]) -> list[str]:
     """For each piece the pattern that decides, among those of all pieces that stay with it.
 
-    Patterns are drawn by a hash of theirs. The smallest pattern itself, which is also the smallest number, would
-    send nearly every large family to training.
+    It is drawn by a hash of the patterns. The smallest pattern itself, which is also the smallest number,
+    would send nearly every large family to training.
     """
     groups = connected(len(patterns), [*alike(patterns), *alike(families)])
     leader: dict[int, str] = {}
