@@ -68,7 +68,7 @@ def meters(draw):
         if not changes or (changes[-1].beats, changes[-1].unit) != (beats, unit):
             changes.append(TimeSignature(frame, beats, unit))
         frame += bars * int(length)
-    assume(any(change.beats > 1 for change in changes))  # what states no bar is read as 4/4
+    assume(max(change.bar(grid) for change in changes) > grid)  # what states no bar is read as 4/4
     return Meter(grid, tuple(changes))
 
 

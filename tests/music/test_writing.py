@@ -53,7 +53,7 @@ def test_plain_common_time_is_written_in_the_bytes_it_always_was(tmp_path):
         (Meter.of(3, 4, offset=10), [(0, 1, 8), (Fraction(1, 2), 3, 4)]),
         (Meter.of(6, 8, offset=10), [(0, 1, 8), (Fraction(1, 2), 6, 8)]),
         (Meter.of(2, 2, offset=8), [(0, 1, 2), (2, 2, 2)]),
-        (Meter.of(4, 4, offset=44, grid=12), [(Fraction(1, 3), 4, 4)]),
+        (Meter.of(4, 4, offset=44, grid=12), [(0, 4, 4), (Fraction(1, 3), 4, 4)]),
         (Meter(4, (TimeSignature(-4, 3), TimeSignature(8, 5, 8))), [(0, 2, 4), (2, 5, 8)]),
         (Meter(4, (TimeSignature(), TimeSignature(32, 3))), [(0, 4, 4), (8, 3, 4)]),
     ],
