@@ -67,11 +67,10 @@ def files(draw, late=NEVER):
     """
     sign = draw(st.sampled_from(SIGNS))
     bar = int(TimeSignature(0, *sign).bar(4))
-    delay = draw(late)
-    # A short first bar is an upbeat only at the beginning of a file.
-    upbeat = 0 if delay else draw(st.one_of(st.just(0), st.integers(1, bar - 1)))
+    upbeat = draw(st.one_of(st.just(0), st.integers(1, bar - 1)))
     chance = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     frames = np.cumsum(chance.integers(1, 6, draw(st.integers(40, 120))))
+    delay = draw(late)
     shift = delay or draw(st.integers(-2 * FRAME // 5, 2 * FRAME // 5))
     most = draw(st.sampled_from([0, FRAME // 10, FRAME // 5]))
     jitter = chance.integers(-most, most + 1, len(frames))

@@ -120,7 +120,7 @@ class Bars:
 
     def _from_the_beginning(self, changes: list[TimeSignature]) -> list[TimeSignature]:
         """The changes, the first of them at the bar line at or before frame 0."""
-        if len(changes) > 1 and changes[0].frame == 0:
+        if len(changes) > 1:
             first, second = changes[:2]
             length, bar = Fraction(second.frame - first.frame), second.bar(self.grid)
             again = (first.beats, first.unit) == (second.beats, second.unit)
