@@ -119,8 +119,9 @@ def test_a_finished_study_is_seen_to_be_finished_without_torch(songs: Path, writ
     assert subprocess.run([sys.executable, "-c", script, *words], check=False).returncode == 0
 
 
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_interrupted_it_saves_what_it_was_at_and_leaves_nobody_behind(
-    write: Write, bench: Bench, tmp_path: Path
+    name: str, write: Write, bench: Bench, tmp_path: Path
 ) -> None:
     long = write('data = "tunes"\nseeds = 1', GRID, "steps = 100000")
     driver = bench(long, "--jobs", "2")
@@ -129,8 +130,8 @@ def test_interrupted_it_saves_what_it_was_at_and_leaves_nobody_behind(
     assert f"process {driver.pid}" in err
     assert "runs this study" in err
 
-    driver.send_signal(signal.SIGINT)
-    ended(driver, 130)
+    driver.send_signal(signal.Signals[name])
+    ended(driver, 128 + signal.Signals[name])
     assert not any(lives(pid) for pid in cells.values())
     for name in cells:
         folder = tmp_path / "runs" / name

@@ -204,3 +204,19 @@ def test_as_a_module_it_imports_nothing_from_the_current_folder(tmp_path: Path) 
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "was-imported").exists()
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", ">/dev/full"])
+def test_without_a_stream_it_ends_without_a_trace(closed: str) -> None:
+    script = f"{sys.executable} -m zoo list --json {closed}; echo $? >&3"
+    done = subprocess.run(
+        ["bash", "-c", f"exec 3>&1; out=$({script}); echo ${{#out}}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    code, length = done.stdout.split()
+    assert (code == "0") == (closed != ">/dev/full")
+    assert (int(length) > 1000) == (closed == "2>&-")
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr

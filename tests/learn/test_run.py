@@ -170,15 +170,28 @@ def test_a_finished_run_is_not_trained_again(train: Make, unbroken: Path) -> Non
     assert (unbroken / "last.safetensors").read_bytes() == before
 
 
-def test_ctrl_c_is_heard_between_steps(train: Make, unbroken: Path, run_folder: Path) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_what_ends_a_training_is_heard_between_steps(
+    name: str, train: Make, unbroken: Path, run_folder: Path
+) -> None:
+    heard: list[int] = []
+
     def press(event: Event) -> None:
         if isinstance(event, Stepped) and event.step == 4:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.Signals[name])
+            assert not heard
 
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        train(run_folder, listen=press)
-    assert signal.getsignal(signal.SIGINT) is before
+    def hear(number: int, frame: object) -> None:
+        heard.append(number)
+
+    before = signal.signal(signal.Signals[name], hear)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(run_folder, listen=press)
+        assert signal.getsignal(signal.Signals[name]) is hear
+    finally:
+        signal.signal(signal.Signals[name], before)
+    assert heard == [signal.Signals[name]]
     assert kept(run_folder, "last").about["step"] == 4
     train(run_folder)
     assert_same(run_folder, unbroken)

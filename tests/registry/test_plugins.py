@@ -116,7 +116,7 @@ def test_bad_metadata_is_one_plugins_fault(
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ("no_such_module:S", "its class no_such_module:S cannot be imported: ModuleNotFoundError"),
+        ("no_such_module:S", "importing its class no_such_module:S failed: ModuleNotFoundError"),
         ("pathlib:Path", "its settings are not a subclass of zoo.parts.Settings"),
     ],
 )
@@ -346,6 +346,6 @@ def test_a_class_that_cannot_be_imported_names_the_distribution(install: Install
     with pytest.raises(PluginError) as raised:
         open_registry().find("attention", "mine").load()
     assert str(raised.value) == (
-        "attention=mine of polyzoo-good 1.2: its class no.such:Class cannot be imported: "
+        "attention=mine of polyzoo-good 1.2: importing its class no.such:Class failed: "
         "ModuleNotFoundError: No module named 'no'\n  mend it, or remove it with `pip uninstall polyzoo-good`"
     )

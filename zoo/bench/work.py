@@ -194,11 +194,16 @@ def main() -> int:
         threading.Thread(target=_end_with_the_giver, daemon=True).start()
         try:
             result = do(order, Path(sys.argv[1]))
-        except ZooError as error:
-            print(json.dumps({"problems": [asdict(problem) for problem in error.problems]}), file=answer)
-            return error.exit_code
         except KeyboardInterrupt:
             return 130
+        except BaseException as error:
+            from zoo.registry.entry import answer_for
+
+            foreseen = error if isinstance(error, ZooError) else answer_for(error)
+            if foreseen is None:
+                raise
+            print(json.dumps({"problems": [asdict(problem) for problem in foreseen.problems]}), file=answer)
+            return foreseen.exit_code
         print(json.dumps(result, allow_nan=False), file=answer)
         return 0
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from zoo.cli.answer import ANSWER
 from zoo.errors import Problem, UsageError, ZooError
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def table(
             show.print(pretty(sheet))
     else:
         write = markdown if as_md else latex
-        click.echo("\n".join(write(sheet) for sheet in printed), nl=False)
+        click.echo("\n".join(write(sheet) for sheet in printed), ANSWER, nl=False)
 
 
 def _named(study: Study, words: tuple[str, ...]) -> list[str]:

@@ -37,7 +37,7 @@ class Watch:
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         self._bars.stop()
-        if kind is KeyboardInterrupt and self._where:
+        if kind is not None and issubclass(kind, KeyboardInterrupt) and self._where:
             self._say(f"stopped; {self._where} are done, and the same command goes on from there.")
 
     def __call__(self, standing: Standing, ended: Cell | FloorsCell | None) -> None:

@@ -14,6 +14,8 @@ from click.shell_completion import (
     split_arg_string,
 )
 
+from zoo.cli.answer import ANSWER
+
 # Bash breaks words at `=`, so that `decoder=l` reaches it as three of them. The line goes to the zoo
 # whole, and of each answer bash is given what stands after the last break.
 _BASH = """\
@@ -103,4 +105,4 @@ def command(shell: str) -> None:
     """
     classes: dict[str, Any] = {"bash": Bash, "zsh": Zsh, "fish": Fish}
     root = click.get_current_context().find_root()
-    click.echo(classes[shell](root.command, {}, "zoo", "_ZOO_COMPLETE").source(), nl=False)
+    click.echo(classes[shell](root.command, {}, "zoo", "_ZOO_COMPLETE").source(), ANSWER, nl=False)

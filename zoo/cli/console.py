@@ -12,6 +12,7 @@ from typing import TextIO
 
 from rich.console import Console
 
+from zoo.cli.answer import ANSWER
 from zoo.cli.as_json import print_json as print_json
 from zoo.cli.problems import visible as visible
 
@@ -21,11 +22,12 @@ WIDE = 500
 
 def _console(stream: TextIO, *, stderr: bool) -> Console:
     width = None if stream.isatty() or "COLUMNS" in os.environ else WIDE
-    return Console(stderr=stderr, width=width, markup=False, highlight=False, emoji=False)
+    file = None if stderr else stream
+    return Console(stderr=stderr, file=file, width=width, markup=False, highlight=False, emoji=False)
 
 
 talk = _console(sys.stderr, stderr=True)
 """Progress, prose and problems."""
 
-show = _console(sys.stdout, stderr=False)
+show = _console(ANSWER, stderr=False)
 """What was asked for."""

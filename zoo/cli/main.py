@@ -19,7 +19,9 @@ from typing import Any
 import click
 
 from zoo import __version__
+from zoo.cli.answer import printing_aside, take_standard_output
 from zoo.cli.problems import print_problems
+from zoo.cli.signals import exit_code, hear_signals
 from zoo.errors import Problem, UsageError, ZooError
 
 # Pydantic's own plugins would be looked for in every installed package, at each start.
@@ -68,6 +70,8 @@ def _with_switches(command: click.Command) -> click.Command:
             _with_switches(child)
     elif SWITCHES[0] not in command.params:
         command.params.extend(SWITCHES)
+        if command.callback is not None:
+            command.callback = printing_aside()(command.callback)
     return command
 
 
@@ -168,21 +172,46 @@ def _run(words: Sequence[str]) -> int:
             click.echo(error.format_message(), err=True)
             return UsageError.exit_code
         return _answer([_explain(error)], UsageError.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        return 130
+    except (KeyboardInterrupt, click.Abort) as error:
+        return exit_code(error)
 
 
-def _failure(error: Exception) -> int:
-    if isinstance(error, BrokenPipeError):
-        # Whoever read our output has seen enough; nothing must be written to it at exit either.
+def _is_of_click(error: SystemExit) -> bool:
+    """Whether click itself ends the program: words were completed, or who reads its help has gone."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_globals.get("__name__") == "click.core"
+
+
+def _give_up_output() -> None:
+    """Let nothing be written at exit to where nothing can be written."""
+    try:
+        sys.stdout.flush()
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+
+
+def _failure(error: BaseException) -> int:
+    if isinstance(error, OSError):
+        _give_up_output()
+    if isinstance(error, BrokenPipeError):
+        return 1  # whoever read our output has seen enough
     if isinstance(error, ZooError):
         return _answer(error.problems, error.exit_code)
     if isinstance(error, OSError) and error.strerror:
         return _answer([Problem(error.strerror, str(error.filename or ""))], 1)
-    what = f"{type(error).__name__}: {error}".rstrip(": ")
-    return _answer([Problem(what, cure="this should not happen; --trace shows where it did")], 1)
+    return _surprise(error)
+
+
+def _surprise(error: BaseException) -> int:
+    """The answer to what no part of the zoo foresaw; a plugin whose code led there answers for it."""
+    from zoo.registry.entry import answer_for
+    from zoo.registry.guard import told
+
+    if answer := answer_for(error):
+        return _answer(answer.problems, answer.exit_code)
+    return _answer([Problem(told(error), cure="this should not happen; --trace shows where it did")], 1)
 
 
 def run(words: Sequence[str]) -> int:
@@ -191,7 +220,9 @@ def run(words: Sequence[str]) -> int:
         code = _run(words)
         sys.stdout.flush()
         return code
-    except Exception as error:
+    except BaseException as error:  # also what ends the program: a command that did nothing must not end well
+        if isinstance(error, SystemExit) and _is_of_click(error):
+            return error.code if isinstance(error.code, int) else 1
         if os.environ.get("ZOO_TRACE"):
             import traceback
 
@@ -201,4 +232,6 @@ def run(words: Sequence[str]) -> int:
 
 def main() -> None:
     """Entry point of the command `zoo`."""
+    take_standard_output()
+    hear_signals()
     sys.exit(run(sys.argv[1:]))

@@ -62,7 +62,8 @@ def proposed_rule(titles: Sequence[str]) -> tuple[str, str] | None:
         rule = family_rule(text)
         sizes = Counter(family for title in titles if (family := rule(PurePosixPath(title).as_posix())))
         together = sum(size for size in sizes.values() if size > 1)
-        if together >= ENOUGH * len(titles) and max(sizes.values()) <= max(LARGEST_FAMILY * len(titles), 2):
+        largest = max(sizes.values(), default=0)
+        if largest and together >= ENOUGH * len(titles) and largest <= max(LARGEST_FAMILY * len(titles), 2):
             return text, what
     return None
 

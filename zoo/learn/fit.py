@@ -22,6 +22,9 @@ from zoo.learn.settings import TrainSettings
 from zoo.model.counting import count
 from zoo.model.model import Model
 
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+"""Signals that ask a training to end: Ctrl-C, schedulers and containers, logouts."""
+
 
 def fit(
     model: Model,
@@ -35,7 +38,7 @@ def fit(
     """Train a model in place; afterwards it holds the best weights that validation found.
 
     Everything left to chance follows from the seed and the number of the step, so a run that is killed
-    and resumed learns what an unbroken one does. An interrupt (Ctrl-C) is heard between two steps.
+    and resumed learns what an unbroken one does. Ctrl-C, SIGTERM and SIGHUP are heard between two steps.
 
     Args:
         model: from `zoo.model.build`.
@@ -73,7 +76,7 @@ def fit(
             session.save_now_and_then()
             if interrupted():
                 session.save()
-                raise KeyboardInterrupt
+                break
     if learner.validated != learner.step:
         session.validate()
 
@@ -102,19 +105,42 @@ def device_of(name: str) -> torch.device:
 
 @contextmanager
 def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Hold back the first interrupt until somebody asks for it; the second acts at once."""
+    """Hold back the first signal that asks to end until the block is over; another one acts at once.
+
+    What was held back then acts as if it came only now.
+
+    Raises:
+        KeyboardInterrupt: one was held back, and did not end the program by itself.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    heard = False
+    heard: list[int] = []
 
     def hear(number: int, frame: FrameType | None) -> None:
-        nonlocal heard
-        heard = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        heard.append(number)
+        if len(heard) > 1:
+            # No handler is set here: foreign code is at work, and would be blamed for it.
+            _act(number, before[number], frame)
 
-    before = signal.signal(signal.SIGINT, hear)
+    numbers = [getattr(signal, name) for name in ENDING if hasattr(signal, name)]
+    before = {n: handler for n in numbers if (handler := signal.getsignal(n)) not in (None, signal.SIG_IGN)}
+    for number in before:
+        signal.signal(number, hear)
     try:
-        yield lambda: heard
+        yield lambda: bool(heard)
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if heard:
+        signal.raise_signal(heard[0])
+        raise KeyboardInterrupt
+
+
+def _act(number: int, handler: signal._HANDLER, frame: FrameType | None) -> None:
+    """What a handler does about a signal."""
+    if callable(handler):
+        handler(number, frame)
+    else:
+        signal.signal(number, handler)
+        signal.raise_signal(number)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from torch import nn
 
-from zoo.errors import PluginError, Problem, ZooError
+from zoo.errors import PluginError, Problem
 from zoo.model.model import Model
 from zoo.model.probe import probe
 from zoo.model.random import seeded_init
 from zoo.parts import SLOTS, Slot
 from zoo.parts.interfaces import Attention, Decoder, Encoder, Part, Sampler, Sizes, Velocity
-from zoo.registry import Choice, Recipe
+from zoo.registry import Choice, Entry, Recipe
+from zoo.registry.entry import remedy
+from zoo.registry.guard import guarded
 
 INTERFACES: dict[Slot, type[Part]] = {
     "encoder": Encoder,
@@ -86,21 +91,30 @@ def _load_classes(recipe: Recipe) -> dict[Slot, type[Part]]:
 
 
 def _make(recipe: Recipe, slot: Slot, part: type[Any], built: dict[Slot, Part]) -> Part:
-    choice = recipe.parts[slot]
+    entry, settings = recipe.parts[slot].entry, recipe.parts[slot].settings
     sizes = () if slot == "encoder" else (_sizes(slot, built, recipe.grid),)
-    try:
-        made: Part = part(choice.settings, *sizes)
-        return made
-    except ZooError:
-        raise
-    except Exception as error:
-        raise PluginError(
-            Problem(
-                f"building it failed ({type(error).__name__}: {error})",
-                where=f"{slot}={choice.entry.name}",
-                cure="check its settings with `zoo show`; --trace shows where it failed",
-            )
-        ) from error
+    cure = "check its settings with `zoo show`; --trace shows where it failed"
+    with guarded("building it", f"{slot}={entry.name}", cure):
+        made: Part = part(settings, *sizes)
+    if entry.source.origin != "shipped":
+        _guard(made, INTERFACES[slot], entry)
+    return made
+
+
+def _guard(part: Part, interface: type[Part], entry: Entry) -> None:
+    """Let every method that the contract asks of a foreign part answer for what it does."""
+    promised = {name for kind in interface.__mro__ if issubclass(kind, Part) for name in vars(kind)}
+    for name in sorted(promised):
+        method = getattr(part, name)
+        # What a part does not define itself is left, so that it is still seen that it does not.
+        own = getattr(type(part), name, None) is not getattr(Part, name, None)
+        if own and inspect.ismethod(method) and not name.startswith("_"):
+            setattr(part, name, partial(_call, entry, name, method))
+
+
+def _call(entry: Entry, name: str, method: Callable[..., Any], *args: Any, **named: Any) -> Any:
+    with guarded(f"its {name}", entry.place, remedy(entry.source)):
+        return method(*args, **named)
 
 
 def _sizes(slot: Slot, built: dict[Slot, Part], grid: int) -> Sizes:

@@ -150,7 +150,9 @@ def _reporting(model: Model, stage: str, problems: list[Problem], *slots: str) -
         yield
     except ZooError as error:
         problems.extend(error.problems)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         problems.append(
             Problem(
                 f"{stage} failed ({type(error).__name__}: {error})",

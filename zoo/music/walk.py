@@ -68,7 +68,7 @@ def _chosen(found: Events, path: str, tracks: Collection[str]) -> NDArray[np.boo
     """Which tracks count: those with these titles, or with the one title that all of them make."""
     titles = [track.title for track in found.tracks]
     folded, whole = [fold_title(title) for title in titles], fold_title(",".join(tracks))
-    wanted = {whole} if whole in folded else {fold_title(title) for title in tracks} - {""}
+    wanted = ({whole} if whole in folded else {fold_title(title) for title in tracks}) - {""}
     chosen = np.array([not tracks or title in wanted for title in folded], np.bool_)
     if tracks and not chosen.any():
         named = [title[:SHOWN_LETTERS] for title in titles if title][:SHOWN_TITLES]

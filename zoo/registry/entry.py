@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from zoo.errors import PluginError, Problem
 from zoo.parts import Description, Slot
 from zoo.parts.description import imported
+from zoo.registry.guard import culprit, guarded, told
 from zoo.registry.quiet import quiet_stdout
 from zoo.registry.sources import SHIPPED, Source
 
@@ -76,7 +77,7 @@ class Entry:
         settings: type[Settings] = self._imported(self.description.settings)
         fault = settings_fault(settings)
         if fault:
-            raise PluginError(Problem(fault, self._place, remedy(self.source)))
+            raise PluginError(Problem(fault, self.place, remedy(self.source)))
         return settings
 
     def load(self) -> Any:
@@ -88,15 +89,12 @@ class Entry:
         return self._imported(self.description.target)
 
     def _imported(self, target: str | type) -> Any:
-        try:
-            with quiet_stdout():
-                return imported(target)
-        except (Exception, SystemExit) as error:
-            what = f"its class {target} cannot be imported: {type(error).__name__}: {error}"
-            raise PluginError(Problem(what, self._place, remedy(self.source))) from error
+        with quiet_stdout(), guarded(f"importing its class {target}", self.place, remedy(self.source)):
+            return imported(target)
 
     @property
-    def _place(self) -> str:
+    def place(self) -> str:
+        """What it is called where it answers for something: `attention=mine of ./mine.py 0123456789ab`."""
         return f"{self.slot}={self.name} of {self.source}"
 
 
@@ -155,3 +153,13 @@ def remedy(source: Source) -> str:
             return f"mend it, or write `{source.name} = false` under [plugins] in ./registry.toml"
         case "file":
             return f"mend {source.distribution}"
+
+
+def answer_for(error: BaseException) -> PluginError | None:
+    """The error of the plugin whose code led to what the zoo did not foresee; None where none did."""
+    source = culprit(error)
+    if source is None:
+        return None
+    return PluginError(
+        Problem(f"it failed: {told(error)}", f"plugin {source.name} ({source})", remedy(source))
+    )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from zoo.errors import PluginError, Problem, UsageError, ZooError
 from zoo.parts import Fact, Slot
 from zoo.registry.entry import Entry, remedy
+from zoo.registry.guard import guarded
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,12 @@ def facts(parts: Mapping[Slot, Choice]) -> dict[str, Fact]:
     """
     found: dict[str, Fact] = {}
     for slot, choice in parts.items():
-        try:
+        with answering(choice.entry, "gives"):
             given = dict(choice.entry.description.gives(choice.settings))
-        except Exception as error:
-            raise PluginError(blamed(choice.entry, "gives", error)) from error
         for name, fact in given.items():
             if not isinstance(fact, int | bool | str):
-                raise PluginError(blamed(choice.entry, "gives", TypeError(f"{name}={fact!r} is no fact")))
+                with answering(choice.entry, "gives"):
+                    raise TypeError(f"{name}={fact!r} is no fact")
             found[f"{slot}.{name}"] = fact
     return found
 
@@ -52,19 +53,16 @@ def misfits(parts: Mapping[Slot, Choice]) -> list[ZooError]:
     found: list[ZooError] = []
     for slot, choice in parts.items():
         try:
-            problems = list(choice.entry.description.fit(choice.settings, known))
-        except Exception as error:
-            found.append(PluginError(blamed(choice.entry, "fit", error)))
+            with answering(choice.entry, "fit"):
+                problems = list(choice.entry.description.fit(choice.settings, known))
+        except PluginError as error:
+            found.append(error)
             continue
         where = f"{slot}={choice.entry.name}"
         found += [UsageError(Problem(p.what, p.where or where, p.cure)) for p in problems]
     return found
 
 
-def blamed(entry: Entry, what: str, error: Exception) -> Problem:
-    """The problem of a part whose own code failed."""
-    return Problem(
-        f"its {what} failed: {type(error).__name__}: {error}",
-        f"{entry.slot}.{entry.name} of {entry.source}",
-        remedy(entry.source),
-    )
+def answering(entry: Entry, what: str) -> AbstractContextManager[None]:
+    """A block in which a part's own code runs and answers for what it does; see `guarded`."""
+    return guarded(f"its {what}", f"{entry.slot}.{entry.name} of {entry.source}", remedy(entry.source))

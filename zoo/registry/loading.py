@@ -18,6 +18,7 @@ from zoo.errors import PluginError, Problem
 from zoo.parts import API, SLOTS, Description
 from zoo.parts.hooks import ZooSpec
 from zoo.registry.entry import Entry, Health, Plugin, remedy, settings_fault
+from zoo.registry.guard import put_back, remember
 from zoo.registry.quiet import quiet_stdout
 from zoo.registry.sources import Source
 
@@ -46,10 +47,13 @@ def load(source: Source, *, strict: bool = False) -> Plugin:
     try:
         if source.broken:
             raise _Fault(source.broken)
-        with quiet_stdout():
+        remember(source, _file(source))
+        with quiet_stdout(), put_back() as changed:
             module = _guarded("importing it failed", lambda: _import(source))
             file = str(getattr(module, "__file__", "") or _file(source))
             entries = tuple(Entry(description, source, file) for description in _descriptions(module))
+        if changed:
+            raise _Fault(f"importing it changes {' and '.join(changed)} for all code")
         return Plugin(source, "ok", file=file, entries=entries)
     except _Fault as fault:
         problem = Problem(fault.what, f"plugin {source.name} ({source})", remedy(source))
@@ -62,7 +66,9 @@ def _guarded(stage: str, action: Any) -> Any:
     """Do something of the plugin's; any way it can fail becomes a fault that says where."""
     try:
         return action()
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         what = " ".join(str(error).split())
         raise _Fault(f"{stage}: {type(error).__name__}: {what}{_place(error)}") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from zoo.parts import SLOTS, Settings
 from zoo.registry.consent import default_word, named_part
 from zoo.registry.entry import Entry
 from zoo.registry.fields import check
-from zoo.registry.fit import Choice, blamed, misfits
+from zoo.registry.fit import Choice, answering, misfits
 from zoo.registry.hints import Models, bare_words, unknown_key, unknown_setting
 from zoo.registry.recipe import Recipe
 from zoo.registry.registry import Registry
@@ -118,12 +119,12 @@ def _check(
     for head, model in models.items():
         fields = model.model_fields
         values = {name: read_value(word.text, fields[name].annotation) for name, word in words[head].items()}
+        written = {name: str(word) for name, word in words[head].items()}
         try:
-            checked = check(model, values, head, {name: str(word) for name, word in words[head].items()})
-        except Exception as error:
-            if head not in entries:
-                raise
-            faults.append(PluginError(blamed(entries[head], "settings", error)))
+            with answering(entries[head], "settings") if head in entries else nullcontext():
+                checked = check(model, values, head, written)
+        except PluginError as error:
+            faults.append(error)
             continue
         faults += [UsageError(problem) for problem in checked.problems]
         if not checked.problems:

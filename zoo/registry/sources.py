@@ -151,7 +151,7 @@ def _packages() -> Iterator[Distribution]:
     is there anything to read with it.
 
     The current folder is no place where packages are installed, even where Python imports from it: whoever
-    hands out a folder could put metadata in it.
+    hands out a folder could put metadata in it. It is one where pip or the user's PYTHONPATH says so.
     """
     here = Path.cwd()
     for folder in dict.fromkeys(sys.path):
@@ -165,8 +165,9 @@ def _packages() -> Iterator[Distribution]:
 
 
 def _holds_packages(folder: Path) -> bool:
-    """Whether pip installs into the folder."""
-    return folder in {Path(place).resolve() for place in (*getsitepackages(), getusersitepackages())}
+    """Whether pip installs into the folder, or the user has put it on Python's path."""
+    named = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    return folder in {Path(place).resolve() for place in (*getsitepackages(), getusersitepackages(), *named)}
 
 
 def _names_group(points: Path) -> bool:

@@ -120,7 +120,9 @@ def carry_out(check: Check, subject: Subject) -> Outcome:
         return Outcome(check, "failed", f"skipped, but this check must run: {reason}")
     except BrokenPromiseError as seen:
         return Outcome(check, "failed", str(seen))
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{Path(last.filename).name}:{last.lineno}"
         return Outcome(check, "failed", f"{type(error).__name__} at {place}: {error}")

@@ -1,0 +1,63 @@
+"""Standard output belongs to the answer of a command, which programs read; all other output goes aside.
+
+Parts, their libraries and the processes they start print where they like. While a command runs, Python's
+standard output and, in a process of its own, descriptor 1 lead to standard error.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import Any, TextIO, cast
+
+
+class _Answer:
+    """Standard output as it was before the command began, as a stream."""
+
+    def __init__(self) -> None:
+        self.stream: TextIO | None = None
+        self.aside: TextIO | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream or sys.stdout, name)
+
+
+_answer = _Answer()
+ANSWER = cast(TextIO, _answer)
+"""Where a command writes what it was asked for."""
+
+
+def take_standard_output() -> None:
+    """Let descriptor 1 lead to standard error until the process ends; for the process of a command only.
+
+    It is not given back, since what native code has printed may wait in a buffer until then.
+    """
+    sys.stdout, sys.stderr = sys.stdout or _nowhere(1), sys.stderr or _nowhere(2)
+    sys.stdout.flush()
+    own = os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)
+    os.dup2(2, 1)
+    _answer.aside, sys.stdout = sys.stdout, own
+
+
+def _nowhere(number: int) -> TextIO:
+    """A stream in place of one that was closed before we began; the next file would get its descriptor."""
+    place = os.open(os.devnull, os.O_WRONLY)
+    if place != number:
+        os.dup2(place, number)
+        os.close(place)
+    return os.fdopen(number, "w", closefd=False)
+
+
+@contextmanager
+def printing_aside() -> Iterator[None]:
+    """What is printed in the block goes to standard error, what is written to `ANSWER` to standard output."""
+    _answer.stream = sys.stdout
+    try:
+        with redirect_stdout(_answer.aside or sys.stderr):
+            yield
+    finally:
+        if _answer.aside is not None and not _answer.aside.closed:
+            _answer.aside.flush()
+        _answer.stream = None
