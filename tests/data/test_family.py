@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,10 @@ from zoo.data import open_corpus
 from zoo.data.corpus import Corpus
 from zoo.data.family import Fingerprints
 from zoo.data.split import SPLITS, connected, split_of
+from zoo.music.meter import Meter
 from zoo.music.roll import Notes, Roll
+
+PLANES = ("onset", "sounding")
 
 
 def tune(seed: int, beats: int = 96) -> Roll:
@@ -71,6 +75,72 @@ def _columns(notes: Notes) -> tuple[np.ndarray, ...]:
     return notes.start, notes.end, notes.key, notes.velocity
 
 
+def test_a_tune_in_the_middle_of_a_song_is_related_to_it_alone() -> None:
+    song = tune(8)
+    notes = keys(song, slice(50, 88)).notes()
+    above = replace(notes, key=np.random.default_rng(8).integers(70, 85, len(notes.key)))
+    covered = Roll.from_notes(
+        Notes(*map(np.concatenate, zip(_columns(song.notes()), _columns(above), strict=True)))
+    )
+    assert families(covered, tune(9), keys(song, slice(50, 70))) == [0, 1, 0]
+
+
+def test_the_chords_alone_are_related_to_the_tune_and_what_shares_a_few_notes_is_not() -> None:
+    song = tune(10)
+    chords, few = keys(song, slice(0, 50)), keys(song, slice(60, 62))
+    assert 0 < few.onset.sum() < 24
+    assert families(song, chords, few) == [0, 0, 2]
+
+
+def test_a_medley_is_related_to_each_of_its_tunes() -> None:
+    one, two = tune(11), tune(12)
+    medley = Roll(*(np.concatenate([getattr(roll, plane) for roll in (one, two)]) for plane in PLANES))
+    assert families(one, two) == [0, 1]
+    assert families(one, two, medley) == [0, 0, 0]
+
+
+def test_a_tune_with_ornaments_in_another_meter_is_related() -> None:
+    plain = keys(tune(13), slice(50, 88)).notes()
+    halves = replace(plain, start=2 * plain.start, end=2 * plain.end)
+    turns = replace(plain, start=halves.start + 2, end=halves.start + 3, key=plain.key + 1)
+    slow = Roll.from_notes(Notes(*map(np.concatenate, zip(_columns(halves), _columns(turns), strict=True))))
+    waltz = replace(slow, meter=Meter.of(3, 4))
+    assert families(Roll.from_notes(plain), waltz, tune(14)) == [0, 0, 2]
+
+
+def test_hundreds_of_copies_are_linked_without_comparing_all_pairs() -> None:
+    copies, found = 200, Fingerprints()
+    for _ in range(copies):
+        found.add(tune(15, beats=32))
+    relations = found.relations()
+    assert set(connected(copies, [(pair.first, pair.second) for pair in relations])) == {0}
+    assert len(relations) < 40 * copies
+
+
+def test_shares_are_of_the_piece_that_has_most_of_it() -> None:
+    found, whole = Fingerprints(), tune(16)
+    found.add(whole)
+    found.add(Roll(whole.onset[:200], whole.sounding[:200]))
+    shares = {pair.view: pair.share for pair in found.relations()}
+    assert shares["notes"] == 1
+    assert shares["melody"] == shares["texture"] == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize("frames", [1, 5, 400])
+def test_silence_and_a_single_note_are_related_to_nothing(frames: int) -> None:
+    silence = np.zeros((frames, 88), np.bool_)
+    note = silence.copy()
+    note[0, 40] = True
+    found = Fingerprints()
+    for roll in (Roll(silence, silence), Roll(note, note), Roll(None, note), Roll(silence, silence)):
+        found.add(roll)
+    assert found.relations() == []
+
+
+def test_of_no_pieces_none_are_related() -> None:
+    assert Fingerprints().relations() == []
+
+
 def test_one_pattern_for_ever_is_no_shared_music() -> None:
     start = np.arange(400)
     loop = Notes(start, start + 1, np.tile([20, 24, 27, 24], 100), np.full(400, 64, np.uint8))
@@ -96,6 +166,25 @@ def test_a_piece_that_joins_moves_no_other_family() -> None:
     before = split_of(patterns, list(range(200)))
     after = split_of([*patterns, chance.bytes(32).hex()], [*range(200), 7])
     assert [n for n in range(200) if before[n] != after[n]] in ([], [7])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("tracks", "beside"), [("MELODY", "PIANO"), ("BRIDGE", "MELODY")])
+def test_the_tracks_of_a_pop_song_are_one_family_beside_the_song(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracks: str, beside: str
+) -> None:
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path))
+    folder = tmp_path / "songs"
+    folder.mkdir()
+    songs = sorted((shared / "data" / "pop909").glob("*.mid"))[:12]
+    if not songs:
+        pytest.skip("the songs are not there")
+    for song in songs:
+        (folder / song.name).symlink_to(song)
+    opened = [open_corpus(f"{folder}:{which}") for which in ("MELODY,BRIDGE,PIANO", tracks, beside)]
+    rolls = [corpus.roll(n) for corpus in opened for n in range(len(songs))]
+    # Neighbours in the list are different songs, so that only their notes can join the tracks of one.
+    assert families(*rolls) == [*range(12), *range(12), *range(12)]
 
 
 @pytest.fixture(scope="module")

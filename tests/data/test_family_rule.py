@@ -52,6 +52,15 @@ def test_folders_of_performances_propose_their_folders() -> None:
     assert family_rule(found[0])("Bach/Fugue 3/Gould.mid") == "Bach/Fugue 3"
 
 
+def test_versions_in_a_folder_below_propose_the_number_of_the_song() -> None:
+    titles = [f"{n:03}/{n:03}.mid" for n in range(9)]
+    titles += [f"{n:03}/versions/{n:03}-v{v}.mid" for n in range(9) for v in (1, 2)]
+    found = proposed_rule(titles)
+    assert found is not None
+    rule = family_rule(found[0])
+    assert {rule(title) for title in titles} == {f"{n:03}" for n in range(9)}
+
+
 @pytest.mark.parametrize(
     "titles", [["one.mid", "two.mid", "three.mid"], [f"songs/{n}.mid" for n in range(9)], []]
 )

@@ -22,7 +22,7 @@ LARGEST = 16 * 2**20
 SUFFIX = ".csv"
 PROPOSALS = {
     "^(.*)/[^/]*$": "the folders that the pieces are in",
-    r"^([^-_/]+)[-_][^/]*$": "what their names begin with",
+    r"([^-_./]+)[-_.][^/]*$": "what their names begin with",
     r"^(.*?)[-_ ]*(?:v(?:er(?:sion)?)?)?[-_ ]?\d+\.\w+$": "their names without a number at the end",
 }
 """Regular expressions that are proposed where they join many pieces, and what they go by."""
@@ -57,15 +57,22 @@ def family_rule(text: str) -> Rule:
 
 
 def proposed_rule(titles: Sequence[str]) -> tuple[str, str] | None:
-    """A regular expression that would join many pieces by their titles, and what it goes by; or None."""
-    for text, what in PROPOSALS.items():
-        rule = family_rule(text)
-        sizes = Counter(family for title in titles if (family := rule(PurePosixPath(title).as_posix())))
-        together = sum(size for size in sizes.values() if size > 1)
-        largest = max(sizes.values(), default=0)
-        if largest and together >= ENOUGH * len(titles) and largest <= max(LARGEST_FAMILY * len(titles), 2):
-            return text, what
-    return None
+    """The regular expression that would join most pieces by their titles, and what it goes by.
+
+    None where no rule joins many, or only into families so large that no split could be made of them.
+    """
+    joined = {text: _joined(text, titles) for text in PROPOSALS}
+    best = max(joined, key=lambda text: joined[text])
+    return (best, PROPOSALS[best]) if joined[best] and joined[best] >= ENOUGH * len(titles) else None
+
+
+def _joined(text: str, titles: Sequence[str]) -> int:
+    """How many pieces a rule puts into families of several; 0 where a family is too large."""
+    rule = family_rule(text)
+    sizes = Counter(family for title in titles if (family := rule(PurePosixPath(title).as_posix())))
+    if max(sizes.values(), default=0) > max(LARGEST_FAMILY * len(titles), 2):
+        return 0
+    return sum(size for size in sizes.values() if size > 1)
 
 
 def _table(path: Path) -> dict[str, str]:
