@@ -34,9 +34,9 @@ def new_file(path: str | Path, cure: str = CURE) -> Iterator[Path]:
     try:
         with writing(path, cure):
             yield part
-            _flush(part)
+            flush(part)
             part.replace(place)
-            _flush(place.parent)
+            flush(place.parent)
     finally:
         part.unlink(missing_ok=True)
 
@@ -64,10 +64,10 @@ def new_folder(path: str | Path, cure: str = CURE) -> Iterator[Path]:
             part.mkdir()
             yield part
             for child in part.iterdir():
-                _flush(child)
-            _flush(part)
+                flush(child)
+            flush(part)
             _swap(part, place)
-            _flush(place.parent)
+            flush(place.parent)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -102,7 +102,8 @@ def _of(error: OSError, path: str | Path) -> str:
     return "" if mine else f": {other}"
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Wait until the content of a file, or the names in a folder, have reached the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
