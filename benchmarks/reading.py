@@ -44,9 +44,16 @@ def facts(corpus: Corpus) -> dict[str, Any]:
         "digest": corpus.digest,
         "grid": corpus.grid,
         "families": len({piece.family for piece in corpus.pieces}),
+        "leaks": leaks(corpus),
         "summary": asdict(summarise(corpus)),
         "residual": {plane: residual(corpus, plane) for plane in PLANES} if "onset" in corpus.planes else {},
     }
+
+
+def leaks(corpus: Corpus) -> int:
+    """How many pieces for validation or test share music with a training piece."""
+    pairs = [pair for *pair, _ in corpus.leaks() if "train" in (pair[0].split, pair[1].split)]
+    return len({piece.title for pair in pairs for piece in pair if piece.split != "train"})
 
 
 def residual(corpus: Corpus, plane: Plane) -> float:

@@ -11,6 +11,7 @@
                                data=NAME before the digest, for those on some music
     <!-- picture: NAME -->     a picture of docs/pictures.py
     <!-- written: FILE NAME --> what a model of `zoo evaluate --json` in a file writes, beside unseen music
+    <!-- reading: FILE -->     how the sets in a file of benchmarks/reading.py lie on their grids
 
 A region ends with its name: `<!-- /parts -->`. The commands of a document run in
 one empty folder of their own, where the files lie that the document has shown before.
@@ -136,6 +137,8 @@ class Document:
                 body = self._said(*argument.rsplit(maxsplit=1), words=region["body"].rstrip("\n"))
             case "written", _:
                 body = written(*argument.rsplit(maxsplit=1))
+            case "reading", _:
+                body = reading(argument)
             case "study" | "compare" | "answer" | "summary" | "differences", _:
                 body = self._of_study(kind, argument)
             case _:
@@ -211,6 +214,41 @@ def written(file: str, name: str) -> str:
     for part in resemblances(kept):
         page.print(part)
     return console(printed.getvalue())
+
+
+def reading(file: str) -> str:
+    """A row for each set: how it lies on its grid, and what its splits share."""
+    heads = (
+        "set",
+        "music",
+        "pieces",
+        "families",
+        "leaks",
+        "on the grid",
+        "merged",
+        "place in the bar",
+        "residual",
+    )
+    rows = [
+        "| " + " | ".join(heads) + " |",
+        "| --- | --- |" + " ---: |" * (len(heads) - 2),
+    ]
+    for name, found in json.loads((ROOT / file).read_text("utf-8")).items():
+        rows.append("| " + " | ".join([name, found["digest"][:12], *_reading_cells(found)]) + " |")
+    return "\n".join(rows)
+
+
+def _reading_cells(found: dict[str, Any]) -> Iterator[str]:
+    summary, residual = found["summary"], found["residual"]
+    yield from (f"{summary['pieces']:,}", f"{found['families']:,}", f"{found['leaks']:,}")
+    if summary["spread"] is None:  # onsets are not known
+        yield from ("–",) * 4
+        return
+    merged = sum(summary["losses"].get(kind, 0) for kind in ("merged", "struck again"))
+    yield f"{1 - summary['off_grid']:.1%}"
+    yield f"{merged / summary['notes']:.2%}"
+    yield f"{summary['spread']:.3f} / {summary['spread_inside']:.3f}"
+    yield f"{residual['onset']:.3f} / {residual['sounding']:.3f}"
 
 
 def console(printed: str, *command: str) -> str:

@@ -100,6 +100,15 @@ def test_a_stored_evaluation_is_the_one_that_was_found(songs: Path, registry: Re
     assert list(again.struck) == list(found.struck if found.struck is not None else [])
     assert list(again.frames) == list(found.frames)
     assert again.remarks.keys() == found.remarks.keys()
+    assert again.families == found.families == tuple(piece.family for piece in corpus.pieces)
+
+
+def test_a_stored_evaluation_without_families_has_each_piece_for_its_own() -> None:
+    stored = {"pieces": ["a", "b"], "frames": [4, 4], "struck": None, "remarks": {}}
+    stored["terms"] = {"codes": {"kind": "exact", "nats": [1.0, 2.0], "variance": None}}
+    found = evaluation(stored)
+    assert found.families == ()
+    assert (found.score().families, found.score().interval) != (1, None)
 
 
 def folder(path: Path) -> Path:

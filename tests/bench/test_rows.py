@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,20 @@ def test_one_seed_of_a_part_that_learns_makes_no_difference_clear() -> None:
     assert not row(low, 5).minus(row(high, 5), "codes").is_clear
     assert row(low, 0).minus(row(high, 0), "codes").is_clear
     assert row(low * 5, 5).minus(row(high * 5, 5), "codes").is_clear
+
+
+def test_intervals_of_rows_and_of_their_differences_are_over_families() -> None:
+    nats = [[1.0, 1.0, 3.0, 4.0], [1.1, 1.1, 3.1, 4.1]]
+    apart, copied = row(nats, 0), row(nats, 0)
+    found = tuple(replace(one, families=(7, 7, 2, 3)) for one in copied.found)
+    copied, floor = replace(copied, found=found), row([[0.9, 0.9, 2.0, 3.0]], 0)
+    assert copied.figure("codes").value == apart.figure("codes").value
+    assert (copied.figure("codes").families, apart.figure("codes").families) == (3, 4)
+    assert copied.figure("codes").half_width > apart.figure("codes").half_width
+    intervals = {copied.minus(floor, "codes").interval, apart.minus(floor, "codes").interval}
+    assert len(intervals) == 2
+    # Results from before families were known are paired with newer ones.
+    assert floor.minus(copied, "codes").chance == copied.minus(floor, "codes").chance
 
 
 def evaluation(terms: dict[str, float]) -> dict:

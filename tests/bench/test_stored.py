@@ -131,6 +131,8 @@ CUTS: dict[str, Callable[[Content], Any]] = {
     "unknown kind": lambda c: c["evaluation"]["terms"]["codes"].update(kind="certain"),
     "a piece less": lambda c: c["evaluation"]["pieces"].pop(),
     "no pieces": lambda c: c["evaluation"].update(pieces=[], frames=[], struck=[], terms={}, remarks={}),
+    "a family for some pieces": lambda c: c["evaluation"].update(families=[3]),
+    "a family without a number": lambda c: c["evaluation"].update(families=[3, 3.5]),
     "a length less": lambda c: c["evaluation"]["frames"].pop(),
     "a note count less": lambda c: c["evaluation"]["struck"].pop(),
     "a number less": lambda c: c["evaluation"]["terms"]["codes"]["nats"].pop(),

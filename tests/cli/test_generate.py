@@ -4,38 +4,138 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import mido
 import numpy as np
 import pytest
 
 from zoo.cli.main import run
 from zoo.model.build import build
 from zoo.model.bundle import save_bundle
+from zoo.music.meter import Meter
 from zoo.music.midi import read_midi
 from zoo.music.roll import Roll
 from zoo.registry import open_registry, parse_recipe
+
+WORDS = "attention=none attention.local=4 attention.features=5 sampler=independent decoder.hidden=4"
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with an untrained model and a tune of 20 sixteenths."""
     monkeypatch.chdir(tmp_path)
-    words = "attention=none attention.local=4 attention.features=5 sampler=independent decoder.hidden=4"
-    save_bundle(build(parse_recipe(words, open_registry())), "model")
+    save_bundle(build(parse_recipe(WORDS, open_registry())), "model")
+    tune().write("tune.mid")
+    return tmp_path
+
+
+def tune(meter: Meter | None = None) -> Roll:
+    """One note after another for 20 frames."""
     onset = np.zeros((20, 88), np.bool_)
     onset[np.arange(20), 30 + np.arange(20)] = True
-    Roll(onset, onset.copy(), np.where(onset, 64, 0).astype(np.uint8)).write("tune.mid")
-    return tmp_path
+    return Roll(onset, onset.copy(), np.where(onset, 64, 0).astype(np.uint8), meter=meter or Meter())
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+    """What `zoo generate model -o new.mid --json` tells of the first piece."""
+    assert run(["generate", "model", "-o", "new.mid", "--json", "--force", *words]) == 0
+    return json.loads(capsys.readouterr().out)["pieces"][0]
 
 
 def test_a_primer_is_continued_and_counted_apart(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["generate", "model", "-o", "new.mid", "--primer", "tune.mid", "--frames", "12"]
     assert run(words) == 0
-    assert "sixteenths (20 of them the primer)" in capsys.readouterr().out
+    assert "in 2 bars of 4/4 (32 frames, 20 of them the primer)" in capsys.readouterr().out
     assert run([*words, "--json", "--force"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["primer_frames"], told["pieces"][0]["frames"]) == (20, 32)
     assert read_midi(here / "new.mid").frames == 32
+
+
+def test_a_primer_goes_on_in_its_own_meter(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    waltz = Meter.of(3, 4, offset=8)
+    tune(waltz).write("waltz.mid")
+    found = told(capsys, "--primer", "waltz.mid", "--frames", "20")
+    assert (found["frames"], found["bars"], found["meter"]) == (40, 3, ["3/4"])
+    assert read_midi(here / "new.mid").meter.cut(0) == waltz
+
+
+def test_a_rest_at_the_end_of_a_primer_is_kept(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rested = mido.MidiFile("tune.mid")
+    rested.tracks[-1][-1].time += 4 * rested.ticks_per_beat  # End of Track
+    rested.save("rested.mid")
+    assert told(capsys, "--primer", "rested.mid", "--frames", "4")["frames"] == 20 + 16 + 4
+    opening = read_midi(here / "new.mid").sounding[:36]
+    assert opening[:20].any(1).all()
+    assert not opening[20:].any()
+
+
+def test_a_primer_can_be_some_tracks_of_a_file(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    song = mido.MidiFile("tune.mid")
+    upper = song.tracks[-1].copy()
+    upper[:] = [message for message in upper if message.type not in ("track_name", "end_of_track")][:9]
+    upper.insert(0, mido.MetaMessage("track_name", name="Upper"))
+    song.tracks.append(upper)
+    song.save("song.mid")
+    whole = told(capsys, "--primer", "song.mid", "--frames", "1")
+    part = told(capsys, "--primer", "song.mid:Upper", "--frames", "1")
+    assert whole["frames"] == 21 > part["frames"]
+    Path("song.mid").rename("song:Upper")
+    assert told(capsys, "--primer", "song:Upper", "--frames", "1")["frames"] == 21
+    assert run(["generate", "model", "-o", "new.mid", "--force", "--primer", "tune.mid:Nothing"]) == 3
+    assert "no track is called Nothing" in capsys.readouterr().err
+
+
+def test_a_primer_that_is_named_with_its_tracks_is_not_written_over(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["generate", "model", "-o", "tune.mid", "--primer", "tune.mid:Piano", "--force"]) == 2
+    assert "this is the primer" in capsys.readouterr().err
+
+
+def test_new_music_is_in_the_meter_that_is_asked_for(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = told(capsys, "--meter", "6/8", "--frames", "30")
+    assert (found["frames"], found["bars"], found["meter"]) == (30, 3, ["6/8"])
+    assert read_midi(here / "new.mid").meter == Meter.of(6, 8)
+    assert run(["generate", "model", "-o", "new.mid", "--force", "--meter", "2/4", "--frames", "8"]) == 0
+    assert "in 1 bar of 2/4 (8 frames), " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("meter", ["3", "3/5", "0/4", "4/4/4", "256/4", "", "-3/4", "3/128"])
+def test_what_is_no_time_signature_is_refused(
+    here: Path, capsys: pytest.CaptureFixture[str], meter: str
+) -> None:
+    assert run(["generate", "model", "-o", "new.mid", f"--meter={meter}"]) == 2
+    assert (
+        f"error: --meter: {meter!r} is not a time signature\n  write one such as 3/4"
+        in capsys.readouterr().err
+    )
+    assert not Path("new.mid").exists()
+
+
+def test_a_primer_has_its_own_meter(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["generate", "model", "-o", "new.mid", "--meter", "3/4", "--primer", "tune.mid"]) == 2
+    assert "a primer goes on in its own meter" in capsys.readouterr().err
+
+
+def test_a_model_writes_on_its_own_grid_in_the_meter_of_its_music(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = build(parse_recipe(WORDS, open_registry()).on_grid(12))
+    save_bundle(model, "model", data={"digest": "0", "meter": [3, 4]})
+    found = told(capsys)
+    assert (found["frames"], found["bars"], found["meter"]) == (64 * 12, 22, ["3/4"])
+    assert read_midi(here / "new.mid", grid=12).meter == Meter.of(3, 4, grid=12)
+    found = told(capsys, "--primer", "tune.mid", "--frames", "36")
+    assert (found["frames"], found["bars"]) == (20 * 3 + 36, 2)
+
+
+def test_a_picture_is_drawn_of_the_first_piece(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    words = ["--picture", "new.png", "--count", "2", "--meter", "7/8", "--frames", "40"]
+    assert told(capsys, *words)["bars"] == 3
+    assert Path("new.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_primer_is_not_written_over(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

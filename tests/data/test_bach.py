@@ -122,9 +122,9 @@ def test_all_chorales_are_there(chorales):
     assert chorales.planes == {"onset", "sounding"}
     assert chorales.skipped == ()
     assert {name: len(chorales.split(name).pieces) for name in ("train", "valid", "test")} == {
-        "train": 290,
-        "valid": 44,
-        "test": 37,
+        "train": 266,
+        "valid": 54,
+        "test": 51,
     }
 
 

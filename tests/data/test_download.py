@@ -288,6 +288,52 @@ def test_pop909_is_its_piano_unless_other_tracks_are_named(serve, server):
     assert len(server.asked) == 1
 
 
+def test_pop909_is_put_on_its_published_beats(serve, song):
+    root, beats = (
+        "POP909-Dataset-efa0/POP909",
+        "".join(f"{i / 2 + 0.06} 0 {int(i % 4 == 1)}\n" for i in range(40)),
+    )
+    members = {f"{root}/{number}/{number}.mid": titled(song(1), "PIANO") for number in ("001", "002", "003")}
+    members |= {f"{root}/001/beat_midi.txt": beats.encode(), f"{root}/003/beat_midi.txt": b"no beats"}
+    serve("pop909", archive(**members))
+    corpus = open_corpus("pop909")
+    with_beats, without = corpus.pieces
+    assert (with_beats.alignment, with_beats.meter.offset) == ("annotated", 12)
+    assert without.alignment != "annotated"
+    (skipped,) = corpus.skipped
+    assert skipped.title == "003/003.mid"
+    assert "no file of beats" in skipped.reason
+
+
+def titled(content, title):
+    """The same file, with its notes in a track of this title."""
+    import pretty_midi
+
+    midi = pretty_midi.PrettyMIDI(io.BytesIO(content))
+    for instrument in midi.instruments:
+        instrument.name = title
+    out = io.BytesIO()
+    midi.write(out)
+    return out.getvalue()
+
+
+def test_published_sets_are_read_on_the_grid_that_is_asked_for(serve, song):
+    serve("maestro", archive(**{"m/a.midi": song(1)}))
+    corpus = open_corpus("maestro", grid=6)
+    assert corpus.grid == 6
+    assert {piece.meter.grid for piece in corpus.pieces} == {6}
+
+
+def test_a_set_of_frames_has_no_other_grid_and_no_tracks(serve, server):
+    serve("jsb", json.dumps(SET).encode())
+    with pytest.raises(DataError, match=r"sixteenths \(grid=4\), not grid=8"):
+        open_corpus("jsb", grid=8)
+    with pytest.raises(DataError, match="has no tracks"):
+        open_corpus("jsb:PIANO")
+    assert server.asked == [], "nothing is fetched for it"
+    assert open_corpus("jsb", grid=4).grid == 4
+
+
 def test_without_pooch_the_cure_is_named(serve, monkeypatch):
     serve("jsb", b"{}")
     load = builtins.__import__

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 import shutil
 
@@ -9,8 +11,12 @@ import numpy as np
 import pretty_midi
 import pytest
 
+from zoo.cli.main import run
 from zoo.data import folder as folders
 from zoo.data import open_corpus
+from zoo.data.folder import source, split_tracks
+from zoo.data.known import cached
+from zoo.data.options import Options
 from zoo.errors import DataError
 
 
@@ -37,9 +43,9 @@ def reads(monkeypatch):
     seen = []
     read = folders._read
 
-    def spy(file, title, tracks):
+    def spy(file, title, *how):
         seen.append(title)
-        return read(file, title, tracks)
+        return read(file, title, *how)
 
     monkeypatch.setattr(folders, "_read", spy)
     return seen
@@ -246,3 +252,146 @@ def test_the_piano_of_a_pop_song_is_played(shared):
     song = shared / "data" / "pop909" / "001.mid"
     assert len(keys_and_loudness(open_corpus(f"{song}:PIANO"))[1]) > 40
     assert len(open_corpus(song).roll(0).notes()) > len(open_corpus(f"{song}:PIANO").roll(0).notes())
+
+
+@pytest.fixture
+def odd_titles(tmp_path):
+    """A song whose tracks have a comma, a colon, and the parts of such titles as titles."""
+    song = pretty_midi.PrettyMIDI()
+    for title, pitch in [("Piano, RH", 60), ("Piano: LH", 62), ("Piano", 64), ("RH", 65), ("Flute", 67)]:
+        instrument = pretty_midi.Instrument(0, name=title)
+        instrument.notes = [pretty_midi.Note(80, pitch, 0.0, 1.0)]
+        song.instruments.append(instrument)
+    (tmp_path / "songs").mkdir()
+    song.write(str(tmp_path / "songs" / "a.mid"))
+    return tmp_path / "songs"
+
+
+@pytest.mark.parametrize(
+    ("titles", "pitches"),
+    [
+        ("Piano, RH", [60]),
+        ("piano, rh ", [60]),
+        ("Piano: LH", [62]),
+        ("Piano", [64]),
+        ("Piano,RH", [64, 65]),
+        ("RH, Piano", [64, 65]),
+        ("Flute,Piano: LH", [62, 67]),
+    ],
+)
+def test_titles_may_have_commas_and_colons(odd_titles, titles, pitches):
+    for place in (odd_titles, odd_titles / "a.mid"):
+        assert keys_and_loudness(open_corpus(f"{place}:{titles}"))[0] == pitches
+
+
+def test_the_longest_path_that_exists_is_the_path(tmp_path):
+    place = tmp_path / "songs"
+    for name in ("songs", "songs:Piano", "songs:Piano:RH"):
+        (tmp_path / name).mkdir()
+    assert split_tracks(f"{place}:Piano:RH") == (f"{place}:Piano:RH", ())
+    assert split_tracks(f"{place}:Piano:LH") == (f"{place}:Piano", ("LH",))
+    assert split_tracks(f"{place}:Flute:RH,X") == (str(place), ("Flute:RH", "X"))
+    assert split_tracks(f"{place}: ") == (f"{place}: ", ())
+    assert split_tracks("nowhere:Piano") == ("nowhere:Piano", ())
+    assert split_tracks("x" * 5000 + ":Piano") == ("x" * 5000 + ":Piano", ())
+    assert split_tracks("pop909:Piano: RH, LH", {"pop909"}) == ("pop909", ("Piano: RH", " LH"))
+
+
+def test_a_file_of_any_midi_suffix_is_read(tmp_path, tune):
+    names = ["a.mid", "b.MIDI", "c.kar", "d.rmi", "e.SMF"]
+    for i, name in enumerate(names):
+        tune(i, 20).write(tmp_path / name)
+    assert [piece.title for piece in open_corpus(tmp_path).pieces] == names
+    assert [piece.title for piece in open_corpus(tmp_path / "c.kar").pieces] == ["c.kar"]
+
+
+def test_compressed_files_are_skipped_by_name(tmp_path, tune):
+    tune(1, 20).write(tmp_path / "a.mid")
+    (tmp_path / "b.mid.gz").write_bytes(gzip.compress((tmp_path / "a.mid").read_bytes()))
+    (skipped,) = open_corpus(tmp_path).skipped
+    assert (skipped.title, skipped.reason) == ("b.mid.gz", "this file is compressed with gzip")
+
+
+def test_what_a_folder_passes_over_is_counted(folder):
+    (folder / "broken.mid").symlink_to("nowhere")
+    (folder / "link").symlink_to(folder / "sub")
+    (folder / "round").symlink_to(folder)
+    (folder / "linked.mid").symlink_to("b.mid")
+    (folder / "._b.mid").write_bytes(b"\0\5\x16\7 and what macOS keeps")
+    shutil.copy(folder / "b.mid", folder / "._real.mid")
+    (folder / "song.mp3").write_bytes(b"")
+    (folder / "README").write_text("")
+    corpus = open_corpus(folder)
+    assert corpus.passed_over == {
+        ".txt files": 1,
+        ".mp3 files": 1,
+        "other files": 1,
+        "broken links": 1,
+        "links to folders": 2,
+        "macOS ._ files": 1,
+        "devices and pipes": 1,
+    }
+    titles = {piece.title for piece in corpus.pieces}
+    assert {"linked.mid", "._real.mid"} <= titles, "a link to a file is the file"
+    assert not any(title.startswith(("link/", "round/")) for title in titles)
+    assert corpus.split("train").passed_over == corpus.passed_over
+
+
+def test_a_folder_of_links_says_what_to_name(tmp_path):
+    (tmp_path / "midi").mkdir()
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "midi").symlink_to(tmp_path / "midi")
+    with pytest.raises(DataError, match="links to folders: 1") as caught:
+        open_corpus(tmp_path / "links")
+    assert "the folder that the link leads to" in caught.value.problems[0].cure
+
+
+def test_scans_tell_copies_and_what_was_passed_over(folder, capsys):
+    assert run(["data", "scan", str(folder), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["copies"] == [["b.mid", "sub/copy of b.mid"]]
+    assert told["passed_over"] == {".txt files": 1, "devices and pipes": 1}
+    assert run(["data", "scan", str(folder)]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "2 pieces are the same as another, such as b.mid and sub/copy of b.mid" in words
+    assert "passed over .txt files 1, devices and pipes 1" in words
+
+
+def test_music_on_another_grid_has_a_store_of_its_own(folder, reads):
+    coarse, fine, held = open_corpus(folder), open_corpus(folder, grid=12), open_corpus(folder, pedal="hold")
+    assert len({coarse.digest, fine.digest}) == 2
+    assert coarse.digest == held.digest, "there is no pedal in these files"
+    assert (coarse.grid, fine.grid) == (4, 12)
+    assert [piece.frames * 3 for piece in coarse.pieces] == [piece.frames for piece in fine.pieces]
+    reads.clear()
+    assert open_corpus(folder, grid=4).digest == coarse.digest, "what is read anyway may be said"
+    assert open_corpus(folder, grid=12).digest == fine.digest
+    assert open_corpus(folder, pedal="hold").digest == held.digest
+    assert reads == []
+    place = str(folder.resolve())
+    assert [each.name for each in cached()] == [place, f"{place} grid=12", f"{place} pedal=hold"]
+
+
+def test_a_rule_of_families_belongs_to_the_store(folder, tmp_path):
+    rules = tmp_path / "families.csv"
+    names = [source(folder, Options(family=rule)).store_name for rule in ("", "(.*)-", str(rules))]
+    rules.write_text("b.mid,one\n")
+    names.append(source(folder, Options(family=str(rules))).store_name)
+    rules.write_text("b.mid,two\n")
+    names.append(source(folder, Options(family=str(rules))).store_name)
+    assert len(set(names)) == 5
+
+
+def test_beats_beside_a_file_are_used_and_belong_to_it(tmp_path, tune):
+    tune(60, 40).write(tmp_path / "a.mid")
+    before = open_corpus(tmp_path)
+    assert [piece.alignment for piece in before.pieces] == ["stated"]
+    beats = tmp_path / "a.beats.csv"
+    beats.write_text("".join(f"{i / 2},{int(i % 3 == 0)}\n" for i in range(12)))
+    annotated = open_corpus(tmp_path)
+    assert [(piece.alignment, str(piece.meter)) for piece in annotated.pieces] == [("annotated", "3/4")]
+    beats.write_text("0,1\nthen,0\n")
+    with pytest.raises(DataError, match=r"a\.beats\.csv: this is no file of beats: line 2"):
+        open_corpus(tmp_path)
+    beats.unlink()
+    assert open_corpus(tmp_path).digest == before.digest

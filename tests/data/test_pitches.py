@@ -93,15 +93,55 @@ def test_a_published_set_is_the_same_from_a_pickle(tmp_path, shared):
     assert open_corpus(tmp_path / "JSB Chorales.pickle").digest == published.digest
 
 
-@pytest.mark.parametrize("rest", ["-1", "NaN", "-1.0"])
+@pytest.mark.parametrize("rest", ["-1", "NaN", "-1.0", "null", "0"])
 def test_a_voice_at_rest_is_silent(tmp_path, rest):
     path = tmp_path / "satb.json"
-    path.write_text(
-        '{"train": [[[60, REST, 67.0, REST], [60, 60, 60, 60]]], "valid": [], "test": []}'.replace(
-            "REST", rest
-        )
-    )
-    assert heard(open_corpus(path)) == [[[60, 67], [60]]]
+    music = '{"train": [[[60, REST, 67.0, REST], REST, [60, 60, 60, 60]]], "valid": [], "test": []}'
+    path.write_text(music.replace("REST", rest))
+    (piece,) = open_corpus(path).pieces
+    assert heard(open_corpus(path)) == [[[60, 67], [], [60]]]
+    assert piece.losses == {}, "a rest is no pitch that was left out"
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_a_rest_in_a_pickle_is_silent(tmp_path, protocol):
+    music = MUSIC | {"test": [[(60, None, -1), None, (0, float("nan"))]]}
+    (tmp_path / "Set.pickle").write_bytes(pickle.dumps(music, protocol))
+    assert heard(open_corpus(tmp_path / "Set.pickle"))[-1] == [[60], [], []]
+
+
+@pytest.mark.parametrize("protocol", [0, 1, 2, 4, 5])
+def test_keys_may_be_bytes(tmp_path, protocol):
+    content = {split.encode(): pieces for split, pieces in MUSIC.items()}
+    (tmp_path / "Set.pickle").write_bytes(pickle.dumps(content, protocol))
+    assert heard(open_corpus(tmp_path / "Set.pickle")) == FRAMES
+
+
+@pytest.mark.parametrize("name", ["validation", "val"])
+def test_validation_pieces_go_by_several_names(tmp_path, name):
+    music = {"train": MUSIC["train"], name: MUSIC["valid"], "test": MUSIC["test"]}
+    (tmp_path / "Set.json").write_text(json.dumps(music))
+    corpus = open_corpus(tmp_path / "Set.json")
+    assert heard(corpus) == FRAMES
+    assert [piece.split for piece in corpus.pieces] == ["train", "train", "valid", "test"]
+
+
+def test_a_set_without_validation_pieces_has_none(tmp_path):
+    (tmp_path / "Set.json").write_text(json.dumps({"train": MUSIC["train"], "test": MUSIC["test"]}))
+    splits = [piece.split for piece in open_corpus(tmp_path / "Set.json").pieces]
+    assert splits == ["train", "train", "test"]
+
+
+@pytest.mark.parametrize("pitch", [20, 109, 127, 300, -5])
+def test_pitches_outside_the_keyboard_are_left_out_and_counted(tmp_path, pitch):
+    music = MUSIC | {"test": [[(pitch, 60), (pitch,), (62, pitch)], [(pitch,)]]}
+    (tmp_path / "Set.json").write_text(json.dumps(music))
+    corpus = open_corpus(tmp_path / "Set.json")
+    assert heard(corpus)[-1] == [[60], [], [62]]
+    assert [dict(piece.losses) for piece in corpus.split("test").pieces] == [{"outside the 88 keys": 3}]
+    assert [(skipped.title, skipped.reason) for skipped in corpus.skipped] == [
+        ("test 1", "nothing sounds in it (1 outside the 88 keys)")
+    ]
 
 
 def test_a_piece_without_frames_is_skipped_and_told(tmp_path):
@@ -281,13 +321,14 @@ def only_plain(value, depth):
     [
         ([], "no list of pieces called `train`"),
         (MUSIC | {"valid": 3}, "no list of pieces called `valid`"),
-        ({"train": MUSIC["train"]}, "no list of pieces called `valid`"),
+        ({"train": MUSIC["train"]}, "no list of pieces called `test`"),
+        ({"valid": MUSIC["train"], "test": MUSIC["test"]}, "no list of pieces called `train`"),
+        (MUSIC | {"test": None}, "no list of pieces called `test`"),
         (MUSIC | {"test": [5]}, "`test 0` is not a list of frames"),
         (MUSIC | {"test": [[5]]}, "`test 0` is not a list of frames"),
         (MUSIC | {"test": [[["60"]]]}, "no number"),
         (MUSIC | {"test": [[[True]]]}, "no number"),
         (MUSIC | {"test": [[[[60]]]]}, "no number"),
-        (MUSIC | {"test": [[[20]]]}, "no pitch of the 88 keys"),
         (MUSIC | {"test": [[[60.5]]]}, "no pitch"),
         (MUSIC | {"test": [[[10**400]]]}, "no pitch"),
         (MUSIC | {"test": [[[float("inf")]]]}, "no pitch"),

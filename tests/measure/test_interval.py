@@ -72,3 +72,41 @@ def test_one_long_piece_among_short_ones_is_hardly_more_than_one_piece():
     nats = frames * chance.gamma(16, 0.5, size=20)
     even, odd = interval(nats[None], frames), interval((nats / frames)[None], np.ones(20))
     assert even[1] - even[0] > 3 * (odd[1] - odd[0])
+
+
+def coverage(with_families):
+    """How often the interval holds the truth where four of 22 pieces come twice, almost alike."""
+    chance, held, tries = np.random.default_rng(11), 0, 3000
+    families = np.array([*range(22), *range(4)])
+    frames = chance.integers(150, 350, size=22).astype(float)[families]
+    for _ in range(tries):
+        level = 8 + chance.normal(size=22)[families] + 0.1 * chance.normal(size=len(families))
+        low, high = interval((frames * level)[None], frames, families if with_families else ())
+        held += low <= 8 <= high
+    return held / tries
+
+
+def test_pieces_that_share_music_count_as_one():
+    assert coverage(with_families=False) < 0.925
+    assert 0.94 <= coverage(with_families=True) <= 0.965
+
+
+def test_a_family_weighs_what_its_pieces_weigh_together():
+    chance = np.random.default_rng(5)
+    nats, frames = chance.normal(5, 1, size=(3, 6)), chance.integers(3, 50, size=6).astype(float)
+    families = (4, 9, 4, 2, 9, 4)
+    merged = [sum(frames[i] for i in range(6) if families[i] == one) for one in (2, 4, 9)]
+    summed = [sum(nats[:, i] for i in range(6) if families[i] == one) for one in (2, 4, 9)]
+    found = interval(nats, frames, families)
+    assert found == pytest.approx(interval(np.stack(summed, 1), np.array(merged)))
+    assert sum(found) / 2 == pytest.approx(nats.mean(0).sum() / frames.sum())
+
+
+def test_families_of_one_piece_change_nothing():
+    chance = np.random.default_rng(6)
+    nats, frames = chance.normal(5, 1, size=(3, 9)), chance.integers(3, 50, size=9).astype(float)
+    assert interval(nats, frames, (8, 1, 0, 5, 2, 3, 4, 6, 7)) == pytest.approx(interval(nats, frames))
+
+
+def test_of_one_family_nothing_is_said():
+    assert interval(np.ones((2, 3)), np.ones(3), (7, 7, 7)) is None

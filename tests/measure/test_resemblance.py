@@ -90,6 +90,8 @@ def test_generated_passages_are_shared_out_among_the_meters_of_held_out_ones(mix
     assert passage_meters(corpus, 96, 32) == [(WALTZ, 21), (MARCH, 11)]
     assert passage_meters(corpus, 96, 1) == [(WALTZ, 1)]
     assert passage_meters(corpus, 97, 32) == []
+    changing = Meter(4, (TimeSignature(), TimeSignature(32, 2, 4), TimeSignature(48, 3, 4)))
+    assert passage_meters(mixed((110, changing)), 96, 2) == [(WALTZ, 2)]
     fine = mixed((330, Meter.of(6, 8, grid=12)), grid=12)
     assert passage_meters(fine, 144, 5) == [(Meter.of(6, 8, grid=12), 5)]
 

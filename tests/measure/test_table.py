@@ -30,7 +30,8 @@ def printed(*rows, width=80):
 
 
 def likeness(measure, unit):
-    numbers = (99.99, 99.99, 99.99, (99.99, 99.99), 99.99)
+    value = 99.99 if unit not in (None, "share") else 0.999
+    numbers = (value, value, value, (value, value), value)
     return Likeness(measure, unit, *numbers, chance=1.0, corrected=1.0, passages=(32, 17, 16))
 
 

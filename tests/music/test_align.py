@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from zoo.music.align import Alignment, align
 from zoo.music.beats import Beats
@@ -21,7 +23,7 @@ FRAME = DIVISION // 4
 SIGNS = [(2, 4), (3, 4), (4, 4), (5, 4), (6, 8), (9, 8), (12, 8), (7, 8)]
 
 
-def score(frames, ticks=None, signatures=(), tempos=(), lengths=None, pitch=None):
+def score(frames, ticks=None, signatures=(), tempos=(), lengths=None, pitch=None, markers=()):
     """A score whose notes are written in these frames of sixteenths, at these ticks if they are given."""
     frames = np.asarray(frames, np.int64)
     start = np.sort(frames * FRAME if ticks is None else np.asarray(ticks, np.int64))
@@ -35,6 +37,7 @@ def score(frames, ticks=None, signatures=(), tempos=(), lengths=None, pitch=None
         channel=np.zeros(len(start), np.int64),
         tempos=tempos,
         signatures=signatures,
+        markers=markers,
         last=int(start.max(initial=0)) + FRAME,
     )
 
@@ -43,45 +46,72 @@ def placed(alignment: Alignment, music: Score) -> list[int]:
     return np.floor(alignment.positions(music.start) + 0.5).astype(int).tolist()
 
 
+@dataclass(frozen=True)
+class File:
+    """A file as a program might write it, with the frames and the meter that it was made in."""
+
+    music: Score
+    frames: NDArray[np.int64]
+    meter: Meter
+    delay: int
+
+
+NEVER = st.just(0)
+
+
 @st.composite
-def files(draw):
-    """A file with its frames and its meter: an upbeat, a shift, jitter, tempos and changes of meter."""
+def files(draw, late=NEVER):
+    """Notes at random sixteenths, with an upbeat, jitter, tempos, and changes of meter.
+
+    The notes alone are late or early by up to two fifths of a frame, or all that the file holds is `late`.
+    """
     sign = draw(st.sampled_from(SIGNS))
     bar = int(TimeSignature(0, *sign).bar(4))
     upbeat = draw(st.one_of(st.just(0), st.integers(1, bar - 1)))
-    frames = np.cumsum(draw(st.lists(st.integers(1, 5), min_size=40, max_size=120)))
-    shift = draw(st.integers(-FRAME // 2 + 1, FRAME // 2))
-    most = draw(st.sampled_from([0, FRAME // 5]))
     chance = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    frames = np.cumsum(chance.integers(1, 6, draw(st.integers(40, 120))))
+    delay = draw(late)
+    shift = delay or draw(st.integers(-2 * FRAME // 5, 2 * FRAME // 5))
+    most = draw(st.sampled_from([0, FRAME // 10, FRAME // 5]))
     jitter = chance.integers(-most, most + 1, len(frames))
-    ticks = np.maximum.accumulate(np.maximum(frames * FRAME + shift + jitter, 0))
-    first = draw(st.sampled_from([(upbeat, 16)] if upbeat and upbeat % 4 else [(upbeat // 4 or 1, 4)]))
-    changes, signatures = [TimeSignature(upbeat - bar if upbeat else 0, *sign)], []
-    if upbeat:
-        signatures.append((0, *first))
+    ticks = np.maximum(frames * FRAME + shift + jitter, 0)
+    changes = [TimeSignature(upbeat - bar if upbeat else 0, *sign)]
+    signatures = [(0, *((upbeat, 16) if upbeat % 4 else (upbeat // 4, 4)))] if upbeat else []
     signatures.append((upbeat * FRAME, *sign))
     other = draw(st.sampled_from(SIGNS))
     if draw(st.booleans()) and other != sign:
         line = upbeat + bar * draw(st.integers(2, 3))  # after one bar it would be an upbeat
         changes.append(TimeSignature(line, *other))
         signatures.append((line * FRAME, *other))
+    signatures = [(tick + delay, upper, unit) for tick, upper, unit in signatures]
     tempos = draw(st.lists(st.tuples(st.integers(0, 9000), st.integers(200_000, 900_000)), max_size=3))
-    music = score(frames, ticks, tuple(signatures), tuple(sorted(tempos)))
-    return music, frames, Meter(4, tuple(changes))
+    music = score(frames, ticks, signatures, sorted(tempos))
+    return File(music, frames, Meter(4, tuple(changes)), delay)
 
 
-@given(files())
+@given(files(), st.sampled_from([4, 8, 12]))
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_frames_and_bars_come_back_whatever_the_shift_and_the_jitter(file):
-    music, frames, meter = file
-    found = align(music)
-    assert placed(found, music) == frames.tolist()
+def test_frames_and_bars_come_back_whatever_the_shift_and_the_jitter(file, grid):
+    found = align(file.music, grid)
+    sixteenths = found.positions(file.music.start) * 4 / grid
+    assert np.floor(sixteenths + 0.5).astype(int).tolist() == file.frames.tolist()
     assert found.kind in ("stated", "shifted")
-    assert found.off_grid == 0
-    places = found.meter.places(np.arange(frames[-1]))
-    expected = meter.places(np.arange(frames[-1]))
+    if grid == 4:
+        assert found.off_grid < 0.1
+    after = np.arange(file.frames[-1])
+    places, expected = found.meter.places(after * grid // 4), file.meter.places(after)
+    assert (places.place * 4 / grid).tolist() == expected.place.tolist()
+    assert (places.beat * 4 / grid).tolist() == expected.beat.tolist()
+
+
+@given(files(late=st.integers(1, 16 * FRAME)))
+@settings(max_examples=EXAMPLES, deadline=None)
+def test_a_file_that_is_late_as_a_whole_keeps_its_notes_in_their_bars(file):
+    found = align(file.music)
+    frames = np.floor(found.positions(file.music.start) + 0.5).astype(int)
+    assert np.diff(frames).tolist() == np.diff(file.frames).tolist()
+    places, expected = found.meter.places(frames), file.meter.places(file.frames)
     assert places.place.tolist() == expected.place.tolist()
-    assert places.beat.tolist() == expected.beat.tolist()
 
 
 @pytest.mark.parametrize("grid", [4, 6, 8, 12, 24])
@@ -102,6 +132,19 @@ def test_swing_and_triplets_are_on_the_files_own_grid(swing):
     assert np.allclose(found.positions(np.array([480, 960])), [4, 8])
     twelve = align(score([], ticks), 12)
     assert twelve.off_grid == 0
+
+
+@pytest.mark.parametrize("late", [50, -35, 100, 75])
+def test_triplets_beside_the_grid_are_put_on_the_beat(late):
+    """Triplets that begin with a low and long note, late or early by up to a sixteenth."""
+    quarters = np.repeat(np.arange(1, 41), 3)
+    parts = np.tile([0, 160, 320], 40)
+    pitch = np.tile([40, 60, 64], 40)
+    music = score([], quarters * DIVISION + parts + late, lengths=np.tile([4, 1, 1], 40), pitch=pitch)
+    found = align(music, 12)
+    assert found.kind == "shifted"
+    assert found.off_grid == 0
+    assert np.allclose(found.positions(music.start), quarters * 12 + parts / 40)
 
 
 def test_a_free_performance_is_unaligned():
@@ -148,9 +191,33 @@ def test_a_meter_that_the_accents_contradict_is_not_believed():
     assert align(replace(music, signatures=((0, 1, 4),))).meter == Meter.of(offset=11)
 
 
+def test_sections_that_are_marked_begin_bars():
+    markers = [((16 * bar + 6) * FRAME, "section") for bar in (0, 8, 16, 24)]
+    assert align(score(range(0, 400, 2), markers=markers)).meter == Meter.of(offset=10)
+    assert align(score(range(0, 400, 2), markers=markers[:2])).meter == Meter()
+
+
+def test_what_comes_before_the_first_signature_is_an_upbeat_if_it_is_short():
+    music = score(range(0, 80, 2), signatures=((DIVISION, 3, 4),))
+    assert align(music).meter == Meter.of(3, 4, offset=8)
+    later = score(range(0, 80, 2), signatures=((8 * DIVISION, 3, 4),))
+    assert align(later).meter == Meter(4, (TimeSignature(), TimeSignature(32, 3, 4)))
+
+
+def test_a_note_far_away_costs_no_memory():
+    frames, pitch, lengths = song(8)
+    frames[-1] = 2**40
+    assert align(score(frames, frames * FRAME + 37, (), (), lengths, pitch), 48).kind == "shifted"
+
+
 def test_a_short_first_bar_is_an_upbeat():
     music = score(range(0, 80, 2), signatures=((0, 1, 4), (DIVISION, 4, 4)))
     assert align(music).meter == Meter.of(offset=12)
+
+
+def test_a_first_bar_that_is_cut_short_by_the_same_signature_is_an_upbeat():
+    music = score(range(0, 80, 2), signatures=((0, 3, 4), (DIVISION, 3, 4)))
+    assert align(music).meter == Meter.of(3, 4, offset=8)
 
 
 def test_a_signature_that_says_the_same_again_changes_nothing():
@@ -179,11 +246,60 @@ def test_beats_bend_time_and_bars_follow_the_downbeats():
     assert found.off_grid_before > 0.3
 
 
-def test_a_beat_that_is_missing_does_not_tear_the_grid():
-    seconds = np.delete(np.arange(32) * 0.5, [9, 10])
+@pytest.mark.parametrize("missing", [[9, 10], [4], [14], [30]])
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_beat_that_is_missing_does_not_tear_the_grid(missing, marked):
+    downbeat = marked & (np.arange(32) % 4 == 0)
+    beats = Beats(np.delete(np.arange(32) * 0.5, missing), np.delete(downbeat, missing))
     music = score(range(0, 124, 2))
-    found = align(music, beats=Beats(seconds, np.zeros(len(seconds), bool)))
+    found = align(music, beats=beats)
     assert placed(found, music) == list(range(0, 124, 2))
+    assert found.meter == Meter()
+
+
+def test_a_beat_that_is_held_is_one_beat():
+    """A bar that has its four beats lacks none, however long one of them lasts."""
+    lengths = np.full(31, 0.5)
+    lengths[9] = 1.5
+    seconds = np.concatenate([[0], np.cumsum(lengths)])
+    music = score([], np.rint(seconds * 2 * DIVISION).astype(int))
+    found = align(music, beats=Beats(seconds, np.arange(32) % 4 == 0))
+    assert placed(found, music) == list(range(0, 128, 4))
+    assert found.meter == Meter()
+
+
+def test_a_bar_with_fewer_beats_is_a_change_of_meter():
+    downbeat = np.isin(np.arange(32), [0, 4, 8, 10, 14, 18, 22, 26, 30])
+    found = align(score(range(0, 124, 2)), beats=Beats(np.arange(32) * 0.5, downbeat))
+    assert found.meter.changes == (TimeSignature(), TimeSignature(32, 2, 4), TimeSignature(40, 4, 4))
+
+
+@pytest.mark.parametrize("each", [Fraction(1, 2), Fraction(3, 2)])
+def test_a_signature_in_the_annotation_says_what_a_beat_is(each):
+    """Bars of 6/8, counted in eighths or in dotted quarters, then bars of 2/4, counted in quarters."""
+    count = int(3 / each)
+    seconds = np.concatenate([np.arange(4 * count) * float(each) / 2, 6 + np.arange(17) * 0.5])
+    downbeat = np.concatenate([np.arange(4 * count) % count == 0, np.arange(17) % 2 == 0])
+    beats = Beats(seconds, downbeat, ((0, 6, 8), (4 * count, 2, 4)))
+    music = score(range(0, 100, 2))
+    found = align(music, beats=beats)
+    assert found.meter.changes == (TimeSignature(0, 6, 8), TimeSignature(48, 2, 4))
+    assert placed(found, music) == list(range(0, 100, 2))
+
+
+@pytest.mark.parametrize("first", [0, 3])
+def test_bars_of_the_file_begin_at_the_only_downbeat(first):
+    music = score(range(0, 96, 2), signatures=((0, 3, 4),))
+    beats = Beats(np.arange(24) * 0.5, np.arange(24) == first)
+    assert align(music, beats=beats).meter == Meter.of(3, 4)
+
+
+def test_on_a_coarse_grid_beats_keep_their_order():
+    music = score(range(0, 96, 2))
+    beats = Beats(np.arange(48) * 0.25, np.arange(48) % 6 == 0, ((0, 6, 8),))
+    found = align(music, 1, beats)
+    assert (np.diff(np.floor(found.places + 0.5)) > 0).all()
+    assert np.allclose(found.positions(music.start), np.arange(48) / 2)
 
 
 def test_beats_that_count_in_compound_time_are_dotted():

@@ -31,8 +31,17 @@ def test_a_way_to_count_that_stumbles_is_left_for_one_that_does_not():
     )
 
 
-def test_annotations_name_downbeats():
-    assert np.flatnonzero(read_beats(ASAP, "x_annotations.txt").downbeat).tolist() == [0, 3, 6]
+def test_annotations_name_downbeats_and_time_signatures():
+    beats = read_beats(ASAP, "x_annotations.txt")
+    assert np.flatnonzero(beats.downbeat).tolist() == [0, 3, 6]
+    assert list(beats.signatures) == [(0, 3, 4)]
+
+
+@pytest.mark.parametrize("mark", ["db,0/4,0", "db,3/5,0", "db,-3", "db,x", "b,3/4,0", "bR"])
+def test_what_follows_a_mark_and_is_no_time_signature_is_passed_over(mark):
+    beats = read_beats(f"0\t0\t{mark}\n1\t1\tb\n".encode(), "x_annotations.txt")
+    assert list(beats.signatures) == []
+    assert beats.downbeat.tolist() == [mark.startswith("db"), False]
 
 
 @pytest.mark.parametrize(
@@ -89,9 +98,17 @@ def test_garbage_is_refused_and_nothing_else(data):
 def test_beats_are_found_beside_the_file(tmp_path):
     song = tmp_path / "001.mid"
     assert find_beats(song) is None
-    for name in ("beat_midi.txt", "001_annotations.txt", "001_beat_midi.txt", "001.beats.csv"):
+    for name in ("001_annotations.txt", "001_beat_midi.txt", "001.beats.txt", "001.beats.csv"):
         (tmp_path / name).write_bytes(POP909)
         assert find_beats(song) == tmp_path / name
+
+
+def test_a_file_of_beats_without_a_name_belongs_to_the_file_that_its_folder_is_named_after(tmp_path):
+    folder = tmp_path / "001"
+    folder.mkdir()
+    (folder / "beat_midi.txt").write_bytes(POP909)
+    assert find_beats(folder / "001.mid") == folder / "beat_midi.txt"
+    assert find_beats(folder / "other.mid") is None
 
 
 def test_a_missing_file_is_a_declared_error(tmp_path):

@@ -234,6 +234,15 @@ def test_tempo_is_kept_where_it_changes():
     assert read(quarters(4, 1), meta=meta[:1]).roll.tempo_changes == ()
 
 
+def test_a_tempo_that_changes_within_a_frame_keeps_its_time():
+    tempos = [(0, 500_000), (930, 2_000_000), (940, 400_000)]
+    meta = [(tick, mido.MetaMessage("set_tempo", tempo=tempo)) for tick, tempo in tempos]
+    roll = read(quarters(4, 1), meta=meta).roll
+    assert [frame for frame, _ in roll.tempo_changes] == [0, 7, 8]
+    lasts = 930 / 480 * 0.5 + 10 / 480 * 2 + 980 / 480 * 0.4
+    assert roll.frames / 4 / roll.tempo * 60 == pytest.approx(lasts)
+
+
 def test_notes_late_by_a_constant_are_put_on_their_grid():
     late = [(start + 58, end + 58, pitch) for start, end, pitch in quarters(16, 4)]
     reading = read(late)
@@ -277,3 +286,11 @@ def test_beats_beside_a_file_are_its_beats(tmp_path):
     assert reading.alignment == "annotated"
     assert np.diff([start for start, _, _ in rows(reading.roll)]).tolist() == [4] * 15
     assert reading.roll.tempo == pytest.approx(120 / 1.3, rel=0.01)
+
+
+def test_beats_that_make_a_piece_endless_are_refused(tmp_path):
+    (tmp_path / "long.mid").write_bytes(file_of([(0, 480 * 4000, 60)]))
+    (tmp_path / "long.beats.csv").write_text("0.0,1\n0.01,0\n0.02,0\n")
+    with pytest.raises(MidiError, match="on its beats") as caught:
+        examine_midi(tmp_path / "long.mid")
+    assert caught.value.code == "too-long"

@@ -140,3 +140,9 @@ def test_signatures_are_those_that_hold_in_the_piece() -> None:
     assert meter.signatures(13) == changes[1:3]
     assert meter.signatures(12) == meter.signatures(0) == changes[1:2]
     assert Meter(4, (changes[0],)).signatures(1) == (changes[0],)
+
+
+def test_time_signatures_hold_for_the_frames_of_the_piece() -> None:
+    changes = (TimeSignature(-4), TimeSignature(12, 3, 4), TimeSignature(24), TimeSignature(40, 5, 4))
+    assert Meter(4, changes).held(30) == {(4, 4): 12 + 6, (3, 4): 12}
+    assert Meter(4, changes).held(0) == {}

@@ -1,10 +1,12 @@
 """The steady tempo of a piece, and where its tempo changes."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.music.tempo import microseconds, tempo_map
+from zoo.music.score import Score
+from zoo.music.tempo import microseconds, seconds, tempo_map, tempos_between
 
 
 def test_without_an_event_a_quarter_note_takes_half_a_second():
@@ -44,3 +46,35 @@ def test_at_the_steady_tempo_a_piece_lasts_as_long(events, frames):
     assert duration == pytest.approx(15 * at / steady)
     assert all(microseconds(speed) in [500_000, *(event for _, event in events)] for _, speed in changes)
     assert [frame for frame, _ in changes] == sorted({frame for frame, _ in changes})
+
+
+def score_at(*tempos):
+    nothing = np.zeros(0, np.int64)
+    return Score(480, nothing, nothing, nothing, nothing.astype(np.uint8), nothing, tempos=tempos)
+
+
+def test_ticks_are_played_by_the_tempo_events():
+    score = score_at((960, 1_000_000), (1440, 250_000))
+    ticks = np.array([-480.0, 0, 480, 960, 1200, 1440, 1920])
+    assert seconds(score, ticks) == pytest.approx([-0.5, 0, 0.5, 1, 1.5, 2, 2.25])
+    assert seconds(score_at((0, 1_000_000)), ticks[:3]) == pytest.approx([-1, 0, 1])
+
+
+def test_frames_whose_times_are_known_give_the_tempo():
+    frames, times = np.array([0, 4, 8, 9]), np.array([0.0, 0.5, 1.0, 1.25])
+    assert tempos_between(frames, times, 4) == [(0, 500_000), (8, 1_000_000)]
+
+
+def test_beats_that_are_known_roughly_are_one_tempo():
+    beats = np.arange(100)
+    rough = beats * 0.6 + np.where(beats % 3, 0.002, -0.002)
+    (start, tempo), *others = tempos_between(4 * beats, rough, 4, 0.02)
+    assert (start, others) == (0, [])
+    assert tempo == pytest.approx(600_000, rel=1e-3)
+
+
+def test_the_first_beat_counts_from_the_beginning():
+    assert tempos_between(np.array([8, 12, 16]), np.array([9.0, 10, 12]), 4) == [
+        (0, 1_000_000),
+        (12, 2_000_000),
+    ]

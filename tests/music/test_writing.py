@@ -100,3 +100,17 @@ def test_changes_of_tempo_are_written_where_they_are(tmp_path_factory, tempos):
 def test_a_tempo_that_no_file_can_state_becomes_the_nearest(tmp_path, tempo, right):
     midi = written(tmp_path, tempo=tempo)
     assert [message.tempo for message in midi.tracks[0] if message.type == "set_tempo"] == [right]
+
+
+def test_a_roll_is_at_hand_as_a_pretty_midi_object() -> None:
+    notes = Notes(
+        *(np.array(column) for column in ([0, 4, 8], [4, 8, 16], [39, 43, 46])), np.full(3, 70, np.uint8)
+    )
+    played = Roll.from_notes(notes, tempo=90.0, meter=Meter.of(3, 4)).pretty_midi()
+    assert [(note.pitch, note.velocity) for note in played.instruments[0].notes] == [
+        (60, 70),
+        (64, 70),
+        (67, 70),
+    ]
+    assert [(sign.numerator, sign.denominator) for sign in played.time_signature_changes] == [(3, 4)]
+    assert played.get_end_time() == pytest.approx(4 * 60 / 90)

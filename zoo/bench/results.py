@@ -134,6 +134,7 @@ def kept(found: Evaluation, *names: str) -> dict[str, Any]:
             if not names or name in names
         },
         "remarks": {name: _whole(frames) for name, frames in found.remarks.items()},
+        "families": list(found.families),
     }
 
 
@@ -156,6 +157,7 @@ def evaluation(content: Mapping[str, Any]) -> Evaluation:
             for name, term in content["terms"].items()
         },
         remarks={name: _floats(frames) for name, frames in content["remarks"].items()},
+        families=tuple(content.get("families", ())),
     )
 
 

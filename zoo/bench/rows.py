@@ -63,19 +63,26 @@ class Row:
         """What it is called among rows that differ in some slots: `onset lags`, or a floor's name."""
         return self.floor or " ".join(self.labels[slot] for slot in slots)
 
+    @property
+    def families(self) -> tuple[int, ...]:
+        """Number of each piece's family; empty in results from before families were known."""
+        return next((one.families for one in self.found if one.families), ())
+
     def figure(self, *terms: str) -> Figure:
         """The sum of some terms: mean over seeds, 95 % interval over pieces and seeds."""
         variances = [one.total(*terms).variance for one in self.found]
         known = [variance for variance in variances if variance is not None]
         weight = self.found[0].weight(*terms)
-        return mean(self._nats(terms), weight, self.kind(*terms), np.stack(known) if known else None)
+        variance = np.stack(known) if known else None
+        return mean(self._nats(terms), weight, self.kind(*terms), variance, self.families)
 
     def minus(self, other: Row, *terms: str) -> Difference:
         """The difference to another row on the same music, paired by piece and seed."""
         apart, weight = self._nats(terms) - other._nats(terms), self.found[0].weight(*terms)
         # Of parts that learn, one seed alone cannot say whether another would turn the order around.
         is_known = len(apart) > 1 or not any((*self.parameters.values(), *other.parameters.values()))
-        found = difference(apart, weight, (self.kind(*terms), other.kind(*terms)))
+        kinds = (self.kind(*terms), other.kind(*terms))
+        found = difference(apart, weight, kinds, self.families or other.families)
         return found if is_known else replace(found, interval=None, chance=None)
 
     def without(self, seeds: int) -> Row:
@@ -249,6 +256,7 @@ def _joined(found: Mapping[Term, Sequence[Mapping[str, Any]]]) -> Iterator[Evalu
             terms={name: term for part in parts for name, term in part.terms.items()},
             struck=next((part.struck for part in parts if part.struck is not None), None),
             remarks={name: frames for part in parts for name, frames in part.remarks.items()},
+            families=next((part.families for part in parts if part.families), ()),
         )
 
 

@@ -173,13 +173,14 @@ def _notes(table: Table, terms: Sequence[str]) -> Iterator[str]:
         unit = "struck notes" if terms == ("velocity",) else "frames"
         seeds = "1 seed" if table.study.settings.seeds == 1 else f"{table.study.settings.seeds} seeds"
         yield (
-            f"n = {count.pieces} {table.study.settings.split} pieces, {count.count:,} {unit}, "
-            f"{seeds}; music {table.reading.digest[:12] if table.reading else ''}"
+            f"n = {count.pieces} {table.study.settings.split} pieces{count.of_families}, "
+            f"{count.count:,} {unit}, {seeds}; music {table.reading.digest[:12] if table.reading else ''}"
         )
         yield from table.reading.notes if table.reading else ()
         yield _budget(table)
         yield f"nats per {'struck note' if terms == ('velocity',) else 'frame'}, lower is better"
-        over = "pieces and seeds" if table.study.settings.seeds > 1 else "pieces, of one seed"
+        over = "families" if count.of_families else "pieces"
+        over += " and seeds" if table.study.settings.seeds > 1 else ", of one seed"
         yield f"± half of the 95 % interval over {over}"
         figures = [row.figure(*terms) for row in rows]
         kinds = {found.kind for found in figures}

@@ -45,6 +45,7 @@ def _is_evaluation(found: Mapping[str, Any], terms: Sequence[str], planes: Colle
     """Whether an evaluation has these terms, as far as the music knows what they are about, and no other."""
     known = {term for term in terms if term != "residual" or "onset" in planes}
     stored, struck = found["terms"].values(), found["struck"]
+    families = found.get("families", [])
     lists = [found["frames"], *found["remarks"].values(), *(term["nats"] for term in stored)]
     lists += [term["variance"] for term in stored if term["variance"] is not None]
     lists += [struck] if struck is not None or "velocity" in terms else []
@@ -54,6 +55,8 @@ def _is_evaluation(found: Mapping[str, Any], terms: Sequence[str], planes: Colle
         and len(found["pieces"]) > 0
         and _are(str, found["pieces"])
         and all(len(numbers) == len(found["pieces"]) and _are_finite(numbers) for numbers in lists)
+        and _are(int, families)
+        and len(families) in (0, len(found["pieces"]))
     )
 
 

@@ -45,17 +45,24 @@ def do(order: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     result = _floors(order, corpus) if order["term"] == "floors" else _trained(order, corpus, folder)
     # Where the music lies is the business of this machine alone.
     told = {name: value for name, value in order.items() if name != "place"}
-    return {"order": told, "data": _of(corpus, order["data"]), "made": made(), **result}
+    return {"order": told, "data": _of(corpus, order["data"], order["split"]), "made": made(), **result}
 
 
-def _of(corpus: Corpus, name: str) -> dict[str, Any]:
+def _of(corpus: Corpus, name: str, split: str) -> dict[str, Any]:
     """What a result says of its music: which it is, and how it was read."""
+    leaky = {
+        piece.digest
+        for one, two, _ in corpus.leaks()
+        for piece, other in ((one, two), (two, one))
+        if piece.split == split and other.split == "train"
+    }
     return {
         "name": name,
         "digest": corpus.digest,
         "planes": sorted(corpus.planes),
         "grid": corpus.grid,
         "reading": READING,
+        "leaks": len(leaky),
     }
 
 

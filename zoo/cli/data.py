@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from zoo.data import Corpus
+    from zoo.data.family import Relation
     from zoo.data.known import Cached, Known
     from zoo.data.summary import Summary
 
@@ -27,6 +29,9 @@ NUMBERS = {
 
 SHOWN = 6
 """Time signatures, and other kinds, of which a table shows the count."""
+
+MOST_LEAKS = 10
+"""Related pieces of different splits that a table shows."""
 
 corpus_words = click.argument("words", nargs=-1, required=True, metavar="NAME|PATH [PIECE] [KEY=VALUE]...")
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
@@ -75,6 +80,7 @@ def scan(words: tuple[str, ...], strict: bool, as_json: bool) -> None:
     KEY=VALUE is how files are read: grid=12, pedal=hold, family=RULE.
     """
     from zoo.cli.console import print_json, show, visible
+    from zoo.data.piece import copies
     from zoo.data.split import SPLITS
     from zoo.data.summary import summarise
 
@@ -85,17 +91,24 @@ def scan(words: tuple[str, ...], strict: bool, as_json: bool) -> None:
             {
                 **_header(music),
                 "summary": {name: asdict(summary) for name, summary in summaries.items()},
+                "copies": copies(music.pieces),
+                "leaks": _leak_facts(music),
                 "skipped": [asdict(piece) for piece in music.skipped],
+                "passed_over": dict(music.passed_over),
             }
         )
     else:
         known = f"knows {', '.join(sorted(music.planes))}; {music.grid} frames to a quarter note"
         show.print(visible(f"{music.name}: {known}; digest {music.digest[:12]}"))
         show.print(_summary_table(summaries))
-        show.print(_table(("of the reading", ""), _reading_rows(summaries["all"])))
+        show.print(_table(("of the reading", ""), _reading_rows(summaries["all"], music)))
+        if leaks := _leak_rows(music):
+            show.print(_table(("shares music", "with", "share", "of the"), leaks[:MOST_LEAKS]))
         if music.skipped:
             skipped = [(piece.title, piece.reason) for piece in music.skipped]
             show.print(_table(("skipped", "why"), skipped))
+        for line in _advice(music, words[0], has_rule=any(word.startswith("family=") for word in words)):
+            show.print(visible(line), soft_wrap=True)
     if strict and music.skipped:
         raise DataError(*(Problem(piece.reason, where=piece.title) for piece in music.skipped))
 
@@ -128,6 +141,46 @@ def show_pieces(words: tuple[str, ...], as_json: bool) -> None:
         show.print(_table(("number", "title", "split", "frames", "meter", "grid"), rows))
 
 
+def _leak_facts(corpus: Corpus) -> list[dict[str, Any]]:
+    """Pieces of different splits that share music, ready for JSON."""
+    return [
+        {"pieces": [one.title, two.title], "splits": [one.split, two.split], **_shared(relation)}
+        for one, two, relation in corpus.leaks()
+    ]
+
+
+def _shared(relation: Relation) -> dict[str, Any]:
+    return {"view": relation.view, "share": round(relation.share, 4)}
+
+
+def _leak_rows(corpus: Corpus) -> list[tuple[str, ...]]:
+    return [
+        (*(f"{piece.title} ({piece.split})" for piece in pair), f"{relation.share:.0%}", relation.view)
+        for *pair, relation in corpus.leaks()
+    ]
+
+
+def _advice(corpus: Corpus, name: str, *, has_rule: bool) -> Iterator[str]:
+    """A grid and a rule for families that would suit the files better."""
+    from zoo.data.family_rule import proposed_rule
+    from zoo.data.folder import midi_of
+    from zoo.data.grids import grid_costs, recommended
+
+    files, tracks = midi_of(name)
+    costs = {cost.grid: cost for cost in grid_costs(files, tracks, corpus.grid)} if files else {}
+    better = recommended(costs, corpus.grid)
+    if better is not None:
+        here = costs[corpus.grid]
+        yield (
+            f"grid={better.grid} suits these files better: it merges {better.merged:,} and moves "
+            f"{better.moved:,} of {better.notes:,} notes, grid={here.grid} {here.merged:,} and {here.moved:,}"
+        )
+    proposed = None if has_rule else proposed_rule([piece.title for piece in corpus.pieces])
+    if proposed is not None:
+        rule, what = proposed
+        yield f"if pieces belong together by {what}, keep them in one split with family={shlex.quote(rule)}"
+
+
 def _opened(words: Sequence[str], *, takes_piece: bool = False) -> tuple[Corpus, str | None]:
     """The corpus that the words name, read as they say, and the piece."""
     from zoo.cli.music import MusicKeys, open_music
@@ -142,8 +195,10 @@ def _opened(words: Sequence[str], *, takes_piece: bool = False) -> tuple[Corpus,
     return open_music(keys), named[1] if len(named) > 1 else None
 
 
-def _reading_rows(summary: Summary) -> list[tuple[str, str]]:
-    """How the music lies on its grid, and what reading it lost."""
+def _reading_rows(summary: Summary, corpus: Corpus) -> list[tuple[str, str]]:
+    """How the music lies on its grid, what reading it lost, and what was not read."""
+    from zoo.data.piece import copies
+
     rows = [("grid", _counted(summary.alignments)), ("meter", _counted(summary.meters))]
     if summary.notes:
         rows.append(("off the grid", f"{summary.off_grid:.1%} of the notes, by more than a quarter frame"))
@@ -151,6 +206,12 @@ def _reading_rows(summary: Summary) -> list[tuple[str, str]]:
     if summary.spread is not None:
         inside = f"{summary.spread_inside:.3f} inside pieces"
         rows.append(("place in the bar", f"{summary.spread:.3f} nats of entropy over all, {inside}"))
+    same = copies(corpus.pieces)
+    if same:
+        first = " and ".join(same[0][:2])
+        rows.append(("copies", f"{sum(map(len, same))} pieces are the same as another, such as {first}"))
+    if corpus.passed_over:
+        rows.append(("passed over", _counted(corpus.passed_over)))
     return rows
 
 

@@ -62,7 +62,7 @@ def check(paths: tuple[Path, ...], grid: int, pedal: Literal["keep", "hold"], as
 
     from zoo.cli.console import print_json, show, talk
 
-    files = _files(paths)
+    files = _files(paths, quiet=as_json)
     quiet = as_json or not talk.is_terminal
     rows = [
         _row(file, grid, pedal)
@@ -79,15 +79,23 @@ def check(paths: tuple[Path, ...], grid: int, pedal: Literal["keep", "hold"], as
     return DataError.exit_code if refused else 0
 
 
-def _files(paths: tuple[Path, ...]) -> list[Path]:
-    from zoo.music.guard import midi_files
+def _files(paths: tuple[Path, ...], *, quiet: bool) -> list[Path]:
+    """The files to look at; says what is passed over in folders, unless it is to be quiet."""
+    from zoo.cli.console import talk, visible
+    from zoo.music.listing import midi_files
 
     files = []
     for path in paths:
-        found = midi_files(path) if path.is_dir() else [path]
-        if not found:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        found = midi_files(path)
+        if not found.files:
             raise DataError(Problem("this folder holds no MIDI file", str(path)))
-        files += found
+        if found.passed_over and not quiet:
+            told = ", ".join(f"{what}: {count}" for what, count in found.passed_over.most_common())
+            talk.print(visible(f"{path}: passed over {told}"), soft_wrap=True)
+        files += found.files
     return files
 
 

@@ -54,6 +54,10 @@ def _remarks(corpus: Corpus) -> Iterator[str]:
     if corpus.skipped:
         files = len(corpus.skipped) + len(corpus.pieces)
         yield f"{len(corpus.skipped)} of {files} files were skipped; {why}"
+    links = {what: count for what, count in corpus.passed_over.items() if "links" in what}
+    if links:
+        told = ", ".join(f"{what}: {count}" for what, count in links.items())
+        yield f"passed over {told}; name the folder that a link leads to"
     kinds = Counter(piece.alignment for piece in corpus.pieces)
     if kinds["unaligned"]:
         share = sum(piece.off_grid * piece.frames for piece in corpus.pieces) / max(corpus.frames, 1)

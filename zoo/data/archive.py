@@ -7,12 +7,16 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from zoo.data.options import Options
 from zoo.data.piece import Reading, Skipped
-from zoo.data.split import Split
+from zoo.data.split import SPELLINGS, Split
 from zoo.errors import DataError, Problem
+from zoo.music.beats import Beats, read_beats
+from zoo.music.grid import GRID
 from zoo.music.guard import DEFAULT_LIMITS
 
 MOST_MEMBERS = 50_000
@@ -30,46 +34,85 @@ def is_archive(path: Path) -> bool:
     return zipfile.is_zipfile(path)
 
 
-def read_archive(
-    path: Path, members: str, tracks: Sequence[str], splits: str = ""
-) -> Iterator[Reading | Skipped]:
-    """The MIDI files in an archive whose names match, in the order of their names.
+@dataclass(frozen=True)
+class Members:
+    """Which members of an archive are the pieces of a set, and what lies beside them.
 
-    Args:
-        path: the archive.
-        members: pattern that the whole name of a member matches; its group `title` names the piece.
+    Attributes:
+        pattern: what the whole name of a MIDI file matches; its group `title` names the piece.
         tracks: titles of the tracks to read; all where none is named.
-        splits: the end of the name of a table (CSV) in the archive that says which split
-            (train, validation or test) a file (midi_filename) is in; none if empty.
+        splits: the end of the name of a table (CSV) in the archive that says which split (train,
+            validation or test) a file (midi_filename) is in; none if empty.
+        beats: what the file of beats (`zoo.music.beats`) in the folder of each MIDI file is called; none
+            if empty.
+    """
+
+    pattern: str
+    tracks: tuple[str, ...] = ()
+    splits: str = ""
+    beats: str = ""
+
+
+def read_archive(path: Path, members: Members, options: Options) -> Iterator[Reading | Skipped]:
+    """The MIDI files in an archive that are the pieces of a set, in the order of their names.
 
     Raises:
         DataError: the archive is damaged, or holds more than a set of pieces can.
     """
-    from zoo.music.midi import examine_bytes
-
     try:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
             if len(infos) > MOST_MEMBERS:
                 raise _damaged(path, f"the archive has more than {MOST_MEMBERS} files in it")
-            split_of = _splits(archive, splits) if splits else {}
+            split_of = _splits(archive, members.splits) if members.splits else {}
             for info in sorted(infos, key=lambda info: info.filename):
-                match = re.fullmatch(members, info.filename)
-                if match is None or info.is_dir():
-                    continue
-                title = match["title"]
-                if ".." in PurePosixPath(info.filename).parts or info.filename.startswith("/"):
-                    yield Skipped(title, "its name leads out of the archive")
-                    continue
-                try:
-                    roll = examine_bytes(_bytes(archive, info), title, tracks=tracks).roll
-                    yield Reading(title, roll, split=split_of.get(title))
-                except DataError as error:
-                    yield Skipped(title, "; ".join(problem.what for problem in error.problems))
-                except DAMAGE as error:
-                    yield Skipped(title, f"it cannot be unpacked: {error}")
+                match = re.fullmatch(members.pattern, info.filename)
+                if match is not None and not info.is_dir():
+                    title = match["title"]
+                    yield _read(archive, info, title, members, options, split_of.get(title))
     except DAMAGE as error:
         raise _damaged(path, f"the archive is damaged: {error}") from error
+
+
+def _read(
+    archive: zipfile.ZipFile,
+    info: zipfile.ZipInfo,
+    title: str,
+    members: Members,
+    options: Options,
+    split: Split | None,
+) -> Reading | Skipped:
+    from zoo.music.midi import examine_bytes
+
+    if ".." in PurePosixPath(info.filename).parts or info.filename.startswith("/"):
+        return Skipped(title, "its name leads out of the archive")
+    try:
+        found = examine_bytes(
+            _bytes(archive, info),
+            title,
+            tracks=members.tracks,
+            grid=options.grid or GRID,
+            pedal=options.pedal,
+            beats=_beats(archive, info, members.beats),
+        )
+    except DataError as error:
+        return Skipped(title, "; ".join(problem.what for problem in error.problems))
+    except DAMAGE as error:
+        return Skipped(title, f"it cannot be unpacked: {error}")
+    losses = {**found.losses, **found.left_out}
+    return Reading(title, found.roll, split, found.alignment, found.off_grid, losses)
+
+
+def _beats(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Beats | None:
+    """The beats beside a member; None where there are none."""
+    if not name:
+        return None
+    beside = str(PurePosixPath(info.filename).with_name(name))
+    try:
+        member = archive.getinfo(beside)
+    except KeyError:
+        return None
+    return read_beats(_bytes(archive, member), beside)
 
 
 def _bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
@@ -88,9 +131,9 @@ def _splits(archive: zipfile.ZipFile, ending: str) -> dict[str, Split]:
     if table is None:
         return {}
     rows = csv.DictReader(io.StringIO(_bytes(archive, table).decode("utf-8")))
-    names: dict[str, Split] = {"train": "train", "validation": "valid", "test": "test"}
-    return {row["midi_filename"]: names[row["split"]] for row in rows}
+    split_of = {spelling: split for split, spellings in SPELLINGS.items() for spelling in spellings}
+    return {row["midi_filename"]: split_of[row["split"]] for row in rows}
 
 
 def _damaged(path: Path, what: str) -> DataError:
-    return DataError(Problem(what, str(path), "move it elsewhere to have it downloaded anew"))
+    return DataError(Problem(what, str(path), "move it elsewhere to have it downloaded again"))

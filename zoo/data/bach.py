@@ -52,7 +52,8 @@ def source(options: Options) -> Source:
         size=PIECES,
         read=lambda: _read(grid),
         place=NAME,
-        state=[edition, *options.identity()],
+        state=edition,
+        options=options,
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from zoo.data.family import Relation
 from zoo.data.piece import Piece, Skipped
 from zoo.data.split import Split
 from zoo.data.store import Store
@@ -27,10 +28,18 @@ class Corpus:
         name: what the user calls it.
         pieces: in the order of the source; places and indices count among these.
         skipped: what the source holds but could not be used, and why.
+        passed_over: how many files of a folder were not read, by what they are: `.txt files`.
     """
 
-    def __init__(self, name: str, store: Store, chosen: NDArray[np.int64] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        store: Store,
+        chosen: NDArray[np.int64] | None = None,
+        passed_over: Mapping[str, int] | None = None,
+    ) -> None:
         self.name = name
+        self.passed_over = passed_over or {}
         self._store = store
         self._chosen = np.arange(len(store.pieces)) if chosen is None else chosen
         self._first = store.first[self._chosen]
@@ -59,6 +68,20 @@ class Corpus:
         table = "\n".join(f"{piece.digest} {piece.split}" for piece in self.pieces)
         return hashlib.sha256(table.encode()).hexdigest()
 
+    def related(self) -> list[tuple[Piece, Piece, Relation]]:
+        """Pairs of pieces that share music, with what they share; the most first."""
+        place = {int(number): index for index, number in enumerate(self._chosen)}
+        found = [
+            (self.pieces[place[relation.first]], self.pieces[place[relation.second]], relation)
+            for relation in self._store.relations
+            if relation.first in place and relation.second in place
+        ]
+        return sorted(found, key=lambda pair: -pair[2].share)
+
+    def leaks(self) -> list[tuple[Piece, Piece, Relation]]:
+        """Related pieces in different splits; there are none where the splits are the zoo's own."""
+        return [pair for pair in self.related() if pair[0].split != pair[1].split]
+
     def split(self, name: Split | Literal["all"]) -> Corpus:
         """The pieces of one split, which may be none in a very small corpus; `all` are all of them."""
         if name == "all":
@@ -67,7 +90,7 @@ class Corpus:
 
     def take(self, indices: Sequence[int]) -> Corpus:
         """The pieces at these indices, in this order, as a corpus."""
-        return Corpus(self.name, self._store, self._chosen[np.asarray(indices, np.int64)])
+        return Corpus(self.name, self._store, self._chosen[np.asarray(indices, np.int64)], self.passed_over)
 
     def roll(self, index: int) -> Roll:
         """One piece as a roll."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,16 +40,15 @@ class GridCost:
         return (self.merged + self.moved) / max(self.notes, 1)
 
 
-def grid_costs(
-    files: Iterable[Path], tracks: Sequence[str] = (), grids: Sequence[int] = GRIDS
-) -> list[GridCost]:
-    """What each grid would merge and move in some MIDI files; files that follow no beat are left out."""
+def grid_costs(files: Iterable[Path], tracks: Sequence[str], grid: int) -> list[GridCost]:
+    """What a grid and finer ones would merge and move in MIDI files that follow a beat."""
     from zoo.music.align import align
     from zoo.music.beats import find_beats, read_beats
     from zoo.music.guard import DEFAULT_LIMITS, read_file
     from zoo.music.quantise import quantise
     from zoo.music.walk import read_score
 
+    grids = [grid, *(finer for finer in GRIDS if finer > grid)]
     merged, moved, notes = Counter[int](), Counter[int](), 0
     for file in files:
         try:
@@ -58,20 +57,20 @@ def grid_costs(
             beats = read_beats(beside) if beside else None
         except DataError:
             continue  # a scan says of skipped files why
-        if align(score, grids[0], beats).kind == "unaligned":
+        alignments = [align(score, each, beats) for each in grids]
+        if alignments[0].kind == "unaligned":
             continue
         notes += len(score.start)
-        for grid in grids:
-            losses = quantise(score, align(score, grid, beats)).losses
-            merged[grid] += sum(losses.get(name, 0) for name in MERGED)
-            moved[grid] += losses.get("moved", 0)
-    return [GridCost(grid, notes, merged[grid], moved[grid]) for grid in grids]
+        for each, alignment in zip(grids, alignments, strict=True):
+            losses = quantise(score, alignment).losses
+            merged[each] += sum(losses.get(name, 0) for name in MERGED)
+            moved[each] += losses.get("moved", 0)
+    return [GridCost(each, notes, merged[each], moved[each]) for each in grids]
 
 
-def recommended(costs: Sequence[GridCost], grid: int) -> GridCost | None:
+def recommended(costs: Mapping[int, GridCost], grid: int) -> GridCost | None:
     """The coarsest grid that is worth using instead; None where the present one does."""
-    present = next((cost for cost in costs if cost.grid == grid), None)
-    if present is None or present.share <= FEW:
+    if grid not in costs or costs[grid].share <= FEW:
         return None
-    finer = [cost for cost in costs if cost.grid > grid and cost.share * ENOUGH <= present.share]
+    finer = [cost for cost in costs.values() if cost.grid > grid and cost.share * ENOUGH <= costs[grid].share]
     return min(finer, key=lambda cost: cost.grid, default=None)

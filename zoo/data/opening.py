@@ -6,11 +6,12 @@ from pathlib import Path
 
 from zoo.data import bach, boulanger, folder, published
 from zoo.data.corpus import Corpus
-from zoo.data.options import DEFAULTS, Options, Pedal
+from zoo.data.options import DEFAULTS, Options
 from zoo.data.published import PUBLISHED
 from zoo.data.source import Source
 from zoo.data.store import cache_folder, open_store
 from zoo.data.writing import Progress, write_store
+from zoo.music.grid import Pedal
 
 
 def open_corpus(
@@ -44,7 +45,7 @@ def open_corpus(
     source = find_source(name_or_path, Options(grid, pedal, family), progress)
     cache = cache_folder()
     store = open_store(cache / source.store_name) or write_store(source, cache, progress)
-    return Corpus(source.name, store)
+    return Corpus(source.name, store, passed_over=source.passed_over)
 
 
 def find_source(
@@ -59,7 +60,7 @@ def find_source(
     """
     if str(name_or_path) == bach.NAME:
         return bach.source(options)
-    name, tracks = folder.split_tracks(str(name_or_path))
+    name, tracks = folder.split_tracks(str(name_or_path), PUBLISHED)
     if name in PUBLISHED:
         return published.source(PUBLISHED[name], tracks, options, progress)
     path = Path(name_or_path).expanduser()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
-Pedal = Literal["keep", "hold"]
+from zoo.music.grid import GRID, Pedal, check_choices
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,32 @@ class Options:
     pedal: Pedal = "keep"
     family: str = ""
 
-    def identity(self) -> list[str | int | None]:
-        """What tells music that is read with other options apart, ready for JSON."""
-        return [self.grid, self.pedal, self.family]
+    def __post_init__(self) -> None:
+        """Refuse what no music can be read with.
+
+        Raises:
+            UsageError: there is no such grid or pedal.
+        """
+        check_choices(GRID if self.grid is None else self.grid, self.pedal)
+
+    def identity(self) -> list[str]:
+        """What tells music that is read with other options apart, but for the grid, ready for JSON."""
+        return [self.pedal, self.family]
+
+    def words(self) -> list[str]:
+        """The options that differ from the defaults, as they are written on the command line."""
+        return [f"{name}={value}" for name, value in asdict(self).items() if value != getattr(DEFAULTS, name)]
+
+    def rule(self) -> str:
+        """What changes when the file of families does; empty where there is none."""
+        path = Path(self.family)
+        try:
+            if not path.is_file():
+                return ""
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return ""  # a file that cannot be read shows when it is used
 
 
 DEFAULTS = Options()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from zoo.data.split import Split
@@ -60,3 +60,11 @@ class Skipped:
 
     title: str
     reason: str
+
+
+def copies(pieces: Iterable[Piece]) -> list[list[str]]:
+    """Titles of pieces that are the same, note for note and in the same meter, together."""
+    same: dict[str, list[str]] = {}
+    for piece in pieces:
+        same.setdefault(piece.digest, []).append(piece.title)
+    return [titles for titles in same.values() if len(titles) > 1]

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zoo.data import boulanger, folder
-from zoo.data.archive import is_archive, read_archive
+from zoo.data.archive import Members, is_archive, read_archive
 from zoo.data.download import Remote, fetched
-from zoo.data.options import Options
-from zoo.data.piece import Reading, Skipped
+from zoo.data.options import DEFAULTS, Options
 from zoo.data.source import Source
 from zoo.data.writing import Progress
-
-
-@dataclass(frozen=True)
-class Archive:
-    """Which MIDI files of an archive are the pieces, which of their tracks are read, and their split."""
-
-    members: str
-    tracks: tuple[str, ...] = ()
-    splits: str = ""
+from zoo.errors import DataError, Problem
+from zoo.music.grid import GRID
 
 
 @dataclass(frozen=True)
@@ -31,7 +23,7 @@ class Published:
 
     remote: Remote
     pieces: int
-    archive: Archive | None = None
+    archive: Members | None = None
 
     @property
     def planes(self) -> frozenset[str]:
@@ -49,8 +41,8 @@ def _is_json(path: Path) -> bool:
 POP909 = Published(
     Remote(
         name="pop909",
-        # A commit, so the songs stay the same; the service packs the archive anew and may do so otherwise
-        # one day, and nobody publishes a checksum of it: it is held to the first download.
+        # A commit, so the songs stay the same; the service packs the archive on demand and may do so
+        # otherwise one day, and no checksum of it is published: it is held to the first download.
         url="https://github.com/music-x-lab/POP909-Dataset/archive/efa0bce09b0b8dc241957412270aba6740bd0bf5.zip",
         file="pop909-efa0bce.zip",
         bytes=20_000_000,  # an estimate, from a quarter of the songs; the server does not tell
@@ -59,7 +51,7 @@ POP909 = Published(
         is_whole=is_archive,
     ),
     pieces=909,
-    archive=Archive(r"[^/]+/POP909/(?P<title>(\d{3})/\2\.mid)", tracks=("PIANO",)),
+    archive=Members(r"[^/]+/POP909/(?P<title>(\d{3})/\2\.mid)", tracks=("PIANO",), beats="beat_midi.txt"),
 )
 MAESTRO = Published(
     Remote(
@@ -73,7 +65,7 @@ MAESTRO = Published(
         is_whole=is_archive,
     ),
     pieces=1276,
-    archive=Archive(r"[^/]+/(?P<title>.+\.midi?)", splits="maestro-v3.0.0.csv"),
+    archive=Members(r"[^/]+/(?P<title>.+\.midi?)", splits="maestro-v3.0.0.csv"),
 )
 JSB = Published(
     Remote(
@@ -93,35 +85,43 @@ PUBLISHED = {each.remote.name: each for each in (POP909, MAESTRO, JSB)}
 
 
 def source(
-    published: Published, tracks: Sequence[str], options: Options, progress: Progress | None = None
+    published: Published,
+    tracks: Sequence[str] = (),
+    options: Options = DEFAULTS,
+    progress: Progress | None = None,
 ) -> Source:
     """A published set, fetched if it is not on this machine.
 
     Args:
         published: the set.
         tracks: titles of the tracks to read instead of those that the set is known for.
+        options: how its files are read.
         progress: told how many bytes have come, and of how many.
 
     Raises:
-        DataError: it cannot be fetched, or is not what was published.
+        DataError: it cannot be fetched, is not what was published, has no tracks, or its frames are on
+            another grid.
         ZooError: it cannot be written.
     """
     remote, archive = published.remote, published.archive
+    if archive is None and tracks:
+        what, cure = "this set lists pitches and has no tracks", f"name it as data={remote.name}"
+        raise DataError(Problem(what, f"{remote.name}:{','.join(tracks)}", cure))
+    if archive is None:
+        boulanger.grid_of(remote.place, options)  # before anything is fetched
     digest = fetched(remote, progress)
     if archive is None:
-        return replace(boulanger.source(remote.place, options), name=remote.name, state=digest)
-    chosen = tuple(tracks) or archive.tracks
-
-    def read() -> Iterator[Reading | Skipped]:
-        return read_archive(remote.place, archive.members, chosen, archive.splits)
-
+        frames = boulanger.source(remote.place, options)
+        return replace(frames, name=remote.name, place=remote.name, size=published.pieces, state=digest)
+    members = replace(archive, tracks=tuple(tracks) or archive.tracks)
     name = ":".join([remote.name, *([",".join(tracks)] if tracks else [])])
     return Source(
-        name,
-        published.planes,
-        published.pieces,
-        read,
+        name=name,
+        planes=published.planes,
+        grid=options.grid or GRID,
+        size=published.pieces,
+        read=lambda: read_archive(remote.place, members, options),
         place=name,
-        state=[digest, *chosen],
-        grid=options.grid or 4,
+        state=[digest, *members.tracks],
+        options=options,
     )

@@ -22,11 +22,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.data.family import Relation
 from zoo.data.piece import Piece, Skipped
 from zoo.music.meter import Meter
 from zoo.music.roll import KEYS
 
-FORMAT = 2
+FORMAT = 3
 """Goes up when the layout changes, or how pieces are read or split: older stores are made anew."""
 ROW = KEYS // 8
 
@@ -48,6 +49,7 @@ class Store:
         grid: frames to a quarter note.
         pieces: all pieces, in the order of the source.
         skipped: what the source holds but could not be used.
+        relations: pairs of pieces that share music, by their places among the pieces.
         first: (N,) int64, the row of each piece's first frame.
         onset: (R, 11) uint8 packed bits, or None.
         sounding: (R, 11) uint8 packed bits; the last of the R rows is silence.
@@ -59,6 +61,7 @@ class Store:
     grid: int
     pieces: tuple[Piece, ...]
     skipped: tuple[Skipped, ...]
+    relations: tuple[Relation, ...]
     first: NDArray[np.int64]
     onset: NDArray[np.uint8] | None
     sounding: NDArray[np.uint8]
@@ -124,6 +127,7 @@ def _mapped(folder: Path, table: dict[str, Any]) -> Store:
         grid=table["grid"],
         pieces=pieces,
         skipped=tuple(Skipped(**skipped) for skipped in table["skipped"]),
+        relations=tuple(Relation(**relation) for relation in table["relations"]),
         first=first[:-1],
         onset=array("onset.bits", np.uint8, rows, ROW) if "onset" in planes else None,
         sounding=array("sounding.bits", np.uint8, rows, ROW),

@@ -120,7 +120,7 @@ class _Machine:
         target.extend(values)
 
     def set_items(self, values: list[Any], target: Any) -> None:
-        keys = values[::2]
+        keys = [key.decode("latin-1") if isinstance(key, bytes) else key for key in values[::2]]
         if not isinstance(target, dict) or len(values) % 2 or not all(isinstance(key, str) for key in keys):
             raise Refused("it has a table with other keys than words")
         target.update(zip(keys, values[1::2], strict=True))

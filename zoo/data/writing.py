@@ -19,9 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.data.family import Fingerprints
+from zoo.data.family_rule import family_rule
 from zoo.data.piece import Piece, Reading, Skipped
 from zoo.data.source import Source
-from zoo.data.split import Split, pattern, split_of
+from zoo.data.split import Split, alike, connected, pattern, split_of
 from zoo.data.store import FORMAT, Store, open_store
 from zoo.errors import DataError, Problem, ZooError
 from zoo.files import UNFINISHED, new_folder, writing
@@ -77,7 +79,8 @@ class _Writer:
     """Appends pieces to the arrays of a store, and remembers what its table has to say of them."""
 
     def __init__(self, files: ExitStack, folder: Path, source: Source) -> None:
-        self.place, self.planes, self.grid = source.place, source.planes, source.grid
+        self.place = " ".join([source.place, *source.options.words()])
+        self.planes, self.grid = source.planes, source.grid
         names = [f"{plane}.bits" for plane in sorted(self.planes - {"velocity"})]
         if "velocity" in self.planes:
             names += ["velocity.values", "velocity.starts"]
@@ -86,6 +89,8 @@ class _Writer:
         self.pieces: list[Piece] = []
         self.patterns: list[str] = []
         self.prescribed: list[Split | None] = []
+        self.fingerprints = Fingerprints()
+        self.rule = family_rule(source.options.family) if source.options.family else None
         self.notes = 0
 
     def add(self, reading: Reading) -> None:
@@ -99,6 +104,7 @@ class _Writer:
             if name != "velocity.starts":
                 digest.update(array.tobytes())
         self.patterns.append(pattern(roll))
+        self.fingerprints.add(roll)
         self.prescribed.append(reading.split)
         self.pieces.append(
             Piece(
@@ -134,22 +140,29 @@ class _Writer:
             self.files[name].write(array.tobytes())
         if "velocity" in self.planes:
             self.files["velocity.values"].write(b"\0")  # an empty file cannot be mapped
+        self.relations = self.fingerprints.relations()
         table = {
             "format": FORMAT,
             "place": self.place,
             "planes": sorted(self.planes),
             "grid": self.grid,
             "pieces": [asdict(piece) for piece in self._split()],
+            "relations": [asdict(relation) for relation in self.relations],
             "skipped": [asdict(piece) for piece in skipped],
         }
         json.dump(table, self.table)
 
     def _split(self) -> list[Piece]:
-        """The pieces, each in the split that its source prescribes or its notes decide."""
-        decided = split_of(self.patterns)
+        """The pieces, each in the split that its source prescribes or its family decides."""
+        named = [self.rule(piece.title) if self.rule else None for piece in self.pieces]
+        links = [(relation.first, relation.second) for relation in self.relations]
+        families = connected(len(self.pieces), [*links, *alike(named), *alike(self.patterns)])
+        decided = split_of(self.patterns, families)
         return [
-            replace(piece, split=prescribed or own)
-            for piece, prescribed, own in zip(self.pieces, self.prescribed, decided, strict=True)
+            replace(piece, split=prescribed or own, family=family)
+            for piece, prescribed, own, family in zip(
+                self.pieces, self.prescribed, decided, families, strict=True
+            )
         ]
 
 
@@ -169,12 +182,10 @@ def _remove_outdated(cache: Path, source: Source) -> None:
 
 
 def _nothing_usable(source: Source, skipped: list[Skipped]) -> DataError:
+    count = f"none of its {len(skipped)} pieces can" if len(skipped) > 1 else "its one piece cannot"
     more = f" (the first {SHOWN} are shown)" if len(skipped) > SHOWN else ""
+    midi = "`zoo midi check FILE` tells more about one of them" if "velocity" in source.planes else ""
     return DataError(
-        Problem(
-            f"none of its {len(skipped)} files can be used{more}",
-            where=source.name,
-            cure="`zoo midi check FILE` tells more about one of them",
-        ),
+        Problem(f"{count} be used{more}", source.name, midi),
         *(Problem(piece.reason, where=piece.title) for piece in skipped[:SHOWN]),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,7 @@ def common_meter(corpus: Corpus) -> list[int]:
     """The time signature that holds for most frames, as [upper number, lower number]."""
     frames = Counter[tuple[int, int]]()
     for piece in corpus.pieces:
-        for change, following in zip_longest(piece.meter.changes, piece.meter.changes[1:]):
-            end = following.frame if following else piece.frames
-            frames[change.beats, change.unit] += max(end - max(change.frame, 0), 0)
+        frames.update(piece.meter.held(piece.frames))
     return list(frames.most_common(1)[0][0]) if frames else [4, 4]
 
 

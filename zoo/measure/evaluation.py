@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,6 +40,8 @@ class Evaluation:
         struck: (N,), notes struck in each piece; None where their loudness was not scored.
         terms: `codes` and `keys`, and `residual` and `velocity` where the music has what they are about.
         remarks: (N,) frames that a part had a remark on, such as `escaped`.
+        families: (N,) number of each piece's family, over which intervals are formed; where there are none,
+            each piece is its own.
     """
 
     titles: tuple[str, ...]
@@ -48,6 +50,7 @@ class Evaluation:
     terms: Mapping[str, Term]
     struck: Floats | None = None
     remarks: Mapping[str, Floats] = field(default_factory=dict)
+    families: tuple[int, ...] = ()
 
     @property
     def is_full(self) -> bool:
@@ -66,13 +69,13 @@ class Evaluation:
     def figure(self, *names: str) -> Figure:
         """The sum of some terms; nats per frame, of `velocity` nats per struck note."""
         total = self.total(*names)
-        return mean(total.nats, self.weight(*names), total.kind, total.variance)
+        return mean(total.nats, self.weight(*names), total.kind, total.variance, self.families)
 
     def share(self, remark: str) -> Figure | None:
         """The share of frames with a remark; None where no part makes it."""
         if remark not in self.remarks:
             return None
-        return mean(self.remarks[remark], self.frames)
+        return mean(self.remarks[remark], self.frames, families=self.families)
 
     def total(self, *names: str) -> Term:
         """The sum of some terms, piece by piece."""
@@ -102,11 +105,11 @@ class Difference:
 
     Attributes:
         value: nats per frame, below 0 where the first is better.
-        interval: 95 %, paired, had other pieces been drawn; None where there is only one.
+        interval: 95 %, paired, had other pieces been drawn; None where all are of one family.
         kinds: of the first and of the second.
         pieces: how many.
         chance: how often rows that do not differ come out so far apart, had this one difference been looked
-            at; None where there is only one piece.
+            at; None where all pieces are of one family.
     """
 
     value: float
@@ -162,12 +165,17 @@ def compare(first: Evaluation, second: Evaluation, *names: str) -> Difference:
     if not names and first.is_full != second.is_full:
         raise ValueError("a full score does not compare with one that leaves something out")
     mine, other = (model.total(*(names or model.score_terms)) for model in (first, second))
-    return difference((mine.nats - other.nats)[None], first.weight(*names), (mine.kind, other.kind))
+    kinds = (mine.kind, other.kind)
+    return difference(
+        (mine.nats - other.nats)[None], first.weight(*names), kinds, first.families or second.families
+    )
 
 
-def difference(apart: Floats, weight: Floats, kinds: tuple[Kind, Kind]) -> Difference:
+def difference(
+    apart: Floats, weight: Floats, kinds: tuple[Kind, Kind], families: Sequence[int] = ()
+) -> Difference:
     """From how far apart two models are: (S, N) nats of each piece from each seed, over weights (N,)."""
-    found = spread(apart, weight)
+    found = spread(apart, weight, families)
     return Difference(
         value=float(apart.mean(0).sum()) / max(float(weight.sum()), 1.0),
         interval=found.interval if found else None,

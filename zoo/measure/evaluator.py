@@ -126,6 +126,7 @@ class _Tally:
             terms=self.terms,
             struck=self.struck,
             remarks=self.remarks,
+            families=tuple(piece.family for piece in corpus.pieces),
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,10 +35,11 @@ class Figure:
     Attributes:
         value: the ratio; a long piece weighs more, a frame is a frame.
         kind: what the value promises.
-        interval: 95 %, had other pieces been drawn; None where there is only one.
+        interval: 95 %, had other pieces been drawn; None where all are of one family.
         error: standard error of what was estimated by sampling; None where nothing was.
         count: frames (for velocities, struck notes) it is a mean over.
         pieces: how many pieces those are of.
+        families: how many of them share no music with each other; these the interval is over.
     """
 
     value: float
@@ -47,14 +48,28 @@ class Figure:
     error: float | None
     count: int
     pieces: int
+    families: int
 
     @property
     def half_width(self) -> float | None:
         """Half of the interval, for tables."""
         return None if self.interval is None else (self.interval[1] - self.interval[0]) / 2
 
+    @property
+    def of_families(self) -> str:
+        """What a caption adds to the number of pieces: " in 33 families"; nothing where each is its own."""
+        if self.families == self.pieces:
+            return ""
+        return " in 1 family" if self.families == 1 else f" in {self.families} families"
 
-def mean(total: Floats, weight: Floats, kind: Kind = "exact", variance: Floats | None = None) -> Figure:
+
+def mean(
+    total: Floats,
+    weight: Floats,
+    kind: Kind = "exact",
+    variance: Floats | None = None,
+    families: Sequence[int] = (),
+) -> Figure:
     """The figure of totals (N,), or (S, N) from each seed, over weights (N,).
 
     Args:
@@ -62,13 +77,15 @@ def mean(total: Floats, weight: Floats, kind: Kind = "exact", variance: Floats |
         weight: of each piece, such as its frames.
         kind: what the totals promise.
         variance: sampling variance of each total, where they were estimated by sampling.
+        families: number of each piece's family; where there are none, each piece is its own.
     """
     totals, weights = np.atleast_2d(total), max(float(weight.sum()), 1.0)
     return Figure(
         value=float(totals.mean(0).sum()) / weights,
         kind=kind,
-        interval=interval(totals, weight),
+        interval=interval(totals, weight, families),
         error=None if variance is None else float(np.sqrt(variance.sum())) / len(totals) / weights,
         count=int(weight.sum()),
         pieces=len(weight),
+        families=len(set(families)) or len(weight),
     )

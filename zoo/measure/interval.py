@@ -1,4 +1,8 @@
-"""How surely a mean over frames is known: had other pieces been played, and other seeds been drawn."""
+"""How surely a mean over frames is known: had other pieces been played, and other seeds been drawn.
+
+Pieces that share music, such as two harmonisations of one chorale, score alike: counted as independent they
+would make every interval too narrow. Wherever the families of pieces are known, an interval is over families.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +50,8 @@ class Spread:
         return float(2 * np.interp(angle, angles, below))
 
 
-def spread(nats: Floats, weight: Floats) -> Spread | None:
-    """The mean of (S, N) nats over weights (N,), and how it would scatter; None where there is one piece.
+def spread(nats: Floats, weight: Floats, families: Sequence[int] = ()) -> Spread | None:
+    """The mean of (S, N) nats over weights (N,), and how it would scatter; None where there is one family.
 
     Of two models on the same pieces and seeds, give the difference of their nats: that is the paired
     spread. Pieces and seeds are crossed random effects. The variance of the mean is that of the seeds'
@@ -55,12 +59,16 @@ def spread(nats: Floats, weight: Floats) -> Spread | None:
     errs on the wide side), and its degrees of freedom are Satterthwaite's (1946), of as many pieces as
     would weigh alike (Kish, Survey sampling, 1965). Eleven pieces or five seeds are few: percentiles of a
     bootstrap, or a normal interval, would be too narrow for them. One seed alone says nothing of seeds:
-    then the spread is over pieces.
+    then the spread is over pieces. The pieces of a family are left out of the jackknife together, as clusters
+    are in surveys, and count as one piece.
 
     Args:
         nats: of each piece from each seed, or their difference.
         weight: of each piece, such as its frames.
+        families: (N,) number of the family of each piece; where there are none, each piece is its own.
     """
+    if len(families):
+        nats, weight = _merged(nats, families), _merged(weight, families)
     seeds, pieces = nats.shape
     if pieces < 2:
         return None
@@ -78,9 +86,17 @@ def spread(nats: Floats, weight: Floats) -> Spread | None:
     return Spread(mean, variance, min(variance**2 / fourth, MANY))
 
 
-def interval(nats: Floats, weight: Floats) -> Interval | None:
-    """95 % interval of the mean of (S, N) nats over weights (N,); None where there is only one piece."""
-    found = spread(nats, weight)
+def _merged(numbers: Floats, families: Sequence[int]) -> Floats:
+    """Numbers (..., N) of pieces added up to those (..., F) of their families."""
+    members = np.unique(np.asarray(families), return_inverse=True)[1]
+    belongs = members[:, None] == np.arange(int(members.max()) + 1)
+    sums: Floats = numbers @ belongs
+    return sums
+
+
+def interval(nats: Floats, weight: Floats, families: Sequence[int] = ()) -> Interval | None:
+    """95 % interval of the mean of (S, N) nats over weights (N,); None where there is only one family."""
+    found = spread(nats, weight, families)
     return found.interval if found else None
 
 

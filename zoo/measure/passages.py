@@ -41,14 +41,13 @@ def passage_frames(held_out: Corpus) -> int:
 def passage_meters(held_out: Corpus, frames: int, count: int) -> list[tuple[Meter, int]]:
     """In which meters to write `count` passages, and how many in each, to be measured beside held-out ones.
 
-    The time signatures at the start of the held-out passages of this length, the most common first, each in
-    its share of `count` (by largest remainders).
+    Each held-out passage of this length counts with the time signature that holds longest in it. The most
+    common one comes first; each gets its share of `count`, by largest remainders.
     """
     signatures = Counter(
-        (change.beats, change.unit)
+        piece.meter.cut(_first_bar(piece)).held(frames).most_common(1)[0][0]
         for piece in held_out.pieces
         if frames in _passage_lengths(piece)
-        for change in piece.meter.cut(_first_bar(piece)).changes[:1]
     )
     quotas = {signature: count * n / signatures.total() for signature, n in signatures.items()}
     shares = {signature: int(quota) for signature, quota in quotas.items()}

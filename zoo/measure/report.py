@@ -117,6 +117,7 @@ def figure_facts(figure: Figure) -> dict[str, Any]:
         "standard_error": figure.error,
         "count": figure.count,
         "pieces": figure.pieces,
+        "families": figure.families,
     }
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rich import box
 from rich.console import RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -102,7 +101,10 @@ def _legend(rows: Sequence[Row]) -> Iterator[str]:
         yield "residual: what the keys leave out, how long a note is held or whether it is struck again"
     if any("escaped" in row.evaluation.remarks for row in rows):
         yield "escape: frames of more pitch classes than there are voices"
-    yield "± half of the 95 % interval, had other pieces been drawn"
+    families = scores[0].of_families
+    yield f"± half of the 95 % interval, had other {'families' if families else 'pieces'} been drawn"
+    if families:
+        yield f"{scores[0].pieces} pieces{families}: pieces that share music count as one in intervals"
     for kind, meaning in MEANINGS.items():
         errors = [score.error for score in scores if score.kind == kind and score.error is not None]
         if any(score.kind == kind for score in scores):
@@ -154,7 +156,7 @@ def _resemblance(name: str, found: Resemblance) -> Iterator[RenderableType]:
         table.add_column(heading, justify="right", no_wrap=True)
     for likeness in found.likenesses:
         table.add_row(*_likeness(likeness))
-    yield Padding(table, (1, 0))
+    yield from (Text(), table, Text())
 
 
 def _lengths(likenesses: Sequence[Likeness]) -> Iterator[str]:

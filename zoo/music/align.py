@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from operator import ge
 from typing import Literal
 
@@ -11,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.music.accents import Accents
-from zoo.music.beats import Beats, on_beats
+from zoo.music.annotated import on_beats
+from zoo.music.barline import Bars
+from zoo.music.beats import Beats
 from zoo.music.grid import GRID
-from zoo.music.meter import Meter, TimeSignature
+from zoo.music.meter import Meter
 from zoo.music.score import Score, Ticks
 
 Kind = Literal["stated", "shifted", "annotated", "unaligned"]
@@ -22,24 +23,23 @@ Places = NDArray[np.float64]
 QUARTER_FRAME = 0.25
 """From this part of a frame on a note lies off the grid."""
 MOST_OFF = 0.3
-"""Share of notes off the grid above which a file follows no beat: chance puts half of the notes there,
-triplets on a grid of sixteenths a third."""
+"""Share of notes off sixteenths, or off sextuplets where these fit better, above which a file follows no
+beat: chance puts half of the notes there."""
 FEWEST = 16
 """Notes of a file that are enough to shift its grid or its bars."""
 EXACT = 0.01
 """Quarter notes: ticks that are rounded by other programs stray less than that."""
 ON_EIGHTHS, ON_EVEN_PLACES, ON_ANY_PLACES = 0.25, 0.5, 0.9
-"""Least shares of notes on eighths, on sixteenths or triplets, and on these or thirty-seconds, where the grid
-of a file holds. In triplets every third note is on an eighth; in music a third of a beat late, none."""
+"""Least shares of notes on eighths, on sixteenths or triplets, and on these or thirty-seconds, where a
+file's own grid holds. In triplets every third note is on an eighth; a third of a beat late, none is."""
 SAME_TICK = 1e-4
 """Frames: less than a tick, more than arithmetic errs."""
-SMALLEST_SHIFT = 0.05
-"""Frames; a smaller one moves no note, and jitter alone can look like it."""
-NO_BAR = 1
-"""Quarter notes; programs that know no meter state bars that are as short."""
-
-TOO_MUCH_DOUBT = 6.0
-"""Standard errors by which another place of the beat is stronger, so that a stated meter cannot be meant."""
+SMALLEST_SHIFT = 0.05 / 4
+"""Quarter notes; jitter alone can look like a smaller one."""
+SIXTEENTHS, SEXTUPLETS = 4, 6
+"""Notes to a quarter note."""
+CLEARLY = 0.1
+"""By how much more notes must agree on sextuplets; eighths, which are both, agree as much on either."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,12 @@ class Alignment:
 def align(score: Score, grid: int = GRID, beats: Beats | None = None) -> Alignment:
     """The grid of a file, from what it says and, where that is nothing or wrong, from its notes.
 
-    A file of beats beside it decides. Without one, the file's own ticks are the grid if notes lie on them.
-    If they do not, the phase of the sixteenths is the circular mean of where the notes begin (Fisher,
-    Statistical Analysis of Circular Data, 1993), and the whole file is shifted by it. Time signatures hold
-    as long as the file's own grid does; otherwise, and where there are none, the first bar line is where
-    accents suggest (`zoo.music.accents`).
+    A file of beats beside it decides. Without one, the file's own ticks are the grid if notes lie on them. If
+    they do not, the phase of the sixteenths is the circular mean of where the notes begin (Fisher,
+    Statistical Analysis of Circular Data, 1993), and the whole file is shifted by it; for triplets and swing,
+    where that mean misleads, the phase of the sextuplets is taken, and accents say which of them is the beat.
+    Time signatures hold as long as the notes do not contradict them; otherwise the first bar line is where
+    markers or accents suggest (`zoo.music.barline`).
 
     Args:
         score: the notes of the file, with its tempo and its time signatures.
@@ -87,25 +88,21 @@ def align(score: Score, grid: int = GRID, beats: Beats | None = None) -> Alignme
         beats: where the beats are, if that is known.
     """
     own = _own_time(score, grid)
-    if len(score.start) == 0:
-        return replace(own, meter=_stated_meter(score, grid) or own.meter)
-    if beats is not None:
+    if beats is not None and len(score.start):
         ticks, places, meter = on_beats(score, beats, grid)
         return _measured(score, replace(own, kind="annotated", meter=meter, ticks=ticks, places=places))
-    stated, exact = _stated_meter(score, grid), _on_frames(own.positions(score.start))
-    if stated is not None and not exact and max(sign.bar(grid) for sign in stated.changes) <= NO_BAR * grid:
-        stated = None
-    if len(score.start) < FEWEST or exact or _own_grid_holds(score):
-        return _measured(score, replace(own, meter=stated or _unstated_meter(score, own)))
-    shift = _shift(own.positions(score.start) * GRID / grid) * grid / GRID
-    shifted = _measured(score, replace(own, kind="shifted", places=own.places - shift))
-    if shifted.off_grid > MOST_OFF:
-        return _measured(score, replace(own, kind="unaligned", meter=stated or own.meter))
-    if abs(shift) < SMALLEST_SHIFT:
-        return _measured(score, replace(own, meter=stated or _unstated_meter(score, own)))
-    if stated is not None and not _contradicted(score, shifted, stated):
-        return replace(shifted, meter=stated)
-    return replace(shifted, meter=_accented_meter(score, shifted, stated))
+    own = _measured(score, own)
+    if len(score.start) < FEWEST:
+        return replace(own, meter=_bars(score, own).stated() or own.meter)
+    if _own_grid_holds(score) or _on_frames(own.positions(score.start)):
+        return replace(own, meter=_bars(score, own).believed())
+    shift, off = _shift(score)
+    if off > MOST_OFF:
+        return replace(own, kind="unaligned", meter=_bars(score, own).stated() or own.meter)
+    shifted = _measured(score, replace(own, kind="shifted", places=own.places - shift * grid))
+    far = abs(shift) * grid > QUARTER_FRAME or shifted.off_grid < own.off_grid
+    moves = far and abs(shift) > SMALLEST_SHIFT
+    return _with_bars(score, shifted if moves else own)
 
 
 def _own_time(score: Score, grid: int) -> Alignment:
@@ -122,7 +119,7 @@ def _measured(score: Score, alignment: Alignment) -> Alignment:
 
 
 def _off(places: Places) -> float:
-    return float((np.abs(places - np.rint(places)) > QUARTER_FRAME + 1e-9).mean())
+    return float((np.abs(places - np.rint(places)) > QUARTER_FRAME + 1e-9).mean()) if len(places) else 0.0
 
 
 def _own_grid_holds(score: Score) -> bool:
@@ -135,8 +132,8 @@ def _own_grid_holds(score: Score) -> bool:
 
 
 def _on_frames(places: Places) -> bool:
-    """Whether the notes are on the very frames that are asked for, as in a file written from this grid."""
-    return bool((np.abs(places - np.rint(places)) <= SAME_TICK).mean() >= ON_ANY_PLACES)
+    """Whether every note is on a frame, as in a file that was written from this grid."""
+    return bool((np.abs(places - np.rint(places)) < SAME_TICK).all())
 
 
 def _on(place: Places, parts: int, division: int) -> NDArray[np.bool_]:
@@ -144,73 +141,45 @@ def _on(place: Places, parts: int, division: int) -> NDArray[np.bool_]:
     return near <= max(EXACT, 1.0 / division) + 1e-9
 
 
-def _shift(sixteenths: Places) -> float:
-    """How far the notes lie behind the sixteenths, -0.5 to 0.5: their circular mean."""
-    mean = np.exp(2j * np.pi * sixteenths).mean()
-    return float(np.angle(mean) / (2 * np.pi))
+def _shift(score: Score) -> tuple[float, float]:
+    """How many quarter notes the notes lie behind the beat, and the share that such a shift leaves off it."""
+    quarters = score.start / score.division
+    means = {parts: np.exp(2j * np.pi * parts * quarters).mean() for parts in (SIXTEENTHS, SEXTUPLETS)}
+    in_triplets = abs(means[SEXTUPLETS]) > abs(means[SIXTEENTHS]) + CLEARLY
+    parts = SEXTUPLETS if in_triplets else SIXTEENTHS
+    shift = float(np.angle(means[parts]) / (2 * np.pi * parts))
+    off = _off((quarters - shift) * parts)
+    return (_onto_the_beat(score, shift) if in_triplets else shift), off
 
 
-def _stated_meter(score: Score, grid: int) -> Meter | None:
-    """The time signatures of the file, if it has any; a shorter bar at the beginning is an upbeat."""
-    signs = {tick: (beats, unit) for tick, beats, unit in score.signatures}
-    if not signs:
-        return None
-    signs.setdefault(0, (4, 4))
-    at = np.array(sorted(signs), np.float64) * grid / score.division
-    frames = np.floor(at + 0.5).astype(int).tolist()
-    by_frame = {frame: signs[tick] for frame, tick in zip(frames, sorted(signs), strict=True)}
-    changes = _with_upbeat([TimeSignature(frame, *sign) for frame, sign in by_frame.items()], grid)
-    kept = changes[:1]
-    for change in changes[1:]:
-        last = kept[-1]
-        goes_on = (change.frame - last.frame) % last.bar(grid) == 0
-        if not goes_on or (change.beats, change.unit) != (last.beats, last.unit):
-            kept.append(change)
-    return Meter(grid, tuple(kept))
+def _onto_the_beat(score: Score, shift: float) -> float:
+    """The shift by which sextuplets are on the beat and not beside it: the smallest, at most a sixteenth."""
+    start, end = (
+        np.rint((ticks / score.division - shift) * SEXTUPLETS) for ticks in (score.start, score.end)
+    )
+    start = np.maximum(start, 0).astype(np.int64)
+    heard = Accents(start, np.maximum(end.astype(np.int64), start + 1), score.pitch, SEXTUPLETS)
+    shift += heard.beat_phase(SEXTUPLETS) / SEXTUPLETS
+    shift -= np.rint(2 * shift) / 2  # which of two eighths is the beat, the bars tell
+    early = np.ceil((shift - score.start[0] / score.division) * SIXTEENTHS - 0.5) / SIXTEENTHS
+    return float(shift - max(early, 0))
 
 
-def _with_upbeat(changes: list[TimeSignature], grid: int) -> list[TimeSignature]:
-    """The changes, the first of them an upbeat where it is one shorter bar, or is cut short."""
-    if len(changes) < 2:
-        return changes
-    first, second = changes[:2]
-    length, bar = Fraction(second.frame - first.frame), second.bar(grid)
-    again = (first.beats, first.unit) == (second.beats, second.unit)
-    if length < bar and (again or length == first.bar(grid)):
-        changes[:2] = [replace(second, frame=first.frame + int(length - bar))]
-    return changes
+def _bars(score: Score, alignment: Alignment) -> Bars:
+    """The bars of a score on its grid."""
+    return Bars(score, alignment.meter.grid, alignment.positions)
 
 
-def _accented_meter(score: Score, alignment: Alignment, stated: Meter | None) -> Meter:
-    """Bars where accents put them, of the stated length if one is stated that is longer than two beats."""
-    grid = alignment.meter.grid
-    sign = TimeSignature()
-    if stated is not None and len(stated.changes) == 1 and stated.changes[0].bar(grid) > 2 * grid:
-        sign = replace(stated.changes[0], frame=0)
-    bar, beat = sign.bar(grid), sign.beat(grid)
-    if bar.denominator > 1 or beat.denominator > 1 or bar % beat:
-        return Meter(grid)
-    phase = _accents(score, alignment).bar_phase(int(beat), int(bar))
-    return Meter(grid, (replace(sign, frame=phase - int(bar) if phase else 0),))
+def _with_bars(score: Score, alignment: Alignment) -> Alignment:
+    """The alignment with the bars of a file whose notes are not exactly on its own grid.
 
-
-def _unstated_meter(score: Score, alignment: Alignment) -> Meter:
-    """4/4 from the beginning, as MIDI has it by default, unless accents clearly fall elsewhere."""
-    grid = alignment.meter.grid
-    doubtful = len(score.start) >= FEWEST and _accents(score, alignment).doubt(4 * grid, 0) > TOO_MUCH_DOUBT
-    return _accented_meter(score, alignment, None) if doubtful else Meter(grid)
-
-
-def _contradicted(score: Score, alignment: Alignment, stated: Meter) -> bool:
-    """Whether accents fall on another place of the beat, too often for chance, than the stated meter says."""
-    first = stated.changes[0]
-    beat = first.beat(stated.grid)
-    if beat.denominator > 1 or beat <= 1:
-        return False
-    return _accents(score, alignment).doubt(int(beat), first.frame % int(beat)) > TOO_MUCH_DOUBT
-
-
-def _accents(score: Score, alignment: Alignment) -> Accents:
-    start = np.maximum(np.floor(alignment.positions(score.start) + 0.5), 0).astype(np.int64)
-    end = np.floor(alignment.positions(score.end) + 0.5).astype(np.int64)
-    return Accents(start, np.maximum(end, start + 1), score.pitch)
+    One time signature at the beginning of a file that had to be shifted may be no more than a program's
+    default: it must agree with the bars that are heard. Others must agree with the beat.
+    """
+    bars = _bars(score, alignment)
+    stated = bars.stated()
+    if stated is None:
+        return replace(alignment, meter=bars.believed() if alignment.kind == "stated" else bars.heard(None))
+    default = alignment.kind == "shifted" and len(score.signatures) == 1 and score.signatures[0][0] == 0
+    believed = not bars.doubts(stated, beat_only=not default)
+    return replace(alignment, meter=stated if believed else bars.heard(stated))

@@ -48,8 +48,6 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
-SUFFIXES = (".mid", ".midi")
-"""The ends of names that MIDI files go by."""
 
 
 class MidiError(DataError):
@@ -93,26 +91,3 @@ def read_file(path: str | Path, limits: Limits) -> bytes:
     if len(data) > limits.size:
         raise MidiError(path, "too-large", f"the file is larger than {limits.size / 2**20:g} MiB")
     return data
-
-
-def midi_files(folder: Path) -> list[Path]:
-    """All regular files under a folder that are called MIDI, in an order that every machine shares.
-
-    Folders that may not be looked into, and files in them, are among them, for the reader to refuse.
-    """
-    closed: list[Path] = []
-    found = [
-        Path(place, name)
-        for place, _, names in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename)))
-        for name in names
-        if name.lower().endswith(SUFFIXES) and _may_be_file(Path(place, name))
-    ]
-    return sorted([*found, *closed], key=lambda file: file.relative_to(folder).as_posix())
-
-
-def _may_be_file(path: Path) -> bool:
-    """Whether it is a regular file, or in a folder that does not let anyone find out."""
-    try:
-        return path.is_file()
-    except OSError:
-        return True

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any, Self
 
 import numpy as np
@@ -79,6 +80,11 @@ class Bars:
 
     def __len__(self) -> int:
         return len(self.line)
+
+    @property
+    def count(self) -> int:
+        """How many bars there are as scores number them: an upbeat is not counted."""
+        return int(self.number[-1]) + 1 if len(self) else 0
 
     def whole(self, frames: int) -> Bars:
         """The bars that lie within a piece of this length from their bar line to the next."""
@@ -155,6 +161,14 @@ class Meter:
         following = [change.frame for change in self.changes[1:]]
         held = zip(self.changes, [*following, FAR], strict=True)
         return tuple(change for change, end in held if end > 0 and change.frame < max(frames, 1))
+
+    def held(self, frames: int) -> Counter[tuple[int, int]]:
+        """In how many of the first `frames` frames each time signature holds, by its two numbers."""
+        held = Counter[tuple[int, int]]()
+        for change, following in zip_longest(self.changes, self.changes[1:]):
+            end = min(following.frame, frames) if following else frames
+            held[change.beats, change.unit] += max(end - max(change.frame, 0), 0)
+        return +held
 
     def cut(self, first: int) -> Meter:
         """The meter of what begins at frame `first`."""

@@ -5,26 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-from zoo.errors import Problem, UsageError
 from zoo.music.align import Alignment, align
 from zoo.music.beats import Beats, find_beats, read_beats
-from zoo.music.grid import FINEST_GRID, GRID
+from zoo.music.grid import GRID, Pedal, check_choices
 from zoo.music.guard import DEFAULT_LIMITS, Limits, MidiError, read_file
 from zoo.music.pairing import held
 from zoo.music.quantise import Quantised, nearest, quantise
 from zoo.music.roll import Roll
 from zoo.music.score import Score
-from zoo.music.tempo import beat_tempos, seconds, tempo_map
+from zoo.music.tempo import STEADY, seconds, tempo_map, tempos_between
 from zoo.music.walk import read_score
 from zoo.music.writing import write_midi
 
 __all__ = ["Reading", "examine_bytes", "examine_midi", "read_midi", "write_midi"]
-
-Pedal = Literal["keep", "hold"]
 
 
 @dataclass(frozen=True)
@@ -134,7 +130,7 @@ def examine_bytes(
         MidiError: as `read_midi`.
         UsageError: as `read_midi`.
     """
-    _check_choices(grid, pedal)
+    check_choices(grid, pedal)
     score = read_score(data, path, limits, tracks)
     score = held(score) if pedal == "hold" else score
     alignment = align(score, grid, beats)
@@ -161,23 +157,24 @@ def examine_bytes(
 def _roll(score: Score, alignment: Alignment, quantised: Quantised) -> Roll:
     """The notes as a roll, with the meter and the tempo of the file."""
     roll = Roll.from_notes(quantised.notes, meter=alignment.meter)
-    if alignment.kind == "annotated":
-        frames, times = nearest(alignment.places), seconds(score, alignment.ticks)
-        tempos = beat_tempos(frames, times, alignment.meter.grid)
-    else:
-        frames = nearest(alignment.positions(np.array([tick for tick, _ in score.tempos], np.int64)))
-        tempos = list(zip(frames.tolist(), (tempo for _, tempo in score.tempos), strict=True))
-    steady, changes = tempo_map(tempos, roll.frames)
+    steady, changes = tempo_map(_tempos(score, alignment, roll.frames), roll.frames)
     return replace(roll, tempo=steady, tempo_changes=changes)
 
 
-def _check_choices(grid: int, pedal: str) -> None:
-    if not 1 <= grid <= FINEST_GRID:
-        what = f"a quarter note cannot have {grid} frames"
-        raise UsageError(Problem(what, "grid", f"choose a whole number from 1 to {FINEST_GRID}"))
-    if pedal not in ("keep", "hold"):
-        what = f"the pedal cannot be read as {pedal!r}"
-        raise UsageError(Problem(what, "pedal", "choose keep or hold"))
+def _tempos(score: Score, alignment: Alignment, frames: int) -> list[tuple[int, int]]:
+    """The tempo of the file from frame to frame, or that of the beats that its music was put on.
+
+    A change within a frame gives that frame a tempo of its own, so that everything after it is in time.
+    """
+    grid = alignment.meter.grid
+    if alignment.kind == "annotated":
+        at, first = np.unique(nearest(alignment.places), return_index=True)
+        return tempos_between(at, seconds(score, alignment.ticks[first]), grid, STEADY)
+    places = alignment.positions(np.array([tick for tick, _ in score.tempos], np.int64))
+    knots = np.unique(np.concatenate([[0, frames], np.floor(places), np.ceil(places)]).clip(0, frames))
+    (tick, after), (place, following) = alignment.ticks[:2], alignment.places[:2]
+    ticks = tick + (knots - place) * (after - tick) / (following - place)
+    return tempos_between(knots.astype(np.int64), seconds(score, ticks), grid)
 
 
 def _check_frames(frames: int, path: str | Path, grid: int, limits: Limits) -> None:

@@ -159,7 +159,7 @@ def _draw_heading(figure: Figure, page: _Page, notes: int) -> None:
 
 def _caption(page: _Page, notes: int) -> Iterator[str]:
     roll = page.roll
-    bars = int(page.bars.number[-1]) + 1 if roll.frames else 0
+    bars = page.bars.count if roll.frames else 0
     yield f"{bars} bar{'' if bars == 1 else 's'}"
     yield f"{notes} note{'' if notes == 1 else 's'}"
     signatures = list(dict.fromkeys(map(str, roll.meter.signatures(roll.frames))))

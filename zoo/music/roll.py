@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoo.music.meter import COMMON_TIME, Meter
 
+if TYPE_CHECKING:
+    import pretty_midi
+
 LOWEST_KEY = 21
 """MIDI pitch of the first of the 88 keys, A0."""
 KEYS = 88
 STEPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-FRAMES_PER_QUARTER = 4
-FRAMES_PER_BAR = 16
 DEFAULT_VELOCITY = 64
 """The velocity of a note whose loudness is not known; what MIDI prescribes for keys without touch."""
 
@@ -116,7 +118,8 @@ class Roll:
         change = np.zeros((frames + 1, KEYS), dtype=np.int8)
         change[notes.start, notes.key] += 1
         change[notes.end, notes.key] -= 1  # one keyboard: no key starts or ends twice in a frame
-        sounding = np.cumsum(change[:-1], axis=0, dtype=np.int8).astype(np.bool_)
+        np.cumsum(change, axis=0, dtype=np.int8, out=change)  # in place: fine grids make long planes
+        sounding = change[:-1].view(np.bool_)
         return cls(onset, sounding, velocity, tempo, meter or COMMON_TIME)
 
     @property
@@ -148,6 +151,14 @@ class Roll:
         loudness = np.zeros(len(key), np.uint8) if self.velocity is None else self.velocity[start, key]
         velocity = np.where(loudness == 0, np.uint8(DEFAULT_VELOCITY), loudness)
         return Notes(start, last + 1, key, velocity).take(np.lexsort((key, start)))
+
+    def pretty_midi(self) -> pretty_midi.PrettyMIDI:
+        """The roll as a pretty_midi object, with its meter and tempo, for programs that work with one."""
+        import pretty_midi
+
+        from zoo.music.writing import midi_bytes
+
+        return pretty_midi.PrettyMIDI(io.BytesIO(midi_bytes(self)))
 
     def write(self, path: str | Path) -> None:
         """Write a MIDI file that plays the roll."""

@@ -18,7 +18,7 @@ DEFAULT_TEMPO = 500_000
 """Microseconds to the quarter note before a file states any: 120 to the minute."""
 
 STEADY = 0.02
-"""By less than this part beats differ in length at one tempo; smaller changes are hardly heard."""
+"""By less than this part the beats of a performance differ in length at one tempo; it is hardly heard."""
 
 Changes = tuple[tuple[int, float], ...]
 
@@ -47,33 +47,49 @@ def tempo_map(events: Iterable[tuple[int, int]], frames: int) -> tuple[float, Ch
 
 def seconds(score: Score, ticks: NDArray[np.float64]) -> NDArray[np.float64]:
     """When ticks are played, by the tempo events of the file."""
-    changes = sorted({0: DEFAULT_TEMPO, **dict(score.tempos)}.items())
-    starts = np.array([tick for tick, _ in changes], np.float64)
-    lengths = np.array([tempo for _, tempo in changes]) / score.division / 1e6
-    times = np.concatenate([[0.0], np.cumsum(np.diff(starts) * lengths[:-1])])
+    starts, times, lengths = _time_line(score)
     at = np.maximum(np.searchsorted(starts, ticks, side="right") - 1, 0)
     played: NDArray[np.float64] = times[at] + (ticks - starts[at]) * lengths[at]
     return played
 
 
-def beat_tempos(frames: NDArray[np.int64], times: NDArray[np.float64], grid: int) -> list[tuple[int, int]]:
-    """The tempo of a performance whose beats are known, as events for `tempo_map`.
+def ticks_at(score: Score, times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The ticks that are played at times in seconds; not rounded."""
+    starts, begun, lengths = _time_line(score)
+    at = np.maximum(np.searchsorted(begun, times, side="right") - 1, 0)
+    ticks: NDArray[np.float64] = starts[at] + (times - begun[at]) / lengths[at]
+    return ticks
 
-    Beats of nearly one length are a stretch of one tempo, so that a steady piece has a steady tempo although
-    its beats are known to the millisecond only; at the end of each stretch the piece is exactly in time.
+
+def _time_line(score: Score) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """The tick of each tempo, the second at which it begins, and the seconds that a tick lasts from there."""
+    changes = sorted({0: DEFAULT_TEMPO, **dict(score.tempos)}.items())
+    starts = np.array([tick for tick, _ in changes], np.float64)
+    lengths = np.array([tempo for _, tempo in changes]) / score.division / 1e6
+    times = np.concatenate([[0.0], np.cumsum(np.diff(starts) * lengths[:-1])])
+    return starts, times, lengths
+
+
+def tempos_between(
+    frames: NDArray[np.int64], times: NDArray[np.float64], grid: int, steady: float = 0.0
+) -> list[tuple[int, int]]:
+    """The tempo from each frame whose time is known to the next, as events for `tempo_map`.
 
     Args:
-        frames: (N,) increasing, the frames at which the beats are.
-        times: (N,) increasing, when they are played, in seconds.
+        frames: (N,) increasing.
+        times: (N,) increasing, when the frames are played, in seconds.
         grid: frames to a quarter note.
+        steady: by less than this part stretches differ in tempo that are joined to one: so a steady piece has
+            a steady tempo although its beats are known to the millisecond only, and is in time where the
+            joined stretch ends.
     """
     lengths = np.diff(times) / np.diff(frames)
-    first, events = 0, [(0, 0)]
-    for beat in range(len(lengths)):
-        if abs(lengths[beat] / lengths[first] - 1) > STEADY:
-            first = beat
-            events.append((int(frames[beat]), 0))
-        mean = (times[beat + 1] - times[first]) / (frames[beat + 1] - frames[first])
+    first, events = 0, [(0, DEFAULT_TEMPO)]
+    for place in range(len(lengths)):
+        if abs(lengths[place] / lengths[first] - 1) > steady:
+            first = place
+            events.append((int(frames[place]), 0))
+        mean = (times[place + 1] - times[first]) / (frames[place + 1] - frames[first])
         events[-1] = events[-1][0], min(max(round(1e6 * grid * mean), 1), SLOWEST)
     return events
 

@@ -47,7 +47,8 @@ def read_score(
         data: the file.
         path: its name, for errors.
         limits: how much music it may hold.
-        tracks: titles of the tracks that count, in capitals or not; all tracks where none is named.
+        tracks: titles of the tracks that count, in capitals or not; all tracks where none is named. Where a
+            track is called what they give together, with commas between them, it alone counts.
 
     Raises:
         MidiError: gzip, zip, appledouble, macbinary, clip, not-midi, bad-header, truncated, bad-number,
@@ -64,10 +65,11 @@ def read_score(
 
 
 def _chosen(found: Events, path: str, tracks: Collection[str]) -> NDArray[np.bool_]:
-    """Which tracks count."""
-    wanted = {fold_title(title) for title in tracks} - {""}
+    """Which tracks count: those with these titles, or with the one title that all of them make."""
     titles = [track.title for track in found.tracks]
-    chosen = np.array([not tracks or fold_title(title) in wanted for title in titles], np.bool_)
+    folded, whole = [fold_title(title) for title in titles], fold_title(",".join(tracks))
+    wanted = ({whole} if whole in folded else {fold_title(title) for title in tracks}) - {""}
+    chosen = np.array([not tracks or title in wanted for title in folded], np.bool_)
     if tracks and not chosen.any():
         named = [title[:SHOWN_LETTERS] for title in titles if title][:SHOWN_TITLES]
         there = f"its tracks are {', '.join(named)}" if named else "its tracks have no titles"

@@ -28,20 +28,25 @@ def write_midi(roll: Roll, path: str | Path) -> None:
     """Write a roll as a piano track, with its meter and tempo; the same roll always gives the same bytes.
 
     Each time signature stands at its bar line. An upbeat is a short first bar: 1/4, then 4/4. Where no time
-    signature is as short as the upbeat (a third of a quarter note, say), the first one is stated again at
-    the first bar line. What the meter does after the end of the roll is not written. Silence at the end is
-    kept: the track ends after it.
+    signature is as short as the upbeat (a third of a quarter note, say), that of the bars is stated twice, at
+    the beginning and at the first bar line. What the meter does after the end of the roll is not written.
+    Silence at the end is kept: the track ends after it.
 
     Raises:
         ZooError: the file cannot be written; an older one of that name is then untouched.
     """
+    write_file(path, midi_bytes(roll))
+
+
+def midi_bytes(roll: Roll) -> bytes:
+    """What `write_midi` writes."""
     import mido
 
     division = lcm(RESOLUTION, roll.meter.grid)
     midi = mido.MidiFile(ticks_per_beat=division, tracks=[_timing(roll), _piano(roll)])
     content = io.BytesIO()
     midi.save(file=content)
-    write_file(path, content.getvalue())
+    return content.getvalue()
 
 
 def _timing(roll: Roll) -> Any:
@@ -104,7 +109,7 @@ def _signatures(meter: Meter, frames: int) -> Iterator[TimeSignature]:
 
 
 def _short_bar(length: int, whole: TimeSignature, grid: int) -> TimeSignature:
-    """The time signature of an upbeat: in the unit of the whole bars, in a shorter one, or that of those."""
+    """The time signature of an upbeat, in the unit of whole bars or a shorter one; else theirs."""
     for unit in (whole.unit, *(2**power for power in range(SHORTEST_UNIT.bit_length()))):
         beats = Fraction(length * unit, 4 * grid)
         if beats.denominator == 1 and beats <= MOST_BEATS:

@@ -1,0 +1,148 @@
+"""Bar lines: where they lie by what a MIDI file states and, where that is nothing or wrong, by its notes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.music.accents import Accents
+from zoo.music.grid import GRID
+from zoo.music.meter import Meter, TimeSignature
+from zoo.music.score import Score, Ticks
+
+Frames = NDArray[np.int64]
+Places = NDArray[np.float64]
+
+TOO_MUCH_DOUBT = 8.0
+"""Standard errors by which accents must fall on another place before a bar line is not believed. Notes at
+random places stay below 5; in 228 pop songs, 97 of 100 bar lines that are not on a beat exceed it."""
+NO_BAR = 1
+"""Quarter notes; programs that know no meter state bars that are as short."""
+SAME_TICK = 1e-4
+"""Frames: less than a tick, more than arithmetic errs."""
+FEWEST_MARKERS = 3
+MOST_MARKERS = 0.75
+"""Least share of the markers at one place of the bar where they tell of bar lines; by chance, three share
+one in 250 files."""
+
+
+@dataclass(frozen=True)
+class Bars:
+    """The bars of a file whose grid is known.
+
+    Attributes:
+        score: the file.
+        grid: frames to a quarter note.
+        places: gives the places of ticks in frames, not rounded.
+    """
+
+    score: Score
+    grid: int
+    places: Callable[[Ticks], Places]
+
+    def stated(self) -> Meter | None:
+        """The time signatures of the file; None where it has none or none that can be meant.
+
+        A first bar that is shorter than those after it is an upbeat, and so is one that is cut short by the
+        same time signature again, and what comes before the first time signature if it is shorter than a
+        bar. Longer music before that is in 4/4, as MIDI has it by default.
+        """
+        signs = {tick: (beats, unit) for tick, beats, unit in self.score.signatures}
+        if max((Fraction(4 * beats, unit) for beats, unit in signs.values()), default=0) <= NO_BAR:
+            return None
+        frames = self._sign_frames(np.array(sorted(signs), np.int64)).tolist()
+        by_frame = {frame: signs[tick] for frame, tick in zip(frames, sorted(signs), strict=True)}
+        changes = [TimeSignature(frame, *sign) for frame, sign in by_frame.items()]
+        return Meter(self.grid, tuple(self._changes(self._from_the_beginning(changes))))
+
+    def _sign_frames(self, ticks: Ticks) -> Frames:
+        """Where time signatures stand: shifted with the notes if that brings them nearer to sixteenths."""
+        own = np.asarray(ticks * (self.grid / self.score.division), np.float64)
+        moved: Places = self.places(ticks)
+        goes_along = self._off(moved[ticks > 0]) < self._off(own[ticks > 0])
+        return np.maximum(np.where(ticks > 0, _nearest(moved if goes_along else own), 0), 0)
+
+    def _off(self, places: Places) -> float:
+        """How far places lie off the sixteenths, all together."""
+        sixteenths = places * GRID / self.grid
+        return float(np.abs(sixteenths - np.rint(sixteenths)).sum())
+
+    def believed(self) -> Meter:
+        """The bars of a file on its own grid: as stated, or 4/4 from frame 0 unless accents deny it."""
+        stated = self.stated()
+        if stated is not None:
+            return stated
+        usual = Meter(self.grid)
+        return self.heard(None) if self._marked(4 * self.grid) is not None or self.doubts(usual) else usual
+
+    def heard(self, stated: Meter | None) -> Meter:
+        """Bars where markers lie, such as the sections of a song, or else where accents suggest.
+
+        They have the length that is stated, if it is one throughout and more than two quarter notes.
+        """
+        only = stated.changes[0] if stated is not None and len(stated.changes) == 1 else TimeSignature()
+        sign = replace(only, frame=0) if only.bar(self.grid) > 2 * self.grid else TimeSignature()
+        bar, beat = sign.bar(self.grid), sign.beat(self.grid)
+        if bar.denominator > 1 or beat.denominator > 1 or bar % beat:
+            return Meter(self.grid, (sign,))
+        phase = self._marked(int(bar))
+        if phase is None:
+            phase = self._accents().bar_phase(int(beat), int(bar))
+        return Meter(self.grid, (replace(sign, frame=phase - int(bar) if phase else 0),))
+
+    def doubts(self, meter: Meter, *, beat_only: bool = False) -> bool:
+        """Whether accents contradict where a meter has the bar line, or the beat, more than by chance."""
+        first = meter.changes[0]
+        period = first.beat(self.grid) if beat_only else first.bar(self.grid)
+        if period.denominator > 1 or period <= 1:
+            return False
+        return self._accents().doubt(int(period), first.frame % int(period)) > TOO_MUCH_DOUBT
+
+    def _frames(self, ticks: Ticks) -> Frames:
+        return _nearest(self.places(ticks))
+
+    def _accents(self) -> Accents:
+        start = np.maximum(self._frames(self.score.start), 0)
+        end = np.maximum(self._frames(self.score.end), start + 1)
+        return Accents(start, end, self.score.pitch, self.grid)
+
+    def _marked(self, bar: int) -> int | None:
+        """The place in bars of this length, from frame 0 on, that most markers share, if there is one."""
+        ticks = np.unique([tick for tick, _ in self.score.markers if tick > 0]).astype(np.int64)
+        if len(ticks) < FEWEST_MARKERS:
+            return None
+        counts = np.bincount(self._frames(ticks) % bar, minlength=bar)
+        return int(counts.argmax()) if counts.max() >= MOST_MARKERS * len(ticks) else None
+
+    def _from_the_beginning(self, changes: list[TimeSignature]) -> list[TimeSignature]:
+        """The changes, the first of them at the bar line at or before frame 0."""
+        if len(changes) > 1:
+            first, second = changes[:2]
+            length, bar = Fraction(second.frame - first.frame), second.bar(self.grid)
+            again = (first.beats, first.unit) == (second.beats, second.unit)
+            if length < bar and (again or length == first.bar(self.grid)):
+                changes = [replace(second, frame=second.frame - int(bar)), *changes[2:]]
+        first = changes[0]
+        bar = first.bar(self.grid)
+        if first.frame >= bar and (self._frames(self.score.start[:1]) < first.frame).any():
+            return [TimeSignature(), *changes]
+        bars = max(-(-first.frame // bar), 0)
+        return [replace(first, frame=int(first.frame - bars * bar)), *changes[1:]]
+
+    def _changes(self, stated: list[TimeSignature]) -> list[TimeSignature]:
+        """Without the time signatures that say what holds already."""
+        kept = stated[:1]
+        for sign in stated[1:]:
+            last = kept[-1]
+            goes_on = (sign.frame - last.frame) % last.bar(self.grid) == 0
+            if not goes_on or (sign.beats, sign.unit) != (last.beats, last.unit):
+                kept.append(sign)
+        return kept
+
+
+def _nearest(places: Places) -> Frames:
+    return np.floor(places + 0.5 + SAME_TICK).astype(np.int64)
