@@ -38,7 +38,7 @@ def new_file(path: str | Path, cure: str = CURE) -> Iterator[Path]:
             part.replace(place)
             flush(place.parent)
     finally:
-        part.unlink(missing_ok=True)
+        _remove(part)
 
 
 def write_file(path: str | Path, content: bytes | str) -> None:
@@ -78,7 +78,13 @@ def sweep(folder: str | Path) -> None:
         if part.is_dir():
             shutil.rmtree(part, ignore_errors=True)
         else:
-            part.unlink(missing_ok=True)
+            _remove(part)
+
+
+def _remove(part: Path) -> None:
+    """Remove what was left unfinished, if it can be: a folder may have become read-only, or be gone."""
+    with suppress(OSError):
+        part.unlink()
 
 
 def _part(place: Path) -> Path:
