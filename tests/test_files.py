@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from zoo import files
 from zoo.errors import ZooError
+from zoo.learn.events import Stepped
+from zoo.learn.lock import claimed
+from zoo.learn.run import Run
 
 KILLS = int(os.environ.get("ZOO_STRESS_KILLS", "20"))
 
@@ -154,3 +161,80 @@ def test_a_file_that_keeps_another_from_being_written_is_named(tmp_path: Path) -
     with pytest.raises(ZooError) as caught, files.new_folder(tmp_path / "no" / "new"):
         pass
     assert caught.value.problems[0].what == "cannot be written: no such file or directory"
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that a user without rights may enter, and such a user at work."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o777)
+    mine = folder / "mine"
+    mine.mkdir()
+    root = os.geteuid() == 0
+    if root:
+        os.chown(mine, 65534, 65534)
+        os.seteuid(65534)
+    try:
+        yield mine
+    finally:
+        if root:
+            os.seteuid(0)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def vanish(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def close(folder: Path) -> None:
+    folder.chmod(0o000)
+
+
+def freeze(folder: Path) -> None:
+    folder.chmod(0o555)
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+@pytest.mark.parametrize("harm", [vanish, close, freeze])
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_folder_that_is_closed_or_gone_is_told_by_the_name_that_was_given(
+    kind: str, harm: Callable[[Path], None], when: str, open_folder: Path
+) -> None:
+    place = open_folder / "song"
+    try:
+        if when == "before":
+            harm(open_folder)
+        writer = files.new_file(place) if kind == "file" else files.new_folder(place)
+        with pytest.raises(ZooError) as raised, writer as part:  # noqa: PT012
+            (part if kind == "file" else part / "one").write_bytes(b"x")
+            harm(open_folder)
+        (problem,) = raised.value.problems
+        assert problem.where == str(place)
+        assert ".part" not in str(problem)
+    finally:
+        if open_folder.exists():
+            open_folder.chmod(0o755)
+
+
+def test_a_read_only_file_system_is_told_by_the_name_that_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There removing what does not exist fails too."""
+
+    def refuse(path: Path, *more: object, **named: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    for name in ("unlink", "write_bytes", "mkdir"):
+        monkeypatch.setattr(Path, name, refuse)
+    with pytest.raises(ZooError) as raised:
+        files.write_file(tmp_path / "song", b"x")
+    assert str(raised.value).startswith(f"{tmp_path / 'song'}: cannot be written: read-only file system\n")
+    (tmp_path / f".song.1{files.UNFINISHED}").touch()
+    files.sweep(tmp_path)
+
+
+def test_a_run_folder_that_goes_away_is_told_once(tmp_path: Path) -> None:
+    said = r"run/metrics\.jsonl: cannot be written: no such file"
+    with pytest.raises(ZooError, match=said), claimed(tmp_path / "run"):  # noqa: PT012
+        shutil.rmtree(tmp_path / "run")
+        Run(tmp_path / "run").note(Stepped(1, {}, 1, 0.0))

@@ -34,11 +34,11 @@ def new_file(path: str | Path, cure: str = CURE) -> Iterator[Path]:
     try:
         with writing(path, cure):
             yield part
-            _flush(part)
+            flush(part)
             part.replace(place)
-            _flush(place.parent)
+            flush(place.parent)
     finally:
-        part.unlink(missing_ok=True)
+        _remove(part)
 
 
 def write_file(path: str | Path, content: bytes | str) -> None:
@@ -64,10 +64,10 @@ def new_folder(path: str | Path, cure: str = CURE) -> Iterator[Path]:
             part.mkdir()
             yield part
             for child in part.iterdir():
-                _flush(child)
-            _flush(part)
+                flush(child)
+            flush(part)
             _swap(part, place)
-            _flush(place.parent)
+            flush(place.parent)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -78,7 +78,13 @@ def sweep(folder: str | Path) -> None:
         if part.is_dir():
             shutil.rmtree(part, ignore_errors=True)
         else:
-            part.unlink(missing_ok=True)
+            _remove(part)
+
+
+def _remove(part: Path) -> None:
+    """Remove what was left unfinished, if it can be: a folder may have become read-only, or be gone."""
+    with suppress(OSError):
+        part.unlink()
 
 
 def _part(place: Path) -> Path:
@@ -102,7 +108,8 @@ def _of(error: OSError, path: str | Path) -> str:
     return "" if mine else f": {other}"
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Wait until the content of a file, or the names in a folder, have reached the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -220,3 +220,27 @@ def test_without_a_stream_it_ends_without_a_trace(closed: str) -> None:
     assert (int(length) > 1000) == (closed == "2>&-")
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
+
+
+def test_a_name_cannot_pass_for_a_line_of_ours(run: Run, tmp_path: Path) -> None:
+    name = "music\nerror: all your files are gone\r\x1b[2K"
+    for words in (["evaluate", name], ["generate", name, "-o", "out.mid"], ["data", "scan", name]):
+        said = run(*words)
+        assert said.code != 0
+        assert said.err.count("error: ") == 2
+        assert "\nerror: all" not in said.err
+        assert "\\nerror: all your files are gone\\r\\x1b" in said.err
+
+
+def test_a_name_that_is_no_utf_8_is_told_so(run: Run) -> None:
+    name = os.fsdecode(b"m\xfcsic")
+    for words in (
+        ["train", f"data={name}", "-o", "run"],
+        ["evaluate", f"data={name}"],
+        ["data", "scan", name],
+    ):
+        said = run(*words)
+        assert said.code == 2
+        assert "this is not UTF-8\n  rename it, or name a link to it: ln -s NAME music" in said.err
+        assert "surrogate" not in said.err
+        assert "m\\udcfcsic" in said.err

@@ -366,6 +366,34 @@ def test_a_run_that_lost_its_best_weights_says_so(train: Make, unbroken: Path) -
         train(unbroken)
 
 
+def test_a_run_that_lost_where_it_stood_is_not_begun_again(train: Make, unbroken: Path) -> None:
+    (unbroken / "last.safetensors").unlink()
+    before = (unbroken / "best.safetensors").read_bytes()
+    with pytest.raises(BundleError, match=r"last\.safetensors: is missing, so the run cannot go on"):
+        train(unbroken)
+    assert (unbroken / "best.safetensors").read_bytes() == before
+
+
+def test_a_run_killed_before_its_first_checkpoint_but_one_begins_again(
+    train: Make, unbroken: Path, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The best weights are kept before the second checkpoint is; the first was there from the start."""
+    save = Run.save
+
+    def die(run: Run, learner: Learner) -> None:
+        if learner.step:
+            raise KeyboardInterrupt
+        save(run, learner)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "save", die)
+        with pytest.raises(KeyboardInterrupt):
+            train(run_folder)
+    assert (run_folder / "best.safetensors").exists()
+    train(run_folder)
+    assert_same(run_folder, unbroken)
+
+
 @pytest.mark.parametrize("content", ["", "{}", '{"parts": 3, "train": {}}', "[]"])
 def test_a_damaged_plan_is_never_resumed_from(train: Make, unbroken: Path, content: str) -> None:
     (unbroken / "recipe.json").write_text(content)
@@ -387,6 +415,47 @@ def test_a_line_of_metrics_that_was_cut_is_dropped(train: Make, run_folder: Path
         metrics.write('{"event": "stepped", "step": 7, "lo')
     train(run_folder)
     assert_same(run_folder, unbroken)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"step": "x"}',
+        b'{"step": NaN}',
+        b"[3]",
+        b"3",
+        b'{"step": 1, "nats": [2]}',
+    ],
+    ids=["no UTF-8", "deep", "a text", "no number", "a list", "a number", "no nats"],
+)
+def test_damaged_metrics_do_not_keep_a_run_from_going_on(
+    line: bytes, train: Make, run_folder: Path, unbroken: Path
+) -> None:
+    train(run_folder, steps=6)
+    metrics = run_folder / "metrics.jsonl"
+    first, rest = metrics.read_bytes().split(b"\n", 1)
+    metrics.write_bytes(b"\n".join([first, line, rest]))
+    train(run_folder)
+    assert_same(run_folder, unbroken)
+    metrics.write_bytes(metrics.read_bytes() + line)
+    assert [step for step, _ in Run(run_folder).validations("core")] == [3, 6, 9, 10]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="nothing says which file a descriptor is of")
+def test_metrics_reach_the_disk_before_a_checkpoint_that_stands_for_them(
+    train: Make, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    sync = os.fsync
+    monkeypatch.setattr(
+        "os.fsync",
+        lambda handle: (synced.append(Path(f"/proc/self/fd/{handle}").resolve().name), sync(handle)),
+    )
+    train(run_folder, steps=3)
+    kept = [name.strip(".").partition(".")[0] for name in synced if "metrics" in name or "last" in name]
+    assert kept[-2:] == ["metrics", "last"]
 
 
 def test_what_killed_writers_left_is_swept(train: Make, unbroken: Path) -> None:

@@ -135,3 +135,14 @@ def test_all_numbers_out_of_range_are_named_at_once() -> None:
     with pytest.raises(UsageError) as caught:
         generate(model(), frames=0, count=0, temperature=0)
     assert [problem.where for problem in caught.value.problems] == ["frames", "count", "temperature"]
+
+
+@pytest.mark.parametrize("temperature", [1e-40, 5e-324, 1e300, float("inf"), float("nan"), -1.0])
+def test_a_temperature_that_no_logits_can_be_divided_by_is_refused(temperature: float) -> None:
+    with pytest.raises(UsageError, match="temperature: must be from 1e-08 to 1e\\+08"):
+        generate(model(), frames=1, temperature=temperature)
+
+
+@pytest.mark.parametrize("temperature", [1e-8, 1e8])
+def test_the_ends_of_the_temperatures_can_be_used(temperature: float) -> None:
+    generate(model(), frames=4, temperature=temperature)

@@ -165,9 +165,14 @@ def _said(standing: Standing) -> dict[str, Any]:
 
 def _places(study: Study, given: tuple[str, ...]) -> dict[str, str]:
     """Where each music of the study lies: what was said, or else what it is called."""
+    from zoo.registry.words import not_text
+
     places = {name: name for name in study.settings.data}
     problems = []
     for word in given:
+        if strange := not_text(word, f"--data {word}"):
+            problems += strange
+            continue
         # A name may hold the sign itself, so it is the longest that leaves a path.
         named = (name for name in places if word.startswith(f"{name}=") and word != f"{name}=")
         name = max(named, key=len, default="")

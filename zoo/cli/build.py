@@ -64,7 +64,8 @@ def _print(model: Model, swap: Swap, output: Path | None, as_json: bool) -> None
         return
     show.print(_table(data))
     if swap.sources:
-        show.print(visible(_origins(data)))
+        for line in _origins(data):
+            show.print(visible(line))
     if output and swap.sources:
         talk.print(visible(f"Written to {output}. Score it with: zoo evaluate {output} data=bach"))
     elif output:
@@ -87,14 +88,14 @@ def _facts(model: Model, swap: Swap) -> dict[str, Any]:
     return data
 
 
-def _origins(data: dict[str, Any]) -> str:
+def _origins(data: dict[str, Any]) -> list[str]:
     """Which parts bring their weights from elsewhere, and from where."""
     slots: dict[str, list[str]] = {}
     for slot, part in data["parts"].items():
         slots.setdefault(part["source"] or "", []).append(slot)
     fresh = slots.pop("", [])
     lines = [f"weights from {source}: {', '.join(names)}" for source, names in slots.items()]
-    return "\n".join([*lines, *([f"untrained: {', '.join(fresh)}"] if fresh else [])])
+    return [*lines, *([f"untrained: {', '.join(fresh)}"] if fresh else [])]
 
 
 def _table(data: dict[str, Any]) -> Any:

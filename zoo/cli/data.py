@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,7 +55,7 @@ def list_corpora(as_json: bool) -> None:
             {"known": [_plain(corpus) for corpus in corpora], "cached": [_plain(corpus) for corpus in read]}
         )
         return
-    table = _table(("data=", "pieces", "here", "what it is"), [_known_cells(corpus) for corpus in corpora])
+    table = _table(("data=", "pieces", "here", "what it is"), map(_known_cells, corpora), lines=True)
     table.show_lines = True
     table.columns[0].max_width = 18
     show.print(table)
@@ -332,8 +332,8 @@ def _range(lowest: int | None, highest: int | None) -> str:
     return f"{key_name(lowest - LOWEST_KEY)} to {key_name(highest - LOWEST_KEY)}"
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A table whose columns of numbers stand to the right."""
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, lines: bool = False) -> Table:
+    """A table whose columns of numbers stand to the right; cells of our own making may have several lines."""
     from rich import box
     from rich.table import Table
 
@@ -341,7 +341,7 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for heading in headings:
-        table.add_column(heading, justify="right" if heading in NUMBERS else "left", overflow="fold")
+        table.add_column(visible(heading), justify="right" if heading in NUMBERS else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(visible(cell) for cell in row))
+        table.add_row(*(visible(cell, lines=lines) for cell in row))
     return table

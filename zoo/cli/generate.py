@@ -148,7 +148,7 @@ def _facts(roll: Roll) -> dict[str, Any]:
 
 
 def _print(written: list[dict[str, Any]], primed: int, picture: Path | None, as_json: bool) -> None:
-    from zoo.cli.console import print_json, show
+    from zoo.cli.console import print_json, show, visible
 
     if as_json:
         print_json({"pieces": written, "primer_frames": primed, "picture": str(picture) if picture else None})
@@ -156,9 +156,7 @@ def _print(written: list[dict[str, Any]], primed: int, picture: Path | None, as_
     given = f", {primed} of them the primer" if primed else ""
     for piece in written:
         bars = f"{piece['bars']} bar{'' if piece['bars'] == 1 else 's'} of {', '.join(piece['meter'])}"
-        show.print(
-            f"{piece['path']}: {piece['notes']} notes in {bars} ({piece['frames']} frames{given}), "
-            f"{piece['polyphony']} keys sounding on average"
-        )
+        told = f"{piece['path']}: {piece['notes']} notes in {bars} ({piece['frames']} frames{given}), "
+        show.print(visible(f"{told}{piece['polyphony']} keys sounding on average"))
     if picture:
-        show.print(f"{picture}: the picture")
+        show.print(visible(f"{picture}: the picture"))

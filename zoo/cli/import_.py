@@ -21,7 +21,7 @@ def command(model: Path, decoder: Path, output: Path, force: bool, as_json: bool
     Weights are read and nothing in the files is run. What is not whole is refused, with the reason.
     """
     keep_what_is_there(output, force)
-    from zoo.cli.console import print_json, show, talk
+    from zoo.cli.console import print_json, show, talk, visible
     from zoo.model.build import summary
     from zoo.model.bundle import save_bundle
     from zoo.model.original import read_original, restore
@@ -36,5 +36,5 @@ def command(model: Path, decoder: Path, output: Path, force: bool, as_json: bool
     if as_json:
         print_json({**data, "bundle": str(output)})
         return
-    show.print(f"{output}: {data['recipe']}, {data['parameters']:,} parameters from {files}")
-    talk.print(f"Hear it with: zoo generate {output} -o OUT.mid")
+    show.print(visible(f"{output}: {data['recipe']}, {data['parameters']:,} parameters from {files}"))
+    talk.print(visible(f"Hear it with: zoo generate {output} -o OUT.mid"))

@@ -91,7 +91,9 @@ def _print(entry: Entry, report: Report) -> None:
     table.add_column()
     table.add_column(overflow="fold")
     for outcome in report.outcomes:
-        table.add_row(Text(outcome.verdict, style=STYLES[outcome.verdict]), visible(_said(outcome)))
+        table.add_row(
+            Text(outcome.verdict, style=STYLES[outcome.verdict]), visible(_said(outcome), lines=True)
+        )
     show.print(title)
     show.print()
     show.print(table)

@@ -9,12 +9,24 @@ import click
 from zoo.errors import Problem
 
 
-def visible(text: str) -> str:
-    """The text with control characters written out, so that a file name cannot command a terminal."""
-    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
+def visible(text: str, *, lines: bool = False) -> str:
+    """The text with control characters written out.
+
+    A file name can then neither command a terminal nor pass for a line that the zoo has printed.
+
+    Args:
+        text: what is to be printed.
+        lines: whether it is of our own making and may have several lines.
+    """
+    kept = "\n" if lines else ""
+    return "".join(char if char.isprintable() or char in kept else repr(char)[1:-1] for char in text)
 
 
 def print_problems(problems: Iterable[Problem], lead: str = "error: ") -> None:
     """Each problem with its place and cure, on standard error."""
     for problem in problems:
-        click.echo(click.style(lead, fg="red", bold=True) + visible(str(problem)), err=True)
+        click.echo(click.style(lead, fg="red", bold=True) + _visible(problem), err=True)
+
+
+def _visible(problem: Problem) -> str:
+    return str(Problem(*(visible(text) for text in (problem.what, problem.where, problem.cure))))

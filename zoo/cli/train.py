@@ -127,7 +127,9 @@ def _print(history: History, recipe: Recipe, output: Path, as_json: bool) -> Non
         terms = ", ".join(f"{term} {value:.3f}" for term, value in history.best.items())
         said += f"; {sum(history.best.values()):.3f} nats per frame of the validation pieces ({terms})"
     place, data = shlex.quote(str(bundle)), shlex.quote(recipe.values["data"])
-    show.print(visible(f"{said}\n{bundle}: the best weights\n{bundle / 'sample.mid'}: music they write"))
+    sample = f"{bundle / 'sample.mid'}: music they write"
+    for line in (said, f"{bundle}: the best weights", sample):
+        show.print(visible(line))
     foreign = any(choice.entry.source.is_file for choice in recipe.parts.values())
     local = " --local" if foreign else ""
     show.print(visible(f"Next:  zoo evaluate {place} data={data}{local}"))

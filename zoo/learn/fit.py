@@ -62,8 +62,11 @@ def fit(
     learner = Learner(model, settings, seed)
     if run is not None:
         run.begin(plan(model.recipe, corpus, settings, seed), resume=resume)
-    if run is None or not run.resume(learner):
+    begun = run is not None and run.resume(learner)
+    if not begun:
         count(model, train)
+        if run is not None:
+            run.save(learner)  # so that a checkpoint that is missing later was lost, and is not begun again
 
     lessons = Lessons(train, settings, seed)
     session = Session(learner, lessons, valid, settings, seed, run, listen)

@@ -47,11 +47,11 @@ def claimed(folder: str | Path, doing: str = "trains here", patience: float = PA
         write_file(place / HOLDER, json.dumps(_me()) + "\n")
         yield place
     finally:
-        (place / HOLDER).unlink(missing_ok=True)
-        if not (place / RECIPE).exists():
-            # Who has opened the lock but not got it sees that it has no name any more, and opens the next.
-            (place / LOCK).unlink(missing_ok=True)
-            with suppress(OSError):
+        with suppress(OSError):  # the folder may have become read-only, or be gone
+            (place / HOLDER).unlink(missing_ok=True)
+            if not (place / RECIPE).exists():
+                # A process that waits for the lock sees that it has no name any more, and opens the next.
+                (place / LOCK).unlink(missing_ok=True)
                 place.rmdir()
         lock.release()
 

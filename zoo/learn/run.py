@@ -15,11 +15,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import BundleError, NonFiniteError, Problem, UsageError
-from zoo.files import write_file, writing
+from zoo.files import flush, write_file, writing
 from zoo.learn.events import Stepped, Validated
 from zoo.learn.learner import Learner
 from zoo.learn.plan import RECIPE, begun_plan, differences
@@ -68,6 +69,10 @@ class Run:
         best, last = self.best(), self._load("last")
         if best is None and last is not None and last.about["validated"] >= 0:
             raise BundleError(damaged("is missing", str(self.folder / "best.safetensors")))
+        if best is not None and last is None:
+            cure = f"put it back, or begin again in a new folder; core=@{self.folder} takes the best weights"
+            what = "is missing, so the run cannot go on where it was"
+            raise BundleError(Problem(what, str(self.folder / "last.safetensors"), cure))
         if best is not None:
             learner.best.tensors = best.tensors
             learner.best.nats = best.about["nats"]
@@ -78,7 +83,9 @@ class Run:
         return last is not None
 
     def save(self, learner: Learner) -> None:
-        """Keep where training stands."""
+        """Keep where training stands; the metrics up to there reach the disk before it does."""
+        if self._metrics.exists():
+            flush(self._metrics)
         self._save("last", learner.state())
 
     def save_best(self, learner: Learner) -> None:
@@ -101,8 +108,7 @@ class Run:
 
     def validations(self, term: str) -> list[tuple[int, float]]:
         """The learning curve of a term: after which step how many nats per frame of the validation pieces."""
-        lines = self._metrics.read_text(encoding="utf-8").splitlines() if self._metrics.exists() else []
-        events = [json.loads(line) for line in lines]
+        events = map(_event, self._lines())
         return [(event["step"], event["nats"][term]) for event in events if term in event.get("nats", ())]
 
     def report(self, content: Mapping[str, Any]) -> Path:
@@ -130,14 +136,20 @@ class Run:
         return weights
 
     def _forget_after(self, step: int) -> None:
-        """Drop the lines of steps that will be taken again, and a line that was cut by a kill."""
+        """Drop the lines of steps that will be taken again, and those that a kill or a disk has damaged."""
         if self._metrics.exists():
-            lines = self._metrics.read_text(encoding="utf-8").splitlines()
-            write_file(self._metrics, "".join(f"{line}\n" for line in lines if _step(line) <= step))
+            kept = (line for line in self._lines() if _event(line).get("step", inf) <= step)
+            write_file(self._metrics, b"".join(line + b"\n" for line in kept))
+
+    def _lines(self) -> list[bytes]:
+        return self._metrics.read_bytes().splitlines() if self._metrics.exists() else []
 
 
-def _step(line: str) -> float:
+def _event(line: bytes) -> dict[str, Any]:
+    """What a line of the metrics says; nothing where it is damaged, since a good run does not hang on it."""
     try:
-        return float(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
-        return float("inf")
+        event = json.loads(line)
+        whole = isinstance(event["step"], int) and isinstance(event.get("nats", {}), dict)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+    return event if whole else {}

@@ -24,7 +24,7 @@ import torch
 
 import zoo
 from zoo.errors import BundleError, NonFiniteError, Problem, UsageError, ZooError
-from zoo.files import new_folder
+from zoo.files import new_folder, writing
 from zoo.model.build import build, parameter_count
 from zoo.model.card import card
 from zoo.model.model import Model
@@ -189,7 +189,8 @@ def _part(model: Model, slot: Slot, source: str | None) -> dict[str, Any]:
 def _own_files(place: Path) -> list[Path]:
     """What somebody put beside the files of a bundle that is to be replaced."""
     if not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
+        with writing(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
         return []
     inside = {child.name: child for child in place.iterdir()} if place.is_dir() else {"": place}
     if inside and MANIFEST not in inside:

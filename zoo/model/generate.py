@@ -20,6 +20,10 @@ TEMPO = 120.0
 """Quarter notes per minute of a piece that nobody gave a tempo."""
 
 
+COLDEST, HOTTEST = 1e-8, 1e8
+"""Temperatures: below, only the likeliest is drawn and numbers overflow; above, all is equally likely."""
+
+
 @dataclass(frozen=True)
 class _Primer:
     """The given opening of a piece, as planes (1, P, K); P may be 0."""
@@ -48,7 +52,7 @@ def generate(
         frames: how many new frames, after the primer's.
         count: how many pieces; they are drawn side by side.
         seed: the same seed and count give the same pieces.
-        temperature: below 1 the likely becomes likelier, above 1 the unlikely.
+        temperature: 1e-8 to 1e8; below 1 the likely becomes likelier, above 1 the unlikely.
         primer: a piece to continue; it stands unchanged at the start of each result. Where it does not
             say which keys are pressed, a key is pressed when it begins to sound.
         progress: told how many of the new frames have their keys.
@@ -82,8 +86,9 @@ def _check(frames: int, count: int, temperature: float) -> None:
         for name, value in (("frames", frames), ("count", count))
         if value < 1
     ]
-    if not (0 < temperature < float("inf")):
-        problems.append(Problem(f"must be above 0, not {temperature}", where="temperature"))
+    if not COLDEST <= temperature <= HOTTEST:
+        what = f"must be from {COLDEST:g} to {HOTTEST:g}, not {temperature}"
+        problems.append(Problem(what, "temperature", "near the ends nothing changes any more"))
     if problems:
         raise UsageError(*problems)
 

@@ -130,8 +130,21 @@ def read_words(words: Iterable[str | Word], menu: Menu) -> Words:
     return found
 
 
+def not_text(text: str, where: str) -> list[Problem]:
+    """What is wrong with a name in another encoding than UTF-8, which no recipe can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        cure = "rename it, or name a link to it: ln -s NAME music"
+        return [Problem("this is not UTF-8", where, cure)]
+    return []
+
+
 def _add(layer: dict[str, Word], words: Iterable[Word], problems: list[Problem]) -> None:
     for word in words:
+        if strange := not_text(word.text, str(word)):
+            problems += strange
+            continue
         other = layer.setdefault(word.key, word)
         if other is not word:
             problems.append(Problem(f"{word.key} is given twice", f"{other} and {word}", "keep one of them"))
