@@ -14,6 +14,7 @@ from zoo.bench.reading import Reading
 from zoo.bench.stored import is_whole
 from zoo.errors import Problem, ZooError
 from zoo.files import write_file, writing
+from zoo.limits import read_bytes
 
 if TYPE_CHECKING:
     from zoo.measure.evaluation import Evaluation
@@ -89,7 +90,7 @@ class Results:
 def _parsed(path: Path) -> Any:
     """The content of a file; None where it is damaged."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_bytes(path, "result"))
     except (OSError, ValueError, RecursionError):
         return None
 

@@ -36,6 +36,7 @@ from pydantic import field_validator
 from zoo.bench.grid import Combination, combinations
 from zoo.errors import Problem, UsageError, ZooError
 from zoo.learn.settings import TrainSettings
+from zoo.limits import read_bytes
 from zoo.measure.figure import Kind
 from zoo.parts import SLOTS, Settings, Slot, setting
 from zoo.registry import Registry
@@ -158,7 +159,7 @@ def read_study(path: Path, registry: Registry) -> Study:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_bytes(path, "study").decode())
     except OSError as error:
         what = f"cannot be read: {(error.strerror or 'unknown reason').lower()}"
         raise UsageError(Problem(what, str(path), "name the .toml file of a study")) from None

@@ -11,6 +11,7 @@ import click
 
 from zoo.cli.overwriting import force_option, would_be_lost
 from zoo.errors import Problem, UsageError
+from zoo.limits import too_much_music
 
 if TYPE_CHECKING:
     from zoo.music.roll import Roll
@@ -60,6 +61,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Write new music with a trained model, from silence or after a primer."""
+    if problems := too_much_music(frames or 1, count):
+        raise UsageError(*problems)
     paths = [output.with_stem(f"{output.stem}-{number}") for number in range(1, count + 1)]
     paths = paths if count > 1 else [output]
     place, tracks = _split_primer(primer)

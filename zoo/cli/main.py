@@ -201,6 +201,8 @@ def _failure(error: BaseException) -> int:
         return _answer(error.problems, error.exit_code)
     if isinstance(error, OSError) and error.strerror:
         return _answer([Problem(error.strerror, str(error.filename or ""))], 1)
+    if isinstance(error, MemoryError):
+        return _answer([Problem("there is not enough memory for this", cure="take less at a time")], 1)
     return _surprise(error)
 
 

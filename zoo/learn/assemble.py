@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from zoo.errors import BundleError, Problem
 from zoo.learn.swap import Swap
-from zoo.model.build import build
+from zoo.model.build import build, outline
 from zoo.model.model import Model
-from zoo.model.weights import restore
+from zoo.model.weights import check_shapes, restore
 
 
 def assemble(swap: Swap, seed: int = 0) -> Model:
@@ -18,6 +18,7 @@ def assemble(swap: Swap, seed: int = 0) -> Model:
         PluginError: parts that cannot be built or that break their contract.
         BundleError: weights are damaged, or are not those of the part; all of it.
     """
+    _check_shapes(swap)
     model = build(swap.recipe, seed)
     problems: list[Problem] = []
     for source in dict.fromkeys(swap.sources.values()):
@@ -36,3 +37,18 @@ def assemble(swap: Swap, seed: int = 0) -> Model:
     if problems:
         raise BundleError(*problems)
     return model
+
+
+def _check_shapes(swap: Swap) -> None:
+    """Refuse weights that are not those of their part before memory is taken for either."""
+    expected = outline(swap.recipe)
+    problems: list[Problem] = []
+    for source in dict.fromkeys(swap.sources.values()) if expected is not None else ():
+        slots = tuple(f"{slot}." for slot, one in swap.sources.items() if one is source)
+        own = {name: tensor for name, tensor in (expected or {}).items() if name.startswith(slots)}
+        try:
+            check_shapes(source.file, own, alone=False)
+        except BundleError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise BundleError(*problems)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import BundleError, Problem, UsageError
 from zoo.learn.settings import BUDGETS, TrainSettings
+from zoo.limits import read_bytes
 from zoo.model.sealed import damaged, parsed
 from zoo.parts import SLOTS
 from zoo.registry import Recipe
@@ -42,7 +43,10 @@ def begun_plan(folder: Path) -> dict[str, Any] | None:
     path = folder / RECIPE
     if not path.is_file():
         return None
-    begun = parsed(path.read_bytes(), path)
+    try:
+        begun = parsed(read_bytes(path, "plan"), path)
+    except OSError as error:
+        raise BundleError(damaged(f"cannot be read: {error.strerror}", str(path))) from error
     try:
         dict(_flat(begun))
         known = isinstance(begun["words"], str)

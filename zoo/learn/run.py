@@ -24,8 +24,9 @@ from zoo.files import flush, write_file, writing
 from zoo.learn.events import Stepped, Validated
 from zoo.learn.learner import Learner
 from zoo.learn.plan import RECIPE, begun_plan, differences
+from zoo.limits import HEADER, read_bytes
 from zoo.model.sealed import damaged
-from zoo.model.weights import Weights, digest, not_finite, pack, unpack
+from zoo.model.weights import Weights, digest, not_finite, pack, read_weights
 
 FORMAT = 1
 
@@ -66,7 +67,9 @@ class Run:
         Raises:
             BundleError: a checkpoint is missing or damaged, or does not fit the parts that are here.
         """
-        best, last = self.best(), self._load("last")
+        model = sum(tensor.nbytes for tensor in learner.model.state_dict().values())
+        most = HEADER + 4 * model  # Adam keeps two numbers for each weight, and how often it changed it
+        best, last = self._load("best", most), self._load("last", most)
         if best is None and last is not None and last.about["validated"] >= 0:
             raise BundleError(damaged("is missing", str(self.folder / "best.safetensors")))
         if best is not None and last is None:
@@ -125,11 +128,11 @@ class Run:
         about = {"format": FORMAT, "weights": digest(weights.tensors), **weights.about}
         write_file(path, pack(Weights(weights.tensors, about)))
 
-    def _load(self, name: str) -> Weights | None:
+    def _load(self, name: str, most: int | None = None) -> Weights | None:
         path = self.folder / f"{name}.safetensors"
         if not path.exists():
             return None
-        weights = unpack(path.read_bytes(), str(path))
+        weights = read_weights(path, "checkpoint", most)
         if weights.about["format"] > FORMAT:
             what = f"written by a newer polyzoo (format {weights.about['format']}), this one reads {FORMAT}"
             raise BundleError(Problem(what, str(path), "pip install -U polyzoo"))
@@ -142,7 +145,13 @@ class Run:
             write_file(self._metrics, b"".join(line + b"\n" for line in kept))
 
     def _lines(self) -> list[bytes]:
-        return self._metrics.read_bytes().splitlines() if self._metrics.exists() else []
+        if not self._metrics.exists():
+            return []
+        try:
+            return read_bytes(self._metrics, "metrics").splitlines()
+        except OSError as error:
+            what = f"cannot be read: {error.strerror}"
+            raise BundleError(Problem(what, str(self._metrics), "the run goes on without it")) from error
 
 
 def _event(line: bytes) -> dict[str, Any]:

@@ -53,6 +53,11 @@ class Trained:
 
         return read_part(slot, self.parts, registry)
 
+    @property
+    def file(self) -> Path:
+        """Where its weights are: those of a bundle, or the best of a run."""
+        return self.path / (BEST if self.is_run else WEIGHTS)
+
     def weights(self) -> Mapping[str, Tensor]:
         """All of its weights, by their names in a model.
 
@@ -60,10 +65,11 @@ class Trained:
             BundleError: they are damaged, or from a newer version.
         """
         from zoo.learn.run import Run
-        from zoo.model.weights import unpack
+        from zoo.model.weights import read_weights
 
         if not self.is_run:
-            return unpack(read_bundle(self.path)[WEIGHTS], str(self.path / WEIGHTS)).tensors
+            read_bundle(self.path)
+            return read_weights(self.file, "weights").tensors
         best = Run(self.path).best()
         if best is None:
             raise BundleError(damaged("is missing", str(self.path / BEST)))

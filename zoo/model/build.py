@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, cast
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from zoo.errors import PluginError, Problem
 from zoo.model.model import Model
@@ -18,6 +20,9 @@ from zoo.parts.interfaces import Attention, Decoder, Encoder, Part, Sampler, Siz
 from zoo.registry import Choice, Entry, Recipe
 from zoo.registry.entry import remedy
 from zoo.registry.guard import guarded
+
+META = torch.device("meta")
+"""Where tensors have a shape and no content."""
 
 INTERFACES: dict[Slot, type[Part]] = {
     "encoder": Encoder,
@@ -38,12 +43,41 @@ def build(recipe: Recipe, seed: int = 0) -> Model:
         PluginError: parts that cannot be loaded or built, or that break their contract in the probe;
             all of them, each with its cure.
     """
+    model = _composed(recipe, _load_classes(recipe), lambda slot: seeded_init(seed, "init", slot))
+    problems = probe(model)
+    if problems:
+        raise PluginError(*problems)
+    return model
+
+
+def outline(recipe: Recipe) -> dict[str, Tensor] | None:
+    """The names, types and shapes of the weights that `build` would give a model, which take no memory here.
+
+    None where a foreign part cannot be built without memory, as one that computes with its first weights.
+
+    Raises:
+        PluginError: parts that cannot be loaded.
+    """
     classes = _load_classes(recipe)
+    try:
+        # The others ask the encoder which keys belong to which code, so that one is built in earnest.
+        model = _composed(recipe, classes, lambda slot: nullcontext() if slot == "encoder" else META)
+    except PluginError:
+        return None
+    return model.state_dict()
+
+
+def _composed(
+    recipe: Recipe,
+    classes: Mapping[Slot, type[Part]],
+    around: Callable[[Slot], AbstractContextManager[Any]],
+) -> Model:
+    """The parts as a model, each built inside of what surrounds its slot."""
     parts: dict[Slot, Part] = {}
     for slot in SLOTS:
-        with seeded_init(seed, "init", slot):
+        with around(slot):
             parts[slot] = _make(recipe, slot, classes[slot], parts)
-    model = Model(
+    return Model(
         recipe,
         cast(Encoder, parts["encoder"]),
         cast(Attention, parts["attention"]),
@@ -51,10 +85,6 @@ def build(recipe: Recipe, seed: int = 0) -> Model:
         cast(Decoder, parts["decoder"]),
         cast(Velocity, parts["velocity"]),
     )
-    problems = probe(model)
-    if problems:
-        raise PluginError(*problems)
-    return model
 
 
 def load_class(choice: Choice, slot: Slot) -> type[Part]:

@@ -15,7 +15,8 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ import torch
 import zoo
 from zoo.errors import BundleError, NonFiniteError, Problem, UsageError, ZooError
 from zoo.files import new_folder, writing
-from zoo.model.build import build, parameter_count
+from zoo.model.build import build, outline, parameter_count
 from zoo.model.card import card
 from zoo.model.model import Model
 from zoo.model.sealed import (
@@ -41,7 +42,7 @@ from zoo.model.sealed import (
     parsed,
     read_bundle,
 )
-from zoo.model.weights import Weights, digest, not_finite, pack, restore, unpack
+from zoo.model.weights import Weights, check_shapes, digest, not_finite, pack, read_weights, restore
 from zoo.music.roll import KEYS, LOWEST_KEY, Roll
 from zoo.parts import SLOTS, Slot
 from zoo.registry import Recipe, open_registry
@@ -139,13 +140,25 @@ def open_bundle(path: str | Path) -> Bundle:
         raise BundleError(Problem("this is a run", str(place), f"its bundle is {place / 'bundle'}"))
     contents = read_bundle(place)
     config = parsed(contents[CONFIG], place / CONFIG)
-    weights = unpack(contents[WEIGHTS], str(place / WEIGHTS))
-    try:
-        model = build(Recipe.from_json(config.get("recipe"), open_registry(), keys=GridKeys))
-    except ZooError as error:
-        raise BundleError(*(_inside(place, problem) for problem in error.problems)) from error
+    with _located(place):
+        recipe = Recipe.from_json(config.get("recipe"), open_registry(), keys=GridKeys)
+        expected = outline(recipe)
+    if expected is not None:
+        check_shapes(place / WEIGHTS, expected)
+    weights = read_weights(place / WEIGHTS, "weights")
+    with _located(place):
+        model = build(recipe)
     restore(model, weights.tensors, str(place / WEIGHTS))
     return Bundle(model.eval(), _record(config))
+
+
+@contextmanager
+def _located(place: Path) -> Iterator[None]:
+    """What is wrong with parts, as problems of the bundle that needs them."""
+    try:
+        yield
+    except ZooError as error:
+        raise BundleError(*(_inside(place, problem) for problem in error.problems)) from error
 
 
 def _record(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from zoo.errors import Problem, UsageError
+from zoo.limits import too_much_music
 from zoo.model.model import Model
 from zoo.model.random import generator
 from zoo.music.meter import Meter
@@ -62,7 +63,7 @@ def generate(
         UsageError: a number is out of its range.
         DataError: the primer, or the meter, is on another grid than the model.
     """
-    _check(frames, count, temperature)
+    _check(frames, count, temperature, primer.frames if primer else 0)
     model.eval()
     opening = _open(model, primer, meter or Meter(model.grid))
     chance = generator(seed, "generate", device=model.device)
@@ -80,12 +81,13 @@ def generate(
     ]
 
 
-def _check(frames: int, count: int, temperature: float) -> None:
+def _check(frames: int, count: int, temperature: float, primed: int) -> None:
     problems = [
         Problem(f"must be at least 1, not {value}", where=name)
         for name, value in (("frames", frames), ("count", count))
         if value < 1
     ]
+    problems = problems or too_much_music(primed + frames, count)
     if not COLDEST <= temperature <= HOTTEST:
         what = f"must be from {COLDEST:g} to {HOTTEST:g}, not {temperature}"
         problems.append(Problem(what, "temperature", "near the ends nothing changes any more"))

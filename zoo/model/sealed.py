@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import BundleError, Problem
+from zoo.limits import Kind, read_bytes, sha256_of
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 CONFIG, WEIGHTS, CARD, SAMPLE = FILES = "config.json", "model.safetensors", "README.md", "sample.mid"
 """What a bundle is made of, beside its manifest."""
+KINDS: dict[str, Kind] = {CONFIG: "config", CARD: "card", SAMPLE: "sample"}
 CHANGED = "was changed or damaged since it was written"
 
 
@@ -35,7 +37,10 @@ def manifest(contents: Mapping[str, bytes]) -> bytes:
 
 
 def read_bundle(folder: Path) -> dict[str, bytes]:
-    """The files of a bundle, each read once and checked; files that its manifest does not name are left.
+    """The files of a bundle but its weights, each read once; files that its manifest does not name are left.
+
+    The weights are checked without being held in memory: `zoo.model.weights.read_weights` reads them, once it
+    is known how many there should be.
 
     Raises:
         BundleError: it is from a newer version, or files are missing, damaged or changed; all of them.
@@ -45,11 +50,15 @@ def read_bundle(folder: Path) -> dict[str, bytes]:
     problems: list[Problem] = []
     for name, checksum in expected.items():
         try:
-            contents[name] = _bytes(folder / name)
+            if name == WEIGHTS:
+                found = _hashed(folder / name)
+            else:
+                contents[name] = _bytes(folder / name, KINDS[name])
+                found = hashlib.sha256(contents[name]).hexdigest()
         except BundleError as error:
             problems.extend(error.problems)
         else:
-            if hashlib.sha256(contents[name]).hexdigest() != checksum:
+            if found != checksum:
                 problems.append(damaged(CHANGED, str(folder / name)))
     if CONFIG in contents:
         _refuse_newer(_format(contents[CONFIG]), folder)
@@ -74,7 +83,7 @@ def parsed(content: bytes, path: Path) -> dict[str, Any]:
 
 
 def _checksums(path: Path) -> dict[str, str]:
-    written = _bytes(path)
+    written = _bytes(path, "manifest")
     seal = parsed(written, path)
     files = seal.get("files")
     _refuse_newer(seal.get("format"), path.parent)
@@ -101,13 +110,23 @@ def _refuse_newer(made: Any, folder: Path) -> None:
         raise BundleError(Problem(what, str(folder), "pip install -U polyzoo"))
 
 
-def _bytes(path: Path) -> bytes:
-    """The content of a regular file; a pipe would be waited for without end."""
+def _bytes(path: Path, kind: Kind) -> bytes:
+    with _reading(path):
+        return read_bytes(path, kind)
+
+
+def _hashed(path: Path) -> str:
+    """The sha256 of the weights."""
+    with _reading(path):
+        return sha256_of(path, "weights")
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """What the system says when a file of a bundle cannot be read, as one problem."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise BundleError(damaged("is not a file", str(path)))
-        return path.read_bytes()
+        yield
     except FileNotFoundError:
         raise BundleError(damaged("is missing", str(path))) from None
     except OSError as error:
-        raise BundleError(Problem(f"cannot be read: {error.strerror}", str(path))) from error
+        raise BundleError(damaged(f"cannot be read: {error.strerror}", str(path))) from error

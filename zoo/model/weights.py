@@ -9,13 +9,16 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from zoo.errors import BundleError, Problem
+from zoo.limits import read_bytes
 from zoo.model.sealed import damaged
 
 HEADER = "zoo"
@@ -56,6 +59,49 @@ def unpack(content: bytes, where: str) -> Weights:
     return weights
 
 
+def read_weights(path: Path, kind: Literal["weights", "checkpoint"], most: int | None = None) -> Weights:
+    """The weights in a file, exactly as they were packed.
+
+    Args:
+        path: the file.
+        kind: of a bundle, or of a run.
+        most: bytes, where fewer are known to be enough than the limit of its kind.
+
+    Raises:
+        BundleError: it cannot be read, is too large, is another kind of file, or was damaged, cut or changed.
+    """
+    try:
+        content = read_bytes(path, kind, most)
+    except OSError as error:
+        raise BundleError(damaged(f"cannot be read: {error.strerror}", str(path))) from error
+    return unpack(content, str(path))
+
+
+def check_shapes(path: Path, expected: Mapping[str, Tensor], *, alone: bool = True) -> None:
+    """Refuse a file of weights by its header, before memory is taken for it or for a model that does not fit.
+
+    Args:
+        path: the file.
+        expected: the weights of the model, which may be on the meta device.
+        alone: whether the file may hold no others.
+
+    Raises:
+        BundleError: it holds other weights than the model asks for, or is no such file.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 - no mapping
+    except Exception as error:  # whatever a parser says of bytes that are not its own
+        raise BundleError(damaged("is damaged, cut short, or not a safetensors file", str(path))) from error
+    found = {
+        name: torch.empty(shape, dtype=expected[name].dtype if name in expected else None, device="meta")
+        for name, shape in shapes.items()
+        if alone or name in expected
+    }
+    if problems := [*_mismatches(expected, found, str(path))]:
+        raise BundleError(*problems)
+
+
 def digest(tensors: Mapping[str, Tensor]) -> str:
     """sha256 over names, types, shapes and values: equal digests, equal weights."""
     found = hashlib.sha256()
@@ -77,15 +123,15 @@ def restore(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Non
     Raises:
         BundleError: names, shapes or types differ, or a value is not finite; the module is untouched.
     """
-    problems = [*_differences(module.state_dict(), tensors, where)]
+    problems = [*_mismatches(module.state_dict(), tensors, where)]
+    bad = not_finite(tensors)
+    problems += [damaged(f"weights {name} are not all finite numbers", where) for name in bad]
     if problems:
         raise BundleError(*problems)
     module.load_state_dict(dict(tensors))
 
 
-def _differences(
-    expected: Mapping[str, Tensor], found: Mapping[str, Tensor], where: str
-) -> Iterator[Problem]:
+def _mismatches(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], where: str) -> Iterator[Problem]:
     cure = "load it with the versions it was made with, which its config.json names"
     for name in sorted({*expected, *found}):
         if name not in found:
@@ -95,8 +141,6 @@ def _differences(
         elif (expected[name].shape, expected[name].dtype) != (found[name].shape, found[name].dtype):
             wanted, got = _kind(expected[name]), _kind(found[name])
             yield Problem(f"holds weights {name} of {got}, not {wanted}", where, cure)
-    for name in not_finite(found):
-        yield damaged(f"weights {name} are not all finite numbers", where)
 
 
 def _kind(tensor: Tensor) -> str:

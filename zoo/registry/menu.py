@@ -13,6 +13,7 @@ from typing import Any
 
 import zoo
 from zoo.errors import Problem, UsageError
+from zoo.limits import read_bytes
 from zoo.parts import SLOTS
 
 FILE = "registry.toml"
@@ -62,7 +63,10 @@ def read_menu(path: Path) -> Menu:
         UsageError: it is not TOML, or says something that a menu cannot say; all of it at once.
     """
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(read_bytes(path, "menu").decode())
+    except OSError as error:
+        what = f"cannot be read: {error.strerror}"
+        raise UsageError(Problem(what, str(path), "let it be read, or remove it")) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(Problem(f"this is not TOML: {error}", str(path), "mend or remove it")) from None
     problems = [*_problems(tables)]

@@ -7,12 +7,12 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from site import getsitepackages, getusersitepackages
 from typing import TYPE_CHECKING, Literal
 
 import zoo
+from zoo.limits import sha256_of
 from zoo.registry.menu import Menu
 
 if TYPE_CHECKING:
@@ -115,8 +115,15 @@ def local_sources(users: Menu, *, local: bool) -> list[Source]:
         if isinstance(target, str):
             off = _why_off(name, name, {}) or ("" if local else listed)
             path = str(users.path.parent / target) if target.endswith(".py") else target
-            found.append(Source(name, "local", path, name, file_version(Path(path)), off))
+            found.append(_local(name, path, off))
     return found
+
+
+def _local(name: str, path: str, off: str) -> Source:
+    try:
+        return Source(name, "local", path, name, file_version(Path(path)), off)
+    except OSError as error:
+        return Source(name, "local", path, name, off=off, broken=f"it cannot be read: {error.strerror}")
 
 
 def file_source(path: Path, written: str) -> Source:
@@ -126,7 +133,7 @@ def file_source(path: Path, written: str) -> Source:
 
 def file_version(path: Path) -> str:
     """The first digits of the file's sha256; empty where there is no file."""
-    return sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else ""
+    return sha256_of(path, "code")[:12] if path.is_file() else ""
 
 
 def installed_sources(users: Menu) -> list[Source]:

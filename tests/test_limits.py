@@ -1,0 +1,191 @@
+"""Sizes are looked at before memory is taken: a few bytes on disk may ask for any number of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from zoo.errors import BundleError, UsageError
+from zoo.learn.plan import begun_plan
+from zoo.learn.run import Run
+from zoo.limits import GENERATED, LIMITS, Kind, in_words, read_bytes, sha256_of
+from zoo.model.build import build, outline
+from zoo.model.bundle import load_bundle, save_bundle
+from zoo.model.generate import generate
+from zoo.model.sealed import canonical
+from zoo.parts import SLOTS
+from zoo.registry import open_registry, parse_recipe
+from zoo.registry.menu import read_menu
+
+SMALL = "attention=none attention.local=4 attention.features=5 sampler.hidden=4 decoder.hidden=4"
+
+
+def sparse(path: Path, size: int) -> None:
+    """A file of that size that takes no place."""
+    path.unlink(missing_ok=True)
+    with path.open("wb") as file:
+        file.truncate(size)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    save_bundle(build(parse_recipe(SMALL, open_registry())), tmp_path / "bundle")
+    return tmp_path / "bundle"
+
+
+def seal(bundle: Path) -> None:
+    """Make the manifest that of the files that are there."""
+    names = ("config.json", "model.safetensors", "README.md")
+    files = {name: sha256((bundle / name).read_bytes()).hexdigest() for name in names}
+    (bundle / "manifest.json").write_bytes(canonical({"format": 1, "files": files}))
+
+
+@pytest.mark.parametrize("kind", LIMITS)
+def test_what_is_larger_than_its_kind_may_be_is_refused_by_its_size(kind: Kind, tmp_path: Path) -> None:
+    sparse(tmp_path / "file", LIMITS[kind] + 1)
+    for read in (read_bytes, sha256_of):
+        with pytest.raises(OSError, match=f"where {kind} may have {in_words(LIMITS[kind])}"):
+            read(tmp_path / "file", kind)
+
+
+def test_no_pipe_is_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="this is not a file"):
+        read_bytes(tmp_path / "pipe", "plan")
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "config.json", "README.md", "model.safetensors"])
+def test_a_sparse_file_of_a_bundle_is_one_problem(name: str, bundle: Path) -> None:
+    sparse(bundle / name, 30 * 2**30)
+    with pytest.raises(BundleError, match="it has 30 GiB, where") as raised:
+        load_bundle(bundle)
+    assert [problem.where for problem in raised.value.problems] == [str(bundle / name)]
+
+
+def test_sparse_files_of_a_run_a_menu_and_results_are_refused(tmp_path: Path) -> None:
+    for name in ("recipe.json", "metrics.jsonl", "best.safetensors", "registry.toml"):
+        sparse(tmp_path / name, 2**40)
+    with pytest.raises(BundleError, match=r"recipe\.json.*1024 GiB"):
+        begun_plan(tmp_path)
+    with pytest.raises(BundleError, match=r"best\.safetensors.*1024 GiB"):
+        Run(tmp_path).best()
+    with pytest.raises(BundleError, match=r"metrics\.jsonl.*1024 GiB"):
+        Run(tmp_path).validations("core")
+    with pytest.raises(UsageError, match=r"registry\.toml.*1024 GiB"):
+        read_menu(tmp_path / "registry.toml")
+    with pytest.raises(UsageError, match=r"registry\.toml.*1024 GiB"):
+        parse_recipe(f"@{tmp_path / 'registry.toml'}", open_registry())
+
+
+HUNGRY = """
+import resource, sys
+import zoo
+from zoo.errors import BundleError
+from zoo.model.bundle import load_bundle
+zoo.build(sys.argv[1])  # whatever is imported and built for any model is taken by now
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    load_bundle(sys.argv[2]) if len(sys.argv) < 4 else zoo.build(sys.argv[3])
+except BundleError as error:
+    print(len(error.problems), "problems:", error.problems[0].what)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+def widen(bundle: Path) -> None:
+    config = json.loads((bundle / "config.json").read_text())
+    config["recipe"]["parts"]["decoder"]["settings"]["hidden"] = 4096
+    config["recipe"]["parts"]["attention"]["settings"]["features"] = 4096
+    (bundle / "config.json").write_bytes(canonical(config))
+    seal(bundle)
+
+
+@pytest.mark.parametrize("words", [[], ["core=@{}"]], ids=["loaded", "taken apart"])
+def test_a_small_bundle_of_a_wide_model_takes_no_memory(words: list[str], bundle: Path) -> None:
+    widen(bundle)
+    more = [word.format(bundle) for word in words]
+    command = [sys.executable, "-c", HUNGRY, SMALL, str(bundle), *more]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "problems: holds weights" in said
+    assert int(said.splitlines()[-1]) < 50  # MiB; the model would take 800
+
+
+def test_a_header_that_names_what_is_not_there_is_refused(bundle: Path) -> None:
+    weights = bundle / "model.safetensors"
+    header = json.dumps({"x": {"dtype": "F32", "shape": [2**28], "data_offsets": [0, 2**30]}}).encode()
+    sparse(weights, 8 + len(header) + 2**30)
+    with weights.open("r+b") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    manifest["files"]["model.safetensors"] = sha256_of(weights, "weights")
+    (bundle / "manifest.json").write_bytes(canonical(manifest))
+    with pytest.raises(BundleError, match="holds no weights attention"):
+        load_bundle(bundle)
+
+
+@pytest.mark.parametrize("slot", SLOTS)
+def test_the_outline_of_every_shipped_part_is_that_of_its_model(slot: Any) -> None:
+    registry = open_registry()
+    for entry in registry.shipped_entries(slot):
+        recipe = parse_recipe(f"{slot}={entry.name}", registry)
+        found = outline(recipe)
+        assert found is not None, entry.name
+        built = build(recipe).state_dict()
+        assert {n: (t.shape, t.dtype) for n, t in found.items()} == {
+            n: (t.shape, t.dtype) for n, t in built.items()
+        }
+        meta = torch.device("meta")
+        assert all(tensor.device == meta for name, tensor in found.items() if not name.startswith("encoder."))
+
+
+def test_a_checkpoint_larger_than_the_model_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from zoo.learn.learner import Learner
+    from zoo.learn.settings import TrainSettings
+
+    sparse(tmp_path / "last.safetensors", 2**30)
+    model = build(parse_recipe(SMALL, open_registry()))
+    with pytest.raises(
+        BundleError, match=r"last\.safetensors: cannot be read: it has 1 GiB, where checkpoint"
+    ):
+        Run(tmp_path).resume(Learner(model, TrainSettings(), 0))
+
+
+@pytest.mark.parametrize(
+    ("frames", "count"), [(GENERATED + 1, 1), (1, GENERATED + 1), (2048, 1024), (10**30, 10**30)]
+)
+def test_no_more_music_is_written_at_once_than_memory_can_hold(frames: int, count: int) -> None:
+    with pytest.raises(UsageError, match=r"1,048,576 are the most"):
+        generate(build(parse_recipe(SMALL, open_registry())), frames, count)
+
+
+def test_a_command_that_asks_for_too_many_pieces_is_answered_at_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from zoo.cli.main import run
+
+    assert run(["generate", "none", "-o", "out.mid", "--count", str(10**12)]) == 2
+    assert "1,048,576 are the most" in capsys.readouterr().err
+
+
+def test_running_out_of_memory_is_told_in_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from zoo.cli import main
+
+    def starve(*words: object, **more: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(main.zoo, "main", starve)
+    assert main.run(["list"]) == 1
+    assert capsys.readouterr().err == "error: there is not enough memory for this\n  take less at a time\n"
