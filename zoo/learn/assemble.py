@@ -43,11 +43,10 @@ def _check_shapes(swap: Swap) -> None:
     """Refuse weights that are not those of their part before memory is taken for either."""
     expected = outline(swap.recipe)
     problems: list[Problem] = []
-    for source in dict.fromkeys(swap.sources.values()) if expected is not None else ():
-        slots = tuple(f"{slot}." for slot, one in swap.sources.items() if one is source)
-        own = {name: tensor for name, tensor in (expected or {}).items() if name.startswith(slots)}
+    for slot, source in swap.sources.items() if expected is not None else ():
+        own = {name: tensor for name, tensor in (expected or {}).items() if name.startswith(f"{slot}.")}
         try:
-            check_shapes(source.file, own, alone=False)
+            check_shapes(source.file, own, f"{slot} of {source.path}")
         except BundleError as error:
             problems.extend(error.problems)
     if problems:

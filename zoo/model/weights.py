@@ -77,13 +77,13 @@ def read_weights(path: Path, kind: Literal["weights", "checkpoint"], most: int |
     return unpack(content, str(path))
 
 
-def check_shapes(path: Path, expected: Mapping[str, Tensor], *, alone: bool = True) -> None:
+def check_shapes(path: Path, expected: Mapping[str, Tensor], part: str = "") -> None:
     """Refuse a file of weights by its header, before memory is taken for it or for a model that does not fit.
 
     Args:
         path: the file.
         expected: the weights of the model, which may be on the meta device.
-        alone: whether the file may hold no others.
+        part: what they are called where they are those of one part only, and the file may hold others.
 
     Raises:
         BundleError: it holds other weights than the model asks for, or is no such file.
@@ -96,9 +96,9 @@ def check_shapes(path: Path, expected: Mapping[str, Tensor], *, alone: bool = Tr
     found = {
         name: torch.empty(shape, dtype=expected[name].dtype if name in expected else None, device="meta")
         for name, shape in shapes.items()
-        if alone or name in expected
+        if not part or name in expected
     }
-    if problems := [*_mismatches(expected, found, str(path))]:
+    if problems := [*_mismatches(expected, found, part or str(path))]:
         raise BundleError(*problems)
 
 
