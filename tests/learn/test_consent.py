@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import marshal
 import shutil
 from collections.abc import Callable
+from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -219,3 +221,15 @@ def test_work_refuses_another_file_than_the_study_means(zoo: Zoo) -> None:
     with pytest.raises(CellFailed, match="the file has changed"):
         run_process(order, Path("work/cell"), threads=1)
     assert not was_run()
+
+
+def test_compiled_code_beside_a_file_is_not_run_in_its_place(begun: Zoo) -> None:
+    """Python would run it: it says of itself that it need not be compared with the source."""
+    source = Path("mine.py").resolve()
+    evil = compile("open('was-evil', 'w')\n" + PLUGIN, str(source), "exec")
+    compiled = Path(cache_from_source(str(source)))
+    compiled.parent.mkdir(exist_ok=True)
+    compiled.write_bytes(MAGIC_NUMBER + (0b01).to_bytes(4, "little") + bytes(8) + marshal.dumps(evil))
+    code, said = begun("train", "-o", "run", "--resume", "train.steps=3", "--local")
+    assert code == 0, said
+    assert not Path("was-evil").exists()

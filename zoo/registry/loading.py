@@ -8,8 +8,10 @@ import sys
 import traceback
 from collections.abc import Iterable
 from hashlib import sha256
+from importlib.machinery import SourceFileLoader
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import pluggy
@@ -96,11 +98,19 @@ def _import(source: Source) -> Any:
     return found
 
 
+class _FromSource(SourceFileLoader):
+    """Runs what stands in a file: compiled code beside it may be of another that was never read."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The code of the file, compiled now."""
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def _import_file(path: Path) -> Any:
     """Import a single file under a name of its own, so that it can clash with nothing."""
     path = path.resolve()
     name = f"zoo_file_{path.stem}_{sha256(str(path).encode()).hexdigest()[:8]}"
-    spec = spec_from_file_location(name, path)
+    spec = spec_from_file_location(name, path, loader=_FromSource(name, str(path)))
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is not a Python file")
     module = sys.modules[name] = module_from_spec(spec)
