@@ -120,7 +120,7 @@ def test_what_torchs_first_import_changes_is_noticed() -> None:
     assert done.stdout.endswith("torch.float32\n")
 
 
-def test_a_filter_of_one_warning_is_nobodys_business() -> None:
+def test_a_filter_of_one_warning_is_left_alone() -> None:
     made = model()
     Path("bad.txt").write_text("warnings.filterwarnings('ignore', message='mine only')")
     generate(made, frames=2)

@@ -196,7 +196,7 @@ def _failure(error: BaseException) -> int:
     if isinstance(error, OSError):
         _give_up_output()
     if isinstance(error, BrokenPipeError):
-        return 1  # whoever read our output has seen enough
+        return 1  # the reader of our output has closed it
     if isinstance(error, ZooError):
         return _answer(error.problems, error.exit_code)
     if isinstance(error, OSError) and error.strerror:

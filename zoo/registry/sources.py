@@ -157,8 +157,8 @@ def _packages() -> Iterator[Distribution]:
     `importlib.metadata` would find them as well, but importing it takes a tenth of `zoo list`, and seldom
     is there anything to read with it.
 
-    The current folder is no place where packages are installed, even where Python imports from it: whoever
-    hands out a folder could put metadata in it. It is one where pip or the user's PYTHONPATH says so.
+    Metadata in the current folder does not count, even where Python imports from it: a folder from
+    elsewhere could hold some. It counts where pip installs into that folder, or PYTHONPATH names it.
     """
     here = Path.cwd()
     for folder in dict.fromkeys(sys.path):
