@@ -61,7 +61,7 @@ GENERATED = 2**20
 
 
 def too_much_music(frames: int, count: int) -> list[Problem]:
-    """The problem with a request for more frames, over all pieces, than are written at once; none if it fits."""
+    """The problem with asking for more frames, over all pieces, than are written at once; none if it fits."""
     if frames * count <= GENERATED:
         return []
     what = f"{count:,} times {frames:,} frames are {frames * count:,}, and {GENERATED:,} are the most"
