@@ -9,14 +9,14 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from zoo.data.options import Options
-from zoo.data.piece import Reading, Skipped
+from zoo.data.piece import Reading, Skipped, read_piece
 from zoo.data.split import SPELLINGS, Split
 from zoo.errors import DataError, Problem
 from zoo.music.beats import Beats, read_beats
-from zoo.music.grid import GRID
 from zoo.music.guard import DEFAULT_LIMITS
 
 MOST_MEMBERS = 50_000
@@ -87,20 +87,13 @@ def _read(
     if ".." in PurePosixPath(info.filename).parts or info.filename.startswith("/"):
         return Skipped(title, "its name leads out of the archive")
     try:
-        found = examine_bytes(
-            _bytes(archive, info),
-            title,
-            tracks=members.tracks,
-            grid=options.grid or GRID,
-            pedal=options.pedal,
-            beats=_beats(archive, info, members.beats),
-        )
+        data, beats = _bytes(archive, info), _beats(archive, info, members.beats)
+        read = partial(examine_bytes, data, title, tracks=members.tracks, beats=beats)
+        return read_piece(title, read, options, split)
     except DataError as error:
         return Skipped(title, "; ".join(problem.what for problem in error.problems))
     except DAMAGE as error:
         return Skipped(title, f"it cannot be unpacked: {error}")
-    losses = {**found.losses, **found.left_out}
-    return Reading(title, found.roll, split, found.alignment, found.off_grid, losses)
 
 
 def _beats(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Beats | None:

@@ -62,17 +62,19 @@ def _read(grid: int) -> Iterator[Reading]:
 
     titles = list(chorales.Iterator(returnType="filename"))
     scores = _scores(list(dict.fromkeys(titles)), grid)
-    known: dict[str, Roll] = {}
+    known: dict[str, list[Roll]] = {}
     for number, title in enumerate(titles, start=1):
         if title not in known:
-            known[title] = _roll(next(scores))
-        yield Reading(f"{number:03} {title.removeprefix('bach/')}", known[title])
+            known[title] = [_roll(score) for score in next(scores)]
+        roll, *sixteenths = known[title]
+        name = f"{number:03} {title.removeprefix('bach/')}"
+        yield Reading(name, roll, by_default=sixteenths[0] if sixteenths else None)
 
 
-def _scores(titles: Sequence[str], grid: int) -> Iterator[dict[str, Any]]:
-    """The scores in the order of their titles, read by several processes that take turns.
+def _scores(titles: Sequence[str], grid: int) -> Iterator[list[dict[str, Any]]]:
+    """The scores in the order of their titles, each on this grid and, if that is another, on sixteenths.
 
-    Processes of our own rather than `multiprocessing`, which would either run the caller's script once
+    Several processes read them in turn: processes of our own rather than `multiprocessing`, which would either run the caller's script once
     more or copy a process whose threads are at work.
     """
     count = min(os.cpu_count() or 1, MOST_PROCESSES)

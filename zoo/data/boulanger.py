@@ -103,7 +103,7 @@ def _read_matrices(path: Path, meter: Meter) -> Iterator[Reading | Skipped]:
                 if doubt or not sounding.any():
                     yield Skipped(title, doubt or SILENT)
                 else:
-                    yield Reading(title, Roll(None, sounding, meter=meter), split=split)
+                    yield Reading(title, Roll(None, sounding, meter=meter), split, meter_from="assumed")
     except Unreadable as error:
         raise _foreign(path, str(error)) from error
     except OSError as error:

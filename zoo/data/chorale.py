@@ -1,5 +1,7 @@
 """Chorales as music21 reads them, one line of JSON each: `python -m zoo.data.chorale GRID TITLE...`.
 
+A line lists the chorale on this grid and, if that is another, on sixteenths.
+
 Reading a score takes music21 some 70 ms, so `zoo.data.bach` has several processes do it.
 """
 
@@ -15,6 +17,7 @@ from typing import Any
 
 from music21 import corpus
 
+from zoo.music.grid import GRID
 from zoo.music.roll import LOWEST_KEY
 
 COLLECT_EVERY = 25
@@ -73,11 +76,13 @@ def _nearest(quarters: Fraction | float, grid: int) -> int:
 def main() -> None:
     """Read the scores that the command line names, in their order."""
     gc.disable()
-    grid, *titles = sys.argv[1:]
+    grids = list(dict.fromkeys([int(sys.argv[1]), GRID]))
+    titles = sys.argv[2:]
     for number, title in enumerate(titles):
         if number % COLLECT_EVERY == 0:
             gc.collect()
-        print(json.dumps(chorale(corpus.parse(title, forceSource=True), int(grid))), flush=True)
+        score = corpus.parse(title, forceSource=True)
+        print(json.dumps([chorale(score, grid) for grid in grids]), flush=True)
 
 
 if __name__ == "__main__":

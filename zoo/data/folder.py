@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from zoo.data import boulanger
 from zoo.data.options import DEFAULTS, Options
-from zoo.data.piece import Reading, Skipped
+from zoo.data.piece import Reading, Skipped, read_piece
 from zoo.data.source import Source
 from zoo.errors import DataError, Problem
 from zoo.music.beats import find_beats
@@ -97,9 +98,7 @@ def _read(file: Path, title: str, tracks: Sequence[str], options: Options) -> Re
     from zoo.music.midi import examine_midi
 
     try:
-        found = examine_midi(file, tracks=tracks, grid=options.grid or GRID, pedal=options.pedal)
-        losses = {**found.losses, **found.left_out}
-        return Reading(title, found.roll, None, found.alignment, found.off_grid, losses)
+        return read_piece(title, partial(examine_midi, file, tracks=tracks), options)
     except MidiError as error:
         return Skipped(title, error.what)
     except DataError as error:  # of the file of beats beside it

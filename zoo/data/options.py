@@ -33,6 +33,10 @@ class Options:
         """
         check_choices(GRID if self.grid is None else self.grid, self.pedal)
 
+    def are_usual(self) -> bool:
+        """Whether the notes of MIDI files are read as they are by default."""
+        return self.grid in (None, GRID) and self.pedal == "keep"
+
     def identity(self) -> list[str]:
         """What tells music that is read with other options apart, but for the grid, ready for JSON."""
         return [self.pedal, self.family]

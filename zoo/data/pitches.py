@@ -64,7 +64,8 @@ def read_pitches(path: Path, meter: Meter = COMMON_TIME) -> Iterator[Reading | S
         sounding, outside = _sounding(rows, title, path)
         losses = {OUTSIDE: outside} if outside else {}
         if sounding.any():
-            yield Reading(title, Roll(None, sounding, meter=meter), split=split, losses=losses)
+            roll = Roll(None, sounding, meter=meter)
+            yield Reading(title, roll, split, meter_from="assumed", losses=losses)
         else:
             why = SILENT if rows else NO_FRAME
             yield Skipped(title, f"{why} ({outside} {OUTSIDE})" if outside else why)

@@ -103,8 +103,9 @@ class _Writer:
             self.files[name].write(array.tobytes())
             if name != "velocity.starts":
                 digest.update(array.tobytes())
-        self.patterns.append(pattern(roll))
-        self.fingerprints.add(roll)
+        compared = reading.by_default or roll
+        self.patterns.append(pattern(compared))
+        self.fingerprints.add(compared)
         self.prescribed.append(reading.split)
         self.pieces.append(
             Piece(
@@ -115,6 +116,7 @@ class _Writer:
                 tempo=roll.tempo,
                 meter=roll.meter,
                 alignment=reading.alignment,
+                meter_from=reading.meter_from,
                 off_grid=reading.off_grid,
                 losses=dict(reading.losses),
             )

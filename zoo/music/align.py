@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from zoo.music.accents import Accents
 from zoo.music.annotated import on_beats
-from zoo.music.barline import Bars
+from zoo.music.barline import Bars, FoundMeter, MeterFrom
 from zoo.music.beats import Beats
 from zoo.music.grid import GRID
 from zoo.music.meter import Meter
@@ -49,12 +49,13 @@ class Alignment:
     Attributes:
         kind: how the grid was found. `stated`: the file's ticks are the grid. `shifted`: one shift brings the
             notes onto it. `annotated`: the music is put on beats from a file beside it. `unaligned`: no
-            shift does; the frames are the file's own time and 4/4 is assumed where it states no meter.
+            shift does; the frames are the file's own time.
         meter: where bars lie, and how many frames a quarter note has.
         ticks: (K,) increasing ticks whose place is known, at least two.
         places: (K,) their places in frames; linear in between and beyond.
         off_grid: share of notes more than a quarter frame from the frame they are put in.
         off_grid_before: the same in the file's own time.
+        meter_from: how the meter was found; see `zoo.music.barline.FoundMeter`.
     """
 
     kind: Kind
@@ -63,6 +64,11 @@ class Alignment:
     places: Places
     off_grid: float = 0.0
     off_grid_before: float = 0.0
+    meter_from: MeterFrom = "assumed"
+
+    def in_bars(self, found: FoundMeter) -> Alignment:
+        """The alignment with these bars."""
+        return replace(self, meter=found.meter, meter_from=found.found)
 
     def positions(self, ticks: Ticks) -> Places:
         """Places of ticks in frames, not rounded; below 0 before the first frame."""
@@ -89,16 +95,16 @@ def align(score: Score, grid: int = GRID, beats: Beats | None = None) -> Alignme
     """
     own = _own_time(score, grid)
     if beats is not None and len(score.start):
-        ticks, places, meter = on_beats(score, beats, grid)
-        return _measured(score, replace(own, kind="annotated", meter=meter, ticks=ticks, places=places))
+        ticks, places, found = on_beats(score, beats, grid)
+        return _measured(score, replace(own, kind="annotated", ticks=ticks, places=places).in_bars(found))
     own = _measured(score, own)
     if len(score.start) < FEWEST:
-        return replace(own, meter=_bars(score, own).stated() or own.meter)
+        return own.in_bars(_bars(score, own).stated_or_assumed())
     if _own_grid_holds(score) or _on_frames(own.positions(score.start)):
-        return replace(own, meter=_bars(score, own).believed())
+        return own.in_bars(_bars(score, own).believed())
     shift, off = _shift(score)
     if off > MOST_OFF:
-        return replace(own, kind="unaligned", meter=_bars(score, own).stated() or own.meter)
+        return replace(own, kind="unaligned").in_bars(_bars(score, own).stated_or_assumed())
     shifted = _measured(score, replace(own, kind="shifted", places=own.places - shift * grid))
     far = abs(shift) * grid > QUARTER_FRAME or shifted.off_grid < own.off_grid
     moves = far and abs(shift) > SMALLEST_SHIFT
@@ -179,7 +185,7 @@ def _with_bars(score: Score, alignment: Alignment) -> Alignment:
     bars = _bars(score, alignment)
     stated = bars.stated()
     if stated is None:
-        return replace(alignment, meter=bars.believed() if alignment.kind == "stated" else bars.heard(None))
+        return alignment.in_bars(bars.believed() if alignment.kind == "stated" else bars.heard(None))
     default = alignment.kind == "shifted" and len(score.signatures) == 1 and score.signatures[0][0] == 0
-    believed = not bars.doubts(stated, beat_only=not default)
-    return replace(alignment, meter=stated if believed else bars.heard(stated))
+    doubted = bars.doubts(stated, beat_only=not default)
+    return alignment.in_bars(bars.heard(stated) if doubted else FoundMeter(stated, "stated"))

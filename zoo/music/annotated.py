@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from zoo.music.barline import FoundMeter
 from zoo.music.beats import Beats
 from zoo.music.meter import Meter, TimeSignature
 from zoo.music.score import Score
@@ -27,7 +28,7 @@ LENGTHS = (*(Fraction(1, 2**n) for n in range(5)), Fraction(2), Fraction(3, 4), 
 """Quarter notes in a beat, as meters have them."""
 
 
-def on_beats(score: Score, beats: Beats, grid: int) -> tuple[Places, Places, Meter]:
+def on_beats(score: Score, beats: Beats, grid: int) -> tuple[Places, Places, FoundMeter]:
     """Ticks of the beats, their places in frames, and the meter that the downbeats make.
 
     A beat is what the time signatures of the annotation make it, else a dotted quarter note where the MIDI
@@ -90,27 +91,29 @@ def _lengths(score: Score, beats: Beats, number: Numbers) -> list[Fraction]:
 
 def _meter(
     score: Score, places: Places, number: Numbers, lengths: list[Fraction], beats: Beats, grid: int
-) -> Meter:
+) -> FoundMeter:
     """Bars from downbeat to downbeat; where fewer than two are marked, the file's own from there on."""
     lines = np.flatnonzero(beats.downbeat).tolist()
     frames = np.floor(places + 0.5).astype(np.int64).tolist()
     if len(lines) < 2:
         sign = TimeSignature(0, *(score.signatures[0][1:] if score.signatures else (4, 4)))
-        return Meter(grid, (_before(sign, frames[lines[0] if lines else 0], grid),))
+        meter = Meter(grid, (_before(sign, frames[lines[0] if lines else 0], grid),))
+        return FoundMeter(meter, "stated" if score.signatures else "assumed")
     stated = {beat: (upper, unit) for beat, upper, unit in beats.signatures}
     changes: list[TimeSignature] = []
-    meter, usual = (0, 1), _usual(np.diff(number[lines]))
+    written, usual = (0, 1), _usual(np.diff(number[lines]))
     for line, following in pairwise(lines):
-        meter = stated.get(line, meter)
+        written = stated.get(line, written)
         quarters = lengths[line]
         count = int(number[following] - number[line])
         if count > following - line and count % usual == 0:
             count = usual  # the beat that the annotation lacks begins a bar
         usual = count
-        sign = _sign(frames[line], count, quarters, meter)
+        sign = _sign(frames[line], count, quarters, written)
         if not changes or not _goes_on(changes[-1], sign, grid):
             changes.append(sign)
-    return Meter(grid, (_before(changes[0], changes[0].frame, grid), *changes[1:]))
+    meter = Meter(grid, (_before(changes[0], changes[0].frame, grid), *changes[1:]))
+    return FoundMeter(meter, "annotated")
 
 
 def _sign(frame: int, count: int, quarters: Fraction, stated: tuple[int, int]) -> TimeSignature:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from zoo.music.grid import GRID
 from zoo.music.meter import Meter, TimeSignature
 from zoo.music.score import Score, Ticks
 
+MeterFrom = Literal["stated", "heard", "annotated", "assumed"]
 Frames = NDArray[np.int64]
 Places = NDArray[np.float64]
 
@@ -28,6 +30,20 @@ FEWEST_MARKERS = 3
 MOST_MARKERS = 0.75
 """Least share of the markers at one place of the bar where they tell of bar lines; by chance, three share
 one in 250 files."""
+
+
+class FoundMeter(NamedTuple):
+    """A meter, and how it was found.
+
+    Attributes:
+        meter: where the bars lie.
+        found: `stated` by time signatures; `heard`, with bar lines where markers or accents suggest, of the
+            stated length or else 4/4; `annotated` by a file of beats; or `assumed`, 4/4 from the first frame
+            of a file without time signatures.
+    """
+
+    meter: Meter
+    found: MeterFrom
 
 
 @dataclass(frozen=True)
@@ -71,15 +87,21 @@ class Bars:
         sixteenths = places * GRID / self.grid
         return float(np.abs(sixteenths - np.rint(sixteenths)).sum())
 
-    def believed(self) -> Meter:
-        """The bars of a file on its own grid: as stated, or 4/4 from frame 0 unless accents deny it."""
+    def stated_or_assumed(self) -> FoundMeter:
+        """The bars as stated, or else 4/4 from frame 0."""
         stated = self.stated()
-        if stated is not None:
-            return stated
-        usual = Meter(self.grid)
-        return self.heard(None) if self._marked(4 * self.grid) is not None or self.doubts(usual) else usual
+        return FoundMeter(Meter(self.grid), "assumed") if stated is None else FoundMeter(stated, "stated")
 
-    def heard(self, stated: Meter | None) -> Meter:
+    def believed(self) -> FoundMeter:
+        """The bars of a file on its own grid: as stated, or 4/4 from frame 0 unless accents deny it."""
+        usual = self.stated_or_assumed()
+        if usual.found == "stated":
+            return usual
+        if self._marked(4 * self.grid) is not None or self.doubts(usual.meter):
+            return self.heard(None)
+        return usual
+
+    def heard(self, stated: Meter | None) -> FoundMeter:
         """Bars where markers lie, such as the sections of a song, or else where accents suggest.
 
         They have the length that is stated, if it is one throughout and more than two quarter notes.
@@ -88,11 +110,12 @@ class Bars:
         sign = replace(only, frame=0) if only.bar(self.grid) > 2 * self.grid else TimeSignature()
         bar, beat = sign.bar(self.grid), sign.beat(self.grid)
         if bar.denominator > 1 or beat.denominator > 1 or bar % beat:
-            return Meter(self.grid, (sign,))
+            return FoundMeter(Meter(self.grid, (sign,)), "stated")
         phase = self._marked(int(bar))
         if phase is None:
             phase = self._accents().bar_phase(int(beat), int(bar))
-        return Meter(self.grid, (replace(sign, frame=phase - int(bar) if phase else 0),))
+        first = replace(sign, frame=phase - int(bar) if phase else 0)
+        return FoundMeter(Meter(self.grid, (first,)), "heard")
 
     def doubts(self, meter: Meter, *, beat_only: bool = False) -> bool:
         """Whether accents contradict where a meter has the bar line, or the beat, more than by chance."""

@@ -32,6 +32,8 @@ class Reading:
         end: the frame at which the tracks end, after a rest if there is one; never before the last note.
         alignment: how the grid was found: "stated" by the file, "shifted", "annotated" by a beat file, or
             "unaligned", the grid of a file that is played freely; see `zoo.music.align`.
+        meter_from: how the meter was found: "stated" by the file, "heard", "annotated" or "assumed"; see
+            `zoo.music.barline.FoundMeter`.
         off_grid: share of the notes that were written more than a quarter frame from the frame they are in.
         off_grid_before: the same share on the file's own grid, before it was shifted.
         losses: how many notes came out otherwise than they were written; see `zoo.music.quantise`.
@@ -43,6 +45,7 @@ class Reading:
     roll: Roll
     end: int = 0
     alignment: str = "stated"
+    meter_from: str = "stated"
     off_grid: float = 0.0
     off_grid_before: float = 0.0
     losses: Mapping[str, int] = field(default_factory=dict)
@@ -145,6 +148,7 @@ def examine_bytes(
         roll=roll,
         end=max(int(nearest(alignment.positions(np.array([score.last])))[0]), roll.frames),
         alignment=alignment.kind,
+        meter_from=alignment.meter_from,
         off_grid=alignment.off_grid,
         off_grid_before=alignment.off_grid_before,
         losses=quantised.losses,
