@@ -105,7 +105,7 @@ def test_a_score_that_cannot_be_read_is_one_problem():
 
 def test_scores_come_in_the_order_of_their_titles():
     titles = ["bach/bwv269", "bach/bwv347", "bach/bwv153.1"]
-    frames = [read["frames"] for read in bach._scores(titles, 4)]
+    frames = [read[0]["frames"] for read in bach._scores(titles, 4)]
     assert frames == [chorale.chorale(music21.corpus.parse(title), 4)["frames"] for title in titles]
 
 

@@ -74,8 +74,8 @@ def _read(grid: int) -> Iterator[Reading]:
 def _scores(titles: Sequence[str], grid: int) -> Iterator[list[dict[str, Any]]]:
     """The scores in the order of their titles, each on this grid and, if that is another, on sixteenths.
 
-    Several processes read them in turn: processes of our own rather than `multiprocessing`, which would either run the caller's script once
-    more or copy a process whose threads are at work.
+    Several processes of our own read them in turn: `multiprocessing` would either run the caller's
+    script once more or copy a process whose threads are at work.
     """
     count = min(os.cpu_count() or 1, MOST_PROCESSES)
     with tempfile.TemporaryFile("w+") as errors, ExitStack() as running:
