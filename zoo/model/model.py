@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 
 from zoo.data.fragments import Fragments
 from zoo.errors import DataError, Problem
-from zoo.model.random import spawn
+from zoo.model.random import seeded_layers, spawn
 from zoo.parts.clock import Clock
 from zoo.parts.interfaces import Attention, Decoder, Encoder, LogProb, Part, Sampler, Velocity
 from zoo.parts.terms import SLOTS_OF, TERMS, Term
@@ -149,18 +149,24 @@ class Model(nn.Module):
     def losses(self, fragments: Fragments, generator: Generator) -> dict[Term, Tensor]:
         """Mean loss per frame of each term that has something to learn by gradient.
 
-        The quantities differ from part to part: they train, they never rank.
+        The quantities differ from part to part: they train, they never rank. The model is in training mode
+        from here on; what its layers drop follows from the generator.
         """
+        self.train()
         lesson, touch = self.lesson(fragments), self.touch(fragments)
         chance = spawn(generator, *TERMS)
-        frames: dict[Term, Tensor] = {
-            "core": self.sampler.loss(self._features(lesson), lesson.codes, chance["core"]),
-            "decoder": self.decoder.loss(lesson.codes, lesson.keys, lesson.previous, chance["decoder"]),
-        }
-        if touch is not None:
-            frames["velocity"] = self.velocity.loss(
-                lesson.codes, touch.struck, touch.loudness, touch.previous, chance["velocity"]
+        frames: dict[Term, Tensor] = {}
+        with seeded_layers(chance["core"]):
+            frames["core"] = self.sampler.loss(self._features(lesson), lesson.codes, chance["core"])
+        with seeded_layers(chance["decoder"]):
+            frames["decoder"] = self.decoder.loss(
+                lesson.codes, lesson.keys, lesson.previous, chance["decoder"]
             )
+        if touch is not None:
+            with seeded_layers(chance["velocity"]):
+                frames["velocity"] = self.velocity.loss(
+                    lesson.codes, touch.struck, touch.loudness, touch.previous, chance["velocity"]
+                )
         weight = fragments.mask / fragments.mask.sum().clamp(min=1)
         return {term: (loss * weight).sum() for term, loss in frames.items() if loss.requires_grad}
 
@@ -168,10 +174,13 @@ class Model(nn.Module):
     def log_probs(self, fragments: Fragments, generator: Generator) -> dict[str, LogProb]:
         """Log-probabilities (B, T) in nats of what makes up the score of whole pieces.
 
+        The model is in evaluation mode from here on.
+
         Returns:
             `codes` and `keys`; `residual`, where the music says which keys are pressed; `velocity`,
             summed over the notes struck in a frame, where the music and the model have loudness.
         """
+        self.eval()
         lesson, touch = self.lesson(fragments), self.touch(fragments)
         chance = spawn(generator, *TERMS)
         found = {

@@ -71,7 +71,7 @@ def named(model: Model, slot: str) -> str:
 
 
 def _features(model: Model, fragments: Fragments) -> list[Problem]:
-    lesson = model.lesson(fragments)
+    lesson = model.eval().lesson(fragments)
     with torch.no_grad():
         features, _ = model.attention(lesson.inputs, lesson.clock, model.attention.start(lesson.past))
     expected = (BATCH, FRAMES, model.attention.features)
