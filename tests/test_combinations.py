@@ -26,6 +26,8 @@ NARROW = {
     "attention=latency": "group=4 features=7 lags=1,3",
     "attention=hierarchical": "hidden=6 features=7 levels=frame,beat",
     "attention=stacked": "hidden=6",
+    "attention=mingru": "hidden=6",
+    "attention=transformer": "heads=2 head=3 layers=2",
     "sampler=voices": "hidden=6 paths=2",
     "sampler=ordered": "hidden=6",
     "decoder=lstm": "hidden=6",
