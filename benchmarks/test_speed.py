@@ -29,6 +29,7 @@ ATTENTIONS = (
     "latency",
     "latency attention.mix=false",
     "hierarchical",
+    "copying",
     "transformer",
     "stacked",
     "mingru attention.layers=2",  # as wide and as deep as stacked

@@ -28,6 +28,7 @@ NARROW = {
     "attention=stacked": "hidden=6",
     "attention=mingru": "hidden=6",
     "attention=transformer": "heads=2 head=3 layers=2",
+    "attention=copying": "local=6 features=7 heads=2 head=3",
     "sampler=voices": "hidden=6 paths=2",
     "sampler=ordered": "hidden=6",
     "decoder=lstm": "hidden=6",

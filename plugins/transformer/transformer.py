@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad, scaled_dot_product_attention
+from torch.nn.functional import scaled_dot_product_attention
 
 from zoo.parts.clock import CLOCK, Clock, joined
 from zoo.parts.interfaces import Attention, Sizes
-from zoo.parts.layers import heard, in_frames
-from zoo.parts.masks import never
+from zoo.parts.layers import by_distance, heard, in_frames
 
 from .settings import TransformerSettings
 
@@ -88,22 +87,3 @@ class _Block(nn.Module):
     def _split(self, plane: Tensor) -> Tensor:
         """(B, T, F) as (B, heads, T, head)."""
         return plane.view(*plane.shape[:2], self.heads, -1).transpose(1, 2)
-
-
-def by_distance(scores: Tensor, frames: int) -> Tensor:
-    """Scores of distances as scores of frames; `never` where a frame is later or out of reach.
-
-    Each row is one frame later than the row above, so its scores move one place to the right (the skewing of
-    Huang et al., 2019).
-
-    Args:
-        scores: (..., T, reach), how much each of the last T frames likes 0, 1, 2, ... frames back.
-        frames: how many frames (S, at least T and at most T + reach - 1) can be heard.
-
-    Returns:
-        (..., T, S)
-    """
-    length, reach = scores.shape[-2:]
-    rows = pad(scores.flip(-1), (0, length), value=never(scores.dtype)).flatten(-2)
-    skewed = rows[..., : length * (reach + length - 1)].view(*scores.shape[:-1], -1)
-    return skewed[..., reach + length - 1 - frames :]

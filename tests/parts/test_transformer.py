@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 from zoo_plugins.transformer.settings import TransformerSettings
-from zoo_plugins.transformer.transformer import Transformer, by_distance
+from zoo_plugins.transformer.transformer import Transformer
 
 from zoo.parts.clock import Clock
 from zoo.parts.interfaces import Sizes
+from zoo.parts.layers import by_distance
 from zoo.parts.masks import never
 
 Draw = Callable[..., Tensor]
