@@ -10,7 +10,7 @@ from zoo.parts.layers import LSTM
 from zoo.parts.masks import folds_to
 
 from .settings import OrderedDecoderSettings, OrderedSamplerSettings
-from .spelling import Speller
+from .spelling import Rule, Speller
 
 Memory = tuple[Tensor, Tensor]
 
@@ -84,11 +84,8 @@ class OrderedDecoder(Decoder):
     ) -> tuple[Tensor, Memory]:
         """Keys (B, 1, K) that fold to the codes; the temperature divides the logits of each choice."""
         known, state = self._known(codes, previous, state)
-
-        def rule(named: Tensor, rows: Tensor) -> Tensor:
-            return self._leads_to(codes[rows, 0], named)
-
-        return self.speller.draw(known[:, 0], generator, temperature, rule).unsqueeze(1), state
+        keys = self.speller.draw(known[:, 0], generator, temperature, self._rule(codes[:, 0]))
+        return keys.unsqueeze(1), state
 
     def follow(self, codes: Tensor, previous: Tensor, state: Memory) -> Memory:
         """The memory after known frames."""
@@ -102,19 +99,18 @@ class OrderedDecoder(Decoder):
     def _nats(self, codes: Tensor, keys: Tensor, previous: Tensor) -> Tensor:
         known, _ = self._known(codes, previous, self.start(len(codes)))
         fits = folds_to(keys, codes, self.membership)
-        frames = codes[fits]
-
-        def rule(named: Tensor, rows: Tensor) -> Tensor:
-            return self._leads_to(frames[rows], named)
-
-        nats = self.speller.log_prob(known[fits], keys[fits], rule)
+        nats = self.speller.log_prob(known[fits], keys[fits], self._rule(codes[fits]))
         return nats.new_full(fits.shape, -torch.inf).masked_scatter(fits, nats)
 
-    def _leads_to(self, codes: Tensor, named: Tensor) -> Tensor:
-        """The steps (R, K + 1) after which some way is left to give each code (R, C) a key."""
-        belongs = self.membership.to(codes)
-        waiting = (codes > 0) & (named @ belongs.T <= 0)
-        limit = self.highest.where(waiting, self.sizes.keys).amin(-1, keepdim=True)
+    def _rule(self, codes: Tensor) -> Rule:
+        """In frames of these codes (M, C), the steps after which each code can still get a key."""
+        active, belongs = codes > 0, self.membership.to(codes)
+        playable = codes @ belongs > 0
         place = torch.arange(self.sizes.keys, device=codes.device)
-        keys = (codes @ belongs > 0) & (place <= limit)
-        return torch.cat([keys, ~waiting.any(-1, keepdim=True)], -1)
+
+        def rule(named: Tensor, rows: Tensor) -> Tensor:
+            waiting = active[rows] & (named @ belongs.T <= 0)
+            limit = self.highest.where(waiting, self.sizes.keys).amin(-1, keepdim=True)
+            return torch.cat([playable[rows] & (place <= limit), ~waiting.any(-1, keepdim=True)], -1)
+
+        return rule

@@ -72,18 +72,18 @@ class Speller(nn.Module):
         # as many for every row, however many steps it takes: rows of a batch do not share their chance
         uniform = torch.rand(count, end + 1, generator=generator, device=known.device)
         rows = torch.arange(count, device=known.device)
-        last, named = torch.full_like(rows, end), known.new_zeros(count, end)
-        done = torch.zeros_like(rows, dtype=torch.bool)
+        last, spelled = torch.full_like(rows, end), known.new_zeros(count, end + 1)
         for turn in range(end + 1):
+            named = spelled[:, :end]
             logits = self._logits(push, shortcut, keep, named, last) / temperature
             allowed = self._allowed(rule, named, last, rows)
             step = draw_at(masked_log_softmax(logits, allowed), uniform[:, turn])
-            done = done | (step == end)
-            if bool(done.all()):
+            step = torch.where(spelled[:, end] > 0, end, step)  # what has ended stays as it is
+            spelled = spelled.scatter(-1, step.unsqueeze(-1), 1.0)
+            if bool((step == end).all()):
                 break
-            last = torch.where(done, last, step)
-            named = named.index_put((rows[~done], step[~done]), named.new_ones(()))
-        return named
+            last = torch.where(step < end, step, last)
+        return spelled[:, :end]
 
     def _heard(self, known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What all steps of a frame share: input of the hidden layer, shortcut, and which units are kept."""
