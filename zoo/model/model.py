@@ -154,8 +154,8 @@ class Model(nn.Module):
         """Mean loss per frame of each term that has something to learn by gradient: one step's objective.
 
         The quantities differ from part to part: they train, they never rank. Their sum trains every part,
-        since no two terms share parameters. What layers such as `nn.Dropout` leave out in training mode follows
-        from the generator too.
+        since no two terms share parameters. In training mode the generator also decides what layers such as
+        `nn.Dropout` leave out.
 
         Args:
             fragments: a batch on the model's grid and device.
