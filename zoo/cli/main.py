@@ -156,7 +156,10 @@ def _explain(error: click.UsageError) -> Problem:
 
 
 def _answer(problems: Sequence[Problem], code: int) -> int:
-    print_problems(problems)
+    try:
+        print_problems(problems)
+    except BrokenPipeError:
+        _give_up_output()
     return code
 
 
@@ -185,18 +188,18 @@ def _is_of_click(error: SystemExit) -> bool:
 
 
 def _give_up_output() -> None:
-    """Let nothing be written at exit to where nothing can be written."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Let nothing be written from now on to where nothing can be written."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _failure(error: BaseException) -> int:
-    if isinstance(error, OSError):
-        _give_up_output()
+    _give_up_output()
     if isinstance(error, BrokenPipeError):
-        return 1  # the reader of our output has closed it
+        return 1  # whoever read our output, such as `head`, wants no more of it
     if isinstance(error, ZooError):
         return _answer(error.problems, error.exit_code)
     if isinstance(error, OSError) and error.strerror:
