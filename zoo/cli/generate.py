@@ -69,7 +69,7 @@ def command(
     _check(paths, picture, place, force)
     signature = _signature(meter, primer)
     from zoo.cli.progress import waiting
-    from zoo.learn.record import meter_of
+    from zoo.learn.record import meter_of, pedal_of
     from zoo.model.bundle import open_bundle
     from zoo.model.generate import generate
     from zoo.music.meter import Meter
@@ -77,7 +77,8 @@ def command(
 
     opened = open_bundle(bundle)
     model, grid = opened.model, opened.model.grid
-    opening = read_midi(place, tracks=tracks, grid=grid, rest=True) if place else None
+    pedal = pedal_of(opened.record)
+    opening = read_midi(place, tracks=tracks, grid=grid, pedal=pedal, rest=True) if place else None
     chosen = Meter.of(*signature, grid=grid) if signature else meter_of(opened.record, grid)
     frames = QUARTERS * grid if frames is None else frames
     with waiting(f"writing {output}") as progress:

@@ -14,6 +14,7 @@ from zoo.data.family import Relation
 from zoo.data.piece import Piece, Skipped
 from zoo.data.split import Split
 from zoo.data.store import Store
+from zoo.music.grid import Pedal
 from zoo.music.roll import Roll
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ class Corpus:
     def grid(self) -> int:
         """Frames to a quarter note."""
         return self._store.grid
+
+    @property
+    def pedal(self) -> Pedal:
+        """Where notes end: `keep`, when the key is released; `hold`, when the sustain pedal rises."""
+        return self._store.pedal
 
     @property
     def frames(self) -> int:
