@@ -91,9 +91,11 @@ class ZooModel:
     ) -> Roll:
         """A new piece of this many frames, from silence or after a primer.
 
-        Without a primer it is in `meter`, or else in the most common time signature of the training pieces.
+        New music is in `meter`, or else in that of the primer, or else in the most common time signature of
+        the training pieces.
         """
-        meter = meter or meter_of(self._record, self.model.grid)
+        if meter is None and primer is None:
+            meter = meter_of(self._record, self.model.grid)
         return generate(self.model, frames, 1, seed, temperature, primer, meter=meter)[0]
 
     def evaluate(
