@@ -105,6 +105,15 @@ def write_picture(roll: Roll, path: str | Path, *, primer: int = 0) -> None:
     Raises:
         ZooError: matplotlib is not installed, or the file cannot be written.
     """
+    write_file(path, picture_bytes(roll, primer=primer))
+
+
+def picture_bytes(roll: Roll, *, primer: int = 0) -> bytes:
+    """The picture that `write_picture` writes.
+
+    Raises:
+        ZooError: matplotlib is not installed.
+    """
     try:
         import matplotlib
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -122,7 +131,7 @@ def write_picture(roll: Roll, path: str | Path, *, primer: int = 0) -> None:
             _draw_notes(axes, notes, roll)
         content = io.BytesIO()
         figure.savefig(content, format="png", facecolor="white")
-    write_file(path, content.getvalue())
+    return content.getvalue()
 
 
 def _lay_out(roll: Roll, notes: Notes, primer: int) -> _Page:
