@@ -150,6 +150,9 @@ def test_a_primer_goes_on_in_the_meter_that_is_asked_for(
     meter = read_midi(here / "new.mid").meter
     assert meter.cut(0).changes == (TimeSignature(-12, 4, 4), TimeSignature(20, 3, 4))
     assert meter.bar_lines(50).tolist() == [4, 20, 32, 44]
+    words = ["generate", "model", "-o", "new.mid", "--force", "--meter", "3/4", "--primer", "tune.mid"]
+    assert run([*words, "--frames", "30"]) == 0
+    assert " in 4 bars of 4/4, after an upbeat of 1/4, then 3/4 from bar 2 (50 " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["new3", "new.wav", "new.mid.gz", "new.", ".mid", "folder/"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,15 +111,13 @@ def command(
     frames = QUARTERS * grid if frames is None else frames
     with waiting(f"writing {output}") as progress:
         rolls = generate(model, frames, count, seed, temperature, opening, progress, meter=chosen)
-    written = []
     for path, roll in zip(paths, rolls, strict=True):
         roll.write(path)
-        written.append({"path": str(path), **_facts(roll)})
     if picture:
         from zoo.music.picture import write_picture
 
         write_picture(rolls[0], picture, primer=opening.frames if opening else 0)
-    _print(written, opening, picture, as_json)
+    _print(dict(zip(paths, rolls, strict=True)), opening, picture, as_json)
 
 
 def _split_primer(primer: str | None) -> tuple[Path | None, Sequence[str]]:
@@ -186,11 +184,10 @@ def _facts(roll: Roll) -> dict[str, Any]:
     """What can be said of a piece without hearing it."""
     assert roll.onset is not None
     sounding = roll.sounding.sum(1)
-    signatures = roll.meter.signatures(roll.frames)
     return {
         "frames": roll.frames,
         "bars": roll.meter.bars(roll.frames).count,
-        "meter": list(dict.fromkeys(map(str, signatures))),
+        "meter": list(dict.fromkeys(map(str, roll.meter.signatures(roll.frames)))),
         "notes": int(roll.onset.sum()),
         "polyphony": round(float(sounding.mean()), 2) if roll.frames else 0.0,
         "silent_frames": int((sounding == 0).sum()),
@@ -202,19 +199,28 @@ def _rest(primer: Roll) -> int:
     return primer.frames - int(primer.notes().end.max(initial=0))
 
 
-def _print(written: list[dict[str, Any]], primer: Roll | None, picture: Path | None, as_json: bool) -> None:
+def _print(written: Mapping[Path, Roll], primer: Roll | None, picture: Path | None, as_json: bool) -> None:
     from zoo.cli.console import print_json, show, visible
 
     frames, rest = (primer.frames, _rest(primer)) if primer else (0, 0)
     if as_json:
+        pieces = [{"path": str(path), **_facts(roll)} for path, roll in written.items()]
         about = {"primer_frames": frames, "primer_rest": rest, "picture": str(picture) if picture else None}
-        print_json({"pieces": written, **about})
+        print_json({"pieces": pieces, **about})
         return
     given = f", {frames:,} of them the primer" if frames else ""
     given += f" with a rest of {rest:,} at its end" if rest else ""
-    for piece in written:
-        bars = f"{piece['bars']:,} bar{'' if piece['bars'] == 1 else 's'} of {', '.join(piece['meter'])}"
-        told = f"{piece['path']}: {piece['notes']:,} notes in {bars} ({piece['frames']:,} frames{given}), "
-        show.print(visible(f"{told}{piece['polyphony']} keys sounding on average"))
+    for path, roll in written.items():
+        show.print(visible(f"{path}: {_told(roll, given)}"))
     if picture:
         show.print(visible(f"{picture}: the picture"))
+
+
+def _told(roll: Roll, given: str) -> str:
+    """A piece in a line; `given` is what its frames have of a primer."""
+    from zoo.cli.meters import in_order
+
+    facts = _facts(roll)
+    bars = f"{facts['bars']:,} bar{'' if facts['bars'] == 1 else 's'} of {in_order(roll.meter, roll.frames)}"
+    frames = f"({facts['frames']:,} frames{given})"
+    return f"{facts['notes']:,} notes in {bars} {frames}, {facts['polyphony']} keys sounding on average"
