@@ -60,7 +60,11 @@ def test_the_table_says_what_each_command_says_of_itself(name: str) -> None:
         ("decoder=rbm", "error: decoder=rbm: a recipe needs a command\n  write zoo build decoder=rbm\n"),
         ("--vresion", "error: zoo has no option --vresion\n  did you mean --version\n"),
         ("list --jsn", "error: zoo list has no option --jsn\n  did you mean --json\n"),
-        ("show", "error: zoo show: Missing argument 'SLOT.NAME'\n  `zoo show --help` says what it takes\n"),
+        (
+            "show",
+            "error: zoo show: Missing argument 'SLOT.NAME|train|generate'\n"
+            "  `zoo show --help` says what it takes\n",
+        ),
         (
             "completion tcsh",
             "error: zoo completion: Invalid value for '{bash|zsh|fish}': 'tcsh' is not one of "

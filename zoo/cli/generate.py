@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Number of pieces; more than one are written to OUT-1.mid, OUT-2.mid and so on.",
+    help="Number of pieces, with at most 1,048,576 new frames in all; if there are several, they are "
+    "written to OUT-1.mid, OUT-2.mid and so on.",
 )
 @click.option(
     "--primer",
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 @click.option(
     "--meter",
     metavar="BEATS/UNIT",
-    show_default="that of the primer, or else the most common one in training",
+    show_default="that of the primer or training",
     help="Time signature of the new music, such as 3/4; after a primer it begins where the primer ends.",
 )
 @click.option(

@@ -31,7 +31,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 COMMANDS: dict[str, str] = {
     "list": "List the parts of the zoo, slot by slot.",
-    "show": "Show one part: what it does, its settings, where it comes from.",
+    "show": "Show one part, or all settings of train or generate, with defaults and ranges.",
     "build": "Assemble parts, check that they fit and run, and show what came out.",
     "train": "Train a model on music and keep its best weights as a bundle.",
     "evaluate": "Score trained models on pieces they have not seen, beside the floors.",
