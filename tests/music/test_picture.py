@@ -202,7 +202,18 @@ def test_time_signatures_do_not_cover_one_another(drawn):
     at = sorted(found.signatures(0))
     assert at[0] == 0
     frame = found.width(0) / found.span(0)[1]
-    assert min(np.diff(at)) * frame >= 0.32
+    assert min(np.diff(at)) * frame >= 0.24
+
+
+def test_a_time_signature_after_a_short_bar_is_shown(drawn):
+    changes = (
+        TimeSignature(-12, 4, 4),
+        TimeSignature(196, 2, 4),
+        TimeSignature(204),
+        TimeSignature(208, 3, 4),
+    )
+    found = drawn(lasting(328, Meter(4, changes)))
+    assert found.signatures(0) == {0: "4/4", 196: "2/4", 204: "4/4", 208: "3/4"}
 
 
 @pytest.mark.parametrize("end", [1, 40, 255, 256])

@@ -48,9 +48,10 @@ ABOVE, BELOW = 0.32, 0.18
 """Room for time signatures and bar numbers over a system, and for the end of a primer under it."""
 NUMBER_ROW, SIGNATURE_ROW = 0.03, 0.16
 """How far over a system bar numbers and time signatures stand."""
-BEAT_ROOM, BAR_ROOM, NUMBER_ROOM, SIGNATURE_ROOM = 0.07, 0.12, 0.42, 0.32
-"""Lines, bar numbers and time signatures stand at least that far apart; where they would not, some are left
-out."""
+BEAT_ROOM, BAR_ROOM, NUMBER_ROOM = 0.07, 0.12, 0.42
+"""Lines and bar numbers stand at least that far apart; where they would not, some are left out."""
+DIGIT = 0.08
+"""What a character of a time signature takes; one that would cover another is left out."""
 
 
 @dataclass(frozen=True)
@@ -241,14 +242,13 @@ def _draw_signatures(axes: Axes, page: _Page, begin: int, last: int) -> None:
     """The time signatures over the bar lines at which they begin, where they are others than before."""
     signatures = page.roll.meter.signatures(page.roll.frames)
     words = ["", *map(str, signatures)]
-    taken = -math.inf
+    taken = -math.inf  # by the last one, in frames
     for before, signature in zip(words, signatures, strict=False):
         line = max(signature.frame, 0)
-        free = (line - taken) * page.frame >= SIGNATURE_ROOM
-        if str(signature) != before and begin <= line < last and free:
+        if str(signature) != before and begin <= line < last and line >= taken:
             height = page.high + SIGNATURE_ROW / KEY
             axes.text(line, height, str(signature), va="bottom", fontweight="bold")
-            taken = line
+            taken = line + len(str(signature)) * DIGIT / page.frame
 
 
 def _draw_end_of_primer(axes: Axes, page: _Page, begin: int, last: int) -> None:
