@@ -251,12 +251,14 @@ def _facts(corpus: Corpus, index: int) -> dict[str, Any]:
 
 def _piece_table(facts: dict[str, Any]) -> Table:
     """One piece in words."""
+    from zoo.cli.meters import in_order
+
     minutes, seconds = divmod(round(facts["seconds"] or 0), 60)
     time = f", {minutes}:{seconds:02} at {facts['tempo']:.0f} quarters a minute" if facts["seconds"] else ""
     rows = [
         ("split", facts["split"]),
         ("length", f"{facts['frames']:,} frames{time}"),
-        ("meter", _meter_words(Meter.from_json(facts["meter"]))),
+        ("meter", in_order(Meter.from_json(facts["meter"]), facts["frames"])),
         ("grid", _grid_words(facts)),
         ("notes", "unknown" if facts["notes"] is None else f"{facts['notes']:,}"),
         ("at once", f"{facts['polyphony']:.2f} keys on average, {facts['most']} at most"),
@@ -267,11 +269,6 @@ def _piece_table(facts: dict[str, Any]) -> Table:
         ("digest", facts["digest"]),
     ]
     return _table((f"{facts['number']}", facts["title"]), rows)
-
-
-def _meter_words(meter: Meter) -> str:
-    upbeat = f", the first bar lacks {meter.offset} frames" if meter.offset else ""
-    return f"{meter}{upbeat}"
 
 
 def _grid_words(facts: dict[str, Any]) -> str:

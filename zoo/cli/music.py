@@ -14,13 +14,18 @@ if TYPE_CHECKING:
     from zoo.data import Corpus
 
 
-class MusicKeys(GridKeys):
-    """Which music is read, and how; the keys of every command that takes music."""
+class ReadingKeys(GridKeys):
+    """How MIDI files are read."""
 
-    data: str = setting("bach", "bach or another name of `zoo data list`, a folder of MIDI files, or a file")
     pedal: Literal["keep", "hold"] = setting(
         "keep", "where notes end: keep, when the key is released; hold, when the sustain pedal rises"
     )
+
+
+class MusicKeys(ReadingKeys):
+    """Which music is read, and how; the keys of every command that takes music."""
+
+    data: str = setting("bach", "bach or another name of `zoo data list`, a folder of MIDI files, or a file")
     family: str = setting(
         "",
         "pieces to keep in one split: a regular expression on titles, or a CSV file of titles and families",
