@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 
+import mido
 import pytest
 
 from zoo.cli.main import run
@@ -62,7 +63,11 @@ def test_scan_tells_what_was_skipped_and_strict_fails(zoo, with_a_bad_file):
     code, out, err = zoo("scan", with_a_bad_file)
     assert code == 0
     assert "bad.mid" in out
-    assert "1 of 8 files were skipped" in err
+    assert err == "1 of 8 files was skipped\n"
+    assert (
+        f"1 of 8 files was skipped; `zoo data scan '{with_a_bad_file}'` says why"
+        in zoo("show", with_a_bad_file)[2]
+    )
     code, out, err = zoo("scan", with_a_bad_file, "--strict")
     assert code == 3
     assert "bad.mid" in err
@@ -119,6 +124,89 @@ def test_show_asks_again_where_no_single_piece_is_meant(zoo, folder, name):
     code, out, err = zoo("show", folder, name)
     assert (code, out) == (2, "")
     assert "number from 1 to 7" in err or "say more" in err
+
+
+@pytest.fixture
+def signed(tmp_path, tune):
+    """Files with and without time signatures, and two pieces of one family."""
+    place = tmp_path / "signed"
+    place.mkdir()
+    for name, seed, signature in (("a", 1, (3, 4)), ("b", 2, None), ("c", 3, None)):
+        whole = tune(seed, 64)
+        whole.write(place / f"{name}.mid")
+        midi = mido.MidiFile(place / f"{name}.mid")
+        for track in midi.tracks:
+            track[:] = [event for event in track if event.type != "time_signature"]
+        if signature is not None:
+            upper, lower = signature
+            midi.tracks[0].insert(0, mido.MetaMessage("time_signature", numerator=upper, denominator=lower))
+        midi.save(place / f"{name}.mid")
+    midi.save(place / "d, as c.mid")
+    return place
+
+
+def rows(out):
+    """What stands beside each label of two-column tables."""
+    split = (line.split("  ", 1) for line in out.splitlines() if "  " in line)
+    return {label.strip(): words.strip() for label, words in split}
+
+
+def test_scan_counts_where_time_signatures_are_from_and_families(zoo, signed):
+    found = rows(zoo("scan", signed)[1])
+    assert found["time signatures"] == "3 assumed (4/4), 1 stated"
+    assert found["families"] == "3 families, 1 of several pieces; the largest has 2: c.mid, d, as c.mid"
+    found = json.loads(zoo("scan", signed, "--json")[1])
+    assert found["summary"]["all"]["meters_from"] == {"assumed": 3, "stated": 1}
+    assert found["summary"]["all"]["families"] == 3
+    assert found["families"] == [["c.mid", "d, as c.mid"]]
+
+
+def test_show_has_the_family_and_the_origin_of_the_meter_of_each_piece(zoo, signed):
+    out = zoo("show", signed)[1]
+    table = [line.split() for line in out.splitlines() if ".mid" in line][:4]
+    assert [(row[0], row[-5:]) for row in table] == [
+        ("1", ["1", "64", "3/4", "stated", "stated"]),
+        ("2", ["2", "64", "4/4", "assumed", "stated"]),
+        ("3", ["3", "64", "4/4", "assumed", "stated"]),
+        ("4", ["3", "64", "4/4", "assumed", "stated"]),
+    ]
+    assert rows(out)["time signatures"] == "3 assumed (4/4), 1 stated"
+    assert rows(out)["families"].startswith("3 families")
+    listed = json.loads(zoo("show", signed, "--json")[1])
+    assert [piece["meter_from"] for piece in listed["pieces"]] == ["stated", *["assumed"] * 3]
+    assert (listed["meters_from"], listed["families"]) == (
+        {"assumed": 3, "stated": 1},
+        [["c.mid", "d, as c.mid"]],
+    )
+
+
+def test_show_says_of_one_piece_where_its_meter_is_from_and_who_its_relatives_are(zoo, signed):
+    found = rows(zoo("show", signed, "c.mid")[1])
+    assert found["meter"] == "4/4 (assumed, none is stated)"
+    assert found["family"] == "d, as c.mid"
+    assert rows(zoo("show", signed, "1")[1])["family"] == "none in this corpus shares music with it"
+    piece = json.loads(zoo("show", signed, "1", "--json")[1])
+    assert (piece["meter_from"], piece["relatives"]) == ("stated", [])
+
+
+@pytest.mark.parametrize(("command", "takes"), [("scan", False), ("show", True)])
+def test_only_show_takes_a_piece_and_each_says_so(zoo, folder, command, takes):
+    assert ("[PIECE]" in zoo(command, "--help")[1]) is takes
+    code, _, err = zoo(command, folder, "piece 1", "piece 2")
+    assert code == 2
+    assert (f"zoo data {command} FOLDER{' PIECE' if takes else ''} grid=12" in err, "piece" in err) == (
+        True,
+        True,
+    )
+
+
+def test_one_is_counted_in_the_singular(zoo, tmp_path, tune):
+    place = tmp_path / "one"
+    place.mkdir()
+    tune(1, 30).write(place / "only.mid")
+    out = zoo("scan", place, "grid=1")[1]
+    assert "1 frame to a quarter note" in out
+    assert rows(out)["families"] == "1 family"
 
 
 def test_list_knows_what_was_read(zoo, folder):
