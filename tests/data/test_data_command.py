@@ -189,6 +189,38 @@ def test_show_says_of_one_piece_where_its_meter_is_from_and_who_its_relatives_ar
     assert (piece["meter_from"], piece["relatives"]) == ("stated", [])
 
 
+def test_a_family_rule_that_matches_nothing_is_refused_and_leaves_nothing(zoo, folder, cache):
+    code, out, err = zoo("scan", folder, "family=^song")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: family=^song: no title matches")
+    assert "the titles are copy of 0.mid, piece 0.mid, piece 1.mid and 4 more" in err
+    assert list(cache.iterdir()) == []
+    assert rows(zoo("scan", folder, "family=^(piece|copy)")[1])["families"].startswith(
+        "1 family, 1 of several"
+    )
+
+
+def test_a_pair_that_leaks_is_listed_once_with_what_it_shares_most(zoo, tmp_path):
+    tune = [[60 + step % 7 * (step % 5)] for step in range(400)]
+    pieces = {
+        "train": [tune],
+        "valid": [[[60 + n] for n in range(9)]],
+        "test": [tune, [[40 + n % 2] for n in range(9)]],
+    }
+    (tmp_path / "set.json").write_text(json.dumps(pieces))
+    out = zoo("scan", tmp_path / "set.json")[1]
+    assert [line.split() for line in out.splitlines() if "100%" in line] == [
+        ["train", "0", "(train)", "test", "0", "(test)", "100%", "copy"]
+    ]
+    leaks = json.loads(zoo("scan", tmp_path / "set.json", "--json")[1])["leaks"]
+    assert leaks[0] == {
+        "pieces": ["train 0", "test 0"],
+        "splits": ["train", "test"],
+        "view": "copy",
+        "share": 1.0,
+    }
+
+
 @pytest.mark.parametrize(("command", "takes"), [("scan", False), ("show", True)])
 def test_only_show_takes_a_piece_and_each_says_so(zoo, folder, command, takes):
     assert ("[PIECE]" in zoo(command, "--help")[1]) is takes
