@@ -27,6 +27,14 @@ class MusicKeys(GridKeys):
     )
 
 
+def music_words(keys: MusicKeys) -> str:
+    """The words that read the same music again, ready for a shell; the grid follows from a bundle."""
+    options = {name: getattr(keys, name) for name in ("data", "pedal", "family")}
+    defaults = MusicKeys()
+    words = [f"{name}={value}" for name, value in options.items() if value != getattr(defaults, name)]
+    return " ".join(map(shlex.quote, words)) or f"data={defaults.data}"
+
+
 def open_music(keys: MusicKeys, grid: int | None = None, *, scans: bool = False) -> Corpus:
     """Open a corpus with a progress bar, and say in a line each what was skipped and what is off the grid.
 
