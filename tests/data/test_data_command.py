@@ -8,9 +8,12 @@ import subprocess
 import sys
 
 import mido
+import numpy as np
 import pytest
 
 from zoo.cli.main import run
+from zoo.music.meter import Meter
+from zoo.music.roll import Notes, Roll
 
 
 @pytest.fixture
@@ -219,6 +222,17 @@ def test_a_pair_that_leaks_is_listed_once_with_what_it_shares_most(zoo, tmp_path
         "view": "copy",
         "share": 1.0,
     }
+
+
+def test_a_grid_is_recommended_with_what_its_numbers_mean(zoo, tmp_path):
+    start = np.arange(0, 480, 4)
+    notes = Notes(start, start + 4, 40 + np.arange(120) % 12, np.full(120, 64, np.uint8))
+    Roll.from_notes(notes, meter=Meter(12)).write(tmp_path / "triplets.mid")
+    out = zoo("scan", tmp_path)[1]
+    assert "grid=6 suits these files better: it merges 0 and moves 0 of 120 notes, grid=4 0 and 80" in out
+    assert "by more than a quarter of a frame of its own grid" in out
+    assert rows(out)["off the grid"].endswith("% of the notes, by more than a quarter of a frame of grid=4")
+    assert "suits" not in zoo("scan", tmp_path, "grid=6")[1]
 
 
 @pytest.mark.parametrize(("command", "takes"), [("scan", False), ("show", True)])

@@ -127,8 +127,8 @@ def _advice(corpus: Corpus, words: Sequence[str]) -> Iterator[str]:
         yield (
             f"grid={better.grid} suits these files better: it merges {better.merged:,} and moves "
             f"{better.moved:,} of {count(better.notes, 'note')}, grid={here.grid} {here.merged:,} and "
-            f"{here.moved:,}; moved is by more than a quarter of a frame of the grid itself, so grid="
-            f"{better.grid}, whose frames are shorter, counts smaller distances too"
+            f"{here.moved:,}. Each grid counts a note as moved by more than a quarter of a frame of its own "
+            "grid, so the finer one counts smaller distances too"
         )
     has_rule = any(word.startswith("family=") for word in words)
     proposed = None if has_rule else proposed_rule([piece.title for piece in corpus.pieces])
