@@ -235,6 +235,15 @@ def test_a_grid_is_recommended_with_what_its_numbers_mean(zoo, tmp_path):
     assert "suits" not in zoo("scan", tmp_path, "grid=6")[1]
 
 
+def test_leaks_beyond_the_table_are_counted(zoo, tmp_path):
+    tunes = [[[40 + n + step % 3] for step in range(6 + n)] for n in range(12)]
+    (tmp_path / "set.json").write_text(json.dumps({"train": tunes, "valid": [[[60]]], "test": tunes}))
+    out = zoo("scan", tmp_path / "set.json")[1]
+    assert out.count("copy") == 10
+    assert "and 2 more pairs; --json lists all" in out
+    assert len(json.loads(zoo("scan", tmp_path / "set.json", "--json")[1])["leaks"]) == 12
+
+
 @pytest.mark.parametrize(("command", "takes"), [("scan", False), ("show", True)])
 def test_only_show_takes_a_piece_and_each_says_so(zoo, folder, command, takes):
     assert ("[PIECE]" in zoo(command, "--help")[1]) is takes

@@ -84,7 +84,7 @@ def _print(corpus: Corpus, summaries: dict[str, Summary], words: Sequence[str]) 
     if leaks := _leak_rows(corpus):
         show.print(table(("shares music", "with", "share", "of the"), leaks[:MOST_LEAKS]))
         if len(leaks) > MOST_LEAKS:
-            show.print(f"and {count(len(leaks) - MOST_LEAKS, 'pair')} more; --json lists all")
+            show.print(f"and {count(len(leaks) - MOST_LEAKS, 'more pair')}; --json lists all")
     if corpus.skipped:
         show.print(table(("skipped", "why"), [(piece.title, piece.reason) for piece in corpus.skipped]))
     for line in _advice(corpus, words):

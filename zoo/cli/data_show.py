@@ -43,8 +43,8 @@ METER_FROM = {
 def show_command(words: tuple[str, ...], as_json: bool) -> None:
     """The pieces of a corpus, or one PIECE of it.
 
-    PIECE is the number of a piece, or a part of its title. Pieces with one family number share music and stay
-    in one split. KEY=VALUE is how files are read: grid=12, pedal=hold, family=RULE.
+    PIECE is the number of a piece, or a part of its title. Pieces of one family share music; it is called by
+    the number of its first piece. KEY=VALUE is how files are read: grid=12, pedal=hold, family=RULE.
     """
     from zoo.cli.console import print_json, show
 
@@ -91,7 +91,7 @@ def _pieces_table(corpus: Corpus) -> Table:
         )
         for number, piece in enumerate(corpus.pieces, start=1)
     ]
-    return table(("number", "title", "split", "family", "frames", "meter", "meter is", "grid"), rows)
+    return table(("number", "title", "split", "family", "frames", "meter", "meter from", "grid"), rows)
 
 
 def _overview(corpus: Corpus) -> list[tuple[str, str]]:
