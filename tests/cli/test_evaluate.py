@@ -1,5 +1,6 @@
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -166,6 +167,15 @@ def test_it_is_said_how_many_scored_pieces_a_model_was_trained_on(trained, folde
     assert "was trained on 1 of the 4 pieces scored here" in note(capsys, trained, *words)
     (row,) = evaluated(capsys, trained, *words, "samples=0")["rows"]
     assert row["trained_on"] == 1
+
+
+def test_a_bundle_lists_its_training_pieces_and_its_card_does_not(trained, folder):
+    from zoo.data import open_corpus
+
+    config = json.loads((Path(trained) / "config.json").read_text())
+    pieces = open_corpus(folder).split("train").pieces
+    assert config["data"]["piece_digests"] == sorted(piece.digest[:12] for piece in pieces)
+    assert "piece_digests" not in (Path(trained) / "README.md").read_text()
 
 
 def train_piece(folder):

@@ -11,6 +11,7 @@ import mido
 import numpy as np
 import pytest
 
+from zoo.cli.corpora import counted
 from zoo.cli.main import run
 from zoo.music.meter import Meter
 from zoo.music.roll import Notes, Roll
@@ -253,6 +254,11 @@ def test_only_show_takes_a_piece_and_each_says_so(zoo, folder, command, takes):
         True,
         True,
     )
+
+
+def test_counts_of_lists_are_told_apart():
+    assert counted({"4/4": 1210, "3/4": 15}) == "4/4 1,210, 3/4 15"
+    assert counted({"4/4": 327, "4/4, 3/4": 3}) == "4/4 327; 4/4, 3/4 3"
 
 
 def test_one_is_counted_in_the_singular(zoo, tmp_path, tune):

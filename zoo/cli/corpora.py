@@ -88,8 +88,9 @@ def signatures_row(meters_from: Mapping[str, int]) -> tuple[str, str]:
 
 
 def counted(counts: Mapping[str, int]) -> str:
-    """The first few counts: `4/4 210, 3/4 15`."""
-    return ", ".join(f"{name} {number:,}" for name, number in list(counts.items())[:SHOWN])
+    """The first few counts: `4/4 210, 3/4 15`, or `4/4 327; 4/4, 3/4 3`."""
+    between = "; " if any("," in name for name in counts) else ", "
+    return between.join(f"{name} {number:,}" for name, number in list(counts.items())[:SHOWN])
 
 
 def key_range(lowest: int | None, highest: int | None) -> str:
