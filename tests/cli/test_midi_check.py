@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import mido
 import numpy as np
@@ -41,11 +42,12 @@ def test_a_file_is_told_in_a_musician_s_words(folder, capsys):
         "length": "1 bar, 8 sixteenths",
         "notes": "2 from C4 to C8",
         "meter": "4/4",
+        "bar": "lines as the file's time signatures state",
         "tempo": "100 quarter notes a minute",
         "grid": "as the file states it; every note lies on it",
         "tracks": "Piano (2)",
     }
-    assert "1 of 1 files can be read" in err
+    assert "1 of 1 file can be read" in err
 
 
 def test_what_reading_costs_is_told(tmp_path, capsys):
@@ -154,6 +156,50 @@ def test_a_name_with_an_equals_sign_is_a_file(tmp_path, capsys, monkeypatch):
     assert "No such file" in capsys.readouterr().out
 
 
+def unsigned(path, frames, keys, lengths):
+    """A file without a time signature."""
+    start = np.array(frames)
+    notes = Notes(start, start + np.array(lengths), np.array(keys), np.full(len(start), 64, np.uint8))
+    Roll.from_notes(notes).write(path)
+    midi = mido.MidiFile(path)
+    for track in midi.tracks:
+        track[:] = [event for event in track if event.type != "time_signature"]
+    midi.save(path)
+
+
+def test_it_is_told_where_the_meter_is_from(tmp_path, capsys):
+    chance = np.random.default_rng(0)
+    bars = [(16 * bar + 4, int(chance.choice([10, 15, 17, 19]))) for bar in range(64)]
+    notes = [(frame, key, 12) for frame, key in bars]
+    notes += [
+        (frame + 4 * beat, key + step, 3) for frame, key in bars for beat in range(4) for step in (12, 16, 19)
+    ]
+    unsigned(tmp_path / "late.mid", *zip(*sorted(notes), strict=True))
+    unsigned(tmp_path / "plain.mid", range(0, 40, 2), [40] * 20, [2] * 20)
+    unsigned(tmp_path / "played.mid", range(0, 40, 2), [40] * 20, [2] * 20)
+    (tmp_path / "played.beats.csv").write_text("".join(f"{n / 2},{int(n % 3 == 0)}\n" for n in range(12)))
+    words = {}
+    for name in ("late", "plain", "played"):
+        assert run(["midi", "check", str(tmp_path / f"{name}.mid")]) == 0
+        words[name] = lines(capsys.readouterr().out)["bar"]
+    assert words == {
+        "late": "lines where the notes or markers of the file suggest",
+        "plain": "lines 4/4 is assumed: the file states no time signature",
+        "played": "lines from the downbeats beside the file",
+    }
+    assert run(["midi", "check", "--json", str(tmp_path)]) == 0
+    origins = [row["meter_from"] for row in json.loads(capsys.readouterr().out)]
+    assert origins == ["heard", "assumed", "annotated"]
+
+
+def test_one_change_of_tempo_is_one_change(tmp_path, capsys):
+    notes = Notes(np.array([0, 8]), np.array([4, 12]), np.array([39, 39]), np.full(2, 64, np.uint8))
+    roll = replace(Roll.from_notes(notes), tempo=80.0, tempo_changes=((0, 60.0), (8, 120.0)))
+    roll.write(tmp_path / "faster.mid")
+    assert run(["midi", "check", str(tmp_path / "faster.mid")]) == 0
+    assert lines(capsys.readouterr().out)["tempo"].endswith(" quarter notes a minute, 1 change")
+
+
 def test_json_is_all_that_is_on_standard_output(folder, capsys):
     assert run(["midi", "check", "--json", str(folder)]) == 3
     out, err = capsys.readouterr()
@@ -161,6 +207,7 @@ def test_json_is_all_that_is_on_standard_output(folder, capsys):
     assert err == ""
     assert (good["readable"], good["notes"], good["lowest"], good["tempo"]) == (True, 2, "C4", 100)
     assert good["time_signatures"] == [{"frame": 0, "beats": 4, "unit": 4}]
+    assert good["meter_from"] == "stated"
     assert (good["alignment"], good["off_grid"], good["losses"]) == ("stated", 0, {})
     assert good["tracks"] == [{"title": "", "notes": 0}, {"title": "Piano", "notes": 2}]
     assert (bad["readable"], bad["code"], bad["offset"]) == (False, "truncated", 0)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zoo.cli.counts import count
 from zoo.cli.music import ReadingKeys
 from zoo.errors import DataError, Problem, UsageError
 from zoo.music.grid import GRID, Pedal
@@ -27,6 +28,13 @@ WORDS = {
     "unaligned": "none that the notes keep to",
 }
 """What `Reading.alignment` means."""
+METER_FROM = {
+    "stated": "as the file's time signatures state",
+    "heard": "where the notes or markers of the file suggest",
+    "annotated": "from the downbeats beside the file",
+    "assumed": "4/4 is assumed: the file states no time signature",
+}
+"""What `Reading.meter_from` means."""
 
 
 @click.group("midi")
@@ -40,10 +48,11 @@ def command() -> None:
 def check(words: tuple[str, ...], as_json: bool) -> int:
     """Say of MIDI files what they hold and what reading costs, or why they are refused.
 
-    Of each file: its length, notes, time signatures and tempo; how its grid was found and how many notes
-    lie off it; what is lost when it is put on the grid, left out or repaired; and its tracks. A folder stands
-    for all MIDI files in it and below. KEY=VALUE is how files are read: grid=12, pedal=hold. Where a finer
-    grid would merge and move far fewer notes, it is named. The exit code is 3 if a file is refused.
+    Of each file: its length, notes and tempo; its time signatures and where they are from; how its grid was
+    found and how many notes lie off it; what is lost when it is put on the grid, left out or repaired; and
+    its tracks. A folder stands for all MIDI files in it and below. KEY=VALUE says how files are read:
+    grid=12, pedal=hold. Where a finer grid would merge and move far fewer notes, it is named. The exit code
+    is 3 if a file is refused.
     """
     from rich.progress import track
 
@@ -64,7 +73,7 @@ def check(words: tuple[str, ...], as_json: bool) -> int:
         for row in rows:
             for part in _block(row):
                 show.print(part)
-        talk.print(f"{len(rows) - refused} of {len(rows)} files can be read")
+        talk.print(f"{len(rows) - refused:,} of {count(len(rows), 'file')} can be read")
     return DataError.exit_code if refused else 0
 
 
@@ -170,6 +179,7 @@ def _facts(reading: Reading) -> dict[str, Any]:
         "rest": reading.end - roll.frames,
         "bars": len(roll.meter.bar_lines(roll.frames)),
         "time_signatures": [asdict(change) for change in roll.meter.changes],
+        "meter_from": reading.meter_from,
         "tempo": round(roll.tempo, 3),
         "tempo_changes": len(roll.tempo_changes),
         "notes": len(notes),
@@ -218,13 +228,13 @@ def _table(row: Mapping[str, Any]) -> Table:
 
 def _lines(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Labels and what stands beside them; nothing where there is nothing to say."""
-    unit = "sixteenths" if row["grid"] == GRID else f"frames, {row['grid']} to a quarter note"
+    unit, per = ("sixteenth", "") if row["grid"] == GRID else ("frame", f", {row['grid']} to a quarter note")
     rest = f", then a rest of {row['rest']:,}" if row["rest"] else ""
-    bars = f"{row['bars']:,} {'bar' if row['bars'] == 1 else 'bars'}"
-    yield "length", f"{bars}, {row['frames']:,} {unit}{rest}"
+    yield "length", f"{count(row['bars'], 'bar')}, {count(row['frames'], unit)}{per}{rest}"
     yield "notes", f"{row['notes']:,} from {row['lowest']} to {row['highest']}"
     yield "meter", _meter(row)
-    changes = f", {row['tempo_changes'] - 1:,} changes" if row["tempo_changes"] else ""
+    yield "bar lines", METER_FROM[row["meter_from"]]
+    changes = f", {count(row['tempo_changes'] - 1, 'change')}" if row["tempo_changes"] else ""
     yield "tempo", f"{row['tempo']:.0f} quarter notes a minute{changes}"
     yield "grid", f"{WORDS[row['alignment']]}; {_off_grid(row)}"
     yield "changed", _counts(row["losses"])
