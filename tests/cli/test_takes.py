@@ -45,7 +45,9 @@ def test_all_settings_of_training_are_shown(run: Run) -> None:
 
 def test_all_options_of_generate_are_shown(run: Run) -> None:
     found = shown(run, "generate")
-    options = [option for option in generate.params if isinstance(option, click.Option)]
+    options = [
+        option for option in generate.params if isinstance(option, click.Option) and option.expose_value
+    ]
     assert list(found) == [max(option.opts, key=len) for option in options]
     ranges = {name: (about["default"], about["takes"]) for name, about in found.items()}
     assert ranges == {

@@ -140,13 +140,11 @@ def _piece_table(facts: dict[str, Any]) -> Table:
     """One piece in words."""
     minutes, seconds = divmod(round(facts["seconds"] or 0), 60)
     time = f", {minutes}:{seconds:02} at {facts['tempo']:.0f} quarters a minute" if facts["seconds"] else ""
+    meter = in_order(Meter.from_json(facts["meter"]), facts["frames"])
     rows = [
         ("split", facts["split"]),
         ("length", f"{count(facts['frames'], 'frame')}{time}"),
-        (
-            "meter",
-            f"{in_order(Meter.from_json(facts['meter']), facts['frames'])} ({METER_FROM[facts['meter_from']]})",
-        ),
+        ("meter", f"{meter} ({METER_FROM[facts['meter_from']]})"),
         ("grid", _grid_words(facts)),
         ("notes", "unknown" if facts["notes"] is None else f"{facts['notes']:,}"),
         ("at once", f"{facts['polyphony']:.2f} keys on average, {facts['most']} at most"),

@@ -45,7 +45,8 @@ def command_facts(name: str) -> dict[str, Any]:
     else:
         from zoo.cli.generate import command
 
-        settings = [_option(option) for option in command.params if isinstance(option, click.Option)]
+        options = [option for option in command.params if isinstance(option, click.Option)]
+        settings = [_option(option) for option in options if option.expose_value]
     return {"command": name, "summary": command.get_short_help_str(limit=500), "settings": settings}
 
 
