@@ -60,6 +60,8 @@ HEADER = 64 * MIB
 
 GENERATED = 2**20
 """Frames of all pieces that are written side by side; each takes about 2 kB of memory."""
+COLDEST, HOTTEST = 1e-8, 1e8
+"""Temperatures: below, only the likeliest is drawn and numbers overflow; above, all is equally likely."""
 
 
 def too_much_music(frames: int, count: int) -> list[Problem]:
