@@ -134,10 +134,10 @@ class TestShow:
                 "  `zoo list decoder` shows those of this slot",
             ),
             ("x", "x: a part is named by its slot and its name\n  for example zoo show attention.history"),
-            ("decoder.lsmt", "decoder=lsmt: there is no decoder of that name\n  did you mean decoder=lstm"),
+            ("decoder.lsmt", "decoder=lsmt: there is no decoder with this name\n  did you mean decoder=lstm"),
             (
                 "attention.lstm",
-                "attention=lstm: there is no attention of that name\n  lstm is a decoder: decoder=lstm",
+                "attention=lstm: there is no attention with this name\n  lstm is a decoder: decoder=lstm",
             ),
             ("decodr.lstm", "zoo show takes a slot, and decodr is none\n  did you mean decoder"),
         ],
@@ -194,12 +194,12 @@ class TestLocalPlugins:
     def test_no_plugins_goes_before_local(self, run: Run) -> None:
         rows = json.loads(run("plugin", "list", "--json", "--local", "--no-plugins").out)
         assert rows[1]["status"] == "off"
-        assert rows[1]["reason"] == "ZOO_PLUGINS or --no-plugins leaves it out"
+        assert rows[1]["reason"] == "excluded by ZOO_PLUGINS or --no-plugins"
 
     def test_off_and_shadowed(self, run: Run) -> None:
         Path("registry.toml").write_text('[plugins]\nmine = "./mine.py"\ntoys = false\n')
         rows = json.loads(run("plugin", "list", "--json").out)
-        assert (rows[0]["status"], rows[0]["reason"]) == ("off", "switched off in registry.toml")
+        assert (rows[0]["status"], rows[0]["reason"]) == ("off", "disabled in registry.toml")
         Path("registry.toml").write_text('[plugins]\nmine = "./mine.py"\n')
         Path("mine.py").write_text(PART.replace("NAME", "lstm"))
         row = json.loads(run("plugin", "list", "--json", "--local").out)[1]
@@ -234,14 +234,14 @@ class TestLocalPlugins:
         assert row["reason"] == "importing it failed: ZeroDivisionError: division by zero (mine.py, line 1)"
         assert said.err == (
             f"plugin left out: plugin mine (mine {row['version']}): {row['reason']}\n"
-            "  mend it, or write `mine = false` under [plugins] in ./registry.toml\n"
+            "  fix it, or write `mine = false` under [plugins] in ./registry.toml\n"
         )
         assert said.code == 0
 
     @pytest.mark.parametrize(
         ("content", "err"),
         [
-            ("[plugins", "registry.toml: this is not TOML: Expected ']'"),
+            ("[plugins", "registry.toml: invalid TOML: Expected ']'"),
             (
                 "[plugns]",
                 "registry.toml: a menu has no plugns\n  its tables are [plugins], [defaults] and [recipes]",

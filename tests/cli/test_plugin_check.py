@@ -41,8 +41,8 @@ def test_a_failure_gives_requirement_observation_and_hint(run: Run, careless: st
     assert said.code == 4
     assert ", failed 1, skipped " in said.out.splitlines()[-1]
     assert (
-        "failed   only_struck_keys_have_loudness: Predicted loudness is in (0, 1] for struck\n"
-        "         keys and 0 for all others\n"
+        "failed   only_struck_keys_have_loudness: Predicted loudness is in (0, 1] for\n"
+        "         struck keys and 0 for all others\n"
         "         observed: a key that is not struck has a loudness above 0\n"
         "         hint: apply a sigmoid or clamp, and multiply by the struck keys\n"
     ) in said.out
@@ -69,11 +69,11 @@ def test_json(run: Run, careless: str) -> None:
     ("part", "err"),
     [
         ("lstm", "lstm: a part is named by its slot and its name\n  zoo plugin check decoder.lstm"),
-        ("decoder.lsmt", "decoder=lsmt: there is no decoder of that name\n  did you mean decoder=lstm"),
+        ("decoder.lsmt", "decoder=lsmt: there is no decoder with this name\n  did you mean decoder=lstm"),
         ("./gone.py", "./gone.py: there is no such file"),
         (
             "decoder../mine.py",
-            "decoder=./mine.py: the file holds no such decoder\n  it holds velocity=./mine.py:mine",
+            "decoder=./mine.py: the file contains no such decoder\n  it contains velocity=./mine.py:mine",
         ),
         ("./mine.py:other", "./mine.py:other: the file offers no such part\n  let zoo_parts() return it"),
     ],
@@ -90,7 +90,7 @@ def test_a_file_that_cannot_be_imported(run: Run) -> None:
     said = run("plugin", "check", "./broken.py")
     assert (said.code, said.out) == (4, "")
     assert "importing it failed: ZeroDivisionError: division by zero (broken.py, line 1)" in said.err
-    assert said.err.endswith("\n  mend ./broken.py\n")
+    assert said.err.endswith("\n  fix ./broken.py\n")
 
 
 def test_a_class_that_cannot_be_imported_is_one_problem(run: Run) -> None:
@@ -100,4 +100,4 @@ def test_a_class_that_cannot_be_imported_is_one_problem(run: Run) -> None:
     said = run("plugin", "check", "./mine.py")
     assert (said.code, said.out) == (4, "")
     assert said.err.count("No module named 'no_such'") == 1
-    assert said.err.endswith("\n  mend ./mine.py\n")
+    assert said.err.endswith("\n  fix ./mine.py\n")

@@ -169,7 +169,7 @@ def test_parts_of_other_codes_are_refused(here: Path) -> None:
         ("core=@a decoder.hidden=5", "the decoder of a was trained with decoder.hidden=4"),
         ("core=@a decoder.hiden=5", "decoder=lstm has no setting hiden"),
         ("core=@a sampler.paths=0", "it takes a whole number from 1"),
-        ("core=@a speed=3", "nothing here is called speed"),
+        ("core=@a speed=3", "unknown key speed"),
     ],
 )
 def test_words_that_cannot_be_meant_are_refused(here: Path, words: str, said: str) -> None:

@@ -276,7 +276,7 @@ def test_a_pipe_is_not_waited_for(bundle: Path) -> None:
     for name in FILES:
         (bundle / name).unlink()
         os.mkfifo(bundle / name)
-    with pytest.raises(BundleError, match="is not a file"):
+    with pytest.raises(BundleError, match="not a regular file"):
         load_bundle(bundle)
 
 

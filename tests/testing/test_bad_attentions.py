@@ -12,7 +12,7 @@ import zoo.testing
 from zoo.parts import Description, Settings, setting
 from zoo.parts.clock import CLOCK
 from zoo.parts.interfaces import Attention
-from zoo.parts.layers import LSTM, heard
+from zoo.parts.layers import LSTM, with_clock
 
 
 class Widths(Settings):
@@ -29,7 +29,7 @@ class Good(Attention):
         return self.lstm.start(past.shape[0])
 
     def forward(self, codes, clock, state):
-        return self.lstm(heard(codes, clock), state)
+        return self.lstm(with_clock(codes, clock), state)
 
 
 def described(target: type, settings: type[Settings] = Widths, **changes) -> Description:

@@ -16,7 +16,7 @@ LEVELS = torch.arange(1, 128)
 
 
 class Good(Velocity):
-    """An LSTM over keys and previous loudness; velocities have a discretised bell of fixed width around it."""
+    """An LSTM over keys and previous loudness; velocities scatter around its output with fixed width."""
 
     spread = 12.0
 

@@ -8,8 +8,8 @@ import click
 
 from zoo.cli.named import complete_part, named_part
 from zoo.registry import Choice, Entry, Registry, open_registry
+from zoo.registry.compatibility import facts
 from zoo.registry.fields import allowed, choices, default, live
-from zoo.registry.fit import facts
 
 
 @click.command("show")
