@@ -163,7 +163,7 @@ PLUGINS = """
                    /zoo/toys.py
  mine     off      mine VERSION
                    mine.py
-                   listed in ./registry.toml, which loads code only with
+                   listed in ./registry.toml, whose code is loaded only with
                    --local or ZOO_LOCAL=1
 """
 
@@ -224,7 +224,7 @@ class TestLocalPlugins:
         assert (row["status"], row["parts"]) == ("failed", ["decoder.mine"])
         assert row["reason"].startswith("decoder.mine: ")
         assert row["reason"].endswith(why)
-        assert "mend it" in row["remedy"]
+        assert "fix it" in row["remedy"]
 
     def test_a_broken_one_is_named_beside_the_table_and_in_the_json(self, run: Run) -> None:
         Path("mine.py").write_text("1/0")
@@ -244,10 +244,10 @@ class TestLocalPlugins:
             ("[plugins", "registry.toml: invalid TOML: Expected ']'"),
             (
                 "[plugns]",
-                "registry.toml: a menu has no plugns\n  its tables are [plugins], [defaults] and [recipes]",
+                "registry.toml: unknown table plugns\n  the tables are [plugins], [defaults] and [recipes]",
             ),
             ("[defaults]\ntuner = 'x'", "registry.toml: there is no slot tuner\n  the slots are encoder,"),
-            ("[recipes]\nx = 3", 'registry.toml: recipes.x is not a text\n  write x = "..."'),
+            ("[recipes]\nx = 3", 'registry.toml: recipes.x is not a string\n  write x = "..."'),
         ],
     )
     def test_mistakes_in_the_menu(self, content: str, err: str, run: Run) -> None:

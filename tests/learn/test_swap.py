@@ -209,11 +209,11 @@ def change(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
     (run / "recipe.json").write_text(json.dumps(plan))
 
 
-def test_weights_of_another_generation_are_refused(copies: Path) -> None:
+def test_weights_of_another_state_version_are_an_error(copies: Path) -> None:
     change(copies / "b", lambda parts: parts["decoder"].update(state_version=99, version="9.9"))
     problems = refused("core=@a decoder=@b", BundleError)
     assert len(problems) == 1
-    assert problems[0].startswith("decoder=@b: decoder=polyzoo/lstm: its weights are of generation 99")
+    assert problems[0].startswith("decoder=@b: decoder=polyzoo/lstm: its weights have state version 99")
     assert "pip install 'polyzoo==9.9'" in problems[0]
 
 
