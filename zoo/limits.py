@@ -59,6 +59,8 @@ HEADER = 64 * MIB
 
 GENERATED = 2**20
 """Maximum number of frames to generate at once, over all pieces; each takes about 2 kB of memory."""
+COLDEST, HOTTEST = 1e-8, 1e8
+"""Range of temperatures: below it numbers overflow, above it all outcomes are equally likely."""
 
 
 def too_much_music(frames: int, count: int) -> list[Problem]:

@@ -63,6 +63,24 @@ def test_a_good_attention_passes_every_check():
     }
 
 
+def test_dropout_in_training_is_allowed():
+    class Drops(Good):
+        def forward(self, codes, clock, state):
+            features, state = super().forward(codes, clock, state)
+            return torch.nn.functional.dropout(features, 0.5, self.training), state
+
+    assert caught(described(Drops)) == set()
+
+
+def test_dropout_outside_of_training_is_caught():
+    class DropsAlways(Good):
+        def forward(self, codes, clock, state):
+            features, state = super().forward(codes, clock, state)
+            return torch.nn.functional.dropout(features, 0.5), state
+
+    assert {"global_state_is_unchanged", "same_seed_same_result"} <= caught(described(DropsAlways))
+
+
 class PeeksIntoTheFuture(Good):
     caught_by = ("features_are_causal", "chunks_equal_the_whole")
 
@@ -295,7 +313,7 @@ class HasUndeclaredWidth(Good):
         return torch.cat([features, features[..., :1]], -1), state
 
 
-BAD = list(Good.__subclasses__())
+BAD = [bad for bad in Good.__subclasses__() if hasattr(bad, "caught_by")]
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.__name__)

@@ -8,8 +8,12 @@ the parts in this order:
 
 The shift "features of frame t predict frame t+1" is applied once, in `zoo.model`; parts do not apply it.
 Codes and keys are floats that are 0 or 1. A state is any nesting of tuples, lists and dicts of batch-first
-tensors. Random numbers are drawn only from the generator that is passed in. Probabilities are computed in log
-space (`zoo.parts.masks`).
+tensors. Probabilities are computed in log space (`zoo.parts.masks`).
+
+Random numbers are drawn from the generator that is passed in. Draw the same number of them for every row of a
+batch, whatever the rows contain; otherwise the draws of one row depend on the others. In training mode only,
+layers may also draw from torch's global generators, as `nn.Dropout` does; the zoo seeds these at each step,
+so that a resumed training run drops the same units as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -171,7 +175,8 @@ class Attention(Part):
     """Summarises the past as features, from which the sampler predicts the next frame.
 
     Contract: features at t depend on codes up to and including t; a sequence in chunks, with the state passed
-    on, gives the same features as in one piece; any T >= 1 is valid; rows are independent.
+    on, gives the same features as in one piece; any T >= 1 is valid; rows are independent. In evaluation mode
+    features are deterministic; in training mode layers such as `nn.Dropout` may be random.
     """
 
     features: int

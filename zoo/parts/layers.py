@@ -1,4 +1,4 @@
-"""Shared building blocks of parts: pitch classes, input features, lags, and a batch-first LSTM."""
+"""Shared building blocks of parts: pitch classes, inputs, lags and distances, and a batch-first LSTM."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from zoo.parts.clock import Clock
+from zoo.parts.masks import never
 
 PITCH_CLASSES = 12
 
@@ -43,6 +44,25 @@ def lagged(frames: Tensor, lags: Sequence[int], length: int) -> Tensor:
     """
     reach = frames.shape[1] - length
     return torch.stack([frames[:, reach + 1 - lag :][:, :length] for lag in lags], dim=2)
+
+
+def by_distance(scores: Tensor, frames: int) -> Tensor:
+    """Convert scores of distances to scores of frames; `never` for later frames and those out of reach.
+
+    Each row is one frame later than the row above, so its scores are shifted one place to the right (the
+    skewing of Huang et al., Music Transformer, 2019).
+
+    Args:
+        scores: (..., T, reach), the score of each of the last T frames for 0, 1, 2, ... frames back.
+        frames: S, the number of visible frames, at most T + reach - 1; the last one is that of the last row.
+
+    Returns:
+        (..., T, S)
+    """
+    length, reach = scores.shape[-2:]
+    rows = pad(scores.flip(-1), (0, length), value=never(scores.dtype)).flatten(-2)
+    skewed = rows[..., : length * (reach + length - 1)].view(*scores.shape[:-1], -1)
+    return skewed[..., reach + length - 1 - frames :]
 
 
 class LSTM(nn.LSTM):

@@ -34,6 +34,22 @@ def draw_one(log_probs: Tensor, generator: Generator) -> Tensor:
     return torch.multinomial(flat, 1, generator=generator).reshape(log_probs.shape[:-1])
 
 
+def draw_at(log_probs: Tensor, uniform: Tensor) -> Tensor:
+    """Draw one outcome per row, (...) int64, by inverting the cumulative distribution at `uniform`.
+
+    Each row uses exactly one random number, so the draws of a row do not depend on the other rows.
+
+    Args:
+        log_probs: (..., N).
+        uniform: (...), random numbers in [0, 1).
+    """
+    cumulative = log_probs.exp().cumsum(-1)
+    total = cumulative[..., -1:]
+    outcome = (cumulative <= uniform.unsqueeze(-1) * total).sum(-1)
+    # Rounding may bring the product up to the total; then the outcome is the last one with a probability.
+    return outcome.minimum((cumulative < total).sum(-1))
+
+
 def flip(probability: Tensor, generator: Generator) -> Tensor:
     """Draw independent Bernoulli variables (...) bool with the given probabilities."""
     return torch.rand(probability.shape, generator=generator, device=probability.device) < probability

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from zoo.model.probe import leaves_of
 from zoo.parts.interfaces import Encoder, Part
-from zoo.testing.calls import features_of, log_prob, loss, outputs
+from zoo.testing.calls import features_of, log_prob, loss, outputs, training_mode
 from zoo.testing.check import NotApplicableError, check, require, require_same
 from zoo.testing.music import LONG, Music, random_music
 from zoo.testing.under_test import PartUnderTest, calibrated, counted
@@ -147,7 +147,9 @@ def toy_music_is_learned(tested: PartUnderTest) -> None:
         optimiser = torch.optim.Adam(parameters, RATE)
         for seed in range(STEPS):
             optimiser.zero_grad()
-            _training_loss(tested, part, music, seed).backward()  # type: ignore[no-untyped-call]
+            with training_mode(part, seed):
+                loss_value = _training_loss(tested, part, music, seed)
+            loss_value.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
     calibrated(part, tested.slot, music)
     after = _nats(tested, part, music)

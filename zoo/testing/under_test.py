@@ -63,13 +63,13 @@ class PartUnderTest:
         return candidates[0]
 
     def build(self, seed: int = 0, settings: Settings | None = None, sizes: Sizes | None = None) -> Part:
-        """An untrained part; the same seed gives the same weights."""
+        """An untrained part in evaluation mode; the same seed gives the same weights."""
         settings = settings or self.settings
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             if self.slot == "encoder":
-                return self.target(settings)  # type: ignore[call-arg]
-            return self.target(settings, sizes or self.sizes)
+                return self.target(settings).eval()  # type: ignore[call-arg]
+            return self.target(settings, sizes or self.sizes).eval()
 
     def build_randomised(self, seed: int = 0, sizes: Sizes | None = None) -> Part:
         """A part with large random weights and with counts, so that no output is zero or uniform at first."""
