@@ -58,7 +58,10 @@ def silence_and_all_keys_are_finite(tested: PartUnderTest) -> None:
             require_shapes(tested, part, uniform_music(part.sizes, on))
 
 
-@check(cure="do not mix rows: no mean over the batch, no batch normalisation, no reshape across dimension 0")
+@check(
+    cure="do not mix rows: no mean over the batch, no batch normalisation, no reshape across dimension 0; "
+    "draw the same number of random numbers for every row, however many steps it takes"
+)
 def rows_are_independent(tested: PartUnderTest) -> None:
     """The outputs of a row do not depend on the other rows of the batch."""
     music = tested.music(batch=3)
