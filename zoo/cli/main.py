@@ -212,12 +212,14 @@ def _failure(error: BaseException) -> int:
 
 def _surprise(error: BaseException) -> int:
     """The answer to what no part of the zoo foresaw; a plugin whose code led there answers for it."""
-    from zoo.registry.entry import answer_for
-    from zoo.registry.guard import told
+    from zoo.registry.entry import plugin_error
+    from zoo.registry.guard import describe_error
 
-    if answer := answer_for(error):
+    if answer := plugin_error(error):
         return _answer(answer.problems, answer.exit_code)
-    return _answer([Problem(told(error), cure="this should not happen; --trace shows where it did")], 1)
+    return _answer(
+        [Problem(describe_error(error), cure="this should not happen; --trace shows where it did")], 1
+    )
 
 
 def run(words: Sequence[str]) -> int:
