@@ -20,11 +20,11 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from zoo.bench.cell import Cell
+from zoo.bench.components import component_of
 from zoo.bench.grid import Combination
 from zoo.bench.reading import READING, Reading
 from zoo.bench.results import Results
 from zoo.bench.study import Study, read_study
-from zoo.bench.subjects import subject_of
 from zoo.data import Corpus, open_corpus
 from zoo.data.batches import length_batches
 from zoo.learn.run import Run
@@ -77,14 +77,14 @@ class Place:
                 yield row, *self._best(study, row, term, data)
 
     def _best(self, study: Study, row: Combination, term: Term, data: str) -> tuple[Cell, Model]:
-        subject, results = subject_of(row.recipe, term, data, self.registry), Results(HERE / "results")
-        choice = subject.choice(study, results) if subject else None
+        component, results = component_of(row.recipe, term, data, self.registry), Results(HERE / "results")
+        choice = component.choice(study, results) if component else None
         if choice is None:
-            raise UntrainedError(row.called(study.slots))
+            raise UntrainedError(row.label_for(study.slots))
         cell = choice.cells[0]
         best, result = Run(self.work / cell.training).best(), results.read(cell)
         if best is None or not result or not self._is_of(result, data):
-            raise UntrainedError(row.called(study.slots))
+            raise UntrainedError(row.label_for(study.slots))
         with torch.enable_grad():  # parts are probed for gradients when they are built
             model = build(cell.recipe.on_grid(self.music_of(data).grid), 0).eval()
         model.load_state_dict(best.tensors)

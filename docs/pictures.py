@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from zoo.bench.components import component_of
 from zoo.bench.reading import Reading
 from zoo.bench.results import Results
 from zoo.bench.study import read_study
-from zoo.bench.subjects import subject_of
 from zoo.registry import open_registry
 
 FOLDER = Path("docs") / "pictures"
@@ -106,8 +106,8 @@ def _curves(data: str, root: Path) -> tuple[Numbers, Reading] | None:
     found: Numbers = {}
     reading = None
     for row in study.combinations:
-        subject = subject_of(row.recipe, "core", data, registry)
-        choice = subject.choice(study, results) if subject else None
+        component = component_of(row.recipe, "core", data, registry)
+        choice = component.choice(study, results) if component else None
         cells = choice.cells if choice else ()
         stored = [one for cell in cells if (one := results.read(cell)) and one["evaluation"]]
         if cells and len(stored) == len(cells):

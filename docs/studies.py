@@ -31,11 +31,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from zoo.bench.formatted import FormattedTable, format_tables
 from zoo.bench.printing import markdown
 from zoo.bench.reading import EARLIER
 from zoo.bench.results import Results
 from zoo.bench.rows import Table, tables
-from zoo.bench.sheet import Sheet, sheets
 from zoo.bench.study import read_study
 from zoo.bench.verdict import BEST, Verdict, verdict
 from zoo.measure.interval import holm
@@ -102,8 +102,8 @@ def page(regions: Iterable[tuple[str, str]], root: Path) -> Page:
     verdicts = [
         one for each, kind in asked for line in _pairs(each, kind) for one in _verdicts(each, line, root)
     ]
-    stated = {one.key: one for one in verdicts if one.chance is not None}
-    together = holm([one.chance for one in stated.values() if one.chance is not None])
+    stated = {one.key: one for one in verdicts if one.p_value is not None}
+    together = holm([one.p_value for one in stated.values() if one.p_value is not None])
     found = zip(stated.items(), together, strict=True)
     sure = (key for (key, one), chance in found if chance < 0.05 and one.outcome in CLEAR)
     return Page(stated, frozenset(sure))
@@ -118,7 +118,7 @@ def differences(stated: Page) -> str:
     """How much of what a page states is clear, and what of it is of an earlier reading."""
     found = list(stated.stated.values())
     clear = [one for one in found if one.outcome in CLEAR]
-    hang = sum(one.hangs_on_judges for one in clear)
+    hang = sum(one.depends_on_selection_seeds for one in clear)
     said = (
         f"Of {len(found)} differences on this page {len(clear)} are clear one by one, and {len(stated.sure)} "
         f"when all {len(found)} are looked at together (Holm's correction over the whole page). Of the "
@@ -139,14 +139,17 @@ def study(text: str, root: Path) -> str:
 def digest(text: str, root: Path) -> str:
     """Eight hexadecimal digits that change with any number of the tables of a study."""
     printed = [
-        line.cells for table in _tables(parsed(text), root) for one in sheets(table) for line in one.lines
+        line.cells
+        for table in _tables(parsed(text), root)
+        for one in format_tables(table)
+        for line in one.lines
     ]
     return hashlib.sha256(json.dumps(printed).encode()).hexdigest()[:8]
 
 
-def _sheets(table: Table, of: str) -> list[Sheet]:
+def _sheets(table: Table, of: str) -> list[FormattedTable]:
     """The table of the score and that of loudness; of loudness alone where that is what is asked for."""
-    found = list(sheets(table))
+    found = list(format_tables(table))
     return found[1:] if of == "velocity" else found
 
 
@@ -180,7 +183,7 @@ def _music(table: Table) -> str:
 
 
 def _count(table: Table) -> str:
-    return f"{len(table.rows[0].found[0].frames)} pieces of {table.data}"
+    return f"{len(table.rows[0].evaluations[0].frames)} pieces of {table.data}"
 
 
 def _named(name: str, verdicts: Sequence[Verdict], side: int) -> str:
@@ -231,9 +234,9 @@ def _doubts(found: Verdict, stated: Page) -> Iterator[str]:
     """What a difference that is clear by itself does not survive."""
     if found.outcome in CLEAR and found.key not in stated.sure:
         yield f"Clear by itself, not among all {len(stated.stated)} differences of this page."
-    rest = found.without_judges
-    if found.hangs_on_judges and rest is not None and rest.interval is not None:
-        those = "seed that" if found.judges == 1 else f"{found.judges} seeds that"
+    rest = found.without_selection_seeds
+    if found.depends_on_selection_seeds and rest is not None and rest.interval is not None:
+        those = "seed that" if found.selection_seeds == 1 else f"{found.selection_seeds} seeds that"
         number = "{:+.3f} ({:+.3f} to {:+.3f})".format(rest.value, *rest.interval)
         yield f"Not clear without the {those} chose the learning rates: {number}."
 

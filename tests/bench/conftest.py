@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from zoo.bench.components import components, floor_cells
 from zoo.bench.reading import READING
 from zoo.bench.results import Results
 from zoo.bench.rows import Table, tables
 from zoo.bench.study import Study, read_study
-from zoo.bench.subjects import floor_cells, subjects
 from zoo.music.roll import Roll
 from zoo.registry import Registry, open_registry
 
@@ -113,14 +113,14 @@ def tabled(study: Callable[..., Study], registry: Registry, tmp_path: Path) -> T
         **terms: Mapping[str, Mapping[str, Any]],
     ) -> Table:
         asked, results = study('data = "tunes"\nseeds = 2', grid), Results(tmp_path / "results")
-        for subject in subjects(asked, registry):
-            name = subject.recipe.parts[NAMES[subject.term]].entry.name
-            given = terms.get(subject.term, {}).get(name)
+        for component in components(asked, registry):
+            name = component.recipe.parts[NAMES[component.term]].entry.name
+            given = terms.get(component.term, {}).get(name)
             for seed in range(len(given["nats"]) if given else 0):
-                found = learned(SCORES[subject.term], seed, **given)
-                found["parts"] = dict.fromkeys(subject.recipe.parts, "x 1")
+                found = learned(SCORES[component.term], seed, **given)
+                found["parts"] = dict.fromkeys(component.recipe.parts, "x 1")
                 found["data"]["planes"] = list(planes)
-                results.write(subject.cell(asked, asked.rates[0], seed), found)
+                results.write(component.cell(asked, asked.rates[0], seed), found)
         for cell in floor_cells(asked) if floors is not None else ():
             found = {
                 label: scored({name: score(nats) for name, nats in of.items()})

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 import zoo.bench.cell as cell_module
-from zoo.bench.cell import SCORED, Cell, alone
+from zoo.bench.cell import SCORED, Cell, isolated
 from zoo.bench.work import do
 from zoo.data import open_corpus
 from zoo.data.fragments import Fragments
@@ -66,7 +66,7 @@ def test_each_term_learns_alone_what_it_learns_in_company(
     together = evaluate(model, corpus.split("test"), seed=SEED)
 
     for term in TERMS:
-        cell = Cell(term, alone(recipe, term, registry), "tunes", "test", settings, SEED)
+        cell = Cell(term, isolated(recipe, term, registry), "tunes", "test", settings, SEED)
         result = do(cell.order(str(songs)), tmp_path / term)
         # What is stored of it is, to the last digit, what the whole model would have stored.
         assert result["evaluation"]["terms"] == together.to_json(*SCORED[term])["terms"]
@@ -124,7 +124,7 @@ def test_another_yardstick_scores_again_without_a_training_step(
     songs: Path, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = TrainSettings(steps=3, batch=2, frames=16, stride=16, validate_every=3, device="cpu")
-    recipe = alone(parse_recipe(WHOLE["by chance"], registry), "core", registry)
+    recipe = isolated(parse_recipe(WHOLE["by chance"], registry), "core", registry)
     cell = Cell("core", recipe, "tunes", "test", settings, SEED)
     first = do(cell.order(str(songs)), tmp_path / cell.training)
 
@@ -142,13 +142,13 @@ def test_another_yardstick_scores_again_without_a_training_step(
 
 
 def test_a_training_has_another_name_with_whatever_changes_its_weights(registry: Registry) -> None:
-    recipe = alone(parse_recipe("attention=none", registry), "core", registry)
+    recipe = isolated(parse_recipe("attention=none", registry), "core", registry)
     cell = Cell("core", recipe, "tunes", "test", TrainSettings(steps=3), SEED)
     others = [
         replace(cell, seed=SEED + 1),
         replace(cell, data="other"),
         replace(cell, train=TrainSettings(steps=4)),
-        replace(cell, recipe=alone(parse_recipe("attention=lags", registry), "core", registry)),
+        replace(cell, recipe=isolated(parse_recipe("attention=lags", registry), "core", registry)),
     ]
     assert len({cell.training, *(other.training for other in others)}) == 1 + len(others)
     assert replace(cell, split="valid").training == cell.training

@@ -71,11 +71,11 @@ def test_results_of_other_music_stop_a_run_before_any_work(
     assert run(words) == 2
     said = " ".join(capsys.readouterr().err.split())
     assert "a result here is of other music (dddddddddddd) than" in said
-    assert "--results ELSEWHERE keeps both, --anew does these again in place" in said
+    assert "use --results ELSEWHERE to keep both, or --replace to compute them again" in said
     assert "work was begun" not in said
     assert list((tmp_path / "results" / "songs").iterdir()) == [kept]
 
-    for more in (["--anew"], ["--results", str(tmp_path / "elsewhere")]):
+    for more in (["--replace"], ["--results", str(tmp_path / "elsewhere")]):
         assert run([*words, *more]) == 1
         assert "floors of onset keys on songs: work was begun" in capsys.readouterr().err
 
@@ -110,7 +110,7 @@ def test_a_folder_that_cannot_be_written_is_told_with_a_cure(
     assert run([*words, option, str(tmp_path / "file" / "below")]) == 1
     said = " ".join(capsys.readouterr().err.split())
     assert "cannot be written" in said
-    assert f"name a folder that may be written with {option}" in said
+    assert f"choose a writable folder with {option}" in said
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_an_encoder_that_cannot_read_the_music_stops_a_run_before_any_work(
     words = ["bench", "run", str(file), "--data", f"set={tmp_path / 'set.mat'}"]
     assert run(words) == 2
     said = capsys.readouterr().err
-    assert said.count("set: this music does not say which keys are pressed") == 1
+    assert said.count("set: this music has no onsets") == 1
     assert "work was begun" not in said
     file.write_text(file.read_text().replace('["onset", "sounding"]', '"sounding"'))
     assert run(words) == 1

@@ -14,12 +14,12 @@ import pytest
 
 from zoo.bench import cell as cell_module
 from zoo.bench import reading as reading_module
-from zoo.bench.cell import Cell, FloorsCell, alone, question
+from zoo.bench.cell import Cell, FloorsCell, isolated, question
+from zoo.bench.components import components, floor_cells
 from zoo.bench.reading import READING
 from zoo.bench.results import Results
 from zoo.bench.rows import tables
 from zoo.bench.study import Study, read_study
-from zoo.bench.subjects import floor_cells, subjects
 from zoo.bench.work import do
 from zoo.data import Corpus
 from zoo.data.piece import Reading
@@ -49,31 +49,31 @@ def test_a_product_costs_the_sum_of_its_parts(study: Read, registry: Registry) -
     """
     found = study('data = "tunes"', grid)
     assert len(found.combinations) == 48
-    terms = [one.term for one in subjects(found, registry)]
+    terms = [one.term for one in components(found, registry)]
     assert {term: terms.count(term) for term in terms} == {"core": 8, "decoder": 3, "velocity": 2}
     assert len(floor_cells(found)) == 1
 
 
 def test_each_encoder_and_each_music_has_its_own(study: Read, registry: Registry) -> None:
     found = study('data = ["a", "b"]', 'encoder = ["onset", "sounding"]\ndecoder = ["lstm", "rbm"]')
-    assert len(subjects(found, registry)) == 2 * (2 + 2 * 2)
+    assert len(components(found, registry)) == 2 * (2 + 2 * 2)
     assert len(floor_cells(found)) == 2 * 2
 
 
 def test_without_loudness_in_rows_or_music_none_is_trained(study: Read, registry: Registry) -> None:
     silent = study(grid='velocity = "none"')
-    assert [one.term for one in subjects(silent, registry)] == ["core", "decoder"]
+    assert [one.term for one in components(silent, registry)] == ["core", "decoder"]
     loud = study(grid='velocity = "lstm"')
-    velocity = subjects(loud, registry)[-1]
-    assert velocity.is_of({"onset", "velocity"})
-    assert not velocity.is_of({"onset"})
+    velocity = components(loud, registry)[-1]
+    assert velocity.suits({"onset", "velocity"})
+    assert not velocity.suits({"onset"})
 
 
 def test_what_stands_beside_a_part_does_not_count(registry: Registry) -> None:
     one = parse_recipe("attention=lags decoder=rbm velocity=mean", registry)
     other = parse_recipe("attention=lags decoder=lstm", registry)
-    assert alone(one, "core", registry).digest == alone(other, "core", registry).digest
-    assert alone(one, "decoder", registry).digest != alone(other, "decoder", registry).digest
+    assert isolated(one, "core", registry).digest == isolated(other, "core", registry).digest
+    assert isolated(one, "decoder", registry).digest != isolated(other, "decoder", registry).digest
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_floors_differ_by_plane_music_and_split() -> None:
 
 def test_stored_results_keep_their_names(registry: Registry) -> None:
     """A study that was run for days is not run again because of a change here."""
-    recipe = alone(parse_recipe("rates", registry), "core", registry)
+    recipe = isolated(parse_recipe("rates", registry), "core", registry)
     cell = Cell("core", recipe, "bach", "test", TrainSettings(steps=600, lr=0.003), 0)
     assert cell.name == "core-keys-last-rates-s0-6e02d80edc4301ec"
     assert FloorsCell("onset", "bach", "test").name == "floors-onset-06d29e6b90f32f98"
@@ -185,7 +185,7 @@ def test_a_training_that_is_there_is_not_done_again(
     study: Read, registry: Registry, songs: Path, tmp_path: Path
 ) -> None:
     asked = study('data = "tunes"', 'attention = "last"\nsampler = "independent"', "steps = 3")
-    order = subjects(asked, registry)[0].cell(asked, asked.rates[0], 0).order(str(songs))
+    order = components(asked, registry)[0].cell(asked, asked.rates[0], 0).order(str(songs))
     first = do(order, tmp_path / "run")
     assert (first["data"]["reading"], first["data"]["grid"]) == (READING, 4)
     metrics = (tmp_path / "run" / "metrics.jsonl").read_text()
@@ -209,7 +209,7 @@ def test_a_cell_is_trained_on_the_grid_of_its_music(
     store = write_store(Source("tunes", planes, 3, eighths, "tunes", "", grid=2), tmp_path / "cache")
     monkeypatch.setattr("zoo.data.open_corpus", lambda place: Corpus("tunes", store))
     asked = study('data = "tunes"', 'attention = "lags"\nsampler = "independent"', "steps = 2")
-    cell = subjects(asked, registry)[0].cell(asked, asked.rates[0], 0)
+    cell = components(asked, registry)[0].cell(asked, asked.rates[0], 0)
     found = do(cell.order("tunes"), tmp_path / "run")
     assert (found["data"]["grid"], found["learns"]) == (2, True)
     assert question(found["order"]) == question(cell.order(""))

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from zoo.bench.cell import Cell
-from zoo.bench.driver import TRIES, Driver, Music, Standing
-from zoo.bench.local import CellFailed, Local, run_process
+from zoo.bench.components import components
+from zoo.bench.driver import TRIES, Driver, Music, Progress
+from zoo.bench.local import CellFailed, LocalRunner, run_process
 from zoo.bench.reading import READING
 from zoo.bench.results import Results, prepare
 from zoo.bench.study import Study
-from zoo.bench.subjects import subjects
 from zoo.bench.work import do
 from zoo.errors import BundleError, Problem, UsageError, ZooError
 from zoo.parts import SLOTS
@@ -64,10 +64,15 @@ class Toy:
 
 
 def drive(
-    study: Study, results: Path, toy: Toy, registry: Registry, music: Music = MUSIC, anew: bool = False
-) -> Standing:
+    study: Study,
+    results: Path,
+    toy: Toy,
+    registry: Registry,
+    music: Music = MUSIC,
+    replace_outdated: bool = False,
+) -> Progress:
     names = dict.fromkeys(study.settings.data, music)
-    return Driver(study, Results(results), toy, names, registry, anew=anew).run()
+    return Driver(study, Results(results), toy, names, registry, replace_outdated=replace_outdated).run()
 
 
 @pytest.fixture
@@ -79,7 +84,7 @@ def test_each_part_is_trained_at_each_rate_and_from_each_seed_at_the_best(
     small: Study, tmp_path: Path, registry: Registry
 ) -> None:
     toy = Toy()
-    standing = drive(small, tmp_path / "results", toy, registry)
+    progress = drive(small, tmp_path / "results", toy, registry)
     done = [(o["term"], o["recipe"].split()[1], o["train"]["lr"], o["seed"]) for o in toy.orders[1:]]
     cores = {(a, lr, seed) for term, a, lr, seed in done if term == "core"}
     assert cores == {
@@ -89,7 +94,7 @@ def test_each_part_is_trained_at_each_rate_and_from_each_seed_at_the_best(
         ("attention=last", 0.01, 1), ("attention=last", 0.1, 1), ("attention=last", 0.01, 2),
     }  # fmt: skip
     assert len(toy.orders) == len({order["name"] for order in toy.orders}) == 1 + 10 + 5 + 1
-    assert (standing.needed, standing.done, standing.ran) == (17, 17, 17)
+    assert (progress.needed, progress.done, progress.ran) == (17, 17, 17)
     assert toy.closed
 
 
@@ -104,8 +109,8 @@ def test_nothing_is_done_twice_and_what_is_missing_is_found(
 ) -> None:
     drive(small, tmp_path / "results", Toy(), registry)
     again = Toy()
-    standing = drive(small, tmp_path / "results", again, registry)
-    assert (again.orders, standing.ran, standing.done) == ([], 0, 17)
+    progress = drive(small, tmp_path / "results", again, registry)
+    assert (again.orders, progress.ran, progress.done) == ([], 0, 17)
 
     lost = sorted((tmp_path / "results" / "tunes").iterdir())[::4]
     for path in lost:
@@ -138,7 +143,7 @@ def test_results_of_other_music_stay_and_nothing_is_done(
     assert problem.what == "17 results here are of other music (digest) than /songs (other)"
     assert problem.where == str(tmp_path / "results" / "tunes")
     assert "--results" in problem.cure
-    assert "--anew" in problem.cure
+    assert "--replace" in problem.cure
     assert again.orders == []
     assert again.closed
     assert stored(tmp_path / "results") == before
@@ -154,8 +159,8 @@ class Before(Toy):
 def of_an_earlier_reading(study: Study, folder: Path, registry: Registry) -> None:
     """Results under other names, as they were before the last counter was raised."""
     toy, results = Before(), Results(folder)
-    for subject in subjects(study, registry):
-        for cell in subject.every(study):
+    for component in components(study, registry):
+        for cell in component.every(study):
             path = results.path(cell).with_name(f"before-{cell.name}.json")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(toy.result(cell.order("/tunes"))) + "\n")
@@ -168,7 +173,7 @@ def test_results_of_an_earlier_reading_stay_and_nothing_is_done(
     before, again = stored(tmp_path / "results"), Toy()
     with pytest.raises(UsageError, match="of an earlier reading") as caught:
         drive(small, tmp_path / "results", again, registry)
-    assert "--results ELSEWHERE keeps both, --anew" in str(caught.value)
+    assert "--results ELSEWHERE to keep both, or --replace" in str(caught.value)
     assert again.orders == []
     assert stored(tmp_path / "results") == before
 
@@ -177,8 +182,8 @@ def test_results_of_an_earlier_reading_are_replaced_where_that_is_asked_for(
     small: Study, tmp_path: Path, registry: Registry
 ) -> None:
     of_an_earlier_reading(small, tmp_path / "results", registry)
-    standing = drive(small, tmp_path / "results", Toy(), registry, anew=True)
-    assert (standing.ran, standing.done, standing.needed) == (17, 17, 17)
+    progress = drive(small, tmp_path / "results", Toy(), registry, replace_outdated=True)
+    assert (progress.ran, progress.done, progress.needed) == (17, 17, 17)
     new = [path for path in (tmp_path / "results").glob("*/*.json") if not path.name.startswith("before-")]
     assert len(new) == 17
     assert not any(path.with_name(f"before-{path.name}").exists() for path in new)
@@ -188,10 +193,10 @@ def test_results_of_an_earlier_reading_are_replaced_where_that_is_asked_for(
 
 def test_a_result_of_an_earlier_reading_is_not_kept(small: Study, tmp_path: Path, registry: Registry) -> None:
     """As from a machine of a cluster on which an older version is installed."""
-    standing = drive(small, tmp_path / "results", Before(), registry)
-    assert standing.ran == 0
-    whats = {problem.what for problems in standing.failed.values() for problem in problems}
-    assert whats == {f"music was read otherwise there (reading 1) than here (reading {READING})"}
+    progress = drive(small, tmp_path / "results", Before(), registry)
+    assert progress.ran == 0
+    whats = {problem.what for problems in progress.failed.values() for problem in problems}
+    assert whats == {f"the worker reads music differently (reading 1, here {READING})"}
 
 
 def test_a_single_result_of_other_music_is_not_lost_either(
@@ -206,13 +211,13 @@ def test_a_single_result_of_other_music_is_not_lost_either(
         drive(small, tmp_path / "results", Other(), registry, OTHER)
 
 
-def test_results_of_other_music_are_done_anew_where_that_is_asked_for(
+def test_results_of_other_music_are_replaced_on_request(
     small: Study, tmp_path: Path, registry: Registry
 ) -> None:
     drive(small, tmp_path / "results", Toy(), registry)
     again = Other()
-    standing = drive(small, tmp_path / "results", again, registry, OTHER, anew=True)
-    assert len(again.orders) == len(standing.outdated) == standing.ran == 17
+    progress = drive(small, tmp_path / "results", again, registry, OTHER, replace_outdated=True)
+    assert len(again.orders) == len(progress.outdated) == progress.ran == 17
     assert set(stored(tmp_path / "results").values()) == {OTHER.digest}
     assert drive(small, tmp_path / "results", again, registry, OTHER).ran == 0
 
@@ -228,7 +233,7 @@ def test_what_another_rate_left_behind_is_in_nobodys_way(
             return found | {"validation": order["train"]["lr"]} if order["term"] == "core" else found
 
     drive(small, tmp_path / "results", Toy(), registry)
-    assert drive(small, tmp_path / "results", Slow(), registry, OTHER, anew=True).failed == {}
+    assert drive(small, tmp_path / "results", Slow(), registry, OTHER, replace_outdated=True).failed == {}
     assert MUSIC.digest in stored(tmp_path / "results").values()
     assert drive(small, tmp_path / "results", Slow(), registry, OTHER).ran == 0
 
@@ -241,11 +246,11 @@ def test_a_cell_that_fails_stops_no_other_and_is_named_in_words(
         return CellFailed(Problem("no music", f"file.mid in {order['name']}", "add some")) if bad else None
 
     toy = Toy(fail)
-    standing = drive(small, tmp_path / "results", toy, registry)
-    ((problem,),) = standing.failed.values()
+    progress = drive(small, tmp_path / "results", toy, registry)
+    ((problem,),) = progress.failed.values()
     assert problem.where == "file.mid in core onset + last + independent on tunes, lr 0.01, seed 2"
     assert (problem.what, problem.cure) == ("no music", "add some")
-    assert (standing.done, standing.needed, len(toy.orders)) == (16, 17, 17)
+    assert (progress.done, progress.needed, len(toy.orders)) == (16, 17, 17)
 
 
 def test_a_path_that_holds_the_name_of_a_cell_stays_the_path(
@@ -256,9 +261,9 @@ def test_a_path_that_holds_the_name_of_a_cell_stays_the_path(
         at = [f"runs/{name}/last.safetensors in {name}", f"runs/{name} in {name}", f"runs/{name}", name]
         return CellFailed(*(Problem("is damaged", where) for where in at))
 
-    standing = drive(small, tmp_path / "results", Toy(fail), registry)
-    name = next(name for name in standing.failed if name.startswith("floors"))
-    assert [problem.where for problem in standing.failed[name]] == [
+    progress = drive(small, tmp_path / "results", Toy(fail), registry)
+    name = next(name for name in progress.failed if name.startswith("floors"))
+    assert [problem.where for problem in progress.failed[name]] == [
         f"runs/{name}/last.safetensors in floors of onset keys on tunes",
         f"runs/{name} in floors of onset keys on tunes",
         f"runs/{name}",
@@ -273,17 +278,17 @@ def test_a_cell_that_is_killed_is_tried_again(small: Study, tmp_path: Path, regi
         begun[order["name"]] = begun.get(order["name"], 0) + 1
         return CellFailed(Problem("was killed"), killed=True) if begun[order["name"]] == 1 else None
 
-    standing = drive(small, tmp_path / "results", Toy(kill), registry)
+    progress = drive(small, tmp_path / "results", Toy(kill), registry)
     assert set(begun.values()) == {2}
-    assert (standing.done, standing.failed) == (17, {})
+    assert (progress.done, progress.failed) == (17, {})
 
 
 def test_a_cell_that_is_always_killed_is_given_up(small: Study, tmp_path: Path, registry: Registry) -> None:
     toy = Toy(lambda order: CellFailed(Problem("was killed"), killed=True))
-    standing = drive(small, tmp_path / "results", toy, registry)
-    assert len(standing.failed) == 5  # the floors and the first trial of each part
+    progress = drive(small, tmp_path / "results", toy, registry)
+    assert len(progress.failed) == 5  # the floors and the first trial of each part
     assert len(toy.orders) == 5 * TRIES
-    assert standing.done == 0
+    assert progress.done == 0
 
 
 def test_a_damaged_result_is_named_with_its_cure(small: Study, tmp_path: Path, registry: Registry) -> None:
@@ -336,7 +341,7 @@ def test_a_cell_without_music_says_so_and_how_to_mend_it(tmp_path: Path) -> None
         "split": "test",
     }
     (tmp_path / "empty").mkdir()
-    runner = Local(tmp_path / "runs", 1)
+    runner = LocalRunner(tmp_path / "runs", 1)
     future = runner.submit(order | {"place": str(tmp_path / "empty")})
     with pytest.raises(CellFailed) as caught:
         future.result(timeout=120)
@@ -356,7 +361,7 @@ def test_results_are_one_line_of_plain_json(small: Study, tmp_path: Path, regist
 @pytest.fixture
 def core(study: Read, registry: Registry) -> Cell:
     """A part that learns something."""
-    return subjects(study('data = "tunes"', GRID, "steps = 2"), registry)[0].trials(study())[0]
+    return components(study('data = "tunes"', GRID, "steps = 2"), registry)[0].trials(study())[0]
 
 
 def cut(path: Path) -> None:

@@ -9,8 +9,8 @@ from math import atan, pi
 import numpy as np
 import pytest
 
+from zoo.bench.formatted import format_tables, table_to_json
 from zoo.bench.rows import Row, Table
-from zoo.bench.sheet import facts, sheets
 from zoo.errors import ZooError
 from zoo.measure.evaluation import Evaluation, Term
 
@@ -118,7 +118,7 @@ def test_the_chance_of_a_difference_is_that_of_both_sides() -> None:
     # Of one degree of freedom, as above, Student's t is Cauchy's.
     apart = 2 / (2 / 3 * (0 + 0.01 + 0.04)) ** 0.5
     for found in (first.minus(second, "codes"), second.minus(first, "codes")):
-        assert found.chance == pytest.approx(1 - 2 / pi * atan(apart), abs=2e-4)
+        assert found.p_value == pytest.approx(1 - 2 / pi * atan(apart), abs=2e-4)
         assert not found.is_clear
 
 
@@ -134,7 +134,7 @@ def test_each_seed_has_its_own_nats_and_what_learns_nothing_stands_beside_all(ta
     assert low.by_seed("keys") == pytest.approx([1, 1])
     assert low.by_seed(*table.terms) == pytest.approx([2.5, 2.7])
     assert high.by_seed(*table.terms) == pytest.approx([3.4, 3.5])
-    shown = facts(table)["rows"][0]
+    shown = table_to_json(table)["rows"][0]
     assert shown["by_seed"] == pytest.approx([2.5, 2.7])
     assert shown["score"]["value"] == pytest.approx(2.6)
     assert shown["score"]["kind"] == "estimate"
@@ -143,7 +143,7 @@ def test_each_seed_has_its_own_nats_and_what_learns_nothing_stands_beside_all(ta
 
 def test_results_on_two_versions_of_the_music_make_no_table(tabled: Tabled) -> None:
     other = {**HIGH, "digest": "e" * 64}
-    with pytest.raises(ZooError, match="not of the same music") as caught:
+    with pytest.raises(ZooError, match="of different music") as caught:
         tabled(GRID, core={"none": LOW, "last": other}, decoder=KEYS)
     assert "d" * 12 in str(caught.value)
     assert "e" * 12 in str(caught.value)
@@ -153,7 +153,7 @@ def test_floors_of_another_version_of_the_music_make_no_table(tabled: Tabled) ->
     floors = {"rates": {"codes": (90, 270, 540), "keys": (0, 0, 0)}}
     other = {"uniform": {**KEYS["uniform"], "digest": "e" * 64}}
     core = {name: {**nats, "digest": "e" * 64} for name, nats in (("none", LOW), ("last", HIGH))}
-    with pytest.raises(ZooError, match="not of the same music"):
+    with pytest.raises(ZooError, match="of different music"):
         tabled(GRID, floors, core=core, decoder=other)
 
 
@@ -162,7 +162,7 @@ def test_music_without_loudness_has_rows_of_parts_that_learn_it(tabled: Tabled) 
     table = tabled(f'{GRID}\nvelocity = "lstm"', floors, core={"none": LOW, "last": HIGH}, decoder=KEYS)
     assert [found.figure(*table.terms).value for found in table.rows] == pytest.approx([2.6, 3.45, 9])
     assert table.missing == ()
-    assert len(list(sheets(table))) == 1
+    assert len(list(format_tables(table))) == 1
 
 
 LOUD = {
@@ -188,7 +188,7 @@ def test_a_row_stands_once_where_nothing_but_velocity_differs_and_a_velocity_onc
     found = {"lstm": {"nats": [(16, 24, 40), (17, 25, 42)]}, "key": {"nats": [(18, 27, 45)]}}
     table = tabled(f'{GRID}\nvelocity = ["lstm", "key"]', **LOUD, velocity=found)
     assert [one.labels["attention"] for one in table.rows if not one.floor] == ["none", "last"]
-    _, loudness = sheets(table)
+    _, loudness = format_tables(table)
     column = loudness.headings.index("nats ↓")
     assert [line.cells[column] for line in loudness.lines] == ["4.100", "4.500", "5.000"]
     assert [line.is_floor for line in loudness.lines] == [False, False, True]
@@ -197,7 +197,7 @@ def test_a_row_stands_once_where_nothing_but_velocity_differs_and_a_velocity_onc
 
 def test_of_music_without_loudness_it_is_said_that_velocity_is_not_compared(tabled: Tabled) -> None:
     table = tabled(f'{GRID}\nvelocity = ["none", "lstm"]', core={"none": LOW, "last": HIGH}, decoder=KEYS)
-    (sheet,) = sheets(table)
+    (sheet,) = format_tables(table)
     assert [line.cells[0] for line in sheet.lines] == ["none", "last"]
     assert "this music does not say how loud it is: velocity is not compared" in sheet.notes
 
@@ -206,8 +206,8 @@ def test_the_share_of_frames_that_escape_is_of_all_frames(tabled: Tabled) -> Non
     floors = {"rates": {"codes": (90, 270, 540), "keys": (0, 0, 0)}}
     core = {"none": {**LOW, "escaped": (2, 3, 7)}, "last": HIGH}
     table = tabled(GRID, floors, core=core, decoder=KEYS)
-    (sheet,) = sheets(table)
+    (sheet,) = format_tables(table)
     column = sheet.headings.index("escape")
     assert [line.cells[column] for line in sheet.lines] == ["12.0%", "–", "–"]
-    assert facts(table)["rows"][0]["escaped"] == pytest.approx(0.12)
-    assert facts(table)["rows"][1]["escaped"] is None
+    assert table_to_json(table)["rows"][0]["escaped"] == pytest.approx(0.12)
+    assert table_to_json(table)["rows"][1]["escaped"] is None

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from zoo.bench.formatted import FormattedTable, Line
 from zoo.bench.printing import latex, markdown, pretty
-from zoo.bench.sheet import Line, Sheet
 
 COMMANDS = {
     r"\textbackslash{}": "\\",
@@ -29,10 +29,10 @@ TOKEN = re.compile(r"\\text\w+\{\}|\$\\?\w+\$|\$[-+<>]\$|\{[*[]\}|--|\\[%_&#${}]
 SIGNS = "a%b_c&d#e$f{g}h\\i~j^k<l>m|n[o*p"
 
 
-def sheet(*rows: tuple[str, ...], title: str = "title", notes: tuple[str, ...] = ()) -> Sheet:
+def sheet(*rows: tuple[str, ...], title: str = "title", notes: tuple[str, ...] = ()) -> FormattedTable:
     """A table of one column of words and two of figures."""
     lines = tuple(Line(cells, is_clear=number == 0, is_floor=False) for number, cells in enumerate(rows))
-    return Sheet(title, ("attention", "nats ↓", "±"), 1, lines, notes)
+    return FormattedTable(title, ("attention", "nats ↓", "±"), 1, lines, notes)
 
 
 def read(cell: str) -> str:
@@ -97,7 +97,7 @@ def test_a_line_break_in_a_name_a_title_or_a_note_breaks_no_line(end: str) -> No
 
 
 def test_a_narrow_window_loses_the_last_columns_and_no_part_of_one() -> None:
-    wide = Sheet("title", ("attention", "nats ↓", "to next", "weights"), 1, (), ())
+    wide = FormattedTable("title", ("attention", "nats ↓", "to next", "weights"), 1, (), ())
     page = replace(wide, lines=(Line(("history", "~ 3.123", "(-0.123)", "123k"), False, False),))
 
     def printed(width: int) -> str:

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from zoo.bench.cell import Cell, FloorsCell
+from zoo.bench.components import Component, components, floor_cells
+from zoo.bench.formatted import format_tables
 from zoo.bench.printing import latex, markdown
 from zoo.bench.reading import EARLIER, READING, Reading
 from zoo.bench.results import Results
 from zoo.bench.rows import Row, tables
-from zoo.bench.sheet import sheets
 from zoo.bench.study import Study, read_study
-from zoo.bench.subjects import Subject, floor_cells, subjects
 from zoo.errors import ZooError
 from zoo.measure.evaluation import Evaluation, Term
 from zoo.registry import Registry
@@ -53,15 +53,15 @@ def test_one_seed_of_a_part_that_learns_makes_no_difference_clear() -> None:
 def test_intervals_of_rows_and_of_their_differences_are_over_families() -> None:
     nats = [[1.0, 1.0, 3.0, 4.0], [1.1, 1.1, 3.1, 4.1]]
     apart, copied = row(nats, 0), row(nats, 0)
-    found = tuple(replace(one, families=(7, 7, 2, 3)) for one in copied.found)
-    copied, floor = replace(copied, found=found), row([[0.9, 0.9, 2.0, 3.0]], 0)
+    found = tuple(replace(one, families=(7, 7, 2, 3)) for one in copied.evaluations)
+    copied, floor = replace(copied, evaluations=found), row([[0.9, 0.9, 2.0, 3.0]], 0)
     assert copied.figure("codes").value == apart.figure("codes").value
     assert (copied.figure("codes").families, apart.figure("codes").families) == (3, 4)
     assert copied.figure("codes").half_width > apart.figure("codes").half_width
     intervals = {copied.minus(floor, "codes").interval, apart.minus(floor, "codes").interval}
     assert len(intervals) == 2
     # Results from before families were known are paired with newer ones.
-    assert floor.minus(copied, "codes").chance == copied.minus(floor, "codes").chance
+    assert floor.minus(copied, "codes").p_value == copied.minus(floor, "codes").p_value
 
 
 def evaluation(terms: dict[str, float]) -> dict:
@@ -91,15 +91,15 @@ def fill(study: Study, registry: Registry, results: Results) -> None:
     """Results in which each next core is a nat worse."""
     for cell in floor_cells(study):
         results.write(cell, result(cell, 0))
-    for level, subject in enumerate(subjects(study, registry)):
-        for cell in subject.trials(study):
+    for level, component in enumerate(components(study, registry)):
+        for cell in component.trials(study):
             results.write(cell, result(cell, 1.0 + level))
-        for cell in chosen(subject, study, results):
+        for cell in chosen(component, study, results):
             results.write(cell, result(cell, 1.0 + level))
 
 
-def chosen(subject: Subject, study: Study, results: Results) -> tuple[Cell, ...]:
-    choice = subject.choice(study, results)
+def chosen(component: Component, study: Study, results: Results) -> tuple[Cell, ...]:
+    choice = component.choice(study, results)
     assert choice is not None
     return choice.cells
 
@@ -125,7 +125,7 @@ nats = { tunes = 3.5, others = 1 }
 def test_a_table_ranks_rows_floors_and_the_literature(read: Read, registry: Registry, tmp_path: Path) -> None:
     asked, results = read(GRID), Results(tmp_path / "results")
     fill(asked, registry, results)
-    (sheet,) = sheets(tables(asked, results, registry)[0])
+    (sheet,) = format_tables(tables(asked, results, registry)[0])
     shown = [line.cells[:2] for line in sheet.lines]
     assert [cells[0] for cells in shown] == ["none", "Somebody's", "history", "rates"]
     assert shown[1][1] == "~ 3.5"
@@ -140,7 +140,7 @@ def test_a_table_ranks_rows_floors_and_the_literature(read: Read, registry: Regi
 def test_rows_that_wait_are_told(read: Read, registry: Registry, tmp_path: Path) -> None:
     (table,) = tables(read(GRID), Results(tmp_path / "results"), registry)
     assert len(table.missing) == 2
-    (sheet,) = sheets(table)
+    (sheet,) = format_tables(table)
     waiting = [line for line in sheet.lines if not line.is_floor]
     assert [set(line.cells[1:]) for line in waiting] == [{"–"}] * 2
 
@@ -157,7 +157,7 @@ def test_every_line_has_a_cell_for_every_heading(
 ) -> None:
     asked, results = read(f'data = "tunes"\nseeds = 2\n{grids}'), Results(tmp_path / "results")
     fill(asked, registry, results)
-    for sheet in sheets(tables(asked, results, registry)[0]):
+    for sheet in format_tables(tables(asked, results, registry)[0]):
         assert {len(line.cells) for line in sheet.lines} == {len(sheet.headings)}
         assert sheet.words >= 1
 
@@ -166,7 +166,7 @@ def test_a_rate_at_which_training_breaks_off_is_not_chosen(
     read: Read, registry: Registry, tmp_path: Path
 ) -> None:
     asked, results = read(GRID), Results(tmp_path / "results")
-    core = subjects(asked, registry)[0]
+    core = components(asked, registry)[0]
     for cell in core.trials(asked):
         results.write(cell, result(cell, 1.0))
     broken = core.cell(asked, 0.01, 1)
@@ -176,7 +176,7 @@ def test_a_rate_at_which_training_breaks_off_is_not_chosen(
 
 def test_a_rate_is_chosen_by_two_seeds(read: Read, registry: Registry, tmp_path: Path) -> None:
     asked, results = read(GRID), Results(tmp_path / "results")
-    core = subjects(asked, registry)[0]
+    core = components(asked, registry)[0]
     liked = {(0.01, 0): 1.0, (0.02, 0): 1.1, (0.01, 1): 1.4, (0.02, 1): 1.1}
     for (rate, seed), nats in list(liked.items())[:3]:
         cell = core.cell(asked, rate, seed)
@@ -186,7 +186,7 @@ def test_a_rate_is_chosen_by_two_seeds(read: Read, registry: Registry, tmp_path:
     results.write(last, {**result(last, 1.0), "validation": liked[0.02, 1]})
     choice = core.choice(asked, results)
     assert choice is not None
-    assert ({cell.train.lr for cell in choice.cells}, choice.judges) == ({0.02}, 2)
+    assert ({cell.train.lr for cell in choice.cells}, choice.selection_seeds) == ({0.02}, 2)
 
 
 def of_earlier(found: dict) -> dict:
@@ -199,13 +199,13 @@ def test_of_an_earlier_reading_one_seed_may_choose_and_the_caption_says_both(
     asked, results = read(GRID), Results(tmp_path / "results")
     for cell in floor_cells(asked):
         results.write(cell, of_earlier(result(cell, 0)))
-    for level, subject in enumerate(subjects(asked, registry)):
-        cells = [subject.cell(asked, 0.02, 0), *(subject.cell(asked, 0.01, seed) for seed in range(5))]
+    for level, component in enumerate(components(asked, registry)):
+        cells = [component.cell(asked, 0.02, 0), *(component.cell(asked, 0.01, seed) for seed in range(5))]
         for cell in cells:
             results.write(cell, of_earlier(result(cell, 1.0 + level)))
     (table,) = tables(asked, results, registry)
-    assert (table.missing, table.judges, table.is_earlier) == ((), 1, True)
-    (sheet,) = sheets(table)
+    assert (table.missing, table.selection_seeds, table.is_earlier) == ((), 1, True)
+    (sheet,) = format_tables(table)
     assert any("from 0.01, 0.02 by validation of the first seed" in note for note in sheet.notes)
     (said,) = [note for note in sheet.notes if "earlier reading" in note]
     assert "bars were counted from the first note" in said
@@ -227,14 +227,14 @@ def test_rows_on_two_grids_make_no_table(read: Read, registry: Registry, tmp_pat
     found = result(cell, 0)
     found["data"]["grid"] = 12
     results.write(cell, found)
-    with pytest.raises(ZooError, match="12 frames to a quarter note in floors"):
+    with pytest.raises(ZooError, match="12 frames per quarter note in floors"):
         tables(asked, results, registry)
 
 
 def test_a_caption_says_the_grid_and_the_leaks() -> None:
     assert list(Reading("d").notes) == list(Reading("d", leaks=0).notes) == []
     assert list(Reading("d", grid=12, leaks=2).notes) == [
-        "12 frames to a quarter note",
+        "12 frames per quarter note",
         "2 scored pieces share long passages with training pieces",
     ]
     assert set(EARLIER) == set(range(1, READING))
@@ -246,12 +246,12 @@ def test_a_row_that_failed_is_told_from_one_that_waits(
     asked, results = read(GRID), Results(tmp_path / "results")
     fill(asked, registry, results)
     core = next(
-        one for one in subjects(asked, registry) if one.recipe.parts["attention"].entry.name == "none"
+        one for one in components(asked, registry) if one.recipe.parts["attention"].entry.name == "none"
     )
     for cell in chosen(core, asked, results):
         results.write(cell, {**result(cell, 1.0), "evaluation": None})
     (table,) = tables(asked, results, registry)
-    (sheet,) = sheets(table)
+    (sheet,) = format_tables(table)
     assert "none: a part came to a value that is not finite" in sheet.notes
     assert not any("wait" in note for note in sheet.notes)
     assert [line.cells[0] for line in sheet.lines][-1] == "none"

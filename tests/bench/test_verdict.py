@@ -105,7 +105,7 @@ def test_validation_of_the_decoder_counts_too(tabled: Tabled) -> None:
     table = tabled(PRODUCT, core=core, decoder={"rbm": liked, "lstm": lucky})
     found = verdict(table, "best none", "none lstm")
     assert found.names[0] == "none rbm"
-    judged = {row.called(table.study.slots): row.validation for row in table.rows}
+    judged = {row.label_for(table.study.slots): row.validation for row in table.rows}
     assert judged == pytest.approx({"none rbm": 3.15, "none lstm": 3.35, "last rbm": 1.15, "last lstm": 1.35})
 
 
@@ -128,18 +128,21 @@ def test_one_term_is_compared_alone_and_loudness_by_the_struck_note(tabled: Tabl
 
 def table_name(table: Table, nats: float) -> str:
     (row,) = (row for row in table.loudness if row.figure("velocity").value == pytest.approx(nats))
-    return row.called(table.study.loud_slots)
+    return row.label_for(table.study.loud_slots)
 
 
 def told_apart(tabled: Tabled, judges: int, of_judges: float, of_rest: float) -> Verdict:
     """`none` against `last`, where the first seeds of `none` come out otherwise than the rest."""
     table = tabled(ATTENTIONS, core={"none": level(1.5), "last": level(2.0)}, decoder=KEYS)
     last = table.rows[-1]
-    seeds = [replace(last.found[0]) for _ in range(5)]
+    seeds = [replace(last.evaluations[0]) for _ in range(5)]
     apart = [of_judges if seed < judges else of_rest for seed in range(5)]
     wobble = [0.0, 0.01, -0.01, 0.02, -0.02]
     lower = [moved(one, by + by_chance) for one, by, by_chance in zip(seeds, apart, wobble, strict=True)]
-    first, second = replace(last, found=tuple(lower), judges=judges), replace(last, found=tuple(seeds))
+    first, second = (
+        replace(last, evaluations=tuple(lower), selection_seeds=judges),
+        replace(last, evaluations=tuple(seeds)),
+    )
     settings = table.study.settings.model_copy(update={"seeds": 5})
     table = replace(table, study=replace(table.study, settings=settings))
     return Verdict(table, table, first, second, table.terms, "nats a frame")
@@ -152,17 +155,17 @@ def moved(found: Evaluation, by: float) -> Evaluation:
 
 def test_a_verdict_may_hang_on_the_seeds_that_chose_the_rates(tabled: Tabled) -> None:
     steady = told_apart(tabled, 2, -0.5, -0.5)
-    assert (steady.outcome, steady.hangs_on_judges) == ("lower", False)
-    assert steady.without_judges.value == pytest.approx(-0.5 - 0.01 / 3)
+    assert (steady.outcome, steady.depends_on_selection_seeds) == ("lower", False)
+    assert steady.without_selection_seeds.value == pytest.approx(-0.5 - 0.01 / 3)
     lucky = told_apart(tabled, 1, -0.05, -0.025)
-    assert lucky.without_judges.value == pytest.approx(-0.025)
-    assert (lucky.outcome, lucky.hangs_on_judges) == ("lower", True)
+    assert lucky.without_selection_seeds.value == pytest.approx(-0.025)
+    assert (lucky.outcome, lucky.depends_on_selection_seeds) == ("lower", True)
 
 
 def test_without_a_choice_nothing_hangs_on_it(tabled: Tabled) -> None:
     found = told_apart(tabled, 0, -0.5, -0.5)
-    assert found.without_judges is None
-    assert not found.hangs_on_judges
+    assert found.without_selection_seeds is None
+    assert not found.depends_on_selection_seeds
 
 
 def test_rows_of_two_studies_are_compared_on_the_same_reading_alone(tabled: Tabled) -> None:
@@ -173,7 +176,7 @@ def test_rows_of_two_studies_are_compared_on_the_same_reading_alone(tabled: Tabl
     assert found.key != verdict(table, "none", "last").key
     before = replace(other, reading=replace(other.reading, number=READING - 1))
     apart = verdict(table, "none", "last", beside=before)
-    assert (apart.outcome, apart.chance) == ("waiting", None)
+    assert (apart.outcome, apart.p_value) == ("waiting", None)
     assert "different readings" in apart.words
 
 

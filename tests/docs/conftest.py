@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from zoo.bench.cell import Cell
+from zoo.bench.components import components, floor_cells
 from zoo.bench.reading import READING
 from zoo.bench.results import Results
 from zoo.bench.study import read_study
-from zoo.bench.subjects import floor_cells, subjects
 from zoo.registry import open_registry
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,12 +55,12 @@ def fill(trial: Path) -> Fill:
     def go(data: str, reading: int = READING, **nats: float) -> None:
         registry = open_registry()
         study, results = read_study(trial, registry), Results(trial.parent / "results")
-        for subject in subjects(study, registry):
-            name = subject.recipe.parts["attention"].entry.name
-            if subject.data != data or (subject.term == "core" and name not in nats):
+        for component in components(study, registry):
+            name = component.recipe.parts["attention"].entry.name
+            if component.data != data or (component.term == "core" and name not in nats):
                 continue
-            seeds = range(study.settings.seeds if subject.term == "core" else 1)
-            for cell in (subject.cell(study, study.rates[0], seed) for seed in seeds):
+            seeds = range(study.settings.seeds if component.term == "core" else 1)
+            for cell in (component.cell(study, study.rates[0], seed) for seed in seeds):
                 results.write(cell, _result(cell, nats.get(name, 0.0), reading))
         for floors in floor_cells(study):
             if floors.data == data:

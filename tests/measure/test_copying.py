@@ -23,7 +23,7 @@ def part(roll, start, end):
     return Roll(roll.onset[start:end], roll.sounding[start:end])
 
 
-def joined(*rolls):
+def combined_kind(*rolls):
     return Roll(*(np.concatenate([getattr(roll, name) for roll in rolls]) for name in ("onset", "sounding")))
 
 
@@ -67,7 +67,7 @@ def test_it_finds_what_a_plain_search_finds(seed):
 def test_a_copied_stretch_has_its_length_in_any_key(semitones, length):
     dense = {"keys": 24, "density": 0.4}
     source, other = random_roll(1, **dense), random_roll(2, **dense)
-    passage = joined(
+    passage = combined_kind(
         part(other, 0, 10), in_key(part(source, 20, 20 + length), semitones), part(other, 10, 20)
     )
     assert copied(passage, random_roll(3, **dense), source) == length
@@ -76,18 +76,18 @@ def test_a_copied_stretch_has_its_length_in_any_key(semitones, length):
 def test_a_stretch_does_not_run_on_into_the_next_piece():
     dense = {"keys": 24, "density": 0.4}
     first, second = random_roll(1, **dense), random_roll(2, **dense)
-    across = joined(part(first, 50, 60), part(second, 0, 7))
+    across = combined_kind(part(first, 50, 60), part(second, 0, 7))
     assert copied(across, first, second) == 10
-    assert copied(across, joined(first, second)) == 17
+    assert copied(across, combined_kind(first, second)) == 17
 
 
 def test_silence_is_no_copy_but_may_stand_within_one():
     source = random_roll(1, keys=24, density=0.4)
     assert copied(silence(50), silence(80), source) == 0
-    rests = joined(part(source, 0, 5), silence(20), part(source, 5, 9))
-    assert copied(rests, joined(source, rests)) == 9
-    assert copied(joined(part(source, 0, 5), silence(20)), rests) == 5
-    assert copied(joined(part(source, 0, 5), silence(19), part(source, 5, 9)), rests) == 5
+    rests = combined_kind(part(source, 0, 5), silence(20), part(source, 5, 9))
+    assert copied(rests, combined_kind(source, rests)) == 9
+    assert copied(combined_kind(part(source, 0, 5), silence(20)), rests) == 5
+    assert copied(combined_kind(part(source, 0, 5), silence(19), part(source, 5, 9)), rests) == 5
 
 
 def test_a_held_note_is_no_copy_of_a_repeated_one_unless_strikes_are_unknown():

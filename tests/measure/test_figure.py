@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from zoo.measure.evaluation import Evaluation, Term, compare
-from zoo.measure.figure import joined, mean
+from zoo.measure.figure import combined_kind, mean
 from zoo.measure.interval import interval
 
 
@@ -52,8 +52,8 @@ def test_loudness_is_counted_per_struck_note():
     ],
 )
 def test_a_sum_inherits_every_weakness_of_its_terms(kinds, sum_):
-    assert joined(kinds) == sum_
-    assert joined(reversed(kinds)) == sum_
+    assert combined_kind(kinds) == sum_
+    assert combined_kind(reversed(kinds)) == sum_
 
 
 def test_standard_errors_of_estimates_add_in_squares():

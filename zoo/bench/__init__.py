@@ -1,7 +1,7 @@
-"""Benchmarks: many combinations trained under one budget and set side by side by one number.
+"""Benchmarks: train many combinations under one budget and rank them by one number.
 
-`study` reads what is asked for and `grid` its combinations, `subjects` and `cell` say what must be trained
-for them, `work` does one such piece of work, `local` and `on_ray` do many, and `driver` does what is
-missing. `rows` are put together from what was stored (`results`, `stored`), `sheet` turns them into words
-and figures, `verdict` into sentences, and `printing` prints them.
+`study` reads the file of a study and `grid` its combinations. `components` and `cell` list the trainings they
+need, `work` runs one of them, `local` and `on_ray` run many, and `driver` runs those whose results are
+missing. `rows` assembles the rows of a table from stored results (`results`, `stored`), `formatted` turns
+them into text, `verdict` into sentences, and `printing` prints them.
 """

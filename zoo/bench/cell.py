@@ -1,8 +1,8 @@
-"""Cells: the pieces of work that a study needs, each trained once whatever stands beside it in a row.
+"""Cells: the trainings that a study needs, each shared by all rows in which it occurs.
 
-The terms of the loss share no parameter (`zoo.parts.terms`) and each begins from weights of its own seed.
-So a core learns what it would learn beside any decoder, a decoder beside any core; 4 attentions and 2
-decoders make 8 rows and 6 trainings.
+The terms of the loss share no parameters (`zoo.parts.terms`), and each is initialised from its own seed. A
+core therefore learns the same next to any decoder, and a decoder next to any core: 4 attentions and 2
+decoders make 8 rows but only 6 trainings.
 """
 
 from __future__ import annotations
@@ -23,34 +23,35 @@ from zoo.registry.compatibility import Choice
 from zoo.registry.values import write_value
 
 YARDSTICK = 1
-"""Raised when a number would come out otherwise for the same weights; results of another one do not count."""
+"""Version of the scoring, raised when the same weights would get another number. Results of other versions
+are ignored."""
 TRAINING = 2
-"""Raised when the same training would come to other weights, or to another choice of them. As long as
-`zoo.bench.reading.READING` is raised with it, the results before stay in their tables, as those of an earlier
-reading."""
+"""Version of the training, raised when the same training would give other weights or choose another
+checkpoint. If `zoo.bench.reading.READING` is raised with it, older results stay in their tables, marked as
+those of an earlier reading."""
 
 SCORED: dict[Term, tuple[str, ...]] = {
     "core": ("codes", "residual"),
     "decoder": ("keys",),
     "velocity": ("velocity",),
 }
-"""Which terms of an evaluation are stored for a trained term: those that depend on it alone."""
+"""Trained term -> the terms of its evaluation that are stored, because they depend on it alone."""
 
 STAND_IN = "attention=last sampler=rates decoder=uniform velocity=none"
-"""What fills the other slots: parts that learn nothing by gradient and cost next to nothing."""
+"""Parts for the other slots: they learn nothing by gradient and cost next to nothing."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One training and what it is scored on.
+    """One training and the split it is scored on.
 
     Attributes:
-        term: which term of the loss is trained.
-        recipe: the parts that it depends on, the others stood in for.
-        data: name of the music.
-        split: which of its pieces are scored.
-        train: how it is trained.
-        seed: of its first weights and of everything left to chance.
+        term: the term of the loss that is trained.
+        recipe: the parts that it depends on, with stand-ins in the other slots.
+        data: name of the dataset.
+        split: the split that is scored.
+        train: settings of the training.
+        seed: seed of the initial weights and of all random draws.
     """
 
     term: Term
@@ -62,14 +63,14 @@ class Cell:
 
     @cached_property
     def key(self) -> str:
-        """Sixteen hexadecimal digits that change with anything that changes the result."""
+        """Sixteen hexadecimal digits, a digest of everything that changes the result."""
         return _digest([YARDSTICK, self.data, self.split, *self._training])
 
     @property
     def training(self) -> str:
-        """The name of its training, which changes with whatever changes the weights, and with nothing else.
+        """Name of the training, which depends on everything that changes the weights and on nothing else.
 
-        Scored by another yardstick or on another split, a cell has another key and the same training.
+        With another yardstick or split a cell has another key but the same training.
         """
         return f"{self.name.removesuffix(self.key)}{_digest([self.data, *self._training])}"
 
@@ -79,21 +80,21 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """What it is called, in files too: `core-onset-history-voices-s0-0123456789abcdef`."""
-        parts = "-".join(self.recipe.parts[slot].entry.name for slot in own(self.term))
+        """Name of the cell and of its file: `core-onset-history-voices-s0-0123456789abcdef`."""
+        parts = "-".join(self.recipe.parts[slot].entry.name for slot in slots_of(self.term))
         return f"{self.term}-{_slug(parts)}-s{self.seed}-{self.key}"
 
     @property
     def title(self) -> str:
-        """What it is called when people are told of it."""
-        parts = " + ".join(_label(self.recipe.parts[slot]) for slot in own(self.term))
+        """Name of the cell in messages: `core onset + history + voices on bach, lr 0.003, seed 0`."""
+        parts = " + ".join(_label(self.recipe.parts[slot]) for slot in slots_of(self.term))
         return f"{self.term} {parts} on {self.data}, lr {self.train.lr:g}, seed {self.seed}"
 
     def order(self, place: str) -> dict[str, Any]:
-        """Everything that whoever does the work must know, ready for JSON.
+        """Everything a worker needs to run the cell, as JSON values.
 
         Args:
-            place: the name or path under which the music is found there.
+            place: name or path of the dataset on the worker's machine.
         """
         return {
             "name": self.name,
@@ -111,12 +112,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class FloorsCell:
-    """The floors under the rows of a plane, and those of loudness where there is any.
+    """The floors of a plane, and those of velocity if the music has velocities.
 
     Attributes:
-        plane: the keys pressed, or the keys sounding.
-        data: name of the music.
-        split: which of its pieces are scored.
+        plane: `onset` (keys pressed) or `sounding`.
+        data: name of the dataset.
+        split: the split that is scored.
     """
 
     plane: str
@@ -125,21 +126,21 @@ class FloorsCell:
 
     @property
     def key(self) -> str:
-        """As that of a cell."""
+        """See `Cell.key`."""
         return _digest([YARDSTICK, "floors", self.plane, self.data, self.split])
 
     @property
     def name(self) -> str:
-        """As that of a cell."""
+        """See `Cell.name`."""
         return f"floors-{self.plane}-{self.key}"
 
     @property
     def title(self) -> str:
-        """As that of a cell."""
+        """See `Cell.title`."""
         return f"floors of {self.plane} keys on {self.data}"
 
     def order(self, place: str) -> dict[str, Any]:
-        """As that of a cell."""
+        """See `Cell.order`."""
         return {
             "name": self.name,
             "training": self.name,
@@ -152,61 +153,61 @@ class FloorsCell:
 
 
 def question(order: Mapping[str, Any]) -> str:
-    """What an order asks, in the words of its user: results to which it is the same answer the same question.
+    """The question that an order asks, in the words of the study; results to equal questions compare.
 
-    It stays the same when defaults of settings, counters or versions of parts change, so that a result of an
-    earlier reading is found by it.
+    It does not depend on default settings or on versions of parts, training or scoring, so that it identifies
+    the matching result of an earlier reading.
 
     Args:
-        order: as `Cell.order` and `FloorsCell.order` give it, with or without a place.
+        order: from `Cell.order` or `FloorsCell.order`, with or without a place.
 
     Raises:
-        KeyError: it is no order.
-        ValueError: it names settings of training that there are not.
+        KeyError: a key is missing.
+        ValueError: a training setting is unknown.
     """
-    what = order["plane"] if order["term"] == "floors" else order["recipe"]
+    target = order["plane"] if order["term"] == "floors" else order["recipe"]
     train = _budget(TrainSettings(**order["train"])) if "train" in order else None
-    return json.dumps([order["term"], what, order["data"], order["split"], train, order.get("seed")])
+    return json.dumps([order["term"], target, order["data"], order["split"], train, order.get("seed")])
 
 
 def _budget(train: TrainSettings) -> dict[str, Any]:
-    """How something is trained, whatever it is trained on."""
+    """The training settings that change the weights: all but the device."""
     budget = train.model_dump(mode="json", exclude={"device"})
     if not any(budget[name] for name in ("minutes", "epochs", "steps")):
         budget["steps"] = STEPS
     return budget
 
 
-def own(term: Term) -> tuple[Slot, ...]:
-    """The slots that a term's number depends on."""
+def slots_of(term: Term) -> tuple[Slot, ...]:
+    """The slots that the score of a term depends on."""
     return "encoder", *SLOTS_OF[term]
 
 
-def alone(recipe: Recipe, term: Term, registry: Registry) -> Recipe:
+def isolated(recipe: Recipe, term: Term, registry: Registry) -> Recipe:
     """The parts that a term depends on, with stand-ins in the other slots."""
-    parts = {slot: (recipe if slot in own(term) else _stand_in(registry)).parts[slot] for slot in SLOTS}
+    parts = {slot: (recipe if slot in slots_of(term) else _stand_in(registry)).parts[slot] for slot in SLOTS}
     return Recipe(parts, keys=Settings())
 
 
 @lru_cache(maxsize=1)
 def _stand_in(registry: Registry) -> Recipe:
-    """Read once for all cells of a study."""
+    """The stand-in recipe, parsed once for all cells of a study."""
     return parse_recipe(STAND_IN, registry)
 
 
 def folder_of(data: str) -> str:
-    """The folder in which results on some music are kept."""
+    """Name of the folder for the results on a dataset."""
     return _slug(data)
 
 
 def _files(recipe: Recipe) -> dict[Slot, str]:
-    """The versions of files of code, which must be the same wherever the work is done."""
+    """Slot -> version of each part that is a file of code; workers must have the same version."""
     entries = {slot: choice.entry for slot, choice in recipe.parts.items()}
     return {slot: entry.version for slot, entry in entries.items() if entry.source.origin == "file"}
 
 
 def _label(choice: Choice) -> str:
-    """A part and its settings that are not the default: `none local=4`."""
+    """A part and its non-default settings: `none local=4`."""
     changed = choice.settings.model_dump(mode="json", exclude_defaults=True)
     return " ".join([choice.entry.name, *(f"{name}={write_value(value)}" for name, value in changed.items())])
 

@@ -1,4 +1,4 @@
-"""The driver: finds what a study still lacks, has it done, and keeps each result as it comes."""
+"""The driver: runs the cells of a study that have no result yet, and stores each result as it arrives."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from zoo.bench.cell import Cell, FloorsCell
+from zoo.bench.components import components, floor_cells
 from zoo.bench.local import CellFailed
 from zoo.bench.reading import READING, Reading
 from zoo.bench.results import Results
 from zoo.bench.study import Study
-from zoo.bench.subjects import floor_cells, subjects
 from zoo.errors import Problem, UsageError
 from zoo.registry import Registry
 
 TRIES = 2
-"""How often a cell is begun that is killed from outside."""
+"""How many times a cell is started if its process keeps being killed."""
 
 
 class Runner(Protocol):
-    """Whoever does cells: this machine or many."""
+    """Runs cells, on this machine or on many."""
 
     def submit(self, order: Mapping[str, Any]) -> Future[dict[str, Any]]:
-        """The result of a cell, some day; its exception is `CellFailed`."""
+        """Start a cell; the future holds its result or raises `CellFailed`."""
 
     def close(self) -> None:
-        """Wait for nothing more."""
+        """Cancel all pending cells."""
 
 
 @dataclass(frozen=True)
 class Music:
-    """Music as it is found here.
+    """A dataset on this machine.
 
     Attributes:
         place: the name or path to open.
-        digest: of what is there.
-        planes: what it knows of its notes.
+        digest: digest of its content.
+        planes: the planes that it has.
     """
 
     place: str
@@ -45,21 +45,22 @@ class Music:
     planes: frozenset[str]
 
     def is_of(self, result: Mapping[str, Any]) -> bool:
-        """Whether a result is of this music, read as it is read now."""
-        found = Reading.of(result)
-        return (found.digest, found.number) == (self.digest, READING)
+        """Whether a result was measured on this music in its current reading."""
+        reading = Reading.of(result)
+        return (reading.digest, reading.number) == (self.digest, READING)
 
 
 @dataclass
-class Standing:
-    """Where a run of a study stands.
+class Progress:
+    """Progress of a run of a study.
 
     Attributes:
-        needed: how many cells the study needs; fewer as soon as a part turns out to learn nothing.
-        done: of these, the finished.
-        ran: of these, those that this run did.
-        outdated: results that are there, but of other music or an earlier reading; they are replaced.
-        failed: what went wrong, by the name of the cell.
+        needed: number of cells that the study needs; it falls when a part turns out to learn nothing.
+        done: number of these cells that have a result.
+        ran: number of these cells that this run completed.
+        outdated: names of cells whose stored results are of other music or an earlier reading; they are
+            replaced.
+        failed: name of a cell -> what went wrong.
     """
 
     needed: int = 0
@@ -69,24 +70,24 @@ class Standing:
     failed: dict[str, Sequence[Problem]] = field(default_factory=dict)
 
 
-Listen = Callable[[Standing, Cell | FloorsCell | None], None]
-"""Told where the run stands, and the cell that just ended, if one did."""
+Listen = Callable[[Progress, Cell | FloorsCell | None], None]
+"""Called with the progress of the run and the cell that just ended, or None at the start."""
 
 
 class Driver:
-    """Does what a study lacks. It remembers nothing: what is done is what lies in the results.
+    """Runs the cells of a study that have no result. Its only state is the stored results.
 
-    Results of other music under the same name, and those of an earlier reading of it, took hours to make, so
-    they are replaced only where that is asked for.
+    Results of other music under the same name, or of an earlier reading of it, took hours to compute. They
+    are replaced only on request.
 
     Args:
-        study: what is compared.
-        results: where results are kept.
-        runner: who does the work.
-        music: by its name, where it is found and what is there.
+        study: the study to run.
+        results: the store of results.
+        runner: where cells run.
+        music: name of each dataset of the study -> the dataset on this machine.
         registry: where parts are looked up.
-        listen: told after each cell.
-        anew: whether results of other music, or of an earlier reading of it, are replaced.
+        listen: called at the start and after each cell.
+        replace_outdated: whether to replace results of other music or of an earlier reading of it.
     """
 
     def __init__(
@@ -98,89 +99,98 @@ class Driver:
         registry: Registry,
         listen: Listen | None = None,
         *,
-        anew: bool = False,
+        replace_outdated: bool = False,
     ) -> None:
         self._study, self._results, self._runner = study, results, runner
-        self._music, self._listen, self._anew = music, listen, anew
+        self._music, self._listen, self._replace_outdated = music, listen, replace_outdated
         self._floors = floor_cells(study)
-        self._subjects = [one for one in subjects(study, registry) if one.is_of(music[one.data].planes)]
+        self._components = [
+            component
+            for component in components(study, registry)
+            if component.suits(music[component.data].planes)
+        ]
         self._pending: dict[Future[dict[str, Any]], Cell | FloorsCell] = {}
         self._tries: dict[str, int] = {}
-        self._standing = Standing()
+        self._progress = Progress()
 
-    def run(self) -> Standing:
-        """Do everything that is missing; a cell that fails is left out, and the others go on.
+    def run(self) -> Progress:
+        """Run all missing cells. A cell that fails does not stop the others.
 
         Raises:
-            UsageError: results are of other music, or of an earlier reading of it, and may not be replaced;
-                or an encoder cannot read some music. Nothing is done then.
-            ZooError: a result is damaged, or cannot be kept.
+            UsageError: results are of other music, or of an earlier reading of it, and must not be replaced;
+                or an encoder cannot read one of the datasets. No cell has run then.
+            ZooError: a result is damaged or cannot be written.
         """
         try:
             self._refuse_unreadable()
-            if not self._anew:
+            if not self._replace_outdated:
                 self._refuse_other_music()
-            self._order_missing()
-            self._tell(None)
+            self._submit_missing()
+            self._report(None)
             while self._pending:
                 finished, _ = wait(self._pending, return_when=FIRST_COMPLETED)
                 for future in finished:
                     cell = self._pending.pop(future)
                     self._take(cell, future)
-                    self._order_missing()
-                    self._tell(cell)
+                    # A new result can show that more cells are needed, such as the seeds at the chosen rate.
+                    self._submit_missing()
+                    self._report(cell)
         finally:
             self._runner.close()
-        return self._standing
+        return self._progress
 
     def _refuse_unreadable(self) -> None:
-        what = "this music does not say which keys are pressed, and an encoder of the study asks for them"
-        cure = 'compare encoders of sounding keys on it alone (encoder = "sounding")'
-        blind = [one.data for one in self._floors if one.plane not in self._music[one.data].planes]
-        if blind:
-            raise UsageError(*(Problem(what, name, cure) for name in blind))
+        what = "this music has no onsets, which an encoder of the study needs"
+        cure = 'compare only encoders of sounding keys on it (encoder = "sounding")'
+        unreadable = [cell.data for cell in self._floors if cell.plane not in self._music[cell.data].planes]
+        if unreadable:
+            raise UsageError(*(Problem(what, name, cure) for name in unreadable))
 
     def _refuse_other_music(self) -> None:
-        found: dict[str, list[Reading]] = {name: [] for name in self._music}
+        outdated: dict[str, list[Reading]] = {name: [] for name in self._music}
         for cell in self._possible():
             result = self._results.read(cell)
             if result is not None and not self._music[cell.data].is_of(result):
-                found[cell.data].append(Reading.of(result))
-        cure = "--results ELSEWHERE keeps both, --anew does these again in place"
+                outdated[cell.data].append(Reading.of(result))
+        cure = "use --results ELSEWHERE to keep both, or --replace to compute them again"
         problems = [
-            Problem(_told(others, self._music[name]), str(self._results.folder_of(name)), cure)
-            for name, others in found.items()
-            if others
+            Problem(_describe(readings, self._music[name]), str(self._results.folder_of(name)), cure)
+            for name, readings in outdated.items()
+            if readings
         ]
         if problems:
             raise UsageError(*problems)
 
     def _possible(self) -> Iterator[Cell | FloorsCell]:
-        """The cells whose results this run may come to read or write, each once."""
+        """The cells whose results this run may read or write, each once."""
         yield from self._floors
-        for subject in self._subjects:
-            trials, choice = subject.trials(self._study), subject.choice(self._study, self._results)
-            cells = choice.cells if choice else subject.every(self._study)
+        for component in self._components:
+            trials, choice = component.trials(self._study), component.choice(self._study, self._results)
+            cells = choice.cells if choice else component.every(self._study)
             first = self._results.read(trials[0])
-            tried = trials if first is None or first["learns"] else []
-            yield from {cell.name: cell for cell in (*tried, *cells)}.values()
+            needed_trials = trials if first is None or first["learns"] else []
+            yield from {cell.name: cell for cell in (*needed_trials, *cells)}.values()
 
     def _wanted(self) -> Iterator[Cell | FloorsCell]:
-        """The cells that are known to be needed, given what is done."""
+        """The cells that are known to be needed, given the results so far.
+
+        The first trial of a component shows whether it learns at all; the trials together choose its learning
+        rate; only then are the remaining seeds known.
+        """
         yield from self._floors
-        for subject in self._subjects:
-            trials = subject.trials(self._study)
+        for component in self._components:
+            trials = component.trials(self._study)
             yield trials[0]
             if self._learns(trials[0]):
                 yield from trials[1:]
                 if all(self._is_done(cell) for cell in trials):
-                    choice = subject.choice(self._study, self._results)
+                    choice = component.choice(self._study, self._results)
                     tried = {cell.name for cell in trials}
                     yield from (cell for cell in choice.cells if cell.name not in tried) if choice else ()
 
     def _needed(self) -> int:
-        """How many cells that will be, once all is known."""
-        trials = [subject.trials(self._study) for subject in self._subjects]
+        """How many cells the study will need in all."""
+        trials = [component.trials(self._study) for component in self._components]
         seeds, rates = self._study.settings.seeds, len(self._study.rates)
         trained = (
             1 if self._learns(each[0]) is False else len(each) + seeds - len(each) // rates for each in trials
@@ -188,69 +198,69 @@ class Driver:
         return len(self._floors) + sum(trained)
 
     def _learns(self, cell: Cell) -> bool | None:
-        """Whether its part learns by gradient; None until it was tried."""
+        """Whether its part learns by gradient; None without a result."""
         result = self._results.read(cell) if self._is_done(cell) else None
         return None if result is None else bool(result["learns"])
 
     def _is_done(self, cell: Cell | FloorsCell) -> bool:
-        """Whether there is a result, and of the music that is there now, read as it is now."""
+        """Whether there is a result on the music as it is now, in its current reading."""
         result = self._results.read(cell)
         if result is not None and not self._music[cell.data].is_of(result):
-            self._standing.outdated.add(cell.name)
+            self._progress.outdated.add(cell.name)
             return False
         return result is not None
 
-    def _order_missing(self) -> None:
-        ordered = {cell.name for cell in self._pending.values()}
-        standing = self._standing
-        standing.needed, standing.done = self._needed(), 0
+    def _submit_missing(self) -> None:
+        submitted = {cell.name for cell in self._pending.values()}
+        progress = self._progress
+        progress.needed, progress.done = self._needed(), 0
         for cell in self._wanted():
             if self._is_done(cell):
-                standing.done += 1
-            elif cell.name not in ordered and cell.name not in standing.failed:
+                progress.done += 1
+            elif cell.name not in submitted and cell.name not in progress.failed:
                 self._pending[self._runner.submit(cell.order(self._music[cell.data].place))] = cell
 
     def _take(self, cell: Cell | FloorsCell, future: Future[dict[str, Any]]) -> None:
-        """Keep the result of a cell, or what went wrong unless it is worth another try."""
+        """Store the result of a cell, or record its failure unless it is tried again."""
         try:
             result = future.result()
         except CellFailed as error:
             self._tries[cell.name] = self._tries.get(cell.name, 0) + 1
             if not error.killed or self._tries[cell.name] >= TRIES:
-                self._standing.failed[cell.name] = [_in_words(cell, problem) for problem in error.problems]
+                self._progress.failed[cell.name] = [_in_words(cell, problem) for problem in error.problems]
             return
         if not self._music[cell.data].is_of(result):
-            self._standing.failed[cell.name] = [_elsewhere(cell, Reading.of(result))]
+            self._progress.failed[cell.name] = [_other_music(cell, Reading.of(result))]
             return
         self._results.write(cell, result)
-        self._standing.ran += 1
+        self._progress.ran += 1
 
-    def _tell(self, ended: Cell | FloorsCell | None) -> None:
+    def _report(self, ended: Cell | FloorsCell | None) -> None:
         if self._listen is not None:
-            self._listen(self._standing, ended)
+            self._listen(self._progress, ended)
 
 
-def _told(others: Sequence[Reading], music: Music) -> str:
-    """Which results are there that are not of the music as it is read now."""
-    count = "a result here is" if len(others) == 1 else f"{len(others)} results here are"
-    those = ", ".join(sorted({one.digest[:12] for one in others}))
-    if any(one.is_earlier for one in others):
-        return f"{count} of an earlier reading ({those}) of what is now {music.digest[:12]} in {music.place}"
-    return f"{count} of other music ({those}) than {music.place} ({music.digest[:12]})"
+def _describe(readings: Sequence[Reading], music: Music) -> str:
+    """The stored results that are not of the music as it is read now."""
+    count = "a result here is" if len(readings) == 1 else f"{len(readings)} results here are"
+    digests = ", ".join(sorted({reading.digest[:12] for reading in readings}))
+    if any(reading.is_earlier for reading in readings):
+        return f"{count} of an earlier reading ({digests}) of {music.place}, now {music.digest[:12]}"
+    return f"{count} of other music ({digests}) than {music.place} ({music.digest[:12]})"
 
 
-def _elsewhere(cell: Cell | FloorsCell, found: Reading) -> Problem:
-    """What is wrong with a result that another machine sent back."""
-    if found.number != READING:
-        what = f"music was read otherwise there (reading {found.number}) than here (reading {READING})"
-        return Problem(what, cell.title, "install the same version of the zoo wherever cells are done")
-    what = f"the {cell.data} there is not the {cell.data} that lies here"
-    cure = "let the same music lie wherever cells are done, and leave it alone meanwhile"
+def _other_music(cell: Cell | FloorsCell, reading: Reading) -> Problem:
+    """The problem of a result that a worker computed on other music."""
+    if reading.number != READING:
+        what = f"the worker reads music differently (reading {reading.number}, here {READING})"
+        return Problem(what, cell.title, "install the same version of polyzoo on all machines")
+    what = f"the worker's {cell.data} is not the same music as {cell.data} here"
+    cure = "put the same files on all machines, and do not change them during a run"
     return Problem(what, cell.title, cure)
 
 
 def _in_words(cell: Cell | FloorsCell, problem: Problem) -> Problem:
-    """A problem of a cell that calls it by its title; a path that holds its name stays a path."""
+    """The problem with the cell's name replaced by its title, unless the name is part of a path."""
     head = problem.where.removesuffix(cell.name)
     is_named = head != problem.where and (not head or head.endswith(" in "))
     return replace(problem, where=head + cell.title) if is_named else problem

@@ -20,21 +20,21 @@ class Combination:
 
     Attributes:
         recipe: its five parts.
-        labels: slot -> how the study writes the part, or the part's name where it leaves it open.
+        labels: slot -> the part as the study writes it, or its name if the study does not mention the slot.
     """
 
     recipe: Recipe
     labels: Mapping[Slot, str]
 
-    def called(self, slots: Sequence[Slot]) -> str:
-        """What it is called among rows that differ in some slots: `onset lags`."""
+    def label_for(self, slots: Sequence[Slot]) -> str:
+        """The labels of the given slots: `onset lags`."""
         return " ".join(self.labels[slot] for slot in slots)
 
 
 def combinations(grids: Any, registry: Registry, faults: list[ZooError]) -> Iterator[Combination]:
-    """The rows that grids stand for, each once; what is wrong joins the faults."""
+    """The rows that grids expand to, without duplicates; errors are appended to `faults`."""
     if not (isinstance(grids, list) and all(isinstance(grid, dict) for grid in grids)):
-        faults.append(UsageError(Problem("it takes tables", "grid", "write [[grid]]")))
+        faults.append(UsageError(Problem("must be an array of tables", "grid", "write [[grid]]")))
         return
     seen = set()
     for grid in grids:
@@ -55,27 +55,26 @@ def _refuse_unasked_files(labels: Mapping[Slot, str], registry: Registry) -> Non
     files = [f"{slot}={label}" for slot, label in labels.items() if names_file(label.split()[0])]
     absent = [file for file in files if not Path(file.partition("=")[2].split()[0]).exists()]
     if absent:
-        raise UsageError(
-            *(Problem("there is no such file", file, "name one that is there") for file in absent)
-        )
+        raise UsageError(*(Problem("this file does not exist", file, "check the path") for file in absent))
     refused = [file for file in files if not registry.trusts(file.partition("=")[2].split()[0])]
     if refused:
-        what, cure = "code in a file is run only if you name the file yourself", "add --local if you trust it"
+        what = "code in a file is run only if you name the file yourself"
+        cure = "add --local if you trust it"
         raise UsageError(*(Problem(what, file, cure) for file in refused))
 
 
 def _product(grid: Mapping[str, Any], faults: list[ZooError]) -> Iterator[dict[Slot, str]]:
-    """Every combination of what a grid lists for the slots."""
+    """The Cartesian product of the parts that a grid lists for each slot."""
     lists: dict[Slot, list[str]] = {}
     for name, options in grid.items():
         slot = next((slot for slot in SLOTS if slot == name), None)
         options = [options] if isinstance(options, str) else options
         if slot is None:
-            problem = Problem("there is no such slot", f"grid.{name}", f"the slots are {', '.join(SLOTS)}")
+            problem = Problem("unknown slot", f"grid.{name}", f"the slots are {', '.join(SLOTS)}")
             faults.append(UsageError(problem))
-        elif not (isinstance(options, list) and options and all(_is_label(one) for one in options)):
-            cure = f'such as {name} = ["PART"]'
-            faults.append(UsageError(Problem("it takes a list of parts", f"grid.{name}", cure)))
+        elif not (isinstance(options, list) and options and all(map(_is_label, options))):
+            cure = f'for example {name} = ["PART"]'
+            faults.append(UsageError(Problem("must be a list of parts", f"grid.{name}", cure)))
         else:
             lists[slot] = options
     ordered = [slot for slot in SLOTS if slot in lists]
@@ -83,12 +82,12 @@ def _product(grid: Mapping[str, Any], faults: list[ZooError]) -> Iterator[dict[S
         yield dict(zip(ordered, chosen, strict=True))
 
 
-def _is_label(given: Any) -> bool:
-    return isinstance(given, str) and bool(given.strip())
+def _is_label(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _words(labels: Mapping[Slot, str]) -> Iterator[str]:
-    """The words of a recipe from parts as a study writes them: `latency mix=false`."""
+    """The words of a recipe from labels such as `latency mix=false`."""
     for slot, label in labels.items():
         name, *settings = label.split()
         yield f"{slot}={name}"

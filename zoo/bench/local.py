@@ -1,4 +1,4 @@
-"""Cells as processes of this machine, a few side by side."""
+"""The local runner: cells as processes on this machine, several in parallel."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class CellFailed(ZooError):
     """A cell ended without a result.
 
     Attributes:
-        killed: whether it was ended from outside, so that another try may succeed.
+        killed: whether its process was killed, so that another try may succeed.
     """
 
     def __init__(self, *problems: Problem, killed: bool = False) -> None:
@@ -30,8 +30,13 @@ class CellFailed(ZooError):
         self.killed = killed
 
 
-class Local:
-    """Runs so many cells side by side, each in a process of its own with its share of the cores."""
+class LocalRunner:
+    """Runs cells in parallel, each in its own process with an equal share of the cores.
+
+    Args:
+        work: folder for the trainings.
+        jobs: number of parallel cells; by default one for each core.
+    """
 
     def __init__(self, work: Path, jobs: int | None = None) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -39,30 +44,30 @@ class Local:
         self._threads = max(1, cores // self.jobs)
         self._work = work
         self._pool = ThreadPoolExecutor(self.jobs)
-        self._begun: list[Process] = []
+        self._started: list[Process] = []
         self._closed = False
 
     def submit(self, order: Mapping[str, Any]) -> Future[dict[str, Any]]:
-        """The result of a cell, some day; its exception is `CellFailed`."""
+        """Start a cell; the future holds its result or raises `CellFailed`."""
         return self._pool.submit(
             run_process, order, self._work / order["training"], self._threads, self._watch
         )
 
     def close(self) -> None:
-        """Wait for nothing more; what is being done is saved, and goes on from there another time."""
+        """Cancel all pending cells; running ones save their training, from which a later run resumes."""
         self._closed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
-        for process in list(self._begun):
-            _give_up(process)
+        for process in list(self._started):
+            _stop(process)
 
     def _watch(self, process: Process) -> None:
-        self._begun.append(process)
+        self._started.append(process)
         if self._closed:
-            _give_up(process)
+            _stop(process)
 
 
-def _give_up(process: Process) -> None:
-    """Let a cell know that nobody waits for it: it ends within seconds."""
+def _stop(process: Process) -> None:
+    """Close standard input, which tells the process to save and exit within seconds."""
     assert process.stdin is not None
     with suppress(OSError):
         process.stdin.close()
@@ -75,18 +80,18 @@ def run_process(
     watch: Callable[[Process], None] | None = None,
     here: Path | None = None,
 ) -> dict[str, Any]:
-    """Do one cell in a process of its own, with its training in a folder.
+    """Run one cell in its own process.
 
     Args:
         order: see `Cell.order`.
-        folder: where the training is kept.
-        threads: how many cores it uses.
-        watch: given the process as soon as it has its order.
-        here: where files of code are looked for; the current folder unless given.
+        folder: folder for the training.
+        threads: number of cores to use.
+        watch: called with the process once it has received the order.
+        here: folder to which relative paths of code files refer; by default the current one.
 
     Raises:
-        CellFailed: it ended without a result.
-        ZooError: the folder cannot be made.
+        CellFailed: the process ended without a result.
+        ZooError: the folder cannot be created.
     """
     with writing(folder.parent):
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -96,43 +101,51 @@ def run_process(
         "COLUMNS": "500",
     }
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "zoo.bench.work", str(folder)],  # nothing beside a study is imported
+        [
+            sys.executable,
+            "-P",
+            "-m",
+            "zoo.bench.work",
+            str(folder),
+        ],  # -P: never import from the current folder
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
         cwd=here,
-        start_new_session=True,  # Ctrl-C is for us, who then give up what is being done
+        start_new_session=True,  # Ctrl-C reaches only this process, which then stops the cells
     )
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
-    with suppress(BrokenPipeError):  # it died at once, and its exit code says so
+    with suppress(BrokenPipeError):  # it died at once; the exit code is handled below
         process.stdin.write(json.dumps(dict(order)) + "\n")
         process.stdin.flush()
     if watch is not None:
         watch(process)
-    # Standard input stays open as long as we live; `communicate` would close it.
+    # Standard input stays open as long as this process lives; `communicate` would close it.
     with process, ThreadPoolExecutor(1) as reader:
-        said = reader.submit(process.stderr.read)
+        errors = reader.submit(process.stderr.read)
         answer = process.stdout.read()
         code = process.wait()
-        _give_up(process)
-    if code == 0 and answer:  # whatever a part calls, only who has a result says something and ends well
+        _stop(process)
+    if code == 0 and answer:  # a part that calls sys.exit(0) leaves no answer
         result: dict[str, Any] = json.loads(answer)
         return result
-    raise _failure(order, code, answer, said.result())
+    raise _failure(order, code, answer, errors.result())
 
 
-def _failure(order: Mapping[str, Any], code: int, answer: str, said: str) -> CellFailed:
+def _failure(order: Mapping[str, Any], code: int, answer: str, errors: str) -> CellFailed:
     name = order["name"]
     if code < 0:
-        cure = "where memory is short, give fewer --jobs; the same command goes on where it was"
+        cure = "if memory is short, use fewer --jobs; the same command continues from here"
         return CellFailed(Problem(f"was killed (signal {-code})", name, cure), killed=True)
     try:
-        told = [Problem(**problem) for problem in json.loads(answer)["problems"]]
+        problems = [Problem(**problem) for problem in json.loads(answer)["problems"]]
     except (ValueError, KeyError, TypeError):
-        last = next((line for line in reversed(said.splitlines()) if line.strip()), f"exit code {code}")
+        last = next((line for line in reversed(errors.splitlines()) if line.strip()), f"exit code {code}")
         return CellFailed(Problem(f"ended without a result: {last.strip()}", name))
-    return CellFailed(*(Problem(p.what, f"{p.where} in {name}" if p.where else name, p.cure) for p in told))
+    return CellFailed(
+        *(Problem(p.what, f"{p.where} in {name}" if p.where else name, p.cure) for p in problems)
+    )

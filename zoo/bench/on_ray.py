@@ -1,8 +1,8 @@
-"""Cells on Ray: on this machine, or on a cluster of many that is joined by its address.
+"""The Ray runner: cells as Ray tasks, on this machine or on the cluster at a given address.
 
-The machines of a cluster need no shared disk. Each needs the zoo, and the music under the name or path that
-is given here. A training stays in the work folder of the machine that did it; its result comes back. A cell
-whose machine is lost begins again on another, from its checkpoint if the work folder is shared.
+The machines of a cluster need no shared disk. Each needs polyzoo, and the music under the name or path given
+here. A training stays in the work folder of its machine, and only its result is sent back. If a machine is
+lost, its cell starts again on another, from the last checkpoint if the work folder is shared.
 """
 
 from __future__ import annotations
@@ -23,15 +23,20 @@ from zoo.data.known import known
 from zoo.errors import Problem, UsageError, ZooError
 
 
-class OnRay:
-    """Runs cells as Ray tasks, each in a process of its own on one core of whichever machine has one free.
+class RayRunner:
+    """Runs cells as Ray tasks, each in its own process on one core of the cluster.
+
+    Args:
+        work: folder for the trainings, on each machine.
+        jobs: number of parallel cells on a local cluster; by default one for each core.
+        address: address of the cluster to join; by default a local one is started.
 
     Raises:
-        UsageError: Ray is not installed, or there is no cluster at the address.
+        UsageError: Ray is not installed, or no cluster answers at the address.
     """
 
     def __init__(self, work: Path, jobs: int | None = None, address: str | None = None) -> None:
-        _be_quiet(joins=address is not None)
+        _configure(joins=address is not None)
         try:
             import ray
         except ImportError as error:
@@ -41,8 +46,8 @@ class OnRay:
         self._nowhere = TemporaryDirectory(prefix="zoo-ray-")
         local: dict[str, Any] = {"num_cpus": jobs, "include_dashboard": False}
         try:
-            _knock(address)
-            # Ray's workers import from the folder that it is started in: an empty one, not that of a study.
+            _check_reachable(address)
+            # Ray's workers import from the folder where Ray was started, so start it in an empty one.
             with chdir(self._nowhere.name):
                 ray.init(
                     address=address or "local",
@@ -50,28 +55,28 @@ class OnRay:
                     logging_level=logging.ERROR,
                     **({} if address else local),
                 )
-        except Exception as error:  # what Ray raises for a start that takes too long is of no finer class
+        except Exception as error:  # Ray raises bare exceptions, such as for a start that times out
             place, cure = "--runner ray", "try again when the machine is less busy, or leave out --runner ray"
             if address:
                 place, cure = f"--address {address}", "start one with `ray start --head`"
-            what = f"no Ray cluster can be {'joined' if address else 'started'}: {_first_line(error)}"
+            what = f"cannot {'join' if address else 'start'} a Ray cluster: {_first_line(error)}"
             raise UsageError(Problem(what, place, cure)) from error
         self._task = ray.remote(num_cpus=1, max_retries=0)(_on_a_worker)
         self._work, self._here = str(work.resolve()), str(Path.cwd())
 
     def submit(self, order: Mapping[str, Any]) -> Future[dict[str, Any]]:
-        """The result of a cell, some day; its exception is `CellFailed`."""
+        """Start a cell; the future holds its result or raises `CellFailed`."""
         answer: Future[dict[str, Any]] = Future()
         place = Path(order["place"])
-        # A path is meant as seen from here, wherever a worker of this machine stands; a name is no path.
+        # Relative paths refer to the current folder, which is not that of a worker. Names are no paths.
         is_path = place.exists() and order["place"] not in {corpus.name for corpus in known()}
         there = {**order, "place": str(place.resolve()) if is_path else order["place"]}
-        told = self._task.remote(there, self._work, self._here).future()
-        told.add_done_callback(lambda done: _pass_on(done, answer, order["name"]))
+        reply = self._task.remote(there, self._work, self._here).future()
+        reply.add_done_callback(lambda done: _forward(done, answer, order["name"]))
         return answer
 
     def close(self) -> None:
-        """Wait for nothing more."""
+        """Cancel all pending cells and disconnect from the cluster."""
         self._ray.shutdown()
         self._nowhere.cleanup()
 
@@ -85,24 +90,24 @@ def _on_a_worker(order: dict[str, Any], work: str, here: str) -> dict[str, Any]:
         return {"problems": problems, "killed": isinstance(error, CellFailed) and error.killed}
 
 
-def _pass_on(done: Future[dict[str, Any]], answer: Future[dict[str, Any]], name: str) -> None:
-    """Turn what Ray says into what a runner promises; a worker that died may be tried again."""
+def _forward(done: Future[dict[str, Any]], answer: Future[dict[str, Any]], name: str) -> None:
+    """Set the result or the `CellFailed` of a task; a cell whose worker died may be tried again."""
     try:
-        told = done.result()
+        reply = done.result()
     except Exception as error:
         problem = Problem(f"its Ray worker died: {type(error).__name__}", name)
         answer.set_exception(CellFailed(problem, killed=True))
         return
-    if "result" in told:
-        answer.set_result(told["result"])
+    if "result" in reply:
+        answer.set_result(reply["result"])
     else:
-        answer.set_exception(CellFailed(*(Problem(*p) for p in told["problems"]), killed=told["killed"]))
+        answer.set_exception(CellFailed(*(Problem(*p) for p in reply["problems"]), killed=reply["killed"]))
 
 
-def _be_quiet(*, joins: bool) -> None:
-    """Let Ray tell nobody of itself, neither the user nor its makers, unless the user has said otherwise.
+def _configure(*, joins: bool) -> None:
+    """Disable Ray's logging and usage statistics, unless the environment sets them.
 
-    A cluster of our own asks for a password that nobody else knows: whoever reaches it may run anything.
+    A local cluster requires a random token, since any client that connects can run code.
     """
     logging.getLogger("ray").setLevel(logging.ERROR)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -111,8 +116,8 @@ def _be_quiet(*, joins: bool) -> None:
         os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
 
 
-def _knock(address: str | None) -> None:
-    """Find out at once that nobody is there; Ray would try for minutes."""
+def _check_reachable(address: str | None) -> None:
+    """Fail at once if no server answers at the address; Ray would retry for minutes."""
     host, _, port = (address or "").removeprefix("ray://").rpartition(":")
     if host and port.isdigit():
         socket.create_connection((host, int(port)), timeout=10).close()

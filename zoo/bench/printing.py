@@ -1,4 +1,4 @@
-"""Printing a sheet: on a terminal, in a document or in a paper."""
+"""Printing formatted tables: on a terminal, as Markdown or as LaTeX."""
 
 from __future__ import annotations
 
@@ -11,68 +11,68 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from zoo.bench.sheet import Line, Sheet
+from zoo.bench.formatted import FormattedTable, Line
 
 SIGNS = {
     **{sign: rf"\{sign}" for sign in "%_&#${}"},
     **{"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "|": r"\textbar{}", "–": "--"},
     **{"↓": r"$\downarrow$", "±": r"$\pm$"},
     **{"≤": r"$\le$", "≲": r"$\lesssim$", "≥": r"$\ge$", "≳": r"$\gtrsim$"},
-    # Bare at the start of a row, they would be taken for an option of what ends the row before.
+    # At the start of a row, a bare [ or * would be read as an option of the \\ before it.
     **{sign: f"{{{sign}}}" for sign in "[*"},
 }
 WORDS = str.maketrans({**SIGNS, "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}"})
 FIGURES = str.maketrans({**SIGNS, **{sign: f"${sign}$" for sign in "+-<>"}, "~": r"$\sim$"})
-"""How signs are written in LaTeX, in words and in figures."""
+"""Characters -> LaTeX, in columns of text and of numbers."""
 
 
 @dataclass(frozen=True)
-class Fitting:
-    """A table for a terminal, without its last columns where the window is narrow."""
+class FittedTable:
+    """A table for a terminal, which drops its last columns if the window is too narrow."""
 
-    sheet: Sheet
+    table: FormattedTable
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """What rich asks for."""
-        wide = options.update_width(len(self.sheet.headings) * 100)
-        for last in range(len(self.sheet.headings), self.sheet.words, -1):
-            table = _table(self.sheet, last)
-            if Measurement.get(console, wide, table).minimum <= options.max_width:
+        """See rich's console protocol."""
+        wide = options.update_width(len(self.table.headings) * 100)
+        for last in range(len(self.table.headings), self.table.words, -1):
+            printed = _table(self.table, last)
+            if Measurement.get(console, wide, printed).minimum <= options.max_width:
                 break
-        yield table
+        yield printed
 
 
-def pretty(sheet: Sheet) -> RenderableType:
-    """For a terminal."""
-    notes = Text("\n".join(sheet.notes), style="dim")
-    return Group(Text(sheet.title, style="bold"), Fitting(sheet), notes)
+def pretty(table: FormattedTable) -> RenderableType:
+    """The table for a terminal."""
+    notes = Text("\n".join(table.notes), style="dim")
+    return Group(Text(table.title, style="bold"), FittedTable(table), notes)
 
 
-def _table(sheet: Sheet, last: int) -> Table:
-    """The table up to some heading."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    # What a row is called stands in one column, which may fold where a window is narrow.
-    table.add_column(" ".join(sheet.headings[: sheet.words]), min_width=14, overflow="fold")
-    for column in range(sheet.words, last):
-        width = max(len(cells[column]) for cells in (sheet.headings, *(line.cells for line in sheet.lines)))
-        table.add_column(sheet.headings[column], justify="right", no_wrap=True, min_width=width)
-    for line in sheet.lines:
+def _table(table: FormattedTable, last: int) -> Table:
+    """The first `last` columns of a table."""
+    printed = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    # The name of a row takes one column, which may fold if the window is narrow.
+    printed.add_column(" ".join(table.headings[: table.words]), min_width=14, overflow="fold")
+    for column in range(table.words, last):
+        width = max(len(cells[column]) for cells in (table.headings, *(line.cells for line in table.lines)))
+        printed.add_column(table.headings[column], justify="right", no_wrap=True, min_width=width)
+    for line in table.lines:
         cells: list[str | Text] = [
-            " ".join(line.cells[: sheet.words]).strip(),
-            *line.cells[sheet.words : last],
+            " ".join(line.cells[: table.words]).strip(),
+            *line.cells[table.words : last],
         ]
         if line.is_clear:
-            cells[1] = Text(line.cells[sheet.words], style="bold")
-        table.add_row(*cells, style="dim" if line.is_floor else None)
-    return table
+            cells[1] = Text(line.cells[table.words], style="bold")
+        printed.add_row(*cells, style="dim" if line.is_floor else None)
+    return printed
 
 
-def markdown(sheet: Sheet) -> str:
-    """For a document."""
-    align = ["---"] * sheet.words + ["---:"] * (len(sheet.headings) - sheet.words)
-    lines = [f"**{_one_line(sheet.title)}**", "", _md(sheet.headings), _md(align)]
-    lines += [_md(_bold(line, sheet.words, "**{}**")) for line in sheet.lines]
-    return "\n".join([*lines, "", *(f"{_one_line(note)}.  " for note in sheet.notes)]).rstrip() + "\n"
+def markdown(table: FormattedTable) -> str:
+    """The table in Markdown."""
+    align = ["---"] * table.words + ["---:"] * (len(table.headings) - table.words)
+    lines = [f"**{_one_line(table.title)}**", "", _md(table.headings), _md(align)]
+    lines += [_md(_bold(line, table.words, "**{}**")) for line in table.lines]
+    return "\n".join([*lines, "", *(f"{_one_line(note)}.  " for note in table.notes)]).rstrip() + "\n"
 
 
 def _md(cells: Sequence[str]) -> str:
@@ -83,13 +83,13 @@ def _bold(line: Line, marked: int, bold: str) -> list[str]:
     return [bold.format(cell) if line.is_clear and n == marked else cell for n, cell in enumerate(line.cells)]
 
 
-def latex(sheet: Sheet) -> str:
-    """For a paper, with the packages booktabs and amssymb."""
-    columns = "l" * sheet.words + "r" * (len(sheet.headings) - sheet.words)
-    escaped = [replace(line, cells=tuple(_tex(line.cells, sheet.words))) for line in sheet.lines]
-    rows = [" & ".join(_bold(line, sheet.words, r"\textbf{{{}}}")) + r" \\" for line in escaped]
-    head = " & ".join(_tex(sheet.headings, sheet.words)) + r" \\"
-    notes = [f"% {_one_line(note)}" for note in (sheet.title, *sheet.notes)]
+def latex(table: FormattedTable) -> str:
+    """The table in LaTeX, for the packages booktabs and amssymb."""
+    columns = "l" * table.words + "r" * (len(table.headings) - table.words)
+    escaped = [replace(line, cells=tuple(_tex(line.cells, table.words))) for line in table.lines]
+    rows = [" & ".join(_bold(line, table.words, r"\textbf{{{}}}")) + r" \\" for line in escaped]
+    head = " & ".join(_tex(table.headings, table.words)) + r" \\"
+    notes = [f"% {_one_line(note)}" for note in (table.title, *table.notes)]
     begin = rf"\begin{{tabular}}{{{columns}}}"
     lines = [*notes, begin, r"\toprule", head, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"]
     return "\n".join(lines) + "\n"
@@ -101,5 +101,5 @@ def _tex(cells: Sequence[str], words: int) -> list[str]:
 
 
 def _one_line(text: str) -> str:
-    """The text without breaks, which would end a comment of LaTeX or a row of Markdown."""
+    """The text without line breaks, which would end a LaTeX comment or a Markdown row."""
     return " ".join(text.split())

@@ -1,4 +1,4 @@
-"""Readings: what is known of the music behind a result, so that only numbers of the same music are ranked."""
+"""Readings: how the music of a result was read, so that only results on the same music are compared."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Any
 from zoo.music.grid import GRID
 
 READING = 2
-"""Raised when the same files are read as other music. Results of an earlier reading are kept and marked."""
+"""Version of the reading, raised when the same files give other music. Results of earlier readings are kept
+and marked."""
 
 EARLIER = {
     1: "bars were counted from the first note, pieces were not aligned to their beats, and versions of one "
     "piece could fall into different splits"
 }
-"""Reading -> what was different then."""
+"""Earlier reading -> how it differed from the current one."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How the music behind a result was read; two results share a table where these are equal.
+    """How the music of a result was read; only results with equal readings share a table.
 
     Attributes:
-        digest: of the music.
-        number: the `READING` it was read with; results without one are of the first.
-        grid: frames to a quarter note.
-        leaks: how many of the scored pieces share long passages with training pieces; None where that was
-            not counted.
+        digest: digest of the music.
+        number: the `READING` it was read with, 1 for results that do not record it.
+        grid: frames per quarter note.
+        leaks: number of scored pieces that share long passages with training pieces; None if not counted.
     """
 
     digest: str
@@ -37,28 +37,28 @@ class Reading:
 
     @classmethod
     def of(cls, result: Mapping[str, Any]) -> Reading:
-        """The reading that a stored result is of."""
+        """The reading of a stored result."""
         data = result["data"]
         return cls(data["digest"], data.get("reading", 1), data.get("grid", GRID), data.get("leaks"))
 
     @property
     def is_earlier(self) -> bool:
-        """Whether the music is read in another way now."""
+        """Whether the music has since been read in a newer way."""
         return self.number < READING
 
     @property
     def name(self) -> str:
-        """What it is called in errors: `548ad920ceb8, reading 1`."""
-        grid = "" if self.grid == GRID else f", {self.grid} frames to a quarter note"
+        """Name in error messages: `548ad920ceb8, reading 1`."""
+        grid = "" if self.grid == GRID else f", {self.grid} frames per quarter note"
         return f"{self.digest[:12]}, reading {self.number}{grid}"
 
     @property
     def notes(self) -> Iterator[str]:
-        """What a caption has to say of it."""
+        """Notes for the caption of a table."""
         if self.is_earlier:
             yield f"an earlier reading of this music: {EARLIER[self.number]}"
         if self.grid != GRID:
-            yield f"{self.grid} frames to a quarter note"
+            yield f"{self.grid} frames per quarter note"
         if self.leaks:
-            those = "1 scored piece shares" if self.leaks == 1 else f"{self.leaks} scored pieces share"
-            yield f"{those} long passages with training pieces"
+            pieces = "1 scored piece shares" if self.leaks == 1 else f"{self.leaks} scored pieces share"
+            yield f"{pieces} long passages with training pieces"

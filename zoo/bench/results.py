@@ -1,8 +1,8 @@
-"""Results of cells: a small JSON file for each, or packed, a file of JSON lines for each music.
+"""Results of cells, stored as one JSON file per cell or packed into one file of JSON lines per dataset.
 
-A run keeps a file for each cell, which is there whole or not at all. `Results.pack` moves these files into
-the pack of their music, sorted by name, so that a repository holds one file instead of hundreds. Where a cell
-has both, the file counts.
+A run writes a file for each cell, atomically. `Results.pack` moves these files into the pack of their
+dataset, sorted by name, so that a repository holds one file instead of hundreds. If a cell has both, its file
+is used.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from filelock import FileLock
 
 from zoo.bench.cell import Cell, FloorsCell, folder_of, question
 from zoo.bench.reading import Reading
-from zoo.bench.stored import is_whole
+from zoo.bench.stored import is_valid
 from zoo.errors import Problem, ZooError
 from zoo.files import write_file, writing
 from zoo.limits import read_bytes
 
 
 class Results:
-    """A folder of results: for each music a folder of files, a pack, or both."""
+    """A folder of results: for each dataset a folder of files, a pack, or both."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -34,19 +34,19 @@ class Results:
         self._earlier: dict[str, dict[str, tuple[Path, Any]]] = {}
 
     def path(self, cell: Cell | FloorsCell) -> Path:
-        """Where the result of a cell is kept."""
+        """The file for the result of a cell."""
         return self.folder_of(cell.data) / f"{cell.name}.json"
 
     def folder_of(self, data: str) -> Path:
-        """Where results on some music are kept."""
+        """The folder for results on a dataset."""
         return self.folder / folder_of(data)
 
     def pack_of(self, data: str) -> Path:
-        """Where packed results on some music are kept."""
+        """The file for packed results on a dataset."""
         return self.folder / f"{folder_of(data)}.jsonl"
 
     def names(self) -> set[str]:
-        """The names of all cells that have a result, whatever the music.
+        """The names of all cells that have a result, on any dataset.
 
         Raises:
             ZooError: a pack is damaged.
@@ -55,17 +55,17 @@ class Results:
         return files.union(name for pack in self.folder.glob("*.jsonl") for name, _ in _lines(pack))
 
     def has(self, data: str) -> bool:
-        """Whether there are results on some music."""
+        """Whether there are results on a dataset."""
         return self.folder_of(data).is_dir() or self.pack_of(data).exists()
 
     def read(self, cell: Cell | FloorsCell) -> dict[str, Any] | None:
-        """The result of a cell; None where it was not done yet.
+        """The result of a cell, or None.
 
-        Where only an earlier reading of the music has an answer to what the cell asks, it is that one; its
-        `Reading` says so.
+        If only an earlier reading of the music has a result for the same `question`, that one is returned;
+        see `Reading.of`.
 
         Raises:
-            ZooError: the result is damaged, or was edited so that no table can rely on it.
+            ZooError: the result is damaged or was edited.
         """
         if cell.name in self._known:
             return self._known[cell.name]
@@ -73,17 +73,19 @@ class Results:
         if stored is None:
             return None
         path, result = stored
-        if not is_whole(result, cell):
-            which = ("this result", "file") if path.suffix == ".json" else (f"the result {cell.name}", "line")
-            hint = f"remove the {which[1]}, and `zoo bench run` does this cell again"
-            raise ZooError(Problem(f"{which[0]} is damaged", str(path), hint))
+        if not is_valid(result, cell):
+            name, unit = (
+                ("this result", "file") if path.suffix == ".json" else (f"the result {cell.name}", "line")
+            )
+            hint = f"remove the {unit}; `zoo bench run` computes it again"
+            raise ZooError(Problem(f"{name} is damaged", str(path), hint))
         return self._known.setdefault(cell.name, result)
 
     def write(self, cell: Cell | FloorsCell, result: Mapping[str, Any]) -> None:
-        """Keep the result of a cell, in place of one of an earlier reading.
+        """Store the result of a cell, replacing one of an earlier reading.
 
         Raises:
-            ZooError: the disk is full, or the folder may not be written.
+            ZooError: the disk is full, or the folder is not writable.
         """
         path = self.path(cell)
         with writing(path.parent):
@@ -96,12 +98,13 @@ class Results:
                 earlier.unlink(missing_ok=True)
 
     def pack(self, data: str) -> int:
-        """Move the files of some music into its pack; returns the number of results in it.
+        """Move the files of a dataset into its pack; returns the number of results in it.
 
-        A result replaces one in the pack that answers the same question, of an earlier reading or yardstick.
+        A result replaces the one in the pack that has the same `question`, of an earlier reading or
+        yardstick.
 
         Raises:
-            ZooError: a file or the pack is damaged, or the folder may not be written.
+            ZooError: a file or the pack is damaged, or the folder is not writable.
         """
         pack, folder = self.pack_of(data), self.folder_of(data)
         with writing(pack), FileLock(f"{pack}.lock"):
@@ -123,7 +126,7 @@ class Results:
         return len(packed)
 
     def _stored(self, cell: Cell | FloorsCell) -> tuple[Path, Any] | None:
-        """What is stored for a cell, and in which file."""
+        """The file that holds the result of a cell, and its content."""
         path = self.path(cell)
         if path.exists():
             return path, _parsed(path)
@@ -133,20 +136,20 @@ class Results:
         return self._of_earlier_readings(cell.data).get(question(cell.order("")))
 
     def _pack(self, data: str) -> dict[str, Any]:
-        """The packed results of some music by name."""
+        """Name -> packed result, of a dataset."""
         if data not in self._packs:
             path = self.pack_of(data)
             self._packs[data] = dict(_lines(path)) if path.exists() else {}
         return self._packs[data]
 
     def _of_earlier_readings(self, data: str) -> dict[str, tuple[Path, Any]]:
-        """The results of earlier readings of some music and their files, by the question that they answer."""
+        """Question -> file and result, for results of earlier readings of a dataset."""
         if data not in self._earlier:
             files = sorted(self.folder_of(data).glob("*.json"))
             results = [(self.pack_of(data), result) for result in self._pack(data).values()]
             results += [(path, _parsed(path)) for path in files]
             self._earlier[data] = {
-                asked: (path, result) for path, result in results if (asked := _asked_earlier(result))
+                key: (path, result) for path, result in results if (key := _earlier_question(result))
             }
         return self._earlier[data]
 
@@ -156,7 +159,7 @@ def _line(result: Mapping[str, Any]) -> str:
 
 
 def _lines(path: Path) -> Iterator[tuple[str, Any]]:
-    """The results in a pack, with their names.
+    """The names and results in a pack.
 
     Raises:
         ZooError: a line is not JSON or has no name.
@@ -173,20 +176,20 @@ def _lines(path: Path) -> Iterator[tuple[str, Any]]:
                 raise TypeError
             yield name, result
         except (ValueError, RecursionError, KeyError, TypeError):
-            hint = "restore the file, or remove the line: `zoo bench run` does its cell again"
+            hint = "restore the file, or remove the line; `zoo bench run` computes it again"
             raise ZooError(Problem(f"line {number} is damaged", str(path), hint)) from None
 
 
 def _parsed(path: Path) -> Any:
-    """The content of a file; None where it is damaged."""
+    """The content of a file, or None if it is damaged."""
     try:
         return json.loads(read_bytes(path, "result"))
     except (OSError, ValueError, RecursionError):
         return None
 
 
-def _asked_earlier(result: Any) -> str | None:
-    """The question that a result of an earlier reading answers; None of any other file."""
+def _earlier_question(result: Any) -> str | None:
+    """The question of a result of an earlier reading; None for any other content."""
     try:
         return question(result["order"]) if Reading.of(result).is_earlier else None
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -194,16 +197,16 @@ def _asked_earlier(result: Any) -> str | None:
 
 
 def prepare(folder: Path, option: str) -> None:
-    """Make a folder, before hours go into what could not be kept there.
+    """Create a folder and check that it is writable, before hours of training.
 
     Args:
-        folder: for results or trainings.
-        option: which names another.
+        folder: the folder for results or trainings.
+        option: the option that chooses another folder, for the error message.
 
     Raises:
-        ZooError: it cannot be made or written.
+        ZooError: the folder cannot be created or written.
     """
-    with writing(folder, f"make room, or name a folder that may be written with {option}"):
+    with writing(folder, f"free some space, or choose a writable folder with {option}"):
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):
             raise PermissionError(EACCES, os.strerror(EACCES))

@@ -1,4 +1,4 @@
-"""Rows: what was stored of cores, decoders and velocities, put together to combinations and ranked."""
+"""Rows: stored results of cores, decoders and velocities, assembled to combinations and ranked."""
 
 from __future__ import annotations
 
@@ -8,117 +8,119 @@ from typing import Any, Literal
 
 import numpy as np
 
-from zoo.bench.cell import own
+from zoo.bench.cell import slots_of
+from zoo.bench.components import Choice, component_of, floor_cells
 from zoo.bench.grid import Combination
 from zoo.bench.reading import Reading
 from zoo.bench.results import Results
 from zoo.bench.study import Study
-from zoo.bench.subjects import Choice, floor_cells, subject_of
 from zoo.errors import Problem, ZooError
 from zoo.measure.evaluation import SCORE, Difference, Evaluation, difference
-from zoo.measure.figure import Figure, Kind, joined, mean
+from zoo.measure.figure import Figure, Kind, combined_kind, mean
 from zoo.measure.interval import Floats
 from zoo.parts import Slot
 from zoo.parts.terms import TERMS, Term
 from zoo.registry import Registry
 
 OF_SCORE: tuple[Term, ...] = ("core", "decoder")
-"""The terms of the loss that a score is of."""
+"""The terms of the loss that contribute to the score."""
 Lack = Literal["waits", "failed"]
 VELOCITY_FLOORS = "velocity="
-"""How the labels of the floors of loudness begin."""
+"""Prefix of the labels of velocity floors."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table: a combination from every seed, or a floor.
+    """One row of a table: a combination, trained from every seed, or a floor.
 
     Attributes:
-        labels: slot -> part as the study writes it; of a floor empty.
-        floor: which floor it is; empty for a combination.
-        found: one evaluation for each seed; one alone where nothing is learned by gradient.
+        labels: slot -> part as the study writes it; empty for a floor.
+        floor: name of the floor; empty for a combination.
+        evaluations: one per seed; a single one if nothing is learned by gradient.
         recipe: the words that build it.
-        parameters: term -> how many numbers it learns by gradient; of a floor empty.
-        seconds: term -> seconds of its training, mean over seeds; of a floor empty.
-        rates: term -> the learning rate that validation chose.
-        judges: how many seeds, from the first, validation chose them by; 0 where there was nothing to choose.
-        validation: nats per frame of the validation pieces, what they judge of all terms; None where nothing
-            was judged.
-        made: what it was made with: versions and machine.
+        digest: digest of the recipe.
+        parameters: term -> number of trained parameters; empty for a floor.
+        seconds: term -> mean training time over seeds; empty for a floor.
+        rates: term -> learning rate chosen by validation.
+        selection_seeds: number of seeds, from the first, that chose the learning rates; 0 if there was no
+            choice.
+        validation: nats per frame on the validation pieces, summed over the terms that are validated; None if
+            none is.
+        made: provenance: versions of the code, of its parts and of libraries, and the machine.
     """
 
     labels: Mapping[Slot, str]
     floor: str
-    found: tuple[Evaluation, ...]
+    evaluations: tuple[Evaluation, ...]
     recipe: str = ""
     digest: str = ""
     parameters: Mapping[Term, int] = field(default_factory=dict)
     seconds: Mapping[Term, float] = field(default_factory=dict)
     rates: Mapping[Term, float] = field(default_factory=dict)
-    judges: int = 0
+    selection_seeds: int = 0
     validation: float | None = None
     made: Mapping[str, Any] = field(default_factory=dict)
 
-    def called(self, slots: Sequence[Slot]) -> str:
-        """What it is called among rows that differ in some slots: `onset lags`, or a floor's name."""
+    def label_for(self, slots: Sequence[Slot]) -> str:
+        """The labels of the given slots, such as `onset lags`, or the name of the floor."""
         return self.floor or " ".join(self.labels[slot] for slot in slots)
 
     @property
     def families(self) -> tuple[int, ...]:
-        """Number of each piece's family; empty in results from before families were known."""
-        return next((one.families for one in self.found if one.families), ())
+        """Family number of each piece; empty in older results, which have no families."""
+        return next((evaluation.families for evaluation in self.evaluations if evaluation.families), ())
 
     def figure(self, *terms: str) -> Figure:
-        """The sum of some terms: mean over seeds, 95 % interval over pieces and seeds."""
-        variances = [one.total(*terms).variance for one in self.found]
+        """The sum of some terms: mean over seeds, with a 95 % interval over pieces and seeds."""
+        variances = [evaluation.total(*terms).variance for evaluation in self.evaluations]
         known = [variance for variance in variances if variance is not None]
-        weight = self.found[0].weight(*terms)
+        weight = self.evaluations[0].weight(*terms)
         variance = np.stack(known) if known else None
         return mean(self._nats(terms), weight, self.kind(*terms), variance, self.families)
 
     def minus(self, other: Row, *terms: str) -> Difference:
         """The difference to another row on the same music, paired by piece and seed."""
-        apart, weight = self._nats(terms) - other._nats(terms), self.found[0].weight(*terms)
-        # Of parts that learn, one seed alone cannot say whether another would turn the order around.
-        is_known = len(apart) > 1 or not any((*self.parameters.values(), *other.parameters.values()))
+        nats, weight = self._nats(terms) - other._nats(terms), self.evaluations[0].weight(*terms)
+        # A single seed of trained parts gives no estimate of the variance over seeds.
+        has_spread = len(nats) > 1 or not any((*self.parameters.values(), *other.parameters.values()))
         kinds = (self.kind(*terms), other.kind(*terms))
-        found = difference(apart, weight, kinds, self.families or other.families)
-        return found if is_known else replace(found, interval=None, chance=None)
+        paired = difference(nats, weight, kinds, self.families or other.families)
+        return paired if has_spread else replace(paired, interval=None, p_value=None)
 
     def without(self, seeds: int) -> Row:
-        """The row without its first seeds; one that learns nothing is the same from every seed."""
-        return replace(self, found=self.found[seeds:]) if len(self.found) > 1 else self
+        """The row without its first seeds; a row that learns nothing is unchanged."""
+        return replace(self, evaluations=self.evaluations[seeds:]) if len(self.evaluations) > 1 else self
 
     def known(self, terms: Sequence[str]) -> tuple[str, ...]:
-        """Those of some terms that the music has."""
-        return tuple(term for term in terms if term in self.found[0].terms)
+        """The given terms that were scored on this music."""
+        return tuple(term for term in terms if term in self.evaluations[0].terms)
 
     def kind(self, *terms: str) -> Kind:
-        """What the sum of some terms promises, of whatever seed."""
-        return joined(one.total(*terms).kind for one in self.found)
+        """The kind of the sum of some terms, over all seeds."""
+        return combined_kind(evaluation.total(*terms).kind for evaluation in self.evaluations)
 
     def by_seed(self, *terms: str) -> list[float]:
-        """The value that each seed gives."""
-        frames = max(float(self.found[0].weight(*terms).sum()), 1.0)
+        """The value of each seed."""
+        frames = max(float(self.evaluations[0].weight(*terms).sum()), 1.0)
         return [float(nats) / frames for nats in self._nats(terms).sum(1)]
 
     def _nats(self, terms: Sequence[str]) -> Floats:
         """(S, N) nats of each piece from each seed."""
-        return np.stack([one.total(*terms).nats for one in self.found])
+        return np.stack([evaluation.total(*terms).nats for evaluation in self.evaluations])
 
 
 @dataclass(frozen=True)
 class Table:
-    """All rows of a study on one music.
+    """All rows of a study on one dataset.
 
     Attributes:
-        study: what is compared.
-        data: name of the music.
-        reading: how all of its results were read; None without any.
+        study: the study.
+        data: name of the dataset.
+        reading: how the music of all results was read; None without results.
         rows: combinations and floors, the lowest nats first.
-        loudness: the same of loudness: parts that have a say in it, and its floors; may be empty.
-        missing: combinations that wait for results.
-        failed: combinations with a part whose training came to a value that is not finite.
+        loudness: rows that model velocities, and their floors, the lowest nats first; may be empty.
+        missing: combinations that lack results.
+        failed: combinations with a part whose training diverged to non-finite values.
     """
 
     study: Study
@@ -130,27 +132,27 @@ class Table:
     failed: tuple[Combination, ...] = ()
 
     @property
-    def judges(self) -> int:
-        """How many seeds at least chose the learning rates; 0 where there was nothing to choose."""
+    def selection_seeds(self) -> int:
+        """Smallest number of seeds that chose a learning rate; 0 if there was no choice."""
         rows = (*self.rows, *self.loudness)
-        return min((row.judges for row in rows if row.judges), default=0)
+        return min((row.selection_seeds for row in rows if row.selection_seeds), default=0)
 
     @property
     def is_earlier(self) -> bool:
-        """Whether it is of an earlier reading of the music."""
+        """Whether its results are of an earlier reading of the music."""
         return self.reading is not None and self.reading.is_earlier
 
     @property
     def terms(self) -> tuple[str, ...]:
-        """The terms of the score that the music has."""
-        return self.rows[0].found[0].score_terms if self.rows else SCORE
+        """The terms of the score on this music."""
+        return self.rows[0].evaluations[0].score_terms if self.rows else SCORE
 
 
 def tables(study: Study, results: Results, registry: Registry, only: Collection[str] = ()) -> list[Table]:
-    """The tables of a study, one for each music, or only for some, from what is stored alone.
+    """The tables of a study from stored results, one for each dataset, or only for the datasets in `only`.
 
     Raises:
-        ZooError: results are damaged, or are of different versions of the same music or read differently.
+        ZooError: results are damaged, or are of different versions or readings of the same dataset.
     """
     return [
         _table(study, data, results, registry)
@@ -162,29 +164,29 @@ def tables(study: Study, results: Results, registry: Registry, only: Collection[
 def _table(study: Study, data: str, results: Results, registry: Registry) -> Table:
     readings: dict[str, Reading] = {}
     rows: list[Row] = []
-    others: dict[Lack, list[Combination]] = {"waits": [], "failed": []}
+    without_row: dict[Lack, list[Combination]] = {"waits": [], "failed": []}
     for combination in study.combinations:
         row = _row(study, combination, data, results, registry, readings)
-        rows.append(row) if isinstance(row, Row) else others[row].append(combination)
+        rows.append(row) if isinstance(row, Row) else without_row[row].append(combination)
     floors = list(_floors(study, data, results, readings))
     return Table(
         study=study,
         data=data,
-        reading=_one(readings, data),
+        reading=_common_reading(readings, data),
         rows=_ranked([*rows, *floors], study.slots, SCORE),
         loudness=_ranked([*rows, *floors], study.loud_slots, ("velocity",)),
-        missing=tuple(others["waits"]),
-        failed=tuple(others["failed"]),
+        missing=tuple(without_row["waits"]),
+        failed=tuple(without_row["failed"]),
     )
 
 
-def _one(readings: Mapping[str, Reading], data: str) -> Reading | None:
-    """The reading of all cells, by their names."""
+def _common_reading(readings: Mapping[str, Reading], data: str) -> Reading | None:
+    """The reading that all cells share, given the reading of each by its name."""
     examples = {reading: name for name, reading in readings.items()}
     if len(examples) > 1:
         names = ", ".join(f"{reading.name} in {name}" for reading, name in examples.items())
-        cure = "`zoo bench run --anew` does again what was measured on other music than is there now"
-        raise ZooError(Problem(f"these results are not of the same music: {names}", data, cure))
+        cure = "`zoo bench run --replace` computes results of other music again"
+        raise ZooError(Problem(f"these results are of different music: {names}", data, cure))
     return next(iter(readings.values()), None)
 
 
@@ -196,61 +198,64 @@ def _row(
     registry: Registry,
     readings: dict[str, Reading],
 ) -> Row | Lack:
-    """A combination put together from its terms, or why it is not."""
+    """The row of a combination, assembled from the results of its terms, or why there is none."""
     recipe = combination.recipe
-    found: dict[Term, list[dict[str, Any]]] = {}
+    results_of: dict[Term, list[dict[str, Any]]] = {}
     choices: dict[Term, Choice] = {}
     for term in TERMS:
-        subject = subject_of(recipe, term, data, registry)
-        if subject is None or (term == "velocity" and _is_silent(study, data, results)):
+        component = component_of(recipe, term, data, registry)
+        if component is None or (term == "velocity" and _is_silent(study, data, results)):
             continue
-        choice = subject.choice(study, results)
+        choice = component.choice(study, results)
         stored = [results.read(cell) for cell in choice.cells] if choice else []
         if choice is None or None in stored:
             return "waits"
-        if any(one and one["evaluation"] is None for one in stored):
+        if any(result and result["evaluation"] is None for result in stored):
             return "failed"
-        found[term] = [one for one in stored if one is not None]
+        results_of[term] = [result for result in stored if result is not None]
         choices[term] = choice
         names = (cell.name for cell in choice.cells)
-        readings |= dict(zip(names, map(Reading.of, found[term]), strict=True))
+        readings |= dict(zip(names, map(Reading.of, results_of[term]), strict=True))
     return Row(
         labels=combination.labels,
         floor="",
-        found=tuple(_joined(found)),
+        evaluations=tuple(_evaluations(results_of)),
         recipe=str(recipe),
         digest=recipe.digest,
-        parameters={term: stored[0]["parameters"] for term, stored in found.items()},
-        seconds={term: float(np.mean([one["seconds"] for one in stored])) for term, stored in found.items()},
+        parameters={term: stored[0]["parameters"] for term, stored in results_of.items()},
+        seconds={
+            term: float(np.mean([result["seconds"] for result in stored]))
+            for term, stored in results_of.items()
+        },
         rates={term: choice.cells[0].train.lr for term, choice in choices.items()},
-        judges=max(choice.judges for choice in choices.values()),
-        validation=_judged(found),
-        made={"parts": _parts(found), **found["core"][0]["made"]},
+        selection_seeds=max(choice.selection_seeds for choice in choices.values()),
+        validation=_validation(results_of),
+        made={"parts": _parts(results_of), **results_of["core"][0]["made"]},
     )
 
 
-def _judged(found: Mapping[Term, Sequence[Mapping[str, Any]]]) -> float | None:
-    """The validation nats of core and decoder, mean over seeds, as far as they were judged."""
-    judged = [[one["validation"] for one in found[term]] for term in OF_SCORE]
-    means = [float(np.mean(nats)) for nats in judged if None not in nats]
+def _validation(results_of: Mapping[Term, Sequence[Mapping[str, Any]]]) -> float | None:
+    """The validation nats of core and decoder, mean over seeds; None if neither was validated."""
+    validated = [[result["validation"] for result in results_of[term]] for term in OF_SCORE]
+    means = [float(np.mean(nats)) for nats in validated if None not in nats]
     return sum(means) if means else None
 
 
 def _is_silent(study: Study, data: str, results: Results) -> bool:
-    """Whether the music is known to have no loudness."""
+    """Whether the music is known to have no velocities."""
     return any(
         result is not None and "velocity" not in result["data"]["planes"]
         for result in (results.read(cell) for cell in floor_cells(study) if cell.data == data)
     )
 
 
-def _joined(found: Mapping[Term, Sequence[Mapping[str, Any]]]) -> Iterator[Evaluation]:
-    """One evaluation for each seed, with the terms of all; what learns nothing stands beside every seed."""
-    seeds = max(len(stored) for stored in found.values())
+def _evaluations(results_of: Mapping[Term, Sequence[Mapping[str, Any]]]) -> Iterator[Evaluation]:
+    """One evaluation per seed with the terms of all parts; parts that learn nothing repeat theirs."""
+    seeds = max(len(stored) for stored in results_of.values())
     for seed in range(seeds):
         parts = [
             Evaluation.from_json(stored[min(seed, len(stored) - 1)]["evaluation"])
-            for stored in found.values()
+            for stored in results_of.values()
         ]
         yield Evaluation(
             titles=parts[0].titles,
@@ -263,35 +268,36 @@ def _joined(found: Mapping[Term, Sequence[Mapping[str, Any]]]) -> Iterator[Evalu
         )
 
 
-def _parts(found: Mapping[Term, Sequence[Mapping[str, Any]]]) -> dict[str, str]:
-    """The version of each part, from the cell in which it was no stand-in."""
-    return {slot: stored[0]["parts"][slot] for term, stored in found.items() for slot in own(term)}
+def _parts(results_of: Mapping[Term, Sequence[Mapping[str, Any]]]) -> dict[str, str]:
+    """The version of each part, from the cell in which it is not a stand-in."""
+    return {slot: stored[0]["parts"][slot] for term, stored in results_of.items() for slot in slots_of(term)}
 
 
 def _floors(study: Study, data: str, results: Results, readings: dict[str, Reading]) -> Iterator[Row]:
-    """The floors of every plane there is a row of; where there are two, each says which it is of."""
+    """The floors of each plane of the study; their labels name the plane if there are two."""
     cells = [cell for cell in floor_cells(study) if cell.data == data]
-    loud = set()
+    velocity_floors = set()
     for cell in cells:
         result = results.read(cell)
         if result is None:
             continue
         readings[cell.name] = Reading.of(result)
         for name, content in result["floors"].items():
-            is_loud = name.startswith(VELOCITY_FLOORS)
-            label = name if is_loud or len(cells) == 1 else f"{name}, {cell.plane}"
-            if not is_loud or name not in loud:
+            is_of_velocity = name.startswith(VELOCITY_FLOORS)
+            label = name if is_of_velocity or len(cells) == 1 else f"{name}, {cell.plane}"
+            if not is_of_velocity or name not in velocity_floors:
                 yield Row({}, label, (Evaluation.from_json(content),), made=result["made"])
-            loud.add(name)
+            velocity_floors.add(name)
 
 
 def _ranked(rows: Sequence[Row], slots: Sequence[Slot], terms: Sequence[str]) -> tuple[Row, ...]:
-    """Rows that have something to say of some terms, each once, the lowest nats first.
+    """The rows that score some terms, without duplicates, the lowest nats first.
 
-    Rows that differ in other slots alone are one: velocity does not change the score, nor the rest loudness.
+    Rows that agree in the given slots have the same score: velocity does not change the score of keys, and
+    only encoder and velocity change that of velocities.
     """
-    found: dict[str, Row] = {}
+    distinct: dict[str, Row] = {}
     for row in rows:
-        if terms[0] in row.found[0].terms:
-            found.setdefault(row.called(slots), row)
-    return tuple(sorted(found.values(), key=lambda row: row.figure(*row.known(terms)).value))
+        if terms[0] in row.evaluations[0].terms:
+            distinct.setdefault(row.label_for(slots), row)
+    return tuple(sorted(distinct.values(), key=lambda row: row.figure(*row.known(terms)).value))

@@ -1,4 +1,4 @@
-"""Studies: which combinations are compared, on which music, with how much training. Read without torch.
+"""Studies: which combinations are compared, on which datasetsand budget. Read without torch.
 
     title = "Which attention?"
     data = ["bach", "pop909"]
@@ -12,8 +12,8 @@
     encoder = ["onset", "sounding"]
     attention = ["none", "none features=200", "history"]
 
-A grid stands for every combination of what it lists; a slot that it does not name keeps its default. Rows of
-the literature may stand beside them:
+A grid expands to the Cartesian product of its lists; slots that it does not name keep their defaults.
+Published results can be added to the tables:
 
     [[published]]
     name = "RNN-RBM"
@@ -48,13 +48,13 @@ Split = Literal["train", "valid", "test"]
 
 @dataclass(frozen=True)
 class Published:
-    """A row of the literature, to stand beside what is measured here.
+    """A row from the literature, for comparison.
 
     Attributes:
-        name: what the row is called.
-        kind: what its figures promise.
-        source: where they were published.
-        nats: name of the music -> nats per frame.
+        name: name of the row.
+        kind: kind of its figures.
+        source: the publication.
+        nats: name of the dataset -> nats per frame.
     """
 
     name: str
@@ -64,38 +64,38 @@ class Published:
 
 
 class StudySettings(Settings):
-    """What a study says of itself."""
+    """The settings at the top of a study."""
 
-    title: str = setting("", "what the study asks, the heading of its tables")
+    title: str = setting("", "the question of the study, the heading of its tables")
     data: tuple[str, ...] = setting(
-        ("bach",), "music by name; zoo bench run --data NAME=PATH says where it lies"
+        ("bach",), "names of datasets; zoo bench run --data NAME=PATH gives their paths"
     )
     seeds: int = setting(
-        5, "how often each part is trained, each time from other first weights", ge=1, le=1000
+        5, "number of trainings of each part, each from its own initial weights", ge=1, le=1000
     )
-    split: Split = setting("test", "which pieces are scored")
+    split: Split = setting("test", "the split that is scored")
 
     @field_validator("data")
     @classmethod
     def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         if not names:
-            raise ValueError("it names no music")
+            raise ValueError("names no dataset")
         if len(set(names)) < len(names):
-            raise ValueError("it names some music twice")
+            raise ValueError("names a dataset twice")
         return names
 
 
 @dataclass(frozen=True)
 class Study:
-    """What is compared, on what, and how long everything is trained.
+    """The combinations that are compared, the datasets, and the training budget.
 
     Attributes:
         path: the file it was read from.
-        settings: its title, music, seeds and split.
-        train: one budget for all.
-        rates: learning rates, of which each part takes the one that validation likes best.
+        settings: its title, datasets, seeds and split.
+        train: the training settings of all parts.
+        rates: the learning rates to try; each part uses the one with the best validation.
         combinations: the rows.
-        published: rows of the literature.
+        published: rows from the literature.
     """
 
     path: Path
@@ -107,22 +107,22 @@ class Study:
 
     @property
     def name(self) -> str:
-        """What it is called: the name of its file."""
+        """The name of its file, without suffix."""
         return self.path.stem
 
     @property
     def slots(self) -> tuple[Slot, ...]:
-        """The slots in which the score of its rows may differ; of one row alone its attention."""
+        """The slots in which rows with different scores differ; `attention` if there is only one row."""
         return tuple(slot for slot in SLOTS if slot != "velocity" and self._differ_in(slot)) or ("attention",)
 
     @property
     def loud_slots(self) -> tuple[Slot, ...]:
-        """The slots in which loudness may differ, which no other part changes."""
+        """The slots in which rows with different velocity scores differ."""
         return ("encoder", "velocity") if self._differ_in("encoder") else ("velocity",)
 
     @property
     def has_velocity(self) -> bool:
-        """Whether a row has a part that says how loud notes are."""
+        """Whether a row models velocities."""
         return any(row.recipe.parts["velocity"].entry.name != "none" for row in self.combinations)
 
     def _differ_in(self, slot: Slot) -> bool:
@@ -130,11 +130,11 @@ class Study:
 
 
 def read_study(path: Path, registry: Registry) -> Study:
-    """The study that a file describes.
+    """Read a study from a file.
 
     Raises:
-        UsageError: the file is not there, is not TOML, or describes no study; everything that is wrong.
-        PluginError: nothing is wrong but a plugin.
+        UsageError: the file is missing, is not TOML, or is not a valid study; lists all errors.
+        PluginError: the only errors are in plugins.
     """
     content = _read(path)
     _refuse_others(path, content)
@@ -145,14 +145,14 @@ def read_study(path: Path, registry: Registry) -> Study:
         content["data"] = [content["data"]]
     settings = _checked(StudySettings, content, "", faults)
     if not isinstance(train, dict):
-        faults.append(UsageError(Problem("it takes a table", "train", "write [train]")))
+        faults.append(UsageError(Problem("must be a table", "train", "write [train]")))
         train = {}
     rates = _rates(train, faults)
     budget = _checked(TrainSettings, {**train, "lr": rates[0]}, "train", faults) if rates else None
     rows = tuple(combinations(grids, registry, faults))
     if not rows and not faults:
         cure = 'write [[grid]] and under it attention = ["none", "history"]'
-        faults.append(UsageError(Problem("it compares nothing", "grid", cure)))
+        faults.append(UsageError(Problem("the study has no combinations", "grid", cure)))
     raise_all([_located(fault, path) for fault in faults])
     return Study(path, settings, budget, rates, rows, published)  # type: ignore[arg-type]
 
@@ -162,36 +162,36 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(read_bytes(path, "study").decode())
     except OSError as error:
         what = f"cannot be read: {(error.strerror or 'unknown reason').lower()}"
-        raise UsageError(Problem(what, str(path), "name the .toml file of a study")) from None
+        raise UsageError(Problem(what, str(path), "give the .toml file of a study")) from None
     except ValueError as error:
-        raise UsageError(Problem(f"this is not TOML: {error}", str(path))) from None
+        raise UsageError(Problem(f"not a valid TOML file: {error}", str(path))) from None
 
 
 def _refuse_others(path: Path, content: Mapping[str, Any]) -> None:
-    """Refuse a file that is no study at all, before each of its words is called a mistake."""
+    """Refuse a file that is no study at all, instead of reporting each of its keys as unknown."""
     known = {*StudySettings.model_fields, "train", "grid", "published"}
     if "grid" not in content and not known & set(content):
-        cure = 'a study lists parts, such as [[grid]] and under it attention = ["none", "history"]'
-        raise UsageError(Problem("this is no study", str(path), cure))
+        cure = 'a study lists parts, for example [[grid]] and under it attention = ["none", "history"]'
+        raise UsageError(Problem("this file is not a study", str(path), cure))
 
 
 def _located(fault: ZooError, path: Path) -> ZooError:
-    """The error with the file it was found in."""
-    found = (
+    """The error with the path of the study added."""
+    problems = (
         Problem(p.what, f"{p.where} in {path}" if p.where else str(path), p.cure) for p in fault.problems
     )
-    return type(fault)(*found)
+    return type(fault)(*problems)
 
 
 def _checked(model: type[Settings], given: Mapping[str, Any], head: str, faults: list[ZooError]) -> Any:
     try:
-        found = check(model, given, head)
-    except TypeError:  # a date, which TOML has and settings have not
-        faults.append(UsageError(Problem("it takes texts and numbers", head)))
+        checked = check(model, given, head)
+    except TypeError:  # a date, which TOML has but settings do not
+        faults.append(UsageError(Problem("values must be strings, numbers, booleans or lists", head)))
         return None
-    if found.problems:
-        faults.append(UsageError(*found.problems))
-    return found.settings
+    if checked.problems:
+        faults.append(UsageError(*checked.problems))
+    return checked.settings
 
 
 def _published(tables: Any, faults: list[ZooError]) -> Iterator[Published]:
@@ -206,21 +206,23 @@ def _published(tables: Any, faults: list[ZooError]) -> Iterator[Published]:
             } if not rest and all(type(value) in (int, float) and isfinite(value) for value in nats.values()):
                 yield Published(name, kind, source, nats)
             case _:
-                what = "it takes a name, a kind (exact, bound or estimate), a source and nats"
-                cure = 'such as name = "RNN-RBM", kind = "estimate", source = "...", nats = { bach = 6.27 }'
+                what = "must have a name, a kind (exact, bound or estimate), a source and nats"
+                cure = (
+                    'for example name = "RNN-RBM", kind = "estimate", source = "...", nats = { bach = 6.27 }'
+                )
                 faults.append(UsageError(Problem(what, "published", cure)))
 
 
 def _rates(train: Mapping[str, Any], faults: list[ZooError]) -> tuple[float, ...]:
-    """The learning rates: one, or a short list of them, each once."""
+    """The learning rates: a number or a list of distinct numbers."""
     given = train.get("lr", TrainSettings.model_fields["lr"].default)
     rates = tuple(given) if isinstance(given, list) else (given,)
     if not rates:
         faults.append(
-            UsageError(Problem("it names no learning rate", "train.lr", "leave it out, or name some"))
+            UsageError(Problem("the list is empty", "train.lr", "remove it, or list learning rates"))
         )
     for rate in rates:
         _checked(TrainSettings, {"lr": rate}, "train", faults)
-    twice = [rate for number, rate in enumerate(rates) if rate in rates[:number]]
-    faults += [UsageError(Problem(f"{rate} stands there twice", "train.lr")) for rate in twice]
+    duplicates = [rate for number, rate in enumerate(rates) if rate in rates[:number]]
+    faults += [UsageError(Problem(f"{rate} is listed twice", "train.lr")) for rate in duplicates]
     return rates

@@ -44,12 +44,12 @@ class Verdict:
         return self._without(0)
 
     @cached_property
-    def without_judges(self) -> Difference | None:
+    def without_selection_seeds(self) -> Difference | None:
         """The same without the seeds that chose the learning rates; None where less than two seeds remain.
 
         A rate that was chosen for being best with some seeds is flattered by just these.
         """
-        judges = self.judges
+        judges = self.selection_seeds
         return self._without(judges) if judges and self.seeds - judges > 1 else None
 
     def _without(self, seeds: int) -> Difference | None:
@@ -58,9 +58,9 @@ class Verdict:
         return self.first.without(seeds).minus(self.second.without(seeds), *self.terms)
 
     @property
-    def judges(self) -> int:
+    def selection_seeds(self) -> int:
         """How many seeds chose the learning rates of either row; 0 where there was nothing to choose."""
-        return max((row.judges for row in (self.first, self.second) if row), default=0)
+        return max((row.selection_seeds for row in (self.first, self.second) if row), default=0)
 
     @property
     def seeds(self) -> int:
@@ -68,9 +68,9 @@ class Verdict:
         return self.table.study.settings.seeds
 
     @property
-    def hangs_on_judges(self) -> bool:
+    def depends_on_selection_seeds(self) -> bool:
         """Whether it is clear, and no longer so without the seeds that chose the learning rates."""
-        rest = self.without_judges
+        rest = self.without_selection_seeds
         return self.outcome in ("lower", "higher") and rest is not None and not rest.is_clear
 
     @property
@@ -83,9 +83,9 @@ class Verdict:
         return "lower" if self.difference.value < 0 else "higher"
 
     @property
-    def chance(self) -> float | None:
+    def p_value(self) -> float | None:
         """How often rows that do not differ come out so far apart; None where that cannot be said."""
-        return None if self.difference is None else self.difference.chance
+        return None if self.difference is None else self.difference.p_value
 
     @property
     def words(self) -> str:
@@ -112,7 +112,7 @@ class Verdict:
     def names(self) -> tuple[str, str]:
         """What the two rows are called in their tables; empty while one waits."""
         found = ((self.table, self.first), (self.beside, self.second))
-        one, other = (row.called(_slots(table, self.terms)) if row else "" for table, row in found)
+        one, other = (row.label_for(_slots(table, self.terms)) if row else "" for table, row in found)
         return one, other
 
 
@@ -159,17 +159,19 @@ def _row(table: Table, name: str, terms: tuple[str, ...]) -> Row | None:
             what = "validation does not judge what encoders leave out, so the best of several is not known"
             raise UsageError(Problem(what, name, "name the rows"))
         if among:
-            names = {one.called(slots) for one in among}
-            judged = [row for row in rows if row.called(slots) in names and row.validation is not None]
+            names = {one.label_for(slots) for one in among}
+            judged = [row for row in rows if row.label_for(slots) in names and row.validation is not None]
             return min(judged, key=lambda row: row.validation or 0.0, default=None)
     if floor := next((row for row in rows if row.floor == name), None):
         return floor
-    meant = {one.called(slots) for one in table.study.combinations if _is_called(one.labels, slots, name)}
+    meant = {one.label_for(slots) for one in table.study.combinations if _is_called(one.labels, slots, name)}
     if rows and len(meant) != 1:
         what = "more than one row is called so" if meant else "the study has no such row"
-        known = {one.called(slots) for one in table.study.combinations} | {row.floor for row in rows} - {""}
+        known = {one.label_for(slots) for one in table.study.combinations} | {row.floor for row in rows} - {
+            ""
+        }
         raise UsageError(Problem(what, name, f"its rows are {', '.join(sorted(meant or known))}"))
-    return next((row for row in rows if row.called(slots) in meant), None)
+    return next((row for row in rows if row.label_for(slots) in meant), None)
 
 
 def _is_called(labels: Mapping[Slot, str], slots: Sequence[Slot], name: str) -> bool:

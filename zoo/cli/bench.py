@@ -13,7 +13,7 @@ from zoo.cli.answer import ANSWER
 from zoo.errors import Problem, UsageError, ZooError
 
 if TYPE_CHECKING:
-    from zoo.bench.driver import Music, Runner, Standing
+    from zoo.bench.driver import Music, Progress, Runner
     from zoo.bench.study import Study
 
 FILE = click.argument("file", type=click.Path(path_type=Path), metavar="FILE.toml")
@@ -35,7 +35,12 @@ def command() -> None:
 @click.option(
     "--data", "places", multiple=True, metavar="NAME=PATH", help="Where music of the study lies here."
 )
-@click.option("--runner", type=click.Choice(["local", "ray"]), default="local", help="Who does the work.")
+@click.option(
+    "--runner",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    help="Where to run: on this machine or on Ray.",
+)
 @click.option("--address", help="The Ray cluster to join; one on this machine unless given.")
 @click.option(
     "--jobs", type=click.IntRange(1), help="Cells done side by side; one for each core unless given."
@@ -45,7 +50,9 @@ def command() -> None:
     type=click.Path(path_type=Path),
     help="Where trainings are kept; runs/ beside the study unless given.",
 )
-@click.option("--anew", is_flag=True, help="Replace results of other music, or of an earlier reading of it.")
+@click.option(
+    "--replace", is_flag=True, help="Replace results of other music, or of an earlier reading of it."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 def run(
     file: Path,
@@ -55,7 +62,7 @@ def run(
     address: str | None,
     jobs: int | None,
     work: Path | None,
-    anew: bool,
+    replace: bool,
     as_json: bool,
 ) -> None:
     """Train and score what a study still lacks.
@@ -63,7 +70,7 @@ def run(
     Each distinct core, decoder and velocity is trained once for each seed, and rows are put together from
     them. A result is kept as soon as it is there, so a run that is stopped or killed goes on where it was:
     give the same command again. Results of other music under the same name, or of an earlier reading of it,
-    stop it before any work: --results keeps both, --anew replaces them.
+    stop it before any work: --results keeps both, --replace computes them again.
 
     With --runner ray and --address, cells are done by the machines of a Ray cluster. They need no shared
     disk: the zoo installed, and the music under the same name or path. Results come back to this machine,
@@ -88,12 +95,12 @@ def run(
     with claimed(work / f"{study.name}.driver", "runs this study"):
         worker = _runner(runner, work, jobs, address)
         with Watch(talk) as watch:
-            standing = Driver(study, stored, worker, music, registry, watch, anew=anew).run()
+            progress = Driver(study, stored, worker, music, registry, watch, replace_outdated=replace).run()
     if as_json:
-        print_json(_said(standing))
-    if standing.failed:
-        raise ZooError(*(problem for problems in standing.failed.values() for problem in problems))
-    talk.print(visible(f"{standing.done} cells done, {standing.ran} of them now."))
+        print_json(_said(progress))
+    if progress.failed:
+        raise ZooError(*(problem for problems in progress.failed.values() for problem in problems))
+    talk.print(visible(f"{progress.done} cells done, {progress.ran} of them now."))
     options = ["--results", str(results)] if results else []
     options += ["--local"] if _has_files(study) else []
     talk.print(visible(f"Next:  zoo bench table {shlex.join([str(file), *options])}"))
@@ -141,10 +148,10 @@ def table(
     A number is bold where its paired difference to the next row is clear, that is, where the 95 % interval
     of the difference excludes 0.
     """
+    from zoo.bench.formatted import format_tables, table_to_json
     from zoo.bench.printing import latex, markdown, pretty
     from zoo.bench.results import Results
     from zoo.bench.rows import tables
-    from zoo.bench.sheet import facts, sheets
     from zoo.bench.study import read_study
     from zoo.cli.console import print_json, show
     from zoo.registry import open_registry
@@ -159,9 +166,9 @@ def table(
     stored = Results(results or file.parent / "results")
     found = tables(study, stored, registry, _named(study, only))
     if as_json:
-        print_json([facts(one) for one in found])
+        print_json([table_to_json(one) for one in found])
         return
-    printed = [sheet for one in found for sheet in sheets(one)]
+    printed = [sheet for one in found for sheet in format_tables(one)]
     if not asked:
         for sheet in printed:
             show.print(pretty(sheet))
@@ -185,9 +192,9 @@ def _has_files(study: Study) -> bool:
     return any(part.entry.source.is_file for one in study.combinations for part in one.recipe.parts.values())
 
 
-def _said(standing: Standing) -> dict[str, Any]:
-    failed = {name: [asdict(problem) for problem in found] for name, found in standing.failed.items()}
-    return {"cells": standing.needed, "done": standing.done, "ran": standing.ran, "failed": failed}
+def _said(progress: Progress) -> dict[str, Any]:
+    failed = {name: [asdict(problem) for problem in found] for name, found in progress.failed.items()}
+    return {"cells": progress.needed, "done": progress.done, "ran": progress.ran, "failed": failed}
 
 
 def _places(study: Study, given: tuple[str, ...]) -> dict[str, str]:
@@ -242,9 +249,9 @@ def _unplaced(name: str, fault: ZooError) -> ZooError:
 
 def _runner(name: str, work: Path, jobs: int | None, address: str | None) -> Runner:
     if name == "ray":
-        from zoo.bench.on_ray import OnRay
+        from zoo.bench.on_ray import RayRunner
 
-        return OnRay(work, jobs, address)
-    from zoo.bench.local import Local
+        return RayRunner(work, jobs, address)
+    from zoo.bench.local import LocalRunner
 
-    return Local(work, jobs)
+    return LocalRunner(work, jobs)

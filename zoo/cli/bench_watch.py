@@ -10,7 +10,7 @@ from zoo.bench.cell import Cell, FloorsCell
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from zoo.bench.driver import Standing
+    from zoo.bench.driver import Progress
 
 
 class Watch:
@@ -40,26 +40,26 @@ class Watch:
         if kind is not None and issubclass(kind, KeyboardInterrupt) and self._where:
             self._say(f"stopped; {self._where} are done, and the same command goes on from there.")
 
-    def __call__(self, standing: Standing, ended: Cell | FloorsCell | None) -> None:
+    def __call__(self, progress: Progress, ended: Cell | FloorsCell | None) -> None:
         """Show where the run stands."""
-        self._where = where = f"{standing.done} of {standing.needed} cells"
-        words = ", ".join(filter(None, [where, self._left(standing), _failures(standing)]))
-        self._bars.update(self._task, completed=standing.done, total=standing.needed, description=words)
+        self._where = where = f"{progress.done} of {progress.needed} cells"
+        words = ", ".join(filter(None, [where, self._left(progress), _failures(progress)]))
+        self._bars.update(self._task, completed=progress.done, total=progress.needed, description=words)
         if ended is None:
-            if standing.outdated:
-                self._say(f"{len(standing.outdated)} results are of other music; they are done anew.")
-            if not self._talk.is_terminal and standing.done < standing.needed:
+            if progress.outdated:
+                self._say(f"{len(progress.outdated)} results are of other music; they are computed again.")
+            if not self._talk.is_terminal and progress.done < progress.needed:
                 self._say(f"{where} are done.")
-        elif ended.name in standing.failed:
+        elif ended.name in progress.failed:
             self._say(f"{ended.title}: failed")
         elif not self._talk.is_terminal:
             self._say(f"{words}: {ended.title}")
 
-    def _left(self, standing: Standing) -> str:
-        if not standing.ran or standing.done >= standing.needed:
+    def _left(self, progress: Progress) -> str:
+        if not progress.ran or progress.done >= progress.needed:
             return ""
-        pace = (time.monotonic() - self._began) / standing.ran
-        return f"{in_words(pace * (standing.needed - standing.done))} left"
+        pace = (time.monotonic() - self._began) / progress.ran
+        return f"{in_words(pace * (progress.needed - progress.done))} left"
 
     def _say(self, line: str) -> None:
         from zoo.cli.console import visible
@@ -67,8 +67,8 @@ class Watch:
         self._talk.print(visible(line), soft_wrap=True)
 
 
-def _failures(standing: Standing) -> str:
-    return f"{len(standing.failed)} failed" if standing.failed else ""
+def _failures(progress: Progress) -> str:
+    return f"{len(progress.failed)} failed" if progress.failed else ""
 
 
 def in_words(seconds: float) -> str:

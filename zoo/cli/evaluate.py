@@ -248,9 +248,9 @@ def _print(
     from zoo.cli.console import print_json, show, visible
 
     if as_json:
-        from zoo.measure.report import report
+        from zoo.measure.to_json import evaluations_to_json
 
-        print_json(report(rows, corpus, keys.split, keys.seed, floors))
+        print_json(evaluations_to_json(rows, corpus, keys.split, keys.seed, floors))
         return
     from zoo.measure.table import resemblances, tables
 

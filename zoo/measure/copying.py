@@ -13,9 +13,9 @@ from zoo.music.roll import KEYS, Roll
 Hashes = NDArray[np.uint64]
 Indices = NDArray[np.int64]
 
-_chance = np.random.default_rng(0)
-_SOUNDS, _STRUCK = _chance.integers(2**64, size=(2, KEYS), dtype=np.uint64)
-_STEPS = _chance.integers(2**64, size=2 * KEYS, dtype=np.uint64)
+_random = np.random.default_rng(0)
+_SOUNDS, _STRUCK = _random.integers(2**64, size=(2, KEYS), dtype=np.uint64)
+_STEPS = _random.integers(2**64, size=2 * KEYS, dtype=np.uint64)
 
 
 def longest_copies(passages: Sequence[Roll], training: Iterable[Roll], *, with_onsets: bool) -> Indices:

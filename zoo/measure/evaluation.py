@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from zoo.measure.figure import Figure, Kind, joined, mean
+from zoo.measure.figure import Figure, Kind, combined_kind, mean
 from zoo.measure.interval import Floats, Interval, spread
 
 DIGITS = 4
@@ -145,7 +145,7 @@ class Evaluation:
         variances = [term.variance for term in terms if term.variance is not None]
         return Term(
             nats=np.sum([term.nats for term in terms], axis=0),
-            kind=joined(term.kind for term in terms),
+            kind=combined_kind(term.kind for term in terms),
             variance=np.sum(variances, axis=0) if variances else None,
         )
 
@@ -182,7 +182,7 @@ class Difference:
         interval: 95 %, paired, had other pieces been drawn; None where all are of one family.
         kinds: of the first and of the second.
         pieces: how many.
-        chance: how often rows that do not differ come out so far apart, had this one difference been looked
+        p_value: how often rows that do not differ come out so far apart, had this one difference been looked
             at; None where all pieces are of one family.
     """
 
@@ -190,7 +190,7 @@ class Difference:
     interval: Interval | None
     kinds: tuple[Kind, Kind]
     pieces: int
-    chance: float | None = None
+    p_value: float | None = None
 
     @property
     def mark(self) -> str:
@@ -255,5 +255,5 @@ def difference(
         interval=found.interval if found else None,
         kinds=kinds,
         pieces=len(weight),
-        chance=found.chance if found else None,
+        p_value=found.p_value if found else None,
     )

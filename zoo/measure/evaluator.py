@@ -11,7 +11,7 @@ from torch import Tensor
 from zoo.data.batches import BATCH_FRAMES, length_batches
 from zoo.errors import DataError, Problem, ZooError
 from zoo.measure.evaluation import Evaluation, Term
-from zoo.measure.figure import joined
+from zoo.measure.figure import combined_kind
 from zoo.measure.interval import Floats
 from zoo.model.counting import at_rest
 from zoo.model.random import generator
@@ -108,7 +108,7 @@ class _Tally:
             if log_prob.variance is not None:
                 variance = np.zeros(self.pieces) if variance is None else variance
                 variance[indices] = _piece_sums(log_prob.variance, mask)
-            self.terms[name] = Term(term.nats, joined((term.kind, log_prob.kind)), variance)
+            self.terms[name] = Term(term.nats, combined_kind((term.kind, log_prob.kind)), variance)
             for remark, frames in log_prob.notes.items():
                 self.remarks.setdefault(remark, np.zeros(self.pieces))[indices] += _piece_sums(frames, mask)
 

@@ -18,7 +18,7 @@ something that is known up to a standard error."""
 MARKS: dict[Kind, str] = {"exact": "", "bound": "≤", "estimate": "~", "estimated bound": "≲"}
 
 
-def joined(kinds: Iterable[Kind]) -> Kind:
+def combined_kind(kinds: Iterable[Kind]) -> Kind:
     """The kind of a sum: it inherits every weakness of its terms."""
     found = set(kinds)
     if "estimated bound" in found or {"bound", "estimate"} <= found:

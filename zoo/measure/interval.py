@@ -41,7 +41,7 @@ class Spread:
         return self.mean - half, self.mean + half
 
     @property
-    def chance(self) -> float:
+    def p_value(self) -> float:
         """How often a mean of 0 would come out so far from it, on either side: the p-value of Student's t."""
         if self.variance == 0:
             return float(self.mean == 0)

@@ -23,7 +23,7 @@ PARTS: dict[str, list[Slot]] = {
 """Whose doing each term is."""
 
 
-def report(
+def evaluations_to_json(
     rows: Sequence[Row],
     corpus: Corpus,
     split: Split | Literal["all"],
@@ -59,7 +59,7 @@ def _differences(rows: Sequence[Row], *terms: str) -> list[dict[str, Any]]:
         {
             "first": first.name,
             "second": second.name,
-            **difference_facts(compare(first.evaluation, second.evaluation, *terms)),
+            **difference_to_json(compare(first.evaluation, second.evaluation, *terms)),
         }
         for first, second in pairs(rows)
     ]
@@ -76,9 +76,11 @@ def _row(row: Row) -> dict[str, Any]:
         "trained_on": row.trained_on,
         "unit": "nats per frame",
         "full_score": found.is_full,
-        "score": figure_facts(found.score()),
-        "terms": {name: {"of": PARTS[name], **figure_facts(found.figure(name))} for name in found.terms},
-        "shares": {remark: figure_facts(share) for remark in found.remarks if (share := found.share(remark))},
+        "score": figure_to_json(found.score()),
+        "terms": {name: {"of": PARTS[name], **figure_to_json(found.figure(name))} for name in found.terms},
+        "shares": {
+            remark: figure_to_json(share) for remark in found.remarks if (share := found.share(remark))
+        },
         "resemblance": None if row.resemblance is None else row.resemblance.to_json(),
         "pieces": [_piece(found, number) for number in range(len(found.titles))],
     }
@@ -89,7 +91,7 @@ def _velocity(row: Row) -> dict[str, Any]:
         "name": row.name,
         "floor": row.is_floor,
         "recipe": row.recipe,
-        **figure_facts(row.evaluation.figure("velocity")),
+        **figure_to_json(row.evaluation.figure("velocity")),
     }
 
 
@@ -109,7 +111,7 @@ def _piece(found: Evaluation, number: int) -> dict[str, Any]:
     }
 
 
-def figure_facts(figure: Figure) -> dict[str, Any]:
+def figure_to_json(figure: Figure) -> dict[str, Any]:
     """All that is known of a figure."""
     return {
         "value": figure.value,
@@ -122,14 +124,14 @@ def figure_facts(figure: Figure) -> dict[str, Any]:
     }
 
 
-def difference_facts(difference: Difference) -> dict[str, Any]:
+def difference_to_json(difference: Difference) -> dict[str, Any]:
     """All that is known of a difference."""
     return {
         "value": difference.value,
         "interval": None if difference.interval is None else list(difference.interval),
         "kinds": list(difference.kinds),
         "pieces": difference.pieces,
-        "chance": difference.chance,
+        "chance": difference.p_value,
         "clear": difference.is_clear,
         "verdict": difference.verdict,
     }

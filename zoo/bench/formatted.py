@@ -11,8 +11,8 @@ from zoo.bench.rows import OF_SCORE, Row, Table
 from zoo.learn.settings import STEPS
 from zoo.measure.evaluation import Difference
 from zoo.measure.figure import MARKS
-from zoo.measure.report import difference_facts, figure_facts
 from zoo.measure.table import MEANINGS, half_width, number
+from zoo.measure.to_json import difference_to_json, figure_to_json
 from zoo.parts import Slot
 from zoo.parts.terms import Term
 
@@ -33,7 +33,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class FormattedTable:
     """A table as text.
 
     Attributes:
@@ -52,17 +52,17 @@ class Sheet:
     notes: tuple[str, ...]
 
 
-def sheets(table: Table) -> Iterator[Sheet]:
+def format_tables(table: Table) -> Iterator[FormattedTable]:
     """The table of the score, and that of loudness where something is known of it."""
     if table.rows or table.missing:
-        yield _score_sheet(table)
+        yield _score_table(table)
     if any(not row.floor for row in table.loudness):
-        yield _loudness_sheet(table)
+        yield _velocity_table(table)
 
 
-def _score_sheet(table: Table) -> Sheet:
+def _score_table(table: Table) -> FormattedTable:
     slots, terms = table.study.slots, table.terms
-    escape = ("escape",) if any("escaped" in row.found[0].remarks for row in table.rows) else ()
+    escape = ("escape",) if any("escaped" in row.evaluations[0].remarks for row in table.rows) else ()
     headings = (*slots, "nats ↓", "±", *terms, *escape, "to next", "weights", "min")
     lines = []
     for row, difference in _with_next(table.rows, *terms):
@@ -75,7 +75,7 @@ def _score_sheet(table: Table) -> Sheet:
     lines += [
         Line((*labels, *["–"] * (len(headings) - len(labels))), False, False) for labels in _without(table)
     ]
-    return Sheet(_title(table), headings, len(slots), tuple(lines), tuple(_notes(table, terms)))
+    return FormattedTable(_title(table), headings, len(slots), tuple(lines), tuple(_notes(table, terms)))
 
 
 def _among(lines: Sequence[Line], table: Table, width: int) -> list[Line]:
@@ -97,11 +97,11 @@ def _shares(row: Row, terms: Sequence[str]) -> list[str]:
 
 
 def _escaped(row: Row) -> str:
-    share = row.found[0].share("escaped")
+    share = row.evaluations[0].share("escaped")
     return "–" if share is None else f"{share.value:.1%}"
 
 
-def _loudness_sheet(table: Table) -> Sheet:
+def _velocity_table(table: Table) -> FormattedTable:
     slots = table.study.loud_slots
     headings = (*slots, "nats ↓", "±", "to next", "weights", "min")
     lines = []
@@ -111,7 +111,7 @@ def _loudness_sheet(table: Table) -> Sheet:
         cells = (*cells, _weights(row, "velocity"), _time(row, "velocity"))
         lines.append(_line(row, cells, difference))
     title = f"{_title(table)}: how loud each struck note is"
-    return Sheet(title, headings, len(slots), tuple(lines), tuple(_notes(table, ("velocity",))))
+    return FormattedTable(title, headings, len(slots), tuple(lines), tuple(_notes(table, ("velocity",))))
 
 
 def _with_next(rows: Sequence[Row], *terms: str) -> Iterator[tuple[Row, Difference | None]]:
@@ -198,7 +198,7 @@ def _notes(table: Table, terms: Sequence[str]) -> Iterator[str]:
         )
         if table.study.settings.seeds == 1:
             yield "one seed cannot tell whether another would turn an order round: – for a difference"
-        if any("escaped" in row.found[0].remarks for row in rows):
+        if any("escaped" in row.evaluations[0].remarks for row in rows):
             yield "escape: frames of more pitch classes than there are voices"
         yield "weights: learned by gradient; min: minutes of training"
         if any("bound" in kind for kind in kinds):
@@ -216,7 +216,7 @@ def _notes(table: Table, terms: Sequence[str]) -> Iterator[str]:
         waits = "1 row waits" if len(table.missing) == 1 else f"{len(table.missing)} rows wait"
         yield f"{waits} for `zoo bench run`"
     for failed in table.failed:
-        yield f"{failed.called(table.study.slots)}: a part came to a value that is not finite"
+        yield f"{failed.label_for(table.study.slots)}: a part came to a value that is not finite"
 
 
 def _budget(table: Table) -> str:
@@ -226,14 +226,16 @@ def _budget(table: Table) -> str:
         f"{STEPS} steps",
     )
     rates = ", ".join(f"{rate:g}" for rate in table.study.rates)
-    by = {0: "", 1: " of the first seed"}.get(table.judges, f" of the first {table.judges} seeds")
+    by = {0: "", 1: " of the first seed"}.get(
+        table.selection_seeds, f" of the first {table.selection_seeds} seeds"
+    )
     chosen = f"learning rate of each part from {rates} by validation{by}"
     chosen = chosen if len(table.study.rates) > 1 else f"lr {rates}"
     frames = train.on_grid(table.reading.grid).frames if table.reading else train.frames
     return f"each part trained for {length} of {train.batch} x {frames} frames, {chosen}"
 
 
-def facts(table: Table) -> dict[str, Any]:
+def table_to_json(table: Table) -> dict[str, Any]:
     """For programs: everything that is known of the rows."""
     return {
         "study": table.study.name,
@@ -266,17 +268,17 @@ def _music_facts(table: Table) -> dict[str, Any]:
 def _row_facts(rows: Sequence[Row], slots: Sequence[Slot], terms: Sequence[str]) -> Iterator[dict[str, Any]]:
     for row, difference in _with_next(rows, *terms):
         yield {
-            "name": row.called(slots),
+            "name": row.label_for(slots),
             "floor": bool(row.floor),
             "parts": dict(row.labels),
             "recipe": row.recipe,
             "digest": row.digest,
-            "score": figure_facts(row.figure(*terms)),
-            "terms": {term: figure_facts(row.figure(term)) for term in terms},
+            "score": figure_to_json(row.figure(*terms)),
+            "terms": {term: figure_to_json(row.figure(term)) for term in terms},
             "by_seed": row.by_seed(*terms),
-            "to_next": None if difference is None else difference_facts(difference),
+            "to_next": None if difference is None else difference_to_json(difference),
             "parameters": dict(row.parameters),
-            "escaped": None if (share := row.found[0].share("escaped")) is None else share.value,
+            "escaped": None if (share := row.evaluations[0].share("escaped")) is None else share.value,
             "training": _time(row, *row.parameters),
             "lr": dict(row.rates),
             "made": dict(row.made),
