@@ -73,7 +73,7 @@ def fit(
     session.start()
     with _interrupts() as interrupted:
         while not session.over():
-            session.learn(lessons.batch(learner.step).to(model.device))
+            session.learn([batch.to(model.device) for batch in lessons.batches(learner.step)])
             if learner.step % settings.validate_every == 0:
                 session.validate()
             session.save_now_and_then()

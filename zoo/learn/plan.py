@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import BundleError, Problem, UsageError
-from zoo.learn.settings import BUDGETS, TrainSettings
+from zoo.learn.settings import BEFORE, BUDGETS, TrainSettings
 from zoo.limits import read_bytes
 from zoo.model.sealed import damaged, parsed
 from zoo.parts import SLOTS
 from zoo.registry import Recipe
 from zoo.registry.fields import live
 from zoo.registry.registry import names_file
+from zoo.registry.values import write_value
 from zoo.registry.words import Word, kept_words
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def begun_plan(folder: Path) -> dict[str, Any] | None:
         known = False
     if not known:
         raise BundleError(damaged("does not describe a run", str(path)))
-    return begun
+    return {**begun, "train": {**BEFORE, **begun["train"]}}
 
 
 def begun_words(begun: Mapping[str, Any], folder: Path) -> list[Word]:
@@ -71,7 +72,15 @@ def begun_words(begun: Mapping[str, Any], folder: Path) -> list[Word]:
         raise BundleError(*(damaged(problem.what, str(path)) for problem in error.problems)) from None
     if any(word.key in SLOTS and names_file(word.text) and not word.version for word in words):
         raise BundleError(damaged("its words and its parts contradict each other", str(path)))
-    return words
+    return [*words, *_unsaid(begun["train"], {word.key for word in words}, str(path))]
+
+
+def _unsaid(train: Mapping[str, Any], said: Collection[str], path: str) -> Iterator[Word]:
+    """Settings of training that were the default when a run was begun, and no longer are."""
+    for name, field in TrainSettings.model_fields.items():
+        key, value = f"train.{name}", train.get(name, field.default)
+        if key not in said and value != field.default:
+            yield Word(key, write_value(value), path)
 
 
 def typed_over(begun: Sequence[Word], typed: Sequence[str]) -> list[Word | str]:

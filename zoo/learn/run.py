@@ -2,7 +2,7 @@
 
     recipe.json         what is trained on what; a run is resumed with the same or not at all
     metrics.jsonl       a line for each step and each validation
-    last.safetensors    where training stands: weights, Adam's memory, the step
+    last.safetensors    where training stands: weights, the optimiser's memory, the step
     best.safetensors    each term's best weights
     lock, holder.json   one process trains here at a time, and this one does
     nonfinite.json      where a value that is no finite number came up, if one did
@@ -68,7 +68,8 @@ class Run:
             BundleError: a checkpoint is missing or damaged, or does not fit the parts that are here.
         """
         model = sum(tensor.nbytes for tensor in learner.model.state_dict().values())
-        most = HEADER + 4 * model  # Adam keeps two numbers for each weight, and how often it changed it
+        # Adam keeps two numbers for each weight and how often it changed it, and there may be an average.
+        most = HEADER + 5 * model
         best, last = self._load("best", most), self._load("last", most)
         if best is None and last is not None and last.about["validated"] >= 0:
             raise BundleError(damaged("is missing", str(self.folder / "best.safetensors")))

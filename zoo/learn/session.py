@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from zoo.data import Corpus
 from zoo.data.fragments import Fragments
 from zoo.errors import NonFiniteError, Problem
 from zoo.learn.events import Event, History, Listen, Started, Stepped, Validated
-from zoo.learn.learner import Learner
+from zoo.learn.learner import Judged, Learner
 from zoo.learn.lessons import Lessons
 from zoo.learn.run import Run
 from zoo.learn.score import chosen_pieces, validate
@@ -63,41 +64,45 @@ class Session:
 
     def over(self) -> bool:
         """Whether the budget is used up, nothing gets better any more, or nothing learns by gradient."""
-        target = self.settings.target(self.lessons.epoch)
-        if not self.learner.learns or self._stale():
-            return True
-        if target is None:
-            return self.learner.seconds >= (self.settings.minutes or 0) * 60
-        return self.learner.step >= target
+        return not self.learner.learns or self._stale() or self._used() >= 1
 
-    def learn(self, batch: Fragments) -> None:
+    def learn(self, batches: Sequence[Fragments]) -> None:
         """Take a step; where it would break the weights, keep what leads there."""
         try:
-            losses = self.learner.learn(batch)
+            losses = self.learner.learn(batches, self._used())
         except NonFiniteError as error:
             raise NonFiniteError(*error.problems, *self._report(error)) from error
         self.learner.seconds = time.monotonic() - self._began
-        frames = int(batch.mask.sum())
+        frames = sum(int(batch.mask.sum()) for batch in batches)
         self._tell(Stepped(self.learner.step, losses, frames, self.learner.seconds))
 
     def validate(self) -> None:
         """Score the validation pieces, keep each term that was never better, and save.
 
-        The model is calibrated first, on all validation pieces, so that what is kept is as sure as it was
-        scored.
+        Where weights are averaged, each term is scored twice and counts as the better of both.
         """
         learner = self.learner
-        calibrate(learner.model, self.valid)
-        nats = validate(learner.model, self.valid, self._judged, self.seed)
-        improved = learner.best.take(learner.model, nats, learner.step)
+        averaged = None
+        if learner.average is not None:
+            with learner.average.in_place():
+                averaged = self._judge()
+        judged = self._judge()
+        judged = judged.or_averaged(averaged) if averaged else judged
+        improved = learner.best.take(judged, learner.step)
         learner.validated = learner.step
         learner.seconds = time.monotonic() - self._began
-        event = Validated(learner.step, nats, improved, learner.seconds)
+        event = Validated(learner.step, judged.nats, improved, learner.seconds)
         self._validations.append(event)
         self._tell(event)
-        if self.run is not None and (improved or not nats):
+        if self.run is not None and (improved or not judged.nats):
             self.run.save_best(learner)
         self.save()
+
+    def _judge(self) -> Judged:
+        """What the weights are worth, calibrated first on all validation pieces: they are kept as scored."""
+        model = self.learner.model
+        calibrate(model, self.valid)
+        return Judged.of(model, validate(model, self.valid, self._judged, self.seed))
 
     def save(self) -> None:
         """Keep where training stands."""
@@ -120,6 +125,13 @@ class Session:
             best_step=dict(learner.best.step),
             validations=tuple(self._validations),
         )
+
+    def _used(self) -> float:
+        """How much of the budget is used, 0..1."""
+        target = self.settings.target(self.lessons.epoch)
+        if target is None:
+            return self.learner.seconds / (60 * (self.settings.minutes or 0))
+        return self.learner.step / target
 
     def _tell(self, event: Event) -> None:
         if self.run is not None and not isinstance(event, Started):
