@@ -18,9 +18,11 @@ from zoo.measure.evaluator import evaluate
 from zoo.model.bundle import open_bundle, save_bundle
 from zoo.model.generate import generate
 from zoo.model.model import Model
+from zoo.model.provenance import Music, Origin
+from zoo.model.weights import digest
 from zoo.music.meter import Meter
 from zoo.music.roll import Roll
-from zoo.parts import Slot
+from zoo.parts import SLOTS, Slot
 from zoo.registry import open_registry, parse_recipe
 
 if TYPE_CHECKING:
@@ -36,9 +38,12 @@ class ZooModel:
             `model.decoder` and `model.velocity`, and can be taken into other programs.
     """
 
-    def __init__(self, model: Model, record: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, model: Model, record: Mapping[str, Any] | None = None, began: Mapping[Slot, str] | None = None
+    ) -> None:
         self.model = model
         self._record = dict(record or {})
+        self._began = dict(began or {})
 
     def __repr__(self) -> str:
         return f"<zoo: {self.model.recipe}>"
@@ -60,6 +65,9 @@ class ZooModel:
     ) -> History:
         """Train on the training pieces of some music and keep the best weights.
 
+        A model that is trained already is trained further: its weights compete for the best ones before the
+        first step.
+
         Args:
             data: `bach`, a folder of MIDI files, a file, or an open corpus.
             seed: of everything left to chance.
@@ -76,9 +84,21 @@ class ZooModel:
         chosen = parse_recipe(words, open_registry(), sections={"train": TrainSettings}).sections["train"]
         corpus = self._opened(data)
         with watched(progress, listen) as told:
-            history = fit(self.model, corpus, chosen, listen=told, seed=seed)
-        self._record = record(history, corpus, chosen, seed)
+            origins = self._origins()
+            history = fit(self.model, corpus, chosen, listen=told, seed=seed, origins=origins)
+        self._record = record(history, corpus, chosen, seed, origins)
+        self._began = dict.fromkeys(SLOTS, "an earlier training")
         return history
+
+    def _origins(self) -> dict[Slot, Origin]:
+        """Where the weights of parts that are trained already come from."""
+        heard: Mapping[Slot, Sequence[Music]] = self._record.get("trained_on", {})
+        return {
+            slot: Origin(
+                source, digest(self.model.get_submodule(slot).state_dict()), tuple(heard.get(slot, ()))
+            )
+            for slot, source in self._began.items()
+        }
 
     def generate(
         self,
@@ -129,7 +149,8 @@ def build(words: str | Sequence[str] = "", *, seed: int = 0) -> ZooModel:
         PluginError: a part is broken or breaks its contract.
     """
     swap = parse_swap(words, open_registry())
-    return ZooModel(assemble(swap, seed), {"sources": swap.names})
+    known = {"sources": swap.names, "trained_on": swap.trained_on}
+    return ZooModel(assemble(swap, seed), known, swap.names)
 
 
 def load(path: str | Path) -> ZooModel:
@@ -139,4 +160,4 @@ def load(path: str | Path) -> ZooModel:
         BundleError: it is missing, damaged, from a newer version, or needs a plugin that is not here.
     """
     bundle = open_bundle(path)
-    return ZooModel(bundle.model, bundle.record)
+    return ZooModel(bundle.model, bundle.record, dict.fromkeys(SLOTS, Path(path).resolve().name))

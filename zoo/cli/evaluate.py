@@ -118,15 +118,25 @@ def _open(keys: EvaluateKeys, models: Mapping[str, Model]) -> Corpus:
 
 
 def _warn_of_other_music(loaded: Mapping[str, Bundle], corpus: Corpus) -> None:
-    """Say of which models nobody knows what they have seen of this music."""
+    """Say which models were trained on other music, in which the scored pieces may be."""
     from zoo.cli.console import talk, visible
+    from zoo.model.provenance import other_music
 
     for name, bundle in loaded.items():
-        learned = bundle.record.get("data", {})
-        if learned.get("digest", corpus.digest) != corpus.digest:
-            other = f"{learned.get('name')}, which is not {corpus.name} as it is here"
-            line = f"note: {name} was trained on {other}; it may have seen pieces that it is scored on"
-            talk.print(visible(line), soft_wrap=True)
+        others = other_music(bundle.record["trained_on"], corpus.digest)
+        if others:
+            told = " and ".join(_told(music, slots) for music, slots in others.items())
+            which = "which is" if len(others) == 1 else "which are"
+            line = f"note: {name} was trained on {told}, {which} not {corpus.name} as it is here"
+            talk.print(visible(f"{line}; it may have seen pieces that it is scored on"), soft_wrap=True)
+        elif bundle.record["sources"] and not any(bundle.record["trained_on"].values()):
+            line = f"note: what {name} was trained on is not on record"
+            talk.print(visible(f"{line}; it may have seen pieces that it is scored on"), soft_wrap=True)
+
+
+def _told(music: str, slots: Sequence[str]) -> str:
+    """The name of some music, with the parts that were trained on it where others were not."""
+    return music if len(slots) == len(SLOTS) else f"{music} ({', '.join(slots)})"
 
 
 def _rows(

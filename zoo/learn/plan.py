@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import BundleError, Problem, UsageError
 from zoo.learn.settings import BEFORE, BUDGETS, TrainSettings
 from zoo.limits import read_bytes
+from zoo.model.provenance import Origin
 from zoo.model.sealed import damaged, parsed
-from zoo.parts import SLOTS
+from zoo.parts import SLOTS, Slot
 from zoo.registry import Recipe
 from zoo.registry.fields import live
 from zoo.registry.registry import names_file
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
 RECIPE = "recipe.json"
 
 
-def plan(recipe: Recipe, corpus: Corpus, settings: TrainSettings, seed: int) -> dict[str, Any]:
+def plan(
+    recipe: Recipe,
+    corpus: Corpus,
+    settings: TrainSettings,
+    seed: int,
+    origins: Mapping[Slot, Origin] | None = None,
+) -> dict[str, Any]:
     """Everything that the weights of a run depend on, and the words to say it again, ready for JSON."""
     return {
         "words": str(recipe),
@@ -32,6 +39,7 @@ def plan(recipe: Recipe, corpus: Corpus, settings: TrainSettings, seed: int) -> 
         "train": settings.model_dump(mode="json"),
         "data": {"name": corpus.name, "digest": corpus.digest, "grid": corpus.grid},
         "seed": seed,
+        "origins": {slot: asdict(origin) for slot, origin in (origins or {}).items()},
     }
 
 
@@ -49,13 +57,23 @@ def begun_plan(folder: Path) -> dict[str, Any] | None:
     except OSError as error:
         raise BundleError(damaged(f"cannot be read: {error.strerror}", str(path))) from error
     try:
+        begun = {"origins": {}, **begun, "train": {**BEFORE, **begun["train"]}}
         dict(_flat(begun))
+        begun_origins(begun)
         known = isinstance(begun["words"], str)
     except (KeyError, TypeError, AttributeError):
         known = False
     if not known:
         raise BundleError(damaged("does not describe a run", str(path)))
-    return {**begun, "train": {**BEFORE, **begun["train"]}}
+    return begun
+
+
+def begun_origins(begun: Mapping[str, Any]) -> dict[Slot, Origin]:
+    """Where the weights that a run began with came from, by slot; empty where it began with new ones."""
+    return {
+        slot: Origin(told["source"], told["weights"], tuple(told["trained_on"]))
+        for slot, told in begun["origins"].items()
+    }
 
 
 def begun_words(begun: Mapping[str, Any], folder: Path) -> list[Word]:
@@ -127,3 +145,7 @@ def _flat(plan: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield f"train.{name}", value
     yield "the music", plan["data"]["digest"][:12]
     yield "seed", plan["seed"]
+    yield from (
+        (f"first weights of the {slot}", told["weights"][:12])
+        for slot, told in plan.get("origins", {}).items()
+    )

@@ -10,8 +10,10 @@ from typing import Any
 from zoo.data import Corpus
 from zoo.learn.events import History
 from zoo.learn.settings import TrainSettings
+from zoo.model.provenance import Origin
 from zoo.music.grid import Pedal
 from zoo.music.meter import Meter
+from zoo.parts import SLOTS, Slot
 
 
 def common_meter(corpus: Corpus) -> list[int]:
@@ -22,14 +24,30 @@ def common_meter(corpus: Corpus) -> list[int]:
     return list(frames.most_common(1)[0][0]) if frames else [4, 4]
 
 
-def record(history: History, corpus: Corpus, settings: TrainSettings, seed: int) -> dict[str, Any]:
-    """The scores, data and training of a bundle, as `zoo.model.bundle.save_bundle` takes them."""
-    pieces = corpus.split("train")
+def record(
+    history: History,
+    corpus: Corpus,
+    settings: TrainSettings,
+    seed: int,
+    origins: Mapping[Slot, Origin] | None = None,
+) -> dict[str, Any]:
+    """The scores, data and training of a bundle, as `zoo.model.bundle.save_bundle` takes them.
+
+    Args:
+        history: what `zoo.learn.fit.fit` returned.
+        corpus: what it was given.
+        settings: what it was given.
+        seed: what it was given.
+        origins: what it was given.
+    """
+    pieces, began = corpus.split("train"), origins or {}
+    # A bundle is given away, and the folder in which its maker keeps music is private.
+    name = Path(corpus.name).resolve().name
+    music = {"name": name, "digest": corpus.digest, "pieces": len(pieces.pieces), "frames": pieces.frames}
     return {
         "scores": {"validation": dict(history.best)},
         "data": {
-            # a bundle is given away, and where its maker keeps music is nobody's business
-            "name": Path(corpus.name).resolve().name,
+            "name": name,
             "digest": corpus.digest,
             "grid": corpus.grid,
             "pedal": corpus.pedal,
@@ -43,7 +61,9 @@ def record(history: History, corpus: Corpus, settings: TrainSettings, seed: int)
             "steps": history.step,
             "seconds": round(history.seconds, 1),
             "best_step": dict(history.best_step),
+            **({"began_from": {slot: origin.source for slot, origin in began.items()}} if began else {}),
         },
+        "trained_on": {slot: [*(began[slot].trained_on if slot in began else ()), music] for slot in SLOTS},
     }
 
 

@@ -62,7 +62,7 @@ class Run:
         write_file(self.folder / RECIPE, json.dumps(plan, indent=2) + "\n")
 
     def resume(self, learner: Learner) -> bool:
-        """Bring a fresh learner to where the run stands; False where it has not begun.
+        """Bring a fresh learner to where the run stands; False where nothing has been learned or scored yet.
 
         Raises:
             BundleError: a checkpoint is missing or damaged, or does not fit the parts that are here.
@@ -77,13 +77,16 @@ class Run:
             cure = f"put it back, or begin again in a new folder; core=@{self.folder} takes the best weights"
             what = "is missing, so the run cannot go on where it was"
             raise BundleError(Problem(what, str(self.folder / "last.safetensors"), cure))
+        if last is not None and last.about["step"] == 0 and last.about["validated"] < 0:
+            self._forget_after(0, -1)
+            return False
         if best is not None:
             learner.best.tensors = best.tensors
             learner.best.nats = best.about["nats"]
             learner.best.step = best.about["step"]
         if last is not None:
             learner.restore(last, str(self.folder / "last.safetensors"))
-        self._forget_after(learner.step)
+        self._forget_after(learner.step, learner.validated)
         return last is not None
 
     def save(self, learner: Learner) -> None:
@@ -139,10 +142,15 @@ class Run:
             raise BundleError(Problem(what, str(path), "pip install -U polyzoo"))
         return weights
 
-    def _forget_after(self, step: int) -> None:
-        """Drop the lines of steps that will be taken again, and those that a kill or a disk has damaged."""
+    def _forget_after(self, step: int, validated: int) -> None:
+        """Drop the lines of what will be done again, and those that a kill or a disk has damaged."""
         if self._metrics.exists():
-            kept = (line for line in self._lines() if _event(line).get("step", inf) <= step)
+            events = ((line, _event(line)) for line in self._lines())
+            kept = (
+                line
+                for line, event in events
+                if event.get("step", inf) <= (validated if "nats" in event else step)
+            )
             write_file(self._metrics, b"".join(line + b"\n" for line in kept))
 
     def _lines(self) -> list[bytes]:
