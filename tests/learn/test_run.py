@@ -202,7 +202,7 @@ def test_a_value_that_is_no_number_leaves_the_step_before_and_what_led_there(
     train: Make, run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(tmp_path / "before", steps=4)
-    losses = Model.losses
+    losses = Model.forward
 
     def poison(model: Model, fragments: Any, generator: Any) -> Any:
         found = losses(model, fragments, generator)
@@ -211,7 +211,7 @@ def test_a_value_that_is_no_number_leaves_the_step_before_and_what_led_there(
         )
         return {**found, "core": found["core"] * float("nan")} if poisoned else found
 
-    monkeypatch.setattr(Model, "losses", poison)
+    monkeypatch.setattr(Model, "forward", poison)
     with pytest.raises(NonFiniteError, match=r"nonfinite\.json"):
         train(run_folder)
     assert kept(run_folder, "last").about["step"] == 4

@@ -12,12 +12,10 @@ import click
 from zoo.cli.overwriting import force_option, would_be_lost
 from zoo.errors import Problem, UsageError
 from zoo.limits import too_much_music
+from zoo.music.grid import QUARTERS
 
 if TYPE_CHECKING:
     from zoo.music.roll import Roll
-
-QUARTERS = 64
-"""Quarter notes of a new piece unless the user says how many frames: 16 bars of 4/4."""
 
 
 @click.command("generate")

@@ -154,7 +154,7 @@ class Learner:
         values: dict[Term, float] = {}
         for batch, count in zip(batches, frames, strict=True):
             share = count / max(sum(frames), 1)
-            losses = {term: share * loss for term, loss in self.model.losses(batch, chance).items()}
+            losses = {term: share * loss for term, loss in self.model(batch, chance).items()}
             torch.autograd.backward(list(losses.values()))
             for term, loss in losses.items():
                 values[term] = values.get(term, 0.0) + float(loss.detach())
