@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import zoo
 from zoo.cli.main import run
-from zoo.data import Corpus
+from zoo.data import Corpus, open_corpus
 from zoo.learn.events import Event, Stepped, Validated
 from zoo.learn.fit import fit
 from zoo.learn.lock import claimed
@@ -21,6 +23,7 @@ from zoo.model.bundle import load_bundle, open_bundle
 from zoo.model.model import Model
 from zoo.model.provenance import Origin, other_music, trained_on
 from zoo.model.weights import digest, unpack
+from zoo.music.roll import Roll
 from zoo.parts import SLOTS
 
 Make = Callable[..., Any]
@@ -89,9 +92,9 @@ def test_all_that_a_part_was_trained_on_is_kept(bundle: Path, tunes: Make, tmp_p
 
 
 def test_a_bundle_of_an_earlier_version_was_trained_on_its_data() -> None:
-    data = {"name": "bach", "digest": "d", "pieces": 3, "frames": 9, "meter": [4, 4]}
+    data = {"name": "bach", "digest": "d", "pieces": 3, "frames": 9, "piece_digests": ["a"]}
     parts: dict[str, Any] = {slot: {"source": None} for slot in SLOTS}
-    music = {"name": "bach", "digest": "d", "pieces": 3, "frames": 9}
+    music = {"name": "bach", "digest": "d", "pieces": 3, "frames": 9, "piece_digests": ["a"]}
     assert trained_on({"data": data, "parts": parts}) == dict.fromkeys(SLOTS, (music,))
     parts["decoder"] = {"source": "b"}
     assert trained_on({"data": data, "parts": parts})["decoder"] == ()
@@ -229,15 +232,26 @@ def test_a_run_that_kept_no_weights_asks_for_the_bundle_again(
 
 
 def test_evaluate_says_which_parts_know_other_music(
-    train: Train, bundle: Path, songs: Path, capsys: pytest.CaptureFixture[str]
+    train: Train, bundle: Path, songs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [f"decoder=@{bundle}", *TINY.split()[:3], "train.steps=1", "train.lr=0.001", "-o", "more"]
     code, _, err = train(*words)
     assert code == 0, err
-    assert run(["evaluate", "more/bundle", "a/bundle", f"data={songs}", "samples=0"]) == 0
-    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note:")]
-    assert len(notes) == 1
-    assert notes[0].startswith("note: more/bundle was trained on tunes-8-3 (encoder, decoder), which is not")
+    (other := tmp_path / "other").mkdir()
+    onset = np.zeros((32, 88), np.bool_)
+    onset[::4, 40] = True
+    Roll(onset, onset).write(other / "unknown.mid")
+    said = noted(other, capsys)
+    assert f"other music (tunes-8-3: encoder, decoder and {songs.name}), none of it among" in said
+    learned = open_corpus(songs).split("train").pieces[0].title
+    shutil.copy(songs / learned, other / "known.mid")
+    assert "was trained on 1 of the 2 pieces scored here" in noted(other, capsys)
+
+
+def noted(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What `zoo evaluate` says on the side about a bundle that was fine-tuned."""
+    assert run(["evaluate", "more/bundle", f"data={folder}", "split=all", "samples=0"]) == 0
+    return str(capsys.readouterr().err)
 
 
 def test_parts_of_another_grid_are_refused(train: Train, songs: Path) -> None:

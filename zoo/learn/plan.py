@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.errors import BundleError, Problem, UsageError
 from zoo.learn.settings import BEFORE, BUDGETS, TrainSettings
 from zoo.limits import read_bytes
-from zoo.model.provenance import Origin
+from zoo.model.provenance import Origin, listed_once, pieces_of, without_pieces
 from zoo.model.sealed import damaged, parsed
 from zoo.parts import SLOTS, Slot
 from zoo.registry import Recipe
@@ -39,8 +39,13 @@ def plan(
         "train": settings.model_dump(mode="json"),
         "data": {"name": corpus.name, "digest": corpus.digest, "grid": corpus.grid},
         "seed": seed,
-        "origins": {slot: asdict(origin) for slot, origin in (origins or {}).items()},
+        "origins": {slot: _told(origin) for slot, origin in (origins or {}).items()},
+        "piece_digests": listed_once({slot: o.trained_on for slot, o in (origins or {}).items()}, None),
     }
+
+
+def _told(origin: Origin) -> dict[str, Any]:
+    return {**asdict(origin), "trained_on": without_pieces(origin.trained_on)}
 
 
 def begun_plan(folder: Path) -> dict[str, Any] | None:
@@ -71,7 +76,11 @@ def begun_plan(folder: Path) -> dict[str, Any] | None:
 def begun_origins(begun: Mapping[str, Any]) -> dict[Slot, Origin]:
     """Where the weights that a run began with came from, by slot; empty where it began with new ones."""
     return {
-        slot: Origin(told["source"], told["weights"], tuple(told["trained_on"]))
+        slot: Origin(
+            told["source"],
+            told["weights"],
+            tuple({**music, **pieces_of(begun, music["digest"])} for music in told["trained_on"]),
+        )
         for slot, told in begun["origins"].items()
     }
 

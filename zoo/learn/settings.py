@@ -40,31 +40,36 @@ class TrainSettings(Settings):
     minutes: float | None = setting(None, "training time in minutes", live=True, gt=0)
     epochs: int | None = setting(None, "number of passes over the training fragments", live=True, ge=1)
     steps: int | None = setting(
-        None, f"number of optimiser steps ({STEPS} unless minutes or epochs is set)", live=True, ge=1
+        None,
+        f"number of training steps, one or more batches each; {STEPS} if neither minutes nor epochs is set",
+        live=True,
+        ge=1,
     )
     batch: int = setting(8, "fragments per batch", ge=1, le=65536)
-    accumulate: int = setting(
-        1, "batches per optimiser step, whose gradients are accumulated", ge=1, le=65536
-    )
+    accumulate: int = setting(1, "batches per training step, whose gradients are accumulated", ge=1, le=65536)
     frames: int = setting(256, "length of a fragment, in sixteenths", ge=1, le=65536)
     stride: int = setting(32, "distance between the starts of two fragments, in sixteenths", ge=1, le=65536)
-    past: int = setting(128, "history before a fragment, in sixteenths", ge=0, le=65536)
+    past: int = setting(
+        128, "length of the context before a fragment, which is not scored, in sixteenths", ge=0, le=65536
+    )
     group_by_length: bool = setting(
         False,
         "batch fragments of similar length together, so that batches of short pieces hold little padding",
     )
-    transpose: bool = setting(True, "transpose each fragment by a random interval of -6 to 5 semitones")
+    transpose: bool = setting(
+        True, "transpose each fragment by -6 to 5 semitones, chosen at random each time"
+    )
     optimizer: Literal["adam", "adamw"] = setting("adam", "Adam, or AdamW with decoupled weight decay")
     lr: float = setting(0.01, "learning rate, the peak of the schedule", gt=0, le=1)
     lr_core: float | None = setting(None, "learning rate of attention and sampler, instead of lr", gt=0, le=1)
     lr_decoder: float | None = setting(None, "learning rate of the decoder, instead of lr", gt=0, le=1)
     lr_velocity: float | None = setting(None, "learning rate of the velocity, instead of lr", gt=0, le=1)
-    decay: float = setting(0.0, "weight decay, which leaves out biases and normalisation weights", ge=0, le=1)
-    warmup: int = setting(0, "steps over which the learning rate rises linearly to its peak", ge=0)
+    decay: float = setting(0.0, "weight decay, except of biases and normalisation weights", ge=0, le=1)
+    warmup: int = setting(0, "training steps over which the learning rate rises linearly to its peak", ge=0)
     schedule: Literal["constant", "cosine"] = setting(
         "constant", "learning rate after the warm-up: constant, or cosine decay to 2 % of it over the budget"
     )
-    clip: float = setting(1.0, "maximum gradient norm of each term", gt=0)
+    clip: float = setting(1.0, "maximum norm of the gradient of each loss term", gt=0)
     ema: float = setting(
         0.0,
         "decay of an exponential moving average of the weights, which is validated beside the weights "
@@ -72,14 +77,14 @@ class TrainSettings(Settings):
         ge=0,
         lt=1,
     )
-    validate_every: int = setting(100, "steps between two validations", ge=1)
+    validate_every: int = setting(100, "training steps between two validations", ge=1)
     validate_frames: int = setting(
         2048, "how much of the validation pieces to score, in sixteenths; at least eight pieces", ge=1
     )
     patience: int = setting(
-        0, "early stopping: validations without improvement after which training stops; 0 for never", ge=0
+        0, "number of validations without improvement after which training stops; 0 to never stop early", ge=0
     )
-    device: str = setting("auto", "auto, cpu, cuda, cuda:1 or mps", live=True)
+    device: str = setting("auto", "device to train on: auto, cpu, cuda, cuda:1 or mps", live=True)
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,7 +90,9 @@ def open_trained(path: Path) -> Trained:
         return _of_bundle(path)
     begun = begun_plan(path)
     if begun is not None and (path / BEST).is_file():
-        return Trained(path, begun["parts"], True, begun["data"].get("grid", GRID), _heard_by_run(begun))
+        return Trained(
+            path, begun["parts"], True, begun["data"].get("grid", GRID), _heard_by_run(path, begun)
+        )
     if (path / BUNDLE / MANIFEST).is_file():
         return open_trained(path / BUNDLE)
     if begun is not None:
@@ -100,8 +103,13 @@ def open_trained(path: Path) -> Trained:
     raise BundleError(Problem(what, str(path), cure))
 
 
-def _heard_by_run(begun: Mapping[str, Any]) -> dict[Slot, tuple[Music, ...]]:
-    """What the parts of a run were trained on: the music behind their first weights, then that of the run."""
+def _heard_by_run(path: Path, begun: Mapping[str, Any]) -> Mapping[Slot, tuple[Music, ...]]:
+    """What the parts of a run were trained on: the music behind their first weights, then that of the run.
+
+    Its bundle, where it is finished, knows the pieces too.
+    """
+    with suppress(BundleError):
+        return _of_bundle(path / BUNDLE).trained_on
     music = {"name": Path(begun["data"]["name"]).resolve().name, "digest": begun["data"]["digest"]}
     origins = begun_origins(begun)
     return {slot: (*(origins[slot].trained_on if slot in origins else ()), music) for slot in SLOTS}

@@ -30,7 +30,7 @@ from zoo.model.build import build, outline, parameter_count
 from zoo.model.card import card
 from zoo.model.code import code_of, located
 from zoo.model.model import Model
-from zoo.model.provenance import Music
+from zoo.model.provenance import Music, listed_once, without_pieces
 from zoo.model.provenance import trained_on as read_trained_on
 from zoo.model.sealed import (
     CARD,
@@ -94,6 +94,7 @@ def save_bundle(
         "code": code_of(model.recipe, place),
         "versions": {**_versions(), **(versions or {})},
         "data": data,
+        "piece_digests": listed_once(trained_on or {}, data),
         "training": training,
         "scores": scores,
     }
@@ -209,7 +210,7 @@ def _part(model: Model, slot: Slot, source: str | None, heard: Sequence[Music]) 
         "parameters": parameter_count(model.get_submodule(slot)),
         "weights": digest(model.get_submodule(slot).state_dict()),
         "source": source,
-        "trained_on": [dict(music) for music in heard],
+        "trained_on": without_pieces(heard),
     }
 
 

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from zoo.parts import SLOTS, Slot
 
 Music = Mapping[str, Any]
-"""A corpus that was trained on: its `name` and `digest`, and as far as known its `pieces` and `frames`."""
+"""A corpus that was trained on: its `name` and `digest`, and as far as known its `pieces`, `frames` and
+`piece_digests`, the beginnings of the digests of its training pieces."""
 
 Counted = Literal["keep", "add"]
 """What becomes of the counts of a trained part when it is trained on: they stay, or this music is added."""
@@ -47,12 +48,42 @@ def _of_part(config: Mapping[str, Any], slot: Slot) -> Iterator[Music]:
     part = parts.get(slot) if isinstance(parts, dict) else None
     known = part if isinstance(part, dict) else {}
     data = config.get("data")
-    listed = known.get("trained_on", [data] if data and not known.get("source") else [])
+    listed = known.get("trained_on") or ([data] if data and not known.get("source") else [])
     for music in listed if isinstance(listed, list) else []:
         match music:
             case {"name": str(name), "digest": str(digest), **rest}:
                 sizes = {key: rest[key] for key in ("pieces", "frames") if isinstance(rest.get(key), int)}
-                yield {"name": name, "digest": digest, **sizes}
+                yield {"name": name, "digest": digest, **sizes, **pieces_of(config, digest)}
+
+
+def pieces_of(config: Mapping[str, Any], digest: str) -> dict[str, list[str]]:
+    """The `piece_digests` of some music as `listed_once` and `data` keep them; empty where nothing does."""
+    data, others = config.get("data"), config.get("piece_digests")
+    listed = others.get(digest) if isinstance(others, dict) else None
+    if isinstance(data, dict) and data.get("digest") == digest:
+        listed = data.get("piece_digests", listed)
+    return {"piece_digests": list(map(str, listed))} if isinstance(listed, list) else {}
+
+
+def without_pieces(trained: Sequence[Music]) -> list[dict[str, Any]]:
+    """The music that a part was trained on, without the list of its pieces."""
+    return [{key: music[key] for key in music if key != "piece_digests"} for music in trained]
+
+
+def listed_once(found: Mapping[Slot, Sequence[Music]], data: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The pieces of all music but `data`, which lists its own, by digest: many parts, one list.
+
+    Args:
+        found: what each part was trained on.
+        data: what was trained on last.
+    """
+    every = {music["digest"]: music for trained in found.values() for music in trained}
+    own = data.get("digest") if data else None
+    return {
+        digest: music["piece_digests"]
+        for digest, music in every.items()
+        if digest != own and "piece_digests" in music
+    }
 
 
 def other_music(found: Mapping[Slot, Sequence[Music]], digest: str) -> dict[str, list[Slot]]:
