@@ -33,7 +33,17 @@ TRAINING = {
     "accumulate": 2,
     "group_by_length": True,
 }
-SMALL = {"local": 5, "reader": 5, "features": 5, "hidden": 5, "group": 5, "lstm": 5, "paths": 2, "gibbs": 2}
+SMALL = {
+    "local": 5,
+    "reader": 5,
+    "features": 5,
+    "hidden": 5,
+    "group": 5,
+    "lstm": 5,
+    "head": 3,
+    "paths": 2,
+    "gibbs": 2,
+}
 
 
 def combinations() -> list[str]:
