@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import zoo
 from zoo.cli.main import run
@@ -20,6 +21,7 @@ from zoo.learn.lock import claimed
 from zoo.learn.plan import begun_origins, begun_plan
 from zoo.learn.run import Run
 from zoo.model.bundle import load_bundle, open_bundle
+from zoo.model.counting import count, recount
 from zoo.model.model import Model
 from zoo.model.provenance import Origin, other_music, trained_on
 from zoo.model.weights import digest, unpack
@@ -102,24 +104,30 @@ def test_a_bundle_of_an_earlier_version_was_trained_on_its_data() -> None:
     assert set(trained_on({"parts": damaged}).values()) == {()}
 
 
-def test_the_weights_before_the_first_step_come_with_their_counts(bundle: Path, tunes: Make) -> None:
-    """What is counted on new music moves the sampler too, so it is no part of what the bundle brought."""
-    model = zoo.load(bundle)
-    before = digest(model.model.sampler.state_dict())
-    history = model.fit(tunes(train=5, valid=2), steps=2, lr=1.0, **QUICK)
-    assert history.best_step["core"] == 0
-    assert digest(model.model.sampler.state_dict()) == before
+@pytest.mark.parametrize("best", range(3))
+def test_the_residual_is_counted_on_what_validation_likes_best(
+    best: int, bundle: Path, corpus: Corpus, tunes: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the new music, as it was, or on both."""
+    nats = iter([float(number != best) for number in range(3)])
+    monkeypatch.setattr("zoo.model.counting._residual_nats", lambda *arguments: next(nats))
+    model, new = zoo.load(bundle).model, zoo.build(TINY).model
+    before, more = model.encoder.residual.counts.clone(), tunes(train=5, valid=2)
+    count(new, more.split("train"))
+    recount(model, more.split("train"), more.split("valid"))
+    added = new.encoder.residual.counts
+    assert torch.equal(model.encoder.residual.counts, (added, before, before + added)[best])
+    assert torch.equal(model.sampler.counted_codes, new.sampler.counted_codes)
 
 
-def test_counts_are_added_to_but_no_piece_counts_twice(bundle: Path, corpus: Corpus, tunes: Make) -> None:
-    counts = zoo.load(bundle).model.encoder.residual.counts.clone()
-    same, other, new = zoo.load(bundle), zoo.load(bundle), zoo.build(TINY)
-    more = tunes(train=5, valid=2)
-    same.fit(corpus, steps=1, **QUICK)
-    assert (same.model.encoder.residual.counts == counts).all()
-    for model in (other, new):
-        model.fit(more, steps=1, **QUICK)
-    assert (other.model.encoder.residual.counts == counts + new.model.encoder.residual.counts).all()
+def test_few_pieces_of_a_known_kind_keep_what_is_known_of_their_residual(bundle: Path, tunes: Make) -> None:
+    model, more = zoo.load(bundle).model, tunes(train=1, valid=2)
+    before = model.encoder.residual.counts.clone()
+    recount(model, more.split("train"), more.split("valid"))
+    assert (model.encoder.residual.counts >= before).all()
+    nothing = tunes(train=1, valid=0)
+    recount(model, nothing.split("train"), nothing.split("valid"))
+    assert not (model.encoder.residual.counts >= before).all()
 
 
 class Stop:
@@ -187,7 +195,7 @@ def test_the_command_goes_on_from_a_bundle(train: Train, bundle: Path) -> None:
     assert "step 0 of 2" in err
     assert "training did not improve the core and the decoder" in out
     before, after = json.loads((bundle / "config.json").read_text()), config("more")
-    for part in ("attention", "sampler", "decoder"):
+    for part in ("attention", "decoder"):
         assert after["parts"][part]["weights"] == before["parts"][part]["weights"]
     assert after["recipe"]["parts"] == before["recipe"]["parts"]
 

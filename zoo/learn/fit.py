@@ -51,7 +51,7 @@ def fit(
         seed: of the order of fragments, their transpositions, and the chance in losses.
         resume: go on where the run stands.
         origins: where trained parts come from, by slot. Their weights compete for the best ones before the
-            first step, and what they counted is kept, with what this music adds to it.
+            first step.
 
     Raises:
         DataError: the model cannot learn from this music.
@@ -72,6 +72,8 @@ def fit(
     if run is None or not run.resume(learner):
         session.begin(corpus, origins or {})
     session.start()
+    if origins and learner.validated < 0:
+        session.validate()
     with _interrupts() as interrupted:
         while not session.over():
             session.learn([batch.to(model.device) for batch in lessons.batches(learner.step)])

@@ -62,7 +62,7 @@ class Run:
         write_file(self.folder / RECIPE, json.dumps(plan, indent=2) + "\n")
 
     def resume(self, learner: Learner) -> bool:
-        """Bring a fresh learner to where the run stands; False where nothing has been learned or scored yet.
+        """Bring a fresh learner to where the run stands; False where it has not begun.
 
         Raises:
             BundleError: a checkpoint is missing or damaged, or does not fit the parts that are here.
@@ -77,9 +77,6 @@ class Run:
             cure = f"put it back, or begin again in a new folder; core=@{self.folder} takes the best weights"
             what = "is missing, so the run cannot go on where it was"
             raise BundleError(Problem(what, str(self.folder / "last.safetensors"), cure))
-        if last is not None and last.about["step"] == 0 and last.about["validated"] < 0:
-            self._forget_after(0, -1)
-            return False
         if best is not None:
             learner.best.tensors = best.tensors
             learner.best.nats = best.about["nats"]

@@ -15,7 +15,7 @@ from zoo.learn.lessons import Lessons
 from zoo.learn.run import Run
 from zoo.learn.score import chosen_pieces, validate
 from zoo.learn.settings import TrainSettings
-from zoo.model.counting import calibrate, count
+from zoo.model.counting import calibrate, count, recount
 from zoo.model.model import Model
 from zoo.model.provenance import Origin
 from zoo.model.weights import digest
@@ -47,7 +47,6 @@ class Session:
     run: Run | None
     listen: Listen | None
     _judged: list[int] = field(init=False)
-    _first: Judged | None = None
     _validations: list[Validated] = field(default_factory=list)
     _began: float = 0.0
     _saved: float = 0.0
@@ -56,17 +55,19 @@ class Session:
         self._judged = chosen_pieces(self.valid, self.settings.on_grid(self.valid.grid).validate_frames)
 
     def begin(self, corpus: Corpus, origins: Mapping[Slot, Origin]) -> None:
-        """Count over the training pieces, once the weights of trained parts are scored as they came.
+        """Count over the training pieces.
 
         Raises:
             UsageError: the model does not have the weights that it should begin with.
         """
-        learner = self.learner
+        model, train = self.learner.model, corpus.split("train")
         if origins:
-            _check_weights(learner.model, origins)
-            self._first = self._judge()
-        trained = {slot: origin.counted(corpus.digest) for slot, origin in origins.items()}
-        count(learner.model, corpus.split("train"), trained)
+            _check_weights(model, origins)
+            encoder = origins.get("encoder")
+            again = encoder is not None and encoder.knows(corpus.digest)
+            recount(model, train, self.valid, again=again)
+        else:
+            count(model, train)
         self.save()  # so that a checkpoint that is missing later was lost, and is not begun again
 
     def start(self) -> None:
@@ -82,8 +83,6 @@ class Session:
                 device=str(self.learner.model.device),
             )
         )
-        if self._first is not None:
-            self._keep(self._first)
 
     def over(self) -> bool:
         """Whether the budget is used up, nothing gets better any more, or nothing learns by gradient."""
@@ -108,12 +107,8 @@ class Session:
         if self.learner.average is not None:
             with self.learner.average.in_place():
                 averaged = self._judge()
-        judged = self._judge()
-        self._keep(judged.or_averaged(averaged) if averaged else judged)
-
-    def _keep(self, judged: Judged) -> None:
-        """Take weights and their nats for a validation after the last step."""
-        learner = self.learner
+        learner, judged = self.learner, self._judge()
+        judged = judged.or_averaged(averaged) if averaged else judged
         improved = learner.best.take(judged, learner.step)
         learner.validated = learner.step
         learner.seconds = time.monotonic() - self._began

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from zoo.parts import SLOTS, Slot
 
 Music = Mapping[str, Any]
 """A corpus that was trained on: its `name` and `digest`, and as far as known its `pieces`, `frames` and
 `piece_digests`, the beginnings of the digests of its training pieces."""
-
-Counted = Literal["keep", "add"]
-"""What becomes of the counts of a trained part when it is trained on: they stay, or this music is added."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +27,9 @@ class Origin:
     weights: str
     trained_on: tuple[Music, ...]
 
-    def counted(self, digest: str) -> Counted:
-        """What becomes of the counts of the part when it is trained on some music: no piece counts twice."""
-        return "keep" if any(music["digest"] == digest for music in self.trained_on) else "add"
+    def knows(self, digest: str) -> bool:
+        """Whether the part was trained on some music before."""
+        return any(music["digest"] == digest for music in self.trained_on)
 
 
 def trained_on(config: Mapping[str, Any]) -> dict[Slot, tuple[Music, ...]]:
