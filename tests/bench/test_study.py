@@ -137,8 +137,8 @@ def test_everything_that_is_wrong_is_said_at_once_with_file_and_cure(
     assert "did you mean train.steps" in text
     assert "did you mean attention=history" in text
     assert "the slots are encoder, attention, sampler, decoder, velocity" in text
-    assert "the nearest is decoder.hidden=1" in text
-    assert "the nearest is seeds=1" in text
+    assert "the nearest valid value is decoder.hidden=1" in text
+    assert "the nearest valid value is seeds=1" in text
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_everything_that_is_wrong_is_said_at_once_with_file_and_cure(
         ("train = 4", "write [train]"),
         ("data = []", "it names no music"),
         ("data = ['bach', 'bach']", "it names some music twice"),
-        ("data = 3", "it takes a list"),
+        ("data = 3", "it takes a comma-separated list"),
         ("[train]\nlr = []", "it names no learning rate"),
         ("[train]\nlr = [0.1, 0.1]", "0.1 stands there twice"),
         ("[train]\nlr = 1979-05-27", "it takes texts and numbers"),

@@ -19,7 +19,7 @@ from zoo.learn.settings import BEFORE, STEPS, TrainSettings
 from zoo.parts import SLOTS, Settings, Slot
 from zoo.parts.terms import SLOTS_OF, Term
 from zoo.registry import Recipe, Registry, parse_recipe
-from zoo.registry.fit import Choice
+from zoo.registry.compatibility import Choice
 from zoo.registry.values import write_value
 
 YARDSTICK = 1

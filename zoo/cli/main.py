@@ -37,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "evaluate": "Score trained models on pieces they have not seen, beside the floors.",
     "bench": "Compare combinations: train all that a study needs, and print its table.",
     "generate": "Write new music with a trained model, from silence or after a primer.",
+    "models": "List the pretrained models that come with the zoo.",
     "data": "Corpora of music: which there are, what is in them, and what could not be read.",
     "midi": "Look at MIDI files: which can be read, what they hold, and what is wrong with the others.",
     "import": "Turn a model and a decoder of the original notebooks into a bundle.",
@@ -211,12 +212,14 @@ def _failure(error: BaseException) -> int:
 
 def _surprise(error: BaseException) -> int:
     """The answer to what no part of the zoo foresaw; a plugin whose code led there answers for it."""
-    from zoo.registry.entry import answer_for
-    from zoo.registry.guard import told
+    from zoo.registry.entry import plugin_error
+    from zoo.registry.guard import describe_error
 
-    if answer := answer_for(error):
+    if answer := plugin_error(error):
         return _answer(answer.problems, answer.exit_code)
-    return _answer([Problem(told(error), cure="this should not happen; --trace shows where it did")], 1)
+    return _answer(
+        [Problem(describe_error(error), cure="this should not happen; --trace shows where it did")], 1
+    )
 
 
 def run(words: Sequence[str]) -> int:

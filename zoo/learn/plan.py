@@ -17,7 +17,7 @@ from zoo.registry import Recipe
 from zoo.registry.fields import live
 from zoo.registry.registry import names_file
 from zoo.registry.values import write_value
-from zoo.registry.words import Word, kept_words
+from zoo.registry.words import Word, stored_words
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
@@ -94,7 +94,7 @@ def begun_words(begun: Mapping[str, Any], folder: Path) -> list[Word]:
     path, parts = folder / RECIPE, begun["parts"]
     versions = {slot: part["version"] for slot, part in parts.items() if names_file(part["name"])}
     try:
-        words = kept_words(begun["words"], versions, str(path))
+        words = stored_words(begun["words"], versions, str(path))
     except UsageError as error:
         raise BundleError(*(damaged(problem.what, str(path)) for problem in error.problems)) from None
     if any(word.key in SLOTS and names_file(word.text) and not word.version for word in words):

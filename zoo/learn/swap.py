@@ -1,6 +1,6 @@
 """Trained parts in a recipe: `core=@RUN_A decoder=@RUN_B velocity=@RUN_C`, read without torch.
 
-`@RUN_A` alone is the whole model: a core, with the decoder and the velocity that come along with it.
+`@RUN_A` or `@bach` alone is a whole model: a core, with the decoder and the velocity that come along with it.
 
 The terms of the loss share no parameter. The core (attention and sampler) learns codes, the decoder keys
 given the true codes, velocity loudness given the struck keys. So a decoder or a velocity fits every core
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from zoo.errors import BundleError, Problem, UsageError, ZooError
 from zoo.learn.trained import Trained, open_trained
+from zoo.model.pretrained import bundle_folder
 from zoo.model.provenance import Music
 from zoo.parts import SLOTS, Slot
 from zoo.parts.terms import SLOTS_OF
@@ -128,8 +129,8 @@ def parse_swap(
 
 
 def _spelled_out(word: str | Word) -> str | Word:
-    """`core=@FOLDER` for `@FOLDER`, which is no file of settings."""
-    is_folder = isinstance(word, str) and word.startswith("@") and Path(word[1:]).is_dir()
+    """`core=@BUNDLE` for `@BUNDLE`, a folder or a pretrained model, not a file of settings."""
+    is_folder = isinstance(word, str) and word.startswith("@") and bundle_folder(word[1:]).is_dir()
     return f"core={word}" if is_folder else word
 
 

@@ -30,6 +30,7 @@ from zoo.model.build import build, outline, parameter_count
 from zoo.model.card import card
 from zoo.model.code import code_of, located
 from zoo.model.model import Model
+from zoo.model.pretrained import bundle_folder
 from zoo.model.provenance import Music, listed_once, without_pieces
 from zoo.model.provenance import trained_on as read_trained_on
 from zoo.model.sealed import (
@@ -137,14 +138,14 @@ def open_bundle(path: str | Path, *, local: bool = False) -> Bundle:
     """Read a bundle.
 
     Args:
-        path: the folder.
+        path: the folder, or the name of a pretrained model.
         local: whether code in files that the bundle names may be run.
 
     Raises:
         BundleError: it is missing, damaged, changed, from a newer version, or made of parts that are
             not here; with all that was found at that stage.
     """
-    place = Path(path)
+    place = bundle_folder(path)
     if not place.is_dir():
         raise BundleError(Problem("there is no bundle of this name", str(place), _meant(place)))
     if not (place / MANIFEST).exists() and (place / "bundle" / MANIFEST).exists():
