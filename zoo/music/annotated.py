@@ -91,7 +91,7 @@ def _lengths(score: Score, beats: Beats, number: Numbers) -> list[Fraction]:
 def _meter(
     score: Score, places: Places, number: Numbers, lengths: list[Fraction], beats: Beats, grid: int
 ) -> FoundMeter:
-    """Bars from downbeat to downbeat, and as they are stated; else the file's own from the one downbeat on."""
+    """Bars from downbeat to downbeat and as stated; without either, the file's own from the downbeat on."""
     lines = np.flatnonzero(beats.downbeat).tolist()
     frames = nearest(places).tolist()
     signs = list(_signs(frames, lines, number, lengths, beats))

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from itertools import pairwise, zip_longest
 from typing import Any, Self
 
@@ -140,9 +141,13 @@ class Meter:
     def places(self, frames: Frames) -> Places:
         """Where frames lie; any integers, also outside the piece."""
         places = self._counted(frames)
+        return replace(places, bar=places.bar - self._opening)
+
+    @cached_property
+    def _opening(self) -> int:
+        """The number of the first whole bar, counted from the first change on."""
         first = self._counted(np.zeros(1, np.int64))
-        opening = first.bar[0] + (first.place[0] > 0)
-        return replace(places, bar=places.bar - opening)
+        return int(first.bar[0]) + int(first.place[0] > 0)
 
     def _counted(self, frames: Frames) -> Places:
         """Where frames lie, with bars counted from the first change on."""
@@ -152,7 +157,7 @@ class Meter:
         over = np.array([bar.numerator for bar in bars], np.int64)[number]
         under = np.array([bar.denominator for bar in bars], np.int64)[number]
         beats = np.array([self._beat(change) for change in self.changes], np.int64)
-        counts = self._counts()
+        counts = self._counts
         since = frames - starts[number]
         # Bar line k of a stretch lies at k bars, rounded to the nearest frame, halves up; this is the
         # last one at or before the frame, and not beyond the last bar before a change of meter.
@@ -172,6 +177,7 @@ class Meter:
         beat = change.beat(self.grid)
         return max(nearest_whole(beat.numerator, beat.denominator), 1)
 
+    @cached_property
     def _counts(self) -> Frames:
         """The number of bars of each time signature; a last bar that is cut short is one.
 
@@ -181,7 +187,7 @@ class Meter:
         for change, following in pairwise(self.changes):
             bar = change.bar(self.grid)
             whole, rest = divmod(following.frame - change.frame, bar)
-            counts.append(whole if rest < min(1, bar / 2) else whole + 1)
+            counts.append(whole if rest < 1 and 2 * rest < bar else whole + 1)
         return np.array([*counts, FAR], np.int64)
 
     def bar_lines(self, frames: int) -> Frames:

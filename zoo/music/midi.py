@@ -174,8 +174,9 @@ def _tempos(score: Score, alignment: Alignment, frames: int) -> list[tuple[int, 
     grid = alignment.meter.grid
     if alignment.kind == "annotated":
         places = alignment.places
-        beats = np.unique([np.floor(places[0]), *nearest(places), np.ceil(places[-1])]).astype(np.int64)
-        return tempos_between(beats, seconds(score, alignment.ticks_at(beats)), grid, STEADY)
+        beats = np.unique([np.floor(places[0]), *nearest(places), np.ceil(places[-1])])
+        times = seconds(score, alignment.ticks_at(beats))
+        return tempos_between(beats.astype(np.int64), times, grid, STEADY)
     places = alignment.positions(np.array([tick for tick, _ in score.tempos], np.int64))
     knots = np.unique(np.concatenate([[0, frames], np.floor(places), np.ceil(places)]).clip(0, frames))
     return tempos_between(knots.astype(np.int64), seconds(score, alignment.ticks_at(knots)), grid)

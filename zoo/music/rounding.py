@@ -12,7 +12,7 @@ Places = NDArray[np.float64]
 Whole = TypeVar("Whole", int, Frames)
 
 SAME_PLACE = 1e-6
-"""Frames: places closer than this are one. A tick is longer even on the coarsest grid, arithmetic errs less."""
+"""Frames: places closer than this are one. A tick is longer on any grid, and arithmetic errs by less."""
 
 
 def nearest(places: Places) -> Frames:

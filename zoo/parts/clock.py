@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from zoo.music.meter import Meter
 
 CLOCK = 10
 """Numbers in which `Clock.features` tells the place of a frame."""
@@ -44,6 +48,21 @@ class Clock:
         """The clock of frames that are counted from a bar line, in bars of 4/4."""
         bar = torch.full_like(frames, 4 * grid)
         return cls(frames // bar, frames % bar, bar, torch.full_like(frames, grid), grid)
+
+    @classmethod
+    def in_meters(cls, meters: Sequence[Meter], frames: NDArray[np.int64], grid: int = 4) -> Clock:
+        """The clock of frames (B, T) of B pieces in these meters; any integers, also outside the pieces.
+
+        Args:
+            meters: one for each row, on the grid that is given.
+            frames: the first frame of a piece is 0.
+            grid: frames to a quarter note.
+        """
+        planes = np.empty((4, *frames.shape), np.int64)
+        for row, (meter, numbers) in enumerate(zip(meters, frames, strict=True)):
+            places = meter.places(numbers)
+            planes[:, row] = places.bar, places.place, places.length, places.beat
+        return cls.of(torch.from_numpy(planes), grid)
 
     def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Bar, place, length and beat."""

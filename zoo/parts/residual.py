@@ -156,12 +156,16 @@ def _steps(frames: Tensor, grid: int) -> Tensor:
 
 
 def _position(clock: Clock) -> Tensor:
-    """The kind of bar and the place in it, (B, T, 1) int64, below 2 * QUARTERS * QUARTERS * PARTS."""
-    compound = (clock.beat % clock.grid != 0).long()
+    """The kind of bar and the place in it, (B, T, 1) int64, below 2 * QUARTERS * QUARTERS * PARTS.
+
+    The kinds are bars of one length whose beats are whole quarter notes, as in 3/4, and bars whose beats are
+    not, as in 6/8 and 5/8. On a grid of quarter notes every beat is whole.
+    """
+    broken = (clock.beat % clock.grid != 0).long()
     length = ((clock.length + clock.grid - 1) // clock.grid).clamp(1, QUARTERS) - 1
     quarter = (clock.place // clock.grid).clamp(max=QUARTERS - 1)
     part = clock.place % clock.grid * PARTS // clock.grid
-    return (((compound * QUARTERS + length) * QUARTERS + quarter) * PARTS + part).unsqueeze(-1)
+    return (((broken * QUARTERS + length) * QUARTERS + quarter) * PARTS + part).unsqueeze(-1)
 
 
 def _condition(position: Tensor, since: Tensor, given: Tensor) -> Tensor:
