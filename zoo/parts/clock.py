@@ -4,17 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from zoo.music.meter import Meter
+Frames = NDArray[np.int64]
 
 CLOCK = 10
 """Numbers in which `Clock.features` tells the place of a frame."""
+
+
+class _Places(Protocol):
+    """Where frames lie in their bars, as `Clock` has it, in arrays of one shape."""
+
+    @property
+    def bar(self) -> Frames: ...
+    @property
+    def place(self) -> Frames: ...
+    @property
+    def length(self) -> Frames: ...
+    @property
+    def beat(self) -> Frames: ...
+
+
+class Meter(Protocol):
+    """What knows the bars of a piece, such as `zoo.music.meter.Meter`."""
+
+    def places(self, frames: Frames) -> _Places:
+        """Where frames lie; any integers, also outside the piece."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +70,7 @@ class Clock:
         return cls(frames // bar, frames % bar, bar, torch.full_like(frames, grid), grid)
 
     @classmethod
-    def in_meters(cls, meters: Sequence[Meter], frames: NDArray[np.int64], grid: int = 4) -> Clock:
+    def in_meters(cls, meters: Sequence[Meter], frames: Frames, grid: int = 4) -> Clock:
         """The clock of frames (B, T) of B pieces in these meters; any integers, also outside the pieces.
 
         Args:
