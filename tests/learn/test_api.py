@@ -43,7 +43,7 @@ def test_training_shows_how_it_goes_where_somebody_looks(
 
     assert said() == ""
     assert "step 2 of 2" in said(progress=True)
-    assert len(heard) == 8  # begun, two steps and a validation, twice
+    assert len(heard) == 9  # begun, two steps and a validation, twice; trained weights are scored first
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes any stream for a terminal
     assert "validation, nats/frame" in said()
     assert said(progress=False) == ""
@@ -75,7 +75,7 @@ def test_a_model_that_is_loaded_and_saved_says_all_that_it_said(songs: Path, tmp
     zoo.build(f"core=@{tmp_path / 'trained'} decoder=@{tmp_path / 'trained'}").save(tmp_path / "taken")
     older(tmp_path / "trained")
     for name in ("trained", "taken"):
-        zoo.load(tmp_path / name).save(tmp_path / "again")
+        zoo.load(tmp_path / name).save(tmp_path / "again", overwrite=True)
         for file in ("config.json", "README.md"):
             said, before = (tmp_path / folder / file for folder in ("again", name))
             assert sorted(said.read_text().splitlines()) == sorted(before.read_text().splitlines())

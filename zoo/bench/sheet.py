@@ -220,7 +220,7 @@ def _notes(table: Table, terms: Sequence[str]) -> Iterator[str]:
 
 
 def _budget(table: Table) -> str:
-    train = table.study.train
+    train = table.study.train_on(table.data)
     length = next(
         (f"{value:g} {name}" for name in ("steps", "epochs", "minutes") if (value := getattr(train, name))),
         f"{STEPS} steps",
@@ -229,7 +229,8 @@ def _budget(table: Table) -> str:
     by = {0: "", 1: " of the first seed"}.get(table.judges, f" of the first {table.judges} seeds")
     chosen = f"learning rate of each part from {rates} by validation{by}"
     chosen = chosen if len(table.study.rates) > 1 else f"lr {rates}"
-    return f"each part trained for {length} of {train.batch} x {train.frames} frames, {chosen}"
+    frames = train.on_grid(table.reading.grid).frames if table.reading else train.frames
+    return f"each part trained for {length} of {train.batch} x {frames} frames, {chosen}"
 
 
 def facts(table: Table) -> dict[str, Any]:
@@ -239,7 +240,7 @@ def facts(table: Table) -> dict[str, Any]:
         "title": table.study.settings.title,
         "data": _music_facts(table),
         "seeds": table.study.settings.seeds,
-        "train": table.study.train.model_dump(mode="json", exclude_none=True, exclude={"lr"}),
+        "train": table.study.train_on(table.data).model_dump(mode="json", exclude_none=True, exclude={"lr"}),
         "lr": list(table.study.rates),
         "unit": "nats per frame",
         "rows": list(_row_facts(table.rows, table.study.slots, table.terms)),

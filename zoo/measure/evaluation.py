@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 import numpy as np
 
 from zoo.measure.figure import Figure, Kind, joined, mean
 from zoo.measure.interval import Floats, Interval, spread
 
+DIGITS = 4
+"""Decimals of a piece's nats that are stored; a piece has hundreds of nats."""
 SCORE = ("codes", "keys", "residual")
 """The terms that together are a score; `velocity` stands for itself, per struck note."""
 
@@ -29,7 +32,7 @@ class Term:
     variance: Floats | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """How well a model foretells pieces of music.
 
@@ -51,6 +54,65 @@ class Evaluation:
     struck: Floats | None = None
     remarks: Mapping[str, Floats] = field(default_factory=dict)
     families: tuple[int, ...] = ()
+
+    def __repr__(self) -> str:
+        lines = [f"{name:<10} {figure}" for name, figure in self._figures()]
+        pieces = "1 piece" if len(self.titles) == 1 else f"{len(self.titles)} pieces"
+        head = f"Evaluation of {pieces}, {int(self.frames.sum()):,} frames; nats per frame ± 95 %"
+        return "\n".join([head, *lines])
+
+    def _repr_html_(self) -> str:
+        """A table of the terms in a notebook."""
+        rows = "".join(f"<tr><th>{name}</th><td>{figure}</td></tr>" for name, figure in self._figures())
+        head, *_ = repr(self).splitlines()
+        return f"<table><caption>{head}</caption>{rows}</table>"
+
+    def _figures(self) -> Iterator[tuple[str, Figure]]:
+        """The score, what it is the sum of, and the velocities by themselves."""
+        yield "score", self.score()
+        yield from ((name, self.figure(name)) for name in self.score_terms)
+        if "velocity" in self.terms:
+            yield "velocity per struck note", self.figure("velocity")
+
+    def to_json(self, *names: str) -> dict[str, Any]:
+        """The evaluation, or only these of its terms, as it is stored; `from_json` reads it."""
+        return {
+            "pieces": list(self.digests),
+            "frames": _integers(self.frames),
+            "struck": None if self.struck is None else _integers(self.struck),
+            "terms": {
+                name: {
+                    "kind": term.kind,
+                    "nats": _rounded(term.nats),
+                    "variance": None if term.variance is None else _rounded(term.variance),
+                }
+                for name, term in self.terms.items()
+                if not names or name in names
+            },
+            "remarks": {name: _integers(frames) for name, frames in self.remarks.items()},
+            "families": list(self.families),
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """The evaluation that `to_json` gave; titles are not stored, the digests take their place."""
+        digests = tuple(content["pieces"])
+        return cls(
+            titles=digests,
+            digests=digests,
+            frames=_floats(content["frames"]),
+            struck=None if content["struck"] is None else _floats(content["struck"]),
+            terms={
+                name: Term(
+                    _floats(term["nats"]),
+                    term["kind"],
+                    None if term["variance"] is None else _floats(term["variance"]),
+                )
+                for name, term in content["terms"].items()
+            },
+            remarks={name: _floats(frames) for name, frames in content["remarks"].items()},
+            families=tuple(content.get("families", ())),
+        )
 
     @property
     def is_full(self) -> bool:
@@ -93,6 +155,18 @@ class Evaluation:
             return self.frames
         assert self.struck is not None
         return self.struck
+
+
+def _rounded(numbers: Floats) -> list[float]:
+    return [round(float(number), DIGITS) for number in numbers]
+
+
+def _integers(numbers: Floats) -> list[int]:
+    return [int(number) for number in numbers]
+
+
+def _floats(numbers: Sequence[float]) -> Floats:
+    return np.array(numbers, np.float64)
 
 
 BOUNDS = " (bounds)"

@@ -28,14 +28,15 @@ def probe(model: Model) -> list[Problem]:
     Weights and counts stay as they were.
     """
     problems: list[Problem] = []
-    trial = copy.deepcopy(model)
+    trial = copy.deepcopy(model).eval()
     fragments = noise(trial.encoder.sizes.keys, trial.grid)
     with _reporting(model, "features", problems, "attention"):
         problems.extend(_features(trial, fragments))
     if problems:
         return problems
     with _reporting(model, "training", problems, "sampler", "decoder", "velocity"):
-        problems.extend(_training(trial, fragments))
+        problems.extend(_training(trial.train(), fragments))
+    trial.eval()
     with _reporting(model, "scoring", problems, "sampler", "decoder", "velocity"):
         trial.count(fragments, first=True)
         trial.calibrate(fragments, first=True)
@@ -80,7 +81,7 @@ def _features(model: Model, fragments: Fragments) -> list[Problem]:
 
 def _training(model: Model, fragments: Fragments) -> list[Problem]:
     problems: list[Problem] = []
-    losses = model.losses(fragments, generator(0, "probe"))
+    losses = model(fragments, generator(0, "probe"))
     registered = {id(parameter) for parameter in model.parameters()}
     for term, loss in losses.items():
         if not loss.isfinite():
@@ -96,7 +97,7 @@ def _training(model: Model, fragments: Fragments) -> list[Problem]:
                     cure="make them attributes of the module (nn.ModuleList for lists of layers)",
                 )
             )
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
     for term in TERMS:
         problems.extend(_unreached(model, term))
     return problems

@@ -224,6 +224,24 @@ class Meter:
         opening = before[-1] if before else moved[0]
         return Meter(self.grid, (opening.opening(self.grid), *kept))
 
+    def then(self, frame: int, following: Meter) -> Meter:
+        """This meter before a frame, and another from there on; an unfinished bar is cut short.
+
+        Args:
+            frame: where the other meter begins, 1 or more.
+            following: its frames count from there; an upbeat of it is a short bar.
+        """
+        before = [change for change in self.changes if change.frame < frame]
+        first, *others = following.changes
+        opening = [replace(first, frame=0)]
+        if following.offset:
+            places = following.places(np.array([0]))
+            line = int(places.length[0] - places.place[0])
+            if all(change.frame > line for change in others):
+                opening.append(replace(first, frame=line))
+        after = [replace(change, frame=change.frame + frame) for change in (*opening, *others)]
+        return Meter(self.grid, (*before, *after))
+
     def __str__(self) -> str:
         return ", ".join(dict.fromkeys(str(change) for change in self.changes))
 
