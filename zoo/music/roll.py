@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.errors import DataError, Problem
 from zoo.music.meter import COMMON_TIME, Meter
+from zoo.music.tempo import cut_tempo
 
 if TYPE_CHECKING:
     import pretty_midi
@@ -133,6 +135,43 @@ class Roll:
         onset = None if self.onset is None else np.pad(self.onset, rest)
         velocity = None if self.velocity is None else np.pad(self.velocity, rest)
         return replace(self, onset=onset, sounding=np.pad(self.sounding, rest), velocity=velocity)
+
+    def cut(self, first: int, last: int) -> Roll:
+        """The frames from `first` up to, without, `last`; what sounds on at either end is held that far.
+
+        A note that is held into the first frame is pressed in it, with its own velocity.
+
+        Args:
+            first: 0 or more.
+            last: no more than `frames`; above `first`.
+        """
+        notes = self.notes()
+        notes = notes.take(np.flatnonzero((notes.end > first) & (notes.start < last)))
+        start, end = np.maximum(notes.start, first) - first, np.minimum(notes.end, last) - first
+        roll = Roll.from_notes(Notes(start, end, notes.key, notes.velocity), last - first)
+        tempo, changes = cut_tempo(self.tempo, self.tempo_changes, first, last)
+        return Roll(
+            onset=None if self.onset is None else roll.onset,
+            sounding=roll.sounding,
+            velocity=None if self.velocity is None else roll.velocity,
+            tempo=tempo,
+            meter=self.meter.cut(first),
+            tempo_changes=changes,
+        )
+
+    def bars(self, first: int, last: int) -> Roll:
+        """Bars `first` to `last`, both included, numbered as in a score; an upbeat belongs to bar 1.
+
+        Raises:
+            DataError: the piece has fewer bars, or there are no such bars.
+        """
+        bars = self.meter.bars(self.frames)
+        if not 1 <= first <= last <= bars.count:
+            what = f"there are no bars {first} to {last}: the piece has {bars.count}"
+            raise DataError(Problem(what, cure=f"bars are numbered from 1 to {bars.count}"))
+        inside = bars.take(np.flatnonzero((bars.number >= first - 1) & (bars.number < last)))
+        begin = 0 if first == 1 else int(inside.line[0])
+        return self.cut(begin, min(int(inside.end[-1]), self.frames))
 
     def notes(self) -> Notes:
         """The notes that the roll holds, by start, then key.

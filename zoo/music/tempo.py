@@ -45,6 +45,24 @@ def tempo_map(events: Iterable[tuple[int, int]], frames: int) -> tuple[float, Ch
     return MICROSECONDS * frames / duration, tuple((frame, MICROSECONDS / tempo) for frame, tempo in changes)
 
 
+def cut_tempo(tempo: float, changes: Changes, first: int, last: int) -> tuple[float, Changes]:
+    """The steady tempo and the changes of tempo of the frames from `first` up to, without, `last`.
+
+    Args:
+        tempo: of the whole piece.
+        changes: of the whole piece; may be empty.
+        first: 0 or more.
+        last: above `first`.
+    """
+    before = [(0, there) for frame, there in changes if frame <= first][-1:]
+    kept = (*before, *((frame - first, there) for frame, there in changes if first < frame < last))
+    if len(kept) < 2:
+        return (kept[0][1] if kept else tempo), ()
+    lengths = np.diff([*(frame for frame, _ in kept), last - first])
+    duration = float((lengths / np.array([there for _, there in kept])).sum())
+    return (last - first) / duration, kept
+
+
 def seconds(score: Score, ticks: NDArray[np.float64]) -> NDArray[np.float64]:
     """When ticks are played, by the tempo events of the file."""
     starts, times, lengths = _time_line(score)

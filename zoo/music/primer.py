@@ -1,0 +1,37 @@
+"""Primers: the bars of a MIDI file that new music goes on from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+from zoo.errors import DataError
+from zoo.music.grid import GRID
+from zoo.music.midi import read_midi
+from zoo.music.roll import Roll
+
+
+def read_primer(
+    path: str | Path, *, grid: int = GRID, tracks: Collection[str] = (), bars: tuple[int, int] | None = None
+) -> Roll:
+    """A MIDI file, or some of its bars, as music to go on from; a rest at its end is kept.
+
+    Args:
+        path: the file.
+        grid: frames to a quarter note, 1 to 48; that of the model.
+        tracks: titles of the tracks to read; all tracks where none is named.
+        bars: the first and the last, as scores number them; all bars if nothing is said.
+
+    Raises:
+        MidiError: the file cannot be read; as `zoo.music.midi.read_midi`.
+        DataError: the file has fewer bars.
+        UsageError: there is no such grid.
+    """
+    whole = read_midi(path, tracks=tracks, grid=grid, rest=True)
+    if bars is None:
+        return whole
+    try:
+        return whole.bars(*bars)
+    except DataError as error:
+        raise DataError(*(replace(problem, where=str(path)) for problem in error.problems)) from None
