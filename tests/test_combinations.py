@@ -45,7 +45,7 @@ def two_steps(model: Model, fragments: Fragments) -> None:
     adam = torch.optim.Adam(parameters, lr=0.01)
     for step in range(2):
         adam.zero_grad()
-        losses = model.losses(fragments, generator(0, "step", step))
+        losses = model(fragments, generator(0, "step", step))
         torch.autograd.backward(list(losses.values()))
         adam.step()
 

@@ -13,16 +13,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zoo.api import ZooModel, build, load
+    from zoo.data import Corpus, open_corpus
+    from zoo.music.roll import Roll
 
 __version__ = "0.2.0"
 
-__all__ = ["ZooModel", "__version__", "build", "load"]
+__all__ = ["Corpus", "Roll", "ZooModel", "__version__", "build", "load", "open_corpus"]
+
+_HOME = {
+    "ZooModel": "zoo.api",
+    "build": "zoo.api",
+    "load": "zoo.api",
+    "Corpus": "zoo.data",
+    "open_corpus": "zoo.data",
+    "Roll": "zoo.music.roll",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Import torch only when somebody builds or loads something."""
-    if name in ("ZooModel", "build", "load"):
-        from zoo import api
+    """Import torch only when a model is built or loaded, numpy only when there is music."""
+    if name in _HOME:
+        from importlib import import_module
 
-        return getattr(api, name)
+        return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module 'zoo' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

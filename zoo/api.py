@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
+
+import torch
+from torch import nn
 
 from zoo.data import Corpus, open_corpus
 from zoo.data.split import Split
+from zoo.errors import Problem, UsageError
 from zoo.learn.assemble import assemble
 from zoo.learn.fit import fit
-from zoo.learn.record import meter_of, record
+from zoo.learn.record import meter_of, pedal_of, record
 from zoo.learn.settings import TrainSettings
 from zoo.learn.swap import parse_swap
 from zoo.learn.watch import watched
 from zoo.measure.evaluator import evaluate
+from zoo.model.build import parameter_count
 from zoo.model.bundle import open_bundle, save_bundle
 from zoo.model.generate import generate
 from zoo.model.model import Model
+from zoo.model.sealed import MANIFEST
+from zoo.music.grid import QUARTERS
 from zoo.music.meter import Meter
+from zoo.music.midi import read_midi
 from zoo.music.roll import Roll
 from zoo.parts import Slot
-from zoo.registry import open_registry, parse_recipe
+from zoo.registry import Recipe, open_registry, parse_recipe
+from zoo.registry.words import split
 
 if TYPE_CHECKING:
     from zoo.learn.events import History, Listen
@@ -29,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class ZooModel:
-    """A model of music with what one wants to do with it.
+    """A model of music that can be trained, scored, saved and asked for new music.
 
     Attributes:
         model: the torch module; its parts are `model.encoder`, `model.attention`, `model.sampler`,
@@ -41,7 +50,36 @@ class ZooModel:
         self._record = dict(record or {})
 
     def __repr__(self) -> str:
-        return f"<zoo: {self.model.recipe}>"
+        return f"ZooModel({str(self.recipe)!r}, {self.num_parameters:,} parameters, device={self.device})"
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path, *, local: bool = False) -> ZooModel:
+        """The model in a bundle, as `zoo.load`."""
+        return load(path, local=local)
+
+    @property
+    def recipe(self) -> Recipe:
+        """The parts and settings that the model is built from; `str(recipe)` builds it again."""
+        return self.model.recipe
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return self.model.device
+
+    @property
+    def num_parameters(self) -> int:
+        """How many numbers the model learns by gradient."""
+        return parameter_count(self.model)
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """The parameters of all parts."""
+        return self.model.parameters()
+
+    def to(self, device: str | torch.device) -> Self:
+        """Move the model to a device, such as `cuda`, and return it."""
+        self.model.to(device)
+        return self
 
     @property
     def sources(self) -> Mapping[Slot, str]:
@@ -80,21 +118,61 @@ class ZooModel:
         self._record = record(history, corpus, chosen, seed)
         return history
 
+    @overload
     def generate(
         self,
-        frames: int = 256,
+        frames: int | None = None,
         *,
+        count: None = None,
         seed: int = 0,
         temperature: float = 1.0,
-        primer: Roll | None = None,
+        primer: Roll | str | Path | None = None,
         meter: Meter | None = None,
-    ) -> Roll:
-        """A new piece of this many frames, from silence or after a primer.
+    ) -> Roll: ...
 
-        Without a primer it is in `meter`, or else in the most common time signature of the training pieces.
+    @overload
+    def generate(
+        self,
+        frames: int | None = None,
+        *,
+        count: int,
+        seed: int = 0,
+        temperature: float = 1.0,
+        primer: Roll | str | Path | None = None,
+        meter: Meter | None = None,
+    ) -> list[Roll]: ...
+
+    def generate(
+        self,
+        frames: int | None = None,
+        *,
+        count: int | None = None,
+        seed: int = 0,
+        temperature: float = 1.0,
+        primer: Roll | str | Path | None = None,
+        meter: Meter | None = None,
+    ) -> Roll | list[Roll]:
+        """Compose new music, from silence or after a primer.
+
+        Args:
+            frames: length of the new music; 64 quarter notes by default.
+            count: number of pieces, which are then returned in a list.
+            seed: the same seed gives the same music.
+            temperature: below 1 for more likely, above 1 for less likely music.
+            primer: a piece to continue, or the path of its MIDI file.
+            meter: bars of the new music without a primer; by default the most common time signature of the
+                training pieces.
+
+        Raises:
+            UsageError: a number is out of range.
+            DataError: the primer cannot be read, or is on another grid than the model.
         """
-        meter = meter or meter_of(self._record, self.model.grid)
-        return generate(self.model, frames, 1, seed, temperature, primer, meter=meter)[0]
+        grid = self.model.grid
+        if isinstance(primer, str | Path):
+            primer = read_midi(primer, grid=grid, pedal=pedal_of(self._record), rest=True)
+        frames, meter = frames or QUARTERS * grid, meter or meter_of(self._record, grid)
+        rolls = generate(self.model, frames, count or 1, seed, temperature, primer, meter=meter)
+        return rolls[0] if count is None else rolls
 
     def evaluate(
         self, data: str | Path | Corpus, *, split: Split | Literal["all"] = "test", seed: int = 0
@@ -109,34 +187,58 @@ class ZooModel:
         """The corpus, read on the grid of the model."""
         return data if isinstance(data, Corpus) else open_corpus(str(data), grid=self.model.grid)
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the model as a bundle, a folder that `zoo.load` and every command read.
 
-        It says how the model came about, also of one that was loaded.
+        The bundle records how the model was trained, also where the model itself was loaded.
+
+        Raises:
+            UsageError: there is a bundle already, and `overwrite` is not set; or something else is there.
+            NonFiniteError: the weights are not all finite.
         """
+        if not overwrite and (Path(path) / MANIFEST).exists():
+            what = "there is a bundle already"
+            raise UsageError(Problem(what, str(path), "choose another folder, or pass overwrite=True"))
         save_bundle(self.model, path, **self._record)
 
+    def save_pretrained(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the model as a bundle, as `save`."""
+        self.save(path, overwrite=overwrite)
 
-def build(words: str | Sequence[str] = "", *, seed: int = 0) -> ZooModel:
-    """A fresh model: `zoo.build("decoder=rbm attention=hierarchical")`; no words give the baseline.
 
-    Trained parts are put together by naming the runs or bundles they come from:
+def build(
+    words: str | Sequence[str] = "", *, seed: int = 0, local: bool = False, **slots: str | int
+) -> ZooModel:
+    """A model with fresh weights: `zoo.build("decoder=rbm attention=hierarchical")`; the baseline by default.
+
+    Trained parts are combined by naming the runs or bundles that they come from:
     `zoo.build("core=@RUN_A decoder=@RUN_B")`; see `zoo.learn.swap` for what fits.
 
+    Args:
+        words: the recipe, as on the command line.
+        seed: seed of the first weights.
+        local: whether code in files that a bundle or a `registry.toml` names may be run.
+        slots: parts by slot, such as `decoder="rbm"`, or `grid=12`; the same as words.
+
     Raises:
-        UsageError: the words cannot be meant; holds every problem that was found.
+        UsageError: the recipe is invalid; holds every problem that was found.
         BundleError: a run or bundle is missing or damaged.
         PluginError: a part is broken or breaks its contract.
     """
-    swap = parse_swap(words, open_registry())
+    named = [f"{slot}={part}" for slot, part in slots.items()]
+    swap = parse_swap([*split(words), *named], open_registry(local=local))
     return ZooModel(assemble(swap, seed), {"sources": swap.names})
 
 
-def load(path: str | Path) -> ZooModel:
-    """The model in a bundle.
+def load(path: str | Path, *, local: bool = False) -> ZooModel:
+    """The model in a bundle, on the CPU.
+
+    Args:
+        path: the folder.
+        local: whether code in files that the bundle names may be run.
 
     Raises:
         BundleError: it is missing, damaged, from a newer version, or needs a plugin that is not here.
     """
-    bundle = open_bundle(path)
+    bundle = open_bundle(path, local=local)
     return ZooModel(bundle.model, bundle.record)

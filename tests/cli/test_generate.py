@@ -61,6 +61,32 @@ def test_a_primer_goes_on_in_its_own_meter(here: Path, capsys: pytest.CaptureFix
     assert read_midi(here / "new.mid").meter.cut(0) == waltz
 
 
+def test_a_primer_is_held_by_the_pedal_where_the_training_pieces_were(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pressed = mido.MidiFile("tune.mid")
+    pressed.tracks[-1].insert(0, mido.Message("control_change", control=64, value=127))
+    pressed.save("pressed.mid")
+    for pedal in ("keep", "hold"):
+        save_bundle(build(parse_recipe(WORDS, open_registry())), f"{pedal}-model", data={"pedal": pedal})
+    lengths = {}
+    for pedal in ("keep", "hold"):
+        words = [
+            "generate",
+            f"{pedal}-model",
+            "-o",
+            f"{pedal}.mid",
+            "--primer",
+            "pressed.mid",
+            "--frames",
+            "1",
+        ]
+        assert run(words) == 0, capsys.readouterr().err
+        lengths[pedal] = read_midi(here / f"{pedal}.mid").sounding[:20].sum()
+    assert lengths["keep"] == 20
+    assert lengths["hold"] == 20 * 21 // 2
+
+
 def test_a_rest_at_the_end_of_a_primer_is_kept(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rested = mido.MidiFile("tune.mid")
     rested.tracks[-1][-1].time += 4 * rested.ticks_per_beat  # End of Track

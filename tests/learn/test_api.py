@@ -75,7 +75,7 @@ def test_a_model_that_is_loaded_and_saved_says_all_that_it_said(songs: Path, tmp
     zoo.build(f"core=@{tmp_path / 'trained'} decoder=@{tmp_path / 'trained'}").save(tmp_path / "taken")
     older(tmp_path / "trained")
     for name in ("trained", "taken"):
-        zoo.load(tmp_path / name).save(tmp_path / "again")
+        zoo.load(tmp_path / name).save(tmp_path / "again", overwrite=True)
         for file in ("config.json", "README.md"):
             said, before = (tmp_path / folder / file for folder in ("again", name))
             assert sorted(said.read_text().splitlines()) == sorted(before.read_text().splitlines())

@@ -10,7 +10,9 @@ import pytest
 import zoo
 from zoo.data import open_corpus
 from zoo.errors import DataError, UsageError
+from zoo.learn.lessons import Lessons
 from zoo.learn.record import common_meter
+from zoo.learn.settings import TrainSettings
 from zoo.music.meter import Meter
 from zoo.music.roll import Notes, Roll
 
@@ -47,6 +49,16 @@ def test_a_waltz_in_triplets_is_read_learned_and_written_on_its_grid(waltzes: Pa
     written = zoo.load(tmp_path / "bundle").generate(frames=72)
     assert written.meter == Meter.of(3, 4, grid=12)
     assert model.evaluate(corpus).frames.sum() > 0
+
+
+def test_fragments_are_as_long_in_beats_on_a_finer_grid(waltzes: Path) -> None:
+    settings = TrainSettings(batch=2, frames=16, stride=8, past=4)
+    batch = Lessons(open_corpus(waltzes, grid=12), settings, seed=0).batch(0)
+    assert (batch.frames, batch.past) == (48, 12)
+    places = Lessons(open_corpus(waltzes, grid=4), settings, seed=0).batch(0)
+    assert (places.frames, places.past) == (16, 4)
+    assert settings.on_grid(12).validate_frames == 3 * settings.validate_frames
+    assert settings.on_grid(1) == settings  # quarter notes of a published file: as many frames as ever
 
 
 def test_a_model_refuses_music_of_another_grid(waltzes: Path) -> None:

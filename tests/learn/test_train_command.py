@@ -75,6 +75,14 @@ def test_it_trains_and_says_what_is_next(train: Train, songs: Path) -> None:
     assert set(config["scores"]["validation"]) == {"core", "decoder"}
 
 
+def test_music_read_in_another_way_is_evaluated_in_that_way(train: Train, songs: Path) -> None:
+    said = train("train.steps=2", "pedal=hold", r"family=(\w+) \d")
+    assert said.code == 0, said.err
+    assert f"zoo evaluate run/bundle data={songs} pedal=hold 'family=(\\w+) \\d'" in said.out
+    config = json.loads(Path("run/bundle/config.json").read_text())
+    assert config["data"]["pedal"] == "hold"
+
+
 def test_json_is_all_that_is_printed(train: Train) -> None:
     said = train("train.steps=2", "--json")
     found = json.loads(said.out)

@@ -76,10 +76,8 @@ def test_every_parameter_belongs_to_exactly_one_term() -> None:
 
 def test_a_term_learns_the_same_whatever_stands_beside_it() -> None:
     fragments, seed = music(), generator(0, "loss")
-    both = model().losses(fragments, seed)
-    other = model("sampler=independent attention=none decoder.hidden=8").losses(
-        fragments, generator(0, "loss")
-    )
+    both = model()(fragments, seed)
+    other = model("sampler=independent attention=none decoder.hidden=8")(fragments, generator(0, "loss"))
     assert torch.equal(both["decoder"], other["decoder"])
     assert not torch.equal(both["core"], other["core"])
 
@@ -98,13 +96,13 @@ def test_losses_are_means_over_the_frames_that_count() -> None:
         cut.clock[:, :8],
         cut.mask[:, :7],
     )
-    for term, loss in one.losses(cut, generator(0)).items():
-        torch.testing.assert_close(loss, one.losses(short, generator(0))[term])
+    for term, loss in one(cut, generator(0)).items():
+        torch.testing.assert_close(loss, one(short, generator(0))[term])
 
 
 def test_counted_parts_have_no_loss() -> None:
     counted = model("encoder=keys attention=last sampler=markov decoder=uniform")
-    assert counted.losses(music(), generator(0)) == {}
+    assert counted(music(), generator(0)) == {}
 
 
 def test_scores_come_in_parts_and_depend_on_the_past_alone() -> None:

@@ -229,7 +229,8 @@ def _budget(table: Table) -> str:
     by = {0: "", 1: " of the first seed"}.get(table.judges, f" of the first {table.judges} seeds")
     chosen = f"learning rate of each part from {rates} by validation{by}"
     chosen = chosen if len(table.study.rates) > 1 else f"lr {rates}"
-    return f"each part trained for {length} of {train.batch} x {train.frames} frames, {chosen}"
+    frames = train.on_grid(table.reading.grid).frames if table.reading else train.frames
+    return f"each part trained for {length} of {train.batch} x {frames} frames, {chosen}"
 
 
 def facts(table: Table) -> dict[str, Any]:

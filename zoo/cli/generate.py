@@ -12,12 +12,10 @@ import click
 from zoo.cli.overwriting import force_option, would_be_lost
 from zoo.errors import Problem, UsageError
 from zoo.limits import too_much_music
+from zoo.music.grid import QUARTERS
 
 if TYPE_CHECKING:
     from zoo.music.roll import Roll
-
-QUARTERS = 64
-"""Quarter notes of a new piece unless the user says how many frames: 16 bars of 4/4."""
 
 
 @click.command("generate")
@@ -69,7 +67,7 @@ def command(
     _check(paths, picture, place, force)
     signature = _signature(meter, primer)
     from zoo.cli.progress import waiting
-    from zoo.learn.record import meter_of
+    from zoo.learn.record import meter_of, pedal_of
     from zoo.model.bundle import open_bundle
     from zoo.model.generate import generate
     from zoo.music.meter import Meter
@@ -77,7 +75,8 @@ def command(
 
     opened = open_bundle(bundle)
     model, grid = opened.model, opened.model.grid
-    opening = read_midi(place, tracks=tracks, grid=grid, rest=True) if place else None
+    pedal = pedal_of(opened.record)
+    opening = read_midi(place, tracks=tracks, grid=grid, pedal=pedal, rest=True) if place else None
     chosen = Meter.of(*signature, grid=grid) if signature else meter_of(opened.record, grid)
     frames = QUARTERS * grid if frames is None else frames
     with waiting(f"writing {output}") as progress:

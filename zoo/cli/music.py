@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,6 +25,14 @@ class MusicKeys(GridKeys):
         "",
         "pieces to keep in one split: a regular expression on titles, or a CSV file of titles and families",
     )
+
+
+def music_words(keys: MusicKeys) -> str:
+    """The words that read the same music again, ready for a shell; the grid follows from a bundle."""
+    options = {name: getattr(keys, name) for name in ("data", "pedal", "family")}
+    defaults = MusicKeys()
+    words = [f"{name}={value}" for name, value in options.items() if value != getattr(defaults, name)]
+    return " ".join(map(shlex.quote, words)) or f"data={defaults.data}"
 
 
 def open_music(keys: MusicKeys, grid: int | None = None) -> Corpus:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.cli.music import MusicKeys, open_music
+from zoo.cli.music import MusicKeys, music_words, open_music
 from zoo.cli.words import recipe_words
 from zoo.errors import Problem, UsageError
 from zoo.learn.settings import TrainSettings
@@ -126,13 +126,13 @@ def _print(history: History, recipe: Recipe, output: Path, as_json: bool) -> Non
     if history.best:
         terms = ", ".join(f"{term} {value:.3f}" for term, value in history.best.items())
         said += f"; {sum(history.best.values()):.3f} nats per frame of the validation pieces ({terms})"
-    place, data = shlex.quote(str(bundle)), shlex.quote(recipe.values["data"])
+    place, music = shlex.quote(str(bundle)), music_words(recipe.keys)
     sample = f"{bundle / 'sample.mid'}: music they write"
     for line in (said, f"{bundle}: the best weights", sample):
         show.print(visible(line))
     foreign = any(choice.entry.source.is_file for choice in recipe.parts.values())
     local = " --local" if foreign else ""
-    show.print(visible(f"Next:  zoo evaluate {place} data={data}{local}"))
+    show.print(visible(f"Next:  zoo evaluate {place} {music}{local}"))
     show.print(visible(f"       zoo generate {place} --seed 1 -o music.mid{local}"))
 
 

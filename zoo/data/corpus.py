@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from zoo.data.family import Relation
 from zoo.data.piece import Piece, Skipped
 from zoo.data.split import Split
-from zoo.data.store import Store
+from zoo.data.store import Store, open_store
+from zoo.music.grid import GRID, Pedal
 from zoo.music.roll import Roll
 
 if TYPE_CHECKING:
@@ -47,6 +49,45 @@ class Corpus:
         self.skipped: tuple[Skipped, ...] = store.skipped
         self._lengths = np.array([piece.frames for piece in self.pieces], np.int64)
 
+    @classmethod
+    def from_rolls(cls, rolls: Iterable[Roll], name: str = "rolls", titles: Sequence[str] = ()) -> Self:
+        """Music that exists in Python as a corpus, split and cached as any other.
+
+        Args:
+            rolls: the pieces, all on one grid and with the same planes.
+            name: what to call the corpus.
+            titles: of the pieces; their numbers where none are given.
+
+        Raises:
+            DataError: there is no piece, or the pieces differ in grid or planes.
+            ZooError: the cache cannot be written.
+        """
+        from zoo.data.rolls import source
+        from zoo.data.store import cache_folder
+        from zoo.data.writing import write_store
+
+        found = source(list(rolls), name, titles)
+        cache = cache_folder()
+        return cls(name, open_store(cache / found.store_name) or write_store(found, cache))
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    def __getitem__(self, index: int) -> Roll:
+        """One piece as a roll."""
+        return self.roll(range(len(self))[index])
+
+    def __iter__(self) -> Iterator[Roll]:
+        return (self.roll(index) for index in range(len(self)))
+
+    def __repr__(self) -> str:
+        splits = Counter(piece.split for piece in self.pieces)
+        counts = ", ".join(
+            f"{splits[split]} {split}" for split in ("train", "valid", "test") if splits[split]
+        )
+        grid = "" if self.grid == GRID else f", grid={self.grid}"
+        return f"Corpus({self.name!r}, {len(self)} pieces ({counts}), {self.frames:,} frames{grid})"
+
     @property
     def planes(self) -> frozenset[str]:
         """Which of "onset", "sounding" and "velocity" the music knows."""
@@ -56,6 +97,11 @@ class Corpus:
     def grid(self) -> int:
         """Frames to a quarter note."""
         return self._store.grid
+
+    @property
+    def pedal(self) -> Pedal:
+        """Where notes end: `keep`, when the key is released; `hold`, when the sustain pedal rises."""
+        return self._store.pedal
 
     @property
     def frames(self) -> int:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from zoo.data.family import Relation
 from zoo.data.piece import Piece, Skipped
+from zoo.music.grid import Pedal
 from zoo.music.meter import Meter
 from zoo.music.roll import KEYS
 
@@ -47,6 +48,7 @@ class Store:
     Attributes:
         planes: which of "onset", "sounding" and "velocity" the source knows.
         grid: frames to a quarter note.
+        pedal: where notes end: `keep`, when the key is released; `hold`, when the sustain pedal rises.
         pieces: all pieces, in the order of the source.
         skipped: what the source holds but could not be used.
         relations: pairs of pieces that share music, by their places among the pieces.
@@ -59,6 +61,7 @@ class Store:
 
     planes: frozenset[str]
     grid: int
+    pedal: Pedal
     pieces: tuple[Piece, ...]
     skipped: tuple[Skipped, ...]
     relations: tuple[Relation, ...]
@@ -125,6 +128,7 @@ def _mapped(folder: Path, table: dict[str, Any]) -> Store:
     return Store(
         planes=planes,
         grid=table["grid"],
+        pedal=table["pedal"],
         pieces=pieces,
         skipped=tuple(Skipped(**skipped) for skipped in table["skipped"]),
         relations=tuple(Relation(**relation) for relation in table["relations"]),

@@ -80,7 +80,7 @@ class _Writer:
 
     def __init__(self, files: ExitStack, folder: Path, source: Source) -> None:
         self.place = " ".join([source.place, *source.options.words()])
-        self.planes, self.grid = source.planes, source.grid
+        self.planes, self.grid, self.pedal = source.planes, source.grid, source.options.pedal
         names = [f"{plane}.bits" for plane in sorted(self.planes - {"velocity"})]
         if "velocity" in self.planes:
             names += ["velocity.values", "velocity.starts"]
@@ -148,6 +148,7 @@ class _Writer:
             "place": self.place,
             "planes": sorted(self.planes),
             "grid": self.grid,
+            "pedal": self.pedal,
             "pieces": [asdict(piece) for piece in self._split()],
             "relations": [asdict(relation) for relation in self.relations],
             "skipped": [asdict(piece) for piece in skipped],

@@ -94,7 +94,7 @@ class Learner:
         """
         self.model.train()
         chance = generator(self._seed, "loss", self.step, device=self.model.device)
-        losses = self.model.losses(fragments, chance)
+        losses = self.model(fragments, chance)
         for adam in self._adams.values():
             adam.zero_grad()
         torch.autograd.backward(list(losses.values()))

@@ -32,7 +32,7 @@ class Lessons:
 
     def __init__(self, corpus: Corpus, settings: TrainSettings, seed: int) -> None:
         self._corpus = corpus
-        self._settings = settings
+        self._settings = settings = settings.on_grid(corpus.grid)
         self._seed = seed
         self._starts = corpus.starts(settings.frames, settings.stride)
         self.epoch = max(len(self._starts) // settings.batch, 1)

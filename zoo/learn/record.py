@@ -10,6 +10,7 @@ from typing import Any
 from zoo.data import Corpus
 from zoo.learn.events import History
 from zoo.learn.settings import TrainSettings
+from zoo.music.grid import Pedal
 from zoo.music.meter import Meter
 
 
@@ -31,6 +32,7 @@ def record(history: History, corpus: Corpus, settings: TrainSettings, seed: int)
             "name": Path(corpus.name).resolve().name,
             "digest": corpus.digest,
             "grid": corpus.grid,
+            "pedal": corpus.pedal,
             "meter": common_meter(pieces),
             "pieces": len(pieces.pieces),
             "frames": pieces.frames,
@@ -43,6 +45,11 @@ def record(history: History, corpus: Corpus, settings: TrainSettings, seed: int)
             "best_step": dict(history.best_step),
         },
     }
+
+
+def pedal_of(record: Mapping[str, Any]) -> Pedal:
+    """Where the notes of the music that a model was trained on end, and so those of a primer should."""
+    return "hold" if record.get("data", {}).get("pedal") == "hold" else "keep"
 
 
 def meter_of(record: Mapping[str, Any], grid: int) -> Meter:

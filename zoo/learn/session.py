@@ -48,7 +48,7 @@ class Session:
 
     def start(self) -> None:
         """Start the clock where the run left it."""
-        self._judged = chosen_pieces(self.valid, self.settings.validate_frames)
+        self._judged = chosen_pieces(self.valid, self.settings.on_grid(self.valid.grid).validate_frames)
         self._saved = self.learner.seconds
         self._began = time.monotonic() - self.learner.seconds
         self._tell(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,7 +29,7 @@ class Term:
     variance: Floats | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """How well a model foretells pieces of music.
 
@@ -51,6 +51,25 @@ class Evaluation:
     struck: Floats | None = None
     remarks: Mapping[str, Floats] = field(default_factory=dict)
     families: tuple[int, ...] = ()
+
+    def __repr__(self) -> str:
+        lines = [f"{name:<10} {figure}" for name, figure in self._figures()]
+        pieces = "1 piece" if len(self.titles) == 1 else f"{len(self.titles)} pieces"
+        head = f"Evaluation of {pieces}, {int(self.frames.sum()):,} frames; nats per frame ± 95 %"
+        return "\n".join([head, *lines])
+
+    def _repr_html_(self) -> str:
+        """A table of the terms in a notebook."""
+        rows = "".join(f"<tr><th>{name}</th><td>{figure}</td></tr>" for name, figure in self._figures())
+        head, *_ = repr(self).splitlines()
+        return f"<table><caption>{head}</caption>{rows}</table>"
+
+    def _figures(self) -> Iterator[tuple[str, Figure]]:
+        """The score, what it is the sum of, and the velocities by themselves."""
+        yield "score", self.score()
+        yield from ((name, self.figure(name)) for name in self.score_terms)
+        if "velocity" in self.terms:
+            yield "velocity per struck note", self.figure("velocity")
 
     @property
     def is_full(self) -> bool:

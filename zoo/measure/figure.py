@@ -50,6 +50,10 @@ class Figure:
     pieces: int
     families: int
 
+    def __str__(self) -> str:
+        half = "" if self.half_width is None else f" ± {self.half_width:.3f}"
+        return f"{MARKS[self.kind]}{' ' if MARKS[self.kind] else ''}{self.value:.3f}{half}"
+
     @property
     def half_width(self) -> float | None:
         """Half of the interval, for tables."""

@@ -28,6 +28,7 @@ from zoo.errors import BundleError, NonFiniteError, Problem, UsageError, ZooErro
 from zoo.files import new_folder, writing
 from zoo.model.build import build, outline, parameter_count
 from zoo.model.card import card
+from zoo.model.code import code_of, located
 from zoo.model.model import Model
 from zoo.model.sealed import (
     CARD,
@@ -86,6 +87,7 @@ def save_bundle(
     own = _own_files(place)
     config = {
         **_config(model, sources or {}),
+        "code": code_of(model.recipe, place),
         "versions": {**_versions(), **(versions or {})},
         "data": data,
         "training": training,
@@ -126,8 +128,12 @@ def load_bundle(path: str | Path) -> Model:
     return open_bundle(path).model
 
 
-def open_bundle(path: str | Path) -> Bundle:
+def open_bundle(path: str | Path, *, local: bool = False) -> Bundle:
     """Read a bundle.
+
+    Args:
+        path: the folder.
+        local: whether code in files that the bundle names may be run.
 
     Raises:
         BundleError: it is missing, damaged, changed, from a newer version, or made of parts that are
@@ -141,7 +147,8 @@ def open_bundle(path: str | Path) -> Bundle:
     contents = read_bundle(place)
     config = parsed(contents[CONFIG], place / CONFIG)
     with _located(place):
-        recipe = Recipe.from_json(config.get("recipe"), open_registry(), keys=GridKeys)
+        kept = located(config.get("recipe"), config.get("code"), place)
+        recipe = Recipe.from_json(kept, open_registry(local=local), keys=GridKeys)
         expected = outline(recipe)
     if expected is not None:
         check_shapes(place / WEIGHTS, expected)

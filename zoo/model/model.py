@@ -72,6 +72,10 @@ class Model(nn.Module):
         self.decoder = decoder
         self.velocity = velocity
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the recipe first: it loads the code of plugins in files, which the parts are made of."""
+        return _bare, (self.recipe,), self.__dict__
+
     @property
     def grid(self) -> int:
         """Frames to a quarter note that it was built for."""
@@ -146,10 +150,18 @@ class Model(nn.Module):
         for part, music in self._music(fragments):
             part.calibrate(*music, mask=fragments.mask, first=first)
 
-    def losses(self, fragments: Fragments, generator: Generator) -> dict[Term, Tensor]:
-        """Mean loss per frame of each term that has something to learn by gradient.
+    def forward(self, fragments: Fragments, generator: Generator) -> dict[Term, Tensor]:
+        """Mean loss per frame of each term that has something to learn by gradient: one step's objective.
 
-        The quantities differ from part to part: they train, they never rank.
+        The quantities differ from part to part: they train, they never rank. Their sum trains every part,
+        since no two terms share parameters.
+
+        Args:
+            fragments: a batch on the model's grid and device.
+            generator: randomness of the step, on the same device.
+
+        Returns:
+            Scalars by term: `core`, `decoder`, and `velocity` where the music and the model have it.
         """
         lesson, touch = self.lesson(fragments), self.touch(fragments)
         chance = spawn(generator, *TERMS)
@@ -200,6 +212,11 @@ class Model(nn.Module):
         features: Tensor
         features, _ = self.attention(lesson.inputs, lesson.clock, self.attention.start(lesson.past))
         return features
+
+
+def _bare(recipe: Recipe) -> Model:
+    """A model without parts, to be filled with those of a pickle."""
+    return Model.__new__(Model)
 
 
 def _score(fragments: Fragments) -> tuple[Tensor, Tensor, Clock] | None:

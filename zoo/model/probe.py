@@ -80,7 +80,7 @@ def _features(model: Model, fragments: Fragments) -> list[Problem]:
 
 def _training(model: Model, fragments: Fragments) -> list[Problem]:
     problems: list[Problem] = []
-    losses = model.losses(fragments, generator(0, "probe"))
+    losses = model(fragments, generator(0, "probe"))
     registered = {id(parameter) for parameter in model.parameters()}
     for term, loss in losses.items():
         if not loss.isfinite():
@@ -96,7 +96,7 @@ def _training(model: Model, fragments: Fragments) -> list[Problem]:
                     cure="make them attributes of the module (nn.ModuleList for lists of layers)",
                 )
             )
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
     for term in TERMS:
         problems.extend(_unreached(model, term))
     return problems

@@ -8,6 +8,8 @@ from zoo.errors import Problem, UsageError
 
 Pedal = Literal["keep", "hold"]
 
+QUARTERS = 64
+"""Length of a new piece in quarter notes unless the user asks for another: 16 bars of 4/4."""
 GRID = 4
 """Frames to a quarter note unless the user says otherwise: sixteenth notes."""
 FINEST_GRID = 48

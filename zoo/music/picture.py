@@ -92,6 +92,15 @@ def write_picture(roll: Roll, path: str | Path) -> None:
     Raises:
         ZooError: matplotlib is not installed, or the file cannot be written.
     """
+    write_file(path, picture_bytes(roll))
+
+
+def picture_bytes(roll: Roll) -> bytes:
+    """The picture as a PNG.
+
+    Raises:
+        ZooError: matplotlib is not installed.
+    """
     try:
         import matplotlib
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -109,7 +118,7 @@ def write_picture(roll: Roll, path: str | Path) -> None:
             _draw_notes(axes, notes, roll)
         content = io.BytesIO()
         figure.savefig(content, format="png", facecolor="white")
-    write_file(path, content.getvalue())
+    return content.getvalue()
 
 
 def _lay_out(roll: Roll, notes: Notes) -> _Page:

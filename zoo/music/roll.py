@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Collection
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.errors import DataError, Problem
+from zoo.errors import DataError, Problem, ZooError
+from zoo.music.grid import GRID, Pedal
 from zoo.music.meter import COMMON_TIME, Meter
 from zoo.music.tempo import cut_tempo
 
@@ -21,6 +24,8 @@ LOWEST_KEY = 21
 """MIDI pitch of the first of the 88 keys, A0."""
 KEYS = 88
 STEPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+SHOWN = 3
+"""Time signatures that `repr` of a roll lists at most."""
 DEFAULT_VELOCITY = 64
 """The velocity of a note whose loudness is not known; what MIDI prescribes for keys without touch."""
 
@@ -82,7 +87,7 @@ class Notes:
         return Notes(start, end, key, np.maximum.reduceat(notes.velocity, first))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Roll:
     """One piece on the grid of its meter, sixteenths unless it says otherwise.
 
@@ -107,6 +112,15 @@ class Roll:
     tempo_changes: tuple[tuple[int, float], ...] = ()
 
     @classmethod
+    def read(
+        cls, path: str | Path, *, grid: int = GRID, pedal: Pedal = "keep", tracks: Collection[str] = ()
+    ) -> Roll:
+        """The music in a MIDI file; see `zoo.music.midi.read_midi`."""
+        from zoo.music.midi import read_midi
+
+        return read_midi(path, grid=grid, pedal=pedal, tracks=tracks)
+
+    @classmethod
     def from_notes(
         cls, notes: Notes, frames: int = 0, tempo: float = 120.0, meter: Meter | None = None
     ) -> Self:
@@ -128,6 +142,28 @@ class Roll:
     def frames(self) -> int:
         """T, the length on the grid."""
         return int(self.sounding.shape[0])
+
+    def __repr__(self) -> str:
+        if self.onset is None:
+            music = f"{self.frames} frames, onsets unknown"
+        else:
+            music = f"{self.frames} frames, {int(self.onset.sum()):,} notes"
+        signatures = list(dict.fromkeys(map(str, self.meter.signatures(self.frames))))
+        listed = ", ".join(signatures[:SHOWN]) + (", ..." if len(signatures) > SHOWN else "")
+        grid = "" if self.meter.grid == GRID else f", grid={self.meter.grid}"
+        return f"Roll({music}, {listed}, {self.tempo:.4g} quarters per minute{grid})"
+
+    def _repr_html_(self) -> str:
+        """The roll as a picture in a notebook, as text where matplotlib is missing."""
+        from base64 import b64encode
+
+        from zoo.music.picture import picture_bytes
+
+        try:
+            picture = b64encode(picture_bytes(self)).decode()
+        except ZooError:
+            return f"<pre>{escape(repr(self))}</pre>"
+        return f'<img alt="{escape(repr(self))}" src="data:image/png;base64,{picture}">'
 
     def padded(self, frames: int) -> Roll:
         """The roll with silence after it, `frames` long; as it is where it is no shorter."""

@@ -32,6 +32,13 @@ class Entry:
     source: Source
     file: str = ""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the name: the process that unpickles it finds the part in its own registry."""
+        return found_entry, (self.slot, self.qualified)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Entry:
+        return self
+
     @property
     def slot(self) -> Slot:
         """Which of the five places the part fills."""
@@ -96,6 +103,13 @@ class Entry:
     def place(self) -> str:
         """What it is called where it answers for something: `attention=mine of ./mine.py 0123456789ab`."""
         return f"{self.slot}={self.name} of {self.source}"
+
+
+def found_entry(slot: Slot, name: str) -> Entry:
+    """The part of that name in the registry of this process; code in a file that is named is run."""
+    from zoo.registry.registry import open_registry
+
+    return open_registry().find(slot, name)
 
 
 def settings_fault(settings: Any) -> str:

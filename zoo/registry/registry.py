@@ -215,17 +215,21 @@ def _ambiguous(slot: Slot, name: str, found: Sequence[Entry]) -> Problem:
     return Problem(f"{who} both offer it", f"{slot}={name}", f"write {words}")
 
 
-def open_registry(folder: Path | None = None) -> Registry:
+def open_registry(folder: Path | None = None, *, local: bool = False) -> Registry:
     """Every part that came with the zoo, is installed, or is named in the folder's `registry.toml`.
 
     The environment decides what is loaded: ZOO_PLUGINS=a,b only these foreign plugins (empty: none),
     ZOO_LOCAL=1 also what the folder's `registry.toml` lists, ZOO_STRICT=1 raises at a broken plugin.
 
+    Args:
+        folder: where the user's `registry.toml` lies; the current folder by default.
+        local: as ZOO_LOCAL=1, run code in files that a bundle, a run or a `registry.toml` names.
+
     Raises:
         UsageError: the user's `registry.toml` cannot be read.
     """
     users = users_menu(folder or Path())
-    return Registry(shipped_menu(), users, local=_is_set("ZOO_LOCAL"), strict=_is_set("ZOO_STRICT"))
+    return Registry(shipped_menu(), users, local=local or _is_set("ZOO_LOCAL"), strict=_is_set("ZOO_STRICT"))
 
 
 def _is_set(variable: str) -> bool:

@@ -82,13 +82,17 @@ def split(words: str | Iterable[str | Word]) -> list[str | Word]: ...
 def split(words: str | Iterable[str | Word]) -> list[str] | list[str | Word]:
     """Words as the shell hands them over; one string of them is split as a shell would.
 
+    A backslash stands for itself, since on Windows it is part of a path.
+
     Raises:
         UsageError: a quotation mark is never closed.
     """
     if not isinstance(words, str):
         return list(words)
+    splitting = shlex.shlex(words, posix=True, punctuation_chars=False)
+    splitting.whitespace_split, splitting.commenters, splitting.escape = True, "", ""
     try:
-        return shlex.split(words)
+        return list(splitting)
     except ValueError:
         raise UsageError(Problem("a quotation mark is never closed", words)) from None
 

@@ -1,0 +1,279 @@
+"""The zoo as a Python library: a model is a torch module, music is a sequence of rolls."""
+
+from __future__ import annotations
+
+import copy
+import io
+import multiprocessing
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+import zoo
+from zoo.data.fragments import Fragments
+from zoo.errors import BundleError, DataError, UsageError
+from zoo.model.generate import generate
+from zoo.model.model import Model
+from zoo.model.random import generator
+from zoo.music.meter import Meter
+from zoo.music.roll import Notes, Roll
+
+TINY = "attention=none attention.local=4 attention.features=5 sampler=independent decoder.hidden=4"
+
+
+def tune(seed: int = 0, grid: int = 4) -> Roll:
+    """Eight bars of one note after another."""
+    start = np.arange(0, 128 * grid // 4, 2)
+    key = np.random.default_rng(seed).integers(30, 50, len(start))
+    notes = Notes(start, start + 2, key, np.full(len(start), 64, np.uint8))
+    return Roll.from_notes(notes, meter=Meter.of(4, 4, grid=grid))
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def corpus() -> zoo.Corpus:
+    return zoo.Corpus.from_rolls([tune(seed) for seed in range(12)], "tunes")
+
+
+@pytest.fixture
+def batch(corpus: zoo.Corpus) -> Fragments:
+    return corpus.fragments(corpus.starts(16, 16)[:4], frames=16, past=4)
+
+
+def weights_alike(one: Model, other: Model) -> bool:
+    ours, theirs = one.state_dict(), other.state_dict()
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+@pytest.mark.parametrize("words", [TINY, "", "decoder=rbm attention=hierarchical"])
+def test_a_model_is_pickled_saved_and_copied(words: str) -> None:
+    model = zoo.build(words).model
+    file = io.BytesIO()
+    torch.save(model, file)
+    file.seek(0)
+    for again in (
+        pickle.loads(pickle.dumps(model)),
+        copy.deepcopy(model),
+        torch.load(file, weights_only=False),
+    ):
+        assert weights_alike(model, again)
+        assert str(again.recipe) == str(model.recipe)
+        first, second = (generate(one, frames=8, seed=3)[0] for one in (model, again))
+        assert np.array_equal(first.sounding, second.sounding)
+
+
+def test_a_copy_shares_no_weights_with_its_original() -> None:
+    model = zoo.build(TINY).model
+    again = copy.deepcopy(model)
+    with torch.no_grad():
+        next(again.parameters()).add_(1)
+    assert not weights_alike(model, again)
+
+
+def parameters_of(model: Model) -> int:
+    """Runs in a fresh process."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def test_a_model_goes_to_another_process() -> None:
+    model = zoo.build(TINY).model
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(parameters_of, (model,)) == parameters_of(model)
+
+
+def test_calling_a_model_gives_the_losses_of_a_step(batch: Fragments) -> None:
+    losses = zoo.build(TINY).model(batch, generator(0))
+    assert set(losses) == {"core", "decoder"}
+    assert all(loss.requires_grad and loss.ndim == 0 for loss in losses.values())
+
+
+# torch's compiler looks at gradients of tensors that are no leaves, and warns of that itself
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")
+def test_hooks_and_compile_see_a_step(batch: Fragments) -> None:
+    model = zoo.build(TINY).model
+    seen: list[set[str]] = []
+    model.register_forward_hook(lambda module, given, losses: seen.append(set(losses)))
+    plain = model(batch, generator(0))
+    compiled = torch.compile(zoo.build(TINY).model, backend="eager")(batch, generator(0))
+    assert seen == [{"core", "decoder"}]
+    for term, loss in plain.items():
+        torch.testing.assert_close(compiled[term], loss)
+
+
+@pytest.fixture
+def process_group(tmp_path: Path) -> Iterator[None]:
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path / 'meet'}", rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+def test_distributed_training_takes_the_same_step(process_group: None, batch: Fragments) -> None:
+    model = zoo.build(TINY).model
+    sum(model(batch, generator(0)).values()).backward()
+    alone = {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
+    model.zero_grad()
+    parallel = DistributedDataParallel(model)
+    sum(parallel(batch, generator(0)).values()).backward()
+    for name, parameter in model.named_parameters():
+        torch.testing.assert_close(parameter.grad, alone[name])
+
+
+def test_parts_are_named_as_arguments() -> None:
+    model = zoo.build(decoder="rbm", grid=12)
+    assert model.recipe.parts["decoder"].entry.name == "rbm"
+    assert model.model.grid == 12
+    assert str(zoo.build("decoder.hidden=5", decoder="lstm").recipe) == str(
+        zoo.build("decoder=lstm decoder.hidden=5").recipe
+    )
+    with pytest.raises(UsageError, match="decodr"):
+        zoo.build(decodr="rbm")
+
+
+def test_a_model_says_what_it_is() -> None:
+    model = zoo.build(TINY)
+    assert repr(model).startswith("ZooModel('encoder=onset attention=none")
+    assert f"{model.num_parameters:,} parameters" in repr(model)
+    assert model.num_parameters == sum(p.numel() for p in model.parameters())
+    assert model.to("cpu") is model
+    assert model.device == torch.device("cpu")
+
+
+def test_a_bundle_is_replaced_only_on_request(tmp_path: Path) -> None:
+    model = zoo.build(TINY)
+    model.save_pretrained(tmp_path / "kept")
+    other = zoo.build(TINY, seed=1)
+    with pytest.raises(UsageError, match="already") as caught:
+        other.save(tmp_path / "kept")
+    assert "overwrite=True" in caught.value.problems[0].cure
+    assert weights_alike(zoo.ZooModel.from_pretrained(tmp_path / "kept").model, model.model)
+    other.save(tmp_path / "kept", overwrite=True)
+    assert weights_alike(zoo.load(tmp_path / "kept").model, other.model)
+
+
+def test_several_pieces_and_a_primer_from_a_file(tmp_path: Path) -> None:
+    model = zoo.build(TINY)
+    tune().write(tmp_path / "primer.mid")
+    pieces = model.generate(16, count=3, primer=tmp_path / "primer.mid")
+    assert [piece.frames for piece in pieces] == [128 + 16] * 3
+    assert all(np.array_equal(piece.onset[:128], tune().onset) for piece in pieces)
+    assert model.generate().frames == 256
+    same = model.generate(16, primer=tune())
+    assert np.array_equal(same.sounding, model.generate(16, primer=str(tmp_path / "primer.mid")).sounding)
+
+
+PLUGIN = """
+import torch
+from zoo.parts import Description, Settings, hookimpl
+from zoo.parts.interfaces import Attention
+
+class Mine(Attention):
+    def __init__(self, settings, sizes):
+        super().__init__(settings, sizes)
+        self.features = sizes.codes
+        self.scale = torch.nn.Parameter(torch.ones(1))
+    def start(self, past):
+        return None
+    def forward(self, codes, clock, state):
+        return codes * self.scale, None
+
+@hookimpl
+def zoo_parts():
+    return [Description(
+        slot="attention", name="mine", summary="The frame itself", target=Mine, settings=Settings,
+        gives=lambda settings: {"features": 12},
+    )]
+"""
+
+
+def test_a_plugin_in_a_file_is_loaded_from_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, away = tmp_path / "home", tmp_path / "away"
+    home.mkdir()
+    away.mkdir()
+    (home / "mine.py").write_text(PLUGIN)
+    monkeypatch.chdir(home)
+    model = zoo.build("attention=./mine.py sampler=independent decoder.hidden=4")
+    model.save(tmp_path / "kept")
+    monkeypatch.chdir(away)
+    with pytest.raises(BundleError, match="code from a file"):
+        zoo.load(tmp_path / "kept")
+    again = zoo.load(tmp_path / "kept", local=True)
+    assert weights_alike(again.model, model.model)
+    assert weights_alike(pickle.loads(pickle.dumps(again.model)), model.model)
+
+
+def test_a_backslash_in_a_path_survives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    zoo.build(TINY).save("odd\\name")
+    assert zoo.build("core=@odd\\name").recipe.parts["attention"].entry.name == "none"
+    zoo.build(TINY).save("it's one")
+    assert zoo.build("""core=@"it's one" """).recipe.parts["attention"].entry.name == "none"
+
+
+def test_a_corpus_is_a_sequence_of_rolls(corpus: zoo.Corpus) -> None:
+    assert len(corpus) == len(list(corpus)) == 12
+    assert np.array_equal(corpus[3].onset, tune(3).onset)
+    assert np.array_equal(corpus[-1].velocity, tune(11).velocity)
+    with pytest.raises(IndexError):
+        corpus[12]
+    assert repr(corpus).startswith("Corpus('tunes', 12 pieces (")
+    assert "1,536 frames" in repr(corpus)
+    again = zoo.Corpus.from_rolls([tune(seed) for seed in range(12)], "tunes")
+    assert again.digest == corpus.digest
+    model = zoo.build(TINY)
+    model.fit(corpus, steps=1, batch=2, frames=16, stride=16, past=4)
+    assert model.evaluate(corpus, split="all").frames.sum() == 1536
+
+
+@pytest.mark.parametrize(
+    ("rolls", "titles", "what"),
+    [
+        ([], [], "no roll"),
+        ([tune(), tune(grid=12)], [], "different grids"),
+        ([tune(), Roll(None, tune().sounding)], [], "lack onsets"),
+        ([tune()], ["a", "b"], "2 titles for 1 rolls"),
+    ],
+)
+def test_rolls_that_make_no_corpus_are_refused(rolls: list[Roll], titles: list[str], what: str) -> None:
+    with pytest.raises(DataError, match=what):
+        zoo.Corpus.from_rolls(rolls, titles=titles)
+
+
+def test_rolls_and_evaluations_print_as_text_and_in_a_notebook(corpus: zoo.Corpus, tmp_path: Path) -> None:
+    assert repr(tune()) == "Roll(128 frames, 64 notes, 4/4, 120 quarters per minute)"
+    assert repr(tune(grid=12)) == "Roll(384 frames, 192 notes, 4/4, 120 quarters per minute, grid=12)"
+    pytest.importorskip("matplotlib")
+    assert tune()._repr_html_().startswith('<img alt="Roll(128 frames')
+    tune().write(tmp_path / "tune.mid")
+    assert repr(zoo.Roll.read(tmp_path / "tune.mid", grid=12)).endswith("grid=12)")
+    found = zoo.build(TINY).evaluate(corpus, split="train")
+    first, score, codes, keys, residual, *_ = repr(found).splitlines()
+    assert first.startswith(f"Evaluation of {len(found.titles)} pieces")
+    assert [line.split()[0] for line in (score, codes, keys, residual)] == [
+        "score",
+        "codes",
+        "keys",
+        "residual",
+    ]
+    assert f"{found.score().value:.3f}" in score
+    assert f"<td>{found.score()}</td>" in found._repr_html_()
+
+
+def test_importing_the_zoo_imports_no_torch() -> None:
+    code = "import sys, zoo; dir(zoo); assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    code = "import sys, zoo; zoo.Roll; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
