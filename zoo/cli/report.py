@@ -199,7 +199,7 @@ def _openings(
         Opening(
             group=f"After the opening of {primer.name}, seed {number}",
             seed=number,
-            primer=lambda grid: read_primer(primer, grid=grid, bars=(1, primer_bars)),
+            primer=lambda grid, pedal: read_primer(primer, grid=grid, pedal=pedal, bars=(1, primer_bars)),
             whole=whole,
             title=primer.name,
         )

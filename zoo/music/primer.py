@@ -7,19 +7,25 @@ from dataclasses import replace
 from pathlib import Path
 
 from zoo.errors import DataError
-from zoo.music.grid import GRID
+from zoo.music.grid import GRID, Pedal
 from zoo.music.midi import read_midi
 from zoo.music.roll import Roll
 
 
 def read_primer(
-    path: str | Path, *, grid: int = GRID, tracks: Collection[str] = (), bars: tuple[int, int] | None = None
+    path: str | Path,
+    *,
+    grid: int = GRID,
+    pedal: Pedal = "keep",
+    tracks: Collection[str] = (),
+    bars: tuple[int, int] | None = None,
 ) -> Roll:
     """A MIDI file, or some of its bars, as music to go on from; a rest at its end is kept.
 
     Args:
         path: the file.
         grid: frames to a quarter note, 1 to 48; that of the model.
+        pedal: `keep` ends a note where its key is released, `hold` where the sustain pedal rises.
         tracks: titles of the tracks to read; all tracks where none is named.
         bars: the first and the last, as scores number them; all bars if nothing is said.
 
@@ -28,7 +34,7 @@ def read_primer(
         DataError: the file has fewer bars.
         UsageError: there is no such grid.
     """
-    whole = read_midi(path, tracks=tracks, grid=grid, rest=True)
+    whole = read_midi(path, tracks=tracks, grid=grid, pedal=pedal, rest=True)
     if bars is None:
         return whole
     try:

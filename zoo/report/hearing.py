@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from zoo.learn.record import meter_of
+from zoo.learn.record import meter_of, pedal_of
 from zoo.model.bundle import Bundle
 from zoo.model.generate import generate
 from zoo.model.weights import digest
+from zoo.music.grid import Pedal
 from zoo.music.roll import Roll
 from zoo.report.piece import Piece
 
@@ -22,7 +23,7 @@ class Opening:
     Attributes:
         group: the heading of the pieces that begin with it.
         seed: of the models' chance.
-        primer: the given bars at a number of frames to a quarter note; None to begin from silence.
+        primer: the given bars, by frames to a quarter note and where notes end; None to begin from silence.
         whole: how the piece goes on, from the same bar on; None where that is not known.
         title: of the piece.
         kind: what is said of the piece, such as that no model has seen it.
@@ -30,7 +31,7 @@ class Opening:
 
     group: str
     seed: int = 0
-    primer: Callable[[int], Roll] | None = None
+    primer: Callable[[int, Pedal], Roll] | None = None
     whole: Roll | None = None
     title: str = ""
     kind: str = "the piece itself"
@@ -52,7 +53,7 @@ def continued(
         UsageError, DataError: as `zoo.model.generate.generate`.
     """
     model = bundle.model
-    primer = opening.primer(model.grid) if opening.primer else None
+    primer = opening.primer(model.grid, pedal_of(bundle.record)) if opening.primer else None
     given = primer.frames if primer else 0
     meter = primer.meter if primer else meter_of(bundle.record, model.grid)
     frames = meter.after(given, bars) - given
@@ -68,7 +69,7 @@ def truth(opening: Opening, bars: int) -> Piece | None:
     if opening.whole is None or opening.primer is None:
         return None
     whole = opening.whole
-    given = opening.primer(whole.meter.grid).frames
+    given = opening.primer(whole.meter.grid, "keep").frames
     end = min(whole.meter.after(given, bars), whole.frames)
     return Piece(opening.title, whole.cut(0, end), opening.kind, opening.group, primer=given)
 
