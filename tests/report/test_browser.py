@@ -14,6 +14,7 @@ import pytest
 from zoo.music.roll import Roll
 from zoo.music.writing import midi_bytes
 from zoo.report import Piece
+from zoo.report.learning import Training
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -273,3 +274,32 @@ def test_a_script_that_is_not_the_pages_own_does_not_run(
     page = opened(file.as_uri())
     assert page.tab.evaluate("window.stranger") is None
     assert page.tab.evaluate("players.length") == 2
+
+
+def test_tables_and_charts_stay_within_a_phone(made: Make, opened: Open) -> None:
+    figure = {
+        "value": 4.0,
+        "kind": "bound",
+        "interval": [3.5, 4.5],
+        "standard_error": None,
+        "count": 9,
+        "pieces": 3,
+    }
+    row = {"name": "models/with_a_long_name_of_its_own/bundle", "floor": False, "score": figure}
+    row |= {"terms": dict.fromkeys(("codes", "keys", "residual"), figure)}
+    data = {"name": "songs", "digest": "0" * 64, "split": "test"}
+    result = {
+        "data": data,
+        "rows": [row, row],
+        "differences": [],
+        "velocity": {"rows": [], "differences": []},
+    }
+    curve = {"core": [(60.0 * n, 3.0 - 0.1 * n) for n in range(5)]}
+    address = made(results=[result], trainings=[Training("run", {}, curve)])
+    page = opened(address, width=390)
+    assert page.tab.evaluate("document.documentElement.scrollWidth") <= 390
+    table = page.tab.locator(".wide").first
+    assert table.evaluate("e => e.scrollWidth > e.clientWidth")
+    assert page.tab.locator("svg.forest .dot").count() == 2
+    assert page.tab.locator("polyline").first.evaluate("e => getComputedStyle(e).stroke") != "none"
+    assert page.complaints == []

@@ -47,7 +47,7 @@ def command(words: tuple[str, ...], sweep: str | None, as_json: bool) -> None:
     """
     bundles = [word for word in words if "=" not in word]
     live = [word for word in words if _names_part(word)]
-    keys = _keys([word for word in words if "=" in word and not _names_part(word)])
+    keys = evaluate_keys([word for word in words if "=" in word and not _names_part(word)])
     steps = _steps(sweep) if sweep else []
     if not bundles and (live or steps):
         raise UsageError(Problem("the floors have no settings", [*live, *steps][0], "name a bundle"))
@@ -57,19 +57,27 @@ def command(words: tuple[str, ...], sweep: str | None, as_json: bool) -> None:
     variants = [[*live, step] for step in steps] if steps else [live]
     loaded = _load(bundles, variants)
     models = {name: bundle.model for name, bundle in loaded.items()}
-    corpus = _open(keys, models)
-    _warn_of_other_music(loaded, corpus)
+    corpus = music_of(keys, models)
+    warn_of_other_music(loaded, corpus)
+    rows, floors = scored(models, variants, corpus, keys)
+    _print(rows, floors, corpus, keys, as_json)
+
+
+def scored(
+    models: Mapping[str, Model], variants: Sequence[Sequence[str]], corpus: Corpus, keys: EvaluateKeys
+) -> tuple[list[Row], list[Row]]:
+    """The rows of the models and the floors on one split of the music; then the floors of loudness."""
     pieces = corpus.split(keys.split)
     rows = _rows(models, variants, corpus, pieces, keys)
-    floors = _velocity_floors(models, corpus, pieces) if keys.split != "all" else []
-    _print(rows, floors, corpus, keys, as_json)
+    return rows, (_velocity_floors(models, corpus, pieces) if keys.split != "all" else [])
 
 
 def _names_part(word: str) -> bool:
     return "=" in word and word.partition("=")[0].partition(".")[0] in SLOTS
 
 
-def _keys(words: Sequence[str]) -> EvaluateKeys:
+def evaluate_keys(words: Sequence[str]) -> EvaluateKeys:
+    """What is scored and how, from the words that say so."""
     from zoo.registry import open_registry, parse_recipe
 
     keys: EvaluateKeys = parse_recipe(words, open_registry(), keys=EvaluateKeys).keys
@@ -99,7 +107,7 @@ def _load(bundles: Sequence[str], variants: Sequence[Sequence[str]]) -> dict[str
     return loaded
 
 
-def _open(keys: EvaluateKeys, models: Mapping[str, Model]) -> Corpus:
+def music_of(keys: EvaluateKeys, models: Mapping[str, Model]) -> Corpus:
     """The music on the grid of the models, if all of them can read it."""
     grids = {name: model.grid for name, model in models.items()}
     if len(set(grids.values())) > 1:
@@ -117,7 +125,7 @@ def _open(keys: EvaluateKeys, models: Mapping[str, Model]) -> Corpus:
     return corpus
 
 
-def _warn_of_other_music(loaded: Mapping[str, Bundle], corpus: Corpus) -> None:
+def warn_of_other_music(loaded: Mapping[str, Bundle], corpus: Corpus) -> None:
     """Say of which models nobody knows what they have seen of this music."""
     from zoo.cli.console import talk, visible
 

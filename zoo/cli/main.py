@@ -38,6 +38,7 @@ COMMANDS: dict[str, str] = {
     "bench": "Compare combinations: train all that a study needs, and print its table.",
     "generate": "Write new music with a trained model, from silence or after a primer.",
     "report": "Make a page to listen to what models write; it opens in any browser and fetches nothing.",
+    "votes": "Rank models by the votes of listeners, each file the votes of one.",
     "data": "Corpora of music: which there are, what is in them, and what could not be read.",
     "midi": "Look at MIDI files: which can be read, what they hold, and what is wrong with the others.",
     "import": "Turn a model and a decoder of the original notebooks into a bundle.",

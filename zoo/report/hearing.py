@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from zoo.learn.record import meter_of, pedal_of
+from zoo.measure.copying import copied_stretches
 from zoo.model.bundle import Bundle
 from zoo.model.generate import generate
 from zoo.model.weights import digest
 from zoo.music.grid import Pedal
 from zoo.music.roll import Roll
-from zoo.report.piece import Piece
+from zoo.report.piece import HUMAN, Piece
 
+if TYPE_CHECKING:
+    from zoo.data import Corpus
+
+COPIED = 8
+"""Quarter notes from which on a stretch that a training piece has too is shaded: two bars of 4/4."""
 Progress = Callable[[int, int], None]
 
 
@@ -71,11 +80,48 @@ def truth(opening: Opening, bars: int) -> Piece | None:
     whole = opening.whole
     given = opening.primer(whole.meter.grid, "keep").frames
     end = min(whole.meter.after(given, bars), whole.frames)
-    return Piece(opening.title, whole.cut(0, end), opening.kind, opening.group, primer=given)
+    return Piece(opening.title, whole.cut(0, end), opening.kind, opening.group, primer=given, model=HUMAN)
 
 
-def silences(bundles: Mapping[str, Bundle], count: int, seed: int) -> list[Opening]:
+def silences(count: int, seed: int) -> list[Opening]:
     """Openings from silence, each with a seed of its own."""
-    if not bundles:
-        return []
     return [Opening(f"From silence, seed {number}", number) for number in range(seed, seed + count)]
+
+
+def unseen(corpus: Corpus, given: int, bars: int, count: int, seed: int) -> list[Opening]:
+    """The openings of some pieces, of which those are preferred that go on as long as the models write.
+
+    Args:
+        corpus: pieces that no model has learned from.
+        given: how many bars of each are the opening.
+        bars: how many the models write after it.
+        count: how many pieces; fewer where there are not so many.
+        seed: chooses them, and is the models' chance.
+    """
+    lengths = [piece.meter.bars(piece.frames).count for piece in corpus.pieces]
+    order = list(np.random.default_rng(seed).permutation(len(lengths)))
+    long = [index for index in order if lengths[index] >= given + bars]
+    short = [index for index in order if given < lengths[index] < given + bars]
+    return [_opening(corpus, int(index), given, seed) for index in (*long, *short)[:count]]
+
+
+def _opening(corpus: Corpus, index: int, given: int, seed: int) -> Opening:
+    roll, title = corpus.roll(index), corpus.pieces[index].title
+
+    def primer(grid: int, pedal: Pedal) -> Roll:
+        return roll.bars(1, given)
+
+    return Opening(f"After the opening of {title}", seed, primer, roll, title, "not seen in training")
+
+
+def shaded(pieces: Sequence[Piece], training: Corpus) -> list[Piece]:
+    """The pieces with the stretches marked that a training piece has too, in whatever key.
+
+    A stretch counts from `COPIED` quarter notes of sound on: shorter ones are common property.
+    """
+    rolls = [piece.roll for piece in pieces]
+    struck = "onset" in training.planes and all(roll.onset is not None for roll in rolls)
+    known = [replace(roll, onset=roll.onset if struck else None) for roll in rolls]
+    music = (training.roll(index) for index in range(len(training.pieces)))
+    found = copied_stretches(known, music, with_onsets=struck, at_least=COPIED * training.grid)
+    return [replace(piece, copied=tuple(copied)) for piece, copied in zip(pieces, found, strict=True)]

@@ -8,6 +8,9 @@ from typing import Any
 
 from zoo.music.roll import LOWEST_KEY, Roll
 
+HUMAN = "human"
+"""What all pieces stand for together that people wrote, beside models."""
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -20,7 +23,8 @@ class Piece:
         group: what it shares with the pieces that it is compared with, such as their primer.
         primer: how many frames were given, from the first; the model wrote the others.
         copied: stretches (first frame, frame after the last) that a training piece has too.
-        model: digest of the model that wrote it, which tells apart two of one name; empty for other music.
+        model: digest of the model that wrote it, which tells apart two of one name; `human` where a person
+            did, empty where that is not known.
         midi: the file to download; the roll as MIDI if nothing is said.
     """
 
