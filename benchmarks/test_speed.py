@@ -22,9 +22,20 @@ from zoo.music.midi import read_midi
 Measure = Callable[..., None]
 Build = Callable[[str], Model]
 
-ATTENTIONS = ("none", "history", "lags", "latency", "latency attention.mix=false", "hierarchical")
-SAMPLERS = ("independent", "voices", "voices sampler.objective=bound")
-DECODERS = ("lstm", "lstm decoder.objective=conditional", "rbm", "rbm decoder.training=pcd")
+ATTENTIONS = (
+    "none",
+    "history",
+    "lags",
+    "latency",
+    "latency attention.mix=false",
+    "hierarchical",
+    "copying",
+    "transformer",
+    "stacked",
+    "mingru attention.layers=2",  # as wide and as deep as stacked
+)
+SAMPLERS = ("independent", "voices", "voices sampler.objective=bound", "ordered")
+DECODERS = ("lstm", "lstm decoder.objective=conditional", "rbm", "rbm decoder.training=pcd", "ordered")
 MODELS = ("attention=none sampler=independent", "baseline", "decoder=rbm attention=hierarchical")
 TRAINED = [
     *(("attention", f"attention={one} sampler=independent decoder=uniform") for one in ATTENTIONS),

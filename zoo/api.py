@@ -160,8 +160,8 @@ class ZooModel:
             seed: the same seed gives the same music.
             temperature: below 1 for more likely, above 1 for less likely music.
             primer: a piece to continue, or the path of its MIDI file.
-            meter: bars of the new music without a primer; by default the most common time signature of the
-                training pieces.
+            meter: bars of the new music, which begin where the primer ends; by default those of the primer,
+                or else of the most common time signature of the training pieces.
 
         Raises:
             UsageError: a number is out of range.
@@ -170,7 +170,9 @@ class ZooModel:
         grid = self.model.grid
         if isinstance(primer, str | Path):
             primer = read_midi(primer, grid=grid, pedal=pedal_of(self._record), rest=True)
-        frames, meter = frames or QUARTERS * grid, meter or meter_of(self._record, grid)
+        frames = frames or QUARTERS * grid
+        if primer is None:
+            meter = meter or meter_of(self._record, grid)
         rolls = generate(self.model, frames, count or 1, seed, temperature, primer, meter=meter)
         return rolls[0] if count is None else rolls
 

@@ -32,6 +32,7 @@ Kind = Literal[
     "plan",
     "metrics",
     "result",
+    "pack",
     "menu",
     "code",
     "study",
@@ -47,6 +48,7 @@ LIMITS: dict[Kind, int] = {
     "plan": 16 * MIB,
     "metrics": 4 * GIB,
     "result": 256 * MIB,
+    "pack": 4 * GIB,
     "menu": 4 * MIB,
     "code": 16 * MIB,
     "study": 16 * MIB,
@@ -58,6 +60,8 @@ HEADER = 64 * MIB
 
 GENERATED = 2**20
 """Frames of all pieces that are written side by side; each takes about 2 kB of memory."""
+COLDEST, HOTTEST = 1e-8, 1e8
+"""Temperatures: below, only the likeliest is drawn and numbers overflow; above, all is equally likely."""
 
 
 def too_much_music(frames: int, count: int) -> list[Problem]:

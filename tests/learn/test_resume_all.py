@@ -24,7 +24,17 @@ from zoo.registry import Entry, open_registry, parse_recipe
 FULL = os.environ.get("ZOO_STRESS_RESUME", "") == "full"
 """All combinations and ten split points, instead of each part once and one."""
 STEPS = 12 if FULL else 5
-SMALL = {"local": 5, "reader": 5, "features": 5, "hidden": 5, "group": 5, "lstm": 5, "paths": 2, "gibbs": 2}
+SMALL = {
+    "local": 5,
+    "reader": 5,
+    "features": 5,
+    "hidden": 5,
+    "group": 5,
+    "lstm": 5,
+    "head": 3,
+    "paths": 2,
+    "gibbs": 2,
+}
 
 
 def combinations() -> list[str]:

@@ -308,3 +308,40 @@ def test_beats_that_count_in_compound_time_are_dotted():
     found = align(music, beats=Beats(seconds, np.arange(12) % 2 == 0))
     assert found.meter == Meter.of(6, 8)
     assert placed(found, music) == list(range(0, 96, 2))
+
+
+def test_a_meter_says_whether_it_was_stated_heard_annotated_or_assumed():
+    frames, pitch, lengths = song()
+    beats = Beats(np.arange(64) * 0.5, np.arange(64) % 3 == 0)
+    upbeat = {"lengths": lengths, "pitch": pitch}
+    plain = score(range(0, 80, 2))
+    origins = {
+        "stated": align(score(range(0, 80, 2), signatures=((0, 3, 4),))),
+        "heard": align(score(frames + 5, **upbeat)),
+        "annotated": align(plain, beats=beats),
+        "assumed": align(plain),
+    }
+    assert {origin: found.meter_from for origin, found in origins.items()} == {
+        origin: origin for origin in origins
+    }
+
+
+@pytest.mark.parametrize("signatures", [(), ((0, 3, 4),)])
+def test_beats_without_downbeats_leave_the_meter_to_the_file(signatures):
+    music = score(range(0, 80, 2), signatures=signatures)
+    found = align(music, beats=Beats(np.arange(40) * 0.5, np.zeros(40, np.bool_)))
+    assert (found.kind, found.meter_from) == ("annotated", "stated" if signatures else "assumed")
+
+
+def test_in_a_file_of_few_notes_or_a_free_one_the_meter_is_not_heard():
+    chance = np.random.default_rng(0)
+    free = np.cumsum(chance.integers(30, 400, 300))
+    for ticks in ([50, 170, 290], free):
+        assert align(score([], ticks)).meter_from == "assumed"
+        assert align(score([], ticks, signatures=((0, 3, 4),))).meter_from == "stated"
+
+
+def test_a_stated_meter_that_is_not_believed_is_heard():
+    frames, pitch, lengths = song()
+    ticks = (frames + 4) * FRAME + 37
+    assert align(score([], ticks, ((0, 4, 4),), (), lengths, pitch)).meter_from == "heard"

@@ -63,6 +63,24 @@ def test_a_good_attention_keeps_every_promise():
     }
 
 
+def test_chance_may_enter_in_training():
+    class Drops(Good):
+        def forward(self, codes, clock, state):
+            features, state = super().forward(codes, clock, state)
+            return torch.nn.functional.dropout(features, 0.5, self.training), state
+
+    assert caught(described(Drops)) == set()
+
+
+def test_chance_outside_of_training_is_caught():
+    class DropsAlways(Good):
+        def forward(self, codes, clock, state):
+            features, state = super().forward(codes, clock, state)
+            return torch.nn.functional.dropout(features, 0.5), state
+
+    assert {"global_state_is_left_alone", "same_seed_same_result"} <= caught(described(DropsAlways))
+
+
 class PeeksIntoTheFuture(Good):
     caught_by = ("features_hear_no_future", "chunks_equal_the_whole")
 
@@ -295,7 +313,7 @@ class IsAsWideAsItLikes(Good):
         return torch.cat([features, features[..., :1]], -1), state
 
 
-BAD = list(Good.__subclasses__())
+BAD = [one for one in Good.__subclasses__() if hasattr(one, "caught_by")]
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.__name__)

@@ -29,6 +29,13 @@ TRAINING = 2
 `zoo.bench.reading.READING` is raised with it, the results before stay in their tables, as those of an earlier
 reading."""
 
+SCORED: dict[Term, tuple[str, ...]] = {
+    "core": ("codes", "residual"),
+    "decoder": ("keys",),
+    "velocity": ("velocity",),
+}
+"""Which terms of an evaluation are stored for a trained term: those that depend on it alone."""
+
 STAND_IN = "attention=last sampler=rates decoder=uniform velocity=none"
 """What fills the other slots: parts that learn nothing by gradient and cost next to nothing."""
 
@@ -56,8 +63,19 @@ class Cell:
     @cached_property
     def key(self) -> str:
         """Sixteen hexadecimal digits that change with anything that changes the result."""
-        training = [TRAINING, self.term, self.recipe.digest, _budget(self.train), self.seed]
-        return _digest([YARDSTICK, self.data, self.split, *training])
+        return _digest([YARDSTICK, self.data, self.split, *self._training])
+
+    @property
+    def training(self) -> str:
+        """The name of its training, which changes with whatever changes the weights, and with nothing else.
+
+        Scored by another yardstick or on another split, a cell has another key and the same training.
+        """
+        return f"{self.name.removesuffix(self.key)}{_digest([self.data, *self._training])}"
+
+    @property
+    def _training(self) -> list[Any]:
+        return [TRAINING, self.term, self.recipe.digest, _budget(self.train), self.seed]
 
     @property
     def name(self) -> str:
@@ -79,6 +97,7 @@ class Cell:
         """
         return {
             "name": self.name,
+            "training": self.training,
             "term": self.term,
             "recipe": str(self.recipe),
             "data": self.data,
@@ -123,6 +142,7 @@ class FloorsCell:
         """As that of a cell."""
         return {
             "name": self.name,
+            "training": self.name,
             "term": "floors",
             "plane": self.plane,
             "data": self.data,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import click
 
+from zoo.cli.counts import count
 from zoo.cli.music import MusicKeys, open_music
 from zoo.errors import Problem, UsageError
 from zoo.parts import SLOTS, setting
@@ -58,17 +59,18 @@ def command(words: tuple[str, ...], sweep: str | None, as_json: bool) -> None:
     loaded = _load(bundles, variants)
     models = {name: bundle.model for name, bundle in loaded.items()}
     corpus = music_of(keys, models)
-    warn_of_other_music(loaded, corpus)
-    rows, floors = scored(models, variants, corpus, keys)
+    print_notes(loaded, corpus, keys)
+    rows, floors = scored(loaded, variants, corpus, keys)
     _print(rows, floors, corpus, keys, as_json)
 
 
 def scored(
-    models: Mapping[str, Model], variants: Sequence[Sequence[str]], corpus: Corpus, keys: EvaluateKeys
+    loaded: Mapping[str, Bundle], variants: Sequence[Sequence[str]], corpus: Corpus, keys: EvaluateKeys
 ) -> tuple[list[Row], list[Row]]:
     """The rows of the models and the floors on one split of the music; then the floors of loudness."""
     pieces = corpus.split(keys.split)
-    rows = _rows(models, variants, corpus, pieces, keys)
+    rows = _rows(loaded, variants, corpus, pieces, keys)
+    models = {name: bundle.model for name, bundle in loaded.items()}
     return rows, (_velocity_floors(models, corpus, pieces) if keys.split != "all" else [])
 
 
@@ -125,20 +127,55 @@ def music_of(keys: EvaluateKeys, models: Mapping[str, Model]) -> Corpus:
     return corpus
 
 
-def warn_of_other_music(loaded: Mapping[str, Bundle], corpus: Corpus) -> None:
-    """Say of which models nobody knows what they have seen of this music."""
+def print_notes(loaded: Mapping[str, Bundle], corpus: Corpus, keys: EvaluateKeys) -> None:
+    """Say what the answer lacks, and which models may have seen pieces that they are scored on."""
     from zoo.cli.console import talk, visible
 
+    pieces = corpus.split(keys.split)
+    for note in (*_left_out(loaded, pieces, keys), *_trained_on(loaded, corpus, pieces)):
+        talk.print(visible(f"note: {note}"), soft_wrap=True)
+
+
+def _left_out(loaded: Mapping[str, Bundle], pieces: Corpus, keys: EvaluateKeys) -> Iterator[str]:
+    """What the answer lacks, and why."""
+    from zoo.measure.passages import passage_frames
+
+    if keys.split == "all":
+        yield (
+            "split=all scores every piece and leaves none to train floors on or to look for copies in, so "
+            "floors and generated passages are left out"
+        )
+    elif loaded and keys.samples and keys.split == "train":
+        yield "generated passages are left out: with split=train no piece is unseen to compare them with"
+    elif loaded and keys.samples and not passage_frames(pieces):
+        yield "generated passages are left out: no two pieces have as many whole bars to compare them with"
+
+
+def _trained_on(loaded: Mapping[str, Bundle], corpus: Corpus, pieces: Corpus) -> Iterator[str]:
+    """Which models were, or may have been, trained on pieces that they are scored on."""
+    from zoo.learn.record import trained_on
+
+    scored = f"{count(len(pieces.pieces), 'piece')} scored here"
     for name, bundle in loaded.items():
         learned = bundle.record.get("data", {})
-        if learned.get("digest", corpus.digest) != corpus.digest:
-            other = f"{learned.get('name')}, which is not {corpus.name} as it is here"
-            line = f"note: {name} was trained on {other}; it may have seen pieces that it is scored on"
-            talk.print(visible(line), soft_wrap=True)
+        other = learned.get("digest", corpus.digest) != corpus.digest
+        known = trained_on(bundle.record, corpus, pieces)
+        if known:
+            yield f"{name} was trained on {known:,} of the {scored}"
+        elif other and known is None:
+            yield (
+                f"{name} was trained on other music ({learned.get('name')}), and its bundle does not list "
+                f"which pieces; some of the {scored} may be among them"
+            )
+        elif other:
+            yield (
+                f"{name} was trained on other music ({learned.get('name')}), none of it among the {scored}; "
+                "other versions of these pieces may be"
+            )
 
 
 def _rows(
-    models: Mapping[str, Model],
+    loaded: Mapping[str, Bundle],
     variants: Sequence[Sequence[str]],
     corpus: Corpus,
     pieces: Corpus,
@@ -148,18 +185,21 @@ def _rows(
 
     from zoo.cli.console import visible
     from zoo.cli.progress import waiting
+    from zoo.learn.record import trained_on
     from zoo.measure.evaluator import evaluate
     from zoo.measure.row import Row
     from zoo.model.live import set_live
 
+    models = {name: bundle.model for name, bundle in loaded.items()}
     with waiting("the floors"):
         rows = _floor_rows(models, corpus, pieces) if keys.split != "all" else []
-    for bundle, model in models.items():
+    for name, model in models.items():
+        seen = trained_on(loaded[name].record, corpus, pieces)
         for words in variants:
             changed = set_live(model, words)
-            with waiting(" ".join([bundle, *words])) as progress:
+            with waiting(" ".join([name, *words])) as progress:
                 found = evaluate(model, pieces, seed=keys.seed, progress=progress)
-            row = Row(visible(bundle), model.encoder.plane, str(model.recipe), found, changed)
+            row = Row(visible(name), model.encoder.plane, str(model.recipe), found, changed, trained_on=seen)
             rows.append(replace(row, resemblance=_resemblance(model, corpus, pieces, keys, row.name)))
     return rows
 
@@ -177,9 +217,9 @@ def _resemblance(
     if keys.samples == 0 or keys.split in ("train", "all") or frames == 0:
         return None
     written: list[Roll] = []
-    for number, (meter, count) in enumerate(passage_meters(pieces, frames, keys.samples)):
+    for number, (meter, share) in enumerate(passage_meters(pieces, frames, keys.samples)):
         with waiting(f"{name} writes in {meter}") as progress:
-            written += generate(model, frames, count, keys.seed + number, progress=progress, meter=meter)
+            written += generate(model, frames, share, keys.seed + number, progress=progress, meter=meter)
     return resemble(written, pieces, corpus.split("train"), seed=keys.seed)
 
 
@@ -226,7 +266,8 @@ def _print(
     from zoo.measure.table import resemblances, tables
 
     pieces = corpus.split(keys.split)
-    size = f"{len(pieces.pieces)} {keys.split} pieces of {corpus.name}, {pieces.frames:,} frames"
+    split = "" if keys.split == "all" else f"{keys.split} "
+    size = f"{count(len(pieces.pieces), f'{split}piece')} of {corpus.name}, {count(pieces.frames, 'frame')}"
     show.print(visible(f"{size}; music {corpus.digest[:12]}"))
     for table in tables(rows, floors):
         show.print(table)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.cli.evaluate import EvaluateKeys, evaluate_keys, music_of, scored, warn_of_other_music
+from zoo.cli.evaluate import EvaluateKeys, evaluate_keys, music_of, print_notes, scored
 from zoo.cli.overwriting import force_option, would_be_lost
 from zoo.cli.report_words import Named, find_named
 from zoo.errors import Problem, UsageError
@@ -178,7 +178,7 @@ def _opened(folders: Mapping[str, Path]) -> dict[str, Bundle]:
 def _corpus(bundles: Mapping[str, Bundle], keys: EvaluateKeys) -> Corpus:
     """The music that the models are scored on, if all of them can read it."""
     corpus = music_of(keys, {name: bundle.model for name, bundle in bundles.items()})
-    warn_of_other_music(bundles, corpus)
+    print_notes(bundles, corpus, keys)
     return corpus
 
 
@@ -186,8 +186,7 @@ def _measured(bundles: Mapping[str, Bundle], corpus: Corpus, keys: EvaluateKeys)
     """What `zoo evaluate --json` says of the models."""
     from zoo.measure.report import report
 
-    models = {name: bundle.model for name, bundle in bundles.items()}
-    rows, floors = scored(models, [[]], corpus, keys)
+    rows, floors = scored(bundles, [[]], corpus, keys)
     return report(rows, corpus, keys.split, keys.seed, floors)
 
 

@@ -13,6 +13,9 @@ from zoo.learn.settings import TrainSettings
 from zoo.music.grid import Pedal
 from zoo.music.meter import Meter
 
+DIGITS = 12
+"""Of a piece's digest, in a record."""
+
 
 def common_meter(corpus: Corpus) -> list[int]:
     """The time signature that holds for most frames, as [upper number, lower number]."""
@@ -36,6 +39,7 @@ def record(history: History, corpus: Corpus, settings: TrainSettings, seed: int)
             "meter": common_meter(pieces),
             "pieces": len(pieces.pieces),
             "frames": pieces.frames,
+            "piece_digests": sorted(_digests(pieces)),
         },
         "training": {
             "settings": settings.model_dump(mode="json", exclude_none=True),
@@ -45,6 +49,37 @@ def record(history: History, corpus: Corpus, settings: TrainSettings, seed: int)
             "best_step": dict(history.best_step),
         },
     }
+
+
+def trained_on(record: Mapping[str, Any], corpus: Corpus, pieces: Corpus) -> int | None:
+    """How many of these pieces a model was trained on, wherever they were read from.
+
+    A piece counts if it is the same note for note; another version of it does not.
+
+    Args:
+        record: of the model's bundle.
+        corpus: the music that the pieces are part of, with its training pieces.
+        pieces: those that are to be scored.
+
+    Returns:
+        The count; None where the record does not say which pieces the model was trained on, as those of
+        earlier versions do not for other music than theirs.
+    """
+    data = record.get("data", {})
+    listed = data.get("piece_digests")
+    if isinstance(listed, list):
+        known = set(map(str, listed))
+    elif data.get("digest") == corpus.digest:
+        known = _digests(corpus.split("train"))
+    elif data:
+        return None
+    else:
+        known = set()
+    return sum(piece.digest[:DIGITS] in known for piece in pieces.pieces)
+
+
+def _digests(corpus: Corpus) -> set[str]:
+    return {piece.digest[:DIGITS] for piece in corpus.pieces}
 
 
 def pedal_of(record: Mapping[str, Any]) -> Pedal:

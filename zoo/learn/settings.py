@@ -18,24 +18,33 @@ STEPS = 3000
 class TrainSettings(Settings):
     """How long, on what, and how fast a model learns."""
 
-    minutes: float | None = setting(None, "train for so many minutes", live=True, gt=0)
-    epochs: int | None = setting(None, "hear all fragments so often", live=True, ge=1)
+    minutes: float | None = setting(None, "training time in minutes", live=True, gt=0)
+    epochs: int | None = setting(None, "number of passes over the training fragments", live=True, ge=1)
     steps: int | None = setting(
-        None, f"train for so many batches ({STEPS} unless minutes or epochs are set)", live=True, ge=1
+        None,
+        f"number of training steps, one batch each; {STEPS} if neither minutes nor epochs is set",
+        live=True,
+        ge=1,
     )
-    batch: int = setting(8, "fragments heard at once", ge=1, le=65536)
+    batch: int = setting(8, "fragments per batch", ge=1, le=65536)
     frames: int = setting(256, "length of a fragment, in sixteenths", ge=1, le=65536)
     stride: int = setting(32, "distance between the starts of two fragments, in sixteenths", ge=1, le=65536)
-    past: int = setting(128, "history before a fragment, in sixteenths", ge=0, le=65536)
-    transpose: bool = setting(True, "shift each fragment by -6 to 5 semitones, another shift each time")
+    past: int = setting(
+        128, "length of the context before a fragment, which is not scored, in sixteenths", ge=0, le=65536
+    )
+    transpose: bool = setting(
+        True, "transpose each fragment by -6 to 5 semitones, chosen at random each time"
+    )
     lr: float = setting(0.01, "learning rate of Adam", gt=0, le=1)
-    clip: float = setting(1.0, "largest norm of a term's gradient", gt=0)
-    validate_every: int = setting(100, "steps between two validations", ge=1)
+    clip: float = setting(1.0, "maximum norm of the gradient of each loss term", gt=0)
+    validate_every: int = setting(100, "training steps between two validations", ge=1)
     validate_frames: int = setting(
         2048, "how much of the validation pieces to score, in sixteenths; at least eight pieces", ge=1
     )
-    patience: int = setting(0, "stop after so many validations without progress; 0 never stops", ge=0)
-    device: str = setting("auto", "auto, cpu, cuda, cuda:1, mps", live=True)
+    patience: int = setting(
+        0, "number of validations without improvement after which training stops; 0 to never stop early", ge=0
+    )
+    device: str = setting("auto", "device to train on: auto, cpu, cuda, cuda:1 or mps", live=True)
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:

@@ -71,7 +71,9 @@ def _trained(
         return f"\n## Put together from trained parts\n\n{table}\n"
     if not data:
         return "\nNothing is on record of how it was trained, if it was.\n"
-    rows = [*_flat(data), *_flat(training or {})]
+    # config.json lists every training piece, which is more than a reader of the card wants to know
+    told = {name: value for name, value in data.items() if name != "piece_digests"}
+    rows = [*_flat(told), *_flat(training or {})]
     return f"\n## Trained on\n\n{_table(('what', 'value'), rows)}\n"
 
 

@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 
 from zoo.data.fragments import Fragments
 from zoo.errors import DataError, Problem
-from zoo.model.random import spawn
+from zoo.model.random import seeded_layers, spawn
 from zoo.parts.clock import Clock
 from zoo.parts.interfaces import Attention, Decoder, Encoder, LogProb, Part, Sampler, Velocity
 from zoo.parts.terms import SLOTS_OF, TERMS, Term
@@ -154,7 +154,8 @@ class Model(nn.Module):
         """Mean loss per frame of each term that has something to learn by gradient: one step's objective.
 
         The quantities differ from part to part: they train, they never rank. Their sum trains every part,
-        since no two terms share parameters.
+        since no two terms share parameters. In training mode the generator also decides what layers such as
+        `nn.Dropout` leave out.
 
         Args:
             fragments: a batch on the model's grid and device.
@@ -165,14 +166,18 @@ class Model(nn.Module):
         """
         lesson, touch = self.lesson(fragments), self.touch(fragments)
         chance = spawn(generator, *TERMS)
-        frames: dict[Term, Tensor] = {
-            "core": self.sampler.loss(self._features(lesson), lesson.codes, chance["core"]),
-            "decoder": self.decoder.loss(lesson.codes, lesson.keys, lesson.previous, chance["decoder"]),
-        }
-        if touch is not None:
-            frames["velocity"] = self.velocity.loss(
-                lesson.codes, touch.struck, touch.loudness, touch.previous, chance["velocity"]
+        frames: dict[Term, Tensor] = {}
+        with seeded_layers(chance["core"]):
+            frames["core"] = self.sampler.loss(self._features(lesson), lesson.codes, chance["core"])
+        with seeded_layers(chance["decoder"]):
+            frames["decoder"] = self.decoder.loss(
+                lesson.codes, lesson.keys, lesson.previous, chance["decoder"]
             )
+        if touch is not None:
+            with seeded_layers(chance["velocity"]):
+                frames["velocity"] = self.velocity.loss(
+                    lesson.codes, touch.struck, touch.loudness, touch.previous, chance["velocity"]
+                )
         weight = fragments.mask / fragments.mask.sum().clamp(min=1)
         return {term: (loss * weight).sum() for term, loss in frames.items() if loss.requires_grad}
 

@@ -186,6 +186,24 @@ class Meter:
         place = int(self.places(np.array([first])).place[0])
         return Meter(self.grid, (replace(opening, frame=-place), *kept))
 
+    def then(self, frame: int, following: Meter) -> Meter:
+        """This meter before a frame, and another from there on; an unfinished bar is cut short.
+
+        Args:
+            frame: where the other meter begins, 1 or more.
+            following: its frames count from there; an upbeat of it is a short bar.
+        """
+        before = [change for change in self.changes if change.frame < frame]
+        first, *others = following.changes
+        opening = [replace(first, frame=0)]
+        if following.offset:
+            places = following.places(np.array([0]))
+            line = int(places.length[0] - places.place[0])
+            if all(change.frame > line for change in others):
+                opening.append(replace(first, frame=line))
+        after = [replace(change, frame=change.frame + frame) for change in (*opening, *others)]
+        return Meter(self.grid, (*before, *after))
+
     def _bars_before(self) -> Frames:
         """The number of the bar that begins with each change."""
         counts = [

@@ -102,10 +102,22 @@ def examine_midi(
         DataError: as `read_midi`.
         UsageError: as `read_midi`.
     """
-    data = read_file(path, limits)
+    score, beats = open_score(path, limits, tracks)
+    return _reading(score, beats, path, limits, grid, pedal)
+
+
+def open_score(
+    path: str | Path, limits: Limits = DEFAULT_LIMITS, tracks: Collection[str] = ()
+) -> tuple[Score, Beats | None]:
+    """The score in a MIDI file before it is put on a grid, and the beats in a file beside it.
+
+    Raises:
+        MidiError: as `read_midi`.
+        DataError: as `read_midi`.
+    """
+    score = read_score(read_file(path, limits), path, limits, tracks)
     beside = find_beats(path)
-    beats = read_beats(beside) if beside else None
-    return examine_bytes(data, path, limits, tracks=tracks, grid=grid, pedal=pedal, beats=beats)
+    return score, read_beats(beside) if beside else None
 
 
 def examine_bytes(
@@ -133,11 +145,28 @@ def examine_bytes(
         MidiError: as `read_midi`.
         UsageError: as `read_midi`.
     """
+    return _reading(read_score(data, path, limits, tracks), beats, path, limits, grid, pedal)
+
+
+def on_grid(
+    score: Score, grid: int = GRID, pedal: Pedal = "keep", beats: Beats | None = None
+) -> tuple[Alignment, Quantised]:
+    """Put a score on a grid: how the grid was found, and the notes on it.
+
+    Raises:
+        UsageError: there is no such grid or pedal.
+    """
     check_choices(grid, pedal)
-    score = read_score(data, path, limits, tracks)
     score = held(score) if pedal == "hold" else score
     alignment = align(score, grid, beats)
-    quantised = quantise(score, alignment)
+    return alignment, quantise(score, alignment)
+
+
+def _reading(
+    score: Score, beats: Beats | None, path: str | Path, limits: Limits, grid: int, pedal: Pedal
+) -> Reading:
+    """The score on its grid, within the limits, and what that cost."""
+    alignment, quantised = on_grid(score, grid, pedal, beats)
     _check_frames(int(quantised.notes.end.max(initial=0)), path, grid, limits)
     left_out = {**score.left_out, **quantised.left_out}
     if len(quantised.notes) == 0:

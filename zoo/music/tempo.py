@@ -58,9 +58,36 @@ def cut_tempo(tempo: float, changes: Changes, first: int, last: int) -> tuple[fl
     kept = (*before, *((frame - first, there) for frame, there in changes if first < frame < last))
     if len(kept) < 2:
         return (kept[0][1] if kept else tempo), ()
-    lengths = np.diff([*(frame for frame, _ in kept), last - first])
-    duration = float((lengths / np.array([there for _, there in kept])).sum())
-    return (last - first) / duration, kept
+    return steady_tempo(kept, last - first), kept
+
+
+def played_at(
+    frames: NDArray[np.int64], grid: int, tempo: float, changes: Changes = ()
+) -> NDArray[np.float64]:
+    """When frames begin, in seconds from the beginning of a piece.
+
+    Args:
+        frames: 0 or more.
+        grid: frames to a quarter note.
+        tempo: quarter notes per minute, where it does not change.
+        changes: (frame, quarter notes per minute), the first at frame 0; may be empty.
+    """
+    starts = np.array([frame for frame, _ in changes] or [0], np.float64)
+    lengths = 60 / np.array([there for _, there in changes] or [tempo]) / grid
+    times = np.concatenate([[0.0], np.cumsum(np.diff(starts) * lengths[:-1])])
+    at = np.searchsorted(starts, frames, side="right") - 1
+    begun: NDArray[np.float64] = times[at] + (frames - starts[at]) * lengths[at]
+    return begun
+
+
+def steady_tempo(changes: Changes, frames: int) -> float:
+    """Quarter notes per minute at which a piece lasts as long as with these changes of tempo.
+
+    Args:
+        changes: (frame, quarter notes per minute), the first at frame 0.
+        frames: length of the piece; what happens after it is not looked at.
+    """
+    return tempo_map([(frame, microseconds(tempo)) for frame, tempo in changes], frames)[0]
 
 
 def seconds(score: Score, ticks: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -75,6 +75,13 @@ class Clock:
         """Whether a frame is the last of its bar; bool."""
         return self.place == self.length - 1
 
+    def before(self, frames: int) -> Clock:
+        """The clock of as many frames before the first (B, T), counted back in bars of the same length."""
+        first = self[:, :1]
+        place = first.place + torch.arange(-frames, 0, device=first.place.device)
+        length, beat = first.length.expand_as(place), first.beat.expand_as(place)
+        return Clock(first.bar + place // length, place % length, length, beat, self.grid)
+
     def features(self) -> Tensor:
         """The place as a network hears it, (..., 10) floats between 0 and about 1.
 

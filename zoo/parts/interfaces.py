@@ -7,8 +7,12 @@ The music passes through the parts in this order:
 
 The shift "features of frame t predict frame t+1" is made once, in `zoo.model`. No part makes it.
 Codes and keys arrive as floats holding 0 or 1. A state is any nest (tuple, list, dict) of tensors
-with the batch in front. All chance comes from the generator that is passed in. Probabilities stay
-in log space (`zoo.parts.masks`).
+with the batch in front. Probabilities stay in log space (`zoo.parts.masks`).
+
+All chance comes from the generator that is passed in. Draw equally many numbers for every row of a batch,
+whatever the rows hold: otherwise what one row draws depends on the others. In training mode alone, layers may
+also draw from torch's own generators, as `nn.Dropout` does; the zoo seeds these at each step, so that a
+resumed training drops the same units as an unbroken one.
 """
 
 from __future__ import annotations
@@ -170,7 +174,8 @@ class Attention(Part):
     """From the past to features: what the music so far says about the next frame.
 
     Contract: features at t depend on codes up to and including t; a sequence given in chunks, the
-    state handed on, gives the same features as in one piece; any T >= 1; rows are independent.
+    state handed on, gives the same features as in one piece; any T >= 1; rows are independent. In training
+    mode chance may enter, by layers such as `nn.Dropout`; otherwise there is none.
     """
 
     features: int

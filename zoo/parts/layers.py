@@ -1,4 +1,4 @@
-"""Layers that several parts share: pitch classes, input, lags, an LSTM with the batch first throughout."""
+"""What several parts share: pitch classes, input, lags and distances, an LSTM with the batch always first."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from zoo.parts.clock import Clock
+from zoo.parts.masks import never
 
 PITCH_CLASSES = 12
 
@@ -43,6 +44,26 @@ def lagged(frames: Tensor, lags: Sequence[int], length: int) -> Tensor:
     """
     reach = frames.shape[1] - length
     return torch.stack([frames[:, reach + 1 - lag :][:, :length] for lag in lags], dim=2)
+
+
+def by_distance(scores: Tensor, frames: int) -> Tensor:
+    """Scores of distances as scores of frames; `never` where a frame is later or out of reach.
+
+    Each row is one frame later than the row above, so its scores move one place to the right (the skewing of
+    Huang et al., 2019).
+
+    Args:
+        scores: (..., T, reach), how much each of the last T frames likes 0, 1, 2, ... frames back.
+        frames: how many frames (S, at most T + reach - 1) can be heard; the last of them is 0 frames back
+            from the last row.
+
+    Returns:
+        (..., T, S)
+    """
+    length, reach = scores.shape[-2:]
+    rows = pad(scores.flip(-1), (0, length), value=never(scores.dtype)).flatten(-2)
+    skewed = rows[..., : length * (reach + length - 1)].view(*scores.shape[:-1], -1)
+    return skewed[..., reach + length - 1 - frames :]
 
 
 class LSTM(nn.LSTM):

@@ -34,6 +34,22 @@ def draw_one(log_probs: Tensor, generator: Generator) -> Tensor:
     return torch.multinomial(flat, 1, generator=generator).reshape(log_probs.shape[:-1])
 
 
+def draw_at(log_probs: Tensor, uniform: Tensor) -> Tensor:
+    """The outcome of each row, (...) int64, on which a random number in [0, 1) falls.
+
+    A row takes one number, so rows that draw from the same generator do not share their chance.
+
+    Args:
+        log_probs: (..., N).
+        uniform: (...).
+    """
+    heaped = log_probs.exp().cumsum(-1)
+    total = heaped[..., -1:]
+    outcome = (heaped <= uniform.unsqueeze(-1) * total).sum(-1)
+    # rounding may take the product up to the total: then it is the last outcome that adds something
+    return outcome.minimum((heaped < total).sum(-1))
+
+
 def flip(probability: Tensor, generator: Generator) -> Tensor:
     """Coins (...) bool that land true with the given probability."""
     return torch.rand(probability.shape, generator=generator, device=probability.device) < probability

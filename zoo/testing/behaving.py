@@ -58,7 +58,10 @@ def silence_and_all_keys_survive(subject: Subject) -> None:
             require_shapes(subject, part, even_music(part.sizes, on))
 
 
-@check(cure="never mix rows: no mean over the batch, no batch normalisation, no reshape across dimension 0")
+@check(
+    cure="never mix rows: no mean over the batch, no batch normalisation, no reshape across dimension 0; "
+    "draw equally many random numbers for every row, however many steps it takes"
+)
 def rows_are_independent(subject: Subject) -> None:
     """What else is in the batch changes nothing for a row."""
     music = subject.music(batch=3)

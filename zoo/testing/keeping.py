@@ -9,7 +9,7 @@ from zoo.model.probe import leaves_of
 from zoo.parts.interfaces import Encoder, Part
 from zoo.testing.check import DoesNotApplyError, check, require, require_same
 from zoo.testing.music import LONG, Music, random_music
-from zoo.testing.play import answers, features_of, log_prob, loss
+from zoo.testing.play import answers, features_of, learning, log_prob, loss
 from zoo.testing.subject import Subject, calibrated, counted
 
 
@@ -146,7 +146,9 @@ def toy_music_is_learned(subject: Subject) -> None:
         optimiser = torch.optim.Adam(parameters, RATE)
         for seed in range(STEPS):
             optimiser.zero_grad()
-            _lesson(subject, part, music, seed).backward()  # type: ignore[no-untyped-call]
+            with learning(part, seed):
+                lesson = _lesson(subject, part, music, seed)
+            lesson.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
     calibrated(part, subject.slot, music)
     after = _judged(subject, part, music)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
 from torch import Generator, Tensor
 
+from zoo.model.random import seeded_layers
 from zoo.parts import Slot
 from zoo.parts.interfaces import Attention, Decoder, Encoder, LogProb, Part, Sampler, State, Velocity
 from zoo.testing.music import Music
@@ -40,6 +42,17 @@ TRUTHS = ("restored onset", "restored sounding")
 def chance(seed: int = 0) -> Generator:
     """A fresh generator."""
     return Generator("cpu").manual_seed(seed)
+
+
+@contextmanager
+def learning(part: Part, seed: int = 0) -> Iterator[None]:
+    """The part in training mode, as when the zoo takes a step with this seed."""
+    part.train()
+    try:
+        with seeded_layers(chance(seed)):
+            yield
+    finally:
+        part.eval()
 
 
 def answers(part: Part, slot: Slot, music: Music, seed: int = 0) -> Answers:
@@ -80,7 +93,8 @@ def leaves(state: State) -> Iterable[Any]:
 def loss(part: Part, slot: Slot, music: Music, seed: int = 0) -> Tensor:
     """What the part is trained on, one number; features summed with random weights for an attention."""
     if slot == "attention":
-        features = features_of(part, music)
+        with learning(part, seed):
+            features = features_of(part, music)
         return (features * torch.randn(features.shape, generator=chance(seed))).sum()
     return loss_of_frames(part, slot, music, seed).mean()
 
@@ -93,14 +107,15 @@ def features_of(part: Part, music: Music) -> Tensor:
 
 
 def loss_of_frames(part: Part, slot: Slot, music: Music, seed: int = 0) -> Tensor:
-    """The loss of a sampler, decoder or velocity, (B, T)."""
+    """The loss of a sampler, decoder or velocity in training mode, (B, T)."""
     generator = chance(seed)
-    if slot == "sampler":
-        return cast(Sampler, part).loss(music.features, music.codes, generator)
-    if slot == "decoder":
-        return cast(Decoder, part).loss(music.codes, music.keys, music.previous, generator)
-    velocity = cast(Velocity, part)
-    return velocity.loss(music.codes, music.keys, music.loudness, music.softness, generator)
+    with learning(part, seed):
+        if slot == "sampler":
+            return cast(Sampler, part).loss(music.features, music.codes, generator)
+        if slot == "decoder":
+            return cast(Decoder, part).loss(music.codes, music.keys, music.previous, generator)
+        velocity = cast(Velocity, part)
+        return velocity.loss(music.codes, music.keys, music.loudness, music.softness, generator)
 
 
 def log_prob(part: Part, slot: Slot, music: Music, seed: int = 0) -> LogProb:
@@ -131,7 +146,7 @@ def _sampler(part: Sampler, music: Music, seed: int) -> Answers:
     known = part.follow(music.features, music.codes, part.start(music.batch), generator)
     after, _ = part.sample(music.features[:, -1:], known, generator, temperature=0.5)
     return {
-        "loss": part.loss(music.features, music.codes, chance(seed)),
+        "loss": loss_of_frames(part, "sampler", music, seed),
         "log_prob": part.log_prob(music.features, music.codes, chance(seed)).value,
         "drawn codes": torch.cat(drawn, 1),
         "codes drawn after following": after.expand(-1, music.frames, -1),
@@ -148,7 +163,7 @@ def _decoder(part: Decoder, music: Music, seed: int) -> Answers:
     known = part.follow(music.codes, music.previous, part.start(music.batch))
     after, _ = part.sample(music.codes[:, -1:], music.keys[:, -1:], known, generator, temperature=0.5)
     return {
-        "loss": part.loss(music.codes, music.keys, music.previous, chance(seed)),
+        "loss": loss_of_frames(part, "decoder", music, seed),
         "log_prob": part.log_prob(music.codes, music.keys, music.previous, chance(seed)).value,
         "drawn keys": torch.cat(drawn[1:], 1),
         "keys drawn after following": after.expand(-1, music.frames, -1),
@@ -158,9 +173,12 @@ def _decoder(part: Decoder, music: Music, seed: int) -> Answers:
 def _velocity(part: Velocity, music: Music, seed: int) -> Answers:
     state = part.start(music.batch)
     predicted, _ = part.predict(music.codes, music.keys, music.softness, state)
-    learned = part.loss(music.codes, music.keys, music.loudness, music.softness, chance(seed))
     scored = part.log_prob(music.codes, music.keys, music.loudness, music.softness)
-    return {"loss": learned, "log_prob": scored.value, "predicted loudness": predicted}
+    return {
+        "loss": loss_of_frames(part, "velocity", music, seed),
+        "log_prob": scored.value,
+        "predicted loudness": predicted,
+    }
 
 
 def _encoder(part: Encoder, music: Music, seed: int) -> Answers:

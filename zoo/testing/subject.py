@@ -63,13 +63,13 @@ class Subject:
         return candidates[0]
 
     def build(self, seed: int = 0, settings: Settings | None = None, sizes: Sizes | None = None) -> Part:
-        """A fresh part; the same seed gives the same weights."""
+        """A fresh part, ready to be scored and to play; the same seed gives the same weights."""
         settings = settings or self.settings
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             if self.slot == "encoder":
-                return self.target(settings)  # type: ignore[call-arg]
-            return self.target(settings, sizes or self.sizes)
+                return self.target(settings).eval()  # type: ignore[call-arg]
+            return self.target(settings, sizes or self.sizes).eval()
 
     def build_lively(self, seed: int = 0, sizes: Sizes | None = None) -> Part:
         """A part far from its first weights, so that nothing is even or zero by chance of a fresh start."""

@@ -1,0 +1,60 @@
+"""The first screen of the README: short, and its Python and its commands work."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from zoo.cli.main import run
+from zoo.music.midi import read_midi
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+LONGEST = 150
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("music21", reason="the chorales need the extra `data`")
+    monkeypatch.chdir(tmp_path)
+
+
+def shorter(text: str) -> str:
+    """The same training, but for a few steps instead of two minutes."""
+    short, count = re.subn(r"minutes=2\b", "steps=3", text)
+    assert count == 1
+    return short
+
+
+def test_it_is_short() -> None:
+    assert README.count("\n") <= LONGEST
+
+
+def test_its_python_composes_a_piece() -> None:
+    code = re.search(r"```python\n(.*?)```", README, re.S)
+    assert code is not None
+    exec(shorter(code[1]), {})
+    assert read_midi("out.mid").frames > 0
+
+
+def test_its_first_two_commands_train_and_compose() -> None:
+    pytest.importorskip("matplotlib", reason="pictures need the extra `plot`")
+    shell = README.split("Or in a shell:")[1].split("## Install")[0]
+    commands = [shlex.split(line)[1:] for line in shorter(shell).splitlines() if line.strip()]
+    assert len(commands) == 2
+    assert [run(words) for words in commands] == [0, 0]
+    assert read_midi("new.mid").frames > 0
+    assert Path("new.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+)
+def test_its_links_lead_somewhere(page: str) -> None:
+    file = ROOT / page
+    missing = [link for link in LINK.findall(file.read_text("utf-8")) if not (file.parent / link).exists()]
+    assert not missing
