@@ -37,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "evaluate": "Score trained models on pieces they have not seen, beside the floors.",
     "bench": "Compare combinations: train all that a study needs, and print its table.",
     "generate": "Write new music with a trained model, from silence or after a primer.",
+    "play": "Play a MIDI or WAV file, or new music that a bundle writes.",
     "report": "Make a page to listen to what models write; it opens in any browser and fetches nothing.",
     "votes": "Rank models by the votes of listeners, each file the votes of one.",
     "data": "Corpora of music: which there are, what is in them, and what could not be read.",

@@ -15,15 +15,13 @@ from zoo.cli.evaluate import EvaluateKeys, evaluate_keys, music_of, print_notes,
 from zoo.cli.overwriting import force_option, would_be_lost
 from zoo.cli.report_words import Named, find_named
 from zoo.errors import Problem, UsageError
+from zoo.music.grid import FINE_GRID
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
     from zoo.model.bundle import Bundle
     from zoo.report import Piece
     from zoo.report.hearing import Opening
-
-FINE = 24
-"""Frames to a quarter note at which MIDI files are read to be heard; all but the finest ornaments fit."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +198,7 @@ def _played(files: Sequence[Path]) -> Iterator[Piece]:
     for path in files:
         content, beside = read_file(path, DEFAULT_LIMITS), find_beats(path)
         beats = read_beats(beside) if beside else None
-        roll = examine_bytes(content, path, grid=FINE, beats=beats).roll
+        roll = examine_bytes(content, path, grid=FINE_GRID, beats=beats).roll
         yield Piece(str(path), roll, "MIDI file", midi=content)
 
 
@@ -236,7 +234,7 @@ def _openings(corpus: Corpus | None, keys: EvaluateKeys, wanted: Wanted) -> list
         return found or silences(wanted.count, wanted.seed)
     name, read = wanted.primer.name, partial(read_primer, wanted.primer)
     given = (1, wanted.given)
-    whole = read(grid=corpus.grid if corpus else FINE)
+    whole = read(grid=corpus.grid if corpus else FINE_GRID)
     return [
         Opening(
             group=f"After the opening of {name}, seed {seed}",

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from zoo.errors import DataError
+from zoo.errors import DataError, Problem, UsageError
 from zoo.music.grid import GRID, Pedal
 from zoo.music.midi import read_midi
 from zoo.music.roll import Roll
+
+
+def bar_range(text: str) -> tuple[int, int]:
+    """The first and the last bar of `4`, the first four, or `9-12`.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    found = re.fullmatch(r"(?:(\d{1,6})-)?(\d{1,6})", text)
+    first, last = (int(found[1] or 1), int(found[2])) if found else (0, 0)
+    if not 1 <= first <= last:
+        what = f"{text!r} is no range of bars"
+        raise UsageError(Problem(what, "--primer-bars", "write 4 for the first four, or 9-12"))
+    return first, last
 
 
 def read_primer(

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -238,8 +238,29 @@ class Roll:
 
         return pretty_midi.PrettyMIDI(io.BytesIO(midi_bytes(self)))
 
-    def write(self, path: str | Path) -> None:
-        """Write a MIDI file that plays the roll."""
-        from zoo.music.writing import write_midi
+    def write(self, path: str | Path, *, instrument: int = 0) -> None:
+        """Write the roll as MIDI, sound or notation, by the end of the name; see `zoo.music.saving.save`."""
+        from zoo.music.saving import save
 
-        write_midi(self, path)
+        save(self, path, instrument=instrument)
+
+    def transposed(self, semitones: int) -> Roll:
+        """The roll so many semitones higher, or lower below 0; keys that leave the keyboard are dropped."""
+        if semitones == 0:
+            return self
+
+        def moved(plane: Any) -> Any:
+            if plane is None:
+                return None
+            fresh = np.zeros_like(plane)
+            low, high = max(semitones, 0), KEYS + min(semitones, 0)
+            if low < high:
+                fresh[:, low:high] = plane[:, low - semitones : high - semitones]
+            return fresh
+
+        return replace(
+            self,
+            onset=moved(self.onset),
+            sounding=moved(self.sounding),
+            velocity=moved(self.velocity),
+        )
