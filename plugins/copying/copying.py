@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from zoo.parts.clock import CLOCK, Clock, joined
 from zoo.parts.interfaces import Attention, Sizes
-from zoo.parts.layers import LSTM, by_distance, heard, in_frames
+from zoo.parts.layers import LSTM, by_distance, in_frames, with_clock
 
 from .settings import CopyingSettings
 
@@ -56,7 +56,7 @@ class Copying(Attention):
         past, local, join, described, played = state
         given = past.shape[1]
         codes, clock = torch.cat([past, codes], 1), joined([clock.before(given), clock], 1)
-        outline, local = self.local(heard(codes, clock), local)
+        outline, local = self.local(with_clock(codes, clock), local)
         described = torch.cat([described, self.describe(outline)], 1)
         played = torch.cat([played, codes], 1)
         found = self._found(outline, described, played)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from zoo.parts.clock import CLOCK, Clock
 from zoo.parts.interfaces import Attention, Sizes
-from zoo.parts.layers import heard
+from zoo.parts.layers import with_clock
 
 from .scan import gated_average
 from .settings import MinGRUSettings
@@ -43,7 +43,7 @@ class MinGRU(Attention):
         self, codes: Tensor, clock: Clock, state: tuple[Tensor, ...]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
-        features = gated_average(self.lowest(heard(codes, clock)), state[0])
+        features = gated_average(self.lowest(with_clock(codes, clock)), state[0])
         after = [features[:, -1]]
         for layer, norm, before in zip(self.higher, self.norms, state[1:], strict=True):
             more = gated_average(layer(self.dropout(norm(features))), before)

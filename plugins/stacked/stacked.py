@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from zoo.parts.clock import CLOCK, Clock
 from zoo.parts.interfaces import Attention, Sizes
-from zoo.parts.layers import LSTM, heard
+from zoo.parts.layers import LSTM, with_clock
 
 from .settings import StackedSettings
 
@@ -36,7 +36,7 @@ class Stacked(Attention):
 
     def forward(self, codes: Tensor, clock: Clock, state: Memories) -> tuple[Tensor, Memories]:
         """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
-        features, memory = self.lowest(heard(codes, clock), state[0])
+        features, memory = self.lowest(with_clock(codes, clock), state[0])
         after = [memory]
         for layer, norm, before in zip(self.higher, self.norms, state[1:], strict=True):
             more, memory = layer(self.dropout(norm(features)), before)

@@ -8,7 +8,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from zoo.parts.clock import CLOCK, Clock, joined
 from zoo.parts.interfaces import Attention, Sizes
-from zoo.parts.layers import by_distance, heard, in_frames
+from zoo.parts.layers import by_distance, in_frames, with_clock
 
 from .settings import TransformerSettings
 
@@ -45,7 +45,7 @@ class Transformer(Attention):
         past, caches = state
         given = past.shape[1]
         clock = joined([clock.before(given), clock], 1)
-        present = self.dropout(self.enter(heard(torch.cat([past, codes], 1), clock)))
+        present = self.dropout(self.enter(with_clock(torch.cat([past, codes], 1), clock)))
         features = []
         for stretch in present.split(self.reach, 1):
             after = []

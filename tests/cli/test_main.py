@@ -285,6 +285,6 @@ def test_a_name_that_is_no_utf_8_is_told_so(run: Run) -> None:
     ):
         said = run(*words)
         assert said.code == 2
-        assert "this is not UTF-8\n  rename it, or name a link to it: ln -s NAME music" in said.err
+        assert "not valid UTF-8\n  rename the file, or use a link to it: ln -s NAME music" in said.err
         assert "surrogate" not in said.err
         assert "m\\udcfcsic" in said.err

@@ -11,7 +11,7 @@ from zoo_plugins.stacked.stacked import Stacked
 
 from zoo.parts.clock import Clock
 from zoo.parts.interfaces import Sizes
-from zoo.parts.layers import heard
+from zoo.parts.layers import with_clock
 
 Draw = Callable[..., Tensor]
 SIZES = Sizes(codes=3, features=0, membership=torch.eye(3, dtype=torch.bool), keys=3)
@@ -27,7 +27,7 @@ def test_each_layer_adds_to_those_below(frames: Draw) -> None:
     part, codes = stacked(layers=3).eval(), frames(2, 7, 3)
     clock = Clock.common_time(torch.arange(7).expand(2, -1))
     features, _ = part(codes, clock, part.start(codes[:, :0]))
-    expected, _ = torch.nn.LSTM.forward(part.lowest, heard(codes, clock))
+    expected, _ = torch.nn.LSTM.forward(part.lowest, with_clock(codes, clock))
     for layer, norm in zip(part.higher, part.norms, strict=True):
         expected = expected + torch.nn.LSTM.forward(layer, norm(expected))[0]
     torch.testing.assert_close(features, expected)

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-from zoo.learn.settings import STEPS, TrainSettings
+from zoo.learn.settings import BEFORE, STEPS, TrainSettings
 from zoo.parts import SLOTS, Settings, Slot
 from zoo.parts.terms import SLOTS_OF, Term
 from zoo.registry import Recipe, Registry, parse_recipe
-from zoo.registry.fit import Choice
+from zoo.registry.compatibility import Choice
 from zoo.registry.values import write_value
 
 YARDSTICK = 1
@@ -165,13 +165,17 @@ def question(order: Mapping[str, Any]) -> str:
         ValueError: it names settings of training that there are not.
     """
     what = order["plane"] if order["term"] == "floors" else order["recipe"]
-    train = _budget(TrainSettings(**order["train"])) if "train" in order else None
+    train = _budget(TrainSettings(**{**BEFORE, **order["train"]})) if "train" in order else None
     return json.dumps([order["term"], what, order["data"], order["split"], train, order.get("seed")])
 
 
 def _budget(train: TrainSettings) -> dict[str, Any]:
-    """How something is trained, whatever it is trained on."""
-    budget = train.model_dump(mode="json", exclude={"device"})
+    """How something is trained, whatever it is trained on.
+
+    Settings that change nothing are left out, so that a result keeps its key when there are new ones.
+    """
+    told = train.model_dump(mode="json", exclude={"device"})
+    budget = {name: value for name, value in told.items() if name not in BEFORE or value != BEFORE[name]}
     if not any(budget[name] for name in ("minutes", "epochs", "steps")):
         budget["steps"] = STEPS
     return budget

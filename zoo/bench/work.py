@@ -85,10 +85,10 @@ def _trained(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str
     from zoo.model.build import build, parameter_count
     from zoo.parts.terms import SLOTS_OF
     from zoo.registry import open_registry, parse_recipe
-    from zoo.registry.words import kept_words
+    from zoo.registry.words import stored_words
 
     term, seed = order["term"], order["seed"]
-    words = kept_words(order["recipe"], order.get("files", {}))
+    words = stored_words(order["recipe"], order.get("files", {}))
     recipe = parse_recipe(words, open_registry()).on_grid(corpus.grid)
     settings, model = TrainSettings(**order["train"]), build(recipe, seed)
     # Another study may need the same cell at the same time: it waits, and finds the training done.
@@ -193,9 +193,9 @@ def main() -> int:
         except KeyboardInterrupt:
             return 130
         except BaseException as error:
-            from zoo.registry.entry import answer_for
+            from zoo.registry.entry import plugin_error
 
-            foreseen = error if isinstance(error, ZooError) else answer_for(error)
+            foreseen = error if isinstance(error, ZooError) else plugin_error(error)
             if foreseen is None:
                 raise
             print(json.dumps({"problems": [asdict(problem) for problem in foreseen.problems]}), file=answer)

@@ -154,24 +154,32 @@ def _left_out(loaded: Mapping[str, Bundle], pieces: Corpus, keys: EvaluateKeys) 
 def _trained_on(loaded: Mapping[str, Bundle], corpus: Corpus, pieces: Corpus) -> Iterator[str]:
     """Which models were, or may have been, trained on pieces that they are scored on."""
     from zoo.learn.record import trained_on
+    from zoo.model.provenance import other_music
 
     scored = f"{count(len(pieces.pieces), 'piece')} scored here"
     for name, bundle in loaded.items():
-        learned = bundle.record.get("data", {})
-        other = learned.get("digest", corpus.digest) != corpus.digest
+        others = other_music(bundle.record["trained_on"], corpus.digest)
+        told = " and ".join(_told(music, slots) for music, slots in others.items())
         known = trained_on(bundle.record, corpus, pieces)
         if known:
             yield f"{name} was trained on {known:,} of the {scored}"
-        elif other and known is None:
+        elif others and known is None:
             yield (
-                f"{name} was trained on other music ({learned.get('name')}), and its bundle does not list "
-                f"which pieces; some of the {scored} may be among them"
+                f"{name} was trained on other music ({told}), and its bundle does not list which pieces; "
+                f"some of the {scored} may be among them"
             )
-        elif other:
+        elif others:
             yield (
-                f"{name} was trained on other music ({learned.get('name')}), none of it among the {scored}; "
-                "other versions of these pieces may be"
+                f"{name} was trained on other music ({told}), none of it among the {scored}; other versions "
+                "of these pieces may be"
             )
+        elif known is None:
+            yield f"{name} does not say what it was trained on; some of the {scored} may be among it"
+
+
+def _told(music: str, slots: Sequence[str]) -> str:
+    """The name of some music, with the parts that were trained on it where others were not."""
+    return music if len(slots) == len(SLOTS) else f"{music}: {', '.join(slots)}"
 
 
 def _rows(

@@ -40,6 +40,7 @@ COMMANDS: dict[str, str] = {
     "play": "Play a MIDI or WAV file, or new music that a bundle writes.",
     "report": "Make a page to listen to what models write; it opens in any browser and fetches nothing.",
     "votes": "Rank models by the votes of listeners, each file the votes of one.",
+    "models": "List the pretrained models that come with the zoo.",
     "data": "Corpora of music: which there are, what is in them, and what could not be read.",
     "midi": "Look at MIDI files: which can be read, what they hold, and what is wrong with the others.",
     "import": "Turn a model and a decoder of the original notebooks into a bundle.",
@@ -214,12 +215,14 @@ def _failure(error: BaseException) -> int:
 
 def _surprise(error: BaseException) -> int:
     """The answer to what no part of the zoo foresaw; a plugin whose code led there answers for it."""
-    from zoo.registry.entry import answer_for
-    from zoo.registry.guard import told
+    from zoo.registry.entry import plugin_error
+    from zoo.registry.guard import describe_error
 
-    if answer := answer_for(error):
+    if answer := plugin_error(error):
         return _answer(answer.problems, answer.exit_code)
-    return _answer([Problem(told(error), cure="this should not happen; --trace shows where it did")], 1)
+    return _answer(
+        [Problem(describe_error(error), cure="this should not happen; --trace shows where it did")], 1
+    )
 
 
 def run(words: Sequence[str]) -> int:

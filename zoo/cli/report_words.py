@@ -34,12 +34,13 @@ def find_named(words: Sequence[str]) -> Named:
     Raises:
         UsageError: some are nothing that a report can show; all of them.
     """
+    from zoo.model.pretrained import bundle_folder
     from zoo.model.sealed import MANIFEST
     from zoo.music.listing import is_midi_name
 
     named, problems = Named(), []
     for word in dict.fromkeys(words):
-        path = Path(word)
+        path = bundle_folder(word)
         if (path / MANIFEST).is_file():
             named.bundles[word] = path
         elif (path / "recipe.json").is_file():

@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 from zoo.cli.named import complete_part, named_part
 from zoo.cli.takes import COMMANDS, command_facts, settings_facts
 from zoo.registry import Choice, Entry, Registry, open_registry
-from zoo.registry.fit import facts
+from zoo.registry.compatibility import facts
 
 
 def complete_shown(

@@ -1,4 +1,4 @@
-"""What several parts share: pitch classes, input, lags and distances, an LSTM with the batch always first."""
+"""Shared building blocks of parts: pitch classes, inputs, lags and distances, and a batch-first LSTM."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ PITCH_CLASSES = 12
 
 
 def pitch_classes() -> Tensor:
-    """Which of the 88 keys belong to each pitch class, (12, 88) bool; the first is A, the lowest key."""
+    """The keys of each pitch class, (12, 88) bool; the first pitch class is A, that of the lowest key."""
     return torch.arange(88) % PITCH_CLASSES == torch.arange(PITCH_CLASSES).unsqueeze(1)
 
 
-def heard(codes: Tensor, clock: Clock) -> Tensor:
-    """The input of a network: codes (B, T, C) and the place in the bar, (B, T, C + `CLOCK`)."""
+def with_clock(codes: Tensor, clock: Clock) -> Tensor:
+    """Codes (B, T, C) concatenated with the features of the clock, (B, T, C + `CLOCK`)."""
     return torch.cat([codes, clock.features().to(codes)], dim=-1)
 
 
 def in_frames(quarters: Sequence[float], grid: int) -> tuple[int, ...]:
-    """Lengths in quarter notes as whole frames of the grid, each at least one."""
+    """Convert lengths in quarter notes to whole frames of the grid, at least one each."""
     return tuple(max(round(length * grid), 1) for length in quarters)
 
 
 def recent(past: Tensor, reach: int) -> Tensor:
-    """The last frames of the past (B, P, C), oldest first, (B, reach, C); before it there is silence."""
+    """The last frames (B, reach, C) of the past (B, P, C), padded with silence at the start."""
     return pad(past, (0, 0, reach, 0))[:, -reach:]
 
 
 def lagged(frames: Tensor, lags: Sequence[int], length: int) -> Tensor:
-    """The frames at every lag before the ones to be predicted, (B, T, lags, C).
+    """The frames at given lags before each predicted frame, (B, T, lags, C).
 
     Args:
-        frames: (B, L+T, C), at least the last `max(lags)` frames, then the present T.
-        lags: how far back to look; for the frame to be predicted, t+1, lag n is frame t+1-n.
+        frames: (B, L+T, C), at least `max(lags)` earlier frames, then the present T frames.
+        lags: the lags; for the predicted frame t+1, lag n is frame t+1-n.
         length: T.
     """
     reach = frames.shape[1] - length
@@ -47,15 +47,14 @@ def lagged(frames: Tensor, lags: Sequence[int], length: int) -> Tensor:
 
 
 def by_distance(scores: Tensor, frames: int) -> Tensor:
-    """Scores of distances as scores of frames; `never` where a frame is later or out of reach.
+    """Convert scores of distances to scores of frames; `never` for later frames and those out of reach.
 
-    Each row is one frame later than the row above, so its scores move one place to the right (the skewing of
-    Huang et al., 2019).
+    Each row is one frame later than the row above, so its scores are shifted one place to the right (the
+    skewing of Huang et al., Music Transformer, 2019).
 
     Args:
-        scores: (..., T, reach), how much each of the last T frames likes 0, 1, 2, ... frames back.
-        frames: how many frames (S, at most T + reach - 1) can be heard; the last of them is 0 frames back
-            from the last row.
+        scores: (..., T, reach), the score of each of the last T frames for 0, 1, 2, ... frames back.
+        frames: S, the number of visible frames, at most T + reach - 1; the last one is that of the last row.
 
     Returns:
         (..., T, S)
@@ -67,9 +66,9 @@ def by_distance(scores: Tensor, frames: int) -> Tensor:
 
 
 class LSTM(nn.LSTM):
-    """A one-layer LSTM, batch first in its state as well: (hidden, cell), each (B, H).
+    """A one-layer LSTM whose state is batch first as well: (hidden, cell), each (B, H).
 
-    A plain `nn.LSTM` keeps the layers in front of the batch, so its state cannot be indexed by row.
+    The state of `nn.LSTM` has the layer as its first dimension, so it cannot be indexed by row.
     """
 
     weight_hh_l0: Tensor
@@ -78,14 +77,14 @@ class LSTM(nn.LSTM):
         super().__init__(inputs, hidden, batch_first=True)
 
     def start(self, batch: int) -> tuple[Tensor, Tensor]:
-        """Silence in both memories."""
+        """The zero state (hidden, cell)."""
         zeros = self.weight_hh_l0.new_zeros(batch, self.hidden_size)
         return zeros, zeros
 
     def forward(  # type: ignore[override]
         self, inputs: Tensor, state: tuple[Tensor, Tensor]
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Outputs (B, T, H) and the state after the last frame, from inputs (B, T, I)."""
+        """Outputs (B, T, H) for inputs (B, T, I), and the state after the last frame."""
         hidden, cell = (memory.unsqueeze(0).contiguous() for memory in state)
         outputs, (hidden, cell) = super().forward(inputs, (hidden, cell))
         return outputs, (hidden.squeeze(0), cell.squeeze(0))

@@ -1,8 +1,8 @@
-"""The one place for masked probabilities, all of it in log space.
+"""Masked and conditional probabilities in log space.
 
-Two things happen here: choosing one outcome among those still allowed (the voices), and sets of keys
-of which every sounding code must have at least one (the decoders). Nothing here divides, and nothing
-takes the logarithm of a product; logits of any size give finite numbers and finite gradients.
+There are two kinds: one outcome among those that are allowed (for the voices), and sets of keys with at least
+one key of every active code (for decoders). No function divides or takes the logarithm of a product, so
+logits of any size give finite values and gradients.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch.nn.functional import logsigmoid
 
 
 def never(dtype: torch.dtype) -> float:
-    """A log-probability whose exponential is 0 and of which several can be added without overflow."""
+    """The log-probability of an impossible outcome: finite, even if several are added."""
     return torch.finfo(dtype).min / 64
 
 
@@ -21,50 +21,50 @@ def masked_log_softmax(logits: Tensor, allowed: Tensor) -> Tensor:
     """Log-probabilities over the last dimension; an outcome that is not allowed gets `never`.
 
     Args:
-        logits: (..., N), any size.
-        allowed: (..., N) bool. Where nothing is allowed, everything is `never`.
+        logits: (..., N), of any size.
+        allowed: (..., N) bool. If nothing is allowed, every outcome gets `never`.
     """
     filled = logits.masked_fill(~allowed, torch.finfo(logits.dtype).min)
     return filled.log_softmax(-1).masked_fill(~allowed, never(logits.dtype))
 
 
 def draw_one(log_probs: Tensor, generator: Generator) -> Tensor:
-    """One outcome of each row, (...) int64, from log-probabilities (..., N)."""
+    """Draw one outcome per row, (...) int64, from log-probabilities (..., N)."""
     flat = log_probs.reshape(-1, log_probs.shape[-1]).softmax(-1)
     return torch.multinomial(flat, 1, generator=generator).reshape(log_probs.shape[:-1])
 
 
 def draw_at(log_probs: Tensor, uniform: Tensor) -> Tensor:
-    """The outcome of each row, (...) int64, on which a random number in [0, 1) falls.
+    """Draw one outcome per row, (...) int64, by inverting the cumulative distribution at `uniform`.
 
-    A row takes one number, so rows that draw from the same generator do not share their chance.
+    Each row uses exactly one random number, so the draws of a row do not depend on the other rows.
 
     Args:
         log_probs: (..., N).
-        uniform: (...).
+        uniform: (...), random numbers in [0, 1).
     """
-    heaped = log_probs.exp().cumsum(-1)
-    total = heaped[..., -1:]
-    outcome = (heaped <= uniform.unsqueeze(-1) * total).sum(-1)
-    # rounding may take the product up to the total: then it is the last outcome that adds something
-    return outcome.minimum((heaped < total).sum(-1))
+    cumulative = log_probs.exp().cumsum(-1)
+    total = cumulative[..., -1:]
+    outcome = (cumulative <= uniform.unsqueeze(-1) * total).sum(-1)
+    # Rounding may bring the product up to the total; then the outcome is the last one with a probability.
+    return outcome.minimum((cumulative < total).sum(-1))
 
 
 def flip(probability: Tensor, generator: Generator) -> Tensor:
-    """Coins (...) bool that land true with the given probability."""
+    """Draw independent Bernoulli variables (...) bool with the given probabilities."""
     return torch.rand(probability.shape, generator=generator, device=probability.device) < probability
 
 
 def bernoulli_log_prob(logits: Tensor, values: Tensor) -> Tensor:
-    """Log-probability of each value (0 or 1) under independent logits, same shape."""
+    """Log-probability of each value (0 or 1) given independent logits, same shape."""
     return logsigmoid(torch.where(values > 0, logits, -logits))
 
 
 def key_groups(membership: Tensor) -> tuple[Tensor, Tensor]:
-    """The keys of each code side by side: index (C, M) int64 and present (C, M) bool.
+    """The keys of each code, padded to the largest number M: index (C, M) int64 and present (C, M) bool.
 
     Args:
-        membership: (C, K) bool, every key in at most one code.
+        membership: (C, K) bool; every key belongs to at most one code.
     """
     width = max(int(membership.sum(-1).max()), 1)
     order = membership.to(torch.int8).argsort(dim=-1, descending=True, stable=True)[:, :width]
@@ -72,7 +72,7 @@ def key_groups(membership: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _suffix_log_any(logits: Tensor) -> list[Tensor]:
-    """Log-probability that any key from m on sounds, for each m; logits (..., M), entries (...)."""
+    """For each m, the log-probability (...) that at least one key from m on sounds; logits (..., M)."""
     sounds, silent = logsigmoid(logits), logsigmoid(-logits)
     suffix = [sounds[..., -1]]
     for key in range(logits.shape[-1] - 2, -1, -1):
@@ -90,7 +90,7 @@ def log_any(logits: Tensor, membership: Tensor) -> Tensor:
     """Log-probability that at least one key of each code sounds, (..., C).
 
     Args:
-        logits: (..., K), independent keys.
+        logits: (..., K), of independent keys.
         membership: (C, K) bool.
     """
     return _suffix_log_any(_grouped(logits, membership)[0])[0]
@@ -102,16 +102,16 @@ def folds_to(keys: Tensor, codes: Tensor, membership: Tensor) -> Tensor:
 
 
 def keys_log_prob(logits: Tensor, keys: Tensor, codes: Tensor, membership: Tensor) -> Tensor:
-    """Log-probability of key sets given that every active code has a key and no other key sounds.
+    """Log-probability of key sets, given that every active code has a key and no other key sounds.
 
     Args:
-        logits: (..., K), independent keys before that condition.
+        logits: (..., K), of independent keys before conditioning.
         keys: (..., K) in {0, 1}.
         codes: (..., C) in {0, 1}.
         membership: (C, K) bool.
 
     Returns:
-        (...) nats; -inf where the keys do not fold to exactly the codes.
+        (...) nats; -inf if the keys do not fold to exactly the codes.
     """
     allowed = codes @ membership.to(codes) > 0
     chosen = bernoulli_log_prob(logits, keys).masked_fill(~allowed, 0).sum(-1)
@@ -119,33 +119,33 @@ def keys_log_prob(logits: Tensor, keys: Tensor, codes: Tensor, membership: Tenso
     return (chosen - condition).masked_fill(~folds_to(keys, codes, membership), -torch.inf)
 
 
-def draw_some(logits: Tensor, uniform: Tensor) -> Tensor:
-    """Which of some independent keys sound, (..., M) bool, given that at least one does.
+def draw_at_least_one(logits: Tensor, uniform: Tensor) -> Tensor:
+    """Draw independent keys, (..., M) bool, given that at least one of them sounds.
 
-    Key after key: while none sounds yet, a key sounds with the probability it has among "at least one of
-    the keys from here on"; for the last that is exactly 1.
+    Keys are drawn in order. While none sounds yet, the probability of a key is conditional on at least one of
+    the remaining keys sounding; for the last key it is exactly 1.
 
     Args:
         logits: (..., M).
         uniform: (..., M), a random number in [0, 1) for each key.
     """
     suffix = _suffix_log_any(logits)
-    found = torch.zeros_like(suffix[0], dtype=torch.bool)
+    any_drawn = torch.zeros_like(suffix[0], dtype=torch.bool)
     keys = []
     for place in range(len(suffix)):
-        alone = logsigmoid(logits[..., place])
-        chance = torch.where(found, alone, alone - suffix[place]).exp()
-        keys.append(uniform[..., place] < chance)
-        found = found | keys[-1]
+        log_prob = logsigmoid(logits[..., place])
+        probability = torch.where(any_drawn, log_prob, log_prob - suffix[place]).exp()
+        keys.append(uniform[..., place] < probability)
+        any_drawn = any_drawn | keys[-1]
     return torch.stack(keys, dim=-1)
 
 
 def draw_keys(logits: Tensor, codes: Tensor, membership: Tensor, generator: Generator) -> Tensor:
-    """Exact draws from what `keys_log_prob` scores: keys (..., K) in {0, 1} that fold to the codes."""
+    """Draw keys (..., K) in {0, 1} that fold to the codes, from the distribution of `keys_log_prob`."""
     grouped, index, present = _grouped(logits, membership)
     shape = (grouped.shape[-1], *grouped.shape[:-1])
     uniform = torch.rand(shape, generator=generator, device=logits.device).movedim(0, -1)
-    some = draw_some(grouped, uniform) & (codes > 0).unsqueeze(-1)
+    drawn = draw_at_least_one(grouped, uniform) & (codes > 0).unsqueeze(-1)
     keys = torch.zeros_like(logits)
-    keys[..., index[present]] = some[..., present].to(keys)
+    keys[..., index[present]] = drawn[..., present].to(keys)
     return keys

@@ -59,7 +59,7 @@ def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "training settings", ", ".join(f"{k}={v}" for k, v in training.get("settings", {}).items())
     for term, nats in record.get("scores", {}).get("validation", {}).items():
         yield f"validation, {term}", f"{nats:.3f} nats"
-    for slot, source in record.get("sources", {}).items():
+    for slot, source in {**record.get("sources", {}), **training.get("began_from", {})}.items():
         yield f"{slot} from", str(source)
     versions = record.get("versions", {})
     if versions:
@@ -69,7 +69,7 @@ def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _command(bundle: Bundle) -> str:
     record = bundle.record
     data, training = record.get("data"), record.get("training")
-    if not data or not training or record.get("sources"):
+    if not data or not training or record.get("sources") or training.get("began_from"):
         return ""
     fields = TrainSettings.model_fields
     changed = [

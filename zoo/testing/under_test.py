@@ -1,4 +1,4 @@
-"""The part under test: its description, and parts of it built at small sizes."""
+"""The part under test: its description, and instances of it at small sizes."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from zoo.testing.music import Music, even_sizes, random_music, small_sizes
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A part that is held to its contract, touched through the contract only.
+class PartUnderTest:
+    """A part whose contract is tested, used through the contract only.
 
     Attributes:
-        description: the part's own.
-        source: the plugin that describes it; None where the description came alone.
+        description: the description of the part.
+        source: the plugin that offers it; None if the description was given directly.
         chosen: settings that differ from the defaults.
     """
 
@@ -36,7 +36,7 @@ class Subject:
 
     @property
     def slot(self) -> Slot:
-        """Which of the five it fills."""
+        """The slot of the part."""
         return self.description.slot
 
     @property
@@ -47,13 +47,13 @@ class Subject:
 
     @property
     def target(self) -> type[Part]:
-        """The class behind the description."""
+        """The class of the part."""
         target: type[Part] = imported(self.description.target)
         return target
 
     @property
     def sizes(self) -> Sizes:
-        """The smallest sizes that the part fits to; an encoder brings its own."""
+        """The smallest sizes that the part is compatible with; an encoder defines its own."""
         if self.slot == "encoder":
             return self.build().sizes
         candidates = [small_sizes(), small_sizes(features=4), even_sizes()]
@@ -63,7 +63,7 @@ class Subject:
         return candidates[0]
 
     def build(self, seed: int = 0, settings: Settings | None = None, sizes: Sizes | None = None) -> Part:
-        """A fresh part, ready to be scored and to play; the same seed gives the same weights."""
+        """An untrained part in evaluation mode; the same seed gives the same weights."""
         settings = settings or self.settings
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -71,14 +71,14 @@ class Subject:
                 return self.target(settings).eval()  # type: ignore[call-arg]
             return self.target(settings, sizes or self.sizes).eval()
 
-    def build_lively(self, seed: int = 0, sizes: Sizes | None = None) -> Part:
-        """A part far from its first weights, so that nothing is even or zero by chance of a fresh start."""
+    def build_randomised(self, seed: int = 0, sizes: Sizes | None = None) -> Part:
+        """A part with large random weights and with counts, so that no output is zero or uniform at first."""
         part = self.build(seed, sizes=sizes)
-        chance = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             for weights in part.parameters():
                 width = weights.shape[-1] if weights.dim() > 1 else 4
-                weights.copy_(torch.randn(weights.shape, generator=chance) * 2 / width**0.5)
+                weights.copy_(torch.randn(weights.shape, generator=generator) * 2 / width**0.5)
         return counted(part, self.slot, random_music(part.sizes, batch=4, frames=8, seed=seed + 1))
 
     def music(self, batch: int = 3, frames: int = 6, seed: int = 0, past: int = 5) -> Music:
@@ -87,39 +87,39 @@ class Subject:
 
 
 def facts(sizes: Sizes) -> dict[str, Fact]:
-    """What other parts of a recipe would have said of themselves at these sizes."""
+    """The facts that the other parts of a recipe would give at these sizes."""
     return {"encoder.codes": sizes.codes, "encoder.plane": "onset", "attention.features": sizes.features}
 
 
 def counted(part: Part, slot: Slot, music: Music, mask: Tensor | None = None) -> Part:
-    """The part after it has counted the music, as training lets it; an attention never counts."""
+    """The part after counting the music, as in training; an attention does not count."""
     if slot != "attention":
         with torch.no_grad():
-            part.count(*_heard(slot, music), mask=_everywhere(music) if mask is None else mask)
+            part.count(*_count_arguments(slot, music), mask=_full_mask(music) if mask is None else mask)
     return part
 
 
 def calibrated(
     part: Part, slot: Slot, music: Music, mask: Tensor | None = None, *, first: bool = True
 ) -> Part:
-    """The part after it was calibrated on the music, as training lets it; an attention never is."""
+    """The part after calibration on the music, as in training; an attention is not calibrated."""
     if slot != "attention":
         with torch.no_grad():
-            mask = _everywhere(music) if mask is None else mask
-            part.calibrate(*_heard(slot, music), mask=mask, first=first)
+            mask = _full_mask(music) if mask is None else mask
+            part.calibrate(*_count_arguments(slot, music), mask=mask, first=first)
     return part
 
 
-def _everywhere(music: Music) -> Tensor:
+def _full_mask(music: Music) -> Tensor:
     return torch.ones(music.codes.shape[:2], dtype=torch.bool)
 
 
-def _heard(slot: Slot, music: Music) -> tuple[Any, ...]:
-    """What a part gets when it counts or is calibrated."""
-    heard: dict[Slot, tuple[Any, ...]] = {
+def _count_arguments(slot: Slot, music: Music) -> tuple[Any, ...]:
+    """The music that `count` and `calibrate` of a slot's parts receive."""
+    arguments: dict[Slot, tuple[Any, ...]] = {
         "encoder": (music.onset, music.sounding, music.clock),
         "sampler": (music.codes,),
         "decoder": (music.codes, music.keys, music.previous),
-        "velocity": (music.codes, music.keys, music.loudness, music.softness),
+        "velocity": (music.codes, music.keys, music.loudness, music.previous_loudness),
     }
-    return heard[slot]
+    return arguments[slot]

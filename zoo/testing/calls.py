@@ -1,4 +1,4 @@
-"""Playing a part: every method of its slot, called as the zoo calls it."""
+"""Call every method of a part as the zoo calls it, and collect the outputs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from zoo.parts import Slot
 from zoo.parts.interfaces import Attention, Decoder, Encoder, LogProb, Part, Sampler, State, Velocity
 from zoo.testing.music import Music
 
-Answers = dict[str, Tensor]
-"""What a part answered, by what was asked of it."""
+Outputs = dict[str, Tensor]
+"""The outputs of a part, by name; see `SHAPES`."""
 
 SHAPES: dict[str, str] = {
     "features": "BTF",
@@ -33,10 +33,10 @@ SHAPES: dict[str, str] = {
     "restored onset": "BTK",
     "restored sounding": "BTK",
 }
-"""The shape of every answer: B batch, T frames, F features, C codes, K keys."""
+"""The shape of every output: B batch, T frames, F features, C codes, K keys."""
 
-TRUTHS = ("restored onset", "restored sounding")
-"""Answers that are bool; all others are float32."""
+BOOLEAN_OUTPUTS = ("restored onset", "restored sounding")
+"""Outputs of dtype bool; all others are float32."""
 
 
 def chance(seed: int = 0) -> Generator:
@@ -45,8 +45,8 @@ def chance(seed: int = 0) -> Generator:
 
 
 @contextmanager
-def learning(part: Part, seed: int = 0) -> Iterator[None]:
-    """The part in training mode, as when the zoo takes a step with this seed."""
+def training_mode(part: Part, seed: int = 0) -> Iterator[None]:
+    """Put the part in training mode in the block, with layers seeded as in a training step of the zoo."""
     part.train()
     try:
         with seeded_layers(chance(seed)):
@@ -55,10 +55,10 @@ def learning(part: Part, seed: int = 0) -> Iterator[None]:
         part.eval()
 
 
-def answers(part: Part, slot: Slot, music: Music, seed: int = 0) -> Answers:
-    """Everything the part has to say about the music."""
-    play = cast(Callable[[Part, Music, int], Answers], PLAYERS[slot])
-    return play(part, music, seed)
+def outputs(part: Part, slot: Slot, music: Music, seed: int = 0) -> Outputs:
+    """All outputs of the part for the music."""
+    run = cast(Callable[[Part, Music, int], Outputs], RUNNERS[slot])
+    return run(part, music, seed)
 
 
 def start(part: Part, slot: Slot, music: Music) -> State:
@@ -69,18 +69,18 @@ def start(part: Part, slot: Slot, music: Music) -> State:
 
 
 def step(part: Part, slot: Slot, music: Music, state: State, seed: int = 0) -> tuple[Tensor, State]:
-    """One chunk of music as when generating, and the state after it; a single frame where it is drawn."""
+    """The output for one chunk of music and the state after it; samplers and decoders draw one frame."""
     if slot == "attention":
         return cast(Attention, part)(music.codes, music.clock, state)  # type: ignore[no-any-return]
     if slot == "sampler":
         return cast(Sampler, part).sample(music.features, state, chance(seed))
     if slot == "decoder":
         return cast(Decoder, part).sample(music.codes, music.previous, state, chance(seed))
-    return cast(Velocity, part).predict(music.codes, music.keys, music.softness, state)
+    return cast(Velocity, part).predict(music.codes, music.keys, music.previous_loudness, state)
 
 
 def leaves(state: State) -> Iterable[Any]:
-    """What hangs in a nest of tuples, lists and dicts."""
+    """The leaves of nested tuples, lists and dicts."""
     if isinstance(state, dict):
         state = list(state.values())
     if isinstance(state, (tuple, list)):
@@ -91,43 +91,43 @@ def leaves(state: State) -> Iterable[Any]:
 
 
 def loss(part: Part, slot: Slot, music: Music, seed: int = 0) -> Tensor:
-    """What the part is trained on, one number; features summed with random weights for an attention."""
+    """The mean training loss; for an attention, the sum of its features with random weights."""
     if slot == "attention":
-        with learning(part, seed):
+        with training_mode(part, seed):
             features = features_of(part, music)
         return (features * torch.randn(features.shape, generator=chance(seed))).sum()
     return loss_of_frames(part, slot, music, seed).mean()
 
 
 def features_of(part: Part, music: Music) -> Tensor:
-    """The features (B, T, F) of an attention, heard in one piece."""
+    """The features (B, T, F) of an attention for the whole music."""
     attention = cast(Attention, part)
     features, _ = attention(music.codes, music.clock, attention.start(music.past))
     return cast(Tensor, features)
 
 
 def loss_of_frames(part: Part, slot: Slot, music: Music, seed: int = 0) -> Tensor:
-    """The loss of a sampler, decoder or velocity in training mode, (B, T)."""
+    """The loss (B, T) of a sampler, decoder or velocity in training mode."""
     generator = chance(seed)
-    with learning(part, seed):
+    with training_mode(part, seed):
         if slot == "sampler":
             return cast(Sampler, part).loss(music.features, music.codes, generator)
         if slot == "decoder":
             return cast(Decoder, part).loss(music.codes, music.keys, music.previous, generator)
         velocity = cast(Velocity, part)
-        return velocity.loss(music.codes, music.keys, music.loudness, music.softness, generator)
+        return velocity.loss(music.codes, music.keys, music.loudness, music.previous_loudness, generator)
 
 
 def log_prob(part: Part, slot: Slot, music: Music, seed: int = 0) -> LogProb:
-    """The number that the part is ranked by."""
+    """The log-probability of the music under a sampler, decoder or velocity."""
     if slot == "sampler":
         return cast(Sampler, part).log_prob(music.features, music.codes, chance(seed))
     if slot == "decoder":
         return cast(Decoder, part).log_prob(music.codes, music.keys, music.previous, chance(seed))
-    return cast(Velocity, part).log_prob(music.codes, music.keys, music.loudness, music.softness)
+    return cast(Velocity, part).log_prob(music.codes, music.keys, music.loudness, music.previous_loudness)
 
 
-def _attention(part: Attention, music: Music, seed: int) -> Answers:
+def _attention(part: Attention, music: Music, seed: int) -> Outputs:
     whole = features_of(part, music)
     state, steps = part.start(music.past), []
     for frame in range(music.frames):
@@ -137,7 +137,7 @@ def _attention(part: Attention, music: Music, seed: int) -> Answers:
     return {"features": whole, "features one by one": torch.cat(steps, 1)}
 
 
-def _sampler(part: Sampler, music: Music, seed: int) -> Answers:
+def _sampler(part: Sampler, music: Music, seed: int) -> Outputs:
     generator = chance(seed)
     state, drawn = part.start(music.batch), []
     for frame in range(music.frames):
@@ -153,7 +153,7 @@ def _sampler(part: Sampler, music: Music, seed: int) -> Answers:
     }
 
 
-def _decoder(part: Decoder, music: Music, seed: int) -> Answers:
+def _decoder(part: Decoder, music: Music, seed: int) -> Outputs:
     generator = chance(seed)
     state, drawn = part.start(music.batch), [music.previous[:, :1]]
     for frame in range(music.frames):
@@ -170,18 +170,18 @@ def _decoder(part: Decoder, music: Music, seed: int) -> Answers:
     }
 
 
-def _velocity(part: Velocity, music: Music, seed: int) -> Answers:
+def _velocity(part: Velocity, music: Music, seed: int) -> Outputs:
     state = part.start(music.batch)
-    predicted, _ = part.predict(music.codes, music.keys, music.softness, state)
-    scored = part.log_prob(music.codes, music.keys, music.loudness, music.softness)
+    predicted, _ = part.predict(music.codes, music.keys, music.previous_loudness, state)
+    score = part.log_prob(music.codes, music.keys, music.loudness, music.previous_loudness)
     return {
         "loss": loss_of_frames(part, "velocity", music, seed),
-        "log_prob": scored.value,
+        "log_prob": score.value,
         "predicted loudness": predicted,
     }
 
 
-def _encoder(part: Encoder, music: Music, seed: int) -> Answers:
+def _encoder(part: Encoder, music: Music, seed: int) -> Outputs:
     keys = part.keys(music.onset, music.sounding)
     onset, sounding = part.residual.restore(keys, music.clock, chance(seed))
     return {
@@ -193,7 +193,7 @@ def _encoder(part: Encoder, music: Music, seed: int) -> Answers:
     }
 
 
-PLAYERS: dict[Slot, Callable[..., Answers]] = {
+RUNNERS: dict[Slot, Callable[..., Outputs]] = {
     "encoder": _encoder,
     "attention": _attention,
     "sampler": _sampler,
