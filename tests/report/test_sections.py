@@ -104,6 +104,12 @@ def test_a_study_shows_each_row_beside_the_next(result: dict[str, Any]) -> None:
     assert (line.name, line.cells) == ("best − rates", ("-1.000", "–", "not clear"))
 
 
+def test_an_earlier_reading_of_the_music_is_told_of(result: dict[str, Any]) -> None:
+    assert not any("earlier reading" in note for note in next(score_tables(result)).notes)
+    result["data"]["earlier"] = True
+    assert any("earlier reading" in note for note in next(score_tables(result)).notes)
+
+
 def test_each_measure_stands_beside_its_floor(result: dict[str, Any]) -> None:
     measure = {
         "measure": "keys at once", "unit": "keys", "generated": 4.5, "held_out": 4.0, "distance": 0.5,

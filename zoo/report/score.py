@@ -6,7 +6,7 @@ A forest plot draws the interval of each row as a line on one scale, so that it 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -22,6 +22,7 @@ WIDTH, EDGE = 260, 6
 FAR = 2.0
 """Rows of so many times the lowest nats are off the scale; the floor that knows nothing is."""
 
+EARLIER = "of an earlier reading of this music: compare only numbers of one reading"
 APART = 10.0
 """Differences of so many times the median one are off the scale."""
 
@@ -78,7 +79,8 @@ def score_tables(result: Mapping[str, Any]) -> Iterator[Table]:
     """The tables of what `zoo evaluate --json` or a study's `zoo bench table --json` has measured."""
     music = _music(result["data"])
     if result["rows"]:
-        yield _scores(f"Score: {music}", result["rows"], "nats/frame ↓")
+        scores = _scores(f"Score: {music}", result["rows"], "nats/frame ↓")
+        yield replace(scores, notes=(*scores.notes, EARLIER)) if result["data"].get("earlier") else scores
         yield from _differences(result.get("differences") or _to_next(result["rows"]), "nats/frame")
     loudness = result["velocity"]
     if any(not row["floor"] for row in loudness["rows"]):
