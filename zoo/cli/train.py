@@ -166,8 +166,8 @@ def _print(history: History, recipe: Recipe, output: Path, as_json: bool) -> Non
         show.print(visible(line))
     foreign = any(choice.entry.source.is_file for choice in recipe.parts.values())
     local = " --local" if foreign else ""
-    show.print(visible(f"Next:  zoo evaluate {place} {music}{local}"))
-    show.print(visible(f"       zoo generate {place} --seed 1 -o music.mid{local}"))
+    show.print(visible(f"Next:  zoo evaluate {place} {music}{local}"), soft_wrap=True)
+    show.print(visible(f"       zoo generate {place} --seed 1 -o music.mid{local}"), soft_wrap=True)
 
 
 def _facts(history: History, bundle: Path) -> dict[str, Any]:

@@ -124,10 +124,8 @@ def _continued(primer: Roll, meter: Meter | None) -> Roll:
 
 def _clock(model: Model, opening: _Primer, first: int, last: int) -> Clock:
     """Where the frames from `first` up to, without, `last` lie in their bars, (1, last - first)."""
-    places = opening.roll.meter.places(np.arange(first, last, dtype=np.int64))
-    planes = (places.bar, places.place, places.length, places.beat)
-    tensors = (torch.from_numpy(plane).unsqueeze(0).to(model.device) for plane in planes)
-    return Clock.of(tensors, model.grid)
+    frames = np.arange(first, last, dtype=np.int64)[None]
+    return Clock.in_meters([opening.roll.meter], frames, model.grid).to(model.device)
 
 
 def _draw_keys(

@@ -156,12 +156,16 @@ def _steps(frames: Tensor, grid: int) -> Tensor:
 
 
 def _position(clock: Clock) -> Tensor:
-    """The type of bar and the position in it, (B, T, 1) int64, below 2 * QUARTERS * QUARTERS * PARTS."""
-    compound = (clock.beat % clock.grid != 0).long()
+    """The type of bar and the position in it, (B, T, 1) int64, below 2 * QUARTERS * QUARTERS * PARTS.
+
+    Bars of the same length are of two types: those whose beats are whole quarter notes, as in 3/4, and those
+    whose beats are not, as in 6/8 and 5/8. On a grid of quarter notes all beats are whole.
+    """
+    fractional = (clock.beat % clock.grid != 0).long()
     length = ((clock.length + clock.grid - 1) // clock.grid).clamp(1, QUARTERS) - 1
     quarter = (clock.place // clock.grid).clamp(max=QUARTERS - 1)
     part = clock.place % clock.grid * PARTS // clock.grid
-    return (((compound * QUARTERS + length) * QUARTERS + quarter) * PARTS + part).unsqueeze(-1)
+    return (((fractional * QUARTERS + length) * QUARTERS + quarter) * PARTS + part).unsqueeze(-1)
 
 
 def _condition(position: Tensor, since: Tensor, given: Tensor) -> Tensor:
