@@ -13,22 +13,21 @@ from zoo.data import Corpus, open_corpus
 from zoo.data.split import Split
 from zoo.errors import Problem, UsageError
 from zoo.learn.assemble import assemble
+from zoo.learn.compose import Wish, compose
 from zoo.learn.fit import fit
-from zoo.learn.record import meter_of, pedal_of, record
+from zoo.learn.record import pedal_of, record
 from zoo.learn.settings import TrainSettings
 from zoo.learn.swap import parse_swap
 from zoo.learn.watch import watched
 from zoo.measure.evaluator import evaluate
 from zoo.model.build import parameter_count
 from zoo.model.bundle import open_bundle, save_bundle
-from zoo.model.generate import generate
 from zoo.model.model import Model
 from zoo.model.provenance import Music, Origin
 from zoo.model.sealed import MANIFEST
 from zoo.model.weights import digest
-from zoo.music.grid import QUARTERS
 from zoo.music.meter import Meter
-from zoo.music.midi import read_midi
+from zoo.music.primer import read_primer
 from zoo.music.roll import Roll
 from zoo.parts import SLOTS, Slot
 from zoo.registry import Recipe, open_registry, parse_recipe
@@ -143,11 +142,17 @@ class ZooModel:
         self,
         frames: int | None = None,
         *,
+        bars: int | None = None,
+        seconds: float | None = None,
         count: None = None,
         seed: int = 0,
         temperature: float = 1.0,
         primer: Roll | str | Path | None = None,
+        primer_bars: tuple[int, int] | None = None,
+        without_primer: bool = False,
         meter: Meter | None = None,
+        tempo: float | None = None,
+        transpose: int = 0,
     ) -> Roll: ...
 
     @overload
@@ -155,45 +160,75 @@ class ZooModel:
         self,
         frames: int | None = None,
         *,
+        bars: int | None = None,
+        seconds: float | None = None,
         count: int,
         seed: int = 0,
         temperature: float = 1.0,
         primer: Roll | str | Path | None = None,
+        primer_bars: tuple[int, int] | None = None,
+        without_primer: bool = False,
         meter: Meter | None = None,
+        tempo: float | None = None,
+        transpose: int = 0,
     ) -> list[Roll]: ...
 
     def generate(
         self,
         frames: int | None = None,
         *,
+        bars: int | None = None,
+        seconds: float | None = None,
         count: int | None = None,
         seed: int = 0,
         temperature: float = 1.0,
         primer: Roll | str | Path | None = None,
+        primer_bars: tuple[int, int] | None = None,
+        without_primer: bool = False,
         meter: Meter | None = None,
+        tempo: float | None = None,
+        transpose: int = 0,
     ) -> Roll | list[Roll]:
         """Compose new music, from silence or after a primer.
 
         Args:
             frames: length of the new music; 64 quarter notes by default.
+            bars: its length in bars, instead.
+            seconds: its length in seconds, instead.
             count: number of pieces, which are then returned in a list.
             seed: the same seed gives the same music.
             temperature: below 1 for more likely, above 1 for less likely music.
             primer: a piece to continue, or the path of its MIDI file.
-            meter: bars of the new music, which begin where the primer ends; by default those of the primer,
-                or else of the most common time signature of the training pieces.
+            primer_bars: the first and last bar of the primer to continue, from 1 on; all by default.
+            without_primer: return the new music without the primer.
+            meter: bars of the new music; by default those of the primer, else the most common time signature
+                of the training pieces.
+            tempo: quarter notes per minute; by default the primer's, else 120.
+            transpose: move the finished piece by so many semitones.
 
         Raises:
-            UsageError: a number is out of range.
-            DataError: the primer cannot be read, or is on another grid than the model.
+            UsageError: a number is out of range, or several lengths are given.
+            DataError: the primer cannot be read, is on another grid than the model, or has no such bars.
         """
-        grid = self.model.grid
         if isinstance(primer, str | Path):
-            primer = read_midi(primer, grid=grid, pedal=pedal_of(self._record), rest=True)
-        frames = frames or QUARTERS * grid
-        if primer is None:
-            meter = meter or meter_of(self._record, grid)
-        rolls = generate(self.model, frames, count or 1, seed, temperature, primer, meter=meter)
+            pedal = pedal_of(self._record)
+            primer = read_primer(primer, grid=self.model.grid, pedal=pedal, bars=primer_bars)
+        elif primer is not None and primer_bars is not None:
+            primer = primer.bars(*primer_bars)
+        wish = Wish(
+            frames=frames,
+            bars=bars,
+            seconds=seconds,
+            count=1 if count is None else count,
+            seed=seed,
+            temperature=temperature,
+            primer=primer,
+            without_primer=without_primer,
+            meter=meter,
+            tempo=tempo,
+            transpose=transpose,
+        )
+        rolls = compose(self.model, self._record, wish)
         return rolls[0] if count is None else rolls
 
     def evaluate(

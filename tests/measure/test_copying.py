@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo.measure.copying import longest_copies
+from zoo.measure.copying import copied_stretches, longest_copies
 from zoo.music.roll import Roll
 
 
@@ -106,3 +106,26 @@ def test_every_passage_has_its_own_and_none_needs_training_pieces():
     assert longest_copies(parts, [source], with_onsets=True).tolist() == [30, 7, 0]
     assert longest_copies(parts, [], with_onsets=True).tolist() == [0, 0, 0]
     assert longest_copies([], [source], with_onsets=True).tolist() == []
+
+
+def test_copied_stretches_lie_where_they_were_put():
+    piece, fresh = random_roll(1), random_roll(2, keys=12)
+    copy = in_key(part(piece, 10, 34), 5)
+    passage = joined(part(fresh, 0, 20), copy, part(fresh, 20, 40), part(piece, 40, 60))
+    first, second = copied_stretches([passage, fresh], [piece], with_onsets=True, at_least=12)
+    assert second == []
+    assert [end - begin for begin, end in first] == pytest.approx([24, 20], abs=3)
+    assert first[0][0] == pytest.approx(20, abs=2)
+    assert first[1][1] == passage.frames
+    assert copied_stretches([passage], [piece], with_onsets=True, at_least=30) == [[]]
+    assert copied_stretches([], [piece], with_onsets=True, at_least=1) == []
+
+
+@given(st.integers(0, 10**6), st.integers(1, 8))
+@settings(max_examples=25, deadline=None)
+def test_the_longest_stretch_is_at_least_the_longest_copy(seed, at_least):
+    passage, piece = random_roll(seed, 30, keys=3), random_roll(seed + 1, 30, keys=3)
+    longest = copied(passage, piece)
+    (stretches,) = copied_stretches([passage], [piece], with_onsets=True, at_least=at_least)
+    heard = [int(passage.sounding[begin:end].any(1).sum()) for begin, end in stretches]
+    assert max(heard, default=0) >= longest if longest >= at_least else stretches == []

@@ -48,7 +48,7 @@ def command(words: tuple[str, ...], sweep: str | None, as_json: bool) -> None:
     """
     bundles = [word for word in words if "=" not in word]
     live = [word for word in words if _names_part(word)]
-    keys = _keys([word for word in words if "=" in word and not _names_part(word)])
+    keys = evaluate_keys([word for word in words if "=" in word and not _names_part(word)])
     steps = _steps(sweep) if sweep else []
     if not bundles and (live or steps):
         raise UsageError(Problem("the floors have no settings", [*live, *steps][0], "name a bundle"))
@@ -58,19 +58,28 @@ def command(words: tuple[str, ...], sweep: str | None, as_json: bool) -> None:
     variants = [[*live, step] for step in steps] if steps else [live]
     loaded = _load(bundles, variants)
     models = {name: bundle.model for name, bundle in loaded.items()}
-    corpus = _open(keys, models)
-    pieces = corpus.split(keys.split)
-    _print_notes(loaded, corpus, pieces, keys)
-    rows = _rows(loaded, variants, corpus, pieces, keys)
-    floors = _velocity_floors(models, corpus, pieces) if keys.split != "all" else []
+    corpus = music_of(keys, models)
+    print_notes(loaded, corpus, keys)
+    rows, floors = scored(loaded, variants, corpus, keys)
     _print(rows, floors, corpus, keys, as_json)
+
+
+def scored(
+    loaded: Mapping[str, Bundle], variants: Sequence[Sequence[str]], corpus: Corpus, keys: EvaluateKeys
+) -> tuple[list[Row], list[Row]]:
+    """The rows of the models and the floors on one split of the music; then the floors of loudness."""
+    pieces = corpus.split(keys.split)
+    rows = _rows(loaded, variants, corpus, pieces, keys)
+    models = {name: bundle.model for name, bundle in loaded.items()}
+    return rows, (_velocity_floors(models, corpus, pieces) if keys.split != "all" else [])
 
 
 def _names_part(word: str) -> bool:
     return "=" in word and word.partition("=")[0].partition(".")[0] in SLOTS
 
 
-def _keys(words: Sequence[str]) -> EvaluateKeys:
+def evaluate_keys(words: Sequence[str]) -> EvaluateKeys:
+    """What is scored and how, from the words that say so."""
     from zoo.registry import open_registry, parse_recipe
 
     keys: EvaluateKeys = parse_recipe(words, open_registry(), keys=EvaluateKeys).keys
@@ -100,7 +109,7 @@ def _load(bundles: Sequence[str], variants: Sequence[Sequence[str]]) -> dict[str
     return loaded
 
 
-def _open(keys: EvaluateKeys, models: Mapping[str, Model]) -> Corpus:
+def music_of(keys: EvaluateKeys, models: Mapping[str, Model]) -> Corpus:
     """The music on the grid of the models, if all of them can read it."""
     grids = {name: model.grid for name, model in models.items()}
     if len(set(grids.values())) > 1:
@@ -118,9 +127,11 @@ def _open(keys: EvaluateKeys, models: Mapping[str, Model]) -> Corpus:
     return corpus
 
 
-def _print_notes(loaded: Mapping[str, Bundle], corpus: Corpus, pieces: Corpus, keys: EvaluateKeys) -> None:
+def print_notes(loaded: Mapping[str, Bundle], corpus: Corpus, keys: EvaluateKeys) -> None:
+    """Say what the answer lacks, and which models may have seen pieces that they are scored on."""
     from zoo.cli.console import talk, visible
 
+    pieces = corpus.split(keys.split)
     for note in (*_left_out(loaded, pieces, keys), *_trained_on(loaded, corpus, pieces)):
         talk.print(visible(f"note: {note}"), soft_wrap=True)
 

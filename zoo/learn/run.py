@@ -115,6 +115,15 @@ class Run:
         events = map(_event, self._lines())
         return [(event["step"], event["nats"][term]) for event in events if term in event.get("nats", ())]
 
+    def curves(self) -> dict[str, list[tuple[float, float]]]:
+        """The learning curves: term -> (seconds of training, nats per frame of the validation pieces)."""
+        curves: dict[str, list[tuple[float, float]]] = {}
+        for event in map(_event, self._lines()):
+            for term, nats in event.get("nats", {}).items():
+                if isinstance(nats, int | float) and isinstance(event.get("seconds"), int | float):
+                    curves.setdefault(term, []).append((event["seconds"], nats))
+        return curves
+
     def report(self, content: Mapping[str, Any]) -> Path:
         """Keep what leads to a value that is not a finite number."""
         path = self.folder / "nonfinite.json"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise, zip_longest
+from math import ceil
 from typing import Any, Self
 
 import numpy as np
@@ -201,6 +202,12 @@ class Meter:
         line = all_frames - places.place
         first = np.flatnonzero(np.diff(line, prepend=FAR))
         return Bars(places.bar[first], line[first], (line + places.length)[first])
+
+    def after(self, first: int, bars: int) -> int:
+        """The frame of the bar line that lies `bars` bar lines after frame `first`; 1 is the next one."""
+        longest = max(ceil(change.bar(self.grid)) for change in self.changes)
+        bar = self.places(np.arange(first, first + (bars + 1) * longest + 1, dtype=np.int64)).bar
+        return first + int(np.argmax(bar >= bar[0] + bars))
 
     def signatures(self, frames: int) -> tuple[TimeSignature, ...]:
         """The time signatures that hold in the first `frames` frames, at least the one at the start."""
