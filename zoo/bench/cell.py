@@ -151,7 +151,7 @@ def question(order: Mapping[str, Any]) -> str:
 
 def _budget(train: TrainSettings) -> dict[str, Any]:
     """How something is trained, whatever it is trained on."""
-    budget = train.model_dump(mode="json", exclude={"device"})
+    budget = train.model_dump(mode="json", exclude={"device", "threads"})
     if not any(budget[name] for name in ("minutes", "epochs", "steps")):
         budget["steps"] = STEPS
     return budget

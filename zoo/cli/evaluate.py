@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import click
+from pydantic import Field
 
 from zoo.cli.music import MusicKeys, open_music
 from zoo.errors import Problem, UsageError
@@ -28,6 +29,9 @@ class EvaluateKeys(MusicKeys):
     seed: int = setting(0, "seed of the chance in bounds, estimates and generated passages", ge=0)
     samples: int = setting(
         32, "passages that each model writes, to be set beside held-out ones; 0 for none", ge=0, le=1000
+    )
+    threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = setting(
+        "auto", "threads to compute with; auto is one for small models"
     )
 
 
@@ -150,7 +154,7 @@ def _rows(
         for words in variants:
             changed = set_live(model, words)
             with waiting(" ".join([bundle, *words])) as progress:
-                found = evaluate(model, pieces, seed=keys.seed, progress=progress)
+                found = evaluate(model, pieces, seed=keys.seed, progress=progress, threads=keys.threads)
             row = Row(visible(bundle), model.encoder.plane, str(model.recipe), found, changed)
             rows.append(replace(row, resemblance=_resemblance(model, corpus, pieces, keys, row.name)))
     return rows
@@ -171,7 +175,10 @@ def _resemblance(
     written: list[Roll] = []
     for number, (meter, count) in enumerate(passage_meters(pieces, frames, keys.samples)):
         with waiting(f"{name} writes in {meter}") as progress:
-            written += generate(model, frames, count, keys.seed + number, progress=progress, meter=meter)
+            seed = keys.seed + number
+            written += generate(
+                model, frames, count, seed, progress=progress, meter=meter, threads=keys.threads
+            )
     return resemble(written, pieces, corpus.split("train"), seed=keys.seed)
 
 

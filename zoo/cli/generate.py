@@ -43,6 +43,12 @@ if TYPE_CHECKING:
 @click.option("--temperature", default=1.0, show_default=True, help="Below 1 tamer, above 1 wilder.")
 @click.option("--seed", default=0, show_default=True, help="The same seed gives the same bytes.")
 @click.option("--picture", type=click.Path(path_type=Path), help="Also draw the first piece as a PNG.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    show_default="one for small models",
+    help="Threads to compute with.",
+)
 @force_option
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 def command(
@@ -55,6 +61,7 @@ def command(
     temperature: float,
     seed: int,
     picture: Path | None,
+    threads: int | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -80,7 +87,17 @@ def command(
     chosen = Meter.of(*signature, grid=grid) if signature else meter_of(opened.record, grid)
     frames = QUARTERS * grid if frames is None else frames
     with waiting(f"writing {output}") as progress:
-        rolls = generate(model, frames, count, seed, temperature, opening, progress, meter=chosen)
+        rolls = generate(
+            model,
+            frames,
+            count,
+            seed,
+            temperature,
+            opening,
+            progress,
+            meter=chosen,
+            threads=threads or "auto",
+        )
     written = []
     for path, roll in zip(paths, rolls, strict=True):
         roll.write(path)

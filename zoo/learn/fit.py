@@ -21,6 +21,7 @@ from zoo.learn.session import Session
 from zoo.learn.settings import TrainSettings
 from zoo.model.counting import count
 from zoo.model.model import Model
+from zoo.model.threads import computing
 
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 """Signals that ask a training to end: Ctrl-C, schedulers and containers, logouts."""
@@ -68,13 +69,19 @@ def fit(
         if run is not None:
             run.save(learner)  # so that a checkpoint that is missing later was lost, and is not begun again
 
-    lessons = Lessons(train, settings, seed)
-    session = Session(learner, lessons, valid, settings, seed, run, listen)
+    session = Session(learner, Lessons(train, settings, seed), valid, settings, seed, run, listen)
+    with computing(model, settings.threads):
+        return _learn(session)
+
+
+def _learn(session: Session) -> History:
+    """The loop itself, from where the learner stands to the end of its budget."""
+    learner, model = session.learner, session.learner.model
     session.start()
     with _interrupts() as interrupted:
         while not session.over():
-            session.learn(lessons.batch(learner.step).to(model.device))
-            if learner.step % settings.validate_every == 0:
+            session.learn(session.lessons.batch(learner.step).to(model.device))
+            if learner.step % session.settings.validate_every == 0:
                 session.validate()
             session.save_now_and_then()
             if interrupted():

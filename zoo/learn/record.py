@@ -42,6 +42,7 @@ def record(history: History, corpus: Corpus, settings: TrainSettings, seed: int)
             "seed": seed,
             "steps": history.step,
             "seconds": round(history.seconds, 1),
+            "threads": history.threads,
             "best_step": dict(history.best_step),
         },
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+import torch
+
 from zoo.data import Corpus
 from zoo.data.fragments import Fragments
 from zoo.errors import NonFiniteError, Problem
@@ -58,6 +60,7 @@ class Session:
                 seconds=self.settings.minutes and self.settings.minutes * 60,
                 epoch=self.lessons.epoch,
                 device=str(self.learner.model.device),
+                threads=torch.get_num_threads(),
             )
         )
 
@@ -119,6 +122,7 @@ class Session:
             best=dict(learner.best.nats),
             best_step=dict(learner.best.step),
             validations=tuple(self._validations),
+            threads=torch.get_num_threads(),
         )
 
     def _tell(self, event: Event) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from zoo.music.grid import GRID
 from zoo.parts import Settings, setting
@@ -36,6 +36,9 @@ class TrainSettings(Settings):
     )
     patience: int = setting(0, "stop after so many validations without progress; 0 never stops", ge=0)
     device: str = setting("auto", "auto, cpu, cuda, cuda:1, mps", live=True)
+    threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = setting(
+        "auto", "threads to compute with; auto is one for small models on the CPU", live=True
+    )
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:

@@ -13,6 +13,7 @@ from zoo.errors import Problem, UsageError
 from zoo.limits import too_much_music
 from zoo.model.model import Model
 from zoo.model.random import generator
+from zoo.model.threads import Threads, computing
 from zoo.music.meter import Meter
 from zoo.music.roll import KEYS, Roll
 from zoo.parts.clock import Clock
@@ -45,6 +46,7 @@ def generate(
     progress: Callable[[int, int], None] = lambda done, total: None,
     *,
     meter: Meter | None = None,
+    threads: Threads = "auto",
 ) -> list[Roll]:
     """New pieces, drawn from the distribution that the model is scored by.
 
@@ -58,6 +60,7 @@ def generate(
             say which keys are pressed, a key is pressed when it begins to sound.
         progress: told how many of the new frames have their keys.
         meter: of the new pieces; 4/4 if nothing is said. After a primer its own meter goes on.
+        threads: see `zoo.model.threads`.
 
     Raises:
         UsageError: a number is out of its range.
@@ -67,7 +70,7 @@ def generate(
     model.eval()
     opening = _open(model, primer, meter or Meter(model.grid))
     chance = generator(seed, "generate", device=model.device)
-    with torch.no_grad():
+    with torch.inference_mode(), computing(model, threads):
         keys = _draw_keys(model, opening, frames, count, chance, temperature, progress)
         known = (opening.onset.expand(count, -1, -1), opening.sounding.expand(count, -1, -1))
         clock = _clock(model, opening, 0, keys.shape[1])
