@@ -38,6 +38,7 @@ from zoo.parts.layers import LSTM
 from zoo.parts.masks import bernoulli_log_prob, draw_one, flip, masked_log_softmax, never
 
 from .outcomes import note_logits, true_outcomes
+from .speaking import speak
 
 Memories = tuple[Tensor, Tensor]
 """Hidden and cell memories of all voices, each (B, V, H)."""
@@ -153,7 +154,8 @@ class Voices(Sampler):
         free = ~flip(torch.full_like(rates[..., 0], self.settings.escape), generator)
         codes = flip(rates, generator).to(features)
         if bool(free.all()):
-            return self._speak(features, state, generator, temperature)
+            decided, state = speak(self.lstm, self.linear, features[:, 0], state, generator, temperature)
+            return decided[:, None, : self.sizes.codes], state
         path = self._walk(features, codes, state, generator, free=free, temperature=temperature)
         said = path.decided[..., : self.sizes.codes]
         return torch.where(free.unsqueeze(-1), said, codes), path.memories
@@ -161,40 +163,6 @@ class Voices(Sampler):
     def follow(self, features: Tensor, codes: Tensor, state: Memories, generator: Generator) -> Memories:
         """Memories after known frames, of one of the paths that could have led there."""
         return self._filter(features, codes, state, generator)[1]
-
-    def _speak(
-        self, features: Tensor, memories: Memories, generator: Generator, temperature: float
-    ) -> tuple[Tensor, Memories]:
-        """Codes (B, 1, C) of one frame in which no row escapes, drawn as `_walk` draws them.
-
-        All that the voices hear before the first of them decides is computed for all at once; what they hear
-        of a decision is a row of the weights. A voice's outcome is where its log-probability less the log of
-        an exponential random number is largest, which needs no normalisation.
-        """
-        heard, width = self.lstm, self.sizes.features
-        bias = heard.bias_ih_l0 + heard.bias_hh_l0
-        gates = torch.addmm(bias, features[:, 0], heard.weight_ih_l0[:, :width].T).unsqueeze(1)
-        gates = gates + memories[0] @ heard.weight_hh_l0.T
-        decisions, closing = heard.weight_ih_l0[:, width:].T, self._closing()
-        closed = closing.new_zeros(len(gates), len(closing))
-        said, outcomes, after = torch.zeros_like(gates[:, 0]), [], []
-        for voice, own in enumerate(gates.unbind(1)):
-            memory = _lstm_cell(own + said, memories[1][:, voice])
-            logits = self.linear(memory[0]) / temperature
-            noise = torch.empty_like(closed).exponential_(generator=generator).log()
-            outcome = (logits + closed - noise).argmax(-1)
-            said, closed = said + decisions[outcome], closed + closing[outcome]
-            outcomes.append(outcome)
-            after.append(memory)
-        hidden, cell = (torch.stack(memory, 1) for memory in zip(*after, strict=True))
-        decided = torch.zeros_like(closed).scatter_(-1, torch.stack(outcomes, -1), 1.0)
-        return decided[:, None, : self.sizes.codes].to(features), (hidden, cell)
-
-    def _closing(self) -> Tensor:
-        """What each outcome adds to the logits of all, (2C, 2C): `never` for those of its pitch class."""
-        dtype = torch.promote_types(self.here.dtype, torch.float32)
-        same = torch.eye(self.sizes.codes, dtype=dtype, device=self.here.device)
-        return same.repeat(2, 2) * never(dtype)
 
     def _ask(
         self, features: Tensor, decided: Tensor, memory: Memories, temperature: float = 1.0
@@ -271,13 +239,6 @@ class Voices(Sampler):
 
     def _outcome(self, outcome: Tensor) -> Tensor:
         return one_hot(outcome, 2 * self.sizes.codes).to(self.here)
-
-
-def _lstm_cell(gates: Tensor, cell: Tensor) -> Memories:
-    """Hidden and cell memory (B, H) from the sum of all that an LSTM's gates hear, (B, 4H)."""
-    entering, keeping, _, leaving = gates.sigmoid().chunk(4, -1)
-    cell = torch.addcmul(keeping * cell, entering, gates.chunk(4, -1)[2].tanh())
-    return leaving * cell.tanh(), cell
 
 
 def survivors(log_weight: Tensor, generator: Generator) -> Tensor:
