@@ -1,9 +1,11 @@
-"""Puts the menu, `registry.toml`, beside the core in a built package; pyproject.toml has the rest."""
+"""Finds the packages, and puts the menu, `registry.toml`, beside the core; pyproject.toml has the rest."""
 
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
+
+PLUGINS = ["zoo_plugins", *(f"zoo_plugins.{name}" for name in find_packages("plugins"))]
 
 
 class BuildWithMenu(build_py):
@@ -16,4 +18,4 @@ class BuildWithMenu(build_py):
             self.copy_file("registry.toml", str(Path(self.build_lib) / "zoo" / "registry.toml"))
 
 
-setup(cmdclass={"build_py": BuildWithMenu})
+setup(packages=[*find_packages(include=["zoo", "zoo.*"]), *PLUGINS], cmdclass={"build_py": BuildWithMenu})

@@ -82,7 +82,7 @@ class Place:
         if choice is None:
             raise UntrainedError(row.called(study.slots))
         cell = choice.cells[0]
-        best, result = Run(self.work / cell.name).best(), results.read(cell)
+        best, result = Run(self.work / cell.training).best(), results.read(cell)
         if best is None or not result or not self._is_of(result, data):
             raise UntrainedError(row.called(study.slots))
         with torch.enable_grad():  # parts are probed for gradients when they are built

@@ -22,9 +22,20 @@ from zoo.music.midi import read_midi
 Measure = Callable[..., None]
 Build = Callable[[str], Model]
 
-ATTENTIONS = ("none", "history", "lags", "latency", "latency attention.mix=false", "hierarchical")
-SAMPLERS = ("independent", "voices", "voices sampler.objective=bound")
-DECODERS = ("lstm", "lstm decoder.objective=conditional", "rbm", "rbm decoder.training=pcd")
+ATTENTIONS = (
+    "none",
+    "history",
+    "lags",
+    "latency",
+    "latency attention.mix=false",
+    "hierarchical",
+    "copying",
+    "transformer",
+    "stacked",
+    "mingru attention.layers=2",  # as wide and as deep as stacked
+)
+SAMPLERS = ("independent", "voices", "voices sampler.objective=bound", "ordered")
+DECODERS = ("lstm", "lstm decoder.objective=conditional", "rbm", "rbm decoder.training=pcd", "ordered")
 MODELS = ("attention=none sampler=independent", "baseline", "decoder=rbm attention=hierarchical")
 TRAINED = [
     *(("attention", f"attention={one} sampler=independent decoder=uniform") for one in ATTENTIONS),
@@ -41,16 +52,16 @@ def test_a_training_step(
 ) -> None:
     settings = TrainSettings(batch=2, frames=16, stride=16) if little else TrainSettings()
     learner, lessons = Learner(model(words), settings, seed=0), Lessons(corpus, settings, seed=0)
-    fragments = lessons.batch(0)
-    frames = fragments.mask.numel()
-    measure(f"a training step, by {what}", words, lambda: learner.learn(fragments), frames)
+    batches = lessons.batches(0)
+    frames = sum(batch.mask.numel() for batch in batches)
+    measure(f"a training step, by {what}", words, lambda: learner.learn(batches), frames)
 
 
 def test_the_fragments_of_a_step(measure: Measure, corpus: Corpus) -> None:
     settings = TrainSettings()
     lessons = Lessons(corpus, settings, seed=0)
     frames = settings.batch * settings.frames
-    measure("the fragments of a training step", "from the cache", lambda: lessons.batch(0), frames)
+    measure("the fragments of a training step", "from the cache", lambda: lessons.batches(0), frames)
 
 
 @pytest.mark.parametrize("count", [1, 16])

@@ -84,8 +84,7 @@ def _look(name: str, root: Path) -> tuple[Numbers, Reading] | None:
     if not path.exists():
         return None
     found: Numbers = json.loads(path.read_text("utf-8"))
-    kept = {file.stem for file in (root / LOOKS.parent).glob("*/*.json")}
-    if lost := set(_cells(found)) - kept:
+    if lost := set(_cells(found)) - Results(root / LOOKS.parent).names():
         names = ", ".join(sorted(lost))
         raise LookupError(f"{name} looked into trainings whose results are not kept any more: {names}")
     return found, Reading.of({"data": found})

@@ -20,14 +20,20 @@ from zoo.parts.terms import TERMS
 from zoo.registry import open_registry, parse_recipe
 
 NARROW = {
-    "history": "attention.local=6 attention.reader=6 attention.features=7 attention.lags=1,3",
-    "none": "attention.local=6 attention.features=7",
-    "lags": "attention.local=6 attention.features=7 attention.lags=1,3",
-    "latency": "attention.group=4 attention.features=7 attention.lags=1,3",
-    "hierarchical": "attention.hidden=6 attention.features=7 attention.levels=frame,beat",
-    "voices": "sampler.hidden=6 sampler.paths=2",
-    "lstm": "decoder.hidden=6",
-    "rbm": "decoder.lstm=6 decoder.hidden=4 decoder.gibbs=2",
+    "attention=history": "local=6 reader=6 features=7 lags=1,3",
+    "attention=none": "local=6 features=7",
+    "attention=lags": "local=6 features=7 lags=1,3",
+    "attention=latency": "group=4 features=7 lags=1,3",
+    "attention=hierarchical": "hidden=6 features=7 levels=frame,beat",
+    "attention=stacked": "hidden=6",
+    "attention=mingru": "hidden=6",
+    "attention=transformer": "heads=2 head=3 layers=2",
+    "attention=copying": "local=6 features=7 heads=2 head=3",
+    "sampler=voices": "hidden=6 paths=2",
+    "sampler=ordered": "hidden=6",
+    "decoder=lstm": "hidden=6",
+    "decoder=rbm": "lstm=6 hidden=4 gibbs=2",
+    "decoder=ordered": "lstm=6 hidden=6",
 }
 """Widths that make a thousand models quick; a part that is not here is built as it is."""
 
@@ -35,6 +41,11 @@ NARROW = {
 def shipped(slot: str) -> list[str]:
     registry = open_registry()
     return sorted(entry.name for entry in registry.entries() if entry.slot == slot)
+
+
+def words(part: str) -> str:
+    slot = part.partition("=")[0]
+    return " ".join([part, *(f"{slot}.{setting}" for setting in NARROW.get(part, "").split())])
 
 
 def two_steps(model: Model, fragments: Fragments) -> None:
@@ -57,11 +68,8 @@ def test_every_combination(encoder: str, attention: str, tmp_path: Path) -> None
     fragments = noise(88)
     rest = [shipped(slot) for slot in SLOTS[2:]]
     for sampler, decoder, velocity in product(*rest):
-        words = f"encoder={encoder} attention={attention} sampler={sampler} decoder={decoder}"
-        narrow = [NARROW[name] for name in (attention, sampler) if name in NARROW]
-        if decoder in NARROW:
-            narrow.append(NARROW[decoder])
-        recipe = parse_recipe(" ".join([words, f"velocity={velocity}", *narrow]), open_registry())
+        parts = zip(SLOTS, (encoder, attention, sampler, decoder, velocity), strict=True)
+        recipe = parse_recipe(" ".join(words(f"{slot}={name}") for slot, name in parts), open_registry())
         model = build(recipe)
         two_steps(model, fragments)
         save_bundle(model, tmp_path / "bundle")

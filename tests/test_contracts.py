@@ -1,4 +1,4 @@
-"""Every part that is registered keeps every promise of its slot; none can be registered and escape."""
+"""Every registered part passes every contract check of its slot."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import pytest
 import zoo.testing
 from zoo.parts import SLOTS
 from zoo.registry import open_registry
-from zoo.testing.describing import choices
+from zoo.testing.descriptions import choices
 
 ENTRIES = open_registry().entries()
 
 CROWDED = {"sampler.voices": [{"voices": 2}]}
-"""Settings beside defaults and choices under which a promise is harder to keep: more notes than voices."""
+"""Further settings to check, with which the contract is harder to fulfil: more notes than voices."""
 
 
 def variants(entry) -> list[dict[str, object]]:
-    """The defaults, and each setting that is one of a few at each of its other values."""
+    """The defaults, and every other value of each Literal or bool setting."""
     fields = entry.load_settings().model_fields
     others = [
         {name: value}
@@ -41,6 +41,6 @@ def test_contract(case):
 
 
 @pytest.mark.parametrize("slot", SLOTS)
-def test_every_slot_has_parts_and_its_default_among_them(slot):
+def test_the_default_of_every_slot_is_registered(slot):
     registry = open_registry()
     assert registry.default(slot) in {entry.name for entry in registry.entries(slot)}

@@ -17,7 +17,7 @@ import torch
 from zoo.errors import BundleError, UsageError
 from zoo.learn.plan import begun_plan
 from zoo.learn.run import Run
-from zoo.limits import GENERATED, LIMITS, Kind, in_words, read_bytes, sha256_of
+from zoo.limits import GENERATED, LIMITS, Kind, format_bytes, read_bytes, sha256_of
 from zoo.model.build import build, outline
 from zoo.model.bundle import load_bundle, save_bundle
 from zoo.model.generate import generate
@@ -53,20 +53,20 @@ def seal(bundle: Path) -> None:
 def test_what_is_larger_than_its_kind_may_be_is_refused_by_its_size(kind: Kind, tmp_path: Path) -> None:
     sparse(tmp_path / "file", LIMITS[kind] + 1)
     for read in (read_bytes, sha256_of):
-        with pytest.raises(OSError, match=f"where {kind} may have {in_words(LIMITS[kind])}"):
+        with pytest.raises(OSError, match=f"the limit for a {kind} file is {format_bytes(LIMITS[kind])}"):
             read(tmp_path / "file", kind)
 
 
 def test_no_pipe_is_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OSError, match="this is not a file"):
+    with pytest.raises(OSError, match="not a regular file"):
         read_bytes(tmp_path / "pipe", "plan")
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "config.json", "README.md", "model.safetensors"])
 def test_a_sparse_file_of_a_bundle_is_one_problem(name: str, bundle: Path) -> None:
     sparse(bundle / name, 30 * 2**30)
-    with pytest.raises(BundleError, match="it has 30 GiB, where") as raised:
+    with pytest.raises(BundleError, match="the file has 30 GiB; the limit") as raised:
         load_bundle(bundle)
     assert [problem.where for problem in raised.value.problems] == [str(bundle / name)]
 
@@ -156,7 +156,8 @@ def test_a_checkpoint_larger_than_the_model_is_not_read(
     sparse(tmp_path / "last.safetensors", 2**30)
     model = build(parse_recipe(SMALL, open_registry()))
     with pytest.raises(
-        BundleError, match=r"last\.safetensors: cannot be read: it has 1 GiB, where checkpoint"
+        BundleError,
+        match=r"last\.safetensors: cannot be read: the file has 1 GiB; the limit for a checkpoint",
     ):
         Run(tmp_path).resume(Learner(model, TrainSettings(), 0))
 
@@ -165,7 +166,7 @@ def test_a_checkpoint_larger_than_the_model_is_not_read(
     ("frames", "count"), [(GENERATED + 1, 1), (1, GENERATED + 1), (2048, 1024), (10**30, 10**30)]
 )
 def test_no_more_music_is_written_at_once_than_memory_can_hold(frames: int, count: int) -> None:
-    with pytest.raises(UsageError, match=r"1,048,576 are the most"):
+    with pytest.raises(UsageError, match=r"the maximum is 1,048,576"):
         generate(build(parse_recipe(SMALL, open_registry())), frames, count)
 
 
@@ -175,10 +176,10 @@ def test_a_command_that_asks_for_too_many_pieces_is_answered_at_once(
     from zoo.cli.main import run
 
     assert run(["generate", "none", "-o", "out.mid", "--count", str(10**12)]) == 2
-    assert "1,048,576 are the most" in capsys.readouterr().err
+    assert "the maximum is 1,048,576" in capsys.readouterr().err
 
 
-def test_running_out_of_memory_is_told_in_words(
+def test_running_out_of_memory_is_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from zoo.cli import main

@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -169,6 +170,9 @@ def test_several_pieces_and_a_primer_from_a_file(tmp_path: Path) -> None:
     assert [piece.frames for piece in pieces] == [128 + 16] * 3
     assert all(np.array_equal(piece.onset[:128], tune().onset) for piece in pieces)
     assert model.generate().frames == 256
+    waltz = Meter.of(3, 4)
+    assert model.generate(16, primer=replace(tune(), meter=waltz)).meter == waltz
+    assert model.generate(16, primer=tune(), meter=waltz).meter == tune().meter.then(128, waltz)
     same = model.generate(16, primer=tune())
     assert np.array_equal(same.sounding, model.generate(16, primer=str(tmp_path / "primer.mid")).sounding)
 

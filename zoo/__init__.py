@@ -20,7 +20,7 @@ __version__ = "0.2.0"
 
 __all__ = ["Corpus", "Roll", "ZooModel", "__version__", "build", "load", "open_corpus"]
 
-_HOME = {
+_MODULES = {
     "ZooModel": "zoo.api",
     "build": "zoo.api",
     "load": "zoo.api",
@@ -31,11 +31,11 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import torch only when a model is built or loaded, numpy only when there is music."""
-    if name in _HOME:
+    """Import torch only when a model is built or loaded, and numpy only when music is opened."""
+    if name in _MODULES:
         from importlib import import_module
 
-        return getattr(import_module(_HOME[name]), name)
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module 'zoo' has no attribute {name!r}")
 
 

@@ -23,12 +23,14 @@ from zoo.model.build import parameter_count
 from zoo.model.bundle import open_bundle, save_bundle
 from zoo.model.generate import generate
 from zoo.model.model import Model
+from zoo.model.provenance import Music, Origin
 from zoo.model.sealed import MANIFEST
+from zoo.model.weights import digest
 from zoo.music.grid import QUARTERS
 from zoo.music.meter import Meter
 from zoo.music.midi import read_midi
 from zoo.music.roll import Roll
-from zoo.parts import Slot
+from zoo.parts import SLOTS, Slot
 from zoo.registry import Recipe, open_registry, parse_recipe
 from zoo.registry.words import split
 
@@ -45,9 +47,12 @@ class ZooModel:
             `model.decoder` and `model.velocity`, and can be taken into other programs.
     """
 
-    def __init__(self, model: Model, record: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, model: Model, record: Mapping[str, Any] | None = None, began: Mapping[Slot, str] | None = None
+    ) -> None:
         self.model = model
         self._record = dict(record or {})
+        self._began = dict(began or {})
 
     def __repr__(self) -> str:
         return f"ZooModel({str(self.recipe)!r}, {self.num_parameters:,} parameters, device={self.device})"
@@ -98,6 +103,9 @@ class ZooModel:
     ) -> History:
         """Train on the training pieces of some music and keep the best weights.
 
+        A model that is trained already is trained further: its weights compete for the best ones before the
+        first step.
+
         Args:
             data: `bach`, a folder of MIDI files, a file, or an open corpus.
             seed: of everything left to chance.
@@ -114,9 +122,21 @@ class ZooModel:
         chosen = parse_recipe(words, open_registry(), sections={"train": TrainSettings}).sections["train"]
         corpus = self._opened(data)
         with watched(progress, listen) as told:
-            history = fit(self.model, corpus, chosen, listen=told, seed=seed)
-        self._record = record(history, corpus, chosen, seed)
+            origins = self._origins()
+            history = fit(self.model, corpus, chosen, listen=told, seed=seed, origins=origins)
+        self._record = record(history, corpus, chosen, seed, origins)
+        self._began = dict.fromkeys(SLOTS, "an earlier training")
         return history
+
+    def _origins(self) -> dict[Slot, Origin]:
+        """Where the weights of parts that are trained already come from."""
+        heard: Mapping[Slot, Sequence[Music]] = self._record.get("trained_on", {})
+        return {
+            slot: Origin(
+                source, digest(self.model.get_submodule(slot).state_dict()), tuple(heard.get(slot, ()))
+            )
+            for slot, source in self._began.items()
+        }
 
     @overload
     def generate(
@@ -160,8 +180,8 @@ class ZooModel:
             seed: the same seed gives the same music.
             temperature: below 1 for more likely, above 1 for less likely music.
             primer: a piece to continue, or the path of its MIDI file.
-            meter: bars of the new music without a primer; by default the most common time signature of the
-                training pieces.
+            meter: bars of the new music, which begin where the primer ends; by default those of the primer,
+                or else of the most common time signature of the training pieces.
 
         Raises:
             UsageError: a number is out of range.
@@ -170,7 +190,9 @@ class ZooModel:
         grid = self.model.grid
         if isinstance(primer, str | Path):
             primer = read_midi(primer, grid=grid, pedal=pedal_of(self._record), rest=True)
-        frames, meter = frames or QUARTERS * grid, meter or meter_of(self._record, grid)
+        frames = frames or QUARTERS * grid
+        if primer is None:
+            meter = meter or meter_of(self._record, grid)
         rolls = generate(self.model, frames, count or 1, seed, temperature, primer, meter=meter)
         return rolls[0] if count is None else rolls
 
@@ -227,7 +249,8 @@ def build(
     """
     named = [f"{slot}={part}" for slot, part in slots.items()]
     swap = parse_swap([*split(words), *named], open_registry(local=local))
-    return ZooModel(assemble(swap, seed), {"sources": swap.names})
+    known = {"sources": swap.names, "trained_on": swap.trained_on}
+    return ZooModel(assemble(swap, seed), known, swap.names)
 
 
 def load(path: str | Path, *, local: bool = False) -> ZooModel:
@@ -241,4 +264,4 @@ def load(path: str | Path, *, local: bool = False) -> ZooModel:
         BundleError: it is missing, damaged, from a newer version, or needs a plugin that is not here.
     """
     bundle = open_bundle(path, local=local)
-    return ZooModel(bundle.model, bundle.record)
+    return ZooModel(bundle.model, bundle.record, dict.fromkeys(SLOTS, Path(path).resolve().name))

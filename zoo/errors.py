@@ -1,13 +1,13 @@
-"""Every mistake the zoo answers for, as one tree.
+"""Exceptions of the zoo, with the exit codes of the command line.
 
-    ZooError                exit code 1: it failed, and this says why
-    ├── UsageError          2: the command or recipe cannot be meant
+    ZooError                exit code 1: any other failure
+    ├── UsageError          2: the command or the recipe is invalid
     ├── DataError           3: the music cannot be used
     ├── PluginError         4: a plugin is missing, broken or ambiguous
     ├── BundleError         5: a bundle, run or checkpoint cannot be read
-    └── NonFiniteError      6: training met a value that is not a number
+    └── NonFiniteError      6: training produced NaN or infinity
 
-An error carries problems: all that was found, not just the first one.
+An error holds all problems that were detected, not only the first.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong, where it stands, and what to do about it.
+    """A problem: what is wrong, where, and what to do about it.
 
     Attributes:
         what: what is wrong, in one sentence without a full stop.
-        where: the word, file or setting it is about; may be empty.
+        where: the word, file or setting concerned; may be empty.
         cure: what to do, in one sentence without a full stop; may be empty.
     """
 
@@ -31,13 +31,13 @@ class Problem:
     cure: str = ""
 
     def __str__(self) -> str:
-        place = f"{self.where}: " if self.where else ""
+        where = f"{self.where}: " if self.where else ""
         cure = f"\n  {self.cure}" if self.cure else ""
-        return f"{place}{self.what}{cure}"
+        return f"{where}{self.what}{cure}"
 
 
 class ZooError(Exception):
-    """Something failed for a reason that the zoo can name."""
+    """Base class of all expected errors."""
 
     exit_code = 1
 
@@ -49,30 +49,30 @@ class ZooError(Exception):
 
 
 class UsageError(ZooError):
-    """The command line or the recipe cannot be meant as it stands."""
+    """The command line or the recipe is invalid."""
 
     exit_code = 2
 
 
 class DataError(ZooError):
-    """The music cannot be read, or does not hold what the recipe needs."""
+    """The music cannot be read, or lacks something that the recipe needs."""
 
     exit_code = 3
 
 
 class PluginError(ZooError):
-    """A plugin is missing, broken, ambiguous or breaks its contract."""
+    """A plugin is missing, broken or ambiguous, or violates its contract."""
 
     exit_code = 4
 
 
 class BundleError(ZooError):
-    """A bundle, run folder or checkpoint is damaged, foreign or too new."""
+    """A bundle, run folder or checkpoint is damaged, incompatible or too new."""
 
     exit_code = 5
 
 
 class NonFiniteError(ZooError):
-    """Training met a value that is not a finite number and stopped."""
+    """Training stopped because a value became NaN or infinite."""
 
     exit_code = 6

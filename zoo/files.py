@@ -1,7 +1,7 @@
-"""Writing so that a reader never meets half a file, whatever kills the writer.
+"""Write files and folders atomically: a reader never sees a partial file, even if the writer is killed.
 
-Everything is written under a temporary name beside its place, flushed to the disk, and then renamed over
-it. On a full disk the old file stays as it was, and the error says so in one line.
+Everything is written under a temporary name in the same folder, flushed to disk, and then renamed. If the
+disk is full, the old file is unchanged and the error says so.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from pathlib import Path
 from zoo.errors import Problem, ZooError
 
 UNFINISHED = ".part"
-"""The end of the names of what is being written; `sweep` removes what a killed writer left."""
-CURE = "make room or name another place; what was there before is untouched"
+"""Suffix of temporary names; `sweep` removes those that a killed writer left behind."""
+CURE = "free some disk space or choose another path; existing files are unchanged"
 
 
 @contextmanager
 def new_file(path: str | Path, cure: str = CURE) -> Iterator[Path]:
-    """A name to write a file under; it takes the place of `path` when the block ends without an error.
+    """Yield a temporary path to write to; it replaces `path` if the block ends without an error.
 
     Raises:
-        ZooError: the disk is full, or the folder is missing or may not be written.
+        ZooError: the disk is full, or the folder is missing or not writable.
     """
     place = Path(path).resolve()
     part = _part(place)
@@ -42,20 +42,20 @@ def new_file(path: str | Path, cure: str = CURE) -> Iterator[Path]:
 
 
 def write_file(path: str | Path, content: bytes | str) -> None:
-    """Write a whole file at once; see `new_file`."""
+    """Write a file atomically; see `new_file`."""
     with new_file(path) as part:
         part.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 @contextmanager
 def new_folder(path: str | Path, cure: str = CURE) -> Iterator[Path]:
-    """An empty folder to fill; it takes the place of `path` when the block ends without an error.
+    """Yield an empty temporary folder to fill; it replaces `path` if the block ends without an error.
 
-    The folder that was there is removed, so ask first whether it may be. Where several write it at
-    once, the last one stays, whole.
+    An existing folder is removed, so check first whether it may be. If several processes write the same
+    folder, that of the last one remains.
 
     Raises:
-        ZooError: the disk is full, or the folder above is missing or may not be written.
+        ZooError: the disk is full, or the parent folder is missing or not writable.
     """
     place = Path(path).resolve()
     part = _part(place)
@@ -73,7 +73,7 @@ def new_folder(path: str | Path, cure: str = CURE) -> Iterator[Path]:
 
 
 def sweep(folder: str | Path) -> None:
-    """Remove what killed writers left unfinished in a folder that nobody else writes to now."""
+    """Remove the temporary files of killed writers from a folder that no other process is writing to."""
     for part in Path(folder).glob(f".*{UNFINISHED}"):
         if part.is_dir():
             shutil.rmtree(part, ignore_errors=True)
@@ -82,7 +82,7 @@ def sweep(folder: str | Path) -> None:
 
 
 def _remove(part: Path) -> None:
-    """Remove what was left unfinished, if it can be: a folder may have become read-only, or be gone."""
+    """Remove a temporary file if possible; the folder may have become read-only or been deleted."""
     with suppress(OSError):
         part.unlink()
 
@@ -93,23 +93,25 @@ def _part(place: Path) -> Path:
 
 @contextmanager
 def writing(path: str | Path, cure: str = CURE) -> Iterator[None]:
-    """What the system says when it cannot write, as one problem with a cure."""
+    """Convert an OSError in the block to a ZooError with a hint."""
     try:
         yield
     except OSError as error:
-        why = (error.strerror or str(error) or type(error).__name__).lower()
-        raise ZooError(Problem(f"cannot be written: {why}{_of(error, path)}", str(path), cure)) from error
+        reason = (error.strerror or str(error) or type(error).__name__).lower()
+        raise ZooError(
+            Problem(f"cannot be written: {reason}{_file(error, path)}", str(path), cure)
+        ) from error
 
 
-def _of(error: OSError, path: str | Path) -> str:
-    """The file that the system speaks of, where it is another than the one to be written."""
-    other = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes | Path) else ""
-    mine = not other or UNFINISHED in other or Path(other).resolve() == Path(path).resolve()
-    return "" if mine else f": {other}"
+def _file(error: OSError, path: str | Path) -> str:
+    """The file of an OSError as `: FILE`; empty if it is the file to be written."""
+    file = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes | Path) else ""
+    same = not file or UNFINISHED in file or Path(file).resolve() == Path(path).resolve()
+    return "" if same else f": {file}"
 
 
 def flush(path: Path) -> None:
-    """Wait until the content of a file, or the names in a folder, have reached the disk."""
+    """Flush the content of a file, or the entries of a folder, to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -118,13 +120,13 @@ def flush(path: Path) -> None:
 
 
 def _swap(part: Path, place: Path) -> None:
-    """Put a folder in the place of another, which ends up under the name of the first."""
+    """Move a folder to `place`; an existing folder there ends up under the temporary name."""
     if not place.exists():
-        with suppress(OSError):  # another writer may have been faster
+        with suppress(OSError):  # another process may have created it in the meantime
             part.rename(place)
             return
     if not _exchange(part, place):
-        # Where the system cannot exchange two names there is a moment without either.
+        # Without an atomic exchange there is a moment in which neither folder is in place.
         aside = _part(place)
         place.rename(aside)
         try:
@@ -135,8 +137,8 @@ def _swap(part: Path, place: Path) -> None:
         aside.rename(part)
 
 
-def _exchange(one: Path, other: Path) -> bool:
-    """Exchange two names in one step; False where the system has no such step (only Linux has)."""
+def _exchange(path: Path, other: Path) -> bool:
+    """Exchange two paths atomically; False if the system does not support it (only Linux does)."""
     rename = getattr(ctypes.CDLL(None), "renameat2", None) if sys.platform == "linux" else None
-    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
-    return rename is not None and rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0
+    cwd, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return rename is not None and rename(cwd, os.fsencode(path), cwd, os.fsencode(other), exchange) == 0

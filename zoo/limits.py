@@ -1,9 +1,8 @@
-"""How much of each kind of input is read before it is taken for a mistake or an attack: one table.
+"""Size limits of all kinds of input files.
 
-A file is a few bytes that may ask for any number of them: a sparse file has a size and no content, and the
-header of a file of weights names shapes that nothing stands for. So sizes are looked at before memory is
-taken.
-MIDI files have limits of their own, `zoo.music.guard.Limits`.
+A small file can request a lot of memory: a sparse file can have any size, and the header of a weights file
+can name tensors of any shape. Sizes are therefore checked before memory is allocated. MIDI files have limits
+of their own, see `zoo.music.guard.Limits`.
 """
 
 from __future__ import annotations
@@ -32,6 +31,7 @@ Kind = Literal[
     "plan",
     "metrics",
     "result",
+    "pack",
     "menu",
     "code",
     "study",
@@ -47,67 +47,70 @@ LIMITS: dict[Kind, int] = {
     "plan": 16 * MIB,
     "metrics": 4 * GIB,
     "result": 256 * MIB,
+    "pack": 4 * GIB,
     "menu": 4 * MIB,
     "code": 16 * MIB,
     "study": 16 * MIB,
 }
-"""Bytes of a file, by what it is."""
+"""Maximum size in bytes, by kind of file."""
 
 HEADER = 64 * MIB
-"""Bytes of the header of a file of weights."""
+"""Maximum size of the header of a weights file in bytes."""
 
 GENERATED = 2**20
-"""Frames of all pieces that are written side by side; each takes about 2 kB of memory."""
+"""Maximum number of frames to generate at once, over all pieces; each takes about 2 kB of memory."""
+COLDEST, HOTTEST = 1e-8, 1e8
+"""Range of temperatures: below it numbers overflow, above it all outcomes are equally likely."""
 
 
 def too_much_music(frames: int, count: int) -> list[Problem]:
-    """The problem with asking for more frames, over all pieces, than are written at once; none if it fits."""
+    """The problem with generating more frames than `GENERATED` at once; empty if there is none."""
     if frames * count <= GENERATED:
         return []
-    what = f"{count:,} times {frames:,} frames are {frames * count:,}, and {GENERATED:,} are the most"
-    return [Problem(what, "frames", "write fewer at a time, each time with another seed")]
+    what = f"{count:,} times {frames:,} frames are {frames * count:,}; the maximum is {GENERATED:,}"
+    return [Problem(what, "frames", "generate fewer at a time, each time with another seed")]
 
 
 def read_bytes(path: Path, kind: Kind, most: int | None = None) -> bytes:
-    """The content of a regular file that is no larger than its kind may be.
+    """Read a regular file within the size limit of its kind.
 
     Args:
         path: the file.
-        kind: what it is.
-        most: bytes, where fewer are known to be enough.
+        kind: the kind of file.
+        most: a lower limit in bytes.
 
     Raises:
-        OSError: it cannot be read, is no regular file, or is too large; its `strerror` says so in words.
+        OSError: the file cannot be read, is not a regular file, or is too large; see its `strerror`.
     """
     with _opened(path, kind, LIMITS[kind] if most is None else min(most, LIMITS[kind])) as (file, size):
         return file.read(size)
 
 
 def sha256_of(path: Path, kind: Kind) -> str:
-    """The sha256 of a file, of which only a little is in memory at a time; refused as by `read_bytes`."""
+    """The sha256 of a file, read in blocks; raises the same errors as `read_bytes`."""
     with _opened(path, kind, LIMITS[kind]) as (file, _):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
 def _opened(path: Path, kind: Kind, limit: int) -> Iterator[tuple[BufferedReader, int]]:
-    """A regular file within its limit, and its size."""
-    # A pipe would be waited for without end.
+    """Open a regular file within its size limit; yields the file and its size."""
+    # Without O_NONBLOCK, opening a named pipe would block until a writer opens it.
     with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "this is not a file", str(path))
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
         if status.st_size > limit:
             raise OSError(errno.EFBIG, _too_large(status.st_size, kind, limit), str(path))
         yield file, status.st_size
 
 
 def _too_large(size: int, kind: Kind, limit: int) -> str:
-    return f"it has {in_words(size)}, where {kind} may have {in_words(limit)}"
+    return f"the file has {format_bytes(size)}; the limit for a {kind} file is {format_bytes(limit)}"
 
 
-def in_words(size: int) -> str:
-    """A number of bytes as people read it: 12 bytes, 3.5 MiB."""
+def format_bytes(size: int) -> str:
+    """Format a number of bytes: 12 bytes, 3.5 MiB."""
     for unit, name in ((GIB, "GiB"), (MIB, "MiB"), (1024, "KiB")):
         if size >= unit:
             return f"{size / unit:.4g} {name}"

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from zoo.parts.clock import CLOCK, Clock
 from zoo.parts.interfaces import Attention, Sizes
-from zoo.parts.layers import LSTM, heard, in_frames, lagged, recent
+from zoo.parts.layers import LSTM, in_frames, lagged, recent, with_clock
 
 from .settings import HistorySettings
 
@@ -41,7 +41,7 @@ class History(Attention):
     def forward(self, codes: Tensor, clock: Clock, state: HistoryState) -> tuple[Tensor, HistoryState]:
         """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
         local, reader, aggregation, tail = state
-        present = heard(codes, clock)
+        present = with_clock(codes, clock)
         outline, local = self.local(present, local)
         weights, reader = self._weights(present, reader)
         frames = torch.cat([tail, codes], dim=1)
@@ -51,7 +51,7 @@ class History(Attention):
 
     def read_weights(self, codes: Tensor, clock: Clock, state: HistoryState) -> Tensor:
         """How much of each lag goes into each frame's features, (B, T, lags), summing to one."""
-        return self._weights(heard(codes, clock), state[1])[0]
+        return self._weights(with_clock(codes, clock), state[1])[0]
 
     def _weights(self, present: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
         thoughts, memory = self.reader(present, memory)

@@ -49,7 +49,7 @@ def speak(
         chosen.append(outcome)
         after.append(memory)
     hidden, cells = (torch.stack(memory, 1) for memory in zip(*after, strict=True))
-    decided = torch.zeros_like(heard[:, : len(closing)])
+    decided = heard.new_zeros(closed.shape)
     return decided.scatter_(-1, torch.stack(chosen, -1), 1.0), (hidden, cells)
 
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from zoo.parts.clock import CLOCK, Clock
 from zoo.parts.interfaces import Attention, Sizes
-from zoo.parts.layers import LSTM, heard
+from zoo.parts.layers import LSTM, with_clock
 
 from .settings import LocalSettings
 
@@ -35,6 +35,6 @@ class Local(Attention):
     ) -> tuple[Tensor, tuple[Memory, Memory]]:
         """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
         local, aggregation = state
-        outline, local = self.local(heard(codes, clock), local)
+        outline, local = self.local(with_clock(codes, clock), local)
         features, aggregation = self.aggregation(outline, aggregation)
         return features, (local, aggregation)

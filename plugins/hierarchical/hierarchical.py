@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from zoo.parts.clock import CLOCK, Clock
 from zoo.parts.interfaces import Attention, Sizes
-from zoo.parts.layers import LSTM, heard
+from zoo.parts.layers import LSTM, with_clock
 
 from .settings import HierarchicalSettings, Level
 
@@ -43,7 +43,7 @@ class Hierarchical(Attention):
     def forward(self, codes: Tensor, clock: Clock, state: Memories) -> tuple[Tensor, Memories]:
         """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
         before, joined = state
-        answer, answers, after = heard(codes, clock), [], []
+        answer, answers, after = with_clock(codes, clock), [], []
         for name, level, memory in zip(self.settings.levels, self.levels, before, strict=True):
             answer, memory = _ticking(level, _ticks(name, clock), answer, memory)
             answers.append(answer)

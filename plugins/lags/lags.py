@@ -7,7 +7,7 @@ from torch import Tensor
 
 from zoo.parts.clock import CLOCK, Clock
 from zoo.parts.interfaces import Attention, Sizes
-from zoo.parts.layers import LSTM, heard, in_frames, lagged, recent
+from zoo.parts.layers import LSTM, in_frames, lagged, recent, with_clock
 
 from .settings import LagsSettings
 
@@ -37,7 +37,7 @@ class Lags(Attention):
     def forward(self, codes: Tensor, clock: Clock, state: LagsState) -> tuple[Tensor, LagsState]:
         """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
         local, aggregation, tail = state
-        outline, local = self.local(heard(codes, clock), local)
+        outline, local = self.local(with_clock(codes, clock), local)
         frames = torch.cat([tail, codes], dim=1)
         earlier = lagged(frames, self.lags, codes.shape[1]).flatten(2)
         features, aggregation = self.aggregation(torch.cat([outline, earlier], dim=-1), aggregation)

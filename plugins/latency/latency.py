@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from zoo.parts.clock import CLOCK, Clock
 from zoo.parts.interfaces import Attention, Sizes
-from zoo.parts.layers import LSTM, heard, in_frames
+from zoo.parts.layers import LSTM, in_frames, with_clock
 
 from .mixed import Memory, MixedLines, Recent
 from .settings import LatencySettings
@@ -45,7 +45,7 @@ class Latency(Attention):
     ) -> tuple[Tensor, tuple[Recent, Memory]]:
         """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
         recent, memory = state
-        delayed, recent = self.lines(heard(codes, clock), recent)
+        delayed, recent = self.lines(with_clock(codes, clock), recent)
         features, memory = self.aggregation(delayed, memory)
         return features, (recent, memory)
 

@@ -14,7 +14,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import logsigmoid, pad, softplus
 
-from zoo.parts.masks import draw_keys, draw_one, draw_some, flip, key_groups, never
+from zoo.parts.masks import draw_at_least_one, draw_keys, draw_one, flip, key_groups, never
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def _annealed(
     for before, now in pairwise(step / temperatures for step in range(temperatures + 1)):
         hidden = (uniform(units) < (own + before * push).sigmoid()).to(own)
         logits = bias + before * (hidden @ allowed.weight)[places]
-        some = draw_some(logits.movedim(0, -1), uniform(width)[places].movedim(0, -1))
+        some = draw_at_least_one(logits.movedim(0, -1), uniform(width)[places].movedim(0, -1))
         keys = silence.clone()
         keys[places] = some.movedim(-1, 0).to(keys)
         push = keys @ allowed.weight.T

@@ -5,6 +5,7 @@ This is what allows a table to put rows together from cores, decoders and veloci
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from zoo.bench.cell import Cell, alone
-from zoo.bench.results import evaluation, kept
-from zoo.bench.work import SCORED, do
+import zoo.bench.cell as cell_module
+from zoo.bench.cell import SCORED, Cell, alone
+from zoo.bench.work import do
 from zoo.data import open_corpus
+from zoo.data.fragments import Fragments
 from zoo.learn.fit import fit
+from zoo.learn.learner import Learner
 from zoo.learn.run import Run
 from zoo.learn.settings import TrainSettings
 from zoo.measure import evaluate
+from zoo.measure.evaluation import Evaluation
 from zoo.model.build import build
 from zoo.parts.terms import SLOTS_OF, TERMS, Term
 from zoo.registry import Registry, parse_recipe
@@ -65,7 +69,7 @@ def test_each_term_learns_alone_what_it_learns_in_company(
         cell = Cell(term, alone(recipe, term, registry), "tunes", "test", settings, SEED)
         result = do(cell.order(str(songs)), tmp_path / term)
         # What is stored of it is, to the last digit, what the whole model would have stored.
-        assert result["evaluation"]["terms"] == kept(together, *SCORED[term])["terms"]
+        assert result["evaluation"]["terms"] == together.to_json(*SCORED[term])["terms"]
         assert result["validation"] == history.best[term]
         curve = [(seen.step, seen.nats[term]) for seen in history.validations]
         # What learns by counting alone is done at once and has no curve.
@@ -89,7 +93,7 @@ def test_what_the_terms_are_scored_on_is_the_whole_score() -> None:
 def test_a_stored_evaluation_is_the_one_that_was_found(songs: Path, registry: Registry) -> None:
     corpus = open_corpus(str(songs)).split("test")
     found = evaluate(build(parse_recipe(WHOLE["by chance"], registry)), corpus, seed=SEED)
-    again = evaluation(kept(found))
+    again = Evaluation.from_json(found.to_json())
     assert again.digests == found.digests
     assert again.terms.keys() == found.terms.keys()
     for name, term in found.terms.items():
@@ -106,7 +110,7 @@ def test_a_stored_evaluation_is_the_one_that_was_found(songs: Path, registry: Re
 def test_a_stored_evaluation_without_families_has_each_piece_for_its_own() -> None:
     stored = {"pieces": ["a", "b"], "frames": [4, 4], "struck": None, "remarks": {}}
     stored["terms"] = {"codes": {"kind": "exact", "nats": [1.0, 2.0], "variance": None}}
-    found = evaluation(stored)
+    found = Evaluation.from_json(stored)
     assert found.families == ()
     assert (found.score().families, found.score().interval) != (1, None)
 
@@ -114,3 +118,37 @@ def test_a_stored_evaluation_without_families_has_each_piece_for_its_own() -> No
 def folder(path: Path) -> Path:
     path.mkdir()
     return path
+
+
+def test_another_yardstick_scores_again_without_a_training_step(
+    songs: Path, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = TrainSettings(steps=3, batch=2, frames=16, stride=16, validate_every=3, device="cpu")
+    recipe = alone(parse_recipe(WHOLE["by chance"], registry), "core", registry)
+    cell = Cell("core", recipe, "tunes", "test", settings, SEED)
+    first = do(cell.order(str(songs)), tmp_path / cell.training)
+
+    monkeypatch.setattr(cell_module, "YARDSTICK", cell_module.YARDSTICK + 1)
+    again = replace(cell)
+    assert (again.name != cell.name, again.training) == (True, cell.training)
+
+    def learn(self: Learner, batch: Fragments) -> None:
+        raise AssertionError("a training step")
+
+    monkeypatch.setattr(Learner, "learn", learn)
+    second = do(again.order(str(songs)), tmp_path / again.training)
+    assert second["evaluation"] == first["evaluation"]
+    assert second["curve"] == first["curve"]
+
+
+def test_a_training_has_another_name_with_whatever_changes_its_weights(registry: Registry) -> None:
+    recipe = alone(parse_recipe("attention=none", registry), "core", registry)
+    cell = Cell("core", recipe, "tunes", "test", TrainSettings(steps=3), SEED)
+    others = [
+        replace(cell, seed=SEED + 1),
+        replace(cell, data="other"),
+        replace(cell, train=TrainSettings(steps=4)),
+        replace(cell, recipe=alone(parse_recipe("attention=lags", registry), "core", registry)),
+    ]
+    assert len({cell.training, *(other.training for other in others)}) == 1 + len(others)
+    assert replace(cell, split="valid").training == cell.training

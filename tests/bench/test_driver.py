@@ -327,7 +327,14 @@ def test_what_ends_without_an_answer_says_its_last_line(tmp_path: Path) -> None:
 
 
 def test_a_cell_without_music_says_so_and_how_to_mend_it(tmp_path: Path) -> None:
-    order = {"name": "floors-x", "term": "floors", "plane": "onset", "data": "x", "split": "test"}
+    order = {
+        "name": "floors-x",
+        "training": "floors-x",
+        "term": "floors",
+        "plane": "onset",
+        "data": "x",
+        "split": "test",
+    }
     (tmp_path / "empty").mkdir()
     runner = Local(tmp_path / "runs", 1)
     future = runner.submit(order | {"place": str(tmp_path / "empty")})

@@ -185,3 +185,76 @@ def refused(folder: Path, cell: Cell | FloorsCell, content: Any) -> None:
     (problem,) = caught.value.problems
     assert problem.where == str(results.path(cell))
     assert "remove the file" in problem.cure
+
+
+def ordered(cell: Cell | FloorsCell) -> Content:
+    """A result as `zoo bench run` keeps it."""
+    order = {name: value for name, value in cell.order("").items() if name not in ("place", "training")}
+    content = trained() if isinstance(cell, Cell) else floors()
+    return {"order": order, **content}
+
+
+def test_packed_results_are_read_as_before(core: Cell, tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    cells = [core, replace(core, seed=1), FLOORS]
+    for cell in cells:
+        results.write(cell, ordered(cell))
+    assert results.pack("tunes") == 3
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".lock") == ["tunes.jsonl"]
+    assert [Results(tmp_path).read(cell) for cell in cells] == [ordered(cell) for cell in cells]
+    names = [
+        json.loads(line)["order"]["name"] for line in (tmp_path / "tunes.jsonl").read_text().splitlines()
+    ]
+    assert names == sorted(cell.name for cell in cells)
+
+
+def test_a_new_result_goes_before_the_packed_one_and_replaces_it(core: Cell, tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    results.write(core, ordered(core))
+    results.pack("tunes")
+    results.write(core, ordered(core) | {"seconds": 7.0})
+    assert Results(tmp_path).read(core) == ordered(core) | {"seconds": 7.0}
+    assert results.pack("tunes") == 1
+    assert Results(tmp_path).read(core) == ordered(core) | {"seconds": 7.0}
+
+
+def test_an_earlier_reading_in_a_pack_is_found_and_replaced(core: Cell, tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    old = ordered(core)
+    old["order"]["name"] = "core-of-another-time"
+    results.folder_of("tunes").mkdir()
+    (results.folder_of("tunes") / "core-of-another-time.json").write_text(json.dumps(old))
+    results.pack("tunes")
+    found = Results(tmp_path).read(core)
+    assert found is not None
+    assert Reading.of(found).is_earlier
+    new = ordered(core)
+    new["data"]["reading"] = READING
+    results = Results(tmp_path)
+    results.write(core, new)
+    assert Results(tmp_path).read(core) == new
+    assert results.pack("tunes") == 1
+    assert Results(tmp_path).read(core) == new
+
+
+@pytest.mark.parametrize(
+    "line", ["{", "[]", '{"order": {}}', '{"order": {"name": 5}}', "\xff", "[" * 100_000]
+)
+def test_a_damaged_line_of_a_pack_is_named(core: Cell, tmp_path: Path, line: str) -> None:
+    results = Results(tmp_path)
+    results.write(core, ordered(core))
+    results.pack("tunes")
+    with (tmp_path / "tunes.jsonl").open("ab") as file:
+        file.write(line.encode("latin-1") + b"\n")
+    with pytest.raises(ZooError, match="line 2 is damaged") as caught:
+        Results(tmp_path).read(core)
+    assert caught.value.problems[0].where == str(tmp_path / "tunes.jsonl")
+
+
+def test_a_file_that_is_no_result_is_not_packed(core: Cell, tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    results.write(core, ordered(core))
+    (results.folder_of("tunes") / "notes.json").write_text("{}")
+    with pytest.raises(ZooError, match="damaged"):
+        results.pack("tunes")
+    assert results.path(core).exists()

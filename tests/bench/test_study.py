@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from zoo.bench.study import Study, read_study
+from zoo.bench.subjects import subjects
 from zoo.cli.main import run
 from zoo.errors import UsageError
 from zoo.registry import Registry
@@ -70,6 +71,35 @@ def test_the_study_says_its_budget_and_its_learning_rates(study: Read) -> None:
     assert found.name == "study"
 
 
+def test_music_may_have_a_budget_of_its_own(study: Read, registry: Registry) -> None:
+    own = 'decoder = "rbm"\n[train.bach]\nminutes = 2.0\nvalidate_every = 50'
+    found = study('data = ["tunes", "bach"]', own, "steps = 7\nlr = [0.1, 0.01]")
+    assert found.train_on("tunes") is found.train
+    bach = found.train_on("bach")
+    assert (bach.minutes, bach.steps, bach.batch, bach.validate_every) == (2.0, None, 4, 50)
+    cells = [one.cell(found, 0.01, 0) for one in subjects(found, registry)]
+    assert {(cell.data, cell.train.steps, cell.train.minutes, cell.train.lr) for cell in cells} == {
+        ("tunes", 7, None, 0.01),
+        ("bach", None, 2.0, 0.01),
+    }
+    plain = study('data = "tunes"', 'decoder = "rbm"', "steps = 7\nlr = [0.1, 0.01]")
+    assert {one.cell(plain, 0.01, 0).key for one in subjects(plain, registry)} < {cell.key for cell in cells}
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("[train.bahc]\nsteps = 3", "the study names no such music"),
+        ("[train.bach]\nlr = 0.1", "learning rates are the same on all music"),
+        ("[train.bach]\nstps = 3", "did you mean train.bach.steps"),
+        ("[train.bach]\nsteps = 3\nminutes = 2.0", "one is enough"),
+    ],
+)
+def test_a_wrong_budget_of_some_music_is_said(study: Read, table: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        study('data = ["tunes", "bach"]', f'decoder = "rbm"\n{table}', "steps = 7")
+
+
 def test_one_music_needs_no_list(study: Read) -> None:
     assert study('data = "tunes"', 'decoder = "rbm"').settings.data == ("tunes",)
 
@@ -107,8 +137,8 @@ def test_everything_that_is_wrong_is_said_at_once_with_file_and_cure(
     assert "did you mean train.steps" in text
     assert "did you mean attention=history" in text
     assert "the slots are encoder, attention, sampler, decoder, velocity" in text
-    assert "the nearest is decoder.hidden=1" in text
-    assert "the nearest is seeds=1" in text
+    assert "the nearest valid value is decoder.hidden=1" in text
+    assert "the nearest valid value is seeds=1" in text
 
 
 @pytest.mark.parametrize(
@@ -122,7 +152,7 @@ def test_everything_that_is_wrong_is_said_at_once_with_file_and_cure(
         ("train = 4", "write [train]"),
         ("data = []", "it names no music"),
         ("data = ['bach', 'bach']", "it names some music twice"),
-        ("data = 3", "it takes a list"),
+        ("data = 3", "it takes a comma-separated list"),
         ("[train]\nlr = []", "it names no learning rate"),
         ("[train]\nlr = [0.1, 0.1]", "0.1 stands there twice"),
         ("[train]\nlr = 1979-05-27", "it takes texts and numbers"),

@@ -1,4 +1,6 @@
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,7 +46,7 @@ def published(tmp_path):
 def test_without_a_bundle_the_floors_stand_alone(folder, capsys):
     assert run(["evaluate", f"data={folder}"]) == 0
     out = capsys.readouterr().out
-    assert "test pieces" in out
+    assert "1 test piece of " in out
     assert "nats/frame ↓" in out
     for row in ("uniform, onset", "rates, onset", "markov, sounding"):
         assert row in out
@@ -133,18 +135,89 @@ def test_bundles_stand_beside_the_floors_and_each_other(bundles, folder, capsys)
     assert ("coins", "markov") in sides
 
 
-def test_it_is_said_of_a_model_when_it_learned_from_other_music(folder, tmp_path, capsys):
+@pytest.fixture
+def trained(folder, tmp_path, capsys):
+    """A bundle that was trained on the folder."""
     learn = ["train.steps=1", "train.batch=1", "attention=last", "sampler=independent", "decoder=uniform"]
     assert run(["train", *learn, f"data={folder}", "-o", str(tmp_path / "run")]) == 0
-    bundle = str(tmp_path / "run" / "bundle")
     capsys.readouterr()
-    assert run(["evaluate", bundle, f"data={folder}", "samples=0"]) == 0
-    assert "note:" not in capsys.readouterr().err
-    (folder / "0.mid").unlink()
-    assert run(["evaluate", bundle, f"data={folder}", "samples=0"]) == 0
-    said = capsys.readouterr().err
-    assert "was trained on songs, which is not" in said
-    assert "may have seen pieces" in said
+    return str(tmp_path / "run" / "bundle")
+
+
+def note(capsys, *words):
+    """What `zoo evaluate` says on the side, without passages, which take time."""
+    assert run(["evaluate", *words, "samples=0"]) == 0
+    return capsys.readouterr().err
+
+
+def test_it_is_said_how_many_scored_pieces_a_model_was_trained_on(trained, folder, tmp_path, capsys):
+    assert note(capsys, trained, f"data={folder}") == ""
+    pieces = evaluated(capsys, trained, f"data={folder}", "split=train")["data"]["pieces"]
+    assert note(capsys, trained, f"data={folder}", "split=train") == (
+        f"note: {trained} was trained on {pieces} of the {pieces} pieces scored here\n"
+    )
+    (tmp_path / "others").mkdir()
+    for seed in range(40, 43):
+        music(seed).write(tmp_path / "others" / f"{seed}.mid")
+    words = f"data={tmp_path / 'others'}", "split=all"
+    assert "trained on other music (songs), none of it among the 3 pieces scored here" in note(
+        capsys, trained, *words
+    )
+    shutil.copy(folder / train_piece(folder), tmp_path / "others" / "by another name.mid")
+    assert "was trained on 1 of the 4 pieces scored here" in note(capsys, trained, *words)
+    (row,) = evaluated(capsys, trained, *words, "samples=0")["rows"]
+    assert row["trained_on"] == 1
+
+
+def test_a_bundle_lists_its_training_pieces_and_its_card_does_not(trained, folder):
+    from zoo.data import open_corpus
+
+    config = json.loads((Path(trained) / "config.json").read_text())
+    pieces = open_corpus(folder).split("train").pieces
+    assert config["data"]["piece_digests"] == sorted(piece.digest[:12] for piece in pieces)
+    assert "piece_digests" not in (Path(trained) / "README.md").read_text()
+
+
+def train_piece(folder):
+    from zoo.data import open_corpus
+
+    return open_corpus(folder).split("train").pieces[0].title
+
+
+def test_a_bundle_that_does_not_list_its_pieces_is_told_from_one_that_does(trained, folder, tmp_path, capsys):
+    from zoo.model.bundle import open_bundle, save_bundle
+
+    bundle = open_bundle(trained)
+    data = {name: value for name, value in bundle.record["data"].items() if name != "piece_digests"}
+    save_bundle(bundle.model, tmp_path / "older", data=data)
+    older = str(tmp_path / "older")
+    assert note(capsys, older, f"data={folder}") == ""
+    assert f"note: {older} was trained on" in note(capsys, older, f"data={folder}", "split=train")
+    (folder / train_piece(folder)).unlink()
+    said = note(capsys, older, f"data={folder}")
+    assert "trained on other music (songs), and its bundle does not list which pieces" in said
+
+
+def test_it_is_said_what_is_left_out_where_nothing_is_unseen(bundles, folder, capsys):
+    def said(*words):
+        assert run(["evaluate", "coins", f"data={folder}", *words]) == 0
+        return capsys.readouterr().err
+
+    assert "note: split=all scores every piece" in said("split=all")
+    assert "floors and generated passages are left out" in said("split=all", "samples=0")
+    assert "passages are left out: with split=train" in said("split=train")
+    assert said("split=train", "samples=0") == ""
+
+
+def test_one_piece_is_a_piece_and_all_pieces_are_pieces(bundles, folder, capsys):
+    for file in sorted(folder.iterdir())[3:]:
+        file.unlink()
+    assert run(["evaluate", "coins", f"data={folder}"]) == 0
+    out, err = capsys.readouterr()
+    assert "1 test piece of " in out
+    assert "generated passages are left out: no two pieces" in err
+    assert run(["evaluate", "coins", f"data={folder}", "split=all"]) == 0
+    assert "3 pieces of " in capsys.readouterr().out
 
 
 def test_what_a_model_writes_stands_beside_what_it_has_not_seen(bundles, folder, capsys):
@@ -170,7 +243,7 @@ def test_the_table_of_what_is_written_fits_and_stands_once_for_changes_that_do_n
     _, text = capsys.readouterr().out.split("five sampler.paths=1: 4 passages of 16 frames beside")
     assert "five sampler.paths=2" not in text
     assert all(name in text for name in ("keys at once", "scale consistency", "longest copy"))
-    assert "so few passages tell little" in text
+    assert "distances and floors of few passages are high by chance" in text
     assert max(map(len, text.splitlines()[1:])) <= 80
 
 
@@ -212,7 +285,7 @@ def test_a_sweep_shows_how_the_bound_moves(bundles, folder, capsys):
     [
         (["five", "sampler.hidden=3"], 2, "keeps it"),
         (["five", "--sweep", "sampler.paths"], 2, "sampler.paths=1,5,20,100"),
-        (["five", "--sweep", "sampler.paths=1,0"], 2, "the nearest is sampler.paths=1"),
+        (["five", "--sweep", "sampler.paths=1,0"], 2, "the nearest valid value is sampler.paths=1"),
         (["coins", "sampler.paths=3"], 2, "no such setting"),
         (["nowhere"], 5, "nowhere"),
     ],

@@ -13,7 +13,7 @@ import pytest
 from zoo.cli.main import run
 from zoo.model.build import build
 from zoo.model.bundle import save_bundle
-from zoo.music.meter import Meter
+from zoo.music.meter import Meter, TimeSignature
 from zoo.music.midi import read_midi
 from zoo.music.roll import Roll
 from zoo.registry import open_registry, parse_recipe
@@ -140,9 +140,60 @@ def test_what_is_no_time_signature_is_refused(
     assert not Path("new.mid").exists()
 
 
-def test_a_primer_has_its_own_meter(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["generate", "model", "-o", "new.mid", "--meter", "3/4", "--primer", "tune.mid"]) == 2
-    assert "a primer goes on in its own meter" in capsys.readouterr().err
+def test_a_primer_goes_on_in_the_meter_that_is_asked_for(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its own bars stay as they are; the new bars begin where it ends, here inside a bar."""
+    tune(Meter.of(4, 4, offset=12)).write("tune.mid")
+    found = told(capsys, "--meter", "3/4", "--primer", "tune.mid", "--frames", "30")
+    assert found["meter"] == ["4/4", "3/4"]
+    meter = read_midi(here / "new.mid").meter
+    assert meter.cut(0).changes == (TimeSignature(-12, 4, 4), TimeSignature(20, 3, 4))
+    assert meter.bar_lines(50).tolist() == [4, 20, 32, 44]
+    words = ["generate", "model", "-o", "new.mid", "--force", "--meter", "3/4", "--primer", "tune.mid"]
+    assert run([*words, "--frames", "30"]) == 0
+    assert " in 4 bars of 4/4, after an upbeat of 1/4, then 3/4 from bar 2 (50 " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["new3", "new.wav", "new.mid.gz", "new.", ".mid", "folder/"])
+def test_music_is_written_as_midi_only(here: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert run(["generate", "model", "-o", name]) == 2
+    told = capsys.readouterr().err
+    assert "the name of a MIDI file ends in .mid or .midi\n  write -o " in told
+    assert sorted(path.name for path in here.iterdir()) == ["model", "tune.mid"]
+
+
+def test_the_cure_of_a_wrong_name_is_a_right_one(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["generate", "model", "-o", "my new.wav", "--picture", "new.svg"]
+    assert run(words) == 2
+    assert capsys.readouterr().err == (
+        "error: my new.wav: the name of a MIDI file ends in .mid or .midi\n  write -o 'my new.mid'\n"
+        "error: new.svg: the name of a picture ends in .png\n  write --picture new.png\n"
+    )
+    for name in ("new.MID", "new.midi"):
+        assert run(["generate", "model", "-o", name, "--frames", "4"]) == 0
+        assert read_midi(here / name).frames <= 4
+
+
+def test_the_rest_at_the_end_of_a_primer_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tune().padded(26).write("rested.mid")
+    words = ["generate", "model", "-o", "new.mid", "--primer", "rested.mid", "--frames", "6", "--force"]
+    assert run(words) == 0
+    assert "(32 frames, 26 of them the primer with a rest of 6 at its end)" in capsys.readouterr().out
+    assert run([*words, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["primer_frames"], told["primer_rest"]) == (26, 6)
+
+
+def test_a_picture_shows_the_end_of_the_primer(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib")
+    drawn: list[int] = []
+    monkeypatch.setattr("zoo.music.picture.write_picture", lambda roll, path, primer: drawn.append(primer))
+    told(capsys, "--picture", "new.png", "--primer", "tune.mid", "--frames", "4")
+    told(capsys, "--picture", "new.png", "--frames", "4")
+    assert drawn == [20, 0]
 
 
 def test_a_model_writes_on_its_own_grid_in_the_meter_of_its_music(

@@ -134,10 +134,10 @@ class TestShow:
                 "  `zoo list decoder` shows those of this slot",
             ),
             ("x", "x: a part is named by its slot and its name\n  for example zoo show attention.history"),
-            ("decoder.lsmt", "decoder=lsmt: there is no decoder of that name\n  did you mean decoder=lstm"),
+            ("decoder.lsmt", "decoder=lsmt: there is no decoder with this name\n  did you mean decoder=lstm"),
             (
                 "attention.lstm",
-                "attention=lstm: there is no attention of that name\n  lstm is a decoder: decoder=lstm",
+                "attention=lstm: there is no attention with this name\n  lstm is a decoder: decoder=lstm",
             ),
             ("decodr.lstm", "zoo show takes a slot, and decodr is none\n  did you mean decoder"),
         ],
@@ -163,7 +163,7 @@ PLUGINS = """
                    /zoo/toys.py
  mine     off      mine VERSION
                    mine.py
-                   listed in ./registry.toml, which loads code only with
+                   listed in ./registry.toml, whose code is loaded only with
                    --local or ZOO_LOCAL=1
 """
 
@@ -194,12 +194,12 @@ class TestLocalPlugins:
     def test_no_plugins_goes_before_local(self, run: Run) -> None:
         rows = json.loads(run("plugin", "list", "--json", "--local", "--no-plugins").out)
         assert rows[1]["status"] == "off"
-        assert rows[1]["reason"] == "ZOO_PLUGINS or --no-plugins leaves it out"
+        assert rows[1]["reason"] == "excluded by ZOO_PLUGINS or --no-plugins"
 
     def test_off_and_shadowed(self, run: Run) -> None:
         Path("registry.toml").write_text('[plugins]\nmine = "./mine.py"\ntoys = false\n')
         rows = json.loads(run("plugin", "list", "--json").out)
-        assert (rows[0]["status"], rows[0]["reason"]) == ("off", "switched off in registry.toml")
+        assert (rows[0]["status"], rows[0]["reason"]) == ("off", "disabled in registry.toml")
         Path("registry.toml").write_text('[plugins]\nmine = "./mine.py"\n')
         Path("mine.py").write_text(PART.replace("NAME", "lstm"))
         row = json.loads(run("plugin", "list", "--json", "--local").out)[1]
@@ -224,7 +224,7 @@ class TestLocalPlugins:
         assert (row["status"], row["parts"]) == ("failed", ["decoder.mine"])
         assert row["reason"].startswith("decoder.mine: ")
         assert row["reason"].endswith(why)
-        assert "mend it" in row["remedy"]
+        assert "fix it" in row["remedy"]
 
     def test_a_broken_one_is_named_beside_the_table_and_in_the_json(self, run: Run) -> None:
         Path("mine.py").write_text("1/0")
@@ -234,20 +234,20 @@ class TestLocalPlugins:
         assert row["reason"] == "importing it failed: ZeroDivisionError: division by zero (mine.py, line 1)"
         assert said.err == (
             f"plugin left out: plugin mine (mine {row['version']}): {row['reason']}\n"
-            "  mend it, or write `mine = false` under [plugins] in ./registry.toml\n"
+            "  fix it, or write `mine = false` under [plugins] in ./registry.toml\n"
         )
         assert said.code == 0
 
     @pytest.mark.parametrize(
         ("content", "err"),
         [
-            ("[plugins", "registry.toml: this is not TOML: Expected ']'"),
+            ("[plugins", "registry.toml: invalid TOML: Expected ']'"),
             (
                 "[plugns]",
-                "registry.toml: a menu has no plugns\n  its tables are [plugins], [defaults] and [recipes]",
+                "registry.toml: unknown table plugns\n  the tables are [plugins], [defaults] and [recipes]",
             ),
             ("[defaults]\ntuner = 'x'", "registry.toml: there is no slot tuner\n  the slots are encoder,"),
-            ("[recipes]\nx = 3", 'registry.toml: recipes.x is not a text\n  write x = "..."'),
+            ("[recipes]\nx = 3", 'registry.toml: recipes.x is not a string\n  write x = "..."'),
         ],
     )
     def test_mistakes_in_the_menu(self, content: str, err: str, run: Run) -> None:

@@ -60,7 +60,11 @@ def test_the_table_says_what_each_command_says_of_itself(name: str) -> None:
         ("decoder=rbm", "error: decoder=rbm: a recipe needs a command\n  write zoo build decoder=rbm\n"),
         ("--vresion", "error: zoo has no option --vresion\n  did you mean --version\n"),
         ("list --jsn", "error: zoo list has no option --jsn\n  did you mean --json\n"),
-        ("show", "error: zoo show: Missing argument 'SLOT.NAME'\n  `zoo show --help` says what it takes\n"),
+        (
+            "show",
+            "error: zoo show: Missing argument 'SLOT.NAME|train|generate'\n"
+            "  `zoo show --help` says what it takes\n",
+        ),
         (
             "completion tcsh",
             "error: zoo completion: Invalid value for '{bash|zsh|fish}': 'tcsh' is not one of "
@@ -138,11 +142,51 @@ def test_tables_are_cut_for_a_window_only(tmp_path: Path) -> None:
     assert "…" not in piped + narrow
 
 
-@pytest.mark.parametrize("words", ["list --json", "--version"])
-def test_a_closed_pipe_ends_it_quietly(words: str) -> None:
-    script = f"{sys.executable} -m zoo {words} | true; echo ${{PIPESTATUS[0]}}"
-    said = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
-    assert (said.stdout, said.stderr) == ("1\n", "")
+def without_a_reader(*command: str, errors_too: bool = False) -> subprocess.CompletedProcess[str]:
+    """The command when whoever read its output has gone, as `head -1` does once it has its line."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    errors = writer if errors_too else subprocess.PIPE
+    usual = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    try:
+        return subprocess.run(
+            [sys.executable, *command], stdout=writer, stderr=errors, text=True, env=usual, check=False
+        )
+    finally:
+        os.close(writer)
+
+
+READERLESS = (
+    *("list", "list --json", "show attention.history", "show attention.history --json", "data list"),
+    *("data list --json", "plugin list", "midi check x.mid", "build --json", "completion bash"),
+    *("--version", "--help", "list --help"),
+)
+
+
+@pytest.mark.parametrize("words", READERLESS)
+@pytest.mark.parametrize("errors_too", [False, True])
+def test_a_closed_pipe_ends_it_quietly(words: str, errors_too: bool) -> None:
+    said = without_a_reader("-m", "zoo", *words.split(), errors_too=errors_too)
+    assert (said.returncode, said.stderr) == (1, None if errors_too else "")
+
+
+@pytest.mark.parametrize("errors_too", [False, True])
+def test_an_error_is_told_when_the_reader_of_the_answer_has_gone(errors_too: bool) -> None:
+    """The answer waits in a buffer until the error, and must not become a second error at exit."""
+    script = """if True:
+        import sys
+        from zoo.cli import main
+        from zoo.errors import DataError
+
+        def fail(words):
+            sys.stdout.write("an answer")
+            raise DataError("boo")
+
+        main._run = fail
+        sys.exit(main.run([]))
+    """
+    said = without_a_reader("-c", script, errors_too=errors_too)
+    assert (said.returncode, said.stderr) == (3, None if errors_too else "error: boo\n")
 
 
 LIGHT = """
@@ -241,6 +285,6 @@ def test_a_name_that_is_no_utf_8_is_told_so(run: Run) -> None:
     ):
         said = run(*words)
         assert said.code == 2
-        assert "this is not UTF-8\n  rename it, or name a link to it: ln -s NAME music" in said.err
+        assert "not valid UTF-8\n  rename the file, or use a link to it: ln -s NAME music" in said.err
         assert "surrogate" not in said.err
         assert "m\\udcfcsic" in said.err

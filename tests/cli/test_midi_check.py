@@ -1,11 +1,12 @@
 import json
+from dataclasses import replace
 
 import mido
 import numpy as np
 import pytest
 
 from zoo.cli.main import run
-from zoo.music.meter import Meter
+from zoo.music.meter import Meter, TimeSignature
 from zoo.music.roll import Notes, Roll
 
 
@@ -41,11 +42,12 @@ def test_a_file_is_told_in_a_musician_s_words(folder, capsys):
         "length": "1 bar, 8 sixteenths",
         "notes": "2 from C4 to C8",
         "meter": "4/4",
+        "bar": "lines as the file's time signatures state",
         "tempo": "100 quarter notes a minute",
         "grid": "as the file states it; every note lies on it",
         "tracks": "Piano (2)",
     }
-    assert "1 of 1 files can be read" in err
+    assert "1 of 1 file can be read" in err
 
 
 def test_what_reading_costs_is_told(tmp_path, capsys):
@@ -59,11 +61,15 @@ def test_what_reading_costs_is_told(tmp_path, capsys):
     assert run(["midi", "check", str(tmp_path / "trill.mid")]) == 0
     told = lines(capsys.readouterr().out)
     assert told["changed"] == "8 merged, 8 moved"
+    assert told["advice"] == (
+        "grid=8 suits it better: it merges 0 and moves 0 of 16 notes, grid=4 merges 8 and moves 8"
+    )
     assert told["left"] == "out 1 drums"
     assert told["grid"].endswith("50.0% of notes lie more than a quarter frame off it")
-    assert run(["midi", "check", "--grid", "8", str(tmp_path / "trill.mid")]) == 0
+    assert run(["midi", "check", "grid=8", str(tmp_path / "trill.mid")]) == 0
     told = lines(capsys.readouterr().out)
     assert "changed" not in told
+    assert "advice" not in told
     assert told["length"] == "1 bar, 16 frames, 8 to a quarter note"
 
 
@@ -75,6 +81,125 @@ def test_the_meter_is_told(tmp_path, capsys):
     assert lines(capsys.readouterr().out)["meter"] == "3/4, after an upbeat of 1/8"
 
 
+def test_the_time_signatures_are_told_in_their_order(tmp_path, capsys):
+    """A song of 4/4 with two bars of 3/4 in it, in every place where a command tells its meter."""
+    changes = (TimeSignature(), TimeSignature(64, 3, 4), TimeSignature(88, 4, 4))
+    one = np.array([1])
+    notes = Notes(one - 1, one * 120, one + 38, one.astype(np.uint8))
+    Roll.from_notes(notes, meter=Meter(4, changes)).write(tmp_path / "song.mid")
+    assert run(["midi", "check", str(tmp_path / "song.mid")]) == 0
+    assert lines(capsys.readouterr().out)["meter"] == "4/4, then 3/4 from bar 5, then 4/4 from bar 7"
+
+
+def swing(path):
+    """Eighths in triplets, as many as a beat has and a half."""
+    track = mido.MidiTrack()
+    for _ in range(24):
+        track.append(mido.Message("note_on", note=60, velocity=80))
+        track.append(mido.Message("note_off", note=60, time=320))
+        track.append(mido.Message("note_on", note=62, velocity=80))
+        track.append(mido.Message("note_off", note=62, time=160))
+    mido.MidiFile(ticks_per_beat=480, tracks=[track]).save(path)
+
+
+def test_a_grid_for_swing_is_named_and_can_be_tried(tmp_path, capsys):
+    swing(tmp_path / "swing.mid")
+    assert run(["midi", "check", str(tmp_path / "swing.mid"), "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["losses"]["moved"] == row["better_grid"]["moved_here"] == 24
+    assert (row["better_grid"]["grid"], row["better_grid"]["moved"]) == (6, 0)
+    assert run(["midi", "check", "grid=6", str(tmp_path / "swing.mid"), "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["grid"], row["losses"], row["better_grid"]) == (6, {}, None)
+
+
+def test_the_pedal_can_be_heard(tmp_path, capsys):
+    track = mido.MidiTrack([mido.Message("control_change", control=64, value=127)])
+    track.append(mido.Message("note_on", note=60, velocity=80))
+    track.append(mido.Message("note_off", note=60, time=480))
+    track.append(mido.Message("control_change", control=64, value=0, time=480))
+    mido.MidiFile(ticks_per_beat=480, tracks=[track]).save(tmp_path / "pedal.mid")
+    lengths = {}
+    for pedal in ("keep", "hold"):
+        assert run(["midi", "check", str(tmp_path / "pedal.mid"), f"pedal={pedal}"]) == 0
+        lengths[pedal] = lines(capsys.readouterr().out)["length"]
+    assert lengths == {"keep": "1 bar, 4 sixteenths, then a rest of 4", "hold": "1 bar, 8 sixteenths"}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["gird=12"], "error: gird=12: there is no such setting\n  did you mean grid\n"),
+        (
+            ["grid=0"],
+            "error: grid=0: it takes a whole number from 1 to 48 or none\n  the nearest is grid=1\n",
+        ),
+        (["pedal=up"], "error: pedal=up: it takes one of keep, hold\n  the default is pedal=keep\n"),
+        (["grid=4", "grid=6"], "error: grid=4 grid=6: a key is given twice\n  leave one of them out\n"),
+    ],
+)
+def test_a_wrong_option_is_told(folder, capsys, words, told):
+    assert run(["midi", "check", str(folder), *words]) == 2
+    assert capsys.readouterr().err == told
+
+
+def test_a_file_must_be_named(capsys):
+    assert run(["midi", "check", "grid=12"]) == 2
+    assert "name a file or a folder" in capsys.readouterr().err
+
+
+def test_a_name_with_an_equals_sign_is_a_file(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    swing("take=2")
+    assert run(["midi", "check", "take=2"]) == 0
+    assert run(["midi", "check", "none=2.mid"]) == 3
+    assert "No such file" in capsys.readouterr().out
+
+
+def unsigned(path, frames, keys, lengths):
+    """A file without a time signature."""
+    start = np.array(frames)
+    notes = Notes(start, start + np.array(lengths), np.array(keys), np.full(len(start), 64, np.uint8))
+    Roll.from_notes(notes).write(path)
+    midi = mido.MidiFile(path)
+    for track in midi.tracks:
+        track[:] = [event for event in track if event.type != "time_signature"]
+    midi.save(path)
+
+
+def test_it_is_told_where_the_meter_is_from(tmp_path, capsys):
+    chance = np.random.default_rng(0)
+    bars = [(16 * bar + 4, int(chance.choice([10, 15, 17, 19]))) for bar in range(64)]
+    notes = [(frame, key, 12) for frame, key in bars]
+    notes += [
+        (frame + 4 * beat, key + step, 3) for frame, key in bars for beat in range(4) for step in (12, 16, 19)
+    ]
+    unsigned(tmp_path / "late.mid", *zip(*sorted(notes), strict=True))
+    unsigned(tmp_path / "plain.mid", range(0, 40, 2), [40] * 20, [2] * 20)
+    unsigned(tmp_path / "played.mid", range(0, 40, 2), [40] * 20, [2] * 20)
+    (tmp_path / "played.beats.csv").write_text("".join(f"{n / 2},{int(n % 3 == 0)}\n" for n in range(12)))
+    words = {}
+    for name in ("late", "plain", "played"):
+        assert run(["midi", "check", str(tmp_path / f"{name}.mid")]) == 0
+        words[name] = lines(capsys.readouterr().out)["bar"]
+    assert words == {
+        "late": "lines where the notes or markers of the file suggest",
+        "plain": "lines 4/4 is assumed: the file states no time signature",
+        "played": "lines from the downbeats beside the file",
+    }
+    assert run(["midi", "check", "--json", str(tmp_path)]) == 0
+    origins = [row["meter_from"] for row in json.loads(capsys.readouterr().out)]
+    assert origins == ["heard", "assumed", "annotated"]
+
+
+def test_one_change_of_tempo_is_one_change(tmp_path, capsys):
+    notes = Notes(np.array([0, 8]), np.array([4, 12]), np.array([39, 39]), np.full(2, 64, np.uint8))
+    roll = replace(Roll.from_notes(notes), tempo=80.0, tempo_changes=((0, 60.0), (8, 120.0)))
+    roll.write(tmp_path / "faster.mid")
+    assert run(["midi", "check", str(tmp_path / "faster.mid")]) == 0
+    assert lines(capsys.readouterr().out)["tempo"].endswith(" quarter notes a minute, 1 change")
+
+
 def test_json_is_all_that_is_on_standard_output(folder, capsys):
     assert run(["midi", "check", "--json", str(folder)]) == 3
     out, err = capsys.readouterr()
@@ -82,6 +207,7 @@ def test_json_is_all_that_is_on_standard_output(folder, capsys):
     assert err == ""
     assert (good["readable"], good["notes"], good["lowest"], good["tempo"]) == (True, 2, "C4", 100)
     assert good["time_signatures"] == [{"frame": 0, "beats": 4, "unit": 4}]
+    assert good["meter_from"] == "stated"
     assert (good["alignment"], good["off_grid"], good["losses"]) == ("stated", 0, {})
     assert good["tracks"] == [{"title": "", "notes": 0}, {"title": "Piano", "notes": 2}]
     assert (bad["readable"], bad["code"], bad["offset"]) == (False, "truncated", 0)

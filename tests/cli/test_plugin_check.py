@@ -17,7 +17,7 @@ BROKEN = """
 
 @pytest.fixture
 def careless(run: Run) -> str:
-    """A velocity part that plays keys nobody struck."""
+    """A velocity part that gives a loudness to keys that are not struck."""
     run("plugin", "new", "careless", "--slot", "velocity", "--file")
     file = Path("careless.py")
     text = file.read_text()
@@ -36,17 +36,17 @@ def test_a_shipped_part_passes(run: Run) -> None:
     assert "passed   description_is_complete" in said.out
 
 
-def test_a_failure_says_what_was_promised_seen_and_done_about_it(run: Run, careless: str) -> None:
+def test_a_failure_gives_requirement_observation_and_hint(run: Run, careless: str) -> None:
     said = run("plugin", "check", careless)
     assert said.code == 4
     assert ", failed 1, skipped " in said.out.splitlines()[-1]
     assert (
-        "failed   loudness_is_of_struck_keys: Predicted loudness lies in 0..1, is above 0\n"
-        "         where a key is struck, and 0 where none is\n"
-        "         seen: a key that is not struck is loud\n"
-        "         cure: end in a sigmoid or clamp, and multiply by the struck keys\n"
+        "failed   only_struck_keys_have_loudness: Predicted loudness is in (0, 1] for\n"
+        "         struck keys and 0 for all others\n"
+        "         observed: a key that is not struck has a loudness above 0\n"
+        "         hint: apply a sigmoid or clamp, and multiply by the struck keys\n"
     ) in said.out
-    assert "skipped  live_settings_are_live: the part has no live setting" in said.out
+    assert "skipped  live_settings_take_effect: the part has no live setting" in said.out
 
 
 def test_json(run: Run, careless: str) -> None:
@@ -56,11 +56,11 @@ def test_json(run: Run, careless: str) -> None:
     assert report["ran"] == report["passed"] + report["failed"]
     (failed,) = [check for check in report["checks"] if check["verdict"] == "failed"]
     assert failed == {
-        "check": "loudness_is_of_struck_keys",
-        "promise": "Predicted loudness lies in 0..1, is above 0 where a key is struck, and 0 where none is",
+        "check": "only_struck_keys_have_loudness",
+        "promise": "Predicted loudness is in (0, 1] for struck keys and 0 for all others",
         "verdict": "failed",
-        "reason": "a key that is not struck is loud",
-        "cure": "end in a sigmoid or clamp, and multiply by the struck keys",
+        "reason": "a key that is not struck has a loudness above 0",
+        "cure": "apply a sigmoid or clamp, and multiply by the struck keys",
     }
     assert all(check["reason"] for check in report["checks"] if check["verdict"] == "skipped")
 
@@ -69,11 +69,11 @@ def test_json(run: Run, careless: str) -> None:
     ("part", "err"),
     [
         ("lstm", "lstm: a part is named by its slot and its name\n  zoo plugin check decoder.lstm"),
-        ("decoder.lsmt", "decoder=lsmt: there is no decoder of that name\n  did you mean decoder=lstm"),
+        ("decoder.lsmt", "decoder=lsmt: there is no decoder with this name\n  did you mean decoder=lstm"),
         ("./gone.py", "./gone.py: there is no such file"),
         (
             "decoder../mine.py",
-            "decoder=./mine.py: the file holds no such decoder\n  it holds velocity=./mine.py:mine",
+            "decoder=./mine.py: the file contains no such decoder\n  it contains velocity=./mine.py:mine",
         ),
         ("./mine.py:other", "./mine.py:other: the file offers no such part\n  let zoo_parts() return it"),
     ],
@@ -90,7 +90,7 @@ def test_a_file_that_cannot_be_imported(run: Run) -> None:
     said = run("plugin", "check", "./broken.py")
     assert (said.code, said.out) == (4, "")
     assert "importing it failed: ZeroDivisionError: division by zero (broken.py, line 1)" in said.err
-    assert said.err.endswith("\n  mend ./broken.py\n")
+    assert said.err.endswith("\n  fix ./broken.py\n")
 
 
 def test_a_class_that_cannot_be_imported_is_one_problem(run: Run) -> None:
@@ -100,4 +100,4 @@ def test_a_class_that_cannot_be_imported_is_one_problem(run: Run) -> None:
     said = run("plugin", "check", "./mine.py")
     assert (said.code, said.out) == (4, "")
     assert said.err.count("No module named 'no_such'") == 1
-    assert said.err.endswith("\n  mend ./mine.py\n")
+    assert said.err.endswith("\n  fix ./mine.py\n")

@@ -108,23 +108,25 @@ def test_what_is_printed(run: Run) -> None:
 @pytest.mark.parametrize(
     ("name", "slot", "err"),
     [
-        ("lstm", "decoder", "decoder.lstm: polyzoo 0.1.0 has a part of that name\n  choose another name"),
-        ("rbm", "attention", "rbm: polyzoo 0.1.0 has a plugin of that name\n  choose another name"),
+        ("lstm", "decoder", "decoder.lstm: polyzoo 0.1.0 has a part with this name\n  choose another name"),
+        ("rbm", "attention", "rbm: polyzoo 0.1.0 has a plugin with this name\n  choose another name"),
         (
             "class",
             "decoder",
-            "class: Python keeps this word for itself, so no module can be called so\n  write my-class",
+            "class: this is a reserved word of Python and cannot be the name of a module\n  write my-class",
         ),
         (
             "My_Part",
             "decoder",
-            "My_Part: a part is named in lower case letters, digits and single hyphens, from a letter on\n"
+            "My_Part: invalid name: use lower-case letters, digits and single hyphens, "
+            "starting with a letter\n"
             "  write my-part",
         ),
         (
             "../3",
             "decoder",
-            "../3: a part is named in lower case letters, digits and single hyphens, from a letter on\n"
+            "../3: invalid name: use lower-case letters, digits and single hyphens, "
+            "starting with a letter\n"
             "  write something like my-part",
         ),
         ("mine", "decodr", "--slot takes a slot, and decodr is none\n  did you mean decoder"),
@@ -146,7 +148,7 @@ def test_what_is_there_already_stays_as_it_is(run: Run) -> None:
     for form, path in (((), "polyzoo-mine"), (("--file",), "mine.py")):
         said = run("plugin", "new", "mine", "--slot", "decoder", *form)
         assert said.code == 2
-        assert said.err == f"error: {path}: this is there already\n  move it away, or choose another name\n"
+        assert said.err == f"error: {path}: this already exists\n  move it, or choose another name\n"
     assert list(Path("polyzoo-mine").iterdir()) == []
     assert Path("mine.py").read_text() == "x = 1\n"
 
@@ -156,7 +158,7 @@ def test_another_plugins_name_is_taken_too(run: Run, monkeypatch: pytest.MonkeyP
     put_on_path(Path("polyzoo-mine"), monkeypatch)
     monkeypatch.chdir("polyzoo-mine")
     said = run("plugin", "new", "mine", "--slot", "velocity")
-    assert "velocity.mine: polyzoo-mine 0.1.0 has a part of that name" in said.err
+    assert "velocity.mine: polyzoo-mine 0.1.0 has a part with this name" in said.err
     said = run("plugin", "new", "mine", "--slot", "encoder")
     assert "mine: polyzoo-mine 0.1.0 has a plugin of that name" in said.err
 

@@ -388,3 +388,15 @@ def test_the_published_files_give_the_published_one_gram(shared, name, train, te
     played = sum(test.roll(i).sounding.sum(0) for i in range(len(test.pieces)))
     nats = -(played * np.log(p) + (test.frames - played) * np.log1p(-p)).sum() / test.frames
     assert round(float(nats), 3) == rate
+
+
+@pytest.mark.parametrize("suffix", [".mat", ".json"])
+def test_the_meter_of_files_of_frames_is_assumed(tmp_path, suffix):
+    path = tmp_path / f"Set{suffix}"
+    if suffix == ".mat":
+        scipy_io.savemat(path, three(cells(note())))
+    else:
+        path.write_text('{"train": [[[60]]], "valid": [[[62], [60]]], "test": [[[64]]]}')
+    pieces = open_corpus(path).pieces
+    assert {(str(piece.meter), piece.meter_from) for piece in pieces} == {("4/4", "assumed")}
+    assert len(pieces) == 3

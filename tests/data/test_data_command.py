@@ -7,9 +7,14 @@ import os
 import subprocess
 import sys
 
+import mido
+import numpy as np
 import pytest
 
+from zoo.cli.corpora import counted
 from zoo.cli.main import run
+from zoo.music.meter import Meter
+from zoo.music.roll import Notes, Roll
 
 
 @pytest.fixture
@@ -62,7 +67,11 @@ def test_scan_tells_what_was_skipped_and_strict_fails(zoo, with_a_bad_file):
     code, out, err = zoo("scan", with_a_bad_file)
     assert code == 0
     assert "bad.mid" in out
-    assert "1 of 8 files were skipped" in err
+    assert err == "1 of 8 files was skipped\n"
+    assert (
+        f"1 of 8 files was skipped; `zoo data scan '{with_a_bad_file}'` says why"
+        in zoo("show", with_a_bad_file)[2]
+    )
     code, out, err = zoo("scan", with_a_bad_file, "--strict")
     assert code == 3
     assert "bad.mid" in err
@@ -119,6 +128,146 @@ def test_show_asks_again_where_no_single_piece_is_meant(zoo, folder, name):
     code, out, err = zoo("show", folder, name)
     assert (code, out) == (2, "")
     assert "number from 1 to 7" in err or "say more" in err
+
+
+@pytest.fixture
+def signed(tmp_path, tune):
+    """Files with and without time signatures, and two pieces of one family."""
+    place = tmp_path / "signed"
+    place.mkdir()
+    for name, seed, signature in (("a", 1, (3, 4)), ("b", 2, None), ("c", 3, None)):
+        whole = tune(seed, 64)
+        whole.write(place / f"{name}.mid")
+        midi = mido.MidiFile(place / f"{name}.mid")
+        for track in midi.tracks:
+            track[:] = [event for event in track if event.type != "time_signature"]
+        if signature is not None:
+            upper, lower = signature
+            midi.tracks[0].insert(0, mido.MetaMessage("time_signature", numerator=upper, denominator=lower))
+        midi.save(place / f"{name}.mid")
+    midi.save(place / "d, as c.mid")
+    return place
+
+
+def rows(out):
+    """What stands beside each label of two-column tables."""
+    split = (line.split("  ", 1) for line in out.splitlines() if "  " in line)
+    return {label.strip(): words.strip() for label, words in split}
+
+
+def test_scan_counts_where_time_signatures_are_from_and_families(zoo, signed):
+    found = rows(zoo("scan", signed)[1])
+    assert found["time signatures"] == "3 assumed (4/4), 1 stated"
+    assert found["families"] == "3 families, 1 of several pieces; the largest has 2: c.mid, d, as c.mid"
+    found = json.loads(zoo("scan", signed, "--json")[1])
+    assert found["summary"]["all"]["meters_from"] == {"assumed": 3, "stated": 1}
+    assert found["summary"]["all"]["families"] == 3
+    assert found["families"] == [["c.mid", "d, as c.mid"]]
+
+
+def test_show_has_the_family_and_the_origin_of_the_meter_of_each_piece(zoo, signed):
+    out = zoo("show", signed)[1]
+    table = [line.split() for line in out.splitlines() if ".mid" in line][:4]
+    assert [(row[0], row[-5:]) for row in table] == [
+        ("1", ["1", "64", "3/4", "stated", "stated"]),
+        ("2", ["2", "64", "4/4", "assumed", "stated"]),
+        ("3", ["3", "64", "4/4", "assumed", "stated"]),
+        ("4", ["3", "64", "4/4", "assumed", "stated"]),
+    ]
+    assert rows(out)["time signatures"] == "3 assumed (4/4), 1 stated"
+    assert rows(out)["families"].startswith("3 families")
+    listed = json.loads(zoo("show", signed, "--json")[1])
+    assert [piece["meter_from"] for piece in listed["pieces"]] == ["stated", *["assumed"] * 3]
+    assert (listed["meters_from"], listed["families"]) == (
+        {"assumed": 3, "stated": 1},
+        [["c.mid", "d, as c.mid"]],
+    )
+
+
+def test_show_says_of_one_piece_where_its_meter_is_from_and_who_its_relatives_are(zoo, signed):
+    found = rows(zoo("show", signed, "c.mid")[1])
+    assert found["meter"] == "4/4 (assumed, none is stated)"
+    assert found["family"] == "d, as c.mid"
+    assert rows(zoo("show", signed, "1")[1])["family"] == "none in this corpus shares music with it"
+    piece = json.loads(zoo("show", signed, "1", "--json")[1])
+    assert (piece["meter_from"], piece["relatives"]) == ("stated", [])
+
+
+def test_a_family_rule_that_matches_nothing_is_refused_and_leaves_nothing(zoo, folder, cache):
+    code, out, err = zoo("scan", folder, "family=^song")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: family=^song: no title matches")
+    assert "the titles are copy of 0.mid, piece 0.mid, piece 1.mid and 4 more" in err
+    assert list(cache.iterdir()) == []
+    assert rows(zoo("scan", folder, "family=^(piece|copy)")[1])["families"].startswith(
+        "1 family, 1 of several"
+    )
+
+
+def test_a_pair_that_leaks_is_listed_once_with_what_it_shares_most(zoo, tmp_path):
+    tune = [[60 + step % 7 * (step % 5)] for step in range(400)]
+    pieces = {
+        "train": [tune],
+        "valid": [[[60 + n] for n in range(9)]],
+        "test": [tune, [[40 + n % 2] for n in range(9)]],
+    }
+    (tmp_path / "set.json").write_text(json.dumps(pieces))
+    out = zoo("scan", tmp_path / "set.json")[1]
+    assert [line.split() for line in out.splitlines() if "100%" in line] == [
+        ["train", "0", "(train)", "test", "0", "(test)", "100%", "copy"]
+    ]
+    leaks = json.loads(zoo("scan", tmp_path / "set.json", "--json")[1])["leaks"]
+    assert leaks[0] == {
+        "pieces": ["train 0", "test 0"],
+        "splits": ["train", "test"],
+        "view": "copy",
+        "share": 1.0,
+    }
+
+
+def test_a_grid_is_recommended_with_what_its_numbers_mean(zoo, tmp_path):
+    start = np.arange(0, 480, 4)
+    notes = Notes(start, start + 4, 40 + np.arange(120) % 12, np.full(120, 64, np.uint8))
+    Roll.from_notes(notes, meter=Meter(12)).write(tmp_path / "triplets.mid")
+    out = zoo("scan", tmp_path)[1]
+    assert "grid=6 suits these files better: it merges 0 and moves 0 of 120 notes, grid=4 0 and 80" in out
+    assert "by more than a quarter of a frame of its own grid" in out
+    assert rows(out)["off the grid"].endswith("% of the notes, by more than a quarter of a frame of grid=4")
+    assert "suits" not in zoo("scan", tmp_path, "grid=6")[1]
+
+
+def test_leaks_beyond_the_table_are_counted(zoo, tmp_path):
+    tunes = [[[40 + n + step % 3] for step in range(6 + n)] for n in range(12)]
+    (tmp_path / "set.json").write_text(json.dumps({"train": tunes, "valid": [[[60]]], "test": tunes}))
+    out = zoo("scan", tmp_path / "set.json")[1]
+    assert out.count("copy") == 10
+    assert "and 2 more pairs; --json lists all" in out
+    assert len(json.loads(zoo("scan", tmp_path / "set.json", "--json")[1])["leaks"]) == 12
+
+
+@pytest.mark.parametrize(("command", "takes"), [("scan", False), ("show", True)])
+def test_only_show_takes_a_piece_and_each_says_so(zoo, folder, command, takes):
+    assert ("[PIECE]" in zoo(command, "--help")[1]) is takes
+    code, _, err = zoo(command, folder, "piece 1", "piece 2")
+    assert code == 2
+    assert (f"zoo data {command} FOLDER{' PIECE' if takes else ''} grid=12" in err, "piece" in err) == (
+        True,
+        True,
+    )
+
+
+def test_counts_of_lists_are_told_apart():
+    assert counted({"4/4": 1210, "3/4": 15}) == "4/4 1,210, 3/4 15"
+    assert counted({"4/4": 327, "4/4, 3/4": 3}) == "4/4 327; 4/4, 3/4 3"
+
+
+def test_one_is_counted_in_the_singular(zoo, tmp_path, tune):
+    place = tmp_path / "one"
+    place.mkdir()
+    tune(1, 30).write(place / "only.mid")
+    out = zoo("scan", place, "grid=1")[1]
+    assert "1 frame to a quarter note" in out
+    assert rows(out)["families"] == "1 family"
 
 
 def test_list_knows_what_was_read(zoo, folder):

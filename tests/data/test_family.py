@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from zoo.data import open_corpus
 from zoo.data.corpus import Corpus
-from zoo.data.family import Fingerprints
+from zoo.data.family import Fingerprints, copied
 from zoo.data.split import SPLITS, connected, split_of
 from zoo.music.meter import Meter
 from zoo.music.roll import Notes, Roll
@@ -115,6 +116,29 @@ def test_hundreds_of_copies_are_linked_without_comparing_all_pairs() -> None:
     relations = found.relations()
     assert set(connected(copies, [(pair.first, pair.second) for pair in relations])) == {0}
     assert len(relations) < 40 * copies
+
+
+def test_copies_are_linked_with_the_first_of_their_pattern_in_each_split() -> None:
+    patterns = ["a", "b", "a", "a", "a", "c"]
+    splits = ["test", "train", "train", "test", None, "train"]
+    pairs = [(pair.first, pair.second) for pair in copied(patterns, splits)]
+    assert pairs == [(0, 2), (0, 3), (0, 4), (2, 3), (2, 4), (3, 4)]
+    assert {(pair.view, pair.share) for pair in copied(patterns, splits)} == {("copy", 1.0)}
+    assert len(list(copied(["a"] * 300, [None] * 300))) == 299
+    assert list(copied([], [])) == []
+
+
+def test_exact_copies_in_prescribed_splits_are_leaks_however_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+    motif, higher, other = [[60], [64], [67]], [[65], [69], [72]], [[60], [62], [67]]
+    pieces = {"train": [other, motif], "valid": [[[60]]], "test": [higher, other, [[60], [61]]]}
+    (tmp_path / "short.json").write_text(json.dumps(pieces))
+    corpus = open_corpus(tmp_path / "short.json")
+    leaks = [(one.title, two.title, pair.view, pair.share) for one, two, pair in corpus.leaks()]
+    assert leaks == [("train 0", "test 1", "copy", 1.0), ("train 1", "test 0", "copy", 1.0)]
+    assert [piece.family for piece in corpus.pieces] == [0, 1, 2, 1, 0, 5]
 
 
 def test_shares_are_of_the_piece_that_has_most_of_it() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.data.family_rule import family_rule, proposed_rule
+from zoo.data.family_rule import check_matches, family_rule, proposed_rule
 from zoo.errors import UsageError
 
 
@@ -23,7 +23,7 @@ def test_a_table_names_families_by_title(tmp_path: Path) -> None:
     assert (rule("one.mid"), rule("two.mid"), rule("three.mid")) == ("a", "a", None)
 
 
-@pytest.mark.parametrize(("text", "what"), [("(", "no regular expression"), ("none.csv", "cannot be read")])
+@pytest.mark.parametrize(("text", "what"), [("(", "regular expression"), ("none.csv", "cannot be read")])
 def test_what_is_no_rule_is_refused(text: str, what: str) -> None:
     with pytest.raises(UsageError, match=what) as caught:
         family_rule(text)
@@ -66,3 +66,70 @@ def test_versions_in_a_folder_below_propose_the_number_of_the_song() -> None:
 )
 def test_names_that_say_nothing_propose_nothing(titles: list[str]) -> None:
     assert proposed_rule(titles) is None
+
+
+def test_a_name_without_letters_joins_nothing(tmp_path: Path) -> None:
+    for text, title in (("^x*", "one.mid"), (r"^(\d*)-", "-one.mid"), ("^(?:(a)|b)", "b.mid")):
+        assert family_rule(text)(title) is None
+    table = tmp_path / "families.csv"
+    table.write_text("one.mid,\ntwo.mid, \nthree.mid,c\n")
+    assert [family_rule(str(table))(f"{name}.mid") for name in ("one", "two", "three")] == [None, None, "c"]
+
+
+@pytest.mark.parametrize("text", ["*.mid", "a{99999999999}", "(" * 5000 + ")" * 5000])
+def test_what_cannot_be_compiled_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="cannot be read as a regular expression"):
+        family_rule(text)
+
+
+def test_a_set_in_a_set_is_no_warning() -> None:
+    assert family_rule("[[a]b")("ab.mid") == "ab"
+
+
+@pytest.mark.parametrize(
+    ("content", "what", "cure"),
+    [
+        (b"one.mid,a\ntwo.mid,b,c\n", "line 2 has 3 columns, not two", "title with a comma into quotes"),
+        (b"one.mid\n", "line 1 has 1 column, not two", "separated by a comma"),
+        ("ünï.mid,a\n".encode("latin-1"), "not in UTF-8", "save it as CSV in UTF-8"),
+        (None, "No such file", "name a CSV file that is there"),
+    ],
+)
+def test_the_hint_fits_what_is_wrong_with_a_table(
+    tmp_path: Path, content: bytes | None, what: str, cure: str
+) -> None:
+    table = tmp_path / "families.csv"
+    if content is not None:
+        table.write_bytes(content)
+    with pytest.raises(UsageError, match=what) as caught:
+        family_rule(str(table))
+    assert cure in caught.value.problems[0].cure
+
+
+def test_versions_propose_their_names_and_numbers_alone_do_not() -> None:
+    titles = [f"Tune {n}{version}.mid" for n in range(9) for version in ("", " (Version 2)", " v3")]
+    found = proposed_rule([f"songs/{title}" for title in titles])
+    assert found is not None
+    assert {family_rule(found[0])(title) for title in titles} == {f"Tune {n}" for n in range(9)}
+    assert proposed_rule([f"bwv {n}.mid" for n in range(30)]) is None
+    assert proposed_rule([f"{name} {n}.mid" for name in "abcdefghij" for n in range(3)]) is None
+
+
+def test_a_rule_that_matches_no_title_is_refused() -> None:
+    titles = [f"{n}.mid" for n in range(5)]
+    check_matches("^0", ["0", None, None, None, None], titles)
+    check_matches("^x", [], [])
+    with pytest.raises(UsageError, match="no title matches") as caught:
+        check_matches("^x", [None] * 5, titles)
+    (problem,) = caught.value.problems
+    assert problem.where == "family=^x"
+    assert problem.cure == "the titles are 0.mid, 1.mid, 2.mid and 2 more; `zoo data show` lists them"
+    with pytest.raises(UsageError, match="titles in this table are not those of any piece"):
+        check_matches("families.csv", [None] * 5, titles)
+
+
+def test_a_table_that_is_no_csv_file_is_recognised_by_its_name(tmp_path: Path) -> None:
+    table = tmp_path / "families.tsv"
+    table.write_text("0.mid\ta\n")
+    with pytest.raises(UsageError, match=r"the name of a file, and a table of families is a \.csv file"):
+        check_matches(str(table), [None], ["0.mid"])

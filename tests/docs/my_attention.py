@@ -18,5 +18,5 @@ class Mine(Attention):
 
 @hookimpl
 def zoo_parts():
-    summary = "One LSTM that hears every frame"
+    summary = "An LSTM over every frame"
     return [Description("attention", "mine", summary, Mine, gives=lambda settings: {"features": 64})]

@@ -1,4 +1,4 @@
-"""An attention that remembers what was played a bar ago."""
+"""An attention that sees what came next a bar ago."""
 
 import torch
 from torch.nn.functional import pad
@@ -9,14 +9,14 @@ from zoo.parts.layers import LSTM, lagged
 
 
 class EchoSettings(Settings):
-    """How long a bar is, and how much is remembered."""
+    """The length of a bar and the width of the LSTM."""
 
-    bar: int = setting(16, "frames from one bar to the next", ge=1, le=1024)
-    features: int = setting(64, "width of the LSTM, the features", ge=1, le=4096)
+    bar: int = setting(16, "frames per bar", ge=1, le=1024)
+    features: int = setting(64, "width of the LSTM and number of features", ge=1, le=4096)
 
 
 class Echo(Attention):
-    """An LSTM that hears, beside the present, what came next a bar ago."""
+    """An LSTM over each frame and the frame that came next a bar ago."""
 
     def __init__(self, settings, sizes):
         super().__init__(settings, sizes)
@@ -24,7 +24,7 @@ class Echo(Attention):
         self.lstm = LSTM(2 * sizes.codes, settings.features)
 
     def start(self, past):
-        """The last bar of the past, silence where it is shorter, and an empty memory."""
+        """The last bar of the past, padded with silence, and the initial state of the LSTM."""
         bar = self.settings.bar
         return pad(past, (0, 0, bar, 0))[:, -bar:], self.lstm.start(len(past))
 
@@ -45,7 +45,7 @@ def zoo_parts():
         Description(
             slot="attention",
             name="echo",
-            summary="An LSTM that hears the present and what came next a bar ago",
+            summary="An LSTM over each frame and the one that came next a bar ago",
             target=Echo,
             settings=EchoSettings,
             gives=lambda settings: {"features": settings.features},

@@ -118,7 +118,7 @@ def test_a_run_folder_runs_no_code(begun: Zoo, switches: list[str]) -> None:
     code, said = begun("train", "-o", "run", "--resume", *switches)
     assert code == 2
     assert "attention=./mine.py:mine (in run/recipe.json)" in said
-    assert "code is run only where you name it yourself" in said
+    assert "code in a file is run only if you name the file yourself" in said
     assert not was_run()
 
 
@@ -199,7 +199,7 @@ def test_a_menu_runs_no_code(zoo: Zoo) -> None:
     Path("registry.toml").write_text('[defaults]\nattention = "./mine.py"')
     code, said = zoo("build")
     assert (code, was_run()) == (2, False)
-    assert "code is run only where you name it yourself" in said
+    assert "code in a file is run only if you name the file yourself" in said
 
 
 def test_a_study_runs_no_code(zoo: Zoo) -> None:
@@ -207,7 +207,7 @@ def test_a_study_runs_no_code(zoo: Zoo) -> None:
     for command in (["run", "study.toml"], ["table", "study.toml"], ["run", "study.toml", "--no-plugins"]):
         code, said = zoo("bench", *command)
         assert (code, was_run()) == (2, False)
-        assert "code is run only where you name it yourself" in said
+        assert "code in a file is run only if you name the file yourself" in said
 
 
 def test_work_refuses_another_file_than_the_study_means(zoo: Zoo) -> None:

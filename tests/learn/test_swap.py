@@ -169,7 +169,7 @@ def test_parts_of_other_codes_are_refused(here: Path) -> None:
         ("core=@a decoder.hidden=5", "the decoder of a was trained with decoder.hidden=4"),
         ("core=@a decoder.hiden=5", "decoder=lstm has no setting hiden"),
         ("core=@a sampler.paths=0", "it takes a whole number from 1"),
-        ("core=@a speed=3", "nothing here is called speed"),
+        ("core=@a speed=3", "unknown key speed"),
     ],
 )
 def test_words_that_cannot_be_meant_are_refused(here: Path, words: str, said: str) -> None:
@@ -209,11 +209,11 @@ def change(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
     (run / "recipe.json").write_text(json.dumps(plan))
 
 
-def test_weights_of_another_generation_are_refused(copies: Path) -> None:
+def test_weights_of_another_state_version_are_an_error(copies: Path) -> None:
     change(copies / "b", lambda parts: parts["decoder"].update(state_version=99, version="9.9"))
     problems = refused("core=@a decoder=@b", BundleError)
     assert len(problems) == 1
-    assert problems[0].startswith("decoder=@b: decoder=polyzoo/lstm: its weights are of generation 99")
+    assert problems[0].startswith("decoder=@b: decoder=polyzoo/lstm: its weights have state version 99")
     assert "pip install 'polyzoo==9.9'" in problems[0]
 
 

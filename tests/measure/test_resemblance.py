@@ -139,6 +139,17 @@ def test_chances_are_corrected_for_all_measures_of_a_table(corpus, noise):
     assert [one.corrected for one in corrected([replace(found[0], chance=0.9)] * 2)] == [1, 1]
 
 
+def test_one_or_two_passages_are_too_few_for_a_verdict(corpus, noise):
+    written = [replace(noise(100 + seed, 80), sounding=np.ones((80, 88), np.bool_)) for seed in range(3)]
+    for few in (written[:1], written[:2]):
+        assert {one.verdict for one in resemble(few, corpus, corpus.take([0])).likenesses} == {"too few"}
+    found = resemble(written, corpus, corpus.take([0]))
+    assert found.passages == (3, 3, 3)
+    assert {one.verdict for one in found.likenesses} == {"not clear"}
+    less = replace(found.likenesses[0], passages=(9, 9, 2), corrected=0.0)
+    assert (less.verdict, replace(less, passages=(9, 9, 3)).verdict) == ("too few", "different")
+
+
 def test_few_tables_of_music_drawn_alike_call_any_measure_different(corpus_of, noise):
     """Measure by measure, at 5 % each, it is nine of these thirty."""
     wrong = 0
@@ -199,7 +210,7 @@ def test_one_passage_has_a_distance_and_no_interval(corpus):
     found = resemble(passages(corpus)[:1], corpus, corpus)
     assert found.passages == (1, 1, 1)
     assert all(likeness.interval is None for likeness in found.likenesses)
-    assert {likeness.verdict for likeness in found.likenesses} == {"not clear"}
+    assert {likeness.verdict for likeness in found.likenesses} == {"too few"}
 
 
 def test_it_is_the_same_each_time_and_all_of_it_is_json(corpus, noise):

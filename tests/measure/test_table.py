@@ -2,6 +2,7 @@ import io
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from rich.console import Console
 
 from zoo.measure.evaluation import Evaluation, Term
@@ -51,6 +52,20 @@ def test_what_is_written_has_a_line_for_each_measure_and_the_unit_of_lengths():
         assert max(map(len, lines)) <= 80
         table = lines[lines.index("") + 1 :]
         assert len(table[2 : table.index("")]) == len(shown.likenesses)
+
+
+@pytest.mark.parametrize(("passages", "says"), [(1, True), (2, True), (3, False), (10, False)])
+def test_a_table_of_few_passages_says_what_they_can_tell(passages, says):
+    one = replace(likeness("note length", QUARTERS), passages=(passages, 17, 16))
+    console = Console(file=io.StringIO(), width=80, markup=False)
+    for table in resemblances([("bundle", Resemblance(144, (passages, 17, 16), (one,)))]):
+        console.print(table)
+    text = console.file.getvalue()
+    assert f"bundle: {passages} passage{'' if passages == 1 else 's'} of 144 frames" in text
+    assert ("too few: a verdict takes 3 passages" in text) is says
+    assert (text.count("too few") == 2) is says
+    assert ("few passages are high by chance" in text) is (passages < 10)
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_every_number_stands_with_its_kind_in_eighty_columns():

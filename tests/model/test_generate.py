@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from zoo.errors import UsageError
 from zoo.model.build import build
 from zoo.model.generate import generate
 from zoo.model.model import Model
+from zoo.music.meter import Meter, TimeSignature
 from zoo.music.midi import read_midi
 from zoo.music.roll import Roll
 from zoo.parts.clock import Clock
@@ -146,3 +148,52 @@ def test_a_temperature_that_no_logits_can_be_divided_by_is_refused(temperature: 
 @pytest.mark.parametrize("temperature", [1e-8, 1e8])
 def test_the_ends_of_the_temperatures_can_be_used(temperature: float) -> None:
     generate(model(), frames=4, temperature=temperature)
+
+
+def test_new_music_goes_on_at_the_last_tempo_of_the_primer() -> None:
+    changes = ((0, 120.0), (4, 60.0), (8, 90.0))
+    given = replace(primer(12), tempo_changes=(*changes, (12, 30.0)), tempo=1.0)
+    roll = generate(model(), frames=36, primer=given)[0]
+    assert roll.tempo_changes == changes
+    minutes = 4 / 120 + 4 / 60 + 40 / 90
+    assert roll.tempo == pytest.approx(48 / minutes, rel=1e-6)
+
+
+def test_a_tempo_of_the_result_is_that_of_the_file_it_is_written_to(tmp_path: Path) -> None:
+    given = replace(primer(12), tempo_changes=((0, 120.0), (4, 61.0), (8, 93.0)), tempo=1.0)
+    generate(model(), frames=36, primer=given)[0].write(tmp_path / "new.mid")
+    roll = generate(model(), frames=36, primer=given)[0].padded(60)
+    roll.write(tmp_path / "new.mid")
+    assert read_midi(tmp_path / "new.mid", rest=True).tempo == roll.tempo
+
+
+@pytest.mark.parametrize("offset", [0, 4])
+def test_another_meter_begins_where_the_primer_ends(offset: int) -> None:
+    """An upbeat of the other meter is a short bar."""
+    given = replace(primer(20), meter=Meter(4, (TimeSignature(), TimeSignature(24, 2, 4))))
+    roll = generate(model(), frames=40, primer=given, meter=Meter.of(3, 4, offset=offset))[0]
+    first = 12 - offset
+    lines = [0, 16, 20, *range(20 + first, 60, 12)]
+    assert roll.meter.bar_lines(60).tolist() == lines
+    assert generate(model(), frames=40, primer=given)[0].meter == given.meter
+
+
+def test_what_is_drawn_hears_the_meter_that_is_asked_for() -> None:
+    heard: list[Clock] = []
+
+    class Listening(torch.nn.Module):
+        def __init__(self, attention: torch.nn.Module) -> None:
+            super().__init__()
+            self.attention = attention
+            self.start = attention.start
+
+        def forward(self, codes: torch.Tensor, clock: Clock, state: object) -> object:
+            heard.append(clock)
+            return self.attention(codes, clock, state)
+
+    one = model()
+    one.attention = Listening(one.attention)  # type: ignore[assignment]
+    generate(one, frames=24, primer=primer(20), meter=Meter.of(3, 4))
+    places = torch.cat([clock.place for clock in heard], 1)[0, 1:].tolist()
+    assert places[:20] == [*range(16), *range(4)]
+    assert places[20:] == [*range(12), *range(12)]

@@ -15,7 +15,7 @@ from zoo.errors import PluginError
 from zoo.model.build import build
 from zoo.model.generate import generate
 from zoo.registry import open_registry, parse_recipe
-from zoo.registry.guard import put_back
+from zoo.registry.guard import restoring_global_state
 
 PLUGIN = """
 import os, pathlib, signal, sys, warnings
@@ -69,10 +69,10 @@ HARM = {
     "torch's default dtype": "torch.set_default_dtype(torch.float64)",
     "torch's gradient mode": "torch.set_grad_enabled(not torch.is_grad_enabled())",
     "torch's number of threads": "torch.set_num_threads(torch.get_num_threads() + 1)",
-    "torch's choice of deterministic algorithms": "torch.use_deterministic_algorithms(True)",
-    "the working folder": "os.chdir('/')",
-    "the handlers of signals": "signal.signal(signal.SIGTERM, signal.SIG_IGN)",
-    "the filters of warnings": "warnings.simplefilter('ignore')",
+    "torch's deterministic mode": "torch.use_deterministic_algorithms(True)",
+    "the working directory": "os.chdir('/')",
+    "the signal handlers": "signal.signal(signal.SIGTERM, signal.SIG_IGN)",
+    "the warning filters": "warnings.simplefilter('ignore')",
     "the standard streams": "sys.stdout = sys.stdin",
 }
 
@@ -88,21 +88,24 @@ def model() -> library.model.model.Model:
 
 
 @pytest.mark.parametrize("what", HARM)
-def test_what_a_call_changes_for_all_code_is_put_back_and_the_part_named(what: str) -> None:
+def test_what_a_call_changes_for_all_code_is_restored_and_the_part_named(what: str) -> None:
     made = model()
     Path("bad.txt").write_text(HARM[what])
-    with put_back() as left, pytest.raises(PluginError) as raised:
+    with restoring_global_state() as left, pytest.raises(PluginError) as raised:
         generate(made, frames=2)
     assert not left
     (problem,) = raised.value.problems
-    assert problem.what == f"its forward changes {what} for all code"
+    assert problem.what == f"its forward changes global state: {what}"
     assert problem.where.startswith("attention=mine of ./mine.py")
 
 
 @pytest.mark.parametrize("what", HARM)
-def test_what_an_import_changes_for_all_code_is_put_back_and_the_plugin_named(what: str) -> None:
+def test_what_an_import_changes_for_all_code_is_restored_and_the_plugin_named(what: str) -> None:
     Path("mine.py").write_text(PLUGIN.replace("IMPORTED", HARM[what]))
-    with put_back() as left, pytest.raises(PluginError, match=r"mine\.py.*importing it changes " + what):
+    with (
+        restoring_global_state() as left,
+        pytest.raises(PluginError, match=r"mine\.py.*importing it changes global state: " + what),
+    ):
         parse_recipe("attention=./mine.py", open_registry())
     assert not left
 
@@ -116,7 +119,7 @@ def test_what_torchs_first_import_changes_is_noticed() -> None:
         "import torch; print(torch.get_default_dtype())"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert "importing it changes torch's default dtype for all code" in done.stdout
+    assert "importing it changes global state: torch's default dtype" in done.stdout
     assert done.stdout.endswith("torch.float32\n")
 
 
@@ -205,4 +208,4 @@ def test_a_part_that_closes_a_stream_is_named_in_what_is_said(stream: str, songs
     Path("bad.txt").write_text(f"sys.{stream}.close()")
     done = zoo("train", *WORDS.split(), "-o", "run", "--json")
     assert done.returncode == 4
-    assert "its forward changes the standard streams" in done.stderr
+    assert "its forward changes global state: the standard streams" in done.stderr

@@ -57,6 +57,27 @@ def test_each_frame_is_predicted_from_the_one_before_it() -> None:
     assert lesson.clock.place[:, -1].tolist() == [10, 2]
 
 
+def test_what_layers_drop_follows_from_the_generator_term_by_term() -> None:
+    words = "attention=stacked attention.hidden=6 sampler=ordered sampler.hidden=6"
+    one = model(f"{words} decoder=ordered decoder.lstm=6 decoder.hidden=6")
+    other = model(f"{words} {SMALL.split()[-1]}")
+    fragments, before = music(), torch.default_generator.get_state()
+    losses = [one(fragments, generator(0, "loss", step)) for step in (0, 0, 1)]
+    assert torch.equal(losses[0]["core"], losses[1]["core"])
+    assert torch.equal(losses[0]["decoder"], losses[1]["decoder"])
+    assert not torch.equal(losses[0]["core"], losses[2]["core"])
+    assert torch.equal(losses[0]["core"], other(fragments, generator(0, "loss", 0))["core"])
+    assert torch.equal(torch.default_generator.get_state(), before)
+
+
+def test_building_and_scoring_leave_torchs_generator_alone() -> None:
+    before = torch.default_generator.get_state()
+    part = model("attention=stacked attention.hidden=6 sampler=ordered sampler.hidden=6").eval()
+    scores = [part.log_probs(music(), generator(step, "score"))["codes"].value for step in range(2)]
+    assert torch.equal(*scores)
+    assert torch.equal(torch.default_generator.get_state(), before)
+
+
 def test_codes_fold_octaves_and_start_at_a() -> None:
     fragments = music()
     folded = model().lesson(fragments).codes

@@ -30,7 +30,7 @@ def pixels(tmp_path):
 
 
 class Drawn:
-    """What a picture shows: in each system the lines, as frames, and the words over and under them."""
+    """What a picture shows: in each system the lines, as frames, and the words over and under it."""
 
     def __init__(self, figure):
         self.heading = figure.texts[0].get_text()
@@ -64,7 +64,20 @@ class Drawn:
         return dict(zip(map(int, axes.get_xticks()), labels, strict=True))
 
     def signatures(self, system):
-        return {int(text.get_position()[0]): text.get_text() for text in self.systems[system].texts}
+        return {where: words for where, words, over in self._texts(system) if over}
+
+    def primer(self, system):
+        """The words at the dashed line, and the line, if it is there."""
+        ends = self.lines(system, "#1b2130")
+        words = {where: words for where, words, over in self._texts(system) if not over}
+        assert list(words) == ends
+        return words
+
+    def _texts(self, system):
+        axes = self.systems[system]
+        for text in axes.texts:
+            where, height = text.get_position()
+            yield int(where), text.get_text(), height > axes.get_ylim()[1]
 
 
 @pytest.fixture
@@ -75,8 +88,8 @@ def drawn(tmp_path, monkeypatch):
     save = Figure.savefig
     monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (figures.append(self), save(self, *a, **k)))
 
-    def draw(piece):
-        write_picture(piece, tmp_path / "roll.png")
+    def draw(piece, **about):
+        write_picture(piece, tmp_path / "roll.png", **about)
         return Drawn(figures[-1])
 
     return draw
@@ -109,7 +122,8 @@ def test_systems_are_of_whole_bars_of_the_meter(drawn, meter, bar, beat, bars):
     assert found.beats(0) == list(range(0, bars * bar, beat))
     assert found.numbers(1) == {(bars + n) * bar: str(bars + n + 1) for n in range(3)}
     assert found.heading.startswith(f"{bars + 3} bars    1 note    {meter}    ♩ = 120")
-    assert found.signatures(0) == {}
+    assert found.signatures(0) == {0: str(meter)}
+    assert found.signatures(1) == {}
 
 
 def test_a_frame_is_as_wide_in_all_systems_and_a_finer_grid_does_not_widen_the_bar(drawn):
@@ -166,7 +180,54 @@ def test_what_lies_after_the_end_is_not_in_the_heading(drawn):
     later = Meter(4, (TimeSignature(), TimeSignature(32, 3, 4)))
     found = drawn(lasting(32, later, tempo=90.0, tempo_changes=((0, 90.0), (32, 10.0))))
     assert found.heading == "2 bars    1 note    4/4    ♩ = 90"
-    assert found.signatures(0) == {}
+    assert found.signatures(0) == {0: "4/4"}
+
+
+def test_a_song_with_an_upbeat_and_changes_of_meter(drawn):
+    """An upbeat of a quarter note, four bars of 4/4, two of 3/4, one of 6/8, then 4/4 to the end."""
+    changes = ((-12, 4, 4), (68, 3, 4), (92, 6, 8), (104, 4, 4))
+    found = drawn(lasting(104 + 16 * 12, Meter(4, tuple(TimeSignature(*change) for change in changes))))
+    assert found.lines(0)[:10] == [4, 20, 36, 52, 68, 80, 92, 104, 120, 136]
+    assert found.beats(0)[17:28] == [68, 72, 76, 80, 84, 88, 92, 98, 104, 108, 112]
+    assert list(found.numbers(0).items())[:8] == [
+        (line, str(number)) for number, line in enumerate(found.lines(0)[:8], start=1)
+    ]
+    assert found.signatures(0) == {0: "4/4", 68: "3/4", 92: "6/8", 104: "4/4"}
+    assert found.signatures(1) == {}
+
+
+def test_time_signatures_do_not_cover_one_another(drawn):
+    changes = tuple(TimeSignature(4 * bar, 1 + bar % 2, 4 + 4 * (bar % 2)) for bar in range(64))
+    found = drawn(lasting(256, Meter(4, changes)))
+    at = sorted(found.signatures(0))
+    assert at[0] == 0
+    frame = found.width(0) / found.span(0)[1]
+    assert min(np.diff(at)) * frame >= 0.24
+
+
+def test_a_time_signature_after_a_short_bar_is_shown(drawn):
+    changes = (
+        TimeSignature(-12, 4, 4),
+        TimeSignature(196, 2, 4),
+        TimeSignature(204),
+        TimeSignature(208, 3, 4),
+    )
+    found = drawn(lasting(328, Meter(4, changes)))
+    assert found.signatures(0) == {0: "4/4", 196: "2/4", 204: "4/4", 208: "3/4"}
+
+
+@pytest.mark.parametrize("end", [1, 40, 255, 256])
+def test_a_line_marks_the_end_of_a_primer(drawn, end):
+    found = drawn(lasting(400), primer=end)
+    assert found.primer(0) == {end: "end of the primer"}
+    assert found.primer(1) == {}
+
+
+def test_the_end_of_a_primer_is_marked_once_in_the_system_that_it_ends_in(drawn):
+    found = drawn(lasting(400), primer=257)
+    assert found.primer(0) == {}
+    assert found.primer(1) == {257: "end of the primer"}
+    assert drawn(lasting(400)).primer(0) == {}
 
 
 def test_the_heading_tells_the_range_of_the_tempo_and_any_other_grid(drawn):

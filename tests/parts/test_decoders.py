@@ -1,4 +1,4 @@
-"""From codes to keys: both decoders score and draw the same thing, and lose no code on the way."""
+"""From codes to keys: all decoders score and draw the same thing, and lose no code on the way."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from torch import Generator, Tensor
 from zoo_plugins.baseline.lstm import LSTMDecoder
 from zoo_plugins.baseline.settings import LSTMSettings
 from zoo_plugins.floors.uniform import Uniform
+from zoo_plugins.ordered.ordered import OrderedDecoder
+from zoo_plugins.ordered.settings import OrderedDecoderSettings
 
 from zoo.parts import Settings
 from zoo.parts.interfaces import Decoder, Sizes
@@ -18,13 +20,17 @@ Draw = Callable[..., Tensor]
 Sets = Callable[[int], Tensor]
 
 
-@pytest.fixture(params=["lstm", "uniform"])
+PARTS: dict[str, Callable[[Sizes], Decoder]] = {
+    "lstm": lambda sizes: LSTMDecoder(LSTMSettings(hidden=5), sizes),
+    "ordered": lambda sizes: OrderedDecoder(OrderedDecoderSettings(lstm=5, hidden=6), sizes).eval(),
+    "uniform": lambda sizes: Uniform(Settings(), sizes),
+}
+
+
+@pytest.fixture(params=PARTS)
 def decoder(request: pytest.FixtureRequest, toy_membership: Tensor) -> Decoder:
     torch.manual_seed(0)
-    sizes = Sizes(codes=3, features=0, membership=toy_membership, keys=6)
-    return (
-        LSTMDecoder(LSTMSettings(hidden=5), sizes) if request.param == "lstm" else Uniform(Settings(), sizes)
-    )
+    return PARTS[request.param](Sizes(codes=3, features=0, membership=toy_membership, keys=6))
 
 
 def fold(keys: Tensor, membership: Tensor) -> Tensor:

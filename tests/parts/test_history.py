@@ -124,6 +124,6 @@ def test_lags_out_of_range_are_refused(lags: tuple[int, ...]) -> None:
         HistorySettings(lags=lags)
 
 
-def test_what_the_lags_may_be_is_said_in_words() -> None:
+def test_allowed_lags_are_described() -> None:
     words = allowed(HistorySettings.model_fields["lags"])
-    assert words.startswith("a list, each item a number above 0, of at most 256, commas between them")
+    assert words.startswith("a comma-separated list, each item a number above 0, of at most 256")

@@ -11,7 +11,8 @@ import torch
 from zoo.cli.main import run
 from zoo.model.bundle import load_bundle
 from zoo.model.generate import generate
-from zoo.model.original import DECODERS, MODELS, read_original
+from zoo.model.original import read_original
+from zoo.model.original_layers import DECODERS, MODELS
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from zoo_plugins.latency.settings import LatencySettings
 from zoo.model.original import read_original
 from zoo.parts.clock import CLOCK, Clock
 from zoo.parts.interfaces import Sizes
-from zoo.parts.layers import heard
+from zoo.parts.layers import with_clock
 
 Draw = Callable[..., Tensor]
 SIZES = Sizes(codes=3, features=0, membership=torch.eye(3, dtype=torch.bool), keys=3)
@@ -47,7 +47,7 @@ def test_chunks_of_any_length_give_the_whole(frames: Draw, mix: bool, chunks: tu
 @torch.no_grad()
 def test_a_line_of_lag_three_is_three_interleaved_lstms(frames: Draw) -> None:
     part, codes = latency(mix=False, lags=(3,)), frames(2, 10, 3)
-    present = heard(codes, Clock.common_time(torch.arange(10).expand(2, -1)))
+    present = with_clock(codes, Clock.common_time(torch.arange(10).expand(2, -1)))
     hidden, _ = part.lines(present, part.start(codes[:, :0])[0])
     lstm = part.lines.lstms[0]
     for first in range(3):
@@ -61,9 +61,9 @@ def test_separate_lines_do_not_hear_each_other_and_mixed_ones_do(frames: Draw) -
     for mix in (True, False):
         part = latency(mix=mix, lags=(1, 2))
         recent, _ = part.start(codes[:, :0])
-        silent, _ = part.lines(heard(codes, clock), recent)
+        silent, _ = part.lines(with_clock(codes, clock), recent)
         louder = ((recent[0][0] + 1, recent[0][1]), recent[1])
-        moved, _ = part.lines(heard(codes, clock), louder)
+        moved, _ = part.lines(with_clock(codes, clock), louder)
         assert not torch.equal(silent[..., :4], moved[..., :4])
         assert torch.equal(silent[..., 4:], moved[..., 4:]) is not mix
 
@@ -89,7 +89,7 @@ def test_the_lines_and_features_are_those_of_the_original(shared: Path, chunk: i
     state = part.start(codes[:, :0])
     for first in range(0, 79, chunk):
         now = slice(first, first + chunk)
-        lines, _ = part.lines(heard(codes[:, now], clock[:, now]), state[0])
+        lines, _ = part.lines(with_clock(codes[:, now], clock[:, now]), state[0])
         features, state = part(codes[:, now], clock[:, now], state)
         torch.testing.assert_close(lines, golden["latency_output"][:, now], atol=1e-5, rtol=0)
         torch.testing.assert_close(features, golden["features"][:, now], atol=1e-5, rtol=0)

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from zoo.errors import BundleError
-from zoo.model.original import DECODERS, MODELS, Layout, Original, read_original, restore
+from zoo.model.original import Original, read_original, restore
+from zoo.model.original_layers import DECODERS, MODELS, Layout
 from zoo.registry import open_registry
 
 Tensors = dict[str, Tensor]

@@ -1,4 +1,4 @@
-"""The samplers among the floors: independent codes, counted rates, a counted Markov chain."""
+"""Samplers whose probabilities can be added up: the floors, and codes in order."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import torch
 from torch import Generator, Tensor
 from zoo_plugins.floors.counting import Markov, Rates
 from zoo_plugins.floors.independent import Independent
+from zoo_plugins.ordered.ordered import OrderedSampler
+from zoo_plugins.ordered.settings import OrderedSamplerSettings
 
 from zoo.parts import Settings
 from zoo.parts.interfaces import Sampler, Sizes
@@ -19,7 +21,11 @@ Sets = Callable[[int], Tensor]
 SIZES = Sizes(codes=3, features=4, membership=torch.eye(3, dtype=torch.bool), keys=3)
 
 
-@pytest.fixture(params=[Independent, Rates, Markov])
+def ordered(settings: Settings, sizes: Sizes) -> Sampler:
+    return OrderedSampler(OrderedSamplerSettings(hidden=6), sizes).eval()
+
+
+@pytest.fixture(params=[Independent, Rates, Markov, ordered])
 def sampler(request: pytest.FixtureRequest, frames: Draw) -> Sampler:
     torch.manual_seed(0)
     part: Sampler = request.param(Settings(), SIZES)

@@ -1,4 +1,4 @@
-"""What settings may be called."""
+"""Names of settings."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ def test_a_setting_may_have_the_name_of_an_old_method_of_pydantic(name: str) -> 
 
 
 @pytest.mark.parametrize("name", ["model_config", "model_dump", "model_fields", "model_copy"])
-def test_a_setting_with_a_name_that_pydantic_keeps_is_refused_in_words(name: str) -> None:
-    with pytest.raises(TypeError, match=f"a setting cannot be called {name}, a name that pydantic keeps"):
+def test_a_setting_with_a_reserved_name_is_an_error(name: str) -> None:
+    with pytest.raises(TypeError, match=f"a setting cannot be named {name}, which pydantic reserves"):
         settings_with(name)

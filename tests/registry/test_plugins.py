@@ -28,10 +28,10 @@ BAD = {
     "raises": ("\n1/0", "importing it failed: ZeroDivisionError: division by zero (polyzoo_bad.py, line 2)"),
     "no-hook": (
         "x = 1",
-        "it offers no parts: it needs a function zoo_parts() marked with @zoo.parts.hookimpl",
+        "it offers no parts: it needs a function zoo_parts() decorated with @zoo.parts.hookimpl",
     ),
     "unmarked-hook": ("def zoo_parts(): return []", "it offers no parts"),
-    "wrong-argument": (f"{HEAD}@hookimpl\ndef zoo_parts(registry): return []", "its hook does not fit"),
+    "wrong-argument": (f"{HEAD}@hookimpl\ndef zoo_parts(registry): return []", "its hook is invalid"),
     "misspelt-hook": (f"{HEAD}@hookimpl\ndef zoo_part(): return []", "unknown hook 'zoo_part'"),
     "hook-raises": (
         f"{HEAD}@hookimpl\ndef zoo_parts():\n    raise KeyError('x')",
@@ -44,8 +44,8 @@ BAD = {
     "junk": (offering("42"), "its part number 1 is 42, not a zoo.parts.Description"),
     "twice": (offering(f"{GOOD}, {GOOD}"), "it offers attention.x twice"),
     "slot": (offering(GOOD.replace("attention", "tuner")), "there is no slot 'tuner'"),
-    "name": (offering(GOOD.replace('"x"', '"X y"')), "the name 'X y' is not lower case"),
-    "number-name": (offering(GOOD.replace('"x"', "7")), "the name 7 is not lower case"),
+    "name": (offering(GOOD.replace('"x"', '"X y"')), "the name 'X y' must consist of lower-case"),
+    "number-name": (offering(GOOD.replace('"x"', "7")), "the name 7 must consist of lower-case"),
     "summary": (offering(GOOD.replace("A test", " ")), "attention.x has no summary"),
     "target": (offering(GOOD.replace("a:B", "nowhere")), "the target 'nowhere' is neither a class nor"),
     "settings": (
@@ -61,7 +61,7 @@ BAD = {
         offering(GOOD.replace("summary", "settings='nowhere', summary")),
         "the settings 'nowhere' are neither a class nor 'module:Class'",
     ),
-    "gives": (offering(GOOD.replace("summary", "gives=3, summary")), "gives and fit are functions"),
+    "gives": (offering(GOOD.replace("summary", "gives=3, summary")), "gives and fit must be functions"),
 }
 
 
@@ -81,7 +81,7 @@ def test_a_bad_plugin_says_why_and_breaks_nothing(case: str, install: Install) -
     assert plugin.problem is not None
     assert reason in plugin.problem.what
     assert plugin.problem.where == "plugin bad (polyzoo-bad 1.2)"
-    assert plugin.problem.cure == "mend it, or remove it with `pip uninstall polyzoo-bad`"
+    assert plugin.problem.cure == "fix it, or remove it with `pip uninstall polyzoo-bad`"
     assert "\n" not in plugin.problem.what
     assert open_registry().find("attention", "mine").distribution == "polyzoo-good"
     assert str(parse_recipe("attention=mine", open_registry()))
@@ -98,7 +98,7 @@ def test_a_bad_plugin_says_why_and_breaks_nothing(case: str, install: Install) -
         ),
         ("[zoo.plugins]\nbad = polyzoo_bad:missing", None, "has no attribute 'missing'"),
         ("[zoo.plugins]\nbad =", None, "importing it failed"),
-        (None, "", "its metadata cannot be read: it names no distribution or no version"),
+        (None, "", "its metadata cannot be read: the name or the version is missing"),
     ],
 )
 def test_bad_metadata_is_one_plugins_fault(
@@ -139,7 +139,7 @@ def test_another_generation_of_the_interfaces_is_its_own_kind_of_failure(install
     plugin = only("polyzoo-old")
     assert plugin.health == "other api"
     assert plugin.problem
-    assert plugin.problem.what == "attention.x is of interface generation 0; this zoo's is 1"
+    assert plugin.problem.what == "attention.x was written for API version 0; this zoo has 1"
 
 
 def test_a_plugin_that_prints_keeps_standard_output_clean(
@@ -274,9 +274,9 @@ def test_a_missing_distribution_and_a_broken_one_are_plugin_errors(install: Inst
         parse_recipe("attention=polyzoo-bad/x", open_registry())
 
 
-def test_an_unknown_name_tells_who_could_not_be_asked(install: Install) -> None:
+def test_an_unknown_name_lists_plugins_that_were_not_loaded(install: Install) -> None:
     install("polyzoo-bad", "1/0")
-    with pytest.raises(UsageError, match=r"not asked: polyzoo-bad 1.2 \(failed\), see `zoo plugin list`"):
+    with pytest.raises(UsageError, match=r"not loaded: polyzoo-bad 1.2 \(failed\), see `zoo plugin list`"):
         parse_recipe("attention=x", open_registry())
 
 
@@ -302,15 +302,15 @@ class TestFiles:
             ("attention=./gone.py", "attention=./gone.py: there is no such file"),
             (
                 "attention=./d.py",
-                "attention=./d.py: the file holds no such attention\n  it holds decoder=./d.py:mine",
+                "attention=./d.py: the file contains no such attention\n  it contains decoder=./d.py:mine",
             ),
             (
                 "decoder=./d.py:other",
-                "decoder=./d.py:other: the file holds no such decoder\n  it holds decoder=./d.py:mine",
+                "decoder=./d.py:other: the file contains no such decoder\n  it contains decoder=./d.py:mine",
             ),
             (
                 "./d.py",
-                "./d.py: it is neither key=value nor a recipe\n  say what it is, such as attention=./d.py",
+                "./d.py: neither key=value nor a recipe\n  name the slot, such as attention=./d.py",
             ),
         ],
     )
@@ -324,7 +324,7 @@ class TestFiles:
         Path("bad.py").write_text("1/0")
         with pytest.raises(PluginError, match=r"bad\.py, line 1") as raised:
             parse_recipe("attention=./bad.py", open_registry())
-        assert raised.value.problems[0].cure == "mend ./bad.py"
+        assert raised.value.problems[0].cure == "fix ./bad.py"
 
     def test_a_torch_file_whose_class_is_beside_its_description(self) -> None:
         Path("heavy.py").write_text(
@@ -347,5 +347,5 @@ def test_a_class_that_cannot_be_imported_names_the_distribution(install: Install
         open_registry().find("attention", "mine").load()
     assert str(raised.value) == (
         "attention=mine of polyzoo-good 1.2: importing its class no.such:Class failed: "
-        "ModuleNotFoundError: No module named 'no'\n  mend it, or remove it with `pip uninstall polyzoo-good`"
+        "ModuleNotFoundError: No module named 'no'\n  fix it, or remove it with `pip uninstall polyzoo-good`"
     )

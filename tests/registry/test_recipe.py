@@ -17,24 +17,24 @@ from .conftest import Install, plugin_code
 
 
 class Train(Settings):
-    lr: float = setting(0.01, "how far each step goes", gt=0, le=1)
-    batch: int = setting(16, "fragments at once", ge=1, multiple_of=4)
+    lr: float = setting(0.01, "learning rate", gt=0, le=1)
+    batch: int = setting(16, "batch size", ge=1, multiple_of=4)
     parts: tuple[str, ...] = setting((), "which parts are trained", max_length=3)
 
 
 class Keys(Settings):
     data: str = setting("bach", "the corpus")
-    seed: int = setting(0, "seed of all chance", ge=0)
+    seed: int = setting(0, "random seed", ge=0)
 
 
 class Voices(Settings):
     objective: str = setting("plain", "what is minimised", max_length=9)
-    voices: int = setting(5, "how many decide", ge=1, le=12, live=True)
+    voices: int = setting(5, "number of voices", ge=1, le=12, live=True)
 
 
 class Deep(Settings):
     hidden: int = setting(100, "hidden units", ge=1, le=4096)
-    kind: bool = setting(True, "kind or not")
+    kind: bool = setting(True, "a flag")
     size: int | None = setting(None, "of something", ge=2)
 
 
@@ -57,7 +57,7 @@ def needs_twelve(settings: Any, facts: Any) -> Any:
 
 
 class ToyPlugin:
-    """Seven parts that are enough to make every mistake with."""
+    """Eight parts that suffice to make every mistake."""
 
     @staticmethod
     @hookimpl
@@ -132,16 +132,16 @@ PLAIN = "encoder=fold attention=history sampler=voices decoder=lstm velocity=non
         ("wide decoder=lstm", PLAIN.replace("fold", "keys") + " decoder.hidden=200"),
     ],
 )
-def test_words_mean(words: str, canonical: str, toys: Registry) -> None:
+def test_words_are_parsed(words: str, canonical: str, toys: Registry) -> None:
     import shlex
 
     recipe = parse(shlex.split(words), toys)
     assert str(recipe) == canonical
     assert str(parse(str(recipe), toys)) == canonical
-    kept = json.loads(json.dumps(recipe.to_json()))
-    again = Recipe.from_json(kept, toys, sections={"train": Train}, keys=Keys)
-    assert again == recipe
-    assert again.digest == recipe.digest
+    stored = json.loads(json.dumps(recipe.to_json()))
+    restored = Recipe.from_json(stored, toys, sections={"train": Train}, keys=Keys)
+    assert restored == recipe
+    assert restored.digest == recipe.digest
 
 
 def test_values_have_the_type_of_their_setting(toys: Registry) -> None:
@@ -153,72 +153,72 @@ def test_values_have_the_type_of_their_setting(toys: Registry) -> None:
 
 
 MISTAKES = {
-    "decoder=rmb": "decoder=rmb: there is no decoder of that name\n  did you mean decoder=rbm",
-    "decoder=zzz": "decoder=zzz: there is no decoder of that name\n  it may be lstm, rbm",
-    "decoder=": "decoder=: it names no part\n  it may be lstm, rbm",
-    "decoder=voices": "decoder=voices: there is no decoder of that name\n"
+    "decoder=rmb": "decoder=rmb: there is no decoder with this name\n  did you mean decoder=rbm",
+    "decoder=zzz": "decoder=zzz: there is no decoder with this name\n  choose from lstm, rbm",
+    "decoder=": "decoder=: the name of the part is missing\n  choose from lstm, rbm",
+    "decoder=voices": "decoder=voices: there is no decoder with this name\n"
     "  voices is a sampler: sampler=voices",
-    "attention history": "attention history: the sign between them is missing\n  write attention=history",
-    "history": "history: it is neither key=value nor a recipe\n  history is an attention: attention=history",
-    "encoder": "encoder: it is neither key=value nor a recipe\n  name a part, such as encoder=fold",
-    "depe": "depe: it is neither key=value nor a recipe\n  did you mean deep",
-    "lsmt": "lsmt: it is neither key=value nor a recipe\n  did you mean decoder=lstm",
-    "some.toml": "some.toml: it is neither key=value nor a recipe\n  a file is merged with @some.toml",
+    "attention history": "attention history: missing equals sign\n  write attention=history",
+    "history": "history: neither key=value nor a recipe\n  history is an attention: attention=history",
+    "encoder": "encoder: neither key=value nor a recipe\n  name a part, such as encoder=fold",
+    "depe": "depe: neither key=value nor a recipe\n  did you mean deep",
+    "lsmt": "lsmt: neither key=value nor a recipe\n  did you mean decoder=lstm",
+    "some.toml": "some.toml: neither key=value nor a recipe\n"
+    "  to read a recipe from a file, write @some.toml",
     "decoder.hiden=3": "decoder.hiden=3: decoder=lstm has no setting hiden\n  did you mean decoder.hidden=3",
     "decoder.voices=3": "decoder.voices=3: decoder=lstm has no setting voices\n"
     "  did you mean sampler.voices=3",
     "decoder.lr=3": "decoder.lr=3: decoder=lstm has no setting lr\n  did you mean train.lr=3",
-    "decoder.zzz=3": "decoder.zzz=3: decoder=lstm has no setting zzz\n  it has hidden, kind, size",
-    "velocity.loud=3": "velocity.loud=3: velocity=none has no settings\n  leave it out",
+    "decoder.zzz=3": "decoder.zzz=3: decoder=lstm has no setting zzz\n  its settings are hidden, kind, size",
+    "velocity.loud=3": "velocity.loud=3: velocity=none has no settings\n  remove it",
     "velocity=odd velocity.level=4": "velocity.level=4: 4 is not odd\n  the default is velocity.level=3",
     "sampler.hidden=3": "sampler.hidden=3: sampler=voices has no setting hidden\n"
     "  did you mean decoder.hidden=3",
-    "velocity.level=3": "velocity.level=3: velocity=none has no settings\n  it is a setting of velocity=odd",
-    "typo": "decoder=lsmt (in recipe typo): there is no decoder of that name\n  did you mean decoder=lstm",
-    "hidden=3": "hidden=3: nothing here is called hidden\n  did you mean decoder.hidden=3",
-    "decodr=rbm": "decodr=rbm: nothing here is called decodr\n  did you mean decoder=rbm",
-    "decodr.hidden=3": "decodr.hidden=3: there is no decodr here to set hidden of\n"
-    "  did you mean decoder.hidden=3",
-    "history=attention": "history=attention: nothing here is called history\n"
-    "  did you mean attention=history",
-    "sead=1": "sead=1: nothing here is called sead\n  did you mean seed=1",
-    "zzz=1": "zzz=1: nothing here is called zzz\n"
-    "  it may start with encoder, attention, sampler, decoder, velocity, train, data, seed",
-    "=1": "=1: there is nothing before the sign\n"
-    "  it may start with encoder, attention, sampler, decoder, velocity, train, data, seed",
+    "velocity.level=3": "velocity.level=3: velocity=none has no settings\n"
+    "  level is a setting of velocity=odd",
+    "typo": "decoder=lsmt (in recipe typo): there is no decoder with this name\n  did you mean decoder=lstm",
+    "hidden=3": "hidden=3: unknown key hidden\n  did you mean decoder.hidden=3",
+    "decodr=rbm": "decodr=rbm: unknown key decodr\n  did you mean decoder=rbm",
+    "decodr.hidden=3": "decodr.hidden=3: unknown slot or section decodr\n  did you mean decoder.hidden=3",
+    "history=attention": "history=attention: unknown key history\n  did you mean attention=history",
+    "sead=1": "sead=1: unknown key sead\n  did you mean seed=1",
+    "zzz=1": "zzz=1: unknown key zzz\n"
+    "  valid keys start with encoder, attention, sampler, decoder, velocity, train, data, seed",
+    "=1": "=1: missing key before the equals sign\n"
+    "  valid keys start with encoder, attention, sampler, decoder, velocity, train, data, seed",
     "decoder.hidden=many": "decoder.hidden=many: it takes a whole number from 1 to 4096\n"
     "  the default is decoder.hidden=100",
     "decoder.hidden=1.5": "decoder.hidden=1.5: it takes a whole number from 1 to 4096\n"
-    "  the nearest is decoder.hidden=2",
+    "  the nearest valid value is decoder.hidden=2",
     "decoder.hidden=true": "decoder.hidden=true: it takes a whole number from 1 to 4096\n"
     "  the default is decoder.hidden=100",
     "decoder.hidden=5000": "decoder.hidden=5000: it takes a whole number from 1 to 4096\n"
-    "  the nearest is decoder.hidden=4096",
+    "  the nearest valid value is decoder.hidden=4096",
     "decoder.size=1": "decoder.size=1: it takes a whole number of at least 2 or none\n"
-    "  the nearest is decoder.size=2",
+    "  the nearest valid value is decoder.size=2",
     "decoder.kind=1": "decoder.kind=1: it takes true or false\n  the default is decoder.kind=true",
     "train.lr=0": "train.lr=0: it takes a number above 0, of at most 1\n  the default is train.lr=0.01",
     "train.lr=nan": "train.lr=nan: it takes a number above 0, of at most 1\n  the default is train.lr=0.01",
     "train.batch=6": "train.batch=6: it takes a whole number of at least 1, divisible by 4\n"
-    "  the nearest is train.batch=8",
-    "train.parts=a,b,c,d": "train.parts=a,b,c,d: it takes a list, each item a text, commas between them, "
+    "  the nearest valid value is train.batch=8",
+    "train.parts=a,b,c,d": "train.parts=a,b,c,d: it takes a comma-separated list, each item a string, "
     "at most 3 long\n"
     "  the default is train.parts=",
-    "decoder=rbm decoder=lstm": "decoder=rbm and decoder=lstm: decoder is given twice\n  keep one of them",
+    "decoder=rbm decoder=lstm": "decoder=rbm and decoder=lstm: decoder is given twice\n  remove one of them",
     "deep big": "decoder.hidden=30 (in recipe deep) and decoder.hidden=200 (in recipe big): "
-    "decoder.hidden is given twice\n  keep one of them",
+    "decoder.hidden is given twice\n  remove one of them",
     "encoder=keys decoder=rbm": "decoder=rbm: it needs 12 codes, not 88\n  use encoder=fold",
 }
 
 
 @pytest.mark.parametrize("words", MISTAKES)
-def test_a_mistake_gets_its_cure(words: str, toys: Registry) -> None:
+def test_a_mistake_gets_a_hint(words: str, toys: Registry) -> None:
     with pytest.raises(UsageError) as raised:
         parse(words, toys)
     assert str(raised.value) == MISTAKES[words]
 
 
-def test_all_mistakes_at_once_from_both_gates(toys: Registry) -> None:
+def test_all_mistakes_are_reported_at_once(toys: Registry) -> None:
     with pytest.raises(UsageError) as raised:
         parse("lstm encoder=keys decoder=rbm seed=-1 seed=2 train.zzz=1 sampler.voice=3", toys)
     wheres = [problem.where for problem in raised.value.problems]
@@ -240,7 +240,7 @@ def test_a_long_number_is_a_mistake_and_not_a_crash(toys: Registry) -> None:
 
 
 class TestFiles:
-    def test_a_file_stands_in_for_words(self, toys: Registry) -> None:
+    def test_a_file_is_expanded_to_words(self, toys: Registry) -> None:
         Path("deep.toml").write_text(
             'data = "1"\nencoder = "fold"\n'
             '[decoder]\npart = "rbm"\nhidden = 30\n[train]\nparts = ["a", "b"]\n'
@@ -253,9 +253,9 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            ("decoder =", "this is not TOML"),
-            ("[decoder.deep]\nx = 1", "tables go one deep"),
-            ("day = 2020-01-01", "hold texts, numbers and lists"),
+            ("decoder =", "invalid TOML"),
+            ("[decoder.deep]\nx = 1", "at most one table deep"),
+            ("day = 2020-01-01", "must be strings, numbers or lists"),
             ("[decoder]\nhiden = 3", r"decoder.hiden=3 \(in f.toml\): decoder=lstm has no setting hiden"),
             ('[decoder]\nhidden = "3 x"', r"decoder.hidden=\"3 x\" \(in f.toml\): it takes a whole number"),
         ],
@@ -276,11 +276,13 @@ class TestFiles:
         with pytest.raises(UsageError) as raised:
             parse("@sub/f.toml", toys)
         assert str(raised.value) == (
-            "attention=./mine.py (in sub/f.toml): code is run only where you name it yourself\n"
-            "  look at the file; if you trust it, write attention=sub/mine.py as well, or add --local"
+            "attention=./mine.py (in sub/f.toml): code in a file is run only if you name the file yourself\n"
+            "  inspect the file; if you trust it, add attention=sub/mine.py or --local"
         )
         toys.local = True
-        with pytest.raises(UsageError, match="code is run only"):  # ZOO_PLUGINS= leaves it out all the same
+        with pytest.raises(
+            UsageError, match="code in a file is run only"
+        ):  # ZOO_PLUGINS= excludes it nevertheless
             parse("@sub/f.toml", toys)
         monkeypatch.delenv("ZOO_PLUGINS")
         assert parse("@sub/f.toml", toys).parts["attention"].entry.name == "mine"
@@ -288,23 +290,23 @@ class TestFiles:
 
 class TestDigest:
     def test_it_is_the_same_in_any_order(self, toys: Registry) -> None:
-        one = parse("decoder.hidden=3 train.lr=0.1 seed=1", toys)
-        assert one.digest == parse("seed=1 train.lr=0.1 decoder.hidden=3", toys).digest
-        assert len(one.digest) == 64
+        recipe = parse("decoder.hidden=3 train.lr=0.1 seed=1", toys)
+        assert recipe.digest == parse("seed=1 train.lr=0.1 decoder.hidden=3", toys).digest
+        assert len(recipe.digest) == 64
 
     @pytest.mark.parametrize("words", ["seed=1", "train.lr=0.1", "decoder=rbm", "decoder.hidden=3"])
-    def test_it_tells_recipes_apart(self, words: str, toys: Registry) -> None:
+    def test_it_differs_between_recipes(self, words: str, toys: Registry) -> None:
         assert parse(words, toys).digest != parse("", toys).digest
 
 
 class TestStored:
-    def kept(self, toys: Registry, words: str = "") -> Any:
+    def stored(self, toys: Registry, words: str = "") -> Any:
         return json.loads(json.dumps(parse(words, toys).to_json()))
 
-    def test_what_is_kept(self, toys: Registry) -> None:
+    def test_what_is_stored(self, toys: Registry) -> None:
         from zoo import __version__
 
-        assert self.kept(toys)["parts"]["decoder"] == {
+        assert self.stored(toys)["parts"]["decoder"] == {
             "name": "polyzoo/lstm",
             "version": __version__,
             "state_version": 1,
@@ -314,61 +316,64 @@ class TestStored:
     @pytest.mark.parametrize(
         ("damage", "message"),
         [
-            (lambda kept: kept.pop("parts"), "the recipe is damaged: parts"),
+            (lambda stored: stored.pop("parts"), "the recipe is damaged: parts"),
             (
-                lambda kept: kept["parts"]["decoder"].update(name=3),
+                lambda stored: stored["parts"]["decoder"].update(name=3),
                 "the recipe is damaged: parts.decoder.name",
             ),
-            (lambda kept: kept["parts"].pop("decoder"), "its slots are not those of this zoo: decoder"),
-            (lambda kept: kept["parts"].update(mood=kept["parts"]["decoder"]), "newer polyzoo"),
+            (lambda stored: stored["parts"].pop("decoder"), "its slots are not those of this zoo: decoder"),
             (
-                lambda kept: kept["parts"]["decoder"].update(state_version=2),
-                "its weights are of generation 2",
+                lambda stored: stored["parts"].update(mood=stored["parts"]["decoder"]),
+                "newer version of polyzoo",
             ),
             (
-                lambda kept: kept["parts"]["decoder"]["settings"].update(hidden=0),
+                lambda stored: stored["parts"]["decoder"].update(state_version=2),
+                "its weights have state version 2",
+            ),
+            (
+                lambda stored: stored["parts"]["decoder"]["settings"].update(hidden=0),
                 "decoder.hidden=0: it takes a whole",
             ),
             (
-                lambda kept: kept["parts"]["decoder"]["settings"].update(new=1),
+                lambda stored: stored["parts"]["decoder"]["settings"].update(new=1),
                 "decoder.new=1: there is no such",
             ),
-            (lambda kept: kept["parts"]["decoder"].update(name="polyzoo/new"), "it needs polyzoo/new"),
-            (lambda kept: kept["parts"]["decoder"].update(name="far/x"), "no plugin far is installed"),
-            (lambda kept: kept["parts"]["decoder"].update(name="./x.py:x"), "it needs code from a file"),
+            (lambda stored: stored["parts"]["decoder"].update(name="polyzoo/new"), "it needs polyzoo/new"),
+            (lambda stored: stored["parts"]["decoder"].update(name="far/x"), "no plugin far is installed"),
+            (lambda stored: stored["parts"]["decoder"].update(name="./x.py:x"), "it needs code from a file"),
         ],
     )
-    def test_what_cannot_be_read_says_so(self, damage: Any, message: str, toys: Registry) -> None:
-        kept = self.kept(toys)
-        damage(kept)
+    def test_an_unreadable_recipe_is_an_error(self, damage: Any, message: str, toys: Registry) -> None:
+        stored = self.stored(toys)
+        damage(stored)
         with pytest.raises(BundleError, match=message):
-            Recipe.from_json(kept, toys)
+            Recipe.from_json(stored, toys)
 
-    @pytest.mark.parametrize("junk", [None, 3, [], "x", {"parts": 3}, {"parts": {"decoder": None}}])
-    def test_junk(self, junk: Any, toys: Registry) -> None:
+    @pytest.mark.parametrize("data", [None, 3, [], "x", {"parts": 3}, {"parts": {"decoder": None}}])
+    def test_invalid_data(self, data: Any, toys: Registry) -> None:
         with pytest.raises(BundleError, match="the recipe is damaged"):
-            Recipe.from_json(junk, toys)
+            Recipe.from_json(data, toys)
 
-    def test_all_that_is_missing_is_named_with_its_version(self, install: Install) -> None:
+    def test_everything_missing_is_listed_with_its_version(self, install: Install) -> None:
         install("polyzoo-one", plugin_code())
-        kept = parse_recipe("attention=mine", open_registry()).to_json()
-        kept["parts"]["attention"].update(name="polyzoo-gone/mine", version="0.3")
-        kept["parts"]["decoder"]["state_version"] = 7
+        stored = parse_recipe("attention=mine", open_registry()).to_json()
+        stored["parts"]["attention"].update(name="polyzoo-gone/mine", version="0.3")
+        stored["parts"]["decoder"]["state_version"] = 7
         with pytest.raises(BundleError) as raised:
-            Recipe.from_json(kept, open_registry())
+            Recipe.from_json(stored, open_registry())
         first, second = raised.value.problems
         assert first.what == "it needs polyzoo-gone/mine 0.3: no plugin polyzoo-gone is installed"
         assert "`pip install polyzoo-gone`" in first.cure
         assert second.where == "decoder=polyzoo/lstm"
 
 
-def test_a_validator_that_breaks_is_to_blame(toys: Registry) -> None:
+def test_a_failing_validator_is_a_plugin_error(toys: Registry) -> None:
     with pytest.raises(PluginError, match="its settings failed: ZeroDivisionError"):
         parse("velocity=odd velocity.level=5", toys)
 
 
 @pytest.mark.parametrize("name", ["gives", "fit"])
-def test_a_part_that_fails_to_describe_itself_is_to_blame(name: str, toys: Registry) -> None:
+def test_a_failing_description_is_a_plugin_error(name: str, toys: Registry) -> None:
     def breaks(settings: Any, facts: Any = None) -> Any:
         raise KeyError("codes")
 

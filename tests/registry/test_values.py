@@ -78,12 +78,12 @@ def test_reading(text: str, kind: Any, value: Any) -> None:
         (float | None, {"ge": 0}, "a number of at least 0 or none"),
         (int, {"multiple_of": 4}, "a whole number divisible by 4"),
         (bool, {}, "true or false"),
-        (str, {"max_length": 3}, "a text at most 3 long"),
+        (str, {"max_length": 3}, "a string at most 3 long"),
         (Literal["a", "b"], {}, "one of a, b"),
         (
             tuple[Annotated[int, Field(ge=1)], ...],
             {"min_length": 1},
-            "a list, each item a whole number of at least 1, commas between them, at least 1 long",
+            "a comma-separated list, each item a whole number of at least 1, at least 1 long",
         ),
     ],
 )

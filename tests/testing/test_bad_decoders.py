@@ -15,7 +15,7 @@ from zoo.parts.masks import bernoulli_log_prob, draw_keys, flip, keys_log_prob
 
 
 class Good(Decoder):
-    """Independent keys given their codes, with a memory of what was played."""
+    """Independent keys given their codes, with a state that summarises earlier frames."""
 
     def __init__(self, settings, sizes):
         super().__init__(settings, sizes)
@@ -60,7 +60,7 @@ def caught(target: type) -> set[str]:
 
 
 class NoisyEstimate(Good):
-    """A good part whose partition function is estimated, with the variance that it states."""
+    """A valid part whose partition function is estimated, with the variance that it states."""
 
     def log_prob(self, codes, keys, previous, generator):
         value = self.score(codes, keys, previous)
@@ -69,14 +69,14 @@ class NoisyEstimate(Good):
 
 
 @pytest.mark.parametrize("good", [Good, NoisyEstimate])
-def test_a_good_decoder_keeps_every_promise(good):
+def test_a_good_decoder_passes_every_check(good):
     report = zoo.testing.run(described(good))
     assert report.ok, report.having("failed")
     assert len(report.having("skipped")) == 5
 
 
 class IsNotNormalised(Good):
-    """The original's: independent keys under active codes, whether or not any of them sounds."""
+    """As in the original system: independent keys of active codes, even if none of them sounds."""
 
     caught_by = ("key_probabilities_sum_to_one", "drawn_keys_match_their_scores")
 
@@ -88,12 +88,12 @@ class IsNotNormalised(Good):
 
 
 class LosesAnActiveCode(Good):
-    """The original's again: each key by itself, so that a code can vanish on the way to the keys."""
+    """As in the original system: keys are drawn independently, so an active code may get none."""
 
     caught_by = (
         "drawn_keys_fold_to_their_codes",
         "drawn_keys_match_their_scores",
-        "following_keys_is_like_having_drawn",
+        "following_keys_matches_drawing",
         "low_temperature_sharpens_keys",
     )
 
@@ -103,12 +103,12 @@ class LosesAnActiveCode(Good):
 
 
 class PlaysSilentCodes(Good):
-    """Now and then, a key that nobody asked for."""
+    """Draws keys of inactive codes now and then."""
 
     caught_by = (
         "drawn_keys_fold_to_their_codes",
         "drawn_keys_match_their_scores",
-        "following_keys_is_like_having_drawn",
+        "following_keys_matches_drawing",
         "low_temperature_sharpens_keys",
     )
 
@@ -126,18 +126,18 @@ class ScoresStrayKeys(Good):
 
 
 class DrawsWhatItDoesNotScore(Good):
-    """The lowest key of each code, as some would write it: right codes, other frequencies."""
+    """Draws at another temperature: the codes are right, the frequencies are not."""
 
-    caught_by = ("drawn_keys_match_their_scores", "following_keys_is_like_having_drawn")
+    caught_by = ("drawn_keys_match_their_scores", "following_keys_matches_drawing")
 
     def sample(self, codes, previous, state, generator, temperature=1.0):
         return super().sample(codes, previous, state, generator, 3 * temperature)
 
 
 class RepairsBadDraws(Good):
-    """Draws each key by itself and gives a lost code its first key: close, but not what is scored."""
+    """Draws keys independently and adds the lowest key of each code without one, unlike the score."""
 
-    caught_by = ("drawn_keys_match_their_scores", "following_keys_is_like_having_drawn")
+    caught_by = ("drawn_keys_match_their_scores", "following_keys_matches_drawing")
 
     def sample(self, codes, previous, state, generator, temperature=1.0):
         logits, state = self.logits(codes, previous, state)
@@ -156,14 +156,14 @@ class LosesItsStateWhenDrawing(Good):
 
 
 class DoesNotFollow(Good):
-    caught_by = ("following_keys_is_like_having_drawn",)
+    caught_by = ("following_keys_matches_drawing",)
 
     def follow(self, codes, previous, state):
         return state
 
 
 class CallsAnEstimateExact(Good):
-    caught_by = ("kind_of_the_key_number_is_honest",)
+    caught_by = ("kind_of_key_score_is_correct",)
 
     def log_prob(self, codes, keys, previous, generator):
         value = self.score(codes, keys, previous)
@@ -177,8 +177,8 @@ class FlattensWhenCool(Good):
         return super().sample(codes, previous, state, generator, 1 / temperature)
 
 
-class HearsTheNextFrame(Good):
-    caught_by = ("scores_hear_no_future",)
+class SeesTheNextFrame(Good):
+    caught_by = ("scores_are_causal",)
 
     def loss(self, codes, keys, previous, generator):
         after = pad(keys, (0, 0, 0, 1))[:, 1:]
@@ -186,7 +186,7 @@ class HearsTheNextFrame(Good):
 
 
 class KnowsOnlyAFewKeys(Good):
-    """Reads the keys from a piano that it brings along, not from the sizes it is given."""
+    """Assumes nine keys instead of reading the number from the sizes."""
 
     caught_by = ("builds_by_default", "drawn_keys_fold_to_their_codes")
 
@@ -194,7 +194,7 @@ class KnowsOnlyAFewKeys(Good):
         return super().logits(codes, previous.view(*previous.shape[:2], 9), state)
 
 
-BAD = [one for one in Good.__subclasses__() if hasattr(one, "caught_by")]
+BAD = [bad for bad in Good.__subclasses__() if hasattr(bad, "caught_by")]
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.__name__)
@@ -202,7 +202,7 @@ def test_a_bad_decoder_is_caught(bad):
     assert caught(bad) == set(bad.caught_by)
 
 
-def test_every_promise_of_a_decoder_is_tried():
-    tried = set().union(*(bad.caught_by for bad in BAD))
+def test_every_check_of_a_decoder_is_covered():
+    covered = set().union(*(bad.caught_by for bad in BAD))
     common = {check.name for slot in ("encoder", "attention") for check in zoo.testing.checks(slot)}
-    assert {check.name for check in zoo.testing.checks("decoder")} - common <= tried
+    assert {check.name for check in zoo.testing.checks("decoder")} - common <= covered

@@ -20,7 +20,7 @@ class Good(Encoder):
 
 
 class Sounding(Encoder):
-    """Good as well, of the other plane."""
+    """Valid as well, with the other plane."""
 
     def __init__(self, settings):
         super().__init__(settings, CLASSES, plane="sounding")
@@ -41,14 +41,14 @@ def caught(description: Description) -> set[str]:
 
 
 @pytest.mark.parametrize(("good", "plane"), [(Good, "onset"), (Sounding, "sounding")])
-def test_a_good_encoder_keeps_every_promise(good, plane):
+def test_a_good_encoder_passes_every_check(good, plane):
     report = zoo.testing.run(described(good, plane))
     assert report.ok, report.having("failed")
     assert len(report.having("skipped")) == 4
 
 
 class DropsTheTopOctave(Good):
-    """The original's: keys above the 84th belong to no code."""
+    """As in the original system: keys above the 84th belong to no code."""
 
     caught_by = ("every_key_has_one_code",)
 
@@ -64,7 +64,7 @@ class HasAnEmptyCode(Good):
 
 
 class FoldsOnlyTwoKeys(Good):
-    """On where exactly two keys agree, off where a third joins."""
+    """Sets a code unless the number of its keys is a multiple of three."""
 
     caught_by = ("codes_are_folded_keys",)
 
@@ -84,8 +84,8 @@ class ModelsTheOtherPlane(Good):
         return sounding.float()
 
 
-class TakesSoundingForPressed(Good):
-    """Where the music does not say what is pressed, it makes do with what sounds."""
+class UsesSoundingForOnset(Good):
+    """Uses the sounding keys if the onsets are unknown."""
 
     caught_by = ("keys_are_the_declared_plane",)
 
@@ -107,14 +107,14 @@ class ScoresTheResidualWrong(Good):
 
 
 class Legato(Residual):
-    """Holds every note until the end, whatever it would score."""
+    """Holds every note until the end, unlike what it scores."""
 
     def restore(self, keys, clock, generator, opening=None):
         onset = keys > 0
         return onset, onset.cummax(1).values
 
 
-class RestoresByHabit(Good):
+class RestoresLegato(Good):
     caught_by = ("restored_planes_match_their_scores",)
 
     def __init__(self, settings):
@@ -123,7 +123,7 @@ class RestoresByHabit(Good):
 
 
 class Ghosts(Residual):
-    """Lets keys sound that nobody struck."""
+    """Adds sounding keys that were never struck."""
 
     def restore(self, keys, clock, generator, opening=None):
         onset, sounding = super().restore(keys, clock, generator, opening)
@@ -153,7 +153,7 @@ class Forgetful(Residual):
 
 
 class CountsPadding(Good):
-    caught_by = ("padding_never_counts",)
+    caught_by = ("padding_is_not_counted",)
 
     def __init__(self, settings):
         super().__init__(settings)
@@ -173,7 +173,7 @@ def test_a_wrong_fact_is_caught(lie):
     assert caught(described(Good, **lie)) == {"sizes_are_as_declared"}
 
 
-def test_every_promise_of_an_encoder_is_tried():
-    tried = set().union(*(bad.caught_by for bad in BAD))
+def test_every_check_of_an_encoder_is_covered():
+    covered = set().union(*(bad.caught_by for bad in BAD))
     common = {check.name for check in zoo.testing.checks("attention")}
-    assert {check.name for check in zoo.testing.checks("encoder")} - common <= tried
+    assert {check.name for check in zoo.testing.checks("encoder")} - common <= covered

@@ -14,7 +14,7 @@ from zoo.parts.masks import bernoulli_log_prob, flip
 
 
 class Good(Sampler):
-    """Independent codes that hear the features, the frame before, and how often each code sounded."""
+    """Independent codes given the features, the previous frame, and the rate of each code."""
 
     def __init__(self, settings, sizes):
         super().__init__(settings, sizes)
@@ -57,7 +57,7 @@ class Good(Sampler):
 
 
 def described(target: type, **changes) -> Description:
-    given = {"slot": "sampler", "name": "toy", "summary": "Codes that hear the frame before", **changes}
+    given = {"slot": "sampler", "name": "toy", "summary": "Codes given the previous frame", **changes}
     return Description(target=target, **given)
 
 
@@ -66,7 +66,7 @@ def caught(target: type) -> set[str]:
 
 
 class NoisyBound(Good):
-    """A good part with a bound: the mean of eight noisy weights, whose expectation is the truth."""
+    """A valid part with a bound: the mean of eight noisy weights, whose expectation is exact."""
 
     def log_prob(self, features, codes, generator):
         noise = torch.randn(8, *codes.shape[:2], generator=generator, device=self.device)
@@ -74,7 +74,7 @@ class NoisyBound(Good):
 
 
 class NoisyEstimate(Good):
-    """A good part with an estimate: right on average, with the variance that it states."""
+    """A valid part with an unbiased estimate, with the variance that it states."""
 
     def log_prob(self, features, codes, generator):
         noise = 0.1 * torch.randn(codes.shape[:2], generator=generator, device=self.device)
@@ -83,7 +83,7 @@ class NoisyEstimate(Good):
 
 
 @pytest.mark.parametrize("good", [Good, NoisyBound, NoisyEstimate])
-def test_a_good_sampler_keeps_every_promise(good):
+def test_a_good_sampler_passes_every_check(good):
     report = zoo.testing.run(described(good))
     assert report.ok, report.having("failed")
     assert len(report.having("skipped")) == 4
@@ -95,7 +95,7 @@ class ScoresAreNotNormalised(Good):
     caught_by = (
         "code_probabilities_sum_to_one",
         "drawn_codes_match_their_scores",
-        "following_is_like_having_drawn",
+        "following_codes_matches_drawing",
         "toy_music_is_learned",
     )
 
@@ -105,9 +105,9 @@ class ScoresAreNotNormalised(Good):
 
 
 class DrawsWhatItDoesNotScore(Good):
-    """Half the logits when drawing: each of the two is a fine distribution by itself."""
+    """Halves the logits when drawing: both distributions are valid, but they differ."""
 
-    caught_by = ("drawn_codes_match_their_scores", "following_is_like_having_drawn")
+    caught_by = ("drawn_codes_match_their_scores", "following_codes_matches_drawing")
 
     def sample(self, features, state, generator, temperature=1.0):
         return super().sample(features, state, generator, 2 * temperature)
@@ -122,14 +122,14 @@ class LosesItsStateWhenDrawing(Good):
 
 
 class DoesNotFollow(Good):
-    caught_by = ("following_is_like_having_drawn",)
+    caught_by = ("following_codes_matches_drawing",)
 
     def follow(self, features, codes, state, generator):
         return state
 
 
 class CallsABoundExact(Good):
-    caught_by = ("kind_of_the_number_is_honest",)
+    caught_by = ("kind_of_code_score_is_correct",)
 
     def log_prob(self, features, codes, generator):
         noise = 1e-6 * torch.rand(codes.shape[:2], generator=generator, device=self.device)
@@ -144,7 +144,7 @@ class BoundLiesAboveTheTruth(Good):
         return LogProb(self.score(features, codes) + 0.3 + noise, "bound")
 
 
-class BoundGivesTooMuchAway(Good):
+class BoundIsTooLoose(Good):
     caught_by = ("code_probabilities_sum_to_one", "drawn_codes_match_their_scores")
 
     def log_prob(self, features, codes, generator):
@@ -153,17 +153,17 @@ class BoundGivesTooMuchAway(Good):
 
 
 class BoundOfAnotherDistribution(Good):
-    """Sums to one like an honest bound, but the draws come from elsewhere."""
+    """Sums to one like a valid bound, but of another distribution than that of the draws."""
 
-    caught_by = ("drawn_codes_match_their_scores", "following_is_like_having_drawn")
+    caught_by = ("drawn_codes_match_their_scores", "following_codes_matches_drawing")
 
     def log_prob(self, features, codes, generator):
         noise = 0.05 * torch.rand(codes.shape[:2], generator=generator, device=self.device)
         return LogProb(self.score(-features, codes) + noise - 0.026, "bound")
 
 
-class HidesItsVariance(Good):
-    caught_by = ("kind_of_the_number_is_honest",)
+class UnderstatesItsVariance(Good):
+    caught_by = ("kind_of_code_score_is_correct",)
 
     def log_prob(self, features, codes, generator):
         noise = 0.1 * torch.randn(codes.shape[:2], generator=generator, device=self.device)
@@ -182,9 +182,9 @@ class FlattensWhenCool(Good):
 
 class DrawsProbabilities(Good):
     caught_by = (
-        "drawn_codes_are_on_or_off",
+        "drawn_codes_are_binary",
         "drawn_codes_match_their_scores",
-        "following_is_like_having_drawn",
+        "following_codes_matches_drawing",
         "low_temperature_sharpens",
     )
 
@@ -193,15 +193,15 @@ class DrawsProbabilities(Good):
         return chance, {"before": chance}
 
 
-class CutsTheAttentionOff(Good):
-    caught_by = ("attention_learns_through_the_loss",)
+class DetachesTheFeatures(Good):
+    caught_by = ("gradient_reaches_the_features",)
 
     def loss(self, features, codes, generator):
         return super().loss(features.detach(), codes, generator)
 
 
-class HearsTheNextFrame(Good):
-    caught_by = ("scores_hear_no_future",)
+class SeesTheNextFrame(Good):
+    caught_by = ("scores_are_causal",)
 
     def loss(self, features, codes, generator):
         after = pad(codes, (0, 0, 0, 1))[:, 1:]
@@ -209,21 +209,21 @@ class HearsTheNextFrame(Good):
 
 
 class CountsPadding(Good):
-    caught_by = ("padding_never_counts",)
+    caught_by = ("padding_is_not_counted",)
 
     def count(self, *music, mask):
         super().count(*music, mask=torch.ones_like(mask))
 
 
 class ForgetsHalf(Good):
-    caught_by = ("padding_never_counts",)
+    caught_by = ("padding_is_not_counted",)
 
     def forget_counts(self):
         self.frames.zero_()
 
 
 class CountsOnlyTheLastBatch(Good):
-    caught_by = ("padding_never_counts",)
+    caught_by = ("padding_is_not_counted",)
 
     def count(self, *music, mask):
         self.on.zero_()
@@ -248,10 +248,10 @@ class LeaksBetweenRows(Good):
 
 class ReturnsOneLossForAll(Good):
     caught_by = (
-        "answers_have_their_shape",
-        "any_length_will_do",
-        "silence_and_all_keys_survive",
-        "scores_hear_no_future",
+        "outputs_have_the_right_shape",
+        "any_length_works",
+        "silence_and_all_keys_are_finite",
+        "scores_are_causal",
         "rows_are_independent",
     )
 
@@ -278,7 +278,7 @@ class TakesLogOfAProduct(Good):
         return torch.where(codes > 0, chance, 1 - chance).prod(-1).log()
 
 
-BAD = [one for one in Good.__subclasses__() if hasattr(one, "caught_by")]
+BAD = [bad for bad in Good.__subclasses__() if hasattr(bad, "caught_by")]
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.__name__)
@@ -286,9 +286,9 @@ def test_a_bad_sampler_is_caught(bad):
     assert caught(bad) == set(bad.caught_by)
 
 
-def test_every_promise_of_a_sampler_is_tried():
-    tried = set().union(*(bad.caught_by for bad in BAD))
+def test_every_check_of_a_sampler_is_covered():
+    covered = set().union(*(bad.caught_by for bad in BAD))
     common = {check.name for check in zoo.testing.checks("encoder")}
     common |= {check.name for check in zoo.testing.checks("attention")}
     own = {check.name for check in zoo.testing.checks("sampler")} - common
-    assert own <= tried
+    assert own <= covered

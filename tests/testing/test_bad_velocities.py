@@ -16,7 +16,7 @@ LEVELS = torch.arange(1, 128)
 
 
 class Good(Velocity):
-    """An LSTM hears keys and loudness before; a discrete bell of fixed width lies around its prediction."""
+    """An LSTM over keys and previous loudness; velocities scatter around its output with fixed width."""
 
     spread = 12.0
 
@@ -58,21 +58,21 @@ def caught(target: type) -> set[str]:
     return {outcome.check.name for outcome in zoo.testing.run(described(target)).having("failed")}
 
 
-def test_a_good_velocity_keeps_every_promise():
+def test_a_good_velocity_passes_every_check():
     report = zoo.testing.run(described(Good))
     assert report.ok, report.having("failed")
     assert len(report.having("skipped")) == 5
 
 
 class IsLoudEverywhere(Good):
-    caught_by = ("loudness_is_of_struck_keys",)
+    caught_by = ("only_struck_keys_have_loudness",)
 
     def predict(self, codes, struck, previous, state):
         return self.loud(codes, struck, previous, state)
 
 
 class IsLouderThanAPiano(Good):
-    caught_by = ("loudness_is_of_struck_keys", "predictions_are_what_is_scored")
+    caught_by = ("only_struck_keys_have_loudness", "predictions_match_the_scores")
 
     def predict(self, codes, struck, previous, state):
         loudness, state = super().predict(codes, struck, previous, state)
@@ -80,7 +80,7 @@ class IsLouderThanAPiano(Good):
 
 
 class IsNotNormalised(Good):
-    """A density where a probability is asked for."""
+    """Returns a density instead of a probability."""
 
     caught_by = ("velocity_probabilities_sum_to_one",)
 
@@ -89,7 +89,7 @@ class IsNotNormalised(Good):
 
 
 class PaysForSilence(Good):
-    caught_by = ("silence_costs_nothing",)
+    caught_by = ("silence_scores_zero",)
 
     def log_prob(self, codes, struck, loudness, previous):
         value = super().log_prob(codes, struck, loudness, previous).value
@@ -97,7 +97,7 @@ class PaysForSilence(Good):
 
 
 class PredictsSomethingElse(Good):
-    caught_by = ("predictions_are_what_is_scored",)
+    caught_by = ("predictions_match_the_scores",)
 
     def predict(self, codes, struck, previous, state):
         loudness, state = super().predict(codes, struck, previous, state)
@@ -112,8 +112,8 @@ class LosesItsStateBetweenChunks(Good):
         return loudness, self.start(len(codes))
 
 
-class HearsTheNextFrame(Good):
-    caught_by = ("scores_hear_no_future",)
+class SeesTheNextFrame(Good):
+    caught_by = ("scores_are_causal",)
 
     def loss(self, codes, struck, loudness, previous, generator):
         after = pad(loudness, (0, 0, 0, 1))[:, 1:]
@@ -129,7 +129,7 @@ class LeaksBetweenRows(Good):
 
 
 class NeverForgetsItsCalibration(Good):
-    caught_by = ("calibration_begins_anew",)
+    caught_by = ("calibration_starts_afresh",)
 
     def __init__(self, settings, sizes):
         super().__init__(settings, sizes)
@@ -140,7 +140,7 @@ class NeverForgetsItsCalibration(Good):
 
 
 class CalibratesOnPadding(NeverForgetsItsCalibration):
-    caught_by = ("calibration_begins_anew",)
+    caught_by = ("calibration_starts_afresh",)
 
     def calibrate(self, *music, mask, first):
         if first:
@@ -156,7 +156,7 @@ def test_a_bad_velocity_is_caught(bad):
     assert caught(bad) == set(bad.caught_by)
 
 
-def test_every_promise_of_a_velocity_is_tried():
-    tried = set().union(*(bad.caught_by for bad in BAD))
+def test_every_check_of_a_velocity_is_covered():
+    covered = set().union(*(bad.caught_by for bad in BAD))
     common = {check.name for slot in ("encoder", "attention") for check in zoo.testing.checks(slot)}
-    assert {check.name for check in zoo.testing.checks("velocity")} - common <= tried
+    assert {check.name for check in zoo.testing.checks("velocity")} - common <= covered

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-from zoo.learn.settings import STEPS, TrainSettings
+from zoo.learn.settings import BEFORE, STEPS, TrainSettings
 from zoo.parts import SLOTS, Settings, Slot
 from zoo.parts.terms import SLOTS_OF, Term
 from zoo.registry import Recipe, Registry, parse_recipe
-from zoo.registry.fit import Choice
+from zoo.registry.compatibility import Choice
 from zoo.registry.values import write_value
 
 YARDSTICK = 1
@@ -28,6 +28,13 @@ TRAINING = 2
 """Raised when the same training would come to other weights, or to another choice of them. As long as
 `zoo.bench.reading.READING` is raised with it, the results before stay in their tables, as those of an earlier
 reading."""
+
+SCORED: dict[Term, tuple[str, ...]] = {
+    "core": ("codes", "residual"),
+    "decoder": ("keys",),
+    "velocity": ("velocity",),
+}
+"""Which terms of an evaluation are stored for a trained term: those that depend on it alone."""
 
 STAND_IN = "attention=last sampler=rates decoder=uniform velocity=none"
 """What fills the other slots: parts that learn nothing by gradient and cost next to nothing."""
@@ -56,8 +63,19 @@ class Cell:
     @cached_property
     def key(self) -> str:
         """Sixteen hexadecimal digits that change with anything that changes the result."""
-        training = [TRAINING, self.term, self.recipe.digest, _budget(self.train), self.seed]
-        return _digest([YARDSTICK, self.data, self.split, *training])
+        return _digest([YARDSTICK, self.data, self.split, *self._training])
+
+    @property
+    def training(self) -> str:
+        """The name of its training, which changes with whatever changes the weights, and with nothing else.
+
+        Scored by another yardstick or on another split, a cell has another key and the same training.
+        """
+        return f"{self.name.removesuffix(self.key)}{_digest([self.data, *self._training])}"
+
+    @property
+    def _training(self) -> list[Any]:
+        return [TRAINING, self.term, self.recipe.digest, _budget(self.train), self.seed]
 
     @property
     def name(self) -> str:
@@ -79,6 +97,7 @@ class Cell:
         """
         return {
             "name": self.name,
+            "training": self.training,
             "term": self.term,
             "recipe": str(self.recipe),
             "data": self.data,
@@ -123,6 +142,7 @@ class FloorsCell:
         """As that of a cell."""
         return {
             "name": self.name,
+            "training": self.name,
             "term": "floors",
             "plane": self.plane,
             "data": self.data,
@@ -145,13 +165,17 @@ def question(order: Mapping[str, Any]) -> str:
         ValueError: it names settings of training that there are not.
     """
     what = order["plane"] if order["term"] == "floors" else order["recipe"]
-    train = _budget(TrainSettings(**order["train"])) if "train" in order else None
+    train = _budget(TrainSettings(**{**BEFORE, **order["train"]})) if "train" in order else None
     return json.dumps([order["term"], what, order["data"], order["split"], train, order.get("seed")])
 
 
 def _budget(train: TrainSettings) -> dict[str, Any]:
-    """How something is trained, whatever it is trained on."""
-    budget = train.model_dump(mode="json", exclude={"device", "threads"})
+    """How something is trained, whatever it is trained on.
+
+    Settings that change nothing are left out, so that a result keeps its key when there are new ones.
+    """
+    told = train.model_dump(mode="json", exclude={"device", "threads"})
+    budget = {name: value for name, value in told.items() if name not in BEFORE or value != BEFORE[name]}
     if not any(budget[name] for name in ("minutes", "epochs", "steps")):
         budget["steps"] = STEPS
     return budget

@@ -60,7 +60,7 @@ def _refuse_unasked_files(labels: Mapping[Slot, str], registry: Registry) -> Non
         )
     refused = [file for file in files if not registry.trusts(file.partition("=")[2].split()[0])]
     if refused:
-        what, cure = "code is run only where you name it yourself", "add --local if you trust the file"
+        what, cure = "code in a file is run only if you name the file yourself", "add --local if you trust it"
         raise UsageError(*(Problem(what, file, cure) for file in refused))
 
 

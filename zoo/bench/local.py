@@ -43,7 +43,7 @@ class Local:
 
     def submit(self, order: Mapping[str, Any]) -> Future[dict[str, Any]]:
         """The result of a cell, some day; its exception is `CellFailed`."""
-        return self._pool.submit(run_process, order, self._work / order["name"], self._watch)
+        return self._pool.submit(run_process, order, self._work / order["training"], self._watch)
 
     def close(self) -> None:
         """Wait for nothing more; what is being done is saved, and goes on from there another time."""

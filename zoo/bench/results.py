@@ -1,13 +1,20 @@
-"""What was found, one small JSON file for each cell; a file is there whole or not at all."""
+"""Results of cells: a small JSON file for each, or packed, a file of JSON lines for each music.
+
+A run keeps a file for each cell, which is there whole or not at all. `Results.pack` moves these files into
+the pack of their music, sorted by name, so that a repository holds one file instead of hundreds. Where a cell
+has both, the file counts.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from errno import EACCES
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from filelock import FileLock
 
 from zoo.bench.cell import Cell, FloorsCell, folder_of, question
 from zoo.bench.reading import Reading
@@ -16,21 +23,15 @@ from zoo.errors import Problem, ZooError
 from zoo.files import write_file, writing
 from zoo.limits import read_bytes
 
-if TYPE_CHECKING:
-    from zoo.measure.evaluation import Evaluation
-    from zoo.measure.interval import Floats
-
-DIGITS = 4
-"""Decimals of a piece's nats that are kept; a piece has hundreds."""
-
 
 class Results:
-    """A folder of results: one file for each cell, in a folder for each music."""
+    """A folder of results: for each music a folder of files, a pack, or both."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._known: dict[str, dict[str, Any]] = {}
-        self._earlier: dict[str, dict[str, Path]] = {}
+        self._packs: dict[str, dict[str, Any]] = {}
+        self._earlier: dict[str, dict[str, tuple[Path, Any]]] = {}
 
     def path(self, cell: Cell | FloorsCell) -> Path:
         """Where the result of a cell is kept."""
@@ -40,6 +41,23 @@ class Results:
         """Where results on some music are kept."""
         return self.folder / folder_of(data)
 
+    def pack_of(self, data: str) -> Path:
+        """Where packed results on some music are kept."""
+        return self.folder / f"{folder_of(data)}.jsonl"
+
+    def names(self) -> set[str]:
+        """The names of all cells that have a result, whatever the music.
+
+        Raises:
+            ZooError: a pack is damaged.
+        """
+        files = {path.stem for path in self.folder.glob("*/*.json")}
+        return files.union(name for pack in self.folder.glob("*.jsonl") for name, _ in _lines(pack))
+
+    def has(self, data: str) -> bool:
+        """Whether there are results on some music."""
+        return self.folder_of(data).is_dir() or self.pack_of(data).exists()
+
     def read(self, cell: Cell | FloorsCell) -> dict[str, Any] | None:
         """The result of a cell; None where it was not done yet.
 
@@ -47,20 +65,19 @@ class Results:
         `Reading` says so.
 
         Raises:
-            ZooError: the file is damaged, or was edited so that no table can rely on it.
+            ZooError: the result is damaged, or was edited so that no table can rely on it.
         """
         if cell.name in self._known:
             return self._known[cell.name]
-        path: Path | None = self.path(cell)
-        if path is not None and not path.exists():
-            path = self._of_earlier_readings(cell.data).get(question(cell.order("")))
-        if path is None:
+        stored = self._stored(cell)
+        if stored is None:
             return None
-        found = _parsed(path)
-        if not is_whole(found, cell):
-            cure = "remove the file, and `zoo bench run` does this cell again"
-            raise ZooError(Problem("this result is damaged", str(path), cure))
-        return self._known.setdefault(cell.name, found)
+        path, result = stored
+        if not is_whole(result, cell):
+            which = ("this result", "file") if path.suffix == ".json" else (f"the result {cell.name}", "line")
+            hint = f"remove the {which[1]}, and `zoo bench run` does this cell again"
+            raise ZooError(Problem(f"{which[0]} is damaged", str(path), hint))
+        return self._known.setdefault(cell.name, result)
 
     def write(self, cell: Cell | FloorsCell, result: Mapping[str, Any]) -> None:
         """Keep the result of a cell, in place of one of an earlier reading.
@@ -72,19 +89,92 @@ class Results:
         with writing(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
         self._known.pop(cell.name, None)
-        write_file(path, json.dumps(result, ensure_ascii=False, allow_nan=False) + "\n")
-        earlier = self._of_earlier_readings(cell.data).pop(question(cell.order("")), path)
-        if earlier != path:
+        write_file(path, _line(result))
+        earlier, _ = self._of_earlier_readings(cell.data).pop(question(cell.order("")), (path, None))
+        if earlier not in (path, self.pack_of(cell.data)):
             with writing(earlier):
                 earlier.unlink(missing_ok=True)
 
-    def _of_earlier_readings(self, data: str) -> dict[str, Path]:
-        """The results of earlier readings of some music, by the question that they answer."""
-        folder = self.folder_of(data)
+    def pack(self, data: str) -> int:
+        """Move the files of some music into its pack; returns the number of results in it.
+
+        A result replaces one in the pack that answers the same question, of an earlier reading or yardstick.
+
+        Raises:
+            ZooError: a file or the pack is damaged, or the folder may not be written.
+        """
+        pack, folder = self.pack_of(data), self.folder_of(data)
+        with writing(pack), FileLock(f"{pack}.lock"):
+            self._packs.pop(data, None)
+            files = {path: _parsed(path) for path in sorted(folder.glob("*.json"))}
+            packed = {question(result["order"]): result for result in self._pack(data).values()}
+            for path, result in files.items():
+                try:
+                    packed[question(result["order"])] = result
+                except (KeyError, TypeError, ValueError, AttributeError):
+                    raise ZooError(Problem("this result is damaged", str(path), "remove the file")) from None
+            in_order = sorted(packed.values(), key=lambda result: str(result["order"]["name"]))
+            write_file(pack, "".join(map(_line, in_order)))
+            for path in files:
+                path.unlink(missing_ok=True)
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+        self._packs.pop(data, None)
+        return len(packed)
+
+    def _stored(self, cell: Cell | FloorsCell) -> tuple[Path, Any] | None:
+        """What is stored for a cell, and in which file."""
+        path = self.path(cell)
+        if path.exists():
+            return path, _parsed(path)
+        packed = self._pack(cell.data)
+        if cell.name in packed:
+            return self.pack_of(cell.data), packed[cell.name]
+        return self._of_earlier_readings(cell.data).get(question(cell.order("")))
+
+    def _pack(self, data: str) -> dict[str, Any]:
+        """The packed results of some music by name."""
+        if data not in self._packs:
+            path = self.pack_of(data)
+            self._packs[data] = dict(_lines(path)) if path.exists() else {}
+        return self._packs[data]
+
+    def _of_earlier_readings(self, data: str) -> dict[str, tuple[Path, Any]]:
+        """The results of earlier readings of some music and their files, by the question that they answer."""
         if data not in self._earlier:
-            found = ((path, _parsed(path)) for path in sorted(folder.glob("*.json")))
-            self._earlier[data] = {asked: path for path, result in found if (asked := _asked_earlier(result))}
+            files = sorted(self.folder_of(data).glob("*.json"))
+            results = [(self.pack_of(data), result) for result in self._pack(data).values()]
+            results += [(path, _parsed(path)) for path in files]
+            self._earlier[data] = {
+                asked: (path, result) for path, result in results if (asked := _asked_earlier(result))
+            }
         return self._earlier[data]
+
+
+def _line(result: Mapping[str, Any]) -> str:
+    return json.dumps(result, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _lines(path: Path) -> Iterator[tuple[str, Any]]:
+    """The results in a pack, with their names.
+
+    Raises:
+        ZooError: a line is not JSON or has no name.
+    """
+    try:
+        lines = read_bytes(path, "pack").splitlines()
+    except OSError as error:
+        raise ZooError(Problem(f"cannot be read: {error.strerror}", str(path))) from error
+    for number, line in enumerate(lines, start=1):
+        try:
+            result = json.loads(line)
+            name = result["order"]["name"]
+            if not isinstance(name, str):
+                raise TypeError
+            yield name, result
+        except (ValueError, RecursionError, KeyError, TypeError):
+            hint = "restore the file, or remove the line: `zoo bench run` does its cell again"
+            raise ZooError(Problem(f"line {number} is damaged", str(path), hint)) from None
 
 
 def _parsed(path: Path) -> Any:
@@ -117,60 +207,3 @@ def prepare(folder: Path, option: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK):
             raise PermissionError(EACCES, os.strerror(EACCES))
-
-
-def kept(found: Evaluation, *names: str) -> dict[str, Any]:
-    """An evaluation, or some of its terms, ready for JSON."""
-    return {
-        "pieces": list(found.digests),
-        "frames": _whole(found.frames),
-        "struck": None if found.struck is None else _whole(found.struck),
-        "terms": {
-            name: {
-                "kind": term.kind,
-                "nats": _short(term.nats),
-                "variance": None if term.variance is None else _short(term.variance),
-            }
-            for name, term in found.terms.items()
-            if not names or name in names
-        },
-        "remarks": {name: _whole(frames) for name, frames in found.remarks.items()},
-        "families": list(found.families),
-    }
-
-
-def evaluation(content: Mapping[str, Any]) -> Evaluation:
-    """The evaluation that `kept` made ready."""
-    from zoo.measure.evaluation import Evaluation, Term
-
-    digests = tuple(content["pieces"])
-    return Evaluation(
-        titles=digests,
-        digests=digests,
-        frames=_floats(content["frames"]),
-        struck=None if content["struck"] is None else _floats(content["struck"]),
-        terms={
-            name: Term(
-                _floats(term["nats"]),
-                term["kind"],
-                None if term["variance"] is None else _floats(term["variance"]),
-            )
-            for name, term in content["terms"].items()
-        },
-        remarks={name: _floats(frames) for name, frames in content["remarks"].items()},
-        families=tuple(content.get("families", ())),
-    )
-
-
-def _short(numbers: Floats) -> list[float]:
-    return [round(float(number), DIGITS) for number in numbers]
-
-
-def _whole(numbers: Floats) -> list[int]:
-    return [int(number) for number in numbers]
-
-
-def _floats(numbers: list[float]) -> Floats:
-    import numpy as np
-
-    return np.array(numbers, np.float64)

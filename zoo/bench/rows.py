@@ -11,7 +11,7 @@ import numpy as np
 from zoo.bench.cell import own
 from zoo.bench.grid import Combination
 from zoo.bench.reading import Reading
-from zoo.bench.results import Results, evaluation
+from zoo.bench.results import Results
 from zoo.bench.study import Study
 from zoo.bench.subjects import Choice, floor_cells, subject_of
 from zoo.errors import Problem, ZooError
@@ -248,7 +248,10 @@ def _joined(found: Mapping[Term, Sequence[Mapping[str, Any]]]) -> Iterator[Evalu
     """One evaluation for each seed, with the terms of all; what learns nothing stands beside every seed."""
     seeds = max(len(stored) for stored in found.values())
     for seed in range(seeds):
-        parts = [evaluation(stored[min(seed, len(stored) - 1)]["evaluation"]) for stored in found.values()]
+        parts = [
+            Evaluation.from_json(stored[min(seed, len(stored) - 1)]["evaluation"])
+            for stored in found.values()
+        ]
         yield Evaluation(
             titles=parts[0].titles,
             digests=parts[0].digests,
@@ -278,7 +281,7 @@ def _floors(study: Study, data: str, results: Results, readings: dict[str, Readi
             is_loud = name.startswith(VELOCITY_FLOORS)
             label = name if is_loud or len(cells) == 1 else f"{name}, {cell.plane}"
             if not is_loud or name not in loud:
-                yield Row({}, label, (evaluation(content),), made=result["made"])
+                yield Row({}, label, (Evaluation.from_json(content),), made=result["made"])
             loud.add(name)
 
 

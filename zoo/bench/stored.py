@@ -6,8 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-from zoo.bench.cell import Cell, FloorsCell, own
-from zoo.bench.work import SCORED
+from zoo.bench.cell import SCORED, Cell, FloorsCell, own
 from zoo.measure.figure import MARKS
 
 

@@ -8,12 +8,15 @@
     steps = 1000
     lr = [0.003, 0.01]
 
+    [train.pop909]
+    steps = 5000
+
     [[grid]]
     encoder = ["onset", "sounding"]
     attention = ["none", "none features=200", "history"]
 
-A grid stands for every combination of what it lists; a slot that it does not name keeps its default. Rows of
-the literature may stand beside them:
+A grid stands for every combination of what it lists; a slot that it does not name keeps its default.
+Music may have a budget of its own, as `pop909` here. Rows of the literature may stand beside them:
 
     [[published]]
     name = "RNN-RBM"
@@ -25,8 +28,8 @@ the literature may stand beside them:
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
@@ -35,7 +38,7 @@ from pydantic import field_validator
 
 from zoo.bench.grid import Combination, combinations
 from zoo.errors import Problem, UsageError, ZooError
-from zoo.learn.settings import TrainSettings
+from zoo.learn.settings import BUDGETS, TrainSettings
 from zoo.limits import read_bytes
 from zoo.measure.figure import Kind
 from zoo.parts import SLOTS, Settings, Slot, setting
@@ -92,7 +95,8 @@ class Study:
     Attributes:
         path: the file it was read from.
         settings: its title, music, seeds and split.
-        train: one budget for all.
+        train: how everything is trained.
+        own: how it is trained on music that has settings of its own, by the name of the music.
         rates: learning rates, of which each part takes the one that validation likes best.
         combinations: the rows.
         published: rows of the literature.
@@ -104,6 +108,11 @@ class Study:
     rates: tuple[float, ...]
     combinations: tuple[Combination, ...]
     published: tuple[Published, ...] = ()
+    own: Mapping[str, TrainSettings] = field(default_factory=dict)
+
+    def train_on(self, data: str) -> TrainSettings:
+        """How everything is trained on some music."""
+        return self.own.get(data, self.train)
 
     @property
     def name(self) -> str:
@@ -147,14 +156,17 @@ def read_study(path: Path, registry: Registry) -> Study:
     if not isinstance(train, dict):
         faults.append(UsageError(Problem("it takes a table", "train", "write [train]")))
         train = {}
+    tables = {name: train.pop(name) for name in list(train) if isinstance(train[name], dict)}
     rates = _rates(train, faults)
     budget = _checked(TrainSettings, {**train, "lr": rates[0]}, "train", faults) if rates else None
+    music = settings.data if settings else tuple(tables)
+    own = {name: _own(name, table, train, music, faults) for name, table in tables.items()} if budget else {}
     rows = tuple(combinations(grids, registry, faults))
     if not rows and not faults:
         cure = 'write [[grid]] and under it attention = ["none", "history"]'
         faults.append(UsageError(Problem("it compares nothing", "grid", cure)))
     raise_all([_located(fault, path) for fault in faults])
-    return Study(path, settings, budget, rates, rows, published)  # type: ignore[arg-type]
+    return Study(path, settings, budget, rates, rows, published, own)  # type: ignore[arg-type]
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -209,6 +221,27 @@ def _published(tables: Any, faults: list[ZooError]) -> Iterator[Published]:
                 what = "it takes a name, a kind (exact, bound or estimate), a source and nats"
                 cure = 'such as name = "RNN-RBM", kind = "estimate", source = "...", nats = { bach = 6.27 }'
                 faults.append(UsageError(Problem(what, "published", cure)))
+
+
+def _own(
+    name: str,
+    table: Mapping[str, Any],
+    train: Mapping[str, Any],
+    music: Sequence[str],
+    faults: list[ZooError],
+) -> Any:
+    """How everything is trained on one music: what its table says, and otherwise as on the others."""
+    head = f"train.{name}"
+    if name not in music:
+        cure = f"the study is about {', '.join(music)}"
+        faults.append(UsageError(Problem("the study names no such music", head, cure)))
+    if "lr" in table:
+        faults.append(
+            UsageError(Problem("learning rates are the same on all music", head, "move lr to [train]"))
+        )
+    budgets = {key.rpartition(".")[2] for key in BUDGETS}
+    common = {k: v for k, v in train.items() if k != "lr" and not (k in budgets and budgets & set(table))}
+    return _checked(TrainSettings, {**common, **table}, head, faults)
 
 
 def _rates(train: Mapping[str, Any], faults: list[ZooError]) -> tuple[float, ...]:

@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from zoo.data import Corpus
     from zoo.registry import Recipe
 
-SCORED = {"core": ("codes", "residual"), "decoder": ("keys",), "velocity": ("velocity",)}
-"""What is kept of an evaluation for each term: what depends on it alone."""
-
 
 def do(order: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The result of a cell.
@@ -43,8 +40,8 @@ def do(order: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
     corpus = open_corpus(order["place"])
     result = _floors(order, corpus) if order["term"] == "floors" else _trained(order, corpus, folder)
-    # Where the music lies is the business of this machine alone.
-    told = {name: value for name, value in order.items() if name != "place"}
+    # Where the music and the training lie concerns this machine alone.
+    told = {name: value for name, value in order.items() if name not in ("place", "training")}
     return {"order": told, "data": _of(corpus, order["data"], order["split"]), "made": made(), **result}
 
 
@@ -67,7 +64,6 @@ def _of(corpus: Corpus, name: str, split: str) -> dict[str, Any]:
 
 
 def _floors(order: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:
-    from zoo.bench.results import kept
     from zoo.measure.floors import floors, velocity_floors
     from zoo.registry import open_registry
 
@@ -75,11 +71,11 @@ def _floors(order: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:
     rows = floors(training, pieces, order["plane"], registry)
     if "velocity" in corpus.planes:
         rows += velocity_floors(training, corpus.split("valid"), pieces, registry)
-    return {"floors": {row.label: kept(row.evaluation) for row in rows}}
+    return {"floors": {row.label: row.evaluation.to_json() for row in rows}}
 
 
 def _trained(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str, Any]:
-    from zoo.bench.results import kept
+    from zoo.bench.cell import SCORED
     from zoo.learn.fit import fit
     from zoo.learn.lock import claimed
     from zoo.learn.plan import plan
@@ -89,10 +85,10 @@ def _trained(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str
     from zoo.model.build import build, parameter_count
     from zoo.parts.terms import SLOTS_OF
     from zoo.registry import open_registry, parse_recipe
-    from zoo.registry.words import kept_words
+    from zoo.registry.words import stored_words
 
     term, seed = order["term"], order["seed"]
-    words = kept_words(order["recipe"], order.get("files", {}))
+    words = stored_words(order["recipe"], order.get("files", {}))
     recipe = parse_recipe(words, open_registry()).on_grid(corpus.grid)
     settings, model = TrainSettings(**order["train"]), build(recipe, seed)
     # Another study may need the same cell at the same time: it waits, and finds the training done.
@@ -112,7 +108,7 @@ def _trained(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str
     found = evaluate(model, corpus.split(order["split"]), seed=seed)
     return {
         **known,
-        "evaluation": kept(found, *SCORED[term]),
+        "evaluation": found.to_json(*SCORED[term]),
         "validation": history.best.get(term),
         "curve": curve,
         "steps": history.step,
@@ -198,9 +194,9 @@ def main() -> int:
         except KeyboardInterrupt:
             return 130
         except BaseException as error:
-            from zoo.registry.entry import answer_for
+            from zoo.registry.entry import plugin_error
 
-            foreseen = error if isinstance(error, ZooError) else answer_for(error)
+            foreseen = error if isinstance(error, ZooError) else plugin_error(error)
             if foreseen is None:
                 raise
             print(json.dumps({"problems": [asdict(problem) for problem in foreseen.problems]}), file=answer)

@@ -99,6 +99,33 @@ def run(
     talk.print(visible(f"Next:  zoo bench table {shlex.join([str(file), *options])}"))
 
 
+@command.command("pack")
+@FILE
+@RESULTS
+@click.option("--json", "as_json", is_flag=True, help="Print the number of packed results as JSON.")
+def pack(file: Path, results: Path | None, as_json: bool) -> None:
+    """Store the results of a study in one file for each music, sorted, ready to be committed.
+
+    While a study runs, each result is a file of its own. Packing moves these files, and those of other
+    studies on the same music, into DATA.jsonl; `zoo bench run` and `zoo bench table` read both.
+    """
+    from zoo.bench.results import Results
+    from zoo.bench.study import read_study
+    from zoo.cli.console import print_json, show, visible
+    from zoo.registry import open_registry
+
+    study = read_study(file, open_registry())
+    stored = Results(results or file.parent / "results")
+    counts = {data: stored.pack(data) for data in study.settings.data if stored.has(data)}
+    if as_json:
+        print_json({str(stored.pack_of(data)): count for data, count in counts.items()})
+        return
+    for data, count in counts.items():
+        show.print(visible(f"{stored.pack_of(data)}: {count} result{'' if count == 1 else 's'}"))
+    if not counts:
+        show.print(visible(f"{stored.folder} holds no results of this study"))
+
+
 @command.command("table")
 @FILE
 @RESULTS

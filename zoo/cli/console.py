@@ -20,10 +20,18 @@ WIDE = 500
 """Columns where nobody looks through a window: a pipe or a file must not cut tables."""
 
 
+class _Console(Console):
+    """A console that leaves a closed pipe to `zoo.cli.main`, as all other output does."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise the error again; rich would end the program with a `SystemExit` of its own."""
+        raise
+
+
 def _console(stream: TextIO, *, stderr: bool) -> Console:
     width = None if stream.isatty() or "COLUMNS" in os.environ else WIDE
     file = None if stderr else stream
-    return Console(stderr=stderr, file=file, width=width, markup=False, highlight=False, emoji=False)
+    return _Console(stderr=stderr, file=file, width=width, markup=False, highlight=False, emoji=False)
 
 
 talk = _console(sys.stderr, stderr=True)

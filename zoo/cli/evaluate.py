@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import click
 from pydantic import Field
 
+from zoo.cli.counts import count
 from zoo.cli.music import MusicKeys, open_music
 from zoo.errors import Problem, UsageError
 from zoo.parts import SLOTS, setting
@@ -62,9 +63,9 @@ def command(words: tuple[str, ...], sweep: str | None, as_json: bool) -> None:
     loaded = _load(bundles, variants)
     models = {name: bundle.model for name, bundle in loaded.items()}
     corpus = _open(keys, models)
-    _warn_of_other_music(loaded, corpus)
     pieces = corpus.split(keys.split)
-    rows = _rows(models, variants, corpus, pieces, keys)
+    _print_notes(loaded, corpus, pieces, keys)
+    rows = _rows(loaded, variants, corpus, pieces, keys)
     floors = _velocity_floors(models, corpus, pieces) if keys.split != "all" else []
     _print(rows, floors, corpus, keys, as_json)
 
@@ -121,20 +122,61 @@ def _open(keys: EvaluateKeys, models: Mapping[str, Model]) -> Corpus:
     return corpus
 
 
-def _warn_of_other_music(loaded: Mapping[str, Bundle], corpus: Corpus) -> None:
-    """Say of which models nobody knows what they have seen of this music."""
+def _print_notes(loaded: Mapping[str, Bundle], corpus: Corpus, pieces: Corpus, keys: EvaluateKeys) -> None:
     from zoo.cli.console import talk, visible
 
+    for note in (*_left_out(loaded, pieces, keys), *_trained_on(loaded, corpus, pieces)):
+        talk.print(visible(f"note: {note}"), soft_wrap=True)
+
+
+def _left_out(loaded: Mapping[str, Bundle], pieces: Corpus, keys: EvaluateKeys) -> Iterator[str]:
+    """What the answer lacks, and why."""
+    from zoo.measure.passages import passage_frames
+
+    if keys.split == "all":
+        yield (
+            "split=all scores every piece and leaves none to train floors on or to look for copies in, so "
+            "floors and generated passages are left out"
+        )
+    elif loaded and keys.samples and keys.split == "train":
+        yield "generated passages are left out: with split=train no piece is unseen to compare them with"
+    elif loaded and keys.samples and not passage_frames(pieces):
+        yield "generated passages are left out: no two pieces have as many whole bars to compare them with"
+
+
+def _trained_on(loaded: Mapping[str, Bundle], corpus: Corpus, pieces: Corpus) -> Iterator[str]:
+    """Which models were, or may have been, trained on pieces that they are scored on."""
+    from zoo.learn.record import trained_on
+    from zoo.model.provenance import other_music
+
+    scored = f"{count(len(pieces.pieces), 'piece')} scored here"
     for name, bundle in loaded.items():
-        learned = bundle.record.get("data", {})
-        if learned.get("digest", corpus.digest) != corpus.digest:
-            other = f"{learned.get('name')}, which is not {corpus.name} as it is here"
-            line = f"note: {name} was trained on {other}; it may have seen pieces that it is scored on"
-            talk.print(visible(line), soft_wrap=True)
+        others = other_music(bundle.record["trained_on"], corpus.digest)
+        told = " and ".join(_told(music, slots) for music, slots in others.items())
+        known = trained_on(bundle.record, corpus, pieces)
+        if known:
+            yield f"{name} was trained on {known:,} of the {scored}"
+        elif others and known is None:
+            yield (
+                f"{name} was trained on other music ({told}), and its bundle does not list which pieces; "
+                f"some of the {scored} may be among them"
+            )
+        elif others:
+            yield (
+                f"{name} was trained on other music ({told}), none of it among the {scored}; other versions "
+                "of these pieces may be"
+            )
+        elif known is None:
+            yield f"{name} does not say what it was trained on; some of the {scored} may be among it"
+
+
+def _told(music: str, slots: Sequence[str]) -> str:
+    """The name of some music, with the parts that were trained on it where others were not."""
+    return music if len(slots) == len(SLOTS) else f"{music}: {', '.join(slots)}"
 
 
 def _rows(
-    models: Mapping[str, Model],
+    loaded: Mapping[str, Bundle],
     variants: Sequence[Sequence[str]],
     corpus: Corpus,
     pieces: Corpus,
@@ -144,18 +186,21 @@ def _rows(
 
     from zoo.cli.console import visible
     from zoo.cli.progress import waiting
+    from zoo.learn.record import trained_on
     from zoo.measure.evaluator import evaluate
     from zoo.measure.row import Row
     from zoo.model.live import set_live
 
+    models = {name: bundle.model for name, bundle in loaded.items()}
     with waiting("the floors"):
         rows = _floor_rows(models, corpus, pieces) if keys.split != "all" else []
-    for bundle, model in models.items():
+    for name, model in models.items():
+        seen = trained_on(loaded[name].record, corpus, pieces)
         for words in variants:
             changed = set_live(model, words)
-            with waiting(" ".join([bundle, *words])) as progress:
+            with waiting(" ".join([name, *words])) as progress:
                 found = evaluate(model, pieces, seed=keys.seed, progress=progress, threads=keys.threads)
-            row = Row(visible(bundle), model.encoder.plane, str(model.recipe), found, changed)
+            row = Row(visible(name), model.encoder.plane, str(model.recipe), found, changed, trained_on=seen)
             rows.append(replace(row, resemblance=_resemblance(model, corpus, pieces, keys, row.name)))
     return rows
 
@@ -173,11 +218,11 @@ def _resemblance(
     if keys.samples == 0 or keys.split in ("train", "all") or frames == 0:
         return None
     written: list[Roll] = []
-    for number, (meter, count) in enumerate(passage_meters(pieces, frames, keys.samples)):
+    for number, (meter, share) in enumerate(passage_meters(pieces, frames, keys.samples)):
         with waiting(f"{name} writes in {meter}") as progress:
             seed = keys.seed + number
             written += generate(
-                model, frames, count, seed, progress=progress, meter=meter, threads=keys.threads
+                model, frames, share, seed, progress=progress, meter=meter, threads=keys.threads
             )
     return resemble(written, pieces, corpus.split("train"), seed=keys.seed)
 
@@ -225,7 +270,8 @@ def _print(
     from zoo.measure.table import resemblances, tables
 
     pieces = corpus.split(keys.split)
-    size = f"{len(pieces.pieces)} {keys.split} pieces of {corpus.name}, {pieces.frames:,} frames"
+    split = "" if keys.split == "all" else f"{keys.split} "
+    size = f"{count(len(pieces.pieces), f'{split}piece')} of {corpus.name}, {count(pieces.frames, 'frame')}"
     show.print(visible(f"{size}; music {corpus.digest[:12]}"))
     for table in tables(rows, floors):
         show.print(table)

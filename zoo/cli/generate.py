@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import click
 
 from zoo.cli.overwriting import force_option, would_be_lost
 from zoo.errors import Problem, UsageError
-from zoo.limits import too_much_music
+from zoo.limits import COLDEST, HOTTEST, too_much_music
 from zoo.music.grid import QUARTERS
 
 if TYPE_CHECKING:
@@ -20,34 +21,62 @@ if TYPE_CHECKING:
 
 @click.command("generate")
 @click.argument("bundle", type=click.Path(path_type=Path))
-@click.option("-o", "output", type=click.Path(path_type=Path), required=True, help="The MIDI file to write.")
+@click.option(
+    "-o",
+    "output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="MIDI file to write; its name ends in .mid or .midi.",
+)
 @click.option(
     "--frames",
-    type=int,
+    type=click.IntRange(min=1),
     show_default=f"{QUARTERS} quarter notes",
-    help="How many new frames; on a grid of sixteenths 16 are a bar of 4/4.",
+    help="Length of the new music in frames; 16 frames are a bar of 4/4 on a grid of sixteenths.",
 )
-@click.option("--count", default=1, show_default=True, help="How many pieces: OUT-1.mid, OUT-2.mid, ...")
+@click.option(
+    "--count",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Number of pieces, with at most 1,048,576 new frames in all; if there are several, they are "
+    "written to OUT-1.mid, OUT-2.mid and so on.",
+)
 @click.option(
     "--primer",
     type=click.Path(),
     metavar="FILE[:TRACK,...]",
-    help="A MIDI file to continue, all of it or the tracks with these titles.",
+    help="MIDI file to continue, either all of it or the tracks with these titles.",
 )
 @click.option(
     "--meter",
     metavar="BEATS/UNIT",
-    show_default="most common in training",
-    help="Time signature of the new piece, such as 3/4; a primer has its own.",
+    show_default="that of the primer or training",
+    help="Time signature of the new music, such as 3/4; after a primer it begins where the primer ends.",
 )
-@click.option("--temperature", default=1.0, show_default=True, help="Below 1 tamer, above 1 wilder.")
-@click.option("--seed", default=0, show_default=True, help="The same seed gives the same bytes.")
-@click.option("--picture", type=click.Path(path_type=Path), help="Also draw the first piece as a PNG.")
+@click.option(
+    "--temperature",
+    type=click.FloatRange(COLDEST, HOTTEST),
+    default=1.0,
+    show_default=True,
+    help="Below 1 the music becomes more predictable, above 1 more surprising.",
+)
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    help="Seed of all random choices; the same seed gives the same file.",
+)
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path),
+    help="PNG file for a piano roll of the first piece; its name ends in .png.",
+)
 @click.option(
     "--threads",
     type=click.IntRange(1, 1024),
     show_default="one for small models",
-    help="Threads to compute with.",
+    help="Number of threads to compute with.",
 )
 @force_option
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
@@ -66,13 +95,14 @@ def command(
     as_json: bool,
 ) -> None:
     """Write new music with a trained model, from silence or after a primer."""
+    _check_endings(output, picture)
     if problems := too_much_music(frames or 1, count):
         raise UsageError(*problems)
     paths = [output.with_stem(f"{output.stem}-{number}") for number in range(1, count + 1)]
     paths = paths if count > 1 else [output]
     place, tracks = _split_primer(primer)
     _check(paths, picture, place, force)
-    signature = _signature(meter, primer)
+    signature = _signature(meter)
     from zoo.cli.progress import waiting
     from zoo.learn.record import meter_of, pedal_of
     from zoo.model.bundle import open_bundle
@@ -84,7 +114,8 @@ def command(
     model, grid = opened.model, opened.model.grid
     pedal = pedal_of(opened.record)
     opening = read_midi(place, tracks=tracks, grid=grid, pedal=pedal, rest=True) if place else None
-    chosen = Meter.of(*signature, grid=grid) if signature else meter_of(opened.record, grid)
+    usual = None if opening else meter_of(opened.record, grid)
+    chosen = Meter.of(*signature, grid=grid) if signature else usual
     frames = QUARTERS * grid if frames is None else frames
     with waiting(f"writing {output}") as progress:
         rolls = generate(
@@ -98,15 +129,13 @@ def command(
             meter=chosen,
             threads=threads or "auto",
         )
-    written = []
     for path, roll in zip(paths, rolls, strict=True):
         roll.write(path)
-        written.append({"path": str(path), **_facts(roll)})
     if picture:
         from zoo.music.picture import write_picture
 
-        write_picture(rolls[0], picture)
-    _print(written, opening.frames if opening else 0, picture, as_json)
+        write_picture(rolls[0], picture, primer=opening.frames if opening else 0)
+    _print(dict(zip(paths, rolls, strict=True)), opening, picture, as_json)
 
 
 def _split_primer(primer: str | None) -> tuple[Path | None, Sequence[str]]:
@@ -115,22 +144,40 @@ def _split_primer(primer: str | None) -> tuple[Path | None, Sequence[str]]:
 
     if primer is None:
         return None, ()
-    place, tracks = (primer, ()) if Path(primer).exists() else split_tracks(primer)
+    place, tracks = split_tracks(primer)
     return Path(place), tracks
 
 
-def _signature(meter: str | None, primer: str | None) -> tuple[int, int] | None:
+def _signature(meter: str | None) -> tuple[int, int] | None:
     """The time signature that the user asks for, as upper and lower number."""
     if meter is None:
         return None
-    if primer is not None:
-        what = "a primer goes on in its own meter"
-        raise UsageError(Problem(what, "--meter", "leave out --meter, or the primer"))
     found = re.fullmatch(r"(\d{1,3})/(1|2|4|8|16|32|64)", meter)
     if found is None or not 1 <= int(found[1]) <= 255:
         what = f"{meter!r} is not a time signature"
         raise UsageError(Problem(what, "--meter", "write one such as 3/4, 6/8 or 5/4"))
     return int(found[1]), int(found[2])
+
+
+def _check_endings(output: Path, picture: Path | None) -> None:
+    """Refuse names that promise another kind of file than is written."""
+    problems = [
+        Problem(
+            f"{what} ends in {' or '.join(endings)}", str(path), f"write {option} {_named(path, endings[0])}"
+        )
+        for what, option, path, endings in (
+            ("the name of a MIDI file", "-o", output, (".mid", ".midi")),
+            ("the name of a picture", "--picture", picture, (".png",)),
+        )
+        if path and path.suffix.lower() not in endings
+    ]
+    if problems:
+        raise UsageError(*problems)
+
+
+def _named(path: Path, ending: str) -> str:
+    """The path with another ending, quoted for a shell."""
+    return shlex.quote(str(path.with_suffix(ending) if path.name.strip(".") else path / f"music{ending}"))
 
 
 def _check(paths: Sequence[Path], picture: Path | None, primer: Path | None, force: bool) -> None:
@@ -155,27 +202,43 @@ def _facts(roll: Roll) -> dict[str, Any]:
     """What can be said of a piece without hearing it."""
     assert roll.onset is not None
     sounding = roll.sounding.sum(1)
-    signatures = roll.meter.signatures(roll.frames)
     return {
         "frames": roll.frames,
         "bars": roll.meter.bars(roll.frames).count,
-        "meter": list(dict.fromkeys(map(str, signatures))),
+        "meter": list(dict.fromkeys(map(str, roll.meter.signatures(roll.frames)))),
         "notes": int(roll.onset.sum()),
         "polyphony": round(float(sounding.mean()), 2) if roll.frames else 0.0,
         "silent_frames": int((sounding == 0).sum()),
     }
 
 
-def _print(written: list[dict[str, Any]], primed: int, picture: Path | None, as_json: bool) -> None:
+def _rest(primer: Roll) -> int:
+    """How many frames of a primer follow its last note."""
+    return primer.frames - int(primer.notes().end.max(initial=0))
+
+
+def _print(written: Mapping[Path, Roll], primer: Roll | None, picture: Path | None, as_json: bool) -> None:
     from zoo.cli.console import print_json, show, visible
 
+    frames, rest = (primer.frames, _rest(primer)) if primer else (0, 0)
     if as_json:
-        print_json({"pieces": written, "primer_frames": primed, "picture": str(picture) if picture else None})
+        pieces = [{"path": str(path), **_facts(roll)} for path, roll in written.items()]
+        about = {"primer_frames": frames, "primer_rest": rest, "picture": str(picture) if picture else None}
+        print_json({"pieces": pieces, **about})
         return
-    given = f", {primed} of them the primer" if primed else ""
-    for piece in written:
-        bars = f"{piece['bars']} bar{'' if piece['bars'] == 1 else 's'} of {', '.join(piece['meter'])}"
-        told = f"{piece['path']}: {piece['notes']} notes in {bars} ({piece['frames']} frames{given}), "
-        show.print(visible(f"{told}{piece['polyphony']} keys sounding on average"))
+    given = f", {frames:,} of them the primer" if frames else ""
+    given += f" with a rest of {rest:,} at its end" if rest else ""
+    for path, roll in written.items():
+        show.print(visible(f"{path}: {_told(roll, given)}"))
     if picture:
         show.print(visible(f"{picture}: the picture"))
+
+
+def _told(roll: Roll, given: str) -> str:
+    """A piece in a line; `given` is what its frames have of a primer."""
+    from zoo.cli.meters import in_order
+
+    facts = _facts(roll)
+    bars = f"{facts['bars']:,} bar{'' if facts['bars'] == 1 else 's'} of {in_order(roll.meter, roll.frames)}"
+    frames = f"({facts['frames']:,} frames{given})"
+    return f"{facts['notes']:,} notes in {bars} {frames}, {facts['polyphony']} keys sounding on average"

@@ -31,12 +31,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 COMMANDS: dict[str, str] = {
     "list": "List the parts of the zoo, slot by slot.",
-    "show": "Show one part: what it does, its settings, where it comes from.",
+    "show": "Show one part, or all settings of train or generate, with defaults and ranges.",
     "build": "Assemble parts, check that they fit and run, and show what came out.",
     "train": "Train a model on music and keep its best weights as a bundle.",
     "evaluate": "Score trained models on pieces they have not seen, beside the floors.",
     "bench": "Compare combinations: train all that a study needs, and print its table.",
     "generate": "Write new music with a trained model, from silence or after a primer.",
+    "models": "List the pretrained models that come with the zoo.",
     "data": "Corpora of music: which there are, what is in them, and what could not be read.",
     "midi": "Look at MIDI files: which can be read, what they hold, and what is wrong with the others.",
     "import": "Turn a model and a decoder of the original notebooks into a bundle.",
@@ -156,7 +157,10 @@ def _explain(error: click.UsageError) -> Problem:
 
 
 def _answer(problems: Sequence[Problem], code: int) -> int:
-    print_problems(problems)
+    try:
+        print_problems(problems)
+    except BrokenPipeError:
+        _give_up_output()
     return code
 
 
@@ -185,18 +189,18 @@ def _is_of_click(error: SystemExit) -> bool:
 
 
 def _give_up_output() -> None:
-    """Let nothing be written at exit to where nothing can be written."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Let nothing be written from now on to where nothing can be written."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _failure(error: BaseException) -> int:
-    if isinstance(error, OSError):
-        _give_up_output()
+    _give_up_output()
     if isinstance(error, BrokenPipeError):
-        return 1  # the reader of our output has closed it
+        return 1  # whoever read our output, such as `head`, wants no more of it
     if isinstance(error, ZooError):
         return _answer(error.problems, error.exit_code)
     if isinstance(error, OSError) and error.strerror:
@@ -208,12 +212,14 @@ def _failure(error: BaseException) -> int:
 
 def _surprise(error: BaseException) -> int:
     """The answer to what no part of the zoo foresaw; a plugin whose code led there answers for it."""
-    from zoo.registry.entry import answer_for
-    from zoo.registry.guard import told
+    from zoo.registry.entry import plugin_error
+    from zoo.registry.guard import describe_error
 
-    if answer := answer_for(error):
+    if answer := plugin_error(error):
         return _answer(answer.problems, answer.exit_code)
-    return _answer([Problem(told(error), cure="this should not happen; --trace shows where it did")], 1)
+    return _answer(
+        [Problem(describe_error(error), cure="this should not happen; --trace shows where it did")], 1
+    )
 
 
 def run(words: Sequence[str]) -> int:

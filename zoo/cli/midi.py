@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.errors import DataError, Problem
-from zoo.music.grid import FINEST_GRID, GRID
+from zoo.cli.counts import count
+from zoo.cli.music import ReadingKeys
+from zoo.errors import DataError, Problem, UsageError
+from zoo.music.grid import GRID, Pedal
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -27,6 +28,13 @@ WORDS = {
     "unaligned": "none that the notes keep to",
 }
 """What `Reading.alignment` means."""
+METER_FROM = {
+    "stated": "as the file's time signatures state",
+    "heard": "where the notes or markers of the file suggest",
+    "annotated": "from the downbeats beside the file",
+    "assumed": "4/4 is assumed: the file states no time signature",
+}
+"""What `Reading.meter_from` means."""
 
 
 @click.group("midi")
@@ -35,33 +43,23 @@ def command() -> None:
 
 
 @command.command("check")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE|FOLDER...")
-@click.option(
-    "--grid",
-    type=click.IntRange(1, FINEST_GRID),
-    default=GRID,
-    show_default=True,
-    help="Frames to a quarter note.",
-)
-@click.option(
-    "--pedal",
-    type=click.Choice(["keep", "hold"]),
-    default="keep",
-    show_default=True,
-    help="Notes end when the key is released (keep) or when the sustain pedal rises (hold).",
-)
+@click.argument("words", nargs=-1, required=True, metavar="FILE|FOLDER... [KEY=VALUE]...")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects as JSON.")
-def check(paths: tuple[Path, ...], grid: int, pedal: Literal["keep", "hold"], as_json: bool) -> int:
+def check(words: tuple[str, ...], as_json: bool) -> int:
     """Say of MIDI files what they hold and what reading costs, or why they are refused.
 
-    Of each file: its length, notes, time signatures and tempo; how its grid was found and how many notes
-    lie off it; what is lost when it is put on the grid, left out or repaired; and its tracks. A folder stands
-    for all MIDI files in it and below. The exit code is 3 if a file is refused.
+    Of each file: its length, notes and tempo; its time signatures and where they are from; how its grid was
+    found and how many notes lie off it; what is lost when it is put on the grid, left out or repaired; and
+    its tracks. A folder stands for all MIDI files in it and below. KEY=VALUE says how files are read:
+    grid=12, pedal=hold. Where a finer grid would merge and move far fewer notes, it is named. The exit code
+    is 3 if a file is refused.
     """
     from rich.progress import track
 
     from zoo.cli.console import print_json, show, talk
 
+    keys, paths = _keys_and_paths(words)
+    grid, pedal = keys.grid or GRID, keys.pedal
     files = _files(paths, quiet=as_json)
     quiet = as_json or not talk.is_terminal
     rows = [
@@ -75,11 +73,47 @@ def check(paths: tuple[Path, ...], grid: int, pedal: Literal["keep", "hold"], as
         for row in rows:
             for part in _block(row):
                 show.print(part)
-        talk.print(f"{len(rows) - refused} of {len(rows)} files can be read")
+        talk.print(f"{len(rows) - refused:,} of {count(len(rows), 'file')} can be read")
     return DataError.exit_code if refused else 0
 
 
-def _files(paths: tuple[Path, ...], *, quiet: bool) -> list[Path]:
+def _keys_and_paths(words: Sequence[str]) -> tuple[ReadingKeys, list[Path]]:
+    """The words `grid=12` and `pedal=hold`, and the others, which are paths.
+
+    Raises:
+        UsageError: there is no such key or value, or no path.
+    """
+    from zoo.registry.fields import check
+    from zoo.registry.values import read_value
+
+    fields = ReadingKeys.model_fields
+    keyed = [word for word in words if _is_key(word, fields)]
+    paths = [Path(word) for word in words if word not in keyed]
+    given = {word.partition("=")[0]: word for word in keyed}
+    typed = {
+        name: read_value(word.partition("=")[2], fields[name].annotation if name in fields else str)
+        for name, word in given.items()
+    }
+    checked = check(ReadingKeys, typed, "", given)
+    problems = list(checked.problems)
+    if len(given) < len(keyed):
+        problems.append(Problem("a key is given twice", " ".join(keyed), "leave one of them out"))
+    if not paths:
+        problems.append(Problem("name a file or a folder", cure="such as zoo midi check FILE grid=12"))
+    if problems:
+        raise UsageError(*problems)
+    return checked.settings, paths
+
+
+def _is_key(word: str, known: Collection[str]) -> bool:
+    """Whether a word is KEY=VALUE; others of that form are so too, unless a file may be meant."""
+    key, sign, value = word.partition("=")
+    return bool(sign) and (
+        key in known or (key.isidentifier() and value.isalnum() and not Path(word).exists())
+    )
+
+
+def _files(paths: Sequence[Path], *, quiet: bool) -> list[Path]:
     """The files to look at; says what is passed over in folders, unless it is to be quiet."""
     from zoo.cli.console import talk, visible
     from zoo.music.listing import midi_files
@@ -99,7 +133,7 @@ def _files(paths: tuple[Path, ...], *, quiet: bool) -> list[Path]:
     return files
 
 
-def _row(file: Path, grid: int, pedal: Literal["keep", "hold"]) -> dict[str, Any]:
+def _row(file: Path, grid: int, pedal: Pedal) -> dict[str, Any]:
     """What is known of a file once it has been read, or refused."""
     from zoo.music.guard import MidiError
     from zoo.music.midi import examine_midi
@@ -112,7 +146,27 @@ def _row(file: Path, grid: int, pedal: Literal["keep", "hold"]) -> dict[str, Any
     except DataError as error:  # of the file of beats beside it
         what = "; ".join(str(problem) for problem in error.problems)
         return {"path": str(file), "readable": False, "code": "bad-beats", "what": what, "offset": None}
-    return {"path": str(file), "readable": True, **_facts(reading)}
+    return {
+        "path": str(file),
+        "readable": True,
+        **_facts(reading),
+        "better_grid": _better_grid(file, reading),
+    }
+
+
+def _better_grid(file: Path, reading: Reading) -> dict[str, int] | None:
+    """The grid that `zoo data scan` would recommend for the file alone, and what it and this one cost."""
+    from zoo.data.grids import MERGED, grid_costs, recommended
+
+    if not any(name in reading.losses for name in (*MERGED, "moved")):
+        return None
+    grid = reading.roll.meter.grid
+    costs = {cost.grid: cost for cost in grid_costs([file], (), grid)}
+    better = recommended(costs, grid)
+    if better is None:
+        return None
+    here = {"merged_here": costs[grid].merged, "moved_here": costs[grid].moved}
+    return {**asdict(better), **here}
 
 
 def _facts(reading: Reading) -> dict[str, Any]:
@@ -122,8 +176,10 @@ def _facts(reading: Reading) -> dict[str, Any]:
     return {
         "grid": roll.meter.grid,
         "frames": roll.frames,
+        "rest": reading.end - roll.frames,
         "bars": len(roll.meter.bar_lines(roll.frames)),
         "time_signatures": [asdict(change) for change in roll.meter.changes],
+        "meter_from": reading.meter_from,
         "tempo": round(roll.tempo, 3),
         "tempo_changes": len(roll.tempo_changes),
         "notes": len(notes),
@@ -172,28 +228,38 @@ def _table(row: Mapping[str, Any]) -> Table:
 
 def _lines(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Labels and what stands beside them; nothing where there is nothing to say."""
-    unit = "sixteenths" if row["grid"] == GRID else f"frames, {row['grid']} to a quarter note"
-    yield "length", f"{row['bars']:,} {'bar' if row['bars'] == 1 else 'bars'}, {row['frames']:,} {unit}"
+    unit, per = ("sixteenth", "") if row["grid"] == GRID else ("frame", f", {row['grid']} to a quarter note")
+    rest = f", then a rest of {row['rest']:,}" if row["rest"] else ""
+    yield "length", f"{count(row['bars'], 'bar')}, {count(row['frames'], unit)}{per}{rest}"
     yield "notes", f"{row['notes']:,} from {row['lowest']} to {row['highest']}"
     yield "meter", _meter(row)
-    changes = f", {row['tempo_changes'] - 1:,} changes" if row["tempo_changes"] else ""
+    yield "bar lines", METER_FROM[row["meter_from"]]
+    changes = f", {count(row['tempo_changes'] - 1, 'change')}" if row["tempo_changes"] else ""
     yield "tempo", f"{row['tempo']:.0f} quarter notes a minute{changes}"
     yield "grid", f"{WORDS[row['alignment']]}; {_off_grid(row)}"
     yield "changed", _counts(row["losses"])
+    yield "advice", _advice(row)
     yield "left out", _counts(row["left_out"])
     yield "repaired", _counts(row["repaired"])
     yield "tracks", _tracks(row["tracks"])
 
 
 def _meter(row: Mapping[str, Any]) -> str:
-    """The time signatures, how often they change, and an upbeat as a part of a whole note."""
+    from zoo.cli.meters import in_order
     from zoo.music.meter import Meter
 
     meter = Meter.from_json({"grid": row["grid"], "changes": row["time_signatures"]})
-    changes = len(meter.changes) - 1
-    words = str(meter) + (f", {changes} changes" if changes > 1 else "")
-    upbeat = meter.bar_lines(row["frames"])[:1].tolist() if meter.offset else []
-    return words + (f", after an upbeat of {Fraction(upbeat[0], 4 * row['grid'])}" if upbeat else "")
+    return in_order(meter, row["frames"])
+
+
+def _advice(row: Mapping[str, Any]) -> str:
+    """The grid that suits the file better, if there is one."""
+    better = row["better_grid"]
+    if better is None:
+        return ""
+    here = f"grid={row['grid']} merges {better['merged_here']:,} and moves {better['moved_here']:,}"
+    there = f"merges {better['merged']:,} and moves {better['moved']:,} of {better['notes']:,} notes"
+    return f"grid={better['grid']} suits it better: it {there}, {here}"
 
 
 def _off_grid(row: Mapping[str, Any]) -> str:

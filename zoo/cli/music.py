@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
+from zoo.cli.counts import count
 from zoo.parts import setting
 from zoo.registry.recipe import GridKeys
 
@@ -14,13 +14,18 @@ if TYPE_CHECKING:
     from zoo.data import Corpus
 
 
-class MusicKeys(GridKeys):
-    """Which music is read, and how; the keys of every command that takes music."""
+class ReadingKeys(GridKeys):
+    """How MIDI files are read."""
 
-    data: str = setting("bach", "bach or another name of `zoo data list`, a folder of MIDI files, or a file")
     pedal: Literal["keep", "hold"] = setting(
         "keep", "where notes end: keep, when the key is released; hold, when the sustain pedal rises"
     )
+
+
+class MusicKeys(ReadingKeys):
+    """Which music is read, and how; the keys of every command that takes music."""
+
+    data: str = setting("bach", "bach or another name of `zoo data list`, a folder of MIDI files, or a file")
     family: str = setting(
         "",
         "pieces to keep in one split: a regular expression on titles, or a CSV file of titles and families",
@@ -35,12 +40,13 @@ def music_words(keys: MusicKeys) -> str:
     return " ".join(map(shlex.quote, words)) or f"data={defaults.data}"
 
 
-def open_music(keys: MusicKeys, grid: int | None = None) -> Corpus:
+def open_music(keys: MusicKeys, grid: int | None = None, *, scans: bool = False) -> Corpus:
     """Open a corpus with a progress bar, and say in a line each what was skipped and what is off the grid.
 
     Args:
         keys: what the user asked for.
         grid: frames to a quarter note where the user does not say, such as that of a bundle.
+        scans: whether the command itself lists what was skipped, and why.
 
     Raises:
         DataError, UsageError: as `zoo.data.open_corpus`.
@@ -52,26 +58,27 @@ def open_music(keys: MusicKeys, grid: int | None = None) -> Corpus:
     options: dict[str, Any] = {"pedal": keys.pedal, "family": keys.family}
     with waiting(f"reading {keys.data}") as progress:
         corpus = open_corpus(keys.data, grid=keys.grid or grid, progress=progress, **options)
-    for line in _remarks(corpus):
+    for line in _remarks(corpus, scans):
         talk.print(visible(line), soft_wrap=True)
     return corpus
 
 
-def _remarks(corpus: Corpus) -> Iterator[str]:
+def _remarks(corpus: Corpus, scans: bool) -> Iterator[str]:
     """What a user should know before relying on what was read."""
-    why = f"`zoo data scan {corpus.name}` says why"
     if corpus.skipped:
-        files = len(corpus.skipped) + len(corpus.pieces)
-        yield f"{len(corpus.skipped)} of {files} files were skipped; {why}"
-    links = {what: count for what, count in corpus.passed_over.items() if "links" in what}
+        skipped, files = len(corpus.skipped), len(corpus.skipped) + len(corpus.pieces)
+        why = "" if scans else f"; `zoo data scan {shlex.quote(corpus.name)}` says why"
+        yield f"{skipped:,} of {count(files, 'file')} {'was' if skipped == 1 else 'were'} skipped{why}"
+    links = {what: found for what, found in corpus.passed_over.items() if "links" in what}
     if links:
-        told = ", ".join(f"{what}: {count}" for what, count in links.items())
+        told = ", ".join(f"{what}: {found}" for what, found in links.items())
         yield f"passed over {told}; name the folder that a link leads to"
-    kinds = Counter(piece.alignment for piece in corpus.pieces)
-    if kinds["unaligned"]:
+    unaligned = sum(piece.alignment == "unaligned" for piece in corpus.pieces)
+    if unaligned:
         share = sum(piece.off_grid * piece.frames for piece in corpus.pieces) / max(corpus.frames, 1)
+        follow = f"{'follows' if unaligned == 1 else 'follow'} no beat that could be found"
         yield (
-            f"{kinds['unaligned']} of {len(corpus.pieces)} pieces follow no beat that could be found: "
-            f"{share:.0%} of the notes are more than a quarter frame from where they were put; "
+            f"{unaligned:,} of {count(len(corpus.pieces), 'piece')} {follow}: "
+            f"{share:.0%} of the notes are more than a quarter of a frame from where they were put; "
             "put a file of beats beside each MIDI file to align them"
         )

@@ -28,7 +28,7 @@ def list_command(as_json: bool) -> None:
 
     What its parts can be set to is loaded too; their networks are not (`zoo plugin check` tries them).
     """
-    plugins = [plugin.tried() for plugin in open_registry().plugins()]
+    plugins = [plugin.with_settings_loaded() for plugin in open_registry().plugins()]
     if as_json:
         print_json([_row(plugin) for plugin in plugins])
         return

@@ -70,7 +70,7 @@ def _row(report: Report) -> dict[str, Any]:
         "checks": [
             {
                 "check": outcome.check.name,
-                "promise": outcome.check.promise,
+                "promise": outcome.check.requirement,
                 "verdict": outcome.verdict,
                 "reason": outcome.reason,
                 "cure": outcome.check.cure if outcome.verdict == "failed" else "",
@@ -105,5 +105,5 @@ def _said(outcome: Outcome) -> str:
     """The check's name, and what there is to know where it did not pass."""
     name = outcome.check.name
     if outcome.verdict == "failed":
-        return f"{name}: {outcome.check.promise}\nseen: {outcome.reason}\ncure: {outcome.check.cure}"
+        return f"{name}: {outcome.check.requirement}\nobserved: {outcome.reason}\nhint: {outcome.check.cure}"
     return f"{name}: {outcome.reason}" if outcome.reason else name

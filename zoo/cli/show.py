@@ -1,33 +1,44 @@
-"""`zoo show`: one part, its settings and where it comes from."""
+"""`zoo show`: one part, its settings and where it comes from; or what a command takes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from zoo.cli.named import complete_part, named_part
+from zoo.cli.takes import COMMANDS, command_facts, settings_facts
 from zoo.registry import Choice, Entry, Registry, open_registry
-from zoo.registry.fields import allowed, choices, default, live
-from zoo.registry.fit import facts
+from zoo.registry.compatibility import facts
+
+
+def complete_shown(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    """`SLOT.` at first, then `SLOT.NAME`; or a command."""
+    commands = [CompletionItem(name) for name in COMMANDS if name.startswith(incomplete)]
+    return [*complete_part(context, parameter, incomplete), *commands]
 
 
 @click.command("show")
-@click.argument("part", metavar="SLOT.NAME", shell_complete=complete_part)
+@click.argument("what", metavar="SLOT.NAME|train|generate", shell_complete=complete_shown)
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def command(part: str, as_json: bool) -> None:
-    """Show one part: what it does, its settings, where it comes from.
+def command(what: str, as_json: bool) -> None:
+    """Show one part, or all settings of train or generate, with defaults and ranges.
 
-    For example zoo show attention.history.
+    For example zoo show attention.history, zoo show train.
     """
     from zoo.cli.console import print_json
 
+    if what in COMMANDS:
+        data = command_facts(what)
+        print_json(data) if as_json else _print_command(data)
+        return
     registry = open_registry()
-    data = part_facts(named_part(part, registry, "zoo show"), registry)
-    if as_json:
-        print_json(data)
-    else:
-        _print(data)
+    data = part_facts(named_part(what, registry, "zoo show"), registry)
+    print_json(data) if as_json else _print(data)
 
 
 def part_facts(entry: Entry, registry: Registry) -> dict[str, Any]:
@@ -48,18 +59,19 @@ def part_facts(entry: Entry, registry: Registry) -> dict[str, Any]:
         "distribution": entry.distribution,
         "version": entry.version,
         "file": entry.file,
-        "settings": [
-            {
-                "name": name,
-                "default": default(field),
-                "takes": allowed(field),
-                "choices": choices(field),
-                "help": field.description or "",
-                "live": live(field),
-            }
-            for name, field in settings.model_fields.items()
-        ],
+        "settings": settings_facts(settings),
     }
+
+
+def _print_command(data: Mapping[str, Any]) -> None:
+    from zoo.cli.console import show
+
+    show.print(f"zoo {data['command']}", style="bold")
+    show.print(data["summary"])
+    show.print()
+    show.print(_settings("setting", data["settings"], "also of a run that goes on with --resume"))
+    show.print()
+    show.print(f"`zoo {data['command']} --help` shows how to write the command")
 
 
 def _print(data: dict[str, Any]) -> None:
@@ -71,7 +83,7 @@ def _print(data: dict[str, Any]) -> None:
     show.print(data["summary"])
     if data["settings"]:
         show.print()
-        show.print(_settings(data))
+        show.print(_settings(f"{data['slot']}.", data["settings"], "also of a trained model"))
     rest = Table.grid(padding=(0, 2))
     gives = ", ".join(f"{name} {value}" for name, value in data["gives"].items())
     source = f"{data['plugin']} ({data['distribution']} {data['version']})"
@@ -89,16 +101,17 @@ def _print(data: dict[str, Any]) -> None:
     show.print(rest)
 
 
-def _settings(data: dict[str, Any]) -> Any:
+def _settings(head: str, settings: Sequence[Mapping[str, Any]], live: str) -> Any:
+    """A table of settings; `live` says when some of them may still be changed."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in (f"{data['slot']}.", "default", "what it is"):
+    for heading in (head, "default", "what it is"):
         table.add_column(heading, overflow="fold")
-    for setting in data["settings"]:
-        takes = setting["takes"] + ("; also of a trained model" if setting["live"] else "")
+    for setting in settings:
+        takes = setting["takes"] + (f"; {live}" if setting["live"] else "")
         about = Text(setting["help"]).append(f"\n{takes}", style="dim")
         table.add_row(setting["name"], setting["default"], about)
     return table

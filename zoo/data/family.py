@@ -14,7 +14,7 @@ cannot tell, as in free performances, a rule can (`zoo.data.family_rule`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -37,6 +37,8 @@ VIEWS = {
 songs and 337 piano pieces no two of different sets are related, while most chorales of one tune are."""
 NOTES = "notes"
 """What pieces share of which one lies inside the other."""
+COPY = "copy"
+"""What pieces share that are the same, note for note, in any key."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Relation:
     Attributes:
         first: number of a piece.
         second: number of another, larger.
-        view: what they share: "texture", "melody", "bass line" or "notes".
+        view: what they share: "copy", "texture", "melody", "bass line" or "notes".
         share: the larger of the shares that each has of it, 0..1: of its frames, or of its notes.
     """
 
@@ -78,3 +80,24 @@ class Fingerprints:
             for name, pairs in found.items()
             for first, second, share in pairs
         ]
+
+
+def copied(patterns: Sequence[str], splits: Sequence[str | None]) -> Iterator[Relation]:
+    """Copies as relations: each piece with the first of its pattern in every split, one's own included.
+
+    So every copy is linked, and every one that crosses splits is seen, without naming all pairs of hundreds.
+
+    Args:
+        patterns: of all pieces; see `zoo.data.split.pattern`.
+        splits: in which they are to be.
+    """
+    firsts: dict[str, dict[str | None, int]] = {}
+    for piece, (pattern, split) in enumerate(zip(patterns, splits, strict=True)):
+        firsts.setdefault(pattern, {}).setdefault(split, piece)
+    pairs = {
+        (min(piece, first), max(piece, first))
+        for piece, pattern in enumerate(patterns)
+        for first in firsts[pattern].values()
+        if first != piece
+    }
+    yield from (Relation(*pair, COPY, 1.0) for pair in sorted(pairs))

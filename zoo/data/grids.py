@@ -42,29 +42,22 @@ class GridCost:
 
 def grid_costs(files: Iterable[Path], tracks: Sequence[str], grid: int) -> list[GridCost]:
     """What a grid and finer ones would merge and move in MIDI files that follow a beat."""
-    from zoo.music.align import align
-    from zoo.music.beats import find_beats, read_beats
-    from zoo.music.guard import DEFAULT_LIMITS, read_file
-    from zoo.music.quantise import quantise
-    from zoo.music.walk import read_score
+    from zoo.music.midi import on_grid, open_score
 
     grids = [grid, *(finer for finer in GRIDS if finer > grid)]
     merged, moved, notes = Counter[int](), Counter[int](), 0
     for file in files:
         try:
-            score = read_score(read_file(file, DEFAULT_LIMITS), file, DEFAULT_LIMITS, tracks)
-            beside = find_beats(file)
-            beats = read_beats(beside) if beside else None
+            score, beats = open_score(file, tracks=tracks)
+            found = [on_grid(score, each, beats=beats) for each in grids]
         except DataError:
             continue  # a scan says of skipped files why
-        alignments = [align(score, each, beats) for each in grids]
-        if alignments[0].kind == "unaligned":
+        if found[0][0].kind == "unaligned":
             continue
         notes += len(score.start)
-        for each, alignment in zip(grids, alignments, strict=True):
-            losses = quantise(score, alignment).losses
-            merged[each] += sum(losses.get(name, 0) for name in MERGED)
-            moved[each] += losses.get("moved", 0)
+        for each, (_, quantised) in zip(grids, found, strict=True):
+            merged[each] += sum(quantised.losses.get(name, 0) for name in MERGED)
+            moved[each] += quantised.losses.get("moved", 0)
     return [GridCost(each, notes, merged[each], moved[each]) for each in grids]
 
 

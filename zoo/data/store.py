@@ -28,7 +28,7 @@ from zoo.music.grid import Pedal
 from zoo.music.meter import Meter
 from zoo.music.roll import KEYS
 
-FORMAT = 4
+FORMAT = 5
 """Goes up when the layout changes, or how pieces are read or split: older stores are made anew."""
 ROW = KEYS // 8
 

@@ -21,6 +21,7 @@ class Summary:
 
     Attributes:
         pieces: how many.
+        families: how many families they are of; pieces that share music are of one.
         frames: their length together.
         notes: how many keys are pressed; None where onsets are unknown.
         polyphony: keys that sound in a frame, on average over all frames.
@@ -30,6 +31,8 @@ class Summary:
         highest: and of the highest.
         loudness: mean velocity of the pressed keys, 1..127; None where velocities are unknown.
         meters: how many pieces have each time signature, or list of them.
+        meters_from: how many pieces have their time signatures from where: stated in the file, heard in its
+            notes, annotated beside it, or assumed; see `zoo.music.barline.FoundMeter`.
         alignments: how many pieces have their grid from where; see `zoo.music.align`.
         off_grid: share of the notes that lie more than a quarter frame from where they were put.
         losses: how many notes reading lost, moved or changed, by what happened to them.
@@ -41,6 +44,7 @@ class Summary:
     """
 
     pieces: int
+    families: int
     frames: int
     notes: int | None
     polyphony: float
@@ -50,6 +54,7 @@ class Summary:
     highest: int | None
     loudness: float | None
     meters: Mapping[str, int]
+    meters_from: Mapping[str, int]
     alignments: Mapping[str, int]
     off_grid: float
     losses: Mapping[str, int]
@@ -72,14 +77,17 @@ class _Tally:
         self.pieces = self.notes = self.loud = 0
         self.chords = np.zeros(KEYS + 1, np.int64)
         self.keys = np.zeros(KEYS, np.int64)
-        self.meters, self.alignments = Counter[str](), Counter[str]()
+        self.families = set[int]()
+        self.meters, self.meters_from, self.alignments = Counter[str](), Counter[str](), Counter[str]()
         self.losses = Counter[str]()
         self.off_grid = 0.0
         self.places: dict[int, list[NDArray[np.float64]]] = {}
 
     def add(self, roll: Roll, piece: Piece) -> None:
         self.pieces += 1
+        self.families.add(piece.family)
         self.meters[str(roll.meter)] += 1
+        self.meters_from[piece.meter_from] += 1
         self.alignments[piece.alignment] += 1
         self.losses.update(piece.losses)
         if roll.onset is not None:
@@ -112,6 +120,7 @@ class _Tally:
         spread, inside = self._spread()
         return Summary(
             pieces=self.pieces,
+            families=len(self.families),
             frames=frames,
             notes=self.notes if "onset" in planes else None,
             polyphony=float(self.keys.sum() / max(frames, 1)),
@@ -121,6 +130,7 @@ class _Tally:
             highest=int(heard[-1]) if len(heard) else None,
             loudness=self.loud / self.notes if "velocity" in planes and self.notes else None,
             meters=dict(self.meters.most_common()),
+            meters_from=dict(self.meters_from.most_common()),
             alignments=dict(self.alignments.most_common()),
             off_grid=self.off_grid / max(self.notes, 1),
             losses=dict(self.losses.most_common()),

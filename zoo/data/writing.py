@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.data.family import Fingerprints
-from zoo.data.family_rule import family_rule
+from zoo.data.family import Fingerprints, copied
+from zoo.data.family_rule import check_matches, family_rule
 from zoo.data.piece import Piece, Reading, Skipped
 from zoo.data.source import Source
 from zoo.data.split import Split, alike, connected, pattern, split_of
@@ -90,7 +90,8 @@ class _Writer:
         self.patterns: list[str] = []
         self.prescribed: list[Split | None] = []
         self.fingerprints = Fingerprints()
-        self.rule = family_rule(source.options.family) if source.options.family else None
+        self.family = source.options.family
+        self.rule = family_rule(self.family) if self.family else None
         self.notes = 0
 
     def add(self, reading: Reading) -> None:
@@ -142,24 +143,24 @@ class _Writer:
             self.files[name].write(array.tobytes())
         if "velocity" in self.planes:
             self.files["velocity.values"].write(b"\0")  # an empty file cannot be mapped
-        self.relations = self.fingerprints.relations()
+        named = self._named()
+        self.relations = [*copied(self.patterns, self.prescribed), *self.fingerprints.relations()]
         table = {
             "format": FORMAT,
             "place": self.place,
             "planes": sorted(self.planes),
             "grid": self.grid,
             "pedal": self.pedal,
-            "pieces": [asdict(piece) for piece in self._split()],
+            "pieces": [asdict(piece) for piece in self._split(named)],
             "relations": [asdict(relation) for relation in self.relations],
             "skipped": [asdict(piece) for piece in skipped],
         }
         json.dump(table, self.table)
 
-    def _split(self) -> list[Piece]:
+    def _split(self, named: Sequence[str | None]) -> list[Piece]:
         """The pieces, each in the split that its source prescribes or its family decides."""
-        named = [self.rule(piece.title) if self.rule else None for piece in self.pieces]
         links = [(relation.first, relation.second) for relation in self.relations]
-        families = connected(len(self.pieces), [*links, *alike(named), *alike(self.patterns)])
+        families = connected(len(self.pieces), [*links, *alike(named)])
         decided = split_of(self.patterns, families)
         return [
             replace(piece, split=prescribed or own, family=family)
@@ -167,6 +168,15 @@ class _Writer:
                 self.pieces, self.prescribed, decided, families, strict=True
             )
         ]
+
+    def _named(self) -> list[str | None]:
+        """The family of each piece by the rule, if there is one."""
+        if self.rule is None:
+            return [None] * len(self.pieces)
+        titles = [piece.title for piece in self.pieces]
+        named = [self.rule(title) for title in titles]
+        check_matches(self.family, named, titles)
+        return named
 
 
 def _remove_abandoned(cache: Path) -> None:

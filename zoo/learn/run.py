@@ -2,7 +2,7 @@
 
     recipe.json         what is trained on what; a run is resumed with the same or not at all
     metrics.jsonl       a line for each step and each validation
-    last.safetensors    where training stands: weights, Adam's memory, the step
+    last.safetensors    where training stands: weights, the optimiser's memory, the step
     best.safetensors    each term's best weights
     lock, holder.json   one process trains here at a time, and this one does
     nonfinite.json      where a value that is no finite number came up, if one did
@@ -62,13 +62,14 @@ class Run:
         write_file(self.folder / RECIPE, json.dumps(plan, indent=2) + "\n")
 
     def resume(self, learner: Learner) -> bool:
-        """Bring a fresh learner to where the run stands; False where it has not begun.
+        """Bring a fresh learner to where the run stands; False where nothing has been learned or scored yet.
 
         Raises:
             BundleError: a checkpoint is missing or damaged, or does not fit the parts that are here.
         """
         model = sum(tensor.nbytes for tensor in learner.model.state_dict().values())
-        most = HEADER + 4 * model  # Adam keeps two numbers for each weight, and how often it changed it
+        # Adam keeps two numbers for each weight and how often it changed it, and there may be an average.
+        most = HEADER + 5 * model
         best, last = self._load("best", most), self._load("last", most)
         if best is None and last is not None and last.about["validated"] >= 0:
             raise BundleError(damaged("is missing", str(self.folder / "best.safetensors")))
@@ -76,13 +77,16 @@ class Run:
             cure = f"put it back, or begin again in a new folder; core=@{self.folder} takes the best weights"
             what = "is missing, so the run cannot go on where it was"
             raise BundleError(Problem(what, str(self.folder / "last.safetensors"), cure))
+        if last is not None and last.about["step"] == 0 and last.about["validated"] < 0:
+            self._forget_after(0, -1)
+            return False
         if best is not None:
             learner.best.tensors = best.tensors
             learner.best.nats = best.about["nats"]
             learner.best.step = best.about["step"]
         if last is not None:
             learner.restore(last, str(self.folder / "last.safetensors"))
-        self._forget_after(learner.step)
+        self._forget_after(learner.step, learner.validated)
         return last is not None
 
     def save(self, learner: Learner) -> None:
@@ -138,10 +142,15 @@ class Run:
             raise BundleError(Problem(what, str(path), "pip install -U polyzoo"))
         return weights
 
-    def _forget_after(self, step: int) -> None:
-        """Drop the lines of steps that will be taken again, and those that a kill or a disk has damaged."""
+    def _forget_after(self, step: int, validated: int) -> None:
+        """Drop the lines of what will be done again, and those that a kill or a disk has damaged."""
         if self._metrics.exists():
-            kept = (line for line in self._lines() if _event(line).get("step", inf) <= step)
+            events = ((line, _event(line)) for line in self._lines())
+            kept = (
+                line
+                for line, event in events
+                if event.get("step", inf) <= (validated if "nats" in event else step)
+            )
             write_file(self._metrics, b"".join(line + b"\n" for line in kept))
 
     def _lines(self) -> list[bytes]:

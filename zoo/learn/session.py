@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 
 from zoo.data import Corpus
 from zoo.data.fragments import Fragments
-from zoo.errors import NonFiniteError, Problem
+from zoo.errors import NonFiniteError, Problem, UsageError
 from zoo.learn.events import Event, History, Listen, Started, Stepped, Validated
-from zoo.learn.learner import Learner
+from zoo.learn.learner import Judged, Learner
 from zoo.learn.lessons import Lessons
 from zoo.learn.run import Run
 from zoo.learn.score import chosen_pieces, validate
 from zoo.learn.settings import TrainSettings
-from zoo.model.counting import calibrate
+from zoo.model.counting import calibrate, count
+from zoo.model.model import Model
+from zoo.model.provenance import Origin
+from zoo.model.weights import digest
+from zoo.parts import Slot
 
 SAVE_EVERY = 60.0
 """Seconds between two checkpoints, at most; every validation makes one too."""
@@ -44,13 +49,30 @@ class Session:
     run: Run | None
     listen: Listen | None
     _judged: list[int] = field(init=False)
+    _first: Judged | None = None
     _validations: list[Validated] = field(default_factory=list)
     _began: float = 0.0
     _saved: float = 0.0
 
+    def __post_init__(self) -> None:
+        self._judged = chosen_pieces(self.valid, self.settings.on_grid(self.valid.grid).validate_frames)
+
+    def begin(self, corpus: Corpus, origins: Mapping[Slot, Origin]) -> None:
+        """Count over the training pieces, once the weights of trained parts are scored as they came.
+
+        Raises:
+            UsageError: the model does not have the weights that it should begin with.
+        """
+        learner = self.learner
+        if origins:
+            _check_weights(learner.model, origins)
+            self._first = self._judge()
+        trained = {slot: origin.counted(corpus.digest) for slot, origin in origins.items()}
+        count(learner.model, corpus.split("train"), trained)
+        self.save()  # so that a checkpoint that is missing later was lost, and is not begun again
+
     def start(self) -> None:
         """Start the clock where the run left it."""
-        self._judged = chosen_pieces(self.valid, self.settings.on_grid(self.valid.grid).validate_frames)
         self._saved = self.learner.seconds
         self._began = time.monotonic() - self.learner.seconds
         self._tell(
@@ -63,44 +85,53 @@ class Session:
                 threads=torch.get_num_threads(),
             )
         )
+        if self._first is not None:
+            self._keep(self._first)
 
     def over(self) -> bool:
         """Whether the budget is used up, nothing gets better any more, or nothing learns by gradient."""
-        target = self.settings.target(self.lessons.epoch)
-        if not self.learner.learns or self._stale():
-            return True
-        if target is None:
-            return self.learner.seconds >= (self.settings.minutes or 0) * 60
-        return self.learner.step >= target
+        return not self.learner.learns or self._stale() or self._used() >= 1
 
-    def learn(self, batch: Fragments) -> None:
+    def learn(self, batches: Sequence[Fragments]) -> None:
         """Take a step; where it would break the weights, keep what leads there."""
         try:
-            losses = self.learner.learn(batch)
+            losses = self.learner.learn(batches, self._used())
         except NonFiniteError as error:
             raise NonFiniteError(*error.problems, *self._report(error)) from error
         self.learner.seconds = time.monotonic() - self._began
-        frames = int(batch.mask.sum())
+        frames = sum(int(batch.mask.sum()) for batch in batches)
         self._tell(Stepped(self.learner.step, losses, frames, self.learner.seconds))
 
     def validate(self) -> None:
         """Score the validation pieces, keep each term that was never better, and save.
 
-        The model is calibrated first, on all validation pieces, so that what is kept is as sure as it was
-        scored.
+        Where weights are averaged, each term is scored twice and counts as the better of both.
         """
+        averaged = None
+        if self.learner.average is not None:
+            with self.learner.average.in_place():
+                averaged = self._judge()
+        judged = self._judge()
+        self._keep(judged.or_averaged(averaged) if averaged else judged)
+
+    def _keep(self, judged: Judged) -> None:
+        """Take weights and their nats for a validation after the last step."""
         learner = self.learner
-        calibrate(learner.model, self.valid)
-        nats = validate(learner.model, self.valid, self._judged, self.seed)
-        improved = learner.best.take(learner.model, nats, learner.step)
+        improved = learner.best.take(judged, learner.step)
         learner.validated = learner.step
         learner.seconds = time.monotonic() - self._began
-        event = Validated(learner.step, nats, improved, learner.seconds)
+        event = Validated(learner.step, judged.nats, improved, learner.seconds)
         self._validations.append(event)
         self._tell(event)
-        if self.run is not None and (improved or not nats):
+        if self.run is not None and (improved or not judged.nats):
             self.run.save_best(learner)
         self.save()
+
+    def _judge(self) -> Judged:
+        """What the weights are worth, calibrated first on all validation pieces: they are kept as scored."""
+        model = self.learner.model
+        calibrate(model, self.valid)
+        return Judged.of(model, validate(model, self.valid, self._judged, self.seed))
 
     def save(self) -> None:
         """Keep where training stands."""
@@ -124,6 +155,13 @@ class Session:
             validations=tuple(self._validations),
             threads=torch.get_num_threads(),
         )
+
+    def _used(self) -> float:
+        """How much of the budget is used, 0..1."""
+        target = self.settings.target(self.lessons.epoch)
+        if target is None:
+            return self.learner.seconds / (60 * (self.settings.minutes or 0))
+        return self.learner.step / target
 
     def _tell(self, event: Event) -> None:
         if self.run is not None and not isinstance(event, Started):
@@ -154,3 +192,15 @@ class Session:
         )
         what = f"resuming takes the same step again; its fragments are named in {path.name}"
         return [Problem(what, str(self.run.folder))]
+
+
+def _check_weights(model: Model, origins: Mapping[Slot, Origin]) -> None:
+    """Refuse to begin with other weights, as where a run goes on whose first checkpoint was never written."""
+    strange: dict[str, list[Slot]] = {}
+    for slot, origin in origins.items():
+        if digest(model.get_submodule(slot).state_dict()) != origin.weights:
+            strange.setdefault(origin.source, []).append(slot)
+    if strange:
+        told = " and ".join(f"the {', '.join(slots)} of {source}" for source, slots in strange.items())
+        cure = "name the trained parts again, such as @BUNDLE, or core=@BUNDLE decoder=@BUNDLE"
+        raise UsageError(Problem(f"the run should begin with {told}, and has not kept them yet", cure=cure))

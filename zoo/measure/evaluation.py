@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 import numpy as np
 
 from zoo.measure.figure import Figure, Kind, joined, mean
 from zoo.measure.interval import Floats, Interval, spread
 
+DIGITS = 4
+"""Decimals of a piece's nats that are stored; a piece has hundreds of nats."""
 SCORE = ("codes", "keys", "residual")
 """The terms that together are a score; `velocity` stands for itself, per struck note."""
 
@@ -71,6 +74,46 @@ class Evaluation:
         if "velocity" in self.terms:
             yield "velocity per struck note", self.figure("velocity")
 
+    def to_json(self, *names: str) -> dict[str, Any]:
+        """The evaluation, or only these of its terms, as it is stored; `from_json` reads it."""
+        return {
+            "pieces": list(self.digests),
+            "frames": _integers(self.frames),
+            "struck": None if self.struck is None else _integers(self.struck),
+            "terms": {
+                name: {
+                    "kind": term.kind,
+                    "nats": _rounded(term.nats),
+                    "variance": None if term.variance is None else _rounded(term.variance),
+                }
+                for name, term in self.terms.items()
+                if not names or name in names
+            },
+            "remarks": {name: _integers(frames) for name, frames in self.remarks.items()},
+            "families": list(self.families),
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """The evaluation that `to_json` gave; titles are not stored, the digests take their place."""
+        digests = tuple(content["pieces"])
+        return cls(
+            titles=digests,
+            digests=digests,
+            frames=_floats(content["frames"]),
+            struck=None if content["struck"] is None else _floats(content["struck"]),
+            terms={
+                name: Term(
+                    _floats(term["nats"]),
+                    term["kind"],
+                    None if term["variance"] is None else _floats(term["variance"]),
+                )
+                for name, term in content["terms"].items()
+            },
+            remarks={name: _floats(frames) for name, frames in content["remarks"].items()},
+            families=tuple(content.get("families", ())),
+        )
+
     @property
     def is_full(self) -> bool:
         """Whether the score is restored in full, so that it compares across encodings."""
@@ -112,6 +155,18 @@ class Evaluation:
             return self.frames
         assert self.struck is not None
         return self.struck
+
+
+def _rounded(numbers: Floats) -> list[float]:
+    return [round(float(number), DIGITS) for number in numbers]
+
+
+def _integers(numbers: Floats) -> list[int]:
+    return [int(number) for number in numbers]
+
+
+def _floats(numbers: Sequence[float]) -> Floats:
+    return np.array(numbers, np.float64)
 
 
 BOUNDS = " (bounds)"

@@ -73,6 +73,7 @@ def _row(row: Row) -> dict[str, Any]:
         "recipe": row.recipe,
         "changed": row.changed,
         "plane": row.plane,
+        "trained_on": row.trained_on,
         "unit": "nats per frame",
         "full_score": found.is_full,
         "score": figure_facts(found.score()),

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from zoo.data import Corpus
 
 RESAMPLES = 2000
+FEWEST = 3
+"""Passages of each lot below which there is no verdict: two of each can be shuffled in 45 ways at most."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +69,13 @@ class Likeness:
 
     @property
     def verdict(self) -> str:
-        """Whether the distance is more than chance explains, whatever the floor of so few passages is.
+        """Whether the distance is more than chance explains: `different`, `not clear`, or `too few`.
 
-        Of tables of music drawn alike at most 5 % have any measure that is called different.
+        Of tables of music drawn alike at most 5 % have any measure that is called different. One or two
+        passages of a lot are too few for either word.
         """
+        if min(self.passages) < FEWEST:
+            return "too few"
         return "different" if self.corrected < 0.05 else "not clear"
 
 

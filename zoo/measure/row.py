@@ -25,6 +25,8 @@ class Row:
         changed: live settings that were changed for it, `sampler.paths` -> its value.
         is_floor: whether it is one of the floors.
         resemblance: of what it writes to the pieces; None where nothing was written.
+        trained_on: how many of the scored pieces the model was trained on; None of a floor, or where that is
+            not known.
     """
 
     label: str
@@ -34,6 +36,7 @@ class Row:
     changed: dict[str, Any] = field(default_factory=dict)
     is_floor: bool = False
     resemblance: Resemblance | None = None
+    trained_on: int | None = None
 
     @property
     def name(self) -> str:

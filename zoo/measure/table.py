@@ -12,7 +12,7 @@ from rich.text import Text
 from zoo.measure.evaluation import BOUNDS, SCORE, compare
 from zoo.measure.figure import MARKS, Figure
 from zoo.measure.music import QUARTERS
-from zoo.measure.resemblance import Likeness, Resemblance
+from zoo.measure.resemblance import FEWEST, Likeness, Resemblance
 from zoo.measure.row import Row, pairs, velocity_rows
 
 MEANINGS = {
@@ -140,16 +140,22 @@ def resemblances(written: Iterable[tuple[str, Resemblance | None]]) -> Iterator[
             yield from _resemblance(name, found)
     if shown:
         lengths = _lengths([found for one in shown for found in one.likenesses])
-        few = min(min(found.passages) for found in shown) < FEW
-        warning = (
-            ["so few passages tell little: distances and floors are high by chance alone"] if few else []
-        )
-        yield Text("\n".join([*RESEMBLING, *lengths, *warning]), style="dim")
+        few = min(min(one.passages) for found in shown for one in found.likenesses or [found])
+        yield Text("\n".join([*RESEMBLING, *lengths, *_few(few)]), style="dim")
+
+
+def _few(passages: int) -> Iterator[str]:
+    """A warning where the smallest lot has this many passages."""
+    if passages < FEWEST:
+        yield f"too few: a verdict takes {FEWEST} passages, written and in each half of the unseen"
+    if passages < FEW:
+        yield "distances and floors of few passages are high by chance alone"
 
 
 def _resemblance(name: str, found: Resemblance) -> Iterator[RenderableType]:
     written, first, second = found.passages
-    yield Text(f"{name}: {written} passages of {found.frames} frames beside {first} + {second} unseen ones")
+    passages = "1 passage" if written == 1 else f"{written} passages"
+    yield Text(f"{name}: {passages} of {found.frames} frames beside {first} + {second} unseen ones")
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     table.add_column("measure", overflow="fold", ratio=1)
     for heading in ("written", "unseen", "apart ↓", "95 % interval", "floor", ""):

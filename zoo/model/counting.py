@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,8 @@ from torch import nn
 
 from zoo.data.batches import length_batches
 from zoo.model.model import Model
-from zoo.parts import SLOTS
+from zoo.model.provenance import Counted
+from zoo.parts import SLOTS, Slot
 from zoo.parts.interfaces import Part
 
 if TYPE_CHECKING:
@@ -18,13 +19,16 @@ if TYPE_CHECKING:
     from zoo.data.fragments import Fragments
 
 
-def count(model: Model, training: Corpus) -> None:
+def count(model: Model, training: Corpus, trained: Mapping[Slot, Counted] | None = None) -> None:
     """Let every part learn from whole pieces what it learns by counting, such as the residual.
 
-    What was counted before is forgotten by the parts that count now.
+    Args:
+        model: the model.
+        training: the training pieces of a corpus.
+        trained: what becomes of the counts of parts that are trained already; the others forget theirs.
     """
     for number, fragments in enumerate(_whole_pieces(model, training)):
-        model.count(fragments, first=number == 0)
+        model.count(fragments, first=number == 0, trained=trained or {})
 
 
 def calibrate(model: Model, validation: Corpus) -> None:

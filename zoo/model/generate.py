@@ -10,20 +10,17 @@ import torch
 from torch import Generator, Tensor
 
 from zoo.errors import Problem, UsageError
-from zoo.limits import too_much_music
+from zoo.limits import COLDEST, HOTTEST, too_much_music
 from zoo.model.model import Model
 from zoo.model.random import generator
 from zoo.model.threads import Threads, computing
 from zoo.music.meter import Meter
 from zoo.music.roll import KEYS, Roll
+from zoo.music.tempo import steady_tempo
 from zoo.parts.clock import Clock
 
 TEMPO = 120.0
 """Quarter notes per minute of a piece that nobody gave a tempo."""
-
-
-COLDEST, HOTTEST = 1e-8, 1e8
-"""Temperatures: below, only the likeliest is drawn and numbers overflow; above, all is equally likely."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,8 @@ def generate(
         primer: a piece to continue; it stands unchanged at the start of each result. Where it does not
             say which keys are pressed, a key is pressed when it begins to sound.
         progress: told how many of the new frames have their keys.
-        meter: of the new pieces; 4/4 if nothing is said. After a primer its own meter goes on.
+        meter: of the new music. Without one it is in 4/4, or in the meter of the primer, which is at its
+            last tempo, too. Another meter than the primer's begins at its end, with a bar line.
         threads: see `zoo.model.threads`.
 
     Raises:
@@ -68,7 +66,7 @@ def generate(
     """
     _check(frames, count, temperature, primer.frames if primer else 0)
     model.eval()
-    opening = _open(model, primer, meter or Meter(model.grid))
+    opening = _open(model, primer, meter)
     chance = generator(seed, "generate", device=model.device)
     with torch.inference_mode(), computing(model, threads):
         keys = _draw_keys(model, opening, frames, count, chance, temperature, progress)
@@ -78,8 +76,10 @@ def generate(
         loudness = _play(model, keys, onset.float(), opening)
     velocity = (loudness * 127).round().clamp(1, 127).masked_fill(~onset, 0).to(torch.uint8)
     planes = (plane.cpu().numpy() for plane in (onset, sounding, velocity))
+    changes = opening.roll.tempo_changes
+    tempo = steady_tempo(changes, keys.shape[1]) if changes else opening.roll.tempo
     return [
-        replace(opening.roll, onset=struck, sounding=sounds, velocity=loud)
+        replace(opening.roll, onset=struck, sounding=sounds, velocity=loud, tempo=tempo)
         for struck, sounds, loud in zip(*planes, strict=True)
     ]
 
@@ -98,10 +98,15 @@ def _check(frames: int, count: int, temperature: float, primed: int) -> None:
         raise UsageError(*problems)
 
 
-def _open(model: Model, primer: Roll | None, meter: Meter) -> _Primer:
-    nothing = np.zeros((0, KEYS), dtype=np.bool_)
-    roll = primer or Roll(nothing, nothing, tempo=TEMPO, meter=meter)
-    model.check_grid(roll.meter.grid, "primer" if primer else "meter")
+def _open(model: Model, primer: Roll | None, meter: Meter | None) -> _Primer:
+    if meter is not None:
+        model.check_grid(meter.grid, "meter")
+    if primer is None:
+        nothing = np.zeros((0, KEYS), dtype=np.bool_)
+        roll = Roll(nothing, nothing, tempo=TEMPO, meter=meter or Meter(model.grid))
+    else:
+        model.check_grid(primer.meter.grid, "primer")
+        roll = _continued(primer, meter)
 
     def plane(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Tensor:
         return torch.from_numpy(array).to(model.device).unsqueeze(0)
@@ -112,12 +117,18 @@ def _open(model: Model, primer: Roll | None, meter: Meter) -> _Primer:
     return _Primer(plane(onset), plane(roll.sounding), loudness, roll)
 
 
+def _continued(primer: Roll, meter: Meter | None) -> Roll:
+    """The primer with the tempo and the meter that hold after it."""
+    changes = tuple(change for change in primer.tempo_changes if change[0] < max(primer.frames, 1))
+    if meter is not None and primer.frames:
+        meter = primer.meter.then(primer.frames, meter)
+    return replace(primer, meter=meter or primer.meter, tempo_changes=changes)
+
+
 def _clock(model: Model, opening: _Primer, first: int, last: int) -> Clock:
     """Where the frames from `first` up to, without, `last` lie in their bars, (1, last - first)."""
-    places = opening.roll.meter.places(np.arange(first, last, dtype=np.int64))
-    planes = (places.bar, places.place, places.length, places.beat)
-    tensors = (torch.from_numpy(plane).unsqueeze(0).to(model.device) for plane in planes)
-    return Clock.of(tensors, model.grid)
+    frames = np.arange(first, last, dtype=np.int64)[None]
+    return Clock.in_meters([opening.roll.meter], frames, model.grid).to(model.device)
 
 
 def _draw_keys(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,9 @@ from torch import Generator, Tensor, nn
 
 from zoo.data.fragments import Fragments
 from zoo.errors import DataError, Problem
-from zoo.model.random import spawn
+from zoo.model.provenance import Counted
+from zoo.model.random import seeded_layers, spawn
+from zoo.parts import Slot
 from zoo.parts.clock import Clock
 from zoo.parts.interfaces import Attention, Decoder, Encoder, LogProb, Part, Sampler, Velocity
 from zoo.parts.terms import SLOTS_OF, TERMS, Term
@@ -137,24 +139,37 @@ class Model(nn.Module):
         struck = fragments.onset[:, fragments.past + 1 :].float()
         return Touch(struck=struck, loudness=loudness[:, 1:], previous=loudness[:, :-1])
 
-    def count(self, fragments: Fragments, *, first: bool) -> None:
-        """Let every part learn what it learns by counting, from whole pieces; `first` begins anew."""
-        for part, music in self._music(fragments):
-            if first:
+    def count(
+        self, fragments: Fragments, *, first: bool, trained: Mapping[Slot, Counted] | None = None
+    ) -> None:
+        """Let every part learn what it learns by counting, from whole pieces.
+
+        Args:
+            fragments: some of the pieces.
+            first: whether they are the first ones, before which parts forget what they counted.
+            trained: parts that forget nothing, and whether they add what they count or keep what they have.
+        """
+        for slot, music in self._music(fragments):
+            part: Part = getattr(self, slot)
+            how = (trained or {}).get(slot)
+            if first and how is None:
                 part.forget_counts()
-            part.count(*music, mask=fragments.mask)
+            if how != "keep":
+                part.count(*music, mask=fragments.mask)
 
     @torch.no_grad()
     def calibrate(self, fragments: Fragments, *, first: bool) -> None:
         """Let every part find how sure it may be, from whole validation pieces; `first` begins anew."""
-        for part, music in self._music(fragments):
+        for slot, music in self._music(fragments):
+            part: Part = getattr(self, slot)
             part.calibrate(*music, mask=fragments.mask, first=first)
 
     def forward(self, fragments: Fragments, generator: Generator) -> dict[Term, Tensor]:
         """Mean loss per frame of each term that has something to learn by gradient: one step's objective.
 
         The quantities differ from part to part: they train, they never rank. Their sum trains every part,
-        since no two terms share parameters.
+        since no two terms share parameters. In training mode the generator also decides what layers such as
+        `nn.Dropout` leave out.
 
         Args:
             fragments: a batch on the model's grid and device.
@@ -165,14 +180,18 @@ class Model(nn.Module):
         """
         lesson, touch = self.lesson(fragments), self.touch(fragments)
         chance = spawn(generator, *TERMS)
-        frames: dict[Term, Tensor] = {
-            "core": self.sampler.loss(self._features(lesson), lesson.codes, chance["core"]),
-            "decoder": self.decoder.loss(lesson.codes, lesson.keys, lesson.previous, chance["decoder"]),
-        }
-        if touch is not None:
-            frames["velocity"] = self.velocity.loss(
-                lesson.codes, touch.struck, touch.loudness, touch.previous, chance["velocity"]
+        frames: dict[Term, Tensor] = {}
+        with seeded_layers(chance["core"]):
+            frames["core"] = self.sampler.loss(self._features(lesson), lesson.codes, chance["core"])
+        with seeded_layers(chance["decoder"]):
+            frames["decoder"] = self.decoder.loss(
+                lesson.codes, lesson.keys, lesson.previous, chance["decoder"]
             )
+        if touch is not None:
+            with seeded_layers(chance["velocity"]):
+                frames["velocity"] = self.velocity.loss(
+                    lesson.codes, touch.struck, touch.loudness, touch.previous, chance["velocity"]
+                )
         weight = fragments.mask / fragments.mask.sum().clamp(min=1)
         return {term: (loss * weight).sum() for term, loss in frames.items() if loss.requires_grad}
 
@@ -198,15 +217,15 @@ class Model(nn.Module):
             )
         return found
 
-    def _music(self, fragments: Fragments) -> Iterator[tuple[Part, tuple[Any, ...]]]:
-        """Each part with what it hears of the fragments when it counts or calibrates."""
+    def _music(self, fragments: Fragments) -> Iterator[tuple[Slot, tuple[Any, ...]]]:
+        """Each slot with what its part hears of the fragments when it counts or calibrates."""
         lesson, touch = self.lesson(fragments), self.touch(fragments)
         if score := _score(fragments):
-            yield self.encoder, score
-        yield self.sampler, (lesson.codes,)
-        yield self.decoder, (lesson.codes, lesson.keys, lesson.previous)
+            yield "encoder", score
+        yield "sampler", (lesson.codes,)
+        yield "decoder", (lesson.codes, lesson.keys, lesson.previous)
         if touch is not None:
-            yield self.velocity, (lesson.codes, touch.struck, touch.loudness, touch.previous)
+            yield "velocity", (lesson.codes, touch.struck, touch.loudness, touch.previous)
 
     def _features(self, lesson: Lesson) -> Tensor:
         features: Tensor

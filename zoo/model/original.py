@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,51 +21,14 @@ from torch import Tensor
 from zoo.errors import BundleError, Problem, UsageError
 from zoo.model.build import build
 from zoo.model.model import Model
+from zoo.model.original_layers import DECODERS, MODELS, SAMPLER, Layout
 from zoo.parts import SLOTS, Slot
-from zoo.parts.clock import CLOCK
 from zoo.registry import Registry, parse_recipe
 
-CLOCK_COLUMNS = (0, 1, 3, 4, 5, 6)
-"""Where the six digits of the frame's number modulo 64 stand among `Clock.features` in bars of 4/4."""
+LOUDNESS = "velocity_linear.weight"
+"""In the original's decoders that also played loudly and softly."""
 LARGEST = 32 * 2**20
 """Bytes; the original's files have less than 2 MB."""
-
-
-@dataclass(frozen=True)
-class Weight:
-    """Where one tensor of the original belongs in a model here, and the shape it must have.
-
-    Attributes:
-        ours: its name here.
-        shape: of the original.
-        hears_clock: whether its columns are the codes and the original's clock of 6 digits, which become
-            those of `Clock.features`.
-    """
-
-    ours: str
-    shape: tuple[int, ...]
-    hears_clock: bool = False
-
-    def moved(self, tensor: Tensor) -> Tensor:
-        """The tensor as it stands here: what the original's clock did not tell has no weight."""
-        if not self.hears_clock:
-            return tensor.float()
-        codes = tensor.shape[1] - len(CLOCK_COLUMNS)
-        wide = tensor.new_zeros(len(tensor), codes + CLOCK, dtype=torch.float32)
-        wide[:, :codes] = tensor[:, :codes]
-        wide[:, [codes + column for column in CLOCK_COLUMNS]] = tensor[:, codes:].float()
-        return wide
-
-
-Weights = Mapping[str, Weight]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """One kind of file the original wrote: the parts it stands for, and every tensor in it by name."""
-
-    parts: Mapping[Slot, str]
-    weights: Weights
 
 
 @dataclass(frozen=True)
@@ -79,80 +42,6 @@ class Original:
 
     parts: Mapping[Slot, str]
     weights: Mapping[str, Tensor]
-
-
-def _lstm(theirs: str, ours: str, inputs: int, hidden: int, *, hears_clock: bool = False) -> Weights:
-    shapes = {
-        "weight_ih_l0": (4 * hidden, inputs),
-        "weight_hh_l0": (4 * hidden, hidden),
-        "bias_ih_l0": (4 * hidden,),
-        "bias_hh_l0": (4 * hidden,),
-    }
-    return {
-        f"{theirs}.{name}": Weight(f"{ours}.{name}", shape, hears_clock and name == "weight_ih_l0")
-        for name, shape in shapes.items()
-    }
-
-
-def _cell(theirs: str, ours: str, inputs: int, hidden: int) -> Weights:
-    """An LSTM there that is a cell here, walked frame by frame: its names carry no layer."""
-    return {
-        name: replace(weight, ours=weight.ours.removesuffix("_l0"))
-        for name, weight in _lstm(theirs, ours, inputs, hidden, hears_clock=True).items()
-    }
-
-
-def _linear(theirs: str, ours: str, inputs: int, outputs: int) -> Weights:
-    return {
-        f"{theirs}.weight": Weight(f"{ours}.weight", (outputs, inputs)),
-        f"{theirs}.bias": Weight(f"{ours}.bias", (outputs,)),
-    }
-
-
-SAMPLER: Weights = {
-    **_lstm("sampler.lstm", "sampler.lstm", 130 + 24, 100),
-    **_linear("sampler.linear", "sampler.linear", 100, 24),
-}
-
-MODELS = (
-    Layout(
-        {"attention": "history", "sampler": "voices"},
-        {
-            **_lstm("local_lstm", "attention.local", 18, 100, hears_clock=True),
-            **_lstm("history_reader.read_lstm", "attention.reader", 18, 100, hears_clock=True),
-            **_linear("history_reader.read_linear", "attention.weigh", 100, 8),
-            **_lstm("aggregation_lstm", "attention.aggregation", 112, 130),
-            **SAMPLER,
-        },
-    ),
-    Layout(
-        {"attention": "latency", "sampler": "voices"},
-        {
-            **_cell("latency_lstm.lstm", "attention.lines.cell", 18, 216),
-            **_lstm("aggregation_lstm", "attention.aggregation", 216, 130),
-            **SAMPLER,
-        },
-    ),
-)
-
-DECODERS = (
-    Layout(
-        {"decoder": "lstm"},
-        {**_lstm("lstm", "decoder.lstm", 100, 100), **_linear("linear", "decoder.linear", 100, 88)},
-    ),
-    Layout(
-        {"decoder": "rbm"},
-        {
-            "W": Weight("decoder.weight", (36, 88)),
-            **_lstm("lstm", "decoder.lstm", 100, 100),
-            **_linear("v_bias_linear", "decoder.visible", 100, 88),
-            **_linear("h_bias_linear", "decoder.hidden", 100, 36),
-        },
-    ),
-)
-
-LOUDNESS = "velocity_linear.weight"
-"""In the original's decoders that also played loudly and softly."""
 
 
 def read_original(model: str | Path, decoder: str | Path) -> Original:

@@ -28,14 +28,15 @@ def probe(model: Model) -> list[Problem]:
     Weights and counts stay as they were.
     """
     problems: list[Problem] = []
-    trial = copy.deepcopy(model)
+    trial = copy.deepcopy(model).eval()
     fragments = noise(trial.encoder.sizes.keys, trial.grid)
     with _reporting(model, "features", problems, "attention"):
         problems.extend(_features(trial, fragments))
     if problems:
         return problems
     with _reporting(model, "training", problems, "sampler", "decoder", "velocity"):
-        problems.extend(_training(trial, fragments))
+        problems.extend(_training(trial.train(), fragments))
+    trial.eval()
     with _reporting(model, "scoring", problems, "sampler", "decoder", "velocity"):
         trial.count(fragments, first=True)
         trial.calibrate(fragments, first=True)

@@ -34,6 +34,18 @@ def spawn(parent: Generator, *purposes: str) -> dict[str, Generator]:
 
 
 @contextmanager
+def seeded_layers(chance: Generator) -> Iterator[None]:
+    """Let layers that draw from torch's global generators, such as `nn.Dropout`, follow from `chance`.
+
+    Nothing is drawn from `chance` itself, and the global generators are put back afterwards.
+    """
+    seed, on_cpu = seed_of(chance.initial_seed(), "layers"), chance.device.type == "cpu"
+    with torch.random.fork_rng([chance.device] if chance.device.type == "cuda" else []):
+        (torch.default_generator.manual_seed if on_cpu else torch.manual_seed)(seed)
+        yield
+
+
+@contextmanager
 def seeded_init(seed: int, *purpose: str | int) -> Iterator[None]:
     """Layers made inside get weights that depend on the seed and the purpose alone.
 

@@ -13,8 +13,9 @@ from zoo.music.beats import Beats, find_beats, read_beats
 from zoo.music.grid import GRID, Pedal, check_choices
 from zoo.music.guard import DEFAULT_LIMITS, Limits, MidiError, read_file
 from zoo.music.pairing import held
-from zoo.music.quantise import Quantised, nearest, quantise
+from zoo.music.quantise import Quantised, quantise
 from zoo.music.roll import Roll
+from zoo.music.rounding import nearest
 from zoo.music.score import Score
 from zoo.music.tempo import STEADY, seconds, tempo_map, tempos_between
 from zoo.music.walk import read_score
@@ -102,10 +103,22 @@ def examine_midi(
         DataError: as `read_midi`.
         UsageError: as `read_midi`.
     """
-    data = read_file(path, limits)
+    score, beats = open_score(path, limits, tracks)
+    return _reading(score, beats, path, limits, grid, pedal)
+
+
+def open_score(
+    path: str | Path, limits: Limits = DEFAULT_LIMITS, tracks: Collection[str] = ()
+) -> tuple[Score, Beats | None]:
+    """The score in a MIDI file before it is put on a grid, and the beats in a file beside it.
+
+    Raises:
+        MidiError: as `read_midi`.
+        DataError: as `read_midi`.
+    """
+    score = read_score(read_file(path, limits), path, limits, tracks)
     beside = find_beats(path)
-    beats = read_beats(beside) if beside else None
-    return examine_bytes(data, path, limits, tracks=tracks, grid=grid, pedal=pedal, beats=beats)
+    return score, read_beats(beside) if beside else None
 
 
 def examine_bytes(
@@ -133,11 +146,28 @@ def examine_bytes(
         MidiError: as `read_midi`.
         UsageError: as `read_midi`.
     """
+    return _reading(read_score(data, path, limits, tracks), beats, path, limits, grid, pedal)
+
+
+def on_grid(
+    score: Score, grid: int = GRID, pedal: Pedal = "keep", beats: Beats | None = None
+) -> tuple[Alignment, Quantised]:
+    """Put a score on a grid: how the grid was found, and the notes on it.
+
+    Raises:
+        UsageError: there is no such grid or pedal.
+    """
     check_choices(grid, pedal)
-    score = read_score(data, path, limits, tracks)
     score = held(score) if pedal == "hold" else score
     alignment = align(score, grid, beats)
-    quantised = quantise(score, alignment)
+    return alignment, quantise(score, alignment)
+
+
+def _reading(
+    score: Score, beats: Beats | None, path: str | Path, limits: Limits, grid: int, pedal: Pedal
+) -> Reading:
+    """The score on its grid, within the limits, and what that cost."""
+    alignment, quantised = on_grid(score, grid, pedal, beats)
     _check_frames(int(quantised.notes.end.max(initial=0)), path, grid, limits)
     left_out = {**score.left_out, **quantised.left_out}
     if len(quantised.notes) == 0:
@@ -172,13 +202,13 @@ def _tempos(score: Score, alignment: Alignment, frames: int) -> list[tuple[int, 
     """
     grid = alignment.meter.grid
     if alignment.kind == "annotated":
-        at, first = np.unique(nearest(alignment.places), return_index=True)
-        return tempos_between(at, seconds(score, alignment.ticks[first]), grid, STEADY)
+        places = alignment.places
+        beats = np.unique([np.floor(places[0]), *nearest(places), np.ceil(places[-1])])
+        times = seconds(score, alignment.ticks_at(beats))
+        return tempos_between(beats.astype(np.int64), times, grid, STEADY)
     places = alignment.positions(np.array([tick for tick, _ in score.tempos], np.int64))
     knots = np.unique(np.concatenate([[0, frames], np.floor(places), np.ceil(places)]).clip(0, frames))
-    (tick, after), (place, following) = alignment.ticks[:2], alignment.places[:2]
-    ticks = tick + (knots - place) * (after - tick) / (following - place)
-    return tempos_between(knots.astype(np.int64), seconds(score, ticks), grid)
+    return tempos_between(knots.astype(np.int64), seconds(score, alignment.ticks_at(knots)), grid)
 
 
 def _check_frames(frames: int, path: str | Path, grid: int, limits: Limits) -> None:

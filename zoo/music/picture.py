@@ -43,9 +43,15 @@ MARGIN = 0.06
 """How much of a key's row stays free on either side of its notes."""
 
 # inches
-WIDTH, LEFT, RIGHT, TOP, GAP, KEY = 16.0, 0.5, 0.25, 0.55, 0.38, 0.075
+WIDTH, LEFT, RIGHT, TOP, KEY = 16.0, 0.5, 0.25, 0.45, 0.075
+ABOVE, BELOW = 0.32, 0.18
+"""Room for time signatures and bar numbers over a system, and for the end of a primer under it."""
+NUMBER_ROW, SIGNATURE_ROW = 0.03, 0.16
+"""How far over a system bar numbers and time signatures stand."""
 BEAT_ROOM, BAR_ROOM, NUMBER_ROOM = 0.07, 0.12, 0.42
 """Lines and bar numbers stand at least that far apart; where they would not, some are left out."""
+DIGIT = 0.08
+"""What a character of a time signature takes; one that would cover another is left out."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,7 @@ class _Page:
         systems: the bars of each system.
         low: the lowest key that is shown.
         high: the key above the highest one.
+        primer: how many frames at the beginning were given; 0 for none.
     """
 
     roll: Roll
@@ -65,6 +72,7 @@ class _Page:
     systems: tuple[Bars, ...]
     low: int
     high: int
+    primer: int
 
     @property
     def system_height(self) -> float:
@@ -72,7 +80,7 @@ class _Page:
 
     @property
     def height(self) -> float:
-        return TOP + len(self.systems) * (self.system_height + GAP)
+        return TOP + len(self.systems) * (ABOVE + self.system_height + BELOW)
 
     @cached_property
     def frame(self) -> float:
@@ -81,22 +89,28 @@ class _Page:
         return (WIDTH - LEFT - RIGHT) / max(longest, SHORTEST_SYSTEM * self.roll.meter.grid)
 
 
-def write_picture(roll: Roll, path: str | Path) -> None:
+def write_picture(roll: Roll, path: str | Path, *, primer: int = 0) -> None:
     """Draw a roll as a PNG, with the bars and beats of its meter.
 
     A bar of colour is a key that sounds, the warmer the louder it was struck; its dark edge is where
     it was pressed. Systems break at bar lines and hold about 64 quarter notes, 16 bars of 4/4 or of 3/4, and
     more where a piece would take more than 24 of them. Bars are numbered as in scores: an upbeat is not
-    counted. Where the time signature changes, the new one stands at its bar line.
+    counted. The time signature stands over the beginning, and over each bar line at which it changes. A
+    dashed line marks the end of a primer.
+
+    Args:
+        roll: the piece.
+        path: the PNG file.
+        primer: how many frames at its beginning are a primer that was continued.
 
     Raises:
         ZooError: matplotlib is not installed, or the file cannot be written.
     """
-    write_file(path, picture_bytes(roll))
+    write_file(path, picture_bytes(roll, primer=primer))
 
 
-def picture_bytes(roll: Roll) -> bytes:
-    """The picture as a PNG.
+def picture_bytes(roll: Roll, *, primer: int = 0) -> bytes:
+    """The picture that `write_picture` writes.
 
     Raises:
         ZooError: matplotlib is not installed.
@@ -108,7 +122,7 @@ def picture_bytes(roll: Roll) -> bytes:
     except ImportError:
         raise ZooError(Problem("a picture needs matplotlib", cure="pip install 'polyzoo[plot]'")) from None
     notes = roll.notes()
-    page = _lay_out(roll, notes)
+    page = _lay_out(roll, notes, primer)
     with matplotlib.rc_context({"font.family": "DejaVu Sans", "font.size": 8, "text.color": INK}):
         figure = Figure(figsize=(WIDTH, page.height), dpi=120)
         FigureCanvasAgg(figure)
@@ -121,7 +135,7 @@ def picture_bytes(roll: Roll) -> bytes:
     return content.getvalue()
 
 
-def _lay_out(roll: Roll, notes: Notes) -> _Page:
+def _lay_out(roll: Roll, notes: Notes, primer: int) -> _Page:
     bars = roll.meter.bars(max(roll.frames, 1))
     upbeat = int(bars.number[0] < 0)
     count = _bars_per_system(bars, upbeat, roll.meter.grid)
@@ -130,7 +144,7 @@ def _lay_out(roll: Roll, notes: Notes) -> _Page:
     middle_c = 60 - LOWEST_KEY
     low, high = int(notes.key.min(initial=middle_c)), int(notes.key.max(initial=middle_c))
     room = max(24 - (high - low), 2) // 2  # two octaves at the least, and never a note at the edge
-    return _Page(roll, bars, systems, low - room, high + room + 1)
+    return _Page(roll, bars, systems, low - room, high + room + 1, primer)
 
 
 def _bars_per_system(bars: Bars, upbeat: int, grid: int) -> int:
@@ -184,14 +198,15 @@ def _caption(page: _Page, notes: int) -> Iterator[str]:
 def _draw_paper(figure: Figure, page: _Page, number: int) -> Axes:
     """One empty system: rows of black keys, octaves, beats and numbered bars."""
     begin, last = _span(page.systems[number])
-    bottom = page.height - TOP - (number + 1) * (page.system_height + GAP) + GAP * 0.6
+    bottom = page.height - TOP - (number + 1) * (ABOVE + page.system_height + BELOW) + BELOW
     width = (last - begin) * page.frame
     box = (LEFT / WIDTH, bottom / page.height, width / WIDTH, page.system_height / page.height)
     axes = figure.add_axes(box, xlim=(begin, last), ylim=(page.low, page.high))
     _draw_keys(axes, page, begin, last)
     _draw_bars(axes, page, page.systems[number])
     _draw_signatures(axes, page, begin, last)
-    axes.tick_params(length=0, colors=GREY, pad=2, labeltop=True, labelbottom=False)
+    _draw_end_of_primer(axes, page, begin, last)
+    axes.tick_params(length=0, colors=GREY, pad=NUMBER_ROW * 72, labeltop=True, labelbottom=False)
     axes.spines[:].set_visible(False)
     return axes
 
@@ -208,7 +223,7 @@ def _draw_keys(axes: Axes, page: _Page, begin: int, last: int) -> None:
 
 
 def _draw_bars(axes: Axes, page: _Page, bars: Bars) -> None:
-    """Lines of beats and bars, the numbers of bars, and time signatures where they change."""
+    """Lines of beats and bars, and the numbers of bars."""
     begin, last = _span(bars)
     places = page.roll.meter.places(np.arange(begin, last))
     beats = begin + np.flatnonzero(places.place % places.beat == 0)
@@ -224,15 +239,27 @@ def _draw_bars(axes: Axes, page: _Page, bars: Bars) -> None:
 
 
 def _draw_signatures(axes: Axes, page: _Page, begin: int, last: int) -> None:
-    """The time signatures under the bar lines at which they begin, where a piece has several."""
+    """The time signatures over the bar lines at which they begin, where they are others than before."""
     signatures = page.roll.meter.signatures(page.roll.frames)
-    shown = ["", *map(str, signatures)]
-    if len(set(shown)) <= 2:
-        return
-    for before, signature in zip(shown, signatures, strict=False):
+    words = ["", *map(str, signatures)]
+    taken = -math.inf  # by the last one, in frames
+    for before, signature in zip(words, signatures, strict=False):
         line = max(signature.frame, 0)
-        if str(signature) != before and begin <= line < last:
-            axes.text(line, page.low - 0.5, str(signature), va="top", fontweight="bold")
+        if str(signature) != before and begin <= line < last and line >= taken:
+            height = page.high + SIGNATURE_ROW / KEY
+            axes.text(line, height, str(signature), va="bottom", fontweight="bold")
+            taken = line + len(str(signature)) * DIGIT / page.frame
+
+
+def _draw_end_of_primer(axes: Axes, page: _Page, begin: int, last: int) -> None:
+    """A line between what was given and what is new."""
+    end = page.primer
+    if not begin < end <= last:
+        return
+    axes.vlines([end], page.low, page.high, color=INK, linewidth=1.4, linestyles="dashed", clip_on=False)
+    in_the_left_half = 2 * end < begin + last
+    side = "left" if in_the_left_half else "right"
+    axes.text(end, page.low - 0.03 / KEY, "end of the primer", va="top", ha=side)
 
 
 def _every(bars: float) -> int:

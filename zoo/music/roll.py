@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from zoo.errors import ZooError
 from zoo.music.grid import GRID, Pedal
 from zoo.music.meter import COMMON_TIME, Meter
+from zoo.music.tempo import steady_tempo
 
 if TYPE_CHECKING:
     import pretty_midi
@@ -169,7 +170,10 @@ class Roll:
         rest = ((0, max(frames - self.frames, 0)), (0, 0))
         onset = None if self.onset is None else np.pad(self.onset, rest)
         velocity = None if self.velocity is None else np.pad(self.velocity, rest)
-        return replace(self, onset=onset, sounding=np.pad(self.sounding, rest), velocity=velocity)
+        sounding = np.pad(self.sounding, rest)
+        changes = self.tempo_changes
+        tempo = steady_tempo(changes, len(sounding)) if changes else self.tempo
+        return replace(self, onset=onset, sounding=sounding, velocity=velocity, tempo=tempo)
 
     def notes(self) -> Notes:
         """The notes that the roll holds, by start, then key.

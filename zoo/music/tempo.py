@@ -45,6 +45,16 @@ def tempo_map(events: Iterable[tuple[int, int]], frames: int) -> tuple[float, Ch
     return MICROSECONDS * frames / duration, tuple((frame, MICROSECONDS / tempo) for frame, tempo in changes)
 
 
+def steady_tempo(changes: Changes, frames: int) -> float:
+    """Quarter notes per minute at which a piece lasts as long as with these changes of tempo.
+
+    Args:
+        changes: (frame, quarter notes per minute), the first at frame 0.
+        frames: length of the piece; what happens after it is not looked at.
+    """
+    return tempo_map([(frame, microseconds(tempo)) for frame, tempo in changes], frames)[0]
+
+
 def seconds(score: Score, ticks: NDArray[np.float64]) -> NDArray[np.float64]:
     """When ticks are played, by the tempo events of the file."""
     starts, times, lengths = _time_line(score)

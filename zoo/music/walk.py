@@ -17,6 +17,7 @@ from zoo.music.guard import DEFAULT_LIMITS, Limits, MidiError
 from zoo.music.pairing import NEVER, releases
 from zoo.music.roll import LOWEST_KEY, key_name
 from zoo.music.score import Score, Ticks
+from zoo.music.tempo import seconds
 from zoo.music.titles import fold_title, tidy_title
 
 SHOWN_TITLES, SHOWN_LETTERS = 12, 30
@@ -27,8 +28,6 @@ FAR = 1024
 """Quarter notes of silence, eight minutes at 120, after which a few notes or an End of Track are a slip."""
 FEW = 100
 """One note in this many can be such a slip, and one in a piece that has fewer."""
-DEFAULT_TEMPO = 500_000
-"""Microseconds to the quarter note before a file states any: 120 to the minute."""
 PEDAL_DOWN = 64
 """The least value of the sustain pedal that means down."""
 
@@ -165,20 +164,13 @@ def _place(score: Score, note: int) -> str:
 def _check_length(score: Score, path: str | Path, limits: Limits) -> None:
     """Refuse a piece that is too long, naming the note that makes it so."""
     last = int(score.end.max(initial=0))
-    sixteenths, seconds = 4 * last // score.division, _seconds(score, last)
+    sixteenths, lasts = 4 * last // score.division, float(seconds(score, np.array([last]))[0])
     if sixteenths > limits.frames:
         long = f"has {sixteenths} sixteenths, more than {limits.frames}"
-    elif seconds > limits.seconds:
-        long = f"lasts {seconds:.0f} s, more than {limits.seconds:.0f}"
+    elif lasts > limits.seconds:
+        long = f"lasts {lasts:.0f} s, more than {limits.seconds:.0f}"
     else:
         return
     note = int(score.end.argmax())
     what = f"the piece {long}: {_place(score, note)} ends at quarter note {last // score.division}"
     raise MidiError(path, "too-long", what)
-
-
-def _seconds(score: Score, last: int) -> float:
-    """How long the score lasts to a tick, at its own tempo."""
-    changes = [(0, DEFAULT_TEMPO), *score.tempos]
-    ticks = np.array([*(tick for tick, _ in changes), last]).clip(max=last)
-    return float(np.diff(ticks) @ np.array([tempo for _, tempo in changes])) / score.division / 1e6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from math import lcm
 from pathlib import Path
@@ -104,7 +105,7 @@ def _signatures(meter: Meter, frames: int) -> Iterator[TimeSignature]:
         if not others or others[0].frame > length:
             yield TimeSignature(length, first.beats, first.unit)
     else:
-        yield first
+        yield replace(first, frame=0)
     yield from (change for change in others if change.frame < frames)
 
 

@@ -1,4 +1,4 @@
-"""What a plugin author needs to describe a part; `zoo.parts.interfaces` holds the torch half."""
+"""The API for plugin authors: descriptions and settings; `zoo.parts.interfaces` has the torch classes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["API", "SLOTS", "Description", "Fact", "Settings", "Slot", "hookimpl"
 
 
 def __getattr__(name: str) -> Any:
-    """Import pydantic only when somebody makes or reads settings: it is half the time of `zoo list`."""
+    """Import pydantic only when settings are used; importing it would double the time of `zoo list`."""
     if name in ("Settings", "setting"):
         from zoo.parts import settings
 

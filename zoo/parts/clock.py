@@ -1,30 +1,54 @@
-"""The clock: where frames lie in the bars of their piece, for every part that wants to know."""
+"""The clock: the position of frames within the bars of their piece."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+Frames = NDArray[np.int64]
+
 CLOCK = 10
-"""Numbers in which `Clock.features` tells the place of a frame."""
+"""Number of features per frame that `Clock.features` returns."""
+
+
+class _Places(Protocol):
+    """The position of frames within their bars: the arrays that a `Clock` is made from."""
+
+    @property
+    def bar(self) -> Frames: ...
+    @property
+    def place(self) -> Frames: ...
+    @property
+    def length(self) -> Frames: ...
+    @property
+    def beat(self) -> Frames: ...
+
+
+class Meter(Protocol):
+    """Anything that knows the bars of a piece, such as `zoo.music.meter.Meter`."""
+
+    def places(self, frames: Frames) -> _Places:
+        """The position of frames within their bars, for any integers."""
 
 
 @dataclass(frozen=True)
 class Clock:
-    """Where frames lie in their bars: int64 tensors of one shape, usually (B, T).
+    """The position of frames within their bars: int64 tensors of the same shape, usually (B, T).
 
-    Indexing cuts all of them alike: `clock[:, :4]` is the clock of the first four frames.
+    Indexing applies to all tensors: `clock[:, :4]` is the clock of the first four frames.
 
     Attributes:
         bar: number of the bar; 0 is the first whole bar, -1 an upbeat or the silence before it.
         place: frames since the bar line.
-        length: frames in the bar.
-        beat: frames in a beat.
-        grid: frames to a quarter note.
+        length: frames per bar.
+        beat: frames per beat.
+        grid: frames per quarter note.
     """
 
     bar: Tensor
@@ -35,15 +59,30 @@ class Clock:
 
     @classmethod
     def of(cls, planes: Iterable[Tensor], grid: int) -> Clock:
-        """The clock of these tensors: bar, place, length and beat."""
+        """Make a clock from the tensors bar, place, length and beat."""
         bar, place, length, beat = planes
         return cls(bar, place, length, beat, grid)
 
     @classmethod
     def common_time(cls, frames: Tensor, grid: int = 4) -> Clock:
-        """The clock of frames that are counted from a bar line, in bars of 4/4."""
+        """Make a clock in 4/4 from frame numbers counted from a bar line."""
         bar = torch.full_like(frames, 4 * grid)
         return cls(frames // bar, frames % bar, bar, torch.full_like(frames, grid), grid)
+
+    @classmethod
+    def in_meters(cls, meters: Sequence[Meter], frames: Frames, grid: int = 4) -> Clock:
+        """Make a clock (B, T) from the meters of B pieces and their frame numbers (B, T).
+
+        Args:
+            meters: one meter per row of `frames`, all on the same grid.
+            frames: counted from the start of each piece; may lie before it or after its end.
+            grid: frames per quarter note.
+        """
+        planes = np.empty((4, *frames.shape), np.int64)
+        for row, (meter, numbers) in enumerate(zip(meters, frames, strict=True)):
+            places = meter.places(numbers)
+            planes[:, row] = places.bar, places.place, places.length, places.beat
+        return cls.of(torch.from_numpy(planes), grid)
 
     def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Bar, place, length and beat."""
@@ -57,17 +96,17 @@ class Clock:
     def __getitem__(self, index: Any) -> Clock:
         return self.map(lambda plane: plane[index])
 
-    def map(self, change: Callable[[Tensor], Tensor]) -> Clock:
-        """The same change to every tensor."""
-        return Clock.of(map(change, self.tensors()), self.grid)
+    def map(self, function: Callable[[Tensor], Tensor]) -> Clock:
+        """Apply a function to every tensor."""
+        return Clock.of(map(function, self.tensors()), self.grid)
 
     def to(self, device: torch.device | str) -> Clock:
-        """The same clock on another device."""
+        """Copy the clock to a device."""
         return self.map(lambda plane: plane.to(device))
 
     @property
     def ends_beat(self) -> Tensor:
-        """Whether a frame is the last of a beat, or of a bar that is cut short; bool."""
+        """Whether a frame is the last of its beat or of its bar; bool."""
         return ((self.place + 1) % self.beat == 0) | self.ends_bar
 
     @property
@@ -75,13 +114,20 @@ class Clock:
         """Whether a frame is the last of its bar; bool."""
         return self.place == self.length - 1
 
-    def features(self) -> Tensor:
-        """The place as a network hears it, (..., 10) floats between 0 and about 1.
+    def before(self, frames: int) -> Clock:
+        """The clock (B, frames) of the frames before the first, assuming bars of the same length."""
+        first = self[:, :1]
+        place = first.place + torch.arange(-frames, 0, device=first.place.device)
+        length, beat = first.length.expand_as(place), first.beat.expand_as(place)
+        return Clock(first.bar + place // length, place % length, length, beat, self.grid)
 
-        The number of the bar modulo 4 as 2 binary digits, the quarter note within the bar as 3, the sixteenth
-        within the quarter note as 2, the part of a sixteenth that has passed, and the lengths of the bar in
-        whole notes and of the beat in quarter notes. In 4/4 on a grid of sixteenths, digits 1, 2 and 4 to 7
-        are those of the frame's number modulo 64, the clock of the original system.
+    def features(self) -> Tensor:
+        """The position as input features for a network, (..., 10) floats between 0 and about 1.
+
+        These are the number of the bar modulo 4 (2 binary digits), the quarter note within the bar (3), the
+        sixteenth within the quarter note (2), the elapsed fraction of the sixteenth, the length of the bar in
+        whole notes, and the length of the beat in quarter notes. In 4/4 on a grid of sixteenths, digits 1, 2
+        and 4 to 7 are the binary digits of the frame number modulo 64, the clock of the original system.
         """
         sixteenths = 4 * (self.place % self.grid)
         digits = [_digits(self.bar % 4, 2), _digits(self.place // self.grid % 8, 3)]
@@ -91,12 +137,12 @@ class Clock:
 
 
 def joined(clocks: list[Clock], dim: int) -> Clock:
-    """Clocks of one grid side by side (`dim=0`), or one after another (`dim=1`)."""
+    """Concatenate clocks of the same grid along the batch (`dim=0`) or along time (`dim=1`)."""
     planes = zip(*(clock.tensors() for clock in clocks), strict=True)
     return Clock.of((torch.cat(plane, dim) for plane in planes), clocks[0].grid)
 
 
 def _digits(numbers: Tensor, count: int) -> Tensor:
-    """Whole numbers (...) as binary digits (..., count), the most significant first."""
+    """Binary digits (..., count) of integers (...), most significant first."""
     places = torch.arange(count - 1, -1, -1, device=numbers.device)
     return (numbers.unsqueeze(-1) >> places & 1).float()

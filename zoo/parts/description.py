@@ -1,4 +1,4 @@
-"""Descriptions: what a part is called, what it takes and where its class lies, without torch."""
+"""Descriptions of parts: name, settings and class, without importing torch."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Slot = Literal["encoder", "attention", "sampler", "decoder", "velocity"]
 SLOTS: tuple[Slot, ...] = get_args(Slot)
 
 API = 1
-"""The generation of the interfaces in `zoo.parts.interfaces`; a plugin says which one it was written for."""
+"""The version of the interfaces in `zoo.parts.interfaces`; a plugin declares the one it was written for."""
 
 Fact = int | bool | str
-"""Something a part says of itself before it is built, such as `codes=12` or `plane="onset"`."""
+"""A property of a part that is known before it is built, such as `codes=12` or `plane="onset"`."""
 
 
 def _no_facts(settings: Any) -> Mapping[str, Fact]:
@@ -32,22 +32,22 @@ def _fits(settings: Any, facts: Mapping[str, Fact]) -> Iterable[Problem]:
 
 @dataclass(frozen=True)
 class Description:
-    """The light half of a part: everything the zoo must know before it imports torch.
+    """Everything the zoo needs to know about a part before it imports torch.
 
     Attributes:
-        slot: which of the five places the part fills.
-        name: what users type; lower case, digits and hyphens.
-        summary: one line, in musical words, for `zoo list`.
-        target: the class, as "module:Class" (imported only when built) or as the class itself.
-        settings: the `Settings` subclass with the part's settings, as "module:Class" (imported only when
-            somebody asks for a setting, and pydantic with it) or as the class itself.
-        gives: facts that follow from the settings, for other parts to fit to: an encoder gives
+        slot: the slot that the part fills.
+        name: the name that users type: lower-case letters, digits and hyphens.
+        summary: one line, in musical terms, for `zoo list`.
+        target: the class, as "module:Class" (imported only when the part is built) or as the class itself.
+        settings: the `Settings` subclass of the part, as "module:Class" (imported, with pydantic, only when
+            settings are used) or as the class itself.
+        gives: returns facts that follow from the settings, on which other parts depend: an encoder gives
             `codes` and `plane` ("onset" or "sounding"), an attention gives `features`.
-        fit: problems with the facts of the whole recipe, keyed "slot.fact" ("encoder.codes").
+        fit: returns problems with the facts of the whole recipe, keyed "slot.fact" ("encoder.codes").
         citation: the paper or source of the idea.
         status: "experimental", "stable" or "deprecated".
-        state_version: raised when the weights of an older version no longer load.
-        api: the interface generation the part was written for.
+        state_version: increased when the weights of an older version no longer load.
+        api: the API version that the part was written for.
     """
 
     slot: Slot
@@ -64,7 +64,7 @@ class Description:
 
 
 def imported(target: str | type) -> Any:
-    """The class that "module:Class" names, imported now; a class stays what it is."""
+    """Import the class that "module:Class" names; a class is returned unchanged."""
     if not isinstance(target, str):
         return target
     module, _, name = target.partition(":")

@@ -1,4 +1,4 @@
-"""The one hook of the zoo: a plugin returns the descriptions of its parts."""
+"""The plugin hook, which returns the descriptions of a plugin's parts."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ hookimpl = pluggy.HookimplMarker("zoo")
 
 
 class ZooSpec:
-    """What a plugin module may implement."""
+    """The hook that a plugin module implements."""
 
     @hookspec
     def zoo_parts(self) -> Iterable[Description]:  # type: ignore[empty-body]
-        """The parts this plugin adds to the zoo. Called once; must not import torch."""
+        """The descriptions of the plugin's parts. Called once; must not import torch."""

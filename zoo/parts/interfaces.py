@@ -1,14 +1,19 @@
-"""The five interfaces. Letters: B batch, T frames, C codes, K keys (88), F features; batch first everywhere.
+"""The interfaces of the five slots.
 
-The music passes through the parts in this order:
+Dimensions: B batch, T frames, C codes, K keys (88), F features; tensors are batch first. Music passes through
+the parts in this order:
 
     keys_t  --encoder-->  codes_t  --attention-->  features_t  --sampler-->  codes_t+1
     codes_t+1, keys_t  --decoder-->  keys_t+1  --velocity-->  loudness_t+1
 
-The shift "features of frame t predict frame t+1" is made once, in `zoo.model`. No part makes it.
-Codes and keys arrive as floats holding 0 or 1. A state is any nest (tuple, list, dict) of tensors
-with the batch in front. All chance comes from the generator that is passed in. Probabilities stay
-in log space (`zoo.parts.masks`).
+The shift "features of frame t predict frame t+1" is applied once, in `zoo.model`; parts do not apply it.
+Codes and keys are floats that are 0 or 1. A state is any nesting of tuples, lists and dicts of batch-first
+tensors. Probabilities are computed in log space (`zoo.parts.masks`).
+
+Random numbers are drawn from the generator that is passed in. Draw the same number of them for every row of a
+batch, whatever the rows contain; otherwise the draws of one row depend on the others. In training mode only,
+layers may also draw from torch's global generators, as `nn.Dropout` does; the zoo seeds these at each step,
+so that a resumed training run drops the same units as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -27,7 +32,7 @@ from zoo.parts.residual import Residual
 from zoo.parts.settings import Settings
 
 State = Any
-"""Any nest of tuples, lists and dicts of tensors, the batch in front."""
+"""Any nesting of tuples, lists and dicts of batch-first tensors."""
 
 Kind = Literal["exact", "bound", "estimate"]
 Plane = Literal["onset", "sounding"]
@@ -35,14 +40,14 @@ Plane = Literal["onset", "sounding"]
 
 @dataclass(frozen=True)
 class Sizes:
-    """The widths a part is built to; they flow from part to part, and nobody types one twice.
+    """The dimensions that a part is built for; they follow from the other parts of the recipe.
 
     Attributes:
-        codes: C, published by the encoder.
-        features: F, published by the attention (0 before there is one).
-        keys: K, the keys of the piano.
-        membership: (C, K) bool, which keys each code may stand for; every key belongs to one code.
-        grid: frames to a quarter note; settings state lengths in quarter notes (see `in_frames`).
+        codes: C, given by the encoder.
+        features: F, given by the attention (0 for the attention itself).
+        keys: K, the number of piano keys.
+        membership: (C, K) bool, the keys that each code represents; every key belongs to one code.
+        grid: frames per quarter note; settings give lengths in quarter notes (see `in_frames`).
     """
 
     codes: int
@@ -54,13 +59,13 @@ class Sizes:
 
 @dataclass(frozen=True)
 class LogProb:
-    """Log-probabilities per frame, with what kind of number they are.
+    """Log-probabilities per frame, and whether they are exact.
 
     Attributes:
-        value: (B, T) nats. A `bound` is never above the truth in expectation.
-        kind: "exact", "bound" or "estimate".
+        value: (B, T) nats.
+        kind: "exact", "bound" (a lower bound in expectation) or "estimate".
         variance: (B, T), the sampling variance of an estimate; None otherwise.
-        notes: (B, T) tensors worth reporting beside the number, such as `escaped`.
+        notes: further (B, T) tensors to report, such as `escaped`.
     """
 
     value: Tensor
@@ -70,9 +75,9 @@ class LogProb:
 
 
 class Part(nn.Module, ABC):
-    """What all five have in common: built from settings and sizes, and told where they live.
+    """Base class of all parts: a module that is built from settings and sizes.
 
-    `settings` may be exchanged on a trained part where every changed field is `live`.
+    `settings` may be replaced on a trained part if every field that changes is `live`.
     """
 
     here: Tensor
@@ -85,41 +90,41 @@ class Part(nn.Module, ABC):
 
     @property
     def device(self) -> torch.device:
-        """Where the part's tensors live, also when it has no parameter."""
+        """The device of the part, also if it has no parameters."""
         return self.here.device
 
     def count(self, *music: Any, mask: Tensor) -> None:
-        """Learn what is learned by counting; called once per batch of whole training pieces.
+        """Accumulate counts over the training music; called once per batch of whole pieces.
 
-        The music is what the part's `loss` gets after its features: codes for a sampler; codes, keys
-        and previous keys for a decoder; codes, struck keys, loudness and previous loudness for a
-        velocity; onset and sounding planes and their clock for an encoder. Counts go into buffers.
-        `mask` (B, T) is true where a frame counts.
+        The arguments are those of the part's `loss` without the features: codes for a sampler; codes, keys
+        and previous keys for a decoder; codes, struck keys, loudness and previous loudness for a velocity;
+        and onset plane, sounding plane and clock for an encoder. Counts are kept in buffers. Frames where
+        `mask` (B, T) is false are padding.
         """
 
     def forget_counts(self) -> None:
-        """Forget what was counted; called before a training counts, so that no piece counts twice."""
+        """Reset the counts; called before counting, so that no piece is counted twice."""
 
     def calibrate(self, *music: Any, mask: Tensor, first: bool) -> None:
-        """Find on pieces it was not trained on how sure the part may be, such as a spread.
+        """Calibrate the part's uncertainty, such as a spread, on validation music.
 
-        Called without gradients, once per batch of whole validation pieces, whenever the weights are
-        to be scored. The music is that of `count`. What is found goes into buffers; what was found
-        before belongs to other weights, so the `first` batch begins anew.
+        Called without gradients, once per batch of whole pieces, each time before the weights are scored.
+        The arguments are those of `count`. Results are kept in buffers. Earlier results belong to other
+        weights, so they are reset at the `first` batch.
         """
 
 
 class Encoder(Part):
-    """From score to keys and codes, and back to the score.
+    """Turns the score into keys and codes, and keys back into the score.
 
-    An encoder has two halves: the codes that stand for a frame's keys, and a residual that counts what
-    those keys leave out of the score, so that nothing of the music is lost between encodings.
-    A subclass's `__init__` takes the settings alone.
+    An encoder has two parts: codes that represent the keys of a frame, and a residual that models what the
+    keys leave out of the score, so that scores of different encoders are comparable. `__init__` of a
+    subclass takes only the settings.
 
     Attributes:
-        plane: which plane of the score the keys are.
-        membership: (C, K) bool, which keys each code may stand for; every key belongs to one code.
-        residual: what restores the exact score from the keys.
+        plane: the plane of the score that is modelled as keys.
+        membership: (C, K) bool, the keys that each code represents; every key belongs to one code.
+        residual: the model that restores the exact score from the keys.
     """
 
     membership: Tensor
@@ -133,44 +138,45 @@ class Encoder(Part):
 
     @property
     def codes(self) -> int:
-        """C, how many codes stand for the keys of a frame."""
+        """C, the number of codes per frame."""
         return self.sizes.codes
 
     def keys(self, onset: Tensor | None, sounding: Tensor) -> Tensor:
-        """The plane that is modelled, (B, T, K) in {0., 1.}, from bool planes (B, T, K).
+        """The modelled plane, (B, T, K) in {0., 1.}, from bool planes (B, T, K).
 
         Raises:
-            DataError: the encoder models pressed keys and the music does not say which are pressed.
+            DataError: the encoder models onsets and the music has none.
         """
         if self.plane == "sounding":
             return sounding.float()
         if onset is None:
             raise DataError(
                 Problem(
-                    "this music holds only which keys sound, not which are pressed",
+                    "this music contains sounding keys only, without onsets",
                     cure="use an encoder of sounding keys, such as encoder=sounding",
                 )
             )
         return onset.float()
 
     def fold(self, keys: Tensor) -> Tensor:
-        """Codes (B, T, C) in {0, 1}: a code is on where at least one of its keys is."""
+        """Codes (B, T, C) in {0, 1}: a code is 1 if at least one of its keys is."""
         return (keys @ self.membership.T.to(keys) > 0).to(keys)
 
     def count(self, *music: Any, mask: Tensor) -> None:
-        """Count for the residual from onset and sounding planes (B, T, K) bool and their clock (B, T)."""
+        """Count for the residual: onset and sounding planes (B, T, K) bool, and clock (B, T)."""
         self.residual.count(*music, mask=mask)
 
     def forget_counts(self) -> None:
-        """Empty the table of the residual."""
+        """Reset the counts of the residual."""
         self.residual.counts.zero_()
 
 
 class Attention(Part):
-    """From the past to features: what the music so far says about the next frame.
+    """Summarises the past as features, from which the sampler predicts the next frame.
 
-    Contract: features at t depend on codes up to and including t; a sequence given in chunks, the
-    state handed on, gives the same features as in one piece; any T >= 1; rows are independent.
+    Contract: features at t depend on codes up to and including t; a sequence in chunks, with the state passed
+    on, gives the same features as in one piece; any T >= 1 is valid; rows are independent. In evaluation mode
+    features are deterministic; in training mode layers such as `nn.Dropout` may be random.
     """
 
     features: int
@@ -180,7 +186,7 @@ class Attention(Part):
         """The state before the first frame.
 
         Args:
-            past: codes before it, oldest first, (B, P, C) with P >= 0; nothing is known before them.
+            past: codes before the first frame, oldest first, (B, P, C) with P >= 0.
         """
 
     @abstractmethod
@@ -189,80 +195,82 @@ class Attention(Part):
 
         Args:
             codes: (B, T, C) in {0, 1}.
-            clock: (B, T), where these frames lie in their bars; the silence before a piece is the frame
+            clock: (B, T), the position of these frames in their bars; the silence before a piece is the frame
                 before its first.
-            state: from `start` or from the chunk before.
+            state: from `start` or from the previous chunk.
         """
 
 
 class Sampler(Part):
-    """From features to the next codes: which pitch classes come now."""
+    """Predicts the codes of the next frame (with folded octaves, its pitch classes) from features."""
 
     def start(self, batch: int) -> State:
-        """The state before the first frame; a sampler without memory keeps none."""
+        """The state before the first frame; empty by default."""
         return ()
 
     @abstractmethod
     def loss(self, features: Tensor, codes: Tensor, generator: Generator) -> Tensor:
-        """What training minimises, (B, T); `codes` (B, T, C) is the frame each feature predicts."""
+        """The training loss (B, T); `codes` (B, T, C) are the frames that the features predict."""
 
     @abstractmethod
     def log_prob(self, features: Tensor, codes: Tensor, generator: Generator) -> LogProb:
-        """Log p(codes_t | the past), (B, T) nats, of whole pieces from their start.
+        """Log p(codes_t | the past), (B, T) nats, for whole pieces from the start.
 
-        Its exponential sums to one over all 2**C codes of a frame, and `sample` draws from it.
+        The probabilities sum to one over all 2**C codes of a frame, and `sample` draws from them.
         """
 
     @abstractmethod
     def sample(
         self, features: Tensor, state: State, generator: Generator, temperature: float = 1.0
     ) -> tuple[Tensor, State]:
-        """Draw one frame: codes (B, 1, C) from features (B, 1, F), and the state after it."""
+        """Draw codes (B, 1, C) of one frame given features (B, 1, F); also returns the state after it."""
 
     def follow(self, features: Tensor, codes: Tensor, state: State, generator: Generator) -> State:
-        """The state after frames (B, T, ...) whose codes are known, as when continuing a primer."""
+        """The state after frames (B, T, ...) with known codes, for example of a primer."""
         return state
 
 
 class Decoder(Part):
-    """From codes to keys: in which octaves the pitch classes sound.
+    """Predicts keys given codes: the octaves in which the pitch classes sound.
 
-    Contract: a drawn or scored frame of keys folds to exactly its codes. `log_prob` is normalised over
-    the key sets that do: every active code has at least one key, no other key sounds.
+    Contract: drawn keys fold to exactly their codes. `log_prob` is normalised over the key sets that fold to
+    the codes: every active code has at least one key, and no other key sounds.
     """
 
     def start(self, batch: int) -> State:
-        """The state before the first frame; a decoder without memory keeps none."""
+        """The state before the first frame; empty by default."""
         return ()
 
     @abstractmethod
     def loss(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> Tensor:
-        """What training minimises, (B, T), from codes (B, T, C), keys and previous keys (B, T, K)."""
+        """The training loss (B, T), from codes (B, T, C), keys and previous keys (B, T, K)."""
 
     @abstractmethod
     def log_prob(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> LogProb:
-        """Log p(keys_t | codes up to t, keys before t), (B, T) nats, of whole pieces from the start."""
+        """Log p(keys_t | codes up to t, keys before t), (B, T) nats, for whole pieces from the start."""
 
     @abstractmethod
     def sample(
         self, codes: Tensor, previous: Tensor, state: State, generator: Generator, temperature: float = 1.0
     ) -> tuple[Tensor, State]:
-        """Draw one frame: keys (B, 1, K) from codes (B, 1, C) and previous keys (B, 1, K); state after it."""
+        """Draw keys (B, 1, K) of one frame given codes (B, 1, C) and previous keys (B, 1, K).
+
+        Also returns the state after the frame.
+        """
 
     def follow(self, codes: Tensor, previous: Tensor, state: State) -> State:
-        """The state after frames (B, T, ...) that are known, as when continuing a primer."""
+        """The state after known frames (B, T, ...), for example of a primer."""
         return state
 
 
 class Velocity(Part):
-    """From struck keys to loudness: how hard each key is pressed, 0..1 for MIDI velocity 0..127.
+    """Predicts the loudness of struck keys, 0..1 for MIDI velocity 0..127.
 
-    Struck keys are those pressed in a frame, whatever the encoder models. `previous` holds the loudness
-    of the frame before, 0 where no key was struck.
+    Struck keys are those pressed in a frame, whichever plane the encoder models. `previous` is the loudness
+    in the previous frame, 0 for keys that were not struck.
 
     Attributes:
-        models_loudness: whether the part says anything about how hard keys are pressed; where it does
-            not, no table shows a number for its velocities.
+        models_loudness: whether the part models velocities; if not, tables show no score for them.
     """
 
     models_loudness: bool = True
@@ -275,12 +283,12 @@ class Velocity(Part):
     def loss(
         self, codes: Tensor, struck: Tensor, loudness: Tensor, previous: Tensor, generator: Generator
     ) -> Tensor:
-        """What training minimises, (B, T), from codes (B, T, C) and (B, T, K) planes."""
+        """The training loss (B, T), from codes (B, T, C) and (B, T, K) planes."""
 
     @abstractmethod
     def log_prob(self, codes: Tensor, struck: Tensor, loudness: Tensor, previous: Tensor) -> LogProb:
-        """Log p of the 1..127 velocities of a frame's struck notes, summed over them, (B, T) nats."""
+        """Log-probability (B, T) in nats of the velocities 1..127, summed over the struck keys of a frame."""
 
     @abstractmethod
     def predict(self, codes: Tensor, struck: Tensor, previous: Tensor, state: State) -> tuple[Tensor, State]:
-        """Loudness (B, T, K) in 0..1, 0 where no key is struck, and the state after the last frame."""
+        """Loudness (B, T, K) in 0..1, 0 for keys that are not struck, and the state after the last frame."""

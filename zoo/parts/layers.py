@@ -1,4 +1,4 @@
-"""Layers that several parts share: pitch classes, input, lags, an LSTM with the batch first throughout."""
+"""Shared building blocks of parts: pitch classes, inputs, lags and distances, and a batch-first LSTM."""
 
 from __future__ import annotations
 
@@ -9,36 +9,37 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from zoo.parts.clock import Clock
+from zoo.parts.masks import never
 
 PITCH_CLASSES = 12
 
 
 def pitch_classes() -> Tensor:
-    """Which of the 88 keys belong to each pitch class, (12, 88) bool; the first is A, the lowest key."""
+    """The keys of each pitch class, (12, 88) bool; the first pitch class is A, that of the lowest key."""
     return torch.arange(88) % PITCH_CLASSES == torch.arange(PITCH_CLASSES).unsqueeze(1)
 
 
-def heard(codes: Tensor, clock: Clock) -> Tensor:
-    """The input of a network: codes (B, T, C) and the place in the bar, (B, T, C + `CLOCK`)."""
+def with_clock(codes: Tensor, clock: Clock) -> Tensor:
+    """Codes (B, T, C) concatenated with the features of the clock, (B, T, C + `CLOCK`)."""
     return torch.cat([codes, clock.features().to(codes)], dim=-1)
 
 
 def in_frames(quarters: Sequence[float], grid: int) -> tuple[int, ...]:
-    """Lengths in quarter notes as whole frames of the grid, each at least one."""
+    """Convert lengths in quarter notes to whole frames of the grid, at least one each."""
     return tuple(max(round(length * grid), 1) for length in quarters)
 
 
 def recent(past: Tensor, reach: int) -> Tensor:
-    """The last frames of the past (B, P, C), oldest first, (B, reach, C); before it there is silence."""
+    """The last frames (B, reach, C) of the past (B, P, C), padded with silence at the start."""
     return pad(past, (0, 0, reach, 0))[:, -reach:]
 
 
 def lagged(frames: Tensor, lags: Sequence[int], length: int) -> Tensor:
-    """The frames at every lag before the ones to be predicted, (B, T, lags, C).
+    """The frames at given lags before each predicted frame, (B, T, lags, C).
 
     Args:
-        frames: (B, L+T, C), at least the last `max(lags)` frames, then the present T.
-        lags: how far back to look; for the frame to be predicted, t+1, lag n is frame t+1-n.
+        frames: (B, L+T, C), at least `max(lags)` earlier frames, then the present T frames.
+        lags: the lags; for the predicted frame t+1, lag n is frame t+1-n.
         length: T.
     """
     reach = frames.shape[1] - length
@@ -47,10 +48,29 @@ def lagged(frames: Tensor, lags: Sequence[int], length: int) -> Tensor:
     return torch.stack([frames[:, reach + 1 - lag :][:, :length] for lag in lags], dim=2)
 
 
-class LSTM(nn.LSTM):
-    """A one-layer LSTM, batch first in its state as well: (hidden, cell), each (B, H).
+def by_distance(scores: Tensor, frames: int) -> Tensor:
+    """Convert scores of distances to scores of frames; `never` for later frames and those out of reach.
 
-    A plain `nn.LSTM` keeps the layers in front of the batch, so its state cannot be indexed by row.
+    Each row is one frame later than the row above, so its scores are shifted one place to the right (the
+    skewing of Huang et al., Music Transformer, 2019).
+
+    Args:
+        scores: (..., T, reach), the score of each of the last T frames for 0, 1, 2, ... frames back.
+        frames: S, the number of visible frames, at most T + reach - 1; the last one is that of the last row.
+
+    Returns:
+        (..., T, S)
+    """
+    length, reach = scores.shape[-2:]
+    rows = pad(scores.flip(-1), (0, length), value=never(scores.dtype)).flatten(-2)
+    skewed = rows[..., : length * (reach + length - 1)].view(*scores.shape[:-1], -1)
+    return skewed[..., reach + length - 1 - frames :]
+
+
+class LSTM(nn.LSTM):
+    """A one-layer LSTM whose state is batch first as well: (hidden, cell), each (B, H).
+
+    The state of `nn.LSTM` has the layer as its first dimension, so it cannot be indexed by row.
     """
 
     weight_ih_l0: Tensor
@@ -62,7 +82,7 @@ class LSTM(nn.LSTM):
         super().__init__(inputs, hidden, batch_first=True)
 
     def start(self, batch: int) -> tuple[Tensor, Tensor]:
-        """Silence in both memories."""
+        """The zero state (hidden, cell)."""
         zeros = self.weight_hh_l0.new_zeros(batch, self.hidden_size)
         return zeros, zeros
 
@@ -75,7 +95,7 @@ class LSTM(nn.LSTM):
     def forward(  # type: ignore[override]
         self, inputs: Tensor, state: tuple[Tensor, Tensor]
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Outputs (B, T, H) and the state after the last frame, from inputs (B, T, I)."""
+        """Outputs (B, T, H) for inputs (B, T, I), and the state after the last frame."""
         if inputs.shape[1] == 1 and not torch.is_grad_enabled():
             hidden, cell = self.step(inputs[:, 0], state)
             return hidden.unsqueeze(1), (hidden, cell)

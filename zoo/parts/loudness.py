@@ -1,4 +1,4 @@
-"""How loud: from one loudness that a part expects to a probability of each velocity 1..127."""
+"""Distributions of velocities: from an expected loudness to the probability of each velocity 1..127."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from torch.nn.functional import logsigmoid
 from zoo.parts.interfaces import LogProb, Sizes, State, Velocity
 
 LOUDEST = 127
-"""MIDI velocities of notes are 1..127, loudness is their 127th part."""
+"""The highest MIDI velocity of a note (the lowest is 1); loudness is velocity / 127."""
 SPREADS = tuple(2 ** (step / 6) for step in range(-4 * 6, 6 * 6 + 1))
-"""The spreads that calibration chooses from, in velocities: 1/16 to 64, six in an octave, so close that
-the best of them is within 0.003 nats a note of the best there is."""
+"""The spreads that calibration chooses from, in velocities: 1/16 to 64, six per factor of two, so that the
+best of them is within 0.003 nats per note of the optimum."""
 UNCALIBRATED = 16.0
-"""The spread before any calibration, in velocities: of people who play with feeling, roughly."""
+"""The spread before calibration, in velocities: roughly that of expressive piano playing."""
 
 
 def velocity_log_prob(expected: Tensor, loudness: Tensor, spread: Tensor) -> Tensor:
-    """Log-probability in nats of each note's velocity, finite whatever is expected; shapes broadcast.
+    """Log-probability in nats of each note's velocity, always finite; shapes broadcast.
 
-    A logistic distribution around the expected velocity, cut into steps one velocity wide (Salimans et
-    al., PixelCNN++, ICLR 2017) and divided by what of it lies in 1..127.
+    The distribution is a logistic around the expected velocity, discretised to whole velocities (Salimans et
+    al., PixelCNN++, ICLR 2017) and normalised over 1..127.
 
     Args:
-        expected: loudness in 0..1 that the distribution lies around.
-        loudness: what is played, in 0..1.
+        expected: the centre of the distribution, as loudness in 0..1.
+        loudness: the loudness of the note, in 0..1.
         spread: scale of the logistic, in velocities.
     """
     velocity = (loudness * LOUDEST).round().clamp(1, LOUDEST)
@@ -40,16 +40,16 @@ def velocity_log_prob(expected: Tensor, loudness: Tensor, spread: Tensor) -> Ten
 def _log_mass(centre: Tensor, spread: Tensor, low: Tensor, width: float) -> Tensor:
     """Log of the logistic's mass between `low` and `low + width`.
 
-    s(b) - s(a) = s(b) s(-a) (1 - exp(a - b)) for the sigmoid s, and no factor is lost to rounding.
+    Uses s(b) - s(a) = s(b) s(-a) (1 - exp(a - b)) for the sigmoid s, which avoids cancellation.
     """
     above, below = (low + width - centre) / spread, (centre - low) / spread
     return logsigmoid(above) + logsigmoid(below) + torch.log(-torch.expm1(-width / spread))
 
 
 class Spread(nn.Module):
-    """How far notes are played from what is expected, the same for all of them.
+    """The spread of velocities around the expected value, the same for all notes.
 
-    The spread is the one of `SPREADS` under which the notes of calibration are likeliest.
+    It is the value from `SPREADS` that maximises the likelihood of the notes used for calibration.
     """
 
     evidence: Tensor
@@ -62,22 +62,22 @@ class Spread(nn.Module):
 
     @property
     def value(self) -> Tensor:
-        """The spread in velocities, one number."""
+        """The spread in velocities, a scalar."""
         best = self.grid[self.evidence.argmax()]
         return torch.where(self.evidence.any(), best, UNCALIBRATED)
 
     def calibrate(self, expected: Tensor, loudness: Tensor, *, first: bool) -> None:
-        """Add notes (N,) to the evidence for each spread; the `first` ones begin anew."""
+        """Add the log-likelihood of notes (N,) under each spread; `first` resets it before."""
         if first:
             self.evidence.zero_()
         self.evidence += velocity_log_prob(expected.unsqueeze(-1), loudness.unsqueeze(-1), self.grid).sum(0)
 
 
 class LogisticVelocity(Velocity):
-    """A part that expects one loudness of each key; notes scatter around it with one calibrated spread.
+    """Base class of parts that predict an expected loudness and calibrate the spread of velocities around it.
 
-    A subclass says what it expects. It is trained by the squared error, scored by the likelihood of the
-    velocities, and plays exactly what it expects.
+    A subclass implements `expect`. Training minimises the squared error, the score is the likelihood of the
+    velocities, and `predict` returns the expected loudness.
     """
 
     def __init__(self, settings: Any, sizes: Sizes) -> None:
@@ -86,23 +86,23 @@ class LogisticVelocity(Velocity):
 
     @abstractmethod
     def expect(self, codes: Tensor, struck: Tensor, previous: Tensor, state: State) -> tuple[Tensor, State]:
-        """Loudness (B, T, K) in 0..1 that each key has if it is struck; the state after the last frame."""
+        """Expected loudness (B, T, K) in 0..1 of each key if struck, and the state after the last frame."""
 
     def loss(
         self, codes: Tensor, struck: Tensor, loudness: Tensor, previous: Tensor, generator: Generator
     ) -> Tensor:
-        """Squared error of the loudness, summed over the struck keys of a frame, (B, T)."""
+        """Squared error of the loudness (B, T), summed over the struck keys of a frame."""
         expected, _ = self.expect(codes, struck, previous, self.start(codes.shape[0]))
         return (expected - loudness).square().masked_fill(struck <= 0, 0).sum(-1)
 
     def log_prob(self, codes: Tensor, struck: Tensor, loudness: Tensor, previous: Tensor) -> LogProb:
-        """Exact nats (B, T) of the velocities of the struck keys."""
+        """Exact log-probability (B, T) in nats of the velocities of the struck keys."""
         expected, _ = self.expect(codes, struck, previous, self.start(codes.shape[0]))
         nats = velocity_log_prob(expected, loudness, self.spread.value)
         return LogProb(nats.masked_fill(struck <= 0, 0).sum(-1))
 
     def predict(self, codes: Tensor, struck: Tensor, previous: Tensor, state: State) -> tuple[Tensor, State]:
-        """What is expected of the struck keys, 0 at all others (B, T, K)."""
+        """The expected loudness (B, T, K) of struck keys, 0 for all others."""
         expected, state = self.expect(codes, struck, previous, state)
         return expected.masked_fill(struck <= 0, 0), state
 

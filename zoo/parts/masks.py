@@ -1,8 +1,8 @@
-"""The one place for masked probabilities, all of it in log space.
+"""Masked and conditional probabilities in log space.
 
-Two things happen here: choosing one outcome among those still allowed (the voices), and sets of keys
-of which every sounding code must have at least one (the decoders). Nothing here divides, and nothing
-takes the logarithm of a product; logits of any size give finite numbers and finite gradients.
+There are two kinds: one outcome among those that are allowed (for the voices), and sets of keys with at least
+one key of every active code (for decoders). No function divides or takes the logarithm of a product, so
+logits of any size give finite values and gradients.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 
 def never(dtype: torch.dtype) -> float:
-    """A log-probability whose exponential is 0 and of which several can be added without overflow."""
+    """The log-probability of an impossible outcome: finite, even if several are added."""
     return torch.finfo(dtype).min / 64
 
 
@@ -25,26 +25,42 @@ def masked_log_softmax(logits: Tensor, allowed: Tensor) -> Tensor:
     """Log-probabilities over the last dimension; an outcome that is not allowed gets `never`.
 
     Args:
-        logits: (..., N), any size.
-        allowed: (..., N) bool. Where nothing is allowed, everything is `never`.
+        logits: (..., N), of any size.
+        allowed: (..., N) bool. If nothing is allowed, every outcome gets `never`.
     """
     filled = logits.masked_fill(~allowed, torch.finfo(logits.dtype).min)
     return filled.log_softmax(-1).masked_fill(~allowed, never(logits.dtype))
 
 
 def draw_one(log_probs: Tensor, generator: Generator) -> Tensor:
-    """One outcome of each row, (...) int64, from log-probabilities (..., N)."""
+    """Draw one outcome per row, (...) int64, from log-probabilities (..., N)."""
     flat = log_probs.reshape(-1, log_probs.shape[-1]).softmax(-1)
     return torch.multinomial(flat, 1, generator=generator).reshape(log_probs.shape[:-1])
 
 
+def draw_at(log_probs: Tensor, uniform: Tensor) -> Tensor:
+    """Draw one outcome per row, (...) int64, by inverting the cumulative distribution at `uniform`.
+
+    Each row uses exactly one random number, so the draws of a row do not depend on the other rows.
+
+    Args:
+        log_probs: (..., N).
+        uniform: (...), random numbers in [0, 1).
+    """
+    cumulative = log_probs.exp().cumsum(-1)
+    total = cumulative[..., -1:]
+    outcome = (cumulative <= uniform.unsqueeze(-1) * total).sum(-1)
+    # Rounding may bring the product up to the total; then the outcome is the last one with a probability.
+    return outcome.minimum((cumulative < total).sum(-1))
+
+
 def flip(probability: Tensor, generator: Generator) -> Tensor:
-    """Coins (...) bool that land true with the given probability."""
+    """Draw independent Bernoulli variables (...) bool with the given probabilities."""
     return torch.rand(probability.shape, generator=generator, device=probability.device) < probability
 
 
 def bernoulli_log_prob(logits: Tensor, values: Tensor) -> Tensor:
-    """Log-probability of each value (0 or 1) under independent logits, same shape."""
+    """Log-probability of each value (0 or 1) given independent logits, same shape."""
     return logsigmoid(torch.where(values > 0, logits, -logits))
 
 
@@ -92,7 +108,7 @@ def key_groups(membership: Tensor) -> KeyGroups:
     """The keys of each code side by side.
 
     Args:
-        membership: (C, K) bool, every key in at most one code.
+        membership: (C, K) bool; every key belongs to at most one code.
     """
     version = None if membership.is_inference() else membership._version
     if membership in _KNOWN and version is not None:
@@ -106,7 +122,7 @@ def key_groups(membership: Tensor) -> KeyGroups:
 
 
 def _suffix_log_any(logits: Tensor) -> list[Tensor]:
-    """Log-probability that any key from m on sounds, for each m; logits (..., M), entries (...)."""
+    """For each m, the log-probability (...) that at least one key from m on sounds; logits (..., M)."""
     sounds, silent = logsigmoid(logits), logsigmoid(-logits)
     *earlier, last = zip(sounds.unbind(-1), silent.unbind(-1), strict=True)
     suffix = [last[0]]
@@ -119,7 +135,7 @@ def log_any(logits: Tensor, membership: Tensor) -> Tensor:
     """Log-probability that at least one key of each code sounds, (..., C).
 
     Args:
-        logits: (..., K), independent keys.
+        logits: (..., K), of independent keys.
         membership: (C, K) bool.
     """
     return _suffix_log_any(key_groups(membership).gathered(logits))[0]
@@ -131,16 +147,16 @@ def folds_to(keys: Tensor, codes: Tensor, membership: Tensor) -> Tensor:
 
 
 def keys_log_prob(logits: Tensor, keys: Tensor, codes: Tensor, membership: Tensor) -> Tensor:
-    """Log-probability of key sets given that every active code has a key and no other key sounds.
+    """Log-probability of key sets, given that every active code has a key and no other key sounds.
 
     Args:
-        logits: (..., K), independent keys before that condition.
+        logits: (..., K), of independent keys before conditioning.
         keys: (..., K) in {0, 1}.
         codes: (..., C) in {0, 1}.
         membership: (C, K) bool.
 
     Returns:
-        (...) nats; -inf where the keys do not fold to exactly the codes.
+        (...) nats; -inf if the keys do not fold to exactly the codes.
     """
     allowed = codes @ membership.to(codes) > 0
     chosen = bernoulli_log_prob(logits, keys).masked_fill(~allowed, 0).sum(-1)
@@ -148,11 +164,11 @@ def keys_log_prob(logits: Tensor, keys: Tensor, codes: Tensor, membership: Tenso
     return (chosen - condition).masked_fill(~folds_to(keys, codes, membership), -torch.inf)
 
 
-def draw_some(logits: Tensor, uniform: Tensor) -> Tensor:
-    """Which of some independent keys sound, (..., M) bool, given that at least one does.
+def draw_at_least_one(logits: Tensor, uniform: Tensor) -> Tensor:
+    """Draw independent keys, (..., M) bool, given that at least one of them sounds.
 
-    Key after key: while none sounds yet, a key sounds with the probability it has among "at least one of
-    the keys from here on"; for the last that is exactly 1.
+    Keys are drawn in order. While none sounds yet, the probability of a key is conditional on at least one of
+    the remaining keys sounding; for the last key it is exactly 1.
 
     Args:
         logits: (..., M).
@@ -179,5 +195,5 @@ def draws_for(shape: Sequence[int], membership: Tensor, generator: Generator) ->
 def chosen_keys(logits: Tensor, codes: Tensor, membership: Tensor, uniform: Tensor) -> Tensor:
     """The keys that `draw_keys` draws with given random numbers, from `draws_for`."""
     groups = key_groups(membership)
-    some = draw_some(groups.gathered(logits), uniform.movedim(0, -1)) & (codes > 0).unsqueeze(-1)
+    some = draw_at_least_one(groups.gathered(logits), uniform.movedim(0, -1)) & (codes > 0).unsqueeze(-1)
     return groups.spread(some).to(logits)

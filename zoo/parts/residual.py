@@ -1,4 +1,4 @@
-"""What the modelled keys leave out of the score, restored by counting."""
+"""The residual: a counted model of what the modelled keys leave out of the score."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from torch.nn.functional import max_pool1d, pad
 from zoo.parts.clock import Clock
 
 QUARTERS = 8
-"""Bars are told apart by their length in quarter notes up to here, and so are places in a bar."""
+"""Maximum length of a bar, and position in it, in quarter notes; longer ones share a table entry."""
 PARTS = 12
-"""Places within a quarter note that are told apart: thirty-second notes and triplets of sixteenths."""
+"""Positions distinguished within a quarter note: thirty-second notes and triplets of sixteenths."""
 LONGEST = 8
-"""Sixteenths (on coarser grids, frames) since a key was struck are told apart up to here."""
+"""Maximum number of sixteenths (on coarser grids, frames) since a key was struck."""
 MOST = 3
-"""Strikes in one frame are told apart up to here."""
+"""Maximum number of keys struck in a frame."""
 NEAR = 2
-"""A strike at most this many semitones away counts as near: a voice that steps on."""
+"""Largest interval, in semitones, at which a struck key counts as near: a voice moving by step."""
 AT_ONCE = 2**14
 """Frames, over all pieces, that are restored at once; bounds the memory that much music takes."""
 
 
 @dataclass(frozen=True)
-class _Questions:
-    """What the keys leave open: where it is asked, under which condition, and what the score answers.
+class _Decisions:
+    """The binary decisions that the keys leave open, and their outcomes in a score.
 
     Attributes:
-        asked: (B, T, K) bool.
+        open: (B, T, K) bool, where there is a decision.
         condition: (B, T, K) int64, row of the table of counts.
-        answer: (B, T, K) bool, true for "still held" or "struck again".
+        outcome: (B, T, K) bool, true for "still held" or "struck again".
     """
 
-    asked: Tensor
+    open: Tensor
     condition: Tensor
-    answer: Tensor
+    outcome: Tensor
 
 
 @dataclass(frozen=True)
@@ -54,16 +54,16 @@ class _Past:
 
 
 class Residual(nn.Module):
-    """The exact score (off / held / struck per key and frame) given the keys of one plane.
+    """A model of the exact score (off, held or struck per key and frame) given the keys of one plane.
 
-    `onset` keys leave open how long a key is held: of each sounding key that is not struck it is asked
-    "still held?", until the first no. `sounding` keys leave open which are struck again: of each key that
-    goes on sounding it is asked "struck again?". The answer depends on the length of the bar and its beats,
-    the place in the bar, the time since the key was struck, how many keys are struck now (for `sounding`:
-    begin to sound) and whether one of them lies within two semitones. Answers are counted over the training
-    pieces, each count plus one.
+    `onset` keys leave open how long a key is held: in each frame after a strike there is a decision whether
+    the key is still held, until it is not. `sounding` keys leave open which keys are struck again: for each
+    key that continues to sound there is a decision whether it is. The probability depends on the length of
+    the bar and its beats, the position in the bar, the time since the key was struck, the number of keys
+    struck in the frame (for `sounding`: that start to sound), and whether one of them is within two
+    semitones. It is estimated from counts over the training pieces with add-one smoothing.
 
-    Every sounding note must begin with a strike, as it does in a `Roll`.
+    Every sounding note must start with a strike, as it does in a `Roll`.
     """
 
     counts: Tensor
@@ -75,17 +75,17 @@ class Residual(nn.Module):
         self.register_buffer("counts", torch.zeros(conditions, 2, dtype=torch.int32))
 
     def count(self, onset: Tensor, sounding: Tensor, clock: Clock, *, mask: Tensor) -> None:
-        """Count the answers in whole pieces: bool planes (B, T, K), clock and mask (B, T)."""
-        questions = self._questions(onset, sounding, clock)
-        asked = questions.asked & mask.unsqueeze(-1)
-        cells = 2 * questions.condition[asked] + questions.answer[asked]
+        """Count the outcomes in whole pieces: bool planes (B, T, K), clock and mask (B, T)."""
+        decisions = self._decisions(onset, sounding, clock)
+        counted = decisions.open & mask.unsqueeze(-1)
+        cells = 2 * decisions.condition[counted] + decisions.outcome[counted]
         self.counts += torch.bincount(cells, minlength=self.counts.numel()).view_as(self.counts)
 
     def log_prob(self, onset: Tensor, sounding: Tensor, clock: Clock) -> Tensor:
-        """Nats (B, T) of the answers given the keys, for whole pieces from their start."""
-        questions = self._questions(onset, sounding, clock)
-        answers = self._log_probs().flatten()[2 * questions.condition + questions.answer]
-        return answers.masked_fill(~questions.asked, 0).sum(-1)
+        """Log-probability (B, T) in nats of the score given the keys, for whole pieces from the start."""
+        decisions = self._decisions(onset, sounding, clock)
+        nats = self._log_probs().flatten()[2 * decisions.condition + decisions.outcome]
+        return nats.masked_fill(~decisions.open, 0).sum(-1)
 
     def restore(
         self,
@@ -98,10 +98,10 @@ class Residual(nn.Module):
 
         Args:
             keys: the modelled plane.
-            clock: (B, T), where the frames lie in their bars.
-            generator: where the chance comes from.
-            opening: onset and sounding planes (B, P, K) of the first P <= T frames, where they are
-                known; they are kept, and notes held at their end may be held on.
+            clock: (B, T), the position of the frames in their bars.
+            generator: the random number generator.
+            opening: known onset and sounding planes (B, P, K) of the first P <= T frames; they are
+                unchanged, and notes held at their end may continue.
         """
         keys, position = keys > 0, _position(clock)
         struck, sounds = opening or (keys[:, :0], keys[:, :0])
@@ -148,18 +148,18 @@ class Residual(nn.Module):
         return torch.stack(onset, 1), keys
 
     def _log_probs(self) -> Tensor:
-        """Log-probability of no and of yes under each condition, (conditions, 2)."""
-        ones = (self.counts + 1).to(torch.get_default_dtype())
-        return ones.log() - ones.sum(-1, keepdim=True).log()
+        """Log-probability of the outcomes false and true under each condition, (conditions, 2)."""
+        smoothed = (self.counts + 1).to(torch.get_default_dtype())
+        return smoothed.log() - smoothed.sum(-1, keepdim=True).log()
 
-    def _questions(self, onset: Tensor, sounding: Tensor, clock: Clock) -> _Questions:
+    def _decisions(self, onset: Tensor, sounding: Tensor, clock: Clock) -> _Decisions:
         before = pad(sounding, (0, 0, 1, 0))[:, :-1]
         given = onset if self.plane == "onset" else sounding & ~before
-        answer = sounding if self.plane == "onset" else onset
-        asked = before & ~onset if self.plane == "onset" else before & sounding
-        never = torch.ones_like(onset[:, 0], dtype=torch.int64)
-        since = _steps(_frames_since(onset, never)[:, :-1], clock.grid)
-        return _Questions(asked, _condition(_position(clock), since, given), answer)
+        outcome = sounding if self.plane == "onset" else onset
+        is_open = before & ~onset if self.plane == "onset" else before & sounding
+        unstruck = torch.ones_like(onset[:, 0], dtype=torch.int64)
+        since = _steps(_frames_since(onset, unstruck)[:, :-1], clock.grid)
+        return _Decisions(is_open, _condition(_position(clock), since, given), outcome)
 
 
 def _frames_since(onset: Tensor, first: Tensor) -> Tensor:
@@ -175,29 +175,33 @@ def _frames_since(onset: Tensor, first: Tensor) -> Tensor:
 
 
 def _steps(frames: Tensor, grid: int) -> Tensor:
-    """Times in frames as sixteenths, rounded up; on grids coarser than that frames are the steps."""
+    """Convert frames to sixteenths, rounded up; on coarser grids a step is a frame."""
     step = max(grid // 4, 1)
     return frames if step == 1 else (frames + step - 1) // step
 
 
 def _position(clock: Clock) -> Tensor:
-    """The kind of bar and the place in it, (B, T, 1) int64, below 2 * QUARTERS * QUARTERS * PARTS."""
-    compound = (clock.beat % clock.grid != 0).long()
+    """The type of bar and the position in it, (B, T, 1) int64, below 2 * QUARTERS * QUARTERS * PARTS.
+
+    Bars of the same length are of two types: those whose beats are whole quarter notes, as in 3/4, and those
+    whose beats are not, as in 6/8 and 5/8. On a grid of quarter notes all beats are whole.
+    """
+    fractional = (clock.beat % clock.grid != 0).long()
     length = ((clock.length + clock.grid - 1) // clock.grid).clamp(1, QUARTERS) - 1
     quarter = (clock.place // clock.grid).clamp(max=QUARTERS - 1)
     part = clock.place % clock.grid * PARTS // clock.grid
-    return (((compound * QUARTERS + length) * QUARTERS + quarter) * PARTS + part).unsqueeze(-1)
+    return (((fractional * QUARTERS + length) * QUARTERS + quarter) * PARTS + part).unsqueeze(-1)
 
 
 def _condition(position: Tensor, since: Tensor, given: Tensor) -> Tensor:
-    """The row of the table for each key, (B, T, K) int64.
+    """The row of the table of counts for each key, (B, T, K) int64.
 
     Args:
-        position: the kind of bar and the place in it, (B, T, 1).
+        position: the type of bar and the position in it, (B, T, 1).
         since: (B, T, K), steps since the key was struck.
-        given: (B, T, K) bool, which keys are known to be struck in this frame.
+        given: (B, T, K) bool, the keys known to be struck in this frame.
     """
-    many = given.sum(-1, keepdim=True).clamp(max=MOST)
+    struck = given.sum(-1, keepdim=True).clamp(max=MOST)
     near = max_pool1d(given.flatten(0, 1).float(), 2 * NEAR + 1, stride=1, padding=NEAR).view_as(given) > 0
-    condition: Tensor = (position * LONGEST + since.clamp(max=LONGEST) - 1) * (MOST + 1) + many
+    condition: Tensor = (position * LONGEST + since.clamp(max=LONGEST) - 1) * (MOST + 1) + struck
     return condition * 2 + near

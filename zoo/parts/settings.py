@@ -1,4 +1,4 @@
-"""Settings: what a user may set of a part, with help and bounds."""
+"""Settings of parts, with help texts and bounds."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ else:
     ModelMetaclass = type(BaseModel)
 
 RESERVED = frozenset(name for name in dir(BaseModel) if name.startswith("model_"))
-"""Names that pydantic keeps for itself."""
+"""Names that pydantic reserves."""
 
 
-class _NamedFreely(ModelMetaclass):
-    """Lets settings be called `schema` or `copy`, of which pydantic warns because methods once were."""
+class _SettingsMeta(ModelMetaclass):
+    """Allows settings named `schema` or `copy`; pydantic warns that they shadow deprecated methods."""
 
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **more: Any) -> type:
-        named = namespace.get("__annotations__", {})
-        if taken := sorted(RESERVED & set(named)):
-            raise TypeError(f"a setting cannot be called {' or '.join(taken)}, a name that pydantic keeps")
+        fields = namespace.get("__annotations__", {})
+        if taken := sorted(RESERVED & set(fields)):
+            raise TypeError(f"a setting cannot be named {' or '.join(taken)}, which pydantic reserves")
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"Field name .* shadows an attribute in parent", UserWarning)
             return super().__new__(mcs, name, bases, namespace, **more)
 
 
-class Settings(BaseModel, metaclass=_NamedFreely):
-    """What a user may set of a part. Subclass it; unknown names are refused, values never change.
+class Settings(BaseModel, metaclass=_SettingsMeta):
+    """Base class of the settings of a part; instances are frozen and unknown names are errors.
 
-    Every field is made by `setting`, so each has a help text and bounds. Names that begin with `model_` are
-    taken.
+    Define every field with `setting`, so that it has a help text and bounds. Names that start with `model_`
+    are reserved.
     """
 
-    # Built when first used: a mistake in a recipe is answered without building any.
+    # Validators are built on first use, so that most errors in a recipe are reported without building any.
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 def setting(default: Any, help: str, *, live: bool = False, **bounds: Any) -> Any:
-    """A field of `Settings`: its default, what it means to a musician, and its bounds.
+    """Define a field of `Settings`.
 
     Args:
-        default: the value when the user says nothing.
-        help: one line for `zoo show` and the documentation.
-        live: whether it may be changed on a trained model without touching a weight
+        default: the default value.
+        help: one line for `zoo show` and the documentation, in musical terms.
+        live: whether the setting can be changed on a trained model without changing weights
             (`zoo evaluate BUNDLE sampler.paths=100`).
-        bounds: pydantic's own: `ge`, `gt`, `le`, `lt`, `multiple_of`, `min_length`, `max_length`.
+        bounds: constraints of pydantic: `ge`, `gt`, `le`, `lt`, `multiple_of`, `min_length`, `max_length`.
     """
     return Field(default, description=help, json_schema_extra={"live": live}, **bounds)

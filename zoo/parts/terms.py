@@ -1,8 +1,8 @@
-"""The three terms of the loss, which are trained apart.
+"""The three terms of the loss, which are trained independently.
 
-Attention and sampler learn codes, the decoder learns keys given the true codes, velocity learns loudness
-given the struck keys. They share no parameter, so what a term learns does not depend on the parts of the
-others: only on its own, and on the encoder.
+Attention and sampler are trained on codes, the decoder on keys given the true codes, and velocity on loudness
+given the struck keys. The terms share no parameters, so the training of a term depends only on its own parts
+and on the encoder.
 """
 
 from __future__ import annotations
@@ -18,4 +18,4 @@ SLOTS_OF: dict[Term, tuple[Slot, ...]] = {
     "decoder": ("decoder",),
     "velocity": ("velocity",),
 }
-"""The parts that a term trains."""
+"""The slots whose parts a term trains."""

@@ -1,11 +1,11 @@
-"""Which parts there are, and what a recipe means."""
+"""The registry of parts, and recipes that combine them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from zoo.registry.compatibility import Choice
 from zoo.registry.entry import Entry, Plugin
-from zoo.registry.fit import Choice
 from zoo.registry.registry import Registry, open_registry
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import pydantic only when somebody reads a recipe; what parts there are is told without."""
+    """Import pydantic only when a recipe is parsed; listing parts does not need it."""
     if name == "Recipe":
         from zoo.registry.recipe import Recipe
 

@@ -1,4 +1,4 @@
-"""What plugins turn into when they are loaded: the parts they offer, or what is wrong with them."""
+"""Loaded plugins: the parts that they offer, or the reason why they failed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from zoo.errors import PluginError, Problem
 from zoo.parts import Description, Slot
 from zoo.parts.description import imported
-from zoo.registry.guard import culprit, guarded, told
+from zoo.registry.guard import culprit, describe_error, guarded
 from zoo.registry.quiet import quiet_stdout
 from zoo.registry.sources import SHIPPED, Source
 
@@ -20,12 +20,12 @@ Health = Literal["ok", "off", "failed", "other api", "shadowed"]
 
 @dataclass(frozen=True)
 class Entry:
-    """A part on offer: its description and who brought it.
+    """A registered part: its description and the plugin that offers it.
 
     Attributes:
-        description: what the part says of itself.
+        description: the part's description.
         source: the plugin that offers it.
-        file: where the plugin's code lies.
+        file: the path of the plugin's code.
     """
 
     description: Description
@@ -33,30 +33,30 @@ class Entry:
     file: str = ""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the name: the process that unpickles it finds the part in its own registry."""
-        return found_entry, (self.slot, self.qualified)
+        """Pickle the name; the unpickling process looks the part up in its own registry."""
+        return find_entry, (self.slot, self.qualified)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Entry:
         return self
 
     @property
     def slot(self) -> Slot:
-        """Which of the five places the part fills."""
+        """The slot of the part."""
         return self.description.slot
 
     @property
     def name(self) -> str:
-        """What users type."""
+        """The name that users type."""
         return self.description.name
 
     @property
     def plugin(self) -> str:
-        """The plugin's name."""
+        """The name of the plugin."""
         return self.source.name
 
     @property
     def distribution(self) -> str:
-        """What pip calls the package."""
+        """The name of the distribution package."""
         return self.source.distribution
 
     @property
@@ -66,20 +66,20 @@ class Entry:
 
     @property
     def qualified(self) -> str:
-        """The name that means this part whatever else is installed: `polyzoo/history`."""
-        mark = ":" if self.source.origin == "file" else "/"
-        return f"{self.distribution}{mark}{self.name}"
+        """The unambiguous name: `polyzoo/history`, or `./my_parts.py:mine` for a part in a file."""
+        separator = ":" if self.source.origin == "file" else "/"
+        return f"{self.distribution}{separator}{self.name}"
 
     @property
     def portable(self) -> str:
-        """The name that means this part on any machine: shipped parts keep their bare names."""
+        """The name that identifies the part on any machine: bare for a shipped part, else qualified."""
         return self.name if self.distribution == SHIPPED else self.qualified
 
     def load_settings(self) -> type[Settings]:
-        """What a user may set of the part; imports pydantic, if nothing has yet.
+        """The settings class of the part; imports pydantic.
 
         Raises:
-            PluginError: there is no such class, importing it fails, or it cannot be used as settings.
+            PluginError: there is no such class, importing it fails, or it is not a valid settings class.
         """
         settings: type[Settings] = self._imported(self.description.settings)
         fault = settings_fault(settings)
@@ -88,7 +88,7 @@ class Entry:
         return settings
 
     def load(self) -> Any:
-        """The part's class; imports torch, if nothing has yet.
+        """The class of the part; imports torch.
 
         Raises:
             PluginError: there is no such class, or importing it fails.
@@ -101,37 +101,37 @@ class Entry:
 
     @property
     def place(self) -> str:
-        """What it is called where it answers for something: `attention=mine of ./mine.py 0123456789ab`."""
+        """How error messages refer to the part: `attention=mine of ./mine.py 0123456789ab`."""
         return f"{self.slot}={self.name} of {self.source}"
 
 
-def found_entry(slot: Slot, name: str) -> Entry:
-    """The part of that name in the registry of this process; code in a file that is named is run."""
+def find_entry(slot: Slot, name: str) -> Entry:
+    """Look a part up in the registry of this process; a file that is named is run."""
     from zoo.registry.registry import open_registry
 
     return open_registry().find(slot, name)
 
 
 def settings_fault(settings: Any) -> str:
-    """Why a class cannot be the settings of a part; empty where it can."""
+    """Why a class is not a valid settings class; empty if it is."""
     from zoo.parts import Settings
 
     if not isinstance(settings, type) or not issubclass(settings, Settings):
         return "its settings are not a subclass of zoo.parts.Settings"
-    needed = [name for name, field in settings.model_fields.items() if field.is_required()]
-    return f"its settings have no defaults for {', '.join(needed)}" if needed else ""
+    required = [name for name, field in settings.model_fields.items() if field.is_required()]
+    return f"its settings have no defaults for {', '.join(required)}" if required else ""
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """A plugin as it was found.
+    """A plugin after loading.
 
     Attributes:
         source: where it comes from.
         health: whether its parts can be used by their bare names.
-        problem: why not.
-        file: where its code lies; empty where nobody knows.
-        entries: the parts it offers.
+        problem: why not; None if they can.
+        file: the path of its code; empty if unknown.
+        entries: the parts that it offers.
     """
 
     source: Source
@@ -140,8 +140,8 @@ class Plugin:
     file: str = ""
     entries: tuple[Entry, ...] = ()
 
-    def tried(self) -> Plugin:
-        """The same once the settings of its parts were loaded too, else left until they are used."""
+    def with_settings_loaded(self) -> Plugin:
+        """The plugin after loading the settings of its parts, otherwise deferred until they are used."""
         faults = []
         for entry in self.entries:
             try:
@@ -157,23 +157,23 @@ class Plugin:
 
 
 def remedy(source: Source) -> str:
-    """What a user does about a plugin that does not work."""
+    """The hint for a plugin that does not work."""
     match source.origin:
         case "shipped":
-            return "it came with the zoo: install polyzoo anew"
+            return "this plugin is part of polyzoo: reinstall polyzoo"
         case "installed":
-            return f"mend it, or remove it with `pip uninstall {source.distribution}`"
+            return f"fix it, or remove it with `pip uninstall {source.distribution}`"
         case "local":
-            return f"mend it, or write `{source.name} = false` under [plugins] in ./registry.toml"
+            return f"fix it, or write `{source.name} = false` under [plugins] in ./registry.toml"
         case "file":
-            return f"mend {source.distribution}"
+            return f"fix {source.distribution}"
 
 
-def answer_for(error: BaseException) -> PluginError | None:
-    """The error of the plugin whose code led to what the zoo did not foresee; None where none did."""
+def plugin_error(error: BaseException) -> PluginError | None:
+    """An unexpected exception as an error of the plugin whose code raised it; None if no plugin did."""
     source = culprit(error)
     if source is None:
         return None
     return PluginError(
-        Problem(f"it failed: {told(error)}", f"plugin {source.name} ({source})", remedy(source))
+        Problem(f"it failed: {describe_error(error)}", f"plugin {source.name} ({source})", remedy(source))
     )

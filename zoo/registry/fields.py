@@ -1,4 +1,4 @@
-"""What a setting takes, in words; and what is wrong with a value, in the words of the user."""
+"""Describe what values a setting accepts, and validate values with readable error messages."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from zoo.errors import Problem
 from zoo.parts import Settings
 from zoo.registry.values import NONE, item_kind, members, write_value
 
-_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a string"}
 
 
 def allowed(field: FieldInfo) -> str:
-    """What a setting takes: "a whole number from 1 to 4096", "one of exact, bound"."""
+    """The values that a setting accepts, in words: "a whole number from 1 to 4096", "one of exact, bound"."""
     kinds = [kind for kind in members(field.annotation) if kind is not type(None)]
     gap = ", " if any(item_kind(kind) is not None for kind in kinds) else " "
     words = gap.join(filter(None, [" or ".join(_kind(kind) for kind in kinds), _range(field)]))
@@ -26,7 +26,7 @@ def allowed(field: FieldInfo) -> str:
 
 
 def choices(field: FieldInfo) -> list[str]:
-    """The words a setting may be, where they are few: for completion and for hints."""
+    """The values of a setting that accepts only a few, as typed, for shell completion and hints."""
     words: list[str] = []
     for kind in members(field.annotation):
         if get_origin(kind) is Literal:
@@ -39,23 +39,23 @@ def choices(field: FieldInfo) -> list[str]:
 
 
 def default(field: FieldInfo) -> str:
-    """The value when the user says nothing, as it would be typed."""
+    """The default value, as typed."""
     return write_value(field.get_default(call_default_factory=True))
 
 
 def live(field: FieldInfo) -> bool:
-    """Whether the setting may be changed on a trained model."""
+    """Whether the setting can be changed on a trained model."""
     extra = field.json_schema_extra
     return isinstance(extra, dict) and bool(extra.get("live"))
 
 
 @dataclass(frozen=True)
 class Checked:
-    """Settings, or what is wrong with them.
+    """The result of validating settings.
 
     Attributes:
-        settings: None where something is.
-        problems: all of it.
+        settings: the settings; None if there are problems.
+        problems: all problems.
     """
 
     settings: Any
@@ -65,16 +65,16 @@ class Checked:
 def check(
     model: type[Settings], values: Mapping[str, Any], head: str, written: Mapping[str, str] | None = None
 ) -> Checked:
-    """Turn values into settings: types and ranges, nothing converted in silence.
+    """Validate values strictly, without implicit conversions.
 
     Args:
-        model: the settings of a part or a section.
-        values: by the names of its fields.
-        head: what the fields are called under, such as `decoder`; may be empty.
-        written: how the user wrote each, where a user did.
+        model: the settings class of a part or a section.
+        values: values by field name.
+        head: the prefix of the fields on the command line, such as `decoder`; may be empty.
+        written: how the user typed each value, by field name, for error messages.
     """
     if not values and not any(field.is_required() for field in model.model_fields.values()):
-        # Defaults need no check, and a mistake elsewhere is answered sooner without building one.
+        # Defaults are valid, and building the validator is slow.
         return Checked(model.model_construct())
     try:
         return Checked(model.model_validate_json(json.dumps(dict(values)), strict=True))
@@ -83,7 +83,7 @@ def check(
 
 
 def key(head: str, name: str) -> str:
-    """What a setting is called on the command line."""
+    """The name of a setting on the command line."""
     return f"{head}.{name}" if head else name
 
 
@@ -94,7 +94,7 @@ def _problems(
     written: Mapping[str, str],
     error: ValidationError,
 ) -> Iterator[Problem]:
-    """One problem for each setting that is wrong, and one for each rule between several."""
+    """One problem for each invalid setting, and one for each violated rule between settings."""
     details = {str(detail["loc"][0]) if detail["loc"] else "": detail for detail in error.errors()}
     for name, detail in details.items():
         reason = str(detail.get("ctx", {}).get("error", ""))
@@ -104,25 +104,25 @@ def _problems(
         if not name:
             yield Problem(reason or str(detail["msg"]), head)
         elif field is None:
-            yield Problem("there is no such setting", given, _meant(head, name, model))
+            yield Problem("there is no such setting", given, _similar_name(head, name, model))
         else:
             yield Problem(
-                reason or f"it takes {allowed(field)}", given, _cure(where, field, values.get(name))
+                reason or f"it takes {allowed(field)}", given, _similar_value(where, field, values.get(name))
             )
 
 
-def _meant(head: str, name: str, model: type[Settings]) -> str:
+def _similar_name(head: str, name: str, model: type[Settings]) -> str:
     from zoo.registry.hints import closest
 
     known = [key(head, field) for field in model.model_fields]
     near = closest(key(head, name), known)
-    return f"did you mean {near}" if near else f"there are {', '.join(known)}" if known else ""
+    return f"did you mean {near}" if near else f"the settings are {', '.join(known)}" if known else ""
 
 
-def _cure(where: str, field: FieldInfo, value: Any) -> str:
+def _similar_value(where: str, field: FieldInfo, value: Any) -> str:
     nearest = _nearest(field, value)
     if nearest is not None:
-        return f"the nearest is {where}={write_value(nearest)}"
+        return f"the nearest valid value is {where}={write_value(nearest)}"
     from zoo.registry.hints import closest
 
     near = closest(str(value), choices(field))
@@ -130,7 +130,7 @@ def _cure(where: str, field: FieldInfo, value: Any) -> str:
 
 
 def _nearest(field: FieldInfo, value: Any) -> int | float | None:
-    """The number that fits and is nearest to one that does not; None where there is no telling."""
+    """The valid number nearest to an invalid one; None if it cannot be determined."""
     if not isinstance(value, int | float) or isinstance(value, bool) or value != value:
         return None
     kinds = members(field.annotation)
@@ -154,7 +154,7 @@ def _kind(kind: Any) -> str:
     inner = item_kind(kind)
     if inner is not None:
         item = allowed(FieldInfo.from_annotation(inner))
-        return f"a list, each item {item}, commas between them"
+        return f"a comma-separated list, each item {item}"
     return _KINDS.get(kind, getattr(kind, "__name__", str(kind)))
 
 

@@ -1,7 +1,7 @@
-"""Foreign code under guard: it answers for what it raises, and what it changes for all code is put back.
+"""Run third-party code in isolation: attribute its errors to the plugin and restore global state.
 
-Otherwise a part that sets another default dtype or leaves for another folder gets a later part blamed, and
-one that ends the program makes a command end well that has done nothing.
+Without this, a part that changes the default dtype or the working directory causes failures in other parts,
+and one that calls `sys.exit(0)` makes a command look successful that has done nothing.
 """
 
 from __future__ import annotations
@@ -26,101 +26,102 @@ SIGNALS = tuple(
 )
 
 _foreign: dict[Path, Source] = {}
-"""Files and folders of foreign code that was loaded, with the plugin it belongs to."""
+"""Files and folders of third-party code that was loaded, with the plugin it belongs to."""
 
 
 @dataclass(frozen=True)
-class _Shared:
-    """Something that all code of a process shares.
+class _GlobalState:
+    """A piece of process-wide state.
 
     Attributes:
-        what: what it is called.
-        read: how it stands.
-        write: puts it back to what was read.
-        same: whether two readings are alike.
-        fresh: what is read where nothing has changed it, if that is known.
+        name: the name in error messages.
+        read: returns the current value.
+        write: restores a value that was read.
+        same: whether two values are equal.
+        initial: the value at import, if known.
     """
 
-    what: str
+    name: str
     read: Callable[[], Any]
     write: Callable[[Any], None]
     same: Callable[[Any, Any], bool] = lambda before, after: bool(before == after)
-    fresh: Any = None
+    initial: Any = None
 
 
 @contextmanager
-def put_back() -> Iterator[list[str]]:
-    """Put back what the block changes for all code; the list then names it."""
+def restoring_global_state() -> Iterator[list[str]]:
+    """Restore global state that the block changes; the list then contains the names of what changed."""
     before = [(state, state.read()) for state in (*_PYTHON, *_torch())]
     had_torch, changed = "torch" in sys.modules, list[str]()
     try:
         yield changed
     finally:
         if not had_torch:
-            before += [(state, state.fresh) for state in _torch() if state.fresh is not None]
+            # torch was imported in the block, so its state before the block is what it is at import.
+            before += [(state, state.initial) for state in _torch() if state.initial is not None]
         for state, value in before:
             if not state.same(value, state.read()):
                 state.write(value)
-                changed.append(state.what)
+                changed.append(state.name)
 
 
 @contextmanager
 def guarded(doing: str, where: str, cure: str) -> Iterator[None]:
-    """Let foreign code answer for what it does in the block.
+    """Attribute exceptions and side effects of third-party code in the block to its plugin.
 
     Args:
-        doing: what is done, such as `its forward`.
-        where: which part of which plugin does it.
+        doing: what the code does, such as `its forward`.
+        where: the part and the plugin.
         cure: what the user can do about it.
 
     Raises:
-        PluginError: it raised something, of whatever class, or changed what all code shares. An interrupt and
-            the errors of the zoo pass.
+        PluginError: the code raised an exception of any class, or changed global state. A KeyboardInterrupt
+            and errors of the zoo are passed on unchanged.
     """
     try:
-        with put_back() as changed:
+        with restoring_global_state() as changed:
             yield
     except (ZooError, KeyboardInterrupt):
         raise
     except BaseException as error:
-        raise PluginError(Problem(f"{doing} failed: {told(error)}", where, cure)) from error
+        raise PluginError(Problem(f"{doing} failed: {describe_error(error)}", where, cure)) from error
     if changed:
-        raise PluginError(Problem(f"{doing} changes {' and '.join(changed)} for all code", where, cure))
+        raise PluginError(Problem(f"{doing} changes global state: {' and '.join(changed)}", where, cure))
 
 
-def told(error: BaseException) -> str:
-    """What was raised and where, in one line."""
+def describe_error(error: BaseException) -> str:
+    """The type and message of an exception and the line of third-party code that raised it, in one line."""
     what = " ".join(str(error).split())
     return f"{type(error).__name__}: {what}".rstrip(": ") + place(error)
 
 
 def place(error: BaseException) -> str:
-    """The innermost line of foreign code behind an error, ` (mine.py, line 7)`; empty where there is none."""
+    """The innermost line of third-party code in a traceback, ` (mine.py, line 7)`; empty if there is none."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if _owner(f.filename)]
     return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
 
 
 def remember(source: Source, file: str) -> None:
-    """Keep in mind that foreign code in a file, or in the folder of a package, belongs to a plugin."""
+    """Register a file of third-party code, or the folder of a package, as belonging to a plugin."""
     if source.origin != "shipped" and file:
         path = Path(file).resolve()
         _foreign[path.parent if path.name == "__init__.py" else path] = source
 
 
 def culprit(error: BaseException) -> Source | None:
-    """The plugin whose code is innermost in the trace of an error; None where none is."""
+    """The plugin whose code is innermost in the traceback of an error; None if there is none."""
     frames = traceback.extract_tb(error.__traceback__)
     return next(filter(None, (_owner(frame.filename) for frame in reversed(frames))), None)
 
 
 def _owner(filename: str) -> Source | None:
     path = Path(filename)
-    return next((found for one in (path, *path.parents) if (found := _foreign.get(one))), None)
+    return next((_foreign[parent] for parent in (path, *path.parents) if parent in _foreign), None)
 
 
 def _folder() -> str | None:
     try:
-        return os.getcwd()  # noqa: PTH109 - asked at every call of a foreign part
+        return os.getcwd()  # noqa: PTH109 - faster than Path.cwd(), and called at every call of a part
     except OSError:
         return None
 
@@ -142,14 +143,15 @@ def _handle(handlers: list[Any]) -> None:
 
 
 def _same_filters(before: list[Any], after: list[Any]) -> bool:
-    """Whether all earlier filters stand, and new ones are of single warnings only, as libraries add them."""
+    """Whether all earlier filters remain and new ones are specific, as libraries add them on import."""
+    added = [entry for entry in after if entry not in before]
     return before == after or (
-        all(one in after for one in before) and not any(_is_broad(one) for one in after if one not in before)
+        all(entry in after for entry in before) and not any(_is_broad(entry) for entry in added)
     )
 
 
-def _is_broad(one: Any) -> bool:
-    action, message, category, module, _ = one
+def _is_broad(entry: Any) -> bool:
+    action, message, category, module, _ = entry
     return action == "error" or (message is None and module is None and category is Warning)
 
 
@@ -163,32 +165,34 @@ def _streams() -> tuple[Any, ...]:
 
 
 def _stream(streams: tuple[tuple[TextIO | None, bool], ...]) -> None:
-    """Put the streams back; one that was closed is opened once more, since its descriptor is still there."""
-    found: list[Any] = []
+    """Restore the standard streams; one that was closed is reopened on its file descriptor."""
+    restored: list[Any] = []
     for number, (stream, was_closed) in enumerate(streams, start=1):
         closed = stream is not None and stream.closed and not was_closed
-        found.append(os.fdopen(number, "w", errors="backslashreplace", closefd=False) if closed else stream)
-    sys.stdout, sys.stderr = found
+        restored.append(
+            os.fdopen(number, "w", errors="backslashreplace", closefd=False) if closed else stream
+        )
+    sys.stdout, sys.stderr = restored
 
 
 _PYTHON = (
-    _Shared("the working folder", _folder, _return),
-    _Shared("the handlers of signals", _handlers, _handle),
-    _Shared("the filters of warnings", lambda: warnings.filters[:], _filter, _same_filters),
-    _Shared("the standard streams", _streams, _stream),
+    _GlobalState("the working directory", _folder, _return),
+    _GlobalState("the signal handlers", _handlers, _handle),
+    _GlobalState("the warning filters", lambda: warnings.filters[:], _filter, _same_filters),
+    _GlobalState("the standard streams", _streams, _stream),
 )
 
 
-def _torch() -> tuple[_Shared, ...]:
-    """What torch shares; nothing before it is imported."""
+def _torch() -> tuple[_GlobalState, ...]:
+    """The global state of torch; empty before it is imported."""
     torch = sys.modules.get("torch")
     if torch is None:
         return ()
     dtypes, grad = (torch.get_default_dtype, torch.set_default_dtype), torch.set_grad_enabled
-    orderly = (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms)
+    deterministic = (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms)
     return (
-        _Shared("torch's default dtype", *dtypes, fresh=torch.float32),
-        _Shared("torch's gradient mode", torch.is_grad_enabled, grad, fresh=True),
-        _Shared("torch's choice of deterministic algorithms", *orderly, fresh=False),
-        _Shared("torch's number of threads", torch.get_num_threads, torch.set_num_threads),
+        _GlobalState("torch's default dtype", *dtypes, initial=torch.float32),
+        _GlobalState("torch's gradient mode", torch.is_grad_enabled, grad, initial=True),
+        _GlobalState("torch's deterministic mode", *deterministic, initial=False),
+        _GlobalState("torch's number of threads", torch.get_num_threads, torch.set_num_threads),
     )

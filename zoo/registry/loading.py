@@ -1,4 +1,4 @@
-"""Loading plugins, each on its own, so that a broken one says what is wrong with it and breaks nothing."""
+"""Load plugins in isolation, so that a broken one is reported and does not affect the others."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from zoo.errors import PluginError, Problem
 from zoo.parts import API, SLOTS, Description
 from zoo.parts.hooks import ZooSpec
 from zoo.registry.entry import Entry, Health, Plugin, remedy, settings_fault
-from zoo.registry.guard import put_back, remember
+from zoo.registry.guard import remember, restoring_global_state
 from zoo.registry.quiet import quiet_stdout
 from zoo.registry.sources import Source
 
 
 class _Fault(Exception):
-    """Why a plugin cannot be used."""
+    """The reason why a plugin cannot be used."""
 
     def __init__(self, what: str, health: Health = "failed") -> None:
         super().__init__(what)
@@ -35,14 +35,14 @@ class _Fault(Exception):
 
 
 def load(source: Source, *, strict: bool = False) -> Plugin:
-    """Load one plugin; what goes wrong is in what comes back.
+    """Load one plugin; a failure is recorded in the plugin that is returned.
 
     Args:
         source: where it comes from.
-        strict: raise what goes wrong, for those who are writing a plugin.
+        strict: raise an error on failure, which helps to debug a plugin.
 
     Raises:
-        PluginError: it cannot be loaded, and `strict` asks to know.
+        PluginError: the plugin cannot be loaded and `strict` is set.
     """
     if source.off:
         return Plugin(source, "off", Problem(source.off, str(source)), _file(source))
@@ -50,12 +50,12 @@ def load(source: Source, *, strict: bool = False) -> Plugin:
         if source.broken:
             raise _Fault(source.broken)
         remember(source, _file(source))
-        with quiet_stdout(), put_back() as changed:
+        with quiet_stdout(), restoring_global_state() as changed:
             module = _guarded("importing it failed", lambda: _import(source))
             file = str(getattr(module, "__file__", "") or _file(source))
             entries = tuple(Entry(description, source, file) for description in _descriptions(module))
         if changed:
-            raise _Fault(f"importing it changes {' and '.join(changed)} for all code")
+            raise _Fault(f"importing it changes global state: {' and '.join(changed)}")
         return Plugin(source, "ok", file=file, entries=entries)
     except _Fault as fault:
         problem = Problem(fault.what, f"plugin {source.name} ({source})", remedy(source))
@@ -65,7 +65,7 @@ def load(source: Source, *, strict: bool = False) -> Plugin:
 
 
 def _guarded(stage: str, action: Any) -> Any:
-    """Do something of the plugin's; any way it can fail becomes a fault that says where."""
+    """Run an action of the plugin and turn any exception into a fault with file and line."""
     try:
         return action()
     except KeyboardInterrupt:
@@ -76,7 +76,7 @@ def _guarded(stage: str, action: Any) -> Any:
 
 
 def _place(error: BaseException) -> str:
-    """The last line of the plugin's own that led to an error, where it is known."""
+    """The innermost line of the plugin's own code in a traceback; empty if there is none."""
     import pydantic
 
     ours = (
@@ -92,14 +92,14 @@ def _import(source: Source) -> Any:
     if source.is_file:
         return _import_file(Path(source.target))
     module, _, attributes = source.target.partition(":")
-    found: Any = importlib.import_module(module.strip())
+    target: Any = importlib.import_module(module.strip())
     for attribute in filter(None, attributes.strip().split(".")):
-        found = getattr(found, attribute)
-    return found
+        target = getattr(target, attribute)
+    return target
 
 
 class _FromSource(SourceFileLoader):
-    """Runs what stands in a file: compiled code beside it may be of another that was never read."""
+    """Always compiles the source: a .pyc file beside it may come from code that the user never inspected."""
 
     def get_code(self, fullname: str) -> CodeType:
         """The code of the file, compiled now."""
@@ -107,7 +107,7 @@ class _FromSource(SourceFileLoader):
 
 
 def _import_file(path: Path) -> Any:
-    """Import a single file under a name of its own, so that it can clash with nothing."""
+    """Import a single file under a unique module name, to avoid clashes."""
     path = path.resolve()
     name = f"zoo_file_{path.stem}_{sha256(str(path).encode()).hexdigest()[:8]}"
     spec = spec_from_file_location(name, path, loader=_FromSource(name, str(path)))
@@ -123,7 +123,7 @@ def _import_file(path: Path) -> Any:
 
 
 def _file(source: Source) -> str:
-    """Where a plugin's code should lie, without running any of it."""
+    """The path of a plugin's code, without running any of it."""
     if source.is_file:
         return source.target
     try:
@@ -134,25 +134,25 @@ def _file(source: Source) -> str:
 
 
 def _descriptions(module: Any) -> list[Description]:
-    """What the plugin's hook returns, checked."""
+    """The validated descriptions that the plugin's hook returns."""
     manager = pluggy.PluginManager("zoo")
     manager.add_hookspecs(ZooSpec)
-    _guarded("its hook does not fit", lambda: manager.register(module))
-    _guarded("its hook does not fit", manager.check_pending)
+    _guarded("its hook is invalid", lambda: manager.register(module))
+    _guarded("its hook is invalid", manager.check_pending)
     hooks = manager.hook.zoo_parts.get_hookimpls()
     if not hooks:
-        raise _Fault("it offers no parts: it needs a function zoo_parts() marked with @zoo.parts.hookimpl")
-    found: list[Description] = []
+        raise _Fault("it offers no parts: it needs a function zoo_parts() decorated with @zoo.parts.hookimpl")
+    descriptions: list[Description] = []
     for hook in hooks:
         offered = _guarded("its hook zoo_parts failed", lambda hook=hook: _listed(hook.function()))
-        found += offered
-    for number, description in enumerate(found, start=1):
+        descriptions += offered
+    for number, description in enumerate(descriptions, start=1):
         _check(description, f"its part number {number}")
-    names = [(description.slot, description.name) for description in found]
+    names = [(description.slot, description.name) for description in descriptions]
     for slot, name in names:
         if names.count((slot, name)) > 1:
             raise _Fault(f"it offers {slot}.{name} twice")
-    return found
+    return descriptions
 
 
 def _listed(offered: Any) -> list[Any]:
@@ -164,19 +164,21 @@ def _listed(offered: Any) -> list[Any]:
 
 
 def _check(offered: Any, place: str) -> None:
-    """Refuse a description that the rest of the zoo could not work with."""
+    """Raise a fault if a description is invalid."""
     if not isinstance(offered, Description):
         raise _Fault(f"{place} is {offered!r}, not a zoo.parts.Description")
     place = f"{offered.slot}.{offered.name}"
     if offered.api != API:
         raise _Fault(
-            f"{place} is of interface generation {offered.api}; this zoo's is {API}",
+            f"{place} was written for API version {offered.api}; this zoo has {API}",
             "other api",
         )
     if offered.slot not in SLOTS:
         raise _Fault(f"{place}: there is no slot {offered.slot!r}; the slots are {', '.join(SLOTS)}")
     if not isinstance(offered.name, str) or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", offered.name):
-        raise _Fault(f"{place}: the name {offered.name!r} is not lower case, digits and hyphens")
+        raise _Fault(
+            f"{place}: the name {offered.name!r} must consist of lower-case letters, digits and hyphens"
+        )
     if not isinstance(offered.target, type) and not re.fullmatch(r"[\w.]+:\w+", str(offered.target)):
         raise _Fault(f"{place}: the target {offered.target!r} is neither a class nor 'module:Class'")
     if not isinstance(offered.summary, str) or not offered.summary.strip():
@@ -187,4 +189,4 @@ def _check(offered: Any, place: str) -> None:
     elif settings_fault(offered.settings):
         raise _Fault(f"{place}: {settings_fault(offered.settings)}")
     if not callable(offered.gives) or not callable(offered.fit):
-        raise _Fault(f"{place}: gives and fit are functions")
+        raise _Fault(f"{place}: gives and fit must be functions")

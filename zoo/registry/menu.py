@@ -1,6 +1,6 @@
-"""The menu, `registry.toml`: which plugins are on, what each slot holds by default, named recipes.
+"""The menu, `registry.toml`: enabled plugins, the default part of each slot, and named recipes.
 
-The shipped menu lies beside the core; a `./registry.toml` of the user is laid over it.
+The shipped menu is part of the package; a `./registry.toml` of the user overrides its entries.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ FILE = "registry.toml"
 
 @dataclass(frozen=True)
 class Menu:
-    """What one `registry.toml` says.
+    """The content of one `registry.toml`.
 
     Attributes:
-        path: where it was read.
-        plugins: name -> module or file, or whether it is on.
+        path: the file.
+        plugins: name -> module or file, or whether the plugin is enabled.
         defaults: slot -> the name of a part.
         recipes: name -> words.
     """
@@ -37,12 +37,12 @@ class Menu:
 
 
 def shipped_menu() -> Menu:
-    """The menu that came with the zoo."""
+    """The menu that is part of the package."""
     return read_menu(_shipped_path())
 
 
-def users_menu(folder: Path) -> Menu:
-    """The menu in a folder; an empty one where there is none, or where it is the shipped one."""
+def user_menu(folder: Path) -> Menu:
+    """The menu in a folder; empty if there is none or it is the shipped one."""
     path = folder / FILE
     if not path.is_file() or path.resolve() == _shipped_path().resolve():
         return Menu(path)
@@ -50,7 +50,7 @@ def users_menu(folder: Path) -> Menu:
 
 
 def _shipped_path() -> Path:
-    """Inside the package when built, above it in a checkout."""
+    """The path of the shipped menu: inside the package if installed, above it in a checkout."""
     package = Path(zoo.__file__).parent
     inside = package / FILE
     return inside if inside.exists() else package.parent / FILE
@@ -60,15 +60,15 @@ def read_menu(path: Path) -> Menu:
     """Read one menu.
 
     Raises:
-        UsageError: it is not TOML, or says something that a menu cannot say; all of it at once.
+        UsageError: the file is not TOML or has invalid entries; holds all problems.
     """
     try:
         tables = tomllib.loads(read_bytes(path, "menu").decode())
     except OSError as error:
         what = f"cannot be read: {error.strerror}"
-        raise UsageError(Problem(what, str(path), "let it be read, or remove it")) from None
+        raise UsageError(Problem(what, str(path), "check the file's permissions, or remove it")) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(Problem(f"this is not TOML: {error}", str(path), "mend or remove it")) from None
+        raise UsageError(Problem(f"invalid TOML: {error}", str(path), "fix or remove the file")) from None
     problems = [*_problems(tables)]
     if problems:
         raise UsageError(*(Problem(what, str(path), cure) for what, cure in problems))
@@ -76,22 +76,22 @@ def read_menu(path: Path) -> Menu:
 
 
 def _problems(tables: Mapping[str, Any]) -> list[tuple[str, str]]:
-    found = []
+    problems = []
     kinds: Mapping[str, tuple[type, ...]] = {"plugins": (str, bool), "defaults": (str,), "recipes": (str,)}
     for table, content in tables.items():
         if table not in kinds or not isinstance(content, dict):
-            found.append((f"a menu has no {table}", "its tables are [plugins], [defaults] and [recipes]"))
+            problems.append((f"unknown table {table}", "the tables are [plugins], [defaults] and [recipes]"))
             continue
         for key, value in content.items():
             if not isinstance(value, kinds[table]):
-                found.append((f"{table}.{key} is not a text", f'write {key} = "..."'))
+                problems.append((f"{table}.{key} is not a string", f'write {key} = "..."'))
             elif table == "defaults" and key not in SLOTS:
-                found.append((f"there is no slot {key}", f"the slots are {', '.join(SLOTS)}"))
-    return found
+                problems.append((f"there is no slot {key}", f"the slots are {', '.join(SLOTS)}"))
+    return problems
 
 
-def laid_over(shipped: Menu, users: Menu) -> Menu:
-    """The shipped menu with the user's defaults and recipes in place of those of the same name."""
+def merged_menu(shipped: Menu, users: Menu) -> Menu:
+    """The shipped menu, with its defaults and recipes overridden by those of the user's menu."""
     return Menu(
         users.path,
         shipped.plugins,

@@ -1,4 +1,4 @@
-"""Running foreign code without letting it write where results go."""
+"""Keep the output of third-party code out of standard output."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from contextlib import contextmanager, redirect_stdout
 
 @contextmanager
 def quiet_stdout() -> Iterator[None]:
-    """Send what plugins print to standard error, also what their libraries and child processes print.
+    """Redirect standard output to standard error, including that of C libraries and child processes.
 
-    Standard output belongs to results, which programs read.
+    Standard output is reserved for results, which other programs may parse.
     """
     sys.stdout.flush()
-    kept = os.dup(1)
+    original = os.dup(1)
     try:
         os.dup2(2, 1)
         with redirect_stdout(sys.stderr):
             yield
     finally:
-        os.dup2(kept, 1)
-        os.close(kept)
+        os.dup2(original, 1)
+        os.close(original)

@@ -1,4 +1,4 @@
-"""A recipe: which part stands in each slot, its settings, and what a command wants to know beside."""
+"""A recipe: the part in each slot, its settings, and the settings of the command."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Any
 
 from zoo.music.grid import FINEST_GRID, GRID
 from zoo.parts import Fact, Settings, Slot, setting
+from zoo.registry.compatibility import Choice, facts
 from zoo.registry.fields import key
-from zoo.registry.fit import Choice, facts
 from zoo.registry.registry import Registry
 from zoo.registry.values import write_value
 
 
 class GridKeys(Settings):
-    """The grid that parts are built for, as a key of a recipe."""
+    """The key `grid` of a recipe: the grid that parts are built for."""
 
     grid: int | None = setting(
         None,
-        "frames to a quarter note: 4 for sixteenths, 12 where there are triplets; none for that of the music",
+        "frames per quarter note: 4 for sixteenths, 12 for triplets as well; none for the grid of the music",
         ge=1,
         le=FINEST_GRID,
     )
@@ -31,11 +31,11 @@ class GridKeys(Settings):
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything a command was asked for, checked. `str` gives the words that make it again.
+    """A validated recipe. `str(recipe)` gives words that parse to the same recipe.
 
     Attributes:
-        parts: slot -> part and settings; all five slots, in their order.
-        sections: settings that are not of a part, such as `train`.
+        parts: slot -> part and settings, for all five slots in order.
+        sections: settings that do not belong to a part, such as `train`.
         keys: settings without a section, such as `data=` and `seed=`.
     """
 
@@ -50,24 +50,25 @@ class Recipe:
 
     @property
     def grid(self) -> int:
-        """Frames to a quarter note that the parts are built for."""
+        """Frames per quarter note that the parts are built for."""
         return self.values.get("grid") or GRID
 
     def on_grid(self, grid: int) -> Recipe:
-        """The same parts for music of another grid."""
+        """The same recipe for music on another grid."""
         keys = self.keys if isinstance(self.keys, GridKeys) else GridKeys()
         return replace(self, keys=keys.model_copy(update={"grid": None if grid == GRID else grid}))
 
     @property
     def facts(self) -> dict[str, Fact]:
-        """What the parts say of themselves, keyed "slot.fact" ("encoder.codes")."""
+        """The facts that the parts give, keyed "slot.fact" ("encoder.codes")."""
         return facts(self.parts)
 
     @cached_property
     def digest(self) -> str:
-        """64 hexadecimal digits that change with anything that changes the result.
+        """A sha256 of everything that affects the result, 64 hexadecimal digits.
 
-        Versions of packages do not count, as long as the state version stays; the contents of a file do.
+        It does not depend on package versions while the state version is the same; it does depend on the
+        contents of plugin files.
         """
         content = self.to_json()
         for slot, choice in self.parts.items():
@@ -76,7 +77,7 @@ class Recipe:
         return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def __str__(self) -> str:
-        """Every slot, and every setting that is not the default."""
+        """Every slot, and every setting that differs from its default."""
         heads: dict[str, Any] = {slot: choice.settings for slot, choice in self.parts.items()}
         heads |= {**self.sections, "": self.keys}
         words = [f"{slot}={choice.entry.portable}" for slot, choice in self.parts.items()]
@@ -84,9 +85,9 @@ class Recipe:
         return " ".join(shlex.quote(word) for word in words)
 
     def to_json(self) -> dict[str, Any]:
-        """The recipe as it is kept in files; `from_json` reads it."""
+        """The recipe as JSON; `from_json` reads it."""
         return {
-            "parts": {slot: _kept(choice) for slot, choice in self.parts.items()},
+            "parts": {slot: _part_json(choice) for slot, choice in self.parts.items()},
             "sections": {name: settings.model_dump(mode="json") for name, settings in self.sections.items()},
             "values": self.keys.model_dump(mode="json"),
         }
@@ -100,16 +101,17 @@ class Recipe:
         sections: Mapping[str, type[Settings]] | None = None,
         keys: type[Settings] = Settings,
     ) -> Recipe:
-        """The recipe that `to_json` kept.
+        """Read a recipe from the output of `to_json`.
 
         Args:
-            data: what it gave, read from JSON.
-            registry: where parts are looked up.
-            sections: which kept sections are wanted; others are passed over.
-            keys: which kept values are wanted; others are passed over.
+            data: the output of `to_json`.
+            registry: where to look up parts.
+            sections: settings classes of the sections to read; other sections are ignored.
+            keys: settings class of the keys to read; other keys are ignored.
 
         Raises:
-            BundleError: it is damaged, or needs a part, a version or a setting that is not here; all of it.
+            BundleError: the data are damaged, or need a part, version or setting that is not available; holds
+                all problems.
         """
         from zoo.registry.stored import read_stored
 
@@ -124,7 +126,7 @@ def _changed(head: str, settings: Settings) -> Iterator[str]:
             yield f"{key(head, name)}={write_value(value)}"
 
 
-def _kept(choice: Choice) -> dict[str, Any]:
+def _part_json(choice: Choice) -> dict[str, Any]:
     return {
         "name": choice.entry.qualified,
         "version": choice.entry.version,

@@ -1,7 +1,7 @@
-"""The registry: every part the zoo knows of, and who brought it.
+"""The registry: all parts of all plugins.
 
-Shipped plugins are light and loaded first. Foreign ones are loaded only when a shipped part does not
-answer, because their code may be slow, broken or unknown.
+Shipped plugins are fast to load and are loaded first. Third-party plugins are loaded only if no shipped part
+has the name, because their code may be slow or broken.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from zoo.parts import SLOTS, Slot
 from zoo.registry.entry import Entry, Plugin
 from zoo.registry.hints import unknown_part
 from zoo.registry.loading import load
-from zoo.registry.menu import Menu, laid_over, shipped_menu, users_menu
+from zoo.registry.menu import Menu, merged_menu, shipped_menu, user_menu
 from zoo.registry.sources import (
     SHIPPED,
     Source,
@@ -34,12 +34,12 @@ _FILE = re.compile(r"(?P<path>.*\.py)(:(?P<part>[^:/]+))?")
 
 
 def names_file(name: str) -> bool:
-    """Whether a part is named by its file: `./my_attention.py` or `./my_parts.py:mine`."""
+    """Whether the name of a part is that of a file: `./my_attention.py` or `./my_parts.py:mine`."""
     return _FILE.fullmatch(name) is not None
 
 
 def file_of(name: str) -> Path:
-    """The file in the name of a part, of which `names_file` is true."""
+    """The path in the name of a part for which `names_file` is true."""
     match = _FILE.fullmatch(name)
     assert match is not None
     return Path(match["path"])
@@ -49,12 +49,12 @@ class Registry:
     """Parts by slot and name.
 
     Attributes:
-        menu: defaults and recipes, the user's laid over the shipped ones.
-        local: whether files that the user did not name himself may be run.
+        menu: the shipped defaults and recipes, overridden by those of the user.
+        local: whether to run files that the user did not name explicitly.
     """
 
     def __init__(self, shipped: Menu, users: Menu, *, local: bool = False, strict: bool = False) -> None:
-        self.menu = laid_over(shipped, users)
+        self.menu = merged_menu(shipped, users)
         self.local = local
         self._strict = strict
         self._users = users
@@ -62,40 +62,38 @@ class Registry:
         self._loaded: dict[Source, Plugin] = {}
 
     def trusts(self, file: str) -> bool:
-        """Whether code in a file may be run that the user did not name, but a run, a bundle or a recipe."""
+        """Whether to run code in a file that is named by a run, a bundle or a recipe, not by the user."""
         return self.local and not left_out(file)
 
     def default(self, slot: Slot) -> str:
-        """The name of the part that fills the slot when the user says nothing."""
+        """The name of the default part of a slot."""
         return self.menu.defaults[slot]
 
     def entries(self, slot: Slot | None = None) -> list[Entry]:
-        """Every part on offer, in the order of the slots."""
+        """All parts, in the order of the slots; loads all plugins."""
         return _parts([*self._shipped, *self._foreign], slot)
 
     def shipped_entries(self, slot: Slot | None = None) -> list[Entry]:
-        """The parts that came with the zoo; loads no foreign code."""
+        """The shipped parts; loads no third-party code."""
         return _parts(self._shipped, slot)
 
     def plugins(self) -> list[Plugin]:
-        """Every plugin that was found, with its health."""
+        """All plugins, with their health."""
         return [self._shadow(plugin) for plugin in [*self._shipped, *self._foreign]]
 
     def rivals(self, entry: Entry) -> list[Entry]:
-        """The other parts of the same slot and name, of which one has the bare name or none has."""
+        """Other parts with the same slot and name, so that the bare name does not select this one."""
         if entry.distribution == SHIPPED:
             return []
         same = [other for other in self.entries(entry.slot) if other.name == entry.name]
         return [other for other in same if other.source != entry.source]
 
     def word(self, entry: Entry) -> str:
-        """What to type to get this part: its name, or its qualified name where others have the same."""
+        """The shortest unambiguous name: the bare name, or the qualified name if other parts share it."""
         return entry.qualified if entry.source.origin == "file" or self.rivals(entry) else entry.name
 
     def find(self, slot: Slot, name: str) -> Entry:
-        """The part of that name: `history`, `polyzoo/history` or `./my_attention.py`.
-
-        A file that is named is run.
+        """Look up a part by name: `history`, `polyzoo/history` or `./my_attention.py` (the file is run).
 
         Raises:
             UsageError: there is none.
@@ -105,19 +103,19 @@ class Registry:
             return self._in_file(slot, name)
         distribution, _, bare = name.rpartition("/")
         if distribution:
-            found = _parts(self._of_distribution(distribution), slot)
+            candidates = _parts(self._of_distribution(distribution), slot)
         else:
-            found = _named(self.shipped_entries(slot), bare) or self._foreign_parts(slot)
-        found = _named(found, bare)
-        if not found:
+            candidates = _named(self.shipped_entries(slot), bare) or self._foreign_parts(slot)
+        candidates = _named(candidates, bare)
+        if not candidates:
             raise UsageError(unknown_part(slot, name, self.entries(), self.plugins()))
-        if len(found) > 1:
-            raise PluginError(_ambiguous(slot, name, found))
-        found[0].load_settings()  # what is wrong with them is told here, where the part is named
-        return found[0]
+        if len(candidates) > 1:
+            raise PluginError(_ambiguous(slot, name, candidates))
+        candidates[0].load_settings()  # report invalid settings here, where the part is named
+        return candidates[0]
 
     def in_file(self, name: str) -> list[Entry]:
-        """The parts in a file, which is run: all of `./my_parts.py`, those called so of `./my_parts.py:mine`.
+        """Run a file and return its parts: all for `./my_parts.py`, one by name for `./my_parts.py:mine`.
 
         Raises:
             UsageError: there is no such file.
@@ -153,7 +151,7 @@ class Registry:
             raise PluginError(
                 Problem(
                     f"no plugin {distribution} is installed",
-                    cure=f"`zoo plugin list` shows what was found; `pip install {distribution}` may bring it",
+                    cure=f"see `zoo plugin list`, or try `pip install {distribution}`",
                 )
             )
         plugins = [self._load(source) for source in sources]
@@ -173,13 +171,17 @@ class Registry:
 
     def _in_file(self, slot: Slot, name: str) -> Entry:
         plugin = self._file_plugin(name, f"{slot}={name}")
-        found = [entry for entry in _named_in(name, plugin) if entry.slot == slot]
-        if len(found) == 1:
-            found[0].load_settings()
-            return found[0]
-        words = ", ".join(f"{entry.slot}={entry.qualified}" for entry in found or plugin.entries)
-        what = "the file holds several" if found else f"the file holds no such {slot}"
-        raise UsageError(Problem(what, f"{slot}={name}", f"it holds {words}" if words else ""))
+        candidates = [entry for entry in _named_in(name, plugin) if entry.slot == slot]
+        if len(candidates) == 1:
+            candidates[0].load_settings()
+            return candidates[0]
+        words = ", ".join(f"{entry.slot}={entry.qualified}" for entry in candidates or plugin.entries)
+        what = (
+            f"the file contains several parts for {slot}"
+            if candidates
+            else f"the file contains no such {slot}"
+        )
+        raise UsageError(Problem(what, f"{slot}={name}", f"it contains {words}" if words else ""))
 
     def _shadow(self, plugin: Plugin) -> Plugin:
         others = {entry: self.rivals(entry) for entry in plugin.entries}
@@ -209,26 +211,26 @@ def _named_in(name: str, plugin: Plugin) -> list[Entry]:
     return [entry for entry in plugin.entries if _part_of(name) in (None, entry.name)]
 
 
-def _ambiguous(slot: Slot, name: str, found: Sequence[Entry]) -> Problem:
-    who = " and ".join(f"{entry.source} (plugin {entry.plugin})" for entry in found)
-    words = " or ".join(dict.fromkeys(f"{slot}={entry.qualified}" for entry in found))
-    return Problem(f"{who} both offer it", f"{slot}={name}", f"write {words}")
+def _ambiguous(slot: Slot, name: str, entries: Sequence[Entry]) -> Problem:
+    sources = " and ".join(f"{entry.source} (plugin {entry.plugin})" for entry in entries)
+    words = " or ".join(dict.fromkeys(f"{slot}={entry.qualified}" for entry in entries))
+    return Problem(f"{sources} both offer it", f"{slot}={name}", f"write {words}")
 
 
 def open_registry(folder: Path | None = None, *, local: bool = False) -> Registry:
-    """Every part that came with the zoo, is installed, or is named in the folder's `registry.toml`.
+    """Open the registry of all shipped and installed plugins and those in the folder's `registry.toml`.
 
-    The environment decides what is loaded: ZOO_PLUGINS=a,b only these foreign plugins (empty: none),
-    ZOO_LOCAL=1 also what the folder's `registry.toml` lists, ZOO_STRICT=1 raises at a broken plugin.
+    Environment variables: ZOO_PLUGINS=a,b loads only these third-party plugins (empty: none), ZOO_LOCAL=1
+    also loads those that the folder's `registry.toml` lists, ZOO_STRICT=1 raises an error at a broken plugin.
 
     Args:
-        folder: where the user's `registry.toml` lies; the current folder by default.
-        local: as ZOO_LOCAL=1, run code in files that a bundle, a run or a `registry.toml` names.
+        folder: the folder of the user's `registry.toml`; the current folder by default.
+        local: like ZOO_LOCAL=1, run code in files that are named by a bundle, a run or a `registry.toml`.
 
     Raises:
         UsageError: the user's `registry.toml` cannot be read.
     """
-    users = users_menu(folder or Path())
+    users = user_menu(folder or Path())
     return Registry(shipped_menu(), users, local=local or _is_set("ZOO_LOCAL"), strict=_is_set("ZOO_STRICT"))
 
 

@@ -1,4 +1,4 @@
-"""Values as they are typed: TOML scalars or bare strings, with commas where a list is asked for."""
+"""Parse and format values as users type them: TOML scalars, bare strings, and comma-separated lists."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 NONE = "none"
-"""How the absence of a value is typed, where a setting allows it."""
+"""The spelling of None, for settings that allow it."""
 
 
 def members(annotation: Any) -> tuple[Any, ...]:
-    """The kinds a field may hold: (int, None) of `int | None`; the bounds of `Annotated` fall away."""
+    """The members of a union: (int, None) for `int | None`; the metadata of `Annotated` are dropped."""
     if get_origin(annotation) is Annotated:
         return members(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
@@ -23,7 +23,7 @@ def members(annotation: Any) -> tuple[Any, ...]:
 
 
 def item_kind(kind: Any) -> Any:
-    """What a list or tuple holds; None where the kind is neither."""
+    """The item type of a list or tuple type; None for any other type."""
     if kind in (list, tuple):
         return str
     if get_origin(kind) in (list, tuple, Sequence):
@@ -32,9 +32,9 @@ def item_kind(kind: Any) -> Any:
 
 
 def read_value(text: str, annotation: Any) -> Any:
-    """What a text means where a value of that kind is asked for.
+    """Parse a text as a value of the annotated type.
 
-    What it cannot mean stays a string, which pydantic then refuses.
+    A text that cannot be parsed is returned unchanged, and pydantic rejects it.
     """
     kinds = members(annotation)
     if text == NONE and type(None) in kinds:
@@ -51,7 +51,7 @@ def read_value(text: str, annotation: Any) -> Any:
 
 
 def write_value(value: Any) -> str:
-    """The text that `read_value` turns into the value again."""
+    """Format a value as a text from which `read_value` restores it."""
     match value:
         case None:
             return NONE
@@ -63,20 +63,20 @@ def write_value(value: Any) -> str:
             return ",".join(write_value(item) for item in value)
         case _:
             bare = re.fullmatch(r"[^\s\"',\[\]#]+", str(value))
-            # A string of JSON is one of TOML, but for the delete character.
+            # A JSON string is a TOML string, except that TOML does not allow a bare delete character.
             quoted = json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007F")
             return str(value) if bare else quoted
 
 
 def _is_bare(text: str, kinds: tuple[Any, ...]) -> bool:
-    """Whether the text is already the string that is meant: `data=2024`, or one of some given words."""
+    """Whether to use the text as a string without parsing: `data=2024`, or a member of a Literal."""
     if any(get_origin(kind) is Literal and text in get_args(kind) for kind in kinds):
         return True
     return str in kinds and text[:1] not in ("'", '"')
 
 
 def _toml(text: str) -> Any:
-    """The TOML scalar or list that a text is; None where it is none."""
+    """Parse a text as a TOML scalar or list; None if it is neither."""
     if "\n" in text or "\r" in text:
         return None
     try:
@@ -87,12 +87,12 @@ def _toml(text: str) -> Any:
 
 
 def _float(text: str) -> Any:
-    """A number as people write it, `.01`, though TOML wants `0.01`."""
+    """Parse a number without leading or trailing digit, such as `.01`, which TOML does not allow."""
     return float(text) if re.fullmatch(r"[+-]?(\d+\.|\.\d+)([eE][+-]?\d+)?", text) else text
 
 
 def _split(text: str) -> list[str]:
-    """The items between commas, of `1,2,4` or `[1, 2, 4]`; quoted items may hold commas."""
+    """Split `1,2,4` or `[1, 2, 4]` into items; quoted items may contain commas."""
     inner = text.strip().removeprefix("[").removesuffix("]")
     items = re.findall(r"""\s*("(?:[^"\\]|\\.)*"|'[^']*'|[^,]*?)\s*(?:,|$)""", inner)
     return [item for item in items if item]

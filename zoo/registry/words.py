@@ -1,8 +1,7 @@
-"""The words of a recipe, before anyone asks what they mean.
+"""The words of a recipe, before they are interpreted.
 
-`decoder=rbm decoder.hidden=20 data=bach` stands as it is; `markov` is replaced by the recipe of that
-name in `registry.toml`, `@file.toml` by what the file says. What is typed goes before what a recipe or
-a file brings.
+`decoder=rbm decoder.hidden=20 data=bach` is kept as it is; `markov` is replaced by the recipe of that name in
+`registry.toml`, and `@file.toml` by the content of the file. Typed words override those of recipes and files.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from zoo.registry.menu import Menu
 from zoo.registry.values import write_value
 
 PART = "part"
-"""In a file, the key of a slot's table that names its part."""
+"""The key in the table of a slot, in a file, that names the part."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +29,10 @@ class Word:
 
     Attributes:
         key: `decoder`, `decoder.hidden` or `data`.
-        text: what follows the sign, as it was typed.
-        origin: the recipe or file that brought it; empty where the user typed it.
-        folder: what a relative path in it is relative to.
-        version: the version of the file of code that it means, where that is known; another file is refused.
+        text: the value as typed.
+        origin: the recipe or file that contains the word; empty if the user typed it.
+        folder: the folder that relative paths in the value are relative to.
+        version: the required version of a plugin file, if known; any other version is an error.
     """
 
     key: str
@@ -44,12 +43,12 @@ class Word:
 
     @property
     def head(self) -> str:
-        """The slot or section of a setting; empty where there is none."""
+        """The slot or section of a setting; empty if there is none."""
         return self.key.rpartition(".")[0]
 
     @property
     def name(self) -> str:
-        """The setting, without what it is under."""
+        """The setting without its prefix."""
         return self.key.rpartition(".")[2]
 
     def __str__(self) -> str:
@@ -58,12 +57,12 @@ class Word:
 
 @dataclass
 class Words:
-    """What a recipe says.
+    """Words sorted by key.
 
     Attributes:
         given: key -> word.
-        bare: words without a sign that name no recipe, for the caller to explain.
-        problems: what is wrong already.
+        bare: words without an equals sign that are not the name of a recipe.
+        problems: problems so far.
     """
 
     given: dict[str, Word] = field(default_factory=dict)
@@ -80,9 +79,9 @@ def split(words: str | Iterable[str | Word]) -> list[str | Word]: ...
 
 
 def split(words: str | Iterable[str | Word]) -> list[str] | list[str | Word]:
-    """Words as the shell hands them over; one string of them is split as a shell would.
+    """A list of words; a single string is split as a shell would.
 
-    A backslash stands for itself, since on Windows it is part of a path.
+    A backslash is an ordinary character, since it is part of paths on Windows.
 
     Raises:
         UsageError: a quotation mark is never closed.
@@ -97,72 +96,73 @@ def split(words: str | Iterable[str | Word]) -> list[str] | list[str | Word]:
         raise UsageError(Problem("a quotation mark is never closed", words)) from None
 
 
-def kept_words(text: str, versions: Mapping[str, str], origin: str = "") -> list[Word]:
-    """The words of a recipe that a file kept, as `str(recipe)` wrote them.
+def stored_words(text: str, versions: Mapping[str, str], origin: str = "") -> list[Word]:
+    """The words of a recipe that is stored in a file as `str(recipe)`.
 
     Args:
-        text: what was kept.
-        versions: slot -> the version of the file of code that stands there.
-        origin: the file; empty where the user has agreed to what it says.
+        text: the stored recipe.
+        versions: slot -> the version of the plugin file in that slot.
+        origin: the file; empty if the user has agreed to run the code that it names.
 
     Raises:
-        UsageError: it holds anything but `key=value`.
+        UsageError: a word is not of the form `key=value`.
     """
-    found = [word.partition("=") for word in split(text)]
-    if strange := ["".join(word) for word in found if not word[1] or word[0].startswith("@")]:
-        raise UsageError(Problem("a kept recipe holds only key=value words", " ".join(strange)))
-    return [Word(key, value, origin, version=versions.get(key, "")) for key, _, value in found]
+    pairs = [word.partition("=") for word in split(text)]
+    if invalid := ["".join(pair) for pair in pairs if not pair[1] or pair[0].startswith("@")]:
+        raise UsageError(Problem("a stored recipe must consist of key=value words", " ".join(invalid)))
+    return [Word(key, value, origin, version=versions.get(key, "")) for key, _, value in pairs]
 
 
 def read_words(words: Iterable[str | Word], menu: Menu) -> Words:
-    """Sort words by key, with recipes and files in their place."""
-    found = Words()
+    """Sort words by key, with recipes and files expanded."""
+    result = Words()
     base: dict[str, Word] = {}
     for word in words:
         if isinstance(word, Word):
-            _add(found.given, [word], found.problems)
+            _add(result.given, [word], result.problems)
             continue
         name, sign, text = word.partition("=")
         if word.startswith("@"):
-            _add(base, _of_file(Path(word[1:]), found.problems), found.problems)
+            _add(base, _of_file(Path(word[1:]), result.problems), result.problems)
         elif sign:
-            _add(found.given, [Word(name, text)], found.problems)
+            _add(result.given, [Word(name, text)], result.problems)
         elif word in menu.recipes:
-            _add(base, _of_recipe(word, menu, found.problems), found.problems)
+            _add(base, _of_recipe(word, menu, result.problems), result.problems)
         else:
-            found.bare.append(word)
-    found.given = _over(base, found.given, menu)
-    return found
+            result.bare.append(word)
+    result.given = _over(base, result.given, menu)
+    return result
 
 
 def not_text(text: str, where: str) -> list[Problem]:
-    """What is wrong with a name in another encoding than UTF-8, which no recipe can hold."""
+    """The problem with a text that is not valid UTF-8, which a recipe must be; empty if it is valid."""
     try:
         text.encode()
     except UnicodeEncodeError:
-        cure = "rename it, or name a link to it: ln -s NAME music"
-        return [Problem("this is not UTF-8", where, cure)]
+        cure = "rename the file, or use a link to it: ln -s NAME music"
+        return [Problem("not valid UTF-8", where, cure)]
     return []
 
 
 def _add(layer: dict[str, Word], words: Iterable[Word], problems: list[Problem]) -> None:
     for word in words:
-        if strange := not_text(word.text, str(word)):
-            problems += strange
+        if invalid := not_text(word.text, str(word)):
+            problems += invalid
             continue
-        other = layer.setdefault(word.key, word)
-        if other is not word:
-            problems.append(Problem(f"{word.key} is given twice", f"{other} and {word}", "keep one of them"))
+        earlier = layer.setdefault(word.key, word)
+        if earlier is not word:
+            where = f"{earlier} and {word}"
+            problems.append(Problem(f"{word.key} is given twice", where, "remove one of them"))
 
 
 def _over(base: Mapping[str, Word], typed: Mapping[str, Word], menu: Menu) -> dict[str, Word]:
-    """What was typed over what was named. Who replaces a part does not want its settings."""
-    kept = dict(base)
+    """Typed words override the base; if they replace a part, its settings are dropped as well."""
+    remaining = dict(base)
     for slot in SLOTS:
         before = base[slot].text if slot in base else menu.defaults[slot]
         if slot in typed and typed[slot].text != before:
-            kept = {key: word for key, word in kept.items() if not key.startswith(f"{slot}.")}
-    return {**kept, **typed}
+            remaining = {key: word for key, word in remaining.items() if not key.startswith(f"{slot}.")}
+    return {**remaining, **typed}
 
 
 def _of_recipe(name: str, menu: Menu, problems: list[Problem]) -> Iterator[Word]:
@@ -171,22 +171,24 @@ def _of_recipe(name: str, menu: Menu, problems: list[Problem]) -> Iterator[Word]
         if sign:
             yield Word(key, text, f"recipe {name}", menu.path.parent)
         else:
-            problems.append(Problem("a recipe holds only key=value words", f"{word} in recipe {name}"))
+            problems.append(Problem("a recipe must consist of key=value words", f"{word} in recipe {name}"))
 
 
 def _of_file(path: Path, problems: list[Problem]) -> Iterator[Word]:
     try:
         content = tomllib.loads(read_bytes(path, "menu").decode())
     except OSError as error:
-        problems.append(Problem(f"cannot be read: {error.strerror}", f"@{path}", "check its name and place"))
+        problems.append(Problem(f"cannot be read: {error.strerror}", f"@{path}", "check the path"))
         return
     except ValueError as error:
-        problems.append(Problem(f"this is not TOML: {error}", f"@{path}"))
+        problems.append(Problem(f"invalid TOML: {error}", f"@{path}"))
         return
     for key, value in _flat(content):
         if isinstance(value, dict) or not isinstance(value, bool | int | float | str | list):
             problems.append(
-                Problem("tables go one deep and hold texts, numbers and lists", f"{key} in {path}")
+                Problem(
+                    "values must be strings, numbers or lists, at most one table deep", f"{key} in {path}"
+                )
             )
         else:
             yield Word(key, write_value(value), str(path), path.parent)

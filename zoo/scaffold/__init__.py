@@ -1,6 +1,6 @@
-"""Beginnings of plugins: a small real part for each slot, which `zoo plugin new` writes under a new name.
+"""Templates of plugins: a small working part for each slot, which `zoo plugin new` copies under a new name.
 
-Each slot has a package here, `__init__.py` with the description and `part.py` with the class, and the same
-part in a single file, `alone.py`. They are ordinary modules that keep their contract as they stand. Their
-name, `newcomer`, is what becomes the name of the plugin.
+Each slot has a package with the description in `__init__.py` and the class in `part.py`, and a similar part
+in a single file, `alone.py`. The templates are ordinary modules that pass the contract checks. Their name,
+`newcomer`, is replaced by the name of the plugin.
 """

@@ -1,4 +1,4 @@
-"""What a new part may be called."""
+"""Names of new parts."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from zoo.registry import Registry
 from zoo.registry.sources import same_distribution
 
 PLACEHOLDER = "newcomer"
-"""What the parts in this package are called until they get a name."""
+"""The name of the templates, which is replaced by the name of the part."""
 
 
 def renamed(text: str, slot: Slot, name: str) -> str:
-    """A template with the name in all its spellings, and the slot where it names the part."""
+    """A template with the placeholder replaced by the name in every spelling, and with the right slot."""
     text = text.replace(f"attention.{PLACEHOLDER}", f"{slot}.{PLACEHOLDER}")
     text = text.replace(f"attention={PLACEHOLDER}", f"{slot}={PLACEHOLDER}")
     text = text.replace(f"polyzoo_{PLACEHOLDER}", f"polyzoo_{module_name(name)}")
@@ -24,35 +24,35 @@ def renamed(text: str, slot: Slot, name: str) -> str:
 
 
 def module_name(name: str) -> str:
-    """The name as Python imports it."""
+    """The name as a Python module."""
     return name.replace("-", "_")
 
 
 def problems_with(name: str, slot: Slot, registry: Registry) -> list[Problem]:
-    """Why a new part of that slot cannot be called so; loads the plugins that there are."""
+    """The problems with the name of a new part of a slot; loads all plugins to find name clashes."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
         plain = "-".join(re.findall(r"[a-z0-9]+", name.lower())).lstrip("-0123456789")
         cure = f"write {plain}" if plain and not iskeyword(plain) else "write something like my-part"
-        what = "a part is named in lower case letters, digits and single hyphens, from a letter on"
+        what = "invalid name: use lower-case letters, digits and single hyphens, starting with a letter"
         return [Problem(what, name, cure)]
     if iskeyword(name):
-        what = "Python keeps this word for itself, so no module can be called so"
+        what = "this is a reserved word of Python and cannot be the name of a module"
         return [Problem(what, name, f"write my-{name}")]
     return _taken(name, slot, registry)
 
 
 def _taken(name: str, slot: Slot, registry: Registry) -> list[Problem]:
     cure = "choose another name"
-    found = [
-        Problem(f"{entry.source} has a part of that name", f"{slot}.{name}", cure)
+    clashes = [
+        Problem(f"{entry.source} has a part with this name", f"{slot}.{name}", cure)
         for entry in registry.entries(slot)
         if entry.name == name
     ]
-    if found:
-        return found
+    if clashes:
+        return clashes
     sources = [plugin.source for plugin in registry.plugins()]
     return [
-        Problem(f"{source} has a plugin of that name", name, cure)
+        Problem(f"{source} has a plugin with this name", name, cure)
         for source in sources
         if source.name == name or same_distribution(source.distribution, f"polyzoo-{name}")
     ]

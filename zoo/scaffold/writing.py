@@ -1,4 +1,4 @@
-"""Writing the beginning of a plugin: a package that pip installs, or a single file."""
+"""Write a new plugin from a template: a package for pip, or a single file."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def write_package(name: str, slot: Slot, registry: Registry) -> list[Path]:
     """Write `polyzoo-NAME/` in the current folder.
 
     Returns:
-        What was written, the project's file first.
+        The files written, `pyproject.toml` first.
 
     Raises:
-        UsageError: the name cannot be given or is taken, or the folder is there already; all of it.
+        UsageError: the name is invalid or taken, or the folder exists; holds all problems.
     """
     folder, package = Path(f"polyzoo-{name}"), f"polyzoo_{module_name(name)}"
     _require_free(name, slot, folder, registry)
@@ -33,10 +33,10 @@ def write_package(name: str, slot: Slot, registry: Registry) -> list[Path]:
 
 
 def write_file(name: str, slot: Slot, registry: Registry) -> Path:
-    """Write a plugin in one file, in the current folder.
+    """Write a plugin in a single file in the current folder.
 
     Raises:
-        UsageError: the name cannot be given or is taken, or the file is there already; all of it.
+        UsageError: the name is invalid or taken, or the file exists; holds all problems.
     """
     path = Path(f"{module_name(name)}.py")
     _require_free(name, slot, path, registry)
@@ -45,9 +45,9 @@ def write_file(name: str, slot: Slot, registry: Registry) -> Path:
 
 def _require_free(name: str, slot: Slot, target: Path, registry: Registry) -> None:
     problems = problems_with(name, slot, registry)
-    # A name that cannot be given may be no path either.
+    # An invalid name may contain path separators.
     if "/" not in name and target.exists():
-        problems.append(Problem("this is there already", str(target), "move it away, or choose another name"))
+        problems.append(Problem("this already exists", str(target), "move it, or choose another name"))
     if problems:
         raise UsageError(*problems)
 

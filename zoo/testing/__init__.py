@@ -1,6 +1,6 @@
-"""Contract checks: what every part promises, and how a plugin author proves it.
+"""Contract checks: what every part must do, and how the author of a plugin tests it.
 
-`run("decoder.lstm")` gives a report, `parametrize("decoder.lstm")` the same checks as pytest cases.
+`run("decoder.lstm")` returns a report; `parametrize("decoder.lstm")` gives the same checks as pytest cases.
 """
 
 from zoo.testing.battery import Outcome, Report, checks, run

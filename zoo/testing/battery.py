@@ -1,4 +1,4 @@
-"""Holding a part to its contract: all checks of its slot, and a report that says how many ran."""
+"""Run all contract checks of a part's slot, and report the results."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from zoo.errors import Problem, UsageError
 from zoo.parts import SLOTS, Description, Slot
 from zoo.registry import Entry, open_registry
 from zoo.testing import (
-    behaving,
+    behaviour,
     causality,
     decoding,
-    describing,
+    descriptions,
     encoding,
-    keeping,
+    learning,
     loudness,
     sampling,
 )
-from zoo.testing.check import BrokenPromiseError, Check, DoesNotApplyError
-from zoo.testing.subject import Subject
+from zoo.testing.check import Check, ContractViolationError, NotApplicableError
+from zoo.testing.under_test import PartUnderTest
 
 Verdict = Literal["passed", "failed", "skipped"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
-MODULES = (describing, behaving, keeping, causality, sampling, decoding, encoding, loudness)
+MODULES = (descriptions, behaviour, learning, causality, sampling, decoding, encoding, loudness)
 
 
 def checks(slot: Slot) -> list[Check]:
-    """Everything that a part of this slot is held to, in the order of running."""
-    found = [thing for module in MODULES for thing in vars(module).values() if isinstance(thing, Check)]
-    return [check for check in found if slot in check.slots]
+    """All checks for parts of this slot, in the order in which they run."""
+    every = [value for module in MODULES for value in vars(module).values() if isinstance(value, Check)]
+    return [check for check in every if slot in check.slots]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one check.
+    """The result of one check.
 
     Attributes:
         check: the check.
         verdict: passed, failed or skipped.
-        reason: what was seen, or why it does not apply; empty where it passed.
+        reason: what went wrong, or why the check does not apply; empty if it passed.
     """
 
     check: Check
@@ -53,12 +53,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Report:
-    """What became of all checks of a part; `str(report)` is the last line to print.
+    """The results of all checks of a part; `str(report)` is a one-line summary.
 
     Attributes:
         part: as users type it, such as `decoder.rbm`.
         outcomes: one for each check of its slot.
-        demanded: how many checks must run at least.
+        demanded: the minimum number of checks that must run.
     """
 
     part: str
@@ -71,12 +71,12 @@ class Report:
 
     @property
     def ran(self) -> int:
-        """How many checks were carried out."""
+        """The number of checks that ran."""
         return len(self.having("passed")) + len(self.having("failed"))
 
     @property
     def ok(self) -> bool:
-        """Nothing failed, and no fewer checks ran than the slot demands."""
+        """Whether no check failed and at least as many ran as the slot requires."""
         return not self.having("failed") and self.ran >= self.demanded
 
     def __str__(self) -> str:
@@ -90,36 +90,36 @@ def run(
     settings: Mapping[str, Any] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
-    """Hold a part to every promise of its slot.
+    """Run every check of a part's slot.
 
     Args:
         part: "slot.name", an entry of the registry, or a description.
-        settings: where they shall differ from the defaults.
-        progress: told before each check how many are done, and of how many.
+        settings: settings that differ from the defaults.
+        progress: called before each check with the number of checks done and the total.
 
     Raises:
         UsageError: there is no such part.
     """
-    subject = subject_of(part, settings)
-    battery = checks(subject.slot)
+    tested = part_under_test(part, settings)
+    battery = checks(tested.slot)
     outcomes = []
     for done, check in enumerate(battery):
         if progress:
             progress(done, len(battery))
-        outcomes.append(carry_out(check, subject))
-    return Report(str(subject), tuple(outcomes), sum(not check.optional for check in battery))
+        outcomes.append(run_check(check, tested))
+    return Report(str(tested), tuple(outcomes), sum(not check.optional for check in battery))
 
 
-def carry_out(check: Check, subject: Subject) -> Outcome:
-    """One check on one part; whatever the part raises is a failure with its place."""
+def run_check(check: Check, tested: PartUnderTest) -> Outcome:
+    """Run one check on one part; any exception that the part raises is a failure with file and line."""
     try:
-        check.hold(subject)
-    except DoesNotApplyError as reason:
+        check.function(tested)
+    except NotApplicableError as reason:
         if check.optional:
             return Outcome(check, "skipped", str(reason))
         return Outcome(check, "failed", f"skipped, but this check must run: {reason}")
-    except BrokenPromiseError as seen:
-        return Outcome(check, "failed", str(seen))
+    except ContractViolationError as violation:
+        return Outcome(check, "failed", str(violation))
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -129,18 +129,20 @@ def carry_out(check: Check, subject: Subject) -> Outcome:
     return Outcome(check, "passed")
 
 
-def subject_of(part: str | Entry | Description, settings: Mapping[str, Any] | None = None) -> Subject:
-    """The part to be tested, found in the registry where it is named.
+def part_under_test(
+    part: str | Entry | Description, settings: Mapping[str, Any] | None = None
+) -> PartUnderTest:
+    """The part to test; a name is looked up in the registry.
 
     Raises:
         UsageError: the name is not "slot.name", or there is no such part.
     """
     if isinstance(part, Description):
-        return Subject(part, chosen=settings or {})
+        return PartUnderTest(part, chosen=settings or {})
     if isinstance(part, str):
         slot, dot, name = part.partition(".")
         if slot not in SLOTS or not dot:
             cure = f"write slot.name, such as decoder.lstm; the slots are {', '.join(SLOTS)}"
-            raise UsageError(Problem("this is not the name of a part", part, cure))
+            raise UsageError(Problem("invalid name of a part", part, cure))
         part = open_registry().find(slot, name)
-    return Subject(part.description, source=part.source, chosen=settings or {})
+    return PartUnderTest(part.description, source=part.source, chosen=settings or {})

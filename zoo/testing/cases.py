@@ -1,4 +1,4 @@
-"""The checks as pytest cases, for the tests of a plugin."""
+"""Contract checks as pytest cases, for the tests of a plugin."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from zoo.errors import Problem, UsageError
 from zoo.parts import Description
 from zoo.registry import Entry
-from zoo.testing.battery import carry_out, checks, subject_of
-from zoo.testing.check import BrokenPromiseError, Check
-from zoo.testing.subject import Subject
+from zoo.testing.battery import checks, part_under_test, run_check
+from zoo.testing.check import Check, ContractViolationError
+from zoo.testing.under_test import PartUnderTest
 
 if TYPE_CHECKING:
     import pytest
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Case:
-    """One check on one part; call it to carry it out inside a test."""
+    """One check of one part; call it inside a test to run it."""
 
     check: Check
-    subject: Subject
+    tested: PartUnderTest
 
     def __str__(self) -> str:
-        return f"{self.subject}-{self.check.name}".replace(" ", "-")
+        return f"{self.tested}-{self.check.name}".replace(" ", "-")
 
     def __call__(self) -> None:
-        """Pass, skip with the reason, or fail with the promise, what was seen, and the cure."""
+        """Pass, skip with the reason, or fail with the requirement, what was observed, and a hint."""
         import pytest
 
         __tracebackhide__ = True
-        outcome = carry_out(self.check, self.subject)
+        outcome = run_check(self.check, self.tested)
         if outcome.verdict == "skipped":
             pytest.skip(outcome.reason)
         if outcome.verdict == "failed":
-            raise BrokenPromiseError(
-                f"{self.check.promise}\n  seen: {outcome.reason}\n  cure: {self.check.cure}"
+            raise ContractViolationError(
+                f"{self.check.requirement}\n  observed: {outcome.reason}\n  hint: {self.check.cure}"
             )
 
 
@@ -47,7 +47,7 @@ def parametrize(
     expect_fail: Mapping[str, str] | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> pytest.MarkDecorator:
-    """A decorator that turns a test of `case` into one test for each check of the part's slot.
+    """A decorator that runs a test function with argument `case` once for each check of the part's slot.
 
         @zoo.testing.parametrize("decoder.mdn")
         def test_contract(case):
@@ -55,8 +55,8 @@ def parametrize(
 
     Args:
         part: "slot.name", an entry of the registry, or a description.
-        expect_fail: names of checks that are known to fail, with the reason; one that passes is an error.
-        settings: where they shall differ from the defaults.
+        expect_fail: checks that are known to fail, by name, with the reason (a strict xfail).
+        settings: settings that differ from the defaults.
 
     Raises:
         UsageError: there is no such part, or no such check.
@@ -71,24 +71,24 @@ def cases(
     expect_fail: Mapping[str, str] | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> list[Any]:
-    """The cases of one part as pytest parameters, expected failures marked; see `parametrize`."""
+    """The cases of one part as pytest parameters, with expected failures marked; see `parametrize`."""
     import pytest
 
-    subject, expected = subject_of(part, settings), dict(expect_fail or {})
-    battery = checks(subject.slot)
+    tested, expected = part_under_test(part, settings), dict(expect_fail or {})
+    battery = checks(tested.slot)
     unknown = expected.keys() - {check.name for check in battery}
     if unknown:
         raise UsageError(*(_no_such_check(name, battery) for name in sorted(unknown)))
-    found = []
+    params = []
     for check in battery:
         reason = expected.get(check.name)
         marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason is not None else []
-        case = Case(check, subject)
-        found.append(pytest.param(case, id=str(case), marks=marks))
-    return found
+        case = Case(check, tested)
+        params.append(pytest.param(case, id=str(case), marks=marks))
+    return params
 
 
 def _no_such_check(name: str, battery: list[Check]) -> Problem:
     near = get_close_matches(name, [check.name for check in battery], 1)
     cure = f"did you mean {near[0]}?" if near else f"the checks are {', '.join(c.name for c in battery)}"
-    return Problem("there is no check of this name", name, cure)
+    return Problem("there is no check with this name", name, cure)

@@ -1,4 +1,4 @@
-"""What a contract check is: a promise in one line, a function that holds a part to it, and a cure."""
+"""Contract checks: a requirement in one line, a function that tests it, and a hint."""
 
 from __future__ import annotations
 
@@ -9,64 +9,69 @@ import torch
 from torch import Tensor
 
 from zoo.parts import SLOTS, Slot
-from zoo.testing.subject import Subject
+from zoo.testing.under_test import PartUnderTest
 
 
-class BrokenPromiseError(AssertionError):
-    """The part does not do what its contract says; the message says what was seen."""
+class ContractViolationError(AssertionError):
+    """The part violates its contract; the message says what was observed."""
 
 
-class DoesNotApplyError(Exception):
-    """The promise says nothing about this part; the message says why."""
+class NotApplicableError(Exception):
+    """The check does not apply to this part; the message says why."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One promise of the contract.
+    """One requirement of the contract.
 
     Attributes:
-        name: what reports and expected failures call it.
-        promise: what every part of these slots does, in one line.
-        cure: what to change in a part that breaks the promise.
-        slots: whose parts are held to it.
-        optional: whether it may turn out not to apply to a part; any other check must run.
-        hold: raises where the promise is broken.
+        name: the name in reports and in `expect_fail`.
+        requirement: what every part of these slots does, in one line.
+        cure: what to change in a part that fails.
+        slots: the slots whose parts are checked.
+        optional: whether the check may be skipped if it does not apply to a part.
+        function: raises `ContractViolationError` if the part fails.
     """
 
     name: str
-    promise: str = field(repr=False)
+    requirement: str = field(repr=False)
     cure: str = field(repr=False)
     slots: tuple[Slot, ...] = field(repr=False)
     optional: bool = field(repr=False)
-    hold: Callable[[Subject], None] = field(repr=False)
+    function: Callable[[PartUnderTest], None] = field(repr=False)
 
 
-def check(*slots: Slot, cure: str, optional: bool = False) -> Callable[[Callable[[Subject], None]], Check]:
-    """Make a function a check; the first line of its docstring is the promise.
+def check(
+    *slots: Slot, cure: str, optional: bool = False
+) -> Callable[[Callable[[PartUnderTest], None]], Check]:
+    """Decorator that turns a function into a check; the first line of its docstring is the requirement.
 
     Args:
-        slots: whose parts are held to it; none named means all five.
+        slots: the slots whose parts are checked; all five by default.
         cure: what to do about a failure, in one sentence without a full stop.
-        optional: whether the function may raise `DoesNotApplyError`.
+        optional: whether the function may raise `NotApplicableError`.
     """
 
-    def make(hold: Callable[[Subject], None]) -> Check:
-        promise = (hold.__doc__ or "").strip().splitlines()[0].removesuffix(".")
-        return Check(hold.__name__, promise, cure, slots or SLOTS, optional, hold)
+    def make(function: Callable[[PartUnderTest], None]) -> Check:
+        requirement = (function.__doc__ or "").strip().splitlines()[0].removesuffix(".")
+        return Check(function.__name__, requirement, cure, slots or SLOTS, optional, function)
 
     return make
 
 
-def require(kept: bool | Tensor, seen: str) -> None:
-    """Go on only if the promise is kept, else say what was seen instead."""
-    if not bool(kept):
-        raise BrokenPromiseError(seen)
+def require(condition: bool | Tensor, message: str) -> None:
+    """Raise `ContractViolationError` with the message unless the condition holds."""
+    if not bool(condition):
+        raise ContractViolationError(message)
 
 
-def require_same(one: Tensor, other: Tensor, what: str, tolerance: float = 1e-4) -> None:
-    """Both tensors hold the same numbers, up to rounding in another order of adding."""
-    require(one.shape == other.shape, f"{what}: shapes {tuple(one.shape)} and {tuple(other.shape)}")
-    one, other = one.double(), other.double()
-    apart = ~torch.isclose(one, other, rtol=tolerance, atol=tolerance, equal_nan=True)
-    if apart.any():
-        raise BrokenPromiseError(f"{what}: values differ by up to {(one - other)[apart].abs().max():.3g}")
+def require_same(actual: Tensor, expected: Tensor, what: str, tolerance: float = 1e-4) -> None:
+    """Require that two tensors are equal up to rounding."""
+    require(
+        actual.shape == expected.shape, f"{what}: shapes {tuple(actual.shape)} and {tuple(expected.shape)}"
+    )
+    actual, expected = actual.double(), expected.double()
+    different = ~torch.isclose(actual, expected, rtol=tolerance, atol=tolerance, equal_nan=True)
+    if different.any():
+        error = (actual - expected)[different].abs().max()
+        raise ContractViolationError(f"{what}: values differ by up to {error:.3g}")

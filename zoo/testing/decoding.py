@@ -1,4 +1,4 @@
-"""Promises of a decoder: keys fold to exactly the codes, are scored as probabilities and drawn like that."""
+"""Checks of decoders: keys fold to exactly the codes, scores are probabilities, and draws follow them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import torch
 from torch import Tensor
 
 from zoo.parts.interfaces import Decoder, LogProb
-from zoo.testing.chances import (
+from zoo.testing.calls import chance
+from zoo.testing.check import check, require
+from zoo.testing.music import fold, random_music, real_sizes
+from zoo.testing.probability import (
     FEW_DRAWS,
     Scored,
     entropy,
@@ -20,35 +23,32 @@ from zoo.testing.chances import (
     require_total_one,
     scored,
 )
-from zoo.testing.check import check, require
-from zoo.testing.music import fold, random_music, real_sizes
-from zoo.testing.play import chance
-from zoo.testing.sampling import require_honest_kind
-from zoo.testing.subject import Subject
+from zoo.testing.sampling import require_correct_kind
+from zoo.testing.under_test import PartUnderTest
 
 
 @dataclass(frozen=True)
 class Passage:
-    """Some frames of codes (1, T, C) and the keys before the first of them (1, 1, K)."""
+    """Frames of codes (1, T, C), and the keys of the frame before the first of them (1, 1, K)."""
 
     codes: Tensor
     before: Tensor
 
     def previous(self, keys: Tensor) -> Tensor:
-        """The frames before some keys (N, T, K)."""
+        """The keys of the frame before each frame, for key sets (N, T, K) of this passage."""
         return torch.cat([self.before.expand(len(keys), -1, -1), keys[:, :-1]], 1)
 
 
 def passages(part: Decoder, frames: int) -> Iterator[Passage]:
-    """Passages of three kinds: some codes, all codes, silence first; whatever sounded before."""
-    every = everything(part.sizes.codes)[:, 0]
+    """Three passages, which start with some codes, all codes and silence, each after different keys."""
+    all_codes = everything(part.sizes.codes)[:, 0]
     before = everything(part.sizes.keys)[[0, 5, -1]]
     for kind, rows in enumerate(([6, 10], [-1, 3], [0, 12])):
-        yield Passage(every[rows[:frames]].unsqueeze(0), before[kind : kind + 1])
+        yield Passage(all_codes[rows[:frames]].unsqueeze(0), before[kind : kind + 1])
 
 
 def _score(part: Decoder, passage: Passage, outcomes: Tensor) -> Scored:
-    """Probabilities of key sets (N, T, K) of a passage."""
+    """Probabilities of key sets (N, T, K) for a passage."""
 
     def ask(keys: Tensor, seed: int) -> LogProb:
         codes = passage.codes.expand(len(keys), -1, -1)
@@ -65,7 +65,7 @@ def _draw(
     known: Tensor | None = None,
     draws: int = FEW_DRAWS,
 ) -> Tensor:
-    """Draws (draws, T, K) of a passage; of the frames after the known keys (1, T', K), where given."""
+    """Draws (draws, T, K) for a passage; with known keys (1, T', K), for the frames after them."""
     generator, drawn = chance(11), [passage.before.expand(draws, -1, -1)]
     codes, state, first = passage.codes.expand(draws, -1, -1), part.start(draws), 0
     with torch.no_grad():
@@ -80,61 +80,64 @@ def _draw(
 
 
 def _folding(part: Decoder, codes: Tensor) -> Tensor:
-    """Every way to play one frame of codes (C,), (N, 1, K)."""
+    """All key sets (N, 1, K) that fold to one frame of codes (C,)."""
     outcomes = everything(part.sizes.keys)
     return outcomes[(fold(outcomes, part.sizes) == codes).all(-1).squeeze(-1)]
 
 
 def _tally(drawn: Tensor, outcomes: Tensor) -> Tensor:
-    """How often each outcome (N, T, K) was drawn; all that is drawn must be among them."""
-    numbers, sought = number_of(outcomes).sort()
+    """The number of draws of each outcome (N, T, K); every draw must be one of them."""
+    numbers, order = number_of(outcomes).sort()
     places = torch.searchsorted(numbers, number_of(drawn)).clamp(max=len(numbers) - 1)
-    strange = int((numbers[places] != number_of(drawn)).sum())
-    require(strange == 0, f"{strange} of {len(drawn)} draws do not fold to their codes")
+    invalid = int((numbers[places] != number_of(drawn)).sum())
+    require(invalid == 0, f"{invalid} of {len(drawn)} draws do not fold to their codes")
     counts = torch.bincount(places, minlength=len(numbers))
-    return torch.zeros_like(counts).index_put_((sought,), counts)
+    return torch.zeros_like(counts).index_put_((order,), counts)
 
 
 @check(
     "decoder",
-    cure="condition on at least one key of every active code (zoo.parts.masks.keys_log_prob does it)",
+    cure="condition on at least one key of every active code (see zoo.parts.masks.keys_log_prob)",
 )
-def key_probabilities_sum_to_one(subject: Subject) -> None:
-    """exp(log_prob) sums to 1 over the key sets that fold to the codes, in a first and in a later frame."""
-    part = cast(Decoder, subject.build_lively())
+def key_probabilities_sum_to_one(tested: PartUnderTest) -> None:
+    """exp(log_prob) sums to 1 over the key sets that fold to the codes, in the first frame and the second."""
+    part = cast(Decoder, tested.build_randomised())
     for passage in passages(part, 1):
         keys = _folding(part, passage.codes[0, 0])
         require_total_one(_score(part, passage, keys), f"codes {passage.codes.int().tolist()[0][0]}")
     for passage in passages(part, 2):
         first = _folding(part, passage.codes[0, 0])[-1:]
-        once = _score(part, replace(passage, codes=passage.codes[:, :1]), first)
+        marginal = _score(part, replace(passage, codes=passage.codes[:, :1]), first)
         second = _folding(part, passage.codes[0, 1])
-        both = _score(part, passage, torch.cat([first.expand(len(second), -1, -1), second], 1))
-        require_total_one(both.given(once.total, once.total_error), "the second frame, given the first,")
+        joint = _score(part, passage, torch.cat([first.expand(len(second), -1, -1), second], 1))
+        require_total_one(
+            joint.given(marginal.total, marginal.total_error), "the second frame, given the first"
+        )
 
 
-@check("decoder", cure="give -inf to keys that lie under no active code, and to codes without a key")
-def other_keys_have_no_probability(subject: Subject) -> None:
+@check("decoder", cure="return -inf for keys of inactive codes, and for active codes without a key")
+def other_keys_have_no_probability(tested: PartUnderTest) -> None:
     """Keys that do not fold to exactly the codes have probability 0."""
-    part = cast(Decoder, subject.build_lively())
+    part = cast(Decoder, tested.build_randomised())
     outcomes = everything(part.sizes.keys)
     for passage in passages(part, 1):
         folds = (fold(outcomes, part.sizes) == passage.codes).all(-1).squeeze(-1)
         codes = passage.codes.expand(len(outcomes), -1, -1)
         with torch.no_grad():
-            found = part.log_prob(codes, outcomes, passage.previous(outcomes), chance()).value
-        require(not found.isnan().any(), "log_prob is NaN")
-        require((found[~folds].exp() == 0).all(), f"keys beside codes {passage.codes.int().tolist()[0][0]}")
+            nats = part.log_prob(codes, outcomes, passage.previous(outcomes), chance()).value
+        require(not nats.isnan().any(), "log_prob is NaN")
+        possible = f"keys that do not fold to codes {passage.codes.int().tolist()[0][0]} have a probability"
+        require((nats[~folds].exp() == 0).all(), possible)
 
 
 @check(
     "decoder",
-    cure="draw given that every active code has at least one key (zoo.parts.masks.draw_keys does it), "
-    "and no key of a silent code",
+    cure="draw at least one key of every active code (see zoo.parts.masks.draw_keys) and no key of an "
+    "inactive one",
 )
-def drawn_keys_fold_to_their_codes(subject: Subject) -> None:
-    """Every active code gets a key, no other key sounds, and keys hold 0 or 1, at any temperature."""
-    small, real = subject.build_lively(), subject.build_lively(sizes=real_sizes())
+def drawn_keys_fold_to_their_codes(tested: PartUnderTest) -> None:
+    """Every active code gets a key, no other key sounds, and keys are 0 or 1, at any temperature."""
+    small, real = tested.build_randomised(), tested.build_randomised(sizes=real_sizes())
     for part in (cast(Decoder, small), cast(Decoder, real)):
         music = random_music(part.sizes, batch=100, frames=1)
         for temperature in (1.0, 0.01, 100.0):
@@ -142,20 +145,20 @@ def drawn_keys_fold_to_their_codes(subject: Subject) -> None:
             require(((keys == 0) | (keys == 1)).all(), "keys that are not 0 or 1")
             lost = fold(keys, part.sizes) < music.codes
             extra = fold(keys, part.sizes) > music.codes
-            require(not lost.any(), f"{int(lost.sum())} active codes were lost, temperature {temperature}")
-            require(not extra.any(), f"{int(extra.sum())} silent codes sound, temperature {temperature}")
+            require(not lost.any(), f"{int(lost.sum())} active codes got no key, temperature {temperature}")
+            require(not extra.any(), f"{int(extra.sum())} inactive codes got keys, temperature {temperature}")
 
 
 @check(
     "decoder",
-    cure="score what `sample` draws: the same logits, condition and memory; let Gibbs chains run long enough",
+    cure="score what `sample` draws: the same logits, condition and state; run Gibbs chains long enough",
 )
-def drawn_keys_match_their_scores(subject: Subject) -> None:
-    """Keys are drawn as often as log_prob says, in a first frame and in the one after it.
+def drawn_keys_match_their_scores(tested: PartUnderTest) -> None:
+    """The frequencies of drawn keys match exp(log_prob), in the first frame and the second.
 
-    With 8000 draws a chi-square test finds any difference of more than about 5 % of the probability.
+    With 8000 draws, the chi-square test detects differences of more than about 5 % of the probability.
     """
-    part = cast(Decoder, subject.build_lively())
+    part = cast(Decoder, tested.build_randomised())
     for passage in passages(part, 1):
         outcomes = _folding(part, passage.codes[0, 0])
         _require_draws_as_scored(part, passage, outcomes, f"codes {passage.codes.int().tolist()[0][0]}")
@@ -170,10 +173,10 @@ def _require_draws_as_scored(part: Decoder, passage: Passage, outcomes: Tensor, 
     require_draws(_tally(_draw(part, passage, draws=expected.draws), outcomes), expected, what)
 
 
-@check("decoder", cure="let `follow` take the state to where drawing these keys would have taken it")
-def following_keys_is_like_having_drawn(subject: Subject) -> None:
-    """After following known frames, keys are drawn as log_prob says they come after them."""
-    part = cast(Decoder, subject.build_lively())
+@check("decoder", cure="let `follow` return the state that drawing these keys would have given")
+def following_keys_matches_drawing(tested: PartUnderTest) -> None:
+    """After following known frames, the frequencies of drawn keys match exp(log_prob) given those frames."""
+    part = cast(Decoder, tested.build_randomised())
     for passage in passages(part, 2):
         known = _folding(part, passage.codes[0, 0])[-1:]
         second = _folding(part, passage.codes[0, 1])
@@ -183,19 +186,19 @@ def following_keys_is_like_having_drawn(subject: Subject) -> None:
         require_draws(_tally(drawn, second), after, "after a known frame")
 
 
-@check("decoder", cure="return LogProb with the kind that is true: exact only where no chance enters")
-def kind_of_the_key_number_is_honest(subject: Subject) -> None:
-    """An exact number does not change with the generator; an estimate says how much it varies, truly."""
-    part, music = cast(Decoder, subject.build_lively()), subject.music(2, 4)
+@check("decoder", cure="set the kind of LogProb correctly: exact only if no random number is involved")
+def kind_of_key_score_is_correct(tested: PartUnderTest) -> None:
+    """An exact score does not depend on the generator; an estimate states its variance correctly."""
+    part, music = cast(Decoder, tested.build_randomised()), tested.music(2, 4)
     with torch.no_grad():
         numbers = [part.log_prob(music.codes, music.keys, music.previous, chance(n)) for n in range(32)]
-    require_honest_kind(numbers)
+    require_correct_kind(numbers)
 
 
-@check("decoder", cure="divide the logits by the temperature before drawing, or leave it alone")
-def low_temperature_sharpens_keys(subject: Subject) -> None:
-    """A low temperature never makes the draws of keys more even."""
-    part = cast(Decoder, subject.build_lively())
+@check("decoder", cure="divide the logits by the temperature before drawing, or ignore the temperature")
+def low_temperature_sharpens_keys(tested: PartUnderTest) -> None:
+    """A low temperature does not increase the entropy of drawn keys."""
+    part = cast(Decoder, tested.build_randomised())
     passage = next(passages(part, 1))
     outcomes = _folding(part, passage.codes[0, 0])
     plain = entropy(_tally(_draw(part, passage), outcomes))

@@ -1,4 +1,4 @@
-"""Promises of an encoder: codes are its keys folded, and with its residual nothing of the score is lost."""
+"""Checks of encoders: codes are folded keys, and the residual restores everything that they leave out."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from torch import Tensor
 from zoo.errors import DataError
 from zoo.parts.clock import Clock
 from zoo.parts.interfaces import Encoder
-from zoo.testing.chances import Scored, chi_square_p, require_total_one
+from zoo.testing.calls import chance
 from zoo.testing.check import check, require, require_same
-from zoo.testing.play import chance
-from zoo.testing.subject import Subject
+from zoo.testing.probability import Scored, chi_square_p, require_total_one
+from zoo.testing.under_test import PartUnderTest
 
 DRAWS = 8000
 FRAMES, KEYS = 3, (40, 41)
-"""The tiny example: all scores of two neighbouring keys in three frames."""
+"""The scores to enumerate: all those of two adjacent keys in three frames."""
 
 
-@check("encoder", cure="give every key to exactly one code, every code at least one key")
-def every_key_has_one_code(subject: Subject) -> None:
-    """The membership gives every key to exactly one code, and no code is without keys."""
-    part = cast(Encoder, subject.build())
+@check("encoder", cure="assign every key to exactly one code, and at least one key to every code")
+def every_key_has_one_code(tested: PartUnderTest) -> None:
+    """The membership assigns every key to exactly one code, and every code has a key."""
+    part = cast(Encoder, tested.build())
     membership = part.membership
     require(membership.dtype == torch.bool, f"membership is {membership.dtype}, not bool")
     require(tuple(membership.shape) == (part.codes, part.sizes.keys), f"shape {tuple(membership.shape)}")
-    require((membership.sum(0) == 1).all(), "a key belongs to no code, or to several")
+    require((membership.sum(0) == 1).all(), "a key belongs to no code or to several")
     require((membership.sum(1) > 0).all(), "a code has no key")
 
 
-@check("encoder", cure="inherit `fold`, or let a code be on exactly where one of its keys is")
-def codes_are_folded_keys(subject: Subject) -> None:
-    """A code is on exactly where at least one of its keys is."""
-    part, music = cast(Encoder, subject.build()), subject.music(2, 20)
+@check("encoder", cure="inherit `fold`, or set a code exactly if at least one of its keys is set")
+def codes_are_folded_keys(tested: PartUnderTest) -> None:
+    """A code is set exactly if at least one of its keys is set."""
+    part, music = cast(Encoder, tested.build()), tested.music(2, 20)
     expected = (music.keys.unsqueeze(-2) * part.membership).amax(-1)
     require_same(part.fold(music.keys), expected, "codes", tolerance=0)
 
 
-@check("encoder", cure="inherit `keys`, and let `plane` say which plane of the score is modelled")
-def keys_are_the_declared_plane(subject: Subject) -> None:
-    """Keys are the plane that `plane` names; music that lacks it is refused with a cure."""
-    part, music = cast(Encoder, subject.build()), subject.music(2, 20)
+@check("encoder", cure="inherit `keys`, and set `plane` to the plane of the score that is modelled")
+def keys_are_the_declared_plane(tested: PartUnderTest) -> None:
+    """Keys are the plane that `plane` names; music without that plane raises DataError."""
+    part, music = cast(Encoder, tested.build()), tested.music(2, 20)
     plane = music.onset if part.plane == "onset" else music.sounding
     require_same(part.keys(music.onset, music.sounding), plane.float(), "keys", tolerance=0)
     if part.plane == "sounding":
@@ -53,13 +53,13 @@ def keys_are_the_declared_plane(subject: Subject) -> None:
         part.keys(None, music.sounding)
     except DataError:
         return
-    require(False, "music that does not say which keys are pressed was taken")
+    require(False, "music without onsets was accepted")
 
 
 def tiny_scores(keys: int) -> tuple[Tensor, Tensor]:
     """All scores of two keys in three frames: onset and sounding planes (N, T, K) bool.
 
-    Each key is off, held or struck in each frame; a key is held only where it sounded before.
+    Each key is off, held or struck in each frame; a key is held only if it sounded in the frame before.
     """
     states = [cell for cell in product((0, 1, 2), repeat=FRAMES * len(KEYS)) if _playable(cell)]
     cells = torch.tensor(states).view(-1, FRAMES, len(KEYS))
@@ -75,7 +75,7 @@ def opening_clock() -> Clock:
 
 
 def _groups(keys: Tensor) -> Tensor:
-    """For each row of keys (N, width) the first row with the same keys."""
+    """The index of the first row with the same keys, for each row of keys (N, width)."""
     return (keys.unsqueeze(1) == keys).all(-1).int().argmax(-1)
 
 
@@ -88,54 +88,54 @@ def _playable(cells: tuple[int, ...]) -> bool:
 
 @check(
     "encoder",
-    cure="let each question have answers whose probabilities sum to 1, and ask only what the keys leave open",
+    cure="normalise the outcomes of each decision, and decide only what the keys leave open",
 )
-def residual_probabilities_sum_to_one(subject: Subject) -> None:
-    """Of all scores with the same keys, the residual's probabilities sum to 1."""
-    part = cast(Encoder, subject.build_lively())
+def residual_probabilities_sum_to_one(tested: PartUnderTest) -> None:
+    """The residual's probabilities of all scores with the same keys sum to 1."""
+    part = cast(Encoder, tested.build_randomised())
     onset, sounding = tiny_scores(part.sizes.keys)
     keys = part.keys(onset, sounding).flatten(1)
-    chances = part.residual.log_prob(onset, sounding, opening_clock()).sum(1).double().exp()
+    probabilities = part.residual.log_prob(onset, sounding, opening_clock()).sum(1).double().exp()
     group = _groups(keys)
-    totals = torch.zeros(len(keys), dtype=torch.float64).index_add_(0, group, chances)
+    totals = torch.zeros(len(keys), dtype=torch.float64).index_add_(0, group, probabilities)
     for total in totals[sorted(set(group.tolist()))]:
-        require_total_one(Scored(total.view(1), torch.zeros(1)), "scores of some keys")
+        require_total_one(Scored(total.view(1), torch.zeros(1)), "scores with the same keys")
 
 
 @check(
     "encoder",
-    cure="restore planes whose modelled plane is exactly the keys, and strike every note that sounds",
+    cure="leave the modelled plane equal to the keys, and start every sounding note with a strike",
 )
-def restored_planes_agree_with_keys(subject: Subject) -> None:
-    """Restored planes give back the same keys, every struck key sounds, every held key was struck."""
-    part, music = cast(Encoder, subject.build_lively()), subject.music(4, 30)
+def restored_planes_agree_with_keys(tested: PartUnderTest) -> None:
+    """Restored planes have the same keys, every struck key sounds, and every held key was struck before."""
+    part, music = cast(Encoder, tested.build_randomised()), tested.music(4, 30)
     keys = part.keys(music.onset, music.sounding)
     for seed in range(3):
         onset, sounding = part.residual.restore(keys, music.clock, chance(seed))
         require_same(part.keys(onset, sounding), keys, "keys", tolerance=0)
         require(not (onset & ~sounding).any(), "a struck key does not sound")
         before = torch.cat([torch.zeros_like(sounding[:, :1]), sounding[:, :-1]], 1)
-        require(not (sounding & ~onset & ~before).any(), "a key is held that did not sound before")
+        require(not (sounding & ~onset & ~before).any(), "a held key did not sound in the frame before")
 
 
-@check("encoder", cure="draw in `restore` what `log_prob` scores, under the same conditions")
-def restored_planes_match_their_scores(subject: Subject) -> None:
-    """Planes are restored as often as the residual's log_prob says (chi-square, 8000 draws)."""
-    part = cast(Encoder, subject.build_lively())
+@check("encoder", cure="draw in `restore` what `log_prob` scores, with the same conditions")
+def restored_planes_match_their_scores(tested: PartUnderTest) -> None:
+    """The frequencies of restored planes match the residual's log_prob (chi-square, 8000 draws)."""
+    part = cast(Encoder, tested.build_randomised())
     onset, sounding = tiny_scores(part.sizes.keys)
     keys = part.keys(onset, sounding)
     group = _groups(keys.flatten(1))
-    richest = group == group.bincount().argmax()
-    given = keys[richest][:1]
+    largest = group == group.bincount().argmax()
+    given = keys[largest][:1]
     clock = opening_clock()
     drawn = torch.stack(part.residual.restore(given.expand(DRAWS, -1, -1), clock, chance(1)))
     counts = torch.tensor(
         [
-            int(((drawn[0] == one) & (drawn[1] == two)).flatten(1).all(1).sum())
-            for one, two in zip(onset[richest], sounding[richest], strict=True)
+            int(((drawn[0] == struck) & (drawn[1] == sounds)).flatten(1).all(1).sum())
+            for struck, sounds in zip(onset[largest], sounding[largest], strict=True)
         ]
     )
-    require(int(counts.sum()) == DRAWS, f"{DRAWS - int(counts.sum())} draws are no scores of these keys")
-    expected = part.residual.log_prob(onset[richest], sounding[richest], clock).sum(1).double().exp() * DRAWS
-    likely = chi_square_p(counts, expected)
-    require(likely > 1e-6, f"draws do not follow the scores (chi-square, p = {likely:.1e})")
+    require(int(counts.sum()) == DRAWS, f"{DRAWS - int(counts.sum())} draws do not have the given keys")
+    expected = part.residual.log_prob(onset[largest], sounding[largest], clock).sum(1).double().exp() * DRAWS
+    p_value = chi_square_p(counts, expected)
+    require(p_value > 1e-6, f"draws do not match the scores (chi-square, p = {p_value:.1e})")

@@ -1,4 +1,4 @@
-"""Toy music at small sizes, as every slot of the contract receives it."""
+"""Toy music at small sizes, with the inputs of every slot."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from zoo.parts.clock import Clock, joined
 from zoo.parts.interfaces import Sizes
 
 LONG = 150
-"""Frames of the long sequences: more than nine bars, and more than the longest lag of the baseline."""
+"""Frames of long sequences: more than nine bars, and more than the longest lag of the baseline."""
 
 
 def small_sizes(features: int = 5) -> Sizes:
-    """Four codes over nine keys, unevenly: 1, 2, 3 and 3 keys, not side by side."""
+    """Four codes of 1, 2, 3 and 3 keys, which are not adjacent."""
     owner = torch.tensor([3, 1, 2, 3, 0, 2, 1, 3, 2])
     return Sizes(
         codes=4, features=features, membership=owner.unsqueeze(0) == torch.arange(4).unsqueeze(-1), keys=9
@@ -25,7 +25,7 @@ def small_sizes(features: int = 5) -> Sizes:
 
 
 def even_sizes() -> Sizes:
-    """Five codes of one key each, for parts that stand behind an encoder without octaves."""
+    """Five codes of one key each, for parts that need an encoder without octaves."""
     return Sizes(codes=5, features=5, membership=torch.eye(5, dtype=torch.bool), keys=5)
 
 
@@ -37,17 +37,17 @@ def real_sizes(features: int = 130) -> Sizes:
 
 @dataclass(frozen=True)
 class Music:
-    """A batch of B stretches of T frames, with everything that any slot takes.
+    """A batch of B excerpts of T frames, with the inputs of every slot.
 
     Attributes:
         past: codes before the first frame, (B, P, C).
         codes: (B, T, C) in {0, 1}, folded from the keys.
-        features: (B, T, F), as if some attention had heard the frames before.
-        clock: (B, T); the rows stand at different places of their pieces.
+        features: (B, T, F), random numbers in place of an attention's features.
+        clock: (B, T); the rows start at different positions of their pieces.
         keys: (B, T, K) in {0, 1}; for a velocity these are the struck keys.
         previous: the keys of the frame before, (B, T, K).
         loudness: (B, T, K), k/127 with k in 1..127 where a key is struck, else 0.
-        softness: the loudness of the frame before, (B, T, K).
+        previous_loudness: the loudness of the frame before, (B, T, K).
         onset: (B, T, K) bool, the keys.
         sounding: (B, T, K) bool, the keys and some that are held.
     """
@@ -59,22 +59,22 @@ class Music:
     keys: Tensor
     previous: Tensor
     loudness: Tensor
-    softness: Tensor
+    previous_loudness: Tensor
     onset: Tensor
     sounding: Tensor
 
     @property
     def batch(self) -> int:
-        """B, how many stretches."""
+        """B, the number of excerpts."""
         return int(self.codes.shape[0])
 
     @property
     def frames(self) -> int:
-        """T, how many frames each."""
+        """T, the number of frames in each."""
         return int(self.codes.shape[1])
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Music:
-        """The same change to every tensor, those of the clock included."""
+        """Apply a function to every tensor, including those of the clock."""
         changed: dict[str, Any] = {
             name: plane.map(change) if isinstance(plane, Clock) else change(plane)
             for name, plane in self.tensors()
@@ -82,81 +82,81 @@ class Music:
         return Music(**changed)
 
     def tensors(self) -> list[tuple[str, Any]]:
-        """Every tensor, and the clock, with its name."""
+        """All tensors and the clock, as (name, value)."""
         return [(plane.name, getattr(self, plane.name)) for plane in fields(self)]
 
     def rows(self, first: int, last: int) -> Music:
-        """Some stretches of the batch."""
+        """The excerpts of rows `first` to `last` (exclusive)."""
         return self.map(lambda plane: plane[first:last])
 
     def span(self, first: int, last: int) -> Music:
-        """Some frames of every stretch; the past stays."""
+        """Frames `first` to `last` (exclusive) of every excerpt, with the same past."""
         cut = self.map(lambda plane: plane[:, first:last])
         return Music(self.past, *(plane for name, plane in cut.tensors() if name != "past"))
 
     def then(self, other: Music) -> Music:
-        """These frames followed by the other's; the past stays."""
+        """These frames followed by those of `other`, with the same past."""
         planes = zip(self.tensors(), other.tensors(), strict=True)
-        return Music(self.past, *(_joined(one, two, 1) for (name, one), (_, two) in planes if name != "past"))
+        return Music(self.past, *(_joined(a, b, 1) for (name, a), (_, b) in planes if name != "past"))
 
     def beside(self, other: Music) -> Music:
-        """These stretches and the other's as one batch."""
+        """These excerpts and those of `other` as one batch."""
         planes = zip(self.tensors(), other.tensors(), strict=True)
-        return Music(*(_joined(one, two, 0) for (_, one), (_, two) in planes))
+        return Music(*(_joined(a, b, 0) for (_, a), (_, b) in planes))
 
 
-def _joined(one: Any, two: Any, dim: int) -> Any:
-    """Two tensors or two clocks as one."""
-    return joined([one, two], dim) if isinstance(one, Clock) else torch.cat([one, two], dim)
+def _joined(first: Any, second: Any, dim: int) -> Any:
+    """Concatenate two tensors or two clocks."""
+    return joined([first, second], dim) if isinstance(first, Clock) else torch.cat([first, second], dim)
 
 
 def shift(planes: Tensor) -> Tensor:
-    """Each frame's predecessor, silence before the first."""
+    """The frame before each frame; silence before the first."""
     return torch.cat([torch.zeros_like(planes[:, :1]), planes[:, :-1]], 1)
 
 
 def fold(keys: Tensor, sizes: Sizes) -> Tensor:
-    """Codes of keys by the membership alone."""
+    """Codes of keys, computed from the membership only."""
     return (keys @ sizes.membership.T.to(keys) > 0).to(keys)
 
 
-def hold(onset: Tensor, chance: Tensor) -> Tensor:
-    """Sounding planes: struck keys, each held on for as long as its coins (B, T, K) bool say so."""
+def hold(onset: Tensor, holds: Tensor) -> Tensor:
+    """Sounding planes: each struck key sounds on for as long as `holds` (B, T, K) bool is true."""
     frames = [onset[:, 0]]
     for frame in range(1, onset.shape[1]):
-        frames.append(onset[:, frame] | (frames[-1] & chance[:, frame]))
+        frames.append(onset[:, frame] | (frames[-1] & holds[:, frame]))
     return torch.stack(frames, 1)
 
 
 def music_of_keys(keys: Tensor, sizes: Sizes, seed: int = 0, past: int = 5) -> Music:
-    """Music whose struck keys (B, T, K) are given, and whose other planes go with them."""
-    chance = torch.Generator().manual_seed(seed)
+    """Music with the given struck keys (B, T, K), and random planes that agree with them."""
+    generator = torch.Generator().manual_seed(seed)
     batch, frames, _ = keys.shape
-    velocity = torch.randint(1, 128, keys.shape, generator=chance)
+    velocity = torch.randint(1, 128, keys.shape, generator=generator)
     loudness = keys * velocity / 127
-    before = (torch.rand(batch, past, sizes.keys, generator=chance) < 0.3).float()
+    before = (torch.rand(batch, past, sizes.keys, generator=generator) < 0.3).float()
     clock = Clock.common_time(torch.arange(frames) + 7 * torch.arange(batch).unsqueeze(-1) - 1, sizes.grid)
     return Music(
         past=fold(before, sizes),
         codes=fold(keys, sizes),
-        features=torch.randn(batch, frames, sizes.features, generator=chance),
+        features=torch.randn(batch, frames, sizes.features, generator=generator),
         clock=clock,
         keys=keys,
         previous=shift(keys),
         loudness=loudness,
-        softness=shift(loudness),
+        previous_loudness=shift(loudness),
         onset=keys > 0,
-        sounding=hold(keys > 0, torch.rand(keys.shape, generator=chance) < 0.5),
+        sounding=hold(keys > 0, torch.rand(keys.shape, generator=generator) < 0.5),
     )
 
 
 def random_music(sizes: Sizes, batch: int = 3, frames: int = 6, seed: int = 0, past: int = 5) -> Music:
-    """Random music: about one key in `codes + 1` sounds, at every size some frames are silent."""
-    chance = torch.Generator().manual_seed(seed)
-    keys = (torch.rand(batch, frames, sizes.keys, generator=chance) < 1 / (sizes.codes + 1)).float()
+    """Random music: about one key in `codes + 1` is struck, so that some frames are silent at every size."""
+    generator = torch.Generator().manual_seed(seed)
+    keys = (torch.rand(batch, frames, sizes.keys, generator=generator) < 1 / (sizes.codes + 1)).float()
     return music_of_keys(keys, sizes, seed, past)
 
 
-def even_music(sizes: Sizes, on: bool, batch: int = 2, frames: int = 4) -> Music:
-    """Silence, or every key in every frame."""
+def uniform_music(sizes: Sizes, on: bool, batch: int = 2, frames: int = 4) -> Music:
+    """Silence, or all keys in every frame."""
     return music_of_keys(torch.full((batch, frames, sizes.keys), float(on)), sizes)

@@ -1,4 +1,4 @@
-"""The attention `newcomer`: what it is called and what one may set, without torch."""
+"""The attention `newcomer`: its description and settings, without torch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from zoo.parts import Description, Settings, hookimpl, setting
 
 
 class NewcomerSettings(Settings):
-    """What a user may set; each setting has a default, a help text and bounds."""
+    """The settings; each has a default, a help text and bounds."""
 
     features: int = setting(64, "width of the memory, which is also the features", ge=1, le=4096)
 
@@ -20,7 +20,7 @@ def zoo_parts() -> Iterable[Description]:
         Description(
             slot="attention",
             name="newcomer",
-            summary="One LSTM that hears every frame and remembers what it can",
+            summary="An LSTM over every frame",
             target=f"{__name__}.part:NewcomerAttention",
             settings=NewcomerSettings,
             gives=lambda settings: {"features": settings.features},

@@ -1,4 +1,4 @@
-"""The attention `newcomer`: one LSTM that hears every frame."""
+"""The attention `newcomer`: an LSTM over every frame."""
 
 from torch import Tensor
 
@@ -9,7 +9,7 @@ from zoo.parts.layers import LSTM
 
 
 class NewcomerAttention(Attention):
-    """Hears the codes, frame after frame; what it remembers are the features."""
+    """An LSTM over the codes; its hidden state is the features."""
 
     def __init__(self, settings: Settings, sizes: Sizes) -> None:
         super().__init__(settings, sizes)
@@ -17,11 +17,11 @@ class NewcomerAttention(Attention):
         self.lstm = LSTM(sizes.codes, self.features)
 
     def start(self, past: Tensor) -> State:
-        """An empty memory; the past (B, P, C) is not looked at."""
+        """The initial state of the LSTM; the past (B, P, C) is not used."""
         return self.lstm.start(past.shape[0])
 
     def forward(self, codes: Tensor, clock: Clock, state: State) -> tuple[Tensor, State]:
-        """Features (B, T, F) and the memory after the last frame."""
+        """Features (B, T, F) and the state after the last frame."""
         features, state = self.lstm(codes, state)
         return features, state
 
@@ -29,4 +29,4 @@ class NewcomerAttention(Attention):
 @hookimpl
 def zoo_parts() -> list[Description]:
     """The parts in this file."""
-    return [Description("attention", "newcomer", "One LSTM that hears every frame", NewcomerAttention)]
+    return [Description("attention", "newcomer", "An LSTM over every frame", NewcomerAttention)]

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from zoo.parts.clock import CLOCK, Clock
 from zoo.parts.interfaces import Attention, Sizes
-from zoo.parts.layers import LSTM, heard
+from zoo.parts.layers import LSTM, with_clock
 
 from . import NewcomerSettings
 
@@ -14,7 +14,7 @@ Memory = tuple[Tensor, Tensor]
 
 
 class NewcomerAttention(Attention):
-    """Hears the codes and the place in the bar, frame after frame; what it remembers are the features."""
+    """An LSTM over the codes and the position in the bar; its hidden state is the features."""
 
     def __init__(self, settings: NewcomerSettings, sizes: Sizes) -> None:
         super().__init__(settings, sizes)
@@ -22,10 +22,10 @@ class NewcomerAttention(Attention):
         self.lstm = LSTM(sizes.codes + CLOCK, settings.features)
 
     def start(self, past: Tensor) -> Memory:
-        """An empty memory; the past (B, P, C) is not looked at."""
+        """The initial state of the LSTM; the past (B, P, C) is not used."""
         return self.lstm.start(past.shape[0])
 
     def forward(self, codes: Tensor, clock: Clock, state: Memory) -> tuple[Tensor, Memory]:
-        """Features (B, T, F), which may depend on codes up to and including t, and the memory after."""
-        features, state = self.lstm(heard(codes, clock), state)
+        """Features (B, T, F), each from codes up to and including its frame, and the state after the last."""
+        features, state = self.lstm(with_clock(codes, clock), state)
         return features, state

@@ -1,4 +1,4 @@
-"""The decoder `newcomer`: what it is called and what one may set, without torch."""
+"""The decoder `newcomer`: its description and settings, without torch."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from zoo.parts import Description, Settings, hookimpl, setting
 
 
 class NewcomerSettings(Settings):
-    """What a user may set; each setting has a default, a help text and bounds."""
+    """The settings; each has a default, a help text and bounds."""
 
-    hidden: int = setting(64, "width of the layer between what is heard and the keys", ge=1, le=4096)
+    hidden: int = setting(64, "width of the hidden layer", ge=1, le=4096)
 
 
 @hookimpl
@@ -20,7 +20,7 @@ def zoo_parts() -> Iterable[Description]:
         Description(
             slot="decoder",
             name="newcomer",
-            summary="Octaves from the pitch classes and the keys of the frame before, without a memory",
+            summary="Octaves from the pitch classes and the keys of the previous frame, without a state",
             target=f"{__name__}.part:NewcomerDecoder",
             settings=NewcomerSettings,
             status="experimental",

@@ -1,4 +1,4 @@
-"""The decoder `newcomer`: octaves from the pitch classes and the keys of the frame before."""
+"""The decoder `newcomer`: octaves from the pitch classes and the keys of the previous frame."""
 
 import torch
 from torch import Generator, Tensor, nn
@@ -9,7 +9,7 @@ from zoo.parts.masks import draw_keys, keys_log_prob
 
 
 class NewcomerDecoder(Decoder):
-    """A coin for each key, given that every pitch class that sounds gets at least one."""
+    """An independent Bernoulli variable for each key, given that every active code has at least one key."""
 
     membership: Tensor
 
@@ -19,7 +19,7 @@ class NewcomerDecoder(Decoder):
         self.register_buffer("membership", sizes.membership.clone(), persistent=False)
 
     def logits(self, codes: Tensor, previous: Tensor) -> Tensor:
-        """The coins (B, T, K) before that condition."""
+        """Logits (B, T, K) of the keys before conditioning."""
         logits: Tensor = self.linear(torch.cat([codes, previous], dim=-1))
         return logits
 
@@ -28,7 +28,7 @@ class NewcomerDecoder(Decoder):
         return -self.log_prob(codes, keys, previous, generator).value
 
     def log_prob(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> LogProb:
-        """Exact nats (B, T) over the key sets that fold to the codes."""
+        """Exact log-probability (B, T) in nats, normalised over the key sets that fold to the codes."""
         return LogProb(keys_log_prob(self.logits(codes, previous), keys, codes, self.membership))
 
     def sample(
@@ -42,4 +42,4 @@ class NewcomerDecoder(Decoder):
 @hookimpl
 def zoo_parts() -> list[Description]:
     """The parts in this file."""
-    return [Description("decoder", "newcomer", "Octaves from the frame before", NewcomerDecoder)]
+    return [Description("decoder", "newcomer", "Octaves from the previous frame", NewcomerDecoder)]

@@ -12,7 +12,7 @@ from . import NewcomerSettings
 
 
 class NewcomerDecoder(Decoder):
-    """A coin for each key, given that every pitch class that sounds gets at least one."""
+    """An independent Bernoulli variable for each key, given that every active code has at least one key."""
 
     membership: Tensor
 
@@ -26,7 +26,7 @@ class NewcomerDecoder(Decoder):
         self.register_buffer("membership", sizes.membership.clone(), persistent=False)
 
     def logits(self, codes: Tensor, previous: Tensor) -> Tensor:
-        """The coins (B, T, K) before that condition."""
+        """Logits (B, T, K) of the keys before conditioning."""
         logits: Tensor = self.network(torch.cat([codes, previous], dim=-1))
         return logits
 
@@ -35,7 +35,7 @@ class NewcomerDecoder(Decoder):
         return -self.log_prob(codes, keys, previous, generator).value
 
     def log_prob(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> LogProb:
-        """Exact nats (B, T) over the key sets that fold to the codes."""
+        """Exact log-probability (B, T) in nats, normalised over the key sets that fold to the codes."""
         return LogProb(keys_log_prob(self.logits(codes, previous), keys, codes, self.membership))
 
     def sample(

@@ -1,4 +1,4 @@
-"""The encoder `newcomer`: what it is called and what one may set, without torch."""
+"""The encoder `newcomer`: its description and settings, without torch."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from zoo.parts import Description, Settings, hookimpl, setting
 
 
 class NewcomerSettings(Settings):
-    """What a user may set; each setting has a default, a help text and bounds."""
+    """The settings; each has a default, a help text and bounds."""
 
-    split: int = setting(39, "the lowest key of the right hand; 39 is middle C", ge=12, le=76)
+    split: int = setting(39, "lowest key of the right hand; 39 is middle C", ge=12, le=76)
 
 
 @hookimpl
@@ -20,7 +20,7 @@ def zoo_parts() -> Iterable[Description]:
         Description(
             slot="encoder",
             name="newcomer",
-            summary="The pitch classes pressed by each hand: 12 below middle C, 12 from there on",
+            summary="The pitch classes pressed by each hand: 12 below middle C, 12 from middle C upwards",
             target=f"{__name__}.part:NewcomerEncoder",
             settings=NewcomerSettings,
             gives=lambda settings: {"codes": 24, "plane": "onset"},

@@ -7,7 +7,7 @@ from zoo.parts.interfaces import Encoder
 
 
 class NewcomerEncoder(Encoder):
-    """Codes 0 to 11 are the pitch classes below middle C, key 39; codes 12 to 23 those from there on."""
+    """Codes 0 to 11 are the pitch classes below middle C (key 39), codes 12 to 23 those from it upwards."""
 
     def __init__(self, settings: Settings) -> None:
         key = torch.arange(88)

@@ -10,7 +10,7 @@ from . import NewcomerSettings
 
 
 class NewcomerEncoder(Encoder):
-    """Codes 0 to 11 are the pitch classes of the left hand from A, codes 12 to 23 those of the right."""
+    """Codes 0 to 11 are the pitch classes of the left hand, from A; codes 12 to 23 those of the right."""
 
     def __init__(self, settings: NewcomerSettings) -> None:
         key = torch.arange(88)

@@ -1,4 +1,4 @@
-"""The sampler `newcomer`: what it is called and what one may set, without torch."""
+"""The sampler `newcomer`: its description and settings, without torch."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from zoo.parts import Description, Settings, hookimpl, setting
 
 
 class NewcomerSettings(Settings):
-    """What a user may set; each setting has a default, a help text and bounds."""
+    """The settings; each has a default, a help text and bounds."""
 
-    hidden: int = setting(64, "width of the layer between the features and the codes", ge=1, le=4096)
+    hidden: int = setting(64, "width of the hidden layer", ge=1, le=4096)
 
 
 @hookimpl
@@ -20,7 +20,7 @@ def zoo_parts() -> Iterable[Description]:
         Description(
             slot="sampler",
             name="newcomer",
-            summary="One pitch class after the other, each hearing those decided before it",
+            summary="Autoregressive over pitch classes, from the lowest to the highest",
             target=f"{__name__}.part:NewcomerSampler",
             settings=NewcomerSettings,
             citation="Frey, Hinton and Dayan, Does the Wake-Sleep Algorithm Produce Good Density "

@@ -1,4 +1,4 @@
-"""The sampler `newcomer`: a coin for each pitch class."""
+"""The sampler `newcomer`: independent pitch classes."""
 
 from torch import Generator, Tensor, nn
 
@@ -8,7 +8,7 @@ from zoo.parts.masks import bernoulli_log_prob, flip
 
 
 class NewcomerSampler(Sampler):
-    """One coin for each code, weighted by the features."""
+    """An independent Bernoulli variable for each code, given the features."""
 
     def __init__(self, settings: Settings, sizes: Sizes) -> None:
         super().__init__(settings, sizes)
@@ -19,7 +19,7 @@ class NewcomerSampler(Sampler):
         return -self.log_prob(features, codes, generator).value
 
     def log_prob(self, features: Tensor, codes: Tensor, generator: Generator) -> LogProb:
-        """Exact nats (B, T)."""
+        """Exact log-probability (B, T) in nats."""
         return LogProb(bernoulli_log_prob(self.linear(features), codes).sum(-1))
 
     def sample(
@@ -33,4 +33,4 @@ class NewcomerSampler(Sampler):
 @hookimpl
 def zoo_parts() -> list[Description]:
     """The parts in this file."""
-    return [Description("sampler", "newcomer", "A coin for each pitch class", NewcomerSampler)]
+    return [Description("sampler", "newcomer", "Independent pitch classes", NewcomerSampler)]

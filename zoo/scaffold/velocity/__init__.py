@@ -1,4 +1,4 @@
-"""The velocity `newcomer`: what it is called and what one may set, without torch."""
+"""The velocity `newcomer`: its description and settings, without torch."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from zoo.parts import Description, Settings, hookimpl, setting
 
 
 class NewcomerSettings(Settings):
-    """What a user may set; each setting has a default, a help text and bounds."""
+    """The settings; each has a default, a help text and bounds."""
 
-    hidden: int = setting(64, "width of the layer between what is heard and the loudness", ge=1, le=4096)
+    hidden: int = setting(64, "width of the hidden layer", ge=1, le=4096)
 
 
 @hookimpl
@@ -20,7 +20,7 @@ def zoo_parts() -> Iterable[Description]:
         Description(
             slot="velocity",
             name="newcomer",
-            summary="How loud each key is, from the keys struck with it and the loudness just before",
+            summary="Loudness from the keys struck together and the loudness of the previous frame",
             target=f"{__name__}.part:NewcomerVelocity",
             settings=NewcomerSettings,
             status="experimental",

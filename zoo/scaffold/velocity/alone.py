@@ -1,4 +1,4 @@
-"""The velocity `newcomer`: loudness from the keys struck together and the loudness just before."""
+"""The velocity `newcomer`: loudness from the keys struck together and the loudness of the previous frame."""
 
 import torch
 from torch import Tensor, nn
@@ -9,14 +9,14 @@ from zoo.parts.loudness import LogisticVelocity
 
 
 class NewcomerVelocity(LogisticVelocity):
-    """Expects one loudness of each key; training, scoring and playing follow from it."""
+    """Predicts the expected loudness of each key; `LogisticVelocity` does the rest."""
 
     def __init__(self, settings: Settings, sizes: Sizes) -> None:
         super().__init__(settings, sizes)
         self.linear = nn.Linear(sizes.codes + 2 * sizes.keys, sizes.keys)
 
     def expect(self, codes: Tensor, struck: Tensor, previous: Tensor, state: State) -> tuple[Tensor, State]:
-        """Loudness (B, T, K) in 0..1 of each key if it is struck, and the state after the last frame."""
+        """Expected loudness (B, T, K) in 0..1 of each key if struck, and the state after the last frame."""
         logits: Tensor = self.linear(torch.cat([codes, struck, previous], dim=-1))
         return logits.sigmoid(), state
 
@@ -24,4 +24,4 @@ class NewcomerVelocity(LogisticVelocity):
 @hookimpl
 def zoo_parts() -> list[Description]:
     """The parts in this file."""
-    return [Description("velocity", "newcomer", "Loudness from what is struck together", NewcomerVelocity)]
+    return [Description("velocity", "newcomer", "Loudness from the keys struck together", NewcomerVelocity)]

@@ -12,9 +12,9 @@ from . import NewcomerSettings
 
 
 class NewcomerVelocity(LogisticVelocity):
-    """Expects one loudness of each key, after what is struck with it and how loud it was just before.
+    """Predicts the expected loudness of each key from the keys struck with it and the previous loudness.
 
-    Training, scoring and playing follow from what is expected; see `LogisticVelocity`.
+    Training, scoring and prediction follow from that; see `LogisticVelocity`.
     """
 
     def __init__(self, settings: NewcomerSettings, sizes: Sizes) -> None:
@@ -26,6 +26,6 @@ class NewcomerVelocity(LogisticVelocity):
         )
 
     def expect(self, codes: Tensor, struck: Tensor, previous: Tensor, state: State) -> tuple[Tensor, State]:
-        """Loudness (B, T, K) in 0..1 of each key if it is struck, and the state after the last frame."""
+        """Expected loudness (B, T, K) in 0..1 of each key if struck, and the state after the last frame."""
         logits: Tensor = self.network(torch.cat([codes, struck, previous], dim=-1))
         return logits.sigmoid(), state

@@ -1,0 +1,35 @@
+"""Chords spelled from the lowest note up: what sounds together is chosen together, with exact likelihoods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoo.parts import Description, hookimpl
+
+CITATION = (
+    "Bengio and Bengio, Modeling High-Dimensional Discrete Data with Multi-Layer Neural Networks, NIPS 1999; "
+    "the notes of a frame as a sequence: Huang et al., Music Transformer, ICLR 2019"
+)
+
+
+@hookimpl
+def zoo_parts() -> Iterable[Description]:
+    """A sampler of codes and a decoder of keys."""
+    return [
+        Description(
+            slot="sampler",
+            name="ordered",
+            summary="Chords spelled from the lowest code up, each next one chosen knowing those below it",
+            target="zoo_plugins.ordered.ordered:OrderedSampler",
+            settings="zoo_plugins.ordered.settings:OrderedSamplerSettings",
+            citation=CITATION,
+        ),
+        Description(
+            slot="decoder",
+            name="ordered",
+            summary="Chords voiced from the lowest key up, each next one chosen knowing those below it",
+            target="zoo_plugins.ordered.ordered:OrderedDecoder",
+            settings="zoo_plugins.ordered.settings:OrderedDecoderSettings",
+            citation=CITATION,
+        ),
+    ]

@@ -1,0 +1,116 @@
+"""Codes and keys chosen jointly, from the lowest up."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+from zoo.parts.interfaces import Decoder, LogProb, Sampler, Sizes, State
+from zoo.parts.layers import LSTM
+from zoo.parts.masks import folds_to
+
+from .settings import OrderedDecoderSettings, OrderedSamplerSettings
+from .spelling import Rule, Speller
+
+Memory = tuple[Tensor, Tensor]
+
+
+class OrderedSampler(Sampler):
+    """A chord is spelled from its lowest code up: which comes next, or is that all?
+
+    Independent coins have to agree by accident on a chord that makes sense; here each note is chosen in the
+    light of those below it. One softmax says at each step which of the higher codes is next or that none is,
+    so the likelihood is exact, for 12 pitch classes and for 88 keys.
+    """
+
+    def __init__(self, settings: OrderedSamplerSettings, sizes: Sizes) -> None:
+        super().__init__(settings, sizes)
+        self.speller = Speller(sizes.features, sizes.codes, settings.hidden, settings.dropout)
+
+    def loss(self, features: Tensor, codes: Tensor, generator: Generator) -> Tensor:
+        """The negative log-likelihood (B, T)."""
+        return -self._nats(features, codes)
+
+    def log_prob(self, features: Tensor, codes: Tensor, generator: Generator) -> LogProb:
+        """Exact nats (B, T)."""
+        return LogProb(self._nats(features, codes))
+
+    def sample(
+        self, features: Tensor, state: State, generator: Generator, temperature: float = 1.0
+    ) -> tuple[Tensor, State]:
+        """Codes (B, 1, C), named one after another; the temperature divides the logits of each choice."""
+        return self.speller.draw(features[:, 0], generator, temperature).unsqueeze(1), state
+
+    def _nats(self, features: Tensor, codes: Tensor) -> Tensor:
+        nats = self.speller.log_prob(features.flatten(0, 1), codes.flatten(0, 1))
+        return nats.view(codes.shape[:2])
+
+
+class OrderedDecoder(Decoder):
+    """A chord is voiced from its lowest key up, until every pitch class of it has a key.
+
+    An LSTM remembers how chords were voiced so far. A key may be chosen if its code is active and every
+    active code that still has no key can get one higher up; the end, once all have one. So whatever is drawn
+    folds to its codes and the likelihood is exact, with spacing and doublings chosen in the light of the keys
+    below.
+    """
+
+    membership: Tensor
+    highest: Tensor
+
+    def __init__(self, settings: OrderedDecoderSettings, sizes: Sizes) -> None:
+        super().__init__(settings, sizes)
+        inputs = sizes.codes + sizes.keys
+        self.lstm = LSTM(inputs, settings.lstm)
+        self.speller = Speller(settings.lstm + inputs, sizes.keys, settings.hidden, settings.dropout)
+        self.register_buffer("membership", sizes.membership.clone(), persistent=False)
+        places = torch.arange(sizes.keys).masked_fill(~sizes.membership, -1)
+        self.register_buffer("highest", places.max(-1).values, persistent=False)
+
+    def start(self, batch: int) -> Memory:
+        """An empty memory."""
+        return self.lstm.start(batch)
+
+    def loss(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> Tensor:
+        """The negative log-likelihood (B, T)."""
+        return -self._nats(codes, keys, previous)
+
+    def log_prob(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> LogProb:
+        """Exact nats (B, T) over the key sets that fold to the codes; -inf for others."""
+        return LogProb(self._nats(codes, keys, previous))
+
+    def sample(
+        self, codes: Tensor, previous: Tensor, state: Memory, generator: Generator, temperature: float = 1.0
+    ) -> tuple[Tensor, Memory]:
+        """Keys (B, 1, K) that fold to the codes; the temperature divides the logits of each choice."""
+        known, state = self._known(codes, previous, state)
+        keys = self.speller.draw(known[:, 0], generator, temperature, self._rule(codes[:, 0]))
+        return keys.unsqueeze(1), state
+
+    def follow(self, codes: Tensor, previous: Tensor, state: Memory) -> Memory:
+        """The memory after known frames."""
+        return self._known(codes, previous, state)[1]
+
+    def _known(self, codes: Tensor, previous: Tensor, state: Memory) -> tuple[Tensor, Memory]:
+        present = torch.cat([codes, previous], -1)
+        remembered, state = self.lstm(present, state)
+        return torch.cat([remembered, present], -1), state
+
+    def _nats(self, codes: Tensor, keys: Tensor, previous: Tensor) -> Tensor:
+        known, _ = self._known(codes, previous, self.start(len(codes)))
+        fits = folds_to(keys, codes, self.membership)
+        nats = self.speller.log_prob(known[fits], keys[fits], self._rule(codes[fits]))
+        return nats.new_full(fits.shape, -torch.inf).masked_scatter(fits, nats)
+
+    def _rule(self, codes: Tensor) -> Rule:
+        """In frames of these codes (M, C), the steps after which each code can still get a key."""
+        active, belongs = codes > 0, self.membership.to(codes)
+        playable = codes @ belongs > 0
+        place = torch.arange(self.sizes.keys, device=codes.device)
+
+        def rule(named: Tensor, rows: Tensor) -> Tensor:
+            waiting = active[rows] & (named @ belongs.T <= 0)
+            limit = self.highest.where(waiting, self.sizes.keys).amin(-1, keepdim=True)
+            return torch.cat([playable[rows] & (place <= limit), ~waiting.any(-1, keepdim=True)], -1)
+
+        return rule

@@ -1,0 +1,23 @@
+"""What a user may set of the sampler and the decoder that spell chords."""
+
+from __future__ import annotations
+
+from zoo.parts import Settings, setting
+
+HIDDEN = "width of the two hidden layers that choose the next note"
+DROPOUT = "share of features and hidden units left out in training, against learning by heart"
+
+
+class OrderedSamplerSettings(Settings):
+    """Width and dropout."""
+
+    hidden: int = setting(200, HIDDEN, ge=1, le=4096)
+    dropout: float = setting(0.2, DROPOUT, ge=0, le=0.95)
+
+
+class OrderedDecoderSettings(Settings):
+    """Widths and dropout."""
+
+    lstm: int = setting(200, "width of the LSTM that remembers how chords were voiced", ge=1, le=4096)
+    hidden: int = setting(200, HIDDEN, ge=1, le=4096)
+    dropout: float = setting(0.2, DROPOUT, ge=0, le=0.95)

@@ -1,0 +1,103 @@
+"""Spelling a set: its members from the lowest up, then the end.
+
+Every set has exactly one spelling, so its probability is the product of the steps of that spelling, each a
+softmax over the members that may come next and the end. In training all steps of all frames are known and are
+computed at once; drawing takes one step for each member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Generator, Tensor, nn
+
+from zoo.parts.masks import draw_at, masked_log_softmax
+
+Rule = Callable[[Tensor, Tensor], Tensor]
+"""Which steps are allowed, (R, N + 1) bool with the end last, after members (R, N) in {0, 1} have been named,
+in rows (R,) of the batch. At least one member above these, or the end, must be allowed; what it says about
+members below the last one named is not looked at."""
+
+
+def anything(named: Tensor, rows: Tensor) -> Tensor:
+    """The rule that allows every set."""
+    return torch.ones(len(named), named.shape[-1] + 1, dtype=torch.bool, device=named.device)
+
+
+class Speller(nn.Module):
+    """A distribution over sets of N members, given what is known of a frame.
+
+    Two hidden layers hear that, all members named so far, and the last of them. Straight from the input and
+    from the last member there are shortcuts to the output. In training the same units are left out in all
+    steps of a frame (Gal and Ghahramani, A Theoretically Grounded Application of Dropout in Recurrent Neural
+    Networks, NIPS 2016).
+    """
+
+    def __init__(self, inputs: int, members: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.members = members
+        self.hear = nn.Linear(inputs, hidden)
+        self.direct = nn.Linear(inputs, members + 1)
+        self.named = nn.Linear(members, hidden, bias=False)
+        self.last = nn.Embedding(members + 1, hidden)  # the last row: nothing is named yet
+        self.deepen = nn.Linear(hidden, hidden)
+        self.choose = nn.Linear(hidden, members + 1)
+        self.beside = nn.Embedding(members + 1, members + 1)
+        self.dropout = nn.Dropout(dropout)
+        nn.init.normal_(self.named.weight, std=0.1)
+        nn.init.normal_(self.last.weight, std=0.1)
+        nn.init.zeros_(self.beside.weight)
+
+    def log_prob(self, known: Tensor, chosen: Tensor, rule: Rule = anything) -> Tensor:
+        """Nats (M,) of sets (M, N) in {0, 1} that obey the rule, given what is known (M, I)."""
+        count, members = chosen.shape
+        ends = torch.ones_like(chosen[:, :1])
+        rows, step = torch.cat([chosen, ends], -1).nonzero(as_tuple=True)
+        begins = torch.cat([rows.new_ones(1, dtype=torch.bool), rows[1:] != rows[:-1]])
+        last = torch.where(begins, members, step.roll(1))
+        named = chosen[rows] * (torch.arange(members, device=rows.device) < step.unsqueeze(-1))
+        push, shortcut, keep = (plane[rows] for plane in self._heard(known))
+        logits = self._logits(push, shortcut, keep, named, last)
+        nats = masked_log_softmax(logits, self._allowed(rule, named, last, rows))
+        found = nats.gather(-1, step.unsqueeze(-1)).squeeze(-1)
+        return found.new_zeros(count).index_add(0, rows, found)
+
+    def draw(
+        self, known: Tensor, generator: Generator, temperature: float = 1.0, rule: Rule = anything
+    ) -> Tensor:
+        """Sets (M, N) in {0, 1} that obey the rule; the temperature divides the logits of every step."""
+        count, end = len(known), self.members
+        push, shortcut, keep = self._heard(known)
+        # as many for every row, however many steps it takes: rows of a batch do not share their chance
+        uniform = torch.rand(count, end + 1, generator=generator, device=known.device)
+        rows = torch.arange(count, device=known.device)
+        last, spelled = torch.full_like(rows, end), known.new_zeros(count, end + 1)
+        for turn in range(end + 1):
+            named = spelled[:, :end]
+            logits = self._logits(push, shortcut, keep, named, last) / temperature
+            allowed = self._allowed(rule, named, last, rows)
+            step = draw_at(masked_log_softmax(logits, allowed), uniform[:, turn])
+            step = torch.where(spelled[:, end] > 0, end, step)  # what has ended stays as it is
+            spelled = spelled.scatter(-1, step.unsqueeze(-1), 1.0)
+            if bool((step == end).all()):
+                break
+            last = torch.where(step < end, step, last)
+        return spelled[:, :end]
+
+    def _heard(self, known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What all steps of a frame share: input of the hidden layer, shortcut, and which units are kept."""
+        known = self.dropout(known)
+        push = self.hear(known)
+        return push, self.direct(known), self.dropout(torch.ones_like(push))
+
+    def _logits(self, push: Tensor, shortcut: Tensor, keep: Tensor, named: Tensor, last: Tensor) -> Tensor:
+        hidden = torch.relu(push + self.named(named) + self.last(last)) * keep
+        hidden = hidden + torch.relu(self.deepen(hidden)) * keep
+        logits: Tensor = self.choose(hidden) + shortcut + self.beside(last)
+        return logits
+
+    def _allowed(self, rule: Rule, named: Tensor, last: Tensor, rows: Tensor) -> Tensor:
+        place = torch.arange(self.members + 1, device=last.device)
+        above = (place > last.unsqueeze(-1)) | (last.unsqueeze(-1) == self.members)
+        return above & rule(named, rows)

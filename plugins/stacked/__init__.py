@@ -1,0 +1,26 @@
+"""LSTMs over one another with shortcuts: the plain strong memory that every other attention has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoo.parts import Description, hookimpl
+
+
+@hookimpl
+def zoo_parts() -> Iterable[Description]:
+    """The attention of stacked LSTMs."""
+    return [
+        Description(
+            slot="attention",
+            name="stacked",
+            summary="LSTMs over one another, each adding to what those below have made of the music",
+            target="zoo_plugins.stacked.stacked:Stacked",
+            settings="zoo_plugins.stacked.settings:StackedSettings",
+            gives=lambda settings: {"features": settings.hidden},
+            citation=(
+                "Graves, Mohamed and Hinton, Speech Recognition with Deep Recurrent Neural Networks, "
+                "ICASSP 2013; the shortcuts: Wu et al., Google's Neural Machine Translation System, 2016"
+            ),
+        ),
+    ]

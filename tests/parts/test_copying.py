@@ -1,0 +1,90 @@
+"""Moments that are found again: the look-up by hand, and tunes that are copied at first hearing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from zoo_plugins.copying.copying import Copying
+from zoo_plugins.copying.settings import CopyingSettings
+
+from zoo.parts.clock import Clock
+from zoo.parts.interfaces import Sizes
+
+Draw = Callable[..., Tensor]
+
+
+def copying(reach: int, codes: int = 3, **settings: float) -> Copying:
+    """One that looks back so many frames."""
+    torch.manual_seed(0)
+    sizes = Sizes(codes, 0, torch.eye(codes, dtype=torch.bool), keys=codes)
+    widths = {"local": 5, "features": 6, "heads": 2, "head": 4}
+    return Copying(CopyingSettings(**{**widths, **settings}, reach=reach / sizes.grid), sizes).eval()
+
+
+def features(part: Copying, codes: Tensor, past: int = 0, first: int = 0) -> Tensor:
+    """Of all codes after the past, the first of which stands at this frame of the piece."""
+    clock = Clock.common_time(first + torch.arange(codes.shape[1] - past).expand(len(codes), -1))
+    found, _ = part(codes[:, past:], clock, part.start(codes[:, :past]))
+    return found  # type: ignore[no-any-return]
+
+
+@torch.no_grad()
+def test_what_is_found_is_what_came_next_after_moments_within_reach(frames: Draw) -> None:
+    part, codes, outline = copying(reach=3), frames(1, 11, 3), torch.randn(1, 11, 5)
+    described = part.describe(outline)
+    found = part._found(outline, described, codes).view(11, 2, 3)
+    for now in range(11):
+        for head in range(2):
+            of_head = slice(4 * head, 4 * head + 4)
+            asked, scores = part.ask(outline)[0, now, of_head], [part.nothing(outline)[0, now, head]]
+            moments = range(max(now - 3, 0), now)
+            for moment in moments:
+                like = described[0, moment, of_head] + part.distances[head, :, now - 1 - moment]
+                scores.append(asked @ like / 2)
+            weights = torch.stack(scores).softmax(0)[1:]
+            came_next = codes[0, [moment + 1 for moment in moments]]
+            torch.testing.assert_close(found[now, head], weights @ came_next)
+
+
+@torch.no_grad()
+def test_the_past_is_heard_like_frames_that_were_played(frames: Draw) -> None:
+    part, codes = copying(reach=8), frames(2, 30, 3)
+    whole = features(part, codes, first=7)
+    torch.testing.assert_close(features(part, codes, past=11, first=18), whole[:, 11:])
+
+
+@torch.no_grad()
+def test_nothing_is_found_before_there_is_anything_to_find(frames: Draw) -> None:
+    part, codes = copying(reach=8), frames(2, 1, 3)
+    outline = torch.randn(2, 1, 5)
+    assert torch.equal(part._found(outline, part.describe(outline), codes), torch.zeros(2, 1, 6))
+
+
+def tunes(batch: int, chance: torch.Generator) -> Tensor:
+    """Random tunes of 4 to 7 frames, each played three times over, and then as far as it takes (B, 21, 8)."""
+    codes = (torch.rand(batch, 7, 8, generator=chance) < 0.5).float()
+    length = torch.randint(4, 8, (batch, 1), generator=chance)
+    places = torch.arange(21) % length
+    return codes.gather(1, places.unsqueeze(-1).expand(-1, -1, 8))
+
+
+def test_a_tune_it_has_never_heard_is_copied_when_it_comes_back() -> None:
+    """The length of the tune is unknown too: it must be found by what was played, not by distance."""
+    part, chance = copying(reach=16, codes=8, local=32, features=16, head=16, dropout=0), torch.Generator()
+    readout = torch.nn.Linear(16, 8)
+    adam = torch.optim.Adam([*part.parameters(), *readout.parameters()], lr=0.01)
+
+    def nats(codes: Tensor) -> Tensor:
+        logits = readout(features(part, codes)[:, 13:-1])
+        coins = torch.nn.functional.binary_cross_entropy_with_logits(logits, codes[:, 14:], reduction="none")
+        return coins.sum(-1).mean()
+
+    for _ in range(250):
+        adam.zero_grad()
+        nats(tunes(16, chance)).backward()  # type: ignore[no-untyped-call]
+        adam.step()
+    with torch.no_grad():
+        after = float(nats(tunes(200, chance)))
+    assert after < 0.2 * 8 * 0.6931

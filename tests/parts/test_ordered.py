@@ -1,0 +1,151 @@
+"""Chords spelled from the lowest note up: each step by hand, and what coins cannot learn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Generator, Tensor
+from zoo_plugins.ordered.ordered import OrderedDecoder, OrderedSampler
+from zoo_plugins.ordered.settings import OrderedDecoderSettings, OrderedSamplerSettings
+from zoo_plugins.ordered.spelling import Speller
+
+from zoo.parts.interfaces import Sizes
+
+Draw = Callable[..., Tensor]
+Sets = Callable[[int], Tensor]
+
+
+def speller(members: int, dropout: float = 0.0) -> Speller:
+    """One whose every weight matters."""
+    torch.manual_seed(0)
+    part = Speller(3, members, 7, dropout)
+    for weights in part.parameters():
+        torch.nn.init.normal_(weights)
+    return part
+
+
+def spelled(part: Speller, known: Tensor, chosen: list[int], may: Callable[[list[int]], list[int]]) -> Tensor:
+    """Nats of one set, step by step as the definition has it."""
+    end, total = part.members, torch.zeros(())
+    for place, step in enumerate([*chosen, end]):
+        before = chosen[:place]
+        last = before[-1] if before else end
+        named = part.named.weight[:, before].sum(-1)
+        hidden = torch.relu(part.hear(known) + named + part.last.weight[last])
+        hidden = hidden + torch.relu(part.deepen(hidden))
+        logits = part.choose(hidden) + part.direct(known) + part.beside.weight[last]
+        options = may(before)
+        total = total + logits[step] - logits[options].logsumexp(0)
+    return total
+
+
+@torch.no_grad()
+def test_a_chord_is_the_product_of_its_steps(frames: Draw, all_sets: Sets) -> None:
+    part, known, sets = speller(4), frames(16, 3), all_sets(4)
+
+    def above(before: list[int]) -> list[int]:
+        return list(range(before[-1] + 1 if before else 0, 5))
+
+    expected = [
+        spelled(part, row, one.nonzero().flatten().tolist(), above)
+        for row, one in zip(known, sets, strict=True)
+    ]
+    torch.testing.assert_close(part.log_prob(known, sets), torch.stack(expected))
+
+
+@torch.no_grad()
+def test_a_voicing_is_the_product_of_steps_that_leave_a_key_for_every_code(
+    toy_membership: Tensor, frames: Draw, chance: Generator
+) -> None:
+    """Codes 0 (keys 0 and 3) and 1 (keys 1, 4 and 5); key 2 is of a silent code."""
+    torch.manual_seed(0)
+    decoder = OrderedDecoder(OrderedDecoderSettings(lstm=5, hidden=7), Sizes(3, 0, toy_membership, keys=6))
+    decoder.eval()
+    may = {
+        (): [0, 1, 3],
+        (0,): [1, 3, 4, 5],
+        (1,): [3],
+        (3,): [4, 5],
+        (0, 1): [3, 4, 5, 6],
+        (1, 3): [4, 5, 6],
+    }
+    codes, previous = torch.tensor([[[1.0, 1, 0]]]), frames(1, 1, 6)
+    known, _ = decoder._known(codes, previous, decoder.start(1))
+    for chosen in ((0, 1), (1, 3)):
+        keys = torch.zeros(1, 1, 6)
+        keys[..., list(chosen)] = 1
+        expected = spelled(decoder.speller, known[0, 0], list(chosen), lambda before: may[tuple(before)])
+        found = decoder.log_prob(codes, keys, previous, chance).value
+        torch.testing.assert_close(found, expected.view(1, 1))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("lowest", [False, True])
+def test_the_lowest_temperature_takes_the_likeliest_step(
+    frames: Draw, chance: Generator, lowest: bool
+) -> None:
+    part, known = speller(4), frames(50, 3)
+    part.choose.weight.zero_()
+    part.direct.weight.zero_()
+    part.beside.weight.zero_()
+    part.choose.bias.copy_(torch.tensor([0.0, 2.0, 0.0, 1.0, 3.0 if lowest else -1.0]))
+    part.direct.bias.zero_()
+    expected = torch.zeros(4) if lowest else torch.tensor([0.0, 1.0, 0.0, 1.0])
+    assert torch.equal(part.draw(known, chance, temperature=1e-8), expected.expand(50, 4))
+
+
+@torch.no_grad()
+def test_a_row_draws_the_same_in_any_company(frames: Draw) -> None:
+    part, known = speller(6), frames(9, 3)
+    alone = part.draw(known[:2], Generator().manual_seed(3))
+    among = part.draw(torch.cat([known[:2], known[2:] * 5]), Generator().manual_seed(3))
+    assert torch.equal(among[:2], alone)
+
+
+def test_all_steps_of_a_frame_drop_the_same_units(frames: Draw) -> None:
+    """A chord of three has the nats of its three longer and longer beginnings, only if they drop alike."""
+    part, known = speller(4, dropout=0.5), frames(1, 3)
+    torch.manual_seed(2)
+    push, shortcut, keep = part._heard(known)
+    torch.manual_seed(2)
+    whole = part.log_prob(known, torch.tensor([[1.0, 0, 1, 1]]))
+    assert (keep == 0).any()
+    named = torch.tensor([[0.0, 0, 0, 0], [1, 0, 0, 0], [1, 0, 1, 0], [1, 0, 1, 1]])
+    last, steps = torch.tensor([4, 0, 2, 3]), torch.tensor([0, 2, 3, 4])
+    logits = part._logits(push, shortcut, keep, named, last)
+    logits = logits.masked_fill(torch.arange(5) <= torch.tensor([-1, 0, 2, 3]).unsqueeze(-1), -torch.inf)
+    torch.testing.assert_close(whole, logits.log_softmax(-1)[torch.arange(4), steps].sum().view(1))
+
+
+def learned(loss: Callable[[], Tensor], parameters: list[Tensor]) -> None:
+    adam = torch.optim.Adam(parameters, lr=0.03)
+    for _ in range(150):
+        adam.zero_grad()
+        loss().mean().backward()
+        adam.step()
+
+
+def test_of_two_notes_either_but_never_both_costs_one_bit(chance: Generator) -> None:
+    """Independent coins pay two bits for it."""
+    torch.manual_seed(0)
+    settings = OrderedSamplerSettings(hidden=8, dropout=0)
+    sampler = OrderedSampler(settings, Sizes(2, 1, torch.eye(2, dtype=torch.bool), keys=2))
+    codes = torch.eye(2).repeat(1, 8, 1)
+    features = torch.zeros(1, 16, 1)
+    learned(lambda: sampler.loss(features, codes, chance), list(sampler.parameters()))
+    nats = -sampler.log_prob(features, codes, chance).value.mean().item()
+    assert nats == pytest.approx(0.6931, abs=0.01)
+
+
+def test_a_doubled_octave_is_learned_as_one_choice(toy_membership: Tensor, chance: Generator) -> None:
+    """Code 0 is doubled where code 1 lies low, and only there: one bit for all four keys together."""
+    torch.manual_seed(0)
+    sizes = Sizes(3, 0, toy_membership, keys=6)
+    decoder = OrderedDecoder(OrderedDecoderSettings(lstm=4, hidden=16, dropout=0), sizes)
+    keys = torch.tensor([[[1.0, 1, 0, 1, 0, 0]], [[0, 0, 0, 1, 0, 1]]])
+    codes, previous = torch.tensor([[[1.0, 1, 0]]] * 2), torch.zeros(2, 1, 6)
+    learned(lambda: decoder.loss(codes, keys, previous, chance), list(decoder.parameters()))
+    nats = -decoder.log_prob(codes, keys, previous, chance).value
+    torch.testing.assert_close(nats, torch.full_like(nats, 0.6931), atol=0.02, rtol=0)

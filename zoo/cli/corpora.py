@@ -1,0 +1,117 @@
+"""Corpora on the command line: the words that name one, and what every command says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zoo.errors import Problem, UsageError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from zoo.data import Corpus
+
+NUMBERS = {
+    *("number", "pieces", "frames", "notes", "polyphony", "most", "silence", "loudness", "family", "share"),
+    "MiB in the cache",
+}
+"""Columns that stand to the right."""
+
+SHOWN = 6
+"""Time signatures, and other kinds, of which a table shows the count."""
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+
+
+def opened(
+    words: Sequence[str], command: str, *, takes_piece: bool = False, scans: bool = False
+) -> tuple[Corpus, str | None]:
+    """The corpus that the words name, read as they say, and the piece.
+
+    Args:
+        words: a name or path, `KEY=VALUE` for how files are read, and the piece where one is taken.
+        command: what a corrected command line begins with.
+        takes_piece: whether a piece may be named after the corpus.
+        scans: whether the command itself shows what was skipped.
+
+    Raises:
+        UsageError: no corpus is named, or too much.
+        DataError: it cannot be read.
+    """
+    from zoo.cli.music import MusicKeys, open_music
+    from zoo.registry import open_registry, parse_recipe
+
+    settings = [word for word in words if word.partition("=")[0] in MusicKeys.model_fields and "=" in word]
+    others = [word for word in words if word not in settings]
+    if not 1 <= len(others) <= 1 + takes_piece:
+        what = "name one corpus" + (", and at most one piece" if takes_piece else "")
+        example = f"such as {command} FOLDER{' PIECE' if takes_piece else ''} grid=12"
+        raise UsageError(Problem(what, " ".join(others), example))
+    keys = parse_recipe([*settings, f"data={others[0]}"], open_registry(), keys=MusicKeys).keys
+    return open_music(keys, scans=scans), others[1] if len(others) > 1 else None
+
+
+def header(corpus: Corpus) -> dict[str, Any]:
+    """What a corpus is called and how it was read, ready for JSON."""
+    planes = sorted(corpus.planes)
+    return {"name": corpus.name, "digest": corpus.digest, "grid": corpus.grid, "planes": planes}
+
+
+def families(corpus: Corpus) -> list[list[str]]:
+    """The titles of each family of several pieces, the largest family first."""
+    members: dict[int, list[str]] = {}
+    for piece in corpus.pieces:
+        members.setdefault(piece.family, []).append(piece.title)
+    return sorted((titles for titles in members.values() if len(titles) > 1), key=len, reverse=True)
+
+
+def families_row(corpus: Corpus) -> tuple[str, str]:
+    """How many families there are, as a row of a table."""
+    from zoo.cli.counts import count, named
+
+    several = families(corpus)
+    row = count(len({piece.family for piece in corpus.pieces}), "family")
+    if several:
+        largest = f"the largest has {len(several[0]):,}: {named(several[0])}"
+        row += f", {len(several):,} of several pieces; {largest}"
+    return "families", row
+
+
+def signatures_row(meters_from: Mapping[str, int]) -> tuple[str, str]:
+    """Where the time signatures of pieces are from, as a row of a table."""
+    default = {"assumed": " (4/4)"}
+    counts = (f"{number:,} {origin}{default.get(origin, '')}" for origin, number in meters_from.items())
+    return "time signatures", ", ".join(counts)
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """The first few counts: `4/4 210, 3/4 15`, or `4/4 327; 4/4, 3/4 3`."""
+    between = "; " if any("," in name for name in counts) else ", "
+    return between.join(f"{name} {number:,}" for name, number in list(counts.items())[:SHOWN])
+
+
+def key_range(lowest: int | None, highest: int | None) -> str:
+    """MIDI pitches as people call them: 60 is C4."""
+    from zoo.music.roll import LOWEST_KEY, key_name
+
+    if lowest is None or highest is None:
+        return "-"
+    return f"{key_name(lowest - LOWEST_KEY)} to {key_name(highest - LOWEST_KEY)}"
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, lines: bool = False) -> Table:
+    """A table whose columns of numbers stand to the right; cells of our own making may have several lines."""
+    from rich import box
+    from rich.table import Table
+
+    from zoo.cli.console import visible
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for heading in headings:
+        made.add_column(visible(heading), justify="right" if heading in NUMBERS else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(visible(cell, lines=lines) for cell in row))
+    return made

@@ -1,0 +1,175 @@
+"""`zoo data scan`: a corpus in numbers, and what could be read better."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zoo.cli.corpora import (
+    as_json_option,
+    counted,
+    families,
+    families_row,
+    header,
+    key_range,
+    opened,
+    signatures_row,
+    table,
+)
+from zoo.cli.counts import count
+from zoo.errors import DataError, Problem
+
+if TYPE_CHECKING:
+    from zoo.data import Corpus
+    from zoo.data.summary import Summary
+
+MOST_LEAKS = 10
+"""Related pieces of different splits that a table shows."""
+
+
+@click.command("scan")
+@click.argument("words", nargs=-1, required=True, metavar="NAME|PATH [KEY=VALUE]...")
+@click.option("--strict", is_flag=True, help="Fail if any file had to be skipped.")
+@as_json_option
+def scan_command(words: tuple[str, ...], strict: bool, as_json: bool) -> None:
+    """What is in a corpus, how well it lies on its grid, and what was skipped and why.
+
+    NAME is a corpus with a name (bach, pop909, maestro, jsb; all but bach are downloaded the first time),
+    PATH a folder of MIDI files, one MIDI file, or a .mat, .pickle or .json file of frames.
+    FOLDER:PIANO is only the tracks called PIANO, FOLDER:MELODY,PIANO those of both titles.
+    KEY=VALUE is how files are read: grid=12, pedal=hold, family=RULE.
+    """
+    from zoo.cli.console import print_json
+    from zoo.data.split import SPLITS
+    from zoo.data.summary import summarise
+
+    music = opened(words, "zoo data scan", scans=True)[0]
+    summaries = {name: summarise(music.split(name)) for name in SPLITS} | {"all": summarise(music)}
+    if as_json:
+        print_json(_facts(music, summaries))
+    else:
+        _print(music, summaries, words)
+    if strict and music.skipped:
+        raise DataError(*(Problem(piece.reason, where=piece.title) for piece in music.skipped))
+
+
+def _facts(corpus: Corpus, summaries: dict[str, Summary]) -> dict[str, Any]:
+    """All that a scan finds, ready for JSON."""
+    from zoo.data.piece import copies
+
+    return {
+        **header(corpus),
+        "summary": {name: asdict(summary) for name, summary in summaries.items()},
+        "copies": copies(corpus.pieces),
+        "families": families(corpus),
+        "leaks": _leak_facts(corpus),
+        "skipped": [asdict(piece) for piece in corpus.skipped],
+        "passed_over": dict(corpus.passed_over),
+    }
+
+
+def _print(corpus: Corpus, summaries: dict[str, Summary], words: Sequence[str]) -> None:
+    """All that a scan finds, as tables and lines of advice."""
+    from zoo.cli.console import show, visible
+
+    known = f"knows {', '.join(sorted(corpus.planes))}; {count(corpus.grid, 'frame')} to a quarter note"
+    show.print(visible(f"{corpus.name}: {known}; digest {corpus.digest[:12]}"))
+    headings = ("split", "pieces", "frames", "notes", "polyphony", "most", "silence", "keys", "loudness")
+    show.print(table(headings, [(name, *_cells(summary)) for name, summary in summaries.items()]))
+    show.print(table(("of the reading", ""), _reading_rows(summaries["all"], corpus)))
+    if leaks := _leak_rows(corpus):
+        show.print(table(("shares music", "with", "share", "of the"), leaks[:MOST_LEAKS]))
+        if len(leaks) > MOST_LEAKS:
+            show.print(f"and {count(len(leaks) - MOST_LEAKS, 'more pair')}; --json lists all")
+    if corpus.skipped:
+        show.print(table(("skipped", "why"), [(piece.title, piece.reason) for piece in corpus.skipped]))
+    for line in _advice(corpus, words):
+        show.print(visible(line), soft_wrap=True)
+
+
+def _leak_facts(corpus: Corpus) -> list[dict[str, Any]]:
+    """Pieces of different splits that share music, once for each view in which they do."""
+    return [
+        {
+            "pieces": [one.title, two.title],
+            "splits": [one.split, two.split],
+            "view": relation.view,
+            "share": round(relation.share, 4),
+        }
+        for one, two, relation in corpus.leaks()
+    ]
+
+
+def _leak_rows(corpus: Corpus) -> list[tuple[str, ...]]:
+    """The same for people: each pair of pieces once, with the most that it shares."""
+    rows: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for *pair, relation in corpus.leaks():
+        titles = tuple(f"{piece.title} ({piece.split})" for piece in pair)
+        rows.setdefault(titles, (*titles, f"{relation.share:.0%}", relation.view))
+    return list(rows.values())
+
+
+def _advice(corpus: Corpus, words: Sequence[str]) -> Iterator[str]:
+    """A grid and a rule for families that would suit the files better."""
+    from zoo.data.family_rule import proposed_rule
+    from zoo.data.folder import midi_of
+    from zoo.data.grids import grid_costs, recommended
+
+    files, tracks = midi_of(corpus.name)
+    costs = {cost.grid: cost for cost in grid_costs(files, tracks, corpus.grid)} if files else {}
+    better = recommended(costs, corpus.grid)
+    if better is not None:
+        here = costs[corpus.grid]
+        yield (
+            f"grid={better.grid} suits these files better: it merges {better.merged:,} and moves "
+            f"{better.moved:,} of {count(better.notes, 'note')}, grid={here.grid} {here.merged:,} and "
+            f"{here.moved:,}. Each grid counts a note as moved by more than a quarter of a frame of its own "
+            "grid, so the finer one counts smaller distances too"
+        )
+    has_rule = any(word.startswith("family=") for word in words)
+    proposed = None if has_rule else proposed_rule([piece.title for piece in corpus.pieces])
+    if proposed is not None:
+        rule, what = proposed
+        yield f"if pieces belong together by {what}, keep them in one split with family={shlex.quote(rule)}"
+
+
+def _reading_rows(summary: Summary, corpus: Corpus) -> list[tuple[str, str]]:
+    """How the music lies on its grid, what reading it lost, and what was not read."""
+    from zoo.data.piece import copies
+
+    rows = [("grid", counted(summary.alignments)), ("meter", counted(summary.meters))]
+    rows.append(signatures_row(summary.meters_from))
+    if summary.notes:
+        far = f"by more than a quarter of a frame of grid={corpus.grid}"
+        rows.append(("off the grid", f"{summary.off_grid:.1%} of the notes, {far}"))
+        rows += [
+            (what, f"{number:,}, {number / summary.notes:.2%}") for what, number in summary.losses.items()
+        ]
+    if summary.spread is not None:
+        inside = f"{summary.spread_inside:.3f} inside pieces"
+        rows.append(("place in the bar", f"{summary.spread:.3f} nats of entropy over all, {inside}"))
+    rows.append(families_row(corpus))
+    same = copies(corpus.pieces)
+    if same:
+        pieces = f"{sum(map(len, same)):,} pieces are the same as another"
+        rows.append(("copies", f"{pieces}, such as {' and '.join(same[0][:2])}"))
+    if corpus.passed_over:
+        rows.append(("passed over", counted(corpus.passed_over)))
+    return rows
+
+
+def _cells(summary: Summary) -> tuple[str, ...]:
+    return (
+        f"{summary.pieces:,}",
+        f"{summary.frames:,}",
+        "-" if summary.notes is None else f"{summary.notes:,}",
+        f"{summary.polyphony:.2f}",
+        str(summary.most),
+        f"{summary.silence:.1%}",
+        key_range(summary.lowest, summary.highest),
+        "-" if summary.loudness is None else f"{summary.loudness:.0f}",
+    )

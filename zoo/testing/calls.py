@@ -1,0 +1,202 @@
+"""Call every method of a part as the zoo calls it, and collect the outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import torch
+from torch import Generator, Tensor
+
+from zoo.model.random import seeded_layers
+from zoo.parts import Slot
+from zoo.parts.interfaces import Attention, Decoder, Encoder, LogProb, Part, Sampler, State, Velocity
+from zoo.testing.music import Music
+
+Outputs = dict[str, Tensor]
+"""The outputs of a part, by name; see `SHAPES`."""
+
+SHAPES: dict[str, str] = {
+    "features": "BTF",
+    "features one by one": "BTF",
+    "loss": "BT",
+    "log_prob": "BT",
+    "drawn codes": "BTC",
+    "codes drawn after following": "BTC",
+    "drawn keys": "BTK",
+    "keys drawn after following": "BTK",
+    "predicted loudness": "BTK",
+    "keys": "BTK",
+    "codes": "BTC",
+    "nats of the residual": "BT",
+    "restored onset": "BTK",
+    "restored sounding": "BTK",
+}
+"""The shape of every output: B batch, T frames, F features, C codes, K keys."""
+
+BOOLEAN_OUTPUTS = ("restored onset", "restored sounding")
+"""Outputs of dtype bool; all others are float32."""
+
+
+def chance(seed: int = 0) -> Generator:
+    """A fresh generator."""
+    return Generator("cpu").manual_seed(seed)
+
+
+@contextmanager
+def training_mode(part: Part, seed: int = 0) -> Iterator[None]:
+    """Put the part in training mode in the block, with layers seeded as in a training step of the zoo."""
+    part.train()
+    try:
+        with seeded_layers(chance(seed)):
+            yield
+    finally:
+        part.eval()
+
+
+def outputs(part: Part, slot: Slot, music: Music, seed: int = 0) -> Outputs:
+    """All outputs of the part for the music."""
+    run = cast(Callable[[Part, Music, int], Outputs], RUNNERS[slot])
+    return run(part, music, seed)
+
+
+def start(part: Part, slot: Slot, music: Music) -> State:
+    """The state before the first frame."""
+    if slot == "attention":
+        return cast(Attention, part).start(music.past)
+    return cast(Sampler | Decoder | Velocity, part).start(music.batch)
+
+
+def step(part: Part, slot: Slot, music: Music, state: State, seed: int = 0) -> tuple[Tensor, State]:
+    """The output for one chunk of music and the state after it; samplers and decoders draw one frame."""
+    if slot == "attention":
+        return cast(Attention, part)(music.codes, music.clock, state)  # type: ignore[no-any-return]
+    if slot == "sampler":
+        return cast(Sampler, part).sample(music.features, state, chance(seed))
+    if slot == "decoder":
+        return cast(Decoder, part).sample(music.codes, music.previous, state, chance(seed))
+    return cast(Velocity, part).predict(music.codes, music.keys, music.previous_loudness, state)
+
+
+def leaves(state: State) -> Iterable[Any]:
+    """The leaves of nested tuples, lists and dicts."""
+    if isinstance(state, dict):
+        state = list(state.values())
+    if isinstance(state, (tuple, list)):
+        for branch in state:
+            yield from leaves(branch)
+    else:
+        yield state
+
+
+def loss(part: Part, slot: Slot, music: Music, seed: int = 0) -> Tensor:
+    """The mean training loss; for an attention, the sum of its features with random weights."""
+    if slot == "attention":
+        with training_mode(part, seed):
+            features = features_of(part, music)
+        return (features * torch.randn(features.shape, generator=chance(seed))).sum()
+    return loss_of_frames(part, slot, music, seed).mean()
+
+
+def features_of(part: Part, music: Music) -> Tensor:
+    """The features (B, T, F) of an attention for the whole music."""
+    attention = cast(Attention, part)
+    features, _ = attention(music.codes, music.clock, attention.start(music.past))
+    return cast(Tensor, features)
+
+
+def loss_of_frames(part: Part, slot: Slot, music: Music, seed: int = 0) -> Tensor:
+    """The loss (B, T) of a sampler, decoder or velocity in training mode."""
+    generator = chance(seed)
+    with training_mode(part, seed):
+        if slot == "sampler":
+            return cast(Sampler, part).loss(music.features, music.codes, generator)
+        if slot == "decoder":
+            return cast(Decoder, part).loss(music.codes, music.keys, music.previous, generator)
+        velocity = cast(Velocity, part)
+        return velocity.loss(music.codes, music.keys, music.loudness, music.previous_loudness, generator)
+
+
+def log_prob(part: Part, slot: Slot, music: Music, seed: int = 0) -> LogProb:
+    """The log-probability of the music under a sampler, decoder or velocity."""
+    if slot == "sampler":
+        return cast(Sampler, part).log_prob(music.features, music.codes, chance(seed))
+    if slot == "decoder":
+        return cast(Decoder, part).log_prob(music.codes, music.keys, music.previous, chance(seed))
+    return cast(Velocity, part).log_prob(music.codes, music.keys, music.loudness, music.previous_loudness)
+
+
+def _attention(part: Attention, music: Music, seed: int) -> Outputs:
+    whole = features_of(part, music)
+    state, steps = part.start(music.past), []
+    for frame in range(music.frames):
+        now = music.span(frame, frame + 1)
+        features, state = part(now.codes, now.clock, state)
+        steps.append(features)
+    return {"features": whole, "features one by one": torch.cat(steps, 1)}
+
+
+def _sampler(part: Sampler, music: Music, seed: int) -> Outputs:
+    generator = chance(seed)
+    state, drawn = part.start(music.batch), []
+    for frame in range(music.frames):
+        codes, state = part.sample(music.features[:, frame : frame + 1], state, generator)
+        drawn.append(codes)
+    known = part.follow(music.features, music.codes, part.start(music.batch), generator)
+    after, _ = part.sample(music.features[:, -1:], known, generator, temperature=0.5)
+    return {
+        "loss": loss_of_frames(part, "sampler", music, seed),
+        "log_prob": part.log_prob(music.features, music.codes, chance(seed)).value,
+        "drawn codes": torch.cat(drawn, 1),
+        "codes drawn after following": after.expand(-1, music.frames, -1),
+    }
+
+
+def _decoder(part: Decoder, music: Music, seed: int) -> Outputs:
+    generator = chance(seed)
+    state, drawn = part.start(music.batch), [music.previous[:, :1]]
+    for frame in range(music.frames):
+        codes = music.codes[:, frame : frame + 1]
+        keys, state = part.sample(codes, drawn[-1], state, generator)
+        drawn.append(keys)
+    known = part.follow(music.codes, music.previous, part.start(music.batch))
+    after, _ = part.sample(music.codes[:, -1:], music.keys[:, -1:], known, generator, temperature=0.5)
+    return {
+        "loss": loss_of_frames(part, "decoder", music, seed),
+        "log_prob": part.log_prob(music.codes, music.keys, music.previous, chance(seed)).value,
+        "drawn keys": torch.cat(drawn[1:], 1),
+        "keys drawn after following": after.expand(-1, music.frames, -1),
+    }
+
+
+def _velocity(part: Velocity, music: Music, seed: int) -> Outputs:
+    state = part.start(music.batch)
+    predicted, _ = part.predict(music.codes, music.keys, music.previous_loudness, state)
+    score = part.log_prob(music.codes, music.keys, music.loudness, music.previous_loudness)
+    return {
+        "loss": loss_of_frames(part, "velocity", music, seed),
+        "log_prob": score.value,
+        "predicted loudness": predicted,
+    }
+
+
+def _encoder(part: Encoder, music: Music, seed: int) -> Outputs:
+    keys = part.keys(music.onset, music.sounding)
+    onset, sounding = part.residual.restore(keys, music.clock, chance(seed))
+    return {
+        "keys": keys,
+        "codes": part.fold(keys),
+        "nats of the residual": part.residual.log_prob(music.onset, music.sounding, music.clock),
+        "restored onset": onset,
+        "restored sounding": sounding,
+    }
+
+
+RUNNERS: dict[Slot, Callable[..., Outputs]] = {
+    "encoder": _encoder,
+    "attention": _attention,
+    "sampler": _sampler,
+    "decoder": _decoder,
+    "velocity": _velocity,
+}
