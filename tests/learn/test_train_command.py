@@ -189,16 +189,17 @@ def test_a_value_that_is_no_number_ends_with_code_6(train: Train, monkeypatch: p
 def test_speed_is_not_told_before_it_is_known() -> None:
     lines = io.StringIO()
     watch = Watch(Console(file=lines, width=100))
-    watch(Started(step=7, steps=None, seconds=600, epoch=10, device="cpu"))
+    watch(Started(step=7, steps=None, seconds=600, epoch=10, device="cpu", threads=1))
     watch(Stepped(8, {"core": 3.0}, frames=1000, seconds=30.0))
     assert "step 8, epoch 1, 9:30 left" in lines.getvalue()
+    assert "training on cpu with 1 thread, from step 7, 10 steps an epoch" in lines.getvalue()
 
 
 def test_a_terminal_sees_a_table() -> None:
     window = io.StringIO()
     console = Console(file=window, force_terminal=True, width=100, markup=False)
     with Watch(console) as watch:
-        watch(Started(step=0, steps=100, seconds=None, epoch=10, device="cpu"))
+        watch(Started(step=0, steps=100, seconds=None, epoch=10, device="cpu", threads=1))
         for step in range(1, 31):
             losses = {"core": 3.0, "decoder": 2.0}
             watch(Stepped(step, losses, frames=1000, seconds=0.5 * step))  # type: ignore[arg-type]

@@ -174,7 +174,7 @@ def _budget(train: TrainSettings) -> dict[str, Any]:
 
     Settings that change nothing are left out, so that a result keeps its key when there are new ones.
     """
-    told = train.model_dump(mode="json", exclude={"device"})
+    told = train.model_dump(mode="json", exclude={"device", "threads"})
     budget = {name: value for name, value in told.items() if name not in BEFORE or value != BEFORE[name]}
     if not any(budget[name] for name in ("minutes", "epochs", "steps")):
         budget["steps"] = STEPS

@@ -31,12 +31,11 @@ class CellFailed(ZooError):
 
 
 class Local:
-    """Runs so many cells side by side, each in a process of its own with its share of the cores."""
+    """Runs so many cells side by side, each in a process of its own."""
 
     def __init__(self, work: Path, jobs: int | None = None) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self.jobs = jobs or cores
-        self._threads = max(1, cores // self.jobs)
         self._work = work
         self._pool = ThreadPoolExecutor(self.jobs)
         self._begun: list[Process] = []
@@ -44,9 +43,7 @@ class Local:
 
     def submit(self, order: Mapping[str, Any]) -> Future[dict[str, Any]]:
         """The result of a cell, some day; its exception is `CellFailed`."""
-        return self._pool.submit(
-            run_process, order, self._work / order["training"], self._threads, self._watch
-        )
+        return self._pool.submit(run_process, order, self._work / order["training"], self._watch)
 
     def close(self) -> None:
         """Wait for nothing more; what is being done is saved, and goes on from there another time."""
@@ -71,7 +68,6 @@ def _give_up(process: Process) -> None:
 def run_process(
     order: Mapping[str, Any],
     folder: Path,
-    threads: int,
     watch: Callable[[Process], None] | None = None,
     here: Path | None = None,
 ) -> dict[str, Any]:
@@ -80,7 +76,6 @@ def run_process(
     Args:
         order: see `Cell.order`.
         folder: where the training is kept.
-        threads: how many cores it uses.
         watch: given the process as soon as it has its order.
         here: where files of code are looked for; the current folder unless given.
 
@@ -90,11 +85,8 @@ def run_process(
     """
     with writing(folder.parent):
         folder.parent.mkdir(parents=True, exist_ok=True)
-    environment = os.environ | {
-        "OMP_NUM_THREADS": str(threads),
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "COLUMNS": "500",
-    }
+    # Cells run side by side, so each has one thread, unless the user or the study's train.threads says more.
+    environment = {"OMP_NUM_THREADS": "1"} | os.environ | {"OMP_WAIT_POLICY": "PASSIVE", "COLUMNS": "500"}
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "zoo.bench.work", str(folder)],  # nothing beside a study is imported
         stdin=subprocess.PIPE,

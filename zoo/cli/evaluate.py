@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import click
+from pydantic import Field
 
 from zoo.cli.counts import count
 from zoo.cli.music import MusicKeys, open_music
@@ -29,6 +30,9 @@ class EvaluateKeys(MusicKeys):
     seed: int = setting(0, "seed of the chance in bounds, estimates and generated passages", ge=0)
     samples: int = setting(
         32, "passages that each model writes, to be set beside held-out ones; 0 for none", ge=0, le=1000
+    )
+    threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = setting(
+        "auto", "threads to compute with; auto is one for small models"
     )
 
 
@@ -206,7 +210,7 @@ def _rows(
         for words in variants:
             changed = set_live(model, words)
             with waiting(" ".join([name, *words])) as progress:
-                found = evaluate(model, pieces, seed=keys.seed, progress=progress)
+                found = evaluate(model, pieces, seed=keys.seed, progress=progress, threads=keys.threads)
             row = Row(visible(name), model.encoder.plane, str(model.recipe), found, changed, trained_on=seen)
             rows.append(replace(row, resemblance=_resemblance(model, corpus, pieces, keys, row.name)))
     return rows
@@ -227,7 +231,10 @@ def _resemblance(
     written: list[Roll] = []
     for number, (meter, share) in enumerate(passage_meters(pieces, frames, keys.samples)):
         with waiting(f"{name} writes in {meter}") as progress:
-            written += generate(model, frames, share, keys.seed + number, progress=progress, meter=meter)
+            seed = keys.seed + number
+            written += generate(
+                model, frames, share, seed, progress=progress, meter=meter, threads=keys.threads
+            )
     return resemble(written, pieces, corpus.split("train"), seed=keys.seed)
 
 

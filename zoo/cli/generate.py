@@ -103,6 +103,12 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="PNG file for a piano roll of the first piece; its name ends in .png.",
 )
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    show_default="one for small models",
+    help="Number of threads to compute with.",
+)
 @force_option
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 def command(
@@ -122,6 +128,7 @@ def command(
     temperature: float,
     seed: int,
     picture: Path | None,
+    threads: int | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -153,7 +160,7 @@ def command(
         frames, bars, seconds, count, seed, temperature, opening, without_primer, chosen, tempo, transpose
     )
     with waiting(f"writing {output}") as progress:
-        rolls = compose(opened.model, opened.record, wish, progress)
+        rolls = compose(opened.model, opened.record, wish, progress, threads or "auto")
     kept = None if without_primer else opening
     for path, roll in zip(paths, rolls, strict=True):
         save_piece(roll, path, played, kept.frames if kept else 0)

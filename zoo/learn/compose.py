@@ -10,6 +10,7 @@ from zoo.errors import Problem, UsageError
 from zoo.learn.record import meter_of
 from zoo.model.generate import TEMPO, generate
 from zoo.model.model import Model
+from zoo.model.threads import Threads
 from zoo.music.grid import QUARTERS
 from zoo.music.meter import Meter
 from zoo.music.roll import Roll
@@ -81,6 +82,7 @@ def compose(
     record: Mapping[str, Any],
     wish: Wish,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    threads: Threads = "auto",
 ) -> list[Roll]:
     """New music as it is asked for.
 
@@ -89,6 +91,7 @@ def compose(
         record: what is known of its training, as `zoo.model.bundle.Bundle` keeps it.
         wish: the music.
         progress: told how many of the new frames are there.
+        threads: number of threads to compute with; see `zoo.model.threads`.
 
     Raises:
         UsageError: a number is out of range.
@@ -98,7 +101,15 @@ def compose(
     meter = wish.meter or (None if wish.primer else meter_of(record, model.grid))
     frames = _frames(model, wish, meter)
     rolls = generate(
-        model, frames, wish.count, wish.seed, wish.temperature, wish.primer, progress, meter=meter
+        model,
+        frames,
+        wish.count,
+        wish.seed,
+        wish.temperature,
+        wish.primer,
+        progress,
+        meter=meter,
+        threads=threads,
     )
     return [_finished(roll, wish) for roll in rolls]
 

@@ -21,6 +21,7 @@ from zoo.learn.session import Session
 from zoo.learn.settings import TrainSettings
 from zoo.model.model import Model
 from zoo.model.provenance import Origin
+from zoo.model.threads import computing
 from zoo.parts import Slot
 
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -69,15 +70,23 @@ def fit(
         run.begin(plan(model.recipe, corpus, settings, seed, origins), resume=resume)
     lessons = Lessons(train, settings, seed)
     session = Session(learner, lessons, valid, settings, seed, run, listen)
-    if run is None or not run.resume(learner):
-        session.begin(corpus, origins or {})
+    with computing(model, settings.threads):
+        if run is None or not run.resume(learner):
+            session.begin(corpus, origins or {})
+        return _learn(session)
+
+
+def _learn(session: Session) -> History:
+    """The loop itself, from where the learner stands to the end of its budget."""
+    learner, model = session.learner, session.learner.model
     session.start()
     if origins and learner.validated < 0:
         session.validate()
     with _interrupts() as interrupted:
         while not session.over():
-            session.learn([batch.to(model.device) for batch in lessons.batches(learner.step)])
-            if learner.step % settings.validate_every == 0:
+            batches = session.lessons.batches(learner.step)
+            session.learn([batch.to(model.device) for batch in batches])
+            if learner.step % session.settings.validate_every == 0:
                 session.validate()
             session.save_now_and_then()
             if interrupted():

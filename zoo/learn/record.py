@@ -66,6 +66,7 @@ def record(
             "seed": seed,
             "steps": history.step,
             "seconds": round(history.seconds, 1),
+            "threads": history.threads,
             "best_step": dict(history.best_step),
             **({"began_from": {slot: origin.source for slot, origin in began.items()}} if began else {}),
         },

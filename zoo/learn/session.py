@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import torch
+
 from zoo.data import Corpus
 from zoo.data.fragments import Fragments
 from zoo.errors import NonFiniteError, Problem, UsageError
@@ -81,6 +83,7 @@ class Session:
                 seconds=self.settings.minutes and self.settings.minutes * 60,
                 epoch=self.lessons.epoch,
                 device=str(self.learner.model.device),
+                threads=torch.get_num_threads(),
             )
         )
 
@@ -145,6 +148,7 @@ class Session:
             best=dict(learner.best.nats),
             best_step=dict(learner.best.step),
             validations=tuple(self._validations),
+            threads=torch.get_num_threads(),
         )
 
     def _used(self) -> float:

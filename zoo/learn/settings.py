@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from zoo.music.grid import GRID
 from zoo.parts import Settings, setting
@@ -85,6 +85,9 @@ class TrainSettings(Settings):
         0, "number of validations without improvement after which training stops; 0 to never stop early", ge=0
     )
     device: str = setting("auto", "device to train on: auto, cpu, cuda, cuda:1 or mps", live=True)
+    threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = setting(
+        "auto", "number of threads to compute with; auto is one for small models on the CPU", live=True
+    )
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:
