@@ -73,14 +73,19 @@ def fit(
     with computing(model, settings.threads):
         if run is None or not run.resume(learner):
             session.begin(corpus, origins or {})
-        return _learn(session)
+        return _train(session, is_trained=bool(origins))
 
 
-def _learn(session: Session) -> History:
-    """The loop itself, from where the learner stands to the end of its budget."""
+def _train(session: Session, is_trained: bool) -> History:
+    """The training loop, from where the learner stands to the end of its budget.
+
+    Args:
+        session: the training.
+        is_trained: whether it started from trained weights, which are then validated before the first step.
+    """
     learner, model = session.learner, session.learner.model
     session.start()
-    if origins and learner.validated < 0:
+    if is_trained and learner.validated < 0:
         session.validate()
     with _interrupts() as interrupted:
         while not session.over():
