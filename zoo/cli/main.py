@@ -40,7 +40,6 @@ COMMANDS: dict[str, str] = {
     "play": "Play a MIDI or WAV file, or new music that a bundle writes.",
     "report": "Make a page to listen to what models write; it opens in any browser and fetches nothing.",
     "votes": "Rank models by the votes of listeners, each file the votes of one.",
-    "models": "List the pretrained models that come with the zoo.",
     "data": "Corpora of music: which there are, what is in them, and what could not be read.",
     "midi": "Look at MIDI files: which can be read, what they hold, and what is wrong with the others.",
     "import": "Turn a model and a decoder of the original notebooks into a bundle.",

@@ -70,16 +70,12 @@ def _player(what: Path) -> Sequence[str]:
 
 def _music(what: Path, bars: int, seed: int) -> Roll:
     """The music in a MIDI file, or new music of a bundle or a run."""
-    from zoo.model.pretrained import bundle_folder
-    from zoo.model.sealed import MANIFEST
-
-    if bundle_folder(what).is_dir():
+    if what.is_dir():
         from zoo.cli.progress import waiting
         from zoo.learn.compose import Wish, compose
         from zoo.model.bundle import open_bundle
 
-        inside = bundle_folder(what) / "bundle"
-        opened = open_bundle(inside if (inside / MANIFEST).is_file() else what)
+        opened = open_bundle(what)
         with waiting(f"{what} writes") as progress:
             return compose(opened.model, opened.record, Wish(bars=bars, seed=seed), progress)[0]
     if not what.exists():

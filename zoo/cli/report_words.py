@@ -34,13 +34,12 @@ def find_named(words: Sequence[str]) -> Named:
     Raises:
         UsageError: some are nothing that a report can show; all of them.
     """
-    from zoo.model.pretrained import bundle_folder
     from zoo.model.sealed import MANIFEST
     from zoo.music.listing import is_midi_name
 
     named, problems = Named(), []
     for word in dict.fromkeys(words):
-        path = bundle_folder(word)
+        path = Path(word)
         if (path / MANIFEST).is_file():
             named.bundles[word] = path
         elif (path / "recipe.json").is_file():

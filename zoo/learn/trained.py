@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import BundleError, Problem
 from zoo.learn.plan import RECIPE, begun_origins, begun_plan
-from zoo.model.pretrained import bundle_folder
 from zoo.model.provenance import Music, trained_on
 from zoo.model.sealed import CONFIG, MANIFEST, WEIGHTS, damaged, parsed, read_bundle
 from zoo.music.grid import GRID
@@ -82,12 +81,11 @@ class Trained:
 
 
 def open_trained(path: Path) -> Trained:
-    """The bundle in a folder, or the run, of which the bundle is enough; or a pretrained model by its name.
+    """The bundle in a folder, or the run, of which the bundle is enough.
 
     Raises:
         BundleError: there is neither, it is damaged, or the run has no best weights yet.
     """
-    path = bundle_folder(path)
     if (path / MANIFEST).is_file():
         return _of_bundle(path)
     begun = begun_plan(path)

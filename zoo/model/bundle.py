@@ -30,7 +30,6 @@ from zoo.model.build import build, outline, parameter_count
 from zoo.model.card import card
 from zoo.model.code import code_of, located
 from zoo.model.model import Model
-from zoo.model.pretrained import bundle_folder
 from zoo.model.provenance import Music, listed_once, without_pieces
 from zoo.model.provenance import trained_on as read_trained_on
 from zoo.model.sealed import (
@@ -41,6 +40,7 @@ from zoo.model.sealed import (
     MANIFEST,
     SAMPLE,
     WEIGHTS,
+    bundle_folder,
     canonical,
     manifest,
     parsed,
@@ -138,7 +138,7 @@ def open_bundle(path: str | Path, *, local: bool = False) -> Bundle:
     """Read a bundle.
 
     Args:
-        path: the folder, or the name of a pretrained model.
+        path: the folder, or that of the run that it lies in.
         local: whether code in files that the bundle names may be run.
 
     Raises:
@@ -148,8 +148,6 @@ def open_bundle(path: str | Path, *, local: bool = False) -> Bundle:
     place = bundle_folder(path)
     if not place.is_dir():
         raise BundleError(Problem("there is no bundle of this name", str(place), _meant(place)))
-    if not (place / MANIFEST).exists() and (place / "bundle" / MANIFEST).exists():
-        raise BundleError(Problem("this is a run", str(place), f"its bundle is {place / 'bundle'}"))
     contents = read_bundle(place)
     config = parsed(contents[CONFIG], place / CONFIG)
     with _located(place):
