@@ -52,16 +52,16 @@ def test_a_training_step(
 ) -> None:
     settings = TrainSettings(batch=2, frames=16, stride=16) if little else TrainSettings()
     learner, lessons = Learner(model(words), settings, seed=0), Lessons(corpus, settings, seed=0)
-    fragments = lessons.batch(0)
-    frames = fragments.mask.numel()
-    measure(f"a training step, by {what}", words, lambda: learner.learn(fragments), frames)
+    batches = lessons.batches(0)
+    frames = sum(batch.mask.numel() for batch in batches)
+    measure(f"a training step, by {what}", words, lambda: learner.learn(batches), frames)
 
 
 def test_the_fragments_of_a_step(measure: Measure, corpus: Corpus) -> None:
     settings = TrainSettings()
     lessons = Lessons(corpus, settings, seed=0)
     frames = settings.batch * settings.frames
-    measure("the fragments of a training step", "from the cache", lambda: lessons.batch(0), frames)
+    measure("the fragments of a training step", "from the cache", lambda: lessons.batches(0), frames)
 
 
 @pytest.mark.parametrize("count", [1, 16])

@@ -13,22 +13,23 @@ from zoo.data import Corpus, open_corpus
 from zoo.data.split import Split
 from zoo.errors import Problem, UsageError
 from zoo.learn.assemble import assemble
+from zoo.learn.compose import Wish, compose
 from zoo.learn.fit import fit
-from zoo.learn.record import meter_of, pedal_of, record
+from zoo.learn.record import pedal_of, record
 from zoo.learn.settings import TrainSettings
 from zoo.learn.swap import parse_swap
 from zoo.learn.watch import watched
 from zoo.measure.evaluator import evaluate
 from zoo.model.build import parameter_count
 from zoo.model.bundle import open_bundle, save_bundle
-from zoo.model.generate import generate
 from zoo.model.model import Model
+from zoo.model.provenance import Music, Origin
 from zoo.model.sealed import MANIFEST
-from zoo.music.grid import QUARTERS
+from zoo.model.weights import digest
 from zoo.music.meter import Meter
-from zoo.music.midi import read_midi
+from zoo.music.primer import read_primer
 from zoo.music.roll import Roll
-from zoo.parts import Slot
+from zoo.parts import SLOTS, Slot
 from zoo.registry import Recipe, open_registry, parse_recipe
 from zoo.registry.words import split
 
@@ -45,9 +46,12 @@ class ZooModel:
             `model.decoder` and `model.velocity`, and can be taken into other programs.
     """
 
-    def __init__(self, model: Model, record: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, model: Model, record: Mapping[str, Any] | None = None, began: Mapping[Slot, str] | None = None
+    ) -> None:
         self.model = model
         self._record = dict(record or {})
+        self._began = dict(began or {})
 
     def __repr__(self) -> str:
         return f"ZooModel({str(self.recipe)!r}, {self.num_parameters:,} parameters, device={self.device})"
@@ -98,6 +102,9 @@ class ZooModel:
     ) -> History:
         """Train on the training pieces of some music and keep the best weights.
 
+        A model that is trained already is trained further: its weights compete for the best ones before the
+        first step.
+
         Args:
             data: `bach`, a folder of MIDI files, a file, or an open corpus.
             seed: of everything left to chance.
@@ -114,20 +121,38 @@ class ZooModel:
         chosen = parse_recipe(words, open_registry(), sections={"train": TrainSettings}).sections["train"]
         corpus = self._opened(data)
         with watched(progress, listen) as told:
-            history = fit(self.model, corpus, chosen, listen=told, seed=seed)
-        self._record = record(history, corpus, chosen, seed)
+            origins = self._origins()
+            history = fit(self.model, corpus, chosen, listen=told, seed=seed, origins=origins)
+        self._record = record(history, corpus, chosen, seed, origins)
+        self._began = dict.fromkeys(SLOTS, "an earlier training")
         return history
+
+    def _origins(self) -> dict[Slot, Origin]:
+        """Where the weights of parts that are trained already come from."""
+        heard: Mapping[Slot, Sequence[Music]] = self._record.get("trained_on", {})
+        return {
+            slot: Origin(
+                source, digest(self.model.get_submodule(slot).state_dict()), tuple(heard.get(slot, ()))
+            )
+            for slot, source in self._began.items()
+        }
 
     @overload
     def generate(
         self,
         frames: int | None = None,
         *,
+        bars: int | None = None,
+        seconds: float | None = None,
         count: None = None,
         seed: int = 0,
         temperature: float = 1.0,
         primer: Roll | str | Path | None = None,
+        primer_bars: tuple[int, int] | None = None,
+        without_primer: bool = False,
         meter: Meter | None = None,
+        tempo: float | None = None,
+        transpose: int = 0,
     ) -> Roll: ...
 
     @overload
@@ -135,45 +160,75 @@ class ZooModel:
         self,
         frames: int | None = None,
         *,
+        bars: int | None = None,
+        seconds: float | None = None,
         count: int,
         seed: int = 0,
         temperature: float = 1.0,
         primer: Roll | str | Path | None = None,
+        primer_bars: tuple[int, int] | None = None,
+        without_primer: bool = False,
         meter: Meter | None = None,
+        tempo: float | None = None,
+        transpose: int = 0,
     ) -> list[Roll]: ...
 
     def generate(
         self,
         frames: int | None = None,
         *,
+        bars: int | None = None,
+        seconds: float | None = None,
         count: int | None = None,
         seed: int = 0,
         temperature: float = 1.0,
         primer: Roll | str | Path | None = None,
+        primer_bars: tuple[int, int] | None = None,
+        without_primer: bool = False,
         meter: Meter | None = None,
+        tempo: float | None = None,
+        transpose: int = 0,
     ) -> Roll | list[Roll]:
         """Compose new music, from silence or after a primer.
 
         Args:
             frames: length of the new music; 64 quarter notes by default.
+            bars: its length in bars, instead.
+            seconds: its length in seconds, instead.
             count: number of pieces, which are then returned in a list.
             seed: the same seed gives the same music.
             temperature: below 1 for more likely, above 1 for less likely music.
             primer: a piece to continue, or the path of its MIDI file.
-            meter: bars of the new music, which begin where the primer ends; by default those of the primer,
-                or else of the most common time signature of the training pieces.
+            primer_bars: the first and last bar of the primer to continue, from 1 on; all by default.
+            without_primer: return the new music without the primer.
+            meter: bars of the new music; by default those of the primer, else the most common time signature
+                of the training pieces.
+            tempo: quarter notes per minute; by default the primer's, else 120.
+            transpose: move the finished piece by so many semitones.
 
         Raises:
-            UsageError: a number is out of range.
-            DataError: the primer cannot be read, or is on another grid than the model.
+            UsageError: a number is out of range, or several lengths are given.
+            DataError: the primer cannot be read, is on another grid than the model, or has no such bars.
         """
-        grid = self.model.grid
         if isinstance(primer, str | Path):
-            primer = read_midi(primer, grid=grid, pedal=pedal_of(self._record), rest=True)
-        frames = frames or QUARTERS * grid
-        if primer is None:
-            meter = meter or meter_of(self._record, grid)
-        rolls = generate(self.model, frames, count or 1, seed, temperature, primer, meter=meter)
+            pedal = pedal_of(self._record)
+            primer = read_primer(primer, grid=self.model.grid, pedal=pedal, bars=primer_bars)
+        elif primer is not None and primer_bars is not None:
+            primer = primer.bars(*primer_bars)
+        wish = Wish(
+            frames=frames,
+            bars=bars,
+            seconds=seconds,
+            count=1 if count is None else count,
+            seed=seed,
+            temperature=temperature,
+            primer=primer,
+            without_primer=without_primer,
+            meter=meter,
+            tempo=tempo,
+            transpose=transpose,
+        )
+        rolls = compose(self.model, self._record, wish)
         return rolls[0] if count is None else rolls
 
     def evaluate(
@@ -229,7 +284,8 @@ def build(
     """
     named = [f"{slot}={part}" for slot, part in slots.items()]
     swap = parse_swap([*split(words), *named], open_registry(local=local))
-    return ZooModel(assemble(swap, seed), {"sources": swap.names})
+    known = {"sources": swap.names, "trained_on": swap.trained_on}
+    return ZooModel(assemble(swap, seed), known, swap.names)
 
 
 def load(path: str | Path, *, local: bool = False) -> ZooModel:
@@ -243,4 +299,4 @@ def load(path: str | Path, *, local: bool = False) -> ZooModel:
         BundleError: it is missing, damaged, from a newer version, or needs a plugin that is not here.
     """
     bundle = open_bundle(path, local=local)
-    return ZooModel(bundle.model, bundle.record)
+    return ZooModel(bundle.model, bundle.record, dict.fromkeys(SLOTS, Path(path).resolve().name))

@@ -38,6 +38,7 @@ from zoo.parts.layers import LSTM
 from zoo.parts.masks import bernoulli_log_prob, draw_one, flip, masked_log_softmax, never
 
 from .outcomes import note_logits, true_outcomes
+from .speaking import speak
 
 Memories = tuple[Tensor, Tensor]
 """Hidden and cell memories of all voices, each (B, V, H)."""
@@ -152,6 +153,9 @@ class Voices(Sampler):
         rates = self.rates.expand(*features.shape[:2], -1)
         free = ~flip(torch.full_like(rates[..., 0], self.settings.escape), generator)
         codes = flip(rates, generator).to(features)
+        if bool(free.all()):
+            decided, state = speak(self.lstm, self.linear, features[:, 0], state, generator, temperature)
+            return decided[:, None, : self.sizes.codes], state
         path = self._walk(features, codes, state, generator, free=free, temperature=temperature)
         said = path.decided[..., : self.sizes.codes]
         return torch.where(free.unsqueeze(-1), said, codes), path.memories

@@ -74,6 +74,8 @@ def _ticking(lstm: nn.Module, ticks: Tensor, below: Tensor, memory: Memory) -> t
         below: (B, T, I), what the level hears when it ticks.
         memory: hidden and cell state (B, H) before the first frame.
     """
+    if ticks.shape[1] == 1 and not torch.is_grad_enabled():
+        return _ticking_once(lstm, ticks, below, memory)
     count = ticks.sum(1)
     # one step at least: a level that does not tick here is a part of the loss all the same
     fewest, most = int(count.min()), max(int(count.max()), 1)
@@ -90,3 +92,11 @@ def _ticking(lstm: nn.Module, ticks: Tensor, below: Tensor, memory: Memory) -> t
         answers.append(answer)
     held = ticks.cumsum(1).unsqueeze(-1).expand(-1, -1, memory[0].shape[-1])
     return torch.cat(answers, dim=1).gather(1, held), memory
+
+
+def _ticking_once(lstm: nn.Module, ticks: Tensor, below: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
+    """As `_ticking`, of one frame: rows whose clock does not tick hold what they have."""
+    if bool(ticks.any()):
+        _, stepped = lstm(below, memory)
+        memory = (torch.where(ticks, stepped[0], memory[0]), torch.where(ticks, stepped[1], memory[1]))
+    return memory[0].unsqueeze(1), memory

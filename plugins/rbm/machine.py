@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from itertools import pairwise, product
+from itertools import pairwise
 
 import torch
 from torch import Generator, Tensor
@@ -95,8 +95,8 @@ class Allowed:
     def of(cls, machine: Machine) -> Allowed:
         """The keys that the codes of the machines allow."""
         frame, code = machine.codes.nonzero(as_tuple=True)
-        index, present = key_groups(machine.membership)
-        keys = index.masked_fill(~present, machine.membership.shape[-1])[code].T.contiguous()
+        groups = key_groups(machine.membership)
+        keys = groups.index.masked_fill(groups.absent, machine.membership.shape[-1])[code].T.contiguous()
         visible = pad(machine.visible, (0, 1), value=never(machine.visible.dtype))
         return cls(frame, keys, visible[frame, keys], pad(machine.weight, (0, 1)))
 
@@ -110,7 +110,8 @@ def log_sets(logits: Tensor) -> Tensor:
 
 def all_states(units: int, like: Tensor) -> Tensor:
     """Every state of some hidden units, (2**H, H)."""
-    return torch.tensor(list(product([0.0, 1.0], repeat=units)), dtype=like.dtype, device=like.device)
+    numbers = torch.arange(2**units, device=like.device).unsqueeze(1)
+    return (numbers >> torch.arange(units - 1, -1, -1, device=like.device) & 1).to(like)
 
 
 def log_weights(machine: Machine, states: Tensor) -> Tensor:

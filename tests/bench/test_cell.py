@@ -26,7 +26,7 @@ from zoo.data.piece import Reading
 from zoo.data.source import Source
 from zoo.data.split import Split
 from zoo.data.writing import write_store
-from zoo.learn.settings import TrainSettings
+from zoo.learn.settings import BEFORE, TrainSettings
 from zoo.music.meter import Meter
 from zoo.music.roll import Roll
 from zoo.registry import Registry, parse_recipe
@@ -87,6 +87,8 @@ def test_what_stands_beside_a_part_does_not_count(registry: Registry) -> None:
         {"train": TrainSettings(steps=4, lr=0.02)},
         {"train": TrainSettings(minutes=4)},
         {"train": TrainSettings(steps=4, transpose=False)},
+        {"train": TrainSettings(steps=4, schedule="cosine")},
+        {"train": TrainSettings(steps=4, lr_core=0.02)},
     ],
 )
 def test_the_key_changes_with_whatever_changes_the_result(cell: Cell, words: dict[str, Any]) -> None:
@@ -166,6 +168,14 @@ def test_a_question_is_the_same_whatever_the_device_and_the_place(cell: Cell) ->
 )
 def test_another_question_is_another(cell: Cell, words: dict[str, Any]) -> None:
     assert question(dataclasses.replace(cell, **words).order("")) != question(cell.order(""))
+
+
+def test_a_question_asked_before_there_was_a_setting_stays_the_same(cell: Cell) -> None:
+    order = cell.order("")
+    order["train"] = {name: value for name, value in order["train"].items() if name not in BEFORE}
+    assert question(order) == question(cell.order(""))
+    other = dataclasses.replace(cell, train=TrainSettings(steps=4, schedule="cosine"))
+    assert question(order) != question(other.order(""))
 
 
 def test_a_name_is_a_file_name_whatever_a_part_is_called(cell: Cell) -> None:

@@ -327,7 +327,7 @@ def test_on_a_full_disk_the_runner_is_closed_and_the_results_before_stay(
 
 def test_what_ends_without_an_answer_says_its_last_line(tmp_path: Path) -> None:
     with pytest.raises(CellFailed, match="ended without a result: KeyError: 'place'") as caught:
-        run_process({"name": "odd"}, tmp_path / "odd", threads=1)
+        run_process({"name": "odd"}, tmp_path / "odd")
     assert not caught.value.killed
 
 
@@ -392,7 +392,7 @@ def test_what_ends_well_without_an_answer_has_failed(tmp_path: Path, monkeypatch
     """As where a part calls sys.exit(0)."""
     monkeypatch.setattr("sys.executable", shutil.which("true"))
     with pytest.raises(CellFailed, match="odd: ended without a result") as caught:
-        run_process({"name": "odd"}, tmp_path / "odd", threads=1)
+        run_process({"name": "odd"}, tmp_path / "odd")
     assert not caught.value.killed
 
 
@@ -404,5 +404,5 @@ def test_work_imports_nothing_from_the_folder_of_a_study(
     monkeypatch.chdir(here)
     for name in ("queue", "secrets", "filelock", "click"):
         Path(f"{name}.py").write_text("open('was-imported', 'w')\nraise SystemExit('imported')")
-    assert run_process(core.order(str(songs)), tmp_path / core.name, threads=1)["learns"]
+    assert run_process(core.order(str(songs)), tmp_path / core.name)["learns"]
     assert not Path("was-imported").exists()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from zoo.bench.components import components
 from zoo.bench.study import Study, read_study
 from zoo.cli.main import run
 from zoo.errors import UsageError
@@ -68,6 +69,36 @@ def test_the_study_says_its_budget_and_its_learning_rates(study: Read) -> None:
     assert (found.settings.data, found.settings.seeds) == (("tunes", "bach"), 3)
     assert (found.train.steps, found.rates) == (7, (0.1, 0.01))
     assert found.name == "study"
+
+
+def test_music_may_have_a_budget_of_its_own(study: Read, registry: Registry) -> None:
+    own = 'decoder = "rbm"\n[train.bach]\nminutes = 2.0\nvalidate_every = 50'
+    found = study('data = ["tunes", "bach"]', own, "steps = 7\nlr = [0.1, 0.01]")
+    assert found.train_on("tunes") is found.train
+    bach = found.train_on("bach")
+    assert (bach.minutes, bach.steps, bach.batch, bach.validate_every) == (2.0, None, 4, 50)
+    cells = [one.cell(found, 0.01, 0) for one in components(found, registry)]
+    assert {(cell.data, cell.train.steps, cell.train.minutes, cell.train.lr) for cell in cells} == {
+        ("tunes", 7, None, 0.01),
+        ("bach", None, 2.0, 0.01),
+    }
+    plain = study('data = "tunes"', 'decoder = "rbm"', "steps = 7\nlr = [0.1, 0.01]")
+    keys = {one.cell(plain, 0.01, 0).key for one in components(plain, registry)}
+    assert keys < {cell.key for cell in cells}
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("[train.bahc]\nsteps = 3", "the study has no such dataset"),
+        ("[train.bach]\nlr = 0.1", "learning rates are the same for all datasets"),
+        ("[train.bach]\nstps = 3", "did you mean train.bach.steps"),
+        ("[train.bach]\nsteps = 3\nminutes = 2.0", "one is enough"),
+    ],
+)
+def test_a_wrong_budget_of_some_music_is_said(study: Read, table: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        study('data = ["tunes", "bach"]', f'decoder = "rbm"\n{table}', "steps = 7")
 
 
 def test_one_music_needs_no_list(study: Read) -> None:

@@ -155,19 +155,22 @@ def test_a_primer_goes_on_in_the_meter_that_is_asked_for(
     assert " in 4 bars of 4/4, after an upbeat of 1/4, then 3/4 from bar 2 (50 " in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["new3", "new.wav", "new.mid.gz", "new.", ".mid", "folder/"])
-def test_music_is_written_as_midi_only(here: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+@pytest.mark.parametrize("name", ["new3", "new.mp3", "new.mid.gz", "new.", ".mid", "folder/", "-"])
+def test_other_names_than_those_of_music_are_refused(
+    here: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
     assert run(["generate", "model", "-o", name]) == 2
     told = capsys.readouterr().err
-    assert "the name of a MIDI file ends in .mid or .midi\n  write -o " in told
+    assert "the name of the music ends in .mid, .midi, .wav, .musicxml, .html or .htm\n  write -o " in told
     assert sorted(path.name for path in here.iterdir()) == ["model", "tune.mid"]
 
 
 def test_the_cure_of_a_wrong_name_is_a_right_one(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["generate", "model", "-o", "my new.wav", "--picture", "new.svg"]
+    words = ["generate", "model", "-o", "my new.mp3", "--picture", "new.svg"]
     assert run(words) == 2
     assert capsys.readouterr().err == (
-        "error: my new.wav: the name of a MIDI file ends in .mid or .midi\n  write -o 'my new.mid'\n"
+        "error: my new.mp3: the name of the music ends in .mid, .midi, .wav, .musicxml, .html or .htm\n"
+        "  write -o 'my new.mid'\n"
         "error: new.svg: the name of a picture ends in .png\n  write --picture new.png\n"
     )
     for name in ("new.MID", "new.midi"):

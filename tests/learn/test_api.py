@@ -43,7 +43,7 @@ def test_training_shows_how_it_goes_where_somebody_looks(
 
     assert said() == ""
     assert "step 2 of 2" in said(progress=True)
-    assert len(heard) == 8  # begun, two steps and a validation, twice
+    assert len(heard) == 9  # begun, two steps and a validation, twice; trained weights are scored first
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes any stream for a terminal
     assert "validation, nats/frame" in said()
     assert said(progress=False) == ""

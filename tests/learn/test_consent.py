@@ -219,7 +219,7 @@ def test_work_refuses_another_file_than_the_study_means(zoo: Zoo) -> None:
     }  # fmt: skip
     Path("was-run").unlink(missing_ok=True)
     with pytest.raises(CellFailed, match="the file has changed"):
-        run_process(order, Path("work/cell"), threads=1)
+        run_process(order, Path("work/cell"))
     assert not was_run()
 
 

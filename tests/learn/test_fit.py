@@ -15,6 +15,7 @@ from zoo.data import Corpus
 from zoo.errors import DataError, NonFiniteError, UsageError
 from zoo.learn.events import Event, Started, Stepped, Validated
 from zoo.learn.fit import fit
+from zoo.learn.record import record
 from zoo.learn.settings import TrainSettings
 from zoo.model.build import build
 from zoo.model.model import Model
@@ -151,7 +152,7 @@ def test_a_device_that_is_not_here_is_refused(tiny: Make, corpus: Corpus, fast: 
 
 
 def test_music_that_cannot_be_learned_from_is_refused(tiny: Make, tunes: Make, fast: Make) -> None:
-    with pytest.raises(DataError, match="not which are pressed"):
+    with pytest.raises(DataError, match="without onsets"):
         fit(tiny(), tunes(planes="sounding"), fast(steps=1))
     with pytest.raises(DataError, match="velocity=none"):
         fit(tiny("velocity=mean"), tunes(planes="onset sounding"), fast(steps=1))
@@ -174,13 +175,13 @@ def test_a_loss_that_is_no_number_stops_before_it_harms(
 
 def poisoned(model: Model, step: int, by: float = float("nan")) -> Model:
     """The same model, whose decoder's loss is no number in one step."""
-    losses, calls = model.losses, iter(range(1, 1000))
+    forward, calls = model.forward, iter(range(1, 1000))
 
     def poison(*arguments: Any) -> Any:
-        found = losses(*arguments)
+        found = forward(*arguments)
         return {**found, "decoder": found["decoder"] * by} if next(calls) == step else found
 
-    model.losses = poison  # type: ignore[method-assign]
+    model.forward = poison  # type: ignore[assignment, method-assign]
     return model
 
 
@@ -210,3 +211,13 @@ def resident() -> int:
     if not statm.exists():
         pytest.skip("only Linux says how much memory is held")
     return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_threads_change_no_weight_and_are_recorded(tiny: Make, corpus: Corpus, fast: Make) -> None:
+    found = {}
+    for threads in (1, 2):
+        model, settings = tiny(), fast(steps=2, threads=threads)
+        history = fit(model, corpus, settings)
+        assert history.threads == record(history, corpus, settings, 0)["training"]["threads"] == threads
+        found[threads] = digest(model.state_dict())
+    assert found[1] == found[2]

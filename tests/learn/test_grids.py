@@ -53,9 +53,9 @@ def test_a_waltz_in_triplets_is_read_learned_and_written_on_its_grid(waltzes: Pa
 
 def test_fragments_are_as_long_in_beats_on_a_finer_grid(waltzes: Path) -> None:
     settings = TrainSettings(batch=2, frames=16, stride=8, past=4)
-    batch = Lessons(open_corpus(waltzes, grid=12), settings, seed=0).batch(0)
+    batch = Lessons(open_corpus(waltzes, grid=12), settings, seed=0).batches(0)[0]
     assert (batch.frames, batch.past) == (48, 12)
-    places = Lessons(open_corpus(waltzes, grid=4), settings, seed=0).batch(0)
+    places = Lessons(open_corpus(waltzes, grid=4), settings, seed=0).batches(0)[0]
     assert (places.frames, places.past) == (16, 4)
     assert settings.on_grid(12).validate_frames == 3 * settings.validate_frames
     assert settings.on_grid(1) == settings  # quarter notes of a published file: as many frames as ever

@@ -43,7 +43,7 @@ def test_each_fragment_is_shifted_by_its_own_interval(corpus: Corpus, fast: Make
     assert set(shifts.tolist()) == set(range(-6, 6))
     plain = Lessons(corpus.split("train"), fast(transpose=False), seed=0)
     assert not plain.shifts(0).any()
-    batch, straight, by = lessons.batch(0), plain.batch(0), lessons.shifts(0)
+    batch, straight, by = lessons.batches(0)[0], plain.batches(0)[0], lessons.shifts(0)
     for row in range(4):
         moved = torch.roll(straight.sounding[row], int(by[row]), -1)
         assert torch.equal(batch.sounding[row], moved)

@@ -24,6 +24,15 @@ from zoo.registry import Entry, open_registry, parse_recipe
 FULL = os.environ.get("ZOO_STRESS_RESUME", "") == "full"
 """All combinations and ten split points, instead of each part once and one."""
 STEPS = 12 if FULL else 5
+TRAINING = {
+    "optimizer": "adamw",
+    "decay": 0.1,
+    "schedule": "cosine",
+    "warmup": 2,
+    "ema": 0.9,
+    "accumulate": 2,
+    "group_by_length": True,
+}
 SMALL = {
     "local": 5,
     "reader": 5,
@@ -73,7 +82,7 @@ def trained(folder: Path, recipe: str, corpus: Corpus, settings: Any, stop: int 
 def test_interrupted_or_not_it_learns_the_same(
     recipe: str, corpus: Corpus, fast: Callable[..., Any], tmp_path: Path
 ) -> None:
-    settings = fast(steps=STEPS, validate_every=2, validate_frames=30)
+    settings = fast(steps=STEPS, validate_every=2, validate_frames=30, **TRAINING)
     unbroken = trained(tmp_path / "unbroken", recipe, corpus, settings)
     learns = "stepped" in (tmp_path / "unbroken" / "metrics.jsonl").read_text()
     points = range(1, STEPS - 1) if FULL else [random.Random(recipe).randrange(1, STEPS)]

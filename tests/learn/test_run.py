@@ -24,8 +24,9 @@ from zoo.learn.events import Event, Started, Stepped, Validated
 from zoo.learn.fit import fit
 from zoo.learn.learner import Learner
 from zoo.learn.lock import claimed
+from zoo.learn.plan import begun_plan, begun_words
 from zoo.learn.run import Run
-from zoo.learn.settings import TrainSettings
+from zoo.learn.settings import BEFORE, TrainSettings
 from zoo.model.model import Model
 from zoo.model.weights import Weights, unpack
 
@@ -201,7 +202,7 @@ def test_a_value_that_is_no_number_leaves_the_step_before_and_what_led_there(
     train: Make, run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(tmp_path / "before", steps=4)
-    losses = Model.losses
+    losses = Model.forward
 
     def poison(model: Model, fragments: Any, generator: Any) -> Any:
         found = losses(model, fragments, generator)
@@ -210,7 +211,7 @@ def test_a_value_that_is_no_number_leaves_the_step_before_and_what_led_there(
         )
         return {**found, "core": found["core"] * float("nan")} if poisoned else found
 
-    monkeypatch.setattr(Model, "losses", poison)
+    monkeypatch.setattr(Model, "forward", poison)
     with pytest.raises(NonFiniteError, match=r"nonfinite\.json"):
         train(run_folder)
     assert kept(run_folder, "last").about["step"] == 4
@@ -476,3 +477,28 @@ def test_the_plan_can_be_read_by_a_person(unbroken: Path) -> None:
     assert begun["train"]["steps"] == STEPS
     assert begun["data"]["name"].startswith("tunes")
     assert TrainSettings(**begun["train"]).steps == STEPS
+
+
+def change_training(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    plan = json.loads((folder / "recipe.json").read_text())
+    change(plan["train"])
+    (folder / "recipe.json").write_text(json.dumps(plan))
+
+
+def test_a_run_goes_on_that_was_begun_before_there_was_a_setting(
+    train: Make, run_folder: Path, unbroken: Path
+) -> None:
+    train(run_folder, steps=6)
+    change_training(run_folder, lambda settings: [settings.pop(name) for name in BEFORE])
+    train(run_folder)
+    assert_same(run_folder, unbroken)
+
+
+def test_what_was_the_default_when_a_run_was_begun_stays(unbroken: Path) -> None:
+    change_training(unbroken, lambda settings: settings.update(schedule="cosine", lr=0.02, steps=None))
+    begun = begun_plan(unbroken)
+    assert begun is not None
+    assert begun["words"].startswith("encoder=onset")
+    words = {word.key: word.text for word in begun_words(begun, unbroken)}
+    assert (words["train.schedule"], words["train.lr"], words["train.batch"]) == ("cosine", "0.02", "4")
+    assert "train.clip" not in words

@@ -155,10 +155,10 @@ def test_a_mistake_is_said_and_nothing_is_left(
 def test_ctrl_c_says_how_to_go_on(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     learn = Learner.learn
 
-    def press(learner: Learner, fragments: Any) -> Any:
+    def press(learner: Learner, *arguments: Any) -> Any:
         if learner.step == 2:
             signal.raise_signal(signal.SIGINT)
-        return learn(learner, fragments)
+        return learn(learner, *arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(Learner, "learn", press)
@@ -173,11 +173,11 @@ def test_ctrl_c_says_how_to_go_on(train: Train, monkeypatch: pytest.MonkeyPatch)
 def test_a_value_that_is_no_number_ends_with_code_6(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     learn = Learner.learn
 
-    def spoil(learner: Learner, fragments: Any) -> Any:
+    def spoil(learner: Learner, *arguments: Any) -> Any:
         if learner.step == 1:
             with_nan = learner.model.decoder.get_parameter("linear.bias")
             with_nan.register_hook(lambda gradient: gradient * float("nan"))
-        return learn(learner, fragments)
+        return learn(learner, *arguments)
 
     monkeypatch.setattr(Learner, "learn", spoil)
     said = train("train.steps=6")
@@ -189,16 +189,17 @@ def test_a_value_that_is_no_number_ends_with_code_6(train: Train, monkeypatch: p
 def test_speed_is_not_told_before_it_is_known() -> None:
     lines = io.StringIO()
     watch = Watch(Console(file=lines, width=100))
-    watch(Started(step=7, steps=None, seconds=600, epoch=10, device="cpu"))
+    watch(Started(step=7, steps=None, seconds=600, epoch=10, device="cpu", threads=1))
     watch(Stepped(8, {"core": 3.0}, frames=1000, seconds=30.0))
     assert "step 8, epoch 1, 9:30 left" in lines.getvalue()
+    assert "training on cpu with 1 thread, from step 7, 10 steps an epoch" in lines.getvalue()
 
 
 def test_a_terminal_sees_a_table() -> None:
     window = io.StringIO()
     console = Console(file=window, force_terminal=True, width=100, markup=False)
     with Watch(console) as watch:
-        watch(Started(step=0, steps=100, seconds=None, epoch=10, device="cpu"))
+        watch(Started(step=0, steps=100, seconds=None, epoch=10, device="cpu", threads=1))
         for step in range(1, 31):
             losses = {"core": 3.0, "decoder": 2.0}
             watch(Stepped(step, losses, frames=1000, seconds=0.5 * step))  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo.measure.copying import longest_copies
+from zoo.measure.copying import copied_stretches, longest_copies
 from zoo.music.roll import Roll
 
 
@@ -23,7 +23,7 @@ def part(roll, start, end):
     return Roll(roll.onset[start:end], roll.sounding[start:end])
 
 
-def combined_kind(*rolls):
+def joined(*rolls):
     return Roll(*(np.concatenate([getattr(roll, name) for roll in rolls]) for name in ("onset", "sounding")))
 
 
@@ -67,7 +67,7 @@ def test_it_finds_what_a_plain_search_finds(seed):
 def test_a_copied_stretch_has_its_length_in_any_key(semitones, length):
     dense = {"keys": 24, "density": 0.4}
     source, other = random_roll(1, **dense), random_roll(2, **dense)
-    passage = combined_kind(
+    passage = joined(
         part(other, 0, 10), in_key(part(source, 20, 20 + length), semitones), part(other, 10, 20)
     )
     assert copied(passage, random_roll(3, **dense), source) == length
@@ -76,18 +76,18 @@ def test_a_copied_stretch_has_its_length_in_any_key(semitones, length):
 def test_a_stretch_does_not_run_on_into_the_next_piece():
     dense = {"keys": 24, "density": 0.4}
     first, second = random_roll(1, **dense), random_roll(2, **dense)
-    across = combined_kind(part(first, 50, 60), part(second, 0, 7))
+    across = joined(part(first, 50, 60), part(second, 0, 7))
     assert copied(across, first, second) == 10
-    assert copied(across, combined_kind(first, second)) == 17
+    assert copied(across, joined(first, second)) == 17
 
 
 def test_silence_is_no_copy_but_may_stand_within_one():
     source = random_roll(1, keys=24, density=0.4)
     assert copied(silence(50), silence(80), source) == 0
-    rests = combined_kind(part(source, 0, 5), silence(20), part(source, 5, 9))
-    assert copied(rests, combined_kind(source, rests)) == 9
-    assert copied(combined_kind(part(source, 0, 5), silence(20)), rests) == 5
-    assert copied(combined_kind(part(source, 0, 5), silence(19), part(source, 5, 9)), rests) == 5
+    rests = joined(part(source, 0, 5), silence(20), part(source, 5, 9))
+    assert copied(rests, joined(source, rests)) == 9
+    assert copied(joined(part(source, 0, 5), silence(20)), rests) == 5
+    assert copied(joined(part(source, 0, 5), silence(19), part(source, 5, 9)), rests) == 5
 
 
 def test_a_held_note_is_no_copy_of_a_repeated_one_unless_strikes_are_unknown():
@@ -106,3 +106,26 @@ def test_every_passage_has_its_own_and_none_needs_training_pieces():
     assert longest_copies(parts, [source], with_onsets=True).tolist() == [30, 7, 0]
     assert longest_copies(parts, [], with_onsets=True).tolist() == [0, 0, 0]
     assert longest_copies([], [source], with_onsets=True).tolist() == []
+
+
+def test_copied_stretches_lie_where_they_were_put():
+    piece, fresh = random_roll(1), random_roll(2, keys=12)
+    copy = in_key(part(piece, 10, 34), 5)
+    passage = joined(part(fresh, 0, 20), copy, part(fresh, 20, 40), part(piece, 40, 60))
+    first, second = copied_stretches([passage, fresh], [piece], with_onsets=True, at_least=12)
+    assert second == []
+    assert [end - begin for begin, end in first] == pytest.approx([24, 20], abs=3)
+    assert first[0][0] == pytest.approx(20, abs=2)
+    assert first[1][1] == passage.frames
+    assert copied_stretches([passage], [piece], with_onsets=True, at_least=30) == [[]]
+    assert copied_stretches([], [piece], with_onsets=True, at_least=1) == []
+
+
+@given(st.integers(0, 10**6), st.integers(1, 8))
+@settings(max_examples=25, deadline=None)
+def test_the_longest_stretch_is_at_least_the_longest_copy(seed, at_least):
+    passage, piece = random_roll(seed, 30, keys=3), random_roll(seed + 1, 30, keys=3)
+    longest = copied(passage, piece)
+    (stretches,) = copied_stretches([passage], [piece], with_onsets=True, at_least=at_least)
+    heard = [int(passage.sounding[begin:end].any(1).sum()) for begin, end in stretches]
+    assert max(heard, default=0) >= longest if longest >= at_least else stretches == []

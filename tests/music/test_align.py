@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from zoo.music.align import Alignment, align
-from zoo.music.beats import Beats
+from zoo.music.beats import Beats, read_beats
 from zoo.music.meter import Meter, TimeSignature
+from zoo.music.midi import examine_midi
+from zoo.music.roll import Notes, Roll
 from zoo.music.score import Score
 
 EXAMPLES = int(os.environ.get("ZOO_STRESS_EXAMPLES", "200"))
@@ -298,7 +300,6 @@ def test_on_a_coarse_grid_beats_keep_their_order():
     music = score(range(0, 96, 2))
     beats = Beats(np.arange(48) * 0.25, np.arange(48) % 6 == 0, ((0, 6, 8),))
     found = align(music, 1, beats)
-    assert (np.diff(np.floor(found.places + 0.5)) > 0).all()
     assert np.allclose(found.positions(music.start), np.arange(48) / 2)
 
 
@@ -308,6 +309,71 @@ def test_beats_that_count_in_compound_time_are_dotted():
     found = align(music, beats=Beats(seconds, np.arange(12) % 2 == 0))
     assert found.meter == Meter.of(6, 8)
     assert placed(found, music) == list(range(0, 96, 2))
+
+
+LISTED = {
+    "two thirty-seconds": "0 db,1/16\n0.125 b\n",
+    "bars of a sixteenth": "".join(f"{n / 8} db,1/16\n" for n in range(9)),
+    "bars of thirty-seconds": "".join(f"{n / 16} db,{1 + n % 5}/32\n" for n in range(9)),
+    "waltz": "".join(f"{n / 2} {'b' if n % 3 else 'db,3/4'}\n" for n in range(9)),
+    "jig": "".join(f"{n / 4} {'b' if n % 6 else 'db,6/8'}\n" for n in range(24)),
+    "table": "".join(f"{n / 2},{int(n % 4 == 0)}\n" for n in range(12)),
+    "times": "0.3\n0.9\n1.4\n",
+}
+
+
+@pytest.mark.parametrize("grid", [1, 4, 12])
+@pytest.mark.parametrize("listed", LISTED)
+def test_any_beats_put_music_in_order_on_any_grid(listed, grid):
+    beats = read_beats(LISTED[listed].encode(), "song.beats.txt")
+    found = align(score(range(0, 96, 2)), grid, beats)
+    places = found.positions(np.arange(0, 5000, 40))
+    assert (np.diff(places) > 0).all()
+    assert np.allclose(found.positions(found.ticks_at(places)), places)
+    assert (np.diff(found.meter.bars(100).line) > 0).all()
+
+
+@pytest.mark.parametrize("grid", [1, 4, 12])
+@pytest.mark.parametrize(
+    ("listed", "tempo"),
+    [("two thirty-seconds", 480), ("bars of a sixteenth", 120), ("waltz", 120), ("jig", 120), ("table", 120)],
+)
+def test_music_on_steady_beats_is_as_fast_as_they_are(tmp_path, listed, tempo, grid):
+    song = tmp_path / "song.mid"
+    Roll.from_notes(Notes(*(np.array([number]) for number in (0, 96, 40)), np.array([64], np.uint8))).write(
+        song
+    )
+    song.with_name("song.beats.txt").write_text(LISTED[listed])
+    reading = examine_midi(song, grid=grid)
+    assert reading.alignment == "annotated"
+    assert reading.roll.tempo == pytest.approx(tempo, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("listed", "changes"),
+    [
+        ("0 db,4/4\n.5 b\n1 b\n1.5 b\n2 db,3/4\n2.5 b\n3 b\n", [(0, 4, 4), (16, 3, 4)]),
+        ("0 b\n.5 db,3/4\n1 b\n1.5 b\n", [(-8, 3, 4)]),
+        ("0 db,4/4\n.5 b\n1 b\n1.5 b\n2 db,4/4\n", [(0, 4, 4)]),
+    ],
+)
+def test_a_time_signature_at_the_last_downbeat_holds_from_there(listed, changes):
+    found = align(score(range(0, 48, 2)), beats=read_beats(listed.encode(), "song.beats.txt"))
+    assert found.meter == Meter(4, tuple(TimeSignature(*change) for change in changes))
+    assert found.meter_from == "annotated"
+
+
+@pytest.mark.parametrize(("grid", "lines"), [(1, [2, 7, 11, 16]), (4, [8, 26, 44]), (12, [24, 78])])
+def test_an_upbeat_to_bars_of_half_frames_leaves_the_downbeats_where_they_are(grid, lines):
+    """Two quarter notes before bars of 9/8, as beats, as two time signatures, and as one have it."""
+    ticks = np.arange(0, 20 * DIVISION, DIVISION // 2)
+    beats = Beats(np.arange(32) * 0.25, np.arange(32) % 9 == 4, ((0, 9, 8),))
+    for found in (
+        align(score([], ticks), grid, beats),
+        align(score([], ticks, signatures=((0, 2, 4), (2 * DIVISION, 9, 8))), grid),
+        align(score([], ticks, signatures=((2 * DIVISION, 9, 8),)), grid),
+    ):
+        assert found.meter.bar_lines(lines[-1] + 1).tolist() == lines
 
 
 def test_a_meter_says_whether_it_was_stated_heard_annotated_or_assumed():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from math import floor
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from zoo.music.meter import Meter, TimeSignature
 
+USUAL = [(5, 8), (7, 8), (9, 8), (6, 8), (3, 8), (3, 4), (4, 4), (5, 4)]
 METERS = st.tuples(st.integers(1, 13), st.sampled_from([1, 2, 4, 8, 16, 32]))
 
 
@@ -87,19 +90,71 @@ def test_places_count_up_from_every_bar_line(
     assert (np.diff(found.bar)[lines] >= 1).all()
     assert (np.diff(found.bar)[~lines] == 0).all()
     assert (found.place < found.length).all()
-    assert (found.length <= max(int(bar) + 1, int(TimeSignature(0, *two).bar(grid)) + 1)).all()
+    assert (found.length < max(bar, TimeSignature(0, *two).bar(grid)) + 1.5).all()
     assert change in meter.bar_lines(300)
 
 
-@given(METERS, st.integers(1, 12), st.integers(0, 100), st.integers(1, 90))
-def test_a_cut_piece_keeps_its_places(one: tuple[int, int], grid: int, first: int, change: int) -> None:
-    meter = Meter(grid, (TimeSignature(0, *one), TimeSignature(change, 4, 4)))
-    if any(signature.bar(grid).denominator > 1 for signature in meter.changes):
-        return
-    whole, cut = meter.places(np.arange(first, first + 60)), meter.cut(first).places(np.arange(60))
-    assert cut.place.tolist() == whole.place.tolist()
-    assert cut.beat.tolist() == whole.beat.tolist()
-    assert np.diff(cut.bar).tolist() == np.diff(whole.bar).tolist()
+@dataclass(frozen=True)
+class Piece:
+    """A piece with an upbeat and changes of meter, and where its bars truly begin, in frames."""
+
+    meter: Meter
+    lines: list[Fraction]
+
+
+@st.composite
+def pieces(draw: st.DrawFn) -> Piece:
+    grid = draw(st.integers(1, 12))
+    stretches = draw(st.lists(st.tuples(st.sampled_from(USUAL), st.integers(1, 6)), min_size=1, max_size=4))
+    first = TimeSignature(0, *stretches[0][0])
+    eighths = draw(st.integers(0, 8 * first.beats // first.unit - 1))
+    line, lines, changes = Fraction(eighths * grid, 2), [], []
+    if line:
+        lines.append(line - first.bar(grid))
+    for sign, bars in stretches:
+        changes.append(TimeSignature(floor(line + Fraction(1, 2)), *sign))
+        lines += [line + bar * changes[-1].bar(grid) for bar in range(bars)]
+        line += bars * changes[-1].bar(grid)
+    return Piece(Meter(grid, (changes[0].opening(grid), *changes[1:])), lines)
+
+
+@given(pieces())
+def test_bar_lines_lie_within_a_frame_of_the_true_ones_and_count_one_by_one(piece: Piece) -> None:
+    bars = piece.meter.bars(floor(piece.lines[-1]) + 3).take(slice(len(piece.lines)))
+    assert (np.diff(bars.number) == 1).all()
+    assert bars.number[0] == (-1 if bars.line[0] < 0 else 0)
+    assert (bars.line[1:] == bars.end[:-1]).all()
+    assert max(abs(line - true) for line, true in zip(bars.line.tolist(), piece.lines, strict=True)) <= 1
+
+
+@given(pieces(), st.integers(0, 100))
+def test_a_cut_piece_keeps_its_places(piece: Piece, first: int) -> None:
+    whole, cut = piece.meter.places(np.arange(first, first + 200)), piece.meter.cut(first)
+    again = cut.places(np.arange(200))
+    assert again.place.tolist() == whole.place.tolist()
+    assert again.length.tolist() == whole.length.tolist()
+    assert again.beat.tolist() == whole.beat.tolist()
+    assert np.diff(again.bar).tolist() == np.diff(whole.bar).tolist()
+    assert again.bar[0] == (-1 if cut.offset else 0)
+
+
+def test_half_a_frame_of_a_bar_is_kept_where_a_piece_is_cut() -> None:
+    meter = Meter.of(9, 8, grid=1)
+    assert meter.bar_lines(28).tolist() == [0, 5, 9, 14, 18, 23, 27]
+    assert meter.cut(5).bar_lines(23).tolist() == [0, 4, 9, 13, 18, 22]
+    assert (meter.cut(5).offset, meter.cut(6).offset, meter.cut(9)) == (0, 1, meter)
+
+
+def test_no_number_is_skipped_where_the_meter_changes_after_half_a_frame() -> None:
+    meter = Meter(1, (TimeSignature(0, 5, 8), TimeSignature(3, 4, 4)))
+    assert meter.bars(12).number.tolist() == [0, 1, 2, 3]
+    assert meter.bars(12).line.tolist() == [0, 3, 7, 11]
+
+
+def test_an_upbeat_before_bars_of_half_frames_leaves_the_first_bar_line_where_it_is() -> None:
+    opening = TimeSignature(2, 9, 8).opening(1)
+    assert Meter(1, (opening,)).bar_lines(16).tolist() == [2, 7, 11]
+    assert Meter(1, (opening, TimeSignature(7, 4, 4))).bars(16).number.tolist() == [-1, 0, 1, 2, 3]
 
 
 def test_a_meter_survives_json() -> None:

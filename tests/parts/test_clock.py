@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
+from zoo.music.meter import Meter
 from zoo.parts.clock import CLOCK, Clock, joined
 
 
@@ -29,6 +31,17 @@ def test_bars_of_three_and_four_are_told_apart() -> None:
     jig = Clock(frames, frames, frames + 12, frames + 6).features()
     common = Clock.common_time(frames).features()
     assert len(torch.stack([waltz, jig, common]).unique(dim=0)) == 3
+
+
+def test_each_piece_of_a_batch_is_in_its_own_meter() -> None:
+    meters = [Meter.of(6, 8, grid=2), Meter.of(3, 4, offset=4, grid=2)]
+    clock = Clock.in_meters(meters, np.array([[-1, 0, 5, 6], [0, 1, 2, 8]]), 2)
+    assert clock.bar.tolist() == [[-1, 0, 0, 1], [-1, -1, 0, 1]]
+    assert clock.place.tolist() == [[5, 0, 5, 0], [4, 5, 0, 0]]
+    assert clock.length.unique().tolist() == [6]
+    assert clock.beat.tolist() == [[3] * 4, [2] * 4]
+    assert clock.grid == 2
+    assert Clock.in_meters([], np.zeros((0, 7), np.int64), 2).shape == (0, 7)
 
 
 def test_beats_and_bars_end_where_the_next_begins() -> None:

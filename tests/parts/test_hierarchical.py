@@ -32,9 +32,7 @@ def clocks(*starts: int, length: int) -> Clock:
 
 
 def clock_of(meter: Meter, first: int, length: int) -> Clock:
-    places = meter.places(np.arange(first, first + length))
-    planes = (places.bar, places.place, places.length, places.beat)
-    return Clock.of((torch.from_numpy(plane).unsqueeze(0) for plane in planes), meter.grid)
+    return Clock.in_meters([meter], np.arange(first, first + length)[None], meter.grid)
 
 
 @torch.no_grad()

@@ -27,9 +27,8 @@ def score(seed, batch=3, frames=40, keys=7):
 
 
 def clock(frames, meter=None):
-    places = (meter or Meter()).places(np.arange(frames))
-    planes = (places.bar, places.place, places.length, places.beat)
-    return Clock.of((torch.from_numpy(plane)[None] for plane in planes), meter.grid if meter else 4)
+    meter = meter or Meter()
+    return Clock.in_meters([meter], np.arange(frames)[None], meter.grid)
 
 
 def log_prob(residual, onset, sounding):

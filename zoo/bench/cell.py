@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-from zoo.learn.settings import STEPS, TrainSettings
+from zoo.learn.settings import BEFORE, STEPS, TrainSettings
 from zoo.parts import SLOTS, Settings, Slot
 from zoo.parts.terms import SLOTS_OF, Term
 from zoo.registry import Recipe, Registry, parse_recipe
@@ -166,13 +166,18 @@ def question(order: Mapping[str, Any]) -> str:
         ValueError: a training setting is unknown.
     """
     target = order["plane"] if order["term"] == "floors" else order["recipe"]
-    train = _budget(TrainSettings(**order["train"])) if "train" in order else None
+    train = _budget(TrainSettings(**{**BEFORE, **order["train"]})) if "train" in order else None
     return json.dumps([order["term"], target, order["data"], order["split"], train, order.get("seed")])
 
 
 def _budget(train: TrainSettings) -> dict[str, Any]:
-    """The training settings that change the weights: all but the device."""
-    budget = train.model_dump(mode="json", exclude={"device"})
+    """The training settings that change the weights: all but device and threads.
+
+    Settings at the value that training had before they existed are left out, so that a new setting does not
+    change the keys of stored results.
+    """
+    settings = train.model_dump(mode="json", exclude={"device", "threads"})
+    budget = {name: value for name, value in settings.items() if name not in BEFORE or value != BEFORE[name]}
     if not any(budget[name] for name in ("minutes", "epochs", "steps")):
         budget["steps"] = STEPS
     return budget

@@ -56,7 +56,7 @@ class Component:
 
     def cell(self, study: Study, rate: float, seed: int) -> Cell:
         """Its training at a learning rate from a seed."""
-        train = study.train.model_copy(update={"lr": rate})
+        train = study.train_on(self.data).model_copy(update={"lr": rate})
         return Cell(self.term, self.recipe, self.data, study.settings.split, train, seed)
 
     def trials(self, study: Study) -> list[Cell]:

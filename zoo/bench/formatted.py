@@ -220,7 +220,7 @@ def _notes(table: Table, terms: Sequence[str]) -> Iterator[str]:
 
 
 def _budget(table: Table) -> str:
-    train = table.study.train
+    train = table.study.train_on(table.data)
     length = next(
         (f"{value:g} {name}" for name in ("steps", "epochs", "minutes") if (value := getattr(train, name))),
         f"{STEPS} steps",
@@ -242,7 +242,7 @@ def table_to_json(table: Table) -> dict[str, Any]:
         "title": table.study.settings.title,
         "data": _music_facts(table),
         "seeds": table.study.settings.seeds,
-        "train": table.study.train.model_dump(mode="json", exclude_none=True, exclude={"lr"}),
+        "train": table.study.train_on(table.data).model_dump(mode="json", exclude_none=True, exclude={"lr"}),
         "lr": list(table.study.rates),
         "unit": "nats per frame",
         "rows": list(_row_facts(table.rows, table.study.slots, table.terms)),

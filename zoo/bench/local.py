@@ -31,7 +31,7 @@ class CellFailed(ZooError):
 
 
 class LocalRunner:
-    """Runs cells in parallel, each in its own process with an equal share of the cores.
+    """Runs cells in parallel, each in its own process.
 
     Args:
         work: folder for the trainings.
@@ -41,7 +41,6 @@ class LocalRunner:
     def __init__(self, work: Path, jobs: int | None = None) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self.jobs = jobs or cores
-        self._threads = max(1, cores // self.jobs)
         self._work = work
         self._pool = ThreadPoolExecutor(self.jobs)
         self._started: list[Process] = []
@@ -49,9 +48,7 @@ class LocalRunner:
 
     def submit(self, order: Mapping[str, Any]) -> Future[dict[str, Any]]:
         """Start a cell; the future holds its result or raises `CellFailed`."""
-        return self._pool.submit(
-            run_process, order, self._work / order["training"], self._threads, self._watch
-        )
+        return self._pool.submit(run_process, order, self._work / order["training"], self._watch)
 
     def close(self) -> None:
         """Cancel all pending cells; running ones save their training, from which a later run resumes."""
@@ -76,7 +73,6 @@ def _stop(process: Process) -> None:
 def run_process(
     order: Mapping[str, Any],
     folder: Path,
-    threads: int,
     watch: Callable[[Process], None] | None = None,
     here: Path | None = None,
 ) -> dict[str, Any]:
@@ -85,7 +81,6 @@ def run_process(
     Args:
         order: see `Cell.order`.
         folder: folder for the training.
-        threads: number of cores to use.
         watch: called with the process once it has received the order.
         here: folder to which relative paths of code files refer; by default the current one.
 
@@ -95,19 +90,11 @@ def run_process(
     """
     with writing(folder.parent):
         folder.parent.mkdir(parents=True, exist_ok=True)
-    environment = os.environ | {
-        "OMP_NUM_THREADS": str(threads),
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "COLUMNS": "500",
-    }
+    # Cells run in parallel, so each has one thread unless the environment or train.threads sets more.
+    environment = {"OMP_NUM_THREADS": "1"} | os.environ | {"OMP_WAIT_POLICY": "PASSIVE", "COLUMNS": "500"}
     process = subprocess.Popen(
-        [
-            sys.executable,
-            "-P",
-            "-m",
-            "zoo.bench.work",
-            str(folder),
-        ],  # -P: never import from the current folder
+        # -P: never import from the current folder
+        [sys.executable, "-P", "-m", "zoo.bench.work", str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

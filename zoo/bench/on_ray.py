@@ -84,7 +84,7 @@ class RayRunner:
 def _on_a_worker(order: dict[str, Any], work: str, here: str) -> dict[str, Any]:
     place = Path(here) if Path(here).is_dir() else None
     try:
-        return {"result": run_process(order, Path(work) / order["training"], threads=1, here=place)}
+        return {"result": run_process(order, Path(work) / order["training"], here=place)}
     except ZooError as error:
         problems = [(problem.what, problem.where, problem.cure) for problem in error.problems]
         return {"problems": problems, "killed": isinstance(error, CellFailed) and error.killed}

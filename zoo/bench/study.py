@@ -8,12 +8,15 @@
     steps = 1000
     lr = [0.003, 0.01]
 
+    [train.pop909]
+    steps = 5000
+
     [[grid]]
     encoder = ["onset", "sounding"]
     attention = ["none", "none features=200", "history"]
 
-A grid expands to the Cartesian product of its lists; slots that it does not name keep their defaults.
-Published results can be added to the tables:
+A grid expands to the Cartesian product of its lists; slots that it does not name keep their
+defaults. A dataset may have its own budget, as `pop909` here. Published results can be added to the tables:
 
     [[published]]
     name = "RNN-RBM"
@@ -25,8 +28,8 @@ Published results can be added to the tables:
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
@@ -35,7 +38,7 @@ from pydantic import field_validator
 
 from zoo.bench.grid import Combination, combinations
 from zoo.errors import Problem, UsageError, ZooError
-from zoo.learn.settings import TrainSettings
+from zoo.learn.settings import BUDGETS, TrainSettings
 from zoo.limits import read_bytes
 from zoo.measure.figure import Kind
 from zoo.parts import SLOTS, Settings, Slot, setting
@@ -93,6 +96,7 @@ class Study:
         path: the file it was read from.
         settings: its title, datasets, seeds and split.
         train: the training settings of all parts.
+        own: dataset -> its training settings, for datasets that have their own.
         rates: the learning rates to try; each part uses the one with the best validation.
         combinations: the rows.
         published: rows from the literature.
@@ -104,6 +108,11 @@ class Study:
     rates: tuple[float, ...]
     combinations: tuple[Combination, ...]
     published: tuple[Published, ...] = ()
+    own: Mapping[str, TrainSettings] = field(default_factory=dict)
+
+    def train_on(self, data: str) -> TrainSettings:
+        """The training settings for a dataset."""
+        return self.own.get(data, self.train)
 
     @property
     def name(self) -> str:
@@ -147,14 +156,17 @@ def read_study(path: Path, registry: Registry) -> Study:
     if not isinstance(train, dict):
         faults.append(UsageError(Problem("must be a table", "train", "write [train]")))
         train = {}
+    tables = {name: train.pop(name) for name in list(train) if isinstance(train[name], dict)}
     rates = _rates(train, faults)
     budget = _checked(TrainSettings, {**train, "lr": rates[0]}, "train", faults) if rates else None
+    music = settings.data if settings else tuple(tables)
+    own = {name: _own(name, table, train, music, faults) for name, table in tables.items()} if budget else {}
     rows = tuple(combinations(grids, registry, faults))
     if not rows and not faults:
         cure = 'write [[grid]] and under it attention = ["none", "history"]'
         faults.append(UsageError(Problem("the study has no combinations", "grid", cure)))
     raise_all([_located(fault, path) for fault in faults])
-    return Study(path, settings, budget, rates, rows, published)  # type: ignore[arg-type]
+    return Study(path, settings, budget, rates, rows, published, own)  # type: ignore[arg-type]
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -211,6 +223,27 @@ def _published(tables: Any, faults: list[ZooError]) -> Iterator[Published]:
                     'for example name = "RNN-RBM", kind = "estimate", source = "...", nats = { bach = 6.27 }'
                 )
                 faults.append(UsageError(Problem(what, "published", cure)))
+
+
+def _own(
+    name: str,
+    table: Mapping[str, Any],
+    train: Mapping[str, Any],
+    music: Sequence[str],
+    faults: list[ZooError],
+) -> Any:
+    """The training settings of one dataset: those of its table, and otherwise those of `[train]`."""
+    head = f"train.{name}"
+    if name not in music:
+        cure = f"the study is about {', '.join(music)}"
+        faults.append(UsageError(Problem("the study has no such dataset", head, cure)))
+    if "lr" in table:
+        faults.append(
+            UsageError(Problem("learning rates are the same for all datasets", head, "move lr to [train]"))
+        )
+    budgets = {key.rpartition(".")[2] for key in BUDGETS}
+    common = {k: v for k, v in train.items() if k != "lr" and not (k in budgets and budgets & set(table))}
+    return _checked(TrainSettings, {**common, **table}, head, faults)
 
 
 def _rates(train: Mapping[str, Any], faults: list[ZooError]) -> tuple[float, ...]:

@@ -114,6 +114,7 @@ def _trained(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str
         "steps": history.step,
         "seconds": round(history.seconds, 1),
         "device": model.device.type,
+        "threads": history.threads,
     }
 
 

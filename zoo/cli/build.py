@@ -51,7 +51,7 @@ def command(words: tuple[str, ...], output: Path | None, force: bool, as_json: b
     if output:
         from zoo.model.bundle import save_bundle
 
-        save_bundle(model, output, sources=swap.names)
+        save_bundle(model, output, sources=swap.names, trained_on=swap.trained_on)
     _print(model, swap, output, as_json)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import click
+from pydantic import Field
 
 from zoo.cli.counts import count
 from zoo.cli.music import MusicKeys, open_music
@@ -30,6 +31,9 @@ class EvaluateKeys(MusicKeys):
     samples: int = setting(
         32, "passages that each model writes, to be set beside held-out ones; 0 for none", ge=0, le=1000
     )
+    threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = setting(
+        "auto", "threads to compute with; auto is one for small models"
+    )
 
 
 @click.command("evaluate")
@@ -48,7 +52,7 @@ def command(words: tuple[str, ...], sweep: str | None, as_json: bool) -> None:
     """
     bundles = [word for word in words if "=" not in word]
     live = [word for word in words if _names_part(word)]
-    keys = _keys([word for word in words if "=" in word and not _names_part(word)])
+    keys = evaluate_keys([word for word in words if "=" in word and not _names_part(word)])
     steps = _steps(sweep) if sweep else []
     if not bundles and (live or steps):
         raise UsageError(Problem("the floors have no settings", [*live, *steps][0], "name a bundle"))
@@ -58,19 +62,28 @@ def command(words: tuple[str, ...], sweep: str | None, as_json: bool) -> None:
     variants = [[*live, step] for step in steps] if steps else [live]
     loaded = _load(bundles, variants)
     models = {name: bundle.model for name, bundle in loaded.items()}
-    corpus = _open(keys, models)
-    pieces = corpus.split(keys.split)
-    _print_notes(loaded, corpus, pieces, keys)
-    rows = _rows(loaded, variants, corpus, pieces, keys)
-    floors = _velocity_floors(models, corpus, pieces) if keys.split != "all" else []
+    corpus = music_of(keys, models)
+    print_notes(loaded, corpus, keys)
+    rows, floors = scored(loaded, variants, corpus, keys)
     _print(rows, floors, corpus, keys, as_json)
+
+
+def scored(
+    loaded: Mapping[str, Bundle], variants: Sequence[Sequence[str]], corpus: Corpus, keys: EvaluateKeys
+) -> tuple[list[Row], list[Row]]:
+    """The rows of the models and the floors on one split of the music; then the floors of loudness."""
+    pieces = corpus.split(keys.split)
+    rows = _rows(loaded, variants, corpus, pieces, keys)
+    models = {name: bundle.model for name, bundle in loaded.items()}
+    return rows, (_velocity_floors(models, corpus, pieces) if keys.split != "all" else [])
 
 
 def _names_part(word: str) -> bool:
     return "=" in word and word.partition("=")[0].partition(".")[0] in SLOTS
 
 
-def _keys(words: Sequence[str]) -> EvaluateKeys:
+def evaluate_keys(words: Sequence[str]) -> EvaluateKeys:
+    """What is scored and how, from the words that say so."""
     from zoo.registry import open_registry, parse_recipe
 
     keys: EvaluateKeys = parse_recipe(words, open_registry(), keys=EvaluateKeys).keys
@@ -100,7 +113,7 @@ def _load(bundles: Sequence[str], variants: Sequence[Sequence[str]]) -> dict[str
     return loaded
 
 
-def _open(keys: EvaluateKeys, models: Mapping[str, Model]) -> Corpus:
+def music_of(keys: EvaluateKeys, models: Mapping[str, Model]) -> Corpus:
     """The music on the grid of the models, if all of them can read it."""
     grids = {name: model.grid for name, model in models.items()}
     if len(set(grids.values())) > 1:
@@ -118,9 +131,11 @@ def _open(keys: EvaluateKeys, models: Mapping[str, Model]) -> Corpus:
     return corpus
 
 
-def _print_notes(loaded: Mapping[str, Bundle], corpus: Corpus, pieces: Corpus, keys: EvaluateKeys) -> None:
+def print_notes(loaded: Mapping[str, Bundle], corpus: Corpus, keys: EvaluateKeys) -> None:
+    """Say what the answer lacks, and which models may have seen pieces that they are scored on."""
     from zoo.cli.console import talk, visible
 
+    pieces = corpus.split(keys.split)
     for note in (*_left_out(loaded, pieces, keys), *_trained_on(loaded, corpus, pieces)):
         talk.print(visible(f"note: {note}"), soft_wrap=True)
 
@@ -143,24 +158,32 @@ def _left_out(loaded: Mapping[str, Bundle], pieces: Corpus, keys: EvaluateKeys) 
 def _trained_on(loaded: Mapping[str, Bundle], corpus: Corpus, pieces: Corpus) -> Iterator[str]:
     """Which models were, or may have been, trained on pieces that they are scored on."""
     from zoo.learn.record import trained_on
+    from zoo.model.provenance import other_music
 
     scored = f"{count(len(pieces.pieces), 'piece')} scored here"
     for name, bundle in loaded.items():
-        learned = bundle.record.get("data", {})
-        other = learned.get("digest", corpus.digest) != corpus.digest
+        others = other_music(bundle.record["trained_on"], corpus.digest)
+        told = " and ".join(_told(music, slots) for music, slots in others.items())
         known = trained_on(bundle.record, corpus, pieces)
         if known:
             yield f"{name} was trained on {known:,} of the {scored}"
-        elif other and known is None:
+        elif others and known is None:
             yield (
-                f"{name} was trained on other music ({learned.get('name')}), and its bundle does not list "
-                f"which pieces; some of the {scored} may be among them"
+                f"{name} was trained on other music ({told}), and its bundle does not list which pieces; "
+                f"some of the {scored} may be among them"
             )
-        elif other:
+        elif others:
             yield (
-                f"{name} was trained on other music ({learned.get('name')}), none of it among the {scored}; "
-                "other versions of these pieces may be"
+                f"{name} was trained on other music ({told}), none of it among the {scored}; other versions "
+                "of these pieces may be"
             )
+        elif known is None:
+            yield f"{name} does not say what it was trained on; some of the {scored} may be among it"
+
+
+def _told(music: str, slots: Sequence[str]) -> str:
+    """The name of some music, with the parts that were trained on it where others were not."""
+    return music if len(slots) == len(SLOTS) else f"{music}: {', '.join(slots)}"
 
 
 def _rows(
@@ -187,7 +210,7 @@ def _rows(
         for words in variants:
             changed = set_live(model, words)
             with waiting(" ".join([name, *words])) as progress:
-                found = evaluate(model, pieces, seed=keys.seed, progress=progress)
+                found = evaluate(model, pieces, seed=keys.seed, progress=progress, threads=keys.threads)
             row = Row(visible(name), model.encoder.plane, str(model.recipe), found, changed, trained_on=seen)
             rows.append(replace(row, resemblance=_resemblance(model, corpus, pieces, keys, row.name)))
     return rows
@@ -208,7 +231,10 @@ def _resemblance(
     written: list[Roll] = []
     for number, (meter, share) in enumerate(passage_meters(pieces, frames, keys.samples)):
         with waiting(f"{name} writes in {meter}") as progress:
-            written += generate(model, frames, share, keys.seed + number, progress=progress, meter=meter)
+            seed = keys.seed + number
+            written += generate(
+                model, frames, share, seed, progress=progress, meter=meter, threads=keys.threads
+            )
     return resemble(written, pieces, corpus.split("train"), seed=keys.seed)
 
 

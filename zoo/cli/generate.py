@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.cli.overwriting import force_option, would_be_lost
+from zoo.cli.written import check_endings, save_piece, warn_of_dull
 from zoo.errors import Problem, UsageError
 from zoo.limits import COLDEST, HOTTEST, too_much_music
 from zoo.music.grid import QUARTERS
@@ -26,13 +26,19 @@ if TYPE_CHECKING:
     "output",
     type=click.Path(path_type=Path),
     required=True,
-    help="MIDI file to write; its name ends in .mid or .midi.",
+    help="File to write: .mid, .wav (sound), .musicxml (notation) or .html (a page that plays it).",
 )
 @click.option(
     "--frames",
     type=click.IntRange(min=1),
     show_default=f"{QUARTERS} quarter notes",
     help="Length of the new music in frames; 16 frames are a bar of 4/4 on a grid of sixteenths.",
+)
+@click.option("--bars", type=click.IntRange(1, 10_000), help="Length of the new music in bars, instead.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, 36_000, min_open=True),
+    help="Length of the new music in seconds, instead.",
 )
 @click.option(
     "--count",
@@ -47,6 +53,31 @@ if TYPE_CHECKING:
     type=click.Path(),
     metavar="FILE[:TRACK,...]",
     help="MIDI file to continue, either all of it or the tracks with these titles.",
+)
+@click.option(
+    "--primer-bars",
+    metavar="N[-M]",
+    help="Only these bars of the primer: 4 for the first four, 9-12 for those.",
+)
+@click.option("--without-primer", is_flag=True, help="Write the new music alone.")
+@click.option(
+    "--tempo",
+    type=click.FloatRange(10, 1000),
+    show_default="that of the primer, or 120",
+    help="Quarter notes per minute.",
+)
+@click.option(
+    "--transpose",
+    type=click.IntRange(-48, 48),
+    default=0,
+    help="Move the finished piece by so many semitones, down below 0.",
+)
+@click.option(
+    "--instrument",
+    default="1",
+    metavar="NAME|NUMBER",
+    show_default="a grand piano",
+    help="Instrument of General MIDI, such as violin or 41.",
 )
 @click.option(
     "--meter",
@@ -72,24 +103,38 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="PNG file for a piano roll of the first piece; its name ends in .png.",
 )
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    show_default="one for small models",
+    help="Number of threads to compute with.",
+)
 @force_option
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 def command(
     bundle: Path,
     output: Path,
     frames: int | None,
+    bars: int | None,
+    seconds: float | None,
     count: int,
     primer: str | None,
+    primer_bars: str | None,
+    without_primer: bool,
+    tempo: float | None,
+    transpose: int,
+    instrument: str,
     meter: str | None,
     temperature: float,
     seed: int,
     picture: Path | None,
+    threads: int | None,
     force: bool,
     as_json: bool,
 ) -> None:
     """Write new music with a trained model, from silence or after a primer."""
-    _check_endings(output, picture)
-    if problems := too_much_music(frames or 1, count):
+    check_endings(output, picture)
+    if problems := [*too_much_music(frames or 1, count), *_lonely(primer, primer_bars, without_primer)]:
         raise UsageError(*problems)
     paths = [output.with_stem(f"{output.stem}-{number}") for number in range(1, count + 1)]
     paths = paths if count > 1 else [output]
@@ -97,28 +142,44 @@ def command(
     _check(paths, picture, place, force)
     signature = _signature(meter)
     from zoo.cli.progress import waiting
-    from zoo.learn.record import meter_of, pedal_of
+    from zoo.learn.compose import Wish, compose
+    from zoo.learn.record import pedal_of
     from zoo.model.bundle import open_bundle
-    from zoo.model.generate import generate
+    from zoo.music.instruments import program
     from zoo.music.meter import Meter
-    from zoo.music.midi import read_midi
+    from zoo.music.primer import bar_range, read_primer
 
+    played = program(instrument)
+    given = bar_range(primer_bars) if primer_bars else None
+    Wish(frames, bars, seconds).check()
     opened = open_bundle(bundle)
-    model, grid = opened.model, opened.model.grid
-    pedal = pedal_of(opened.record)
-    opening = read_midi(place, tracks=tracks, grid=grid, pedal=pedal, rest=True) if place else None
-    usual = None if opening else meter_of(opened.record, grid)
-    chosen = Meter.of(*signature, grid=grid) if signature else usual
-    frames = QUARTERS * grid if frames is None else frames
+    grid, pedal = opened.model.grid, pedal_of(opened.record)
+    opening = read_primer(place, tracks=tracks, grid=grid, pedal=pedal, bars=given) if place else None
+    chosen = Meter.of(*signature, grid=grid) if signature else None
+    wish = Wish(
+        frames, bars, seconds, count, seed, temperature, opening, without_primer, chosen, tempo, transpose
+    )
     with waiting(f"writing {output}") as progress:
-        rolls = generate(model, frames, count, seed, temperature, opening, progress, meter=chosen)
+        rolls = compose(opened.model, opened.record, wish, progress, threads or "auto")
+    kept = None if without_primer else opening
     for path, roll in zip(paths, rolls, strict=True):
-        roll.write(path)
+        save_piece(roll, path, played, kept.frames if kept else 0)
     if picture:
         from zoo.music.picture import write_picture
 
-        write_picture(rolls[0], picture, primer=opening.frames if opening else 0)
-    _print(dict(zip(paths, rolls, strict=True)), opening, picture, as_json)
+        write_picture(rolls[0], picture, primer=kept.frames if kept else 0)
+    written = dict(zip(paths, rolls, strict=True))
+    warn_of_dull(written, kept.frames if kept else 0)
+    _print(written, kept, picture, as_json)
+
+
+def _lonely(primer: str | None, primer_bars: str | None, without_primer: bool) -> list[Problem]:
+    """Options that say something of a primer, where there is none."""
+    given = {"--primer-bars": primer_bars, "--without-primer": without_primer}
+    cure = "add --primer FILE, or leave it out"
+    return [
+        Problem("there is no primer", name, cure) for name, value in given.items() if value and not primer
+    ]
 
 
 def _split_primer(primer: str | None) -> tuple[Path | None, Sequence[str]]:
@@ -140,27 +201,6 @@ def _signature(meter: str | None) -> tuple[int, int] | None:
         what = f"{meter!r} is not a time signature"
         raise UsageError(Problem(what, "--meter", "write one such as 3/4, 6/8 or 5/4"))
     return int(found[1]), int(found[2])
-
-
-def _check_endings(output: Path, picture: Path | None) -> None:
-    """Refuse names that promise another kind of file than is written."""
-    problems = [
-        Problem(
-            f"{what} ends in {' or '.join(endings)}", str(path), f"write {option} {_named(path, endings[0])}"
-        )
-        for what, option, path, endings in (
-            ("the name of a MIDI file", "-o", output, (".mid", ".midi")),
-            ("the name of a picture", "--picture", picture, (".png",)),
-        )
-        if path and path.suffix.lower() not in endings
-    ]
-    if problems:
-        raise UsageError(*problems)
-
-
-def _named(path: Path, ending: str) -> str:
-    """The path with another ending, quoted for a shell."""
-    return shlex.quote(str(path.with_suffix(ending) if path.name.strip(".") else path / f"music{ending}"))
 
 
 def _check(paths: Sequence[Path], picture: Path | None, primer: Path | None, force: bool) -> None:

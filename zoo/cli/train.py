@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +14,14 @@ from zoo.cli.music import MusicKeys, music_words, open_music
 from zoo.cli.words import recipe_words
 from zoo.errors import Problem, UsageError
 from zoo.learn.settings import TrainSettings
-from zoo.parts import setting
+from zoo.parts import Slot, setting
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
     from zoo.learn.events import History
+    from zoo.learn.swap import Swap
     from zoo.model.model import Model
+    from zoo.model.provenance import Origin
     from zoo.registry import Recipe
 
 
@@ -49,37 +53,63 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
     A run that was interrupted or killed goes on exactly where it was:
     zoo train -o RUN --resume. Code in a file that the run was begun with is run again where it is named
     again: zoo train -o RUN --resume attention=./mine.py, or with --local.
+
+    A trained model is fine-tuned by naming its run or bundle: zoo train @BUNDLE data=FOLDER -o RUN. Its parts
+    may come from several: core=@BUNDLE_A decoder=@BUNDLE_B. Where training makes them no better, the weights
+    stay as they were.
     """
     from zoo.learn.lock import claimed
-    from zoo.learn.plan import begun_plan, begun_words, typed_over
-    from zoo.registry import open_registry, parse_recipe
+    from zoo.learn.plan import begun_origins, begun_plan, begun_words, typed_over
+    from zoo.learn.swap import parse_swap
+    from zoo.registry import open_registry
 
     begun = begun_plan(output) if resume else None
     if resume and not begun and not words:
         cure = "name the folder of a run, or say what to train: zoo train data=FOLDER -o RUN"
         raise UsageError(Problem("no run was begun here, so none can go on", str(output), cure))
     meant = typed_over(begun_words(begun, output), words) if begun else words
-    recipe = parse_recipe(meant, open_registry(), sections=SECTIONS, keys=TrainKeys)
+    swap = parse_swap(meant, open_registry(), sections=SECTIONS, keys=TrainKeys)
+    known = begun_origins(begun) if begun and not swap.sources else {}
     with claimed(output):
-        model, corpus, history = _train(recipe, output, resume)
-        _write(model, corpus, history, recipe, output)
-    _print(history, recipe, output, as_json)
+        trained = _train(swap, known, output, resume)
+        _write(trained, swap.recipe, output)
+    _print(trained.history, swap.recipe, output, as_json)
 
 
-def _train(recipe: Recipe, output: Path, resume: bool) -> tuple[Model, Corpus, History]:
+@dataclass(frozen=True)
+class _Trained:
+    """A model with how it came about."""
+
+    model: Model
+    corpus: Corpus
+    history: History
+    origins: Mapping[Slot, Origin]
+
+
+def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool) -> _Trained:
+    """Train from new weights, those of trained parts, or where a run stands.
+
+    Args:
+        swap: what is trained.
+        known: where the weights that the run began with came from, if it goes on without naming them.
+        output: the folder of the run.
+        resume: whether a run that was begun there goes on.
+    """
     from zoo.cli.console import talk, visible
+    from zoo.learn.assemble import assemble, origins
     from zoo.learn.fit import fit
     from zoo.learn.run import Run
     from zoo.learn.watch import Watch
-    from zoo.model.build import build
 
+    recipe, run = swap.recipe, Run(output)
     corpus = open_music(recipe.keys)
-    recipe = recipe.on_grid(corpus.grid)
+    if not swap.sources:
+        recipe = recipe.on_grid(corpus.grid)
     learned, judged = (len(corpus.split(name).pieces) for name in ("train", "valid"))
     told = f"{learned} pieces of {corpus.name} to learn from, {judged} to judge by"
     talk.print(visible(told), soft_wrap=True)
-    model = build(recipe, recipe.values["seed"])
-    run = Run(output)
+    model = assemble(replace(swap, recipe=recipe), recipe.values["seed"])
+    began = origins(swap, model) if swap.sources else known
     try:
         with Watch(talk) as watch:
             history = fit(
@@ -90,6 +120,7 @@ def _train(recipe: Recipe, output: Path, resume: bool) -> tuple[Model, Corpus, H
                 watch,
                 seed=recipe.values["seed"],
                 resume=resume,
+                origins=began,
             )
     except KeyboardInterrupt:
         again = f"zoo train -o {shlex.quote(str(output))} --resume"
@@ -98,18 +129,18 @@ def _train(recipe: Recipe, output: Path, resume: bool) -> tuple[Model, Corpus, H
         raise
     if resume and not history.validations:
         talk.print("The run had come to its end; a larger train.minutes or train.steps goes on from there.")
-    return model, corpus, history
+    return _Trained(model, corpus, history, began)
 
 
-def _write(model: Model, corpus: Corpus, history: History, recipe: Recipe, output: Path) -> None:
+def _write(trained: _Trained, recipe: Recipe, output: Path) -> None:
     """The best weights as a bundle, with music that they write."""
     from zoo.learn.record import meter_of, record
     from zoo.model.bundle import save_bundle
     from zoo.model.generate import generate
 
-    model.cpu()
-    seed = recipe.values["seed"]
-    told = record(history, corpus, recipe.sections["train"], seed)
+    model = trained.model.cpu()
+    seed, settings = recipe.values["seed"], recipe.sections["train"]
+    told = record(trained.history, trained.corpus, settings, seed, trained.origins)
     sample = generate(model, frames=64 * model.grid, seed=seed, meter=meter_of(told, model.grid))[0]
     save_bundle(model, output / "bundle", sample=sample, **told)
 
@@ -126,14 +157,17 @@ def _print(history: History, recipe: Recipe, output: Path, as_json: bool) -> Non
     if history.best:
         terms = ", ".join(f"{term} {value:.3f}" for term, value in history.best.items())
         said += f"; {sum(history.best.values()):.3f} nats per frame of the validation pieces ({terms})"
+    kept = [term for term, step in history.best_step.items() if step == 0 < history.step]
+    if kept:
+        said += f"; training did not improve the {' and the '.join(kept)}, which stays as it was"
     place, music = shlex.quote(str(bundle)), music_words(recipe.keys)
     sample = f"{bundle / 'sample.mid'}: music they write"
     for line in (said, f"{bundle}: the best weights", sample):
         show.print(visible(line))
     foreign = any(choice.entry.source.is_file for choice in recipe.parts.values())
     local = " --local" if foreign else ""
-    show.print(visible(f"Next:  zoo evaluate {place} {music}{local}"))
-    show.print(visible(f"       zoo generate {place} --seed 1 -o music.mid{local}"))
+    show.print(visible(f"Next:  zoo evaluate {place} {music}{local}"), soft_wrap=True)
+    show.print(visible(f"       zoo generate {place} --seed 1 -o music.mid{local}"), soft_wrap=True)
 
 
 def _facts(history: History, bundle: Path) -> dict[str, Any]:

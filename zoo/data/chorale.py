@@ -12,13 +12,13 @@ import json
 import sys
 from collections.abc import Iterator
 from fractions import Fraction
-from math import floor
 from typing import Any
 
 from music21 import corpus
 
 from zoo.music.grid import GRID
 from zoo.music.roll import LOWEST_KEY
+from zoo.music.rounding import nearest_whole
 
 COLLECT_EVERY = 25
 """Scores between two collections of garbage; Python's own rhythm makes reading a third slower."""
@@ -31,11 +31,12 @@ def chorale(score: Any, grid: int) -> dict[str, Any]:
     an upbeat lacks. Grace notes are left out, and the few thirty-seconds go to the next sixteenth.
     """
     notes = [note for part in score.parts for note in part.flatten().notes]
+    tones = [tone for note in notes for tone in _tones(note, grid)]
     return {
         "grid": grid,
-        "frames": _nearest(score.highestTime, grid),
+        "frames": max([_nearest(score.highestTime, grid), *(end for _, end, _, _ in tones)]),
         "meter": _meter(score.parts[0], grid),
-        "tones": [tone for note in notes for tone in _tones(note, grid)],
+        "tones": tones,
     }
 
 
@@ -70,7 +71,8 @@ def _tones(note: Any, grid: int) -> Iterator[list[int]]:
 
 
 def _nearest(quarters: Fraction | float, grid: int) -> int:
-    return floor(quarters * grid + 0.5)
+    frames = Fraction(quarters) * grid
+    return nearest_whole(frames.numerator, frames.denominator)
 
 
 def main() -> None:

@@ -20,7 +20,6 @@ from zoo.music.roll import Roll
 
 if TYPE_CHECKING:
     from zoo.data.fragments import Fragments
-    from zoo.parts.clock import Clock
 
 
 class Corpus:
@@ -175,6 +174,7 @@ class Corpus:
         import torch
 
         from zoo.data.fragments import Fragments
+        from zoo.parts.clock import Clock
 
         frame = start[:, None] + np.arange(-past - 1, frames)
         inside = (frame >= 0) & (frame < self._lengths[piece, None])
@@ -186,18 +186,6 @@ class Corpus:
             onset=None if onset is None else torch.from_numpy(onset),
             sounding=torch.from_numpy(sounding),
             velocity=None if velocity is None else torch.from_numpy(velocity),
-            clock=self._clock(piece, frame[:, past:]),
+            clock=Clock.in_meters([self.pieces[index].meter for index in piece], frame[:, past:], self.grid),
             mask=torch.from_numpy(inside[:, past + 1 :].copy()),
         )
-
-    def _clock(self, piece: NDArray[Any], frame: NDArray[np.int64]) -> Clock:
-        """Where frames (B, n) of pieces (B,) lie in their bars."""
-        import torch
-
-        from zoo.parts.clock import Clock
-
-        planes = np.empty((4, *frame.shape), np.int64)
-        for row, (index, frames) in enumerate(zip(piece, frame, strict=True)):
-            places = self.pieces[index].meter.places(frames)
-            planes[:, row] = places.bar, places.place, places.length, places.beat
-        return Clock.of(torch.from_numpy(planes), self.grid)

@@ -1,4 +1,4 @@
-"""Putting trained parts of different runs together: a model of which nothing is trained anew."""
+"""Putting trained parts of different runs together: to be used as they are, or to be trained further."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from zoo.errors import BundleError, Problem
 from zoo.learn.swap import Swap
 from zoo.model.build import build, outline
 from zoo.model.model import Model
-from zoo.model.weights import check_shapes, restore
+from zoo.model.provenance import Origin
+from zoo.model.weights import check_shapes, digest, restore
+from zoo.parts import Slot
 
 
 def assemble(swap: Swap, seed: int = 0) -> Model:
@@ -39,9 +41,22 @@ def assemble(swap: Swap, seed: int = 0) -> Model:
     return model
 
 
+def origins(swap: Swap, model: Model) -> dict[Slot, Origin]:
+    """Where the weights of trained parts come from, by slot, for a training that goes on from them.
+
+    Args:
+        swap: which parts are trained.
+        model: what `assemble` made of it.
+    """
+    return {
+        slot: Origin(name, digest(model.get_submodule(slot).state_dict()), swap.trained_on[slot])
+        for slot, name in swap.names.items()
+    }
+
+
 def _check_shapes(swap: Swap) -> None:
     """Refuse weights that are not those of their part before memory is taken for either."""
-    expected = outline(swap.recipe)
+    expected = outline(swap.recipe) if swap.sources else None
     problems: list[Problem] = []
     for slot, source in swap.sources.items() if expected is not None else ():
         own = {name: tensor for name, tensor in (expected or {}).items() if name.startswith(f"{slot}.")}

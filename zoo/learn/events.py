@@ -20,6 +20,7 @@ class Started:
         seconds: after how many seconds it ends, or None.
         epoch: steps of an epoch.
         device: where it computes.
+        threads: with how many threads.
     """
 
     step: int
@@ -27,6 +28,7 @@ class Started:
     seconds: float | None
     epoch: int
     device: str
+    threads: int
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class History:
         best: term -> nats per frame on the validation pieces, of the weights that were kept.
         best_step: term -> the step of those weights.
         validations: those of this session, in order.
+        threads: how many threads this session computed with.
     """
 
     step: int
@@ -84,3 +87,4 @@ class History:
     best: Mapping[Term, float]
     best_step: Mapping[Term, int]
     validations: tuple[Validated, ...]
+    threads: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
@@ -19,8 +19,10 @@ from zoo.learn.plan import plan
 from zoo.learn.run import Run
 from zoo.learn.session import Session
 from zoo.learn.settings import TrainSettings
-from zoo.model.counting import count
 from zoo.model.model import Model
+from zoo.model.provenance import Origin
+from zoo.model.threads import computing
+from zoo.parts import Slot
 
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 """Signals that ask a training to end: Ctrl-C, schedulers and containers, logouts."""
@@ -34,6 +36,7 @@ def fit(
     listen: Listen | None = None,
     seed: int = 0,
     resume: bool = False,
+    origins: Mapping[Slot, Origin] | None = None,
 ) -> History:
     """Train a model in place; afterwards it holds the best weights that validation found.
 
@@ -48,10 +51,13 @@ def fit(
         listen: told what happens.
         seed: of the order of fragments, their transpositions, and the chance in losses.
         resume: go on where the run stands.
+        origins: where trained parts come from, by slot. Their weights compete for the best ones before the
+            first step.
 
     Raises:
         DataError: the model cannot learn from this music.
-        UsageError: the run is another one, or is there and not to be resumed.
+        UsageError: the run is another one, is there and not to be resumed, or began with trained weights
+            that the model does not have and the run has not kept.
         NonFiniteError: a loss, gradient or weight is not a finite number; the weights are those of the
             step before.
         KeyboardInterrupt: it was interrupted; the run is saved.
@@ -61,20 +67,31 @@ def fit(
     model.to(device_of(settings.device))
     learner = Learner(model, settings, seed)
     if run is not None:
-        run.begin(plan(model.recipe, corpus, settings, seed), resume=resume)
-    begun = run is not None and run.resume(learner)
-    if not begun:
-        count(model, train)
-        if run is not None:
-            run.save(learner)  # so that a checkpoint that is missing later was lost, and is not begun again
-
+        run.begin(plan(model.recipe, corpus, settings, seed, origins), resume=resume)
     lessons = Lessons(train, settings, seed)
     session = Session(learner, lessons, valid, settings, seed, run, listen)
+    with computing(model, settings.threads):
+        if run is None or not run.resume(learner):
+            session.begin(corpus, origins or {})
+        return _train(session, is_trained=bool(origins))
+
+
+def _train(session: Session, is_trained: bool) -> History:
+    """The training loop, from where the learner stands to the end of its budget.
+
+    Args:
+        session: the training.
+        is_trained: whether it started from trained weights, which are then validated before the first step.
+    """
+    learner, model = session.learner, session.learner.model
     session.start()
+    if is_trained and learner.validated < 0:
+        session.validate()
     with _interrupts() as interrupted:
         while not session.over():
-            session.learn(lessons.batch(learner.step).to(model.device))
-            if learner.step % settings.validate_every == 0:
+            batches = session.lessons.batches(learner.step)
+            session.learn([batch.to(model.device) for batch in batches])
+            if learner.step % session.settings.validate_every == 0:
                 session.validate()
             session.save_now_and_then()
             if interrupted():

@@ -1,4 +1,4 @@
-"""The model as it learns: an Adam for each term of the loss, and the best weights so far.
+"""The model as it learns: an optimiser for each term of the loss, and the best weights so far.
 
 The terms share no parameter, so each is trained, validated and kept apart from the others: the best
 weights of a run are each term's best, from whichever step.
@@ -6,7 +6,7 @@ weights of a run are each term's best, from whichever step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -15,6 +15,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from zoo.data.fragments import Fragments
 from zoo.errors import NonFiniteError, Problem
+from zoo.learn.optimizer import Average, optimizer_of, share_of_rate
 from zoo.learn.settings import TrainSettings
 from zoo.model.model import Model
 from zoo.model.random import generator
@@ -22,6 +23,34 @@ from zoo.model.weights import Weights, restore
 from zoo.parts.terms import SLOTS_OF, TERMS, Term
 
 CURE = "lower train.lr or train.clip; the weights of the step before are kept"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Weights and what they are worth.
+
+    Attributes:
+        nats: term -> nats per frame on the validation pieces; empty where there are none.
+        tensors: a copy of the state of the model, on the CPU.
+    """
+
+    nats: Mapping[Term, float]
+    tensors: Mapping[str, Tensor]
+
+    @classmethod
+    def of(cls, model: Model, nats: Mapping[Term, float]) -> Judged:
+        """The weights that a model has now."""
+        return cls(nats, {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()})
+
+    def or_averaged(self, averaged: Judged) -> Judged:
+        """Of each term the better of these and the averaged weights; the latter where nothing judges them."""
+        better = {term for term in self.nats if averaged.nats[term] < self.nats[term]}
+        slots = {slot for term in better | (set(TERMS) - set(self.nats)) for slot in SLOTS_OF[term]}
+        tensors = {
+            name: averaged.tensors[name] if name.partition(".")[0] in slots else tensor
+            for name, tensor in self.tensors.items()
+        }
+        return Judged({t: min(value, averaged.nats[t]) for t, value in self.nats.items()}, tensors)
 
 
 @dataclass
@@ -38,20 +67,20 @@ class Best:
     nats: dict[Term, float] = field(default_factory=dict)
     step: dict[Term, int] = field(default_factory=dict)
 
-    def take(self, model: Model, nats: Mapping[Term, float], step: int) -> tuple[Term, ...]:
-        """Keep the terms that were never better, and those nobody judges; returns the former."""
+    def take(self, judged: Judged, step: int) -> tuple[Term, ...]:
+        """Keep the terms that were never better, and those without a score; returns the former."""
         # A run that was killed between its two files has kept this step as the best already.
         improved = tuple(
             term
-            for term, value in nats.items()
+            for term, value in judged.nats.items()
             if value < self.nats.get(term, float("inf")) or self.step.get(term) == step
         )
-        kept = {slot for term in nats if term not in improved for slot in SLOTS_OF[term]}
-        for name, tensor in model.state_dict().items():
+        kept = {slot for term in judged.nats if term not in improved for slot in SLOTS_OF[term]}
+        for name, tensor in judged.tensors.items():
             if name.partition(".")[0] not in kept:
-                self.tensors[name] = tensor.detach().cpu().clone()
+                self.tensors[name] = tensor
         for term in improved:
-            self.nats[term], self.step[term] = nats[term], step
+            self.nats[term], self.step[term] = judged.nats[term], step
         return improved
 
 
@@ -64,6 +93,7 @@ class Learner:
         seconds: how long they took.
         validated: the step after which it was last validated.
         best: the best weights so far.
+        average: the moving average of the weights, where one is asked for.
     """
 
     def __init__(self, model: Model, settings: TrainSettings, seed: int) -> None:
@@ -72,38 +102,62 @@ class Learner:
         self.seconds = 0.0
         self.validated = -1
         self.best = Best()
-        self._clip = settings.clip
+        self.average: Average | None = None
+        self._settings = settings
         self._seed = seed
         self._named = {term: dict(_learnable(model, term)) for term in TERMS}
-        self._adams = {
-            term: torch.optim.Adam(named.values(), lr=settings.lr)
+        self._optimizers = {
+            term: optimizer_of(named, settings, settings.rate(term))
             for term, named in self._named.items()
             if named
         }
+        if settings.ema:
+            every = {name: p for named in self._named.values() for name, p in named.items()}
+            self.average = Average(every, settings.ema)
 
     @property
     def learns(self) -> bool:
         """Whether any part learns by gradient; the floors count, and are done."""
-        return bool(self._adams)
+        return bool(self._optimizers)
 
-    def learn(self, fragments: Fragments) -> dict[Term, float]:
+    def learn(self, batches: Sequence[Fragments], used: float = 0.0) -> dict[Term, float]:
         """Take one step; returns the loss of each term.
+
+        Args:
+            batches: what the gradient is taken of: the mean over the frames of all batches.
+            used: how much of the budget is used, 0..1.
 
         Raises:
             NonFiniteError: a loss or a gradient is not a finite number; no weight has changed.
         """
         self.model.train()
-        chance = generator(self._seed, "loss", self.step, device=self.model.device)
-        losses = self.model(fragments, chance)
-        for adam in self._adams.values():
-            adam.zero_grad()
-        torch.autograd.backward(list(losses.values()))
-        norms = {term: clip_grad_norm_(self._named[term].values(), self._clip) for term in self._adams}
-        values = {term: float(loss.detach()) for term, loss in losses.items()}
+        for optimizer in self._optimizers.values():
+            optimizer.zero_grad()
+        values = self._backward(batches)
+        clip = self._settings.clip
+        norms = {term: clip_grad_norm_(self._named[term].values(), clip) for term in self._optimizers}
         self._refuse_nonfinite(values, {term: float(norm) for term, norm in norms.items()})
-        for adam in self._adams.values():
-            adam.step()
+        share = share_of_rate(self._settings, self.step, used)
+        for term, optimizer in self._optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = self._settings.rate(term) * share
+            optimizer.step()
         self.step += 1
+        if self.average is not None:
+            self.average.update(self.step)
+        return values
+
+    def _backward(self, batches: Sequence[Fragments]) -> dict[Term, float]:
+        """Add up the gradients of batches; returns the mean loss of each term."""
+        chance = generator(self._seed, "loss", self.step, device=self.model.device)
+        frames = [int(batch.mask.sum()) for batch in batches]
+        values: dict[Term, float] = {}
+        for batch, count in zip(batches, frames, strict=True):
+            share = count / max(sum(frames), 1)
+            losses = {term: share * loss for term, loss in self.model(batch, chance).items()}
+            torch.autograd.backward(list(losses.values()))
+            for term, loss in losses.items():
+                values[term] = values.get(term, 0.0) + float(loss.detach())
         return values
 
     def _refuse_nonfinite(self, losses: Mapping[Term, float], norms: Mapping[Term, float]) -> None:
@@ -119,10 +173,12 @@ class Learner:
     def state(self) -> Weights:
         """Everything that going on from here needs, as tensors and a few numbers."""
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        for term, adam in self._adams.items():
+        for term, optimizer in self._optimizers.items():
             for name, parameter in self._named[term].items():
-                for key, value in adam.state[parameter].items():
+                for key, value in optimizer.state[parameter].items():
                     tensors[f"adam.{name}:{key}"] = value
+        if self.average is not None:
+            tensors |= {f"ema.{name}": tensor for name, tensor in self.average.tensors.items()}
         return Weights(tensors, {"step": self.step, "seconds": self.seconds, "validated": self.validated})
 
     def restore(self, state: Weights, where: str) -> None:
@@ -135,11 +191,14 @@ class Learner:
         self.seconds = state.about["seconds"]
         self.validated = state.about["validated"]
         restore(self.model, _under("model.", state.tensors), where)
-        for term, adam in self._adams.items():
+        if self.average is not None:
+            averages = _under("ema.", state.tensors)
+            self.average.tensors = {n: t.to(self.model.device) for n, t in averages.items()}
+        for term, optimizer in self._optimizers.items():
             for name, parameter in self._named[term].items():
                 memory = _under(f"adam.{name}:", state.tensors)
                 # Adam keeps its count of steps on the CPU, whatever the device.
-                adam.state[parameter] = {
+                optimizer.state[parameter] = {
                     key: value if key == "step" else value.to(parameter.device)
                     for key, value in memory.items()
                 }

@@ -20,14 +20,17 @@ from zoo.model.random import generator
 
 LOWEST, HIGHEST = -6, 5
 """Semitones a fragment may be shifted: each of the twelve keys once, as near as can be."""
+POOL = 50
+"""Batches whose fragments are sorted by length together: more leave less padding, fewer more chance in what
+meets in a batch. A small corpus has at least two pools."""
 
 
 class Lessons:
     """The batches of training, one for each step.
 
     Attributes:
-        epoch: how many steps it takes to hear all fragments; a rest smaller than a batch waits for
-            another epoch, in another order.
+        epoch: steps of one pass over all fragments; a rest smaller than a step waits for another epoch, in
+            another order.
     """
 
     def __init__(self, corpus: Corpus, settings: TrainSettings, seed: int) -> None:
@@ -35,14 +38,15 @@ class Lessons:
         self._settings = settings = settings.on_grid(corpus.grid)
         self._seed = seed
         self._starts = corpus.starts(settings.frames, settings.stride)
-        self.epoch = max(len(self._starts) // settings.batch, 1)
+        pieces = np.array([piece.frames for piece in corpus.pieces], np.int64)
+        self._lengths = np.minimum(pieces[self._starts[:, 0]] - self._starts[:, 1], settings.frames)
+        self._size = settings.batch * settings.accumulate
+        self.epoch = max(len(self._starts) // self._size, 1)
         self._order = lru_cache(maxsize=1)(self._shuffled)
 
     def places(self, step: int) -> NDArray[np.int64]:
         """Where the fragments of a step lie: (B, 2) of (piece, first frame)."""
-        epoch, number = divmod(step, self.epoch)
-        first = number * self._settings.batch
-        chosen: NDArray[np.int64] = self._starts[self._order(epoch)[first : first + self._settings.batch]]
+        chosen: NDArray[np.int64] = self._starts[self._chosen(step)]
         return chosen
 
     def shifts(self, step: int) -> torch.Tensor:
@@ -52,15 +56,47 @@ class Lessons:
             return torch.zeros(size, dtype=torch.int64)
         return torch.randint(LOWEST, HIGHEST + 1, size, generator=generator(self._seed, "transpose", step))
 
-    def batch(self, step: int) -> Fragments:
-        """The fragments of a step."""
-        found = self._corpus.fragments(self.places(step), self._settings.frames, self._settings.past)
-        return found.transpose(self.shifts(step)) if self._settings.transpose else found
+    def batches(self, step: int) -> list[Fragments]:
+        """The fragments of a step, in as many batches as its gradient is accumulated over."""
+        size = self._settings.batch
+        shifts = torch.split(self.shifts(step), size)
+        chosen = self._chosen(step)
+        parts = [self._batch(chosen[first : first + size]) for first in range(0, len(chosen), size)]
+        if not self._settings.transpose:
+            return parts
+        return [part.transpose(shift) for part, shift in zip(parts, shifts, strict=True)]
+
+    def _batch(self, chosen: NDArray[np.int64]) -> Fragments:
+        """Fragments by their numbers; those grouped by length are no longer than the music in them."""
+        frames, past, places = self._settings.frames, self._settings.past, self._starts[chosen]
+        if self._settings.group_by_length:
+            frames = int(self._lengths[chosen].max())
+            past = min(past, max(int(places[:, 1].max()) - 1, 0))
+        return self._corpus.fragments(places, frames, past)
+
+    def _chosen(self, step: int) -> NDArray[np.int64]:
+        epoch, number = divmod(step, self.epoch)
+        return self._order(epoch)[number * self._size : (number + 1) * self._size]
 
     def _shuffled(self, epoch: int) -> NDArray[np.int64]:
         chance = generator(self._seed, "order", epoch)
         order: NDArray[np.int64] = torch.randperm(len(self._starts), generator=chance).numpy()
-        return order
+        return self._grouped(order, chance) if self._settings.group_by_length else order
+
+    def _grouped(self, order: NDArray[np.int64], chance: torch.Generator) -> NDArray[np.int64]:
+        """Whole batches of similar lengths in a random order, what fills none of them last."""
+        size = self._settings.batch
+        whole = len(order) // size
+        pool = size * max(min(POOL, whole // 2), 1)
+        order[: whole * size], rest = self._sorted(order[: whole * size], pool), order[whole * size :]
+        batches = order[: whole * size].reshape(whole, size)[torch.randperm(whole, generator=chance).numpy()]
+        return np.concatenate([batches.reshape(-1), rest])
+
+    def _sorted(self, order: NDArray[np.int64], pool: int) -> NDArray[np.int64]:
+        """Pools of fragments, each sorted by length."""
+        pools = (order[first : first + pool] for first in range(0, len(order), pool))
+        sorted_pools = [each[np.argsort(self._lengths[each], kind="stable")] for each in pools]
+        return np.concatenate([*sorted_pools, order[:0]])
 
 
 def check_music(model: Model, corpus: Corpus) -> None:

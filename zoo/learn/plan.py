@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import BundleError, Problem, UsageError
-from zoo.learn.settings import BUDGETS, TrainSettings
+from zoo.learn.settings import BEFORE, BUDGETS, TrainSettings
 from zoo.limits import read_bytes
+from zoo.model.provenance import Origin, listed_once, pieces_of, without_pieces
 from zoo.model.sealed import damaged, parsed
-from zoo.parts import SLOTS
+from zoo.parts import SLOTS, Slot
 from zoo.registry import Recipe
 from zoo.registry.fields import live
 from zoo.registry.registry import names_file
+from zoo.registry.values import write_value
 from zoo.registry.words import Word, stored_words
 
 if TYPE_CHECKING:
@@ -23,7 +25,13 @@ if TYPE_CHECKING:
 RECIPE = "recipe.json"
 
 
-def plan(recipe: Recipe, corpus: Corpus, settings: TrainSettings, seed: int) -> dict[str, Any]:
+def plan(
+    recipe: Recipe,
+    corpus: Corpus,
+    settings: TrainSettings,
+    seed: int,
+    origins: Mapping[Slot, Origin] | None = None,
+) -> dict[str, Any]:
     """Everything that the weights of a run depend on, and the words to say it again, ready for JSON."""
     return {
         "words": str(recipe),
@@ -31,7 +39,13 @@ def plan(recipe: Recipe, corpus: Corpus, settings: TrainSettings, seed: int) -> 
         "train": settings.model_dump(mode="json"),
         "data": {"name": corpus.name, "digest": corpus.digest, "grid": corpus.grid},
         "seed": seed,
+        "origins": {slot: _told(origin) for slot, origin in (origins or {}).items()},
+        "piece_digests": listed_once({slot: o.trained_on for slot, o in (origins or {}).items()}, None),
     }
+
+
+def _told(origin: Origin) -> dict[str, Any]:
+    return {**asdict(origin), "trained_on": without_pieces(origin.trained_on)}
 
 
 def begun_plan(folder: Path) -> dict[str, Any] | None:
@@ -48,13 +62,27 @@ def begun_plan(folder: Path) -> dict[str, Any] | None:
     except OSError as error:
         raise BundleError(damaged(f"cannot be read: {error.strerror}", str(path))) from error
     try:
+        begun = {"origins": {}, **begun, "train": {**BEFORE, **begun["train"]}}
         dict(_flat(begun))
+        begun_origins(begun)
         known = isinstance(begun["words"], str)
     except (KeyError, TypeError, AttributeError):
         known = False
     if not known:
         raise BundleError(damaged("does not describe a run", str(path)))
     return begun
+
+
+def begun_origins(begun: Mapping[str, Any]) -> dict[Slot, Origin]:
+    """Where the weights that a run began with came from, by slot; empty where it began with new ones."""
+    return {
+        slot: Origin(
+            told["source"],
+            told["weights"],
+            tuple({**music, **pieces_of(begun, music["digest"])} for music in told["trained_on"]),
+        )
+        for slot, told in begun["origins"].items()
+    }
 
 
 def begun_words(begun: Mapping[str, Any], folder: Path) -> list[Word]:
@@ -71,7 +99,15 @@ def begun_words(begun: Mapping[str, Any], folder: Path) -> list[Word]:
         raise BundleError(*(damaged(problem.what, str(path)) for problem in error.problems)) from None
     if any(word.key in SLOTS and names_file(word.text) and not word.version for word in words):
         raise BundleError(damaged("its words and its parts contradict each other", str(path)))
-    return words
+    return [*words, *_unsaid(begun["train"], {word.key for word in words}, str(path))]
+
+
+def _unsaid(train: Mapping[str, Any], said: Collection[str], path: str) -> Iterator[Word]:
+    """Settings of training that were the default when a run was begun, and no longer are."""
+    for name, field in TrainSettings.model_fields.items():
+        key, value = f"train.{name}", train.get(name, field.default)
+        if key not in said and value != field.default:
+            yield Word(key, write_value(value), path)
 
 
 def typed_over(begun: Sequence[Word], typed: Sequence[str]) -> list[Word | str]:
@@ -118,3 +154,7 @@ def _flat(plan: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield f"train.{name}", value
     yield "the music", plan["data"]["digest"][:12]
     yield "seed", plan["seed"]
+    yield from (
+        (f"first weights of the {slot}", told["weights"][:12])
+        for slot, told in plan.get("origins", {}).items()
+    )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from zoo.data import Corpus
 from zoo.learn.events import History
 from zoo.learn.settings import TrainSettings
+from zoo.model.provenance import Music, Origin
 from zoo.music.grid import Pedal
 from zoo.music.meter import Meter
+from zoo.parts import SLOTS, Slot
 
 DIGITS = 12
 """Of a piece's digest, in a record."""
@@ -25,29 +27,50 @@ def common_meter(corpus: Corpus) -> list[int]:
     return list(frames.most_common(1)[0][0]) if frames else [4, 4]
 
 
-def record(history: History, corpus: Corpus, settings: TrainSettings, seed: int) -> dict[str, Any]:
-    """The scores, data and training of a bundle, as `zoo.model.bundle.save_bundle` takes them."""
-    pieces = corpus.split("train")
+def record(
+    history: History,
+    corpus: Corpus,
+    settings: TrainSettings,
+    seed: int,
+    origins: Mapping[Slot, Origin] | None = None,
+) -> dict[str, Any]:
+    """The scores, data and training of a bundle, as `zoo.model.bundle.save_bundle` takes them.
+
+    Args:
+        history: what `zoo.learn.fit.fit` returned.
+        corpus: what it was given.
+        settings: what it was given.
+        seed: what it was given.
+        origins: what it was given.
+    """
+    pieces, began = corpus.split("train"), origins or {}
+    # A bundle is given away, and the folder in which its maker keeps music is private.
+    name = Path(corpus.name).resolve().name
+    music = {
+        "name": name,
+        "digest": corpus.digest,
+        "pieces": len(pieces.pieces),
+        "frames": pieces.frames,
+        "piece_digests": sorted(_digests(pieces)),
+    }
     return {
         "scores": {"validation": dict(history.best)},
         "data": {
-            # a bundle is given away, and where its maker keeps music is nobody's business
-            "name": Path(corpus.name).resolve().name,
-            "digest": corpus.digest,
+            **music,
             "grid": corpus.grid,
             "pedal": corpus.pedal,
             "meter": common_meter(pieces),
-            "pieces": len(pieces.pieces),
-            "frames": pieces.frames,
-            "piece_digests": sorted(_digests(pieces)),
         },
         "training": {
             "settings": settings.model_dump(mode="json", exclude_none=True),
             "seed": seed,
             "steps": history.step,
             "seconds": round(history.seconds, 1),
+            "threads": history.threads,
             "best_step": dict(history.best_step),
+            **({"began_from": {slot: origin.source for slot, origin in began.items()}} if began else {}),
         },
+        "trained_on": {slot: [*(began[slot].trained_on if slot in began else ()), music] for slot in SLOTS},
     }
 
 
@@ -62,20 +85,21 @@ def trained_on(record: Mapping[str, Any], corpus: Corpus, pieces: Corpus) -> int
         pieces: those that are to be scored.
 
     Returns:
-        The count; None where the record does not say which pieces the model was trained on, as those of
-        earlier versions do not for other music than theirs.
+        The count; None where none are known and the record does not list all pieces that the parts were
+        trained on, as those of earlier versions do not.
     """
-    data = record.get("data", {})
-    listed = data.get("piece_digests")
-    if isinstance(listed, list):
-        known = set(map(str, listed))
-    elif data.get("digest") == corpus.digest:
-        known = _digests(corpus.split("train"))
-    elif data:
-        return None
-    else:
-        known = set()
-    return sum(piece.digest[:DIGITS] in known for piece in pieces.pieces)
+    found: Mapping[Slot, Sequence[Music]] = record.get("trained_on", {})
+    known: set[str] = set()
+    is_listed = all(found.get(slot) for slot in record.get("sources", ()))
+    for music in {music["digest"]: music for trained in found.values() for music in trained}.values():
+        if "piece_digests" in music:
+            known |= set(music["piece_digests"])
+        elif music["digest"] == corpus.digest:
+            known |= _digests(corpus.split("train"))
+        else:
+            is_listed = False
+    count = sum(piece.digest[:DIGITS] in known for piece in pieces.pieces)
+    return count if count or is_listed else None
 
 
 def _digests(corpus: Corpus) -> set[str]:

@@ -2,7 +2,7 @@
 
     recipe.json         what is trained on what; a run is resumed with the same or not at all
     metrics.jsonl       a line for each step and each validation
-    last.safetensors    where training stands: weights, Adam's memory, the step
+    last.safetensors    where training stands: weights, the optimiser's memory, the step
     best.safetensors    each term's best weights
     lock, holder.json   one process trains here at a time, and this one does
     nonfinite.json      where a value that is no finite number came up, if one did
@@ -68,7 +68,8 @@ class Run:
             BundleError: a checkpoint is missing or damaged, or does not fit the parts that are here.
         """
         model = sum(tensor.nbytes for tensor in learner.model.state_dict().values())
-        most = HEADER + 4 * model  # Adam keeps two numbers for each weight, and how often it changed it
+        # Adam keeps two numbers for each weight and how often it changed it, and there may be an average.
+        most = HEADER + 5 * model
         best, last = self._load("best", most), self._load("last", most)
         if best is None and last is not None and last.about["validated"] >= 0:
             raise BundleError(damaged("is missing", str(self.folder / "best.safetensors")))
@@ -82,7 +83,7 @@ class Run:
             learner.best.step = best.about["step"]
         if last is not None:
             learner.restore(last, str(self.folder / "last.safetensors"))
-        self._forget_after(learner.step)
+        self._forget_after(learner.step, learner.validated)
         return last is not None
 
     def save(self, learner: Learner) -> None:
@@ -114,6 +115,15 @@ class Run:
         events = map(_event, self._lines())
         return [(event["step"], event["nats"][term]) for event in events if term in event.get("nats", ())]
 
+    def curves(self) -> dict[str, list[tuple[float, float]]]:
+        """The learning curves: term -> (seconds of training, nats per frame of the validation pieces)."""
+        curves: dict[str, list[tuple[float, float]]] = {}
+        for event in map(_event, self._lines()):
+            for term, nats in event.get("nats", {}).items():
+                if isinstance(nats, int | float) and isinstance(event.get("seconds"), int | float):
+                    curves.setdefault(term, []).append((event["seconds"], nats))
+        return curves
+
     def report(self, content: Mapping[str, Any]) -> Path:
         """Keep what leads to a value that is not a finite number."""
         path = self.folder / "nonfinite.json"
@@ -138,10 +148,15 @@ class Run:
             raise BundleError(Problem(what, str(path), "pip install -U polyzoo"))
         return weights
 
-    def _forget_after(self, step: int) -> None:
-        """Drop the lines of steps that will be taken again, and those that a kill or a disk has damaged."""
+    def _forget_after(self, step: int, validated: int) -> None:
+        """Drop the lines of what will be done again, and those that a kill or a disk has damaged."""
         if self._metrics.exists():
-            kept = (line for line in self._lines() if _event(line).get("step", inf) <= step)
+            events = ((line, _event(line)) for line in self._lines())
+            kept = (
+                line
+                for line, event in events
+                if event.get("step", inf) <= (validated if "nats" in event else step)
+            )
             write_file(self._metrics, b"".join(line + b"\n" for line in kept))
 
     def _lines(self) -> list[bytes]:

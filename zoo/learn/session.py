@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+import torch
 
 from zoo.data import Corpus
 from zoo.data.fragments import Fragments
-from zoo.errors import NonFiniteError, Problem
+from zoo.errors import NonFiniteError, Problem, UsageError
 from zoo.learn.events import Event, History, Listen, Started, Stepped, Validated
-from zoo.learn.learner import Learner
+from zoo.learn.learner import Judged, Learner
 from zoo.learn.lessons import Lessons
 from zoo.learn.run import Run
 from zoo.learn.score import chosen_pieces, validate
 from zoo.learn.settings import TrainSettings
-from zoo.model.counting import calibrate
+from zoo.model.counting import calibrate, count, recount
+from zoo.model.model import Model
+from zoo.model.provenance import Origin
+from zoo.model.weights import digest
+from zoo.parts import Slot
 
 SAVE_EVERY = 60.0
 """Seconds between two checkpoints, at most; every validation makes one too."""
@@ -46,9 +53,27 @@ class Session:
     _began: float = 0.0
     _saved: float = 0.0
 
+    def __post_init__(self) -> None:
+        self._judged = chosen_pieces(self.valid, self.settings.on_grid(self.valid.grid).validate_frames)
+
+    def begin(self, corpus: Corpus, origins: Mapping[Slot, Origin]) -> None:
+        """Count over the training pieces.
+
+        Raises:
+            UsageError: the model does not have the weights that it should begin with.
+        """
+        model, train = self.learner.model, corpus.split("train")
+        if origins:
+            _check_weights(model, origins)
+            encoder = origins.get("encoder")
+            again = encoder is not None and encoder.knows(corpus.digest)
+            recount(model, train, self.valid, again=again)
+        else:
+            count(model, train)
+        self.save()  # so that a checkpoint that is missing later was lost, and is not begun again
+
     def start(self) -> None:
         """Start the clock where the run left it."""
-        self._judged = chosen_pieces(self.valid, self.settings.on_grid(self.valid.grid).validate_frames)
         self._saved = self.learner.seconds
         self._began = time.monotonic() - self.learner.seconds
         self._tell(
@@ -58,46 +83,50 @@ class Session:
                 seconds=self.settings.minutes and self.settings.minutes * 60,
                 epoch=self.lessons.epoch,
                 device=str(self.learner.model.device),
+                threads=torch.get_num_threads(),
             )
         )
 
     def over(self) -> bool:
         """Whether the budget is used up, nothing gets better any more, or nothing learns by gradient."""
-        target = self.settings.target(self.lessons.epoch)
-        if not self.learner.learns or self._stale():
-            return True
-        if target is None:
-            return self.learner.seconds >= (self.settings.minutes or 0) * 60
-        return self.learner.step >= target
+        return not self.learner.learns or self._stale() or self._used() >= 1
 
-    def learn(self, batch: Fragments) -> None:
+    def learn(self, batches: Sequence[Fragments]) -> None:
         """Take a step; where it would break the weights, keep what leads there."""
         try:
-            losses = self.learner.learn(batch)
+            losses = self.learner.learn(batches, self._used())
         except NonFiniteError as error:
             raise NonFiniteError(*error.problems, *self._report(error)) from error
         self.learner.seconds = time.monotonic() - self._began
-        frames = int(batch.mask.sum())
+        frames = sum(int(batch.mask.sum()) for batch in batches)
         self._tell(Stepped(self.learner.step, losses, frames, self.learner.seconds))
 
     def validate(self) -> None:
         """Score the validation pieces, keep each term that was never better, and save.
 
-        The model is calibrated first, on all validation pieces, so that what is kept is as sure as it was
-        scored.
+        Where weights are averaged, each term is scored twice and counts as the better of both.
         """
-        learner = self.learner
-        calibrate(learner.model, self.valid)
-        nats = validate(learner.model, self.valid, self._judged, self.seed)
-        improved = learner.best.take(learner.model, nats, learner.step)
+        averaged = None
+        if self.learner.average is not None:
+            with self.learner.average.in_place():
+                averaged = self._judge()
+        learner, judged = self.learner, self._judge()
+        judged = judged.or_averaged(averaged) if averaged else judged
+        improved = learner.best.take(judged, learner.step)
         learner.validated = learner.step
         learner.seconds = time.monotonic() - self._began
-        event = Validated(learner.step, nats, improved, learner.seconds)
+        event = Validated(learner.step, judged.nats, improved, learner.seconds)
         self._validations.append(event)
         self._tell(event)
-        if self.run is not None and (improved or not nats):
+        if self.run is not None and (improved or not judged.nats):
             self.run.save_best(learner)
         self.save()
+
+    def _judge(self) -> Judged:
+        """What the weights are worth, calibrated first on all validation pieces: they are kept as scored."""
+        model = self.learner.model
+        calibrate(model, self.valid)
+        return Judged.of(model, validate(model, self.valid, self._judged, self.seed))
 
     def save(self) -> None:
         """Keep where training stands."""
@@ -119,7 +148,15 @@ class Session:
             best=dict(learner.best.nats),
             best_step=dict(learner.best.step),
             validations=tuple(self._validations),
+            threads=torch.get_num_threads(),
         )
+
+    def _used(self) -> float:
+        """How much of the budget is used, 0..1."""
+        target = self.settings.target(self.lessons.epoch)
+        if target is None:
+            return self.learner.seconds / (60 * (self.settings.minutes or 0))
+        return self.learner.step / target
 
     def _tell(self, event: Event) -> None:
         if self.run is not None and not isinstance(event, Started):
@@ -150,3 +187,15 @@ class Session:
         )
         what = f"resuming takes the same step again; its fragments are named in {path.name}"
         return [Problem(what, str(self.run.folder))]
+
+
+def _check_weights(model: Model, origins: Mapping[Slot, Origin]) -> None:
+    """Refuse to begin with other weights, as where a run goes on whose first checkpoint was never written."""
+    strange: dict[str, list[Slot]] = {}
+    for slot, origin in origins.items():
+        if digest(model.get_submodule(slot).state_dict()) != origin.weights:
+            strange.setdefault(origin.source, []).append(slot)
+    if strange:
+        told = " and ".join(f"the {', '.join(slots)} of {source}" for source, slots in strange.items())
+        cure = "name the trained parts again, such as @BUNDLE, or core=@BUNDLE decoder=@BUNDLE"
+        raise UsageError(Problem(f"the run should begin with {told}, and has not kept them yet", cure=cure))

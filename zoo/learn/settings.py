@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from zoo.music.grid import GRID
 from zoo.parts import Settings, setting
+from zoo.parts.terms import Term
 
 BUDGETS = frozenset({"train.minutes", "train.epochs", "train.steps"})
 """How long to train: one of these at most."""
 STEPS = 3000
 """Batches when the user names no budget: about ten minutes for the baseline on two cores."""
+
+
+BEFORE: dict[str, Any] = {
+    "accumulate": 1,
+    "group_by_length": False,
+    "optimizer": "adam",
+    "lr_core": None,
+    "lr_decoder": None,
+    "lr_velocity": None,
+    "decay": 0.0,
+    "warmup": 0,
+    "schedule": "constant",
+    "ema": 0.0,
+}
+"""Settings that came later, each with the value that trains as before there was one.
+
+Runs and results that do not name them were trained so, whatever the defaults have become.
+"""
 
 
 class TrainSettings(Settings):
@@ -22,21 +41,42 @@ class TrainSettings(Settings):
     epochs: int | None = setting(None, "number of passes over the training fragments", live=True, ge=1)
     steps: int | None = setting(
         None,
-        f"number of training steps, one batch each; {STEPS} if neither minutes nor epochs is set",
+        f"number of training steps, one or more batches each; {STEPS} if neither minutes nor epochs is set",
         live=True,
         ge=1,
     )
     batch: int = setting(8, "fragments per batch", ge=1, le=65536)
+    accumulate: int = setting(1, "batches per training step, whose gradients are accumulated", ge=1, le=65536)
     frames: int = setting(256, "length of a fragment, in sixteenths", ge=1, le=65536)
     stride: int = setting(32, "distance between the starts of two fragments, in sixteenths", ge=1, le=65536)
     past: int = setting(
         128, "length of the context before a fragment, which is not scored, in sixteenths", ge=0, le=65536
     )
+    group_by_length: bool = setting(
+        False,
+        "batch fragments of similar length together, so that batches of short pieces hold little padding",
+    )
     transpose: bool = setting(
         True, "transpose each fragment by -6 to 5 semitones, chosen at random each time"
     )
-    lr: float = setting(0.01, "learning rate of Adam", gt=0, le=1)
+    optimizer: Literal["adam", "adamw"] = setting("adam", "Adam, or AdamW with decoupled weight decay")
+    lr: float = setting(0.01, "learning rate, the peak of the schedule", gt=0, le=1)
+    lr_core: float | None = setting(None, "learning rate of attention and sampler, instead of lr", gt=0, le=1)
+    lr_decoder: float | None = setting(None, "learning rate of the decoder, instead of lr", gt=0, le=1)
+    lr_velocity: float | None = setting(None, "learning rate of the velocity, instead of lr", gt=0, le=1)
+    decay: float = setting(0.0, "weight decay, except of biases and normalisation weights", ge=0, le=1)
+    warmup: int = setting(0, "training steps over which the learning rate rises linearly to its peak", ge=0)
+    schedule: Literal["constant", "cosine"] = setting(
+        "constant", "learning rate after the warm-up: constant, or cosine decay to 2 % of it over the budget"
+    )
     clip: float = setting(1.0, "maximum norm of the gradient of each loss term", gt=0)
+    ema: float = setting(
+        0.0,
+        "decay of an exponential moving average of the weights, which is validated beside the weights "
+        "themselves; 0 for none",
+        ge=0,
+        lt=1,
+    )
     validate_every: int = setting(100, "training steps between two validations", ge=1)
     validate_frames: int = setting(
         2048, "how much of the validation pieces to score, in sixteenths; at least eight pieces", ge=1
@@ -45,6 +85,9 @@ class TrainSettings(Settings):
         0, "number of validations without improvement after which training stops; 0 to never stop early", ge=0
     )
     device: str = setting("auto", "device to train on: auto, cpu, cuda, cuda:1 or mps", live=True)
+    threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = setting(
+        "auto", "number of threads to compute with; auto is one for small models on the CPU", live=True
+    )
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:
@@ -67,6 +110,11 @@ class TrainSettings(Settings):
         scale = max(grid, GRID)
         lengths = ("frames", "stride", "past", "validate_frames")
         return self.model_copy(update={name: getattr(self, name) * scale // GRID for name in lengths})
+
+    def rate(self, term: Term) -> float:
+        """The learning rate of a term at the peak of the schedule."""
+        own: float | None = getattr(self, f"lr_{term}")
+        return self.lr if own is None else own
 
     def target(self, epoch: int) -> int | None:
         """The step at which training is over, or None where a clock decides.

@@ -1,5 +1,7 @@
 """Trained parts in a recipe: `core=@RUN_A decoder=@RUN_B velocity=@RUN_C`, read without torch.
 
+`@RUN_A` or `@bach` alone is a whole model: a core, with the decoder and the velocity that come along with it.
+
 The terms of the loss share no parameter. The core (attention and sampler) learns codes, the decoder keys
 given the true codes, velocity loudness given the struck keys. So a decoder or a velocity fits every core
 that knows music by the same codes: that has the same encoder with the same settings. The core brings its
@@ -17,10 +19,12 @@ from pathlib import Path
 
 from zoo.errors import BundleError, Problem, UsageError, ZooError
 from zoo.learn.trained import Trained, open_trained
+from zoo.model.provenance import Music
 from zoo.parts import SLOTS, Slot
 from zoo.parts.terms import SLOTS_OF
 from zoo.registry import Choice, Recipe, Registry, parse_recipe
 from zoo.registry.fields import live
+from zoo.registry.hints import Models
 from zoo.registry.parse import raise_all
 from zoo.registry.recipe import GridKeys
 from zoo.registry.values import write_value
@@ -51,6 +55,11 @@ class Swap:
         """What the sources are called, by slot."""
         return {slot: source.name for slot, source in self.sources.items()}
 
+    @property
+    def trained_on(self) -> dict[Slot, tuple[Music, ...]]:
+        """All music that each trained part was trained on, by slot, oldest first."""
+        return {slot: source.trained_on.get(slot, ()) for slot, source in self.sources.items()}
+
 
 @dataclass(frozen=True)
 class _Taken:
@@ -69,12 +78,19 @@ class _Taken:
     encoder: Choice
 
 
-def parse_swap(words: str | Iterable[str], registry: Registry, *, keys: type[GridKeys] = GridKeys) -> Swap:
+def parse_swap(
+    words: str | Iterable[str | Word],
+    registry: Registry,
+    *,
+    sections: Models | None = None,
+    keys: type[GridKeys] = GridKeys,
+) -> Swap:
     """Read a recipe in which `@FOLDER` may stand for a trained part; without one it is any recipe.
 
     Args:
         words: as typed, or one string of them.
         registry: where parts are looked up.
+        sections: what the command allows as `section.setting=value`.
         keys: what the command allows as `key=value`.
 
     Raises:
@@ -83,11 +99,11 @@ def parse_swap(words: str | Iterable[str], registry: Registry, *, keys: type[Gri
             not here.
         PluginError: nothing is wrong but a plugin.
     """
-    typed = split(words)
-    named = [word for word in typed if _names_source(word)]
+    typed = [_spelled_out(word) for word in split(words)]
+    named = [word for word in typed if isinstance(word, str) and _names_source(word)]
     rest = [word for word in typed if word not in named]
     if not named:
-        return Swap(parse_recipe(rest, registry, keys=keys), {})
+        return Swap(parse_recipe(rest, registry, sections=sections, keys=keys), {})
     given = read_words(rest, registry.menu).given
     faults: list[ZooError] = []
     sources = _open(named, given, faults)
@@ -100,7 +116,8 @@ def parse_swap(words: str | Iterable[str], registry: Registry, *, keys: type[Gri
         faults += map(UsageError, _strangers(taken, taken["encoder"].choice))
     others = [word for word in rest if _head(word) not in (*taken, *unclear)]
     try:
-        recipe = parse_recipe([*others, *_words(taken, given)], registry, keys=keys)
+        every = [*others, *_words(taken, given)]
+        recipe = parse_recipe(every, registry, sections=sections, keys=keys)
         if "encoder" not in taken and not unclear:
             faults += map(UsageError, _strangers(taken, recipe.parts["encoder"]))
     except ZooError as error:
@@ -110,8 +127,15 @@ def parse_swap(words: str | Iterable[str], registry: Registry, *, keys: type[Gri
     return Swap(recipe.on_grid(grid), {slot: taken[slot].source for slot in SLOTS if slot in taken})
 
 
-def _head(word: str) -> str:
-    return word.partition("=")[0].partition(".")[0]
+def _spelled_out(word: str | Word) -> str | Word:
+    """`core=@BUNDLE` for `@BUNDLE`, a folder, not a file of settings."""
+    is_folder = isinstance(word, str) and word.startswith("@") and Path(word[1:]).is_dir()
+    return f"core={word}" if is_folder else word
+
+
+def _head(word: str | Word) -> str:
+    key = word.partition("=")[0] if isinstance(word, str) else word.key
+    return key.partition(".")[0]
 
 
 def _names_source(word: str) -> bool:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import BundleError, Problem
-from zoo.learn.plan import RECIPE, begun_plan
-from zoo.model.pretrained import bundle_folder
+from zoo.learn.plan import RECIPE, begun_origins, begun_plan
+from zoo.model.provenance import Music, trained_on
 from zoo.model.sealed import CONFIG, MANIFEST, WEIGHTS, damaged, parsed, read_bundle
 from zoo.music.grid import GRID
-from zoo.parts import Slot
+from zoo.parts import SLOTS, Slot
 from zoo.registry import Choice, Registry
 
 if TYPE_CHECKING:
@@ -31,12 +32,14 @@ class Trained:
         parts: the parts as its recipe keeps them.
         is_run: whether it is the folder of a run, whose best weights count.
         grid: frames to a quarter note that it was built for.
+        trained_on: all music that each part was trained on, by slot, oldest first.
     """
 
     path: Path
     parts: Any
     is_run: bool
     grid: int
+    trained_on: Mapping[Slot, tuple[Music, ...]]
 
     @property
     def name(self) -> str:
@@ -78,17 +81,18 @@ class Trained:
 
 
 def open_trained(path: Path) -> Trained:
-    """The bundle in a folder, or the run, of which the bundle is enough; or a pretrained model by its name.
+    """The bundle in a folder, or the run, of which the bundle is enough.
 
     Raises:
         BundleError: there is neither, it is damaged, or the run has no best weights yet.
     """
-    path = bundle_folder(path)
     if (path / MANIFEST).is_file():
         return _of_bundle(path)
     begun = begun_plan(path)
     if begun is not None and (path / BEST).is_file():
-        return Trained(path, begun["parts"], is_run=True, grid=begun["data"].get("grid", GRID))
+        return Trained(
+            path, begun["parts"], True, begun["data"].get("grid", GRID), _heard_by_run(path, begun)
+        )
     if (path / BUNDLE / MANIFEST).is_file():
         return open_trained(path / BUNDLE)
     if begun is not None:
@@ -99,9 +103,22 @@ def open_trained(path: Path) -> Trained:
     raise BundleError(Problem(what, str(path), cure))
 
 
+def _heard_by_run(path: Path, begun: Mapping[str, Any]) -> Mapping[Slot, tuple[Music, ...]]:
+    """What the parts of a run were trained on: the music behind their first weights, then that of the run.
+
+    Its bundle, where it is finished, knows the pieces too.
+    """
+    with suppress(BundleError):
+        return _of_bundle(path / BUNDLE).trained_on
+    music = {"name": Path(begun["data"]["name"]).resolve().name, "digest": begun["data"]["digest"]}
+    origins = begun_origins(begun)
+    return {slot: (*(origins[slot].trained_on if slot in origins else ()), music) for slot in SLOTS}
+
+
 def _of_bundle(path: Path) -> Trained:
     config = parsed(read_bundle(path)[CONFIG], path / CONFIG)
     try:
-        return Trained(path, config["recipe"]["parts"], False, int(config["grid"]["frames_per_quarter"]))
+        grid = int(config["grid"]["frames_per_quarter"])
+        return Trained(path, config["recipe"]["parts"], False, grid, trained_on(config))
     except (KeyError, TypeError, ValueError):
         raise BundleError(damaged("does not say what the bundle is made of", str(path / CONFIG))) from None

@@ -117,14 +117,16 @@ class Watch:
     def __call__(self, event: Event) -> None:
         """Show what happened."""
         self._standing.hear(event)
-        if not self._console.is_terminal:
+        if isinstance(event, Started) or not self._console.is_terminal:
             self._say(event)
 
     def _say(self, event: Event) -> None:
         standing = self._standing
         if isinstance(event, Started):
             again = f", from step {event.step}" if event.step else ""
-            self._console.print(f"training on {event.device}{again}, {event.epoch} steps an epoch")
+            threads = f"{event.threads} thread{'' if event.threads == 1 else 's'}"
+            where = f"training on {event.device} with {threads}"
+            self._console.print(f"{where}{again}, {event.epoch} steps an epoch")
         elif isinstance(event, Validated):
             nats = ", ".join(f"{term} {value:.3f}" for term, value in event.nats.items())
             said = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
@@ -18,6 +19,23 @@ _SOUNDS, _STRUCK = _random.integers(2**64, size=(2, KEYS), dtype=np.uint64)
 _STEPS = _random.integers(2**64, size=2 * KEYS, dtype=np.uint64)
 
 
+@dataclass(frozen=True)
+class _Copies:
+    """The longest copy from each sounding frame of the passages on, which lie one after another.
+
+    Attributes:
+        place: (M,) the frame of the passages it begins at.
+        length: (M,) how many frames it has, 0 where nothing is copied.
+        heard: (M,) how many of them sound.
+        ends: (N,) the frame after each passage and the silence that follows it.
+    """
+
+    place: Indices
+    length: Indices
+    heard: Indices
+    ends: Indices
+
+
 def longest_copies(passages: Sequence[Roll], training: Iterable[Roll], *, with_onsets: bool) -> Indices:
     """How many frames the longest copied stretch of each passage has (N,), silent ones not counted.
 
@@ -30,6 +48,39 @@ def longest_copies(passages: Sequence[Roll], training: Iterable[Roll], *, with_o
         training: pieces from which they may be.
         with_onsets: whether a copy has to press the same keys, beside sounding them.
     """
+    found = _copies(passages, training, with_onsets)
+    longest = np.zeros(len(passages), np.int64)
+    np.maximum.at(longest, np.searchsorted(found.ends, found.place, side="right"), found.heard)
+    return longest
+
+
+def copied_stretches(
+    passages: Sequence[Roll], training: Iterable[Roll], *, with_onsets: bool, at_least: int
+) -> list[list[tuple[int, int]]]:
+    """Where each passage is copied: (first frame, frame after the last) of each stretch, in order.
+
+    Args:
+        passages: in which copies are looked for.
+        training: pieces from which they may be.
+        with_onsets: as in `longest_copies`, where it is said what a copy is.
+        at_least: how many sounding frames a copy has that counts.
+    """
+    found = _copies(passages, training, with_onsets)
+    long = found.heard >= at_least
+    change = np.zeros(int(found.ends[-1]) + 1 if len(found.ends) else 1, np.int64)
+    np.add.at(change, found.place[long], 1)
+    np.add.at(change, found.place[long] + found.length[long], -1)
+    copied = np.cumsum(change) > 0
+    ends = found.ends - 1
+    return [_stretches(copied[end - roll.frames : end]) for end, roll in zip(ends, passages, strict=True)]
+
+
+def _stretches(marked: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(marked.astype(np.int8), prepend=0, append=0)).tolist()
+    return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def _copies(passages: Sequence[Roll], training: Iterable[Roll], with_onsets: bool) -> _Copies:
     hashed = [_hashed(roll, with_onsets) for roll in chain(passages, training)]
     chords = _in_a_row([chords for chords, _ in hashed], marks=False)
     longest = max((roll.frames for roll in passages), default=0)
@@ -49,10 +100,7 @@ def longest_copies(passages: Sequence[Roll], training: Iterable[Roll], *, with_o
         lengths[alike] = np.maximum(lengths[alike], agreed)
 
     sounding = np.concatenate([[0], np.cumsum(chords != 0)])
-    copies = np.zeros(len(passages), np.int64)
-    passage = np.searchsorted(ends, here, side="right")
-    np.maximum.at(copies, passage, sounding[here + lengths] - sounding[here])
-    return copies
+    return _Copies(here, lengths, sounding[here + lengths] - sounding[here], ends)
 
 
 def _hashed(roll: Roll, with_onsets: bool) -> tuple[Hashes, Hashes]:

@@ -15,6 +15,7 @@ from zoo.measure.figure import combined_kind
 from zoo.measure.interval import Floats
 from zoo.model.counting import at_rest
 from zoo.model.random import generator
+from zoo.model.threads import Threads, computing
 from zoo.parts.interfaces import LogProb
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def evaluate(
     seed: int = 0,
     batch_frames: int = BATCH_FRAMES,
     progress: Progress | None = None,
+    threads: Threads = "auto",
 ) -> Evaluation:
     """How well the model foretells every piece of the corpus, each from its first frame to its last.
 
@@ -43,6 +45,7 @@ def evaluate(
         seed: of the chance in bounds and estimates.
         batch_frames: most frames scored at once; moves no number that is exact.
         progress: told after each batch.
+        threads: see `zoo.model.threads`.
 
     Raises:
         DataError: there is no piece, or the music does not hold what the encoder models.
@@ -52,7 +55,7 @@ def evaluate(
     tally = _Tally(len(corpus.pieces))
     lengths = [piece.frames for piece in corpus.pieces]
     done = 0
-    with at_rest(model):
+    with at_rest(model), computing(model, threads):
         for number, indices in enumerate(length_batches(lengths, batch_frames)):
             fragments = corpus.whole(indices).to(model.device)
             chance = generator(seed, "evaluate", number, device=model.device)

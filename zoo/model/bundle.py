@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,7 +30,8 @@ from zoo.model.build import build, outline, parameter_count
 from zoo.model.card import card
 from zoo.model.code import code_of, located
 from zoo.model.model import Model
-from zoo.model.pretrained import bundle_folder
+from zoo.model.provenance import Music, listed_once, without_pieces
+from zoo.model.provenance import trained_on as read_trained_on
 from zoo.model.sealed import (
     CARD,
     CONFIG,
@@ -39,6 +40,7 @@ from zoo.model.sealed import (
     MANIFEST,
     SAMPLE,
     WEIGHTS,
+    bundle_folder,
     canonical,
     manifest,
     parsed,
@@ -60,6 +62,7 @@ def save_bundle(
     sample: Roll | None = None,
     training: Mapping[str, Any] | None = None,
     sources: Mapping[Slot, str] | None = None,
+    trained_on: Mapping[Slot, Sequence[Music]] | None = None,
     versions: Mapping[str, str] | None = None,
 ) -> None:
     """Write a model as a bundle; a bundle that is there is replaced, files beside it are kept.
@@ -71,7 +74,8 @@ def save_bundle(
         data: what it was trained on, with its `digest`.
         sample: music it wrote.
         training: how it was trained.
-        sources: the runs and bundles that trained parts were taken from, by slot.
+        sources: the runs and bundles that trained parts were taken from as they are, by slot.
+        trained_on: all music that each part was trained on, by slot, oldest first.
         versions: of the packages that made the weights; those of now, if nothing is said.
 
     Raises:
@@ -87,10 +91,11 @@ def save_bundle(
         )
     own = _own_files(place)
     config = {
-        **_config(model, sources or {}),
+        **_config(model, sources or {}, trained_on or {}),
         "code": code_of(model.recipe, place),
         "versions": {**_versions(), **(versions or {})},
         "data": data,
+        "piece_digests": listed_once(trained_on or {}, data),
         "training": training,
         "scores": scores,
     }
@@ -116,8 +121,8 @@ class Bundle:
 
     Attributes:
         model: the model, on the CPU, exactly as it was saved.
-        record: how it came about, as `save_bundle` takes it: `scores`, `data`, `training`, `versions`
-            and `sources`, those that are known.
+        record: how it came about, as `save_bundle` takes it: `scores`, `data`, `training`, `versions`,
+            `sources` and `trained_on`, those that are known.
     """
 
     model: Model
@@ -133,7 +138,7 @@ def open_bundle(path: str | Path, *, local: bool = False) -> Bundle:
     """Read a bundle.
 
     Args:
-        path: the folder, or the name of a pretrained model.
+        path: the folder, or that of the run that it lies in.
         local: whether code in files that the bundle names may be run.
 
     Raises:
@@ -143,8 +148,6 @@ def open_bundle(path: str | Path, *, local: bool = False) -> Bundle:
     place = bundle_folder(path)
     if not place.is_dir():
         raise BundleError(Problem("there is no bundle of this name", str(place), _meant(place)))
-    if not (place / MANIFEST).exists() and (place / "bundle" / MANIFEST).exists():
-        raise BundleError(Problem("this is a run", str(place), f"its bundle is {place / 'bundle'}"))
     contents = read_bundle(place)
     config = parsed(contents[CONFIG], place / CONFIG)
     with _located(place):
@@ -174,16 +177,18 @@ def _record(config: Mapping[str, Any]) -> dict[str, Any]:
     record = {name: found for name, found in known.items() if isinstance(found, dict)}
     parts = record.pop("parts", {}).items()
     sources = {slot: part["source"] for slot, part in parts if isinstance(part, dict) and part.get("source")}
-    return {**record, "sources": sources}
+    return {**record, "sources": sources, "trained_on": read_trained_on(config)}
 
 
-def _config(model: Model, sources: Mapping[Slot, str]) -> dict[str, Any]:
+def _config(
+    model: Model, sources: Mapping[Slot, str], heard: Mapping[Slot, Sequence[Music]]
+) -> dict[str, Any]:
     recipe = replace(model.recipe, sections={}, keys=GridKeys()).on_grid(model.grid)
     return {
         "format": FORMAT,
         "words": str(recipe),
         "recipe": recipe.to_json(),
-        "parts": {slot: _part(model, slot, sources.get(slot)) for slot in SLOTS},
+        "parts": {slot: _part(model, slot, sources.get(slot), heard.get(slot, ())) for slot in SLOTS},
         "sizes": {"codes": model.encoder.codes, "features": model.attention.features, "keys": KEYS},
         "grid": {"frames_per_quarter": model.grid, "lowest_key": LOWEST_KEY, "keys": KEYS},
     }
@@ -193,7 +198,7 @@ def _versions() -> dict[str, str]:
     return {"polyzoo": zoo.__version__, "torch": torch.__version__, "python": platform.python_version()}
 
 
-def _part(model: Model, slot: Slot, source: str | None) -> dict[str, Any]:
+def _part(model: Model, slot: Slot, source: str | None, heard: Sequence[Music]) -> dict[str, Any]:
     entry = model.recipe.parts[slot].entry
     return {
         "name": entry.qualified,
@@ -204,6 +209,7 @@ def _part(model: Model, slot: Slot, source: str | None) -> dict[str, Any]:
         "parameters": parameter_count(model.get_submodule(slot)),
         "weights": digest(model.get_submodule(slot).state_dict()),
         "source": source,
+        "trained_on": without_pieces(heard),
     }
 
 

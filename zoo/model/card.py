@@ -68,13 +68,24 @@ def _trained(
     taken = [(slot, part["source"], part["weights"]) for slot, part in parts.items() if part["source"]]
     if taken:
         table = _table(("slot", "weights from", "sha256 of its weights"), taken)
-        return f"\n## Put together from trained parts\n\n{table}\n"
+        return f"\n## Put together from trained parts\n\n{table}\n{_history(parts)}"
     if not data:
         return "\nNothing is on record of how it was trained, if it was.\n"
     # config.json lists every training piece, which is more than a reader of the card wants to know
     told = {name: value for name, value in data.items() if name != "piece_digests"}
     rows = [*_flat(told), *_flat(training or {})]
-    return f"\n## Trained on\n\n{_table(('what', 'value'), rows)}\n"
+    return f"\n## Trained on\n\n{_table(('what', 'value'), rows)}\n{_history(parts)}"
+
+
+def _history(parts: Mapping[str, Any]) -> str:
+    """All music that each part was trained on; nothing where it is the same single corpus for all."""
+    heard = {slot: part.get("trained_on", []) for slot, part in parts.items()}
+    if len({tuple(music["digest"] for music in each) for each in heard.values()}) < 2 and all(
+        len(each) < 2 for each in heard.values()
+    ):
+        return ""
+    rows = [(slot, music["name"], music["digest"][:12]) for slot, each in heard.items() for music in each]
+    return f"\nEach part was trained on, oldest first:\n\n{_table(('slot', 'music', 'digest'), rows)}\n"
 
 
 def _scores(scores: Mapping[str, Any] | None) -> str:

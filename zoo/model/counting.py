@@ -27,6 +27,41 @@ def count(model: Model, training: Corpus) -> None:
         model.count(fragments, first=number == 0)
 
 
+def recount(model: Model, training: Corpus, validation: Corpus, *, again: bool = False) -> None:
+    """Count for a model that was trained before, on music of which there may be little.
+
+    The residual is counted on this music, as it was before, or over both, whichever gives the validation
+    pieces the fewest nats: a few songs say less of the lengths of notes than hundreds of the same kind, and
+    more than any number of chorales. Other parts count this music alone.
+
+    Args:
+        model: the model.
+        training: the training pieces.
+        validation: the validation pieces.
+        again: whether the residual has counted these pieces before, so that they are not added to it.
+    """
+    residual = model.encoder.residual
+    before = residual.counts.clone()
+    count(model, training)
+    new = residual.counts.clone()
+    nats = []
+    candidates = (new, before) if again else (new, before, before + new)
+    for counts in candidates:
+        residual.counts.copy_(counts)
+        nats.append(_residual_nats(model, validation))
+    residual.counts.copy_(candidates[nats.index(min(nats))])
+
+
+def _residual_nats(model: Model, corpus: Corpus) -> float:
+    """Nats of the residual over all pieces; 0 where there is none."""
+    total = 0.0
+    for fragments in _whole_pieces(model, corpus):
+        found = model.residual_log_prob(fragments)
+        if found is not None:
+            total -= float(found.masked_fill(~fragments.mask, 0).double().sum())
+    return total
+
+
 def calibrate(model: Model, validation: Corpus) -> None:
     """Let every part find how sure it may be, such as the spread of loudness, by pieces it did not learn.
 

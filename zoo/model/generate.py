@@ -13,6 +13,7 @@ from zoo.errors import Problem, UsageError
 from zoo.limits import COLDEST, HOTTEST, too_much_music
 from zoo.model.model import Model
 from zoo.model.random import generator
+from zoo.model.threads import Threads, computing
 from zoo.music.meter import Meter
 from zoo.music.roll import KEYS, Roll
 from zoo.music.tempo import steady_tempo
@@ -42,6 +43,7 @@ def generate(
     progress: Callable[[int, int], None] = lambda done, total: None,
     *,
     meter: Meter | None = None,
+    threads: Threads = "auto",
 ) -> list[Roll]:
     """New pieces, drawn from the distribution that the model is scored by.
 
@@ -56,6 +58,7 @@ def generate(
         progress: told how many of the new frames have their keys.
         meter: of the new music. Without one it is in 4/4, or in the meter of the primer, which is at its
             last tempo, too. Another meter than the primer's begins at its end, with a bar line.
+        threads: see `zoo.model.threads`.
 
     Raises:
         UsageError: a number is out of its range.
@@ -65,7 +68,7 @@ def generate(
     model.eval()
     opening = _open(model, primer, meter)
     chance = generator(seed, "generate", device=model.device)
-    with torch.no_grad():
+    with torch.inference_mode(), computing(model, threads):
         keys = _draw_keys(model, opening, frames, count, chance, temperature, progress)
         known = (opening.onset.expand(count, -1, -1), opening.sounding.expand(count, -1, -1))
         clock = _clock(model, opening, 0, keys.shape[1])
@@ -124,10 +127,8 @@ def _continued(primer: Roll, meter: Meter | None) -> Roll:
 
 def _clock(model: Model, opening: _Primer, first: int, last: int) -> Clock:
     """Where the frames from `first` up to, without, `last` lie in their bars, (1, last - first)."""
-    places = opening.roll.meter.places(np.arange(first, last, dtype=np.int64))
-    planes = (places.bar, places.place, places.length, places.beat)
-    tensors = (torch.from_numpy(plane).unsqueeze(0).to(model.device) for plane in planes)
-    return Clock.of(tensors, model.grid)
+    frames = np.arange(first, last, dtype=np.int64)[None]
+    return Clock.in_meters([opening.roll.meter], frames, model.grid).to(model.device)
 
 
 def _draw_keys(

@@ -195,13 +195,18 @@ class Model(nn.Module):
             "codes": self.sampler.log_prob(self._features(lesson), lesson.codes, chance["core"]),
             "keys": self.decoder.log_prob(lesson.codes, lesson.keys, lesson.previous, chance["decoder"]),
         }
-        if score := _score(fragments):
-            found["residual"] = LogProb(self.encoder.residual.log_prob(*score))
+        if (residual := self.residual_log_prob(fragments)) is not None:
+            found["residual"] = LogProb(residual)
         if touch is not None:
             found["velocity"] = self.velocity.log_prob(
                 lesson.codes, touch.struck, touch.loudness, touch.previous
             )
         return found
+
+    def residual_log_prob(self, fragments: Fragments) -> Tensor | None:
+        """Nats (B, T) of what the keys leave out of the score; None where the music has no onsets."""
+        score = _score(fragments)
+        return None if score is None else self.encoder.residual.log_prob(*score)
 
     def _music(self, fragments: Fragments) -> Iterator[tuple[Part, tuple[Any, ...]]]:
         """Each part with what it hears of the fragments when it counts or calibrates."""

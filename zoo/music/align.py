@@ -15,6 +15,7 @@ from zoo.music.barline import Bars, FoundMeter, MeterFrom
 from zoo.music.beats import Beats
 from zoo.music.grid import GRID
 from zoo.music.meter import Meter
+from zoo.music.rounding import SAME_PLACE
 from zoo.music.score import Score, Ticks
 
 Kind = Literal["stated", "shifted", "annotated", "unaligned"]
@@ -32,8 +33,6 @@ EXACT = 0.01
 ON_EIGHTHS, ON_EVEN_PLACES, ON_ANY_PLACES = 0.25, 0.5, 0.9
 """Least shares of notes on eighths, on sixteenths or triplets, and on these or thirty-seconds, where a
 file's own grid holds. In triplets every third note is on an eighth; a third of a beat late, none is."""
-SAME_TICK = 1e-4
-"""Frames: less than a tick, more than arithmetic errs."""
 SMALLEST_SHIFT = 0.05 / 4
 """Quarter notes; jitter alone can look like a smaller one."""
 SIXTEENTHS, SEXTUPLETS = 4, 6
@@ -52,7 +51,7 @@ class Alignment:
             shift does; the frames are the file's own time.
         meter: where bars lie, and how many frames a quarter note has.
         ticks: (K,) increasing ticks whose place is known, at least two.
-        places: (K,) their places in frames; linear in between and beyond.
+        places: (K,) increasing, their places in frames; linear in between and beyond.
         off_grid: share of notes more than a quarter frame from the frame they are put in.
         off_grid_before: the same in the file's own time.
         meter_from: how the meter was found; see `zoo.music.barline.FoundMeter`.
@@ -72,10 +71,11 @@ class Alignment:
 
     def positions(self, ticks: Ticks) -> Places:
         """Places of ticks in frames, not rounded; below 0 before the first frame."""
-        part = np.clip(np.searchsorted(self.ticks, ticks, side="right") - 1, 0, len(self.ticks) - 2)
-        slope = np.diff(self.places) / np.diff(self.ticks)
-        places: Places = self.places[part] + (ticks - self.ticks[part]) * slope[part]
-        return places
+        return _along(self.ticks, self.places, np.asarray(ticks, np.float64))
+
+    def ticks_at(self, places: Places) -> Places:
+        """The ticks at places in frames, not rounded."""
+        return _along(self.places, self.ticks, places)
 
 
 def align(score: Score, grid: int = GRID, beats: Beats | None = None) -> Alignment:
@@ -111,6 +111,14 @@ def align(score: Score, grid: int = GRID, beats: Beats | None = None) -> Alignme
     return _with_bars(score, shifted if moves else own)
 
 
+def _along(known: Places, values: Places, at: Places) -> Places:
+    """The values at these places of a line through known ones, and beyond them as at its ends."""
+    part = np.clip(np.searchsorted(known, at, side="right") - 1, 0, len(known) - 2)
+    slope = np.diff(values) / np.diff(known)
+    found: Places = values[part] + (at - known[part]) * slope[part]
+    return found
+
+
 def _own_time(score: Score, grid: int) -> Alignment:
     """The file's ticks as the grid."""
     ends = np.array([0.0, score.division])
@@ -125,7 +133,9 @@ def _measured(score: Score, alignment: Alignment) -> Alignment:
 
 
 def _off(places: Places) -> float:
-    return float((np.abs(places - np.rint(places)) > QUARTER_FRAME + 1e-9).mean()) if len(places) else 0.0
+    return (
+        float((np.abs(places - np.rint(places)) > QUARTER_FRAME + SAME_PLACE).mean()) if len(places) else 0.0
+    )
 
 
 def _own_grid_holds(score: Score) -> bool:
@@ -139,7 +149,7 @@ def _own_grid_holds(score: Score) -> bool:
 
 def _on_frames(places: Places) -> bool:
     """Whether every note is on a frame, as in a file that was written from this grid."""
-    return bool((np.abs(places - np.rint(places)) < SAME_TICK).all())
+    return bool((np.abs(places - np.rint(places)) < SAME_PLACE).all())
 
 
 def _on(place: Places, parts: int, division: int) -> NDArray[np.bool_]:

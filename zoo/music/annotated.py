@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from zoo.music.barline import FoundMeter
 from zoo.music.beats import Beats
 from zoo.music.meter import Meter, TimeSignature
+from zoo.music.rounding import nearest
 from zoo.music.score import Score
 from zoo.music.tempo import ticks_at
 
@@ -46,10 +48,7 @@ def on_beats(score: Score, beats: Beats, grid: int) -> tuple[Places, Places, Fou
     silence = ticks[0] / (ticks[1] - ticks[0]) * places[1]
     whole = (quarters[0] * grid).numerator
     places = places + np.ceil((silence - 0.5) / whole) * whole
-    meter = _meter(score, places, number, quarters, beats, grid)
-    frames = np.floor(places + 0.5)
-    kept = np.concatenate([[True], np.diff(frames) > 0])  # on a coarse grid two beats may share a frame
-    return ticks[kept], places[kept], meter
+    return ticks, places, _meter(score, places, number, quarters, beats, grid)
 
 
 def _numbers(ticks: Places, downbeat: NDArray[np.bool_]) -> Numbers:
@@ -92,28 +91,40 @@ def _lengths(score: Score, beats: Beats, number: Numbers) -> list[Fraction]:
 def _meter(
     score: Score, places: Places, number: Numbers, lengths: list[Fraction], beats: Beats, grid: int
 ) -> FoundMeter:
-    """Bars from downbeat to downbeat; where fewer than two are marked, the file's own from there on."""
+    """Bars from downbeat to downbeat and as stated; without either, the file's own from the downbeat on."""
     lines = np.flatnonzero(beats.downbeat).tolist()
-    frames = np.floor(places + 0.5).astype(np.int64).tolist()
-    if len(lines) < 2:
-        sign = TimeSignature(0, *(score.signatures[0][1:] if score.signatures else (4, 4)))
-        meter = Meter(grid, (_before(sign, frames[lines[0] if lines else 0], grid),))
+    frames = nearest(places).tolist()
+    signs = list(_signs(frames, lines, number, lengths, beats))
+    if not signs:
+        own = score.signatures[0][1:] if score.signatures else (4, 4)
+        sign = TimeSignature(frames[lines[0]] if lines else 0, *own)
+        meter = Meter(grid, (sign.opening(grid),))
         return FoundMeter(meter, "stated" if score.signatures else "assumed")
-    stated = {beat: (upper, unit) for beat, upper, unit in beats.signatures}
     changes: list[TimeSignature] = []
+    for sign in signs:
+        if changes and changes[-1].frame == sign.frame:  # on a coarse grid, bars may be shorter than a frame
+            changes.pop()
+        if not changes or not changes[-1].holds(sign, grid):
+            changes.append(sign)
+    meter = Meter(grid, (changes[0].opening(grid), *changes[1:]))
+    return FoundMeter(meter, "annotated")
+
+
+def _signs(
+    frames: list[int], lines: list[int], number: Numbers, lengths: list[Fraction], beats: Beats
+) -> Iterator[TimeSignature]:
+    """The time signature of each bar by the count of its beats; of the last, which has no end, as stated."""
+    stated = {beat: (upper, unit) for beat, upper, unit in beats.signatures}
     written, usual = (0, 1), _usual(np.diff(number[lines]))
     for line, following in pairwise(lines):
         written = stated.get(line, written)
-        quarters = lengths[line]
         count = int(number[following] - number[line])
         if count > following - line and count % usual == 0:
             count = usual  # the beat that the annotation lacks begins a bar
         usual = count
-        sign = _sign(frames[line], count, quarters, written)
-        if not changes or not _goes_on(changes[-1], sign, grid):
-            changes.append(sign)
-    meter = Meter(grid, (_before(changes[0], changes[0].frame, grid), *changes[1:]))
-    return FoundMeter(meter, "annotated")
+        yield _sign(frames[line], count, lengths[line], written)
+    if lines and lines[-1] in stated:
+        yield TimeSignature(frames[lines[-1]], *stated[lines[-1]])
 
 
 def _sign(frame: int, count: int, quarters: Fraction, stated: tuple[int, int]) -> TimeSignature:
@@ -122,16 +133,3 @@ def _sign(frame: int, count: int, quarters: Fraction, stated: tuple[int, int]) -
     if stated[0] and Fraction(4 * stated[0], stated[1]) == bar:
         return TimeSignature(frame, *stated)
     return TimeSignature(frame, count * quarters.numerator, 4 * quarters.denominator)
-
-
-def _goes_on(last: TimeSignature, sign: TimeSignature, grid: int) -> bool:
-    """Whether a bar is one more of those that came before."""
-    same = (last.beats, last.unit) == (sign.beats, sign.unit)
-    off = (sign.frame - last.frame) / last.bar(grid)
-    return same and abs(off - round(off)) * last.bar(grid) < 1
-
-
-def _before(sign: TimeSignature, line: int, grid: int) -> TimeSignature:
-    """The time signature from the last of its bar lines at or before frame 0, where `line` is one of them."""
-    bars = -(-line // sign.bar(grid))
-    return TimeSignature(int(line - bars * sign.bar(grid)), sign.beats, sign.unit)

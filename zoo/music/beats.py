@@ -29,6 +29,8 @@ MOST = 100_000
 ENDINGS = (".beats.csv", ".beats.tsv", ".beats.txt", "_beat_midi.txt", "_annotations.txt")
 LATEST = 1e6
 """Seconds; no beat is as late."""
+SHORTEST = 1e-6
+"""Seconds; no beat is shorter, and arithmetic tells such times apart up to the latest."""
 MARKS = ("b", "db", "bR")
 """What ASAP calls a beat, a downbeat, and a beat that no note marks."""
 SIGNATURE = re.compile(r"([1-9]\d?)/(1|2|4|8|16|32)")
@@ -95,8 +97,9 @@ def read_beats(source: str | Path | bytes, name: str = "") -> Beats:
     if len(lines) < 2:
         raise _refusal(place, "it has fewer than two beats")
     seconds = np.array([line.seconds for line in lines])
-    if (np.diff(seconds) <= 0).any():
-        late = int(np.flatnonzero(np.diff(seconds) <= 0)[0]) + 1
+    early = np.flatnonzero(np.diff(seconds) < SHORTEST)
+    if len(early):
+        late = int(early[0]) + 1
         raise _refusal(place, f"line {rows[late][0]}: the times do not increase")
     signatures = [(beat, *line.signature) for beat, line in enumerate(lines) if line.signature]
     return Beats(seconds, _downbeats([line.first for line in lines]), signatures)

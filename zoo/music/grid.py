@@ -12,6 +12,8 @@ QUARTERS = 64
 """Length of a new piece in quarter notes unless the user asks for another: 16 bars of 4/4."""
 GRID = 4
 """Frames to a quarter note unless the user says otherwise: sixteenth notes."""
+FINE_GRID = 24
+"""Frames to a quarter note at which files are read to be heard; all but the finest ornaments fit."""
 FINEST_GRID = 48
 """The most frames to a quarter note."""
 

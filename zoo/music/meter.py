@@ -6,13 +6,16 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from itertools import pairwise, zip_longest
+from math import ceil
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoo.music.grid import GRID
+from zoo.music.rounding import nearest_whole
 
 Frames = NDArray[np.int64]
 
@@ -42,6 +45,19 @@ class TimeSignature:
         """Length of a beat in frames: a dotted note in compound meters such as 6/8, else the unit."""
         compound = self.unit >= 8 and self.beats % 3 == 0
         return Fraction(4 * grid * (3 if compound else 1), self.unit)
+
+    def opening(self, grid: int) -> TimeSignature:
+        """The same bars from one of their lines at or before frame 0, as a `Meter` begins.
+
+        It is the last that lies exactly on a frame, so that every later line is rounded as before.
+        """
+        return replace(self, frame=-(-self.frame % self.bar(grid).numerator))
+
+    def holds(self, later: TimeSignature, grid: int) -> bool:
+        """Whether a later one says what holds already: the same bars, up to the rounding to frames."""
+        bar = self.bar(grid)
+        after = (later.frame - self.frame) % bar
+        return (self.beats, self.unit) == (later.beats, later.unit) and min(after, bar - after) < 1
 
     def __str__(self) -> str:
         return f"{self.beats}/{self.unit}"
@@ -101,7 +117,8 @@ class Meter:
 
     Attributes:
         grid: frames to a quarter note.
-        changes: by frame, at least one; the first lies at 0, or before it by what an upbeat lacks.
+        changes: by frame, at least one; the first lies at 0, or before it by what an upbeat lacks and,
+            where bars are no whole number of frames, further back: see `TimeSignature.opening`.
     """
 
     grid: int = GRID
@@ -120,29 +137,59 @@ class Meter:
     @property
     def offset(self) -> int:
         """How many frames the first bar lacks: 12 where 4/4 begins with an upbeat of a quarter note."""
-        return -self.changes[0].frame
+        return int(self.places(np.zeros(1, np.int64)).place[0])
 
     def places(self, frames: Frames) -> Places:
         """Where frames lie; any integers, also outside the piece."""
+        places = self._counted(frames)
+        return replace(places, bar=places.bar - self._opening)
+
+    @cached_property
+    def _opening(self) -> int:
+        """The number of the first whole bar, counted from the first change on."""
+        first = self._counted(np.zeros(1, np.int64))
+        return int(first.bar[0]) + int(first.place[0] > 0)
+
+    def _counted(self, frames: Frames) -> Places:
+        """Where frames lie, with bars counted from the first change on."""
         starts = np.array([change.frame for change in self.changes], np.int64)
         number = np.maximum(np.searchsorted(starts, frames, side="right") - 1, 0)
         bars = [change.bar(self.grid) for change in self.changes]
         over = np.array([bar.numerator for bar in bars], np.int64)[number]
         under = np.array([bar.denominator for bar in bars], np.int64)[number]
-        beats = np.array([max(round(change.beat(self.grid)), 1) for change in self.changes], np.int64)
+        beats = np.array([self._beat(change) for change in self.changes], np.int64)
+        counts = self._counts
         since = frames - starts[number]
         # Bar line k of a stretch lies at k bars, rounded to the nearest frame, halves up; this is the
-        # last one at or before the frame.
-        inside = -(-(2 * since + 1) * under // (2 * over)) - 1
-        line = _rounded(inside * over, under)
+        # last one at or before the frame, and not beyond the last bar before a change of meter.
+        inside = np.minimum(-(-(2 * since + 1) * under // (2 * over)) - 1, counts[number] - 1)
+        line = nearest_whole(inside * over, under)
         following = np.append(starts[1:], FAR)[number] - starts[number]
-        end = np.minimum(_rounded((inside + 1) * over, under), following)
+        last = inside == counts[number] - 1
         return Places(
-            bar=inside + self._bars_before()[number],
+            bar=inside + np.append(0, np.cumsum(counts[:-1]))[number],
             place=since - line,
-            length=end - line,
+            length=np.where(last, following, nearest_whole((inside + 1) * over, under)) - line,
             beat=beats[number],
         )
+
+    def _beat(self, change: TimeSignature) -> int:
+        """Frames in a beat, at least 1."""
+        beat = change.beat(self.grid)
+        return max(nearest_whole(beat.numerator, beat.denominator), 1)
+
+    @cached_property
+    def _counts(self) -> Frames:
+        """The number of bars of each time signature; a last bar that is cut short is one.
+
+        A change less than a frame behind a bar line, as rounding may have it, lies on that line.
+        """
+        counts = []
+        for change, following in pairwise(self.changes):
+            bar = change.bar(self.grid)
+            whole, rest = divmod(following.frame - change.frame, bar)
+            counts.append(whole if rest < 1 and 2 * rest < bar else whole + 1)
+        return np.array([*counts, FAR], np.int64)
 
     def bar_lines(self, frames: int) -> Frames:
         """The frames from 0 up to, without, `frames` at which a bar begins."""
@@ -155,6 +202,12 @@ class Meter:
         line = all_frames - places.place
         first = np.flatnonzero(np.diff(line, prepend=FAR))
         return Bars(places.bar[first], line[first], (line + places.length)[first])
+
+    def after(self, first: int, bars: int) -> int:
+        """The frame of the bar line that lies `bars` bar lines after frame `first`; 1 is the next one."""
+        longest = max(ceil(change.bar(self.grid)) for change in self.changes)
+        bar = self.places(np.arange(first, first + (bars + 1) * longest + 1, dtype=np.int64)).bar
+        return first + int(np.argmax(bar >= bar[0] + bars))
 
     def signatures(self, frames: int) -> tuple[TimeSignature, ...]:
         """The time signatures that hold in the first `frames` frames, at least the one at the start."""
@@ -176,8 +229,7 @@ class Meter:
         kept = [change for change in moved if change.frame > 0]
         before = [change for change in moved if change.frame <= 0]
         opening = before[-1] if before else moved[0]
-        place = int(self.places(np.array([first])).place[0])
-        return Meter(self.grid, (replace(opening, frame=-place), *kept))
+        return Meter(self.grid, (opening.opening(self.grid), *kept))
 
     def then(self, frame: int, following: Meter) -> Meter:
         """This meter before a frame, and another from there on; an unfinished bar is cut short.
@@ -197,22 +249,9 @@ class Meter:
         after = [replace(change, frame=change.frame + frame) for change in (*opening, *others)]
         return Meter(self.grid, (*before, *after))
 
-    def _bars_before(self) -> Frames:
-        """The number of the bar that begins with each change."""
-        counts = [
-            -(-(following.frame - change.frame) // change.bar(self.grid))
-            for change, following in pairwise(self.changes)
-        ]
-        return np.cumsum([-1 if self.offset else 0, *counts], dtype=np.int64)
-
     def __str__(self) -> str:
         return ", ".join(dict.fromkeys(str(change) for change in self.changes))
 
 
 COMMON_TIME = Meter()
 """4/4 from the first frame, on a grid of sixteenths."""
-
-
-def _rounded(over: Frames, under: Frames) -> Frames:
-    """The nearest whole numbers to a quotient, halves up."""
-    return (2 * over + under) // (2 * under)

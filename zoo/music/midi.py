@@ -13,8 +13,9 @@ from zoo.music.beats import Beats, find_beats, read_beats
 from zoo.music.grid import GRID, Pedal, check_choices
 from zoo.music.guard import DEFAULT_LIMITS, Limits, MidiError, read_file
 from zoo.music.pairing import held
-from zoo.music.quantise import Quantised, nearest, quantise
+from zoo.music.quantise import Quantised, quantise
 from zoo.music.roll import Roll
+from zoo.music.rounding import nearest
 from zoo.music.score import Score
 from zoo.music.tempo import STEADY, seconds, tempo_map, tempos_between
 from zoo.music.walk import read_score
@@ -201,13 +202,13 @@ def _tempos(score: Score, alignment: Alignment, frames: int) -> list[tuple[int, 
     """
     grid = alignment.meter.grid
     if alignment.kind == "annotated":
-        at, first = np.unique(nearest(alignment.places), return_index=True)
-        return tempos_between(at, seconds(score, alignment.ticks[first]), grid, STEADY)
+        places = alignment.places
+        beats = np.unique([np.floor(places[0]), *nearest(places), np.ceil(places[-1])])
+        times = seconds(score, alignment.ticks_at(beats))
+        return tempos_between(beats.astype(np.int64), times, grid, STEADY)
     places = alignment.positions(np.array([tick for tick, _ in score.tempos], np.int64))
     knots = np.unique(np.concatenate([[0, frames], np.floor(places), np.ceil(places)]).clip(0, frames))
-    (tick, after), (place, following) = alignment.ticks[:2], alignment.places[:2]
-    ticks = tick + (knots - place) * (after - tick) / (following - place)
-    return tempos_between(knots.astype(np.int64), seconds(score, ticks), grid)
+    return tempos_between(knots.astype(np.int64), seconds(score, alignment.ticks_at(knots)), grid)
 
 
 def _check_frames(frames: int, path: str | Path, grid: int, limits: Limits) -> None:

@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.music.roll import KEYS, LOWEST_KEY, Notes
+from zoo.music.rounding import SAME_PLACE, nearest
 from zoo.music.score import Score, Ticks
 
 Places = NDArray[np.float64]
 Marks = NDArray[np.bool_]
 
-EXACT = 1e-6
-"""Places closer than this are one: less than any tick is long, more than arithmetic errs."""
 APART = 0.25
 """From this part of a frame on a note counts as moved, and two notes as written one after the other."""
 CHANGED = 0.5
@@ -92,35 +91,32 @@ def quantise(score: Score, grid: Grid) -> Quantised:
     return Quantised(notes.on_one_keyboard(), _present(losses), _present(left_out))
 
 
-def nearest(places: Places) -> NDArray[np.int64]:
-    """The nearest frame of each place; half a frame counts as the next."""
-    return np.floor(places + 0.5 + EXACT).astype(np.int64)
-
-
 def _short_notes(
     begin: Places, over: Places, key: NDArray[np.int64], start: NDArray[np.int64]
 ) -> tuple[Marks, Marks]:
     """Which notes are grace notes, and which belong into the frame before the nearest one."""
     if len(begin) == 0:
         return np.zeros(0, np.bool_), np.zeros(0, np.bool_)
-    onsets, at = np.unique(np.rint(begin / EXACT).astype(np.int64), return_inverse=True)
+    onsets, at = np.unique(np.rint(begin / SAME_PLACE).astype(np.int64), return_inverse=True)
     onset, frame = np.empty(len(onsets)), np.empty(len(onsets), np.int64)
     onset[at], frame[at] = begin, start
     length = over - begin
-    following = np.searchsorted(onset, over - EXACT)
+    following = np.searchsorted(onset, over - SAME_PLACE)
     target = np.minimum(following, len(onset) - 1)
-    leads = (following < len(onset)) & (onset[target] - over <= LEGATO + EXACT) & (frame[target] == start)
+    leads = (
+        (following < len(onset)) & (onset[target] - over <= LEGATO + SAME_PLACE) & (frame[target] == start)
+    )
     longest = np.zeros(len(onset))
     np.maximum.at(longest, at, length)
-    small = length < SHORT - EXACT
-    grace = small & leads & (length > EXACT) & (longest[target] >= LONGER * length - EXACT)
+    small = length < SHORT - SAME_PLACE
+    grace = small & leads & (length > SAME_PLACE) & (longest[target] >= LONGER * length - SAME_PLACE)
     grace |= _ornaments(at, key, length)
     for _ in range(MOST_GRACES - 1):
         plain = np.zeros(len(onset), np.bool_)
         plain[at[~grace]] = True
-        grace |= small & leads & (length > EXACT) & ~plain[target]
+        grace |= small & leads & (length > SAME_PLACE) & ~plain[target]
     early = start - begin
-    sooner = (early > EXACT) & (over <= start + EXACT) & (leads | (early >= APART - EXACT))
+    sooner = (early > SAME_PLACE) & (over <= start + SAME_PLACE) & (leads | (early >= APART - SAME_PLACE))
     return grace, grace | sooner
 
 
@@ -131,7 +127,7 @@ def _ornaments(at: NDArray[np.int64], key: NDArray[np.int64], length: Places) ->
     marks = np.zeros(len(at), np.bool_)
     for step in (-SECOND, -1, 1, SECOND):
         marks |= np.isin(at * (KEYS + 2 * SECOND) + key + SECOND + step, begun)
-    return marks & (length <= EXACT)
+    return marks & (length <= SAME_PLACE)
 
 
 def _losses(notes: Notes, begin: Places, over: Places, grace: Marks) -> dict[str, int]:
@@ -143,9 +139,9 @@ def _losses(notes: Notes, begin: Places, over: Places, grace: Marks) -> dict[str
         "merged": int((_later_than_first(notes.start, begin) & ~again).sum()),
         "struck again": int(again.sum()),
         "doubled": len(press) - len(np.unique(press)) - int(again.sum()),
-        "moved": int(((np.abs(notes.start - begin) > APART + EXACT) & ~grace).sum()),
-        "lengthened": int((gained > CHANGED + EXACT).sum()),
-        "shortened": int((gained < -CHANGED - EXACT).sum()),
+        "moved": int(((np.abs(notes.start - begin) > APART + SAME_PLACE) & ~grace).sum()),
+        "lengthened": int((gained > CHANGED + SAME_PLACE).sum()),
+        "shortened": int((gained < -CHANGED - SAME_PLACE).sum()),
         "grace notes": int(grace.sum()),
     }
 
@@ -155,7 +151,7 @@ def _later_than_first(group: NDArray[np.int64], begin: Places) -> Marks:
     found, at = np.unique(group, return_inverse=True)
     first = np.full(len(found), np.inf)
     np.minimum.at(first, at, begin)
-    later: Marks = begin - first[at] >= APART - EXACT
+    later: Marks = begin - first[at] >= APART - SAME_PLACE
     return later
 
 

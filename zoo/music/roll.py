@@ -7,15 +7,15 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.errors import ZooError
+from zoo.errors import DataError, Problem, ZooError
 from zoo.music.grid import GRID, Pedal
 from zoo.music.meter import COMMON_TIME, Meter
-from zoo.music.tempo import steady_tempo
+from zoo.music.tempo import cut_tempo, steady_tempo
 
 if TYPE_CHECKING:
     import pretty_midi
@@ -175,6 +175,43 @@ class Roll:
         tempo = steady_tempo(changes, len(sounding)) if changes else self.tempo
         return replace(self, onset=onset, sounding=sounding, velocity=velocity, tempo=tempo)
 
+    def cut(self, first: int, last: int) -> Roll:
+        """The frames from `first` up to, without, `last`; what sounds on at either end is held that far.
+
+        A note that is held into the first frame is pressed in it, with its own velocity.
+
+        Args:
+            first: 0 or more.
+            last: no more than `frames`; above `first`.
+        """
+        notes = self.notes()
+        notes = notes.take(np.flatnonzero((notes.end > first) & (notes.start < last)))
+        start, end = np.maximum(notes.start, first) - first, np.minimum(notes.end, last) - first
+        roll = Roll.from_notes(Notes(start, end, notes.key, notes.velocity), last - first)
+        tempo, changes = cut_tempo(self.tempo, self.tempo_changes, first, last)
+        return Roll(
+            onset=None if self.onset is None else roll.onset,
+            sounding=roll.sounding,
+            velocity=None if self.velocity is None else roll.velocity,
+            tempo=tempo,
+            meter=self.meter.cut(first),
+            tempo_changes=changes,
+        )
+
+    def bars(self, first: int, last: int) -> Roll:
+        """Bars `first` to `last`, both included, numbered as in a score; an upbeat belongs to bar 1.
+
+        Raises:
+            DataError: the piece has fewer bars, or there are no such bars.
+        """
+        bars = self.meter.bars(self.frames)
+        if not 1 <= first <= last <= bars.count:
+            what = f"there are no bars {first} to {last}: the piece has {bars.count}"
+            raise DataError(Problem(what, cure=f"bars are numbered from 1 to {bars.count}"))
+        inside = bars.take(np.flatnonzero((bars.number >= first - 1) & (bars.number < last)))
+        begin = 0 if first == 1 else int(inside.line[0])
+        return self.cut(begin, min(int(inside.end[-1]), self.frames))
+
     def notes(self) -> Notes:
         """The notes that the roll holds, by start, then key.
 
@@ -201,8 +238,29 @@ class Roll:
 
         return pretty_midi.PrettyMIDI(io.BytesIO(midi_bytes(self)))
 
-    def write(self, path: str | Path) -> None:
-        """Write a MIDI file that plays the roll."""
-        from zoo.music.writing import write_midi
+    def write(self, path: str | Path, *, instrument: int = 0) -> None:
+        """Write the roll as MIDI, sound or notation, by the end of the name; see `zoo.music.saving.save`."""
+        from zoo.music.saving import save
 
-        write_midi(self, path)
+        save(self, path, instrument=instrument)
+
+    def transposed(self, semitones: int) -> Roll:
+        """The roll so many semitones higher, or lower below 0; keys that leave the keyboard are dropped."""
+        if semitones == 0:
+            return self
+
+        def moved(plane: Any) -> Any:
+            if plane is None:
+                return None
+            fresh = np.zeros_like(plane)
+            low, high = max(semitones, 0), KEYS + min(semitones, 0)
+            if low < high:
+                fresh[:, low:high] = plane[:, low - semitones : high - semitones]
+            return fresh
+
+        return replace(
+            self,
+            onset=moved(self.onset),
+            sounding=moved(self.sounding),
+            velocity=moved(self.velocity),
+        )

@@ -45,6 +45,41 @@ def tempo_map(events: Iterable[tuple[int, int]], frames: int) -> tuple[float, Ch
     return MICROSECONDS * frames / duration, tuple((frame, MICROSECONDS / tempo) for frame, tempo in changes)
 
 
+def cut_tempo(tempo: float, changes: Changes, first: int, last: int) -> tuple[float, Changes]:
+    """The steady tempo and the changes of tempo of the frames from `first` up to, without, `last`.
+
+    Args:
+        tempo: of the whole piece.
+        changes: of the whole piece; may be empty.
+        first: 0 or more.
+        last: above `first`.
+    """
+    before = [(0, there) for frame, there in changes if frame <= first][-1:]
+    kept = (*before, *((frame - first, there) for frame, there in changes if first < frame < last))
+    if len(kept) < 2:
+        return (kept[0][1] if kept else tempo), ()
+    return steady_tempo(kept, last - first), kept
+
+
+def played_at(
+    frames: NDArray[np.int64], grid: int, tempo: float, changes: Changes = ()
+) -> NDArray[np.float64]:
+    """When frames begin, in seconds from the beginning of a piece.
+
+    Args:
+        frames: 0 or more.
+        grid: frames to a quarter note.
+        tempo: quarter notes per minute, where it does not change.
+        changes: (frame, quarter notes per minute), the first at frame 0; may be empty.
+    """
+    starts = np.array([frame for frame, _ in changes] or [0], np.float64)
+    lengths = 60 / np.array([there for _, there in changes] or [tempo]) / grid
+    times = np.concatenate([[0.0], np.cumsum(np.diff(starts) * lengths[:-1])])
+    at = np.searchsorted(starts, frames, side="right") - 1
+    begun: NDArray[np.float64] = times[at] + (frames - starts[at]) * lengths[at]
+    return begun
+
+
 def steady_tempo(changes: Changes, frames: int) -> float:
     """Quarter notes per minute at which a piece lasts as long as with these changes of tempo.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from math import lcm
 from pathlib import Path
@@ -24,7 +25,7 @@ MOST_BEATS = 255
 """The largest upper number that a time signature can state."""
 
 
-def write_midi(roll: Roll, path: str | Path) -> None:
+def write_midi(roll: Roll, path: str | Path, *, instrument: int = 0) -> None:
     """Write a roll as a piano track, with its meter and tempo; the same roll always gives the same bytes.
 
     Each time signature stands at its bar line. An upbeat is a short first bar: 1/4, then 4/4. Where no time
@@ -32,18 +33,23 @@ def write_midi(roll: Roll, path: str | Path) -> None:
     the beginning and at the first bar line. What the meter does after the end of the roll is not written.
     Silence at the end is kept: the track ends after it.
 
+    Args:
+        roll: the music.
+        path: the file.
+        instrument: General MIDI program, 0..127; 0 is a grand piano.
+
     Raises:
         ZooError: the file cannot be written; an older one of that name is then untouched.
     """
-    write_file(path, midi_bytes(roll))
+    write_file(path, midi_bytes(roll, instrument))
 
 
-def midi_bytes(roll: Roll) -> bytes:
+def midi_bytes(roll: Roll, instrument: int = 0) -> bytes:
     """What `write_midi` writes."""
     import mido
 
     division = lcm(RESOLUTION, roll.meter.grid)
-    midi = mido.MidiFile(ticks_per_beat=division, tracks=[_timing(roll), _piano(roll)])
+    midi = mido.MidiFile(ticks_per_beat=division, tracks=[_timing(roll), _piano(roll, instrument)])
     content = io.BytesIO()
     midi.save(file=content)
     return content.getvalue()
@@ -64,7 +70,7 @@ def _timing(roll: Roll) -> Any:
     return _track(sorted(events, key=lambda event: event[0]))
 
 
-def _piano(roll: Roll) -> Any:
+def _piano(roll: Roll, instrument: int) -> Any:
     """The track with the notes."""
     import mido
 
@@ -75,9 +81,20 @@ def _piano(roll: Roll) -> Any:
     velocity = np.concatenate([notes.velocity, np.zeros_like(notes.velocity)])
     order = np.lexsort((velocity, pitch, frame))  # a key is released before it is pressed again
     rows = zip(*(column[order].tolist() for column in (frame * ticks, pitch, velocity)), strict=True)
-    events = [(0, mido.MetaMessage("track_name", name="Piano")), (0, mido.Message("program_change"))]
+    program = mido.Message("program_change", program=instrument)
+    events = [(0, mido.MetaMessage("track_name", name=track_name(instrument))), (0, program)]
     events += [(tick, mido.Message("note_on", note=note, velocity=loud)) for tick, note, loud in rows]
     return _track(events, end=roll.frames * ticks)
+
+
+def track_name(instrument: int) -> str:
+    """What the track is called: Piano, or the General MIDI name of another instrument."""
+    if instrument == 0:
+        return "Piano"
+    from pretty_midi import program_to_instrument_name
+
+    name: str = program_to_instrument_name(instrument)
+    return name
 
 
 def _track(events: list[tuple[int, Any]], end: int = 0) -> Any:
@@ -104,7 +121,7 @@ def _signatures(meter: Meter, frames: int) -> Iterator[TimeSignature]:
         if not others or others[0].frame > length:
             yield TimeSignature(length, first.beats, first.unit)
     else:
-        yield first
+        yield replace(first, frame=0)
     yield from (change for change in others if change.frame < frames)
 
 

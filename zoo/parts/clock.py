@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+Frames = NDArray[np.int64]
 
 CLOCK = 10
 """Number of features per frame that `Clock.features` returns."""
+
+
+class _Places(Protocol):
+    """The position of frames within their bars: the arrays that a `Clock` is made from."""
+
+    @property
+    def bar(self) -> Frames: ...
+    @property
+    def place(self) -> Frames: ...
+    @property
+    def length(self) -> Frames: ...
+    @property
+    def beat(self) -> Frames: ...
+
+
+class Meter(Protocol):
+    """Anything that knows the bars of a piece, such as `zoo.music.meter.Meter`."""
+
+    def places(self, frames: Frames) -> _Places:
+        """The position of frames within their bars, for any integers."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +68,21 @@ class Clock:
         """Make a clock in 4/4 from frame numbers counted from a bar line."""
         bar = torch.full_like(frames, 4 * grid)
         return cls(frames // bar, frames % bar, bar, torch.full_like(frames, grid), grid)
+
+    @classmethod
+    def in_meters(cls, meters: Sequence[Meter], frames: Frames, grid: int = 4) -> Clock:
+        """Make a clock (B, T) from the meters of B pieces and their frame numbers (B, T).
+
+        Args:
+            meters: one meter per row of `frames`, all on the same grid.
+            frames: counted from the start of each piece; may lie before it or after its end.
+            grid: frames per quarter note.
+        """
+        planes = np.empty((4, *frames.shape), np.int64)
+        for row, (meter, numbers) in enumerate(zip(meters, frames, strict=True)):
+            places = meter.places(numbers)
+            planes[:, row] = places.bar, places.place, places.length, places.beat
+        return cls.of(torch.from_numpy(planes), grid)
 
     def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Bar, place, length and beat."""

@@ -7,9 +7,13 @@ logits of any size give finite values and gradients.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import logsigmoid
+from torch.utils.weak import WeakTensorKeyDictionary
 
 
 def never(dtype: torch.dtype) -> float:
@@ -60,30 +64,71 @@ def bernoulli_log_prob(logits: Tensor, values: Tensor) -> Tensor:
     return logsigmoid(torch.where(values > 0, logits, -logits))
 
 
-def key_groups(membership: Tensor) -> tuple[Tensor, Tensor]:
-    """The keys of each code, padded to the largest number M: index (C, M) int64 and present (C, M) bool.
+@dataclass(frozen=True)
+class KeyGroups:
+    """The keys of each code side by side.
+
+    Attributes:
+        index: (C, M) int64, the keys of each code, filled up with others where a code has fewer than M.
+        absent: (C, M) bool, true where filled up.
+        place: (K,) int64, where each key stands in (C * M,).
+        grouped: (K,) bool, whether it stands there.
+    """
+
+    index: Tensor
+    absent: Tensor
+    place: Tensor
+    grouped: Tensor
+
+    @classmethod
+    def of(cls, membership: Tensor) -> KeyGroups:
+        """The groups of a membership (C, K) bool with every key in at most one code."""
+        width = max(int(membership.sum(-1).max()), 1)
+        order = membership.to(torch.int8).argsort(dim=-1, descending=True, stable=True)[:, :width]
+        present = membership.gather(-1, order)
+        place = torch.zeros_like(membership[0], dtype=torch.int64)
+        place[order[present]] = present.flatten().nonzero().squeeze(-1)
+        return cls(order, ~present, place, membership.any(0))
+
+    def gathered(self, logits: Tensor) -> Tensor:
+        """Logits (..., K) by group, (..., C, M); what fills a group up is never drawn."""
+        grouped = logits.index_select(-1, self.index.flatten()).view(*logits.shape[:-1], *self.index.shape)
+        return grouped.masked_fill(self.absent, never(logits.dtype))
+
+    def spread(self, groups: Tensor) -> Tensor:
+        """Keys (..., K) bool from groups (..., C, M) bool."""
+        return groups.flatten(-2).index_select(-1, self.place) & self.grouped
+
+
+_KNOWN = WeakTensorKeyDictionary()
+"""The groups of each membership that was asked for, as long as it lives: generation asks in every frame."""
+
+
+def key_groups(membership: Tensor) -> KeyGroups:
+    """The keys of each code side by side.
 
     Args:
         membership: (C, K) bool; every key belongs to at most one code.
     """
-    width = max(int(membership.sum(-1).max()), 1)
-    order = membership.to(torch.int8).argsort(dim=-1, descending=True, stable=True)[:, :width]
-    return order, membership.gather(-1, order)
+    version = None if membership.is_inference() else membership._version
+    if membership in _KNOWN and version is not None:
+        kept: tuple[int | None, KeyGroups] = _KNOWN[membership]
+        if kept[0] == version:
+            return kept[1]
+    with torch.inference_mode(mode=False), torch.no_grad():
+        groups = KeyGroups.of(membership)
+    _KNOWN[membership] = version, groups
+    return groups
 
 
 def _suffix_log_any(logits: Tensor) -> list[Tensor]:
     """For each m, the log-probability (...) that at least one key from m on sounds; logits (..., M)."""
     sounds, silent = logsigmoid(logits), logsigmoid(-logits)
-    suffix = [sounds[..., -1]]
-    for key in range(logits.shape[-1] - 2, -1, -1):
-        suffix.append(torch.logaddexp(sounds[..., key], silent[..., key] + suffix[-1]))
+    *earlier, last = zip(sounds.unbind(-1), silent.unbind(-1), strict=True)
+    suffix = [last[0]]
+    for sounding, silence in reversed(earlier):
+        suffix.append(torch.logaddexp(sounding, silence + suffix[-1]))
     return suffix[::-1]
-
-
-def _grouped(logits: Tensor, membership: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    index, present = key_groups(membership)
-    grouped = logits[..., index].masked_fill(~present, never(logits.dtype))
-    return grouped, index, present
 
 
 def log_any(logits: Tensor, membership: Tensor) -> Tensor:
@@ -93,7 +138,7 @@ def log_any(logits: Tensor, membership: Tensor) -> Tensor:
         logits: (..., K), of independent keys.
         membership: (C, K) bool.
     """
-    return _suffix_log_any(_grouped(logits, membership)[0])[0]
+    return _suffix_log_any(key_groups(membership).gathered(logits))[0]
 
 
 def folds_to(keys: Tensor, codes: Tensor, membership: Tensor) -> Tensor:
@@ -129,23 +174,26 @@ def draw_at_least_one(logits: Tensor, uniform: Tensor) -> Tensor:
         logits: (..., M).
         uniform: (..., M), a random number in [0, 1) for each key.
     """
-    suffix = _suffix_log_any(logits)
-    any_drawn = torch.zeros_like(suffix[0], dtype=torch.bool)
-    keys = []
-    for place in range(len(suffix)):
-        log_prob = logsigmoid(logits[..., place])
-        probability = torch.where(any_drawn, log_prob, log_prob - suffix[place]).exp()
-        keys.append(uniform[..., place] < probability)
-        any_drawn = any_drawn | keys[-1]
-    return torch.stack(keys, dim=-1)
+    alone = logsigmoid(logits)
+    first = uniform < (alone - torch.stack(_suffix_log_any(logits), dim=-1)).exp()
+    found = first.cumsum(-1) > first
+    return torch.where(found, uniform < alone.exp(), first)
 
 
 def draw_keys(logits: Tensor, codes: Tensor, membership: Tensor, generator: Generator) -> Tensor:
-    """Draw keys (..., K) in {0, 1} that fold to the codes, from the distribution of `keys_log_prob`."""
-    grouped, index, present = _grouped(logits, membership)
-    shape = (grouped.shape[-1], *grouped.shape[:-1])
-    uniform = torch.rand(shape, generator=generator, device=logits.device).movedim(0, -1)
-    drawn = draw_at_least_one(grouped, uniform) & (codes > 0).unsqueeze(-1)
-    keys = torch.zeros_like(logits)
-    keys[..., index[present]] = drawn[..., present].to(keys)
-    return keys
+    """Exact draws from what `keys_log_prob` scores: keys (..., K) in {0, 1} that fold to the codes."""
+    uniform = draws_for(logits.shape[:-1], membership, generator)
+    return chosen_keys(logits, codes, membership, uniform)
+
+
+def draws_for(shape: Sequence[int], membership: Tensor, generator: Generator) -> Tensor:
+    """The random numbers (M, ..., C) that drawing keys for some frames (...) takes."""
+    index = key_groups(membership).index
+    return torch.rand((index.shape[1], *shape, len(index)), generator=generator, device=membership.device)
+
+
+def chosen_keys(logits: Tensor, codes: Tensor, membership: Tensor, uniform: Tensor) -> Tensor:
+    """The keys that `draw_keys` draws with given random numbers, from `draws_for`."""
+    groups = key_groups(membership)
+    some = draw_at_least_one(groups.gathered(logits), uniform.movedim(0, -1)) & (codes > 0).unsqueeze(-1)
+    return groups.spread(some).to(logits)

@@ -10,7 +10,6 @@ from torch import Generator, Tensor, nn
 from torch.nn.functional import max_pool1d, pad
 
 from zoo.parts.clock import Clock
-from zoo.parts.masks import flip
 
 QUARTERS = 8
 """Maximum length of a bar, and position in it, in quarter notes; longer ones share a table entry."""
@@ -22,6 +21,8 @@ MOST = 3
 """Maximum number of keys struck in a frame."""
 NEAR = 2
 """Largest interval, in semitones, at which a struck key counts as near: a voice moving by step."""
+AT_ONCE = 2**14
+"""Frames, over all pieces, that are restored at once; bounds the memory that much music takes."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,19 @@ class _Decisions:
     open: Tensor
     condition: Tensor
     outcome: Tensor
+
+
+@dataclass(frozen=True)
+class _Past:
+    """What the frames before leave behind: frames since each key was struck, and which sound; (B, K)."""
+
+    since: Tensor
+    sounding: Tensor
+
+    def after(self, onset: Tensor, sounding: Tensor) -> _Past:
+        """The past after more frames, planes (B, T, K)."""
+        latest = torch.cat([self.sounding.unsqueeze(1), sounding], 1)[:, -1]
+        return _Past(_frames_since(onset, self.since)[:, -1], latest)
 
 
 class Residual(nn.Module):
@@ -89,44 +103,49 @@ class Residual(nn.Module):
             opening: known onset and sounding planes (B, P, K) of the first P <= T frames; they are
                 unchanged, and notes held at their end may continue.
         """
-        keys, probabilities = keys > 0, self._log_probs()[:, 1].exp()
-        known = opening[0].shape[1] if opening else 0
-        # Start with a silent frame, so that the first frame has a predecessor.
-        onset = torch.zeros_like(pad(keys, (0, 0, 1, 0)))
-        sounding = torch.zeros_like(onset)
-        since, position = torch.zeros_like(keys[:, :1], dtype=torch.int64), _position(clock)
-        for frame in range(keys.shape[1]):
-            now, next_ = slice(frame, frame + 1), slice(frame + 1, frame + 2)
-            if opening and frame < known:
-                onset[:, next_], sounding[:, next_] = opening[0][:, now], opening[1][:, now]
-            else:
-                onset[:, next_], sounding[:, next_] = self._draw(
-                    keys[:, now],
-                    sounding[:, now],
-                    _steps(since + 1, clock.grid),
-                    position[:, now],
-                    probabilities,
-                    generator,
-                )
-            since = (since + 1).masked_fill(onset[:, next_], 0)
-        return onset[:, 1:], sounding[:, 1:]
+        keys, position = keys > 0, _position(clock)
+        struck, sounds = opening or (keys[:, :0], keys[:, :0])
+        past = _Past(torch.ones_like(keys[:, 0], dtype=torch.int64), torch.zeros_like(keys[:, 0]))
+        past = past.after(struck, sounds)
+        planes, draw = [(struck, sounds)], self._hold if self.plane == "onset" else self._strike_again
+        share = max(AT_ONCE // len(keys), 1)
+        for some, places in zip(
+            torch.split(keys[:, struck.shape[1] :], share, 1),
+            torch.split(position[:, struck.shape[1] :], share, 1),
+            strict=True,
+        ):
+            coins = torch.rand(some.transpose(0, 1).shape, generator=generator, device=keys.device)
+            planes.append(draw(some, places, clock.grid, past, coins.transpose(0, 1)))
+            past = past.after(*planes[-1])
+        onset, sounding = (torch.cat(plane, 1) for plane in zip(*planes, strict=True))
+        return onset, sounding
 
-    def _draw(
-        self,
-        keys: Tensor,
-        before: Tensor,
-        since: Tensor,
-        position: Tensor,
-        probabilities: Tensor,
-        generator: Generator,
+    def _hold(
+        self, keys: Tensor, position: Tensor, grid: int, past: _Past, coins: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """The struck and the sounding keys of one frame, (B, 1, K) each, given those that sounded before."""
-        given = keys if self.plane == "onset" else keys & ~before
-        row = _condition(position, since, given)
-        outcome = flip(probabilities[row], generator) & before
-        if self.plane == "onset":
-            return given, given | outcome
-        return given | (keys & outcome), keys
+        """Both planes of some frames whose strikes are known: which keys are held is drawn."""
+        since = _steps(_frames_since(keys, past.since)[:, :-1], grid)
+        yes = coins < self._log_probs()[:, 1].exp()[_condition(position, since, keys)]
+        sounding, before = [], past.sounding
+        for struck, held in zip(keys.unbind(1), yes.unbind(1), strict=True):
+            before = struck | (held & before)
+            sounding.append(before)
+        return keys, torch.stack(sounding, 1)
+
+    def _strike_again(
+        self, keys: Tensor, position: Tensor, grid: int, past: _Past, coins: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Both planes of some frames whose sounding keys are known: which are struck again is drawn."""
+        before = torch.cat([past.sounding.unsqueeze(1), keys[:, :-1]], 1)
+        given, held = keys & ~before, keys & before
+        shortest = _condition(position, torch.ones_like(keys, dtype=torch.int64), given)
+        chances, onset, since = self._log_probs()[:, 1].exp(), [], past.since
+        for frame in range(keys.shape[1]):
+            longer = _steps(since, grid).clamp(max=LONGEST) - 1
+            yes = coins[:, frame] < chances[shortest[:, frame] + longer * 2 * (MOST + 1)]
+            onset.append(given[:, frame] | (held[:, frame] & yes))
+            since = (since + 1).masked_fill(onset[-1], 1)
+        return torch.stack(onset, 1), keys
 
     def _log_probs(self) -> Tensor:
         """Log-probability of the outcomes false and true under each condition, (conditions, 2)."""
@@ -138,30 +157,40 @@ class Residual(nn.Module):
         given = onset if self.plane == "onset" else sounding & ~before
         outcome = sounding if self.plane == "onset" else onset
         is_open = before & ~onset if self.plane == "onset" else before & sounding
-        since = _steps(_frames_since(onset), clock.grid)
+        unstruck = torch.ones_like(onset[:, 0], dtype=torch.int64)
+        since = _steps(_frames_since(onset, unstruck)[:, :-1], clock.grid)
         return _Decisions(is_open, _condition(_position(clock), since, given), outcome)
 
 
-def _frames_since(onset: Tensor) -> Tensor:
-    """Frames since each key was last struck before this frame, (B, T, K) int64, at least 1."""
+def _frames_since(onset: Tensor, first: Tensor) -> Tensor:
+    """Frames since each key was last struck, before each frame and after the last, (B, T + 1, K) int64.
+
+    Args:
+        onset: (B, T, K) bool.
+        first: (B, K), what it is before the first frame; where a key was never struck, 1.
+    """
     time = torch.arange(onset.shape[1], device=onset.device).view(-1, 1)
-    struck = torch.where(onset, time, -1).cummax(1).values
-    return time - pad(struck, (0, 0, 1, 0), value=-1)[:, :-1]
+    last = torch.cat([-first.unsqueeze(1), torch.where(onset, time, -first.unsqueeze(1))], 1).cummax(1).values
+    return torch.arange(last.shape[1], device=onset.device).view(-1, 1) - last
 
 
 def _steps(frames: Tensor, grid: int) -> Tensor:
     """Convert frames to sixteenths, rounded up; on coarser grids a step is a frame."""
     step = max(grid // 4, 1)
-    return (frames + step - 1) // step
+    return frames if step == 1 else (frames + step - 1) // step
 
 
 def _position(clock: Clock) -> Tensor:
-    """The type of bar and the position in it, (B, T, 1) int64, below 2 * QUARTERS * QUARTERS * PARTS."""
-    compound = (clock.beat % clock.grid != 0).long()
+    """The type of bar and the position in it, (B, T, 1) int64, below 2 * QUARTERS * QUARTERS * PARTS.
+
+    Bars of the same length are of two types: those whose beats are whole quarter notes, as in 3/4, and those
+    whose beats are not, as in 6/8 and 5/8. On a grid of quarter notes all beats are whole.
+    """
+    fractional = (clock.beat % clock.grid != 0).long()
     length = ((clock.length + clock.grid - 1) // clock.grid).clamp(1, QUARTERS) - 1
     quarter = (clock.place // clock.grid).clamp(max=QUARTERS - 1)
     part = clock.place % clock.grid * PARTS // clock.grid
-    return (((compound * QUARTERS + length) * QUARTERS + quarter) * PARTS + part).unsqueeze(-1)
+    return (((fractional * QUARTERS + length) * QUARTERS + quarter) * PARTS + part).unsqueeze(-1)
 
 
 def _condition(position: Tensor, since: Tensor, given: Tensor) -> Tensor:

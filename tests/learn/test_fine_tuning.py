@@ -1,0 +1,268 @@
+"""Fine-tuning: training goes on from trained weights, never ends below them, and says what they know."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import zoo
+from zoo.cli.main import run
+from zoo.data import Corpus, open_corpus
+from zoo.learn.events import Event, Stepped, Validated
+from zoo.learn.fit import fit
+from zoo.learn.lock import claimed
+from zoo.learn.plan import begun_origins, begun_plan
+from zoo.learn.run import Run
+from zoo.model.bundle import load_bundle, open_bundle
+from zoo.model.counting import count, recount
+from zoo.model.model import Model
+from zoo.model.provenance import Origin, other_music, trained_on
+from zoo.model.weights import digest, unpack
+from zoo.music.roll import Roll
+from zoo.parts import SLOTS
+
+Make = Callable[..., Any]
+TINY = "attention=none attention.local=4 attention.features=5 sampler.hidden=4 decoder.hidden=4"
+QUICK = {"batch": 4, "frames": 16, "stride": 8, "past": 4, "validate_every": 2, "device": "cpu"}
+WORDS = [*TINY.split(), *(f"train.{name}={value}" for name, value in QUICK.items())]
+
+
+@pytest.fixture(scope="module")
+def bundle(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that was trained on the tunes."""
+    model = zoo.build(TINY)
+    model.fit(corpus, steps=60, lr=0.05, **{**QUICK, "validate_every": 20})
+    model.save(folder := tmp_path_factory.mktemp("bundles") / "tunes")
+    return folder
+
+
+def test_it_begins_at_the_nats_of_the_bundle(bundle: Path, corpus: Corpus) -> None:
+    scores = json.loads((bundle / "config.json").read_text())["scores"]["validation"]
+    history = zoo.load(bundle).fit(corpus, steps=2, lr=0.001, **QUICK)
+    assert [event.step for event in history.validations] == [0, 2]
+    assert history.validations[0].nats == pytest.approx(scores, abs=1e-6)
+
+
+def test_training_that_hurts_leaves_the_weights_as_they_were(bundle: Path, corpus: Corpus) -> None:
+    model = zoo.load(bundle)
+    before = digest(model.model.state_dict())
+    history = model.fit(corpus, steps=4, lr=1.0, **QUICK)
+    assert history.best_step == {"core": 0, "decoder": 0}
+    assert digest(model.model.state_dict()) == before
+
+
+def test_new_weights_are_no_candidate(corpus: Corpus) -> None:
+    history = zoo.build(TINY).fit(corpus, steps=2, **QUICK)
+    assert [event.step for event in history.validations] == [2]
+
+
+def test_all_that_a_part_was_trained_on_is_kept(bundle: Path, tunes: Make, tmp_path: Path) -> None:
+    other, third = tunes(train=6, valid=2), tunes(train=5, valid=2)
+    model = zoo.load(bundle)
+    model.fit(other, steps=2, lr=0.001, **QUICK)
+    model.save(tmp_path / "more")
+    both = zoo.build(f"core=@{tmp_path / 'more'} decoder=@{bundle}")
+    both.save(tmp_path / "both")
+    both.fit(third, steps=2, lr=0.001, **QUICK)
+    both.save(tmp_path / "last")
+    expected = {
+        "more": [["tunes-8-3", "tunes-6-2"]] * 2,
+        "both": [["tunes-8-3", "tunes-6-2"], ["tunes-8-3"]],
+        "last": [["tunes-8-3", "tunes-6-2", "tunes-5-2"], ["tunes-8-3", "tunes-5-2"]],
+    }
+    for name, names in expected.items():
+        found = open_bundle(tmp_path / name).record["trained_on"]
+        assert [[music["name"] for music in found[slot]] for slot in ("sampler", "decoder")] == names
+        assert found["encoder"] == found["attention"] == found["sampler"]
+        card = (tmp_path / name / "README.md").read_text()
+        assert "Each part was trained on, oldest first" in card
+        assert card.count("| decoder | tunes-8-3 |") == 1
+    assert "oldest first" not in (bundle / "README.md").read_text()
+    config = json.loads((tmp_path / "last" / "config.json").read_text())
+    assert config["training"]["began_from"]["decoder"] == "tunes"
+    assert other_music(trained_on(config), third.digest) == {
+        "tunes-8-3": list(SLOTS),
+        "tunes-6-2": ["encoder", "attention", "sampler", "velocity"],
+    }
+
+
+def test_a_bundle_of_an_earlier_version_was_trained_on_its_data() -> None:
+    data = {"name": "bach", "digest": "d", "pieces": 3, "frames": 9, "piece_digests": ["a"]}
+    parts: dict[str, Any] = {slot: {"source": None} for slot in SLOTS}
+    music = {"name": "bach", "digest": "d", "pieces": 3, "frames": 9, "piece_digests": ["a"]}
+    assert trained_on({"data": data, "parts": parts}) == dict.fromkeys(SLOTS, (music,))
+    parts["decoder"] = {"source": "b"}
+    assert trained_on({"data": data, "parts": parts})["decoder"] == ()
+    damaged = {"decoder": {"trained_on": [3, {"name": 1}]}, "sampler": {"trained_on": 5}, "encoder": 2}
+    assert set(trained_on({"parts": damaged}).values()) == {()}
+
+
+@pytest.mark.parametrize("best", range(3))
+def test_the_residual_is_counted_on_what_validation_likes_best(
+    best: int, bundle: Path, corpus: Corpus, tunes: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the new music, as it was, or on both."""
+    nats = iter([float(number != best) for number in range(3)])
+    monkeypatch.setattr("zoo.model.counting._residual_nats", lambda *arguments: next(nats))
+    model, new = zoo.load(bundle).model, zoo.build(TINY).model
+    before, more = model.encoder.residual.counts.clone(), tunes(train=5, valid=2)
+    count(new, more.split("train"))
+    recount(model, more.split("train"), more.split("valid"))
+    added = new.encoder.residual.counts
+    assert torch.equal(model.encoder.residual.counts, (added, before, before + added)[best])
+    assert torch.equal(model.sampler.counted_codes, new.sampler.counted_codes)
+
+
+def test_few_pieces_of_a_known_kind_keep_what_is_known_of_their_residual(bundle: Path, tunes: Make) -> None:
+    model, more = zoo.load(bundle).model, tunes(train=1, valid=2)
+    before = model.encoder.residual.counts.clone()
+    recount(model, more.split("train"), more.split("valid"))
+    assert (model.encoder.residual.counts >= before).all()
+    nothing = tunes(train=1, valid=0)
+    recount(model, nothing.split("train"), nothing.split("valid"))
+    assert not (model.encoder.residual.counts >= before).all()
+
+
+class Stop:
+    """Interrupts training at one event."""
+
+    def __init__(self, kind: type[Event], step: int) -> None:
+        self.kind, self.step = kind, step
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, self.kind) and event.step == self.step:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("kind", "step"), [(Validated, 0), (Stepped, 1), (Stepped, 5)])
+def test_an_interrupted_run_ends_as_an_unbroken_one(
+    kind: type[Event], step: int, bundle: Path, corpus: Corpus, fast: Make, tmp_path: Path
+) -> None:
+    def go(folder: Path, listen: Any = None) -> tuple[Model, list[str]]:
+        model = load_bundle(bundle)
+        origins = {slot: Origin("tunes", digest(getattr(model, slot).state_dict()), ()) for slot in SLOTS}
+        with claimed(folder) as place:
+            fit(model, corpus, fast(steps=6), Run(place), listen, resume=True, origins=origins)
+        lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        told = [json.dumps({name: v for name, v in line.items() if name != "seconds"}) for line in lines]
+        last = unpack((folder / "last.safetensors").read_bytes(), "last")
+        return model, [*told, digest(last.tensors)]
+
+    unbroken, told = go(tmp_path / "unbroken")
+    assert json.loads(told[0])["step"] == 0
+    with pytest.raises(KeyboardInterrupt):
+        go(tmp_path / "stopped", Stop(kind, step))
+    again, told_again = go(tmp_path / "stopped")
+    assert told_again == told
+    assert digest(again.state_dict()) == digest(unbroken.state_dict())
+
+
+Train = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def train(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Train:
+    """`zoo train` in a folder with two runs of the songs, `a` and `b`."""
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+    def go(*words: str) -> tuple[int, str, str]:
+        code = run(["train", *words, f"data={songs}", *WORDS[len(TINY.split()) :]])
+        return code, *capsys.readouterr()
+
+    for seed, name in enumerate("ab"):
+        assert go(*TINY.split(), "train.steps=4", f"seed={seed}", "-o", name)[0] == 0
+    return go
+
+
+def config(folder: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((Path(folder) / "bundle" / "config.json").read_text())
+    return found
+
+
+def test_the_command_goes_on_from_a_bundle(train: Train, bundle: Path) -> None:
+    code, out, err = train(f"@{bundle}", "train.steps=2", "train.lr=1.0", "-o", "more")
+    assert code == 0, err
+    assert "step 0 of 2" in err
+    assert "training did not improve the core and the decoder" in out
+    before, after = json.loads((bundle / "config.json").read_text()), config("more")
+    for part in ("attention", "decoder"):
+        assert after["parts"][part]["weights"] == before["parts"][part]["weights"]
+    assert after["recipe"]["parts"] == before["recipe"]["parts"]
+
+
+def test_parts_come_from_several_runs(train: Train, songs: Path) -> None:
+    code, _, err = train("core=@a", "decoder=@b", "train.steps=2", "-o", "more")
+    assert code == 0, err
+    began = config("more")["training"]["began_from"]
+    assert (began["sampler"], began["decoder"]) == ("a", "b")
+    heard = config("more")["parts"]["decoder"]["trained_on"]
+    assert [music["name"] for music in heard] == [songs.name] * 2
+    code, _, err = train("core=@a", "decoder=rbm", "decoder.hidden=3", "train.steps=2", "-o", "fresh")
+    assert code == 0, err
+    assert len(config("fresh")["parts"]["decoder"]["trained_on"]) == 1
+
+
+def test_a_fine_tuned_run_goes_on_without_its_words(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["@a/bundle", "train.steps=4", "train.lr=0.001"]
+    assert train(*words, "-o", "unbroken")[0] == 0
+    assert train("@a/bundle", "train.steps=2", "train.lr=0.001", "-o", "more")[0] == 0
+    assert run(["train", "-o", "more", "--resume", "train.steps=4"]) == 0
+    assert config("more")["parts"] == config("unbroken")["parts"]
+    assert config("more")["training"]["began_from"] == config("unbroken")["training"]["began_from"]
+    again = train(*words, "-o", "more", "--resume")
+    assert again[0] == 0
+    assert "come to its end" in again[2]
+    code, _, err = train("@b/bundle", *words[1:], "-o", "more", "--resume")
+    assert code == 2
+    assert "first weights of the decoder" in err
+
+
+def test_a_run_that_kept_no_weights_asks_for_the_bundle_again(
+    train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("@a", "train.steps=2", "-o", "more")[0] == 0
+    for name in ("last", "best"):
+        (Path("more") / f"{name}.safetensors").unlink()
+    assert begun_origins(begun_plan(Path("more")) or {})["decoder"].source == "a"
+    assert run(["train", "-o", "more", "--resume"]) == 2
+    assert "should begin with the encoder, attention, sampler, decoder of a" in capsys.readouterr().err
+    assert train("@a", "train.steps=2", "-o", "more", "--resume")[0] == 0
+
+
+def test_evaluate_says_which_parts_know_other_music(
+    train: Train, bundle: Path, songs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [f"decoder=@{bundle}", *TINY.split()[:3], "train.steps=1", "train.lr=0.001", "-o", "more"]
+    code, _, err = train(*words)
+    assert code == 0, err
+    (other := tmp_path / "other").mkdir()
+    onset = np.zeros((32, 88), np.bool_)
+    onset[::4, 40] = True
+    Roll(onset, onset).write(other / "unknown.mid")
+    said = noted(other, capsys)
+    assert f"other music (tunes-8-3: encoder, decoder and {songs.name}), none of it among" in said
+    learned = open_corpus(songs).split("train").pieces[0].title
+    shutil.copy(songs / learned, other / "known.mid")
+    assert "was trained on 1 of the 2 pieces scored here" in noted(other, capsys)
+
+
+def noted(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What `zoo evaluate` says on the side about a bundle that was fine-tuned."""
+    assert run(["evaluate", "more/bundle", f"data={folder}", "split=all", "samples=0"]) == 0
+    return str(capsys.readouterr().err)
+
+
+def test_parts_of_another_grid_are_refused(train: Train, songs: Path) -> None:
+    code, _, err = train("@a", "grid=12", "train.steps=1", "-o", "more")
+    assert code == 2
+    assert "a was trained on 4 frames to a quarter note" in err

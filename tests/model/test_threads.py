@@ -1,0 +1,71 @@
+"""The number of threads: one for small models, unless something else was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from zoo.model import threads
+from zoo.model.build import build
+from zoo.model.model import Model
+from zoo.model.threads import LARGE, VARIABLES, chosen_threads, computing
+from zoo.registry import open_registry, parse_recipe
+
+CORES = 3
+
+
+@pytest.fixture
+def cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A program that torch gave three threads, and whose user said nothing."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(CORES)
+    monkeypatch.setattr(threads, "_INHERITED", CORES)
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def small() -> Model:
+    return build(parse_recipe([], open_registry()))
+
+
+@pytest.mark.usefixtures("cores")
+def test_a_small_model_takes_one_thread_and_a_large_one_all(
+    small: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert chosen_threads(small) == 1
+    size = sum(parameter.numel() for parameter in small.parameters())
+    assert size < LARGE
+    monkeypatch.setattr(threads, "LARGE", size)
+    assert chosen_threads(small) == CORES
+
+
+@pytest.mark.usefixtures("cores")
+@pytest.mark.parametrize("name", VARIABLES)
+def test_the_usual_variables_win(small: Model, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, str(CORES))
+    assert chosen_threads(small) == CORES
+
+
+@pytest.mark.usefixtures("cores")
+def test_a_number_set_in_the_program_wins_and_a_setting_over_both(small: Model) -> None:
+    torch.set_num_threads(2)
+    assert chosen_threads(small) == 2
+    assert chosen_threads(small, 5) == 5
+
+
+@pytest.mark.usefixtures("cores")
+def test_torch_has_its_own_number_again_afterwards(small: Model) -> None:
+    def fail() -> Any:
+        with computing(small) as count:
+            assert count == torch.get_num_threads() == 1
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert torch.get_num_threads() == CORES

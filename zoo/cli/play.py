@@ -1,0 +1,104 @@
+"""`zoo play`: a MIDI file, a WAV file or new music of a bundle, through the speakers of this machine."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from zoo.errors import Problem, UsageError, ZooError
+from zoo.music.grid import FINE_GRID
+
+if TYPE_CHECKING:
+    from zoo.music.roll import Roll
+
+PLAYERS: dict[str, tuple[str, ...]] = {
+    "paplay": (),
+    "aplay": ("-q",),
+    "afplay": (),
+    "ffplay": ("-nodisp", "-autoexit", "-loglevel", "error"),
+}
+"""Programs that play a WAV file, in the order in which they are looked for, with the options they need."""
+INSTALL = (
+    "install one: apt install alsa-utils (aplay), dnf install alsa-utils, brew install ffmpeg (ffplay); "
+    "or write a page that a browser plays: zoo report"
+)
+
+
+@click.command("play")
+@click.argument("what", type=click.Path(path_type=Path), metavar="FILE|BUNDLE|RUN")
+@click.option(
+    "--bars", type=click.IntRange(1, 1000), default=16, show_default=True, help="New bars of a bundle."
+)
+@click.option("--seed", default=0, show_default=True, help="Of a bundle: another seed, other music.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was played as JSON.")
+def command(what: Path, bars: int, seed: int, as_json: bool) -> None:
+    """Play a MIDI or WAV file, or new music that a bundle writes.
+
+    The sound is that of the zoo's own piano, or of fluidsynth where it and a soundfont are installed.
+    """
+    from zoo.music.sound import write_wav
+
+    player = _player(what)
+    if what.suffix.lower() == ".wav" and what.is_file():
+        _play(player, what)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            sound = Path(folder, "music.wav")
+            write_wav(_music(what, bars, seed), sound)
+            _play(player, sound)
+    _print(what, player[0], as_json)
+
+
+def _player(what: Path) -> Sequence[str]:
+    """A program that plays sound, and its options.
+
+    Raises:
+        ZooError: there is none on this machine.
+    """
+    for name, options in PLAYERS.items():
+        if shutil.which(name):
+            return name, *options
+    cure = f"{INSTALL} {what} -o listen.html"
+    raise ZooError(Problem(f"no player was found ({', '.join(PLAYERS)})", str(what), cure))
+
+
+def _music(what: Path, bars: int, seed: int) -> Roll:
+    """The music in a MIDI file, or new music of a bundle or a run."""
+    if what.is_dir():
+        from zoo.cli.progress import waiting
+        from zoo.learn.compose import Wish, compose
+        from zoo.model.bundle import open_bundle
+
+        opened = open_bundle(what)
+        with waiting(f"{what} writes") as progress:
+            return compose(opened.model, opened.record, Wish(bars=bars, seed=seed), progress)[0]
+    if not what.exists():
+        raise UsageError(
+            Problem("there is no such file or bundle", str(what), "name a MIDI file or a bundle")
+        )
+    from zoo.music.midi import read_midi
+
+    return read_midi(what, grid=FINE_GRID)
+
+
+def _play(player: Sequence[str], sound: Path) -> None:
+    done = subprocess.run([*player, str(sound)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr.strip() or "it says nothing").splitlines()[-1]
+        cure = "is there a sound card? `zoo report` makes a page that a browser plays"
+        raise ZooError(Problem(f"{player[0]} could not play: {said}", cure=cure))
+
+
+def _print(what: Path, player: str, as_json: bool) -> None:
+    from zoo.cli.console import print_json, show, visible
+
+    if as_json:
+        print_json({"played": str(what), "player": player})
+    else:
+        show.print(visible(f"{what}: played by {player}"))

@@ -1,0 +1,262 @@
+"""`zoo report`: a page to listen to what models write, and to read how they were measured and made."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zoo.cli.evaluate import EvaluateKeys, evaluate_keys, music_of, print_notes, scored
+from zoo.cli.overwriting import force_option, would_be_lost
+from zoo.cli.report_words import Named, find_named
+from zoo.errors import Problem, UsageError
+from zoo.music.grid import FINE_GRID
+
+if TYPE_CHECKING:
+    from zoo.data import Corpus
+    from zoo.model.bundle import Bundle
+    from zoo.report import Piece
+    from zoo.report.hearing import Opening
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What models are to write.
+
+    Attributes:
+        bars: how many new bars.
+        count: how many pieces each.
+        primer: the MIDI file that they go on from; None for unseen pieces, or silence.
+        given: how many bars of it.
+        seed: of their chance.
+    """
+
+    bars: int
+    count: int
+    primer: Path | None
+    given: int
+    seed: int
+
+
+@click.command("report")
+@click.argument(
+    "words",
+    nargs=-1,
+    required=True,
+    metavar="[BUNDLE|RUN|FILE.mid|STUDY.toml|RESULTS.json]... [KEY=VALUE]...",
+)
+@click.option("-o", "output", type=click.Path(path_type=Path), required=True, help="The page to write.")
+@click.option(
+    "--bars", type=click.IntRange(1, 1000), default=16, show_default=True, help="New bars of a piece."
+)
+@click.option(
+    "--count",
+    type=click.IntRange(1, 100),
+    default=1,
+    show_default=True,
+    help="Pieces that each model writes.",
+)
+@click.option(
+    "--primer",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A MIDI file to go on from; with data= it is an unseen piece unless you name one.",
+)
+@click.option(
+    "--primer-bars",
+    type=click.IntRange(1, 1000),
+    default=4,
+    show_default=True,
+    help="How many bars of it are given, from the first.",
+)
+@force_option
+@click.option("--json", "as_json", is_flag=True, help="Print what is on the page as JSON.")
+def command(
+    words: tuple[str, ...],
+    output: Path,
+    bars: int,
+    count: int,
+    primer: Path | None,
+    primer_bars: int,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Make a page to listen to what models write; it opens in any browser and fetches nothing.
+
+    Models write from the same seed and after the same opening, and stand side by side. MIDI files are played
+    as they are; studies (see `zoo bench`) and what `zoo evaluate --json` printed become tables; runs show
+    how they learned.
+
+    With data=NAME or data=FOLDER models go on from unseen pieces, which stand beside them, and are scored as
+    by `zoo evaluate`; split=, seed= and samples= are as there. The page can hide all names for a vote by ear.
+    """
+    named = find_named([word for word in words if "=" not in word])
+    keys = evaluate_keys([word for word in words if "=" in word])
+    has_data = any(word.startswith("data=") for word in words)
+    _check(output, primer, named, has_data, force)
+    from zoo.report import Report, write_report
+    from zoo.report.learning import Training
+    from zoo.report.recipe import Made
+    from zoo.report.results import read_results
+
+    trainings = [Training.read(folder, name) for name, folder in named.runs.items()]
+    results = [result for file in named.results for result in read_results(file)]
+    results += [result for file in named.studies for result in _study(file)]
+    bundles = _opened(named.bundles)
+    wanted = Wanted(bars, count, primer, primer_bars, keys.seed)
+    corpus = _corpus(bundles, keys) if has_data else None
+    pieces = [*_played(named.music), *_written(bundles, corpus, keys, wanted)]
+    report = Report(
+        title=", ".join(Path(word).name or word for word in words if "=" not in word),
+        pieces=pieces,
+        results=[*results, *([_measured(bundles, corpus, keys)] if corpus else [])],
+        trainings=trainings,
+        recipes=[Made.of(name, bundle) for name, bundle in bundles.items()],
+        command=_said(click.get_current_context()),
+    )
+    write_report(report, output)
+    _print(report, output, as_json)
+
+
+def _check(output: Path, primer: Path | None, named: Named, has_data: bool, force: bool) -> None:
+    """Find out before any work whether the page can be written and whether there is something to show."""
+    problems = []
+    if output.suffix.lower() not in (".html", ".htm"):
+        problems.append(Problem("a report is a page of HTML", str(output), f"write -o {output.stem}.html"))
+    elif not output.parent.is_dir():
+        problems.append(
+            Problem(
+                f"there is no folder {output.parent}", str(output), "make it first, or name another place"
+            )
+        )
+    for asked, option in ((primer, "--primer"), (has_data, "data=")):
+        if asked and not named.bundles:
+            problems.append(Problem("there is no model that could use it", option, "name a bundle or a run"))
+    problems += would_be_lost([output], force)
+    if problems:
+        raise UsageError(*problems)
+
+
+def _said(context: click.Context) -> str:
+    """The command as it can be given again: the words, and what was chosen."""
+    words = list(context.params["words"])
+    for option in context.command.params:
+        value = context.params.get(option.name or "")
+        if isinstance(option, click.Option) and not option.is_flag and value not in (option.default, None):
+            words += [option.opts[-1], str(value)]
+    return shlex.join(["zoo", "report", *words])
+
+
+def _study(file: Path) -> list[dict[str, Any]]:
+    """The tables of a study from the results that are stored beside it."""
+    from zoo.bench.formatted import table_to_json
+    from zoo.bench.results import Results
+    from zoo.bench.rows import tables
+    from zoo.bench.study import read_study
+    from zoo.registry import open_registry
+
+    registry = open_registry()
+    found = tables(read_study(file, registry), Results(file.parent / "results"), registry)
+    return [table_to_json(table) for table in found if table.rows]
+
+
+def _opened(folders: Mapping[str, Path]) -> dict[str, Bundle]:
+    if not folders:
+        return {}
+    from zoo.model.bundle import open_bundle
+
+    return {name: open_bundle(path) for name, path in folders.items()}
+
+
+def _corpus(bundles: Mapping[str, Bundle], keys: EvaluateKeys) -> Corpus:
+    """The music that the models are scored on, if all of them can read it."""
+    corpus = music_of(keys, {name: bundle.model for name, bundle in bundles.items()})
+    print_notes(bundles, corpus, keys)
+    return corpus
+
+
+def _measured(bundles: Mapping[str, Bundle], corpus: Corpus, keys: EvaluateKeys) -> dict[str, Any]:
+    """What `zoo evaluate --json` says of the models."""
+    from zoo.measure.to_json import evaluations_to_json
+
+    rows, floors = scored(bundles, [[]], corpus, keys)
+    return evaluations_to_json(rows, corpus, keys.split, keys.seed, floors)
+
+
+def _played(files: Sequence[Path]) -> Iterator[Piece]:
+    """The MIDI files as they are."""
+    from zoo.music.beats import find_beats, read_beats
+    from zoo.music.guard import DEFAULT_LIMITS, read_file
+    from zoo.music.midi import examine_bytes
+    from zoo.report import Piece
+
+    for path in files:
+        content, beside = read_file(path, DEFAULT_LIMITS), find_beats(path)
+        beats = read_beats(beside) if beside else None
+        roll = examine_bytes(content, path, grid=FINE_GRID, beats=beats).roll
+        yield Piece(str(path), roll, "MIDI file", midi=content)
+
+
+def _written(
+    bundles: Mapping[str, Bundle], corpus: Corpus | None, keys: EvaluateKeys, wanted: Wanted
+) -> list[Piece]:
+    """What the models write, opening by opening, each beside how the piece itself goes on."""
+    if not bundles:
+        return []
+    from zoo.cli.progress import waiting
+    from zoo.report.hearing import continued, shaded, truth
+
+    pieces = []
+    for opening in _openings(corpus, keys, wanted):
+        human = truth(opening, wanted.bars)
+        pieces += [human] if human else []
+        for name, bundle in bundles.items():
+            with waiting(f"{name} writes") as progress:
+                pieces.append(continued(name, bundle, opening, wanted.bars, progress))
+    heard = corpus is not None and all(piece.roll.meter.grid == corpus.grid for piece in pieces)
+    return shaded(pieces, corpus.split("train")) if corpus and heard else pieces
+
+
+def _openings(corpus: Corpus | None, keys: EvaluateKeys, wanted: Wanted) -> list[Opening]:
+    """What the models go on from: a primer, or unseen pieces, or silence."""
+    from zoo.music.primer import read_primer
+    from zoo.report.hearing import Opening, silences, unseen
+
+    seeds = range(wanted.seed, wanted.seed + wanted.count)
+    if wanted.primer is None:
+        pieces = corpus.split(keys.split) if corpus else None
+        found = unseen(pieces, wanted.given, wanted.bars, wanted.count, wanted.seed) if pieces else []
+        return found or silences(wanted.count, wanted.seed)
+    name, read = wanted.primer.name, partial(read_primer, wanted.primer)
+    given = (1, wanted.given)
+    whole = read(grid=corpus.grid if corpus else FINE_GRID)
+    return [
+        Opening(
+            group=f"After the opening of {name}, seed {seed}",
+            seed=seed,
+            primer=lambda grid, pedal: read(grid=grid, pedal=pedal, bars=given),
+            whole=whole,
+            title=name,
+        )
+        for seed in seeds
+    ]
+
+
+def _print(report: Any, output: Path, as_json: bool) -> None:
+    from zoo.cli.console import print_json, show, visible
+
+    if as_json:
+        pieces = [
+            {"name": piece.name, "group": piece.group, "frames": piece.roll.frames, "primer": piece.primer}
+            for piece in report.pieces
+        ]
+        print_json({"path": str(output), "pieces": pieces, "results": len(report.results)})
+        return
+    count = len(report.pieces)
+    heard = f"{count} piece{'' if count == 1 else 's'} to listen to" if count else "tables and charts"
+    show.print(visible(f"{output}: {heard}; open it in a browser"))

@@ -1,0 +1,66 @@
+"""What the words of `zoo report` name: models, runs, music, studies and results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from zoo.errors import Problem, UsageError
+
+
+@dataclass
+class Named:
+    """What the words of the command name, each kind in their order.
+
+    Attributes:
+        bundles: name -> folder of a bundle.
+        runs: name -> folder of a run.
+        music: MIDI files.
+        studies: files of studies.
+        results: files of JSON.
+    """
+
+    bundles: dict[str, Path] = field(default_factory=dict)
+    runs: dict[str, Path] = field(default_factory=dict)
+    music: list[Path] = field(default_factory=list)
+    studies: list[Path] = field(default_factory=list)
+    results: list[Path] = field(default_factory=list)
+
+
+def find_named(words: Sequence[str]) -> Named:
+    """The words by what they are.
+
+    Raises:
+        UsageError: some are nothing that a report can show; all of them.
+    """
+    from zoo.model.sealed import MANIFEST
+    from zoo.music.listing import is_midi_name
+
+    named, problems = Named(), []
+    for word in dict.fromkeys(words):
+        path = Path(word)
+        if (path / MANIFEST).is_file():
+            named.bundles[word] = path
+        elif (path / "recipe.json").is_file():
+            named.runs[word] = path
+            if (path / "bundle" / MANIFEST).is_file():
+                named.bundles[word] = path / "bundle"
+        elif path.is_file() and is_midi_name(path):
+            named.music.append(path)
+        elif path.is_file() and path.suffix in (".toml", ".json"):
+            (named.studies if path.suffix == ".toml" else named.results).append(path)
+        else:
+            problems.append(_strange(word, path))
+    if problems:
+        raise UsageError(*problems)
+    return named
+
+
+def _strange(word: str, path: Path) -> Problem:
+    cure = "name a bundle, a run, a MIDI file, a study (.toml) or results (.json)"
+    if not path.exists():
+        return Problem("there is no bundle, run or file of this name", word, cure)
+    if path.is_dir():
+        return Problem("this folder is neither a bundle nor a run", word, cure)
+    return Problem("a report cannot show this file", word, cure)

@@ -1,0 +1,74 @@
+"""`zoo votes`: which models listeners prefer, from the votes that pages of `zoo report` saved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zoo.errors import DataError, Problem
+
+if TYPE_CHECKING:
+    from zoo.report.votes import Standing
+
+
+@click.command("votes")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE.json...")
+@click.option("--all", "everything", is_flag=True, help="Count ratings that were not given blind, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the models as JSON.")
+def command(files: tuple[Path, ...], everything: bool, as_json: bool) -> None:
+    """Rank models by the votes of listeners, each file the votes of one.
+
+    A page of `zoo report` saves them: listen blind, rate the pieces, save the votes. Of two pieces in a group
+    the one rated higher is preferred; from all preferences follows how strong each model is, with a 95 %
+    interval. Pieces that people wrote stand together as `human`.
+    """
+    from zoo.report.votes import read_votes, standings
+
+    read = [read_votes(file) for file in dict.fromkeys(files)]
+    votes = [vote for found, _ in read for vote in found]
+    counted = [vote for vote in votes if vote.blind or everything]
+    scores = {name: score for _, found in read for name, score in found.items()}
+    ranked = standings(counted, scores)
+    if not ranked:
+        left_out = len(votes) - len(counted)
+        what = "no two pieces of one group were rated" + (f" blind ({left_out} were not)" if left_out else "")
+        raise DataError(Problem(what, ", ".join(map(str, files)), "tick `listen blind` and rate them all"))
+    _print(ranked, len(counted), len(votes) - len(counted), len(read), as_json)
+
+
+def _print(ranked: Sequence[Standing], counted: int, left_out: int, listeners: int, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from zoo.cli.console import print_json, show
+
+    if as_json:
+        models: list[dict[str, Any]] = [asdict(one) for one in ranked]
+        print_json({"ratings": counted, "left_out": left_out, "listeners": listeners, "models": models})
+        return
+    aside = f"; {left_out} that were not given blind are left out" if left_out else ""
+    people = "1 listener" if listeners == 1 else f"{listeners} listeners"
+    show.print(f"{counted} ratings of {people}{aside}")
+    show.print(_table(ranked))
+    show.print("strength: log-odds of being preferred to an average one, with its 95 % interval", style="dim")
+
+
+def _table(ranked: Sequence[Standing]) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    from zoo.cli.console import visible
+
+    scored = any(one.score for one in ranked)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("model", overflow="fold", ratio=1)
+    for heading in ("preferred", "strength", "95 % interval", "pairs", *(["nats/frame ↓"] if scored else [])):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in ranked:
+        low, high = one.interval
+        nats = [f"{one.score['value']:.3f}" if one.score else "–"] if scored else []
+        cells = (f"{one.preferred:.0%}", f"{one.strength:+.2f}", f"{low:+.2f} … {high:+.2f}", str(one.pairs))
+        table.add_row(visible(one.name), *cells, *nats)
+    return table

@@ -1,0 +1,135 @@
+"""Composing: new music as a musician asks for it, in bars or seconds, at a tempo, after a primer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from zoo.errors import Problem, UsageError
+from zoo.learn.record import meter_of
+from zoo.model.generate import TEMPO, generate
+from zoo.model.model import Model
+from zoo.model.threads import Threads
+from zoo.music.grid import QUARTERS
+from zoo.music.meter import Meter
+from zoo.music.roll import Roll
+
+SLOWEST, FASTEST = 10.0, 1000.0
+"""Quarter notes per minute of a tempo that may be asked for."""
+SEMITONES = 48
+"""The farthest that music is transposed."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The music that is asked for.
+
+    Attributes:
+        frames: length of the new music; 64 quarter notes where no length is given.
+        bars: its length in bars, instead.
+        seconds: its length in seconds, instead.
+        count: how many pieces.
+        seed: of all chance.
+        temperature: below 1 more predictable, above 1 more surprising.
+        primer: music to go on from.
+        without_primer: whether only the new music is wanted.
+        meter: of the new music; that of the primer, or of the training pieces, if nothing is said.
+        tempo: quarter notes per minute of the whole piece, 10 to 1000; that of the primer, or 120, if nothing
+            is said.
+        transpose: by how many semitones the whole piece is moved in the end, -48 to 48.
+    """
+
+    frames: int | None = None
+    bars: int | None = None
+    seconds: float | None = None
+    count: int = 1
+    seed: int = 0
+    temperature: float = 1.0
+    primer: Roll | None = None
+    without_primer: bool = False
+    meter: Meter | None = None
+    tempo: float | None = None
+    transpose: int = 0
+
+    def check(self) -> None:
+        """Refuse what contradicts itself or is out of range, before any work.
+
+        Raises:
+            UsageError: with all that is wrong.
+        """
+        lengths = [name for name in ("frames", "bars", "seconds") if getattr(self, name) is not None]
+        problems = []
+        if len(lengths) > 1:
+            problems.append(Problem(f"{' and '.join(lengths)} are lengths, of which one is enough"))
+        problems += [
+            Problem(f"must be more than 0, not {getattr(self, name)}", name)
+            for name in lengths[-1:]
+            if name != "frames" and getattr(self, name) <= 0
+        ]
+        if self.tempo is not None and not SLOWEST <= self.tempo <= FASTEST:
+            what = f"must be from {SLOWEST:g} to {FASTEST:g} quarter notes a minute, not {self.tempo:g}"
+            problems.append(Problem(what, "tempo"))
+        if abs(self.transpose) > SEMITONES:
+            what = f"must be from -{SEMITONES} to {SEMITONES} semitones, not {self.transpose}"
+            problems.append(Problem(what, "transpose"))
+        if problems:
+            raise UsageError(*problems)
+
+
+def compose(
+    model: Model,
+    record: Mapping[str, Any],
+    wish: Wish,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    threads: Threads = "auto",
+) -> list[Roll]:
+    """New music as it is asked for.
+
+    Args:
+        model: a trained model.
+        record: what is known of its training, as `zoo.model.bundle.Bundle` keeps it.
+        wish: the music.
+        progress: told how many of the new frames are there.
+        threads: number of threads to compute with; see `zoo.model.threads`.
+
+    Raises:
+        UsageError: a number is out of range.
+        DataError: the primer or the meter is on another grid than the model.
+    """
+    wish.check()
+    meter = wish.meter or (None if wish.primer else meter_of(record, model.grid))
+    frames = _frames(model, wish, meter)
+    rolls = generate(
+        model,
+        frames,
+        wish.count,
+        wish.seed,
+        wish.temperature,
+        wish.primer,
+        progress,
+        meter=meter,
+        threads=threads,
+    )
+    return [_finished(roll, wish) for roll in rolls]
+
+
+def _frames(model: Model, wish: Wish, meter: Meter | None) -> int:
+    """How many new frames; bars of a new meter begin with the new music, others go on where they were."""
+    if wish.bars is not None:
+        given = wish.primer.frames if wish.primer and wish.meter is None else 0
+        bars = meter or (wish.primer.meter if wish.primer else Meter(model.grid))
+        return bars.after(given, wish.bars) - given
+    if wish.seconds is not None:
+        primer = wish.primer
+        last = TEMPO if primer is None else (primer.tempo_changes or ((0, primer.tempo),))[-1][1]
+        return max(round(wish.seconds * (wish.tempo or last) / 60 * model.grid), 1)
+    return QUARTERS * model.grid if wish.frames is None else wish.frames
+
+
+def _finished(roll: Roll, wish: Wish) -> Roll:
+    if wish.tempo is not None:
+        roll = replace(roll, tempo=wish.tempo, tempo_changes=())
+    if wish.primer is not None and wish.without_primer:
+        roll = roll.cut(wish.primer.frames, roll.frames)
+    return roll.transposed(wish.transpose)

@@ -1,0 +1,69 @@
+/* Listening blind: names are hidden, the order is dealt, votes are kept until they are saved as a file. */
+const votes = new Map(); // number of a piece -> its last vote
+const blind = document.getElementById("blind");
+let unsaved = false;
+
+const letter = i => (i < 26 ? "" : letter(Math.floor(i / 26) - 1)) + String.fromCharCode(65 + i % 26);
+
+function dealt(items) {
+  const deck = [...items];
+  for (let i = deck.length - 1; i > 0; i--) {
+    const j = Math.floor(Math.random() * (i + 1));
+    [deck[i], deck[j]] = [deck[j], deck[i]];
+  }
+  return deck;
+}
+
+function showVote(player) {
+  const vote = votes.get(players.indexOf(player));
+  const shown = vote && vote.blind === state.blind ? vote.rating : 0;
+  player.card.querySelectorAll("[data-rating]").forEach(button => {
+    button.setAttribute("aria-pressed", String(Number(button.dataset.rating) === shown));
+  });
+}
+
+function setBlind(on) {
+  state.playing?.pause();
+  state.blind = on;
+  document.body.classList.toggle("blind", on);
+  let number = 0;
+  document.querySelectorAll(".pieces").forEach(group => {
+    const mine = players.filter(player => player.card.parentElement === group);
+    (on ? dealt(mine) : mine).forEach(player => {
+      const alias = `Piece ${letter(number++)}`;
+      group.append(player.card);
+      player.card.querySelector(".alias").textContent = alias;
+      player.call(on ? alias : player.piece.name);
+      player.at = 0;
+      showVote(player);
+      player.draw();
+    });
+  });
+}
+
+function vote(player, rating) {
+  const { name, model, group } = player.piece, piece = players.indexOf(player);
+  votes.set(piece, { piece, group, name, model, rating, blind: state.blind, at: new Date().toISOString() });
+  unsaved = true;
+  showVote(player);
+  document.getElementById("count").textContent = `${votes.size} of ${players.length} rated`;
+}
+
+function saveVotes() {
+  const kept = { format: 1, page: PAGE.id, models: PAGE.models, votes: [...votes.values()] };
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([JSON.stringify(kept, null, 1)], { type: "application/json" }));
+  link.download = `votes-${PAGE.id}.json`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  unsaved = false;
+}
+
+if (blind) {
+  blind.addEventListener("change", () => setBlind(blind.checked));
+  players.forEach(player => player.card.querySelectorAll("[data-rating]").forEach(button => {
+    button.addEventListener("click", () => vote(player, Number(button.dataset.rating)));
+  }));
+  document.getElementById("save").addEventListener("click", saveVotes);
+  addEventListener("beforeunload", event => { if (unsaved) event.preventDefault(); });
+}

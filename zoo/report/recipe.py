@@ -1,0 +1,82 @@
+"""Recipes: what a model is made of, what it learned from, and the command that makes it again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from zoo.learn.settings import TrainSettings
+from zoo.model.build import parameter_count
+from zoo.model.bundle import Bundle
+from zoo.parts import SLOTS
+from zoo.registry.values import write_value
+
+
+@dataclass(frozen=True)
+class Made:
+    """How a model came about.
+
+    Attributes:
+        name: of the model.
+        parts: (slot, part, version, settings, learned numbers) of each.
+        facts: (what, value) of its music, training and versions.
+        command: that trains it again; empty where it was not trained in one go.
+    """
+
+    name: str
+    parts: tuple[tuple[str, str, str, str, str], ...]
+    facts: tuple[tuple[str, str], ...]
+    command: str
+
+    @classmethod
+    def of(cls, name: str, bundle: Bundle) -> Made:
+        """What a bundle says of itself."""
+        return cls(name, tuple(_parts(bundle)), tuple(_facts(bundle.record)), _command(bundle))
+
+
+def _parts(bundle: Bundle) -> Iterator[tuple[str, str, str, str, str]]:
+    model = bundle.model
+    for slot in SLOTS:
+        choice = model.recipe.parts[slot]
+        settings = choice.settings.model_dump()
+        told = ", ".join(f"{name}={write_value(value)}" for name, value in settings.items())
+        count = f"{parameter_count(model.get_submodule(slot)):,}"
+        yield slot, choice.entry.qualified, choice.entry.version, told or "–", count
+
+
+def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    data, training = record.get("data", {}), record.get("training", {})
+    if data:
+        meter = "/".join(map(str, data.get("meter", ())))
+        size = f"{data.get('pieces', 0):,} pieces, {data.get('frames', 0):,} frames"
+        grid = f"{data.get('grid', 4)} frames to a quarter note"
+        yield "music", f"{data.get('name')}: {size}; {grid}, mostly in {meter or 'no known meter'}"
+        yield "digest of the music", str(data.get("digest"))
+    if training:
+        yield "trained", f"{training.get('steps'):,} steps in {training.get('seconds', 0) / 60:.1f} minutes"
+        yield "training settings", ", ".join(f"{k}={v}" for k, v in training.get("settings", {}).items())
+    for term, nats in record.get("scores", {}).get("validation", {}).items():
+        yield f"validation, {term}", f"{nats:.3f} nats"
+    for slot, source in {**record.get("sources", {}), **training.get("began_from", {})}.items():
+        yield f"{slot} from", str(source)
+    versions = record.get("versions", {})
+    if versions:
+        yield "versions", ", ".join(f"{package} {version}" for package, version in versions.items())
+
+
+def _command(bundle: Bundle) -> str:
+    record = bundle.record
+    data, training = record.get("data"), record.get("training")
+    if not data or not training or record.get("sources") or training.get("began_from"):
+        return ""
+    fields = TrainSettings.model_fields
+    changed = [
+        f"train.{name}={write_value(value)}"
+        for name, value in training.get("settings", {}).items()
+        if name in fields and value != fields[name].get_default()
+    ]
+    seed = training.get("seed")
+    words = [*shlex.split(str(bundle.model.recipe)), f"data={data.get('name')}", *changed]
+    return shlex.join(["zoo", "train", *words, *([f"seed={seed}"] if seed else []), "-o", "RUN"])
