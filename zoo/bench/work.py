@@ -1,9 +1,9 @@
-"""One cell's work, in a process of its own: train, score, and say what came of it.
+"""A worker process, which trains and scores one cell.
 
-Run as `python -m zoo.bench.work FOLDER`, with the order (`Cell.order`) as a line of JSON on standard input
-and the result, or `{"problems": [...]}`, on standard output. Whoever gave the order keeps standard input
-open: when it closes, nobody waits for the result any more, so the training is saved and the process ends.
-The training is kept in FOLDER and goes on from there.
+Run as `python -m zoo.bench.work FOLDER`, with the order (`Cell.order`) as a line of JSON on standard input.
+The result, or `{"problems": [...]}`, is written to standard output. The parent process keeps standard input open;
+when it closes, the worker saves its training and exits. The training is stored in FOLDER and resumes from
+there.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
 
 
 def do(order: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The result of a cell.
+    """Run a cell and return its result.
 
     Raises:
-        ZooError: the music, the parts or the training do not allow it.
+        ZooError: the music cannot be opened, a part cannot be loaded, or the training fails.
     """
     from zoo.data import open_corpus
 
     corpus = open_corpus(order["place"])
     result = _floors(order, corpus) if order["term"] == "floors" else _trained(order, corpus, folder)
-    # Where the music and the training lie concerns this machine alone.
-    told = {name: value for name, value in order.items() if name not in ("place", "training")}
-    return {"order": told, "data": _of(corpus, order["data"], order["split"]), "made": made(), **result}
+    # The paths of the music and the training are specific to this machine.
+    question = {name: value for name, value in order.items() if name not in ("place", "training")}
+    return {"order": question, "data": _of(corpus, order["data"], order["split"]), "made": made(), **result}
 
 
 def _of(corpus: Corpus, name: str, split: str) -> dict[str, Any]:
-    """What a result says of its music: which it is, and how it was read."""
+    """The entry of a result about its music: digest, planes and reading."""
     leaky = {
         piece.digest
         for one, two, _ in corpus.leaks()
@@ -91,7 +91,7 @@ def _trained(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str
     words = stored_words(order["recipe"], order.get("files", {}))
     recipe = parse_recipe(words, open_registry()).on_grid(corpus.grid)
     settings, model = TrainSettings(**order["train"]), build(recipe, seed)
-    # Another study may need the same cell at the same time: it waits, and finds the training done.
+    # If another study is training the same cell, wait for it and use its training.
     with claimed(folder, patience=-1), _forgettable(folder):
         _forget_other(folder, plan(recipe, corpus, settings, seed))
         run = Run(folder)
@@ -100,15 +100,15 @@ def _trained(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str
         try:
             history = fit(model, corpus, settings, run, seed=seed, resume=True)
         except NonFiniteError as error:
-            # A result as well: this learning rate is not the one to choose.
-            said = [str(problem) for problem in error.problems]
+            # Divergence is a valid result: this learning rate is not chosen.
+            messages = [str(problem) for problem in error.problems]
             curve = run.validations(term)
-            return {**known, "evaluation": None, "validation": None, "curve": curve, "broke_off": said}
+            return {**known, "evaluation": None, "validation": None, "curve": curve, "broke_off": messages}
         curve = run.validations(term)
-    found = evaluate(model, corpus.split(order["split"]), seed=seed)
+    evaluation = evaluate(model, corpus.split(order["split"]), seed=seed)
     return {
         **known,
-        "evaluation": found.to_json(*SCORED[term]),
+        "evaluation": evaluation.to_json(*SCORED[term]),
         "validation": history.best.get(term),
         "curve": curve,
         "steps": history.step,
@@ -119,7 +119,7 @@ def _trained(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str
 
 
 def _forget_other(folder: Path, plan: Mapping[str, Any]) -> None:
-    """Remove what was trained before the music or a part changed."""
+    """Remove a training from before the music or a part changed."""
     from zoo.learn.lock import HOLDER, LOCK
     from zoo.learn.plan import begun_plan, differences
 
@@ -132,7 +132,7 @@ def _forget_other(folder: Path, plan: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _forgettable(folder: Path) -> Iterator[None]:
-    """Say of a kept training that is damaged that nothing is lost with it but the time it took."""
+    """Add a hint to the error of a damaged training: it can be removed and trained again."""
     try:
         yield
     except BundleError as error:
@@ -145,7 +145,7 @@ def _versions(recipe: Recipe) -> dict[str, str]:
 
 
 def made() -> dict[str, str]:
-    """What a result was made with."""
+    """The provenance of a result: versions, machine and digest of the code."""
     import torch
 
     import zoo
@@ -160,11 +160,11 @@ def made() -> dict[str, str]:
 
 
 PATIENCE = 5.0
-"""Seconds in which a training whose result nobody waits for any more may save itself."""
+"""Seconds that a worker has to save its training after its parent has gone."""
 
 
 def _code() -> str:
-    """Twelve hexadecimal digits of the code that is shipped."""
+    """Twelve hexadecimal digits, a digest of the code of the zoo and its plugins."""
     from importlib.util import find_spec
 
     specs = [find_spec(package) for package in ("zoo", "zoo_plugins")]
@@ -176,7 +176,7 @@ def _code() -> str:
     return digest.hexdigest()[:12]
 
 
-def _end_with_the_giver() -> None:
+def _exit_with_parent() -> None:
     sys.stdin.read()
     _thread.interrupt_main()
     time.sleep(PATIENCE)
@@ -184,11 +184,11 @@ def _end_with_the_giver() -> None:
 
 
 def main() -> int:
-    """Do the cell that is ordered on standard input."""
+    """Run the cell whose order is on standard input."""
     with os.fdopen(os.dup(1), "w") as answer:
-        os.dup2(2, 1)  # what a part prints is no answer
+        os.dup2(2, 1)  # what a part prints goes to standard error
         order = json.loads(sys.stdin.readline())
-        threading.Thread(target=_end_with_the_giver, daemon=True).start()
+        threading.Thread(target=_exit_with_parent, daemon=True).start()
         try:
             result = do(order, Path(sys.argv[1]))
         except KeyboardInterrupt:
@@ -207,4 +207,4 @@ def main() -> int:
 
 if __name__ == "__main__":
     code = main()
-    os._exit(code)  # the thread that waits for standard input must not keep a finished process
+    os._exit(code)  # do not wait for the thread that reads standard input

@@ -1,4 +1,4 @@
-"""What an evaluation found, piece by piece, and how two of them differ."""
+"""Evaluations: the nats of each piece, and paired differences between two evaluations."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Term:
 
 @dataclass(frozen=True, repr=False)
 class Evaluation:
-    """How well a model foretells pieces of music.
+    """How well a model predicts pieces of music.
 
     Attributes:
         titles: of the N pieces, in the order of the corpus.

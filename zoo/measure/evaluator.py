@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from zoo.model.model import Model
 
 Progress = Callable[[int, int], None]
-"""Told how many frames have been scored, and of how many."""
+"""Called with the number of frames scored so far and the total."""
 
 
 def evaluate(
@@ -35,16 +35,16 @@ def evaluate(
     progress: Progress | None = None,
     threads: Threads = "auto",
 ) -> Evaluation:
-    """How well the model foretells every piece of the corpus, each from its first frame to its last.
+    """Score how well the model predicts every piece of the corpus, from the first frame to the last.
 
-    Every frame weighs the same and padding never counts; a model begins each piece anew.
+    Every frame has the same weight and padding is ignored. The model's state is reset before each piece.
 
     Args:
         model: any combination.
         corpus: the pieces, usually `corpus.split("test")`.
-        seed: of the chance in bounds and estimates.
-        batch_frames: most frames scored at once; moves no number that is exact.
-        progress: told after each batch.
+        seed: seed of the random draws in bounds and estimates.
+        batch_frames: maximum number of frames per batch; does not change exact scores.
+        progress: called after each batch.
         threads: see `zoo.model.threads`.
 
     Raises:
@@ -121,7 +121,7 @@ class _Tally:
         self.struck[indices] = _piece_sums(struck, mask)
 
     def evaluation(self, corpus: Corpus) -> Evaluation:
-        """What was found."""
+        """The evaluation of all pieces."""
         return Evaluation(
             titles=tuple(piece.title for piece in corpus.pieces),
             digests=tuple(piece.digest for piece in corpus.pieces),

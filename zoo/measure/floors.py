@@ -39,7 +39,7 @@ def floors(training: Corpus, pieces: Corpus, plane: Plane, registry: Registry) -
     )
     for model in (rates, markov):
         count(model, training)
-    # Rates that nobody counted are fair coins.
+    # Uncounted rates are fair coins.
     uniform.encoder = rates.encoder
     return [
         Row(name, plane, str(model.recipe), evaluate(model, pieces), is_floor=True)
@@ -60,7 +60,7 @@ def velocity_floors(training: Corpus, validation: Corpus, pieces: Corpus, regist
         registry: where the parts are found.
 
     Raises:
-        DataError: there is nothing to count, or nobody knows how loud the music is.
+        DataError: there are no training pieces, or the music has no velocities.
     """
     _check_countable(training)
     rows = []
