@@ -1,7 +1,7 @@
 """A worker process, which trains and scores one cell.
 
 Run as `python -m zoo.bench.work FOLDER`, with the order (`Cell.order`) as a line of JSON on standard input.
-The result, or `{"problems": [...]}`, is written to standard output. The parent process keeps standard input open;
+The result, or `{"problems": [...]}`, is written to standard output. The parent keeps standard input open;
 when it closes, the worker saves its training and exits. The training is stored in FOLDER and resumes from
 there.
 """
