@@ -11,6 +11,8 @@ import pytest
 # and inherited by the processes that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["MKL_NUM_THREADS"] = "1"
+# Workers of pytest-xdist are told of a window, in which commands would break their lines.
+os.environ.pop("COLUMNS", None)
 
 
 @pytest.fixture(autouse=True)

@@ -64,7 +64,8 @@ class OrderedDecoder(Decoder):
         self.lstm = LSTM(inputs, settings.lstm)
         self.speller = Speller(settings.lstm + inputs, sizes.keys, settings.hidden, settings.dropout)
         self.register_buffer("membership", sizes.membership.clone(), persistent=False)
-        places = torch.arange(sizes.keys).masked_fill(~sizes.membership, -1)
+        keys = torch.arange(sizes.keys, device=sizes.membership.device)
+        places = keys.masked_fill(~sizes.membership, -1)
         self.register_buffer("highest", places.max(-1).values, persistent=False)
 
     def start(self, batch: int) -> Memory:

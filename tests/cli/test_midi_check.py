@@ -132,7 +132,8 @@ def test_the_pedal_can_be_heard(tmp_path, capsys):
         (["gird=12"], "error: gird=12: there is no such setting\n  did you mean grid\n"),
         (
             ["grid=0"],
-            "error: grid=0: it takes a whole number from 1 to 48 or none\n  the nearest is grid=1\n",
+            "error: grid=0: it takes a whole number from 1 to 48 or none\n"
+            "  the nearest valid value is grid=1\n",
         ),
         (["pedal=up"], "error: pedal=up: it takes one of keep, hold\n  the default is pedal=keep\n"),
         (["grid=4", "grid=6"], "error: grid=4 grid=6: a key is given twice\n  leave one of them out\n"),

@@ -160,7 +160,7 @@ def test_another_plugins_name_is_taken_too(run: Run, monkeypatch: pytest.MonkeyP
     said = run("plugin", "new", "mine", "--slot", "velocity")
     assert "velocity.mine: polyzoo-mine 0.1.0 has a part with this name" in said.err
     said = run("plugin", "new", "mine", "--slot", "encoder")
-    assert "mine: polyzoo-mine 0.1.0 has a plugin of that name" in said.err
+    assert "mine: polyzoo-mine 0.1.0 has a plugin with this name" in said.err
 
 
 @pytest.mark.slow

@@ -80,7 +80,11 @@ def _takes(option: click.Option) -> str:
     match option.type:
         case click.IntRange(min=low, max=None):
             return f"a whole number of at least {low}"
+        case click.IntRange(min=low, max=high):
+            return f"a whole number from {low} to {high}"
         case click.FloatRange(min=low, max=high):
             return f"a number from {low:g} to {high:g}"
         case kind:
-            return {"integer": "a whole number", "path": "a path"}[kind.name]
+            return {"integer": "a whole number", "float": "a number", "path": "a path", "text": "a text"}[
+                kind.name
+            ]
