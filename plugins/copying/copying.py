@@ -18,7 +18,7 @@ oldest first, what they were like (B, L, heads * head) and their codes (B, L, C)
 
 
 class Copying(Attention):
-    """A song that comes back to its tune can be written down instead of composed anew.
+    """A song that returns to its tune can copy it instead of composing it again.
 
     A local LSTM hears every frame; what it knows then says what the moment is like. Each head compares the
     present moment with those within reach, by likeness and by distance, and takes the mean of the codes that

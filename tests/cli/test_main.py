@@ -143,7 +143,7 @@ def test_tables_are_cut_for_a_window_only(tmp_path: Path) -> None:
 
 
 def without_a_reader(*command: str, errors_too: bool = False) -> subprocess.CompletedProcess[str]:
-    """The command when whoever read its output has gone, as `head -1` does once it has its line."""
+    """The command after the reader of its output has closed the pipe, as `head -1` does after one line."""
     reader, writer = os.pipe()
     os.close(reader)
     errors = writer if errors_too else subprocess.PIPE

@@ -202,7 +202,7 @@ def _give_up_output() -> None:
 def _failure(error: BaseException) -> int:
     _give_up_output()
     if isinstance(error, BrokenPipeError):
-        return 1  # whoever read our output, such as `head`, wants no more of it
+        return 1  # the reader of the output, such as `head`, has closed the pipe
     if isinstance(error, ZooError):
         return _answer(error.problems, error.exit_code)
     if isinstance(error, OSError) and error.strerror:
