@@ -36,7 +36,7 @@ bench: .venv/dev
 stress: .venv/dev
 	@OMP_NUM_THREADS=1 ZOO_STRESS_EXAMPLES=100000 ZOO_STRESS_MUTANTS=10000 ZOO_STRESS_KILLS=200 \
 	  ZOO_STRESS_PAIRS=50 ZOO_STRESS_SECONDS=60 ZOO_STRESS_RESUME=full $(BIN)/python -m pytest -n 2 \
-	  tests/music tests/data tests/learn tests/model tests/test_files.py
+	  tests/music tests/data tests/train tests/model tests/test_files.py
 
 check: .venv/dev
 	@$(BIN)/ruff format --check .

@@ -27,13 +27,13 @@ from zoo.bench.results import Results
 from zoo.bench.study import Study, read_study
 from zoo.data import Corpus, open_corpus
 from zoo.data.batches import length_batches
-from zoo.learn.run import Run
 from zoo.model.build import build
 from zoo.model.model import Model
 from zoo.model.random import generator
 from zoo.parts import Slot
 from zoo.parts.terms import Term
 from zoo.registry import Registry, open_registry
+from zoo.train.run import Run
 
 HERE = Path(__file__).resolve().parent
 LOOKS = HERE / "results" / "looks"
@@ -131,10 +131,10 @@ def reading(study: Study, data: str, place: Place) -> dict[str, Any]:
     corpus = place.unseen(study, data)
     for row, cell, model in place.trained(study, "core", data, "attention", "history"):
         sums, frames = torch.zeros(BAR, len(model.attention.settings.lags)), torch.zeros(BAR)
-        for lesson, mask in _lessons(model, corpus):
-            state = model.attention.start(lesson.past)
-            weights = model.attention.read_weights(lesson.inputs, lesson.clock, state)
-            clock = lesson.clock
+        for batch, mask in _batches(model, corpus):
+            state = model.attention.start(batch.past)
+            weights = model.attention.read_weights(batch.inputs, batch.clock, state)
+            clock = batch.clock
             in_common_time = mask & (clock.length == 4 * clock.grid)
             foretold = ((clock.place + 1) % clock.length)[in_common_time]
             sixteenth = foretold * 4 // clock.grid
@@ -157,13 +157,13 @@ def loudness(study: Study, data: str, place: Place) -> dict[str, Any]:
     expected, played = [], []
     for indices in _batches(corpus):
         fragments = corpus.whole(indices)
-        lesson, touch = model.lesson(fragments), model.touch(fragments)
-        assert touch is not None
+        batch, velocity = model.batch(fragments), model.velocity_batch(fragments)
+        assert velocity is not None
         start = model.velocity.start(len(indices))
-        guess, _ = model.velocity.predict(lesson.codes, touch.struck, touch.previous, start)
-        notes = (touch.struck > 0) & fragments.mask.unsqueeze(-1)
+        guess, _ = model.velocity.predict(batch.codes, velocity.struck, velocity.previous, start)
+        notes = (velocity.struck > 0) & fragments.mask.unsqueeze(-1)
         expected.append(guess[notes] * 127)
-        played.append(touch.loudness[notes] * 127)
+        played.append(velocity.loudness[notes] * 127)
     guessed, heard = torch.cat(expected), torch.cat(played)
     counts = torch.zeros(BINS, BINS, dtype=torch.int64)
     counts.index_put_((_bin(guessed), _bin(heard)), torch.tensor(1), accumulate=True)
@@ -192,31 +192,31 @@ def doublings(study: Study, data: str, place: Place) -> dict[str, Any]:
     for row, cell, model in place.trained(study, "decoder", data, "encoder", "onset"):
         drawn = _Doubled(model.encoder.membership)
         played = _Doubled(model.encoder.membership)
-        for number, (lesson, mask) in enumerate(_lessons(model, corpus)):
-            played.add(lesson.keys[mask])
-            before = _before(model, lesson)
+        for number, (batch, mask) in enumerate(_batches(model, corpus)):
+            played.add(batch.keys[mask])
+            before = _before(model, batch)
             for draw in range(DRAWS):
-                drawn.add(_drawn(model, lesson, before, draw, number)[mask])
+                drawn.add(_drawn(model, batch, before, draw, number)[mask])
         found.setdefault("music", {"cell": None, **played.facts()})
         found[row.labels["decoder"]] = {"cell": cell.name, **drawn.facts()}
     return {**_about(study, corpus, data), "classes": CLASSES, "draws": DRAWS, "of": found}
 
 
-def _before(model: Model, lesson: Any) -> Any:
+def _before(model: Model, batch: Any) -> Any:
     """The decoder's state before each frame, after what was really played; rows (B * T, ...)."""
-    state, states = model.decoder.start(len(lesson.keys)), []
-    for t in range(lesson.keys.shape[1]):
+    state, states = model.decoder.start(len(batch.keys)), []
+    for t in range(batch.keys.shape[1]):
         states.append(state)
-        codes, previous = lesson.codes[:, t : t + 1], lesson.previous[:, t : t + 1]
+        codes, previous = batch.codes[:, t : t + 1], batch.previous[:, t : t + 1]
         state = model.decoder.follow(codes, previous, state)
     return tree_map(lambda *tensors: torch.stack(tensors, dim=1).flatten(0, 1), *states)
 
 
-def _drawn(model: Model, lesson: Any, before: Any, *purpose: int) -> Tensor:
+def _drawn(model: Model, batch: Any, before: Any, *purpose: int) -> Tensor:
     """Keys (B, T, K), each frame drawn after what was really played before it."""
-    codes, previous = (plane.flatten(0, 1).unsqueeze(1) for plane in (lesson.codes, lesson.previous))
+    codes, previous = (plane.flatten(0, 1).unsqueeze(1) for plane in (batch.codes, batch.previous))
     keys, _ = model.decoder.sample(codes, previous, before, generator(0, "looks", *purpose))
-    return keys.view(lesson.keys.shape)
+    return keys.view(batch.keys.shape)
 
 
 class _Doubled:
@@ -253,10 +253,10 @@ class _Doubled:
         }
 
 
-def _lessons(model: Model, corpus: Corpus) -> Iterator[tuple[Any, Tensor]]:
+def _batches(model: Model, corpus: Corpus) -> Iterator[tuple[Any, Tensor]]:
     for indices in _batches(corpus):
         fragments = corpus.whole(indices)
-        yield model.lesson(fragments), fragments.mask
+        yield model.batch(fragments), fragments.mask
 
 
 def _batches(corpus: Corpus) -> Iterator[list[int]]:

@@ -18,7 +18,7 @@ from torch.nn.functional import one_hot
 from zoo_plugins.baseline.outcomes import note_logits
 
 from zoo.data import Corpus
-from zoo.model.model import Lesson, Model
+from zoo.model.model import Batch, Model
 from zoo.model.random import generator
 from zoo.parts.masks import bernoulli_log_prob, draw_one, masked_log_softmax
 
@@ -26,28 +26,28 @@ Measure = Callable[..., None]
 Build = Callable[[str], Model]
 Choose = Callable[[int, slice, Tensor], Tensor]
 """What a voice decides in some frames, (B, T), from its log-probabilities (B, T, 2C)."""
-Loss = Callable[[Model, Lesson, Choose], Tensor]
+Loss = Callable[[Model, Batch, Choose], Tensor]
 
 
-def whole(model: Model, lesson: Lesson, choose: Choose) -> Tensor:
+def whole(model: Model, batch: Batch, choose: Choose) -> Tensor:
     """The summed loss as the zoo computes it, every part hearing all frames in one call."""
-    features, _ = model.attention(lesson.inputs, lesson.clock, model.attention.start(lesson.past))
+    features, _ = model.attention(batch.inputs, batch.clock, model.attention.start(batch.past))
     log_probs = model.sampler.distributions(
-        features, lesson.codes, lambda voice, own: choose(voice, slice(None), own)
+        features, batch.codes, lambda voice, own: choose(voice, slice(None), own)
     )
-    return -bernoulli_log_prob(note_logits(log_probs), lesson.codes).sum()
+    return -bernoulli_log_prob(note_logits(log_probs), batch.codes).sum()
 
 
-def frame_by_frame(model: Model, lesson: Lesson, choose: Choose) -> Tensor:
+def frame_by_frame(model: Model, batch: Batch, choose: Choose) -> Tensor:
     """The same, one frame after the other."""
     sampler = model.sampler
-    state = model.attention.start(lesson.past)
-    memories = [sampler.lstm.start(len(lesson.codes))] * sampler.voices
+    state = model.attention.start(batch.past)
+    memories = [sampler.lstm.start(len(batch.codes))] * sampler.voices
     losses = []
-    for frame in range(lesson.codes.shape[1]):
+    for frame in range(batch.codes.shape[1]):
         now = slice(frame, frame + 1)
-        features, state = model.attention(lesson.inputs[:, now], lesson.clock[:, now], state)
-        codes = lesson.codes[:, now]
+        features, state = model.attention(batch.inputs[:, now], batch.clock[:, now], state)
+        codes = batch.codes[:, now]
         decided = codes.new_zeros(len(codes), 1, 2 * sampler.sizes.codes)
         heard = []
         for voice in range(sampler.voices):
@@ -74,22 +74,22 @@ WAYS: dict[str, tuple[Loss, bool]] = {
 }
 
 
-def learn(model: Model, lesson: Lesson, way: str, choose_in: Callable[[slice], Choose]) -> float:
+def learn(model: Model, batch: Batch, way: str, choose_in: Callable[[slice], Choose]) -> float:
     """The loss, its gradient left in the parameters; `choose_in` says how fragments are decided."""
     loss_of, alone = WAYS[way]
     model.zero_grad()
     total = 0.0
-    single = [slice(row, row + 1) for row in range(len(lesson.codes))]
+    single = [slice(row, row + 1) for row in range(len(batch.codes))]
     for rows in single if alone else [slice(None)]:
-        loss = loss_of(model, rows_of(lesson, rows), choose_in(rows))
+        loss = loss_of(model, rows_of(batch, rows), choose_in(rows))
         loss.backward()
         total += float(loss.detach())
     return total
 
 
-def rows_of(lesson: Lesson, rows: slice) -> Lesson:
+def rows_of(batch: Batch, rows: slice) -> Batch:
     """Some of the fragments of a batch."""
-    return Lesson(**{field.name: getattr(lesson, field.name)[rows] for field in fields(lesson)})
+    return Batch(**{field.name: getattr(batch, field.name)[rows] for field in fields(batch)})
 
 
 def drawing(rows: slice) -> Choose:
@@ -98,10 +98,10 @@ def drawing(rows: slice) -> Choose:
     return lambda voice, frames, own: draw_one(own, chance)
 
 
-def lesson_of(model: Model, corpus: Corpus, count: int, frames: int) -> Lesson:
+def batch_of(model: Model, corpus: Corpus, count: int, frames: int) -> Batch:
     """So many fragments, the first ones again where there are too few."""
     places = np.resize(corpus.starts(frames, frames), (count, 2))
-    return model.lesson(corpus.fragments(places, frames))
+    return model.batch(corpus.fragments(places, frames))
 
 
 @pytest.mark.benchmark(min_rounds=3)
@@ -114,17 +114,15 @@ def test_the_gradient_of_the_core(
 ) -> None:
     count, frames = (2, 8) if little else (count, 64)
     one = model("")
-    lesson = lesson_of(one, corpus, count, frames)
+    batch = batch_of(one, corpus, count, frames)
     group = f"the gradient of the baseline's core in {count} fragments of {frames} frames"
-    measure(group, way, lambda: learn(one, lesson, way, drawing), count * frames)
+    measure(group, way, lambda: learn(one, batch, way, drawing), count * frames)
 
 
 def test_all_ways_give_the_same_loss_and_gradient(model: Build, corpus: Corpus) -> None:
     one = model("").double()
-    lesson = lesson_of(one, corpus, count=2, frames=24)
-    lesson = replace(
-        lesson, past=lesson.past.double(), inputs=lesson.inputs.double(), codes=lesson.codes.double()
-    )
+    batch = batch_of(one, corpus, count=2, frames=24)
+    batch = replace(batch, past=batch.past.double(), inputs=batch.inputs.double(), codes=batch.codes.double())
     drawn: dict[int, Tensor] = {}
     chance = generator(0, "voices")
 
@@ -135,9 +133,9 @@ def test_all_ways_give_the_same_loss_and_gradient(model: Build, corpus: Corpus) 
     def replay(rows: slice) -> Choose:
         return lambda voice, frames, own: drawn[voice][rows, frames]
 
-    expected = learn(one, lesson, "whole fragments at once", lambda rows: note)
+    expected = learn(one, batch, "whole fragments at once", lambda rows: note)
     gradient = {name: parameter.grad.clone() for name, parameter in one.parameters_of("core")}
     for way in WAYS:
-        assert learn(one, lesson, way, replay) == pytest.approx(expected, rel=1e-9)
+        assert learn(one, batch, way, replay) == pytest.approx(expected, rel=1e-9)
         for name, parameter in one.parameters_of("core"):
             torch.testing.assert_close(parameter.grad, gradient[name], rtol=1e-7, atol=1e-9)

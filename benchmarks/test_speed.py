@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from zoo.data import Corpus, open_corpus
-from zoo.learn.learner import Learner
-from zoo.learn.lessons import Lessons
-from zoo.learn.settings import TrainSettings
 from zoo.measure.evaluator import evaluate
 from zoo.model.generate import generate
 from zoo.model.model import Model
 from zoo.music.midi import read_midi
+from zoo.train.batches import TrainingBatches
+from zoo.train.learner import Learner
+from zoo.train.settings import TrainSettings
 
 Measure = Callable[..., None]
 Build = Callable[[str], Model]
@@ -51,17 +51,17 @@ def test_a_training_step(
     measure: Measure, model: Build, corpus: Corpus, little: bool, what: str, words: str
 ) -> None:
     settings = TrainSettings(batch=2, frames=16, stride=16) if little else TrainSettings()
-    learner, lessons = Learner(model(words), settings, seed=0), Lessons(corpus, settings, seed=0)
-    batches = lessons.batches(0)
+    learner = Learner(model(words), settings, seed=0)
+    batches = TrainingBatches(corpus, settings, seed=0).at(0)
     frames = sum(batch.mask.numel() for batch in batches)
     measure(f"a training step, by {what}", words, lambda: learner.learn(batches), frames)
 
 
 def test_the_fragments_of_a_step(measure: Measure, corpus: Corpus) -> None:
     settings = TrainSettings()
-    lessons = Lessons(corpus, settings, seed=0)
+    batches = TrainingBatches(corpus, settings, seed=0)
     frames = settings.batch * settings.frames
-    measure("the fragments of a training step", "from the cache", lambda: lessons.batches(0), frames)
+    measure("the fragments of a training step", "from the cache", lambda: batches.at(0), frames)
 
 
 @pytest.mark.parametrize("count", [1, 16])

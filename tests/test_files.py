@@ -18,9 +18,9 @@ import pytest
 
 from zoo import files
 from zoo.errors import ZooError
-from zoo.learn.events import Stepped
-from zoo.learn.lock import claimed
-from zoo.learn.run import Run
+from zoo.train.events import Stepped
+from zoo.train.lock import claimed
+from zoo.train.run import Run
 
 KILLS = int(os.environ.get("ZOO_STRESS_KILLS", "20"))
 

@@ -15,8 +15,6 @@ import pytest
 import torch
 
 from zoo.errors import BundleError, UsageError
-from zoo.learn.plan import begun_plan
-from zoo.learn.run import Run
 from zoo.limits import GENERATED, LIMITS, Kind, format_bytes, read_bytes, sha256_of
 from zoo.model.build import build, outline
 from zoo.model.bundle import load_bundle, save_bundle
@@ -25,6 +23,8 @@ from zoo.model.sealed import canonical
 from zoo.parts import SLOTS
 from zoo.registry import open_registry, parse_recipe
 from zoo.registry.menu import read_menu
+from zoo.train.plan import begun_plan
+from zoo.train.run import Run
 
 SMALL = "attention=none attention.local=4 attention.features=5 sampler.hidden=4 decoder.hidden=4"
 
@@ -150,8 +150,8 @@ def test_the_outline_of_every_shipped_part_is_that_of_its_model(slot: Any) -> No
 def test_a_checkpoint_larger_than_the_model_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from zoo.learn.learner import Learner
-    from zoo.learn.settings import TrainSettings
+    from zoo.train.learner import Learner
+    from zoo.train.settings import TrainSettings
 
     sparse(tmp_path / "last.safetensors", 2**30)
     model = build(parse_recipe(SMALL, open_registry()))

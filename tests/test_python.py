@@ -157,7 +157,7 @@ def test_a_bundle_is_replaced_only_on_request(tmp_path: Path) -> None:
     other = zoo.build(TINY, seed=1)
     with pytest.raises(UsageError, match="already") as caught:
         other.save(tmp_path / "kept")
-    assert "overwrite=True" in caught.value.problems[0].cure
+    assert "overwrite=True" in caught.value.problems[0].hint
     assert weights_alike(zoo.ZooModel.from_pretrained(tmp_path / "kept").model, model.model)
     other.save(tmp_path / "kept", overwrite=True)
     assert weights_alike(zoo.load(tmp_path / "kept").model, other.model)

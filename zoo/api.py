@@ -12,13 +12,6 @@ from torch import nn
 from zoo.data import Corpus, open_corpus
 from zoo.data.split import Split
 from zoo.errors import Problem, UsageError
-from zoo.learn.assemble import assemble
-from zoo.learn.compose import Wish, compose
-from zoo.learn.fit import fit
-from zoo.learn.record import pedal_of, record
-from zoo.learn.settings import TrainSettings
-from zoo.learn.swap import parse_swap
-from zoo.learn.watch import watched
 from zoo.measure.evaluator import evaluate
 from zoo.model.build import parameter_count
 from zoo.model.bundle import open_bundle, save_bundle
@@ -32,10 +25,17 @@ from zoo.music.roll import Roll
 from zoo.parts import SLOTS, Slot
 from zoo.registry import Recipe, open_registry, parse_recipe
 from zoo.registry.words import split
+from zoo.train.assemble import assemble
+from zoo.train.compose import Wish, compose
+from zoo.train.fit import fit
+from zoo.train.record import pedal_of, record
+from zoo.train.settings import TrainSettings
+from zoo.train.swap import parse_swap
+from zoo.train.watch import watched
 
 if TYPE_CHECKING:
-    from zoo.learn.events import History, Listen
     from zoo.measure.evaluation import Evaluation
+    from zoo.train.events import History, Listen
 
 
 class ZooModel:
@@ -269,7 +269,7 @@ def build(
     """A model with fresh weights: `zoo.build("decoder=rbm attention=hierarchical")`; the baseline by default.
 
     Trained parts are combined by naming the runs or bundles that they come from:
-    `zoo.build("core=@RUN_A decoder=@RUN_B")`; see `zoo.learn.swap` for what fits.
+    `zoo.build("core=@RUN_A decoder=@RUN_B")`; see `zoo.train.swap` for what fits.
 
     Args:
         words: the recipe, as on the command line.

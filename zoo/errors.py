@@ -23,17 +23,17 @@ class Problem:
     Attributes:
         what: what is wrong, in one sentence without a full stop.
         where: the word, file or setting concerned; may be empty.
-        cure: what to do, in one sentence without a full stop; may be empty.
+        hint: what to do, in one sentence without a full stop; may be empty.
     """
 
     what: str
     where: str = ""
-    cure: str = ""
+    hint: str = ""
 
     def __str__(self) -> str:
         where = f"{self.where}: " if self.where else ""
-        cure = f"\n  {self.cure}" if self.cure else ""
-        return f"{where}{self.what}{cure}"
+        hint = f"\n  {self.hint}" if self.hint else ""
+        return f"{where}{self.what}{hint}"
 
 
 class ZooError(Exception):

@@ -19,11 +19,11 @@ from zoo.errors import Problem, ZooError
 
 UNFINISHED = ".part"
 """Suffix of temporary names; `sweep` removes those that a killed writer left behind."""
-CURE = "free some disk space or choose another path; existing files are unchanged"
+HINT = "free some disk space or choose another path; existing files are unchanged"
 
 
 @contextmanager
-def new_file(path: str | Path, cure: str = CURE) -> Iterator[Path]:
+def new_file(path: str | Path, hint: str = HINT) -> Iterator[Path]:
     """Yield a temporary path to write to; it replaces `path` if the block ends without an error.
 
     Raises:
@@ -32,7 +32,7 @@ def new_file(path: str | Path, cure: str = CURE) -> Iterator[Path]:
     place = Path(path).resolve()
     part = _part(place)
     try:
-        with writing(path, cure):
+        with writing(path, hint):
             yield part
             flush(part)
             part.replace(place)
@@ -48,7 +48,7 @@ def write_file(path: str | Path, content: bytes | str) -> None:
 
 
 @contextmanager
-def new_folder(path: str | Path, cure: str = CURE) -> Iterator[Path]:
+def new_folder(path: str | Path, hint: str = HINT) -> Iterator[Path]:
     """Yield an empty temporary folder to fill; it replaces `path` if the block ends without an error.
 
     An existing folder is removed, so check first whether it may be. If several processes write the same
@@ -60,7 +60,7 @@ def new_folder(path: str | Path, cure: str = CURE) -> Iterator[Path]:
     place = Path(path).resolve()
     part = _part(place)
     try:
-        with writing(path, cure):
+        with writing(path, hint):
             part.mkdir()
             yield part
             for child in part.iterdir():
@@ -92,14 +92,14 @@ def _part(place: Path) -> Path:
 
 
 @contextmanager
-def writing(path: str | Path, cure: str = CURE) -> Iterator[None]:
+def writing(path: str | Path, hint: str = HINT) -> Iterator[None]:
     """Convert an OSError in the block to a ZooError with a hint."""
     try:
         yield
     except OSError as error:
         reason = (error.strerror or str(error) or type(error).__name__).lower()
         raise ZooError(
-            Problem(f"cannot be written: {reason}{_file(error, path)}", str(path), cure)
+            Problem(f"cannot be written: {reason}{_file(error, path)}", str(path), hint)
         ) from error
 
 

@@ -21,7 +21,7 @@ def _fit(settings: HierarchicalSettings, facts: Mapping[str, Fact]) -> Iterable[
         yield Problem(
             f"the levels {', '.join(settings.levels)} do not tick slower and slower",
             where="attention=hierarchical",
-            cure=f"attention.levels={','.join(ordered)} does",
+            hint=f"attention.levels={','.join(ordered)} does",
         )
 
 

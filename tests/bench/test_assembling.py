@@ -18,15 +18,15 @@ from zoo.bench.cell import SCORED, Cell, isolated
 from zoo.bench.work import do
 from zoo.data import open_corpus
 from zoo.data.fragments import Fragments
-from zoo.learn.fit import fit
-from zoo.learn.learner import Learner
-from zoo.learn.run import Run
-from zoo.learn.settings import TrainSettings
 from zoo.measure import evaluate
 from zoo.measure.evaluation import Evaluation
 from zoo.model.build import build
 from zoo.parts.terms import SLOTS_OF, TERMS, Term
 from zoo.registry import Registry, parse_recipe
+from zoo.train.fit import fit
+from zoo.train.learner import Learner
+from zoo.train.run import Run
+from zoo.train.settings import TrainSettings
 
 TRAIN: dict[str, Any] = {
     "steps": 5,

@@ -102,7 +102,7 @@ def test_a_table_is_printed_in_one_form(written: File, capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize("option", ["--work", "--results"])
-def test_a_folder_that_cannot_be_written_is_told_with_a_cure(
+def test_a_folder_that_cannot_be_written_is_told_with_a_hint(
     option: str, written: File, songs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("in the way")
@@ -133,7 +133,7 @@ def test_a_name_without_a_path_is_told_so(word: str, written: File) -> None:
         _places(read_study(written("songs"), open_registry()), (word,))
     (problem,) = caught.value.problems
     assert (problem.what, problem.where) == ("does not say where this music lies", f"--data {word}")
-    assert "--data songs=PATH" in problem.cure
+    assert "--data songs=PATH" in problem.hint
 
 
 def test_music_of_no_study_is_told_so(written: File) -> None:

@@ -26,10 +26,10 @@ from zoo.data.piece import Reading
 from zoo.data.source import Source
 from zoo.data.split import Split
 from zoo.data.writing import write_store
-from zoo.learn.settings import BEFORE, TrainSettings
 from zoo.music.meter import Meter
 from zoo.music.roll import Roll
 from zoo.registry import Registry, parse_recipe
+from zoo.train.settings import BEFORE, TrainSettings
 
 Read = Callable[..., Study]
 

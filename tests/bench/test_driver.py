@@ -142,8 +142,8 @@ def test_results_of_other_music_stay_and_nothing_is_done(
     (problem,) = caught.value.problems
     assert problem.what == "17 results here are of other music (digest) than /songs (other)"
     assert problem.where == str(tmp_path / "results" / "tunes")
-    assert "--results" in problem.cure
-    assert "--replace" in problem.cure
+    assert "--results" in problem.hint
+    assert "--replace" in problem.hint
     assert again.orders == []
     assert again.closed
     assert stored(tmp_path / "results") == before
@@ -249,7 +249,7 @@ def test_a_cell_that_fails_stops_no_other_and_is_named_in_words(
     progress = drive(small, tmp_path / "results", toy, registry)
     ((problem,),) = progress.failed.values()
     assert problem.where == "file.mid in core onset + last + independent on tunes, lr 0.01, seed 2"
-    assert (problem.what, problem.cure) == ("no music", "add some")
+    assert (problem.what, problem.hint) == ("no music", "add some")
     assert (progress.done, progress.needed, len(toy.orders)) == (16, 17, 17)
 
 
@@ -291,7 +291,7 @@ def test_a_cell_that_is_always_killed_is_given_up(small: Study, tmp_path: Path, 
     assert progress.done == 0
 
 
-def test_a_damaged_result_is_named_with_its_cure(small: Study, tmp_path: Path, registry: Registry) -> None:
+def test_a_damaged_result_is_named_with_its_hint(small: Study, tmp_path: Path, registry: Registry) -> None:
     drive(small, tmp_path / "results", Toy(), registry)
     path = next((tmp_path / "results" / "tunes").glob("core*"))
     path.write_text(path.read_text()[:50])
@@ -348,7 +348,7 @@ def test_a_cell_without_music_says_so_and_how_to_mend_it(tmp_path: Path) -> None
     runner.close()
     (problem,) = caught.value.problems
     assert problem.where.endswith("in floors-x")
-    assert problem.cure
+    assert problem.hint
 
 
 def test_results_are_one_line_of_plain_json(small: Study, tmp_path: Path, registry: Registry) -> None:
@@ -383,7 +383,7 @@ def test_of_a_damaged_training_the_folder_is_to_be_removed(
         do(core.order(str(songs)), folder)
     (problem,) = caught.value.problems
     assert problem.where == str(folder / name)
-    assert f"remove the folder {folder};" in problem.cure
+    assert f"remove the folder {folder};" in problem.hint
     shutil.rmtree(folder)
     assert do(core.order(str(songs)), folder)["learns"]
 

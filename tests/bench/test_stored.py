@@ -1,4 +1,4 @@
-"""Stored results: what no table can rely on is refused when it is read, with the file and a cure."""
+"""Stored results: what no table can rely on is refused when it is read, with the file and a hint."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from zoo.bench.cell import Cell, FloorsCell
 from zoo.bench.reading import READING, Reading
 from zoo.bench.results import Results
 from zoo.errors import ZooError
-from zoo.learn.settings import TrainSettings
 from zoo.registry import Registry, parse_recipe
+from zoo.train.settings import TrainSettings
 
 Content = dict[str, Any]
 FLOORS = FloorsCell("onset", "tunes", "test")
@@ -184,7 +184,7 @@ def refused(folder: Path, cell: Cell | FloorsCell, content: Any) -> None:
         results.read(cell)
     (problem,) = caught.value.problems
     assert problem.where == str(results.path(cell))
-    assert "remove the file" in problem.cure
+    assert "remove the file" in problem.hint
 
 
 def ordered(cell: Cell | FloorsCell) -> Content:

@@ -121,7 +121,7 @@ decoder = "rbm hidden=-1"
 """
 
 
-def test_everything_that_is_wrong_is_said_at_once_with_file_and_cure(
+def test_everything_that_is_wrong_is_said_at_once_with_file_and_hint(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "wrong.toml"

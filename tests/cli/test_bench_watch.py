@@ -11,8 +11,8 @@ from zoo.bench.cell import Cell, FloorsCell
 from zoo.bench.driver import Progress
 from zoo.cli.bench_watch import Watch, in_words
 from zoo.errors import Problem
-from zoo.learn.settings import TrainSettings
 from zoo.registry import open_registry, parse_recipe
+from zoo.train.settings import TrainSettings
 
 FLOORS = FloorsCell("onset", "bach", "test")
 

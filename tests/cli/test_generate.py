@@ -165,7 +165,7 @@ def test_other_names_than_those_of_music_are_refused(
     assert sorted(path.name for path in here.iterdir()) == ["model", "tune.mid"]
 
 
-def test_the_cure_of_a_wrong_name_is_a_right_one(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_hint_of_a_wrong_name_is_a_right_one(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["generate", "model", "-o", "my new.mp3", "--picture", "new.svg"]
     assert run(words) == 2
     assert capsys.readouterr().err == (
@@ -238,9 +238,9 @@ def test_music_that_is_there_is_not_written_over(here: Path, capsys: pytest.Capt
         Path(name).write_text("mine")
     words = ["generate", "model", "-o", "new.mid", "--frames", "4"]
     assert run([*words, "--picture", "new.png"]) == 2
-    cure = "name another place, or add --force to write over it"
+    hint = "name another place, or add --force to write over it"
     err = capsys.readouterr().err
-    assert err == "".join(f"error: {name}: is there already\n  {cure}\n" for name in ("new.mid", "new.png"))
+    assert err == "".join(f"error: {name}: is there already\n  {hint}\n" for name in ("new.mid", "new.png"))
     assert run([*words, "--count", "3"]) == 2
     assert capsys.readouterr().err.startswith("error: new-2.mid: is there already")
     assert {Path(name).read_text() for name in ("new.mid", "new-2.mid", "new.png")} == {"mine"}

@@ -60,7 +60,7 @@ def test_json(run: Run, careless: str) -> None:
         "promise": "Predicted loudness is in (0, 1] for struck keys and 0 for all others",
         "verdict": "failed",
         "reason": "a key that is not struck has a loudness above 0",
-        "cure": "apply a sigmoid or clamp, and multiply by the struck keys",
+        "hint": "apply a sigmoid or clamp, and multiply by the struck keys",
     }
     assert all(check["reason"] for check in report["checks"] if check["verdict"] == "skipped")
 

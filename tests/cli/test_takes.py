@@ -12,7 +12,7 @@ import pytest
 
 from zoo.cli.generate import command as generate
 from zoo.cli.train import TrainKeys
-from zoo.learn.settings import TrainSettings
+from zoo.train.settings import TrainSettings
 
 from .conftest import Run
 

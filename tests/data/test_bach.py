@@ -87,14 +87,14 @@ def test_a_bar_cut_short_begins_the_count_of_bars_again():
     assert chorale.chorale(cut, 4)["meter"] == [[0, 4, 4], [28, 4, 4]]
 
 
-def test_without_music21_the_cure_is_named(monkeypatch):
+def test_without_music21_the_hint_is_named(monkeypatch):
     def missing(name):
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(bach, "version", missing)
     with pytest.raises(DataError) as caught:
         open_corpus("bach")
-    assert "pip install 'polyzoo[data]'" in caught.value.problems[0].cure
+    assert "pip install 'polyzoo[data]'" in caught.value.problems[0].hint
 
 
 def test_a_score_that_cannot_be_read_is_one_problem():

@@ -94,7 +94,7 @@ def test_other_files_are_refused(tmp_path, content, reason, cache):
         scipy_io.savemat(path, content)
     with pytest.raises(DataError, match=reason) as caught:
         open_corpus(path)
-    assert caught.value.problems[0].cure
+    assert caught.value.problems[0].hint
     assert list(cache.iterdir()) == []
 
 
@@ -361,7 +361,7 @@ def test_a_grid_that_contradicts_the_name_is_refused(tmp_path):
     scipy_io.savemat(path, three(cells(note())))
     with pytest.raises(DataError, match=r"are eighths \(grid=2\), not grid=4") as caught:
         open_corpus(path, grid=4)
-    assert "leave grid= out" in caught.value.problems[0].cure
+    assert "leave grid= out" in caught.value.problems[0].hint
 
 
 @pytest.mark.parametrize(("grid", "pedal"), [(0, "keep"), (49, "keep"), (4, "half")])

@@ -115,7 +115,7 @@ def test_a_set_is_fetched_once_and_held_to_its_first_checksum(serve, server, cap
     remote.place.write_bytes(json.dumps(SET | {"test": []}).encode())
     with pytest.raises(DataError, match="not the checksum that it had when it was first used") as caught:
         open_corpus("jsb")
-    assert "move it elsewhere" in caught.value.problems[0].cure
+    assert "move it elsewhere" in caught.value.problems[0].hint
     assert remote.place.exists(), "nothing is removed"
     assert len(server.asked) == 1
 
@@ -131,7 +131,7 @@ def test_a_wrong_checksum_is_refused_and_nothing_kept(serve, song):
     remote = serve("maestro", archive(**{"m/a.midi": song(1)}), sha256="0" * 64)
     with pytest.raises(DataError, match="not 0000") as caught:
         open_corpus("maestro")
-    assert str(remote.place) in caught.value.problems[0].cure
+    assert str(remote.place) in caught.value.problems[0].hint
     assert nothing_left(remote)
 
 
@@ -334,7 +334,7 @@ def test_a_set_of_frames_has_no_other_grid_and_no_tracks(serve, server):
     assert open_corpus("jsb", grid=4).grid == 4
 
 
-def test_without_pooch_the_cure_is_named(serve, monkeypatch):
+def test_without_pooch_the_hint_is_named(serve, monkeypatch):
     serve("jsb", b"{}")
     load = builtins.__import__
 
@@ -346,7 +346,7 @@ def test_without_pooch_the_cure_is_named(serve, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(DataError) as caught:
         open_corpus("jsb")
-    assert "pip install 'polyzoo[data]'" in caught.value.problems[0].cure
+    assert "pip install 'polyzoo[data]'" in caught.value.problems[0].hint
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
@@ -362,7 +362,7 @@ def test_a_full_disk_is_one_problem(serve, monkeypatch):
     with pytest.raises(ZooError) as caught:
         open_corpus("jsb")
     assert "no space" in str(caught.value)
-    assert "ZOO_CACHE" in caught.value.problems[0].cure
+    assert "ZOO_CACHE" in caught.value.problems[0].hint
     assert nothing_left(remote)
 
 

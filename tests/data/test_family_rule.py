@@ -87,7 +87,7 @@ def test_a_set_in_a_set_is_no_warning() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "what", "cure"),
+    ("content", "what", "hint"),
     [
         (b"one.mid,a\ntwo.mid,b,c\n", "line 2 has 3 columns, not two", "title with a comma into quotes"),
         (b"one.mid\n", "line 1 has 1 column, not two", "separated by a comma"),
@@ -96,14 +96,14 @@ def test_a_set_in_a_set_is_no_warning() -> None:
     ],
 )
 def test_the_hint_fits_what_is_wrong_with_a_table(
-    tmp_path: Path, content: bytes | None, what: str, cure: str
+    tmp_path: Path, content: bytes | None, what: str, hint: str
 ) -> None:
     table = tmp_path / "families.csv"
     if content is not None:
         table.write_bytes(content)
     with pytest.raises(UsageError, match=what) as caught:
         family_rule(str(table))
-    assert cure in caught.value.problems[0].cure
+    assert hint in caught.value.problems[0].hint
 
 
 def test_versions_propose_their_names_and_numbers_alone_do_not() -> None:
@@ -123,7 +123,7 @@ def test_a_rule_that_matches_no_title_is_refused() -> None:
         check_matches("^x", [None] * 5, titles)
     (problem,) = caught.value.problems
     assert problem.where == "family=^x"
-    assert problem.cure == "the titles are 0.mid, 1.mid, 2.mid and 2 more; `zoo data show` lists them"
+    assert problem.hint == "the titles are 0.mid, 1.mid, 2.mid and 2 more; `zoo data show` lists them"
     with pytest.raises(UsageError, match="titles in this table are not those of any piece"):
         check_matches("families.csv", [None] * 5, titles)
 

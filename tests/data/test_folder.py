@@ -164,12 +164,12 @@ def test_progress_counts_the_files(folder):
 
 
 @pytest.mark.parametrize("path", ["nowhere", "nowhere/b.mid", "nowhere/x.mat"])
-def test_what_is_not_there_is_told_with_a_cure(tmp_path, path):
+def test_what_is_not_there_is_told_with_a_hint(tmp_path, path):
     with pytest.raises(DataError) as caught:
         open_corpus(tmp_path / path)
     assert caught.value.exit_code == 3
     assert caught.value.problems[0].where == str(tmp_path / path)
-    assert caught.value.problems[0].cure
+    assert caught.value.problems[0].hint
 
 
 def test_a_folder_without_midi_is_told(tmp_path):
@@ -343,7 +343,7 @@ def test_a_folder_of_links_says_what_to_name(tmp_path):
     (tmp_path / "links" / "midi").symlink_to(tmp_path / "midi")
     with pytest.raises(DataError, match="links to folders: 1") as caught:
         open_corpus(tmp_path / "links")
-    assert "the folder that the link leads to" in caught.value.problems[0].cure
+    assert "the folder that the link leads to" in caught.value.problems[0].hint
 
 
 def test_scans_tell_copies_and_what_was_passed_over(folder, capsys):

@@ -229,7 +229,7 @@ def test_damaged_and_foreign_pickles_are_one_problem(tmp_path, name):
     with pytest.raises(DataError) as caught:
         open_corpus(path)
     assert len(caught.value.problems) == 1
-    assert caught.value.problems[0].cure
+    assert caught.value.problems[0].hint
 
 
 BOMBS = {
@@ -340,7 +340,7 @@ def test_other_layouts_are_refused(tmp_path, content, reason, suffix, cache):
     path.write_bytes(json.dumps(content).encode() if suffix == ".json" else pickle.dumps(content, protocol=2))
     with pytest.raises(DataError, match=reason) as caught:
         open_corpus(path)
-    assert '"valid"' in caught.value.problems[0].cure
+    assert '"valid"' in caught.value.problems[0].hint
     assert list(cache.iterdir()) == []
 
 

@@ -80,7 +80,7 @@ def test_a_cache_that_cannot_be_written_names_the_way_out(source, tmp_path):
     with pytest.raises(ZooError) as caught:
         write_store(source, tmp_path / "occupied")
     assert caught.value.exit_code == 1
-    assert "ZOO_CACHE" in caught.value.problems[0].cure
+    assert "ZOO_CACHE" in caught.value.problems[0].hint
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")

@@ -1,4 +1,4 @@
-"""The third gate: what cannot work is refused before anything is trained, all of it, with a cure."""
+"""The third gate: what cannot work is refused before anything is trained, all of it, with a hint."""
 
 from __future__ import annotations
 

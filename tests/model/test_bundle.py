@@ -1,4 +1,4 @@
-"""Bundles: loaded as they were written, or refused with one kind of error and a cure."""
+"""Bundles: loaded as they were written, or refused with one kind of error and a hint."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_a_bundle_from_a_newer_version_says_how_to_get_it(name: str, bundle: Pat
     with pytest.raises(BundleError) as caught:
         load_bundle(bundle)
     assert caught.value.problems[0].what == "made by a newer polyzoo (format 7), this one reads up to 1"
-    assert caught.value.problems[0].cure == "pip install -U polyzoo"
+    assert caught.value.problems[0].hint == "pip install -U polyzoo"
 
 
 def test_every_damaged_file_is_named_at_once(bundle: Path) -> None:
@@ -318,7 +318,7 @@ def refused(folder: Path) -> bool:
     try:
         load_bundle(folder)
     except BundleError as error:
-        return all(problem.cure for problem in error.problems)
+        return all(problem.hint for problem in error.problems)
     return False
 
 

@@ -45,16 +45,16 @@ def clock(starts: list[int], frames: int) -> Clock:
 
 def test_each_frame_is_predicted_from_the_one_before_it() -> None:
     fragments = music(frames=12, past=3)
-    lesson = model().lesson(fragments)
+    batch = model().batch(fragments)
     assert fragments.onset is not None
     keys = fragments.onset.float()
-    assert torch.equal(lesson.keys, keys[:, 4:])
-    assert torch.equal(lesson.previous, keys[:, 3:-1])
-    assert torch.equal(lesson.inputs[:, 1:], lesson.codes[:, :-1])
-    assert lesson.past.shape == (2, 3, 12)
-    assert lesson.clock.bar[:, 0].tolist() == [-1, 2]
-    assert lesson.clock.place[:, 0].tolist() == [15, 7]
-    assert lesson.clock.place[:, -1].tolist() == [10, 2]
+    assert torch.equal(batch.keys, keys[:, 4:])
+    assert torch.equal(batch.previous, keys[:, 3:-1])
+    assert torch.equal(batch.inputs[:, 1:], batch.codes[:, :-1])
+    assert batch.past.shape == (2, 3, 12)
+    assert batch.clock.bar[:, 0].tolist() == [-1, 2]
+    assert batch.clock.place[:, 0].tolist() == [15, 7]
+    assert batch.clock.place[:, -1].tolist() == [10, 2]
 
 
 def test_what_layers_drop_follows_from_the_generator_term_by_term() -> None:
@@ -80,7 +80,7 @@ def test_building_and_scoring_leave_torchs_generator_alone() -> None:
 
 def test_codes_fold_octaves_and_start_at_a() -> None:
     fragments = music()
-    folded = model().lesson(fragments).codes
+    folded = model().batch(fragments).codes
     assert fragments.onset is not None
     for pitch_class in range(12):
         expected = fragments.onset[:, 4:, pitch_class::12].any(-1)
@@ -146,7 +146,7 @@ def test_music_without_onsets_is_scored_by_what_sounds_and_has_no_residual() -> 
     found = model("encoder=sounding attention=none sampler=independent").log_probs(sounding, generator(0))
     assert sorted(found) == ["codes", "keys"]
     with pytest.raises(DataError, match="encoder=sounding"):
-        model().lesson(sounding)
+        model().batch(sounding)
 
 
 def test_a_sure_model_gives_the_music_it_is_sure_of() -> None:

@@ -84,7 +84,7 @@ def test_what_is_no_file_of_beats_is_refused_with_its_line(text, what):
     with pytest.raises(DataError, match=what) as caught:
         read_beats(text, "song.beats.csv")
     assert caught.value.problems[0].where == "song.beats.csv"
-    assert caught.value.problems[0].cure
+    assert caught.value.problems[0].hint
 
 
 @given(st.binary(max_size=300))

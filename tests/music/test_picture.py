@@ -287,7 +287,7 @@ def test_a_roll_that_knows_only_what_sounds_has_a_picture(pixels):
     assert pixels(Roll(None, np.eye(88, dtype=np.bool_))).std() > 0
 
 
-def test_without_matplotlib_the_cure_is_named(monkeypatch, tmp_path):
+def test_without_matplotlib_the_hint_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ZooError, match=r"pip install 'polyzoo\[plot\]'"):
         write_picture(roll((0, 4, 40, 64)), tmp_path / "roll.png")

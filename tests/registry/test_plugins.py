@@ -81,7 +81,7 @@ def test_a_bad_plugin_says_why_and_breaks_nothing(case: str, install: Install) -
     assert plugin.problem is not None
     assert reason in plugin.problem.what
     assert plugin.problem.where == "plugin bad (polyzoo-bad 1.2)"
-    assert plugin.problem.cure == "fix it, or remove it with `pip uninstall polyzoo-bad`"
+    assert plugin.problem.hint == "fix it, or remove it with `pip uninstall polyzoo-bad`"
     assert "\n" not in plugin.problem.what
     assert open_registry().find("attention", "mine").distribution == "polyzoo-good"
     assert str(parse_recipe("attention=mine", open_registry()))
@@ -184,7 +184,7 @@ def test_shipped_names_win_and_the_other_stays_reachable(install: Install) -> No
     assert plugin.health == "shadowed"
     assert plugin.problem
     assert plugin.problem.what.startswith("decoder.lstm by polyzoo ")
-    assert plugin.problem.cure == "write decoder=polyzoo-other/lstm"
+    assert plugin.problem.hint == "write decoder=polyzoo-other/lstm"
 
 
 def test_two_strangers_with_one_name_are_an_error_at_use(install: Install) -> None:
@@ -324,7 +324,7 @@ class TestFiles:
         Path("bad.py").write_text("1/0")
         with pytest.raises(PluginError, match=r"bad\.py, line 1") as raised:
             parse_recipe("attention=./bad.py", open_registry())
-        assert raised.value.problems[0].cure == "fix ./bad.py"
+        assert raised.value.problems[0].hint == "fix ./bad.py"
 
     def test_a_torch_file_whose_class_is_beside_its_description(self) -> None:
         Path("heavy.py").write_text(

@@ -53,7 +53,7 @@ def needs_twelve(settings: Any, facts: Any) -> Any:
     from zoo.errors import Problem
 
     if facts["encoder.codes"] != 12:
-        yield Problem(f"it needs 12 codes, not {facts['encoder.codes']}", cure="use encoder=fold")
+        yield Problem(f"it needs 12 codes, not {facts['encoder.codes']}", hint="use encoder=fold")
 
 
 class ToyPlugin:
@@ -363,7 +363,7 @@ class TestStored:
             Recipe.from_json(stored, open_registry())
         first, second = raised.value.problems
         assert first.what == "it needs polyzoo-gone/mine 0.3: no plugin polyzoo-gone is installed"
-        assert "`pip install polyzoo-gone`" in first.cure
+        assert "`pip install polyzoo-gone`" in first.hint
         assert second.where == "decoder=polyzoo/lstm"
 
 

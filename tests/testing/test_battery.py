@@ -32,8 +32,8 @@ def test_a_check_has_a_requirement_and_a_hint(slot):
     for contract_check in zoo.testing.checks(slot):
         assert contract_check.requirement
         assert len(contract_check.requirement) <= 110
-        assert contract_check.cure
-        assert not contract_check.cure.endswith(".")
+        assert contract_check.hint
+        assert not contract_check.hint.endswith(".")
 
 
 def test_a_report_counts_every_check():
@@ -76,7 +76,7 @@ def _check(name: str) -> Check:
 
 
 def test_only_an_optional_check_may_be_skipped():
-    @check("attention", cure="none")
+    @check("attention", hint="none")
     def never_applies(tested):
         """Nothing."""
         raise NotApplicableError("not applicable")
@@ -87,7 +87,7 @@ def test_only_an_optional_check_may_be_skipped():
 
 
 def test_any_exception_of_a_part_is_a_failure_with_file_and_line():
-    @check("attention", cure="none")
+    @check("attention", hint="none")
     def falls_over(tested):
         """Nothing."""
         raise KeyError("octave")

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-from zoo.learn.settings import BEFORE, STEPS, TrainSettings
 from zoo.parts import SLOTS, Settings, Slot
 from zoo.parts.terms import SLOTS_OF, Term
 from zoo.registry import Recipe, Registry, parse_recipe
 from zoo.registry.compatibility import Choice
 from zoo.registry.values import write_value
+from zoo.train.settings import BEFORE, STEPS, TrainSettings
 
 YARDSTICK = 1
 """Version of the scoring, raised when the same weights would get another number. Results of other versions

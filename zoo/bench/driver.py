@@ -141,10 +141,10 @@ class Driver:
 
     def _refuse_unreadable(self) -> None:
         what = "this music has no onsets, which an encoder of the study needs"
-        cure = 'compare only encoders of sounding keys on it (encoder = "sounding")'
+        hint = 'compare only encoders of sounding keys on it (encoder = "sounding")'
         unreadable = [cell.data for cell in self._floors if cell.plane not in self._music[cell.data].planes]
         if unreadable:
-            raise UsageError(*(Problem(what, name, cure) for name in unreadable))
+            raise UsageError(*(Problem(what, name, hint) for name in unreadable))
 
     def _refuse_other_music(self) -> None:
         outdated: dict[str, list[Reading]] = {name: [] for name in self._music}
@@ -152,9 +152,9 @@ class Driver:
             result = self._results.read(cell)
             if result is not None and not self._music[cell.data].is_of(result):
                 outdated[cell.data].append(Reading.of(result))
-        cure = "use --results ELSEWHERE to keep both, or --replace to compute them again"
+        hint = "use --results ELSEWHERE to keep both, or --replace to compute them again"
         problems = [
-            Problem(_describe(readings, self._music[name]), str(self._results.folder_of(name)), cure)
+            Problem(_describe(readings, self._music[name]), str(self._results.folder_of(name)), hint)
             for name, readings in outdated.items()
             if readings
         ]
@@ -255,8 +255,8 @@ def _other_music(cell: Cell | FloorsCell, reading: Reading) -> Problem:
         what = f"the worker reads music differently (reading {reading.number}, here {READING})"
         return Problem(what, cell.title, "install the same version of polyzoo on all machines")
     what = f"the worker's {cell.data} is not the same music as {cell.data} here"
-    cure = "put the same files on all machines, and do not change them during a run"
-    return Problem(what, cell.title, cure)
+    hint = "put the same files on all machines, and do not change them during a run"
+    return Problem(what, cell.title, hint)
 
 
 def _in_words(cell: Cell | FloorsCell, problem: Problem) -> Problem:

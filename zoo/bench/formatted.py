@@ -8,13 +8,13 @@ from itertools import pairwise
 from typing import Any
 
 from zoo.bench.rows import OF_SCORE, Row, Table
-from zoo.learn.settings import STEPS
 from zoo.measure.evaluation import Difference
 from zoo.measure.figure import MARKS
 from zoo.measure.table import MEANINGS, half_width, number
 from zoo.measure.to_json import difference_to_json, figure_to_json
 from zoo.parts import Slot
 from zoo.parts.terms import Term
+from zoo.train.settings import STEPS
 
 
 @dataclass(frozen=True)

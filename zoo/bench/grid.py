@@ -59,8 +59,8 @@ def _refuse_unasked_files(labels: Mapping[Slot, str], registry: Registry) -> Non
     refused = [file for file in files if not registry.trusts(file.partition("=")[2].split()[0])]
     if refused:
         what = "code in a file is run only if you name the file yourself"
-        cure = "add --local if you trust it"
-        raise UsageError(*(Problem(what, file, cure) for file in refused))
+        hint = "add --local if you trust it"
+        raise UsageError(*(Problem(what, file, hint) for file in refused))
 
 
 def _product(grid: Mapping[str, Any], faults: list[ZooError]) -> Iterator[dict[Slot, str]]:
@@ -73,8 +73,8 @@ def _product(grid: Mapping[str, Any], faults: list[ZooError]) -> Iterator[dict[S
             problem = Problem("unknown slot", f"grid.{name}", f"the slots are {', '.join(SLOTS)}")
             faults.append(UsageError(problem))
         elif not (isinstance(options, list) and options and all(map(_is_label, options))):
-            cure = f'for example {name} = ["PART"]'
-            faults.append(UsageError(Problem("must be a list of parts", f"grid.{name}", cure)))
+            hint = f'for example {name} = ["PART"]'
+            faults.append(UsageError(Problem("must be a list of parts", f"grid.{name}", hint)))
         else:
             lists[slot] = options
     ordered = [slot for slot in SLOTS if slot in lists]

@@ -126,13 +126,13 @@ def run_process(
 def _failure(order: Mapping[str, Any], code: int, answer: str, errors: str) -> CellFailed:
     name = order["name"]
     if code < 0:
-        cure = "if memory is short, use fewer --jobs; the same command continues from here"
-        return CellFailed(Problem(f"was killed (signal {-code})", name, cure), killed=True)
+        hint = "if memory is short, use fewer --jobs; the same command continues from here"
+        return CellFailed(Problem(f"was killed (signal {-code})", name, hint), killed=True)
     try:
         problems = [Problem(**problem) for problem in json.loads(answer)["problems"]]
     except (ValueError, KeyError, TypeError):
         last = next((line for line in reversed(errors.splitlines()) if line.strip()), f"exit code {code}")
         return CellFailed(Problem(f"ended without a result: {last.strip()}", name))
     return CellFailed(
-        *(Problem(p.what, f"{p.where} in {name}" if p.where else name, p.cure) for p in problems)
+        *(Problem(p.what, f"{p.where} in {name}" if p.where else name, p.hint) for p in problems)
     )

@@ -40,8 +40,8 @@ class RayRunner:
         try:
             import ray
         except ImportError as error:
-            cure = "pip install 'polyzoo[ray]', or leave out --runner ray"
-            raise UsageError(Problem("Ray is not installed", "--runner ray", cure)) from error
+            hint = "pip install 'polyzoo[ray]', or leave out --runner ray"
+            raise UsageError(Problem("Ray is not installed", "--runner ray", hint)) from error
         self._ray = ray
         self._nowhere = TemporaryDirectory(prefix="zoo-ray-")
         local: dict[str, Any] = {"num_cpus": jobs, "include_dashboard": False}
@@ -56,11 +56,11 @@ class RayRunner:
                     **({} if address else local),
                 )
         except Exception as error:  # Ray raises bare exceptions, such as for a start that times out
-            place, cure = "--runner ray", "try again when the machine is less busy, or leave out --runner ray"
+            place, hint = "--runner ray", "try again when the machine is less busy, or leave out --runner ray"
             if address:
-                place, cure = f"--address {address}", "start one with `ray start --head`"
+                place, hint = f"--address {address}", "start one with `ray start --head`"
             what = f"cannot {'join' if address else 'start'} a Ray cluster: {_first_line(error)}"
-            raise UsageError(Problem(what, place, cure)) from error
+            raise UsageError(Problem(what, place, hint)) from error
         self._task = ray.remote(num_cpus=1, max_retries=0)(_on_a_worker)
         self._work, self._here = str(work.resolve()), str(Path.cwd())
 
@@ -86,7 +86,7 @@ def _on_a_worker(order: dict[str, Any], work: str, here: str) -> dict[str, Any]:
     try:
         return {"result": run_process(order, Path(work) / order["training"], here=place)}
     except ZooError as error:
-        problems = [(problem.what, problem.where, problem.cure) for problem in error.problems]
+        problems = [(problem.what, problem.where, problem.hint) for problem in error.problems]
         return {"problems": problems, "killed": isinstance(error, CellFailed) and error.killed}
 
 

@@ -185,8 +185,8 @@ def _common_reading(readings: Mapping[str, Reading], data: str) -> Reading | Non
     examples = {reading: name for name, reading in readings.items()}
     if len(examples) > 1:
         names = ", ".join(f"{reading.name} in {name}" for reading, name in examples.items())
-        cure = "`zoo bench run --replace` computes results of other music again"
-        raise ZooError(Problem(f"these results are of different music: {names}", data, cure))
+        hint = "`zoo bench run --replace` computes results of other music again"
+        raise ZooError(Problem(f"these results are of different music: {names}", data, hint))
     return next(iter(readings.values()), None)
 
 

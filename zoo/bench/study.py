@@ -38,13 +38,13 @@ from pydantic import field_validator
 
 from zoo.bench.grid import Combination, combinations
 from zoo.errors import Problem, UsageError, ZooError
-from zoo.learn.settings import BUDGETS, TrainSettings
 from zoo.limits import read_bytes
 from zoo.measure.figure import Kind
 from zoo.parts import SLOTS, Settings, Slot, setting
 from zoo.registry import Registry
 from zoo.registry.fields import check
 from zoo.registry.parse import raise_all
+from zoo.train.settings import BUDGETS, TrainSettings
 
 Split = Literal["train", "valid", "test"]
 
@@ -163,8 +163,8 @@ def read_study(path: Path, registry: Registry) -> Study:
     own = {name: _own(name, table, train, music, faults) for name, table in tables.items()} if budget else {}
     rows = tuple(combinations(grids, registry, faults))
     if not rows and not faults:
-        cure = 'write [[grid]] and under it attention = ["none", "history"]'
-        faults.append(UsageError(Problem("the study has no combinations", "grid", cure)))
+        hint = 'write [[grid]] and under it attention = ["none", "history"]'
+        faults.append(UsageError(Problem("the study has no combinations", "grid", hint)))
     raise_all([_located(fault, path) for fault in faults])
     return Study(path, settings, budget, rates, rows, published, own)  # type: ignore[arg-type]
 
@@ -183,14 +183,14 @@ def _refuse_others(path: Path, content: Mapping[str, Any]) -> None:
     """Refuse a file that is no study at all, instead of reporting each of its keys as unknown."""
     known = {*StudySettings.model_fields, "train", "grid", "published"}
     if "grid" not in content and not known & set(content):
-        cure = 'a study lists parts, for example [[grid]] and under it attention = ["none", "history"]'
-        raise UsageError(Problem("this file is not a study", str(path), cure))
+        hint = 'a study lists parts, for example [[grid]] and under it attention = ["none", "history"]'
+        raise UsageError(Problem("this file is not a study", str(path), hint))
 
 
 def _located(fault: ZooError, path: Path) -> ZooError:
     """The error with the path of the study added."""
     problems = (
-        Problem(p.what, f"{p.where} in {path}" if p.where else str(path), p.cure) for p in fault.problems
+        Problem(p.what, f"{p.where} in {path}" if p.where else str(path), p.hint) for p in fault.problems
     )
     return type(fault)(*problems)
 
@@ -219,10 +219,10 @@ def _published(tables: Any, faults: list[ZooError]) -> Iterator[Published]:
                 yield Published(name, kind, source, nats)
             case _:
                 what = "must have a name, a kind (exact, bound or estimate), a source and nats"
-                cure = (
+                hint = (
                     'for example name = "RNN-RBM", kind = "estimate", source = "...", nats = { bach = 6.27 }'
                 )
-                faults.append(UsageError(Problem(what, "published", cure)))
+                faults.append(UsageError(Problem(what, "published", hint)))
 
 
 def _own(
@@ -235,8 +235,8 @@ def _own(
     """The training settings of one dataset: those of its table, and otherwise those of `[train]`."""
     head = f"train.{name}"
     if name not in music:
-        cure = f"the study is about {', '.join(music)}"
-        faults.append(UsageError(Problem("the study has no such dataset", head, cure)))
+        hint = f"the study is about {', '.join(music)}"
+        faults.append(UsageError(Problem("the study has no such dataset", head, hint)))
     if "lr" in table:
         faults.append(
             UsageError(Problem("learning rates are the same for all datasets", head, "move lr to [train]"))

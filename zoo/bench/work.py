@@ -76,16 +76,16 @@ def _floors(order: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:
 
 def _trained(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str, Any]:
     from zoo.bench.cell import SCORED
-    from zoo.learn.fit import fit
-    from zoo.learn.lock import claimed
-    from zoo.learn.plan import plan
-    from zoo.learn.run import Run
-    from zoo.learn.settings import TrainSettings
     from zoo.measure import evaluate
     from zoo.model.build import build, parameter_count
     from zoo.parts.terms import SLOTS_OF
     from zoo.registry import open_registry, parse_recipe
     from zoo.registry.words import stored_words
+    from zoo.train.fit import fit
+    from zoo.train.lock import claimed
+    from zoo.train.plan import plan
+    from zoo.train.run import Run
+    from zoo.train.settings import TrainSettings
 
     term, seed = order["term"], order["seed"]
     words = stored_words(order["recipe"], order.get("files", {}))
@@ -120,8 +120,8 @@ def _trained(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str
 
 def _forget_other(folder: Path, plan: Mapping[str, Any]) -> None:
     """Remove a training from before the music or a part changed."""
-    from zoo.learn.lock import HOLDER, LOCK
-    from zoo.learn.plan import begun_plan, differences
+    from zoo.train.lock import HOLDER, LOCK
+    from zoo.train.plan import begun_plan, differences
 
     begun = begun_plan(folder)
     if begun is not None and differences(begun, plan):
@@ -136,8 +136,8 @@ def _forgettable(folder: Path) -> Iterator[None]:
     try:
         yield
     except BundleError as error:
-        cure = f"remove the folder {folder}; the same command trains this cell again"
-        raise BundleError(*(replace(problem, cure=cure) for problem in error.problems)) from error
+        hint = f"remove the folder {folder}; the same command trains this cell again"
+        raise BundleError(*(replace(problem, hint=hint) for problem in error.problems)) from error
 
 
 def _versions(recipe: Recipe) -> dict[str, str]:

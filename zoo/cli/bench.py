@@ -81,8 +81,8 @@ def run(
     from zoo.bench.study import read_study
     from zoo.cli.bench_watch import Watch
     from zoo.cli.console import print_json, talk, visible
-    from zoo.learn.lock import claimed
     from zoo.registry import open_registry
+    from zoo.train.lock import claimed
 
     if address and runner != "ray":
         raise UsageError(Problem("only Ray joins a cluster", "--address", "add --runner ray"))
@@ -159,8 +159,8 @@ def table(
     forms = {"--md": as_md, "--latex": as_latex, "--json": as_json}
     asked = [form for form, is_asked in forms.items() if is_asked]
     if len(asked) > 1:
-        cure = "give one of them"
-        raise UsageError(Problem("a table is printed in one form at a time", " ".join(asked), cure))
+        hint = "give one of them"
+        raise UsageError(Problem("a table is printed in one form at a time", " ".join(asked), hint))
     registry = open_registry()
     study = read_study(file, registry)
     stored = Results(results or file.parent / "results")
@@ -179,11 +179,11 @@ def table(
 
 def _named(study: Study, words: tuple[str, ...]) -> list[str]:
     """The music that is meant: NAME, or NAME=PATH as `zoo bench run` takes it."""
-    cure = f"the study is of {', '.join(study.settings.data)}"
+    hint = f"the study is of {', '.join(study.settings.data)}"
     found = {word: [n for n in study.settings.data if f"{word}=".startswith(f"{n}=")] for word in words}
     strange = [word for word, names in found.items() if not names]
     if strange:
-        raise UsageError(*(Problem("names no music of the study", f"--data {w}", cure) for w in strange))
+        raise UsageError(*(Problem("names no music of the study", f"--data {w}", hint) for w in strange))
     return [max(names, key=len) for names in found.values()]
 
 
@@ -213,11 +213,11 @@ def _places(study: Study, given: tuple[str, ...]) -> dict[str, str]:
         if name:
             places[name] = word[len(name) + 1 :]
         elif (name := word.removesuffix("=")) in places:
-            cure = f"write --data {name}=PATH, or leave it out where the music is called so here too"
-            problems.append(Problem("does not say where this music lies", f"--data {word}", cure))
+            hint = f"write --data {name}=PATH, or leave it out where the music is called so here too"
+            problems.append(Problem("does not say where this music lies", f"--data {word}", hint))
         else:
-            cure = f"the study is of {', '.join(places)}"
-            problems.append(Problem("names no music of the study", f"--data {word}", cure))
+            hint = f"the study is of {', '.join(places)}"
+            problems.append(Problem("names no music of the study", f"--data {word}", hint))
     if problems:
         raise UsageError(*problems)
     return places
@@ -243,8 +243,8 @@ def _music(study: Study, places: dict[str, str]) -> dict[str, Music]:
 
 def _unplaced(name: str, fault: ZooError) -> ZooError:
     """The error of music that was looked for under its own name, with the way to say where it lies."""
-    cure = f"say where it lies: --data {name}=PATH"
-    return type(fault)(*(Problem(p.what, p.where, cure) for p in fault.problems))
+    hint = f"say where it lies: --data {name}=PATH"
+    return type(fault)(*(Problem(p.what, p.where, hint) for p in fault.problems))
 
 
 def _runner(name: str, work: Path, jobs: int | None, address: str | None) -> Runner:

@@ -13,8 +13,8 @@ from zoo.parts import SLOTS, setting
 from zoo.registry.recipe import GridKeys
 
 if TYPE_CHECKING:
-    from zoo.learn.swap import Swap
     from zoo.model.model import Model
+    from zoo.train.swap import Swap
 
 
 class BuildKeys(GridKeys):
@@ -39,13 +39,13 @@ def command(words: tuple[str, ...], output: Path | None, force: bool, as_json: b
     were trained on; decoder and velocity fit every core of the same encoder. What is not named comes
     along with the core.
     """
-    from zoo.learn.swap import parse_swap
     from zoo.registry import open_registry
+    from zoo.train.swap import parse_swap
 
     swap = parse_swap(words, open_registry(), keys=BuildKeys)
     keep_what_is_there(output, force)
 
-    from zoo.learn.assemble import assemble
+    from zoo.train.assemble import assemble
 
     model = assemble(swap, swap.recipe.values["seed"])
     if output:

@@ -112,8 +112,8 @@ def _find(corpus: Corpus, piece: str) -> int:
         return found[0]
     some = ", ".join(titles[index] for index in found[:3])
     what = f"{len(found)} pieces have this in their title" if found else "there is no such piece"
-    cure = f"say more, as in {some}" if found else f"a number from 1 to {len(titles)}, or part of a title"
-    raise UsageError(Problem(what, where=piece, cure=cure))
+    hint = f"say more, as in {some}" if found else f"a number from 1 to {len(titles)}, or part of a title"
+    raise UsageError(Problem(what, where=piece, hint=hint))
 
 
 def _facts(corpus: Corpus, index: int) -> dict[str, Any]:

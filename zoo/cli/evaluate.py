@@ -121,7 +121,7 @@ def music_of(keys: EvaluateKeys, models: Mapping[str, Model]) -> Corpus:
         what = (
             f"nats per frame do not compare between grids, and these differ in frames to a quarter: {listed}"
         )
-        raise UsageError(Problem(what, cure="evaluate the models of each grid by themselves"))
+        raise UsageError(Problem(what, hint="evaluate the models of each grid by themselves"))
     corpus = open_music(keys, next(iter(grids.values()), None))
     if models:
         from zoo.measure.evaluator import check_music
@@ -157,8 +157,8 @@ def _left_out(loaded: Mapping[str, Bundle], pieces: Corpus, keys: EvaluateKeys) 
 
 def _trained_on(loaded: Mapping[str, Bundle], corpus: Corpus, pieces: Corpus) -> Iterator[str]:
     """Which models were, or may have been, trained on pieces that they are scored on."""
-    from zoo.learn.record import trained_on
     from zoo.model.provenance import other_music
+    from zoo.train.record import trained_on
 
     scored = f"{count(len(pieces.pieces), 'piece')} scored here"
     for name, bundle in loaded.items():
@@ -197,10 +197,10 @@ def _rows(
 
     from zoo.cli.console import visible
     from zoo.cli.progress import waiting
-    from zoo.learn.record import trained_on
     from zoo.measure.evaluator import evaluate
     from zoo.measure.row import Row
     from zoo.model.live import set_live
+    from zoo.train.record import trained_on
 
     models = {name: bundle.model for name, bundle in loaded.items()}
     with waiting("the floors"):

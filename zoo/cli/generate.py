@@ -142,12 +142,12 @@ def command(
     _check(paths, picture, place, force)
     signature = _signature(meter)
     from zoo.cli.progress import waiting
-    from zoo.learn.compose import Wish, compose
-    from zoo.learn.record import pedal_of
     from zoo.model.bundle import open_bundle
     from zoo.music.instruments import program
     from zoo.music.meter import Meter
     from zoo.music.primer import bar_range, read_primer
+    from zoo.train.compose import Wish, compose
+    from zoo.train.record import pedal_of
 
     played = program(instrument)
     given = bar_range(primer_bars) if primer_bars else None
@@ -176,9 +176,9 @@ def command(
 def _lonely(primer: str | None, primer_bars: str | None, without_primer: bool) -> list[Problem]:
     """Options that say something of a primer, where there is none."""
     given = {"--primer-bars": primer_bars, "--without-primer": without_primer}
-    cure = "add --primer FILE, or leave it out"
+    hint = "add --primer FILE, or leave it out"
     return [
-        Problem("there is no primer", name, cure) for name, value in given.items() if value and not primer
+        Problem("there is no primer", name, hint) for name, value in given.items() if value and not primer
     ]
 
 

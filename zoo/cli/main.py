@@ -137,7 +137,7 @@ def _meant(given: str, names: Sequence[str], otherwise: str) -> str:
 
 
 def _explain(error: click.UsageError) -> Problem:
-    """What click says of the words before they reach a command, with a cure."""
+    """What click says of the words before they reach a command, with a hint."""
     place = error.ctx.command_path if error.ctx else "zoo"
     help = f"`{place} --help` says what it takes"
     if isinstance(error, click.NoSuchCommand) and error.ctx:
@@ -148,12 +148,12 @@ def _explain(error: click.UsageError) -> Problem:
             return Problem("a recipe needs a command", word, f"write zoo build {word}")
         return Problem(
             f"{place} has no command {error.command_name}",
-            cure=_meant(error.command_name, names, f"`{place} --help` lists them"),
+            hint=_meant(error.command_name, names, f"`{place} --help` lists them"),
         )
     if isinstance(error, click.NoSuchOption):
         return Problem(
             f"{place} has no option {error.option_name}",
-            cure=f"did you mean {error.possibilities[0]}" if error.possibilities else help,
+            hint=f"did you mean {error.possibilities[0]}" if error.possibilities else help,
         )
     return Problem(error.format_message().rstrip("."), place, help)
 
@@ -208,7 +208,7 @@ def _failure(error: BaseException) -> int:
     if isinstance(error, OSError) and error.strerror:
         return _answer([Problem(error.strerror, str(error.filename or ""))], 1)
     if isinstance(error, MemoryError):
-        return _answer([Problem("there is not enough memory for this", cure="take less at a time")], 1)
+        return _answer([Problem("there is not enough memory for this", hint="take less at a time")], 1)
     return _surprise(error)
 
 
@@ -220,7 +220,7 @@ def _surprise(error: BaseException) -> int:
     if answer := plugin_error(error):
         return _answer(answer.problems, answer.exit_code)
     return _answer(
-        [Problem(describe_error(error), cure="this should not happen; --trace shows where it did")], 1
+        [Problem(describe_error(error), hint="this should not happen; --trace shows where it did")], 1
     )
 
 

@@ -99,7 +99,7 @@ def _keys_and_paths(words: Sequence[str]) -> tuple[ReadingKeys, list[Path]]:
     if len(given) < len(keyed):
         problems.append(Problem("a key is given twice", " ".join(keyed), "leave one of them out"))
     if not paths:
-        problems.append(Problem("name a file or a folder", cure="such as zoo midi check FILE grid=12"))
+        problems.append(Problem("name a file or a folder", hint="such as zoo midi check FILE grid=12"))
     if problems:
         raise UsageError(*problems)
     return checked.settings, paths

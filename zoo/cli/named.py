@@ -21,8 +21,8 @@ def one_slot(name: str, place: str) -> Slot:
         if slot == name:
             return slot
     near = closest(name, SLOTS)
-    cure = f"did you mean {near}" if near else f"the slots are {', '.join(SLOTS)}"
-    raise UsageError(Problem(f"{place} takes a slot, and {name} is none", cure=cure))
+    hint = f"did you mean {near}" if near else f"the slots are {', '.join(SLOTS)}"
+    raise UsageError(Problem(f"{place} takes a slot, and {name} is none", hint=hint))
 
 
 def named_part(part: str, registry: Registry, place: str) -> Entry:
@@ -36,10 +36,10 @@ def named_part(part: str, registry: Registry, place: str) -> Entry:
     if not dot or not name:
         head = part.rstrip(".")
         named = [f"{place} {e.slot}.{e.name}" for e in registry.entries() if e.name == head]
-        cure = " or ".join(named) or f"for example {place} attention.history"
+        hint = " or ".join(named) or f"for example {place} attention.history"
         if head in SLOTS:
-            cure = f"`zoo list {head}` shows those of this slot"
-        raise UsageError(Problem("a part is named by its slot and its name", part, cure))
+            hint = f"`zoo list {head}` shows those of this slot"
+        raise UsageError(Problem("a part is named by its slot and its name", part, hint))
     return registry.find(one_slot(head, place), name)
 
 

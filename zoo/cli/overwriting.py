@@ -16,8 +16,8 @@ force_option = click.option("--force", is_flag=True, help="Write over what is th
 def would_be_lost(paths: Iterable[Path | None], force: bool) -> list[Problem]:
     """A problem for each file or bundle that is there already, unless `force` gives it up."""
     lost = [path for path in paths if path and (path.is_file() or (path / MANIFEST).is_file())]
-    cure = "name another place, or add --force to write over it"
-    return [] if force else [Problem("is there already", str(path), cure) for path in lost]
+    hint = "name another place, or add --force to write over it"
+    return [] if force else [Problem("is there already", str(path), hint) for path in lost]
 
 
 def keep_what_is_there(path: Path | None, force: bool) -> None:

@@ -64,16 +64,16 @@ def _player(what: Path) -> Sequence[str]:
     for name, options in PLAYERS.items():
         if shutil.which(name):
             return name, *options
-    cure = f"{INSTALL} {what} -o listen.html"
-    raise ZooError(Problem(f"no player was found ({', '.join(PLAYERS)})", str(what), cure))
+    hint = f"{INSTALL} {what} -o listen.html"
+    raise ZooError(Problem(f"no player was found ({', '.join(PLAYERS)})", str(what), hint))
 
 
 def _music(what: Path, bars: int, seed: int) -> Roll:
     """The music in a MIDI file, or new music of a bundle or a run."""
     if what.is_dir():
         from zoo.cli.progress import waiting
-        from zoo.learn.compose import Wish, compose
         from zoo.model.bundle import open_bundle
+        from zoo.train.compose import Wish, compose
 
         opened = open_bundle(what)
         with waiting(f"{what} writes") as progress:
@@ -91,8 +91,8 @@ def _play(player: Sequence[str], sound: Path) -> None:
     done = subprocess.run([*player, str(sound)], capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stderr.strip() or "it says nothing").splitlines()[-1]
-        cure = "is there a sound card? `zoo report` makes a page that a browser plays"
-        raise ZooError(Problem(f"{player[0]} could not play: {said}", cure=cure))
+        hint = "is there a sound card? `zoo report` makes a page that a browser plays"
+        raise ZooError(Problem(f"{player[0]} could not play: {said}", hint=hint))
 
 
 def _print(what: Path, player: str, as_json: bool) -> None:

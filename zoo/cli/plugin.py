@@ -47,7 +47,7 @@ def _row(plugin: Plugin) -> dict[str, Any]:
         "file": plugin.file,
         "parts": [f"{entry.slot}.{entry.name}" for entry in plugin.entries],
         "reason": plugin.problem.what if plugin.problem else "",
-        "remedy": plugin.problem.cure if plugin.problem else "",
+        "remedy": plugin.problem.hint if plugin.problem else "",
     }
 
 

@@ -1,4 +1,4 @@
-"""`zoo plugin check`: a part held to every promise of its slot, with a cure for each that is broken."""
+"""`zoo plugin check`: a part held to every promise of its slot, with a hint for each that is broken."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _row(report: Report) -> dict[str, Any]:
                 "promise": outcome.check.requirement,
                 "verdict": outcome.verdict,
                 "reason": outcome.reason,
-                "cure": outcome.check.cure if outcome.verdict == "failed" else "",
+                "hint": outcome.check.hint if outcome.verdict == "failed" else "",
             }
             for outcome in report.outcomes
         ],
@@ -105,5 +105,5 @@ def _said(outcome: Outcome) -> str:
     """The check's name, and what there is to know where it did not pass."""
     name = outcome.check.name
     if outcome.verdict == "failed":
-        return f"{name}: {outcome.check.requirement}\nobserved: {outcome.reason}\nhint: {outcome.check.cure}"
+        return f"{name}: {outcome.check.requirement}\nobserved: {outcome.reason}\nhint: {outcome.check.hint}"
     return f"{name}: {outcome.reason}" if outcome.reason else name

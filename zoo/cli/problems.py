@@ -23,10 +23,10 @@ def visible(text: str, *, lines: bool = False) -> str:
 
 
 def print_problems(problems: Iterable[Problem], lead: str = "error: ") -> None:
-    """Each problem with its place and cure, on standard error."""
+    """Each problem with its place and hint, on standard error."""
     for problem in problems:
         click.echo(click.style(lead, fg="red", bold=True) + _visible(problem), err=True)
 
 
 def _visible(problem: Problem) -> str:
-    return str(Problem(*(visible(text) for text in (problem.what, problem.where, problem.cure))))
+    return str(Problem(*(visible(text) for text in (problem.what, problem.where, problem.hint))))

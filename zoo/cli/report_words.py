@@ -58,9 +58,9 @@ def find_named(words: Sequence[str]) -> Named:
 
 
 def _strange(word: str, path: Path) -> Problem:
-    cure = "name a bundle, a run, a MIDI file, a study (.toml) or results (.json)"
+    hint = "name a bundle, a run, a MIDI file, a study (.toml) or results (.json)"
     if not path.exists():
-        return Problem("there is no bundle, run or file of this name", word, cure)
+        return Problem("there is no bundle, run or file of this name", word, hint)
     if path.is_dir():
-        return Problem("this folder is neither a bundle nor a run", word, cure)
-    return Problem("a report cannot show this file", word, cure)
+        return Problem("this folder is neither a bundle nor a run", word, hint)
+    return Problem("a report cannot show this file", word, hint)

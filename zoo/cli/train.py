@@ -13,16 +13,16 @@ import click
 from zoo.cli.music import MusicKeys, music_words, open_music
 from zoo.cli.words import recipe_words
 from zoo.errors import Problem, UsageError
-from zoo.learn.settings import TrainSettings
 from zoo.parts import Slot, setting
+from zoo.train.settings import TrainSettings
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
-    from zoo.learn.events import History
-    from zoo.learn.swap import Swap
     from zoo.model.model import Model
     from zoo.model.provenance import Origin
     from zoo.registry import Recipe
+    from zoo.train.events import History
+    from zoo.train.swap import Swap
 
 
 class TrainKeys(MusicKeys):
@@ -58,15 +58,15 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
     may come from several: core=@BUNDLE_A decoder=@BUNDLE_B. Where training makes them no better, the weights
     stay as they were.
     """
-    from zoo.learn.lock import claimed
-    from zoo.learn.plan import begun_origins, begun_plan, begun_words, typed_over
-    from zoo.learn.swap import parse_swap
     from zoo.registry import open_registry
+    from zoo.train.lock import claimed
+    from zoo.train.plan import begun_origins, begun_plan, begun_words, typed_over
+    from zoo.train.swap import parse_swap
 
     begun = begun_plan(output) if resume else None
     if resume and not begun and not words:
-        cure = "name the folder of a run, or say what to train: zoo train data=FOLDER -o RUN"
-        raise UsageError(Problem("no run was begun here, so none can go on", str(output), cure))
+        hint = "name the folder of a run, or say what to train: zoo train data=FOLDER -o RUN"
+        raise UsageError(Problem("no run was begun here, so none can go on", str(output), hint))
     meant = typed_over(begun_words(begun, output), words) if begun else words
     swap = parse_swap(meant, open_registry(), sections=SECTIONS, keys=TrainKeys)
     known = begun_origins(begun) if begun and not swap.sources else {}
@@ -96,10 +96,10 @@ def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool)
         resume: whether a run that was begun there goes on.
     """
     from zoo.cli.console import talk, visible
-    from zoo.learn.assemble import assemble, origins
-    from zoo.learn.fit import fit
-    from zoo.learn.run import Run
-    from zoo.learn.watch import Watch
+    from zoo.train.assemble import assemble, origins
+    from zoo.train.fit import fit
+    from zoo.train.run import Run
+    from zoo.train.watch import Watch
 
     recipe, run = swap.recipe, Run(output)
     corpus = open_music(recipe.keys)
@@ -134,9 +134,9 @@ def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool)
 
 def _write(trained: _Trained, recipe: Recipe, output: Path) -> None:
     """The best weights as a bundle, with music that they write."""
-    from zoo.learn.record import meter_of, record
     from zoo.model.bundle import save_bundle
     from zoo.model.generate import generate
+    from zoo.train.record import meter_of, record
 
     model = trained.model.cpu()
     seed, settings = recipe.values["seed"], recipe.sections["train"]
@@ -147,7 +147,7 @@ def _write(trained: _Trained, recipe: Recipe, output: Path) -> None:
 
 def _print(history: History, recipe: Recipe, output: Path, as_json: bool) -> None:
     from zoo.cli.console import print_json, show, visible
-    from zoo.learn.watch import clock
+    from zoo.train.watch import clock
 
     bundle = output / "bundle"
     if as_json:

@@ -42,8 +42,8 @@ def source(options: Options) -> Source:
     try:
         edition = version("music21")
     except PackageNotFoundError as error:
-        cure = "pip install 'polyzoo[data]', or name a folder of MIDI files"
-        raise DataError(Problem("the chorales come with music21, which is missing", NAME, cure)) from error
+        hint = "pip install 'polyzoo[data]', or name a folder of MIDI files"
+        raise DataError(Problem("the chorales come with music21, which is missing", NAME, hint)) from error
     grid = options.grid or GRID
     return Source(
         name=NAME,

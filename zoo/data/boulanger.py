@@ -53,7 +53,7 @@ def source(path: Path, options: Options = DEFAULTS) -> Source:
     """
     grid = grid_of(path, options)
     if not path.is_file():
-        raise DataError(Problem("there is no file of this name", where=str(path), cure="check the path"))
+        raise DataError(Problem("there is no file of this name", where=str(path), hint="check the path"))
     status = path.stat()
     return Source(
         name=str(path),
@@ -79,8 +79,8 @@ def grid_of(path: Path, options: Options = DEFAULTS) -> int:
         return named or options.grid or GRID
     notes = {1: "quarter notes", 2: "eighths", 4: "sixteenths"}[named]
     what = f"the frames of this file are {notes} (grid={named}), not grid={options.grid}"
-    cure = f"leave grid= out, use a model of grid={named}, or rename the file if its frames are others"
-    raise DataError(Problem(what, str(path), cure))
+    hint = f"leave grid= out, use a model of grid={named}, or rename the file if its frames are others"
+    raise DataError(Problem(what, str(path), hint))
 
 
 def _read(path: Path, meter: Meter) -> Iterator[Reading | Skipped]:
@@ -147,7 +147,7 @@ def _foreign(path: Path, what: str) -> DataError:
         Problem(
             f"this is not laid out as the Boulanger-Lewandowski files are: {what}",
             where=str(path),
-            cure="use one of them as published, or save (T, 88) matrices of 0 and 1 in cells called "
+            hint="use one of them as published, or save (T, 88) matrices of 0 and 1 in cells called "
             "traindata, validdata and testdata: scipy.io.savemat, or `save -v7` in MATLAB",
         )
     )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.store import cache_folder
-from zoo.data.writing import CURE, Progress
+from zoo.data.writing import HINT, Progress
 from zoo.errors import DataError, Problem
 from zoo.files import new_file, sweep, write_file, writing
 
@@ -76,11 +76,11 @@ def fetched(remote: Remote, progress: Progress | None = None) -> str:
         write_file(remote.pin, f"{digest}  {remote.file}\n")
     elif digest != expected:
         source = "its publisher names" if remote.sha256 else "it had when it was first used"
-        cure = "move it elsewhere to have it downloaded anew"
+        hint = "move it elsewhere to have it downloaded anew"
         if not remote.sha256:
-            cure += f"; if you replaced it yourself, remove {remote.pin.name} beside it"
+            hint += f"; if you replaced it yourself, remove {remote.pin.name} beside it"
         raise DataError(
-            Problem(f"this file has not the checksum that {source} ({expected})", str(remote.place), cure)
+            Problem(f"this file has not the checksum that {source} ({expected})", str(remote.place), hint)
         )
     return digest
 
@@ -89,13 +89,13 @@ def _fetch(remote: Remote, progress: Progress | None) -> None:
     from filelock import FileLock
 
     folder = remote.place.parent
-    with writing(folder, CURE):
+    with writing(folder, HINT):
         folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
         if remote.place.exists():  # someone else was fetching it
             return
         sweep(folder)
-        with new_file(remote.place, CURE) as part:
+        with new_file(remote.place, HINT) as part:
             _download(remote, part, progress)
             digest = _digest(part)
             if remote.sha256 and digest != remote.sha256:
@@ -113,8 +113,8 @@ def _download(remote: Remote, part: Path, progress: Progress | None) -> None:
         from requests import RequestException
         from requests.exceptions import ChunkedEncodingError, HTTPError
     except ImportError as error:
-        cure = "pip install 'polyzoo[data]', or name a folder of MIDI files"
-        raise DataError(Problem("downloading needs pooch, which is missing", remote.name, cure)) from error
+        hint = "pip install 'polyzoo[data]', or name a folder of MIDI files"
+        raise DataError(Problem("downloading needs pooch, which is missing", remote.name, hint)) from error
     size = f"{remote.bytes / 1e6:.1f} MB"
     print(f"{remote.name}: downloading about {size} from {remote.url}", file=sys.stderr)
     print(f"{remote.name}: {remote.licence}; kept at {remote.place}", file=sys.stderr)
@@ -193,6 +193,6 @@ def _pinned(remote: Remote) -> str | None:
     except (OSError, ValueError):
         words = []
     if not words or not re.fullmatch("[0-9a-f]{64}", words[0]):
-        cure = f"check its rights; or remove it to accept {remote.file} as it is now"
-        raise DataError(Problem("no checksum can be read in it", str(remote.pin), cure))
+        hint = f"check its rights; or remove it to accept {remote.file} as it is now"
+        raise DataError(Problem("no checksum can be read in it", str(remote.pin), hint))
     return words[0]

@@ -74,8 +74,8 @@ def check_matches(text: str, families: Sequence[str | None], titles: Sequence[st
     else:
         what = "no title matches this regular expression"
     more = f" and {len(titles) - 3:,} more" if len(titles) > 3 else ""
-    cure = f"the titles are {', '.join(titles[:3])}{more}; `zoo data show` lists them"
-    raise UsageError(Problem(what, f"family={text}", cure))
+    hint = f"the titles are {', '.join(titles[:3])}{more}; `zoo data show` lists them"
+    raise UsageError(Problem(what, f"family={text}", hint))
 
 
 def proposed_rule(titles: Sequence[str]) -> tuple[str, str] | None:
@@ -120,8 +120,8 @@ def _table(path: Path) -> dict[str, str]:
         raise UsageError(Problem("this table is not in UTF-8", where, "save it as CSV in UTF-8")) from None
     except (OSError, ValueError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        cure = "name a CSV file that is there and may be read"
-        raise UsageError(Problem(f"this table cannot be read: {reason}", where, cure)) from None
+        hint = "name a CSV file that is there and may be read"
+        raise UsageError(Problem(f"this table cannot be read: {reason}", where, hint)) from None
     wrong = next(((number, row) for number, row in enumerate(rows, 1) if row and len(row) != 2), None)
     if wrong is not None:
         number, row = wrong

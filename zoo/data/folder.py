@@ -124,7 +124,7 @@ def _missing(path: Path) -> Problem:
     return Problem(
         "there is no corpus, folder or MIDI file of this name",
         where=str(path),
-        cure="name a folder of MIDI files that exists; `zoo data list` shows the corpora with a name",
+        hint="name a folder of MIDI files that exists; `zoo data list` shows the corpora with a name",
     )
 
 
@@ -133,11 +133,11 @@ def _no_midi(path: Path, listing: Listing) -> Problem:
         return Problem("this is not a MIDI file", str(path), "name a folder with .mid or .midi files in it")
     others = ", ".join(f"{what}: {count}" for what, count in listing.passed_over.most_common(4))
     what = "this folder holds no MIDI file" + (f" ({others})" if others else "")
-    cure = "name a folder with .mid or .midi files in it"
+    hint = "name a folder with .mid or .midi files in it"
     sets = (file for file in path.glob("*.*") if file.suffix in boulanger.SUFFIXES[:-1])
     other = next(sets, None)
     if other is not None:
-        cure = f"name one of its {other.suffix} files, or a folder with .mid or .midi files in it"
+        hint = f"name one of its {other.suffix} files, or a folder with .mid or .midi files in it"
     elif listing.passed_over["links to folders"]:
-        cure = "name the folder that the link leads to"
-    return Problem(what, where=str(path), cure=cure)
+        hint = "name the folder that the link leads to"
+    return Problem(what, where=str(path), hint=hint)

@@ -146,5 +146,5 @@ def _load(path: Path) -> Any:
 
 def _foreign(path: Path, what: str) -> DataError:
     layout = '{"train": [[[60, 64], [60], ...], ...], "valid": ..., "test": ...}'
-    cure = f"use the file as published, or write the pitches of every frame as JSON: {layout}"
-    return DataError(Problem(f"this holds no pieces as lists of pitches: {what}", str(path), cure))
+    hint = f"use the file as published, or write the pitches of every frame as JSON: {layout}"
+    return DataError(Problem(f"this holds no pieces as lists of pitches: {what}", str(path), hint))

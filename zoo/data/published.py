@@ -105,8 +105,8 @@ def source(
     """
     remote, archive = published.remote, published.archive
     if archive is None and tracks:
-        what, cure = "this set lists pitches and has no tracks", f"name it as data={remote.name}"
-        raise DataError(Problem(what, f"{remote.name}:{','.join(tracks)}", cure))
+        what, hint = "this set lists pitches and has no tracks", f"name it as data={remote.name}"
+        raise DataError(Problem(what, f"{remote.name}:{','.join(tracks)}", hint))
     if archive is None:
         boulanger.grid_of(remote.place, options)  # before anything is fetched
     digest = fetched(remote, progress)

@@ -34,7 +34,7 @@ Progress = Callable[[int, int], None]
 
 ABANDONED = 24 * 3600.0
 """Seconds after which an unfinished store is taken for one whose writer was killed."""
-CURE = "free some space there, or name another folder in the environment variable ZOO_CACHE"
+HINT = "free some space there, or name another folder in the environment variable ZOO_CACHE"
 SHOWN = 5
 """Of how many unusable files an error tells the reason."""
 
@@ -47,15 +47,15 @@ def write_store(source: Source, cache: Path, progress: Progress | None = None) -
         ZooError: the cache cannot be written (no right to, or the disk is full).
     """
     place = cache / source.store_name
-    with writing(cache, CURE):
+    with writing(cache, HINT):
         cache.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(cache)
-    with new_folder(place, CURE) as part:
+    with new_folder(place, HINT) as part:
         _write(source, part, progress)
     _remove_outdated(cache, source)
     store = open_store(place)
     if store is None:
-        raise ZooError(Problem("what was written here cannot be read back", str(place), CURE))
+        raise ZooError(Problem("what was written here cannot be read back", str(place), HINT))
     return store
 
 

@@ -88,7 +88,7 @@ def check_music(model: Model, corpus: Corpus) -> None:
             Problem(
                 "this music holds only which keys sound, and the model is of the keys that are pressed",
                 where=corpus.name,
-                cure="use a model with an encoder of sounding keys (encoder=sounding), or other music",
+                hint="use a model with an encoder of sounding keys (encoder=sounding), or other music",
             )
         )
 
@@ -148,7 +148,7 @@ def _check_finite(evaluation: Evaluation) -> None:
                 Problem(
                     f"the nats of the {name} are not finite in {len(bad)} of {len(term.nats)} pieces",
                     where=evaluation.titles[bad[0]],
-                    cure="a part gives probability 0 to what happened, or has weights that are not finite; "
+                    hint="a part gives probability 0 to what happened, or has weights that are not finite; "
                     "`zoo plugin check` tells which contract it breaks",
                 )
             )

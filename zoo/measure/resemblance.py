@@ -242,7 +242,7 @@ def _check_grids(generated: Sequence[Roll], held_out: Corpus, training: Corpus) 
         }
         listed = "; ".join(f"{name}: {grid}" for name, grid in grids.items())
         what = f"music on different grids does not compare (frames to a quarter note: {listed})"
-        raise DataError(Problem(what, cure="read and generate all of it on one grid"))
+        raise DataError(Problem(what, hint="read and generate all of it on one grid"))
 
 
 def _as_known(rolls: Sequence[Roll], struck: bool) -> list[Roll]:

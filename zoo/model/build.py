@@ -41,7 +41,7 @@ def build(recipe: Recipe, seed: int = 0) -> Model:
 
     Raises:
         PluginError: parts that cannot be loaded or built, or that break their contract in the probe;
-            all of them, each with its cure.
+            all of them, each with its hint.
     """
     model = _composed(recipe, _load_classes(recipe), lambda slot: seeded_init(seed, "init", slot))
     problems = probe(model)
@@ -101,7 +101,7 @@ def load_class(choice: Choice, slot: Slot) -> type[Part]:
             Problem(
                 f"{target!r} is not a {interface.__name__}",
                 where=where,
-                cure=f"derive the class from zoo.parts.interfaces.{interface.__name__}",
+                hint=f"derive the class from zoo.parts.interfaces.{interface.__name__}",
             )
         )
     return target
@@ -123,8 +123,8 @@ def _load_classes(recipe: Recipe) -> dict[Slot, type[Part]]:
 def _make(recipe: Recipe, slot: Slot, part: type[Any], built: dict[Slot, Part]) -> Part:
     entry, settings = recipe.parts[slot].entry, recipe.parts[slot].settings
     sizes = () if slot == "encoder" else (_sizes(slot, built, recipe.grid),)
-    cure = "check its settings with `zoo show`; --trace shows where it failed"
-    with guarded("building it", f"{slot}={entry.name}", cure):
+    hint = "check its settings with `zoo show`; --trace shows where it failed"
+    with guarded("building it", f"{slot}={entry.name}", hint):
         made: Part = part(settings, *sizes)
     if entry.source.origin != "shipped":
         _guard(made, INTERFACES[slot], entry)

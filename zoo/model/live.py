@@ -67,16 +67,16 @@ def _settings(model: Model, slot: str) -> Settings:
 def _refusal(model: Model, slot: str, name: str, word: str) -> Problem | None:
     """Why a word names no live setting, if it names none."""
     allowed = live_settings(model)
-    cure = f"what may be changed is {', '.join(allowed)}" if allowed else "nothing of it may be changed"
+    hint = f"what may be changed is {', '.join(allowed)}" if allowed else "nothing of it may be changed"
     if slot not in SLOTS:
-        return Problem("it names no setting of a part", word, cure)
+        return Problem("it names no setting of a part", word, hint)
     if not name:
         return Problem("a trained model keeps its parts", word, "evaluate a model of that recipe instead")
     if name not in type(_settings(model, slot)).model_fields:
         near = closest(f"{slot}.{name}", allowed)
-        return Problem(f"the {slot} has no such setting", word, f"did you mean {near}" if near else cure)
+        return Problem(f"the {slot} has no such setting", word, f"did you mean {near}" if near else hint)
     if f"{slot}.{name}" not in allowed:
-        return Problem("the model was trained with this setting and keeps it", word, cure)
+        return Problem("the model was trained with this setting and keeps it", word, hint)
     return None
 
 

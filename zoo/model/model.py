@@ -19,7 +19,7 @@ from zoo.registry import Recipe
 
 
 @dataclass(frozen=True)
-class Lesson:
+class Batch:
     """What the parts see of a batch of fragments: T frames to predict, and what comes before each.
 
     Attributes:
@@ -40,7 +40,7 @@ class Lesson:
 
 
 @dataclass(frozen=True)
-class Touch:
+class VelocityBatch:
     """How the notes of a batch are struck: planes (B, T, K), loudness in 0..1."""
 
     struck: Tensor
@@ -111,7 +111,7 @@ class Model(nn.Module):
             for name, parameter in self.get_submodule(slot).named_parameters():
                 yield f"{slot}.{name}", parameter
 
-    def lesson(self, fragments: Fragments) -> Lesson:
+    def batch(self, fragments: Fragments) -> Batch:
         """What the parts see of the fragments; the one place where frame t meets frame t+1.
 
         Raises:
@@ -120,7 +120,7 @@ class Model(nn.Module):
         keys = self.encoder.keys(fragments.onset, fragments.sounding)
         codes = self.encoder.fold(keys)
         first = fragments.past
-        return Lesson(
+        return Batch(
             past=codes[:, :first],
             inputs=codes[:, first:-1],
             clock=fragments.clock[:, :-1],
@@ -129,13 +129,13 @@ class Model(nn.Module):
             keys=keys[:, first + 1 :],
         )
 
-    def touch(self, fragments: Fragments) -> Touch | None:
+    def velocity_batch(self, fragments: Fragments) -> VelocityBatch | None:
         """How the fragments' notes are struck, or None where nobody models or knows it."""
         if not self.velocity.models_loudness or fragments.velocity is None or fragments.onset is None:
             return None
         loudness = fragments.velocity[:, fragments.past :].float() / 127
         struck = fragments.onset[:, fragments.past + 1 :].float()
-        return Touch(struck=struck, loudness=loudness[:, 1:], previous=loudness[:, :-1])
+        return VelocityBatch(struck=struck, loudness=loudness[:, 1:], previous=loudness[:, :-1])
 
     def count(self, fragments: Fragments, *, first: bool) -> None:
         """Let every part learn what it learns by counting, from whole pieces; `first` begins anew."""
@@ -164,19 +164,17 @@ class Model(nn.Module):
         Returns:
             Scalars by term: `core`, `decoder`, and `velocity` where the music and the model have it.
         """
-        lesson, touch = self.lesson(fragments), self.touch(fragments)
+        batch, velocity = self.batch(fragments), self.velocity_batch(fragments)
         chance = spawn(generator, *TERMS)
         frames: dict[Term, Tensor] = {}
         with seeded_layers(chance["core"]):
-            frames["core"] = self.sampler.loss(self._features(lesson), lesson.codes, chance["core"])
+            frames["core"] = self.sampler.loss(self._features(batch), batch.codes, chance["core"])
         with seeded_layers(chance["decoder"]):
-            frames["decoder"] = self.decoder.loss(
-                lesson.codes, lesson.keys, lesson.previous, chance["decoder"]
-            )
-        if touch is not None:
+            frames["decoder"] = self.decoder.loss(batch.codes, batch.keys, batch.previous, chance["decoder"])
+        if velocity is not None:
             with seeded_layers(chance["velocity"]):
                 frames["velocity"] = self.velocity.loss(
-                    lesson.codes, touch.struck, touch.loudness, touch.previous, chance["velocity"]
+                    batch.codes, velocity.struck, velocity.loudness, velocity.previous, chance["velocity"]
                 )
         weight = fragments.mask / fragments.mask.sum().clamp(min=1)
         return {term: (loss * weight).sum() for term, loss in frames.items() if loss.requires_grad}
@@ -189,17 +187,17 @@ class Model(nn.Module):
             `codes` and `keys`; `residual`, where the music says which keys are pressed; `velocity`,
             summed over the notes struck in a frame, where the music and the model have loudness.
         """
-        lesson, touch = self.lesson(fragments), self.touch(fragments)
+        batch, velocity = self.batch(fragments), self.velocity_batch(fragments)
         chance = spawn(generator, *TERMS)
         found = {
-            "codes": self.sampler.log_prob(self._features(lesson), lesson.codes, chance["core"]),
-            "keys": self.decoder.log_prob(lesson.codes, lesson.keys, lesson.previous, chance["decoder"]),
+            "codes": self.sampler.log_prob(self._features(batch), batch.codes, chance["core"]),
+            "keys": self.decoder.log_prob(batch.codes, batch.keys, batch.previous, chance["decoder"]),
         }
         if (residual := self.residual_log_prob(fragments)) is not None:
             found["residual"] = LogProb(residual)
-        if touch is not None:
+        if velocity is not None:
             found["velocity"] = self.velocity.log_prob(
-                lesson.codes, touch.struck, touch.loudness, touch.previous
+                batch.codes, velocity.struck, velocity.loudness, velocity.previous
             )
         return found
 
@@ -210,17 +208,17 @@ class Model(nn.Module):
 
     def _music(self, fragments: Fragments) -> Iterator[tuple[Part, tuple[Any, ...]]]:
         """Each part with what it hears of the fragments when it counts or calibrates."""
-        lesson, touch = self.lesson(fragments), self.touch(fragments)
+        batch, velocity = self.batch(fragments), self.velocity_batch(fragments)
         if score := _score(fragments):
             yield self.encoder, score
-        yield self.sampler, (lesson.codes,)
-        yield self.decoder, (lesson.codes, lesson.keys, lesson.previous)
-        if touch is not None:
-            yield self.velocity, (lesson.codes, touch.struck, touch.loudness, touch.previous)
+        yield self.sampler, (batch.codes,)
+        yield self.decoder, (batch.codes, batch.keys, batch.previous)
+        if velocity is not None:
+            yield self.velocity, (batch.codes, velocity.struck, velocity.loudness, velocity.previous)
 
-    def _features(self, lesson: Lesson) -> Tensor:
+    def _features(self, batch: Batch) -> Tensor:
         features: Tensor
-        features, _ = self.attention(lesson.inputs, lesson.clock, self.attention.start(lesson.past))
+        features, _ = self.attention(batch.inputs, batch.clock, self.attention.start(batch.past))
         return features
 
 

@@ -81,7 +81,7 @@ def restore(original: Original, registry: Registry) -> Model:
             *(
                 Problem(
                     f"the weights belong to {slot}={original.parts[slot]}, and there is no such part",
-                    cure=f"install the plugin that has it; `zoo list {slot}` shows what there is",
+                    hint=f"install the plugin that has it; `zoo list {slot}` shows what there is",
                 )
                 for slot in missing
             )
@@ -187,8 +187,8 @@ def _check_numbers(path: Path, tensors: Mapping[str, Tensor]) -> None:
         )
 
 
-def _refusal(path: Path, what: str, cure: str = "") -> BundleError:
-    return BundleError(Problem(what, path.name, cure))
+def _refusal(path: Path, what: str, hint: str = "") -> BundleError:
+    return BundleError(Problem(what, path.name, hint))
 
 
 def _layers(names: Iterable[str]) -> list[str]:

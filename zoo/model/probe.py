@@ -72,9 +72,9 @@ def named(model: Model, slot: str) -> str:
 
 
 def _features(model: Model, fragments: Fragments) -> list[Problem]:
-    lesson = model.lesson(fragments)
+    batch = model.batch(fragments)
     with torch.no_grad():
-        features, _ = model.attention(lesson.inputs, lesson.clock, model.attention.start(lesson.past))
+        features, _ = model.attention(batch.inputs, batch.clock, model.attention.start(batch.past))
     expected = (BATCH, FRAMES, model.attention.features)
     return list(_shape(model, f"features of {named(model, 'attention')}", features, expected))
 
@@ -94,7 +94,7 @@ def _training(model: Model, fragments: Fragments) -> list[Problem]:
                 Problem(
                     f"{len(hidden)} tensors are trained but not registered (shapes {shapes})",
                     where=_term(model, term),
-                    cure="make them attributes of the module (nn.ModuleList for lists of layers)",
+                    hint="make them attributes of the module (nn.ModuleList for lists of layers)",
                 )
             )
         loss.backward()
@@ -113,7 +113,7 @@ def _unreached(model: Model, term: Term) -> Iterator[Problem]:
         yield Problem(
             "no gradient reaches this parameter",
             where=f"{named(model, name.split('.')[0])}, {name}",
-            cure="use it in the loss, or remove it",
+            hint="use it in the loss, or remove it",
         )
 
 
@@ -158,6 +158,6 @@ def _reporting(model: Model, stage: str, problems: list[Problem], *slots: str) -
             Problem(
                 f"{stage} failed ({type(error).__name__}: {error})",
                 where=" ".join(named(model, slot) for slot in slots),
-                cure="the probe plays batch 2, 4 frames, 3 frames of past; --trace shows where",
+                hint="the probe plays batch 2, 4 frames, 3 frames of past; --trace shows where",
             )
         )

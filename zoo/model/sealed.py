@@ -27,7 +27,7 @@ def bundle_folder(path: str | Path) -> Path:
 
 
 def damaged(what: str, where: str) -> Problem:
-    """A file that is not as it was written, with the only cure there is."""
+    """A file that is not as it was written, with the only hint there is."""
     return Problem(what, where, "put back a good copy, or train again")
 
 

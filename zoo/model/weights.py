@@ -132,15 +132,15 @@ def restore(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Non
 
 
 def _mismatches(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], where: str) -> Iterator[Problem]:
-    cure = "load it with the versions it was made with, which its config.json names"
+    hint = "load it with the versions it was made with, which its config.json names"
     for name in sorted({*expected, *found}):
         if name not in found:
-            yield Problem(f"holds no weights {name}", where, cure)
+            yield Problem(f"holds no weights {name}", where, hint)
         elif name not in expected:
-            yield Problem(f"holds weights {name}, which no part asks for", where, cure)
+            yield Problem(f"holds weights {name}, which no part asks for", where, hint)
         elif (expected[name].shape, expected[name].dtype) != (found[name].shape, found[name].dtype):
             wanted, got = _kind(expected[name]), _kind(found[name])
-            yield Problem(f"holds weights {name} of {got}, not {wanted}", where, cure)
+            yield Problem(f"holds weights {name} of {got}, not {wanted}", where, hint)
 
 
 def _kind(tensor: Tensor) -> str:

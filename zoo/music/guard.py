@@ -10,7 +10,7 @@ from typing import Any
 
 from zoo.errors import DataError, Problem
 
-CURES = {
+HINTS = {
     "unreadable": "name a file that is there and may be read",
     "not-a-file": "name a MIDI file, or a folder where one is taken",
     "too-large": "cut it into shorter pieces",
@@ -63,7 +63,7 @@ class MidiError(DataError):
     def __init__(self, path: str | Path, code: str, what: str, offset: int | None = None) -> None:
         self.path, self.code, self.what, self.offset = str(path), code, what, offset
         place = self.path if offset is None else f"{self.path}, byte {offset}"
-        super().__init__(Problem(what, place, CURES.get(code, EXPORT)))
+        super().__init__(Problem(what, place, HINTS.get(code, EXPORT)))
 
     def __reduce__(self) -> tuple[Any, ...]:  # so that it can leave a worker process
         return type(self), (self.path, self.code, self.what, self.offset)

@@ -20,8 +20,8 @@ def program(word: str) -> int:
     if word.isdecimal():
         if 1 <= int(word) <= 128:
             return int(word) - 1
-        cure = "1 is a grand piano, 128 the last one"
-        raise UsageError(Problem("instruments are numbered from 1 to 128", f"--instrument {word}", cure))
+        hint = "1 is a grand piano, 128 the last one"
+        raise UsageError(Problem("instruments are numbered from 1 to 128", f"--instrument {word}", hint))
     from pretty_midi.constants import INSTRUMENT_MAP
 
     names = [name.lower() for name in INSTRUMENT_MAP]
@@ -31,6 +31,6 @@ def program(word: str) -> int:
     if len(found) == 1 or exact:
         return (exact or found)[0]
     close = [names[number] for number in found[:4]] or get_close_matches(wanted, names, n=3)
-    cure = f"did you mean {' or '.join(close)}" if close else "such as violin, church organ or 41"
+    hint = f"did you mean {' or '.join(close)}" if close else "such as violin, church organ or 41"
     what = "several instruments are called so" if found else "there is no such instrument in General MIDI"
-    raise UsageError(Problem(what, f"--instrument {word}", cure))
+    raise UsageError(Problem(what, f"--instrument {word}", hint))

@@ -120,7 +120,7 @@ def picture_bytes(roll: Roll, *, primer: int = 0) -> bytes:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
-        raise ZooError(Problem("a picture needs matplotlib", cure="pip install 'polyzoo[plot]'")) from None
+        raise ZooError(Problem("a picture needs matplotlib", hint="pip install 'polyzoo[plot]'")) from None
     notes = roll.notes()
     page = _lay_out(roll, notes, primer)
     with matplotlib.rc_context({"font.family": "DejaVu Sans", "font.size": 8, "text.color": INK}):

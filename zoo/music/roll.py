@@ -207,7 +207,7 @@ class Roll:
         bars = self.meter.bars(self.frames)
         if not 1 <= first <= last <= bars.count:
             what = f"there are no bars {first} to {last}: the piece has {bars.count}"
-            raise DataError(Problem(what, cure=f"bars are numbered from 1 to {bars.count}"))
+            raise DataError(Problem(what, hint=f"bars are numbered from 1 to {bars.count}"))
         inside = bars.take(np.flatnonzero((bars.number >= first - 1) & (bars.number < last)))
         begin = 0 if first == 1 else int(inside.line[0])
         return self.cut(begin, min(int(inside.end[-1]), self.frames))

@@ -72,8 +72,8 @@ def musicxml_bytes(roll: Roll, instrument: int = 0) -> bytes:
         from music21 import converter
         from music21.musicxml.m21ToXml import GeneralObjectExporter
     except ImportError as error:
-        cure = "pip install 'polyzoo[data]'"
-        raise UsageError(Problem("notation needs music21, which is not installed", cure=cure)) from error
+        hint = "pip install 'polyzoo[data]'"
+        raise UsageError(Problem("notation needs music21, which is not installed", hint=hint)) from error
     from zoo.music.writing import midi_bytes
 
     divisors = tuple(sorted({roll.meter.grid, 1}))

@@ -116,7 +116,7 @@ def _check(roll: Roll) -> None:
         what = (
             f"the music lasts {length / 60:.0f} minutes, and {LONGEST // 60} are the most that become sound"
         )
-        raise UsageError(Problem(what, cure="write a MIDI file, or less music"))
+        raise UsageError(Problem(what, hint="write a MIDI file, or less music"))
 
 
 def _length(roll: Roll) -> float:
@@ -196,6 +196,6 @@ def _fluidsynth(roll: Roll, path: Path, font: Path, instrument: int) -> None:
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         if done.returncode or not played.is_file():
             said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-            cure = "ZOO_SOUNDFONT= (empty) plays with the zoo's own piano"
-            raise ZooError(Problem(f"fluidsynth failed: {said[-1] if said else 'no sound'}", str(font), cure))
+            hint = "ZOO_SOUNDFONT= (empty) plays with the zoo's own piano"
+            raise ZooError(Problem(f"fluidsynth failed: {said[-1] if said else 'no sound'}", str(font), hint))
         shutil.copyfile(played, part)

@@ -153,7 +153,7 @@ class Encoder(Part):
             raise DataError(
                 Problem(
                     "this music contains sounding keys only, without onsets",
-                    cure="use an encoder of sounding keys, such as encoder=sounding",
+                    hint="use an encoder of sounding keys, such as encoder=sounding",
                 )
             )
         return onset.float()

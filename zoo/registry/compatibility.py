@@ -59,7 +59,7 @@ def incompatibilities(parts: Mapping[Slot, Choice]) -> list[ZooError]:
             errors.append(error)
             continue
         where = f"{slot}={choice.entry.name}"
-        errors += [UsageError(Problem(p.what, p.where or where, p.cure)) for p in problems]
+        errors += [UsageError(Problem(p.what, p.where or where, p.hint)) for p in problems]
     return errors
 
 

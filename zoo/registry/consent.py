@@ -33,8 +33,8 @@ def named_part(slot: Slot, word: Word, registry: Registry) -> Entry:
     name = str(word.folder / word.text) if word.origin and word.folder.parts else word.text
     if word.origin and not registry.trusts(name):
         what = "code in a file is run only if you name the file yourself"
-        cure = f"inspect the file; if you trust it, add {slot}={name} or --local"
-        raise UsageError(Problem(what, str(word), cure))
+        hint = f"inspect the file; if you trust it, add {slot}={name} or --local"
+        raise UsageError(Problem(what, str(word), hint))
     _require_version(word, name)
     return registry.find(slot, name)
 
@@ -44,5 +44,5 @@ def _require_version(word: Word, name: str) -> None:
     current = file_version(file_of(name))
     if word.version and current and current != word.version:
         what = f"the file has changed: its version is {current}, expected {word.version}"
-        cure = "restore the original file, or start afresh with this one"
-        raise UsageError(Problem(what, str(word), cure))
+        hint = "restore the original file, or start afresh with this one"
+        raise UsageError(Problem(what, str(word), hint))

@@ -66,13 +66,13 @@ def restoring_global_state() -> Iterator[list[str]]:
 
 
 @contextmanager
-def guarded(doing: str, where: str, cure: str) -> Iterator[None]:
+def guarded(doing: str, where: str, hint: str) -> Iterator[None]:
     """Attribute exceptions and side effects of third-party code in the block to its plugin.
 
     Args:
         doing: what the code does, such as `its forward`.
         where: the part and the plugin.
-        cure: what the user can do about it.
+        hint: what the user can do about it.
 
     Raises:
         PluginError: the code raised an exception of any class, or changed global state. A KeyboardInterrupt
@@ -84,9 +84,9 @@ def guarded(doing: str, where: str, cure: str) -> Iterator[None]:
     except (ZooError, KeyboardInterrupt):
         raise
     except BaseException as error:
-        raise PluginError(Problem(f"{doing} failed: {describe_error(error)}", where, cure)) from error
+        raise PluginError(Problem(f"{doing} failed: {describe_error(error)}", where, hint)) from error
     if changed:
-        raise PluginError(Problem(f"{doing} changes global state: {' and '.join(changed)}", where, cure))
+        raise PluginError(Problem(f"{doing} changes global state: {' and '.join(changed)}", where, hint))
 
 
 def describe_error(error: BaseException) -> str:

@@ -46,23 +46,23 @@ def unknown_part(slot: str, name: str, entries: Sequence[Entry], plugins: Sequen
     here = [entry.name for entry in entries if entry.slot == slot]
     elsewhere = [_is_a(entry) for entry in entries if entry.name == name]
     if elsewhere:
-        cure = "; ".join(dict.fromkeys(elsewhere))
+        hint = "; ".join(dict.fromkeys(elsewhere))
     elif closest(name, here):
-        cure = f"did you mean {slot}={closest(name, here)}"
+        hint = f"did you mean {slot}={closest(name, here)}"
     else:
-        cure = f"choose from {_listed(sorted(set(here)), f'those that `zoo list {slot}` shows')}"
+        hint = f"choose from {_listed(sorted(set(here)), f'those that `zoo list {slot}` shows')}"
     unavailable = [plugin for plugin in plugins if plugin.health in ("off", "failed", "other api")]
     if unavailable:
-        cure += "; not loaded: " + ", ".join(f"{plugin.source} ({plugin.health})" for plugin in unavailable)
-        cure += ", see `zoo plugin list`"
+        hint += "; not loaded: " + ", ".join(f"{plugin.source} ({plugin.health})" for plugin in unavailable)
+        hint += ", see `zoo plugin list`"
     what = f"there is no {slot} with this name" if name else "the name of the part is missing"
-    return Problem(what, f"{slot}={name}", cure)
+    return Problem(what, f"{slot}={name}", hint)
 
 
 def trained_part(key: str, name: str) -> Problem:
     """The problem with a part of a run or a bundle, `decoder=@RUN`, where parts must be untrained."""
-    cure = f"combine trained parts with `zoo build {key}={name} -o BUNDLE`"
-    return Problem("trained parts are not allowed here", f"{key}={name}", cure)
+    hint = f"combine trained parts with `zoo build {key}={name} -o BUNDLE`"
+    return Problem("trained parts are not allowed here", f"{key}={name}", hint)
 
 
 def bare_words(words: Sequence[str], entries: Sequence[Entry], recipes: Iterable[str]) -> list[Problem]:

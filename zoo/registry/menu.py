@@ -71,7 +71,7 @@ def read_menu(path: Path) -> Menu:
         raise UsageError(Problem(f"invalid TOML: {error}", str(path), "fix or remove the file")) from None
     problems = [*_problems(tables)]
     if problems:
-        raise UsageError(*(Problem(what, str(path), cure) for what, cure in problems))
+        raise UsageError(*(Problem(what, str(path), hint) for what, hint in problems))
     return Menu(path, tables.get("plugins", {}), tables.get("defaults", {}), tables.get("recipes", {}))
 
 

@@ -151,7 +151,7 @@ class Registry:
             raise PluginError(
                 Problem(
                     f"no plugin {distribution} is installed",
-                    cure=f"see `zoo plugin list`, or try `pip install {distribution}`",
+                    hint=f"see `zoo plugin list`, or try `pip install {distribution}`",
                 )
             )
         plugins = [self._load(source) for source in sources]
@@ -189,8 +189,8 @@ class Registry:
         if not taken:
             return plugin
         what = ", ".join(f"{e.slot}.{e.name} by {r[0].source}" for e, r in taken.items())
-        cure = "write " + ", ".join(f"{entry.slot}={entry.qualified}" for entry in taken)
-        return replace(plugin, health="shadowed", problem=Problem(what, str(plugin.source), cure))
+        hint = "write " + ", ".join(f"{entry.slot}={entry.qualified}" for entry in taken)
+        return replace(plugin, health="shadowed", problem=Problem(what, str(plugin.source), hint))
 
 
 def _parts(plugins: Sequence[Plugin], slot: Slot | None) -> list[Entry]:

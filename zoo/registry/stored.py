@@ -57,13 +57,13 @@ def read_stored(
         stored = _StoredRecipe.model_validate(data)
     except ValidationError as error:
         places = ", ".join(".".join(map(str, detail["loc"])) or "everything" for detail in error.errors())
-        raise BundleError(Problem(f"the recipe is damaged: {places}", cure="create it again")) from None
+        raise BundleError(Problem(f"the recipe is damaged: {places}", hint="create it again")) from None
     problems: list[Problem] = []
     if set(stored.parts) != set(SLOTS):
         different = ", ".join(sorted(set(stored.parts) ^ set(SLOTS)))
         problems.append(
             Problem(
-                f"its slots are not those of this zoo: {different}", cure="try a newer version of polyzoo"
+                f"its slots are not those of this zoo: {different}", hint="try a newer version of polyzoo"
             )
         )
     parts: dict[Slot, Choice] = {}
@@ -131,7 +131,7 @@ def _entry(slot: Slot, stored: _StoredPart, registry: Registry, problems: list[P
     except ZooError as error:
         for problem in error.problems:
             problems.append(
-                Problem(f"it needs {stored.name} {stored.version}: {problem.what}", slot, problem.cure)
+                Problem(f"it needs {stored.name} {stored.version}: {problem.what}", slot, problem.hint)
             )
         return None
     outdated = _outdated(entry, stored)

@@ -139,8 +139,8 @@ def not_text(text: str, where: str) -> list[Problem]:
     try:
         text.encode()
     except UnicodeEncodeError:
-        cure = "rename the file, or use a link to it: ln -s NAME music"
-        return [Problem("not valid UTF-8", where, cure)]
+        hint = "rename the file, or use a link to it: ln -s NAME music"
+        return [Problem("not valid UTF-8", where, hint)]
     return []
 
 

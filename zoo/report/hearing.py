@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.learn.record import meter_of, pedal_of
 from zoo.measure.copying import copied_stretches
 from zoo.model.bundle import Bundle
 from zoo.model.generate import generate
@@ -16,6 +15,7 @@ from zoo.model.weights import digest
 from zoo.music.grid import Pedal
 from zoo.music.roll import Roll
 from zoo.report.piece import HUMAN, Piece
+from zoo.train.record import meter_of, pedal_of
 
 if TYPE_CHECKING:
     from zoo.data import Corpus

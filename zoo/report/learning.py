@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.learn.plan import begun_plan
-from zoo.learn.run import Run
 from zoo.parts.terms import TERMS
 from zoo.report.scale import Scale
+from zoo.train.plan import begun_plan
+from zoo.train.run import Run
 
 WIDTH, HEIGHT = 500, 220
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 12, 34
@@ -32,7 +32,7 @@ class Training:
 
     Attributes:
         name: of the run.
-        plan: what was trained on what; see `zoo.learn.plan.plan`.
+        plan: what was trained on what; see `zoo.train.plan.plan`.
         curves: term -> (seconds, nats of the validation pieces).
     """
 

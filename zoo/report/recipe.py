@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from zoo.learn.settings import TrainSettings
 from zoo.model.build import parameter_count
 from zoo.model.bundle import Bundle
 from zoo.parts import SLOTS
 from zoo.registry.values import write_value
+from zoo.train.settings import TrainSettings
 
 
 @dataclass(frozen=True)

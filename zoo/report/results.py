@@ -28,6 +28,6 @@ def read_results(path: str | Path) -> list[Mapping[str, Any]]:
     except OSError as error:
         raise DataError(Problem(f"cannot be read: {error.strerror}", str(place))) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        cure = "name a file with what `zoo evaluate --json` or `zoo bench table --json` prints"
-        raise DataError(Problem("holds no results that a report can show", str(place), cure)) from error
+        hint = "name a file with what `zoo evaluate --json` or `zoo bench table --json` prints"
+        raise DataError(Problem("holds no results that a report can show", str(place), hint)) from error
     return results

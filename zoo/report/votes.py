@@ -89,8 +89,8 @@ def read_votes(path: str | Path) -> tuple[list[Vote], dict[str, Any]]:
     except OSError as error:
         raise DataError(Problem(f"cannot be read: {error.strerror}", str(place))) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        cure = "name a file that `save votes` on a page of `zoo report` has saved"
-        raise DataError(Problem("holds no votes", str(place), cure)) from error
+        hint = "name a file that `save votes` on a page of `zoo report` has saved"
+        raise DataError(Problem("holds no votes", str(place), hint)) from error
 
 
 def _vote(vote: Mapping[str, Any], listener: str) -> Vote:

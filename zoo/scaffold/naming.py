@@ -32,9 +32,9 @@ def problems_with(name: str, slot: Slot, registry: Registry) -> list[Problem]:
     """The problems with the name of a new part of a slot; loads all plugins to find name clashes."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
         plain = "-".join(re.findall(r"[a-z0-9]+", name.lower())).lstrip("-0123456789")
-        cure = f"write {plain}" if plain and not iskeyword(plain) else "write something like my-part"
+        hint = f"write {plain}" if plain and not iskeyword(plain) else "write something like my-part"
         what = "invalid name: use lower-case letters, digits and single hyphens, starting with a letter"
-        return [Problem(what, name, cure)]
+        return [Problem(what, name, hint)]
     if iskeyword(name):
         what = "this is a reserved word of Python and cannot be the name of a module"
         return [Problem(what, name, f"write my-{name}")]
@@ -42,9 +42,9 @@ def problems_with(name: str, slot: Slot, registry: Registry) -> list[Problem]:
 
 
 def _taken(name: str, slot: Slot, registry: Registry) -> list[Problem]:
-    cure = "choose another name"
+    hint = "choose another name"
     clashes = [
-        Problem(f"{entry.source} has a part with this name", f"{slot}.{name}", cure)
+        Problem(f"{entry.source} has a part with this name", f"{slot}.{name}", hint)
         for entry in registry.entries(slot)
         if entry.name == name
     ]
@@ -52,7 +52,7 @@ def _taken(name: str, slot: Slot, registry: Registry) -> list[Problem]:
         return clashes
     sources = [plugin.source for plugin in registry.plugins()]
     return [
-        Problem(f"{source} has a plugin with this name", name, cure)
+        Problem(f"{source} has a plugin with this name", name, hint)
         for source in sources
         if source.name == name or same_distribution(source.distribution, f"polyzoo-{name}")
     ]

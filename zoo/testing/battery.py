@@ -142,7 +142,7 @@ def part_under_test(
     if isinstance(part, str):
         slot, dot, name = part.partition(".")
         if slot not in SLOTS or not dot:
-            cure = f"write slot.name, such as decoder.lstm; the slots are {', '.join(SLOTS)}"
-            raise UsageError(Problem("invalid name of a part", part, cure))
+            hint = f"write slot.name, such as decoder.lstm; the slots are {', '.join(SLOTS)}"
+            raise UsageError(Problem("invalid name of a part", part, hint))
         part = open_registry().find(slot, name)
     return PartUnderTest(part.description, source=part.source, chosen=settings or {})

@@ -30,7 +30,7 @@ def require_shapes(tested: PartUnderTest, part: Part, music: Music) -> None:
         require(output.isfinite().all(), f"{name}: values that are not finite")
 
 
-@check(cure="return (B, T, ...) float32 as documented; look for a squeezed dimension or a division by 0")
+@check(hint="return (B, T, ...) float32 as documented; look for a squeezed dimension or a division by 0")
 def outputs_have_the_right_shape(tested: PartUnderTest) -> None:
     """Every output has the shape and dtype that the interface documents, and is finite."""
     for part in (tested.build(), tested.build_randomised()):
@@ -40,7 +40,7 @@ def outputs_have_the_right_shape(tested: PartUnderTest) -> None:
             require(output.dtype == dtype, f"{name}: {output.dtype}, not {dtype}")
 
 
-@check(cure="do not assume more than one row, one frame or a non-empty past; do not squeeze without a dim")
+@check(hint="do not assume more than one row, one frame or a non-empty past; do not squeeze without a dim")
 def any_length_works(tested: PartUnderTest) -> None:
     """Batches of one row, one frame or no past work like any other."""
     part = tested.build_randomised()
@@ -49,7 +49,7 @@ def any_length_works(tested: PartUnderTest) -> None:
 
 
 @check(
-    cure="stay in log space (zoo.parts.masks); do not divide by, or take the mean of, what may be empty or 0"
+    hint="stay in log space (zoo.parts.masks); do not divide by, or take the mean of, what may be empty or 0"
 )
 def silence_and_all_keys_are_finite(tested: PartUnderTest) -> None:
     """Silence and all keys at once give finite outputs, even if the part has counted nothing."""
@@ -59,7 +59,7 @@ def silence_and_all_keys_are_finite(tested: PartUnderTest) -> None:
 
 
 @check(
-    cure="do not mix rows: no mean over the batch, no batch normalisation, no reshape across dimension 0; "
+    hint="do not mix rows: no mean over the batch, no batch normalisation, no reshape across dimension 0; "
     "draw the same number of random numbers for every row, however many steps it takes"
 )
 def rows_are_independent(tested: PartUnderTest) -> None:
@@ -72,7 +72,7 @@ def rows_are_independent(tested: PartUnderTest) -> None:
 
 
 @check(
-    cure="draw random numbers only from the generator that is passed in, and initialise weights with torch's "
+    hint="draw random numbers only from the generator that is passed in, and initialise weights with torch's "
     "global generator only"
 )
 def same_seed_same_result(tested: PartUnderTest) -> None:
@@ -115,7 +115,7 @@ def _global_states() -> dict[str, object]:
     }
 
 
-@check(cure="draw from the generator that is passed in, and pass dtypes instead of setting the default")
+@check(hint="draw from the generator that is passed in, and pass dtypes instead of setting the default")
 def global_state_is_unchanged(tested: PartUnderTest) -> None:
     """No global random generator (torch, numpy, random) is used, and no global default is changed."""
     with global_state_unchanged():
@@ -129,7 +129,7 @@ def _tensors(plane: Tensor | Clock) -> tuple[Tensor, ...]:
     return plane.tensors() if isinstance(plane, Clock) else (plane,)
 
 
-@check(cure="work on a copy: no in-place method (ending in _) and no indexed assignment on arguments")
+@check(hint="work on a copy: no in-place method (ending in _) and no indexed assignment on arguments")
 def inputs_are_unchanged(tested: PartUnderTest) -> None:
     """Neither the music nor a state that is passed in is modified in place."""
     part, music = tested.build_randomised(), tested.music()
@@ -153,7 +153,7 @@ def inputs_are_unchanged(tested: PartUnderTest) -> None:
     "sampler",
     "decoder",
     "velocity",
-    cure="keep only batch-first tensors in the state, in tuples, lists and dicts",
+    hint="keep only batch-first tensors in the state, in tuples, lists and dicts",
 )
 def state_is_batch_first(tested: PartUnderTest) -> None:
     """A state holds only batch-first tensors, before and after the first frame."""
@@ -166,7 +166,7 @@ def state_is_batch_first(tested: PartUnderTest) -> None:
         _, state = step(part, tested.slot, music, state)
 
 
-@check(cure="create new tensors with device=self.device, zeros_like or new_zeros")
+@check(hint="create new tensors with device=self.device, zeros_like or new_zeros")
 def device_is_respected(tested: PartUnderTest) -> None:
     """New tensors are created on the device of the part, not on torch's default device."""
     part, music = tested.build(), tested.music()
@@ -184,7 +184,7 @@ def device_is_respected(tested: PartUnderTest) -> None:
     "sampler",
     "decoder",
     "velocity",
-    cure="stay in log space: logsigmoid, log_softmax, logsumexp and the masks of zoo.parts.masks",
+    hint="stay in log space: logsigmoid, log_softmax, logsumexp and the masks of zoo.parts.masks",
 )
 def huge_weights_give_finite_numbers(tested: PartUnderTest) -> None:
     """Weights a hundred times too large and huge features still give finite outputs and gradients."""

@@ -38,7 +38,7 @@ class Case:
             pytest.skip(outcome.reason)
         if outcome.verdict == "failed":
             raise ContractViolationError(
-                f"{self.check.requirement}\n  observed: {outcome.reason}\n  hint: {self.check.cure}"
+                f"{self.check.requirement}\n  observed: {outcome.reason}\n  hint: {self.check.hint}"
             )
 
 
@@ -90,5 +90,5 @@ def cases(
 
 def _no_such_check(name: str, battery: list[Check]) -> Problem:
     near = get_close_matches(name, [check.name for check in battery], 1)
-    cure = f"did you mean {near[0]}?" if near else f"the checks are {', '.join(c.name for c in battery)}"
-    return Problem("there is no check with this name", name, cure)
+    hint = f"did you mean {near[0]}?" if near else f"the checks are {', '.join(c.name for c in battery)}"
+    return Problem("there is no check with this name", name, hint)

@@ -16,7 +16,7 @@ from zoo.testing.under_test import PartUnderTest
 
 @check(
     "attention",
-    cure="let frame t see frames 0..t only: pad convolutions on the left, mask attention above "
+    hint="let frame t see frames 0..t only: pad convolutions on the left, mask attention above "
     "the diagonal, run recurrences forwards",
 )
 def features_are_causal(tested: PartUnderTest) -> None:
@@ -40,7 +40,7 @@ def features_are_causal(tested: PartUnderTest) -> None:
 
 @check(
     "attention",
-    cure="keep in the state everything that later frames need: recurrent state and the most recent frames",
+    hint="keep in the state everything that later frames need: recurrent state and the most recent frames",
 )
 def chunks_equal_the_whole(tested: PartUnderTest) -> None:
     """A sequence in chunks, with the state passed on, gives the same features as in one piece."""
@@ -57,7 +57,7 @@ def chunks_equal_the_whole(tested: PartUnderTest) -> None:
             require_same(torch.cat(pieces, 1), whole, f"past of {past}, {cut}")
 
 
-@check("attention", cure="read the position from the clock that is passed in, not from a counter")
+@check("attention", hint="read the position from the clock that is passed in, not from a counter")
 def position_comes_from_the_clock(tested: PartUnderTest) -> None:
     """The position of a frame comes from its row of the clock alone, also for very large positions."""
     part = cast(Attention, tested.build_randomised())
@@ -83,7 +83,7 @@ def _scores(tested: PartUnderTest, music: Music) -> dict[str, LogProb]:
     "sampler",
     "decoder",
     "velocity",
-    cure="score frame t from frames up to t only; run recurrences forwards",
+    hint="score frame t from frames up to t only; run recurrences forwards",
 )
 def scores_are_causal(tested: PartUnderTest) -> None:
     """Losses and log-probabilities up to t do not depend on later frames."""
@@ -95,7 +95,7 @@ def scores_are_causal(tested: PartUnderTest) -> None:
             require_same(score.value[:, :frame], whole[name].value[:, :frame], f"{name} before frame {frame}")
 
 
-@check("velocity", cure="keep in the state everything that later frames need")
+@check("velocity", hint="keep in the state everything that later frames need")
 def loudness_in_chunks_equals_the_whole(tested: PartUnderTest) -> None:
     """Loudness predicted in chunks, with the state passed on, is the same as in one piece."""
     part, music = cast(Velocity, tested.build_randomised()), tested.music(2, 40)

@@ -27,7 +27,7 @@ class Check:
     Attributes:
         name: the name in reports and in `expect_fail`.
         requirement: what every part of these slots does, in one line.
-        cure: what to change in a part that fails.
+        hint: what to change in a part that fails.
         slots: the slots whose parts are checked.
         optional: whether the check may be skipped if it does not apply to a part.
         function: raises `ContractViolationError` if the part fails.
@@ -35,26 +35,26 @@ class Check:
 
     name: str
     requirement: str = field(repr=False)
-    cure: str = field(repr=False)
+    hint: str = field(repr=False)
     slots: tuple[Slot, ...] = field(repr=False)
     optional: bool = field(repr=False)
     function: Callable[[PartUnderTest], None] = field(repr=False)
 
 
 def check(
-    *slots: Slot, cure: str, optional: bool = False
+    *slots: Slot, hint: str, optional: bool = False
 ) -> Callable[[Callable[[PartUnderTest], None]], Check]:
     """Decorator that turns a function into a check; the first line of its docstring is the requirement.
 
     Args:
         slots: the slots whose parts are checked; all five by default.
-        cure: what to do about a failure, in one sentence without a full stop.
+        hint: what to do about a failure, in one sentence without a full stop.
         optional: whether the function may raise `NotApplicableError`.
     """
 
     def make(function: Callable[[PartUnderTest], None]) -> Check:
         requirement = (function.__doc__ or "").strip().splitlines()[0].removesuffix(".")
-        return Check(function.__name__, requirement, cure, slots or SLOTS, optional, function)
+        return Check(function.__name__, requirement, hint, slots or SLOTS, optional, function)
 
     return make
 

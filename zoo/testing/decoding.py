@@ -97,7 +97,7 @@ def _tally(drawn: Tensor, outcomes: Tensor) -> Tensor:
 
 @check(
     "decoder",
-    cure="condition on at least one key of every active code (see zoo.parts.masks.keys_log_prob)",
+    hint="condition on at least one key of every active code (see zoo.parts.masks.keys_log_prob)",
 )
 def key_probabilities_sum_to_one(tested: PartUnderTest) -> None:
     """exp(log_prob) sums to 1 over the key sets that fold to the codes, in the first frame and the second."""
@@ -115,7 +115,7 @@ def key_probabilities_sum_to_one(tested: PartUnderTest) -> None:
         )
 
 
-@check("decoder", cure="return -inf for keys of inactive codes, and for active codes without a key")
+@check("decoder", hint="return -inf for keys of inactive codes, and for active codes without a key")
 def other_keys_have_no_probability(tested: PartUnderTest) -> None:
     """Keys that do not fold to exactly the codes have probability 0."""
     part = cast(Decoder, tested.build_randomised())
@@ -132,7 +132,7 @@ def other_keys_have_no_probability(tested: PartUnderTest) -> None:
 
 @check(
     "decoder",
-    cure="draw at least one key of every active code (see zoo.parts.masks.draw_keys) and no key of an "
+    hint="draw at least one key of every active code (see zoo.parts.masks.draw_keys) and no key of an "
     "inactive one",
 )
 def drawn_keys_fold_to_their_codes(tested: PartUnderTest) -> None:
@@ -151,7 +151,7 @@ def drawn_keys_fold_to_their_codes(tested: PartUnderTest) -> None:
 
 @check(
     "decoder",
-    cure="score what `sample` draws: the same logits, condition and state; run Gibbs chains long enough",
+    hint="score what `sample` draws: the same logits, condition and state; run Gibbs chains long enough",
 )
 def drawn_keys_match_their_scores(tested: PartUnderTest) -> None:
     """The frequencies of drawn keys match exp(log_prob), in the first frame and the second.
@@ -173,7 +173,7 @@ def _require_draws_as_scored(part: Decoder, passage: Passage, outcomes: Tensor, 
     require_draws(_tally(_draw(part, passage, draws=expected.draws), outcomes), expected, what)
 
 
-@check("decoder", cure="let `follow` return the state that drawing these keys would have given")
+@check("decoder", hint="let `follow` return the state that drawing these keys would have given")
 def following_keys_matches_drawing(tested: PartUnderTest) -> None:
     """After following known frames, the frequencies of drawn keys match exp(log_prob) given those frames."""
     part = cast(Decoder, tested.build_randomised())
@@ -186,7 +186,7 @@ def following_keys_matches_drawing(tested: PartUnderTest) -> None:
         require_draws(_tally(drawn, second), after, "after a known frame")
 
 
-@check("decoder", cure="set the kind of LogProb correctly: exact only if no random number is involved")
+@check("decoder", hint="set the kind of LogProb correctly: exact only if no random number is involved")
 def kind_of_key_score_is_correct(tested: PartUnderTest) -> None:
     """An exact score does not depend on the generator; an estimate states its variance correctly."""
     part, music = cast(Decoder, tested.build_randomised()), tested.music(2, 4)
@@ -195,7 +195,7 @@ def kind_of_key_score_is_correct(tested: PartUnderTest) -> None:
     require_correct_kind(numbers)
 
 
-@check("decoder", cure="divide the logits by the temperature before drawing, or ignore the temperature")
+@check("decoder", hint="divide the logits by the temperature before drawing, or ignore the temperature")
 def low_temperature_sharpens_keys(tested: PartUnderTest) -> None:
     """A low temperature does not increase the entropy of drawn keys."""
     part = cast(Decoder, tested.build_randomised())

@@ -23,7 +23,7 @@ from zoo.testing.under_test import PartUnderTest
 
 
 @check(
-    cure="give the description a name of lower-case letters, digits and hyphens, and a summary of one line"
+    hint="give the description a name of lower-case letters, digits and hyphens, and a summary of one line"
 )
 def description_is_complete(tested: PartUnderTest) -> None:
     """The description has a valid name, a summary of one line, and the API version of this zoo."""
@@ -35,7 +35,7 @@ def description_is_complete(tested: PartUnderTest) -> None:
 
 
 @check(
-    cure="import torch (and what needs it) in the module of the class, and name the class as 'module:Class'",
+    hint="import torch (and what needs it) in the module of the class, and name the class as 'module:Class'",
     optional=True,
 )
 def plugin_loads_without_torch(tested: PartUnderTest) -> None:
@@ -65,7 +65,7 @@ def choices(field: FieldInfo) -> tuple[Any, ...]:
     return (*literals, *((True, False) if bool in kinds else ()))
 
 
-@check(cure="define each setting with zoo.parts.setting(default, help, ge=..., le=...), or as a Literal")
+@check(hint="define each setting with zoo.parts.setting(default, help, ge=..., le=...), or as a Literal")
 def settings_are_documented(tested: PartUnderTest) -> None:
     """Every setting has a help text, bounds or choices, and a default within them."""
     settings = type(tested.settings)
@@ -81,7 +81,7 @@ def settings_are_documented(tested: PartUnderTest) -> None:
 
 
 @check(
-    cure="subclass the slot's interface in zoo.parts.interfaces, with __init__(settings, sizes), or "
+    hint="subclass the slot's interface in zoo.parts.interfaces, with __init__(settings, sizes), or "
     "__init__(settings) for an encoder"
 )
 def builds_by_default(tested: PartUnderTest) -> None:
@@ -97,7 +97,7 @@ def builds_by_default(tested: PartUnderTest) -> None:
         outputs(part, tested.slot, random_music(sizes, batch=2, frames=3))
 
 
-@check(cure="compute the sizes in `gives` and in the class from the same settings")
+@check(hint="compute the sizes in `gives` and in the class from the same settings")
 def sizes_are_as_declared(tested: PartUnderTest) -> None:
     """The facts that the description gives are those of the built part."""
     part = tested.build()
@@ -135,7 +135,7 @@ def _changed(settings: Settings, name: str, value: Any) -> Settings:
     return type(settings)(**{**dict(settings), name: value})
 
 
-@check(cure="narrow the bounds of the setting to values that the part supports", optional=True)
+@check(hint="narrow the bounds of the setting to values that the part supports", optional=True)
 def settings_work_at_their_bounds(tested: PartUnderTest) -> None:
     """Every choice and every lower bound of a setting builds a part that generates, scores and trains."""
     tried = 0
@@ -149,7 +149,7 @@ def settings_work_at_their_bounds(tested: PartUnderTest) -> None:
         raise NotApplicableError("the part has no setting with a choice or a lower bound")
 
 
-@check(cure="read live settings from self.settings at each use, or do not declare them live", optional=True)
+@check(hint="read live settings from self.settings at each use, or do not declare them live", optional=True)
 def live_settings_take_effect(tested: PartUnderTest) -> None:
     """A live setting can be replaced on a built part, without changing a weight."""
     fields = type(tested.settings).model_fields

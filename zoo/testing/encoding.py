@@ -21,7 +21,7 @@ FRAMES, KEYS = 3, (40, 41)
 """The scores to enumerate: all those of two adjacent keys in three frames."""
 
 
-@check("encoder", cure="assign every key to exactly one code, and at least one key to every code")
+@check("encoder", hint="assign every key to exactly one code, and at least one key to every code")
 def every_key_has_one_code(tested: PartUnderTest) -> None:
     """The membership assigns every key to exactly one code, and every code has a key."""
     part = cast(Encoder, tested.build())
@@ -32,7 +32,7 @@ def every_key_has_one_code(tested: PartUnderTest) -> None:
     require((membership.sum(1) > 0).all(), "a code has no key")
 
 
-@check("encoder", cure="inherit `fold`, or set a code exactly if at least one of its keys is set")
+@check("encoder", hint="inherit `fold`, or set a code exactly if at least one of its keys is set")
 def codes_are_folded_keys(tested: PartUnderTest) -> None:
     """A code is set exactly if at least one of its keys is set."""
     part, music = cast(Encoder, tested.build()), tested.music(2, 20)
@@ -40,7 +40,7 @@ def codes_are_folded_keys(tested: PartUnderTest) -> None:
     require_same(part.fold(music.keys), expected, "codes", tolerance=0)
 
 
-@check("encoder", cure="inherit `keys`, and set `plane` to the plane of the score that is modelled")
+@check("encoder", hint="inherit `keys`, and set `plane` to the plane of the score that is modelled")
 def keys_are_the_declared_plane(tested: PartUnderTest) -> None:
     """Keys are the plane that `plane` names; music without that plane raises DataError."""
     part, music = cast(Encoder, tested.build()), tested.music(2, 20)
@@ -88,7 +88,7 @@ def _playable(cells: tuple[int, ...]) -> bool:
 
 @check(
     "encoder",
-    cure="normalise the outcomes of each decision, and decide only what the keys leave open",
+    hint="normalise the outcomes of each decision, and decide only what the keys leave open",
 )
 def residual_probabilities_sum_to_one(tested: PartUnderTest) -> None:
     """The residual's probabilities of all scores with the same keys sum to 1."""
@@ -104,7 +104,7 @@ def residual_probabilities_sum_to_one(tested: PartUnderTest) -> None:
 
 @check(
     "encoder",
-    cure="leave the modelled plane equal to the keys, and start every sounding note with a strike",
+    hint="leave the modelled plane equal to the keys, and start every sounding note with a strike",
 )
 def restored_planes_agree_with_keys(tested: PartUnderTest) -> None:
     """Restored planes have the same keys, every struck key sounds, and every held key was struck before."""
@@ -118,7 +118,7 @@ def restored_planes_agree_with_keys(tested: PartUnderTest) -> None:
         require(not (sounding & ~onset & ~before).any(), "a held key did not sound in the frame before")
 
 
-@check("encoder", cure="draw in `restore` what `log_prob` scores, with the same conditions")
+@check("encoder", hint="draw in `restore` what `log_prob` scores, with the same conditions")
 def restored_planes_match_their_scores(tested: PartUnderTest) -> None:
     """The frequencies of restored planes match the residual's log_prob (chi-square, 8000 draws)."""
     part = cast(Encoder, tested.build_randomised())

@@ -13,7 +13,7 @@ from zoo.testing.music import LONG, Music, random_music
 from zoo.testing.under_test import PartUnderTest, calibrated, counted
 
 
-@check(cure="register every tensor that the outputs depend on as a parameter, submodule or persistent buffer")
+@check(hint="register every tensor that the outputs depend on as a parameter, submodule or persistent buffer")
 def state_dict_restores(tested: PartUnderTest) -> None:
     """A part with the same settings that loads the state_dict gives the same outputs."""
     part, copied, music = tested.build_randomised(seed=1), tested.build(seed=2), tested.music()
@@ -28,7 +28,7 @@ def state_dict_restores(tested: PartUnderTest) -> None:
     "sampler",
     "decoder",
     "velocity",
-    cure="make the layer an attribute of the module; use nn.ModuleList, nn.ModuleDict or nn.ParameterList "
+    hint="make the layer an attribute of the module; use nn.ModuleList, nn.ModuleDict or nn.ParameterList "
     "for lists and dicts",
 )
 def layers_are_registered(tested: PartUnderTest) -> None:
@@ -45,7 +45,7 @@ def layers_are_registered(tested: PartUnderTest) -> None:
     require(not unsaved, f"not in the state_dict: {', '.join(unsaved)}")
 
 
-@check(cure="use the parameter in the loss, without detach or no_grad in between, or remove it")
+@check(hint="use the parameter in the loss, without detach or no_grad in between, or remove it")
 def every_parameter_learns(tested: PartUnderTest) -> None:
     """The loss has a non-zero gradient with respect to every parameter, if there are any."""
     part = tested.build_randomised()
@@ -71,7 +71,7 @@ def counts(part: Part) -> bool:
 
 
 @check(
-    cure="exclude frames where the mask is false, accumulate counts over batches, and reset every count in "
+    hint="exclude frames where the mask is false, accumulate counts over batches, and reset every count in "
     "forget_counts",
     optional=True,
 )
@@ -93,7 +93,7 @@ def padding_is_not_counted(tested: PartUnderTest) -> None:
 
 
 @check(
-    cure="exclude frames where the mask is false, accumulate over batches, and reset when `first` is true",
+    hint="exclude frames where the mask is false, accumulate over batches, and reset when `first` is true",
     optional=True,
 )
 def calibration_starts_afresh(tested: PartUnderTest) -> None:
@@ -132,7 +132,7 @@ RATE = 0.01
     "decoder",
     "velocity",
     optional=True,
-    cure="look for a loss with the wrong sign, a detached layer, or unused counts",
+    hint="look for a loss with the wrong sign, a detached layer, or unused counts",
 )
 def toy_music_is_learned(tested: PartUnderTest) -> None:
     """Counting, 30 steps of Adam and calibration on a toy batch improve the score on it."""

@@ -17,7 +17,7 @@ NEAR = 3.0
 """Maximum difference between predicted and scored velocity, in MIDI velocities."""
 
 
-@check("velocity", cure="apply a sigmoid or clamp, and multiply by the struck keys")
+@check("velocity", hint="apply a sigmoid or clamp, and multiply by the struck keys")
 def only_struck_keys_have_loudness(tested: PartUnderTest) -> None:
     """Predicted loudness is in (0, 1] for struck keys and 0 for all others."""
     for part in (cast(Velocity, tested.build()), cast(Velocity, tested.build_randomised())):
@@ -40,7 +40,7 @@ def _at(music: Music, key: int, velocities: Tensor) -> Music:
 
 @check(
     "velocity",
-    cure="discretise: the probability of k is the mass between k - 1/2 and k + 1/2, normalised over 1..127",
+    hint="discretise: the probability of k is the mass between k - 1/2 and k + 1/2, normalised over 1..127",
 )
 @torch.no_grad()
 def velocity_probabilities_sum_to_one(tested: PartUnderTest) -> None:
@@ -54,7 +54,7 @@ def velocity_probabilities_sum_to_one(tested: PartUnderTest) -> None:
         require_total_one(Scored(probabilities, torch.zeros_like(probabilities)), f"key {key}")
 
 
-@check("velocity", cure="sum log-probabilities over the struck keys only")
+@check("velocity", hint="sum log-probabilities over the struck keys only")
 def silence_scores_zero(tested: PartUnderTest) -> None:
     """A frame without struck keys scores 0 nats, exactly."""
     part, music = cast(Velocity, tested.build_randomised()), tested.music(2, 8)
@@ -64,7 +64,7 @@ def silence_scores_zero(tested: PartUnderTest) -> None:
     require_same(score.value[silent], torch.zeros(int(silent.sum())), "nats of silence", tolerance=1e-6)
 
 
-@check("velocity", cure="let `predict` return the centre of the distribution that `log_prob` scores")
+@check("velocity", hint="let `predict` return the centre of the distribution that `log_prob` scores")
 @torch.no_grad()
 def predictions_match_the_scores(tested: PartUnderTest) -> None:
     """Predicted loudness is near the mean or the mode of the distribution that log_prob scores."""

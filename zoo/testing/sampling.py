@@ -61,7 +61,7 @@ def _tally(drawn: Tensor, outcomes: int) -> Tensor:
 
 @check(
     "sampler",
-    cure="normalise: log_softmax over exclusive outcomes, logsigmoid for independent ones; sum over all "
+    hint="normalise: log_softmax over exclusive outcomes, logsigmoid for independent ones; sum over all "
     "ways to draw the same frame",
 )
 def code_probabilities_sum_to_one(tested: PartUnderTest) -> None:
@@ -75,7 +75,7 @@ def code_probabilities_sum_to_one(tested: PartUnderTest) -> None:
 
 
 @check(
-    "sampler", cure="score what `sample` draws: the same logits, masks and state, and every step of the draw"
+    "sampler", hint="score what `sample` draws: the same logits, masks and state, and every step of the draw"
 )
 def drawn_codes_match_their_scores(tested: PartUnderTest) -> None:
     """The frequencies of drawn codes match exp(log_prob), over two frames.
@@ -90,7 +90,7 @@ def drawn_codes_match_their_scores(tested: PartUnderTest) -> None:
     require_draws(counts, expected, "two frames")
 
 
-@check("sampler", cure="let `follow` return the state that drawing these codes would have given")
+@check("sampler", hint="let `follow` return the state that drawing these codes would have given")
 def following_codes_matches_drawing(tested: PartUnderTest) -> None:
     """After following known codes, the frequencies of drawn codes match exp(log_prob) given those codes."""
     part = cast(Sampler, tested.build_randomised())
@@ -107,7 +107,7 @@ def following_codes_matches_drawing(tested: PartUnderTest) -> None:
             return
 
 
-@check("sampler", cure="set the kind of LogProb correctly: exact only if no random number is involved")
+@check("sampler", hint="set the kind of LogProb correctly: exact only if no random number is involved")
 def kind_of_code_score_is_correct(tested: PartUnderTest) -> None:
     """An exact score does not depend on the generator; an estimate states its variance correctly."""
     part, music = cast(Sampler, tested.build_randomised()), tested.music(2, 4)
@@ -134,7 +134,7 @@ def require_correct_kind(scores: list[LogProb]) -> None:
         require(plausible, f"the variance is {actual:.3g}, the stated variance {stated:.3g}")
 
 
-@check("sampler", cure="divide the logits by the temperature before drawing, or ignore the temperature")
+@check("sampler", hint="divide the logits by the temperature before drawing, or ignore the temperature")
 def low_temperature_sharpens(tested: PartUnderTest) -> None:
     """A low temperature does not increase the entropy of draws, and extreme temperatures give valid codes."""
     part = cast(Sampler, tested.build_randomised())
@@ -148,7 +148,7 @@ def low_temperature_sharpens(tested: PartUnderTest) -> None:
         require(((drawn == 0) | (drawn == 1)).all(), f"temperature {temperature}: codes that are not 0 or 1")
 
 
-@check("sampler", cure="return codes of 0.0 and 1.0, not probabilities")
+@check("sampler", hint="return codes of 0.0 and 1.0, not probabilities")
 def drawn_codes_are_binary(tested: PartUnderTest) -> None:
     """Drawn codes are 0 or 1, and the state after a step has as many rows as the batch."""
     part = cast(Sampler, tested.build_randomised())
@@ -157,7 +157,7 @@ def drawn_codes_are_binary(tested: PartUnderTest) -> None:
     require(all(leaf.shape[0] == 5 for leaf in leaves(state)), "the state has another number of rows")
 
 
-@check("sampler", cure="keep the features in the graph: no detach or no_grad on the way to the loss")
+@check("sampler", hint="keep the features in the graph: no detach or no_grad on the way to the loss")
 def gradient_reaches_the_features(tested: PartUnderTest) -> None:
     """If the score depends on the features, the loss has a gradient with respect to them."""
     part, music = cast(Sampler, tested.build_randomised()), tested.music(2, 4)

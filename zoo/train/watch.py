@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from zoo.learn.events import Event, Listen, Started, Stepped, Validated
+from zoo.train.events import Event, Listen, Started, Stepped, Validated
 
 if TYPE_CHECKING:
     from zoo.parts.terms import Term

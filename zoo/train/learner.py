@@ -15,14 +15,14 @@ from torch.nn.utils import clip_grad_norm_
 
 from zoo.data.fragments import Fragments
 from zoo.errors import NonFiniteError, Problem
-from zoo.learn.optimizer import Average, optimizer_of, share_of_rate
-from zoo.learn.settings import TrainSettings
 from zoo.model.model import Model
 from zoo.model.random import generator
 from zoo.model.weights import Weights, restore
 from zoo.parts.terms import SLOTS_OF, TERMS, Term
+from zoo.train.optimizer import Average, optimizer_of, share_of_rate
+from zoo.train.settings import TrainSettings
 
-CURE = "lower train.lr or train.clip; the weights of the step before are kept"
+HINT = "lower train.lr or train.clip; the weights of the step before are kept"
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class Learner:
 
     def _refuse_nonfinite(self, losses: Mapping[Term, float], norms: Mapping[Term, float]) -> None:
         problems = [
-            Problem(f"the {what} of the {term} is {value} at step {self.step + 1}", cure=CURE)
+            Problem(f"the {what} of the {term} is {value} at step {self.step + 1}", hint=HINT)
             for what, values in (("loss", losses), ("gradient", norms))
             for term, value in values.items()
             if not abs(value) < float("inf")

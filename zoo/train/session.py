@@ -11,17 +11,17 @@ import torch
 from zoo.data import Corpus
 from zoo.data.fragments import Fragments
 from zoo.errors import NonFiniteError, Problem, UsageError
-from zoo.learn.events import Event, History, Listen, Started, Stepped, Validated
-from zoo.learn.learner import Judged, Learner
-from zoo.learn.lessons import Lessons
-from zoo.learn.run import Run
-from zoo.learn.score import chosen_pieces, validate
-from zoo.learn.settings import TrainSettings
 from zoo.model.counting import calibrate, count, recount
 from zoo.model.model import Model
 from zoo.model.provenance import Origin
 from zoo.model.weights import digest
 from zoo.parts import Slot
+from zoo.train.batches import TrainingBatches
+from zoo.train.events import Event, History, Listen, Started, Stepped, Validated
+from zoo.train.learner import Judged, Learner
+from zoo.train.run import Run
+from zoo.train.score import chosen_pieces, validate
+from zoo.train.settings import TrainSettings
 
 SAVE_EVERY = 60.0
 """Seconds between two checkpoints, at most; every validation makes one too."""
@@ -33,7 +33,7 @@ class Session:
 
     Attributes:
         learner: the model and what training adds to it.
-        lessons: what it learns from.
+        batches: what it learns from.
         valid: the pieces that choose the best weights; there may be none.
         settings: how long and how often.
         seed: of the chance in validation.
@@ -42,7 +42,7 @@ class Session:
     """
 
     learner: Learner
-    lessons: Lessons
+    batches: TrainingBatches
     valid: Corpus
     settings: TrainSettings
     seed: int
@@ -79,9 +79,9 @@ class Session:
         self._tell(
             Started(
                 step=self.learner.step,
-                steps=self.settings.target(self.lessons.epoch),
+                steps=self.settings.target(self.batches.epoch),
                 seconds=self.settings.minutes and self.settings.minutes * 60,
-                epoch=self.lessons.epoch,
+                epoch=self.batches.epoch,
                 device=str(self.learner.model.device),
                 threads=torch.get_num_threads(),
             )
@@ -153,7 +153,7 @@ class Session:
 
     def _used(self) -> float:
         """How much of the budget is used, 0..1."""
-        target = self.settings.target(self.lessons.epoch)
+        target = self.settings.target(self.batches.epoch)
         if target is None:
             return self.learner.seconds / (60 * (self.settings.minutes or 0))
         return self.learner.step / target
@@ -181,8 +181,8 @@ class Session:
                 "step": step + 1,
                 "seed": self.seed,
                 "problems": [problem.what for problem in error.problems],
-                "fragments": self.lessons.places(step).tolist(),
-                "semitones": self.lessons.shifts(step).tolist(),
+                "fragments": self.batches.places(step).tolist(),
+                "semitones": self.batches.shifts(step).tolist(),
             }
         )
         what = f"resuming takes the same step again; its fragments are named in {path.name}"
@@ -197,5 +197,5 @@ def _check_weights(model: Model, origins: Mapping[Slot, Origin]) -> None:
             strange.setdefault(origin.source, []).append(slot)
     if strange:
         told = " and ".join(f"the {', '.join(slots)} of {source}" for source, slots in strange.items())
-        cure = "name the trained parts again, such as @BUNDLE, or core=@BUNDLE decoder=@BUNDLE"
-        raise UsageError(Problem(f"the run should begin with {told}, and has not kept them yet", cure=cure))
+        hint = "name the trained parts again, such as @BUNDLE, or core=@BUNDLE decoder=@BUNDLE"
+        raise UsageError(Problem(f"the run should begin with {told}, and has not kept them yet", hint=hint))

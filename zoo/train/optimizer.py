@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Optimizer
 
-from zoo.learn.settings import TrainSettings
+from zoo.train.settings import TrainSettings
 
 LOWEST = 0.02
 """Where cosine decay ends, as a share of the peak."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import BundleError, Problem, UsageError
-from zoo.learn.settings import BEFORE, BUDGETS, TrainSettings
 from zoo.limits import read_bytes
 from zoo.model.provenance import Origin, listed_once, pieces_of, without_pieces
 from zoo.model.sealed import damaged, parsed
@@ -18,6 +17,7 @@ from zoo.registry.fields import live
 from zoo.registry.registry import names_file
 from zoo.registry.values import write_value
 from zoo.registry.words import Word, stored_words
+from zoo.train.settings import BEFORE, BUDGETS, TrainSettings
 
 if TYPE_CHECKING:
     from zoo.data import Corpus

@@ -12,17 +12,17 @@ import torch
 
 from zoo.data import Corpus
 from zoo.errors import Problem, UsageError
-from zoo.learn.events import History, Listen
-from zoo.learn.learner import Learner
-from zoo.learn.lessons import Lessons, check_music
-from zoo.learn.plan import plan
-from zoo.learn.run import Run
-from zoo.learn.session import Session
-from zoo.learn.settings import TrainSettings
 from zoo.model.model import Model
 from zoo.model.provenance import Origin
 from zoo.model.threads import computing
 from zoo.parts import Slot
+from zoo.train.batches import TrainingBatches, check_music
+from zoo.train.events import History, Listen
+from zoo.train.learner import Learner
+from zoo.train.plan import plan
+from zoo.train.run import Run
+from zoo.train.session import Session
+from zoo.train.settings import TrainSettings
 
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 """Signals that ask a training to end: Ctrl-C, schedulers and containers, logouts."""
@@ -68,8 +68,8 @@ def fit(
     learner = Learner(model, settings, seed)
     if run is not None:
         run.begin(plan(model.recipe, corpus, settings, seed, origins), resume=resume)
-    lessons = Lessons(train, settings, seed)
-    session = Session(learner, lessons, valid, settings, seed, run, listen)
+    batches = TrainingBatches(train, settings, seed)
+    session = Session(learner, batches, valid, settings, seed, run, listen)
     with computing(model, settings.threads):
         if run is None or not run.resume(learner):
             session.begin(corpus, origins or {})
@@ -89,7 +89,7 @@ def _train(session: Session, is_trained: bool) -> History:
         session.validate()
     with _interrupts() as interrupted:
         while not session.over():
-            batches = session.lessons.batches(learner.step)
+            batches = session.batches.at(learner.step)
             session.learn([batch.to(model.device) for batch in batches])
             if learner.step % session.settings.validate_every == 0:
                 session.validate()

@@ -13,10 +13,10 @@ import pytest
 from rich.console import Console
 
 from zoo.cli.main import run
-from zoo.learn.events import Started, Stepped, Validated
-from zoo.learn.learner import Learner
-from zoo.learn.watch import Watch, clock
 from zoo.model.bundle import load_bundle
+from zoo.train.events import Started, Stepped, Validated
+from zoo.train.learner import Learner
+from zoo.train.watch import Watch, clock
 
 WORDS = [
     "attention=none",

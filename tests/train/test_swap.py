@@ -15,17 +15,17 @@ import zoo
 from zoo.cli import main
 from zoo.data import Corpus
 from zoo.errors import BundleError, UsageError, ZooError
-from zoo.learn.assemble import assemble
-from zoo.learn.fit import fit
-from zoo.learn.lock import claimed
-from zoo.learn.run import Run
-from zoo.learn.swap import parse_swap
 from zoo.measure.evaluator import evaluate
 from zoo.model.build import build
 from zoo.model.bundle import load_bundle, save_bundle
 from zoo.model.model import Model
 from zoo.model.weights import digest
 from zoo.registry import open_registry, parse_recipe
+from zoo.train.assemble import assemble
+from zoo.train.fit import fit
+from zoo.train.lock import claimed
+from zoo.train.run import Run
+from zoo.train.swap import parse_swap
 
 Make = Callable[..., Any]
 SLOTS = ("encoder", "attention", "sampler", "decoder", "velocity")

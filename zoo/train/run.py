@@ -21,12 +21,12 @@ from typing import Any
 
 from zoo.errors import BundleError, NonFiniteError, Problem, UsageError
 from zoo.files import flush, write_file, writing
-from zoo.learn.events import Stepped, Validated
-from zoo.learn.learner import Learner
-from zoo.learn.plan import RECIPE, begun_plan, differences
 from zoo.limits import HEADER, read_bytes
 from zoo.model.sealed import damaged
 from zoo.model.weights import Weights, digest, not_finite, pack, read_weights
+from zoo.train.events import Stepped, Validated
+from zoo.train.learner import Learner
+from zoo.train.plan import RECIPE, begun_plan, differences
 
 FORMAT = 1
 
@@ -57,8 +57,8 @@ class Run:
                 other = Problem("holds a run of another recipe", str(self.folder), "name a new folder")
                 raise UsageError(other, *changed)
             if not resume:
-                cure = "--resume goes on with it, a new folder begins another"
-                raise UsageError(Problem("holds a run of this recipe", str(self.folder), cure))
+                hint = "--resume goes on with it, a new folder begins another"
+                raise UsageError(Problem("holds a run of this recipe", str(self.folder), hint))
         write_file(self.folder / RECIPE, json.dumps(plan, indent=2) + "\n")
 
     def resume(self, learner: Learner) -> bool:
@@ -74,9 +74,9 @@ class Run:
         if best is None and last is not None and last.about["validated"] >= 0:
             raise BundleError(damaged("is missing", str(self.folder / "best.safetensors")))
         if best is not None and last is None:
-            cure = f"put it back, or begin again in a new folder; core=@{self.folder} takes the best weights"
+            hint = f"put it back, or begin again in a new folder; core=@{self.folder} takes the best weights"
             what = "is missing, so the run cannot go on where it was"
-            raise BundleError(Problem(what, str(self.folder / "last.safetensors"), cure))
+            raise BundleError(Problem(what, str(self.folder / "last.safetensors"), hint))
         if best is not None:
             learner.best.tensors = best.tensors
             learner.best.nats = best.about["nats"]

@@ -9,27 +9,27 @@ import numpy as np
 import torch
 
 from zoo.data import Corpus
-from zoo.learn.lessons import Lessons
-from zoo.learn.score import FEWEST, chosen_pieces
+from zoo.train.batches import TrainingBatches
+from zoo.train.score import FEWEST, chosen_pieces
 
 Make = Callable[..., Any]
 
 
 def test_an_epoch_hears_no_fragment_twice_and_nearly_all(corpus: Corpus, fast: Make) -> None:
     train = corpus.split("train")
-    lessons = Lessons(train, fast(), seed=0)
+    batches = TrainingBatches(train, fast(), seed=0)
     everything = {tuple(place) for place in train.starts(16, 8).tolist()}
     for epoch in range(3):
-        steps = range(epoch * lessons.epoch, (epoch + 1) * lessons.epoch)
-        heard = [tuple(place) for step in steps for place in lessons.places(step).tolist()]
-        assert len(heard) == len(set(heard)) == 4 * lessons.epoch
+        steps = range(epoch * batches.epoch, (epoch + 1) * batches.epoch)
+        heard = [tuple(place) for step in steps for place in batches.places(step).tolist()]
+        assert len(heard) == len(set(heard)) == 4 * batches.epoch
         assert set(heard) <= everything
         assert len(everything) - len(heard) < 4
 
 
 def test_the_order_follows_from_seed_and_step(corpus: Corpus, fast: Make) -> None:
     train = corpus.split("train")
-    one, again, other = (Lessons(train, fast(), seed) for seed in (0, 0, 1))
+    one, again, other = (TrainingBatches(train, fast(), seed) for seed in (0, 0, 1))
     for step in (9, 2, 5):  # in any order: nothing but the step is remembered
         assert (one.places(step) == again.places(step)).all()
         assert (one.shifts(step) == again.shifts(step)).all()
@@ -38,12 +38,12 @@ def test_the_order_follows_from_seed_and_step(corpus: Corpus, fast: Make) -> Non
 
 
 def test_each_fragment_is_shifted_by_its_own_interval(corpus: Corpus, fast: Make) -> None:
-    lessons = Lessons(corpus.split("train"), fast(), seed=0)
-    shifts = torch.cat([lessons.shifts(step) for step in range(200)])
+    batches = TrainingBatches(corpus.split("train"), fast(), seed=0)
+    shifts = torch.cat([batches.shifts(step) for step in range(200)])
     assert set(shifts.tolist()) == set(range(-6, 6))
-    plain = Lessons(corpus.split("train"), fast(transpose=False), seed=0)
+    plain = TrainingBatches(corpus.split("train"), fast(transpose=False), seed=0)
     assert not plain.shifts(0).any()
-    batch, straight, by = lessons.batches(0)[0], plain.batches(0)[0], lessons.shifts(0)
+    batch, straight, by = batches.at(0)[0], plain.at(0)[0], batches.shifts(0)
     for row in range(4):
         moved = torch.roll(straight.sounding[row], int(by[row]), -1)
         assert torch.equal(batch.sounding[row], moved)
@@ -51,9 +51,9 @@ def test_each_fragment_is_shifted_by_its_own_interval(corpus: Corpus, fast: Make
 
 def test_a_batch_larger_than_the_corpus_is_the_corpus(tunes: Make, fast: Make) -> None:
     corpus = tunes(train=1, valid=0)
-    lessons = Lessons(corpus.split("train"), fast(batch=64), seed=0)
-    assert lessons.epoch == 1
-    assert len(lessons.places(7)) == len(corpus.split("train").starts(16, 8))
+    batches = TrainingBatches(corpus.split("train"), fast(batch=64), seed=0)
+    assert batches.epoch == 1
+    assert len(batches.places(7)) == len(corpus.split("train").starts(16, 8))
 
 
 def test_validation_pieces_are_always_the_same_and_about_as_many_as_asked(corpus: Corpus) -> None:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from zoo.errors import Problem, UsageError
-from zoo.learn.record import meter_of
 from zoo.model.generate import TEMPO, generate
 from zoo.model.model import Model
 from zoo.model.threads import Threads
 from zoo.music.grid import QUARTERS
 from zoo.music.meter import Meter
 from zoo.music.roll import Roll
+from zoo.train.record import meter_of
 
 SLOWEST, FASTEST = 10.0, 1000.0
 """Quarter notes per minute of a tempo that may be asked for."""

@@ -18,19 +18,19 @@ from zoo.data.fragments import Fragments
 from zoo.data.piece import Reading
 from zoo.data.source import Source
 from zoo.data.writing import write_store
-from zoo.learn.events import Event, Stepped
-from zoo.learn.fit import fit
-from zoo.learn.learner import Learner
-from zoo.learn.lessons import Lessons
-from zoo.learn.lock import claimed
-from zoo.learn.optimizer import LOWEST, Average, optimizer_of, share_of_rate
-from zoo.learn.run import Run
-from zoo.learn.settings import TrainSettings
 from zoo.model.build import build
 from zoo.model.model import Model
 from zoo.model.weights import digest, unpack
 from zoo.music.roll import Roll
 from zoo.registry import open_registry, parse_recipe
+from zoo.train.batches import TrainingBatches
+from zoo.train.events import Event, Stepped
+from zoo.train.fit import fit
+from zoo.train.learner import Learner
+from zoo.train.lock import claimed
+from zoo.train.optimizer import LOWEST, Average, optimizer_of, share_of_rate
+from zoo.train.run import Run
+from zoo.train.settings import TrainSettings
 
 Make = Callable[..., Any]
 
@@ -86,7 +86,7 @@ def test_a_run_by_the_clock_goes_on_at_the_rate_it_had(
         return learn(learner, batches, used)
 
     monkeypatch.setattr(Learner, "learn", a_second_long)
-    monkeypatch.setattr("zoo.learn.session.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr("zoo.train.session.time", SimpleNamespace(monotonic=lambda: clock[0]))
     settings = fast(minutes=8 / 60, schedule="cosine", validate_every=2)
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path / "run", tiny(), corpus, settings, stop=5)
@@ -177,7 +177,7 @@ def test_each_term_keeps_the_better_of_its_weights_and_their_average(
         weights.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
         return next(nats)
 
-    monkeypatch.setattr("zoo.learn.session.validate", judge)
+    monkeypatch.setattr("zoo.train.session.validate", judge)
     model = tiny()
     history = fit(model, corpus, fast(steps=3, ema=0.9))
     assert history.best == {"core": 1.0, "decoder": 2.0}
@@ -226,27 +226,27 @@ def used(batches: list[Fragments]) -> float:
 
 
 def test_batches_by_length_hold_little_padding(short_pieces: Corpus) -> None:
-    def epoch(**more: Any) -> tuple[Lessons, list[Fragments]]:
-        lessons = Lessons(short_pieces, TrainSettings(batch=4, **more), seed=0)
-        return lessons, [batch for step in range(lessons.epoch) for batch in lessons.batches(step)]
+    def epoch(**more: Any) -> tuple[TrainingBatches, list[Fragments]]:
+        batches = TrainingBatches(short_pieces, TrainSettings(batch=4, **more), seed=0)
+        return batches, [batch for step in range(batches.epoch) for batch in batches.at(step)]
 
-    lessons, grouped = epoch(group_by_length=True)
+    batches, grouped = epoch(group_by_length=True)
     plain, mixed = epoch()
     assert used(mixed) < 0.25
     assert used(grouped) > 0.9
     assert all(batch.past == 0 for batch in grouped)
-    heard = [tuple(place) for step in range(lessons.epoch) for place in lessons.places(step).tolist()]
+    heard = [tuple(place) for step in range(batches.epoch) for place in batches.places(step).tolist()]
     assert sorted(heard) == sorted(map(tuple, short_pieces.starts().tolist()))
-    assert lessons.epoch == plain.epoch
+    assert batches.epoch == plain.epoch
     lengths = [batch.frames for batch in grouped]
     assert lengths != sorted(lengths)
-    assert (lessons.places(0) != lessons.places(lessons.epoch)).any()
+    assert (batches.places(0) != batches.places(batches.epoch)).any()
 
 
 def test_long_pieces_keep_their_history(corpus: Corpus, fast: Make) -> None:
-    lessons = Lessons(corpus.split("train"), fast(group_by_length=True), seed=0)
-    for step in range(lessons.epoch):
-        (batch,) = lessons.batches(step)
-        starts = lessons.places(step)[:, 1]
+    batches = TrainingBatches(corpus.split("train"), fast(group_by_length=True), seed=0)
+    for step in range(batches.epoch):
+        (batch,) = batches.at(step)
+        starts = batches.places(step)[:, 1]
         assert batch.past == min(4, max(int(starts.max()) - 1, 0))
         assert batch.mask.any(0).all()

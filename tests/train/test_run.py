@@ -20,15 +20,15 @@ from filelock import FileLock
 
 from zoo.data import Corpus
 from zoo.errors import BundleError, NonFiniteError, UsageError, ZooError
-from zoo.learn.events import Event, Started, Stepped, Validated
-from zoo.learn.fit import fit
-from zoo.learn.learner import Learner
-from zoo.learn.lock import claimed
-from zoo.learn.plan import begun_plan, begun_words
-from zoo.learn.run import Run
-from zoo.learn.settings import BEFORE, TrainSettings
 from zoo.model.model import Model
 from zoo.model.weights import Weights, unpack
+from zoo.train.events import Event, Started, Stepped, Validated
+from zoo.train.fit import fit
+from zoo.train.learner import Learner
+from zoo.train.lock import claimed
+from zoo.train.plan import begun_plan, begun_words
+from zoo.train.run import Run
+from zoo.train.settings import BEFORE, TrainSettings
 
 Make = Callable[..., Any]
 KILLS = int(os.environ.get("ZOO_STRESS_KILLS", "6"))
@@ -405,7 +405,7 @@ def test_a_damaged_plan_is_never_resumed_from(train: Make, unbroken: Path, conte
 def test_a_checkpoint_of_a_newer_version_says_so(
     train: Make, unbroken: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zoo.learn.run.FORMAT", 0)
+    monkeypatch.setattr("zoo.train.run.FORMAT", 0)
     with pytest.raises(BundleError, match=r"newer polyzoo \(format 1"):
         train(unbroken)
 

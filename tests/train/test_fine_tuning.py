@@ -15,11 +15,6 @@ import torch
 import zoo
 from zoo.cli.main import run
 from zoo.data import Corpus, open_corpus
-from zoo.learn.events import Event, Stepped, Validated
-from zoo.learn.fit import fit
-from zoo.learn.lock import claimed
-from zoo.learn.plan import begun_origins, begun_plan
-from zoo.learn.run import Run
 from zoo.model.bundle import load_bundle, open_bundle
 from zoo.model.counting import count, recount
 from zoo.model.model import Model
@@ -27,6 +22,11 @@ from zoo.model.provenance import Origin, other_music, trained_on
 from zoo.model.weights import digest, unpack
 from zoo.music.roll import Roll
 from zoo.parts import SLOTS
+from zoo.train.events import Event, Stepped, Validated
+from zoo.train.fit import fit
+from zoo.train.lock import claimed
+from zoo.train.plan import begun_origins, begun_plan
+from zoo.train.run import Run
 
 Make = Callable[..., Any]
 TINY = "attention=none attention.local=4 attention.features=5 sampler.hidden=4 decoder.hidden=4"

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from zoo.errors import Problem, UsageError, ZooError
 from zoo.files import sweep, write_file
-from zoo.learn.plan import RECIPE
+from zoo.train.plan import RECIPE
 
 LOCK, HOLDER = "lock", "holder.json"
 PATIENCE = 0.3

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data import Corpus
-from zoo.learn.events import History
-from zoo.learn.settings import TrainSettings
 from zoo.model.provenance import Music, Origin
 from zoo.music.grid import Pedal
 from zoo.music.meter import Meter
 from zoo.parts import SLOTS, Slot
+from zoo.train.events import History
+from zoo.train.settings import TrainSettings
 
 DIGITS = 12
 """Of a piece's digest, in a record."""
@@ -37,7 +37,7 @@ def record(
     """The scores, data and training of a bundle, as `zoo.model.bundle.save_bundle` takes them.
 
     Args:
-        history: what `zoo.learn.fit.fit` returned.
+        history: what `zoo.train.fit.fit` returned.
         corpus: what it was given.
         settings: what it was given.
         seed: what it was given.

@@ -47,7 +47,7 @@ def validate(model: Model, corpus: Corpus, indices: list[int], seed: int) -> dic
                 total[term] = total.get(term, 0.0) - float(value)
     nats = {term: value / sum(lengths) for term, value in total.items()}
     problems = [
-        Problem(f"the {term} gives the validation pieces {value} nats a frame", cure="lower train.lr")
+        Problem(f"the {term} gives the validation pieces {value} nats a frame", hint="lower train.lr")
         for term, value in nats.items()
         if not abs(value) < float("inf")
     ]

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import BundleError, Problem
-from zoo.learn.plan import RECIPE, begun_origins, begun_plan
 from zoo.model.provenance import Music, trained_on
 from zoo.model.sealed import CONFIG, MANIFEST, WEIGHTS, damaged, parsed, read_bundle
 from zoo.music.grid import GRID
 from zoo.parts import SLOTS, Slot
 from zoo.registry import Choice, Registry
+from zoo.train.plan import RECIPE, begun_origins, begun_plan
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -68,8 +68,8 @@ class Trained:
         Raises:
             BundleError: they are damaged, or from a newer version.
         """
-        from zoo.learn.run import Run
         from zoo.model.weights import read_weights
+        from zoo.train.run import Run
 
         if not self.is_run:
             read_bundle(self.path)
@@ -96,11 +96,11 @@ def open_trained(path: Path) -> Trained:
     if (path / BUNDLE / MANIFEST).is_file():
         return open_trained(path / BUNDLE)
     if begun is not None:
-        cure = f"`zoo train -o {path} --resume` goes on until there are some"
-        raise BundleError(Problem("the run has no best weights yet", str(path), cure))
+        hint = f"`zoo train -o {path} --resume` goes on until there are some"
+        raise BundleError(Problem("the run has no best weights yet", str(path), hint))
     what = "it holds neither a run nor a bundle" if path.exists() else "there is no such folder"
-    cure = f"name a folder that `zoo train` wrote ({RECIPE} lies in it), or a bundle ({MANIFEST} does)"
-    raise BundleError(Problem(what, str(path), cure))
+    hint = f"name a folder that `zoo train` wrote ({RECIPE} lies in it), or a bundle ({MANIFEST} does)"
+    raise BundleError(Problem(what, str(path), hint))
 
 
 def _heard_by_run(path: Path, begun: Mapping[str, Any]) -> Mapping[Slot, tuple[Music, ...]]:

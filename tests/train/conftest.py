@@ -14,11 +14,11 @@ from zoo.data.piece import Reading
 from zoo.data.source import Source
 from zoo.data.split import Split
 from zoo.data.writing import write_store
-from zoo.learn.settings import TrainSettings
 from zoo.model.build import build
 from zoo.model.model import Model
 from zoo.music.roll import Roll
 from zoo.registry import Recipe, open_registry, parse_recipe
+from zoo.train.settings import TrainSettings
 
 TINY = "attention=none attention.local=4 attention.features=5 sampler.hidden=4 decoder.hidden=4"
 FAST: dict[str, Any] = {

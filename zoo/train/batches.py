@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from zoo.data import Corpus
 from zoo.data.fragments import Fragments
 from zoo.errors import DataError, Problem
-from zoo.learn.settings import TrainSettings
 from zoo.model.model import Model
 from zoo.model.random import generator
+from zoo.train.settings import TrainSettings
 
 LOWEST, HIGHEST = -6, 5
 """Semitones a fragment may be shifted: each of the twelve keys once, as near as can be."""
@@ -25,7 +25,7 @@ POOL = 50
 meets in a batch. A small corpus has at least two pools."""
 
 
-class Lessons:
+class TrainingBatches:
     """The batches of training, one for each step.
 
     Attributes:
@@ -56,7 +56,7 @@ class Lessons:
             return torch.zeros(size, dtype=torch.int64)
         return torch.randint(LOWEST, HIGHEST + 1, size, generator=generator(self._seed, "transpose", step))
 
-    def batches(self, step: int) -> list[Fragments]:
+    def at(self, step: int) -> list[Fragments]:
         """The fragments of a step, in as many batches as its gradient is accumulated over."""
         size = self._settings.batch
         shifts = torch.split(self.shifts(step), size)
@@ -112,7 +112,7 @@ def check_music(model: Model, corpus: Corpus) -> None:
         problems.append(Problem("there is no piece to train on", corpus.name, "add more pieces"))
     else:
         try:
-            model.lesson(corpus.fragments(corpus.starts()[:1], frames=1, past=0))
+            model.batch(corpus.fragments(corpus.starts()[:1], frames=1, past=0))
         except DataError as error:
             problems.extend(error.problems)
     if model.velocity.models_loudness and "velocity" not in corpus.planes:

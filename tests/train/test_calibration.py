@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from zoo.data import Corpus
-from zoo.learn.fit import fit
 from zoo.model.counting import calibrate
 from zoo.parts.loudness import Spread
+from zoo.train.fit import fit
 
 Make = Callable[..., Any]
 

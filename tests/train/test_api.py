@@ -10,10 +10,10 @@ import pytest
 import torch
 
 import zoo
-from zoo.learn.events import Event
 from zoo.model.card import card
 from zoo.model.sealed import canonical, manifest
 from zoo.music.midi import read_midi
+from zoo.train.events import Event
 
 TINY = "attention=none attention.local=4 attention.features=5 sampler.hidden=4 decoder.hidden=4"
 

@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zoo.errors import BundleError, Problem, UsageError, ZooError
-from zoo.learn.trained import Trained, open_trained
 from zoo.model.provenance import Music
 from zoo.parts import SLOTS, Slot
 from zoo.parts.terms import SLOTS_OF
@@ -29,6 +28,7 @@ from zoo.registry.parse import raise_all
 from zoo.registry.recipe import GridKeys
 from zoo.registry.values import write_value
 from zoo.registry.words import Word, read_words, split
+from zoo.train.trained import Trained, open_trained
 
 TAKEN: dict[str, tuple[Slot, ...]] = {
     "core": ("encoder", *SLOTS_OF["core"]),
@@ -221,8 +221,8 @@ def _kept(taken: Mapping[Slot, _Taken], given: Mapping[str, Word]) -> Iterator[P
         elif word.head and word.name in fields and word.key not in changeable:
             value = write_value(getattr(part.choice.settings, word.name))
             what = f"the {slot} of {part.source.name} was trained with {word.key}={value} and keeps it"
-            cure = f"what may be changed is {', '.join(changeable)}" if changeable else "leave it out"
-            yield Problem(what, str(word), cure)
+            hint = f"what may be changed is {', '.join(changeable)}" if changeable else "leave it out"
+            yield Problem(what, str(word), hint)
 
 
 def _other_grids(taken: Mapping[Slot, _Taken], given: Mapping[str, Word]) -> Iterator[Problem]:
@@ -255,8 +255,8 @@ def _strangers(taken: Mapping[Slot, _Taken], encoder: Choice) -> Iterator[Proble
         theirs = _spelled("encoder", part.encoder, only_trained=True)
         if theirs != here:
             what = f"the {slot} of {part.source.name} was trained on {' '.join(theirs)}, "
-            cure = f"take a {slot} that was trained on {' '.join(here)}, or leave it out"
-            yield Problem(f"{what}{owner} {' '.join(here)}", part.word, cure)
+            hint = f"take a {slot} that was trained on {' '.join(here)}, or leave it out"
+            yield Problem(f"{what}{owner} {' '.join(here)}", part.word, hint)
 
 
 def _spelled(slot: Slot, choice: Choice, *, only_trained: bool = False) -> list[str]:

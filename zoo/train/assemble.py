@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from zoo.errors import BundleError, Problem
-from zoo.learn.swap import Swap
 from zoo.model.build import build, outline
 from zoo.model.model import Model
 from zoo.model.provenance import Origin
 from zoo.model.weights import check_shapes, digest, restore
 from zoo.parts import Slot
+from zoo.train.swap import Swap
 
 
 def assemble(swap: Swap, seed: int = 0) -> Model:

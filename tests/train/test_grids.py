@@ -10,11 +10,11 @@ import pytest
 import zoo
 from zoo.data import open_corpus
 from zoo.errors import DataError, UsageError
-from zoo.learn.lessons import Lessons
-from zoo.learn.record import common_meter
-from zoo.learn.settings import TrainSettings
 from zoo.music.meter import Meter
 from zoo.music.roll import Notes, Roll
+from zoo.train.batches import TrainingBatches
+from zoo.train.record import common_meter
+from zoo.train.settings import TrainSettings
 
 SMALL = "attention.local=8 attention.reader=8 attention.features=9 sampler.hidden=8 decoder.hidden=8"
 
@@ -53,9 +53,9 @@ def test_a_waltz_in_triplets_is_read_learned_and_written_on_its_grid(waltzes: Pa
 
 def test_fragments_are_as_long_in_beats_on_a_finer_grid(waltzes: Path) -> None:
     settings = TrainSettings(batch=2, frames=16, stride=8, past=4)
-    batch = Lessons(open_corpus(waltzes, grid=12), settings, seed=0).batches(0)[0]
+    batch = TrainingBatches(open_corpus(waltzes, grid=12), settings, seed=0).at(0)[0]
     assert (batch.frames, batch.past) == (48, 12)
-    places = Lessons(open_corpus(waltzes, grid=4), settings, seed=0).batches(0)[0]
+    places = TrainingBatches(open_corpus(waltzes, grid=4), settings, seed=0).at(0)[0]
     assert (places.frames, places.past) == (16, 4)
     assert settings.on_grid(12).validate_frames == 3 * settings.validate_frames
     assert settings.on_grid(1) == settings  # quarter notes of a published file: as many frames as ever
@@ -65,7 +65,7 @@ def test_a_model_refuses_music_of_another_grid(waltzes: Path) -> None:
     model = zoo.build(SMALL)
     with pytest.raises(DataError, match="12 frames to a quarter note, the model 4") as caught:
         model.fit(open_corpus(waltzes, grid=12))
-    assert "grid=4" in caught.value.problems[0].cure
+    assert "grid=4" in caught.value.problems[0].hint
     with pytest.raises(DataError, match="primer"):
         model.generate(frames=4, primer=waltz(0))
 

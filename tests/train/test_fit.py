@@ -13,14 +13,14 @@ from pydantic import ValidationError
 
 from zoo.data import Corpus
 from zoo.errors import DataError, NonFiniteError, UsageError
-from zoo.learn.events import Event, Started, Stepped, Validated
-from zoo.learn.fit import fit
-from zoo.learn.record import record
-from zoo.learn.settings import TrainSettings
 from zoo.model.build import build
 from zoo.model.model import Model
 from zoo.model.weights import digest
 from zoo.registry import open_registry, parse_recipe
+from zoo.train.events import Event, Started, Stepped, Validated
+from zoo.train.fit import fit
+from zoo.train.record import record
+from zoo.train.settings import TrainSettings
 
 Make = Callable[..., Any]
 
@@ -61,7 +61,7 @@ def test_each_term_ends_with_its_own_best_weights(
 ) -> None:
     """Core is best after step 2, decoder after step 4: the model ends with a part of each."""
     nats = iter([{"core": 1.0, "decoder": 3.0}, {"core": 2.0, "decoder": 1.0}, {"core": 2.0, "decoder": 2.0}])
-    monkeypatch.setattr("zoo.learn.session.validate", lambda *arguments: next(nats))
+    monkeypatch.setattr("zoo.train.session.validate", lambda *arguments: next(nats))
     seen: dict[int, dict[str, torch.Tensor]] = {}
     model = tiny()
 
@@ -129,7 +129,7 @@ def test_a_budget_ends_it(
 ) -> None:
     """There are 23 fragments, so 5 batches of 4 an epoch; patience ends 6 steps after the only progress."""
     if "patience" in budget:
-        monkeypatch.setattr("zoo.learn.session.validate", lambda *arguments: {"core": 1.0, "decoder": 1.0})
+        monkeypatch.setattr("zoo.train.session.validate", lambda *arguments: {"core": 1.0, "decoder": 1.0})
     assert fit(tiny(), corpus, fast(**budget)).step == steps
 
 

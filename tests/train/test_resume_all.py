@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from zoo.data import Corpus
-from zoo.learn.events import Event, Stepped
-from zoo.learn.fit import fit
-from zoo.learn.lock import claimed
-from zoo.learn.run import Run
 from zoo.model.build import build
 from zoo.model.weights import digest, unpack
 from zoo.parts import SLOTS
 from zoo.registry import Entry, open_registry, parse_recipe
+from zoo.train.events import Event, Stepped
+from zoo.train.fit import fit
+from zoo.train.lock import claimed
+from zoo.train.run import Run
 
 FULL = os.environ.get("ZOO_STRESS_RESUME", "") == "full"
 """All combinations and ten split points, instead of each part once and one."""
