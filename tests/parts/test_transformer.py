@@ -88,7 +88,7 @@ def test_the_past_is_heard_like_frames_that_were_played(frames: Draw) -> None:
 def test_a_frame_costs_the_same_however_much_was_played(frames: Draw) -> None:
     part, codes = transformer(reach=6), frames(1, 40, 3)
     clock = Clock.common_time(torch.arange(40).unsqueeze(0))
-    _, (past, caches) = part(codes, clock, part.start(codes[:, :0]))
+    _, (past, caches, _) = part(codes, clock, part.start(codes[:, :0]))
     assert past.shape[1] == 0
     assert [cache.shape[1] for cache in caches] == [5, 5]
 

@@ -99,6 +99,22 @@ class PeeksBehindAThreshold(Good):
         return features + (codes[:, -1:] > 0.5).float().sum(-1, keepdim=True), state
 
 
+class CountsSilenceAsPast(Good):
+    """Training pads the beginning of a piece with silence; generation would begin in a state never trained."""
+
+    caught_by = ("silence_before_a_piece_is_no_past",)
+
+    def start(self, past):
+        return past, super().start(past)
+
+    def forward(self, codes, clock, state):
+        past, memory = state
+        if past.shape[1]:
+            _, memory = super().forward(past, clock.before(past.shape[1]), memory)
+        features, memory = super().forward(codes, clock, memory)
+        return features, (past[:, :0], memory)
+
+
 class LosesItsStateBetweenChunks(Good):
     caught_by = ("chunks_equal_the_whole",)
 

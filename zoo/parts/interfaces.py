@@ -186,7 +186,9 @@ class Attention(Part):
         """The state before the first frame.
 
         Args:
-            past: codes before the first frame, oldest first, (B, P, C) with P >= 0.
+            past: codes before the first frame, oldest first, (B, P, C) with P >= 0. Before a piece begins
+                they are zero in training, and absent in scoring and generation, so a past of silence must
+                make no difference.
         """
 
     @abstractmethod

@@ -48,6 +48,11 @@ def lagged(frames: Tensor, lags: Sequence[int], length: int) -> Tensor:
     return torch.stack([frames[:, reach + 1 - lag :][:, :length] for lag in lags], dim=2)
 
 
+def begun(past: Tensor) -> Tensor:
+    """Which frames of the past (B, P, C) belong to the piece, (B, P): those from the first note on."""
+    return (past != 0).any(-1).cumsum(1) > 0
+
+
 def by_distance(scores: Tensor, frames: int) -> Tensor:
     """Convert scores of distances to scores of frames; `never` for later frames and those out of reach.
 

@@ -57,6 +57,22 @@ def chunks_equal_the_whole(tested: PartUnderTest) -> None:
             require_same(torch.cat(pieces, 1), whole, f"past of {past}, {cut}")
 
 
+@check(
+    "attention",
+    hint="skip the frames before the first that is not silent: `zoo.parts.layers.begun` marks them",
+)
+def silence_before_a_piece_is_no_past(tested: PartUnderTest) -> None:
+    """A past of silence makes no difference: training has one before a piece begins, generation has none."""
+    part = cast(Attention, tested.build_randomised())
+    music = tested.music(2, LONG, past=0)
+    nothing = music.codes[:, :0]
+    alone, _ = part(music.codes, music.clock, part.start(nothing))
+    for silent in (1, LONG):
+        past = torch.zeros(2, silent, music.codes.shape[-1])
+        after, _ = part(music.codes, music.clock, part.start(past))
+        require_same(after, alone, f"{silent} silent frames before the piece")
+
+
 @check("attention", hint="read the position from the clock that is passed in, not from a counter")
 def position_comes_from_the_clock(tested: PartUnderTest) -> None:
     """The position of a frame comes from its row of the clock alone, also for very large positions."""
