@@ -14,8 +14,8 @@ from .settings import CopyingSettings
 
 Memory = tuple[Tensor, Tensor]
 Moments = tuple[Tensor, Tensor, Tensor]
-"""The last L frames, oldest first: descriptions (B, L, heads * head), codes (B, L, C), and whether they are part
-of the piece (B, L)."""
+"""The last L frames, oldest first: descriptions (B, L, heads * head), codes (B, L, C), and whether they are
+part of the piece (B, L)."""
 CopyingState = tuple[Tensor, Memory, Memory, Moments]
 """The past that is still to be read, the memories of the local and joining LSTMs, and the moments."""
 

@@ -100,7 +100,7 @@ class PeeksBehindAThreshold(Good):
 
 
 class CountsSilenceAsPast(Good):
-    """Training pads the beginning of a piece with silence; generation would begin in a state never trained."""
+    """Training pads the beginning of a piece with silence, so generation would begin in an unknown state."""
 
     caught_by = ("silence_before_a_piece_is_no_past",)
 
