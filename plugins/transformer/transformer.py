@@ -1,4 +1,4 @@
-"""Frames that look back at frames."""
+"""Self-attention over frames."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from zoo.parts.layers import by_distance, in_frames, with_clock
 from .settings import TransformerSettings
 
 Caches = tuple[Tensor, ...]
-"""Of each block the keys and values of the last frames, oldest first, (B, L, 2 * F)."""
+"""For each block the keys and values of the last frames, oldest first, (B, L, 2 * F)."""
 
 
 class Transformer(Attention):
-    """Every frame looks back over the last bars, in several heads and blocks, for what bears on the next.
+    """Every frame attends to the frames of the last bars, with several heads and blocks.
 
-    How far back something lies matters in itself: each head learns what it seeks at every distance. Where in
-    the bar a frame lies comes from the clock. The past before a fragment is heard, at places counted back
-    from the first frame. Keys and values of the frames within reach are kept, so a further frame costs the
-    same however much was played.
+    Positions are relative: each head learns an embedding for every distance. The clock gives the position in
+    the bar. The past before a fragment is attended to, at positions counted back from the first frame. Keys
+    and values of the frames within reach are cached, so the cost of a frame does not grow with the piece.
     """
 
     def __init__(self, settings: TransformerSettings, sizes: Sizes) -> None:
@@ -35,7 +34,7 @@ class Transformer(Attention):
         self.dropout = nn.Dropout(settings.dropout)
 
     def start(self, past: Tensor) -> tuple[Tensor, Caches]:
-        """The past, to be heard as soon as the clock is known, and empty caches."""
+        """The past, which is processed once the clock is known, and empty caches."""
         return past, tuple(past.new_zeros(len(past), 0, 2 * self.features) for _ in self.blocks)
 
     def forward(
@@ -47,18 +46,18 @@ class Transformer(Attention):
         clock = joined([clock.before(given), clock], 1)
         present = self.dropout(self.enter(with_clock(torch.cat([past, codes], 1), clock)))
         features = []
-        for stretch in present.split(self.reach, 1):
+        for chunk in present.split(self.reach, 1):
             after = []
             for block, cache in zip(self.blocks, caches, strict=True):
-                stretch, cache = block(stretch, cache)
+                chunk, cache = block(chunk, cache)
                 after.append(cache)
             caches = tuple(after)
-            features.append(stretch)
+            features.append(chunk)
         return self.norm(torch.cat(features, 1)[:, given:]), (past[:, :0], caches)
 
 
 class _Block(nn.Module):
-    """Looking back, then thinking about what was seen; each normalises its input and adds to it."""
+    """Self-attention, then a feed-forward network, both with pre-normalization and a residual connection."""
 
     def __init__(self, settings: TransformerSettings, reach: int) -> None:
         super().__init__()
@@ -72,17 +71,17 @@ class _Block(nn.Module):
         self.think = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
         self.dropout = nn.Dropout(settings.dropout)
 
-    def forward(self, stretch: Tensor, cache: Tensor) -> tuple[Tensor, Tensor]:
-        """The stretch (B, T, F) with what it saw added, and the cache for the next one."""
-        normal = self.norms[0](stretch)
-        told = torch.cat([cache, self.tell(normal)], 1)
-        asked, keys, values = map(self._split, (self.ask(normal), *told.chunk(2, -1)))
-        bias = by_distance(asked @ self.distances / asked.shape[-1] ** 0.5, told.shape[1])
-        seen = scaled_dot_product_attention(asked, keys, values, attn_mask=bias)
-        stretch = stretch + self.dropout(self.join(seen.transpose(1, 2).flatten(2)))
-        stretch = stretch + self.dropout(self.think(self.norms[1](stretch)))
-        beyond = told.shape[1] - self.distances.shape[-1] + 1
-        return stretch, told[:, max(beyond, 0) :]
+    def forward(self, chunk: Tensor, cache: Tensor) -> tuple[Tensor, Tensor]:
+        """The output (B, T, F) for a chunk of frames, and the cache for the next chunk."""
+        normal = self.norms[0](chunk)
+        cache = torch.cat([cache, self.tell(normal)], 1)
+        queries, keys, values = map(self._split, (self.ask(normal), *cache.chunk(2, -1)))
+        bias = by_distance(queries @ self.distances / queries.shape[-1] ** 0.5, cache.shape[1])
+        attended = scaled_dot_product_attention(queries, keys, values, attn_mask=bias)
+        chunk = chunk + self.dropout(self.join(attended.transpose(1, 2).flatten(2)))
+        chunk = chunk + self.dropout(self.think(self.norms[1](chunk)))
+        beyond = cache.shape[1] - self.distances.shape[-1] + 1
+        return chunk, cache[:, max(beyond, 0) :]
 
     def _split(self, plane: Tensor) -> Tensor:
         """(B, T, F) as (B, heads, T, head)."""

@@ -34,7 +34,7 @@ def features(part: Copying, codes: Tensor, past: int = 0, first: int = 0) -> Ten
 def test_what_is_found_is_what_came_next_after_moments_within_reach(frames: Draw) -> None:
     part, codes, outline = copying(reach=3), frames(1, 11, 3), torch.randn(1, 11, 5)
     described = part.describe(outline)
-    found = part._found(outline, described, codes).view(11, 2, 3)
+    found = part._retrieved(outline, described, codes).view(11, 2, 3)
     for now in range(11):
         for head in range(2):
             of_head = slice(4 * head, 4 * head + 4)
@@ -59,7 +59,7 @@ def test_the_past_is_heard_like_frames_that_were_played(frames: Draw) -> None:
 def test_nothing_is_found_before_there_is_anything_to_find(frames: Draw) -> None:
     part, codes = copying(reach=8), frames(2, 1, 3)
     outline = torch.randn(2, 1, 5)
-    assert torch.equal(part._found(outline, part.describe(outline), codes), torch.zeros(2, 1, 6))
+    assert torch.equal(part._retrieved(outline, part.describe(outline), codes), torch.zeros(2, 1, 6))
 
 
 def tunes(batch: int, chance: torch.Generator) -> Tensor:
