@@ -203,7 +203,7 @@ def test_it_is_said_what_is_left_out_where_nothing_is_unseen(bundles, folder, ca
 
     assert "note: floors and generated passages are left out: split=all" in said("split=all")
     assert "floors and generated passages are left out" in said("split=all", "samples=0")
-    assert "passages are left out: with split=train" in said("split=train")
+    assert "passages are left out: split=train" in said("split=train")
     assert said("split=train", "samples=0") == ""
 
 

@@ -188,7 +188,7 @@ def test_show_says_of_one_piece_where_its_meter_is_from_and_who_its_relatives_ar
     found = rows(zoo("show", signed, "c.mid")[1])
     assert found["meter"] == "4/4 (assumed, the file has none)"
     assert found["family"] == "d, as c.mid"
-    assert rows(zoo("show", signed, "1")[1])["family"] == "none in this corpus shares music with it"
+    assert rows(zoo("show", signed, "1")[1])["family"] == "no other piece of the corpus shares music with it"
     piece = json.loads(zoo("show", signed, "1", "--json")[1])
     assert (piece["meter_from"], piece["relatives"]) == ("stated", [])
 

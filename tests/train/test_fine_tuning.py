@@ -235,7 +235,7 @@ def test_a_run_that_kept_no_weights_asks_for_the_bundle_again(
         (Path("more") / f"{name}.safetensors").unlink()
     assert begun_origins(begun_plan(Path("more")) or {})["decoder"].source == "a"
     assert run(["train", "-o", "more", "--resume"]) == 2
-    assert "should begin with the encoder, attention, sampler, decoder of a" in capsys.readouterr().err
+    assert "starts from the encoder, attention, sampler, decoder of a" in capsys.readouterr().err
     assert train("@a", "train.steps=2", "-o", "more", "--resume")[0] == 0
 
 
@@ -250,7 +250,7 @@ def test_evaluate_says_which_parts_know_other_music(
     onset[::4, 40] = True
     Roll(onset, onset).write(other / "unknown.mid")
     said = noted(other, capsys)
-    assert f"other music (tunes-8-3: encoder, decoder and {songs.name}), none of it among" in said
+    assert f"other music (tunes-8-3: encoder, decoder and {songs.name}) without" in said
     learned = open_corpus(songs).split("train").pieces[0].title
     shutil.copy(songs / learned, other / "known.mid")
     assert "was trained on 1 of the 2 pieces scored here" in noted(other, capsys)

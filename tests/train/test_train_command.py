@@ -192,7 +192,7 @@ def test_speed_is_not_told_before_it_is_known() -> None:
     watch(Started(step=7, steps=None, seconds=600, epoch=10, device="cpu", threads=1))
     watch(Stepped(8, {"core": 3.0}, frames=1000, seconds=30.0))
     assert "step 8, epoch 1, 9:30 left" in lines.getvalue()
-    assert "training on cpu with 1 thread, from step 7, 10 steps an epoch" in lines.getvalue()
+    assert "training on cpu with 1 thread, from step 7, 10 steps per epoch" in lines.getvalue()
 
 
 def test_a_terminal_sees_a_table() -> None:
