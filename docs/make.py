@@ -309,7 +309,7 @@ def settings(facts: dict[str, Any]) -> Iterator[str]:
 def notes(facts: dict[str, Any], default: bool) -> Iterator[str]:
     """What a part gives, where it comes from, and what to know of it."""
     if default:
-        yield "stands there by default"
+        yield "default of the slot"
     if facts["gives"]:
         yield "gives " + ", ".join(said(name, fact) for name, fact in facts["gives"].items())
     if facts["citation"]:

@@ -108,8 +108,8 @@ class ZooModel:
         Args:
             data: `bach`, a folder of MIDI files, a file, or an open corpus.
             seed: of everything left to chance.
-            listen: told about steps and validations.
-            progress: whether standard error shows how it goes; if nothing is said, on a terminal only.
+            listen: called with every step and validation.
+            progress: whether to show progress on standard error; by default only on a terminal.
             settings: as for `zoo train`, without `train.`: `minutes=2`, `lr=0.003`.
 
         Raises:
@@ -120,19 +120,19 @@ class ZooModel:
         words = [f"train.{name}={value}" for name, value in settings.items()]
         chosen = parse_recipe(words, open_registry(), sections={"train": TrainSettings}).sections["train"]
         corpus = self._opened(data)
-        with watched(progress, listen) as told:
+        with watched(progress, listen) as listener:
             origins = self._origins()
-            history = fit(self.model, corpus, chosen, listen=told, seed=seed, origins=origins)
+            history = fit(self.model, corpus, chosen, listen=listener, seed=seed, origins=origins)
         self._record = record(history, corpus, chosen, seed, origins)
         self._began = dict.fromkeys(SLOTS, "an earlier training")
         return history
 
     def _origins(self) -> dict[Slot, Origin]:
         """Where the weights of parts that are trained already come from."""
-        heard: Mapping[Slot, Sequence[Music]] = self._record.get("trained_on", {})
+        trained_on: Mapping[Slot, Sequence[Music]] = self._record.get("trained_on", {})
         return {
             slot: Origin(
-                source, digest(self.model.get_submodule(slot).state_dict()), tuple(heard.get(slot, ()))
+                source, digest(self.model.get_submodule(slot).state_dict()), tuple(trained_on.get(slot, ()))
             )
             for slot, source in self._began.items()
         }

@@ -1,4 +1,4 @@
-"""No loudness model: every note alike."""
+"""No loudness model: all notes are equally loud."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from zoo.parts.interfaces import LogProb, State, Velocity
 class Even(Velocity):
     """Plays every note at one level and learns nothing.
 
-    It makes no claim about loudness, so it is left out of tables (`models_loudness`). What it would
-    score is what one knows who knows nothing: 127 equally likely velocities for each struck note.
+    It does not model loudness, so tables leave it out (`models_loudness`). Its log-probability is that of a
+    uniform distribution: 127 equally likely velocities for each struck note.
     """
 
     models_loudness = False

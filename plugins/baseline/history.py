@@ -1,4 +1,4 @@
-"""The reader of the baseline: what was played some beats and bars ago, weighed anew in every frame."""
+"""The attention of the baseline: what was played some beats and bars ago, weighted in every frame."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from .settings import HistorySettings
 
 Memory = tuple[Tensor, Tensor]
 HistoryState = tuple[Memory, Memory, Memory, Tensor]
-"""The memories of the local, reader and aggregation LSTMs, and the last frames, oldest first (B, L, C)."""
+"""The states of the local, reader and aggregation LSTMs, and the last frames (B, L, C), oldest first."""
 
 
 class History(Attention):
-    """Repetition made easy: music that comes back after a bar can be looked up instead of remembered.
+    """Makes repetition easy: music that returns after a bar can be looked up instead of remembered.
 
-    The original calls it HistoryUser. A local LSTM hears every frame. Beside it a reader weighs the
-    codes played at a few lags: for the frame to be predicted, t+1, lag n is frame t+1-n. An aggregation
-    LSTM turns what both say into the features. Before the past there is silence.
+    The original calls it HistoryUser. A local LSTM receives every frame. A second LSTM, the reader, predicts
+    weights for the codes at a few lags: for the frame to be predicted, t+1, lag n is frame t+1-n. An
+    aggregation LSTM combines the output of the local LSTM and the weighted sum of codes to the features.
+    Frames before the past are silent.
     """
 
     def __init__(self, settings: HistorySettings, sizes: Sizes) -> None:
@@ -34,7 +35,7 @@ class History(Attention):
         self.aggregation = LSTM(settings.local + sizes.codes, settings.features)
 
     def start(self, past: Tensor) -> HistoryState:
-        """Empty memories, and the last frames of the past for the reader to look up."""
+        """Zero states, and the last frames of the past for the reader to look up."""
         batch, tail = past.shape[0], recent(past, max(self.lags))
         return self.local.start(batch), self.reader.start(batch), self.aggregation.start(batch), tail
 
@@ -50,9 +51,9 @@ class History(Attention):
         return features, (local, reader, aggregation, frames[:, -tail.shape[1] :])
 
     def read_weights(self, codes: Tensor, clock: Clock, state: HistoryState) -> Tensor:
-        """How much of each lag goes into each frame's features, (B, T, lags), summing to one."""
+        """The weight of each lag in each frame, (B, T, lags), summing to one over the lags."""
         return self._weights(with_clock(codes, clock), state[1])[0]
 
     def _weights(self, present: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
-        thoughts, memory = self.reader(present, memory)
-        return self.weigh(thoughts).softmax(-1), memory
+        hidden, memory = self.reader(present, memory)
+        return self.weigh(hidden).softmax(-1), memory

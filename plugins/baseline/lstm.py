@@ -1,4 +1,4 @@
-"""The octaves of the baseline: an LSTM and one coin for each key."""
+"""The decoder of the baseline: an LSTM and a Bernoulli distribution for each key."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Memory = tuple[Tensor, Tensor]
 
 
 class LSTMDecoder(Decoder):
-    """Hears the codes of a frame and the keys of the one before, and tosses a coin for each key.
+    """Predicts an independent probability for each key from the codes and the keys of the frame before.
 
-    Keys of silent codes never sound. Scoring and drawing go by the coins given that every active code gets
-    at least one key, which the original never made sure of. The objective `coins` trains without that
-    condition, as the original does; such coins know how often a key sounds alone, and where the condition
-    is added they land true too often. `conditional` trains what is scored.
+    Keys of silent codes never sound. Scoring and sampling condition the keys on every active code having at
+    least one key, which the original does not ensure. The objective `coins` trains without that condition,
+    as the original does: the probabilities are then marginal frequencies, and conditioning them makes keys
+    sound too often. `conditional` trains the distribution that is scored.
     """
 
     membership: Tensor
@@ -32,16 +32,16 @@ class LSTMDecoder(Decoder):
         self.register_buffer("membership", sizes.membership.clone(), persistent=False)
 
     def start(self, batch: int) -> Memory:
-        """An empty memory."""
+        """A zero state."""
         return self.lstm.start(batch)
 
     def logits(self, codes: Tensor, previous: Tensor, state: Memory) -> tuple[Tensor, Memory]:
-        """The coins (B, T, K) before any condition, as logits, and the state after the last frame."""
+        """Unconditional logits (B, T, K) of the keys, and the state after the last frame."""
         hidden, state = self.lstm(torch.cat([codes, previous], dim=-1), state)
         return self.linear(hidden), state
 
     def loss(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> Tensor:
-        """Cross-entropy (B, T) of the keys of active codes, by the objective."""
+        """Cross-entropy (B, T) of the keys of active codes, as the objective defines it."""
         if self.settings.objective == "conditional":
             return -self.log_prob(codes, keys, previous, generator).value
         logits, _ = self.logits(codes, previous, self.start(codes.shape[0]))
@@ -49,7 +49,7 @@ class LSTMDecoder(Decoder):
         return -bernoulli_log_prob(logits, keys).masked_fill(silent, 0).sum(-1)
 
     def log_prob(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> LogProb:
-        """Exact nats (B, T) over the key sets that fold to the codes."""
+        """Exact log-probabilities (B, T) among the key sets that fold to the codes."""
         logits, _ = self.logits(codes, previous, self.start(codes.shape[0]))
         return LogProb(keys_log_prob(logits, keys, codes, self.membership))
 
@@ -61,5 +61,5 @@ class LSTMDecoder(Decoder):
         return draw_keys(logits / temperature, codes, self.membership, generator), state
 
     def follow(self, codes: Tensor, previous: Tensor, state: Memory) -> Memory:
-        """The memory after known frames."""
+        """The state after known frames."""
         return self.logits(codes, previous, state)[1]

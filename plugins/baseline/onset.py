@@ -8,10 +8,10 @@ from zoo.parts.layers import pitch_classes
 
 
 class Onset(Encoder):
-    """Codes say which pitch classes are pressed in a frame, in whatever octave.
+    """A code is 1 where its pitch class is pressed in a frame, in whatever octave.
 
-    Code 0 is A, the lowest key of the piano. The original folds only keys 0 to 83 and so loses A7 to
-    C8; here all 88 keys take part, and the upper octave is folded like any other.
+    Code 0 is A, the lowest key of the piano. The original folds only keys 0 to 83 and loses A7 to C8; here
+    all 88 keys are folded.
     """
 
     def __init__(self, settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""What a user may set of the baseline parts."""
+"""Settings of the baseline parts."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ Lag = Annotated[float, Field(gt=0, le=256)]
 class HistorySettings(Settings):
     """Widths of the three LSTMs, and how far back the reader looks."""
 
-    local: int = setting(100, "width of the LSTM that hears every frame", ge=1, le=4096)
-    reader: int = setting(100, "width of the LSTM that weighs the lags", ge=1, le=4096)
-    features: int = setting(130, "width of the LSTM that joins both, the features", ge=1, le=4096)
+    local: int = setting(100, "width of the LSTM that receives every frame", ge=1, le=4096)
+    reader: int = setting(100, "width of the LSTM that predicts the weights of the lags", ge=1, le=4096)
+    features: int = setting(
+        130, "width of the LSTM that combines both; also the number of features", ge=1, le=4096
+    )
     lags: tuple[Lag, ...] = setting(
         (1, 2, 4, 8, 12, 16, 24, 32),
         "how far before the next frame the reader looks, in quarter notes; 4 is a bar of 4/4",
@@ -26,40 +28,40 @@ class HistorySettings(Settings):
 
 
 class VoicesSettings(Settings):
-    """How many voices, how they learn, and how closely their likelihood is bounded."""
+    """Number of voices, training objective, and tightness of the bound on the likelihood."""
 
     voices: int = setting(
-        5, "decisions in a frame, and the most pitch classes it has unless it escapes", ge=1, le=12
+        5, "decisions per frame, and the most pitch classes of a frame that does not escape", ge=1, le=12
     )
     hidden: int = setting(100, "width of the LSTM that all voices share", ge=1, le=4096)
     objective: Literal["no-aposter", "bound"] = setting(
-        "no-aposter", "what training minimises: the original's cross-entropy, or a bound on the likelihood"
+        "no-aposter", "training objective: the original's cross-entropy, or a bound on the likelihood"
     )
-    paths: int = setting(20, "decision paths that a likelihood is averaged over", live=True, ge=1, le=9999)
+    paths: int = setting(20, "decision paths that the likelihood is averaged over", live=True, ge=1, le=9999)
     resample: int = setting(
         4,
-        "frames after which a likelihood drops unlikely paths for likely ones; 0 never",
+        "frames after which unlikely paths are replaced by likely ones; 0 never",
         live=True,
         ge=0,
         le=256,
     )
     escape: float = setting(
-        0.001, "probability of a frame of independent notes, so that any chord is possible", gt=0, lt=1
+        0.001, "probability that a frame has independent notes, which makes any chord possible", gt=0, lt=1
     )
 
 
 class LSTMSettings(Settings):
-    """The width of the decoder, and what it learns from."""
+    """The width of the decoder and its training objective."""
 
     hidden: int = setting(100, "width of the LSTM", ge=1, le=4096)
     objective: Literal["coins", "conditional"] = setting(
         "coins",
-        "what training minimises: the original's cross-entropy of each key, or that of the keys given the "
-        "codes, as they are drawn and scored",
+        "training objective: the original's cross-entropy of each key, or that of the keys given the codes, "
+        "as they are sampled and scored",
     )
 
 
 class EvenSettings(Settings):
-    """How loud everything is."""
+    """The velocity of all notes."""
 
     level: int = setting(80, "MIDI velocity of every note", live=True, ge=1, le=127)

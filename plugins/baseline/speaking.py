@@ -1,4 +1,4 @@
-"""Voices that decide one frame freely: the step that generation repeats for every frame of a piece."""
+"""Voices that decide one frame without constraints: the step that generation repeats for every frame."""
 
 from __future__ import annotations
 
@@ -20,43 +20,43 @@ def speak(
     generator: Generator,
     temperature: float,
 ) -> tuple[Tensor, Memories]:
-    """What all voices decide in one frame in which any codes may come, (B, 2C) in {0, 1}, and their memories.
+    """The decisions (B, 2C) in {0, 1} of all voices in one unconstrained frame, and their states.
 
-    All that the voices hear before the first of them decides is computed for all at once; what they hear of a
-    decision is a row of the weights. A voice's outcome is where its log-probability less the log of an
-    exponential random number is largest: as `torch.multinomial` draws it, without normalising.
+    The contributions of the features and the states to the gates are computed for all voices at once; an
+    earlier decision adds a row of the weights. The outcome of a voice maximises its log-probability minus the
+    log of an exponential random number, which is how `torch.multinomial` draws, without normalizing.
 
     Args:
-        lstm: of all voices, from F + 2C inputs.
-        outcomes: from its hidden memory to the logits of the 2C outcomes.
+        lstm: LSTM of all voices, with F + 2C inputs.
+        outcomes: from its hidden state to the logits of the 2C outcomes.
         features: (B, F).
-        memories: hidden and cell, (B, V, H) each.
-        generator: of B * 2C random numbers for each voice in turn.
+        memories: hidden and cell states, (B, V, H) each.
+        generator: draws B * 2C random numbers for each voice in turn.
         temperature: divides the logits.
     """
     width = features.shape[-1]
-    heard = linear(features, lstm.weight_ih_l0[:, :width], lstm.bias_ih_l0 + lstm.bias_hh_l0)
-    gates = heard.unsqueeze(1) + memories[0] @ lstm.weight_hh_l0.T
+    projected = linear(features, lstm.weight_ih_l0[:, :width], lstm.bias_ih_l0 + lstm.bias_hh_l0)
+    gates = projected.unsqueeze(1) + memories[0] @ lstm.weight_hh_l0.T
     decisions, closing = lstm.weight_ih_l0[:, width:].T, _closing(outcomes)
-    said, closed = torch.zeros_like(heard), closing.new_zeros(len(heard), len(closing))
+    earlier, closed = torch.zeros_like(projected), closing.new_zeros(len(projected), len(closing))
     chosen, after = [], []
     for own, cell in zip(gates.unbind(1), memories[1].unbind(1), strict=True):
-        memory = _lstm_cell(own + said, cell)
+        memory = _lstm_cell(own + earlier, cell)
         logits = outcomes(memory[0]) / temperature
         noise = torch.empty_like(closed).exponential_(generator=generator).log()
         outcome = (logits + closed - noise).argmax(-1)
-        said, closed = said + decisions[outcome], closed + closing[outcome]
+        earlier, closed = earlier + decisions[outcome], closed + closing[outcome]
         chosen.append(outcome)
         after.append(memory)
     hidden, cells = (torch.stack(memory, 1) for memory in zip(*after, strict=True))
-    decided = heard.new_zeros(closed.shape)
+    decided = projected.new_zeros(closed.shape)
     return decided.scatter_(-1, torch.stack(chosen, -1), 1.0), (hidden, cells)
 
 
 def _closing(outcomes: nn.Linear) -> Tensor:
-    """What each outcome adds to the logits of all, (2C, 2C): `never` for those of its pitch class.
+    """Logit offsets (2C, 2C) once an outcome has been chosen: `never` for both outcomes of its pitch class.
 
-    In single precision at least, as where a path is drawn.
+    In single precision or better, as in `Voices`.
     """
     dtype = torch.promote_types(outcomes.weight.dtype, torch.float32)
     same = torch.eye(outcomes.out_features // 2, dtype=dtype, device=outcomes.weight.device)
@@ -64,7 +64,7 @@ def _closing(outcomes: nn.Linear) -> Tensor:
 
 
 def _lstm_cell(gates: Tensor, cell: Tensor) -> Memories:
-    """Hidden and cell memory (B, H) from the sum of all that an LSTM's gates hear, (B, 4H)."""
-    entering, keeping, candidate, leaving = gates.chunk(4, -1)
-    cell = torch.addcmul(keeping.sigmoid() * cell, entering.sigmoid(), candidate.tanh())
-    return leaving.sigmoid() * cell.tanh(), cell
+    """Hidden and cell state (B, H) of an LSTM from its gates before the activation, (B, 4H)."""
+    input_gate, forget_gate, candidate, output_gate = gates.chunk(4, -1)
+    cell = torch.addcmul(forget_gate.sigmoid() * cell, input_gate.sigmoid(), candidate.tanh())
+    return output_gate.sigmoid() * cell.tanh(), cell

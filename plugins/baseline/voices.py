@@ -1,25 +1,26 @@
-"""Voices that decide, one after the other, which pitch classes the next frame holds.
+"""Voices that decide, one after the other, which pitch classes the next frame has.
 
-How a frame comes about. Each voice in turn decides one pitch class: it sounds, or it certainly does
-not. A later voice hears the features and what was decided before it; a pitch class is decided at most
-once, and one that nobody decides is silent. All voices share one LSTM, each with a memory of its own
-that lives across frames. Voices alone could never sound more pitch classes than there are voices, so
-with a small probability, the escape, a frame is drawn instead from independent pitch classes at their
-rates in the training music, and the voices follow it: each decides something that is true of it.
+Sampling. Each voice in turn decides one pitch class: it sounds, or it does not. A later voice receives the
+features and all earlier decisions. A pitch class is decided at most once, and is silent if no voice decides
+it. All voices share one LSTM, but each has its own state, which persists across frames. Voices alone could
+never sound more pitch classes than there are voices. With a small probability, the escape, a frame is
+therefore drawn from independent pitch classes at their rates in the training music, and the voices follow
+it: each makes a decision that is true of the frame.
 
-How a frame is scored. Many ways of deciding (paths) give the same codes, and memories remember them. Let
-q(path | codes) be the voices' own distribution restricted to outcomes that are true and leave enough
-voices for the pitch classes still to come; voices that follow an escaped frame draw from q. Then
+Scoring. Many sequences of decisions (paths) give the same codes, and the states depend on the path. Let
+q(path | codes) be the distribution of the voices restricted to outcomes that are true and leave enough
+voices for the remaining pitch classes; voices that follow an escaped frame draw from q. Then
 
-    p(codes, path) = (1 - escape) p(path) [path says codes] + escape * rates(codes) q(path | codes),
+    p(codes, path) = (1 - escape) p(path) [path gives codes] + escape * rates(codes) q(path | codes),
 
-and of a path drawn from q the weight p / q of a frame is
+and for a path drawn from q, the weight p / q of a frame is
 
-    w = (1 - escape) * prod over voices of (the sum of what the restriction leaves) + escape * rates(codes),
+    w = (1 - escape) * product over voices of (probability mass of allowed outcomes) + escape * rates(codes),
 
-its first term 0 where more pitch classes sound than there are voices. Its mean is p(codes), so the
-log of a mean over K paths is on average not above log p (Burda et al. 2016, importance weighting), and
-stays so where paths are resampled on the way (Maddison et al. 2017, filtering objectives).
+with a first term of 0 where more pitch classes sound than there are voices. The expectation of w is
+p(codes). The log of a mean over K paths is therefore a lower bound of log p in expectation (Burda et al.
+2016, importance weighting), also if paths are resampled between frames (Maddison et al. 2017, filtering
+objectives).
 """
 
 from __future__ import annotations
@@ -41,20 +42,20 @@ from .outcomes import note_logits, true_outcomes
 from .speaking import speak
 
 Memories = tuple[Tensor, Tensor]
-"""Hidden and cell memories of all voices, each (B, V, H)."""
+"""Hidden and cell states of all voices, each (B, V, H)."""
 
 UNBROKEN = 64
-"""Frames scored at once where paths are never resampled; bounds the memory that a long piece takes."""
+"""Frames scored at once if paths are never resampled; limits the memory that long pieces need."""
 
 
 @dataclass(frozen=True)
 class Path:
-    """One way of deciding some frames, a path per row.
+    """The decisions of all voices in some frames, one path per row.
 
     Attributes:
         decided: (B, T, 2C) in {0, 1}, the outcomes the voices chose.
         log_weight: (B, T) nats, log of the weight w of each frame.
-        memories: of the voices after the last frame.
+        memories: states of the voices after the last frame.
     """
 
     decided: Tensor
@@ -63,12 +64,12 @@ class Path:
 
 
 class Voices(Sampler):
-    """Chords note by note: each of five voices decides a pitch class and hears what was decided before it.
+    """Composes chords note by note: each voice decides one pitch class, given the earlier decisions.
 
-    A voice says that its pitch class sounds or that it certainly does not; what nobody decides is silent.
-    There are never more voices than codes. A likelihood averages over the many ways to decide a frame.
+    A voice decides that a pitch class sounds or that it does not; a pitch class without a decision is silent.
+    There are at most as many voices as codes. The likelihood is averaged over many paths of decisions.
 
-    Outcomes are numbered 0..C-1 "this pitch class sounds", C..2C-1 "it certainly does not".
+    Outcomes 0..C-1 mean "this pitch class sounds", C..2C-1 "it does not sound".
     """
 
     counted_frames: Tensor
@@ -83,7 +84,7 @@ class Voices(Sampler):
         self.register_buffer("counted_codes", torch.zeros(sizes.codes, dtype=torch.int64))
 
     def start(self, batch: int) -> Memories:
-        """Empty memories, (B, V, H) each."""
+        """Zero states, (B, V, H) each."""
         hidden = self.here.new_zeros(batch, self.voices, self.settings.hidden)
         return hidden, hidden
 
@@ -94,22 +95,22 @@ class Voices(Sampler):
         self.counted_codes += codes.sum((0, 1))
 
     def forget_counts(self) -> None:
-        """Let the escape begin as a fair coin for each pitch class."""
+        """Reset the rates of the escape to 0.5."""
         self.counted_frames.zero_()
         self.counted_codes.zero_()
 
     @property
     def rates(self) -> Tensor:
-        """(C,) how often each pitch class sounds, 0.5 before anything is counted."""
+        """How often each pitch class sounds, (C,); 0.5 before anything is counted."""
         return (self.counted_codes + 1) / (self.counted_frames + 2)
 
     def loss(self, features: Tensor, codes: Tensor, generator: Generator) -> Tensor:
         """The objective that the settings name, (B, T) nats.
 
-        `no-aposter`, the original's: a cross-entropy of what the voices would decide while they hear
-        only true decisions. `bound`: -log w along one path drawn from q. Its gradient is that of
-        reweighted wake-sleep (Bornschein & Bengio 2015) with the decision of each voice averaged over
-        all that q allows, not only the one drawn; the drawing itself is not differentiated.
+        `no-aposter`, the original's: the cross-entropy of the voices' decisions, with teacher forcing: each
+        voice receives only true decisions. `bound`: -log w along one path drawn from q. Its gradient is that
+        of reweighted wake-sleep (Bornschein & Bengio 2015), but averaged over all decisions of a voice that q
+        allows instead of taken at the one drawn; there is no gradient through the draw itself.
         """
         if self.settings.objective == "bound":
             return -self._walk(features, codes, self.start(len(codes)), generator).log_weight
@@ -119,28 +120,28 @@ class Voices(Sampler):
     def distributions(
         self, features: Tensor, codes: Tensor, choose: Callable[[int, Tensor], Tensor]
     ) -> Tensor:
-        """What each voice would decide if all before it decided truly, log-probabilities (V, B, T, 2C).
+        """Log-probabilities (V, B, T, 2C) of each voice's outcomes, given true decisions of earlier voices.
 
         Args:
             features: (B, T, F).
-            codes: (B, T, C), the truth.
-            choose: from the number of a voice and its log-probabilities (B, T, 2C) to outcomes (B, T); where
-                the outcome is wrong of its pitch class, later voices hear the other one.
+            codes: (B, T, C), the true codes.
+            choose: from the number of a voice and its log-probabilities (B, T, 2C) to outcomes (B, T). A
+                wrong outcome is replaced by the opposite outcome of the same pitch class.
         """
         decided = self._nothing_decided(codes)
-        heard = []
+        by_voice = []
         for voice in range(self.voices):
             log_probs, _ = self._ask(features, decided, self.lstm.start(len(codes)))
             pitch = choose(voice, log_probs.detach()) % self.sizes.codes
             sounds = codes.gather(-1, pitch.unsqueeze(-1)).squeeze(-1) > 0
             decided = decided + self._outcome(torch.where(sounds, pitch, pitch + self.sizes.codes))
-            heard.append(log_probs)
-        return torch.stack(heard)
+            by_voice.append(log_probs)
+        return torch.stack(by_voice)
 
     def log_prob(self, features: Tensor, codes: Tensor, generator: Generator) -> LogProb:
-        """A bound by a particle filter over the voices' paths, (B, T) nats.
+        """A lower bound by a particle filter over the voices' paths, (B, T) nats.
 
-        The nats of a frame are what it adds to the bound of the piece so far. Notes: `escaped`, where a
+        The value of a frame is what it adds to the bound of the piece so far. Notes: `escaped`, where a
         frame has more pitch classes than there are voices.
         """
         value, _ = self._filter(features, codes, self.start(len(codes)), generator)
@@ -149,7 +150,7 @@ class Voices(Sampler):
     def sample(
         self, features: Tensor, state: Memories, generator: Generator, temperature: float = 1.0
     ) -> tuple[Tensor, Memories]:
-        """Draw one frame; where it escapes, the voices follow what was drawn."""
+        """Draw one frame; if it escapes, the voices follow the codes that were drawn."""
         rates = self.rates.expand(*features.shape[:2], -1)
         free = ~flip(torch.full_like(rates[..., 0], self.settings.escape), generator)
         codes = flip(rates, generator).to(features)
@@ -157,17 +158,17 @@ class Voices(Sampler):
             decided, state = speak(self.lstm, self.linear, features[:, 0], state, generator, temperature)
             return decided[:, None, : self.sizes.codes], state
         path = self._walk(features, codes, state, generator, free=free, temperature=temperature)
-        said = path.decided[..., : self.sizes.codes]
-        return torch.where(free.unsqueeze(-1), said, codes), path.memories
+        voiced = path.decided[..., : self.sizes.codes]
+        return torch.where(free.unsqueeze(-1), voiced, codes), path.memories
 
     def follow(self, features: Tensor, codes: Tensor, state: Memories, generator: Generator) -> Memories:
-        """Memories after known frames, of one of the paths that could have led there."""
+        """States after known frames, along one path drawn in proportion to its weight."""
         return self._filter(features, codes, state, generator)[1]
 
     def _ask(
         self, features: Tensor, decided: Tensor, memory: Memories, temperature: float = 1.0
     ) -> tuple[Tensor, Memories]:
-        """What one voice would decide in each frame, (B, T, 2C), and its memory after the last."""
+        """Log-probabilities (B, T, 2C) of one voice's outcomes, and its state after the last frame."""
         outputs, memory = self.lstm(torch.cat((features, decided), -1), memory)
         logits = self.linear(outputs)
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32)) / temperature
@@ -184,9 +185,9 @@ class Voices(Sampler):
         free: Tensor | None = None,
         temperature: float = 1.0,
     ) -> Path:
-        """Draw a path through known codes from q; where `free` (B, T), a path through any codes."""
+        """Draw a path from q given the codes; where `free` (B, T) is true, a path with any codes."""
         decided = self._nothing_decided(codes)
-        kept = torch.zeros_like(codes[..., 0])
+        log_mass = torch.zeros_like(codes[..., 0])
         after = []
         for voice in range(self.voices):
             memory = (memories[0][:, voice], memories[1][:, voice])
@@ -196,14 +197,14 @@ class Voices(Sampler):
                 allowed = allowed | free.unsqueeze(-1)
             restricted = log_probs.masked_fill(~allowed, never(log_probs.dtype))
             decided = decided + self._outcome(draw_one(restricted.detach(), generator))
-            kept = kept + restricted.logsumexp(-1)
+            log_mass = log_mass + restricted.logsumexp(-1)
             after.append(memory)
         hidden, cell = (torch.stack(memory, 1) for memory in zip(*after, strict=True))
-        return Path(decided, self._log_weight(kept, codes), (hidden, cell))
+        return Path(decided, self._log_weight(log_mass, codes), (hidden, cell))
 
-    def _log_weight(self, kept: Tensor, codes: Tensor) -> Tensor:
-        """Log w of each frame, (B, T), from the log of what the restriction left of all voices."""
-        voiced = kept.masked_fill(codes.sum(-1) > self.voices, never(kept.dtype))
+    def _log_weight(self, log_mass: Tensor, codes: Tensor) -> Tensor:
+        """Log w of each frame, (B, T), from the log of the probability mass of the allowed outcomes."""
+        voiced = log_mass.masked_fill(codes.sum(-1) > self.voices, never(log_mass.dtype))
         escaped = bernoulli_log_prob(self.rates.logit(), codes).sum(-1)
         escape = self.settings.escape
         return torch.logaddexp(voiced + math.log1p(-escape), escaped + math.log(escape))
@@ -211,17 +212,17 @@ class Voices(Sampler):
     def _filter(
         self, features: Tensor, codes: Tensor, memories: Memories, generator: Generator
     ) -> tuple[Tensor, Memories]:
-        """The bound's nats of each frame (B, T), and the memories of one path after the last."""
+        """The bound of each frame (B, T) in nats, and the states of one path after the last frame."""
         batch, paths = len(codes), self.settings.paths
         memories = spread(memories, torch.arange(batch, device=codes.device).repeat_interleave(paths))
         log_weight = features.new_zeros(batch, paths, 1)
         values = []
         stretch = self.settings.resample or UNBROKEN
         for first in range(0, codes.shape[1], stretch):
-            heard, played = (
+            part_features, part_codes = (
                 frames[:, first : first + stretch].repeat_interleave(paths, 0) for frames in (features, codes)
             )
-            path = self._walk(heard, played, memories, generator)
+            path = self._walk(part_features, part_codes, memories, generator)
             so_far = log_weight + path.log_weight.reshape(batch, paths, -1).cumsum(-1)
             mean = so_far.logsumexp(1) - math.log(paths)
             values.append(mean.diff(prepend=torch.zeros_like(mean[:, :1])))
@@ -242,11 +243,11 @@ class Voices(Sampler):
 
 
 def survivors(log_weight: Tensor, generator: Generator) -> Tensor:
-    """Systematic resampling: the rows (B * K,) that go on, each on average K times its share.
+    """Systematic resampling: rows (B * K,) of the paths to continue, each K times its weight on average.
 
     Args:
-        log_weight: (B, K), paths of B pieces, stored piece after piece.
-        generator: of the one random number a piece takes.
+        log_weight: (B, K), log-weights of the paths of B pieces.
+        generator: draws one random number per piece.
     """
     batch, paths = log_weight.shape
     edges = log_weight.detach().softmax(-1).cumsum(-1)
@@ -257,6 +258,6 @@ def survivors(log_weight: Tensor, generator: Generator) -> Tensor:
 
 
 def spread(memories: Memories, rows: Tensor) -> Memories:
-    """The memories of the given rows."""
+    """The states of the given rows."""
     hidden, cell = memories
     return hidden[rows], cell[rows]

@@ -1,4 +1,4 @@
-"""The ability to copy: find moments like this one, and hear how the music went on from there."""
+"""The ability to copy: attend to similar moments in the past, and to how the music continued there."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def zoo_parts() -> Iterable[Description]:
         Description(
             slot="attention",
             name="copying",
-            summary="LSTMs that find moments like this one in the last bars, and hear what came next then",
+            summary="LSTMs that attend to similar moments in the last bars and to what came next there",
             target="zoo_plugins.copying.copying:Copying",
             settings="zoo_plugins.copying.settings:CopyingSettings",
             gives=lambda settings: {"features": settings.features},
             citation=(
                 "Grave, Joulin and Usunier, Improving Neural Language Models with a Continuous Cache, "
-                "ICLR 2017; finding nothing: Merity et al., Pointer Sentinel Mixture Models, ICLR 2017"
+                "ICLR 2017; the sentinel: Merity et al., Pointer Sentinel Mixture Models, ICLR 2017"
             ),
         ),
     ]

@@ -1,4 +1,4 @@
-"""Moments that are found again, and what came next then."""
+"""Attention over similar moments in the past, whose values are the frames that came next."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from .settings import CopyingSettings
 
 Memory = tuple[Tensor, Tensor]
 Moments = tuple[Tensor, Tensor, Tensor]
-"""The last L frames, oldest first: descriptions (B, L, heads * head), codes (B, L, C), and whether they are
+"""The last L frames, oldest first: attention keys (B, L, heads * head), codes (B, L, C), and whether they are
 part of the piece (B, L)."""
 CopyingState = tuple[Tensor, Memory, Memory, Moments]
-"""The past that is still to be read, the memories of the local and joining LSTMs, and the moments."""
+"""The past that has not been processed yet, the states of the local and joining LSTMs, and the moments."""
 
 
 class Copying(Attention):
     """A song that returns to its tune can copy it instead of composing it again.
 
-    A local LSTM hears every frame; what it knows then says what the moment is like. Each head compares the
-    present moment with those within reach, by likeness and by distance, and takes the mean of the codes that
-    came next after these; where nothing is like the present, it can find nothing. A second LSTM joins what
-    was found with the local one, and the found codes have a shortcut to the features. Moments of the past
-    before a fragment can be found too; the memories of the LSTMs begin with the fragment.
+    A local LSTM receives every frame; its output describes the moment. Each head compares the present moment
+    with those within reach, by content and by distance, and averages the codes that came next after them. A
+    sentinel allows a head to attend to nothing if no moment is similar. A second LSTM combines the retrieved
+    codes with the output of the local LSTM, and the retrieved codes have a shortcut to the features. Moments
+    of the past before a fragment can be attended to as well; the LSTMs start at the fragment.
 
-    `history` looks at a few fixed distances, whatever was played there.
+    `history`, in contrast, looks at a few fixed distances, whatever was played there.
     """
 
     def __init__(self, settings: CopyingSettings, sizes: Sizes) -> None:
         super().__init__(settings, sizes)
         self.features = settings.features
         (self.reach,) = in_frames([settings.reach], sizes.grid)
-        width, found = settings.heads * settings.head, settings.heads * sizes.codes
+        width, retrieved = settings.heads * settings.head, settings.heads * sizes.codes
         self.local = LSTM(sizes.codes + CLOCK, settings.local)
         self.ask = nn.Linear(settings.local, width)
         self.describe = nn.Linear(settings.local, width)
@@ -45,11 +45,11 @@ class Copying(Attention):
             torch.randn(settings.heads, settings.head, self.reach) / settings.head**0.5
         )
         self.dropout = nn.Dropout(settings.dropout)
-        self.join = LSTM(settings.local + found, settings.features)
-        self.shortcut = nn.Linear(found, settings.features)
+        self.join = LSTM(settings.local + retrieved, settings.features)
+        self.shortcut = nn.Linear(retrieved, settings.features)
 
     def start(self, past: Tensor) -> CopyingState:
-        """The past, to be read as soon as the clock is known, and empty memories."""
+        """The past, which is processed once the clock is known, and zero states."""
         batch = len(past)
         moments = past.new_zeros(batch, 0, self.describe.out_features), past[:, :0], begun(past[:, :0])
         return past, self.local.start(batch), self.join.start(batch), moments
@@ -63,34 +63,30 @@ class Copying(Attention):
         outline, local = self.local(with_clock(codes, clock), local)
         present = self.describe(outline), codes, codes.new_ones(codes.shape[:2], dtype=torch.bool)
         described, played, known = (torch.cat(pair, 1) for pair in zip(moments, present, strict=True))
-        found = self._found(outline, described, played, known)
-        features, join = self.join(self.dropout(torch.cat([outline, found], -1)), join)
-        features = features + self.shortcut(found)
+        retrieved = self._retrieved(outline, described, played, known)
+        features, join = self.join(self.dropout(torch.cat([outline, retrieved], -1)), join)
+        features = features + self.shortcut(retrieved)
         recent = slice(-self.reach, None)
-        return features, (
-            past[:, :0],
-            local,
-            join,
-            (described[:, recent], played[:, recent], known[:, recent]),
-        )
+        moments = described[:, recent], played[:, recent], known[:, recent]
+        return features, (past[:, :0], local, join, moments)
 
-    def _found(self, outline: Tensor, described: Tensor, played: Tensor, known: Tensor) -> Tensor:
-        """What came next after moments like each of the last T, (B, T, heads * C)."""
+    def _retrieved(self, outline: Tensor, described: Tensor, played: Tensor, known: Tensor) -> Tensor:
+        """Codes (B, T, heads * C) that came next after moments similar to each of the last T."""
         before = described.shape[1] - outline.shape[1]
-        found = []
+        retrieved = []
         for first in range(0, outline.shape[1], self.reach):
             stretch = outline[:, first : first + self.reach]
             begin, end = max(before + first - self.reach, 0), before + first + stretch.shape[1]
-            # a moment counts from the next frame on, when it is known what came after it
+            # A moment can be attended to from the next frame on, when its continuation is known.
             weights = self._weights(stretch, described[:, begin : end - 1], known[:, begin : end - 1])
-            found.append(weights @ played[:, begin + 1 : end].unsqueeze(1))
-        return torch.cat(found, 2).transpose(1, 2).flatten(2)
+            retrieved.append(weights @ played[:, begin + 1 : end].unsqueeze(1))
+        return torch.cat(retrieved, 2).transpose(1, 2).flatten(2)
 
     def _weights(self, outline: Tensor, described: Tensor, known: Tensor) -> Tensor:
-        """How much of each known moment (B, S) each head finds in each frame (B, T), (B, heads, T, S)."""
-        asked, moments = self._split(self.ask(outline)), self._split(described)
-        by_place = by_distance(asked @ self.distances, described.shape[1])
-        scores = (asked @ moments.mT + by_place) / self.settings.head**0.5
+        """Attention weights (B, heads, T, S) of each frame (B, T) over the known moments (B, S)."""
+        queries, keys = self._split(self.ask(outline)), self._split(described)
+        bias = by_distance(queries @ self.distances, described.shape[1])
+        scores = (queries @ keys.mT + bias) / self.settings.head**0.5
         scores = scores.masked_fill(~known[:, None, None], never(scores.dtype))
         nothing = self.nothing(outline).mT.unsqueeze(-1)
         return torch.cat([nothing, scores], -1).softmax(-1)[..., 1:]

@@ -1,7 +1,7 @@
-"""Floors: what a part must beat before it means anything.
+"""Floors: simple baselines that a useful part has to beat.
 
-Counting (`rates`, `markov`), remembering nothing (`last`), or no reader (`none`). With `encoder=keys`
-every key is a code of its own, so that a sampler speaks of keys and the decoder has nothing to add.
+They count (`rates`, `markov`), have no memory (`last`), or no attention to the past (`none`). With
+`encoder=keys` every key is a code of its own, so the sampler models keys and the decoder has nothing to add.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ BENCHMARK = (
 
 @hookimpl
 def zoo_parts() -> Iterable[Description]:
-    """Ten parts that make the floors of every table."""
+    """The ten parts from which the floors of all tables are built."""
     return [
         Description(
             slot="encoder",
@@ -32,7 +32,7 @@ def zoo_parts() -> Iterable[Description]:
         Description(
             slot="attention",
             name="none",
-            summary="The baseline without its reader: LSTMs that hear every frame and look nowhere",
+            summary="The baseline without attention weights: LSTMs that receive every frame",
             target="zoo_plugins.floors.local:Local",
             state_version=2,
             settings="zoo_plugins.floors.settings:LocalSettings",
@@ -41,51 +41,51 @@ def zoo_parts() -> Iterable[Description]:
         Description(
             slot="attention",
             name="last",
-            summary="Nothing but the frame itself",
+            summary="Only the frame itself, no memory",
             target="zoo_plugins.floors.last:Last",
         ),
         Description(
             slot="sampler",
             name="independent",
-            summary="Each pitch class sounds or not, without regard to the others in its frame",
+            summary="Each pitch class independently of the others in its frame",
             target="zoo_plugins.floors.independent:Independent",
             citation=BENCHMARK,
         ),
         Description(
             slot="sampler",
             name="rates",
-            summary="Each pitch class as often as in the training pieces, whatever came before",
+            summary="Each pitch class at its rate in the training pieces, whatever came before",
             target="zoo_plugins.floors.counting:Rates",
             citation=BENCHMARK,
         ),
         Description(
             slot="sampler",
             name="markov",
-            summary="Each pitch class as often as after the same one sounding, or not, a frame ago",
+            summary="Each pitch class at its rate given whether it sounded in the frame before",
             target="zoo_plugins.floors.counting:Markov",
         ),
         Description(
             slot="decoder",
             name="uniform",
-            summary="Any keys that give the pitch classes, all equally likely",
+            summary="All sets of keys that fold to the pitch classes, equally likely",
             target="zoo_plugins.floors.uniform:Uniform",
         ),
         Description(
             slot="velocity",
             name="mean",
-            summary="Every note as loud as the mean note of the training pieces",
+            summary="The mean loudness of the training pieces for every note",
             target="zoo_plugins.floors.loudness:Mean",
         ),
         Description(
             slot="velocity",
             name="key",
-            summary="Every note as loud as its key is on average in the training pieces",
+            summary="The mean loudness of a note's key in the training pieces",
             target="zoo_plugins.floors.loudness:Key",
         ),
         Description(
             slot="velocity",
             name="previous",
-            summary="Every note as loud as the notes struck last",
+            summary="The loudness of the notes struck last",
             target="zoo_plugins.floors.loudness:Previous",
         ),
     ]

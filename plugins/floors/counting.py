@@ -12,9 +12,9 @@ from zoo.parts.masks import bernoulli_log_prob, flip
 
 
 class Rates(Sampler):
-    """Each code sounds as often as in the training pieces, whatever came before.
+    """Each code sounds at its rate in the training pieces, whatever came before.
 
-    p = (on + 1) / (frames + 2), so before anything is counted every code is a fair coin.
+    p = (on + 1) / (frames + 2), which is 0.5 before anything is counted.
     """
 
     on: Tensor
@@ -32,7 +32,7 @@ class Rates(Sampler):
         self.frames += mask.sum()
 
     def forget_counts(self) -> None:
-        """Back to fair coins."""
+        """Reset the counts, so that every probability is 0.5."""
         self.on.zero_()
         self.frames.zero_()
 
@@ -41,22 +41,22 @@ class Rates(Sampler):
         return -self.log_prob(features, codes, generator).value
 
     def log_prob(self, features: Tensor, codes: Tensor, generator: Generator) -> LogProb:
-        """Exact nats (B, T)."""
+        """Exact log-probabilities (B, T)."""
         return LogProb(bernoulli_log_prob(_logits(self.on, self.frames), codes).sum(-1))
 
     def sample(
         self, features: Tensor, state: State, generator: Generator, temperature: float = 1.0
     ) -> tuple[Tensor, State]:
-        """One coin for each code (B, 1, C); the temperature divides the logits."""
+        """Independent codes (B, 1, C); the temperature divides the logits."""
         chance = (_logits(self.on, self.frames) / temperature).sigmoid()
         return flip(chance.expand(features.shape[0], 1, -1), generator).float(), state
 
 
 class Markov(Sampler):
-    """Each code sounds as often as in the training pieces after it sounded, or did not, a frame ago.
+    """Each code sounds at its rate in the training pieces given whether it sounded in the frame before.
 
-    p = (on + 1) / (frames + 2) for each code and each of the two; before the first frame all is off.
-    The sampler remembers the frame before by itself, so it stands behind any attention.
+    p = (on + 1) / (frames + 2) for each code and each of the two cases; the frame before the first is silent.
+    The sampler keeps the previous frame as its state, so it works with any attention.
     """
 
     on: Tensor
@@ -68,19 +68,19 @@ class Markov(Sampler):
         self.register_buffer("frames", torch.zeros(2, sizes.codes, dtype=torch.int64))
 
     def count(self, *music: Tensor, mask: Tensor) -> None:
-        """Count the codes (B, T, C) of whole pieces, each beside its frame before."""
+        """Count the codes (B, T, C) of whole pieces by their state in the frame before."""
         (codes,) = music
         before = _before(codes)
-        held = torch.stack([1 - before, before]) * mask.unsqueeze(-1)
-        self.on += (held * codes).sum((1, 2)).long()
-        self.frames += held.sum((1, 2)).long()
+        cases = torch.stack([1 - before, before]) * mask.unsqueeze(-1)
+        self.on += (cases * codes).sum((1, 2)).long()
+        self.frames += cases.sum((1, 2)).long()
 
     def start(self, batch: int) -> Tensor:
         """Silence, the frame before the first (B, C)."""
         return torch.zeros(batch, self.sizes.codes, device=self.device)
 
     def forget_counts(self) -> None:
-        """Back to fair coins."""
+        """Reset the counts, so that every probability is 0.5."""
         self.on.zero_()
         self.frames.zero_()
 
@@ -89,19 +89,19 @@ class Markov(Sampler):
         return -self.log_prob(features, codes, generator).value
 
     def log_prob(self, features: Tensor, codes: Tensor, generator: Generator) -> LogProb:
-        """Exact nats (B, T)."""
+        """Exact log-probabilities (B, T)."""
         return LogProb(bernoulli_log_prob(self._after(_before(codes)), codes).sum(-1))
 
     def sample(
         self, features: Tensor, state: Tensor, generator: Generator, temperature: float = 1.0
     ) -> tuple[Tensor, Tensor]:
-        """One coin for each code (B, 1, C), and the frame itself to remember."""
+        """Independent codes (B, 1, C), and the frame as the next state."""
         chance = (self._after(state) / temperature).sigmoid()
         codes = flip(chance, generator).float()
         return codes.unsqueeze(1), codes
 
     def follow(self, features: Tensor, codes: Tensor, state: Tensor, generator: Generator) -> Tensor:
-        """The last frame known."""
+        """The last known frame."""
         return codes[:, -1]
 
     def _after(self, before: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Codes that do not listen to each other."""
+"""Codes that are independent of each other given the features."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from zoo.parts.masks import bernoulli_log_prob, flip
 
 
 class Independent(Sampler):
-    """One coin for each code, weighted by the features alone: the output layer of a plain RNN.
+    """A Bernoulli distribution for each code given the features: the output layer of a plain RNN.
 
-    What a sampler gains over this is what the notes of one frame say about each other.
+    The gain of a sampler over this one measures the dependence between the notes of a frame.
     """
 
     def __init__(self, settings: Settings, sizes: Sizes) -> None:
@@ -24,12 +24,12 @@ class Independent(Sampler):
         return -bernoulli_log_prob(self.linear(features), codes).sum(-1)
 
     def log_prob(self, features: Tensor, codes: Tensor, generator: Generator) -> LogProb:
-        """Exact nats (B, T)."""
+        """Exact log-probabilities (B, T)."""
         return LogProb(bernoulli_log_prob(self.linear(features), codes).sum(-1))
 
     def sample(
         self, features: Tensor, state: State, generator: Generator, temperature: float = 1.0
     ) -> tuple[Tensor, State]:
-        """One coin for each code (B, 1, C); the temperature divides the logits."""
+        """Independent codes (B, 1, C); the temperature divides the logits."""
         logits: Tensor = self.linear(features) / temperature
         return flip(logits.sigmoid(), generator).to(features), state

@@ -1,4 +1,4 @@
-"""Keys as they are, without a code."""
+"""Every key as a code of its own."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from .settings import KeysSettings
 
 
 class Keys(Encoder):
-    """Every key is its own code, so the sampler says everything and the decoder has nothing to add.
+    """Every key is its own code, so the sampler models the keys and the decoder has nothing to add.
 
-    The floors of the published benchmark are models of keys; this makes them rows like any other.
+    The floors of the published benchmark are models of keys; with this encoder they are ordinary recipes.
     """
 
     def __init__(self, settings: KeysSettings) -> None:

@@ -1,4 +1,4 @@
-"""No memory at all."""
+"""No memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zoo.parts.interfaces import Attention, Sizes, State
 
 
 class Last(Attention):
-    """The features are the codes of the frame itself; nothing is learned and nothing remembered."""
+    """The features are the codes of the frame itself; there are no parameters and no state."""
 
     def __init__(self, settings: Settings, sizes: Sizes) -> None:
         super().__init__(settings, sizes)
@@ -21,5 +21,5 @@ class Last(Attention):
         return ()
 
     def forward(self, codes: Tensor, clock: Clock, state: State) -> tuple[Tensor, State]:
-        """The codes (B, T, C) as they came."""
+        """The codes (B, T, C), unchanged."""
         return codes, state

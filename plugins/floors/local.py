@@ -1,4 +1,4 @@
-"""The baseline without its reader."""
+"""The attention of the baseline without its reader."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Memory = tuple[Tensor, Tensor]
 
 
 class Local(Attention):
-    """Two LSTMs, one over the other, that hear every frame and look nothing up.
+    """Two stacked LSTMs that receive every frame and look nothing up.
 
-    What is left of the baseline's attention without its reader. Its widths are settings, so that it can
-    be given as many parameters as any attention it stands beside.
+    This is the attention of the baseline without its reader. Its widths are settings, so that it can have as
+    many parameters as the attention it is compared with.
     """
 
     def __init__(self, settings: LocalSettings, sizes: Sizes) -> None:
@@ -27,7 +27,7 @@ class Local(Attention):
         self.aggregation = LSTM(settings.local, settings.features)
 
     def start(self, past: Tensor) -> tuple[Memory, Memory]:
-        """Empty memories; the past is not looked at."""
+        """Zero states; the past is ignored."""
         return self.local.start(past.shape[0]), self.aggregation.start(past.shape[0])
 
     def forward(

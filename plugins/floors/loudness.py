@@ -1,4 +1,4 @@
-"""Velocities that count: one loudness for all, one for each key, or as loud as just before."""
+"""Velocities that average: over all notes, over the notes of each key, or over the notes just before."""
 
 from __future__ import annotations
 
@@ -12,54 +12,54 @@ from zoo.parts.loudness import LOUDEST, LogisticVelocity
 
 
 class Mean(LogisticVelocity):
-    """Every note as loud as the mean note of the training pieces."""
+    """Predicts the mean loudness of the training pieces for every note."""
 
     def __init__(self, settings: Settings, sizes: Sizes) -> None:
         super().__init__(settings, sizes)
         self.notes = _Notes(sizes.keys)
 
     def count(self, *music: Tensor, mask: Tensor) -> None:
-        """Count the notes of whole pieces and how loud they are."""
+        """Count the notes of whole pieces and add up their velocities."""
         _, struck, loudness, _ = music
         self.notes.count(struck, loudness, mask)
 
     def forget_counts(self) -> None:
-        """No note was heard."""
+        """Reset the counts."""
         self.notes.number.zero_()
         self.notes.velocity.zero_()
 
     def expect(self, codes: Tensor, struck: Tensor, previous: Tensor, state: State) -> tuple[Tensor, State]:
-        """The mean everywhere (B, T, K)."""
+        """The mean loudness, expanded to (B, T, K)."""
         return self.notes.mean().expand(struck.shape), state
 
 
 class Key(Mean):
-    """Every note as loud as the notes of its key in the training pieces, on average.
+    """Predicts the mean loudness of a note's key in the training pieces.
 
-    Each key counts one more note, as loud as the mean note, so a key that was never struck has that.
+    One note of mean loudness is added to each key, so a key that was never struck has the overall mean.
     """
 
     def expect(self, codes: Tensor, struck: Tensor, previous: Tensor, state: State) -> tuple[Tensor, State]:
-        """The mean of each key (B, T, K)."""
+        """The mean loudness of each key, expanded to (B, T, K)."""
         return self.notes.key_means().expand(struck.shape), state
 
 
 class Previous(Mean):
-    """Every note as loud as the notes struck last, on average; the first notes as the mean note."""
+    """Predicts the mean loudness of the notes struck last; the overall mean for the first notes."""
 
     def start(self, batch: int) -> Tensor:
-        """No note was struck yet: 0 (B,)."""
+        """Zeros (B,): no note has been struck yet."""
         return torch.zeros(batch, device=self.device)
 
     def expect(self, codes: Tensor, struck: Tensor, previous: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """The loudness (B, T, K) of the last frame in which a key was struck, and the last such (B,)."""
+        """Mean loudness of the last frame with struck keys, (B, T, K), and the state after the last frame."""
         last = _last(previous, state)
         expected = torch.where(last > 0, last, self.notes.mean())
         return expected.unsqueeze(-1).expand(struck.shape), last[:, -1]
 
 
 class _Notes(nn.Module):
-    """How many notes each key has, and what their velocities add up to."""
+    """The number of notes of each key, and the sum of their velocities."""
 
     number: Tensor
     velocity: Tensor
@@ -75,12 +75,12 @@ class _Notes(nn.Module):
         self.velocity += (loudness * LOUDEST).round().long().masked_fill(~notes, 0).sum((0, 1))
 
     def mean(self) -> Tensor:
-        """Mean loudness of all notes, one number; before any is counted, the middle."""
+        """Mean loudness of all notes, a scalar; 0.5 before any note is counted."""
         number = self.number.sum()
         return torch.where(number > 0, self.velocity.sum() / number.clamp(min=1) / LOUDEST, 0.5)
 
     def key_means(self) -> Tensor:
-        """Mean loudness of each key (K,), one note of mean loudness added to each."""
+        """Mean loudness of each key (K,), with one note of mean loudness added to each."""
         return (self.velocity / LOUDEST + self.mean()) / (self.number + 1)
 
 

@@ -1,4 +1,4 @@
-"""Octaves by lot."""
+"""Octaves at random."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from zoo.parts.masks import draw_keys, keys_log_prob
 
 
 class Uniform(Decoder):
-    """All sets of keys that fold to the codes are equally likely; nothing is learned.
+    """All sets of keys that fold to the codes are equally likely; there are no parameters.
 
-    Where every key is a code of its own there is one such set, and the decoder adds 0 nats.
+    If every key is a code of its own there is one such set, and the decoder contributes 0 nats.
     """
 
     membership: Tensor
@@ -26,13 +26,13 @@ class Uniform(Decoder):
         return -self.log_prob(codes, keys, previous, generator).value
 
     def log_prob(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> LogProb:
-        """Exact nats (B, T)."""
+        """Exact log-probabilities (B, T)."""
         fair = previous.new_zeros(keys.shape)
         return LogProb(keys_log_prob(fair, keys, codes, self.membership))
 
     def sample(
         self, codes: Tensor, previous: Tensor, state: State, generator: Generator, temperature: float = 1.0
     ) -> tuple[Tensor, State]:
-        """Keys (B, 1, K) that fold to the codes, whatever the temperature."""
+        """Keys (B, 1, K) that fold to the codes; the temperature has no effect."""
         fair = previous.new_zeros(previous.shape)
         return draw_keys(fair, codes, self.membership, generator), state

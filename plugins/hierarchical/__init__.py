@@ -1,4 +1,4 @@
-"""Question 3: does a hierarchy of slower and slower memories beat a reader of the past?"""
+"""Question 3: does a hierarchy of slower and slower LSTMs beat attention to the past?"""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ if TYPE_CHECKING:
 
 
 def _fit(settings: HierarchicalSettings, facts: Mapping[str, Fact]) -> Iterable[Problem]:
-    """Each level must tick slower than the one below, which it hears."""
+    """Each level must tick slower than the level below, whose output it receives."""
     from .settings import LEVELS
 
     ordered = sorted(set(settings.levels), key=LEVELS.index)
     if list(settings.levels) != ordered:
         yield Problem(
-            f"the levels {', '.join(settings.levels)} do not tick slower and slower",
+            f"the levels {', '.join(settings.levels)} are not ordered from fast to slow",
             where="attention=hierarchical",
-            hint=f"attention.levels={','.join(ordered)} does",
+            hint=f"use attention.levels={','.join(ordered)}",
         )
 
 
 @hookimpl
 def zoo_parts() -> Iterable[Description]:
-    """The attention of several clocks."""
+    """The hierarchical attention."""
     return [
         Description(
             slot="attention",
             name="hierarchical",
-            summary="LSTMs over LSTMs, each ticking slower: every frame, every beat, every bar",
+            summary="A stack of LSTMs that step slower and slower: every frame, every beat, every bar",
             target="zoo_plugins.hierarchical.hierarchical:Hierarchical",
             state_version=2,
             settings="zoo_plugins.hierarchical.settings:HierarchicalSettings",

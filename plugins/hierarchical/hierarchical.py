@@ -1,4 +1,4 @@
-"""Memories with slower and slower clocks, one over the other."""
+"""A stack of LSTMs with slower and slower clocks."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from .settings import HierarchicalSettings, Level
 
 Memory = tuple[Tensor, Tensor]
 Memories = tuple[tuple[Memory, ...], Memory]
-"""The memory of each level, and of the LSTM that joins them."""
+"""The state of each level, and of the LSTM that combines them."""
 
 
 class Hierarchical(Attention):
-    """Form from the bottom up: a level that hears every frame, one that ticks on beats, one on bars.
+    """Models form at several time scales: one level ticks in every frame, one on beats, one on bars.
 
     A level ticks in the last frame of a beat, a bar or a group of bars, as the clock counts them in the meter
-    of the piece: it then hears what the level below has made of the frames so far, and holds its output
-    until the next tick. One LSTM joins the outputs of all levels into the features. A slow level hears the
-    past alone, and few steps carry its gradient over many bars.
+    of the piece. It then takes the output of the level below as input and holds its own output until the next
+    tick. One LSTM combines the outputs of all levels to the features. A slow level depends on the past only,
+    and its gradient passes many bars in few steps.
 
-    Every level is a registered module. In the original they were not, and so never learned.
+    All levels are registered modules. In the original they were not, so their weights were never trained.
     """
 
     def __init__(self, settings: HierarchicalSettings, sizes: Sizes) -> None:
@@ -35,7 +35,7 @@ class Hierarchical(Attention):
         self.aggregation = LSTM(len(settings.levels) * settings.hidden, settings.features)
 
     def start(self, past: Tensor) -> Memories:
-        """Empty memories; the past is not looked at."""
+        """Zero states; the past is ignored."""
         batch = past.shape[0]
         levels = tuple((past.new_zeros(batch, self.settings.hidden),) * 2 for _ in self.levels)
         return levels, self.aggregation.start(batch)
@@ -43,12 +43,12 @@ class Hierarchical(Attention):
     def forward(self, codes: Tensor, clock: Clock, state: Memories) -> tuple[Tensor, Memories]:
         """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
         before, joined = state
-        answer, answers, after = with_clock(codes, clock), [], []
+        output, outputs, after = with_clock(codes, clock), [], []
         for name, level, memory in zip(self.settings.levels, self.levels, before, strict=True):
-            answer, memory = _ticking(level, _ticks(name, clock), answer, memory)
-            answers.append(answer)
+            output, memory = _ticking(level, _ticks(name, clock), output, memory)
+            outputs.append(output)
             after.append(memory)
-        features, joined = self.aggregation(torch.cat(answers, dim=-1), joined)
+        features, joined = self.aggregation(torch.cat(outputs, dim=-1), joined)
         return features, (tuple(after), joined)
 
 
@@ -63,39 +63,39 @@ def _ticks(level: Level, clock: Clock) -> Tensor:
 
 
 def _ticking(lstm: nn.Module, ticks: Tensor, below: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
-    """An LSTM that steps only where its clock ticks: its answer in every frame (B, T, H), and its memory.
+    """An LSTM that steps only where its clock ticks: its output in every frame (B, T, H), and its state.
 
-    Rows of the batch may tick in different frames and so a different number of times; the ticks that
-    all rows have run as one sequence.
+    Rows of the batch may tick in different frames and a different number of times; the ticks that all rows
+    have run as one sequence.
 
     Args:
         lstm: the level.
         ticks: (B, T) bool.
-        below: (B, T, I), what the level hears when it ticks.
+        below: (B, T, I), the input of the level, read when it ticks.
         memory: hidden and cell state (B, H) before the first frame.
     """
     if ticks.shape[1] == 1 and not torch.is_grad_enabled():
         return _ticking_once(lstm, ticks, below, memory)
     count = ticks.sum(1)
-    # one step at least: a level that does not tick here is a part of the loss all the same
+    # At least one step: the parameters of a level that does not tick here need a gradient, too.
     fewest, most = int(count.min()), max(int(count.max()), 1)
     moments = ticks.to(torch.int8).argsort(dim=1, descending=True, stable=True)[:, :most]
     inputs = below.gather(1, moments.unsqueeze(-1).expand(-1, -1, below.shape[-1]))
-    answers = [memory[0].unsqueeze(1)]
+    outputs = [memory[0].unsqueeze(1)]
     if fewest:
         common, memory = lstm(inputs[:, :fewest], memory)
-        answers.append(common)
+        outputs.append(common)
     for step in range(fewest, most):
-        answer, stepped = lstm(inputs[:, step : step + 1], memory)
+        output, stepped = lstm(inputs[:, step : step + 1], memory)
         ticked = (count > step).unsqueeze(1)
         memory = (torch.where(ticked, stepped[0], memory[0]), torch.where(ticked, stepped[1], memory[1]))
-        answers.append(answer)
+        outputs.append(output)
     held = ticks.cumsum(1).unsqueeze(-1).expand(-1, -1, memory[0].shape[-1])
-    return torch.cat(answers, dim=1).gather(1, held), memory
+    return torch.cat(outputs, dim=1).gather(1, held), memory
 
 
 def _ticking_once(lstm: nn.Module, ticks: Tensor, below: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
-    """As `_ticking`, of one frame: rows whose clock does not tick hold what they have."""
+    """`_ticking` for a single frame: rows whose clock does not tick keep their state."""
     if bool(ticks.any()):
         _, stepped = lstm(below, memory)
         memory = (torch.where(ticks, stepped[0], memory[0]), torch.where(ticks, stepped[1], memory[1]))

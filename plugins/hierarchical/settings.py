@@ -1,4 +1,4 @@
-"""What a user may set of the hierarchy."""
+"""Settings of the hierarchical attention."""
 
 from __future__ import annotations
 
@@ -18,4 +18,6 @@ class HierarchicalSettings(Settings):
         ("frame", "beat", "bar"), "when each level ticks, from the fastest to the slowest", min_length=1
     )
     hidden: int = setting(100, "width of each level", ge=1, le=4096)
-    features: int = setting(130, "width of the LSTM that joins all levels, the features", ge=1, le=4096)
+    features: int = setting(
+        130, "width of the LSTM that combines the levels; also the number of features", ge=1, le=4096
+    )

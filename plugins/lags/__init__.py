@@ -1,4 +1,4 @@
-"""The control to question 3: the same past as the reader's, handed over without weighing it."""
+"""The control for question 3: the same lags as in `history`, passed on without weighting."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from zoo.parts import Description, hookimpl
 
 @hookimpl
 def zoo_parts() -> Iterable[Description]:
-    """The attention that hands the past over."""
+    """The attention that passes the lags on."""
     return [
         Description(
             slot="attention",
             name="lags",
-            summary="What was played 1, 2, 4, ... beats earlier, side by side, with nobody to weigh it",
+            summary="What was played 1, 2, 4, ... beats earlier, concatenated, without weighting",
             target="zoo_plugins.lags.lags:Lags",
             state_version=2,
             settings="zoo_plugins.lags.settings:LagsSettings",

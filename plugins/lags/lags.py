@@ -1,4 +1,4 @@
-"""The past at fixed lags, side by side."""
+"""The past at fixed lags, concatenated."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from zoo.parts.layers import LSTM, in_frames, lagged, recent, with_clock
 from .settings import LagsSettings
 
 LagsState = tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], Tensor]
-"""The memories of the local and aggregation LSTMs, and the last frames, oldest first (B, L, C)."""
+"""The states of the local and aggregation LSTMs, and the last frames (B, L, C), oldest first."""
 
 
 class Lags(Attention):
-    """Repetition without a reader: the aggregation LSTM gets the codes of every lag at once.
+    """Repetition without attention weights: the aggregation LSTM receives the codes of all lags at once.
 
-    If `history`, which weighs the same lags into one frame, is not better than this, then it is the
-    looking back that helps and not the weighing. Before the past there is silence.
+    If `history`, which averages the same lags with learned weights, is not better than this, then looking
+    back is what helps, not the weighting. Frames before the past are silent.
     """
 
     def __init__(self, settings: LagsSettings, sizes: Sizes) -> None:
@@ -30,7 +30,7 @@ class Lags(Attention):
         self.aggregation = LSTM(settings.local + len(settings.lags) * sizes.codes, settings.features)
 
     def start(self, past: Tensor) -> LagsState:
-        """Empty memories, and the last frames of the past."""
+        """Zero states, and the last frames of the past."""
         batch, tail = past.shape[0], recent(past, max(self.lags))
         return self.local.start(batch), self.aggregation.start(batch), tail
 

@@ -1,4 +1,4 @@
-"""Question 3, delay lines: memories that hear themselves as they were beats and bars ago."""
+"""Question 3, delay lines: recurrence over beats and bars instead of single frames."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def zoo_parts() -> Iterable[Description]:
         Description(
             slot="attention",
             name="latency",
-            summary="Delay lines: memories that hear themselves as they were 1 to 128 frames ago",
+            summary="Delay lines: LSTMs whose recurrence reaches back 1 to 128 frames",
             target="zoo_plugins.latency.latency:Latency",
             state_version=2,
             settings="zoo_plugins.latency.settings:LatencySettings",

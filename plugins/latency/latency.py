@@ -14,15 +14,15 @@ from .settings import LatencySettings
 
 
 class Latency(Attention):
-    """Memories with a pulse: a line of lag 4 goes on from where it was four quarter notes, a bar of 4/4, ago.
+    """Recurrence with a pulse: a line of lag 4 continues from its state of four quarter notes ago.
 
-    An LSTM in nine groups; at frame t a group continues its own hidden and cell state of frame t-lag. A
-    second LSTM joins all groups into the features. With `mix` every group's gates also hear the delayed
-    states of all others, and time must be walked through frame by frame. Without it the groups are
-    apart (the original's "capsules"); a line of lag L is then L interleaved sequences that run side by
-    side.
+    An LSTM in nine groups; at frame t a group continues from its hidden and cell state of frame t-lag. A
+    second LSTM combines all groups to the features. With `mix` the gates of each group also receive the
+    delayed states of all other groups, so time has to be processed frame by frame. Without it the groups are
+    independent (the original's "capsules"), and a line of lag L is L interleaved sequences that run in
+    parallel.
 
-    The lines begin in silence: of the past before a fragment nothing is known to them.
+    The lines start from zero and ignore the past before a fragment.
     """
 
     def __init__(self, settings: LatencySettings, sizes: Sizes) -> None:
@@ -35,7 +35,7 @@ class Latency(Attention):
         self.aggregation = LSTM(width, settings.features)
 
     def start(self, past: Tensor) -> tuple[Recent, Memory]:
-        """Silence in every line."""
+        """Zeros in every line."""
         group, batch = self.settings.group, past.shape[0]
         recent = tuple((past.new_zeros(batch, lag, group),) * 2 for lag in self.lags)
         return recent, self.aggregation.start(batch)
@@ -51,7 +51,7 @@ class Latency(Attention):
 
 
 class _SeparateLines(nn.Module):
-    """An LSTM for each lag L, run over L interleaved sequences at once."""
+    """An LSTM for each lag L that runs over L interleaved sequences at once."""
 
     def __init__(self, inputs: int, group: int, lags: tuple[int, ...]) -> None:
         super().__init__()
@@ -61,15 +61,15 @@ class _SeparateLines(nn.Module):
     def forward(self, present: Tensor, recent: Recent) -> tuple[Tensor, Recent]:
         """Hidden states of all groups (B, T, groups * H)."""
         lines = zip(self.lstms, self.lags, recent, strict=True)
-        heard_by = [_interleaved(lstm, lag, present, memory) for lstm, lag, memory in lines]
-        return torch.cat([hidden for hidden, _ in heard_by], dim=-1), tuple(kept for _, kept in heard_by)
+        outputs = [_interleaved(lstm, lag, present, memory) for lstm, lag, memory in lines]
+        return torch.cat([hidden for hidden, _ in outputs], dim=-1), tuple(after for _, after in outputs)
 
 
 def _interleaved(lstm: nn.Module, lag: int, present: Tensor, recent: Memory) -> tuple[Tensor, Memory]:
     """Hidden states (B, T, H) of one line, and its states in the last `lag` frames.
 
-    Frame t goes on from frame t-lag, so frames of equal t mod lag are one sequence. Whole rounds of
-    `lag` frames run with the sequences folded into the batch; the frames left over take one step more.
+    Frame t continues from frame t-lag, so frames with equal t mod lag are one sequence. Whole rounds of
+    `lag` frames run with the sequences folded into the batch; the remaining frames take one more step.
     """
     rounds, rest = divmod(present.shape[1], lag)
     outputs = []

@@ -1,10 +1,10 @@
-"""Delay lines that hear each other: time walked through frame by frame, forwards and back.
+"""Delay lines that are connected with each other: a loop over frames, forward and backward.
 
-The way back is written out by hand: noted down by autograd, the many small operations of each frame take
-about twice the time. What does not depend on later frames is computed of all frames at once.
+The backward pass is written by hand, because autograd takes about twice the time for the many small
+operations of each frame. Whatever does not depend on later frames is computed for all frames at once.
 
-States are kept where they arrive: what a line of lag 16 does in frame t is stored at frame t + 16, so what
-all lines hear in a frame lies side by side, and so do the gradients of it.
+States are stored in the frame that reads them: the output of a line of lag 16 in frame t is stored at frame
+t + 16. The inputs of all lines in a frame are therefore contiguous, and so are their gradients.
 """
 
 from __future__ import annotations
@@ -39,30 +39,31 @@ class MixedLines(nn.Module):
         outputs, hidden, cell = _Walk.apply(  # type: ignore[no-untyped-call]
             pushes.transpose(0, 1).contiguous(), self.cell.weight_hh, hidden, cell, self.lags
         )
-        kept = tuple(
+        after = tuple(
             (_arrives(hidden, line, length, lag), _arrives(cell, line, length, lag))
             for line, lag in enumerate(self.lags)
         )
-        return outputs.transpose(0, 1), kept
+        return outputs.transpose(0, 1), after
 
 
 def _arriving(memories: list[Tensor], frames: int) -> Tensor:
-    """States (B, lag, H) of each line where they arrive, (frames, B, lines, H); nothing later yet."""
+    """States (B, lag, H) of each line by the frame that reads them, (frames, B, lines, H), padded with 0."""
     rows = [pad(memory, (0, 0, 0, frames - memory.shape[1])) for memory in memories]
     return torch.stack(rows, dim=2).transpose(0, 1).contiguous()
 
 
 def _arrives(states: Tensor, line: int, first: int, lag: int) -> Tensor:
-    """What arrives of a line in some frames, (B, lag, H)."""
+    """The states of a line that are read in some frames, (B, lag, H)."""
     return states[first : first + lag, :, line].transpose(0, 1)
 
 
 class _Walk(torch.autograd.Function):
-    """The LSTM cell through T frames.
+    """The LSTM cell over T frames.
 
-    In: its input from outside (T, B, 4 * width), the weight of its delayed states (4 * width, width), these
-    states where they arrive (A, B, lines, H), hidden and cell, A = T + longest lag, and the lags. Out: the
-    hidden states (T, B, width), and both states where they arrive, now of all frames.
+    Inputs: the contribution of the present to the gates (T, B, 4 * width), the weight of the delayed states
+    (4 * width, width), the hidden and cell states by the frame that reads them (A, B, lines, H) with
+    A = T + longest lag, and the lags. Outputs: the hidden states (T, B, width), and the hidden and cell
+    states by the frame that reads them, now for all frames.
     """
 
     @staticmethod
@@ -100,8 +101,7 @@ class _Walk(torch.autograd.Function):
         places = _places(length, batch, ctx.lags, gates.device)
         into, keep, new, out = gates.unbind(2)
         before = cell[:length].flatten(2)
-        # How the cell moves with what goes into its first three gates, and the output with the last and
-        # with the cell.
+        # Derivatives of the cell by its first three gates, and of the output by the last gate and the cell.
         by_gate = torch.stack(
             [new * into * (1 - into), before * keep * (1 - keep), into * (1 - new.square())], dim=2
         )
@@ -121,7 +121,7 @@ class _Walk(torch.autograd.Function):
 
 
 def _places(length: int, batch: int, lags: tuple[int, ...], device: torch.device) -> Tensor:
-    """Where the states of each frame arrive, (T, B * lines), in rows of (A, B, lines)."""
+    """Rows of (A, B, lines) in which the states of each frame are stored, (T, B * lines)."""
     frames = torch.arange(length, device=device).view(-1, 1, 1) + torch.tensor(lags, device=device)
     rows = torch.arange(batch * len(lags), device=device).view(batch, -1)
     return (frames * rows.numel() + rows).flatten(1)

@@ -1,4 +1,4 @@
-"""What a user may set of the delay lines."""
+"""Settings of the delay lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Lag = Annotated[float, Field(gt=0, le=256)]
 
 
 class LatencySettings(Settings):
-    """The delay lines, and whether they hear each other."""
+    """The delay lines, and whether they are connected."""
 
     group: int = setting(24, "width of each delay line", ge=1, le=1024)
     lags: tuple[Lag, ...] = setting(
@@ -21,5 +21,7 @@ class LatencySettings(Settings):
         min_length=1,
         max_length=64,
     )
-    mix: bool = setting(True, "whether every line hears all others, or only itself (faster)")
-    features: int = setting(130, "width of the LSTM that joins the lines, the features", ge=1, le=4096)
+    mix: bool = setting(True, "whether every line receives the states of all lines, or only its own (faster)")
+    features: int = setting(
+        130, "width of the LSTM that combines the lines; also the number of features", ge=1, le=4096
+    )

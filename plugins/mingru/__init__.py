@@ -1,4 +1,4 @@
-"""A memory that is computed for all frames at once: gated averages whose gates do not hear the memory."""
+"""A memory that is computed for all frames at once: gated averages whose gates ignore the hidden state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def zoo_parts() -> Iterable[Description]:
         Description(
             slot="attention",
             name="mingru",
-            summary="Fast memories over one another, each averaging what it hears over spans it chooses",
+            summary="A stack of minimal GRUs: fast memories that average their input over learned spans",
             target="zoo_plugins.mingru.mingru:MinGRU",
             settings="zoo_plugins.mingru.settings:MinGRUSettings",
             gives=lambda settings: {"features": settings.hidden},

@@ -1,4 +1,4 @@
-"""Minimal GRUs over one another."""
+"""A stack of minimal GRUs."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from .scan import gated_average
 from .settings import MinGRUSettings
 
 LONGEST = 64
-"""Frames over which the slowest units of a fresh layer average."""
+"""Frames over which the slowest units average at initialization."""
 
 
 class MinGRU(Attention):
-    """A memory that hears a whole fragment at once, several times as fast to train as an LSTM of its width.
+    """A memory that processes a whole fragment at once and trains several times as fast as an equal LSTM.
 
-    A unit averages what it hears: h = (1 - z) h + z n. The gate z and the candidate n hear the present alone
-    and not the memory, so nothing has to wait for the frame before, and several layers take the place of a
-    memory that hears itself. Each layer hears the sum of all below, normalised, and adds to it. The units of
-    a fresh layer average over 2 to 64 frames, so that a beat and several bars are within reach from the
-    start (Tallec and Ollivier, Can Recurrent Neural Networks Warp Time?, ICLR 2018). The past before a
-    fragment is not looked at.
+    A unit averages its input: h = (1 - z) h + z n. The gate z and the candidate n depend on the present only,
+    not on the hidden state, so all frames are computed in parallel; several layers make up for the missing
+    recurrence. Each layer receives the normalized sum of all layers below and adds to it. At initialization
+    the units average over 2 to 64 frames, so that a beat and several bars are within reach from the start
+    (Tallec and Ollivier, Can Recurrent Neural Networks Warp Time?, ICLR 2018). The past before a fragment is
+    ignored.
     """
 
     def __init__(self, settings: MinGRUSettings, sizes: Sizes) -> None:
@@ -36,7 +36,7 @@ class MinGRU(Attention):
         self.dropout = nn.Dropout(settings.dropout)
 
     def start(self, past: Tensor) -> tuple[Tensor, ...]:
-        """Silence in each layer."""
+        """Zero states, one per layer."""
         return tuple(past.new_zeros(len(past), self.features) for _ in range(self.settings.layers))
 
     def forward(
@@ -46,14 +46,14 @@ class MinGRU(Attention):
         features = gated_average(self.lowest(with_clock(codes, clock)), state[0])
         after = [features[:, -1]]
         for layer, norm, before in zip(self.higher, self.norms, state[1:], strict=True):
-            more = gated_average(layer(self.dropout(norm(features))), before)
-            features = features + more
-            after.append(more[:, -1])
+            average = gated_average(layer(self.dropout(norm(features))), before)
+            features = features + average
+            after.append(average[:, -1])
         return features, tuple(after)
 
 
 def _layer(inputs: int, width: int) -> nn.Linear:
-    """The gates and candidates of a layer, its gates opened to spans of 2 to `LONGEST` frames."""
+    """The gates and candidates of a layer, with gates initialized to spans of 2 to `LONGEST` frames."""
     layer = nn.Linear(inputs, 2 * width)
     with torch.no_grad():
         spans = torch.logspace(1, torch.tensor(float(LONGEST)).log2(), width, base=2)

@@ -1,4 +1,4 @@
-"""What a user may set of the minimal GRUs."""
+"""Settings of the minimal GRUs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from zoo.parts import Settings, setting
 class MinGRUSettings(Settings):
     """Width, depth and dropout."""
 
-    hidden: int = setting(256, "width of each layer, the features", ge=1, le=4096)
-    layers: int = setting(3, "layers over one another", ge=1, le=32)
+    hidden: int = setting(256, "width of each layer; also the number of features", ge=1, le=4096)
+    layers: int = setting(3, "number of layers", ge=1, le=32)
     dropout: float = setting(
-        0.2, "share of each layer's input left out in training, against learning by heart", ge=0, le=0.95
+        0.2, "dropout probability at the input of each layer but the lowest", ge=0, le=0.95
     )

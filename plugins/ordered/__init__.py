@@ -1,4 +1,4 @@
-"""Chords spelled from the lowest note up: what sounds together is chosen together, with exact likelihoods."""
+"""Chords spelled from the lowest note up: an autoregressive model of a frame, with exact likelihoods."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def zoo_parts() -> Iterable[Description]:
         Description(
             slot="sampler",
             name="ordered",
-            summary="Chords spelled from the lowest code up, each next one chosen knowing those below it",
+            summary="Chords spelled from the lowest code up, each code given those below it",
             target="zoo_plugins.ordered.ordered:OrderedSampler",
             settings="zoo_plugins.ordered.settings:OrderedSamplerSettings",
             citation=CITATION,
@@ -27,7 +27,7 @@ def zoo_parts() -> Iterable[Description]:
         Description(
             slot="decoder",
             name="ordered",
-            summary="Chords voiced from the lowest key up, each next one chosen knowing those below it",
+            summary="Chords voiced from the lowest key up, each key given those below it",
             target="zoo_plugins.ordered.ordered:OrderedDecoder",
             settings="zoo_plugins.ordered.settings:OrderedDecoderSettings",
             citation=CITATION,

@@ -1,4 +1,4 @@
-"""Codes and keys chosen jointly, from the lowest up."""
+"""Joint distributions of codes and of keys, factorized from the lowest up."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Memory = tuple[Tensor, Tensor]
 
 
 class OrderedSampler(Sampler):
-    """A chord is spelled from its lowest code up: which comes next, or is that all?
+    """Spells a chord from its lowest code up: which code is next, or is the chord complete?
 
-    Independent coins have to agree by accident on a chord that makes sense; here each note is chosen in the
-    light of those below it. One softmax says at each step which of the higher codes is next or that none is,
-    so the likelihood is exact, for 12 pitch classes and for 88 keys.
+    Independent codes form a sensible chord only by chance; here each code is chosen given those below it. A
+    softmax at each step covers the higher codes and the end of the chord, so the likelihood is exact, for 12
+    pitch classes and for 88 keys.
     """
 
     def __init__(self, settings: OrderedSamplerSettings, sizes: Sizes) -> None:
@@ -32,13 +32,13 @@ class OrderedSampler(Sampler):
         return -self._nats(features, codes)
 
     def log_prob(self, features: Tensor, codes: Tensor, generator: Generator) -> LogProb:
-        """Exact nats (B, T)."""
+        """Exact log-probabilities (B, T)."""
         return LogProb(self._nats(features, codes))
 
     def sample(
         self, features: Tensor, state: State, generator: Generator, temperature: float = 1.0
     ) -> tuple[Tensor, State]:
-        """Codes (B, 1, C), named one after another; the temperature divides the logits of each choice."""
+        """Codes (B, 1, C), chosen one after another; the temperature divides the logits of each step."""
         return self.speller.draw(features[:, 0], generator, temperature).unsqueeze(1), state
 
     def _nats(self, features: Tensor, codes: Tensor) -> Tensor:
@@ -47,12 +47,12 @@ class OrderedSampler(Sampler):
 
 
 class OrderedDecoder(Decoder):
-    """A chord is voiced from its lowest key up, until every pitch class of it has a key.
+    """Voices a chord from its lowest key up, until each of its pitch classes has a key.
 
-    An LSTM remembers how chords were voiced so far. A key may be chosen if its code is active and every
-    active code that still has no key can get one higher up; the end, once all have one. So whatever is drawn
-    folds to its codes and the likelihood is exact, with spacing and doublings chosen in the light of the keys
-    below.
+    An LSTM remembers how earlier chords were voiced. A key may be chosen if its code is active and every
+    active code that still has no key can get a higher one; the end may be chosen once all have a key. All
+    samples therefore fold to their codes and the likelihood is exact; spacing and doublings depend on the
+    keys below.
     """
 
     membership: Tensor
@@ -69,7 +69,7 @@ class OrderedDecoder(Decoder):
         self.register_buffer("highest", places.max(-1).values, persistent=False)
 
     def start(self, batch: int) -> Memory:
-        """An empty memory."""
+        """A zero state."""
         return self.lstm.start(batch)
 
     def loss(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> Tensor:
@@ -77,19 +77,19 @@ class OrderedDecoder(Decoder):
         return -self._nats(codes, keys, previous)
 
     def log_prob(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> LogProb:
-        """Exact nats (B, T) over the key sets that fold to the codes; -inf for others."""
+        """Exact log-probabilities (B, T) among the key sets that fold to the codes; -inf for others."""
         return LogProb(self._nats(codes, keys, previous))
 
     def sample(
         self, codes: Tensor, previous: Tensor, state: Memory, generator: Generator, temperature: float = 1.0
     ) -> tuple[Tensor, Memory]:
-        """Keys (B, 1, K) that fold to the codes; the temperature divides the logits of each choice."""
+        """Keys (B, 1, K) that fold to the codes; the temperature divides the logits of each step."""
         known, state = self._known(codes, previous, state)
         keys = self.speller.draw(known[:, 0], generator, temperature, self._rule(codes[:, 0]))
         return keys.unsqueeze(1), state
 
     def follow(self, codes: Tensor, previous: Tensor, state: Memory) -> Memory:
-        """The memory after known frames."""
+        """The state after known frames."""
         return self._known(codes, previous, state)[1]
 
     def _known(self, codes: Tensor, previous: Tensor, state: Memory) -> tuple[Tensor, Memory]:
@@ -104,7 +104,7 @@ class OrderedDecoder(Decoder):
         return nats.new_full(fits.shape, -torch.inf).masked_scatter(fits, nats)
 
     def _rule(self, codes: Tensor) -> Rule:
-        """In frames of these codes (M, C), the steps after which each code can still get a key."""
+        """The rule for codes (M, C): allow the steps after which each code can still get a key."""
         active, belongs = codes > 0, self.membership.to(codes)
         playable = codes @ belongs > 0
         place = torch.arange(self.sizes.keys, device=codes.device)

@@ -1,11 +1,11 @@
-"""What a user may set of the sampler and the decoder that spell chords."""
+"""Settings of the sampler and the decoder that spell chords."""
 
 from __future__ import annotations
 
 from zoo.parts import Settings, setting
 
-HIDDEN = "width of the two hidden layers that choose the next note"
-DROPOUT = "share of features and hidden units left out in training, against learning by heart"
+HIDDEN = "width of the two hidden layers that predict the next note"
+DROPOUT = "dropout probability of the features and the hidden units"
 
 
 class OrderedSamplerSettings(Settings):

@@ -1,8 +1,8 @@
-"""Spelling a set: its members from the lowest up, then the end.
+"""Autoregressive distributions over sets: the members from the lowest up, then the end.
 
-Every set has exactly one spelling, so its probability is the product of the steps of that spelling, each a
-softmax over the members that may come next and the end. In training all steps of all frames are known and are
-computed at once; drawing takes one step for each member.
+Every set has exactly one spelling, so its probability is the product over the steps of that spelling, each a
+softmax over the possible next members and the end. In training, all steps of all frames are known and are
+computed at once; sampling takes one step for each member.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from torch import Generator, Tensor, nn
 from zoo.parts.masks import draw_at, masked_log_softmax
 
 Rule = Callable[[Tensor, Tensor], Tensor]
-"""Which steps are allowed, (R, N + 1) bool with the end last, after members (R, N) in {0, 1} have been named,
-in rows (R,) of the batch. At least one member above these, or the end, must be allowed; what it says about
-members below the last one named is not looked at."""
+"""From the members chosen so far, (R, N) in {0, 1}, and their rows (R,) in the batch to the allowed steps,
+(R, N + 1) bool with the end last. At least one higher member or the end must be allowed; entries for members
+below the last one chosen are ignored."""
 
 
 def anything(named: Tensor, rows: Tensor) -> Tensor:
@@ -26,12 +26,11 @@ def anything(named: Tensor, rows: Tensor) -> Tensor:
 
 
 class Speller(nn.Module):
-    """A distribution over sets of N members, given what is known of a frame.
+    """A conditional distribution over sets of N members, given an input vector per frame.
 
-    Two hidden layers hear that, all members named so far, and the last of them. Straight from the input and
-    from the last member there are shortcuts to the output. In training the same units are left out in all
-    steps of a frame (Gal and Ghahramani, A Theoretically Grounded Application of Dropout in Recurrent Neural
-    Networks, NIPS 2016).
+    Two hidden layers receive the input, all members chosen so far, and the last of them. The input and the
+    last member have shortcuts to the output. Dropout uses the same mask in all steps of a frame (Gal and
+    Ghahramani, A Theoretically Grounded Application of Dropout in Recurrent Neural Networks, NIPS 2016).
     """
 
     def __init__(self, inputs: int, members: int, hidden: int, dropout: float) -> None:
@@ -40,7 +39,7 @@ class Speller(nn.Module):
         self.hear = nn.Linear(inputs, hidden)
         self.direct = nn.Linear(inputs, members + 1)
         self.named = nn.Linear(members, hidden, bias=False)
-        self.last = nn.Embedding(members + 1, hidden)  # the last row: nothing is named yet
+        self.last = nn.Embedding(members + 1, hidden)  # the last row: no member has been chosen yet
         self.deepen = nn.Linear(hidden, hidden)
         self.choose = nn.Linear(hidden, members + 1)
         self.beside = nn.Embedding(members + 1, members + 1)
@@ -50,7 +49,7 @@ class Speller(nn.Module):
         nn.init.zeros_(self.beside.weight)
 
     def log_prob(self, known: Tensor, chosen: Tensor, rule: Rule = anything) -> Tensor:
-        """Nats (M,) of sets (M, N) in {0, 1} that obey the rule, given what is known (M, I)."""
+        """Log-probabilities (M,) of sets (M, N) in {0, 1} that obey the rule, given inputs (M, I)."""
         count, members = chosen.shape
         ends = torch.ones_like(chosen[:, :1])
         rows, step = torch.cat([chosen, ends], -1).nonzero(as_tuple=True)
@@ -60,8 +59,8 @@ class Speller(nn.Module):
         push, shortcut, keep = (plane[rows] for plane in self._heard(known))
         logits = self._logits(push, shortcut, keep, named, last)
         nats = masked_log_softmax(logits, self._allowed(rule, named, last, rows))
-        found = nats.gather(-1, step.unsqueeze(-1)).squeeze(-1)
-        return found.new_zeros(count).index_add(0, rows, found)
+        by_step = nats.gather(-1, step.unsqueeze(-1)).squeeze(-1)
+        return by_step.new_zeros(count).index_add(0, rows, by_step)
 
     def draw(
         self, known: Tensor, generator: Generator, temperature: float = 1.0, rule: Rule = anything
@@ -69,7 +68,7 @@ class Speller(nn.Module):
         """Sets (M, N) in {0, 1} that obey the rule; the temperature divides the logits of every step."""
         count, end = len(known), self.members
         push, shortcut, keep = self._heard(known)
-        # as many for every row, however many steps it takes: rows of a batch do not share their chance
+        # The same number for every row, however many steps it takes, so that rows do not affect each other.
         uniform = torch.rand(count, end + 1, generator=generator, device=known.device)
         rows = torch.arange(count, device=known.device)
         last, spelled = torch.full_like(rows, end), known.new_zeros(count, end + 1)
@@ -86,7 +85,7 @@ class Speller(nn.Module):
         return spelled[:, :end]
 
     def _heard(self, known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What all steps of a frame share: input of the hidden layer, shortcut, and which units are kept."""
+        """What all steps of a frame share: the input to the hidden layer, the shortcut, the dropout mask."""
         known = self.dropout(known)
         push = self.hear(known)
         return push, self.direct(known), self.dropout(torch.ones_like(push))

@@ -1,4 +1,4 @@
-"""Question 1: can an RBM take the decoder's place, so that keys are drawn together and not one by one?"""
+"""Question 1: can an RBM replace the decoder, so that keys are drawn jointly instead of independently?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def zoo_parts() -> Iterable[Description]:
         Description(
             slot="decoder",
             name="rbm",
-            summary="A Boltzmann machine whose biases an LSTM sets, so that keys are drawn together",
+            summary="A restricted Boltzmann machine with biases from an LSTM: keys are drawn jointly",
             target="zoo_plugins.rbm.rbm:RBM",
             settings="zoo_plugins.rbm.settings:RBMSettings",
             citation=(

@@ -1,7 +1,8 @@
-"""A restricted Boltzmann machine over the keys that given codes allow.
+"""A restricted Boltzmann machine over the keys that the codes allow.
 
-Every active code must have at least one key and no other key sounds. Given the hidden units the keys are
-independent but for that, so a Gibbs step draws them exactly; given the keys the hidden units are.
+Every active code has at least one key and no other key sounds. Given the hidden units, the keys are
+independent except for this condition, so a Gibbs step can draw them exactly; given the keys, the hidden units
+are independent.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from zoo.parts.masks import draw_at_least_one, draw_keys, draw_one, flip, key_gr
 
 @dataclass(frozen=True)
 class Machine:
-    """The machines of N frames, alike but for their biases and codes.
+    """The machines of N frames, which differ in their biases and codes only.
 
     Attributes:
         weight: (H, K), from hidden units to keys.
@@ -45,22 +46,22 @@ class Machine:
         )
 
     def rows(self, chosen: Tensor) -> Machine:
-        """The machines of some frames, named by their numbers or by a mask (N,)."""
+        """The machines of some frames, selected by index or by a mask (N,)."""
         return replace(
             self, visible=self.visible[chosen], hidden=self.hidden[chosen], codes=self.codes[chosen]
         )
 
     def free_energy(self, keys: Tensor) -> Tensor:
-        """Free energy (N,) of keys (N, K): minus the log of their unnormalised probability."""
-        outside = (keys * self.visible).sum(-1)
-        return -outside - softplus(self.hidden + keys @ self.weight.T).sum(-1)
+        """Free energy (N,) of keys (N, K): the negative log of their unnormalized probability."""
+        bias = (keys * self.visible).sum(-1)
+        return -bias - softplus(self.hidden + keys @ self.weight.T).sum(-1)
 
     def hidden_probability(self, keys: Tensor) -> Tensor:
-        """How likely each hidden unit is on, (N, H), given keys (N, K)."""
+        """Probability (N, H) that each hidden unit is on, given keys (N, K)."""
         return (self.hidden + keys @ self.weight.T).sigmoid()
 
     def keys_given(self, hidden: Tensor, generator: Generator) -> Tensor:
-        """Keys (N, K) drawn given hidden units (N, H), exactly within what the codes allow."""
+        """Keys (N, K) drawn exactly from their distribution given hidden units (N, H) and the codes."""
         return draw_keys(self.visible + hidden @ self.weight, self.codes, self.membership, generator)
 
     def gibbs(self, keys: Tensor, steps: int, generator: Generator) -> Tensor:
@@ -73,17 +74,16 @@ class Machine:
 
 @dataclass(frozen=True)
 class Allowed:
-    """The keys that may sound: those of active codes, code after code.
+    """The keys that may sound: those of the active codes, grouped by code.
 
-    Few codes are active in a frame, so sums over these P pairs of a frame and an active code cost far less
-    than sums over all keys. A code with fewer keys than another is filled up with a key K that never
-    sounds.
+    Few codes are active in a frame, so sums over these P pairs of a frame and an active code are much cheaper
+    than sums over all keys. Codes with fewer keys are padded with a key K that never sounds.
 
     Attributes:
         frame: (P,), the row of each pair.
         keys: (M, P), its keys, 0..K.
         visible: (M, P), their biases.
-        weight: (H, K + 1), the machine's, and nothing for key K.
+        weight: (H, K + 1), the weights of the machine, and zeros for key K.
     """
 
     frame: Tensor
@@ -102,22 +102,22 @@ class Allowed:
 
 
 def log_sets(logits: Tensor) -> Tensor:
-    """Log of the summed weights (...) of all sets of keys (M, ...) but the empty one."""
+    """Log of the summed weights (...) of all non-empty sets of keys (M, ...)."""
     silent = logsigmoid(-logits).sum(0)
-    # At least what the likeliest key has alone, where all of them round to nothing.
+    # At least the weight of the likeliest key alone, in case all weights underflow.
     return torch.maximum((-silent.expm1()).log() - silent, logits.amax(0))
 
 
 def all_states(units: int, like: Tensor) -> Tensor:
-    """Every state of some hidden units, (2**H, H)."""
+    """All states of the hidden units, (2**H, H)."""
     numbers = torch.arange(2**units, device=like.device).unsqueeze(1)
     return (numbers >> torch.arange(units - 1, -1, -1, device=like.device) & 1).to(like)
 
 
 def log_weights(machine: Machine, states: Tensor) -> Tensor:
-    """Log of the unnormalised probability (N, S) of each state (S, H) of the hidden units.
+    """Log of the unnormalized probability (N, S) of each state (S, H) of the hidden units.
 
-    The keys are summed out within what the codes allow: all sets of a code's keys but the empty one.
+    The keys are summed out over the sets that the codes allow: all non-empty sets of each active code's keys.
     """
     allowed = Allowed.of(machine)
     pull = allowed.weight.T @ states.T
@@ -126,7 +126,7 @@ def log_weights(machine: Machine, states: Tensor) -> Tensor:
 
 
 def draw_exactly(machine: Machine, generator: Generator) -> Tensor:
-    """Keys (N, K) from the machines themselves: the hidden units out of all their states, then the keys."""
+    """Exact samples (N, K): hidden units drawn by enumerating their states, then keys given these."""
     states = all_states(machine.hidden.shape[-1], machine.hidden)
     chosen = draw_one(log_weights(machine, states), generator)
     return machine.keys_given(states[chosen], generator)
@@ -136,14 +136,14 @@ def log_partition(machine: Machine, at_once: int = 2**16) -> Tensor:
     """Log of the partition function (N,), exactly, by summing over all states of the hidden units.
 
     Args:
-        machine: with few hidden units; each more doubles the work.
-        at_once: how many (frame, state) pairs are held in memory at a time, but for a frame's own.
+        machine: has few hidden units; each additional one doubles the work.
+        at_once: number of (frame, state) pairs in memory at a time; at least those of one frame.
     """
     states = all_states(machine.hidden.shape[-1], machine.hidden)
     frames = torch.arange(len(machine.codes), device=states.device)
     share = max(at_once // len(states), 1)
-    some = [log_weights(machine.rows(few), states).logsumexp(-1) for few in torch.split(frames, share)]
-    return torch.cat(some)
+    chunks = [log_weights(machine.rows(chunk), states).logsumexp(-1) for chunk in torch.split(frames, share)]
+    return torch.cat(chunks)
 
 
 def annealed_log_partition(
@@ -151,17 +151,17 @@ def annealed_log_partition(
 ) -> tuple[Tensor, Tensor]:
     """Log of the partition function and its sampling variance, each (N,), by annealed importance sampling.
 
-    Chains begin where the weights count nothing, which is summed exactly, and the weights grow to full
-    in equal shares (Neal, Annealed importance sampling, 2001; Salakhutdinov and Murray, On the
-    quantitative analysis of deep belief networks, 2008). The log of an average lies below the log of what
-    it estimates by half its variance, to second order; that much is added. Where no code is active there
-    is nothing to estimate.
+    Chains start from the machine with zero weights, whose partition function is known exactly, and the
+    weights grow to their full size in equal steps (Neal, Annealed importance sampling, 2001; Salakhutdinov
+    and Murray, On the quantitative analysis of deep belief networks, 2008). The log of an average
+    underestimates the log of its expectation by half its variance, to second order; the estimate is corrected
+    for that. Frames without active codes need no estimate.
     """
     total, variance = softplus(machine.hidden).sum(-1), torch.zeros_like(machine.hidden[:, 0])
     active = (machine.codes > 0).any(-1)
     weight = _annealed(machine, active, chains, temperatures, generator)
     mean = weight.logsumexp(-1) - math.log(chains)
-    # Divided by their mean the weights vary about 1.
+    # The variance of the weights relative to their mean is that of the log, to first order.
     spread = (weight - mean.unsqueeze(-1)).expm1().square().mean(-1) / (chains - 1)
     variance[active] = spread
     total[active] = mean + spread / 2
@@ -173,12 +173,13 @@ def _annealed(
 ) -> Tensor:
     """Log weights (A, chains) of the chains of the A active frames.
 
-    A chain's weight is on average the partition function. A round of Gibbs sampling draws the hidden units
-    and then the keys where the weights count `before`; they are weighed against where they count `now`.
+    The expectation of a chain's weight is the partition function. A Gibbs step draws the hidden units and
+    then the keys with the weights scaled by `before`; the chain's weight is then multiplied by the ratio of
+    the unnormalized probabilities of these keys with the weights scaled by `now` and by `before`.
     """
 
     def uniform(width: int) -> Tensor:
-        # Drawn for all frames, so that those of one do not depend on which others are active.
+        # Drawn for all frames, so that the numbers of one frame do not depend on which others are active.
         shape = (len(active), chains, width)
         return torch.rand(shape, generator=generator, device=active.device)[active]
 
@@ -195,9 +196,9 @@ def _annealed(
     for before, now in pairwise(step / temperatures for step in range(temperatures + 1)):
         hidden = (uniform(units) < (own + before * push).sigmoid()).to(own)
         logits = bias + before * (hidden @ allowed.weight)[places]
-        some = draw_at_least_one(logits.movedim(0, -1), uniform(width)[places].movedim(0, -1))
+        drawn = draw_at_least_one(logits.movedim(0, -1), uniform(width)[places].movedim(0, -1))
         keys = silence.clone()
-        keys[places] = some.movedim(-1, 0).to(keys)
+        keys[places] = drawn.movedim(-1, 0).to(keys)
         push = keys @ allowed.weight.T
         weight = weight + (softplus(own + now * push) - softplus(own + before * push)).sum(-1)
     return weight

@@ -1,4 +1,4 @@
-"""The octaves of a Boltzmann machine, whose biases follow the music."""
+"""A decoder that is a restricted Boltzmann machine with biases that follow the music."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Memory = tuple[Tensor, Tensor]
 
 
 class RBM(Decoder):
-    """Draws the keys of a frame together: hidden units stand for what goes with what.
+    """Draws the keys of a frame jointly: hidden units model which keys go together.
 
-    An LSTM hears the codes of a frame and the keys of the one before and sets the biases of a
-    restricted Boltzmann machine; its weights are the same in all frames. It learns by contrastive
-    divergence (Hinton 2002) or its persistent form (Tieleman 2008), where each frame's negative phase
-    starts from a particle that an earlier step left.
+    From the codes of a frame and the keys of the one before, an LSTM sets the biases of a restricted
+    Boltzmann machine; its weights are the same in all frames. It is trained by contrastive divergence (Hinton
+    2002) or by persistent contrastive divergence (Tieleman 2008), where the negative phase of each frame
+    starts from a particle of an earlier step.
 
-    With few hidden units everything is exact. With more, frames are drawn by block Gibbs sampling and
-    scored by annealed importance sampling, an estimate with its variance.
+    With few hidden units sampling and scoring are exact. With more, frames are drawn by block Gibbs sampling
+    and scored by annealed importance sampling, which gives an estimate and its variance.
     """
 
     membership: Tensor
@@ -46,7 +46,7 @@ class RBM(Decoder):
         return int(self.settings.hidden) <= EXACT
 
     def start(self, batch: int) -> Memory:
-        """An empty memory."""
+        """A zero state."""
         return self.lstm.start(batch)
 
     def machine(self, codes: Tensor, previous: Tensor, state: Memory) -> tuple[Machine, Memory]:
@@ -62,39 +62,39 @@ class RBM(Decoder):
         return machine, state
 
     def loss(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> Tensor:
-        """Free energy of the music over that of what the machine makes of it, (B, T)."""
+        """Free energy of the music minus that of samples from the machine, (B, T)."""
         machine, _ = self.machine(codes, previous, self.start(codes.shape[0]))
-        heard = keys.flatten(0, 1)
+        data = keys.flatten(0, 1)
         with torch.no_grad():
-            dreamt = self._dream(machine, heard, generator)
-        return (machine.free_energy(heard) - machine.free_energy(dreamt)).view(codes.shape[:2])
+            samples = self._negative_phase(machine, data, generator)
+        return (machine.free_energy(data) - machine.free_energy(samples)).view(codes.shape[:2])
 
-    def _dream(self, machine: Machine, heard: Tensor, generator: Generator) -> Tensor:
+    def _negative_phase(self, machine: Machine, data: Tensor, generator: Generator) -> Tensor:
         if self.settings.training == "cd":
-            return machine.gibbs(heard, self.settings.steps, generator)
+            return machine.gibbs(data, self.settings.steps, generator)
         particles = len(self.fantasies)
-        chosen = torch.randint(particles, (len(heard),), generator=generator, device=heard.device)
-        dreamt = machine.gibbs(self.fantasies[chosen], self.settings.steps, generator)
-        # A particle that several frames started from is left by the last of them, whichever thread ends
-        # last: assigning by index would not say which.
-        frames = torch.arange(len(heard), device=heard.device)
-        last = torch.full((particles,), -1, device=heard.device).scatter_reduce(0, chosen, frames, "amax")
-        self.fantasies[last >= 0] = dreamt[last[last >= 0]]
-        return dreamt
+        chosen = torch.randint(particles, (len(data),), generator=generator, device=data.device)
+        samples = machine.gibbs(self.fantasies[chosen], self.settings.steps, generator)
+        # If several frames started from the same particle, the last frame updates it. Plain assignment by
+        # index would leave the choice to the order of threads.
+        frames = torch.arange(len(data), device=data.device)
+        last = torch.full((particles,), -1, device=data.device).scatter_reduce(0, chosen, frames, "amax")
+        self.fantasies[last >= 0] = samples[last[last >= 0]]
+        return samples
 
     def log_prob(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> LogProb:
-        """Nats (B, T) over the key sets that fold to the codes; exact, or an estimate with its variance."""
+        """Log-probabilities (B, T) among the key sets that fold to the codes: exact, or an estimate."""
         machine, _ = self.machine(codes, previous, self.start(codes.shape[0]))
-        heard = keys.flatten(0, 1)
-        chosen = -machine.free_energy(heard)
-        folds = folds_to(heard, machine.codes, self.membership)
+        data = keys.flatten(0, 1)
+        unnormalized = -machine.free_energy(data)
+        folds = folds_to(data, machine.codes, self.membership)
         if self.exact:
-            value = (chosen - log_partition(machine)).masked_fill(~folds, -torch.inf)
+            value = (unnormalized - log_partition(machine)).masked_fill(~folds, -torch.inf)
             return LogProb(value.view(codes.shape[:2]))
         total, variance = annealed_log_partition(
             machine, self.settings.chains, self.settings.temperatures, generator
         )
-        value = (chosen - total).masked_fill(~folds, -torch.inf)
+        value = (unnormalized - total).masked_fill(~folds, -torch.inf)
         return LogProb(value.view(codes.shape[:2]), "estimate", variance.view(codes.shape[:2]))
 
     def sample(
@@ -110,5 +110,5 @@ class RBM(Decoder):
         return keys.unsqueeze(1), state
 
     def follow(self, codes: Tensor, previous: Tensor, state: Memory) -> Memory:
-        """The memory after known frames."""
+        """The state after known frames."""
         return self.machine(codes, previous, state)[1]

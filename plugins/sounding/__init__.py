@@ -14,7 +14,7 @@ def zoo_parts() -> Iterable[Description]:
         Description(
             slot="encoder",
             name="sounding",
-            summary="Which of the 12 pitch classes sound in a frame, held notes included",
+            summary="The pitch classes that sound in a frame, including held notes",
             target="zoo_plugins.sounding.sounding:Sounding",
             state_version=2,
             gives=lambda settings: {"codes": 12, "plane": "sounding"},

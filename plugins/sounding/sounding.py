@@ -8,11 +8,11 @@ from zoo.parts.layers import pitch_classes
 
 
 class Sounding(Encoder):
-    """Codes say which pitch classes sound in a frame, in whatever octave, pressed now or held.
+    """A code is 1 where its pitch class sounds in a frame, in whatever octave, struck now or held.
 
-    The harmony stands in every frame and needs no memory, but a note struck again looks like one held
-    on: the residual asks of each key that goes on sounding whether it is struck again, and what is not
-    is joined into one held note. Code 0 is A, the lowest key of the piano.
+    Every frame contains the full harmony, so no memory is needed for it. But a repeated note looks like a
+    held one. The residual therefore models for each key that continues to sound whether it is struck again;
+    otherwise it is part of one held note. Code 0 is A, the lowest key of the piano.
     """
 
     def __init__(self, settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""LSTMs over one another with shortcuts: the plain strong memory that every other attention has to beat."""
+"""A stack of LSTMs with residual connections: the plain, strong memory that other attentions have to beat."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def zoo_parts() -> Iterable[Description]:
         Description(
             slot="attention",
             name="stacked",
-            summary="LSTMs over one another, each adding to what those below have made of the music",
+            summary="A stack of LSTMs with residual connections",
             target="zoo_plugins.stacked.stacked:Stacked",
             settings="zoo_plugins.stacked.settings:StackedSettings",
             gives=lambda settings: {"features": settings.hidden},

@@ -1,4 +1,4 @@
-"""LSTMs over one another."""
+"""A stack of LSTMs."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from zoo.parts.layers import LSTM, with_clock
 from .settings import StackedSettings
 
 Memories = tuple[tuple[Tensor, Tensor], ...]
-"""The memory of each layer, from the lowest up."""
+"""The state of each layer, from the lowest up."""
 
 
 class Stacked(Attention):
-    """Every layer hears what the layers below have made of the music so far, and adds to it.
+    """A stack of LSTMs with residual connections.
 
-    The first LSTM hears the codes and the place in the bar. Each further one hears the sum of all below,
-    normalised, and its output is added to that sum (a shortcut, so that a layer only learns what the others
-    lack). Dropout lies on the input of these layers. The past before a fragment is not looked at.
+    The first LSTM receives the codes and the position in the bar. Each further LSTM receives the normalized
+    sum of all outputs below, and its output is added to that sum. Dropout applies to the input of these
+    layers. The past before a fragment is ignored.
     """
 
     def __init__(self, settings: StackedSettings, sizes: Sizes) -> None:
@@ -31,7 +31,7 @@ class Stacked(Attention):
         self.dropout = nn.Dropout(settings.dropout)
 
     def start(self, past: Tensor) -> Memories:
-        """Empty memories."""
+        """Zero states."""
         return tuple(self.lowest.start(len(past)) for _ in range(self.settings.layers))
 
     def forward(self, codes: Tensor, clock: Clock, state: Memories) -> tuple[Tensor, Memories]:
@@ -39,7 +39,7 @@ class Stacked(Attention):
         features, memory = self.lowest(with_clock(codes, clock), state[0])
         after = [memory]
         for layer, norm, before in zip(self.higher, self.norms, state[1:], strict=True):
-            more, memory = layer(self.dropout(norm(features)), before)
-            features = features + more
+            output, memory = layer(self.dropout(norm(features)), before)
+            features = features + output
             after.append(memory)
         return features, tuple(after)

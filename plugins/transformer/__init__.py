@@ -1,4 +1,4 @@
-"""A Transformer over frames: every frame looks back at the frames before it and chooses what to hear."""
+"""A Transformer over frames: every frame attends to the frames before it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def zoo_parts() -> Iterable[Description]:
         Description(
             slot="attention",
             name="transformer",
-            summary="A Transformer: every frame looks back over several bars and chooses what to hear",
+            summary="A Transformer: every frame attends to the frames of the last bars",
             target="zoo_plugins.transformer.transformer:Transformer",
             settings="zoo_plugins.transformer.settings:TransformerSettings",
             gives=lambda settings: {"features": settings.heads * settings.head},

@@ -1,4 +1,4 @@
-"""Frames that look back at frames."""
+"""Self-attention over frames."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ from zoo.parts.masks import never
 from .settings import TransformerSettings
 
 Caches = tuple[Tensor, ...]
-"""Of each block the keys and values of the last frames, oldest first, (B, L, 2 * F)."""
+"""For each block the keys and values of the last frames, oldest first, (B, L, 2 * F)."""
 TransformerState = tuple[Tensor, Caches, Tensor]
-"""The past that is still to be read, the caches, and which of their frames belong to the piece (B, L)."""
+"""The past that has not been processed yet, the caches, and which frames of them are part of the piece."""
 
 
 class Transformer(Attention):
-    """Every frame looks back over the last bars, in several heads and blocks, for what bears on the next.
+    """Every frame attends to the frames of the last bars, with several heads and blocks.
 
-    How far back something lies matters in itself: each head learns what it seeks at every distance. Where in
-    the bar a frame lies comes from the clock. The past before a fragment is heard, at places counted back
-    from the first frame. Keys and values of the frames within reach are kept, so a further frame costs the
-    same however much was played.
+    Positions are relative: each head learns an embedding for every distance. The clock gives the position in
+    the bar. The past before a fragment is attended to, at positions counted back from the first frame. Keys
+    and values of the frames within reach are cached, so the cost of a frame does not grow with the piece.
     """
 
     def __init__(self, settings: TransformerSettings, sizes: Sizes) -> None:
@@ -38,7 +37,7 @@ class Transformer(Attention):
         self.dropout = nn.Dropout(settings.dropout)
 
     def start(self, past: Tensor) -> TransformerState:
-        """The past, to be read as soon as the clock is known, and empty caches."""
+        """The past, which is processed once the clock is known, and empty caches."""
         caches = tuple(past.new_zeros(len(past), 0, 2 * self.features) for _ in self.blocks)
         return past, caches, begun(past[:, :0])
 
@@ -50,25 +49,23 @@ class Transformer(Attention):
         given = past.shape[1]
         clock = joined([clock.before(given), clock], 1)
         present = self.dropout(self.enter(with_clock(torch.cat([past, codes], 1), clock)))
-        features = []
         belongs = torch.cat([begun(past), codes.new_ones(codes.shape[:2], dtype=torch.bool)], 1)
-        for stretch, piece in zip(
-            present.split(self.reach, 1), torch.split(belongs, self.reach, 1), strict=True
+        features = []
+        for chunk, visible in zip(
+            torch.split(present, self.reach, 1), torch.split(belongs, self.reach, 1), strict=True
         ):
-            after, known = [], torch.cat([known, piece], 1)
+            known, after = torch.cat([known, visible], 1), []
             for block, cache in zip(self.blocks, caches, strict=True):
-                stretch, cache = block(stretch, cache, known)
+                chunk, cache = block(chunk, cache, known)
                 after.append(cache)
-            caches, known = (
-                tuple(after),
-                known[:, -after[0].shape[1] :] if after[0].shape[1] else known[:, :0],
-            )
-            features.append(stretch)
+            caches = tuple(after)
+            known = known[:, known.shape[1] - caches[0].shape[1] :]
+            features.append(chunk)
         return self.norm(torch.cat(features, 1)[:, given:]), (past[:, :0], caches, known)
 
 
 class _Block(nn.Module):
-    """Looking back, then thinking about what was seen; each normalises its input and adds to it."""
+    """Self-attention, then a feed-forward network, both with pre-normalization and a residual connection."""
 
     def __init__(self, settings: TransformerSettings, reach: int) -> None:
         super().__init__()
@@ -82,21 +79,21 @@ class _Block(nn.Module):
         self.think = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
         self.dropout = nn.Dropout(settings.dropout)
 
-    def forward(self, stretch: Tensor, cache: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-        """The stretch (B, T, F) with what it saw added, and the cache for the next one.
+    def forward(self, chunk: Tensor, cache: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+        """The output (B, T, F) for a chunk of frames, and the cache for the next chunk.
 
-        Frames of cache and stretch that do not belong to the piece, by `known` (B, L + T), are not seen.
+        Frames that are not part of the piece, by `known` (B, L + T), are not attended to.
         """
-        normal = self.norms[0](stretch)
-        told = torch.cat([cache, self.tell(normal)], 1)
-        asked, keys, values = map(self._split, (self.ask(normal), *told.chunk(2, -1)))
-        bias = by_distance(asked @ self.distances / asked.shape[-1] ** 0.5, told.shape[1])
+        normal = self.norms[0](chunk)
+        cache = torch.cat([cache, self.tell(normal)], 1)
+        queries, keys, values = map(self._split, (self.ask(normal), *cache.chunk(2, -1)))
+        bias = by_distance(queries @ self.distances / queries.shape[-1] ** 0.5, cache.shape[1])
         bias = bias.masked_fill(~known[:, None, None], never(bias.dtype))
-        seen = scaled_dot_product_attention(asked, keys, values, attn_mask=bias)
-        stretch = stretch + self.dropout(self.join(seen.transpose(1, 2).flatten(2)))
-        stretch = stretch + self.dropout(self.think(self.norms[1](stretch)))
-        beyond = told.shape[1] - self.distances.shape[-1] + 1
-        return stretch, told[:, max(beyond, 0) :]
+        attended = scaled_dot_product_attention(queries, keys, values, attn_mask=bias)
+        chunk = chunk + self.dropout(self.join(attended.transpose(1, 2).flatten(2)))
+        chunk = chunk + self.dropout(self.think(self.norms[1](chunk)))
+        beyond = cache.shape[1] - self.distances.shape[-1] + 1
+        return chunk, cache[:, max(beyond, 0) :]
 
     def _split(self, plane: Tensor) -> Tensor:
         """(B, T, F) as (B, heads, T, head)."""

@@ -1,4 +1,4 @@
-"""Loudness by an LSTM that shares nothing with the decoder, so it stands behind any of them."""
+"""Loudness from an LSTM that shares nothing with the decoder and so works with any of them."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ Memory = tuple[Tensor, Tensor]
 
 
 class LSTMVelocity(LogisticVelocity):
-    """Hears the codes of a frame and the loudness of the one before, and expects one loudness per key.
+    """Predicts one loudness per key from the codes of a frame and the loudness of the frame before.
 
-    With `struck` it also hears which keys are struck now: pitch classes do not tell a melody from the
-    bass below it. The original heard the codes alone.
+    With `struck` the struck keys of the frame are also an input, because pitch classes do not distinguish a
+    melody from its bass. The input of the original is the codes alone.
     """
 
     def __init__(self, settings: VelocitySettings, sizes: Sizes) -> None:
         super().__init__(settings, sizes)
-        heard = sizes.codes + sizes.keys * (2 if settings.struck else 1)
-        self.lstm = LSTM(heard, settings.hidden)
+        inputs = sizes.codes + sizes.keys * (2 if settings.struck else 1)
+        self.lstm = LSTM(inputs, settings.hidden)
         self.linear = nn.Linear(settings.hidden, sizes.keys)
 
     def start(self, batch: int) -> Memory:
-        """An empty memory."""
+        """A zero state."""
         return self.lstm.start(batch)
 
     def expect(self, codes: Tensor, struck: Tensor, previous: Tensor, state: Memory) -> tuple[Tensor, Memory]:
-        """Loudness (B, T, K) in 0..1, and the memory after the last frame."""
-        heard = [codes, previous, struck] if self.settings.struck else [codes, previous]
-        hidden, state = self.lstm(torch.cat(heard, dim=-1), state)
+        """Loudness (B, T, K) in 0..1, and the state after the last frame."""
+        inputs = [codes, previous, struck] if self.settings.struck else [codes, previous]
+        hidden, state = self.lstm(torch.cat(inputs, dim=-1), state)
         return self.linear(hidden).sigmoid(), state

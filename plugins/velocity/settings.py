@@ -1,4 +1,4 @@
-"""What a user may set of the velocity that learns."""
+"""Settings of the LSTM velocity."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from zoo.parts import Settings, setting
 
 
 class VelocitySettings(Settings):
-    """The width of the LSTM, and what it hears."""
+    """The width and the inputs of the LSTM."""
 
     hidden: int = setting(100, "width of the LSTM", ge=1, le=4096)
     struck: bool = setting(
-        True, "whether it hears which keys are struck in the frame, or only their pitch classes"
+        True, "whether the struck keys of the frame are an input, or only their pitch classes"
     )

@@ -97,8 +97,8 @@ def test_a_table_is_printed_in_one_form(written: File, capsys: pytest.CaptureFix
         assert run(["bench", "table", str(written("here")), *forms]) == 2
         out, err = capsys.readouterr()
         assert out == ""
-        assert f"{' '.join(forms)}: a table is printed in one form at a time" in err
-        assert "give one of them" in err
+        assert f"{' '.join(forms)}: a table is printed in one format at a time" in err
+        assert "choose one of them" in err
 
 
 @pytest.mark.parametrize("option", ["--work", "--results"])
@@ -132,12 +132,12 @@ def test_a_name_without_a_path_is_told_so(word: str, written: File) -> None:
     with pytest.raises(UsageError) as caught:
         _places(read_study(written("songs"), open_registry()), (word,))
     (problem,) = caught.value.problems
-    assert (problem.what, problem.where) == ("does not say where this music lies", f"--data {word}")
+    assert (problem.what, problem.where) == ("has no path", f"--data {word}")
     assert "--data songs=PATH" in problem.hint
 
 
 def test_music_of_no_study_is_told_so(written: File) -> None:
-    with pytest.raises(UsageError, match="names no music of the study"):
+    with pytest.raises(UsageError, match="is not music of the study"):
         _places(read_study(written("songs"), open_registry()), ("sons=/x",))
 
 
@@ -145,7 +145,7 @@ def test_music_that_is_not_here_is_to_be_placed(written: File, capsys: pytest.Ca
     assert run(["bench", "run", str(written("nowhere", "neither"))]) == 3
     said = capsys.readouterr().err
     for name in ("nowhere", "neither"):
-        assert f"say where it lies: --data {name}=PATH" in said
+        assert f"give its path: --data {name}=PATH" in said
 
 
 def test_an_encoder_that_cannot_read_the_music_stops_a_run_before_any_work(
@@ -178,7 +178,7 @@ def test_a_table_takes_the_words_that_a_run_took(
     assert run(["bench", "table", str(file), "--data", "here=/some/path:PIANO", "--json"]) == 0
     assert [one["data"]["name"] for one in json.loads(capsys.readouterr().out)] == ["here"]
     assert run(["bench", "table", str(file), "--data", "her"]) == 2
-    assert "names no music of the study" in capsys.readouterr().err
+    assert "is not music of the study" in capsys.readouterr().err
 
 
 def test_a_stopped_run_says_how_far_it_came(
@@ -197,4 +197,4 @@ def test_a_stopped_run_says_how_far_it_came(
     monkeypatch.setattr("zoo.cli.bench._runner", lambda *words: Stopped())
     assert run(["bench", "run", str(written("songs")), "--data", f"songs={songs}"]) == 130
     said = capsys.readouterr().err
-    assert "stopped; 0 of 3 cells are done, and the same command goes on from there." in said
+    assert "stopped; 0 of 3 cells are done. Repeat the command to continue." in said

@@ -14,7 +14,7 @@ import pytest
 
 from zoo.bench.cell import Cell
 from zoo.bench.components import components
-from zoo.bench.driver import TRIES, Driver, Music, Progress
+from zoo.bench.driver import TRIES, Driver, Music, StudyProgress
 from zoo.bench.local import CellFailed, LocalRunner, run_process
 from zoo.bench.reading import READING
 from zoo.bench.results import Results, prepare
@@ -70,7 +70,7 @@ def drive(
     registry: Registry,
     music: Music = MUSIC,
     replace_outdated: bool = False,
-) -> Progress:
+) -> StudyProgress:
     names = dict.fromkeys(study.settings.data, music)
     return Driver(study, Results(results), toy, names, registry, replace_outdated=replace_outdated).run()
 

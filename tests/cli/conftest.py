@@ -67,8 +67,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     """Run a command line in this process, in an empty folder, on a page of 80 columns."""
     from zoo.cli import console, main
 
-    monkeypatch.setattr(console.show, "width", 80)
-    monkeypatch.setattr(console.talk, "width", 80)
+    monkeypatch.setattr(console.stdout, "width", 80)
+    monkeypatch.setattr(console.stderr, "width", 80)
     for variable in ("ZOO_PLUGINS", "ZOO_LOCAL", "ZOO_STRICT", "ZOO_TRACE"):
         # Set first, so that what a command sets is undone as well.
         monkeypatch.setenv(variable, "")

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from zoo.bench.cell import Cell, FloorsCell
-from zoo.bench.driver import Progress
+from zoo.bench.driver import StudyProgress
 from zoo.cli.bench_watch import Watch, in_words
 from zoo.errors import Problem
 from zoo.registry import open_registry, parse_recipe
@@ -33,7 +33,7 @@ def test_time_is_told_in_words(seconds: float, words: str) -> None:
     assert in_words(seconds) == words
 
 
-def seen(terminal: bool, *steps: tuple[Progress, Cell | FloorsCell | None]) -> str:
+def seen(terminal: bool, *steps: tuple[StudyProgress, Cell | FloorsCell | None]) -> str:
     console = Console(file=io.StringIO(), width=80, force_terminal=terminal, markup=False, highlight=False)
     with Watch(console) as watch:
         for progress, ended in steps:
@@ -48,7 +48,9 @@ def cell() -> Cell:
 
 
 def test_in_a_pipe_each_cell_has_a_line_and_is_called_by_its_parts() -> None:
-    text = seen(False, (Progress(3), None), (Progress(3, 1, 1), FLOORS), (Progress(3, 2, 2), cell()))
+    text = seen(
+        False, (StudyProgress(3), None), (StudyProgress(3, 1, 1), FLOORS), (StudyProgress(3, 2, 2), cell())
+    )
     assert text.splitlines() == [
         "0 of 3 cells are done.",
         "1 of 3 cells, less than a minute left: floors of onset keys on bach",
@@ -60,12 +62,12 @@ def test_in_a_pipe_each_cell_has_a_line_and_is_called_by_its_parts() -> None:
 def test_a_failure_is_told_at_once_and_counted() -> None:
     failed = {cell().name: [Problem("no music")]}
     for terminal in (False, True):
-        text = seen(terminal, (Progress(3, 1, 1, failed=failed), cell()))
+        text = seen(terminal, (StudyProgress(3, 1, 1, failed=failed), cell()))
         assert "core onset + none local=4 + independent on bach, lr 0.003, seed 2: failed" in text
 
 
 def test_on_a_terminal_a_bar_fits_into_eighty_columns() -> None:
-    progress = Progress(1200, 311, 300, failed={str(number): [] for number in range(12)})
+    progress = StudyProgress(1200, 311, 300, failed={str(number): [] for number in range(12)})
     text = seen(True, (progress, FLOORS))
     lines = [line for line in text.replace("\r", "\n").splitlines() if "of 1200 cells" in line]
     assert lines
@@ -73,5 +75,5 @@ def test_on_a_terminal_a_bar_fits_into_eighty_columns() -> None:
 
 
 def test_results_of_other_music_are_told_of() -> None:
-    text = seen(False, (Progress(3, outdated={"a", "b"}), None))
+    text = seen(False, (StudyProgress(3, outdated={"a", "b"}), None))
     assert "2 results are of other music; they are computed again." in text

@@ -160,9 +160,7 @@ def test_it_is_said_how_many_scored_pieces_a_model_was_trained_on(trained, folde
     for seed in range(40, 43):
         music(seed).write(tmp_path / "others" / f"{seed}.mid")
     words = f"data={tmp_path / 'others'}", "split=all"
-    assert "trained on other music (songs), none of it among the 3 pieces scored here" in note(
-        capsys, trained, *words
-    )
+    assert "trained on other music (songs) without the 3 pieces scored here" in note(capsys, trained, *words)
     shutil.copy(folder / train_piece(folder), tmp_path / "others" / "by another name.mid")
     assert "was trained on 1 of the 4 pieces scored here" in note(capsys, trained, *words)
     (row,) = evaluated(capsys, trained, *words, "samples=0")["rows"]
@@ -195,7 +193,7 @@ def test_a_bundle_that_does_not_list_its_pieces_is_told_from_one_that_does(train
     assert f"note: {older} was trained on" in note(capsys, older, f"data={folder}", "split=train")
     (folder / train_piece(folder)).unlink()
     said = note(capsys, older, f"data={folder}")
-    assert "trained on other music (songs), and its bundle does not list which pieces" in said
+    assert "trained on other music (songs), and its bundle does not list the pieces" in said
 
 
 def test_it_is_said_what_is_left_out_where_nothing_is_unseen(bundles, folder, capsys):
@@ -203,9 +201,9 @@ def test_it_is_said_what_is_left_out_where_nothing_is_unseen(bundles, folder, ca
         assert run(["evaluate", "coins", f"data={folder}", *words]) == 0
         return capsys.readouterr().err
 
-    assert "note: split=all scores every piece" in said("split=all")
+    assert "note: floors and generated passages are left out: split=all" in said("split=all")
     assert "floors and generated passages are left out" in said("split=all", "samples=0")
-    assert "passages are left out: with split=train" in said("split=train")
+    assert "passages are left out: split=train" in said("split=train")
     assert said("split=train", "samples=0") == ""
 
 
@@ -215,7 +213,7 @@ def test_one_piece_is_a_piece_and_all_pieces_are_pieces(bundles, folder, capsys)
     assert run(["evaluate", "coins", f"data={folder}"]) == 0
     out, err = capsys.readouterr()
     assert "1 test piece of " in out
-    assert "generated passages are left out: no two pieces" in err
+    assert "generated passages are left out: too few pieces" in err
     assert run(["evaluate", "coins", f"data={folder}", "split=all"]) == 0
     assert "3 pieces of " in capsys.readouterr().out
 

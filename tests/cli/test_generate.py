@@ -238,11 +238,11 @@ def test_music_that_is_there_is_not_written_over(here: Path, capsys: pytest.Capt
         Path(name).write_text("mine")
     words = ["generate", "model", "-o", "new.mid", "--frames", "4"]
     assert run([*words, "--picture", "new.png"]) == 2
-    hint = "name another place, or add --force to write over it"
+    hint = "choose another path, or add --force to overwrite it"
     err = capsys.readouterr().err
-    assert err == "".join(f"error: {name}: is there already\n  {hint}\n" for name in ("new.mid", "new.png"))
+    assert err == "".join(f"error: {name}: already exists\n  {hint}\n" for name in ("new.mid", "new.png"))
     assert run([*words, "--count", "3"]) == 2
-    assert capsys.readouterr().err.startswith("error: new-2.mid: is there already")
+    assert capsys.readouterr().err.startswith("error: new-2.mid: already exists")
     assert {Path(name).read_text() for name in ("new.mid", "new-2.mid", "new.png")} == {"mine"}
     assert run([*words, "--force"]) == 0
     assert read_midi(here / "new.mid").frames <= 4
@@ -259,7 +259,7 @@ def test_a_bundle_that_is_there_is_not_written_over(here: Path, capsys: pytest.C
     before = Path("model/model.safetensors").read_bytes()
     words = ["build", "markov", "-o", "model"]
     assert run(words) == 2
-    assert capsys.readouterr().err.startswith("error: model: is there already\n  name another place, or add")
+    assert capsys.readouterr().err.startswith("error: model: already exists\n  choose another path, or add")
     assert Path("model/model.safetensors").read_bytes() == before
     assert run([*words, "--force"]) == 0
     assert Path("model/model.safetensors").read_bytes() != before

@@ -37,7 +37,7 @@ class TestList:
     def test_the_table(self, run: Run) -> None:
         said = run("list")
         assert said.out.strip("\n") == LIST.strip("\n")
-        assert said.err == "* stands there by default; `zoo show SLOT.NAME` tells more of a part\n"
+        assert said.err == "* default of its slot; `zoo show SLOT.NAME` shows the settings of a part\n"
 
     def test_one_slot(self, run: Run) -> None:
         out = run("list", "decoder").out
@@ -65,10 +65,13 @@ class TestList:
     @pytest.mark.parametrize(
         ("slot", "err"),
         [
-            ("decoders", "error: zoo list takes a slot, and decoders is none\n  did you mean decoder\n"),
+            (
+                "decoders",
+                "error: zoo list takes a slot, but decoders is not a slot\n  did you mean decoder\n",
+            ),
             (
                 "lstm",
-                "error: zoo list takes a slot, and lstm is none\n"
+                "error: zoo list takes a slot, but lstm is not a slot\n"
                 "  the slots are encoder, attention, sampler, decoder, velocity\n",
             ),
         ],
@@ -88,12 +91,12 @@ decoder.lstm
 Remembers
 
 
- decoder.   default   what it is
- ────────────────────────────────────────────────────────────────
+ decoder.   default   description
+ ──────────────────────────────────────────────────────────────────────────
  hidden     100       hidden units
                       a whole number from 1 to 4096
  kind       plain     how it hears
-                      one of plain, wide; also of a trained model
+                      one of plain, wide; can be changed on a trained model
 
 
 use it  zoo build decoder=lstm
@@ -139,7 +142,7 @@ class TestShow:
                 "attention.lstm",
                 "attention=lstm: there is no attention with this name\n  lstm is a decoder: decoder=lstm",
             ),
-            ("decodr.lstm", "zoo show takes a slot, and decodr is none\n  did you mean decoder"),
+            ("decodr.lstm", "zoo show takes a slot, but decodr is not a slot\n  did you mean decoder"),
         ],
     )
     def test_no_part(self, part: str, err: str, run: Run) -> None:
@@ -155,7 +158,7 @@ def zoo_parts():
 """
 
 PLUGINS = """
- plugin   status   what it is
+ plugin   status   description
  ──────────────────────────────────────────────────────────────────────────────
  toys     ok       polyzoo 0.1.0
                    encoder.fold, attention.history, sampler.voices,

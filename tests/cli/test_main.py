@@ -62,13 +62,12 @@ def test_the_table_says_what_each_command_says_of_itself(name: str) -> None:
         ("list --jsn", "error: zoo list has no option --jsn\n  did you mean --json\n"),
         (
             "show",
-            "error: zoo show: Missing argument 'SLOT.NAME|train|generate'\n"
-            "  `zoo show --help` says what it takes\n",
+            "error: zoo show: Missing argument 'SLOT.NAME|BUNDLE|train|generate'\n  see `zoo show --help`\n",
         ),
         (
             "completion tcsh",
             "error: zoo completion: Invalid value for '{bash|zsh|fish}': 'tcsh' is not one of "
-            "'bash', 'zsh', 'fish'\n  `zoo completion --help` says what it takes\n",
+            "'bash', 'zsh', 'fish'\n  see `zoo completion --help`\n",
         ),
     ],
 )
@@ -116,7 +115,7 @@ def test_a_full_disk_and_a_surprise_are_one_line(run: Run, fail_with: object) ->
     said = run("fail")
     assert (said.code, said.err) == (1, "error: /music/out.mid: No space left on device\n")
     fail_with(ValueError("boo"))  # type: ignore[operator]
-    assert run("fail").err == "error: ValueError: boo\n  this should not happen; --trace shows where it did\n"
+    assert run("fail").err == "error: ValueError: boo\n  this is a bug; --trace shows where it happened\n"
 
 
 @pytest.mark.parametrize("words", [("--trace", "fail"), ("fail", "--trace")])

@@ -30,7 +30,7 @@ def test_a_folder_goes_on_after_a_bad_file(folder, capsys):
     out, err = capsys.readouterr()
     names = [line for line in out.splitlines() if ".mid" in line.lower() and not line.startswith(" ")]
     assert [name.rpartition("/")[2] for name in names] == ["] good.MID", "bad.mid"]
-    assert any(line.startswith("  refused: ") and "(truncated, byte" in line for line in out.splitlines())
+    assert any(line.startswith("  rejected: ") and "(truncated, byte" in line for line in out.splitlines())
     assert "1 of 2 files can be read" in err
     assert "other.txt" not in out
 
@@ -42,9 +42,9 @@ def test_a_file_is_told_in_a_musician_s_words(folder, capsys):
         "length": "1 bar, 8 sixteenths",
         "notes": "2 from C4 to C8",
         "meter": "4/4",
-        "bar": "lines as the file's time signatures state",
-        "tempo": "100 quarter notes a minute",
-        "grid": "as the file states it; every note lies on it",
+        "bar": "lines from the time signatures of the file",
+        "tempo": "100 quarter notes per minute",
+        "grid": "as the file states it; all notes are on it",
         "tracks": "Piano (2)",
     }
     assert "1 of 1 file can be read" in err
@@ -62,10 +62,10 @@ def test_what_reading_costs_is_told(tmp_path, capsys):
     told = lines(capsys.readouterr().out)
     assert told["changed"] == "8 merged, 8 moved"
     assert told["advice"] == (
-        "grid=8 suits it better: it merges 0 and moves 0 of 16 notes, grid=4 merges 8 and moves 8"
+        "grid=8 fits it better: it merges 0 and moves 0 of 16 notes, grid=4 merges 8 and moves 8"
     )
     assert told["left"] == "out 1 drums"
-    assert told["grid"].endswith("50.0% of notes lie more than a quarter frame off it")
+    assert told["grid"].endswith("50.0% of notes are more than a quarter of a frame off it")
     assert run(["midi", "check", "grid=8", str(tmp_path / "trill.mid")]) == 0
     told = lines(capsys.readouterr().out)
     assert "changed" not in told
@@ -184,9 +184,9 @@ def test_it_is_told_where_the_meter_is_from(tmp_path, capsys):
         assert run(["midi", "check", str(tmp_path / f"{name}.mid")]) == 0
         words[name] = lines(capsys.readouterr().out)["bar"]
     assert words == {
-        "late": "lines where the notes or markers of the file suggest",
-        "plain": "lines 4/4 is assumed: the file states no time signature",
-        "played": "lines from the downbeats beside the file",
+        "late": "lines inferred from the notes or markers of the file",
+        "plain": "lines 4/4 is assumed: the file has no time signature",
+        "played": "lines from the downbeats in the file of beats",
     }
     assert run(["midi", "check", "--json", str(tmp_path)]) == 0
     origins = [row["meter_from"] for row in json.loads(capsys.readouterr().out)]
@@ -198,7 +198,7 @@ def test_one_change_of_tempo_is_one_change(tmp_path, capsys):
     roll = replace(Roll.from_notes(notes), tempo=80.0, tempo_changes=((0, 60.0), (8, 120.0)))
     roll.write(tmp_path / "faster.mid")
     assert run(["midi", "check", str(tmp_path / "faster.mid")]) == 0
-    assert lines(capsys.readouterr().out)["tempo"].endswith(" quarter notes a minute, 1 change")
+    assert lines(capsys.readouterr().out)["tempo"].endswith(" quarter notes per minute, 1 change")
 
 
 def test_json_is_all_that_is_on_standard_output(folder, capsys):
@@ -227,4 +227,4 @@ def test_what_is_not_there_is_refused(folder, capsys):
     assert "No such file" in capsys.readouterr().out
     (folder / "empty").mkdir()
     assert run(["midi", "check", str(folder / "empty")]) == 3
-    assert "holds no MIDI file" in capsys.readouterr().err
+    assert "contains no MIDI file" in capsys.readouterr().err

@@ -84,7 +84,7 @@ def test_what_is_printed(run: Run) -> None:
         "\n"
         "next\n"
         "  pip install -e ./polyzoo-mdn  `zoo list` shows it from now on\n"
-        "  zoo plugin check decoder.mdn  every promise of its slot\n"
+        "  zoo plugin check decoder.mdn  check the contract of its slot\n"
         "  zoo build decoder=mdn         beside the default parts"
     )
     assert 'parametrize("decoder.mdn")' in Path("polyzoo-mdn/tests/test_contract.py").read_text()
@@ -97,7 +97,7 @@ def test_what_is_printed(run: Run) -> None:
         "\n"
         "next\n"
         "  zoo build decoder=./mdn.py  it works at once\n"
-        "  zoo plugin check ./mdn.py   every promise of its slot\n"
+        "  zoo plugin check ./mdn.py   check the contract of its slot\n"
         "\n"
         "to write decoder=mdn in this folder, with --local: in ./registry.toml\n"
         "  [plugins]\n"
@@ -129,7 +129,7 @@ def test_what_is_printed(run: Run) -> None:
             "starting with a letter\n"
             "  write something like my-part",
         ),
-        ("mine", "decodr", "--slot takes a slot, and decodr is none\n  did you mean decoder"),
+        ("mine", "decodr", "--slot takes a slot, but decodr is not a slot\n  did you mean decoder"),
     ],
 )
 @pytest.mark.parametrize("form", [(), ("--file",)])

@@ -69,7 +69,7 @@ def test_scan_tells_what_was_skipped_and_strict_fails(zoo, with_a_bad_file):
     assert "bad.mid" in out
     assert err == "1 of 8 files was skipped\n"
     assert (
-        f"1 of 8 files was skipped; `zoo data scan '{with_a_bad_file}'` says why"
+        f"1 of 8 files was skipped; `zoo data scan '{with_a_bad_file}'` shows why"
         in zoo("show", with_a_bad_file)[2]
     )
     code, out, err = zoo("scan", with_a_bad_file, "--strict")
@@ -127,7 +127,7 @@ def test_show_names_copies(zoo, folder):
 def test_show_asks_again_where_no_single_piece_is_meant(zoo, folder, name):
     code, out, err = zoo("show", folder, name)
     assert (code, out) == (2, "")
-    assert "number from 1 to 7" in err or "say more" in err
+    assert "number from 1 to 7" in err or "be more specific" in err
 
 
 @pytest.fixture
@@ -186,9 +186,9 @@ def test_show_has_the_family_and_the_origin_of_the_meter_of_each_piece(zoo, sign
 
 def test_show_says_of_one_piece_where_its_meter_is_from_and_who_its_relatives_are(zoo, signed):
     found = rows(zoo("show", signed, "c.mid")[1])
-    assert found["meter"] == "4/4 (assumed, none is stated)"
+    assert found["meter"] == "4/4 (assumed, the file has none)"
     assert found["family"] == "d, as c.mid"
-    assert rows(zoo("show", signed, "1")[1])["family"] == "none in this corpus shares music with it"
+    assert rows(zoo("show", signed, "1")[1])["family"] == "no other piece of the corpus shares music with it"
     piece = json.loads(zoo("show", signed, "1", "--json")[1])
     assert (piece["meter_from"], piece["relatives"]) == ("stated", [])
 
@@ -230,10 +230,10 @@ def test_a_grid_is_recommended_with_what_its_numbers_mean(zoo, tmp_path):
     notes = Notes(start, start + 4, 40 + np.arange(120) % 12, np.full(120, 64, np.uint8))
     Roll.from_notes(notes, meter=Meter(12)).write(tmp_path / "triplets.mid")
     out = zoo("scan", tmp_path)[1]
-    assert "grid=6 suits these files better: it merges 0 and moves 0 of 120 notes, grid=4 0 and 80" in out
-    assert "by more than a quarter of a frame of its own grid" in out
+    assert "grid=6 fits these files better: it merges 0 and moves 0 of 120 notes, grid=4 0 and 80" in out
+    assert "counts as moved if it moves by more than a quarter of a frame" in out
     assert rows(out)["off the grid"].endswith("% of the notes, by more than a quarter of a frame of grid=4")
-    assert "suits" not in zoo("scan", tmp_path, "grid=6")[1]
+    assert "fits these files better" not in zoo("scan", tmp_path, "grid=6")[1]
 
 
 def test_leaks_beyond_the_table_are_counted(zoo, tmp_path):
@@ -266,7 +266,7 @@ def test_one_is_counted_in_the_singular(zoo, tmp_path, tune):
     place.mkdir()
     tune(1, 30).write(place / "only.mid")
     out = zoo("scan", place, "grid=1")[1]
-    assert "1 frame to a quarter note" in out
+    assert "1 frame per quarter note" in out
     assert rows(out)["families"] == "1 family"
 
 
@@ -297,7 +297,7 @@ def test_listing_and_opening_take_no_torch(folder):
 def test_the_table_of_a_scan_is_read_whole_in_eighty_columns(zoo, folder, monkeypatch):
     from zoo.cli import console
 
-    monkeypatch.setattr(console.show, "width", 80)
+    monkeypatch.setattr(console.stdout, "width", 80)
     _, out, _ = zoo("scan", folder)
     assert "split pieces frames notes polyphony most silence keys loudness" in " ".join(out.split())
     _, out, _ = zoo("list")

@@ -35,7 +35,7 @@ def features(part: Copying, codes: Tensor, past: int = 0, first: int = 0) -> Ten
 def test_what_is_found_is_what_came_next_after_moments_within_reach(frames: Draw) -> None:
     part, codes, outline = copying(reach=3), frames(1, 11, 3), torch.randn(1, 11, 5)
     described = part.describe(outline)
-    found = part._found(outline, described, codes, ALL).view(11, 2, 3)
+    found = part._retrieved(outline, described, codes, ALL).view(11, 2, 3)
     for now in range(11):
         for head in range(2):
             of_head = slice(4 * head, 4 * head + 4)
@@ -50,7 +50,7 @@ def test_what_is_found_is_what_came_next_after_moments_within_reach(frames: Draw
 
 
 @torch.no_grad()
-def test_moments_of_the_past_are_found_and_silence_before_a_piece_is_none(frames: Draw) -> None:
+def test_moments_of_the_past_are_retrieved_and_silence_before_a_piece_is_none(frames: Draw) -> None:
     part, codes = copying(reach=8), frames(2, 30, 3)
     silent = torch.cat([torch.zeros(2, 5, 3), codes], 1)
     assert torch.equal(features(part, silent, past=5, first=18), features(part, codes, first=18))
@@ -63,7 +63,9 @@ def test_moments_of_the_past_are_found_and_silence_before_a_piece_is_none(frames
 def test_nothing_is_found_before_there_is_anything_to_find(frames: Draw) -> None:
     part, codes = copying(reach=8), frames(2, 1, 3)
     outline = torch.randn(2, 1, 5)
-    assert torch.equal(part._found(outline, part.describe(outline), codes, ALL[:, :1]), torch.zeros(2, 1, 6))
+    assert torch.equal(
+        part._retrieved(outline, part.describe(outline), codes, ALL[:, :1]), torch.zeros(2, 1, 6)
+    )
 
 
 def tunes(batch: int, chance: torch.Generator) -> Tensor:

@@ -92,7 +92,7 @@ def test_the_top_hears_a_bar_only_when_it_is_over() -> None:
 
 
 def test_levels_out_of_order_are_refused_with_the_order_that_works() -> None:
-    with pytest.raises(UsageError, match=r"attention\.levels=beat,bar,4bars does"):
+    with pytest.raises(UsageError, match=r"use attention\.levels=beat,bar,4bars"):
         parse_recipe("attention=hierarchical attention.levels=bar,beat,4bars", open_registry())
 
 

@@ -205,7 +205,7 @@ def test_a_particle_that_several_frames_used_is_left_by_the_last_of_them() -> No
     part = rbm(hidden=6, training="pcd", particles=1)
     codes, keys = torch.tensor([1.0, 1, 0]).expand(4, 64, 3), torch.zeros(4, 64, 8)
     one = part.machine(codes, keys, part.start(4))[0]
-    dreamt = part._dream(one, keys.flatten(0, 1), Generator().manual_seed(1))
+    dreamt = part._negative_phase(one, keys.flatten(0, 1), Generator().manual_seed(1))
     assert len(dreamt.unique(dim=0)) > 1
     assert torch.equal(part.fantasies[0], dreamt[-1])
 

@@ -116,12 +116,12 @@ def test_what_a_report_cannot_show_is_refused_together(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["one", "-o", "page.mid"], "page.mid: a report is a page of HTML\n  write -o page.html"),
+        (["one", "-o", "page.mid"], "page.mid: a report is an HTML page\n  write -o page.html"),
         (["one", "-o", "no/page.html"], "no/page.html: there is no folder no"),
-        (["one", "-o", "old.html"], "old.html: is there already"),
+        (["one", "-o", "old.html"], "old.html: already exists"),
         (
             ["tune.mid", "-o", "page.html", "--primer", "tune.mid"],
-            "--primer: there is no model that could use it",
+            "--primer: there is no model to use it with",
         ),
     ],
 )
@@ -227,4 +227,4 @@ def test_a_run_shows_how_it_learned_even_without_a_bundle(songs: Path) -> None:
 
 def test_data_without_a_model_is_refused(songs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["report", "tune.mid", "data=songs", "-o", "page.html"]) == 2
-    assert "data=: there is no model that could use it" in capsys.readouterr().err
+    assert "data=: there is no model to use it with" in capsys.readouterr().err

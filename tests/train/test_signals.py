@@ -77,7 +77,7 @@ def test_a_training_that_is_told_to_end_is_saved(name: str, start: Start) -> Non
     process.send_signal(signal.Signals[name])
     _, err = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.Signals[name]
-    assert "Stopped, and saved. Go on with: zoo train -o run --resume" in err
+    assert "Stopped and saved. Continue with: zoo train -o run --resume" in err
     assert "Traceback" not in err
     assert not Path("run/holder.json").exists()
     resumed()

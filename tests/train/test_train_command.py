@@ -61,7 +61,7 @@ def test_it_trains_and_says_what_is_next(train: Train, songs: Path) -> None:
     said = train("train.steps=4", "seed=3")
     assert said.code == 0, said.err
     assert "4 steps in 0:0" in said.out
-    assert f"pieces of {songs} to learn from" in said.err.replace("\n", " ")
+    assert f"{songs}: 6 training pieces, 2 validation pieces" in said.err.replace("\n", " ")
     assert f"zoo evaluate run/bundle data={songs}" in said.out
     assert "zoo generate run/bundle" in said.out
     assert "step 4 of 4" in said.err
@@ -96,7 +96,7 @@ def test_a_run_goes_on_without_its_words(train: Train) -> None:
     weights = Path("run/bundle/model.safetensors").read_bytes()
     again = train("--resume", words=[])
     assert again.code == 0
-    assert "The run had come to its end" in again.err
+    assert "The run was complete" in again.err
     assert Path("run/bundle/model.safetensors").read_bytes() == weights
     longer = train("train.epochs=1", "--resume", "--json", words=[])
     assert longer.code == 0, longer.err
@@ -106,13 +106,13 @@ def test_a_run_goes_on_without_its_words(train: Train) -> None:
 def test_resuming_what_was_never_begun_begins_it(train: Train) -> None:
     said = train("train.steps=2", "--resume")
     assert said.code == 0
-    assert "come to its end" not in said.err
+    assert "The run was complete" not in said.err
 
 
 def test_without_words_there_must_be_a_run_to_go_on_with(train: Train) -> None:
     said = train("--resume", words=[])
     assert said.code == 2
-    assert "no run was begun here" in said.err
+    assert "there is no run here to resume" in said.err
     assert not Path("run").exists()
 
 
@@ -164,7 +164,7 @@ def test_ctrl_c_says_how_to_go_on(train: Train, monkeypatch: pytest.MonkeyPatch)
         patch.setattr(Learner, "learn", press)
         said = train("train.steps=6")
     assert said.code == 130
-    assert "Go on with: zoo train -o run --resume" in said.err
+    assert "Continue with: zoo train -o run --resume" in said.err
     assert not Path("run/bundle").exists()
     interrupted = train("--resume", "--json", words=[])
     assert json.loads(interrupted.out)["steps"] == 6
@@ -192,7 +192,7 @@ def test_speed_is_not_told_before_it_is_known() -> None:
     watch(Started(step=7, steps=None, seconds=600, epoch=10, device="cpu", threads=1))
     watch(Stepped(8, {"core": 3.0}, frames=1000, seconds=30.0))
     assert "step 8, epoch 1, 9:30 left" in lines.getvalue()
-    assert "training on cpu with 1 thread, from step 7, 10 steps an epoch" in lines.getvalue()
+    assert "training on cpu with 1 thread, from step 7, 10 steps per epoch" in lines.getvalue()
 
 
 def test_a_terminal_sees_a_table() -> None:

@@ -51,7 +51,7 @@ class Music:
 
 
 @dataclass
-class Progress:
+class StudyProgress:
     """Progress of a run of a study.
 
     Attributes:
@@ -70,7 +70,7 @@ class Progress:
     failed: dict[str, Sequence[Problem]] = field(default_factory=dict)
 
 
-Listen = Callable[[Progress, Cell | FloorsCell | None], None]
+Listen = Callable[[StudyProgress, Cell | FloorsCell | None], None]
 """Called with the progress of the run and the cell that just ended, or None at the start."""
 
 
@@ -111,9 +111,9 @@ class Driver:
         ]
         self._pending: dict[Future[dict[str, Any]], Cell | FloorsCell] = {}
         self._tries: dict[str, int] = {}
-        self._progress = Progress()
+        self._progress = StudyProgress()
 
-    def run(self) -> Progress:
+    def run(self) -> StudyProgress:
         """Run all missing cells. A cell that fails does not stop the others.
 
         Raises:

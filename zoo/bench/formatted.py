@@ -202,7 +202,7 @@ def _notes(table: Table, terms: Sequence[str]) -> Iterator[str]:
             yield "escape: frames of more pitch classes than there are voices"
         yield "weights: learned by gradient; min: minutes of training"
         if any("bound" in kind for kind in kinds):
-            yield "the difference of two bounds tells the bounds apart, not the true numbers"
+            yield "the difference of two bounds compares the bounds, not the true values"
         if "residual" in terms:
             yield "residual: what the keys leave out, how long a note is held or whether it is struck again"
         elif terms != ("velocity",):

@@ -84,7 +84,7 @@ class Verdict:
 
     @property
     def p_value(self) -> float | None:
-        """How often rows that do not differ come out so far apart; None where that cannot be said."""
+        """The probability of a difference this large between equal rows; None if it cannot be estimated."""
         return None if self.difference is None else self.difference.p_value
 
     @property
@@ -104,7 +104,7 @@ class Verdict:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What tells it from others, however its rows were called."""
+        """The identity of the comparison, whatever its rows are called."""
         studies = str(self.table.study.path), str(self.beside.study.path)
         return (*studies, self.table.data, *self.names, *self.terms)
 
@@ -145,7 +145,7 @@ def verdict(table: Table, first: str, second: str, of: str = "", beside: Table |
 
 
 def _slots(table: Table, terms: Sequence[str]) -> tuple[Slot, ...]:
-    """The slots by which rows are told apart."""
+    """The slots that distinguish the rows."""
     return table.study.loud_slots if terms == LOUDNESS else table.study.slots
 
 

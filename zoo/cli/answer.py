@@ -1,7 +1,7 @@
-"""Standard output belongs to the answer of a command, which programs read; all other output goes aside.
+"""Reserve standard output for the result of a command, which programs read.
 
-Parts, their libraries and the processes they start print where they like. While a command runs, Python's
-standard output and, in a process of its own, descriptor 1 lead to standard error.
+Parts, their libraries and the processes they start may print to standard output. While a command runs,
+Python's `sys.stdout` and, in a process of its own, descriptor 1 are therefore redirected to standard error.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, TextIO, cast
 
 
 class _Answer:
-    """Standard output as it was before the command began, as a stream."""
+    """The standard output from before the redirection, as a stream."""
 
     def __init__(self) -> None:
         self.stream: TextIO | None = None
@@ -26,13 +26,13 @@ class _Answer:
 
 _answer = _Answer()
 ANSWER = cast(TextIO, _answer)
-"""Where a command writes what it was asked for."""
+"""The stream to which a command writes its result."""
 
 
 def take_standard_output() -> None:
-    """Let descriptor 1 lead to standard error until the process ends; for the process of a command only.
+    """Redirect descriptor 1 to standard error until the process ends; for the process of a command only.
 
-    It is not given back, since what native code has printed may wait in a buffer until then.
+    It is not restored, because output of native code may stay in a buffer until the process ends.
     """
     sys.stdout, sys.stderr = sys.stdout or _nowhere(1), sys.stderr or _nowhere(2)
     sys.stdout.flush()
@@ -42,7 +42,7 @@ def take_standard_output() -> None:
 
 
 def _nowhere(number: int) -> TextIO:
-    """A stream in place of one that was closed before we began; the next file would get its descriptor."""
+    """Replace a standard stream that was closed at start, or the next file would get its descriptor."""
     place = os.open(os.devnull, os.O_WRONLY)
     if place != number:
         os.dup2(place, number)
@@ -52,7 +52,7 @@ def _nowhere(number: int) -> TextIO:
 
 @contextmanager
 def printing_aside() -> Iterator[None]:
-    """What is printed in the block goes to standard error, what is written to `ANSWER` to standard output."""
+    """Redirect what the block prints to standard error; `ANSWER` still writes to standard output."""
     _answer.stream = sys.stdout
     try:
         with redirect_stdout(_answer.aside or sys.stderr):

@@ -1,4 +1,4 @@
-"""Results for programs; without rich, which takes longer to import than most answers take to find."""
+"""JSON output; without rich, whose import takes longer than most commands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zoo.cli.answer import ANSWER
 
 
 def print_json(data: Any) -> None:
-    """Data for programs, on standard output."""
+    """Print data as JSON on standard output."""
     text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
-    # what is no character at all, in the name of a file, is escaped as JSON escapes it
+    # Bytes of a file name that are not valid UTF-8 are escaped.
     ANSWER.write(text.encode(errors="backslashreplace").decode() + "\n")

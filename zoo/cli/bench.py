@@ -13,27 +13,27 @@ from zoo.cli.answer import ANSWER
 from zoo.errors import Problem, UsageError, ZooError
 
 if TYPE_CHECKING:
-    from zoo.bench.driver import Music, Progress, Runner
+    from zoo.bench.driver import Music, Runner, StudyProgress
     from zoo.bench.study import Study
 
 FILE = click.argument("file", type=click.Path(path_type=Path), metavar="FILE.toml")
 RESULTS = click.option(
     "--results",
     type=click.Path(path_type=Path),
-    help="Where results are kept; results/ beside the study unless given.",
+    help="Folder of the results; results/ beside the study by default.",
 )
 
 
 @click.group("bench")
 def command() -> None:
-    """Compare combinations: train all that a study needs, and print its table."""
+    """Compare combinations: train what a study needs, and print its table."""
 
 
 @command.command("run")
 @FILE
 @RESULTS
 @click.option(
-    "--data", "places", multiple=True, metavar="NAME=PATH", help="Where music of the study lies here."
+    "--data", "places", multiple=True, metavar="NAME=PATH", help="Path of the study's music on this machine."
 )
 @click.option(
     "--runner",
@@ -41,19 +41,19 @@ def command() -> None:
     default="local",
     help="Where to run: on this machine or on Ray.",
 )
-@click.option("--address", help="The Ray cluster to join; one on this machine unless given.")
+@click.option("--address", help="Ray cluster to connect to; one on this machine by default.")
 @click.option(
-    "--jobs", type=click.IntRange(1), help="Cells done side by side; one for each core unless given."
+    "--jobs", type=click.IntRange(1), help="Number of cells to run in parallel; one per core by default."
 )
 @click.option(
     "--work",
     type=click.Path(path_type=Path),
-    help="Where trainings are kept; runs/ beside the study unless given.",
+    help="Folder of the trainings; runs/ beside the study by default.",
 )
 @click.option(
-    "--replace", is_flag=True, help="Replace results of other music, or of an earlier reading of it."
+    "--replace", is_flag=True, help="Replace results of other music, or of an earlier version of the reader."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON.")
 def run(
     file: Path,
     results: Path | None,
@@ -65,27 +65,27 @@ def run(
     replace: bool,
     as_json: bool,
 ) -> None:
-    """Train and score what a study still lacks.
+    """Train and score the combinations of a study that have no results yet.
 
-    Each distinct core, decoder and velocity is trained once for each seed, and rows are put together from
-    them. A result is kept as soon as it is there, so a run that is stopped or killed goes on where it was:
-    give the same command again. Results of other music under the same name, or of an earlier reading of it,
-    stop it before any work: --results keeps both, --replace computes them again.
+    Each distinct core, decoder and velocity is trained once per seed, and the rows are assembled from them.
+    Every result is saved at once; to continue a run that was stopped or killed, repeat the command. If there
+    are results of other music under the same name, or of an earlier version of the reader, the command stops
+    before any work: choose another folder with --results, or compute them again with --replace.
 
-    With --runner ray and --address, cells are done by the machines of a Ray cluster. They need no shared
-    disk: the zoo installed, and the music under the same name or path. Results come back to this machine,
-    trainings stay where they were done.
+    With --runner ray and --address, cells run on the machines of a Ray cluster. They need no shared disk,
+    only an installed zoo and the music under the same name or path. Results are sent back to this machine,
+    trainings stay where they ran.
     """
     from zoo.bench.driver import Driver
     from zoo.bench.results import Results, prepare
     from zoo.bench.study import read_study
     from zoo.cli.bench_watch import Watch
-    from zoo.cli.console import print_json, talk, visible
+    from zoo.cli.console import print_json, stderr, visible
     from zoo.registry import open_registry
     from zoo.train.lock import claimed
 
     if address and runner != "ray":
-        raise UsageError(Problem("only Ray joins a cluster", "--address", "add --runner ray"))
+        raise UsageError(Problem("only the Ray runner has an address", "--address", "add --runner ray"))
     registry = open_registry()
     study = read_study(file, registry)
     music = _music(study, _places(study, places))
@@ -94,16 +94,16 @@ def run(
     prepare(work, "--work")
     with claimed(work / f"{study.name}.driver", "runs this study"):
         worker = _runner(runner, work, jobs, address)
-        with Watch(talk) as watch:
+        with Watch(stderr) as watch:
             progress = Driver(study, stored, worker, music, registry, watch, replace_outdated=replace).run()
     if as_json:
-        print_json(_said(progress))
+        print_json(_summary(progress))
     if progress.failed:
         raise ZooError(*(problem for problems in progress.failed.values() for problem in problems))
-    talk.print(visible(f"{progress.done} cells done, {progress.ran} of them now."))
+    stderr.print(visible(f"{progress.done} cells done, {progress.ran} of them in this run."))
     options = ["--results", str(results)] if results else []
     options += ["--local"] if _has_files(study) else []
-    talk.print(visible(f"Next:  zoo bench table {shlex.join([str(file), *options])}"))
+    stderr.print(visible(f"Next:  zoo bench table {shlex.join([str(file), *options])}"))
 
 
 @command.command("pack")
@@ -111,14 +111,14 @@ def run(
 @RESULTS
 @click.option("--json", "as_json", is_flag=True, help="Print the number of packed results as JSON.")
 def pack(file: Path, results: Path | None, as_json: bool) -> None:
-    """Store the results of a study in one file for each music, sorted, ready to be committed.
+    """Pack the results of a study into one sorted file per dataset, ready to be committed.
 
     While a study runs, each result is a file of its own. Packing moves these files, and those of other
-    studies on the same music, into DATA.jsonl; `zoo bench run` and `zoo bench table` read both.
+    studies on the same dataset, into DATA.jsonl; `zoo bench run` and `zoo bench table` read both.
     """
     from zoo.bench.results import Results
     from zoo.bench.study import read_study
-    from zoo.cli.console import print_json, show, visible
+    from zoo.cli.console import print_json, stdout, visible
     from zoo.registry import open_registry
 
     study = read_study(file, open_registry())
@@ -128,96 +128,97 @@ def pack(file: Path, results: Path | None, as_json: bool) -> None:
         print_json({str(stored.pack_of(data)): count for data, count in counts.items()})
         return
     for data, count in counts.items():
-        show.print(visible(f"{stored.pack_of(data)}: {count} result{'' if count == 1 else 's'}"))
+        stdout.print(visible(f"{stored.pack_of(data)}: {count} result{'' if count == 1 else 's'}"))
     if not counts:
-        show.print(visible(f"{stored.folder} holds no results of this study"))
+        stdout.print(visible(f"{stored.folder} has no results of this study"))
 
 
 @command.command("table")
 @FILE
 @RESULTS
-@click.option("--data", "only", multiple=True, metavar="NAME", help="Only the table of this music.")
-@click.option("--md", "as_md", is_flag=True, help="Print it in Markdown.")
-@click.option("--latex", "as_latex", is_flag=True, help="Print it in LaTeX, for booktabs and amssymb.")
-@click.option("--json", "as_json", is_flag=True, help="Print all that is known of each row as JSON.")
+@click.option("--data", "only", multiple=True, metavar="NAME", help="Print the table of this dataset only.")
+@click.option("--md", "as_md", is_flag=True, help="Print Markdown.")
+@click.option("--latex", "as_latex", is_flag=True, help="Print LaTeX, for booktabs and amssymb.")
+@click.option("--json", "as_json", is_flag=True, help="Print all values of each row as JSON.")
 def table(
     file: Path, results: Path | None, only: tuple[str, ...], as_md: bool, as_latex: bool, as_json: bool
 ) -> None:
-    """Print the table of a study from what is stored: one for each music, the lowest nats first.
+    """Print the tables of a study from its stored results: one per dataset, lowest nats first.
 
-    A number is bold where its paired difference to the next row is clear, that is, where the 95 % interval
-    of the difference excludes 0.
+    A number is bold if its paired difference to the next row is clear, that is, if the 95 % interval of the
+    difference excludes 0.
     """
     from zoo.bench.formatted import format_tables, table_to_json
     from zoo.bench.printing import latex, markdown, pretty
     from zoo.bench.results import Results
     from zoo.bench.rows import tables
     from zoo.bench.study import read_study
-    from zoo.cli.console import print_json, show
+    from zoo.cli.console import print_json, stdout
     from zoo.registry import open_registry
 
     forms = {"--md": as_md, "--latex": as_latex, "--json": as_json}
     asked = [form for form, is_asked in forms.items() if is_asked]
     if len(asked) > 1:
-        hint = "give one of them"
-        raise UsageError(Problem("a table is printed in one form at a time", " ".join(asked), hint))
+        hint = "choose one of them"
+        raise UsageError(Problem("a table is printed in one format at a time", " ".join(asked), hint))
     registry = open_registry()
     study = read_study(file, registry)
     stored = Results(results or file.parent / "results")
-    found = tables(study, stored, registry, _named(study, only))
+    results_tables = tables(study, stored, registry, _named(study, only))
     if as_json:
-        print_json([table_to_json(one) for one in found])
+        print_json([table_to_json(result) for result in results_tables])
         return
-    printed = [sheet for one in found for sheet in format_tables(one)]
+    printed = [sheet for result in results_tables for sheet in format_tables(result)]
     if not asked:
         for sheet in printed:
-            show.print(pretty(sheet))
+            stdout.print(pretty(sheet))
     else:
         write = markdown if as_md else latex
         click.echo("\n".join(write(sheet) for sheet in printed), ANSWER, nl=False)
 
 
 def _named(study: Study, words: tuple[str, ...]) -> list[str]:
-    """The music that is meant: NAME, or NAME=PATH as `zoo bench run` takes it."""
-    hint = f"the study is of {', '.join(study.settings.data)}"
-    found = {word: [n for n in study.settings.data if f"{word}=".startswith(f"{n}=")] for word in words}
-    strange = [word for word, names in found.items() if not names]
-    if strange:
-        raise UsageError(*(Problem("names no music of the study", f"--data {w}", hint) for w in strange))
-    return [max(names, key=len) for names in found.values()]
+    """The datasets to print: NAME, or NAME=PATH as `zoo bench run` takes it."""
+    hint = f"the study uses {', '.join(study.settings.data)}"
+    matches = {word: [n for n in study.settings.data if f"{word}=".startswith(f"{n}=")] for word in words}
+    unknown = [word for word, names in matches.items() if not names]
+    if unknown:
+        raise UsageError(*(Problem("is not music of the study", f"--data {word}", hint) for word in unknown))
+    return [max(names, key=len) for names in matches.values()]
 
 
 def _has_files(study: Study) -> bool:
-    """Whether a part of the study is a file, which is read only when it is said to be trusted."""
-    return any(part.entry.source.is_file for one in study.combinations for part in one.recipe.parts.values())
+    """Whether a part of the study is a local file, which is read only with --local."""
+    recipes = (combination.recipe for combination in study.combinations)
+    return any(part.entry.source.is_file for recipe in recipes for part in recipe.parts.values())
 
 
-def _said(progress: Progress) -> dict[str, Any]:
-    failed = {name: [asdict(problem) for problem in found] for name, found in progress.failed.items()}
+def _summary(progress: StudyProgress) -> dict[str, Any]:
+    failed = {name: [asdict(problem) for problem in problems] for name, problems in progress.failed.items()}
     return {"cells": progress.needed, "done": progress.done, "ran": progress.ran, "failed": failed}
 
 
 def _places(study: Study, given: tuple[str, ...]) -> dict[str, str]:
-    """Where each music of the study lies: what was said, or else what it is called."""
+    """The path of each dataset of the study: as given by --data, or else its name."""
     from zoo.registry.words import not_text
 
     places = {name: name for name in study.settings.data}
     problems = []
     for word in given:
-        if strange := not_text(word, f"--data {word}"):
-            problems += strange
+        if invalid := not_text(word, f"--data {word}"):
+            problems += invalid
             continue
-        # A name may hold the sign itself, so it is the longest that leaves a path.
+        # A name may contain "=" itself, so take the longest name that leaves a path.
         named = (name for name in places if word.startswith(f"{name}=") and word != f"{name}=")
         name = max(named, key=len, default="")
         if name:
             places[name] = word[len(name) + 1 :]
         elif (name := word.removesuffix("=")) in places:
-            hint = f"write --data {name}=PATH, or leave it out where the music is called so here too"
-            problems.append(Problem("does not say where this music lies", f"--data {word}", hint))
+            hint = f"write --data {name}=PATH, or omit it if the music has the same name here"
+            problems.append(Problem("has no path", f"--data {word}", hint))
         else:
-            hint = f"the study is of {', '.join(places)}"
-            problems.append(Problem("names no music of the study", f"--data {word}", hint))
+            hint = f"the study uses {', '.join(places)}"
+            problems.append(Problem("is not music of the study", f"--data {word}", hint))
     if problems:
         raise UsageError(*problems)
     return places
@@ -228,23 +229,23 @@ def _music(study: Study, places: dict[str, str]) -> dict[str, Music]:
     from zoo.cli.music import MusicKeys, open_music
     from zoo.registry.parse import raise_all
 
-    found: dict[str, Music] = {}
-    faults: list[ZooError] = []
+    music: dict[str, Music] = {}
+    errors: list[ZooError] = []
     for name, place in places.items():
         try:
             corpus = open_music(MusicKeys(data=place))
-        except ZooError as fault:
-            faults.append(fault if place != name else _unplaced(name, fault))
+        except ZooError as error:
+            errors.append(error if place != name else _without_path(name, error))
         else:
-            found[name] = Music(place, corpus.digest, corpus.planes)
-    raise_all(faults)
-    return found
+            music[name] = Music(place, corpus.digest, corpus.planes)
+    raise_all(errors)
+    return music
 
 
-def _unplaced(name: str, fault: ZooError) -> ZooError:
-    """The error of music that was looked for under its own name, with the way to say where it lies."""
-    hint = f"say where it lies: --data {name}=PATH"
-    return type(fault)(*(Problem(p.what, p.where, hint) for p in fault.problems))
+def _without_path(name: str, error: ZooError) -> ZooError:
+    """The error of music that was opened by its name, with a hint to give its path."""
+    hint = f"give its path: --data {name}=PATH"
+    return type(error)(*(Problem(p.what, p.where, hint) for p in error.problems))
 
 
 def _runner(name: str, work: Path, jobs: int | None, address: str | None) -> Runner:

@@ -1,4 +1,4 @@
-"""What is seen of a study while it runs: a bar on a terminal, a line for each cell elsewhere."""
+"""The progress of a running study: a bar on a terminal, otherwise a line per cell."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from zoo.bench.cell import Cell, FloorsCell
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from zoo.bench.driver import Progress
+    from zoo.bench.driver import StudyProgress
 
 
 class Watch:
-    """Listens to a driver inside its `with` block."""
+    """Shows the progress of a driver inside its `with` block."""
 
-    def __init__(self, talk: Console) -> None:
+    def __init__(self, console: Console) -> None:
         from rich.progress import BarColumn, Progress, TextColumn
 
-        self._talk = talk
+        self._console = console
         self._bars = Progress(
             BarColumn(20),
             TextColumn("{task.description}", markup=False),
-            console=talk,
-            disable=not talk.is_terminal,
+            console=console,
+            disable=not console.is_terminal,
             transient=True,
         )
         self._task = self._bars.add_task("", total=None)
@@ -38,41 +38,41 @@ class Watch:
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         self._bars.stop()
         if kind is not None and issubclass(kind, KeyboardInterrupt) and self._where:
-            self._say(f"stopped; {self._where} are done, and the same command goes on from there.")
+            self._print(f"stopped; {self._where} are done. Repeat the command to continue.")
 
-    def __call__(self, progress: Progress, ended: Cell | FloorsCell | None) -> None:
-        """Show where the run stands."""
+    def __call__(self, progress: StudyProgress, ended: Cell | FloorsCell | None) -> None:
+        """Show the progress of the run."""
         self._where = where = f"{progress.done} of {progress.needed} cells"
         words = ", ".join(filter(None, [where, self._left(progress), _failures(progress)]))
         self._bars.update(self._task, completed=progress.done, total=progress.needed, description=words)
         if ended is None:
             if progress.outdated:
-                self._say(f"{len(progress.outdated)} results are of other music; they are computed again.")
-            if not self._talk.is_terminal and progress.done < progress.needed:
-                self._say(f"{where} are done.")
+                self._print(f"{len(progress.outdated)} results are of other music; they are computed again.")
+            if not self._console.is_terminal and progress.done < progress.needed:
+                self._print(f"{where} are done.")
         elif ended.name in progress.failed:
-            self._say(f"{ended.title}: failed")
-        elif not self._talk.is_terminal:
-            self._say(f"{words}: {ended.title}")
+            self._print(f"{ended.title}: failed")
+        elif not self._console.is_terminal:
+            self._print(f"{words}: {ended.title}")
 
-    def _left(self, progress: Progress) -> str:
+    def _left(self, progress: StudyProgress) -> str:
         if not progress.ran or progress.done >= progress.needed:
             return ""
         pace = (time.monotonic() - self._began) / progress.ran
         return f"{in_words(pace * (progress.needed - progress.done))} left"
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         from zoo.cli.console import visible
 
-        self._talk.print(visible(line), soft_wrap=True)
+        self._console.print(visible(line), soft_wrap=True)
 
 
-def _failures(progress: Progress) -> str:
+def _failures(progress: StudyProgress) -> str:
     return f"{len(progress.failed)} failed" if progress.failed else ""
 
 
 def in_words(seconds: float) -> str:
-    """A length of time as people say it: about 3 minutes, about 2 hours."""
+    """A duration in words: about 3 minutes, about 2 hours."""
     for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= 1.5 * size:
             return f"about {round(seconds / size)} {unit}s"

@@ -1,4 +1,4 @@
-"""`zoo build`: assemble a recipe and say what came out."""
+"""`zoo build`: assemble a recipe and print its parts and sizes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class BuildKeys(GridKeys):
-    """What `zoo build` takes beside parts and their settings."""
+    """What `zoo build` takes besides parts and their settings."""
 
-    seed: int = setting(0, "seed of the first weights", ge=0)
+    seed: int = setting(0, "seed of the initial weights", ge=0)
 
 
 @click.command("build")
@@ -29,15 +29,15 @@ class BuildKeys(GridKeys):
 @force_option
 @click.option("--json", "as_json", is_flag=True, help="Print the resolved parts as JSON.")
 def command(words: tuple[str, ...], output: Path | None, force: bool, as_json: bool) -> None:
-    """Assemble parts, check that they fit and run, and show what came out.
+    """Assemble parts, check that they are compatible and run, and show their sizes.
 
     KEY=VALUE is slot=part (decoder=lstm), slot.setting=value (attention.features=64), seed=1, the name of
-    a recipe, or @file.toml. A slot that is not named keeps its default.
+    a recipe, or @file.toml. Slots that are not named keep their defaults.
 
-    Trained parts of different runs or bundles are put together without training:
+    To combine trained parts of different runs or bundles without training:
     core=@RUN_A decoder=@RUN_B velocity=@RUN_C. A core is an attention and a sampler with the encoder they
-    were trained on; decoder and velocity fit every core of the same encoder. What is not named comes
-    along with the core.
+    were trained on; a decoder or velocity works with every core of the same encoder. Parts that are not named
+    are those of the core's bundle.
     """
     from zoo.registry import open_registry
     from zoo.train.swap import parse_swap
@@ -56,27 +56,27 @@ def command(words: tuple[str, ...], output: Path | None, force: bool, as_json: b
 
 
 def _print(model: Model, swap: Swap, output: Path | None, as_json: bool) -> None:
-    from zoo.cli.console import print_json, show, talk, visible
+    from zoo.cli.console import print_json, stderr, stdout, visible
 
     data = _facts(model, swap)
     if as_json:
         print_json({**data, "bundle": str(output) if output else None})
         return
-    show.print(_table(data))
+    stdout.print(_table(data))
     if swap.sources:
         for line in _origins(data):
-            show.print(visible(line))
+            stdout.print(visible(line))
     if output and swap.sources:
-        talk.print(visible(f"Written to {output}. Score it with: zoo evaluate {output} data=bach"))
+        stderr.print(visible(f"Written to {output}. Score it with: zoo evaluate {output} data=bach"))
     elif output:
         recipe = data["recipe"]
-        talk.print(
+        stderr.print(
             visible(f"Untrained, written to {output}. Train it with: zoo train {recipe} data=bach -o RUN")
         )
 
 
 def _facts(model: Model, swap: Swap) -> dict[str, Any]:
-    """What the model is made of, and where the weights of each part come from."""
+    """The parts of the model, and the source of the weights of each."""
     from zoo.model.build import summary
     from zoo.model.weights import digest
 
@@ -89,13 +89,13 @@ def _facts(model: Model, swap: Swap) -> dict[str, Any]:
 
 
 def _origins(data: dict[str, Any]) -> list[str]:
-    """Which parts bring their weights from elsewhere, and from where."""
+    """Which parts have trained weights, and their sources."""
     slots: dict[str, list[str]] = {}
     for slot, part in data["parts"].items():
         slots.setdefault(part["source"] or "", []).append(slot)
-    fresh = slots.pop("", [])
+    untrained = slots.pop("", [])
     lines = [f"weights from {source}: {', '.join(names)}" for source, names in slots.items()]
-    return [*lines, *([f"untrained: {', '.join(fresh)}"] if fresh else [])]
+    return [*lines, *([f"untrained: {', '.join(untrained)}"] if untrained else [])]
 
 
 def _table(data: dict[str, Any]) -> Any:
@@ -109,8 +109,8 @@ def _table(data: dict[str, Any]) -> Any:
     for slot in SLOTS:
         part = data["parts"][slot]
         settings = ", ".join(f"{name}={_short(value)}" for name, value in part["settings"].items())
-        unsaid = {name: value for name, value in part["sizes"].items() if name not in part["settings"]}
-        sizes = ", ".join(f"{value} {name}" for name, value in unsaid.items())
+        other_sizes = {name: value for name, value in part["sizes"].items() if name not in part["settings"]}
+        sizes = ", ".join(f"{value} {name}" for name, value in other_sizes.items())
         lines = "\n".join(filter(None, [settings, sizes]))
         table.add_row(slot, part["name"], lines, f"{part['parameters']:,}")
     table.add_section()

@@ -1,4 +1,4 @@
-"""`zoo completion`: the script that lets a shell complete `decoder=<TAB>`."""
+"""`zoo completion`: the script with which a shell completes `decoder=<TAB>`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from click.shell_completion import (
 
 from zoo.cli.answer import ANSWER
 
-# Bash breaks words at `=`, so that `decoder=l` reaches it as three of them. The line goes to the zoo
-# whole, and of each answer bash is given what stands after the last break.
+# Bash splits words at `=`, so `decoder=l` is three words to it. The zoo therefore receives the whole line,
+# and bash the part of each completion after the last split.
 _BASH = """\
 %(complete_func)s() {
     local line="${COMP_LINE:0:COMP_POINT}" answer
@@ -65,16 +65,16 @@ fi
 
 @add_completion_class
 class Bash(BashComplete):
-    """Completion in bash that knows of `=`."""
+    """Completion in bash that supports `=`."""
 
     source_template = _BASH
 
     @staticmethod
     def _check_version() -> None:
-        """Any bash will do: what an old one lacks is left out."""
+        """Accept any bash: the script omits what an old version lacks."""
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        """The finished words after the command, and the word at the cursor."""
+        """The complete words after the command, and the word at the cursor."""
         line = os.environ["COMP_LINE"]
         words = split_arg_string(line)
         unfinished = "" if not words or line[-1:].isspace() else words.pop()
@@ -83,14 +83,14 @@ class Bash(BashComplete):
 
 @add_completion_class
 class Zsh(ZshComplete):
-    """Completion in zsh that puts no space after `decoder=`."""
+    """Completion in zsh that adds no space after `decoder=`."""
 
     source_template = _ZSH
 
 
 @add_completion_class
 class Fish(FishComplete):
-    """Completion in fish that keeps what stands behind a comma."""
+    """Completion in fish that keeps the text after a comma."""
 
     source_template = FishComplete.source_template.replace('string split ","', 'string split -m1 ","')
 
@@ -98,9 +98,9 @@ class Fish(FishComplete):
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> None:
-    """Print the script that completes words in a shell.
+    """Print the completion script for a shell.
 
-    For bash, put this into ~/.bashrc: eval "$(zoo completion bash)". For zsh the same with zsh, in
+    For bash, add this to ~/.bashrc: eval "$(zoo completion bash)". For zsh, add the same with zsh to
     ~/.zshrc; for fish: zoo completion fish > ~/.config/fish/completions/zoo.fish
     """
     classes: dict[str, Any] = {"bash": Bash, "zsh": Zsh, "fish": Fish}

@@ -1,6 +1,6 @@
-"""Where the command line speaks: results on standard output, everything else on standard error.
+"""The consoles of the command line: results on standard output, everything else on standard error.
 
-Markup is off, so names and paths are printed as they are: `talk.print("[/]")` prints three characters.
+Markup is off, so names and paths are printed as they are: `stderr.print("[/]")` prints three characters.
 Style comes from arguments (`style="bold"`) and `rich.text.Text`.
 """
 
@@ -17,14 +17,14 @@ from zoo.cli.as_json import print_json as print_json
 from zoo.cli.problems import visible as visible
 
 WIDE = 500
-"""Columns where nobody looks through a window: a pipe or a file must not cut tables."""
+"""Width in columns if the output is a pipe or a file, where tables must not be cut."""
 
 
 class _Console(Console):
-    """A console that leaves a closed pipe to `zoo.cli.main`, as all other output does."""
+    """A console that lets `zoo.cli.main` handle a closed pipe, as for all other output."""
 
     def on_broken_pipe(self) -> None:
-        """Raise the error again; rich would end the program with a `SystemExit` of its own."""
+        """Raise the error again; rich would exit the program."""
         raise
 
 
@@ -34,8 +34,8 @@ def _console(stream: TextIO, *, stderr: bool) -> Console:
     return _Console(stderr=stderr, file=file, width=width, markup=False, highlight=False, emoji=False)
 
 
-talk = _console(sys.stderr, stderr=True)
-"""Progress, prose and problems."""
+stderr = _console(sys.stderr, stderr=True)
+"""Progress, notes and errors."""
 
-show = _console(ANSWER, stderr=False)
-"""What was asked for."""
+stdout = _console(ANSWER, stderr=False)
+"""The result of a command."""

@@ -1,4 +1,4 @@
-"""Corpora on the command line: the words that name one, and what every command says of it."""
+"""Corpora on the command line: parsing their names, and formatting what several commands show of them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ NUMBERS = {
     *("number", "pieces", "frames", "notes", "polyphony", "most", "silence", "loudness", "family", "share"),
     "MiB in the cache",
 }
-"""Columns that stand to the right."""
+"""Columns that are aligned to the right."""
 
 SHOWN = 6
-"""Time signatures, and other kinds, of which a table shows the count."""
+"""Number of kinds, such as time signatures, whose counts a table shows."""
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 
@@ -29,17 +29,17 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Print it 
 def opened(
     words: Sequence[str], command: str, *, takes_piece: bool = False, scans: bool = False
 ) -> tuple[Corpus, str | None]:
-    """The corpus that the words name, read as they say, and the piece.
+    """Open the corpus that the words name; also return the piece, if one is named.
 
     Args:
-        words: a name or path, `KEY=VALUE` for how files are read, and the piece where one is taken.
-        command: what a corrected command line begins with.
-        takes_piece: whether a piece may be named after the corpus.
+        words: a name or path, `KEY=VALUE` for how files are read, and possibly a piece.
+        command: the command, for hints.
+        takes_piece: whether a piece may follow the corpus.
         scans: whether the command itself shows what was skipped.
 
     Raises:
-        UsageError: no corpus is named, or too much.
-        DataError: it cannot be read.
+        UsageError: no corpus is named, or there are too many words.
+        DataError: the corpus cannot be read.
     """
     from zoo.cli.music import MusicKeys, open_music
     from zoo.registry import open_registry, parse_recipe
@@ -55,13 +55,13 @@ def opened(
 
 
 def header(corpus: Corpus) -> dict[str, Any]:
-    """What a corpus is called and how it was read, ready for JSON."""
+    """The name of a corpus and how it was read, ready for JSON."""
     planes = sorted(corpus.planes)
     return {"name": corpus.name, "digest": corpus.digest, "grid": corpus.grid, "planes": planes}
 
 
 def families(corpus: Corpus) -> list[list[str]]:
-    """The titles of each family of several pieces, the largest family first."""
+    """The titles of each family with several pieces, the largest family first."""
     members: dict[int, list[str]] = {}
     for piece in corpus.pieces:
         members.setdefault(piece.family, []).append(piece.title)
@@ -69,7 +69,7 @@ def families(corpus: Corpus) -> list[list[str]]:
 
 
 def families_row(corpus: Corpus) -> tuple[str, str]:
-    """How many families there are, as a row of a table."""
+    """The number of families, as a row of a table."""
     from zoo.cli.counts import count, named
 
     several = families(corpus)
@@ -81,7 +81,7 @@ def families_row(corpus: Corpus) -> tuple[str, str]:
 
 
 def signatures_row(meters_from: Mapping[str, int]) -> tuple[str, str]:
-    """Where the time signatures of pieces are from, as a row of a table."""
+    """The sources of the time signatures, as a row of a table."""
     default = {"assumed": " (4/4)"}
     counts = (f"{number:,} {origin}{default.get(origin, '')}" for origin, number in meters_from.items())
     return "time signatures", ", ".join(counts)
@@ -94,7 +94,7 @@ def counted(counts: Mapping[str, int]) -> str:
 
 
 def key_range(lowest: int | None, highest: int | None) -> str:
-    """MIDI pitches as people call them: 60 is C4."""
+    """The range of MIDI pitches as note names: 60 is C4."""
     from zoo.music.roll import LOWEST_KEY, key_name
 
     if lowest is None or highest is None:
@@ -103,15 +103,23 @@ def key_range(lowest: int | None, highest: int | None) -> str:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, lines: bool = False) -> Table:
-    """A table whose columns of numbers stand to the right; cells of our own making may have several lines."""
+    """A table with right-aligned numbers.
+
+    Args:
+        headings: of the columns.
+        rows: their cells, with control characters written out.
+        lines: whether cells may have several lines; for text that does not come from files.
+    """
     from rich import box
     from rich.table import Table
 
     from zoo.cli.console import visible
 
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    formatted = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for heading in headings:
-        made.add_column(visible(heading), justify="right" if heading in NUMBERS else "left", overflow="fold")
+        formatted.add_column(
+            visible(heading), justify="right" if heading in NUMBERS else "left", overflow="fold"
+        )
     for row in rows:
-        made.add_row(*(visible(cell, lines=lines) for cell in row))
-    return made
+        formatted.add_row(*(visible(cell, lines=lines) for cell in row))
+    return formatted

@@ -1,4 +1,4 @@
-"""Counts in words: one piece, two pieces."""
+"""Counts with their nouns: 1 piece, 2 pieces."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Iterable
 
 
 def count(number: int, noun: str) -> str:
-    """A number and its noun, in the plural unless it is one: `1 piece`, `1,200 pieces`."""
+    """A number and its noun in the singular or plural: `1 piece`, `1,200 pieces`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {plural(noun)}"
 
 
 def plural(noun: str) -> str:
-    """A noun in the plural: `pieces`, `families`."""
+    """The plural of a noun: `pieces`, `families`."""
     return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
 
 
 def named(titles: Iterable[str], most: int = 3) -> str:
     """The first few titles, and how many more there are: `a, b, c and 4 more`."""
-    every = list(titles)
-    more = f" and {len(every) - most:,} more" if len(every) > most else ""
-    return ", ".join(every[:most]) + more
+    titles = list(titles)
+    more = f" and {len(titles) - most:,} more" if len(titles) > most else ""
+    return ", ".join(titles[:most]) + more

@@ -1,4 +1,4 @@
-"""`zoo data`: what music there is, and what is in it."""
+"""`zoo data`: list corpora and inspect them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @click.group("data")
 def command() -> None:
-    """Corpora of music: which there are, what is in them, and what could not be read."""
+    """List corpora of music, show their contents, and check what could not be read."""
 
 
 @command.command("list")
 @as_json_option
 def list_corpora(as_json: bool) -> None:
-    """What can be opened, and what was read before."""
-    from zoo.cli.console import print_json, show
+    """List the corpora that can be opened by name, and those in the cache."""
+    from zoo.cli.console import print_json, stdout
     from zoo.data.known import cached, known
 
     read, corpora = cached(), known()
@@ -34,16 +34,16 @@ def list_corpora(as_json: bool) -> None:
             {"known": [_plain(corpus) for corpus in corpora], "cached": [_plain(corpus) for corpus in read]}
         )
         return
-    shown = table(("data=", "pieces", "here", "what it is"), map(_known_cells, corpora), lines=True)
-    shown.show_lines = True
-    shown.columns[0].max_width = 18
-    show.print(shown)
+    known_table = table(("data=", "pieces", "here", "description"), map(_known_cells, corpora), lines=True)
+    known_table.show_lines = True
+    known_table.columns[0].max_width = 18
+    stdout.print(known_table)
     if read:
-        found = [
+        rows = [
             (corpus.name, f"{corpus.pieces:,}", f"{corpus.frames:,}", f"{corpus.bytes / 2**20:.1f}")
             for corpus in read
         ]
-        show.print(table(("read before", "pieces", "frames", "MiB in the cache"), found))
+        stdout.print(table(("in the cache", "pieces", "frames", "MiB in the cache"), rows))
 
 
 command.add_command(scan_command)
@@ -51,17 +51,17 @@ command.add_command(show_command)
 
 
 def _known_cells(corpus: Known) -> tuple[str, ...]:
-    """A corpus to be opened, as a row."""
+    """A corpus with a name, as a row."""
     here = {True: "yes", False: "no", None: ""}[corpus.here]
     if corpus.download and not corpus.here:
         here = f"no, {corpus.download / 1e6:.0f} MB"
     checked = {"published": "its published checksum", "first download": "the checksum of the first download"}
     lines = [
         corpus.music,
-        f"knows: {', '.join(sorted(corpus.planes))}",
+        f"planes: {', '.join(sorted(corpus.planes))}",
         f"good for: {corpus.good_for}",
         f"licence: {corpus.licence}",
-        *([f"downloaded at first use, held to {checked[corpus.checksum]}"] if corpus.download else []),
+        *([f"downloaded at first use, verified by {checked[corpus.checksum]}"] if corpus.download else []),
     ]
     return corpus.name, "" if corpus.pieces is None else f"{corpus.pieces:,}", here, "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""`zoo data scan`: a corpus in numbers, and what could be read better."""
+"""`zoo data scan`: statistics of a corpus, what reading it lost, and better settings for reading it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from zoo.data.summary import Summary
 
 MOST_LEAKS = 10
-"""Related pieces of different splits that a table shows."""
+"""Number of pairs of related pieces in different splits that the table shows."""
 
 
 @click.command("scan")
@@ -36,12 +36,12 @@ MOST_LEAKS = 10
 @click.option("--strict", is_flag=True, help="Fail if any file had to be skipped.")
 @as_json_option
 def scan_command(words: tuple[str, ...], strict: bool, as_json: bool) -> None:
-    """What is in a corpus, how well it lies on its grid, and what was skipped and why.
+    """Show statistics of a corpus, how well it fits its grid, and which files were skipped and why.
 
-    NAME is a corpus with a name (bach, pop909, maestro, jsb; all but bach are downloaded the first time),
+    NAME is one of `zoo data list` (bach, pop909, maestro, jsb; all but bach are downloaded at first use),
     PATH a folder of MIDI files, one MIDI file, or a .mat, .pickle or .json file of frames.
-    FOLDER:PIANO is only the tracks called PIANO, FOLDER:MELODY,PIANO those of both titles.
-    KEY=VALUE is how files are read: grid=12, pedal=hold, family=RULE.
+    FOLDER:PIANO reads only the tracks titled PIANO, FOLDER:MELODY,PIANO those with either title.
+    KEY=VALUE sets how files are read: grid=12, pedal=hold, family=RULE.
     """
     from zoo.cli.console import print_json
     from zoo.data.split import SPLITS
@@ -58,7 +58,7 @@ def scan_command(words: tuple[str, ...], strict: bool, as_json: bool) -> None:
 
 
 def _facts(corpus: Corpus, summaries: dict[str, Summary]) -> dict[str, Any]:
-    """All that a scan finds, ready for JSON."""
+    """All results of a scan, ready for JSON."""
     from zoo.data.piece import copies
 
     return {
@@ -73,39 +73,39 @@ def _facts(corpus: Corpus, summaries: dict[str, Summary]) -> dict[str, Any]:
 
 
 def _print(corpus: Corpus, summaries: dict[str, Summary], words: Sequence[str]) -> None:
-    """All that a scan finds, as tables and lines of advice."""
-    from zoo.cli.console import show, visible
+    """Print all results of a scan, as tables and lines of advice."""
+    from zoo.cli.console import stdout, visible
 
-    known = f"knows {', '.join(sorted(corpus.planes))}; {count(corpus.grid, 'frame')} to a quarter note"
-    show.print(visible(f"{corpus.name}: {known}; digest {corpus.digest[:12]}"))
+    planes = f"planes {', '.join(sorted(corpus.planes))}; {count(corpus.grid, 'frame')} per quarter note"
+    stdout.print(visible(f"{corpus.name}: {planes}; digest {corpus.digest[:12]}"))
     headings = ("split", "pieces", "frames", "notes", "polyphony", "most", "silence", "keys", "loudness")
-    show.print(table(headings, [(name, *_cells(summary)) for name, summary in summaries.items()]))
-    show.print(table(("of the reading", ""), _reading_rows(summaries["all"], corpus)))
+    stdout.print(table(headings, [(name, *_cells(summary)) for name, summary in summaries.items()]))
+    stdout.print(table(("reading", ""), _reading_rows(summaries["all"], corpus)))
     if leaks := _leak_rows(corpus):
-        show.print(table(("shares music", "with", "share", "of the"), leaks[:MOST_LEAKS]))
+        stdout.print(table(("shares music", "with", "share", "of the"), leaks[:MOST_LEAKS]))
         if len(leaks) > MOST_LEAKS:
-            show.print(f"and {count(len(leaks) - MOST_LEAKS, 'more pair')}; --json lists all")
+            stdout.print(f"and {count(len(leaks) - MOST_LEAKS, 'more pair')}; --json lists all")
     if corpus.skipped:
-        show.print(table(("skipped", "why"), [(piece.title, piece.reason) for piece in corpus.skipped]))
+        stdout.print(table(("skipped", "why"), [(piece.title, piece.reason) for piece in corpus.skipped]))
     for line in _advice(corpus, words):
-        show.print(visible(line), soft_wrap=True)
+        stdout.print(visible(line), soft_wrap=True)
 
 
 def _leak_facts(corpus: Corpus) -> list[dict[str, Any]]:
-    """Pieces of different splits that share music, once for each view in which they do."""
+    """Pairs of pieces in different splits that share music, one entry per view in which they do."""
     return [
         {
-            "pieces": [one.title, two.title],
-            "splits": [one.split, two.split],
+            "pieces": [first.title, second.title],
+            "splits": [first.split, second.split],
             "view": relation.view,
             "share": round(relation.share, 4),
         }
-        for one, two, relation in corpus.leaks()
+        for first, second, relation in corpus.leaks()
     ]
 
 
 def _leak_rows(corpus: Corpus) -> list[tuple[str, ...]]:
-    """The same for people: each pair of pieces once, with the most that it shares."""
+    """The same for the table: each pair of pieces once, with the largest share."""
     rows: dict[tuple[str, ...], tuple[str, ...]] = {}
     for *pair, relation in corpus.leaks():
         titles = tuple(f"{piece.title} ({piece.split})" for piece in pair)
@@ -114,7 +114,7 @@ def _leak_rows(corpus: Corpus) -> list[tuple[str, ...]]:
 
 
 def _advice(corpus: Corpus, words: Sequence[str]) -> Iterator[str]:
-    """A grid and a rule for families that would suit the files better."""
+    """Recommend a grid and a rule for families that fit the files better."""
     from zoo.data.family_rule import proposed_rule
     from zoo.data.folder import midi_of
     from zoo.data.grids import grid_costs, recommended
@@ -125,10 +125,10 @@ def _advice(corpus: Corpus, words: Sequence[str]) -> Iterator[str]:
     if better is not None:
         here = costs[corpus.grid]
         yield (
-            f"grid={better.grid} suits these files better: it merges {better.merged:,} and moves "
+            f"grid={better.grid} fits these files better: it merges {better.merged:,} and moves "
             f"{better.moved:,} of {count(better.notes, 'note')}, grid={here.grid} {here.merged:,} and "
-            f"{here.moved:,}. Each grid counts a note as moved by more than a quarter of a frame of its own "
-            "grid, so the finer one counts smaller distances too"
+            f"{here.moved:,}. A note counts as moved if it moves by more than a quarter of a frame, so a "
+            "finer grid also counts smaller distances"
         )
     has_rule = any(word.startswith("family=") for word in words)
     proposed = None if has_rule else proposed_rule([piece.title for piece in corpus.pieces])
@@ -138,7 +138,7 @@ def _advice(corpus: Corpus, words: Sequence[str]) -> Iterator[str]:
 
 
 def _reading_rows(summary: Summary, corpus: Corpus) -> list[tuple[str, str]]:
-    """How the music lies on its grid, what reading it lost, and what was not read."""
+    """How well the music fits its grid, what reading it lost, and what was not read."""
     from zoo.data.piece import copies
 
     rows = [("grid", counted(summary.alignments)), ("meter", counted(summary.meters))]
@@ -151,14 +151,16 @@ def _reading_rows(summary: Summary, corpus: Corpus) -> list[tuple[str, str]]:
         ]
     if summary.spread is not None:
         inside = f"{summary.spread_inside:.3f} inside pieces"
-        rows.append(("place in the bar", f"{summary.spread:.3f} nats of entropy over all, {inside}"))
+        rows.append(
+            ("position in the bar", f"{summary.spread:.3f} nats of entropy over all pieces, {inside}")
+        )
     rows.append(families_row(corpus))
-    same = copies(corpus.pieces)
-    if same:
-        pieces = f"{sum(map(len, same)):,} pieces are the same as another"
-        rows.append(("copies", f"{pieces}, such as {' and '.join(same[0][:2])}"))
+    groups = copies(corpus.pieces)
+    if groups:
+        pieces = f"{sum(map(len, groups)):,} pieces are identical to another"
+        rows.append(("copies", f"{pieces}, such as {' and '.join(groups[0][:2])}"))
     if corpus.passed_over:
-        rows.append(("passed over", counted(corpus.passed_over)))
+        rows.append(("ignored", counted(corpus.passed_over)))
     return rows
 
 

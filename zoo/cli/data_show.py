@@ -31,23 +31,23 @@ if TYPE_CHECKING:
 
 METER_FROM = {
     "stated": "stated",
-    "heard": "heard in the notes",
-    "annotated": "from the beats beside the file",
-    "assumed": "assumed, none is stated",
+    "heard": "inferred from the notes",
+    "annotated": "from the file of beats",
+    "assumed": "assumed, the file has none",
 }
-"""What `Piece.meter_from` means."""
+"""The meaning of each `Piece.meter_from`."""
 
 
 @click.command("show")
 @click.argument("words", nargs=-1, required=True, metavar="NAME|PATH [PIECE] [KEY=VALUE]...")
 @as_json_option
 def show_command(words: tuple[str, ...], as_json: bool) -> None:
-    """The pieces of a corpus, or one PIECE of it.
+    """Show the pieces of a corpus, or one PIECE of it in detail.
 
-    PIECE is the number of a piece, or a part of its title. Pieces of one family share music; it is called by
-    the number of its first piece. KEY=VALUE is how files are read: grid=12, pedal=hold, family=RULE.
+    PIECE is the number of a piece, or a part of its title. Pieces of one family share music; a family has the
+    number of its first piece. KEY=VALUE sets how files are read: grid=12, pedal=hold, family=RULE.
     """
-    from zoo.cli.console import print_json, show
+    from zoo.cli.console import print_json, stdout
 
     music, piece = opened(words, "zoo data show", takes_piece=True)
     if piece is not None:
@@ -55,12 +55,12 @@ def show_command(words: tuple[str, ...], as_json: bool) -> None:
         if as_json:
             print_json(facts)
         else:
-            show.print(_piece_table(facts))
+            stdout.print(_piece_table(facts))
     elif as_json:
         print_json(_listing(music))
     else:
-        show.print(_pieces_table(music))
-        show.print(table(("of all pieces", ""), _overview(music)))
+        stdout.print(_pieces_table(music))
+        stdout.print(table(("all pieces", ""), _overview(music)))
 
 
 def _listing(corpus: Corpus) -> dict[str, Any]:
@@ -96,23 +96,23 @@ def _pieces_table(corpus: Corpus) -> Table:
 
 
 def _overview(corpus: Corpus) -> list[tuple[str, str]]:
-    """The pieces counted by where their meter is from, and by family."""
+    """Counts of the pieces by the source of their meter, and by family."""
     return [signatures_row(_meters_from(corpus)), families_row(corpus)]
 
 
 def _find(corpus: Corpus, piece: str) -> int:
-    """The index of the piece with this number, this title, or alone with this in its title."""
+    """The index of the piece with this number or title, or of the only piece whose title contains it."""
     titles = [piece.title for piece in corpus.pieces]
     if piece in titles:
         return titles.index(piece)
     if piece.isdecimal() and 1 <= int(piece) <= len(titles):
         return int(piece) - 1
-    found = [index for index, title in enumerate(titles) if piece.lower() in title.lower()]
-    if len(found) == 1:
-        return found[0]
-    some = ", ".join(titles[index] for index in found[:3])
-    what = f"{len(found)} pieces have this in their title" if found else "there is no such piece"
-    hint = f"say more, as in {some}" if found else f"a number from 1 to {len(titles)}, or part of a title"
+    matches = [index for index, title in enumerate(titles) if piece.lower() in title.lower()]
+    if len(matches) == 1:
+        return matches[0]
+    examples = ", ".join(titles[index] for index in matches[:3])
+    what = f"{len(matches)} pieces have this in their title" if matches else "there is no such piece"
+    hint = f"be more specific: {examples}" if matches else f"use a number from 1 to {len(titles)} or a title"
     raise UsageError(Problem(what, where=piece, hint=hint))
 
 
@@ -125,7 +125,7 @@ def _facts(corpus: Corpus, index: int) -> dict[str, Any]:
     summary = asdict(summarise(corpus.take([index])))
     del summary["pieces"], summary["families"]
     others = [other for other in corpus.pieces if other is not piece]
-    on_the_grid = "onset" in corpus.planes  # the published sets have frames of other lengths
+    on_the_grid = "onset" in corpus.planes  # frames of published datasets have other lengths
     return {
         "number": index + 1,
         **asdict(piece),
@@ -137,9 +137,13 @@ def _facts(corpus: Corpus, index: int) -> dict[str, Any]:
 
 
 def _piece_table(facts: dict[str, Any]) -> Table:
-    """One piece in words."""
+    """One piece as a table."""
     minutes, seconds = divmod(round(facts["seconds"] or 0), 60)
-    time = f", {minutes}:{seconds:02} at {facts['tempo']:.0f} quarters a minute" if facts["seconds"] else ""
+    time = (
+        f", {minutes}:{seconds:02} at {facts['tempo']:.0f} quarter notes per minute"
+        if facts["seconds"]
+        else ""
+    )
     meter = in_order(Meter.from_json(facts["meter"]), facts["frames"])
     rows = [
         ("split", facts["split"]),
@@ -147,12 +151,12 @@ def _piece_table(facts: dict[str, Any]) -> Table:
         ("meter", f"{meter} ({METER_FROM[facts['meter_from']]})"),
         ("grid", _grid_words(facts)),
         ("notes", "unknown" if facts["notes"] is None else f"{facts['notes']:,}"),
-        ("at once", f"{facts['polyphony']:.2f} keys on average, {facts['most']} at most"),
+        ("polyphony", f"{facts['polyphony']:.2f} keys on average, {facts['most']} at most"),
         ("silence", f"{facts['silence']:.1%} of the frames"),
         ("keys", key_range(facts["lowest"], facts["highest"])),
         ("loudness", "unknown" if facts["loudness"] is None else f"{facts['loudness']:.0f} of 127"),
         ("copies", named(facts["copies"]) or "none"),
-        ("family", named(facts["relatives"], 6) or "none in this corpus shares music with it"),
+        ("family", named(facts["relatives"], 6) or "no other piece of the corpus shares music with it"),
         ("digest", facts["digest"]),
     ]
     return table((f"{facts['number']}", facts["title"]), rows)

@@ -1,4 +1,4 @@
-"""`zoo evaluate`: nats per frame of trained models, beside the floors."""
+"""`zoo evaluate`: nats per frame of trained models and of the floors."""
 
 from __future__ import annotations
 
@@ -24,31 +24,33 @@ if TYPE_CHECKING:
 
 
 class EvaluateKeys(MusicKeys):
-    """What `zoo evaluate` takes beside live settings."""
+    """What `zoo evaluate` takes besides live settings."""
 
     split: Literal["train", "valid", "test", "all"] = setting("test", "which pieces are scored")
-    seed: int = setting(0, "seed of the chance in bounds, estimates and generated passages", ge=0)
+    seed: int = setting(0, "seed of bounds, estimates and generated passages", ge=0)
     samples: int = setting(
-        32, "passages that each model writes, to be set beside held-out ones; 0 for none", ge=0, le=1000
+        32,
+        "passages that each model generates for the comparison with unseen music; 0 for none",
+        ge=0,
+        le=1000,
     )
     threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = setting(
-        "auto", "threads to compute with; auto is one for small models"
+        "auto", "number of threads; auto is one for small models"
     )
 
 
 @click.command("evaluate")
 @click.argument("words", nargs=-1, metavar="[BUNDLE]... [data=NAME|PATH] [KEY=VALUE]...")
 @click.option("--sweep", metavar="KEY=A,B,C", help="A row for each value of a live setting.")
-@click.option("--json", "as_json", is_flag=True, help="Print everything, piece by piece, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print all results, piece by piece, as JSON.")
 def command(words: tuple[str, ...], sweep: str | None, as_json: bool) -> None:
-    """Score trained models on pieces they have not seen, beside the floors.
+    """Score trained models on unseen pieces, next to the floors.
 
-    The number is nats per frame, lower is better, and means the same for every combination of parts.
-    Without a BUNDLE the floors stand alone. Beneath, what each model writes is set beside what it was
-    scored on, measure by measure: polyphony, scale, rhythm, repetition, what is copied from training.
-    samples=100 writes more, samples=0 nothing. KEY=VALUE is split=valid, seed=1, or a setting that may be
-    changed on a trained model, such as sampler.paths=100. How a bound moves with its paths is shown by
-    --sweep sampler.paths=1,5,20,100.
+    The score is in nats per frame, lower is better, and comparable between all combinations of parts. Without
+    a BUNDLE only the floors are scored. Further tables compare generated passages with the scored pieces:
+    polyphony, scale, rhythm, repetition, and what is copied from training pieces. samples=100 generates more
+    passages, samples=0 none. KEY=VALUE is split=valid, seed=1, or a setting that can be changed on a trained
+    model, such as sampler.paths=100. --sweep sampler.paths=1,5,20,100 shows how a bound depends on its paths.
     """
     bundles = [word for word in words if "=" not in word]
     live = [word for word in words if _names_part(word)]
@@ -57,8 +59,8 @@ def command(words: tuple[str, ...], sweep: str | None, as_json: bool) -> None:
     if not bundles and (live or steps):
         raise UsageError(Problem("the floors have no settings", [*live, *steps][0], "name a bundle"))
     if not bundles and keys.split == "all":
-        what = "floors are counted on training pieces, and with split=all every piece is scored"
-        raise UsageError(Problem(what, "split=all", "name a bundle, or leave split=all out"))
+        what = "floors are trained on training pieces, and split=all leaves none"
+        raise UsageError(Problem(what, "split=all", "name a bundle, or omit split=all"))
     variants = [[*live, step] for step in steps] if steps else [live]
     loaded = _load(bundles, variants)
     models = {name: bundle.model for name, bundle in loaded.items()}
@@ -71,7 +73,7 @@ def command(words: tuple[str, ...], sweep: str | None, as_json: bool) -> None:
 def scored(
     loaded: Mapping[str, Bundle], variants: Sequence[Sequence[str]], corpus: Corpus, keys: EvaluateKeys
 ) -> tuple[list[Row], list[Row]]:
-    """The rows of the models and the floors on one split of the music; then the floors of loudness."""
+    """The rows of the models and floors on one split of the music, and the loudness floors."""
     pieces = corpus.split(keys.split)
     rows = _rows(loaded, variants, corpus, pieces, keys)
     models = {name: bundle.model for name, bundle in loaded.items()}
@@ -83,7 +85,7 @@ def _names_part(word: str) -> bool:
 
 
 def evaluate_keys(words: Sequence[str]) -> EvaluateKeys:
-    """What is scored and how, from the words that say so."""
+    """The settings of an evaluation from words of the command line."""
     from zoo.registry import open_registry, parse_recipe
 
     keys: EvaluateKeys = parse_recipe(words, open_registry(), keys=EvaluateKeys).keys
@@ -94,13 +96,13 @@ def _steps(sweep: str) -> list[str]:
     key, sign, values = sweep.partition("=")
     if not sign or not values:
         raise UsageError(
-            Problem("a sweep is a setting and its values", sweep, "such as sampler.paths=1,5,20,100")
+            Problem("a sweep needs a setting and its values", sweep, "such as sampler.paths=1,5,20,100")
         )
     return [f"{key}={value}" for value in values.split(",")]
 
 
 def _load(bundles: Sequence[str], variants: Sequence[Sequence[str]]) -> dict[str, Bundle]:
-    """Every model with its record; what will be changed on it is tried once before any work begins."""
+    """Load all bundles, and try out all changes of live settings before any work."""
     if not bundles:
         return {}
     from zoo.model.bundle import open_bundle
@@ -114,14 +116,12 @@ def _load(bundles: Sequence[str], variants: Sequence[Sequence[str]]) -> dict[str
 
 
 def music_of(keys: EvaluateKeys, models: Mapping[str, Model]) -> Corpus:
-    """The music on the grid of the models, if all of them can read it."""
+    """Open the music on the grid of the models, and check that all of them can be scored on it."""
     grids = {name: model.grid for name, model in models.items()}
     if len(set(grids.values())) > 1:
         listed = ", ".join(f"{name} {grid}" for name, grid in grids.items())
-        what = (
-            f"nats per frame do not compare between grids, and these differ in frames to a quarter: {listed}"
-        )
-        raise UsageError(Problem(what, hint="evaluate the models of each grid by themselves"))
+        what = f"nats per frame on different grids are not comparable (frames per quarter note: {listed})"
+        raise UsageError(Problem(what, hint="evaluate the models of each grid separately"))
     corpus = open_music(keys, next(iter(grids.values()), None))
     if models:
         from zoo.measure.evaluator import check_music
@@ -132,27 +132,27 @@ def music_of(keys: EvaluateKeys, models: Mapping[str, Model]) -> Corpus:
 
 
 def print_notes(loaded: Mapping[str, Bundle], corpus: Corpus, keys: EvaluateKeys) -> None:
-    """Say what the answer lacks, and which models may have seen pieces that they are scored on."""
-    from zoo.cli.console import talk, visible
+    """Print what is left out, and which models may have been trained on pieces that they are scored on."""
+    from zoo.cli.console import stderr, visible
 
     pieces = corpus.split(keys.split)
     for note in (*_left_out(loaded, pieces, keys), *_trained_on(loaded, corpus, pieces)):
-        talk.print(visible(f"note: {note}"), soft_wrap=True)
+        stderr.print(visible(f"note: {note}"), soft_wrap=True)
 
 
 def _left_out(loaded: Mapping[str, Bundle], pieces: Corpus, keys: EvaluateKeys) -> Iterator[str]:
-    """What the answer lacks, and why."""
+    """Results that are left out, and why."""
     from zoo.measure.passages import passage_frames
 
     if keys.split == "all":
         yield (
-            "split=all scores every piece and leaves none to train floors on or to look for copies in, so "
-            "floors and generated passages are left out"
+            "floors and generated passages are left out: split=all leaves no training pieces to train floors "
+            "on or to search for copies"
         )
     elif loaded and keys.samples and keys.split == "train":
-        yield "generated passages are left out: with split=train no piece is unseen to compare them with"
+        yield "generated passages are left out: split=train has no unseen pieces to compare them with"
     elif loaded and keys.samples and not passage_frames(pieces):
-        yield "generated passages are left out: no two pieces have as many whole bars to compare them with"
+        yield "generated passages are left out: too few pieces have enough whole bars to compare them with"
 
 
 def _trained_on(loaded: Mapping[str, Bundle], corpus: Corpus, pieces: Corpus) -> Iterator[str]:
@@ -163,26 +163,26 @@ def _trained_on(loaded: Mapping[str, Bundle], corpus: Corpus, pieces: Corpus) ->
     scored = f"{count(len(pieces.pieces), 'piece')} scored here"
     for name, bundle in loaded.items():
         others = other_music(bundle.record["trained_on"], corpus.digest)
-        told = " and ".join(_told(music, slots) for music, slots in others.items())
+        names = " and ".join(_music_and_parts(music, slots) for music, slots in others.items())
         known = trained_on(bundle.record, corpus, pieces)
         if known:
             yield f"{name} was trained on {known:,} of the {scored}"
         elif others and known is None:
             yield (
-                f"{name} was trained on other music ({told}), and its bundle does not list which pieces; "
-                f"some of the {scored} may be among them"
+                f"{name} was trained on other music ({names}), and its bundle does not list the pieces; "
+                f"it may have been trained on some of the {scored}"
             )
         elif others:
             yield (
-                f"{name} was trained on other music ({told}), none of it among the {scored}; other versions "
-                "of these pieces may be"
+                f"{name} was trained on other music ({names}) without the {scored}, but possibly with other "
+                "versions of them"
             )
         elif known is None:
-            yield f"{name} does not say what it was trained on; some of the {scored} may be among it"
+            yield f"{name} does not list its training pieces and may have seen some of the {scored}"
 
 
-def _told(music: str, slots: Sequence[str]) -> str:
-    """The name of some music, with the parts that were trained on it where others were not."""
+def _music_and_parts(music: str, slots: Sequence[str]) -> str:
+    """The name of some music, with the parts that were trained on it unless all were."""
     return music if len(slots) == len(SLOTS) else f"{music}: {', '.join(slots)}"
 
 
@@ -210,8 +210,8 @@ def _rows(
         for words in variants:
             changed = set_live(model, words)
             with waiting(" ".join([name, *words])) as progress:
-                found = evaluate(model, pieces, seed=keys.seed, progress=progress, threads=keys.threads)
-            row = Row(visible(name), model.encoder.plane, str(model.recipe), found, changed, trained_on=seen)
+                result = evaluate(model, pieces, seed=keys.seed, progress=progress, threads=keys.threads)
+            row = Row(visible(name), model.encoder.plane, str(model.recipe), result, changed, trained_on=seen)
             rows.append(replace(row, resemblance=_resemblance(model, corpus, pieces, keys, row.name)))
     return rows
 
@@ -219,7 +219,7 @@ def _rows(
 def _resemblance(
     model: Model, corpus: Corpus, pieces: Corpus, keys: EvaluateKeys, name: str
 ) -> Resemblance | None:
-    """What the model writes beside the pieces; None where there is nothing unseen to compare it with."""
+    """Compare generated passages with the pieces; None if there are no unseen pieces to compare with."""
     from zoo.cli.progress import waiting
     from zoo.measure.passages import passage_frames, passage_meters
     from zoo.measure.resemblance import resemble
@@ -239,7 +239,7 @@ def _resemblance(
 
 
 def _floor_rows(models: Mapping[str, Model], corpus: Corpus, pieces: Corpus) -> list[Row]:
-    """The floors of every plane there is a model of; without models, of every plane of the music."""
+    """The floors for the planes of all models; without models, for all planes of the music."""
     from dataclasses import replace
 
     from zoo.measure.floors import floors
@@ -250,15 +250,17 @@ def _floor_rows(models: Mapping[str, Model], corpus: Corpus, pieces: Corpus) -> 
     planes = [plane for plane in both if plane in wanted]
     rows: list[Row] = []
     for plane in planes:
-        found = floors(corpus.split("train"), pieces, plane, open_registry())
-        rows += [replace(row, label=f"{row.label}, {plane}") for row in found] if len(planes) > 1 else found
+        of_plane = floors(corpus.split("train"), pieces, plane, open_registry())
+        if len(planes) > 1:
+            of_plane = [replace(row, label=f"{row.label}, {plane}") for row in of_plane]
+        rows += of_plane
     return rows
 
 
 def _velocity_floors(models: Mapping[str, Model], corpus: Corpus, pieces: Corpus) -> list[Row]:
-    """The floors of loudness, where the music knows it and a model has a say in it; or without models."""
-    silent = models and not any(model.velocity.models_loudness for model in models.values())
-    if "velocity" not in corpus.planes or silent:
+    """The loudness floors, if the music has velocities and any of the models (if given) models loudness."""
+    none_models_it = models and not any(model.velocity.models_loudness for model in models.values())
+    if "velocity" not in corpus.planes or none_models_it:
         return []
     from zoo.cli.progress import waiting
     from zoo.measure.floors import velocity_floors
@@ -271,7 +273,7 @@ def _velocity_floors(models: Mapping[str, Model], corpus: Corpus, pieces: Corpus
 def _print(
     rows: Sequence[Row], floors: Sequence[Row], corpus: Corpus, keys: EvaluateKeys, as_json: bool
 ) -> None:
-    from zoo.cli.console import print_json, show, visible
+    from zoo.cli.console import print_json, stdout, visible
 
     if as_json:
         from zoo.measure.to_json import evaluations_to_json
@@ -283,8 +285,8 @@ def _print(
     pieces = corpus.split(keys.split)
     split = "" if keys.split == "all" else f"{keys.split} "
     size = f"{count(len(pieces.pieces), f'{split}piece')} of {corpus.name}, {count(pieces.frames, 'frame')}"
-    show.print(visible(f"{size}; music {corpus.digest[:12]}"))
+    stdout.print(visible(f"{size}; music {corpus.digest[:12]}"))
     for table in tables(rows, floors):
-        show.print(table)
+        stdout.print(table)
     for table in resemblances((row.name, row.resemblance) for row in rows):
-        show.print(table)
+        stdout.print(table)

@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     "--transpose",
     type=click.IntRange(-48, 48),
     default=0,
-    help="Move the finished piece by so many semitones, down below 0.",
+    help="Transpose the finished piece by this number of semitones; negative is down.",
 )
 @click.option(
     "--instrument",
@@ -174,16 +174,16 @@ def command(
 
 
 def _lonely(primer: str | None, primer_bars: str | None, without_primer: bool) -> list[Problem]:
-    """Options that say something of a primer, where there is none."""
+    """A problem for each option that needs a primer, if there is none."""
     given = {"--primer-bars": primer_bars, "--without-primer": without_primer}
-    hint = "add --primer FILE, or leave it out"
+    hint = "add --primer FILE, or omit this option"
     return [
         Problem("there is no primer", name, hint) for name, value in given.items() if value and not primer
     ]
 
 
 def _split_primer(primer: str | None) -> tuple[Path | None, Sequence[str]]:
-    """The file, and the titles of the tracks that are to be continued."""
+    """The file, and the titles of the tracks to continue."""
     from zoo.data.folder import split_tracks
 
     if primer is None:
@@ -193,7 +193,7 @@ def _split_primer(primer: str | None) -> tuple[Path | None, Sequence[str]]:
 
 
 def _signature(meter: str | None) -> tuple[int, int] | None:
-    """The time signature that the user asks for, as upper and lower number."""
+    """The requested time signature, as its upper and lower number."""
     if meter is None:
         return None
     found = re.fullmatch(r"(\d{1,3})/(1|2|4|8|16|32|64)", meter)
@@ -204,9 +204,9 @@ def _signature(meter: str | None) -> tuple[int, int] | None:
 
 
 def _check(paths: Sequence[Path], picture: Path | None, primer: Path | None, force: bool) -> None:
-    """Find out before any work whether what comes of it can be kept, and costs nothing that is there."""
+    """Check before any work that the results can be written and that no file would be lost."""
     problems = [
-        Problem(f"there is no folder {place.parent}", str(place), "make it first, or name another place")
+        Problem(f"there is no folder {place.parent}", str(place), "create it, or choose another path")
         for place in (paths[0], picture)
         if place and not place.parent.is_dir()
     ]
@@ -214,7 +214,8 @@ def _check(paths: Sequence[Path], picture: Path | None, primer: Path | None, for
         path for path in paths if primer and path.exists() and primer.exists() and path.samefile(primer)
     ]
     problems += [
-        Problem("this is the primer, which would be lost", str(path), "name another file") for path in primers
+        Problem("this is the primer, which would be lost", str(path), "choose another file")
+        for path in primers
     ]
     problems += would_be_lost([path for path in (*paths, picture) if path not in primers], force)
     if problems:
@@ -222,7 +223,7 @@ def _check(paths: Sequence[Path], picture: Path | None, primer: Path | None, for
 
 
 def _facts(roll: Roll) -> dict[str, Any]:
-    """What can be said of a piece without hearing it."""
+    """Statistics of a piece."""
     assert roll.onset is not None
     sounding = roll.sounding.sum(1)
     return {
@@ -236,12 +237,12 @@ def _facts(roll: Roll) -> dict[str, Any]:
 
 
 def _rest(primer: Roll) -> int:
-    """How many frames of a primer follow its last note."""
+    """The number of frames after the last note of a primer."""
     return primer.frames - int(primer.notes().end.max(initial=0))
 
 
 def _print(written: Mapping[Path, Roll], primer: Roll | None, picture: Path | None, as_json: bool) -> None:
-    from zoo.cli.console import print_json, show, visible
+    from zoo.cli.console import print_json, stdout, visible
 
     frames, rest = (primer.frames, _rest(primer)) if primer else (0, 0)
     if as_json:
@@ -252,9 +253,9 @@ def _print(written: Mapping[Path, Roll], primer: Roll | None, picture: Path | No
     given = f", {frames:,} of them the primer" if frames else ""
     given += f" with a rest of {rest:,} at its end" if rest else ""
     for path, roll in written.items():
-        show.print(visible(f"{path}: {_told(roll, given)}"))
+        stdout.print(visible(f"{path}: {_told(roll, given)}"))
     if picture:
-        show.print(visible(f"{picture}: the picture"))
+        stdout.print(visible(f"{picture}: the picture"))
 
 
 def _told(roll: Roll, given: str) -> str:

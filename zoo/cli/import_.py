@@ -16,12 +16,12 @@ from zoo.cli.overwriting import force_option, keep_what_is_there
 @force_option
 @click.option("--json", "as_json", is_flag=True, help="Print what was imported as JSON.")
 def command(model: Path, decoder: Path, output: Path, force: bool, as_json: bool) -> None:
-    """Turn a model and a decoder of the original notebooks into a bundle.
+    """Convert a model and a decoder of the original notebooks to a bundle.
 
-    Weights are read and nothing in the files is run. What is not whole is refused, with the reason.
+    Only weights are read; no code in the files is run. Incomplete or damaged files are rejected.
     """
     keep_what_is_there(output, force)
-    from zoo.cli.console import print_json, show, talk, visible
+    from zoo.cli.console import print_json, stderr, stdout, visible
     from zoo.model.build import summary
     from zoo.model.bundle import save_bundle
     from zoo.model.original import read_original, restore
@@ -36,5 +36,5 @@ def command(model: Path, decoder: Path, output: Path, force: bool, as_json: bool
     if as_json:
         print_json({**data, "bundle": str(output)})
         return
-    show.print(visible(f"{output}: {data['recipe']}, {data['parameters']:,} parameters from {files}"))
-    talk.print(visible(f"Hear it with: zoo generate {output} -o OUT.mid"))
+    stdout.print(visible(f"{output}: {data['recipe']}, {data['parameters']:,} parameters from {files}"))
+    stderr.print(visible(f"Generate music with: zoo generate {output} -o OUT.mid"))

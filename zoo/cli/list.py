@@ -1,4 +1,4 @@
-"""`zoo list`: what can stand in each slot."""
+"""`zoo list`: the parts for each slot."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ UNUSABLE = ("failed", "other api")
 def command(slot: str | None, as_json: bool) -> None:
     """List the parts of the zoo, slot by slot.
 
-    SLOT is encoder, attention, sampler, decoder or velocity; * marks what stands there by default.
+    SLOT is encoder, attention, sampler, decoder or velocity; * marks the default of a slot.
     """
     wanted = one_slot(slot, "zoo list") if slot else None
     registry = open_registry()
@@ -31,10 +31,10 @@ def command(slot: str | None, as_json: bool) -> None:
     if as_json:
         print_json([*(_row(entry, registry) for entry in entries), *map(_unusable_row, unusable)])
     else:
-        from zoo.cli.console import show, talk
+        from zoo.cli.console import stderr, stdout
 
-        show.print(_table(entries, registry))
-        talk.print("* stands there by default; `zoo show SLOT.NAME` tells more of a part")
+        stdout.print(_table(entries, registry))
+        stderr.print("* default of its slot; `zoo show SLOT.NAME` shows the settings of a part")
     print_problems([plugin.problem for plugin in unusable if plugin.problem], "plugin left out: ")
 
 
@@ -55,7 +55,7 @@ def _row(entry: Entry, registry: Registry) -> dict[str, Any]:
 
 
 def _unusable_row(plugin: Plugin) -> dict[str, Any]:
-    """A plugin that offers nothing, with the reason, under the same keys."""
+    """A plugin that could not be loaded, with the reason, under the same keys."""
     names = ("slot", "name", "word", "summary", "plugin", "distribution", "version", "status", "default")
     source = plugin.source
     return {
@@ -71,7 +71,7 @@ def _unusable_row(plugin: Plugin) -> dict[str, Any]:
 
 
 def is_default(entry: Entry, registry: Registry) -> bool:
-    """Whether the part stands in its slot when the user says nothing."""
+    """Whether the part is the default of its slot."""
     return registry.default(entry.slot) in (registry.word(entry), entry.qualified)
 
 

@@ -1,8 +1,8 @@
-"""The command `zoo`: finds the command that was meant, runs it, and answers for every mistake.
+"""The command `zoo`: runs subcommands and reports every error as a message and an exit code.
 
-A command is a module `zoo/cli/<name>.py` (`<name>_.py` where Python keeps the word for itself) holding one
-click command (or group) named `command`. It is imported only when it is called, so that help, completion
-and a mistyped word cost nothing.
+A subcommand is a module `zoo/cli/<name>.py` (`<name>_.py` if the name is a keyword of Python) with a click
+command (or group) named `command`. It is imported only when it is called, so that help, completion and
+typing errors are handled quickly.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ from zoo.cli.problems import print_problems
 from zoo.cli.signals import exit_code, hear_signals
 from zoo.errors import Problem, UsageError, ZooError
 
-# Pydantic's own plugins would be looked for in every installed package, at each start.
+# Otherwise pydantic searches all installed packages for plugins at each start.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-# Threads that wait by spinning make torch ten times slower on a machine that is busy with other things.
+# Spinning threads make torch ten times slower on a machine that is busy with other processes.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 COMMANDS: dict[str, str] = {
     "list": "List the parts of the zoo, slot by slot.",
     "show": "Show one part, the model card of a bundle, or all settings of train or generate.",
-    "build": "Assemble parts, check that they fit and run, and show what came out.",
+    "build": "Assemble parts, check that they are compatible and run, and show their sizes.",
     "train": "Train a model on music and keep its best weights as a bundle.",
-    "evaluate": "Score trained models on pieces they have not seen, beside the floors.",
-    "bench": "Compare combinations: train all that a study needs, and print its table.",
+    "evaluate": "Score trained models on unseen pieces, next to the floors.",
+    "bench": "Compare combinations: train what a study needs, and print its table.",
     "generate": "Write new music with a trained model, from silence or after a primer.",
     "play": "Play a MIDI or WAV file, or new music that a bundle writes.",
-    "report": "Make a page to listen to what models write; it opens in any browser and fetches nothing.",
-    "votes": "Rank models by the votes of listeners, each file the votes of one.",
+    "report": "Write a page with music of models to listen to; it opens in any browser, offline.",
+    "votes": "Rank models by the votes of listeners, one file per listener.",
     "models": "List the pretrained models that are installed with the zoo.",
-    "data": "Corpora of music: which there are, what is in them, and what could not be read.",
-    "midi": "Look at MIDI files: which can be read, what they hold, and what is wrong with the others.",
-    "import": "Turn a model and a decoder of the original notebooks into a bundle.",
-    "plugin": "Look after plugins: what was found, whether it works, and how to begin one.",
-    "completion": "Print the script that completes words in a shell.",
+    "data": "List corpora of music, show their contents, and check what could not be read.",
+    "midi": "Inspect MIDI files: which can be read, what they contain, and what is wrong with the others.",
+    "import": "Convert a model and a decoder of the original notebooks to a bundle.",
+    "plugin": "List, check and create plugins.",
+    "completion": "Print the completion script for a shell.",
 }
 """Each command with its line in `zoo --help`, the first line of its own help."""
 
 
 def _switch(flag: str, variable: str, value: str, help: str) -> click.Option:
-    """An option that sets an environment variable, so that processes we start obey it as well."""
+    """An option that sets an environment variable, so that it also applies to child processes."""
 
     def apply(context: click.Context, option: click.Parameter, given: bool) -> None:
         if given:
@@ -62,13 +62,13 @@ def _switch(flag: str, variable: str, value: str, help: str) -> click.Option:
 
 SWITCHES = (
     _switch("--local", "ZOO_LOCAL", "1", "Load the plugins that ./registry.toml names."),
-    _switch("--no-plugins", "ZOO_PLUGINS", "", "Load no plugin that did not come with the zoo."),
+    _switch("--no-plugins", "ZOO_PLUGINS", "", "Load only the plugins that are part of the zoo."),
     _switch("--trace", "ZOO_TRACE", "1", "Show the traceback of an error."),
 )
 
 
 def _with_switches(command: click.Command) -> click.Command:
-    """The command, taking the switches at its end too: `zoo list --local`."""
+    """The command, extended so that switches may also follow it: `zoo list --local`."""
     if isinstance(command, click.Group):
         for child in command.commands.values():
             _with_switches(child)
@@ -80,18 +80,18 @@ def _with_switches(command: click.Command) -> click.Command:
 
 
 class LazyGroup(click.Group):
-    """The commands of the table; only the one that is called is imported."""
+    """A group that imports only the command that is called."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        """Names in the order of the table, which is the order of work."""
+        """Names in the order of `COMMANDS`, which is the usual order of work."""
         return list(COMMANDS)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        """The command of that name, imported now."""
+        """Import the command of this name."""
         if name not in COMMANDS:
             return None
         module = f"{name}_" if iskeyword(name) else name
-        # What is imported stays: looking for garbage meanwhile would take a tenth of the time.
+        # Imported objects stay alive; collecting garbage meanwhile would take a tenth of the time.
         gc.disable()
         try:
             command: click.Command = import_module(f"zoo.cli.{module}").command
@@ -100,13 +100,13 @@ class LazyGroup(click.Group):
         return _with_switches(command)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        """The table for `zoo --help`, without importing what it lists."""
+        """The list of commands for `zoo --help`, without importing them."""
         if COMMANDS:
             with formatter.section("Commands"):
                 formatter.write_dl(list(COMMANDS.items()))
 
     def shell_complete(self, context: click.Context, incomplete: str) -> list[Any]:
-        """Names that begin so; options as click completes them."""
+        """Commands with this prefix, and options as click completes them."""
         from click.shell_completion import CompletionItem
 
         names = [
@@ -117,9 +117,9 @@ class LazyGroup(click.Group):
 
 EPILOG = """\b
 Environment:
-  ZOO_PLUGINS=a,b  Of plugins that did not come with the zoo, load only these.
-  ZOO_LOCAL=1      As --local.
-  ZOO_STRICT=1     Stop at a broken plugin instead of leaving it out.
+  ZOO_PLUGINS=a,b  Of third-party plugins, load only these.
+  ZOO_LOCAL=1      Same as --local.
+  ZOO_STRICT=1     Fail if a plugin is broken instead of ignoring it.
 """
 
 
@@ -127,7 +127,7 @@ Environment:
 @click.version_option(__version__, message="polyzoo %(version)s")
 @click.pass_context
 def zoo(context: click.Context) -> None:
-    """Compose, train, hear and compare models of polyphonic music from parts."""
+    """Compose models of polyphonic music from parts; train, compare and listen to them."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
@@ -138,9 +138,9 @@ def _meant(given: str, names: Sequence[str], otherwise: str) -> str:
 
 
 def _explain(error: click.UsageError) -> Problem:
-    """What click says of the words before they reach a command, with a hint."""
+    """A usage error of click as a problem with a hint."""
     place = error.ctx.command_path if error.ctx else "zoo"
-    help = f"`{place} --help` says what it takes"
+    help = f"see `{place} --help`"
     if isinstance(error, click.NoSuchCommand) and error.ctx:
         assert isinstance(error.ctx.command, click.Group)
         names = error.ctx.command.list_commands(error.ctx)
@@ -168,7 +168,7 @@ def _answer(problems: Sequence[Problem], code: int) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
-    """Run the command and return its exit code; only what nobody foresaw leaves as an exception."""
+    """Run the command and return its exit code; usage errors and interrupts are handled here."""
     if "_ZOO_COMPLETE" in os.environ:
         import_module("zoo.cli.completion")
     try:
@@ -184,7 +184,7 @@ def _run(words: Sequence[str]) -> int:
 
 
 def _is_of_click(error: SystemExit) -> bool:
-    """Whether click itself ends the program: words were completed, or who reads its help has gone."""
+    """Whether click ends the program, after completion or because the pipe that reads its help was closed."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -192,7 +192,7 @@ def _is_of_click(error: SystemExit) -> bool:
 
 
 def _give_up_output() -> None:
-    """Let nothing be written from now on to where nothing can be written."""
+    """Discard further output to streams that cannot be written."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -209,20 +209,18 @@ def _failure(error: BaseException) -> int:
     if isinstance(error, OSError) and error.strerror:
         return _answer([Problem(error.strerror, str(error.filename or ""))], 1)
     if isinstance(error, MemoryError):
-        return _answer([Problem("there is not enough memory for this", hint="take less at a time")], 1)
+        return _answer([Problem("there is not enough memory for this", hint="process less at a time")], 1)
     return _surprise(error)
 
 
 def _surprise(error: BaseException) -> int:
-    """The answer to what no part of the zoo foresaw; a plugin whose code led there answers for it."""
+    """Report an unexpected error; if it was raised by a plugin's code, report it as the plugin's."""
     from zoo.registry.entry import plugin_error
     from zoo.registry.guard import describe_error
 
     if answer := plugin_error(error):
         return _answer(answer.problems, answer.exit_code)
-    return _answer(
-        [Problem(describe_error(error), hint="this should not happen; --trace shows where it did")], 1
-    )
+    return _answer([Problem(describe_error(error), hint="this is a bug; --trace shows where it happened")], 1)
 
 
 def run(words: Sequence[str]) -> int:
@@ -231,7 +229,7 @@ def run(words: Sequence[str]) -> int:
         code = _run(words)
         sys.stdout.flush()
         return code
-    except BaseException as error:  # also what ends the program: a command that did nothing must not end well
+    except BaseException as error:  # SystemExit too: a command that was cut short must not return 0
         if isinstance(error, SystemExit) and _is_of_click(error):
             return error.code if isinstance(error.code, int) else 1
         if os.environ.get("ZOO_TRACE"):

@@ -1,4 +1,4 @@
-"""`zoo midi`: a look at MIDI files before they are learned from."""
+"""`zoo midi`: inspect MIDI files before training on them."""
 
 from __future__ import annotations
 
@@ -24,47 +24,47 @@ SHOWN_TRACKS = 16
 WORDS = {
     "stated": "as the file states it",
     "shifted": "the file's own, shifted onto its notes",
-    "annotated": "from the beats beside the file",
-    "unaligned": "none that the notes keep to",
+    "annotated": "from the file of beats",
+    "unaligned": "none that fits the notes",
 }
 """What `Reading.alignment` means."""
 METER_FROM = {
-    "stated": "as the file's time signatures state",
-    "heard": "where the notes or markers of the file suggest",
-    "annotated": "from the downbeats beside the file",
-    "assumed": "4/4 is assumed: the file states no time signature",
+    "stated": "from the time signatures of the file",
+    "heard": "inferred from the notes or markers of the file",
+    "annotated": "from the downbeats in the file of beats",
+    "assumed": "4/4 is assumed: the file has no time signature",
 }
 """What `Reading.meter_from` means."""
 
 
 @click.group("midi")
 def command() -> None:
-    """Look at MIDI files: which can be read, what they hold, and what is wrong with the others."""
+    """Inspect MIDI files: which can be read, what they contain, and what is wrong with the others."""
 
 
 @command.command("check")
 @click.argument("words", nargs=-1, required=True, metavar="FILE|FOLDER... [KEY=VALUE]...")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects as JSON.")
 def check(words: tuple[str, ...], as_json: bool) -> int:
-    """Say of MIDI files what they hold and what reading costs, or why they are refused.
+    """Show what MIDI files contain and what reading them loses, or why they are rejected.
 
-    Of each file: its length, notes and tempo; its time signatures and where they are from; how its grid was
-    found and how many notes lie off it; what is lost when it is put on the grid, left out or repaired; and
-    its tracks. A folder stands for all MIDI files in it and below. KEY=VALUE says how files are read:
-    grid=12, pedal=hold. Where a finer grid would merge and move far fewer notes, it is named. The exit code
-    is 3 if a file is refused.
+    For each file: its length, notes and tempo; its time signatures and their source; how its grid was found
+    and how many notes are off the grid; what is lost by quantization, left out or repaired; and its tracks. A
+    folder stands for all MIDI files in it and its subfolders. KEY=VALUE sets how files are read: grid=12,
+    pedal=hold. A finer grid is recommended if it merges and moves far fewer notes. The exit code is 3 if a
+    file is rejected.
     """
     from rich.progress import track
 
-    from zoo.cli.console import print_json, show, talk
+    from zoo.cli.console import print_json, stderr, stdout
 
     keys, paths = _keys_and_paths(words)
     grid, pedal = keys.grid or GRID, keys.pedal
     files = _files(paths, quiet=as_json)
-    quiet = as_json or not talk.is_terminal
+    quiet = as_json or not stderr.is_terminal
     rows = [
         _row(file, grid, pedal)
-        for file in track(files, "Reading", console=talk, transient=True, disable=quiet)
+        for file in track(files, "Reading", console=stderr, transient=True, disable=quiet)
     ]
     refused = sum(not row["readable"] for row in rows)
     if as_json:
@@ -72,8 +72,8 @@ def check(words: tuple[str, ...], as_json: bool) -> int:
     else:
         for row in rows:
             for part in _block(row):
-                show.print(part)
-        talk.print(f"{len(rows) - refused:,} of {count(len(rows), 'file')} can be read")
+                stdout.print(part)
+        stderr.print(f"{len(rows) - refused:,} of {count(len(rows), 'file')} can be read")
     return DataError.exit_code if refused else 0
 
 
@@ -106,7 +106,7 @@ def _keys_and_paths(words: Sequence[str]) -> tuple[ReadingKeys, list[Path]]:
 
 
 def _is_key(word: str, known: Collection[str]) -> bool:
-    """Whether a word is KEY=VALUE; others of that form are so too, unless a file may be meant."""
+    """Whether a word is KEY=VALUE, with a known key or with another one that is not an existing file."""
     key, sign, value = word.partition("=")
     return bool(sign) and (
         key in known or (key.isidentifier() and value.isalnum() and not Path(word).exists())
@@ -114,8 +114,8 @@ def _is_key(word: str, known: Collection[str]) -> bool:
 
 
 def _files(paths: Sequence[Path], *, quiet: bool) -> list[Path]:
-    """The files to look at; says what is passed over in folders, unless it is to be quiet."""
-    from zoo.cli.console import talk, visible
+    """The files to inspect; prints what is ignored in folders, unless `quiet`."""
+    from zoo.cli.console import stderr, visible
     from zoo.music.listing import midi_files
 
     files = []
@@ -123,18 +123,18 @@ def _files(paths: Sequence[Path], *, quiet: bool) -> list[Path]:
         if not path.is_dir():
             files.append(path)
             continue
-        found = midi_files(path)
-        if not found.files:
-            raise DataError(Problem("this folder holds no MIDI file", str(path)))
-        if found.passed_over and not quiet:
-            told = ", ".join(f"{what}: {count}" for what, count in found.passed_over.most_common())
-            talk.print(visible(f"{path}: passed over {told}"), soft_wrap=True)
-        files += found.files
+        listing = midi_files(path)
+        if not listing.files:
+            raise DataError(Problem("this folder contains no MIDI file", str(path)))
+        if listing.passed_over and not quiet:
+            ignored = ", ".join(f"{what}: {count}" for what, count in listing.passed_over.most_common())
+            stderr.print(visible(f"{path}: ignored {ignored}"), soft_wrap=True)
+        files += listing.files
     return files
 
 
 def _row(file: Path, grid: int, pedal: Pedal) -> dict[str, Any]:
-    """What is known of a file once it has been read, or refused."""
+    """The facts of a file, or why it is rejected, ready for JSON."""
     from zoo.music.guard import MidiError
     from zoo.music.midi import examine_midi
 
@@ -196,7 +196,7 @@ def _facts(reading: Reading) -> dict[str, Any]:
 
 
 def _block(row: Mapping[str, Any]) -> Iterator[Any]:
-    """The name of a file and under it what is known of it."""
+    """The name of a file, and below it a table of its facts."""
     from rich.padding import Padding
     from rich.text import Text
 
@@ -207,7 +207,7 @@ def _block(row: Mapping[str, Any]) -> Iterator[Any]:
         yield Padding(_table(row), (0, 0, 0, 2), expand=False)
     else:
         place = "" if row["offset"] is None else f", byte {row['offset']}"
-        why = f"refused: {visible(row['what'])} ({row['code']}{place})"
+        why = f"rejected: {visible(row['what'])} ({row['code']}{place})"
         yield Padding(Text(why, style="red"), (0, 0, 0, 2), expand=False)
 
 
@@ -227,7 +227,7 @@ def _table(row: Mapping[str, Any]) -> Table:
 
 
 def _lines(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Labels and what stands beside them; nothing where there is nothing to say."""
+    """Labels and their texts; rows with an empty text are not printed."""
     unit, per = ("sixteenth", "") if row["grid"] == GRID else ("frame", f", {row['grid']} to a quarter note")
     rest = f", then a rest of {row['rest']:,}" if row["rest"] else ""
     yield "length", f"{count(row['bars'], 'bar')}, {count(row['frames'], unit)}{per}{rest}"
@@ -235,7 +235,7 @@ def _lines(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "meter", _meter(row)
     yield "bar lines", METER_FROM[row["meter_from"]]
     changes = f", {count(row['tempo_changes'] - 1, 'change')}" if row["tempo_changes"] else ""
-    yield "tempo", f"{row['tempo']:.0f} quarter notes a minute{changes}"
+    yield "tempo", f"{row['tempo']:.0f} quarter notes per minute{changes}"
     yield "grid", f"{WORDS[row['alignment']]}; {_off_grid(row)}"
     yield "changed", _counts(row["losses"])
     yield "advice", _advice(row)
@@ -253,21 +253,21 @@ def _meter(row: Mapping[str, Any]) -> str:
 
 
 def _advice(row: Mapping[str, Any]) -> str:
-    """The grid that suits the file better, if there is one."""
+    """The grid that fits the file better, if there is one."""
     better = row["better_grid"]
     if better is None:
         return ""
     here = f"grid={row['grid']} merges {better['merged_here']:,} and moves {better['moved_here']:,}"
     there = f"merges {better['merged']:,} and moves {better['moved']:,} of {better['notes']:,} notes"
-    return f"grid={better['grid']} suits it better: it {there}, {here}"
+    return f"grid={better['grid']} fits it better: it {there}, {here}"
 
 
 def _off_grid(row: Mapping[str, Any]) -> str:
     """How many notes lie off the grid, and how many did before it was shifted."""
     if not row["off_grid"]:
-        off = "every note lies on it"
+        off = "all notes are on it"
     else:
-        off = f"{row['off_grid']:.1%} of notes lie more than a quarter frame off it"
+        off = f"{row['off_grid']:.1%} of notes are more than a quarter of a frame off it"
     moved = row["alignment"] in ("shifted", "annotated")
     return off + (f" ({row['off_grid_before']:.1%} before)" if moved else "")
 

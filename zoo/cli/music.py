@@ -1,4 +1,4 @@
-"""The music that a command is given: its keys, and opening it where the user can watch."""
+"""The keys by which commands take music, and opening it with a progress bar."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class MusicKeys(ReadingKeys):
 
 
 def music_words(keys: MusicKeys) -> str:
-    """The words that read the same music again, ready for a shell; the grid follows from a bundle."""
+    """The words that open the same music again, quoted for a shell; the grid is that of the bundle."""
     options = {name: getattr(keys, name) for name in ("data", "pedal", "family")}
     defaults = MusicKeys()
     words = [f"{name}={value}" for name, value in options.items() if value != getattr(defaults, name)]
@@ -41,17 +41,17 @@ def music_words(keys: MusicKeys) -> str:
 
 
 def open_music(keys: MusicKeys, grid: int | None = None, *, scans: bool = False) -> Corpus:
-    """Open a corpus with a progress bar, and say in a line each what was skipped and what is off the grid.
+    """Open a corpus with a progress bar, and print notes on skipped files and music that is off the grid.
 
     Args:
         keys: what the user asked for.
-        grid: frames to a quarter note where the user does not say, such as that of a bundle.
+        grid: frames per quarter note unless the user sets it, such as that of a bundle.
         scans: whether the command itself lists what was skipped, and why.
 
     Raises:
         DataError, UsageError: as `zoo.data.open_corpus`.
     """
-    from zoo.cli.console import talk, visible
+    from zoo.cli.console import stderr, visible
     from zoo.cli.progress import waiting
     from zoo.data import open_corpus
 
@@ -59,7 +59,7 @@ def open_music(keys: MusicKeys, grid: int | None = None, *, scans: bool = False)
     with waiting(f"reading {keys.data}") as progress:
         corpus = open_corpus(keys.data, grid=keys.grid or grid, progress=progress, **options)
     for line in _remarks(corpus, scans):
-        talk.print(visible(line), soft_wrap=True)
+        stderr.print(visible(line), soft_wrap=True)
     return corpus
 
 
@@ -67,18 +67,18 @@ def _remarks(corpus: Corpus, scans: bool) -> Iterator[str]:
     """What a user should know before relying on what was read."""
     if corpus.skipped:
         skipped, files = len(corpus.skipped), len(corpus.skipped) + len(corpus.pieces)
-        why = "" if scans else f"; `zoo data scan {shlex.quote(corpus.name)}` says why"
+        why = "" if scans else f"; `zoo data scan {shlex.quote(corpus.name)}` shows why"
         yield f"{skipped:,} of {count(files, 'file')} {'was' if skipped == 1 else 'were'} skipped{why}"
-    links = {what: found for what, found in corpus.passed_over.items() if "links" in what}
+    links = {what: number for what, number in corpus.passed_over.items() if "links" in what}
     if links:
-        told = ", ".join(f"{what}: {found}" for what, found in links.items())
-        yield f"passed over {told}; name the folder that a link leads to"
+        ignored = ", ".join(f"{what}: {number}" for what, number in links.items())
+        yield f"ignored {ignored}; give the target of a link instead"
     unaligned = sum(piece.alignment == "unaligned" for piece in corpus.pieces)
     if unaligned:
         share = sum(piece.off_grid * piece.frames for piece in corpus.pieces) / max(corpus.frames, 1)
-        follow = f"{'follows' if unaligned == 1 else 'follow'} no beat that could be found"
+        follow = f"{'follows' if unaligned == 1 else 'follow'} no beat that could be detected"
         yield (
             f"{unaligned:,} of {count(len(corpus.pieces), 'piece')} {follow}: "
-            f"{share:.0%} of the notes are more than a quarter of a frame from where they were put; "
-            "put a file of beats beside each MIDI file to align them"
+            f"{share:.0%} of the notes were moved by more than a quarter of a frame; "
+            "to align them, add a file of beats for each MIDI file"
         )

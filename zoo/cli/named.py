@@ -1,4 +1,4 @@
-"""Slots and parts that are named on the command line, and what the shell may complete them to."""
+"""Slots and parts on the command line, and their completion in a shell."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def one_slot(name: str, place: str) -> Slot:
             return slot
     near = closest(name, SLOTS)
     hint = f"did you mean {near}" if near else f"the slots are {', '.join(SLOTS)}"
-    raise UsageError(Problem(f"{place} takes a slot, and {name} is none", hint=hint))
+    raise UsageError(Problem(f"{place} takes a slot, but {name} is not a slot", hint=hint))
 
 
 def named_part(part: str, registry: Registry, place: str) -> Entry:
-    """The part that SLOT.NAME means where a command takes one.
+    """The part with the name SLOT.NAME.
 
     Raises:
-        UsageError: it is not written so, or there is none.
+        UsageError: the word has another form, or there is no such part.
         PluginError: its plugin is missing or broken, or two plugins offer it.
     """
     head, dot, name = part.partition(".")
@@ -44,7 +44,7 @@ def named_part(part: str, registry: Registry, place: str) -> Entry:
 
 
 def complete_slot(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Slots that begin so."""
+    """Slots with this prefix."""
     return [slot for slot in SLOTS if slot.startswith(incomplete)]
 
 

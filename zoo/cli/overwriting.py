@@ -1,4 +1,4 @@
-"""What is there already is not written over unless somebody says so."""
+"""Existing files are overwritten only with --force."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import click
 from zoo.errors import Problem, UsageError
 from zoo.model.sealed import MANIFEST
 
-force_option = click.option("--force", is_flag=True, help="Write over what is there already.")
+force_option = click.option("--force", is_flag=True, help="Overwrite existing files.")
 
 
 def would_be_lost(paths: Iterable[Path | None], force: bool) -> list[Problem]:
-    """A problem for each file or bundle that is there already, unless `force` gives it up."""
+    """A problem for each file or bundle that exists, unless `force` allows to overwrite it."""
     lost = [path for path in paths if path and (path.is_file() or (path / MANIFEST).is_file())]
-    hint = "name another place, or add --force to write over it"
-    return [] if force else [Problem("is there already", str(path), hint) for path in lost]
+    hint = "choose another path, or add --force to overwrite it"
+    return [] if force else [Problem("already exists", str(path), hint) for path in lost]
 
 
 def keep_what_is_there(path: Path | None, force: bool) -> None:
-    """Find out before any work whether a bundle would be written over.
+    """Check before any work that no bundle would be overwritten.
 
     Raises:
-        UsageError: one would be.
+        UsageError: a bundle would be overwritten.
     """
     if problems := would_be_lost([path], force):
         raise UsageError(*problems)

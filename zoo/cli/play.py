@@ -33,14 +33,18 @@ INSTALL = (
 @click.command("play")
 @click.argument("what", type=click.Path(path_type=Path), metavar="FILE|BUNDLE|RUN")
 @click.option(
-    "--bars", type=click.IntRange(1, 1000), default=16, show_default=True, help="New bars of a bundle."
+    "--bars",
+    type=click.IntRange(1, 1000),
+    default=16,
+    show_default=True,
+    help="Number of new bars of a bundle.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of a bundle: another seed, other music.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the new music of a bundle.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was played as JSON.")
 def command(what: Path, bars: int, seed: int, as_json: bool) -> None:
     """Play a MIDI or WAV file, or new music that a bundle writes.
 
-    The sound is that of the zoo's own piano, or of fluidsynth where it and a soundfont are installed.
+    The sound is a piano synthesized by the zoo, or fluidsynth if it and a soundfont are installed.
     """
     from zoo.music.sound import write_wav
 
@@ -92,15 +96,15 @@ def _music(what: Path, bars: int, seed: int) -> Roll:
 def _play(player: Sequence[str], sound: Path) -> None:
     done = subprocess.run([*player, str(sound)], capture_output=True, text=True, check=False)
     if done.returncode:
-        said = (done.stderr.strip() or "it says nothing").splitlines()[-1]
+        message = (done.stderr.strip() or "it printed no message").splitlines()[-1]
         hint = "is there a sound card? `zoo report` makes a page that a browser plays"
-        raise ZooError(Problem(f"{player[0]} could not play: {said}", hint=hint))
+        raise ZooError(Problem(f"{player[0]} could not play: {message}", hint=hint))
 
 
 def _print(what: Path, player: str, as_json: bool) -> None:
-    from zoo.cli.console import print_json, show, visible
+    from zoo.cli.console import print_json, stdout, visible
 
     if as_json:
         print_json({"played": str(what), "player": player})
     else:
-        show.print(visible(f"{what}: played by {player}"))
+        stdout.print(visible(f"{what}: played by {player}"))

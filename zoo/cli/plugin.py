@@ -1,4 +1,4 @@
-"""`zoo plugin`: which plugins there are, what is wrong with those that do not work, and new ones."""
+"""`zoo plugin`: list plugins, check them, and create new ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoo.registry import Plugin, open_registry
 
 @click.group("plugin")
 def command() -> None:
-    """Look after plugins: what was found, whether it works, and how to begin one."""
+    """List, check and create plugins."""
 
 
 command.add_command(new_command)
@@ -24,17 +24,17 @@ command.add_command(check_command)
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects as JSON.")
 def list_command(as_json: bool) -> None:
-    """List every plugin that was found, working or not.
+    """List all plugins, whether they work or not.
 
-    What its parts can be set to is loaded too; their networks are not (`zoo plugin check` tries them).
+    The settings of their parts are loaded, too; their networks are not (see `zoo plugin check`).
     """
     plugins = [plugin.with_settings_loaded() for plugin in open_registry().plugins()]
     if as_json:
         print_json([_row(plugin) for plugin in plugins])
         return
-    from zoo.cli.console import show
+    from zoo.cli.console import stdout
 
-    show.print(_table(plugins))
+    stdout.print(_table(plugins))
 
 
 def _row(plugin: Plugin) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def _table(plugins: list[Plugin]) -> Any:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("plugin", "status", "what it is"):
+    for heading in ("plugin", "status", "description"):
         table.add_column(heading, overflow="fold")
     for plugin in plugins:
         row = _row(plugin)

@@ -1,4 +1,4 @@
-"""`zoo plugin check`: a part held to every promise of its slot, with a hint for each that is broken."""
+"""`zoo plugin check`: run all contract checks of a slot on a part, with a hint for each that fails."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ STYLES = {"passed": "green", "failed": "bold red", "skipped": "yellow"}
 @click.argument("part", metavar="SLOT.NAME|FILE.py", shell_complete=complete_part)
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects as JSON.")
 def check_command(part: str, as_json: bool) -> int:
-    """Hold a part to every promise of its slot.
+    """Check that a part fulfils the contract of its slot.
 
     For example zoo plugin check attention.history, or for all parts in a file zoo plugin check
-    ./my_attention.py. Ends with 4 where a promise is broken.
+    ./my_attention.py. The exit code is 4 if a check fails.
     """
     from zoo.cli.console import print_json
 
     reports = []
     for entry in _entries(part, open_registry()):
-        entry.load()  # a class that cannot be imported is one problem, not one for each check
+        entry.load()  # a class that cannot be imported is reported once, not by every check
         report = _run(entry)
         reports.append(report)
         if not as_json:
@@ -84,7 +84,7 @@ def _print(entry: Entry, report: Report) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from zoo.cli.console import show, visible
+    from zoo.cli.console import stdout, visible
 
     title = Text(report.part, style="bold").append(f"  {visible(str(entry.source))}", style="none")
     table = Table.grid(padding=(0, 2))
@@ -92,17 +92,17 @@ def _print(entry: Entry, report: Report) -> None:
     table.add_column(overflow="fold")
     for outcome in report.outcomes:
         table.add_row(
-            Text(outcome.verdict, style=STYLES[outcome.verdict]), visible(_said(outcome), lines=True)
+            Text(outcome.verdict, style=STYLES[outcome.verdict]), visible(_message(outcome), lines=True)
         )
-    show.print(title)
-    show.print()
-    show.print(table)
-    show.print()
-    show.print(str(report), style="none" if report.ok else "bold red")
+    stdout.print(title)
+    stdout.print()
+    stdout.print(table)
+    stdout.print()
+    stdout.print(str(report), style="none" if report.ok else "bold red")
 
 
-def _said(outcome: Outcome) -> str:
-    """The check's name, and what there is to know where it did not pass."""
+def _message(outcome: Outcome) -> str:
+    """The name of the check, and why it did not pass."""
     name = outcome.check.name
     if outcome.verdict == "failed":
         return f"{name}: {outcome.check.requirement}\nobserved: {outcome.reason}\nhint: {outcome.check.hint}"

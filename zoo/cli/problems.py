@@ -1,4 +1,4 @@
-"""What went wrong, as the user reads it; without rich, so that a typing mistake is answered at once."""
+"""Printing errors; without rich, so that a typing error is reported at once."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from zoo.errors import Problem
 def visible(text: str, *, lines: bool = False) -> str:
     """The text with control characters written out.
 
-    A file name can then neither command a terminal nor pass for a line that the zoo has printed.
+    A file name can then neither control the terminal nor imitate a line of output.
 
     Args:
-        text: what is to be printed.
-        lines: whether it is of our own making and may have several lines.
+        text: the text to print.
+        lines: whether line breaks are kept; for text that does not come from files.
     """
-    kept = "\n" if lines else ""
-    return "".join(char if char.isprintable() or char in kept else repr(char)[1:-1] for char in text)
+    allowed = "\n" if lines else ""
+    return "".join(char if char.isprintable() or char in allowed else repr(char)[1:-1] for char in text)
 
 
 def print_problems(problems: Iterable[Problem], lead: str = "error: ") -> None:

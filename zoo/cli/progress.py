@@ -1,4 +1,4 @@
-"""Waiting in sight: a bar on standard error for what takes a while."""
+"""A progress bar on standard error."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Progress = Callable[[int, int], None]
-"""Told how much is done, and of how much."""
+"""Called with the amount done and the total."""
 
 
 @contextmanager
 def waiting(label: str) -> Iterator[Progress]:
-    """A bar until the block ends, which moves between two reports too; none where there is no terminal."""
+    """Show a progress bar until the block ends; nothing if standard error is not a terminal."""
     from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
-    from zoo.cli.console import talk, visible
+    from zoo.cli.console import stderr, visible
 
     words = TextColumn("{task.description}", markup=False)
     columns = (SpinnerColumn(), words, BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Bars(*columns, console=talk, transient=True, disable=not talk.is_terminal) as bars:
+    with Bars(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bars:
         task = bars.add_task(visible(label), total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)

@@ -1,4 +1,4 @@
-"""`zoo report`: a page to listen to what models write, and to read how they were measured and made."""
+"""`zoo report`: a page with music of models, their scores, trainings and recipes."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What models are to write.
+    """What the models generate.
 
     Attributes:
-        bars: how many new bars.
-        count: how many pieces each.
-        primer: the MIDI file that they go on from; None for unseen pieces, or silence.
-        given: how many bars of it.
-        seed: of their chance.
+        bars: number of new bars.
+        count: number of pieces per model.
+        primer: the MIDI file to continue; None for unseen pieces, or silence.
+        given: number of bars of the primer.
+        seed: seed of the generation.
     """
 
     bars: int
@@ -52,27 +52,31 @@ class Wanted:
 )
 @click.option("-o", "output", type=click.Path(path_type=Path), required=True, help="The page to write.")
 @click.option(
-    "--bars", type=click.IntRange(1, 1000), default=16, show_default=True, help="New bars of a piece."
+    "--bars",
+    type=click.IntRange(1, 1000),
+    default=16,
+    show_default=True,
+    help="Number of new bars per piece.",
 )
 @click.option(
     "--count",
     type=click.IntRange(1, 100),
     default=1,
     show_default=True,
-    help="Pieces that each model writes.",
+    help="Number of pieces that each model generates.",
 )
 @click.option(
     "--primer",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A MIDI file to go on from; with data= it is an unseen piece unless you name one.",
+    help="MIDI file to continue; by default an unseen piece with data=, else silence.",
 )
 @click.option(
     "--primer-bars",
     type=click.IntRange(1, 1000),
     default=4,
     show_default=True,
-    help="How many bars of it are given, from the first.",
+    help="Number of bars of the primer, from its beginning.",
 )
 @force_option
 @click.option("--json", "as_json", is_flag=True, help="Print what is on the page as JSON.")
@@ -86,14 +90,15 @@ def command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Make a page to listen to what models write; it opens in any browser and fetches nothing.
+    """Write a page with music of models to listen to; it opens in any browser, offline.
 
-    Models write from the same seed and after the same opening, and stand side by side. MIDI files are played
-    as they are; studies (see `zoo bench`) and what `zoo evaluate --json` printed become tables; runs show
-    how they learned.
+    Models are compared side by side, generated from the same seed and primer. MIDI files are played as they
+    are; studies (see `zoo bench`) and the output of `zoo evaluate --json` become tables; runs show their
+    learning curves.
 
-    With data=NAME or data=FOLDER models go on from unseen pieces, which stand beside them, and are scored as
-    by `zoo evaluate`; split=, seed= and samples= are as there. The page can hide all names for a vote by ear.
+    With data=NAME or data=FOLDER models continue unseen pieces, which are shown next to them, and are scored
+    as by `zoo evaluate`, which explains split=, seed= and samples=. The page can hide all names for a blind
+    vote.
     """
     named = find_named([word for word in words if "=" not in word])
     keys = evaluate_keys([word for word in words if "=" in word])
@@ -117,33 +122,31 @@ def command(
         results=[*results, *([_measured(bundles, corpus, keys)] if corpus else [])],
         trainings=trainings,
         recipes=[Made.of(name, bundle) for name, bundle in bundles.items()],
-        command=_said(click.get_current_context()),
+        command=_command_line(click.get_current_context()),
     )
     write_report(report, output)
     _print(report, output, as_json)
 
 
 def _check(output: Path, primer: Path | None, named: Named, has_data: bool, force: bool) -> None:
-    """Find out before any work whether the page can be written and whether there is something to show."""
+    """Check before any work that the page can be written and that all options apply."""
     problems = []
     if output.suffix.lower() not in (".html", ".htm"):
-        problems.append(Problem("a report is a page of HTML", str(output), f"write -o {output.stem}.html"))
+        problems.append(Problem("a report is an HTML page", str(output), f"write -o {output.stem}.html"))
     elif not output.parent.is_dir():
         problems.append(
-            Problem(
-                f"there is no folder {output.parent}", str(output), "make it first, or name another place"
-            )
+            Problem(f"there is no folder {output.parent}", str(output), "create it, or choose another path")
         )
     for asked, option in ((primer, "--primer"), (has_data, "data=")):
         if asked and not named.bundles:
-            problems.append(Problem("there is no model that could use it", option, "name a bundle or a run"))
+            problems.append(Problem("there is no model to use it with", option, "name a bundle or a run"))
     problems += would_be_lost([output], force)
     if problems:
         raise UsageError(*problems)
 
 
-def _said(context: click.Context) -> str:
-    """The command as it can be given again: the words, and what was chosen."""
+def _command_line(context: click.Context) -> str:
+    """The command line that writes this page again."""
     words = list(context.params["words"])
     for option in context.command.params:
         value = context.params.get(option.name or "")
@@ -161,8 +164,8 @@ def _study(file: Path) -> list[dict[str, Any]]:
     from zoo.registry import open_registry
 
     registry = open_registry()
-    found = tables(read_study(file, registry), Results(file.parent / "results"), registry)
-    return [table_to_json(table) for table in found if table.rows]
+    stored = tables(read_study(file, registry), Results(file.parent / "results"), registry)
+    return [table_to_json(table) for table in stored if table.rows]
 
 
 def _opened(folders: Mapping[str, Path]) -> dict[str, Bundle]:
@@ -248,7 +251,7 @@ def _openings(corpus: Corpus | None, keys: EvaluateKeys, wanted: Wanted) -> list
 
 
 def _print(report: Any, output: Path, as_json: bool) -> None:
-    from zoo.cli.console import print_json, show, visible
+    from zoo.cli.console import print_json, stdout, visible
 
     if as_json:
         pieces = [
@@ -259,4 +262,4 @@ def _print(report: Any, output: Path, as_json: bool) -> None:
         return
     count = len(report.pieces)
     heard = f"{count} piece{'' if count == 1 else 's'} to listen to" if count else "tables and charts"
-    show.print(visible(f"{output}: {heard}; open it in a browser"))
+    stdout.print(visible(f"{output}: {heard}; open it in a browser"))

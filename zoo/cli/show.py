@@ -70,26 +70,26 @@ def part_facts(entry: Entry, registry: Registry) -> dict[str, Any]:
 
 
 def _print_command(data: Mapping[str, Any]) -> None:
-    from zoo.cli.console import show
+    from zoo.cli.console import stdout
 
-    show.print(f"zoo {data['command']}", style="bold")
-    show.print(data["summary"])
-    show.print()
-    show.print(_settings("setting", data["settings"], "also of a run that goes on with --resume"))
-    show.print()
-    show.print(f"`zoo {data['command']} --help` shows how to write the command")
+    stdout.print(f"zoo {data['command']}", style="bold")
+    stdout.print(data["summary"])
+    stdout.print()
+    stdout.print(_settings("setting", data["settings"], "can be changed with --resume"))
+    stdout.print()
+    stdout.print(f"`zoo {data['command']} --help` shows how to write the command")
 
 
 def _print(data: dict[str, Any]) -> None:
     from rich.table import Table
 
-    from zoo.cli.console import show
+    from zoo.cli.console import stdout
 
-    show.print(f"{data['slot']}.{data['name']}", style="bold")
-    show.print(data["summary"])
+    stdout.print(f"{data['slot']}.{data['name']}", style="bold")
+    stdout.print(data["summary"])
     if data["settings"]:
-        show.print()
-        show.print(_settings(f"{data['slot']}.", data["settings"], "also of a trained model"))
+        stdout.print()
+        stdout.print(_settings(f"{data['slot']}.", data["settings"], "can be changed on a trained model"))
     rest = Table.grid(padding=(0, 2))
     gives = ", ".join(f"{name} {value}" for name, value in data["gives"].items())
     source = f"{data['plugin']} ({data['distribution']} {data['version']})"
@@ -103,8 +103,8 @@ def _print(data: dict[str, Any]) -> None:
     }.items():
         if value:
             rest.add_row(name, value)
-    show.print()
-    show.print(rest)
+    stdout.print()
+    stdout.print(rest)
 
 
 def _settings(head: str, settings: Sequence[Mapping[str, Any]], live: str) -> Any:
@@ -114,7 +114,7 @@ def _settings(head: str, settings: Sequence[Mapping[str, Any]], live: str) -> An
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in (head, "default", "what it is"):
+    for heading in (head, "default", "description"):
         table.add_column(heading, overflow="fold")
     for setting in settings:
         takes = setting["takes"] + (f"; {live}" if setting["live"] else "")

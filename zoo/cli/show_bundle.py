@@ -26,14 +26,14 @@ def bundle_facts(folder: Path) -> dict[str, Any]:
 
 def print_bundle(facts: dict[str, Any]) -> None:
     """Print the card without its YAML header, then the digest."""
-    from zoo.cli.console import show, visible
+    from zoo.cli.console import stdout, visible
 
     card = facts["card"]
     if card.startswith("---\n"):
         card = card.partition("\n---\n")[2]
     for line in card.strip().splitlines():
-        show.print(visible(line), soft_wrap=True)
-    show.print()
-    show.print(
+        stdout.print(visible(line), soft_wrap=True)
+    stdout.print()
+    stdout.print(
         f"sha256 of {MANIFEST}, which lists the checksum of every file: {facts['sha256']}", soft_wrap=True
     )

@@ -1,7 +1,7 @@
-"""Signals that end a command: what schedulers, containers and logouts send is heard like Ctrl-C.
+"""Signals that end a command: those of schedulers, containers and logouts are handled like Ctrl-C.
 
-An exception unwinds the command, so that a training is saved and nothing is left half written. The exit code
-is 128 and the number of the signal: 143 after SIGTERM, 129 after SIGHUP, 130 after Ctrl-C.
+They raise an exception, so that a training is saved and no file is left half-written. The exit code is 128
+plus the number of the signal: 143 after SIGTERM, 129 after SIGHUP, 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Stopped(KeyboardInterrupt):
 
 
 def hear_signals() -> None:
-    """Let SIGTERM and SIGHUP end the command in order; one that is ignored, as under nohup, stays so."""
+    """Let SIGTERM and SIGHUP raise `Stopped`; a signal that is ignored, as under nohup, stays ignored."""
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
@@ -32,8 +32,8 @@ def hear_signals() -> None:
 
 
 def exit_code(error: BaseException) -> int:
-    """What a command ends with that an interrupt has ended."""
-    cause = error.__cause__ or error  # click raises an exception of its own from ours
+    """The exit code of a command that was interrupted."""
+    cause = error.__cause__ or error  # click wraps the exception
     return 128 + (cause.number if isinstance(cause, Stopped) else signal.SIGINT)
 
 
@@ -44,7 +44,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def _forget_terminal() -> None:
-    """Let what is said from now on go nowhere, where it would go to a terminal that has gone."""
+    """Discard further output to a terminal that has been closed."""
     for descriptor in (1, 2):
         try:
             os.write(descriptor, b"\r")

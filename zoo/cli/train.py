@@ -1,4 +1,4 @@
-"""`zoo train`: let a model learn from music, and keep what it came to."""
+"""`zoo train`: train a model on music and save it as a bundle."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 
 class TrainKeys(MusicKeys):
-    """What `zoo train` takes beside parts and training."""
+    """What `zoo train` takes besides parts and training settings."""
 
-    seed: int = setting(0, "seed of the first weights and of everything left to chance", ge=0)
+    seed: int = setting(0, "seed of the initial weights and of all random choices", ge=0)
 
 
 SECTIONS = {"train": TrainSettings}
@@ -41,22 +41,22 @@ SECTIONS = {"train": TrainSettings}
     "output",
     type=click.Path(path_type=Path),
     required=True,
-    help="The folder of the run, new or begun.",
+    help="Folder of the run.",
 )
-@click.option("--resume", is_flag=True, help="Go on with the run that was begun there, if one was.")
-@click.option("--json", "as_json", is_flag=True, help="Print what came of it as JSON.")
+@click.option("--resume", is_flag=True, help="Continue the run in this folder, if there is one.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -> None:
     """Train a model on music and keep its best weights as a bundle.
 
     KEY=VALUE is slot=part, slot.setting=value, data=bach or data=FOLDER, seed=1, train.minutes=5 or
     another setting of training (train.steps, train.lr, ...), the name of a recipe, or @file.toml.
-    A run that was interrupted or killed goes on exactly where it was:
-    zoo train -o RUN --resume. Code in a file that the run was begun with is run again where it is named
-    again: zoo train -o RUN --resume attention=./mine.py, or with --local.
+    To continue a run that was interrupted or killed exactly where it stopped: zoo train -o RUN --resume. If
+    the run uses a part from a file, name it again to confirm that its code may run:
+    zoo train -o RUN --resume attention=./mine.py, or add --local.
 
-    A trained model is fine-tuned by naming its run or bundle: zoo train @BUNDLE data=FOLDER -o RUN. Its parts
-    may come from several: core=@BUNDLE_A decoder=@BUNDLE_B. Where training makes them no better, the weights
-    stay as they were.
+    To fine-tune a trained model, name its run or bundle: zoo train @BUNDLE data=FOLDER -o RUN. Parts of
+    several bundles can be combined: core=@BUNDLE_A decoder=@BUNDLE_B. Parts that training does not improve
+    keep their weights.
     """
     from zoo.registry import open_registry
     from zoo.train.lock import claimed
@@ -65,8 +65,8 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
 
     begun = begun_plan(output) if resume else None
     if resume and not begun and not words:
-        hint = "name the folder of a run, or say what to train: zoo train data=FOLDER -o RUN"
-        raise UsageError(Problem("no run was begun here, so none can go on", str(output), hint))
+        hint = "give the folder of a run, or start one: zoo train data=FOLDER -o RUN"
+        raise UsageError(Problem("there is no run here to resume", str(output), hint))
     meant = typed_over(begun_words(begun, output), words) if begun else words
     swap = parse_swap(meant, open_registry(), sections=SECTIONS, keys=TrainKeys)
     known = begun_origins(begun) if begun and not swap.sources else {}
@@ -78,7 +78,7 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
 
 @dataclass(frozen=True)
 class _Trained:
-    """A model with how it came about."""
+    """A trained model, its music, and the result of training."""
 
     model: Model
     corpus: Corpus
@@ -87,15 +87,15 @@ class _Trained:
 
 
 def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool) -> _Trained:
-    """Train from new weights, those of trained parts, or where a run stands.
+    """Train from initial weights, from trained parts, or from the checkpoint of a run.
 
     Args:
-        swap: what is trained.
-        known: where the weights that the run began with came from, if it goes on without naming them.
+        swap: the recipe and the sources of trained parts.
+        known: sources of the weights that a resumed run started from, if they are not named again.
         output: the folder of the run.
-        resume: whether a run that was begun there goes on.
+        resume: whether to continue a run in this folder.
     """
-    from zoo.cli.console import talk, visible
+    from zoo.cli.console import stderr, visible
     from zoo.train.assemble import assemble, origins
     from zoo.train.fit import fit
     from zoo.train.run import Run
@@ -106,12 +106,12 @@ def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool)
     if not swap.sources:
         recipe = recipe.on_grid(corpus.grid)
     learned, judged = (len(corpus.split(name).pieces) for name in ("train", "valid"))
-    told = f"{learned} pieces of {corpus.name} to learn from, {judged} to judge by"
-    talk.print(visible(told), soft_wrap=True)
+    line = f"{corpus.name}: {learned} training pieces, {judged} validation pieces"
+    stderr.print(visible(line), soft_wrap=True)
     model = assemble(replace(swap, recipe=recipe), recipe.values["seed"])
     began = origins(swap, model) if swap.sources else known
     try:
-        with Watch(talk) as watch:
+        with Watch(stderr) as watch:
             history = fit(
                 model,
                 corpus,
@@ -124,16 +124,16 @@ def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool)
             )
     except KeyboardInterrupt:
         again = f"zoo train -o {shlex.quote(str(output))} --resume"
-        saved = f"Stopped, and saved. Go on with: {again}"
-        talk.print(visible(saved) if run.is_saved else "Stopped before there was anything to save.")
+        saved = f"Stopped and saved. Continue with: {again}"
+        stderr.print(visible(saved) if run.is_saved else "Stopped before the first checkpoint.")
         raise
     if resume and not history.validations:
-        talk.print("The run had come to its end; a larger train.minutes or train.steps goes on from there.")
+        stderr.print("The run was complete; raise train.minutes or train.steps to train further.")
     return _Trained(model, corpus, history, began)
 
 
 def _write(trained: _Trained, recipe: Recipe, output: Path) -> None:
-    """The best weights as a bundle, with music that they write."""
+    """Save the best weights as a bundle, with a sample of their music."""
     from zoo.model.bundle import save_bundle
     from zoo.model.generate import generate
     from zoo.train.record import meter_of, record
@@ -146,7 +146,7 @@ def _write(trained: _Trained, recipe: Recipe, output: Path) -> None:
 
 
 def _print(history: History, recipe: Recipe, output: Path, as_json: bool) -> None:
-    from zoo.cli.console import print_json, show, visible
+    from zoo.cli.console import print_json, stdout, visible
     from zoo.train.watch import clock
 
     bundle = output / "bundle"
@@ -159,15 +159,15 @@ def _print(history: History, recipe: Recipe, output: Path, as_json: bool) -> Non
         said += f"; {sum(history.best.values()):.3f} nats per frame of the validation pieces ({terms})"
     kept = [term for term, step in history.best_step.items() if step == 0 < history.step]
     if kept:
-        said += f"; training did not improve the {' and the '.join(kept)}, which stays as it was"
+        said += f"; training did not improve the {' and the '.join(kept)}; the original weights are kept"
     place, music = shlex.quote(str(bundle)), music_words(recipe.keys)
-    sample = f"{bundle / 'sample.mid'}: music they write"
+    sample = f"{bundle / 'sample.mid'}: a sample of their music"
     for line in (said, f"{bundle}: the best weights", sample):
-        show.print(visible(line))
+        stdout.print(visible(line))
     foreign = any(choice.entry.source.is_file for choice in recipe.parts.values())
     local = " --local" if foreign else ""
-    show.print(visible(f"Next:  zoo evaluate {place} {music}{local}"), soft_wrap=True)
-    show.print(visible(f"       zoo generate {place} --seed 1 -o music.mid{local}"), soft_wrap=True)
+    stdout.print(visible(f"Next:  zoo evaluate {place} {music}{local}"), soft_wrap=True)
+    stdout.print(visible(f"       zoo generate {place} --seed 1 -o music.mid{local}"), soft_wrap=True)
 
 
 def _facts(history: History, bundle: Path) -> dict[str, Any]:

@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 @click.command("votes")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE.json...")
-@click.option("--all", "everything", is_flag=True, help="Count ratings that were not given blind, too.")
+@click.option("--all", "everything", is_flag=True, help="Also count ratings that were not blind.")
 @click.option("--json", "as_json", is_flag=True, help="Print the models as JSON.")
 def command(files: tuple[Path, ...], everything: bool, as_json: bool) -> None:
-    """Rank models by the votes of listeners, each file the votes of one.
+    """Rank models by the votes of listeners, one file per listener.
 
-    A page of `zoo report` saves them: listen blind, rate the pieces, save the votes. Of two pieces in a group
-    the one rated higher is preferred; from all preferences follows how strong each model is, with a 95 %
-    interval. Pieces that people wrote stand together as `human`.
+    A page of `zoo report` saves votes: listen blind, rate the pieces, save the votes. Of two pieces of a
+    group the one with the higher rating is preferred. The strength of each model and its 95 % interval are
+    estimated from all preferences. Human pieces are listed together as `human`.
     """
     from zoo.report.votes import read_votes, standings
 
     read = [read_votes(file) for file in dict.fromkeys(files)]
-    votes = [vote for found, _ in read for vote in found]
+    votes = [vote for file_votes, _ in read for vote in file_votes]
     counted = [vote for vote in votes if vote.blind or everything]
-    scores = {name: score for _, found in read for name, score in found.items()}
+    scores = {name: score for _, file_scores in read for name, score in file_scores.items()}
     ranked = standings(counted, scores)
     if not ranked:
         left_out = len(votes) - len(counted)
@@ -42,17 +42,19 @@ def command(files: tuple[Path, ...], everything: bool, as_json: bool) -> None:
 def _print(ranked: Sequence[Standing], counted: int, left_out: int, listeners: int, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from zoo.cli.console import print_json, show
+    from zoo.cli.console import print_json, stdout
 
     if as_json:
         models: list[dict[str, Any]] = [asdict(one) for one in ranked]
         print_json({"ratings": counted, "left_out": left_out, "listeners": listeners, "models": models})
         return
-    aside = f"; {left_out} that were not given blind are left out" if left_out else ""
+    aside = f"; {left_out} that were not blind are left out" if left_out else ""
     people = "1 listener" if listeners == 1 else f"{listeners} listeners"
-    show.print(f"{counted} ratings of {people}{aside}")
-    show.print(_table(ranked))
-    show.print("strength: log-odds of being preferred to an average one, with its 95 % interval", style="dim")
+    stdout.print(f"{counted} ratings of {people}{aside}")
+    stdout.print(_table(ranked))
+    stdout.print(
+        "strength: log-odds of being preferred to an average one, with its 95 % interval", style="dim"
+    )
 
 
 def _table(ranked: Sequence[Standing]) -> Any:

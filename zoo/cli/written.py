@@ -1,4 +1,4 @@
-"""What commands write of new music: the kinds of files, and a word on music that is hardly any."""
+"""Writing new music: the formats by file name, and a warning if there is hardly any music."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAGES = (".html", ".htm")
 
 
 def check_endings(output: Path, picture: Path | None) -> None:
-    """Refuse names that promise another kind of file than is written."""
+    """Reject file names whose ending is not that of a supported format."""
     from zoo.music.saving import MIDI, NOTATION, SOUND
 
     problems = [
@@ -42,7 +42,7 @@ def _named(path: Path, ending: str) -> str:
 
 
 def save_piece(roll: Roll, path: Path, instrument: int, primer: int) -> None:
-    """Write a piece as what its name promises."""
+    """Write a piece in the format that its file name implies."""
     if path.suffix.lower() not in PAGES:
         roll.write(path, instrument=instrument)
         return
@@ -54,8 +54,8 @@ def save_piece(roll: Roll, path: Path, instrument: int, primer: int) -> None:
 
 
 def warn_of_dull(written: Mapping[Path, Roll], first: int) -> None:
-    """Say which pieces are hardly music, so that this is not found out by listening to silence."""
-    from zoo.cli.console import talk, visible
+    """Warn of pieces that are almost silent or otherwise degenerate."""
+    from zoo.cli.console import stderr, visible
     from zoo.music.remarks import dull
 
     for path, roll in written.items():
@@ -63,4 +63,4 @@ def warn_of_dull(written: Mapping[Path, Roll], first: int) -> None:
             line = (
                 f"warning: {path}: {remark}; another --seed, a higher --temperature or longer training helps"
             )
-            talk.print(visible(line), soft_wrap=True)
+            stderr.print(visible(line), soft_wrap=True)

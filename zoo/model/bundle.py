@@ -3,7 +3,7 @@
     config.json         what the model is: recipe, parts and versions, grid, data, scores
     model.safetensors   its weights and counts
     README.md           a model card
-    sample.mid          music it wrote, where somebody asked for some
+    sample.mid          a sample of its music (optional)
     manifest.json       sha256 of each of the others, written last
 
 Nothing in it is ever executed. A bundle is replaced as a whole, and is loaded as it was written or not
@@ -76,7 +76,7 @@ def save_bundle(
         training: how it was trained.
         sources: the runs and bundles that trained parts were taken from as they are, by slot.
         trained_on: all music that each part was trained on, by slot, oldest first.
-        versions: of the packages that made the weights; those of now, if nothing is said.
+        versions: versions of the packages that trained the weights; the installed ones by default.
 
     Raises:
         NonFiniteError: the weights are not all finite; nothing is written.
@@ -181,14 +181,14 @@ def _record(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _config(
-    model: Model, sources: Mapping[Slot, str], heard: Mapping[Slot, Sequence[Music]]
+    model: Model, sources: Mapping[Slot, str], trained_on: Mapping[Slot, Sequence[Music]]
 ) -> dict[str, Any]:
     recipe = replace(model.recipe, sections={}, keys=GridKeys()).on_grid(model.grid)
     return {
         "format": FORMAT,
         "words": str(recipe),
         "recipe": recipe.to_json(),
-        "parts": {slot: _part(model, slot, sources.get(slot), heard.get(slot, ())) for slot in SLOTS},
+        "parts": {slot: _part(model, slot, sources.get(slot), trained_on.get(slot, ())) for slot in SLOTS},
         "sizes": {"codes": model.encoder.codes, "features": model.attention.features, "keys": KEYS},
         "grid": {"frames_per_quarter": model.grid, "lowest_key": LOWEST_KEY, "keys": KEYS},
     }
@@ -198,7 +198,7 @@ def _versions() -> dict[str, str]:
     return {"polyzoo": zoo.__version__, "torch": torch.__version__, "python": platform.python_version()}
 
 
-def _part(model: Model, slot: Slot, source: str | None, heard: Sequence[Music]) -> dict[str, Any]:
+def _part(model: Model, slot: Slot, source: str | None, trained_on: Sequence[Music]) -> dict[str, Any]:
     entry = model.recipe.parts[slot].entry
     return {
         "name": entry.qualified,
@@ -209,12 +209,12 @@ def _part(model: Model, slot: Slot, source: str | None, heard: Sequence[Music]) 
         "parameters": parameter_count(model.get_submodule(slot)),
         "weights": digest(model.get_submodule(slot).state_dict()),
         "source": source,
-        "trained_on": without_pieces(heard),
+        "trained_on": without_pieces(trained_on),
     }
 
 
 def _own_files(place: Path) -> list[Path]:
-    """What somebody put beside the files of a bundle that is to be replaced."""
+    """Other files in the folder of a bundle that is to be replaced."""
     if not place.exists():
         with writing(place):
             place.parent.mkdir(parents=True, exist_ok=True)

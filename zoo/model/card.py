@@ -16,7 +16,7 @@ A model of polyphonic music, made with polyzoo {version} from these parts:
 
 {parts}
 
-It hears and writes music on a grid of {frames} frames to the quarter note, keys {lowest} to {highest} (MIDI).
+It reads and generates music on a grid of {frames} frames per quarter note, keys {lowest} to {highest} (MIDI).
 {trained}
 ## Use it
 
@@ -72,19 +72,21 @@ def _trained(
     if not data:
         return "\nNothing is on record of how it was trained, if it was.\n"
     # config.json lists every training piece, which is more than a reader of the card wants to know
-    told = {name: value for name, value in data.items() if name != "piece_digests"}
-    rows = [*_flat(told), *_flat(training or {})]
+    shown = {name: value for name, value in data.items() if name != "piece_digests"}
+    rows = [*_flat(shown), *_flat(training or {})]
     return f"\n## Trained on\n\n{_table(('what', 'value'), rows)}\n{_history(parts)}"
 
 
 def _history(parts: Mapping[str, Any]) -> str:
     """All music that each part was trained on; nothing where it is the same single corpus for all."""
-    heard = {slot: part.get("trained_on", []) for slot, part in parts.items()}
-    if len({tuple(music["digest"] for music in each) for each in heard.values()}) < 2 and all(
-        len(each) < 2 for each in heard.values()
+    trained_on = {slot: part.get("trained_on", []) for slot, part in parts.items()}
+    if len({tuple(music["digest"] for music in each) for each in trained_on.values()}) < 2 and all(
+        len(each) < 2 for each in trained_on.values()
     ):
         return ""
-    rows = [(slot, music["name"], music["digest"][:12]) for slot, each in heard.items() for music in each]
+    rows = [
+        (slot, music["name"], music["digest"][:12]) for slot, each in trained_on.items() for music in each
+    ]
     return f"\nEach part was trained on, oldest first:\n\n{_table(('slot', 'music', 'digest'), rows)}\n"
 
 

@@ -130,7 +130,7 @@ class Model(nn.Module):
         )
 
     def velocity_batch(self, fragments: Fragments) -> VelocityBatch | None:
-        """How the fragments' notes are struck, or None where nobody models or knows it."""
+        """How the fragments' notes are struck; None without a loudness model or velocities."""
         if not self.velocity.models_loudness or fragments.velocity is None or fragments.onset is None:
             return None
         loudness = fragments.velocity[:, fragments.past :].float() / 127
@@ -138,7 +138,7 @@ class Model(nn.Module):
         return VelocityBatch(struck=struck, loudness=loudness[:, 1:], previous=loudness[:, :-1])
 
     def count(self, fragments: Fragments, *, first: bool) -> None:
-        """Let every part learn what it learns by counting, from whole pieces; `first` begins anew."""
+        """Let every part count whole pieces; `first` resets the counts."""
         for part, music in self._music(fragments):
             if first:
                 part.forget_counts()
@@ -146,7 +146,7 @@ class Model(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, fragments: Fragments, *, first: bool) -> None:
-        """Let every part find how sure it may be, from whole validation pieces; `first` begins anew."""
+        """Calibrate every part on whole validation pieces; `first` resets it."""
         for part, music in self._music(fragments):
             part.calibrate(*music, mask=fragments.mask, first=first)
 
@@ -207,7 +207,7 @@ class Model(nn.Module):
         return None if score is None else self.encoder.residual.log_prob(*score)
 
     def _music(self, fragments: Fragments) -> Iterator[tuple[Part, tuple[Any, ...]]]:
-        """Each part with what it hears of the fragments when it counts or calibrates."""
+        """Each part with the inputs from which it counts or calibrates."""
         batch, velocity = self.batch(fragments), self.velocity_batch(fragments)
         if score := _score(fragments):
             yield self.encoder, score

@@ -1,7 +1,7 @@
 """Weights of the original notebook system, moved into the parts that stand for it here.
 
 The original saved two state dicts: a model (attention and sampler) and a decoder. What differs once they
-are imported: the original folded only keys 0 to 83, so its weights never heard A7 to C8, while here
+are imported: the original folded only keys 0 to 83, so its weights were never trained on A7 to C8, while here
 all 88 keys take part; and its clock counted frames modulo 64 from the start of every fragment, while here
 it counts the bars of the piece (in 4/4 with the same digits). What is learned by counting (note lengths,
 the voices' escape) was not part of it and stays as if nothing had been counted.

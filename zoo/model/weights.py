@@ -1,4 +1,4 @@
-"""Weights as bytes: safetensors with a checksum over every tensor and over what is said about them.
+"""Weights as bytes: safetensors with a checksum over every tensor and its metadata.
 
 Safetensors has none of its own, so a flipped bit would load in silence.
 """
@@ -27,7 +27,7 @@ HEADER = "zoo"
 
 @dataclass(frozen=True)
 class Weights:
-    """Tensors by name, and what is said about them, ready for JSON."""
+    """Tensors by name, and metadata that is ready for JSON."""
 
     tensors: dict[str, Tensor]
     about: dict[str, Any]

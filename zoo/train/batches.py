@@ -1,6 +1,6 @@
-"""What the model hears: the batches of fragments it learns from.
+"""The batches of fragments that a model is trained on.
 
-Which fragments a step hears, and how they are transposed, follows from the seed and the step alone.
+The fragments of a step, and their transpositions, depend on the seed and the step only.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def check_music(model: Model, corpus: Corpus) -> None:
         except DataError as error:
             problems.extend(error.problems)
     if model.velocity.models_loudness and "velocity" not in corpus.planes:
-        what = "nobody knows how loud this music is played, so loudness cannot be learned from it"
+        what = "the music has no velocities, so loudness cannot be learned from it"
         problems.append(Problem(what, corpus.name, "leave loudness out with velocity=none"))
     if problems:
         raise DataError(*problems)

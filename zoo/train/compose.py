@@ -90,7 +90,7 @@ def compose(
         model: a trained model.
         record: what is known of its training, as `zoo.model.bundle.Bundle` keeps it.
         wish: the music.
-        progress: told how many of the new frames are there.
+        progress: called with the number of new frames generated so far, and the total.
         threads: number of threads to compute with; see `zoo.model.threads`.
 
     Raises:

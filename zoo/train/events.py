@@ -1,4 +1,4 @@
-"""What training tells while it goes on; whoever listens decides what to show."""
+"""The events of training; listeners decide what to show."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ Listen = Callable[[Event], None]
 
 @dataclass(frozen=True)
 class History:
-    """What came of training.
+    """The result of training.
 
     Attributes:
         step: how many steps were taken in all.

@@ -41,14 +41,14 @@ def fit(
     """Train a model in place; afterwards it holds the best weights that validation found.
 
     Everything left to chance follows from the seed and the number of the step, so a run that is killed
-    and resumed learns what an unbroken one does. Ctrl-C, SIGTERM and SIGHUP are heard between two steps.
+    and resumed learns what an unbroken one does. Ctrl-C, SIGTERM and SIGHUP are handled between two steps.
 
     Args:
         model: from `zoo.model.build`.
         corpus: its training pieces are learned, its validation pieces choose the best weights.
         settings: how long, on what, how fast.
         run: where progress is kept.
-        listen: told what happens.
+        listen: called with every event.
         seed: of the order of fragments, their transpositions, and the chance in losses.
         resume: go on where the run stands.
         origins: where trained parts come from, by slot. Their weights compete for the best ones before the
@@ -135,25 +135,25 @@ def _interrupts() -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    heard: list[int] = []
+    received: list[int] = []
 
-    def hear(number: int, frame: FrameType | None) -> None:
-        heard.append(number)
-        if len(heard) > 1:
+    def receive(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        if len(received) > 1:
             # No handler is set here: foreign code is at work, and would be blamed for it.
             _act(number, before[number], frame)
 
     numbers = [getattr(signal, name) for name in ENDING if hasattr(signal, name)]
     before = {n: handler for n in numbers if (handler := signal.getsignal(n)) not in (None, signal.SIG_IGN)}
     for number in before:
-        signal.signal(number, hear)
+        signal.signal(number, receive)
     try:
-        yield lambda: bool(heard)
+        yield lambda: bool(received)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if heard:
-        signal.raise_signal(heard[0])
+    if received:
+        signal.raise_signal(received[0])
         raise KeyboardInterrupt
 
 

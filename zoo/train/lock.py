@@ -21,22 +21,22 @@ from zoo.train.plan import RECIPE
 
 LOCK, HOLDER = "lock", "holder.json"
 PATIENCE = 0.3
-"""Seconds in which a process that has just taken the folder will have said who it is."""
+"""Seconds within which a process that has locked the folder writes its process id."""
 
 
 @contextmanager
 def claimed(folder: str | Path, doing: str = "trains here", patience: float = PATIENCE) -> Iterator[Path]:
-    """A run folder that nobody else trains in inside the block; made where it is missing.
+    """Lock a run folder against other processes inside the block; created if missing.
 
     A folder in which nothing was begun is removed again.
 
     Args:
         folder: any that is missing or holds a run.
-        doing: what is said of whoever was first.
+        doing: what the error message says that the other process does.
         patience: seconds to wait for him; below 0 for as long as it takes.
 
     Raises:
-        UsageError: somebody else trains there, or it holds other things than a run.
+        UsageError: another process trains there, or the folder contains something else than a run.
         ZooError: it cannot be made.
     """
     place = Path(folder)

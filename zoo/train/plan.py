@@ -39,12 +39,12 @@ def plan(
         "train": settings.model_dump(mode="json"),
         "data": {"name": corpus.name, "digest": corpus.digest, "grid": corpus.grid},
         "seed": seed,
-        "origins": {slot: _told(origin) for slot, origin in (origins or {}).items()},
+        "origins": {slot: _origin_to_json(origin) for slot, origin in (origins or {}).items()},
         "piece_digests": listed_once({slot: o.trained_on for slot, o in (origins or {}).items()}, None),
     }
 
 
-def _told(origin: Origin) -> dict[str, Any]:
+def _origin_to_json(origin: Origin) -> dict[str, Any]:
     return {**asdict(origin), "trained_on": without_pieces(origin.trained_on)}
 
 
@@ -77,11 +77,11 @@ def begun_origins(begun: Mapping[str, Any]) -> dict[Slot, Origin]:
     """Where the weights that a run began with came from, by slot; empty where it began with new ones."""
     return {
         slot: Origin(
-            told["source"],
-            told["weights"],
-            tuple({**music, **pieces_of(begun, music["digest"])} for music in told["trained_on"]),
+            origin["source"],
+            origin["weights"],
+            tuple({**music, **pieces_of(begun, music["digest"])} for music in origin["trained_on"]),
         )
-        for slot, told in begun["origins"].items()
+        for slot, origin in begun["origins"].items()
     }
 
 
@@ -99,14 +99,14 @@ def begun_words(begun: Mapping[str, Any], folder: Path) -> list[Word]:
         raise BundleError(*(damaged(problem.what, str(path)) for problem in error.problems)) from None
     if any(word.key in SLOTS and names_file(word.text) and not word.version for word in words):
         raise BundleError(damaged("its words and its parts contradict each other", str(path)))
-    return [*words, *_unsaid(begun["train"], {word.key for word in words}, str(path))]
+    return [*words, *_omitted(begun["train"], {word.key for word in words}, str(path))]
 
 
-def _unsaid(train: Mapping[str, Any], said: Collection[str], path: str) -> Iterator[Word]:
+def _omitted(train: Mapping[str, Any], given: Collection[str], path: str) -> Iterator[Word]:
     """Settings of training that were the default when a run was begun, and no longer are."""
     for name, field in TrainSettings.model_fields.items():
         key, value = f"train.{name}", train.get(name, field.default)
-        if key not in said and value != field.default:
+        if key not in given and value != field.default:
             yield Word(key, write_value(value), path)
 
 
@@ -155,6 +155,6 @@ def _flat(plan: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "the music", plan["data"]["digest"][:12]
     yield "seed", plan["seed"]
     yield from (
-        (f"first weights of the {slot}", told["weights"][:12])
-        for slot, told in plan.get("origins", {}).items()
+        (f"first weights of the {slot}", origin["weights"][:12])
+        for slot, origin in plan.get("origins", {}).items()
     )

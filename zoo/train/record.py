@@ -1,4 +1,4 @@
-"""What is kept of a training with the model that came of it."""
+"""The record of a training that is saved in the bundle of the model."""
 
 from __future__ import annotations
 
@@ -112,6 +112,6 @@ def pedal_of(record: Mapping[str, Any]) -> Pedal:
 
 
 def meter_of(record: Mapping[str, Any], grid: int) -> Meter:
-    """The meter in which a model writes unless it is told: the most common one of what it was trained on."""
+    """The default meter of a model: the most common one of its training pieces."""
     beats, unit = record.get("data", {}).get("meter", (4, 4))
     return Meter.of(beats, unit, grid=grid)

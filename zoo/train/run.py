@@ -48,7 +48,7 @@ class Run:
 
         Raises:
             UsageError: another run was begun here, or this one was and is not to be resumed.
-            BundleError: nobody can tell what was begun.
+            BundleError: the record of the run cannot be read.
         """
         begun = begun_plan(self.folder)
         if begun is not None:

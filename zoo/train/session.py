@@ -1,4 +1,4 @@
-"""What surrounds the training loop: the clock, the budget, validation, and what is kept and told."""
+"""What surrounds the training loop: the clock, the budget, validation, checkpoints and events."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Session:
         settings: how long and how often.
         seed: of the chance in validation.
         run: where progress is kept.
-        listen: told what happens.
+        listen: called with every event.
     """
 
     learner: Learner
@@ -140,7 +140,7 @@ class Session:
             self.save()
 
     def history(self) -> History:
-        """What came of it."""
+        """The result of training."""
         learner = self.learner
         return History(
             step=learner.step,
@@ -196,6 +196,6 @@ def _check_weights(model: Model, origins: Mapping[Slot, Origin]) -> None:
         if digest(model.get_submodule(slot).state_dict()) != origin.weights:
             strange.setdefault(origin.source, []).append(slot)
     if strange:
-        told = " and ".join(f"the {', '.join(slots)} of {source}" for source, slots in strange.items())
+        missing = " and ".join(f"the {', '.join(slots)} of {source}" for source, slots in strange.items())
         hint = "name the trained parts again, such as @BUNDLE, or core=@BUNDLE decoder=@BUNDLE"
-        raise UsageError(Problem(f"the run should begin with {told}, and has not kept them yet", hint=hint))
+        raise UsageError(Problem(f"the run starts from {missing}, of which it has no copy yet", hint=hint))

@@ -64,7 +64,7 @@ class TrainSettings(Settings):
     lr_core: float | None = setting(None, "learning rate of attention and sampler, instead of lr", gt=0, le=1)
     lr_decoder: float | None = setting(None, "learning rate of the decoder, instead of lr", gt=0, le=1)
     lr_velocity: float | None = setting(None, "learning rate of the velocity, instead of lr", gt=0, le=1)
-    decay: float = setting(0.0, "weight decay, except of biases and normalisation weights", ge=0, le=1)
+    decay: float = setting(0.0, "weight decay, except of biases and normalization weights", ge=0, le=1)
     warmup: int = setting(0, "training steps over which the learning rate rises linearly to its peak", ge=0)
     schedule: Literal["constant", "cosine"] = setting(
         "constant", "learning rate after the warm-up: constant, or cosine decay to 2 % of it over the budget"
@@ -72,8 +72,8 @@ class TrainSettings(Settings):
     clip: float = setting(1.0, "maximum norm of the gradient of each loss term", gt=0)
     ema: float = setting(
         0.0,
-        "decay of an exponential moving average of the weights, which is validated beside the weights "
-        "themselves; 0 for none",
+        "decay of an exponential moving average of the weights, which is validated along with the "
+        "weights themselves; 0 for none",
         ge=0,
         lt=1,
     )

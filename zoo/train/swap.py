@@ -4,10 +4,10 @@
 
 The terms of the loss share no parameter. The core (attention and sampler) learns codes, the decoder keys
 given the true codes, velocity loudness given the struck keys. So a decoder or a velocity fits every core
-that knows music by the same codes: that has the same encoder with the same settings. The core brings its
+that uses the same codes, that is, the same encoder with the same settings. The core brings its
 encoder along, with what was counted for the residual.
 
-A slot that nobody names is that of the core; without a core, the encoder is that of the part that was
+A slot that is not named is that of the core; without a core, the encoder is that of the part that was
 trained on it and the rest are defaults, untrained.
 """
 
@@ -109,7 +109,7 @@ def parse_swap(
     faults: list[ZooError] = []
     sources = _open(named, given, faults)
     taken = _take(sources, any(_head(word) == "core" for word in named), given, registry, faults)
-    # Of a source that cannot be read nobody knows which settings it takes.
+    # The settings of a source that cannot be read are unknown.
     unclear = SLOTS if faults else ()
     faults += map(UsageError, _kept(taken, given))
     faults += map(UsageError, _other_grids(taken, given))

@@ -93,9 +93,7 @@ def open_trained(path: Path) -> Trained:
         return _of_bundle(bundle_folder(path))
     begun = begun_plan(path)
     if begun is not None and (path / BEST).is_file():
-        return Trained(
-            path, begun["parts"], True, begun["data"].get("grid", GRID), _heard_by_run(path, begun)
-        )
+        return Trained(path, begun["parts"], True, begun["data"].get("grid", GRID), _trained_on(path, begun))
     if (path / BUNDLE / MANIFEST).is_file():
         return open_trained(path / BUNDLE)
     if begun is not None:
@@ -106,7 +104,7 @@ def open_trained(path: Path) -> Trained:
     raise BundleError(Problem(what, str(path), hint))
 
 
-def _heard_by_run(path: Path, begun: Mapping[str, Any]) -> Mapping[Slot, tuple[Music, ...]]:
+def _trained_on(path: Path, begun: Mapping[str, Any]) -> Mapping[Slot, tuple[Music, ...]]:
     """What the parts of a run were trained on: the music behind their first weights, then that of the run.
 
     Its bundle, where it is finished, knows the pieces too.

@@ -1,4 +1,4 @@
-"""Training as one watches it: a live table on a terminal, a plain line now and then elsewhere."""
+"""The progress of training: a live table on a terminal, otherwise a line from time to time."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from zoo.parts.terms import Term
 
 EVERY = 20.0
-"""Seconds between two lines where nobody looks through a window; a validation always has its line."""
+"""Seconds between two lines if the output is not a terminal; every validation prints a line."""
 SMOOTH = 0.9
-"""How much of the loss that is shown is older than the last step."""
+"""Decay of the moving average of the loss that is shown."""
 RECENT = 32
-"""Steps that speed is measured over."""
+"""Number of steps over which speed is measured."""
 
 
 @dataclass
-class Standing:
-    """Where training stands, from the events so far."""
+class TrainingProgress:
+    """Progress of training, from the events so far."""
 
     begun: Started | None = None
     step: int = 0
@@ -40,8 +40,8 @@ class Standing:
     best: dict[Term, float] = field(default_factory=dict)
     recent: deque[tuple[int, float, int]] = field(default_factory=lambda: deque(maxlen=RECENT))
 
-    def hear(self, event: Event) -> None:
-        """Take in an event."""
+    def update(self, event: Event) -> None:
+        """Update the progress from an event."""
         self.step = event.step
         if isinstance(event, Started):
             self.begun = event
@@ -57,7 +57,7 @@ class Standing:
 
     @property
     def done(self) -> float:
-        """How much of the budget is used, 0..1."""
+        """The fraction of the budget that is used, 0..1."""
         if self.begun is None:
             return 0.0
         if self.begun.seconds is not None:
@@ -66,12 +66,12 @@ class Standing:
 
     @property
     def speed(self) -> float:
-        """Frames of music a second."""
+        """Frames of music per second."""
         return sum(frames for _, _, frames in list(self.recent)[1:]) / self._span if self._span else 0.0
 
     @property
     def left(self) -> float | None:
-        """Seconds until the budget is used up; None while nobody knows."""
+        """Seconds until the budget is used up; None if unknown."""
         if self.begun is None:
             return None
         if self.begun.seconds is not None:
@@ -87,7 +87,7 @@ class Standing:
         return self.recent[-1][1] - self.recent[0][1] if len(self.recent) > 1 else 0.0
 
     def line(self) -> str:
-        """All of it in a line."""
+        """The progress in one line."""
         of = f" of {self.begun.steps}" if self.begun and self.begun.steps else ""
         epoch = f", epoch {1 + max(self.step - 1, 0) // self.begun.epoch}" if self.begun else ""
         speed = f", {self.speed:,.0f} frames/s" if self._span else ""
@@ -96,12 +96,12 @@ class Standing:
 
 
 class Watch:
-    """Shows events on a console while it is open."""
+    """Shows events on a console inside its `with` block."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._standing = Standing()
-        self._said = 0.0
+        self._progress = TrainingProgress()
+        self._printed_at = 0.0
         self._live = Live(console=console, transient=True, get_renderable=self._picture, refresh_per_second=4)
 
     def __enter__(self) -> Self:
@@ -115,47 +115,49 @@ class Watch:
         self._live.stop()
 
     def __call__(self, event: Event) -> None:
-        """Show what happened."""
-        self._standing.hear(event)
+        """Update the table, or print a line."""
+        self._progress.update(event)
         if isinstance(event, Started) or not self._console.is_terminal:
-            self._say(event)
+            self._print(event)
 
-    def _say(self, event: Event) -> None:
-        standing = self._standing
+    def _print(self, event: Event) -> None:
+        progress = self._progress
         if isinstance(event, Started):
             again = f", from step {event.step}" if event.step else ""
             threads = f"{event.threads} thread{'' if event.threads == 1 else 's'}"
             where = f"training on {event.device} with {threads}"
-            self._console.print(f"{where}{again}, {event.epoch} steps an epoch")
+            self._console.print(f"{where}{again}, {event.epoch} steps per epoch")
         elif isinstance(event, Validated):
             nats = ", ".join(f"{term} {value:.3f}" for term, value in event.nats.items())
-            said = (
-                f"validation {nats} nats/frame" if nats else "no validation pieces, the last weights are kept"
+            result = (
+                f"validation {nats} nats/frame"
+                if nats
+                else "no validation pieces, so the last weights are kept"
             )
-            self._console.print(f"{standing.line()}: {said}")
-        elif event.seconds - self._said > EVERY:
-            losses = ", ".join(f"{term} {value:.3f}" for term, value in standing.losses.items())
-            self._console.print(f"{standing.line()}: loss {losses}")
+            self._console.print(f"{progress.line()}: {result}")
+        elif event.seconds - self._printed_at > EVERY:
+            losses = ", ".join(f"{term} {value:.3f}" for term, value in progress.losses.items())
+            self._console.print(f"{progress.line()}: loss {losses}")
         else:
             return
-        self._said = standing.seconds
+        self._printed_at = progress.seconds
 
     def _picture(self) -> RenderableType:
-        standing = self._standing
-        if standing.begun is None:
+        progress = self._progress
+        if progress.begun is None:
             return "getting ready"
-        progress = Table.grid(padding=(0, 2, 0, 0))
-        progress.add_row(ProgressBar(total=1.0, completed=standing.done, width=24), standing.line())
-        return Group(progress, _terms(standing))
+        bar = Table.grid(padding=(0, 2, 0, 0))
+        bar.add_row(ProgressBar(total=1.0, completed=progress.done, width=24), progress.line())
+        return Group(bar, _terms(progress))
 
 
 @contextmanager
 def watched(progress: bool | None, listen: Listen | None) -> Iterator[Listen | None]:
-    """Whom training tells when it shows its progress on standard error besides.
+    """The listener of a training that also shows its progress on standard error.
 
     Args:
-        progress: whether it does; None where that is a terminal.
-        listen: who listens anyway.
+        progress: whether to show it; None to show it only on a terminal.
+        listen: another listener, which receives all events.
     """
     console = Console(stderr=True, markup=False, highlight=False)
     if not (console.is_terminal if progress is None else progress):
@@ -163,31 +165,31 @@ def watched(progress: bool | None, listen: Listen | None) -> Iterator[Listen | N
         return
     with Watch(console) as watch:
 
-        def tell(event: Event) -> None:
+        def listener(event: Event) -> None:
             watch(event)
             if listen is not None:
                 listen(event)
 
-        yield tell
+        yield listener
 
 
-def _terms(standing: Standing) -> Table:
-    """A row for each term; losses are of different kinds and have no sum, nats do."""
+def _terms(progress: TrainingProgress) -> Table:
+    """A row for each term; nats have a sum, losses of different kinds do not."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
     for heading in ("loss", "validation, nats/frame", "best"):
         table.add_column(heading, justify="right")
-    for term in standing.losses:
-        columns = (standing.losses, standing.nats, standing.best)
+    for term in progress.losses:
+        columns = (progress.losses, progress.nats, progress.best)
         table.add_row(term, *(f"{column[term]:.3f}" if term in column else "" for column in columns))
-    if len(standing.nats) > 1:
-        together = (f"{sum(column.values()):.3f}" for column in (standing.nats, standing.best))
+    if len(progress.nats) > 1:
+        together = (f"{sum(column.values()):.3f}" for column in (progress.nats, progress.best))
         table.add_row("together", "", *together, end_section=True)
     return table
 
 
 def clock(seconds: float) -> str:
-    """Seconds as people say them: 0:07, 2:30, 1:02:03."""
+    """Seconds as a clock shows them: 0:07, 2:30, 1:02:03."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
