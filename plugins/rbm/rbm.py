@@ -79,7 +79,7 @@ class RBM(Decoder):
         # last: assigning by index would not say which.
         frames = torch.arange(len(heard), device=heard.device)
         last = torch.full((particles,), -1, device=heard.device).scatter_reduce(0, chosen, frames, "amax")
-        self.fantasies[last >= 0] = dreamt[last[last >= 0]]
+        self.fantasies[last >= 0] = dreamt[last[last >= 0]].to(self.fantasies)
         return dreamt
 
     def log_prob(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> LogProb:
