@@ -87,6 +87,7 @@ RECIPES = {
     "big": "decoder.hidden=200",
     "deep": "decoder=rbm decoder.hidden=30",
     "typo": "decoder=lsmt",
+    "trained": "decoder.hidden=30 train.lr=0.5",
 }
 
 
@@ -142,6 +143,13 @@ def test_words_are_parsed(words: str, canonical: str, toys: Registry) -> None:
     restored = Recipe.from_json(stored, toys, sections={"train": Train}, keys=Keys)
     assert restored == recipe
     assert restored.digest == recipe.digest
+
+
+def test_training_settings_of_a_recipe_apply_to_training_only(toys: Registry) -> None:
+    assert str(parse("trained", toys)) == f"{PLAIN} decoder.hidden=30 train.lr=0.5"
+    assert str(parse_recipe("trained", toys)) == f"{PLAIN} decoder.hidden=30"
+    with pytest.raises(UsageError, match="unknown slot or section train"):
+        parse_recipe("trained train.lr=0.5", toys)
 
 
 def test_values_have_the_type_of_their_setting(toys: Registry) -> None:

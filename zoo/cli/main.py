@@ -31,7 +31,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 COMMANDS: dict[str, str] = {
     "list": "List the parts of the zoo, slot by slot.",
-    "show": "Show one part, or all settings of train or generate, with defaults and ranges.",
+    "show": "Show one part, the model card of a bundle, or all settings of train or generate.",
     "build": "Assemble parts, check that they fit and run, and show what came out.",
     "train": "Train a model on music and keep its best weights as a bundle.",
     "evaluate": "Score trained models on pieces they have not seen, beside the floors.",
@@ -40,6 +40,7 @@ COMMANDS: dict[str, str] = {
     "play": "Play a MIDI or WAV file, or new music that a bundle writes.",
     "report": "Make a page to listen to what models write; it opens in any browser and fetches nothing.",
     "votes": "Rank models by the votes of listeners, each file the votes of one.",
+    "models": "List the pretrained models that are installed with the zoo.",
     "data": "Corpora of music: which there are, what is in them, and what could not be read.",
     "midi": "Look at MIDI files: which can be read, what they hold, and what is wrong with the others.",
     "import": "Turn a model and a decoder of the original notebooks into a bundle.",

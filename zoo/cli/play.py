@@ -70,7 +70,9 @@ def _player(what: Path) -> Sequence[str]:
 
 def _music(what: Path, bars: int, seed: int) -> Roll:
     """The music in a MIDI file, or new music of a bundle or a run."""
-    if what.is_dir():
+    from zoo.model.pretrained import bundle_folder
+
+    if bundle_folder(what).is_dir():
         from zoo.cli.progress import waiting
         from zoo.model.bundle import open_bundle
         from zoo.train.compose import Wish, compose

@@ -34,18 +34,18 @@ def find_named(words: Sequence[str]) -> Named:
     Raises:
         UsageError: some are nothing that a report can show; all of them.
     """
-    from zoo.model.sealed import MANIFEST
+    from zoo.model.pretrained import bundle_folder, is_bundle
     from zoo.music.listing import is_midi_name
 
     named, problems = Named(), []
     for word in dict.fromkeys(words):
         path = Path(word)
-        if (path / MANIFEST).is_file():
-            named.bundles[word] = path
-        elif (path / "recipe.json").is_file():
+        if is_bundle(word):
+            named.bundles[word] = bundle_folder(word)
+        if (path / "recipe.json").is_file():
             named.runs[word] = path
-            if (path / "bundle" / MANIFEST).is_file():
-                named.bundles[word] = path / "bundle"
+        elif word in named.bundles:
+            continue
         elif path.is_file() and is_midi_name(path):
             named.music.append(path)
         elif path.is_file() and path.suffix in (".toml", ".json"):

@@ -1,4 +1,4 @@
-"""`zoo show`: one part, its settings and where it comes from; or what a command takes."""
+"""`zoo show`: one part, its settings and source; the card of a bundle; or the settings of a command."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from zoo.cli.named import complete_part, named_part
+from zoo.cli.show_bundle import bundle_facts, print_bundle
 from zoo.cli.takes import COMMANDS, command_facts, settings_facts
+from zoo.model.pretrained import bundle_folder, is_bundle
 from zoo.registry import Choice, Entry, Registry, open_registry
 from zoo.registry.compatibility import facts
 
@@ -23,18 +25,22 @@ def complete_shown(
 
 
 @click.command("show")
-@click.argument("what", metavar="SLOT.NAME|train|generate", shell_complete=complete_shown)
+@click.argument("what", metavar="SLOT.NAME|BUNDLE|train|generate", shell_complete=complete_shown)
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def command(what: str, as_json: bool) -> None:
-    """Show one part, or all settings of train or generate, with defaults and ranges.
+    """Show one part, the model card of a bundle, or all settings of train or generate.
 
-    For example zoo show attention.history, zoo show train.
+    For example zoo show attention.history, zoo show bach, zoo show train.
     """
     from zoo.cli.console import print_json
 
     if what in COMMANDS:
         data = command_facts(what)
         print_json(data) if as_json else _print_command(data)
+        return
+    if is_bundle(what):
+        facts = bundle_facts(bundle_folder(what))
+        print_json(facts) if as_json else print_bundle(facts)
         return
     registry = open_registry()
     data = part_facts(named_part(what, registry, "zoo show"), registry)

@@ -30,6 +30,7 @@ from zoo.model.build import build, outline, parameter_count
 from zoo.model.card import card
 from zoo.model.code import code_of, located
 from zoo.model.model import Model
+from zoo.model.pretrained import bundle_folder, pretrained_names
 from zoo.model.provenance import Music, listed_once, without_pieces
 from zoo.model.provenance import trained_on as read_trained_on
 from zoo.model.sealed import (
@@ -40,7 +41,6 @@ from zoo.model.sealed import (
     MANIFEST,
     SAMPLE,
     WEIGHTS,
-    bundle_folder,
     canonical,
     manifest,
     parsed,
@@ -138,7 +138,7 @@ def open_bundle(path: str | Path, *, local: bool = False) -> Bundle:
     """Read a bundle.
 
     Args:
-        path: the folder, or that of the run that it lies in.
+        path: the folder, the run that contains it, or the name of a pretrained model.
         local: whether code in files that the bundle names may be run.
 
     Raises:
@@ -238,7 +238,8 @@ def _keep(file: Path, place: Path) -> None:
 def _meant(place: Path) -> str:
     if place.suffix in (".pt", ".pth"):
         return "weights of the original system are read by `zoo import MODEL.pt DECODER.pt -o BUNDLE`"
-    return "a bundle is a folder that `zoo train` or `zoo build -o` wrote"
+    names = ", ".join(pretrained_names())
+    return f"give a folder that `zoo train` or `zoo build -o` wrote, or a pretrained model: {names}"
 
 
 def _inside(place: Path, problem: Problem) -> Problem:

@@ -20,12 +20,6 @@ KINDS: dict[str, Kind] = {CONFIG: "config", CARD: "card", SAMPLE: "sample"}
 CHANGED = "was changed or damaged since it was written"
 
 
-def bundle_folder(path: str | Path) -> Path:
-    """The folder of a bundle: a run stands for the bundle inside it."""
-    inside = Path(path) / "bundle"
-    return inside if (inside / MANIFEST).is_file() and not (Path(path) / MANIFEST).exists() else Path(path)
-
-
 def damaged(what: str, where: str) -> Problem:
     """A file that is not as it was written, with the only hint there is."""
     return Problem(what, where, "put back a good copy, or train again")

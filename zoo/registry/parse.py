@@ -19,6 +19,9 @@ from zoo.registry.registry import Registry
 from zoo.registry.values import read_value
 from zoo.registry.words import Word, read_words, split
 
+TRAINING = "train"
+"""The section of the training settings, which a named recipe or a file may contain for every command."""
+
 
 def parse_recipe(
     words: str | Iterable[str | Word],
@@ -98,6 +101,8 @@ def _by_head(
         head = word.head
         if word.key in SLOTS or (head in SLOTS and head not in entries):
             continue
+        if head == TRAINING and head not in models and word.origin:
+            continue  # a recipe may say how its model is trained; `zoo build` has no use for that
         if head in models and word.name in models[head].model_fields:
             by_head[head][word.name] = word
         elif head and head in models:

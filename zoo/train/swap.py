@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zoo.errors import BundleError, Problem, UsageError, ZooError
+from zoo.model.pretrained import bundle_folder
 from zoo.model.provenance import Music
 from zoo.parts import SLOTS, Slot
 from zoo.parts.terms import SLOTS_OF
@@ -128,8 +129,8 @@ def parse_swap(
 
 
 def _spelled_out(word: str | Word) -> str | Word:
-    """`core=@BUNDLE` for `@BUNDLE`, a folder, not a file of settings."""
-    is_folder = isinstance(word, str) and word.startswith("@") and Path(word[1:]).is_dir()
+    """`core=@BUNDLE` for `@BUNDLE`: a folder or a pretrained model, not a file of settings."""
+    is_folder = isinstance(word, str) and word.startswith("@") and bundle_folder(word[1:]).is_dir()
     return f"core={word}" if is_folder else word
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import BundleError, Problem
+from zoo.model.pretrained import bundle_folder, is_bundle
 from zoo.model.provenance import Music, trained_on
 from zoo.model.sealed import CONFIG, MANIFEST, WEIGHTS, damaged, parsed, read_bundle
 from zoo.music.grid import GRID
@@ -81,13 +82,15 @@ class Trained:
 
 
 def open_trained(path: Path) -> Trained:
-    """The bundle in a folder, or the run, of which the bundle is enough.
+    """The bundle or run in a folder, or a pretrained model by its name.
 
     Raises:
         BundleError: there is neither, it is damaged, or the run has no best weights yet.
     """
     if (path / MANIFEST).is_file():
         return _of_bundle(path)
+    if not path.exists() and is_bundle(path):
+        return _of_bundle(bundle_folder(path))
     begun = begun_plan(path)
     if begun is not None and (path / BEST).is_file():
         return Trained(

@@ -1,0 +1,60 @@
+"""`zoo models`: the pretrained models that are installed with the zoo."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+
+@click.group("models")
+def command() -> None:
+    """List the pretrained models that are installed with the zoo.
+
+    Use the name of a pretrained model wherever a command takes a bundle: `zoo generate bach -o new.mid`,
+    `zoo evaluate bach data=bach`, `zoo build core=@bach decoder=rbm`.
+    """
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects as JSON.")
+def list_models(as_json: bool) -> None:
+    """List each model with its parts, the music it was trained on, and its validation score."""
+    from rich.table import Table
+
+    from zoo.cli.as_json import print_json
+    from zoo.cli.console import show, talk, visible
+    from zoo.model.pretrained import pretrained_names
+
+    models = [_facts(name) for name in pretrained_names()]
+    if as_json:
+        print_json(models)
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for heading in ("model", "parts", "trained on", "nats", "size"):
+        table.add_column(heading, overflow="fold")
+    for model in models:
+        words = (model["name"], model["parts"], model["data"])
+        table.add_row(*map(visible, words), f"{model['validation']:.3f}", f"{model['bytes'] / 1e6:.1f} MB")
+    show.print(table)
+    talk.print(
+        "nats: per frame of the validation pieces, lower is better; `zoo show NAME` prints the model card"
+    )
+
+
+def _facts(name: str) -> dict[str, Any]:
+    """What the configuration of a pretrained model says, read without torch."""
+    from zoo.model.pretrained import FOLDER
+    from zoo.model.sealed import CONFIG, WEIGHTS
+
+    config = json.loads((FOLDER / name / CONFIG).read_text("utf-8"))
+    parts = config["recipe"]["parts"]
+    return {
+        "name": name,
+        "parts": " ".join(f"{slot}={part['name'].rpartition('/')[2]}" for slot, part in parts.items()),
+        "data": config["data"]["name"],
+        "digest": config["data"]["digest"],
+        "validation": sum(config["scores"]["validation"].values()),
+        "bytes": (FOLDER / name / WEIGHTS).stat().st_size,
+    }

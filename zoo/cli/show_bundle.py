@@ -1,0 +1,39 @@
+"""`zoo show BUNDLE`: the model card of a bundle, and the digest by which two copies can be compared."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from zoo.model.sealed import CARD, CONFIG, MANIFEST, parsed, read_bundle
+
+
+def bundle_facts(folder: Path) -> dict[str, Any]:
+    """The configuration of a bundle, its card, and the SHA-256 of its manifest, which covers every file.
+
+    Raises:
+        BundleError: a file is missing, damaged or changed.
+    """
+    contents = read_bundle(folder)
+    return {
+        "bundle": str(folder),
+        "sha256": hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest(),
+        "config": parsed(contents[CONFIG], folder / CONFIG),
+        "card": contents[CARD].decode("utf-8", "replace"),
+    }
+
+
+def print_bundle(facts: dict[str, Any]) -> None:
+    """Print the card without its YAML header, then the digest."""
+    from zoo.cli.console import show, visible
+
+    card = facts["card"]
+    if card.startswith("---\n"):
+        card = card.partition("\n---\n")[2]
+    for line in card.strip().splitlines():
+        show.print(visible(line), soft_wrap=True)
+    show.print()
+    show.print(
+        f"sha256 of {MANIFEST}, which lists the checksum of every file: {facts['sha256']}", soft_wrap=True
+    )
