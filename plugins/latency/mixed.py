@@ -37,7 +37,7 @@ class MixedLines(nn.Module):
         frames = length + max(self.lags)
         hidden, cell = (_arriving([memory[plane] for memory in recent], frames) for plane in (0, 1))
         outputs, hidden, cell = _Walk.apply(  # type: ignore[no-untyped-call]
-            pushes.transpose(0, 1).contiguous(), self.cell.weight_hh, hidden, cell, self.lags
+            pushes.to(hidden).transpose(0, 1).contiguous(), self.cell.weight_hh, hidden, cell, self.lags
         )
         after = tuple(
             (_arrives(hidden, line, length, lag), _arrives(cell, line, length, lag))

@@ -79,7 +79,7 @@ class RBM(Decoder):
         # index would leave the choice to the order of threads.
         frames = torch.arange(len(data), device=data.device)
         last = torch.full((particles,), -1, device=data.device).scatter_reduce(0, chosen, frames, "amax")
-        self.fantasies[last >= 0] = samples[last[last >= 0]]
+        self.fantasies[last >= 0] = samples[last[last >= 0]].to(self.fantasies)
         return samples
 
     def log_prob(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> LogProb:

@@ -41,6 +41,7 @@ RECIPES: list[dict[str, Any]] = [
     {"accumulate": 2},
     {"group_by_length": True},
     {"lr_decoder": 0.003},
+    {"precision": "bf16"},
     {"patience": 2, "validate_every": 1},
 ]
 TOGETHER = {name: value for recipe in RECIPES[:-1] for name, value in recipe.items()}

@@ -21,6 +21,14 @@ def never(dtype: torch.dtype) -> float:
     return torch.finfo(dtype).min / 64
 
 
+def single(logits: Tensor) -> Tensor:
+    """The same logits in single precision at least, in which probabilities are computed.
+
+    Layers give bfloat16 where `train.precision=bf16`, which is too coarse to add probabilities up in.
+    """
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
 def masked_log_softmax(logits: Tensor, allowed: Tensor) -> Tensor:
     """Log-probabilities over the last dimension; an outcome that is not allowed gets `never`.
 
@@ -28,6 +36,7 @@ def masked_log_softmax(logits: Tensor, allowed: Tensor) -> Tensor:
         logits: (..., N), of any size.
         allowed: (..., N) bool. If nothing is allowed, every outcome gets `never`.
     """
+    logits = single(logits)
     filled = logits.masked_fill(~allowed, torch.finfo(logits.dtype).min)
     return filled.log_softmax(-1).masked_fill(~allowed, never(logits.dtype))
 
@@ -61,6 +70,7 @@ def flip(probability: Tensor, generator: Generator) -> Tensor:
 
 def bernoulli_log_prob(logits: Tensor, values: Tensor) -> Tensor:
     """Log-probability of each value (0 or 1) given independent logits, same shape."""
+    logits = single(logits)
     return logsigmoid(torch.where(values > 0, logits, -logits))
 
 
@@ -138,7 +148,7 @@ def log_any(logits: Tensor, membership: Tensor) -> Tensor:
         logits: (..., K), of independent keys.
         membership: (C, K) bool.
     """
-    return _suffix_log_any(key_groups(membership).gathered(logits))[0]
+    return _suffix_log_any(key_groups(membership).gathered(single(logits)))[0]
 
 
 def folds_to(keys: Tensor, codes: Tensor, membership: Tensor) -> Tensor:

@@ -154,11 +154,17 @@ class Learner:
         values: dict[Term, float] = {}
         for batch, count in zip(batches, frames, strict=True):
             share = count / max(sum(frames), 1)
-            losses = {term: share * loss for term, loss in self.model(batch, chance).items()}
+            with self._precision():
+                losses = {term: share * loss for term, loss in self.model(batch, chance).items()}
             torch.autograd.backward(list(losses.values()))
             for term, loss in losses.items():
                 values[term] = values.get(term, 0.0) + float(loss.detach())
         return values
+
+    def _precision(self) -> torch.autocast:
+        """What the losses are computed in."""
+        bf16 = self._settings.precision == "bf16"
+        return torch.autocast(self.model.device.type, torch.bfloat16, enabled=bf16)
 
     def _refuse_nonfinite(self, losses: Mapping[Term, float], norms: Mapping[Term, float]) -> None:
         problems = [

@@ -27,6 +27,7 @@ BEFORE: dict[str, Any] = {
     "warmup": 0,
     "schedule": "constant",
     "ema": 0.0,
+    "precision": "float32",
 }
 """Settings that came later, each with the value that trains as before there was one.
 
@@ -76,6 +77,10 @@ class TrainSettings(Settings):
         "weights themselves; 0 for none",
         ge=0,
         lt=1,
+    )
+    precision: Literal["float32", "bf16"] = setting(
+        "float32",
+        "float32, or bf16 for matrix products in bfloat16; weights and validation stay in float32",
     )
     validate_every: int = setting(100, "training steps between two validations", ge=1)
     validate_frames: int = setting(
