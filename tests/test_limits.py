@@ -189,4 +189,4 @@ def test_running_out_of_memory_is_reported(
 
     monkeypatch.setattr(main.zoo, "main", starve)
     assert main.run(["list"]) == 1
-    assert capsys.readouterr().err == "error: there is not enough memory for this\n  take less at a time\n"
+    assert capsys.readouterr().err == "error: there is not enough memory for this\n  process less at a time\n"

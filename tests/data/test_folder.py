@@ -353,8 +353,8 @@ def test_scans_tell_copies_and_what_was_passed_over(folder, capsys):
     assert told["passed_over"] == {".txt files": 1, "devices and pipes": 1}
     assert run(["data", "scan", str(folder)]) == 0
     words = " ".join(capsys.readouterr().out.split())
-    assert "2 pieces are the same as another, such as b.mid and sub/copy of b.mid" in words
-    assert "passed over .txt files 1, devices and pipes 1" in words
+    assert "2 pieces are identical to another, such as b.mid and sub/copy of b.mid" in words
+    assert "ignored .txt files 1, devices and pipes 1" in words
 
 
 def test_music_on_another_grid_has_a_store_of_its_own(folder, reads):

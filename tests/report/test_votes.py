@@ -114,7 +114,7 @@ def saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_command_ranks_what_was_rated_blind(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["votes", "votes.json"]) == 0
     out = capsys.readouterr().out
-    assert "2 ratings of 1 listener; 1 that were not given blind are left out" in out
+    assert "2 ratings of 1 listener; 1 that were not blind are left out" in out
     assert out.index("\n a ") < out.index("\n b ")
     assert "3.250" in out
     assert run(["votes", "votes.json", "--all", "--json"]) == 0
