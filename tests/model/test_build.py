@@ -151,3 +151,9 @@ def test_targets_that_cannot_be_loaded_are_all_named() -> None:
     assert len(caught.value.problems) == 2
     assert "No module named 'nowhere'" in str(caught.value)
     assert "zoo.parts.interfaces.Sampler" in str(caught.value)
+
+
+def test_a_model_can_be_built_where_gradients_are_off() -> None:
+    with torch.no_grad():
+        model = build(parse_recipe("attention=none", open_registry()))
+    assert all(parameter.grad is None for parameter in model.parameters())

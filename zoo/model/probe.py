@@ -79,6 +79,7 @@ def _features(model: Model, fragments: Fragments) -> list[Problem]:
     return list(_shape(model, f"features of {named(model, 'attention')}", features, expected))
 
 
+@torch.enable_grad()
 def _training(model: Model, fragments: Fragments) -> list[Problem]:
     problems: list[Problem] = []
     losses = model(fragments, generator(0, "probe"))
