@@ -1,4 +1,4 @@
-"""Studies: which combinations are compared, on which datasetsand budget. Read without torch.
+"""Studies: which combinations are compared, on which datasets and budget. Read without torch.
 
     title = "Which attention?"
     data = ["bach", "pop909"]

@@ -76,7 +76,7 @@ def fetched(remote: Remote, progress: Progress | None = None) -> str:
         write_file(remote.pin, f"{digest}  {remote.file}\n")
     elif digest != expected:
         source = "its publisher names" if remote.sha256 else "it had when it was first used"
-        hint = "move it elsewhere to have it downloaded anew"
+        hint = "move it elsewhere to have it downloaded again"
         if not remote.sha256:
             hint += f"; if you replaced it yourself, remove {remote.pin.name} beside it"
         raise DataError(
