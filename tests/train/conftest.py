@@ -18,6 +18,7 @@ from zoo.model.build import build
 from zoo.model.model import Model
 from zoo.music.roll import Roll
 from zoo.registry import Recipe, open_registry, parse_recipe
+from zoo.train.events import Event
 from zoo.train.settings import TrainSettings
 
 TINY = "attention=none attention.local=4 attention.features=5 sampler.hidden=4 decoder.hidden=4"
@@ -64,6 +65,17 @@ def tunes(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Corpus]:
 @pytest.fixture(scope="session")
 def corpus(tunes: Callable[..., Corpus]) -> Corpus:
     return tunes()
+
+
+class Stop:
+    """Interrupts training at one step, or at the validation after it."""
+
+    def __init__(self, kind: type[Event], step: int) -> None:
+        self.kind, self.step = kind, step
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, self.kind) and event.step == self.step:
+            raise KeyboardInterrupt
 
 
 def recipe_of(words: str = "") -> Recipe:

@@ -28,6 +28,8 @@ from zoo.train.lock import claimed
 from zoo.train.plan import begun_origins, begun_plan
 from zoo.train.run import Run
 
+from .conftest import Stop
+
 Make = Callable[..., Any]
 TINY = "attention=none attention.local=4 attention.features=5 sampler.hidden=4 decoder.hidden=4"
 QUICK = {"batch": 4, "frames": 16, "stride": 8, "past": 4, "validate_every": 2, "device": "cpu"}
@@ -128,17 +130,6 @@ def test_few_pieces_of_a_known_kind_keep_what_is_known_of_their_residual(bundle:
     nothing = tunes(train=1, valid=0)
     recount(model, nothing.split("train"), nothing.split("valid"))
     assert not (model.encoder.residual.counts >= before).all()
-
-
-class Stop:
-    """Interrupts training at one event."""
-
-    def __init__(self, kind: type[Event], step: int) -> None:
-        self.kind, self.step = kind, step
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, self.kind) and event.step == self.step:
-            raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize(("kind", "step"), [(Validated, 0), (Stepped, 1), (Stepped, 5)])

@@ -30,6 +30,8 @@ from zoo.train.plan import begun_plan, begun_words
 from zoo.train.run import Run
 from zoo.train.settings import BEFORE, TrainSettings
 
+from .conftest import Stop
+
 Make = Callable[..., Any]
 KILLS = int(os.environ.get("ZOO_STRESS_KILLS", "6"))
 PAIRS = int(os.environ.get("ZOO_STRESS_PAIRS", "2"))
@@ -83,17 +85,6 @@ def unbroken(finished: Path, tmp_path: Path) -> Path:
     """A copy of a run that nothing disturbed."""
     shutil.copytree(finished, tmp_path / "unbroken")
     return tmp_path / "unbroken"
-
-
-class Stop:
-    """Interrupts training at one step, or at the validation after it."""
-
-    def __init__(self, kind: type[Event], step: int) -> None:
-        self.kind, self.step = kind, step
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, self.kind) and event.step == self.step:
-            raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def find_named(words: Sequence[str]) -> Named:
     Raises:
         UsageError: some are nothing that a report can show; all of them.
     """
-    from zoo.model.pretrained import bundle_folder, is_bundle
+    from zoo.model.pretrained import RECIPE, bundle_folder, is_bundle
     from zoo.music.listing import is_midi_name
 
     named, problems = Named(), []
@@ -42,7 +42,7 @@ def find_named(words: Sequence[str]) -> Named:
         path = Path(word)
         if is_bundle(word):
             named.bundles[word] = bundle_folder(word)
-        if (path / "recipe.json").is_file():
+        if (path / RECIPE).is_file():
             named.runs[word] = path
         elif word in named.bundles:
             continue

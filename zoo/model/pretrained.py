@@ -1,4 +1,4 @@
-"""Pretrained models: bundles that are installed with the zoo and have names, such as `bach`."""
+"""Where bundles are: in a folder, in a run, or installed with the zoo under a name, such as `bach`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import zoo
 from zoo.model.sealed import MANIFEST
 
 FOLDER = Path(zoo.__file__).parent / "pretrained"
+RECIPE, BUNDLE = "recipe.json", "bundle"
+"""What makes a folder a run, and where the bundle of a run is."""
 
 
 def pretrained_names() -> list[str]:
@@ -22,11 +24,12 @@ def bundle_folder(path: str | Path) -> Path:
     is none of these is returned as it is.
     """
     folder = Path(path)
-    for candidate in (folder, folder / "bundle"):
+    for candidate in (folder, folder / BUNDLE):
         if (candidate / MANIFEST).is_file():
             return candidate
-    is_run = (folder / "recipe.json").is_file()
-    return FOLDER / folder if not is_run and str(path) in pretrained_names() else folder
+    if (folder / RECIPE).is_file() or str(path) not in pretrained_names():
+        return folder
+    return FOLDER / folder
 
 
 def is_bundle(path: str | Path) -> bool:

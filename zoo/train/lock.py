@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from zoo.errors import Problem, UsageError, ZooError
 from zoo.files import sweep, write_file
-from zoo.train.plan import RECIPE
+from zoo.model.pretrained import RECIPE
 
 LOCK, HOLDER = "lock", "holder.json"
 PATIENCE = 0.3

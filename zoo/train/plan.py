@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import BundleError, Problem, UsageError
 from zoo.limits import read_bytes
+from zoo.model.pretrained import RECIPE
 from zoo.model.provenance import Origin, listed_once, pieces_of, without_pieces
 from zoo.model.sealed import damaged, parsed
 from zoo.parts import SLOTS, Slot
@@ -21,8 +22,6 @@ from zoo.train.settings import BEFORE, BUDGETS, TrainSettings
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
-
-RECIPE = "recipe.json"
 
 
 def plan(

@@ -22,11 +22,12 @@ from typing import Any
 from zoo.errors import BundleError, NonFiniteError, Problem, UsageError
 from zoo.files import flush, write_file, writing
 from zoo.limits import HEADER, read_bytes
+from zoo.model.pretrained import RECIPE
 from zoo.model.sealed import damaged
 from zoo.model.weights import Weights, digest, not_finite, pack, read_weights
 from zoo.train.events import Stepped, Validated
 from zoo.train.learner import Learner
-from zoo.train.plan import RECIPE, begun_plan, differences
+from zoo.train.plan import begun_plan, differences
 
 FORMAT = 1
 

@@ -9,19 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import BundleError, Problem
-from zoo.model.pretrained import bundle_folder, is_bundle
+from zoo.model.pretrained import BUNDLE, RECIPE, bundle_folder, is_bundle
 from zoo.model.provenance import Music, trained_on
 from zoo.model.sealed import CONFIG, MANIFEST, WEIGHTS, damaged, parsed, read_bundle
 from zoo.music.grid import GRID
 from zoo.parts import SLOTS, Slot
 from zoo.registry import Choice, Registry
-from zoo.train.plan import RECIPE, begun_origins, begun_plan
+from zoo.train.plan import begun_origins, begun_plan
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 BEST = "best.safetensors"
-BUNDLE = "bundle"
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,13 +88,11 @@ def open_trained(path: Path) -> Trained:
     """
     if (path / MANIFEST).is_file():
         return _of_bundle(path)
-    if not path.exists() and is_bundle(path):
-        return _of_bundle(bundle_folder(path))
     begun = begun_plan(path)
     if begun is not None and (path / BEST).is_file():
         return Trained(path, begun["parts"], True, begun["data"].get("grid", GRID), _trained_on(path, begun))
-    if (path / BUNDLE / MANIFEST).is_file():
-        return open_trained(path / BUNDLE)
+    if is_bundle(path):
+        return _of_bundle(bundle_folder(path))
     if begun is not None:
         hint = f"`zoo train -o {path} --resume` goes on until there are some"
         raise BundleError(Problem("the run has no best weights yet", str(path), hint))
