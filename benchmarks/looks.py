@@ -28,7 +28,7 @@ from zoo.bench.study import Study, read_study
 from zoo.data import Corpus, open_corpus
 from zoo.data.batches import length_batches
 from zoo.model.build import build
-from zoo.model.model import Model
+from zoo.model.model import Batch, Model
 from zoo.model.random import generator
 from zoo.parts import Slot
 from zoo.parts.terms import Term
@@ -130,19 +130,19 @@ def reading(study: Study, data: str, place: Place) -> dict[str, Any]:
     found: dict[str, Any] = {}
     corpus = place.unseen(study, data)
     for row, cell, model in place.trained(study, "core", data, "attention", "history"):
-        sums, frames = torch.zeros(BAR, len(model.attention.settings.lags)), torch.zeros(BAR)
+        history: Any = model.attention  # of a plugin, which is not imported here
+        sums, frames = torch.zeros(BAR, len(history.settings.lags)), torch.zeros(BAR)
         for batch, mask in _batches(model, corpus):
-            state = model.attention.start(batch.past)
-            weights = model.attention.read_weights(batch.inputs, batch.clock, state)
+            weights = history.read_weights(batch.inputs, batch.clock, history.start(batch.past))
             clock = batch.clock
             in_common_time = mask & (clock.length == 4 * clock.grid)
-            foretold = ((clock.place + 1) % clock.length)[in_common_time]
-            sixteenth = foretold * 4 // clock.grid
+            predicted = ((clock.place + 1) % clock.length)[in_common_time]
+            sixteenth = predicted * 4 // clock.grid
             sums.index_add_(0, sixteenth, weights[in_common_time])
             frames.index_add_(0, sixteenth, torch.ones(len(sixteenth)))
         found[row.labels["encoder"]] = {
             "cell": cell.name,
-            "lags": [4 * lag for lag in model.attention.settings.lags],
+            "lags": [4 * lag for lag in history.settings.lags],
             "mean": _rounded(sums.sum(0) / frames.sum()),
             "by_sixteenth": _rounded(sums / frames.clamp(min=1).unsqueeze(1)),
             "frames": int(frames.sum()),
@@ -153,9 +153,10 @@ def reading(study: Study, data: str, place: Place) -> dict[str, Any]:
 def loudness(study: Study, data: str, place: Place) -> dict[str, Any]:
     """How loud notes are played, in columns by how loud they are expected to be."""
     _, cell, model = next(place.trained(study, "velocity", data, "velocity", "lstm"))
+    spread: Any = model.velocity.spread
     corpus = place.unseen(study, data)
     expected, played = [], []
-    for indices in _batches(corpus):
+    for indices in _groups(corpus):
         fragments = corpus.whole(indices)
         batch, velocity = model.batch(fragments), model.velocity_batch(fragments)
         assert velocity is not None
@@ -174,7 +175,7 @@ def loudness(study: Study, data: str, place: Place) -> dict[str, Any]:
         "bin": BIN,
         "counts": counts.tolist(),
         "correlation": round(float(torch.corrcoef(torch.stack([guessed, heard]))[0, 1]), 3),
-        "spread": round(float(model.velocity.spread.value), 2),
+        "spread": round(float(spread.value), 2),
     }
 
 
@@ -202,7 +203,7 @@ def doublings(study: Study, data: str, place: Place) -> dict[str, Any]:
     return {**_about(study, corpus, data), "classes": CLASSES, "draws": DRAWS, "of": found}
 
 
-def _before(model: Model, batch: Any) -> Any:
+def _before(model: Model, batch: Batch) -> Any:
     """The decoder's state before each frame, after what was really played; rows (B * T, ...)."""
     state, states = model.decoder.start(len(batch.keys)), []
     for t in range(batch.keys.shape[1]):
@@ -212,7 +213,7 @@ def _before(model: Model, batch: Any) -> Any:
     return tree_map(lambda *tensors: torch.stack(tensors, dim=1).flatten(0, 1), *states)
 
 
-def _drawn(model: Model, batch: Any, before: Any, *purpose: int) -> Tensor:
+def _drawn(model: Model, batch: Batch, before: Any, *purpose: int) -> Tensor:
     """Keys (B, T, K), each frame drawn after what was really played before it."""
     codes, previous = (plane.flatten(0, 1).unsqueeze(1) for plane in (batch.codes, batch.previous))
     keys, _ = model.decoder.sample(codes, previous, before, generator(0, "looks", *purpose))
@@ -253,13 +254,15 @@ class _Doubled:
         }
 
 
-def _batches(model: Model, corpus: Corpus) -> Iterator[tuple[Any, Tensor]]:
-    for indices in _batches(corpus):
+def _batches(model: Model, corpus: Corpus) -> Iterator[tuple[Batch, Tensor]]:
+    """All pieces, a batch at a time, each with the mask of its frames (B, T)."""
+    for indices in _groups(corpus):
         fragments = corpus.whole(indices)
         yield model.batch(fragments), fragments.mask
 
 
-def _batches(corpus: Corpus) -> Iterator[list[int]]:
+def _groups(corpus: Corpus) -> Iterator[list[int]]:
+    """Indices of whole pieces of similar length."""
     return length_batches([piece.frames for piece in corpus.pieces])
 
 

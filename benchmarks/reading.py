@@ -60,7 +60,7 @@ def residual(corpus: Corpus, plane: Plane) -> float:
     """Nats per frame of the test pieces, counted on the training pieces."""
     table, nats, frames = Residual(plane), 0.0, 0
     for split in ("train", "test"):
-        pieces = corpus.split(split)  # type: ignore[arg-type]
+        pieces = corpus.split(split)
         for index in range(len(pieces.pieces)):
             music = pieces.whole([index])
             assert music.onset is not None

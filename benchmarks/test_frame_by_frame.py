@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,8 @@ Loss = Callable[[Model, Batch, Choose], Tensor]
 def whole(model: Model, batch: Batch, choose: Choose) -> Tensor:
     """The summed loss as the zoo computes it, every part hearing all frames in one call."""
     features, _ = model.attention(batch.inputs, batch.clock, model.attention.start(batch.past))
-    log_probs = model.sampler.distributions(
+    sampler: Any = model.sampler  # of a plugin
+    log_probs = sampler.distributions(
         features, batch.codes, lambda voice, own: choose(voice, slice(None), own)
     )
     return -bernoulli_log_prob(note_logits(log_probs), batch.codes).sum()
@@ -40,7 +42,7 @@ def whole(model: Model, batch: Batch, choose: Choose) -> Tensor:
 
 def frame_by_frame(model: Model, batch: Batch, choose: Choose) -> Tensor:
     """The same, one frame after the other."""
-    sampler = model.sampler
+    sampler: Any = model.sampler  # of a plugin
     state = model.attention.start(batch.past)
     memories = [sampler.lstm.start(len(batch.codes))] * sampler.voices
     losses = []
@@ -52,7 +54,7 @@ def frame_by_frame(model: Model, batch: Batch, choose: Choose) -> Tensor:
         heard = []
         for voice in range(sampler.voices):
             outputs, memories[voice] = sampler.lstm(torch.cat([features, decided], -1), memories[voice])
-            undecided = sum(decided.chunk(2, -1)) == 0
+            undecided = torch.stack(decided.chunk(2, -1)).sum(0) == 0
             heard.append(masked_log_softmax(sampler.linear(outputs), undecided.repeat(1, 1, 2)))
             decided = decided + truth_about(choose(voice, now, heard[-1].detach()), codes)
         losses.append(-bernoulli_log_prob(note_logits(torch.stack(heard)), codes).sum())
@@ -82,7 +84,7 @@ def learn(model: Model, batch: Batch, way: str, choose_in: Callable[[slice], Cho
     single = [slice(row, row + 1) for row in range(len(batch.codes))]
     for rows in single if alone else [slice(None)]:
         loss = loss_of(model, rows_of(batch, rows), choose_in(rows))
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         total += float(loss.detach())
     return total
 
@@ -90,6 +92,11 @@ def learn(model: Model, batch: Batch, way: str, choose_in: Callable[[slice], Cho
 def rows_of(batch: Batch, rows: slice) -> Batch:
     """Some of the fragments of a batch."""
     return Batch(**{field.name: getattr(batch, field.name)[rows] for field in fields(batch)})
+
+
+def gradient_of(parameter: Tensor) -> Tensor:
+    assert parameter.grad is not None
+    return parameter.grad
 
 
 def drawing(rows: slice) -> Choose:
@@ -134,8 +141,8 @@ def test_all_ways_give_the_same_loss_and_gradient(model: Build, corpus: Corpus) 
         return lambda voice, frames, own: drawn[voice][rows, frames]
 
     expected = learn(one, batch, "whole fragments at once", lambda rows: note)
-    gradient = {name: parameter.grad.clone() for name, parameter in one.parameters_of("core")}
+    gradient = {name: gradient_of(parameter).clone() for name, parameter in one.parameters_of("core")}
     for way in WAYS:
         assert learn(one, batch, way, replay) == pytest.approx(expected, rel=1e-9)
         for name, parameter in one.parameters_of("core"):
-            torch.testing.assert_close(parameter.grad, gradient[name], rtol=1e-7, atol=1e-9)
+            torch.testing.assert_close(gradient_of(parameter), gradient[name], rtol=1e-7, atol=1e-9)
