@@ -2,9 +2,9 @@
 
     OMP_NUM_THREADS=1 .venv/bin/python tests/formats/freeze.py
 
-writes an archive `KIND-FORMAT.zip` beside this script for each kind whose present format has none yet, with what
-must be read from it in `expected.json`. Run it after raising a format and commit what it writes. Archives that
-are there are never written again, and are kept as long as their format is read.
+writes an archive `KIND-FORMAT.zip` beside this script for each kind whose present format has none yet, with
+what must be read from it in `expected.json`. Run it after raising a format and commit what it writes.
+Archives that are there are never written again, and are kept as long as their format is read.
 """
 
 from __future__ import annotations

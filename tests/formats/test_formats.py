@@ -1,4 +1,4 @@
-"""Files of every format that was ever written are read as they were; `freeze.py` freezes those of the next."""
+"""Files of every format are read as they were written; `freeze.py` freezes those of the next one."""
 
 from __future__ import annotations
 
