@@ -78,7 +78,7 @@ class Place:
 
     def _best(self, study: Study, row: Combination, term: Term, data: str) -> tuple[Cell, Model]:
         component, results = component_of(row.recipe, term, data, self.registry), Results(HERE / "results")
-        choice = component.choice(study, results) if component else None
+        choice = component.selection(study, results) if component else None
         if choice is None:
             raise UntrainedError(row.label_for(study.slots))
         cell = choice.cells[0]

@@ -107,7 +107,7 @@ def _curves(data: str, root: Path) -> tuple[Numbers, Reading] | None:
     reading = None
     for row in study.combinations:
         component = component_of(row.recipe, "core", data, registry)
-        choice = component.choice(study, results) if component else None
+        choice = component.selection(study, results) if component else None
         cells = choice.cells if choice else ()
         stored = [one for cell in cells if (one := results.read(cell)) and one["evaluation"]]
         if cells and len(stored) == len(cells):

@@ -31,11 +31,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from zoo.bench.assembly import tables
 from zoo.bench.formatted import FormattedTable, format_tables
 from zoo.bench.printing import markdown
 from zoo.bench.reading import EARLIER
 from zoo.bench.results import Results
-from zoo.bench.rows import Table, tables
+from zoo.bench.rows import Table
 from zoo.bench.study import read_study
 from zoo.bench.verdict import BEST, Verdict, verdict
 from zoo.measure.interval import holm

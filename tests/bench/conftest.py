@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from zoo.bench.assembly import tables
 from zoo.bench.components import components, floor_cells
 from zoo.bench.reading import READING
 from zoo.bench.results import Results
-from zoo.bench.rows import Table, tables
+from zoo.bench.rows import Table
 from zoo.bench.study import Study, read_study
 from zoo.music.roll import Roll
 from zoo.registry import Registry, open_registry

@@ -14,11 +14,11 @@ import pytest
 
 from zoo.bench import cell as cell_module
 from zoo.bench import reading as reading_module
+from zoo.bench.assembly import tables
 from zoo.bench.cell import Cell, FloorsCell, isolated, question
 from zoo.bench.components import components, floor_cells
 from zoo.bench.reading import READING
 from zoo.bench.results import Results
-from zoo.bench.rows import tables
 from zoo.bench.study import Study, read_study
 from zoo.bench.work import do
 from zoo.data import Corpus

@@ -14,7 +14,7 @@ import pytest
 
 from zoo.bench.cell import Cell
 from zoo.bench.components import components
-from zoo.bench.driver import TRIES, Driver, Music, StudyProgress
+from zoo.bench.driver import TRIES, Driver, LocalDataset, StudyProgress
 from zoo.bench.local import CellFailed, LocalRunner, run_process
 from zoo.bench.reading import READING
 from zoo.bench.results import Results, prepare
@@ -25,8 +25,8 @@ from zoo.parts import SLOTS
 from zoo.registry import Registry
 
 Read = Callable[..., Study]
-MUSIC = Music("/tunes", "digest", frozenset({"onset", "sounding"}))
-OTHER = Music("/songs", "other", MUSIC.planes)
+MUSIC = LocalDataset("/tunes", "digest", frozenset({"onset", "sounding"}))
+OTHER = LocalDataset("/songs", "other", MUSIC.planes)
 GRID = 'attention = ["none", "last"]\nsampler = "independent"\ndecoder = ["lstm", "uniform"]'
 
 
@@ -68,7 +68,7 @@ def drive(
     results: Path,
     toy: Toy,
     registry: Registry,
-    music: Music = MUSIC,
+    music: LocalDataset = MUSIC,
     replace_outdated: bool = False,
 ) -> StudyProgress:
     names = dict.fromkeys(study.settings.data, music)

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from zoo.bench.assembly import tables
 from zoo.bench.cell import Cell, FloorsCell
 from zoo.bench.components import Component, components, floor_cells
 from zoo.bench.formatted import format_tables
 from zoo.bench.printing import latex, markdown
 from zoo.bench.reading import EARLIER, READING, Reading
 from zoo.bench.results import Results
-from zoo.bench.rows import Row, tables
+from zoo.bench.rows import Row
 from zoo.bench.study import Study, read_study
 from zoo.errors import ZooError
 from zoo.measure.evaluation import Evaluation, Term
@@ -99,7 +100,7 @@ def fill(study: Study, registry: Registry, results: Results) -> None:
 
 
 def chosen(component: Component, study: Study, results: Results) -> tuple[Cell, ...]:
-    choice = component.choice(study, results)
+    choice = component.selection(study, results)
     assert choice is not None
     return choice.cells
 
@@ -181,10 +182,10 @@ def test_a_rate_is_chosen_by_two_seeds(read: Read, registry: Registry, tmp_path:
     for (rate, seed), nats in list(liked.items())[:3]:
         cell = core.cell(asked, rate, seed)
         results.write(cell, {**result(cell, 1.0), "validation": nats})
-    assert core.choice(asked, results) is None
+    assert core.selection(asked, results) is None
     last = core.cell(asked, 0.02, 1)
     results.write(last, {**result(last, 1.0), "validation": liked[0.02, 1]})
-    choice = core.choice(asked, results)
+    choice = core.selection(asked, results)
     assert choice is not None
     assert ({cell.train.lr for cell in choice.cells}, choice.selection_seeds) == ({0.02}, 2)
 

@@ -23,7 +23,7 @@ KEYS = {"uniform": {"nats": [(0, 0, 0)]}}
 
 
 def level(nats: float, **more: Any) -> dict[str, Any]:
-    """So many nats a frame from two seeds, a little apart from piece to piece."""
+    """So many nats per frame from two seeds, a little apart from piece to piece."""
     first = [10 * nats + 0.02, 30 * nats, 60 * nats - 0.02]
     return {"nats": [first, [10 * nats, 30 * nats + 0.02, 60 * nats - 0.02]], **more}
 
@@ -71,7 +71,7 @@ def test_the_interval_stands_behind_the_number_nearer_end_first(tabled: Tabled) 
         assert 0 < near < 0.5 < far
         assert (near, far) == pytest.approx(sorted((abs(low), abs(high))), abs=6e-4)
     assert found.basis == "n = 3 pieces, 2 seeds"
-    assert found.unit == "nats a frame"
+    assert found.unit == "nats per frame"
 
 
 def test_what_changes_from_piece_to_piece_is_not_clear(tabled: Tabled) -> None:
@@ -121,9 +121,9 @@ def test_one_term_is_compared_alone_and_loudness_by_the_struck_note(tabled: Tabl
     codes = verdict(table, "none", "rates", "codes")
     assert codes.difference.value == pytest.approx(1.5 - 9)
     assert verdict(table, "none", "rates").difference.value == pytest.approx(2.5 - 9)
-    assert codes.unit == "nats a frame"
+    assert codes.unit == "nats per frame"
     loud = verdict(table, table_name(table, 4.0), "velocity=mean", "velocity")
-    assert (loud.difference.value, loud.unit) == (pytest.approx(4 - 5), "nats a struck note")
+    assert (loud.difference.value, loud.unit) == (pytest.approx(4 - 5), "nats per struck note")
 
 
 def table_name(table: Table, nats: float) -> str:
@@ -145,7 +145,7 @@ def told_apart(tabled: Tabled, judges: int, of_judges: float, of_rest: float) ->
     )
     settings = table.study.settings.model_copy(update={"seeds": 5})
     table = replace(table, study=replace(table.study, settings=settings))
-    return Verdict(table, table, first, second, table.terms, "nats a frame")
+    return Verdict(table, table, first, second, table.terms, "nats per frame")
 
 
 def moved(found: Evaluation, by: float) -> Evaluation:
@@ -171,11 +171,11 @@ def test_without_a_choice_nothing_hangs_on_it(tabled: Tabled) -> None:
 def test_rows_of_two_studies_are_compared_on_the_same_reading_alone(tabled: Tabled) -> None:
     table = tabled(ATTENTIONS, core={"none": level(1.5), "last": level(2.0)}, decoder=KEYS)
     other = replace(table, study=replace(table.study, path=Path("other.toml")))
-    found = verdict(table, "none", "last", beside=other)
+    found = verdict(table, "none", "last", second_table=other)
     assert found.outcome == "lower"
     assert found.key != verdict(table, "none", "last").key
     before = replace(other, reading=replace(other.reading, number=READING - 1))
-    apart = verdict(table, "none", "last", beside=before)
+    apart = verdict(table, "none", "last", second_table=before)
     assert (apart.outcome, apart.p_value) == ("waiting", None)
     assert "different readings" in apart.words
 
@@ -185,7 +185,7 @@ def test_rows_of_two_studies_need_the_same_seeds(tabled: Tabled) -> None:
     more = table.study.settings.model_copy(update={"seeds": 3})
     other = replace(table, study=replace(table.study, settings=more))
     with pytest.raises(UsageError, match="differ in seeds or split"):
-        verdict(table, "none", "last", beside=other)
+        verdict(table, "none", "last", second_table=other)
 
 
 def test_the_best_of_several_encoders_is_not_known(tabled: Tabled) -> None:
@@ -203,7 +203,7 @@ def test_a_name_may_leave_out_what_tells_no_rows_apart(tabled: Tabled) -> None:
     core = {"none": level(1.5), "last": level(2.0)}
     keys = {"nats": [(0, 0, 0)], "validation": (0.5,)}
     table = tabled(PRODUCT, core=core, decoder={"rbm": keys, "lstm": keys})
-    with pytest.raises(UsageError, match="more than one row is called so"):
+    with pytest.raises(UsageError, match="more than one row has this name"):
         verdict(table, "none", "last")
     assert verdict(table, "none rbm", "last rbm").outcome == "lower"
 

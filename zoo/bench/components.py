@@ -19,7 +19,7 @@ SELECTION_SEEDS = 2
 
 
 @dataclass(frozen=True)
-class Choice:
+class Selection:
     """The trainings of a component that a table uses.
 
     Attributes:
@@ -71,16 +71,16 @@ class Component:
         """Its trainings from every seed at every learning rate."""
         return [self.cell(study, rate, seed) for rate in study.rates for seed in range(study.settings.seeds)]
 
-    def choice(self, study: Study, results: Results) -> Choice | None:
+    def selection(self, study: Study, results: Results) -> Selection | None:
         """Its trainings from every seed at the learning rate with the lowest mean validation nats.
 
-        None while trials are missing. In an earlier reading the first seed alone may choose. A part that
-        learns nothing by gradient is the same from every seed and at every rate.
+        None while trials are missing. In results of an earlier reading, the first seed alone may have chosen.
+        A part that learns nothing by gradient is the same from every seed and at every rate.
         """
         trials = self.trials(study)
         tried = [results.read(cell) for cell in trials]
         if tried[0] is not None and not tried[0]["learns"]:
-            return Choice((trials[0],), 0)
+            return Selection((trials[0],), 0)
         if None in tried and _is_earlier(tried[0]):
             tried = tried[: len(study.rates)]
         if None in tried:
@@ -90,7 +90,7 @@ class Component:
         rate = min(means, key=lambda rate: means[rate])
         cells = (self.cell(study, rate, seed) for seed in range(study.settings.seeds))
         selection_seeds = len(tried) // len(study.rates) if len(study.rates) > 1 else 0
-        return Choice(tuple(cells), selection_seeds)
+        return Selection(tuple(cells), selection_seeds)
 
 
 def _is_earlier(result: Mapping[str, Any] | None) -> bool:

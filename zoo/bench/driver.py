@@ -31,7 +31,7 @@ class Runner(Protocol):
 
 
 @dataclass(frozen=True)
-class Music:
+class LocalDataset:
     """A dataset on this machine.
 
     Attributes:
@@ -44,7 +44,7 @@ class Music:
     digest: str
     planes: frozenset[str]
 
-    def is_of(self, result: Mapping[str, Any]) -> bool:
+    def has_produced(self, result: Mapping[str, Any]) -> bool:
         """Whether a result was measured on this music in its current reading."""
         reading = Reading.of(result)
         return (reading.digest, reading.number) == (self.digest, READING)
@@ -84,7 +84,7 @@ class Driver:
         study: the study to run.
         results: the store of results.
         runner: where cells run.
-        music: name of each dataset of the study -> the dataset on this machine.
+        datasets: name of each dataset of the study -> the dataset on this machine.
         registry: where parts are looked up.
         listen: called at the start and after each cell.
         replace_outdated: whether to replace results of other music or of an earlier reading of it.
@@ -95,19 +95,19 @@ class Driver:
         study: Study,
         results: Results,
         runner: Runner,
-        music: Mapping[str, Music],
+        datasets: Mapping[str, LocalDataset],
         registry: Registry,
         listen: Listen | None = None,
         *,
         replace_outdated: bool = False,
     ) -> None:
         self._study, self._results, self._runner = study, results, runner
-        self._music, self._listen, self._replace_outdated = music, listen, replace_outdated
+        self._datasets, self._listen, self._replace_outdated = datasets, listen, replace_outdated
         self._floors = floor_cells(study)
         self._components = [
             component
             for component in components(study, registry)
-            if component.suits(music[component.data].planes)
+            if component.suits(datasets[component.data].planes)
         ]
         self._pending: dict[Future[dict[str, Any]], Cell | FloorsCell] = {}
         self._tries: dict[str, int] = {}
@@ -131,7 +131,7 @@ class Driver:
                 finished, _ = wait(self._pending, return_when=FIRST_COMPLETED)
                 for future in finished:
                     cell = self._pending.pop(future)
-                    self._take(cell, future)
+                    self._collect(cell, future)
                     # A new result can show that more cells are needed, such as the seeds at the chosen rate.
                     self._submit_missing()
                     self._report(cell)
@@ -142,19 +142,21 @@ class Driver:
     def _refuse_unreadable(self) -> None:
         what = "this music has no onsets, which an encoder of the study needs"
         hint = 'compare only encoders of sounding keys on it (encoder = "sounding")'
-        unreadable = [cell.data for cell in self._floors if cell.plane not in self._music[cell.data].planes]
+        unreadable = [
+            cell.data for cell in self._floors if cell.plane not in self._datasets[cell.data].planes
+        ]
         if unreadable:
             raise UsageError(*(Problem(what, name, hint) for name in unreadable))
 
     def _refuse_other_music(self) -> None:
-        outdated: dict[str, list[Reading]] = {name: [] for name in self._music}
+        outdated: dict[str, list[Reading]] = {name: [] for name in self._datasets}
         for cell in self._possible():
             result = self._results.read(cell)
-            if result is not None and not self._music[cell.data].is_of(result):
+            if result is not None and not self._datasets[cell.data].has_produced(result):
                 outdated[cell.data].append(Reading.of(result))
         hint = "use --results ELSEWHERE to keep both, or --replace to compute them again"
         problems = [
-            Problem(_describe(readings, self._music[name]), str(self._results.folder_of(name)), hint)
+            Problem(_describe(readings, self._datasets[name]), str(self._results.folder_of(name)), hint)
             for name, readings in outdated.items()
             if readings
         ]
@@ -165,8 +167,9 @@ class Driver:
         """The cells whose results this run may read or write, each once."""
         yield from self._floors
         for component in self._components:
-            trials, choice = component.trials(self._study), component.choice(self._study, self._results)
-            cells = choice.cells if choice else component.every(self._study)
+            trials, selection = component.trials(self._study), component.selection(self._study, self._results)
+            # As long as the rate is open, any of them may turn out to be needed.
+            cells = selection.cells if selection else component.every(self._study)
             first = self._results.read(trials[0])
             needed_trials = trials if first is None or first["learns"] else []
             yield from {cell.name: cell for cell in (*needed_trials, *cells)}.values()
@@ -184,18 +187,20 @@ class Driver:
             if self._learns(trials[0]):
                 yield from trials[1:]
                 if all(self._is_done(cell) for cell in trials):
-                    choice = component.choice(self._study, self._results)
+                    selection = component.selection(self._study, self._results)
                     tried = {cell.name for cell in trials}
-                    yield from (cell for cell in choice.cells if cell.name not in tried) if choice else ()
+                    cells = selection.cells if selection else ()
+                    yield from (cell for cell in cells if cell.name not in tried)
 
     def _needed(self) -> int:
         """How many cells the study will need in all."""
-        trials = [component.trials(self._study) for component in self._components]
-        seeds, rates = self._study.settings.seeds, len(self._study.rates)
-        trained = (
-            1 if self._learns(each[0]) is False else len(each) + seeds - len(each) // rates for each in trials
-        )
-        return len(self._floors) + sum(trained)
+        count, seeds, rates = len(self._floors), self._study.settings.seeds, len(self._study.rates)
+        for component in self._components:
+            trials = component.trials(self._study)
+            # At the chosen rate, the trials have already run some of the seeds.
+            remaining_seeds = seeds - len(trials) // rates
+            count += 1 if self._learns(trials[0]) is False else len(trials) + remaining_seeds
+        return count
 
     def _learns(self, cell: Cell) -> bool | None:
         """Whether its part learns by gradient; None without a result."""
@@ -205,7 +210,7 @@ class Driver:
     def _is_done(self, cell: Cell | FloorsCell) -> bool:
         """Whether there is a result on the music as it is now, in its current reading."""
         result = self._results.read(cell)
-        if result is not None and not self._music[cell.data].is_of(result):
+        if result is not None and not self._datasets[cell.data].has_produced(result):
             self._progress.outdated.add(cell.name)
             return False
         return result is not None
@@ -218,18 +223,18 @@ class Driver:
             if self._is_done(cell):
                 progress.done += 1
             elif cell.name not in submitted and cell.name not in progress.failed:
-                self._pending[self._runner.submit(cell.order(self._music[cell.data].place))] = cell
+                self._pending[self._runner.submit(cell.order(self._datasets[cell.data].place))] = cell
 
-    def _take(self, cell: Cell | FloorsCell, future: Future[dict[str, Any]]) -> None:
+    def _collect(self, cell: Cell | FloorsCell, future: Future[dict[str, Any]]) -> None:
         """Store the result of a cell, or record its failure unless it is tried again."""
         try:
             result = future.result()
         except CellFailed as error:
             self._tries[cell.name] = self._tries.get(cell.name, 0) + 1
             if not error.killed or self._tries[cell.name] >= TRIES:
-                self._progress.failed[cell.name] = [_in_words(cell, problem) for problem in error.problems]
+                self._progress.failed[cell.name] = [_with_title(cell, problem) for problem in error.problems]
             return
-        if not self._music[cell.data].is_of(result):
+        if not self._datasets[cell.data].has_produced(result):
             self._progress.failed[cell.name] = [_other_music(cell, Reading.of(result))]
             return
         self._results.write(cell, result)
@@ -240,13 +245,13 @@ class Driver:
             self._listen(self._progress, ended)
 
 
-def _describe(readings: Sequence[Reading], music: Music) -> str:
+def _describe(readings: Sequence[Reading], dataset: LocalDataset) -> str:
     """The stored results that are not of the music as it is read now."""
     count = "a result here is" if len(readings) == 1 else f"{len(readings)} results here are"
     digests = ", ".join(sorted({reading.digest[:12] for reading in readings}))
     if any(reading.is_earlier for reading in readings):
-        return f"{count} of an earlier reading ({digests}) of {music.place}, now {music.digest[:12]}"
-    return f"{count} of other music ({digests}) than {music.place} ({music.digest[:12]})"
+        return f"{count} of an earlier reading ({digests}) of {dataset.place}, now {dataset.digest[:12]}"
+    return f"{count} of other music ({digests}) than {dataset.place} ({dataset.digest[:12]})"
 
 
 def _other_music(cell: Cell | FloorsCell, reading: Reading) -> Problem:
@@ -259,7 +264,7 @@ def _other_music(cell: Cell | FloorsCell, reading: Reading) -> Problem:
     return Problem(what, cell.title, hint)
 
 
-def _in_words(cell: Cell | FloorsCell, problem: Problem) -> Problem:
+def _with_title(cell: Cell | FloorsCell, problem: Problem) -> Problem:
     """The problem with the cell's name replaced by its title, unless the name is part of a path."""
     head = problem.where.removesuffix(cell.name)
     is_named = head != problem.where and (not head or head.endswith(" in "))

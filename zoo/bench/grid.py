@@ -40,18 +40,19 @@ def combinations(grids: Any, registry: Registry, faults: list[ZooError]) -> Iter
     for grid in grids:
         for labels in _product(grid, faults):
             try:
-                _refuse_unasked_files(labels, registry)
+                _refuse_untrusted_files(labels, registry)
                 recipe = parse_recipe(list(_words(labels)), registry)
             except ZooError as error:
                 faults.append(error)
                 continue
             if recipe.digest not in seen:
                 seen.add(recipe.digest)
-                known = {slot: choice.entry.portable for slot, choice in recipe.parts.items()}
-                yield Combination(recipe, {**known, **labels})
+                names = {slot: choice.entry.portable for slot, choice in recipe.parts.items()}
+                yield Combination(recipe, {**names, **labels})
 
 
-def _refuse_unasked_files(labels: Mapping[Slot, str], registry: Registry) -> None:
+def _refuse_untrusted_files(labels: Mapping[Slot, str], registry: Registry) -> None:
+    # A study may come from someone else: naming it on the command line does not trust the code it names.
     files = [f"{slot}={label}" for slot, label in labels.items() if names_file(label.split()[0])]
     absent = [file for file in files if not Path(file.partition("=")[2].split()[0]).exists()]
     if absent:

@@ -61,17 +61,17 @@ class RayRunner:
                 place, hint = f"--address {address}", "start one with `ray start --head`"
             what = f"cannot {'join' if address else 'start'} a Ray cluster: {_first_line(error)}"
             raise UsageError(Problem(what, place, hint)) from error
-        self._task = ray.remote(num_cpus=1, max_retries=0)(_on_a_worker)
+        self._task = ray.remote(num_cpus=1, max_retries=0)(_run_on_worker)
         self._work, self._here = str(work.resolve()), str(Path.cwd())
 
     def submit(self, order: Mapping[str, Any]) -> Future[dict[str, Any]]:
         """Start a cell; the future holds its result or raises `CellFailed`."""
         answer: Future[dict[str, Any]] = Future()
         place = Path(order["place"])
-        # Relative paths refer to the current folder, which is not that of a worker. Names are no paths.
+        # Relative paths refer to the current folder, and a worker has another. Names of datasets stay.
         is_path = place.exists() and order["place"] not in {corpus.name for corpus in known()}
-        there = {**order, "place": str(place.resolve()) if is_path else order["place"]}
-        reply = self._task.remote(there, self._work, self._here).future()
+        sent = {**order, "place": str(place.resolve()) if is_path else order["place"]}
+        reply = self._task.remote(sent, self._work, self._here).future()
         reply.add_done_callback(lambda done: _forward(done, answer, order["name"]))
         return answer
 
@@ -81,7 +81,7 @@ class RayRunner:
         self._nowhere.cleanup()
 
 
-def _on_a_worker(order: dict[str, Any], work: str, here: str) -> dict[str, Any]:
+def _run_on_worker(order: dict[str, Any], work: str, here: str) -> dict[str, Any]:
     place = Path(here) if Path(here).is_dir() else None
     try:
         return {"result": run_process(order, Path(work) / order["training"], here=place)}

@@ -97,7 +97,7 @@ def latex(table: FormattedTable) -> str:
 
 def _tex(cells: Sequence[str], words: int) -> list[str]:
     signs = [WORDS if number < words else FIGURES for number in range(len(cells))]
-    return [_one_line(cell).translate(known) for cell, known in zip(cells, signs, strict=True)]
+    return [_one_line(cell).translate(escapes) for cell, escapes in zip(cells, signs, strict=True)]
 
 
 def _one_line(text: str) -> str:

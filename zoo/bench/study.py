@@ -50,7 +50,7 @@ Split = Literal["train", "valid", "test"]
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedResult:
     """A row from the literature, for comparison.
 
     Attributes:
@@ -96,8 +96,8 @@ class Study:
         path: the file it was read from.
         settings: its title, datasets, seeds and split.
         train: the training settings of all parts.
-        own: dataset -> its training settings, for datasets that have their own.
-        rates: the learning rates to try; each part uses the one with the best validation.
+        overrides: dataset -> its training settings, for datasets with a table of their own.
+        rates: the learning rates to try; each part uses the one with the lowest validation nats.
         combinations: the rows.
         published: rows from the literature.
     """
@@ -107,12 +107,12 @@ class Study:
     train: TrainSettings
     rates: tuple[float, ...]
     combinations: tuple[Combination, ...]
-    published: tuple[Published, ...] = ()
-    own: Mapping[str, TrainSettings] = field(default_factory=dict)
+    published: tuple[PublishedResult, ...] = ()
+    overrides: Mapping[str, TrainSettings] = field(default_factory=dict)
 
     def train_on(self, data: str) -> TrainSettings:
         """The training settings for a dataset."""
-        return self.own.get(data, self.train)
+        return self.overrides.get(data, self.train)
 
     @property
     def name(self) -> str:
@@ -146,7 +146,7 @@ def read_study(path: Path, registry: Registry) -> Study:
         PluginError: the only errors are in plugins.
     """
     content = _read(path)
-    _refuse_others(path, content)
+    _refuse_other_toml(path, content)
     faults: list[ZooError] = []
     train, grids = content.pop("train", {}), content.pop("grid", [])
     published = tuple(_published(content.pop("published", []), faults))
@@ -160,13 +160,18 @@ def read_study(path: Path, registry: Registry) -> Study:
     rates = _rates(train, faults)
     budget = _checked(TrainSettings, {**train, "lr": rates[0]}, "train", faults) if rates else None
     music = settings.data if settings else tuple(tables)
-    own = {name: _own(name, table, train, music, faults) for name, table in tables.items()} if budget else {}
+    # Without a valid [train], the tables that extend it would only repeat its errors.
+    overrides = (
+        {name: _override(name, table, train, music, faults) for name, table in tables.items()}
+        if budget
+        else {}
+    )
     rows = tuple(combinations(grids, registry, faults))
     if not rows and not faults:
         hint = 'write [[grid]] and under it attention = ["none", "history"]'
         faults.append(UsageError(Problem("the study has no combinations", "grid", hint)))
     raise_all([_located(fault, path) for fault in faults])
-    return Study(path, settings, budget, rates, rows, published, own)  # type: ignore[arg-type]
+    return Study(path, settings, budget, rates, rows, published, overrides)  # type: ignore[arg-type]
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -179,7 +184,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise UsageError(Problem(f"not a valid TOML file: {error}", str(path))) from None
 
 
-def _refuse_others(path: Path, content: Mapping[str, Any]) -> None:
+def _refuse_other_toml(path: Path, content: Mapping[str, Any]) -> None:
     """Refuse a file that is no study at all, instead of reporting each of its keys as unknown."""
     known = {*StudySettings.model_fields, "train", "grid", "published"}
     if "grid" not in content and not known & set(content):
@@ -206,7 +211,7 @@ def _checked(model: type[Settings], given: Mapping[str, Any], head: str, faults:
     return checked.settings
 
 
-def _published(tables: Any, faults: list[ZooError]) -> Iterator[Published]:
+def _published(tables: Any, faults: list[ZooError]) -> Iterator[PublishedResult]:
     for table in tables if isinstance(tables, list) else [tables]:
         match table:
             case {
@@ -216,7 +221,7 @@ def _published(tables: Any, faults: list[ZooError]) -> Iterator[Published]:
                 "nats": dict(nats),
                 **rest,
             } if not rest and all(type(value) in (int, float) and isfinite(value) for value in nats.values()):
-                yield Published(name, kind, source, nats)
+                yield PublishedResult(name, kind, source, nats)
             case _:
                 what = "must have a name, a kind (exact, bound or estimate), a source and nats"
                 hint = (
@@ -225,14 +230,14 @@ def _published(tables: Any, faults: list[ZooError]) -> Iterator[Published]:
                 faults.append(UsageError(Problem(what, "published", hint)))
 
 
-def _own(
+def _override(
     name: str,
     table: Mapping[str, Any],
     train: Mapping[str, Any],
     music: Sequence[str],
     faults: list[ZooError],
 ) -> Any:
-    """The training settings of one dataset: those of its table, and otherwise those of `[train]`."""
+    """The training settings of one dataset: those of `[train]`, overridden by those of its table."""
     head = f"train.{name}"
     if name not in music:
         hint = f"the study is about {', '.join(music)}"
@@ -241,6 +246,7 @@ def _own(
         faults.append(
             UsageError(Problem("learning rates are the same for all datasets", head, "move lr to [train]"))
         )
+    # A table that sets one kind of budget (steps, epochs, minutes) replaces the other kinds in [train].
     budgets = {key.rpartition(".")[2] for key in BUDGETS}
     common = {k: v for k, v in train.items() if k != "lr" and not (k in budgets and budgets & set(table))}
     return _checked(TrainSettings, {**common, **table}, head, faults)

@@ -1,4 +1,4 @@
-"""What a study says of two rows, in words that follow from the numbers."""
+"""Verdicts: two rows of a study compared, in words that follow from the numbers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import combinations
 from typing import Literal
 
+from zoo.bench.grid import Combination
 from zoo.bench.rows import Row, Table
 from zoo.errors import Problem, UsageError
 from zoo.measure.evaluation import Difference
@@ -20,19 +21,19 @@ BEST = "best "
 
 @dataclass(frozen=True)
 class Verdict:
-    """One row against another, on one music.
+    """A comparison of two rows on one dataset.
 
     Attributes:
-        table: of the first row.
-        beside: of the second; the same table unless two studies are set side by side.
-        first: the row that is spoken of; None while it waits for results.
-        second: the row that it is set against; None likewise.
-        terms: of the score that are compared, or `velocity`.
-        unit: of the difference, such as "nats a frame".
+        table: the table of the first row.
+        second_table: the table of the second row; the same one unless two studies are compared.
+        first: the row in question; None while it lacks results.
+        second: the row it is compared with; None while it lacks results.
+        terms: the terms of the score that are compared, or `velocity`.
+        unit: unit of the difference, such as "nats per frame".
     """
 
     table: Table
-    beside: Table
+    second_table: Table
     first: Row | None
     second: Row | None
     terms: tuple[str, ...]
@@ -40,42 +41,43 @@ class Verdict:
 
     @cached_property
     def difference(self) -> Difference | None:
-        """First minus second, paired by piece and seed; None where there is no pair."""
-        return self._without(0)
+        """First minus second, paired by piece and seed; None if a row is missing or the music differs."""
+        return self._difference_without(seeds=0)
 
     @cached_property
     def without_selection_seeds(self) -> Difference | None:
-        """The same without the seeds that chose the learning rates; None where less than two seeds remain.
+        """The difference without the seeds that chose the learning rates; None if fewer than two are left.
 
-        A rate that was chosen for being best with some seeds is flattered by just these.
+        A learning rate is chosen because it does best on some seeds, so these seeds flatter it.
         """
-        judges = self.selection_seeds
-        return self._without(judges) if judges and self.seeds - judges > 1 else None
+        excluded = self.selection_seeds
+        return self._difference_without(excluded) if excluded and self.seeds - excluded > 1 else None
 
-    def _without(self, seeds: int) -> Difference | None:
-        if self.first is None or self.second is None or self.table.reading != self.beside.reading:
+    def _difference_without(self, seeds: int) -> Difference | None:
+        """The difference without the first `seeds` seeds."""
+        if self.first is None or self.second is None or self.table.reading != self.second_table.reading:
             return None
         return self.first.without(seeds).minus(self.second.without(seeds), *self.terms)
 
     @property
     def selection_seeds(self) -> int:
-        """How many seeds chose the learning rates of either row; 0 where there was nothing to choose."""
+        """Number of seeds that chose the learning rates of either row; 0 if there was no choice."""
         return max((row.selection_seeds for row in (self.first, self.second) if row), default=0)
 
     @property
     def seeds(self) -> int:
-        """From how many seeds parts were trained."""
+        """Number of seeds from which each part was trained."""
         return self.table.study.settings.seeds
 
     @property
     def depends_on_selection_seeds(self) -> bool:
-        """Whether it is clear, and no longer so without the seeds that chose the learning rates."""
+        """Whether the difference is clear, but not without the seeds that chose the learning rates."""
         rest = self.without_selection_seeds
         return self.outcome in ("lower", "higher") and rest is not None and not rest.is_clear
 
     @property
     def outcome(self) -> Outcome:
-        """Whether the first is clearly lower or higher, or neither; or waits for results."""
+        """Whether the first row is clearly lower, clearly higher or neither (`level`), or lacks results."""
         if self.difference is None:
             return "waiting"
         if not self.difference.is_clear:
@@ -89,7 +91,7 @@ class Verdict:
 
     @property
     def words(self) -> str:
-        """Such as "clearly lower by 0.129 (0.101 to 0.157)"."""
+        """The difference in words, such as "clearly lower by 0.129 (0.101 to 0.157)"."""
         if self.difference is not None:
             return in_words(self.difference)
         if self.first and self.second:
@@ -98,50 +100,55 @@ class Verdict:
 
     @property
     def basis(self) -> str:
-        """What it rests on: "n = 37 pieces, 5 seeds"."""
+        """The sample sizes: "n = 37 pieces, 5 seeds"."""
         pieces = 0 if self.difference is None else self.difference.pieces
         return f"n = {pieces} pieces, {self.seeds} seeds"
 
     @property
     def key(self) -> tuple[str, ...]:
-        """The identity of the comparison, whatever its rows are called."""
-        studies = str(self.table.study.path), str(self.beside.study.path)
+        """A key that is unique to the comparison, however its rows were named in the request."""
+        studies = str(self.table.study.path), str(self.second_table.study.path)
         return (*studies, self.table.data, *self.names, *self.terms)
 
     @property
     def names(self) -> tuple[str, str]:
-        """What the two rows are called in their tables; empty while one waits."""
-        found = ((self.table, self.first), (self.beside, self.second))
-        one, other = (row.label_for(_slots(table, self.terms)) if row else "" for table, row in found)
-        return one, other
+        """The labels of the two rows in their tables; empty for a row that lacks results."""
+        return _label(self.table, self.first, self.terms), _label(self.second_table, self.second, self.terms)
 
 
-def verdict(table: Table, first: str, second: str, of: str = "", beside: Table | None = None) -> Verdict:
-    """One row of a table against another.
+def verdict(
+    table: Table, first: str, second: str, term: str = "", second_table: Table | None = None
+) -> Verdict:
+    """Compare two rows of a table, or of the tables of two studies.
 
     Args:
-        table: of a study on some music.
-        first: a row by its parts as the study writes them in the slots in which rows differ, such as
-            `onset lags`, or in as many of them as tell it from all others; a floor by its name; or `best
-            onset`, of the rows that have this part the one that validation likes best, so that the choice
-            does not look at the pieces that are scored.
-        second: likewise.
-        of: one term of the score; `velocity` for loudness; everything unless given.
-        beside: where the second row is looked up: the table of another study on the same music.
+        table: the table of a study on one dataset.
+        first: name of a row: its parts as the study writes them, in the slots in which rows differ, such as
+            `onset lags`; slots may be omitted if the name stays unique. A floor has its own name. `best
+            onset` is the row with this part that has the lowest validation nats, a choice that does not
+            depend on the pieces that are scored.
+        second: name of the row it is compared with.
+        term: one term of the score, or `velocity`; by default the whole score.
+        second_table: table of the second row, if it belongs to another study on the same dataset.
 
     Raises:
-        UsageError: the study has no such row, the best is asked for among several encoders, or the rows of
-            two studies make no pairs of pieces and seeds.
+        UsageError: no row or more than one has this name, the best of rows with several encoders is
+            requested, or the two studies differ in seeds or split.
     """
-    beside = beside or table
-    one, other = table.study, beside.study
-    if (one.settings.seeds, one.settings.split) != (other.settings.seeds, other.settings.split):
-        what = "these studies differ in seeds or split, so their rows make no pairs"
-        raise UsageError(Problem(what, f"{one.path} and {other.path}", "give both the same seeds and split"))
-    terms = (of,) if of else table.terms
-    rows = _row(table, first, terms), _row(beside, second, terms)
-    unit = "nats a struck note" if terms == LOUDNESS else "nats a frame"
-    return Verdict(table, beside, *rows, terms, unit)
+    second_table = second_table or table
+    studies = table.study, second_table.study
+    if len({(study.settings.seeds, study.settings.split) for study in studies}) > 1:
+        what = "these studies differ in seeds or split, so their rows cannot be paired"
+        where = " and ".join(str(study.path) for study in studies)
+        raise UsageError(Problem(what, where, "give both the same seeds and split"))
+    terms = (term,) if term else table.terms
+    rows = _row(table, first, terms), _row(second_table, second, terms)
+    unit = "nats per struck note" if terms == LOUDNESS else "nats per frame"
+    return Verdict(table, second_table, *rows, terms, unit)
+
+
+def _label(table: Table, row: Row | None, terms: Sequence[str]) -> str:
+    return row.label_for(_slots(table, terms)) if row else ""
 
 
 def _slots(table: Table, terms: Sequence[str]) -> tuple[Slot, ...]:
@@ -150,55 +157,61 @@ def _slots(table: Table, terms: Sequence[str]) -> tuple[Slot, ...]:
 
 
 def _row(table: Table, name: str, terms: tuple[str, ...]) -> Row | None:
-    """The row of a name; None while it waits for results."""
+    """The row with a name; None if it lacks results."""
     slots, rows = _slots(table, terms), table.loudness if terms == LOUDNESS else table.rows
     if name.startswith(BEST):
-        part = name.removeprefix(BEST)
-        among = [one for one in table.study.combinations if part in [one.labels[slot] for slot in slots]]
-        if len({one.labels["encoder"] for one in among}) > 1:
-            what = "validation does not judge what encoders leave out, so the best of several is not known"
+        candidates = _with_part(table, slots, name.removeprefix(BEST))
+        if len({candidate.labels["encoder"] for candidate in candidates}) > 1:
+            # The residual, which differs between encoders, is not part of the validation nats.
+            what = "rows with different encoders cannot be ranked by validation, which omits the residual"
             raise UsageError(Problem(what, name, "name the rows"))
-        if among:
-            names = {one.label_for(slots) for one in among}
-            judged = [row for row in rows if row.label_for(slots) in names and row.validation is not None]
-            return min(judged, key=lambda row: row.validation or 0.0, default=None)
+        if candidates:
+            labels = {candidate.label_for(slots) for candidate in candidates}
+            validated = [row for row in rows if row.label_for(slots) in labels and row.validation is not None]
+            return min(validated, key=lambda row: row.validation or 0.0, default=None)
     if floor := next((row for row in rows if row.floor == name), None):
         return floor
-    meant = {one.label_for(slots) for one in table.study.combinations if _is_called(one.labels, slots, name)}
-    if rows and len(meant) != 1:
-        what = "more than one row is called so" if meant else "the study has no such row"
-        known = {one.label_for(slots) for one in table.study.combinations} | {row.floor for row in rows} - {
-            ""
-        }
-        raise UsageError(Problem(what, name, f"its rows are {', '.join(sorted(meant or known))}"))
-    return next((row for row in rows if row.label_for(slots) in meant), None)
+    every = table.study.combinations
+    matches = {row.label_for(slots) for row in every if _matches(name, row.labels, slots)}
+    if rows and len(matches) != 1:
+        what = "more than one row has this name" if matches else "the study has no such row"
+        labels = matches or {row.label_for(slots) for row in every} | {row.floor for row in rows} - {""}
+        raise UsageError(Problem(what, name, f"the rows are {', '.join(sorted(labels))}"))
+    return next((row for row in rows if row.label_for(slots) in matches), None)
 
 
-def _is_called(labels: Mapping[Slot, str], slots: Sequence[Slot], name: str) -> bool:
-    """Whether a name is that of a row, or leaves out only what need not be said."""
+def _with_part(table: Table, slots: Sequence[Slot], part: str) -> list[Combination]:
+    """The combinations that have a part in one of the given slots."""
+    return [row for row in table.study.combinations if part in [row.labels[slot] for slot in slots]]
+
+
+def _matches(name: str, labels: Mapping[Slot, str], slots: Sequence[Slot]) -> bool:
+    """Whether a name consists of a row's labels in some of the slots, in their order."""
     return any(
-        " ".join(labels[slot] for slot in some) == name
+        " ".join(labels[slot] for slot in named) == name
         for count in range(1, len(slots) + 1)
-        for some in combinations(slots, count)
+        for named in combinations(slots, count)
     )
 
 
 def in_words(difference: Difference) -> str:
     """A difference with its interval: "clearly lower by 0.129 (0.101 to 0.157)"."""
     if difference.interval is None:
-        return f"{difference.value:+.3f}, too little to say how surely"
+        return f"{difference.value:+.3f}, too few pieces or seeds for an interval"
     low, high = difference.interval
     if not difference.is_clear:
         return f"no clear difference, {difference.value:+.3f} ({low:+.3f} to {high:+.3f})"
     ends = sorted((abs(low), abs(high)))
-    return " ".join(_clear(difference, f"{abs(difference.value):.3f} ({ends[0]:.3f} to {ends[1]:.3f})"))
+    return " ".join(_clear_words(difference, f"{abs(difference.value):.3f} ({ends[0]:.3f} to {ends[1]:.3f})"))
 
 
-def _clear(difference: Difference, number: str) -> Iterator[str]:
+def _clear_words(difference: Difference, number: str) -> Iterator[str]:
     yield "clearly lower" if difference.value < 0 else "clearly higher"
     if difference.is_of_bounds:
         yield "(of bounds)"
     if any("estimate" in kind for kind in difference.kinds):
         yield "(estimated)"
-    loose = [("bound" in kind) for kind in difference.kinds]
-    yield f"by at least {number}" if loose[0] != loose[1] else f"by {number}"
+    # A bound lies above the true value, so a clear difference between a bound and a figure that is not one
+    # can only grow.
+    is_bound = ["bound" in kind for kind in difference.kinds]
+    yield f"by at least {number}" if is_bound[0] != is_bound[1] else f"by {number}"

@@ -39,19 +39,20 @@ def do(order: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     from zoo.data import open_corpus
 
     corpus = open_corpus(order["place"])
-    result = _floors(order, corpus) if order["term"] == "floors" else _trained(order, corpus, folder)
+    result = _score_floors(order, corpus) if order["term"] == "floors" else _train(order, corpus, folder)
     # The paths of the music and the training are specific to this machine.
     question = {name: value for name, value in order.items() if name not in ("place", "training")}
-    return {"order": question, "data": _of(corpus, order["data"], order["split"]), "made": made(), **result}
+    data = _describe(corpus, order["data"], order["split"])
+    return {"order": question, "data": data, "made": made(), **result}
 
 
-def _of(corpus: Corpus, name: str, split: str) -> dict[str, Any]:
+def _describe(corpus: Corpus, name: str, split: str) -> dict[str, Any]:
     """The entry of a result about its music: digest, planes and reading."""
     leaky = {
         piece.digest
-        for one, two, _ in corpus.leaks()
-        for piece, other in ((one, two), (two, one))
-        if piece.split == split and other.split == "train"
+        for first, second, _ in corpus.leaks()
+        for piece, twin in ((first, second), (second, first))
+        if piece.split == split and twin.split == "train"
     }
     return {
         "name": name,
@@ -63,7 +64,7 @@ def _of(corpus: Corpus, name: str, split: str) -> dict[str, Any]:
     }
 
 
-def _floors(order: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:
+def _score_floors(order: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:
     from zoo.measure.floors import floors, velocity_floors
     from zoo.registry import open_registry
 
@@ -74,7 +75,7 @@ def _floors(order: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:
     return {"floors": {row.label: row.evaluation.to_json() for row in rows}}
 
 
-def _trained(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str, Any]:
+def _train(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str, Any]:
     from zoo.bench.cell import SCORED
     from zoo.measure import evaluate
     from zoo.model.build import build, parameter_count
@@ -92,8 +93,8 @@ def _trained(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str
     recipe = parse_recipe(words, open_registry()).on_grid(corpus.grid)
     settings, model = TrainSettings(**order["train"]), build(recipe, seed)
     # If another study is training the same cell, wait for it and use its training.
-    with claimed(folder, patience=-1), _forgettable(folder):
-        _forget_other(folder, plan(recipe, corpus, settings, seed))
+    with claimed(folder, patience=-1), _hint_to_remove(folder):
+        _discard_outdated(folder, plan(recipe, corpus, settings, seed))
         run = Run(folder)
         parameters = sum(parameter_count(model.get_submodule(slot)) for slot in SLOTS_OF[term])
         known = {"learns": parameters > 0, "parameters": parameters, "parts": _versions(recipe)}
@@ -118,7 +119,7 @@ def _trained(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str
     }
 
 
-def _forget_other(folder: Path, plan: Mapping[str, Any]) -> None:
+def _discard_outdated(folder: Path, plan: Mapping[str, Any]) -> None:
     """Remove a training from before the music or a part changed."""
     from zoo.train.lock import HOLDER, LOCK
     from zoo.train.plan import begun_plan, differences
@@ -131,7 +132,7 @@ def _forget_other(folder: Path, plan: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _forgettable(folder: Path) -> Iterator[None]:
+def _hint_to_remove(folder: Path) -> Iterator[None]:
     """Add a hint to the error of a damaged training: it can be removed and trained again."""
     try:
         yield
@@ -196,11 +197,12 @@ def main() -> int:
         except BaseException as error:
             from zoo.registry.entry import plugin_error
 
-            foreseen = error if isinstance(error, ZooError) else plugin_error(error)
-            if foreseen is None:
+            known_error = error if isinstance(error, ZooError) else plugin_error(error)
+            if known_error is None:
                 raise
-            print(json.dumps({"problems": [asdict(problem) for problem in foreseen.problems]}), file=answer)
-            return foreseen.exit_code
+            problems = [asdict(problem) for problem in known_error.problems]
+            print(json.dumps({"problems": problems}), file=answer)
+            return known_error.exit_code
         print(json.dumps(result, allow_nan=False), file=answer)
         return 0
 

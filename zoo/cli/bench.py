@@ -13,7 +13,7 @@ from zoo.cli.answer import ANSWER
 from zoo.errors import Problem, UsageError, ZooError
 
 if TYPE_CHECKING:
-    from zoo.bench.driver import Music, Runner, StudyProgress
+    from zoo.bench.driver import LocalDataset, Runner, StudyProgress
     from zoo.bench.study import Study
 
 FILE = click.argument("file", type=click.Path(path_type=Path), metavar="FILE.toml")
@@ -148,10 +148,10 @@ def table(
     A number is bold if its paired difference to the next row is clear, that is, if the 95 % interval of the
     difference excludes 0.
     """
+    from zoo.bench.assembly import tables
     from zoo.bench.formatted import format_tables, table_to_json
     from zoo.bench.printing import latex, markdown, pretty
     from zoo.bench.results import Results
-    from zoo.bench.rows import tables
     from zoo.bench.study import read_study
     from zoo.cli.console import print_json, stdout
     from zoo.registry import open_registry
@@ -224,12 +224,12 @@ def _places(study: Study, given: tuple[str, ...]) -> dict[str, str]:
     return places
 
 
-def _music(study: Study, places: dict[str, str]) -> dict[str, Music]:
-    from zoo.bench.driver import Music
+def _music(study: Study, places: dict[str, str]) -> dict[str, LocalDataset]:
+    from zoo.bench.driver import LocalDataset
     from zoo.cli.music import MusicKeys, open_music
     from zoo.registry.parse import raise_all
 
-    music: dict[str, Music] = {}
+    music: dict[str, LocalDataset] = {}
     errors: list[ZooError] = []
     for name, place in places.items():
         try:
@@ -237,7 +237,7 @@ def _music(study: Study, places: dict[str, str]) -> dict[str, Music]:
         except ZooError as error:
             errors.append(error if place != name else _without_path(name, error))
         else:
-            music[name] = Music(place, corpus.digest, corpus.planes)
+            music[name] = LocalDataset(place, corpus.digest, corpus.planes)
     raise_all(errors)
     return music
 

@@ -157,9 +157,9 @@ def _command_line(context: click.Context) -> str:
 
 def _study(file: Path) -> list[dict[str, Any]]:
     """The tables of a study from the results that are stored beside it."""
+    from zoo.bench.assembly import tables
     from zoo.bench.formatted import table_to_json
     from zoo.bench.results import Results
-    from zoo.bench.rows import tables
     from zoo.bench.study import read_study
     from zoo.registry import open_registry
 
