@@ -1,4 +1,4 @@
-"""Pages of known music, and the browser that opens them."""
+"""Report pages with known music, and a browser to open them."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 @pytest.fixture
 def scale() -> Callable[..., Roll]:
-    """MIDI pitches, one after another, each `frames` long: `scale(60, 62, frames=4)`."""
+    """Make a roll of MIDI pitches, one after another, each `frames` long: `scale(60, 62, frames=4)`."""
     return _scale
 
 
-def _scale(*pitches: int, frames: int = 4, loud: int = 80, **about: Any) -> Roll:
+def _scale(*pitches: int, frames: int = 4, velocity: int = 80, **options: Any) -> Roll:
     start = np.arange(len(pitches), dtype=np.int64) * frames
     key = np.array(pitches, np.int64) - LOWEST_KEY
-    notes = Notes(start, start + frames, key, np.full(len(pitches), loud, np.uint8))
-    return Roll.from_notes(notes, **about)
+    notes = Notes(start, start + frames, key, np.full(len(pitches), velocity, np.uint8))
+    return Roll.from_notes(notes, **options)
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Callable[..., str]:
-    """The address of a page with these pieces."""
+def make_page(tmp_path: Path) -> Callable[..., str]:
+    """Write a page with some pieces and return its URL."""
 
-    def make(*pieces: Piece, **about: Any) -> str:
-        write_report(Report("A report", pieces, **about), tmp_path / "report.html")
+    def make(*pieces: Piece, **options: Any) -> str:
+        write_report(Report("A report", pieces, **options), tmp_path / "report.html")
         return (tmp_path / "report.html").as_uri()
 
     return make
@@ -44,65 +44,65 @@ def made(tmp_path: Path) -> Callable[..., str]:
 
 @pytest.fixture
 def pair() -> tuple[Piece, Piece]:
-    """Two models that write a scale upwards, loud, and downwards, soft; 8 seconds each."""
+    """A loud rising scale and a soft falling scale by two models, 8 seconds each."""
     up = (60, 62, 64, 65, 67, 69, 71, 72)
     group = "From silence, seed 0"
     return (
-        Piece("models/one", _scale(*up, frames=8, loud=100), group=group, primer=16, model="abc"),
-        Piece("models/two", _scale(*up[::-1], frames=8, loud=30), group=group, model="def"),
+        Piece("models/one", _scale(*up, frames=8, velocity=100), group=group, primer=16, model="abc"),
+        Piece("models/two", _scale(*up[::-1], frames=8, velocity=30), group=group, model="def"),
     )
 
 
 @pytest.fixture
-def music() -> Callable[[str], Any]:
-    """What a page plays, from its text."""
+def page_data() -> Callable[[str], Any]:
+    """Extract the embedded JSON from the HTML of a page."""
 
     def read(text: str) -> Any:
-        found = re.search(r'<script type="application/json" id="pieces">(.*?)</script>', text, re.S)
-        assert found
-        return json.loads(found[1])
+        match = re.search(r'<script type="application/json" id="pieces">(.*?)</script>', text, re.S)
+        assert match
+        return json.loads(match[1])
 
     return read
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
-    """A headless Chromium; a test that asks for it skips without one."""
+    """A headless Chromium; tests that need it are skipped if none is installed."""
     driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is on this machine")
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
     with driver.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()
 
 
-class Opened:
-    """A page in the browser, without a network, and what it asked for and complained of."""
+class OpenPage:
+    """An open page in an offline browser, with its requests, errors and console messages."""
 
     def __init__(self, tab: Any) -> None:
-        self.tab, self.requests, self.complaints = tab, [], []
+        self.tab, self.requests, self.messages = tab, [], []
         tab.on("request", lambda request: self.requests.append(request.url))
-        tab.on("pageerror", lambda error: self.complaints.append(str(error)))
-        tab.on("console", lambda message: self.complaints.append(message.text))
+        tab.on("pageerror", lambda error: self.messages.append(str(error)))
+        tab.on("console", lambda message: self.messages.append(message.text))
 
 
 @pytest.fixture
-def opened(chromium: Any) -> Iterator[Callable[..., Opened]]:
-    """Open a page: `opened(address, width=390, dark=True)`."""
+def open_page(chromium: Any) -> Iterator[Callable[..., OpenPage]]:
+    """Open a page: `open_page(url, width=390, dark=True)`."""
     contexts = []
 
-    def open_page(address: str, *, width: int = 1120, dark: bool = False) -> Opened:
+    def open_url(url: str, *, width: int = 1120, dark: bool = False) -> OpenPage:
         scheme = "dark" if dark else "light"
         context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         context.set_offline(True)
         context.set_default_timeout(20_000)
         contexts.append(context)
-        page = Opened(context.new_page())
-        page.tab.goto(address)
+        page = OpenPage(context.new_page())
+        page.tab.goto(url)
         return page
 
-    yield open_page
+    yield open_url
     for context in contexts:
         context.close()

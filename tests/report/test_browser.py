@@ -1,4 +1,4 @@
-"""A report in a real browser: it plays what it shows, obeys mouse and keys, and asks for nothing."""
+"""A report page in a real browser: playback, mouse and keyboard, blind listening, and no requests."""
 
 from __future__ import annotations
 
@@ -21,70 +21,74 @@ pytestmark = pytest.mark.xdist_group("browser")
 MELODY = (60, 62, 64, 65, 67, 69, 71, 72)
 PLAY = ".piece >> nth=0 >> button.play"
 ROLL = ".piece >> nth=0 >> canvas.roll"
-Make = Callable[..., str]
-Open = Callable[..., Any]
+MakePage = Callable[..., str]
+OpenPage = Callable[..., Any]
 Scale = Callable[..., Roll]
 Pair = tuple[Piece, Piece]
 
 
 def loudness(page: Any) -> float:
-    """Root mean square of what has sounded in the last fifth of a second."""
-    script = """() => { const heard = new Float32Array(sound.meter.fftSize);
-        sound.meter.getFloatTimeDomainData(heard);
-        return Math.sqrt(heard.reduce((sum, x) => sum + x * x, 0) / heard.length); }"""
+    """Root mean square of the audio output in the last fifth of a second."""
+    script = """() => { const samples = new Float32Array(sound.meter.fftSize);
+        sound.meter.getFloatTimeDomainData(samples);
+        return Math.sqrt(samples.reduce((sum, x) => sum + x * x, 0) / samples.length); }"""
     return float(page.tab.evaluate(script))
 
 
-def wait_for_sound(page: Any, loud: bool) -> None:
+def wait_for_sound(page: Any, expected: bool) -> None:
     for _ in range(100):
-        if (loudness(page) > 0.003) == loud:
+        if (loudness(page) > 0.003) == expected:
             return
         page.tab.wait_for_timeout(50)
-    pytest.fail("silence" if loud else "it goes on sounding")
+    pytest.fail("no sound" if expected else "the sound did not stop")
 
 
-def until(page: Any, condition: str) -> None:
-    """Wait for what a script says; Playwright's own way would need the page to allow `eval`."""
+def wait_until(page: Any, condition: str) -> None:
+    """Wait until a script returns true; `wait_for_function` needs `eval`, which the page forbids."""
     for _ in range(200):
         if page.tab.evaluate(condition):
             return
         page.tab.wait_for_timeout(50)
-    pytest.fail(f"it never came to {condition}")
+    pytest.fail(f"timed out waiting for {condition}")
 
 
-def rendered(page: Any, key: int, velocity: int = 80) -> np.ndarray[Any, Any]:
-    """A second of one key, as the page's piano plays it, at 44.1 kHz."""
+def render_note(page: Any, key: int, velocity: int = 80) -> np.ndarray[Any, Any]:
+    """One second of a note on the page's piano at 44.1 kHz."""
     script = """async ([key, velocity]) => { const context = new OfflineAudioContext(1, 44100, 44100);
         Piano.note(context, Piano.board(context, context.destination), key, velocity, 0, 0.9);
         return Array.from((await context.startRendering()).getChannelData(0)); }"""
     return np.array(page.tab.evaluate(script, [key, velocity]))
 
 
-def test_it_plays_and_pauses_without_a_request_or_a_complaint(made: Make, opened: Open, pair: Pair) -> None:
-    address = made(*pair)
-    page = opened(address)
+def test_playback_starts_and_pauses_without_requests_or_errors(
+    make_page: MakePage, open_page: OpenPage, pair: Pair
+) -> None:
+    url = make_page(*pair)
+    page = open_page(url)
     page.tab.click(PLAY)
     wait_for_sound(page, True)
     assert page.tab.get_attribute(PLAY, "aria-label") == "Pause models/one"
-    until(page, "players[0].now() > 0.3")
+    wait_until(page, "players[0].now() > 0.3")
     page.tab.click(PLAY)
     wait_for_sound(page, False)
     assert page.tab.get_attribute(PLAY, "aria-label") == "Play models/one"
-    assert page.requests == [address]
-    assert page.complaints == []
+    assert page.requests == [url]
+    assert page.messages == []
 
 
-def test_a_second_piece_stops_the_first(made: Make, opened: Open, pair: Pair) -> None:
-    page = opened(made(*pair))
+def test_playing_a_piece_pauses_the_previous_one(
+    make_page: MakePage, open_page: OpenPage, pair: Pair
+) -> None:
+    page = open_page(make_page(*pair))
     page.tab.click(PLAY)
     page.tab.click(".piece >> nth=1 >> button.play")
     assert page.tab.get_attribute(PLAY, "aria-label") == "Play models/one"
     assert page.tab.evaluate("state.playing === players[1]")
 
 
-def test_the_keys_that_sound_are_lit(made: Make, opened: Open, scale: Scale) -> None:
+def test_sounding_keys_light_up(make_page: MakePage, open_page: OpenPage, scale: Scale) -> None:
     chord = Roll.from_notes(scale(60).notes())
-    page = opened(made(Piece("c", scale(*MELODY, frames=8)), Piece("chord", chord)))
+    page = open_page(make_page(Piece("c", scale(*MELODY, frames=8)), Piece("chord", chord)))
     page.tab.evaluate("players[0].seek(players[0].line.seconds(8 * 4 + 2))")
     assert page.tab.get_attribute(".piece >> nth=0", "data-lit") == "67"
     pixel = """(() => { const { keys } = players[0], row = keys.height / (PAGE.high - PAGE.low + 1);
@@ -94,16 +98,16 @@ def test_the_keys_that_sound_are_lit(made: Make, opened: Open, scale: Scale) -> 
     assert red > 150 > max(green, blue)
 
 
-def test_the_mouse_seeks(made: Make, opened: Open, pair: Pair) -> None:
-    page = opened(made(*pair))
+def test_a_click_seeks(make_page: MakePage, open_page: OpenPage, pair: Pair) -> None:
+    page = open_page(make_page(*pair))
     box = page.tab.locator(ROLL).bounding_box()
     page.tab.mouse.click(box["x"] + box["width"] / 2, box["y"] + 20)
     assert page.tab.evaluate("players[0].now() / players[0].length") == pytest.approx(0.5, abs=0.01)
     assert page.tab.inner_text(".clock >> nth=0") == "0:04 / 0:08"
 
 
-def test_keys_play_and_seek(made: Make, opened: Open, pair: Pair) -> None:
-    page = opened(made(*pair))
+def test_the_keyboard_plays_and_seeks(make_page: MakePage, open_page: OpenPage, pair: Pair) -> None:
+    page = open_page(make_page(*pair))
     roll = page.tab.locator(ROLL)
     roll.focus()
     for key, second in (
@@ -124,41 +128,41 @@ def test_keys_play_and_seek(made: Make, opened: Open, pair: Pair) -> None:
     wait_for_sound(page, False)
 
 
-def test_speed_keeps_the_place_and_halves_the_time(made: Make, opened: Open, pair: Pair) -> None:
-    page = opened(made(*pair))
+def test_double_speed_halves_the_time(make_page: MakePage, open_page: OpenPage, pair: Pair) -> None:
+    page = open_page(make_page(*pair))
     page.tab.click(PLAY)
     page.tab.select_option("#speed", "2")
-    heard = """(async () => { const place = players[0].now(), time = sound.context.currentTime;
+    measured_speed = """(async () => { const position = players[0].now(), time = sound.context.currentTime;
         await new Promise(done => setTimeout(done, 700));
-        return (players[0].now() - place) / (sound.context.currentTime - time); })()"""
-    until(page, "sound.context.currentTime > players[0].begun")
-    assert page.tab.evaluate(heard) == pytest.approx(2, abs=0.05)
+        return (players[0].now() - position) / (sound.context.currentTime - time); })()"""
+    wait_until(page, "sound.context.currentTime > players[0].startedAt")
+    assert page.tab.evaluate(measured_speed) == pytest.approx(2, abs=0.05)
 
 
-def test_tempo_changes_are_played(made: Make, opened: Open, scale: Scale) -> None:
+def test_playback_follows_tempo_changes(make_page: MakePage, open_page: OpenPage, scale: Scale) -> None:
     roll = scale(*MELODY, frames=4, tempo=80.0)
     slower = Roll(roll.onset, roll.sounding, roll.velocity, 80.0, roll.meter, ((0, 120.0), (16, 60.0)))
-    page = opened(made(Piece("slower", slower)))
+    page = open_page(make_page(Piece("slower", slower)))
     assert page.tab.evaluate("players[0].starts") == pytest.approx([0, 0.5, 1, 1.5, 2, 3, 4, 5])
     assert page.tab.evaluate("[1.5, 2, 4].map(s => players[0].line.frame(s))") == pytest.approx([12, 16, 24])
 
 
 @pytest.mark.parametrize("key", [33, 45, 60, 69, 84, 96])
-def test_each_key_sounds_at_its_frequency(made: Make, opened: Open, key: int, pair: Pair) -> None:
-    heard = rendered(opened(made(*pair)), key)
-    spectrum = np.abs(np.fft.rfft(heard * np.hanning(len(heard))))
-    wanted = 440 * 2 ** ((key - 69) / 12)
-    near = slice(int(wanted * 0.9), int(wanted * 1.1) + 2)
-    assert near.start + int(spectrum[near].argmax()) == pytest.approx(wanted, abs=1.5)
+def test_each_key_has_its_frequency(make_page: MakePage, open_page: OpenPage, key: int, pair: Pair) -> None:
+    samples = render_note(open_page(make_page(*pair)), key)
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    frequency = 440 * 2 ** ((key - 69) / 12)
+    near = slice(int(frequency * 0.9), int(frequency * 1.1) + 2)
+    assert near.start + int(spectrum[near].argmax()) == pytest.approx(frequency, abs=1.5)
     below = spectrum[5 : near.start]
-    assert below.max(initial=0) < 0.2 * spectrum[near].max(), "something sounds below the fundamental"
+    assert below.max(initial=0) < 0.2 * spectrum[near].max(), "there is energy below the fundamental"
 
 
-def test_loud_is_louder_than_soft_and_a_loud_chord_does_not_clip(
-    made: Make, opened: Open, pair: Pair
+def test_volume_follows_velocity_and_a_fortissimo_chord_does_not_clip(
+    make_page: MakePage, open_page: OpenPage, pair: Pair
 ) -> None:
-    page = opened(made(*pair))
-    assert np.abs(rendered(page, 60, 110)).max() > 3 * np.abs(rendered(page, 60, 30)).max()
+    page = open_page(make_page(*pair))
+    assert np.abs(render_note(page, 60, 110)).max() > 3 * np.abs(render_note(page, 60, 30)).max()
     script = """async () => { const context = new OfflineAudioContext(1, 44100, 44100);
         const board = Piano.board(context, context.destination);
         for (const key of [36, 48, 52, 55, 60, 64, 67, 72]) Piano.note(context, board, key, 127, 0.05, 0.8);
@@ -166,22 +170,26 @@ def test_loud_is_louder_than_soft_and_a_loud_chord_does_not_clip(
     assert 0.2 < page.tab.evaluate(script) <= 1
 
 
-def test_the_download_is_the_midi_file(made: Make, opened: Open, tmp_path: Path, pair: Pair) -> None:
+def test_the_download_is_the_midi_file(
+    make_page: MakePage, open_page: OpenPage, tmp_path: Path, pair: Pair
+) -> None:
     first, second = pair
-    page = opened(made(first, Piece("songs/a song.mid", second.roll, midi=b"MThd as it was")))
+    page = open_page(make_page(first, Piece("songs/a song.mid", second.roll, midi=b"MThd original")))
     for number, name, content in (
         (0, "models-one.mid", midi_bytes(first.roll)),
-        (1, "songs-a song.mid", b"MThd as it was"),
+        (1, "songs-a song.mid", b"MThd original"),
     ):
         with page.tab.expect_download() as download:
             page.tab.click(f".piece >> nth={number} >> a.mid")
-        download.value.save_as(tmp_path / "got.mid")
+        download.value.save_as(tmp_path / "download.mid")
         assert download.value.suggested_filename == name
-        assert (tmp_path / "got.mid").read_bytes() == content
+        assert (tmp_path / "download.mid").read_bytes() == content
 
 
-def test_listening_blind_hides_who_wrote_what(made: Make, opened: Open, tmp_path: Path, pair: Pair) -> None:
-    page = opened(made(*pair))
+def test_blind_listening_hides_all_names(
+    make_page: MakePage, open_page: OpenPage, tmp_path: Path, pair: Pair
+) -> None:
+    page = open_page(make_page(*pair))
     page.tab.check("#blind")
     assert sorted(page.tab.locator(".alias").all_inner_texts()) == ["Piece A", "Piece B"]
     assert not page.tab.locator(".name, .facts, .mid").evaluate_all("all => all.some(e => e.offsetParent)")
@@ -197,57 +205,57 @@ def test_listening_blind_hides_who_wrote_what(made: Make, opened: Open, tmp_path
         page.tab.click("#save")
     assert re.fullmatch(r"votes-[0-9a-f]{12}\.json", download.value.suggested_filename)
     download.value.save_as(tmp_path / "votes.json")
-    kept = json.loads((tmp_path / "votes.json").read_text())
-    found = {vote["name"]: (vote["rating"], vote["model"], vote["blind"]) for vote in kept["votes"]}
-    order = [(5, True), (3, True)]
-    assert {(rating, blind) for rating, _, blind in found.values()} == set(order)
-    assert {name: model for name, (_, model, _) in found.items()} == {
-        "models/one": "abc",
-        "models/two": "def",
-    }
+    votes = json.loads((tmp_path / "votes.json").read_text())["votes"]
+    assert {(vote["rating"], vote["blind"]) for vote in votes} == {(5, True), (3, True)}
+    models = {vote["name"]: vote["model"] for vote in votes}
+    assert models == {"models/one": "abc", "models/two": "def"}
 
 
-def test_blind_pieces_are_dealt_and_equally_loud(made: Make, opened: Open, scale: Scale) -> None:
-    pieces = [Piece(f"model {n}", scale(60 + n, loud=20 + n), group="one") for n in range(8)]
-    page = opened(made(*pieces))
+def test_blind_pieces_are_shuffled_and_equally_loud(
+    make_page: MakePage, open_page: OpenPage, scale: Scale
+) -> None:
+    pieces = [Piece(f"model {n}", scale(60 + n, velocity=20 + n), group="one") for n in range(8)]
+    page = open_page(make_page(*pieces))
     page.tab.check("#blind")
-    dealt = page.tab.locator(".name").evaluate_all("all => all.map(e => e.textContent)")
-    assert sorted(dealt) == [piece.name for piece in pieces]
-    assert dealt != [piece.name for piece in pieces]  # the same once in 40320 times
-    page.tab.evaluate("window.heard = []; Piano.note = (...note) => heard.push(note[3]); 0")
+    names = page.tab.locator(".name").evaluate_all("all => all.map(e => e.textContent)")
+    assert sorted(names) == [piece.name for piece in pieces]
+    assert names != [piece.name for piece in pieces]  # equal by chance once in 40320 runs
+    page.tab.evaluate("window.velocities = []; Piano.note = (...note) => velocities.push(note[3]); 0")
     page.tab.click(PLAY)
-    until(page, "heard.length > 0")
-    assert page.tab.evaluate("heard[0]") == 64
+    wait_until(page, "velocities.length > 0")
+    assert page.tab.evaluate("velocities[0]") == 64
     page.tab.uncheck("#blind")
     assert page.tab.locator(".name").all_inner_texts() == [piece.name for piece in pieces]
 
 
 @pytest.mark.parametrize("count", [1, 4, 40])
-def test_nothing_is_wider_than_a_phone(made: Make, opened: Open, count: int, scale: Scale) -> None:
+def test_the_page_fits_a_phone(make_page: MakePage, open_page: OpenPage, count: int, scale: Scale) -> None:
     tune = scale(*MELODY * 8, frames=8)
     name = "a/very/long/folder/of/models/that_has_no_place_to_break_a_line_at_whatever_happens/bundle"
-    page = opened(
-        made(*(Piece(name, tune) for _ in range(count)), command=f"zoo report {name} {name}"), width=390
+    page = open_page(
+        make_page(*(Piece(name, tune) for _ in range(count)), command=f"zoo report {name} {name}"), width=390
     )
     assert page.tab.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.tab.locator(".piece").count() == count
-    assert page.complaints == []
+    assert page.messages == []
 
 
-def test_long_rolls_scroll_in_their_card_and_follow_the_music(made: Make, opened: Open, scale: Scale) -> None:
-    page = opened(made(Piece("long", scale(*MELODY * 25, frames=8))), width=390)
+def test_a_long_roll_scrolls_with_the_music(make_page: MakePage, open_page: OpenPage, scale: Scale) -> None:
+    page = open_page(make_page(Piece("long", scale(*MELODY * 25, frames=8))), width=390)
     assert page.tab.evaluate("players[0].roll.clientWidth") == 1600
     page.tab.evaluate("players[0].seek(players[0].length * 0.9)")
     page.tab.click(PLAY)
-    until(page, "players[0].scroll.scrollLeft > 1000")
+    wait_until(page, "players[0].scroll.scrollLeft > 1000")
     assert page.tab.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_it_is_dark_where_the_system_is(made: Make, opened: Open, pair: Pair) -> None:
-    address = made(*pair)
+def test_the_page_follows_the_color_scheme_of_the_system(
+    make_page: MakePage, open_page: OpenPage, pair: Pair
+) -> None:
+    url = make_page(*pair)
     colours = []
     for dark in (False, True):
-        page = opened(address, dark=dark)
+        page = open_page(url, dark=dark)
         style = page.tab.evaluate("getComputedStyle(document.body).backgroundColor")
         colours.append([int(part) for part in re.findall(r"\d+", style)][:3])
     light, dark_colour = colours
@@ -255,28 +263,28 @@ def test_it_is_dark_where_the_system_is(made: Make, opened: Open, pair: Pair) ->
     assert max(dark_colour) < 60
 
 
-def test_names_are_text_whatever_is_in_them(made: Make, opened: Open, scale: Scale) -> None:
+def test_names_are_escaped(make_page: MakePage, open_page: OpenPage, scale: Scale) -> None:
     name = "</script><img src=x onerror=alert(1)>&\"'"
-    address = made(Piece(name, scale(60)), Piece("other", scale(62)), command=name)
-    page = opened(address)
+    url = make_page(Piece(name, scale(60)), Piece("other", scale(62)), command=name)
+    page = open_page(url)
     assert page.tab.locator(".name").first.inner_text() == name
     assert page.tab.evaluate("PAGE.pieces[0].name") == name
-    assert page.requests == [address]
-    assert page.complaints == []
+    assert page.requests == [url]
+    assert page.messages == []
 
 
-def test_a_script_that_is_not_the_pages_own_does_not_run(
-    made: Make, opened: Open, tmp_path: Path, pair: Pair
+def test_injected_scripts_do_not_run(
+    make_page: MakePage, open_page: OpenPage, tmp_path: Path, pair: Pair
 ) -> None:
-    made(*pair)
+    make_page(*pair)
     file = tmp_path / "report.html"
-    file.write_text(file.read_text().replace("</body>", "<script>window.stranger = 1</script></body>"))
-    page = opened(file.as_uri())
-    assert page.tab.evaluate("window.stranger") is None
+    file.write_text(file.read_text().replace("</body>", "<script>window.injected = 1</script></body>"))
+    page = open_page(file.as_uri())
+    assert page.tab.evaluate("window.injected") is None
     assert page.tab.evaluate("players.length") == 2
 
 
-def test_tables_and_charts_stay_within_a_phone(made: Make, opened: Open) -> None:
+def test_tables_and_charts_fit_a_phone(make_page: MakePage, open_page: OpenPage) -> None:
     figure = {
         "value": 4.0,
         "kind": "bound",
@@ -295,11 +303,11 @@ def test_tables_and_charts_stay_within_a_phone(made: Make, opened: Open) -> None
         "velocity": {"rows": [], "differences": []},
     }
     curve = {"core": [(60.0 * n, 3.0 - 0.1 * n) for n in range(5)]}
-    address = made(results=[result], trainings=[Training("run", {}, curve)])
-    page = opened(address, width=390)
+    url = make_page(results=[result], trainings=[Training("run", {}, curve)])
+    page = open_page(url, width=390)
     assert page.tab.evaluate("document.documentElement.scrollWidth") <= 390
     table = page.tab.locator(".wide").first
     assert table.evaluate("e => e.scrollWidth > e.clientWidth")
     assert page.tab.locator("svg.forest .dot").count() == 2
     assert page.tab.locator("polyline").first.evaluate("e => getComputedStyle(e).stroke") != "none"
-    assert page.complaints == []
+    assert page.messages == []

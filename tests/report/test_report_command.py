@@ -1,4 +1,4 @@
-"""`zoo report`: what it takes, and what it refuses before any work."""
+"""`zoo report`: the inputs it accepts, and the errors it reports before any work."""
 
 from __future__ import annotations
 
@@ -20,42 +20,42 @@ from zoo.music.roll import Roll
 from zoo.registry import open_registry, parse_recipe
 
 Scale = Callable[..., Roll]
-WORDS = "attention=none attention.local=4 attention.features=5 sampler=independent decoder.hidden=4"
+RECIPE = "attention=none attention.local=4 attention.features=5 sampler=independent decoder.hidden=4"
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scale: Scale) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scale: Scale) -> Path:
     """A folder with two untrained models and a tune of 4 bars."""
     monkeypatch.chdir(tmp_path)
     for seed, name in enumerate(("one", "two")):
-        save_bundle(build(parse_recipe(WORDS, open_registry()), seed), name)
+        save_bundle(build(parse_recipe(RECIPE, open_registry()), seed), name)
     scale(*range(60, 76)).write("tune.mid")
     return tmp_path
 
 
 @pytest.fixture
-def pieces(music: Callable[[str], Any]) -> Callable[..., Any]:
-    """The pieces of a page that was written."""
-    return lambda name="page.html": music(Path(name).read_text("utf-8"))["pieces"]
+def pieces(page_data: Callable[[str], Any]) -> Callable[..., Any]:
+    """Read the pieces of a page."""
+    return lambda name="page.html": page_data(Path(name).read_text("utf-8"))["pieces"]
 
 
-def test_models_write_from_the_same_seed_side_by_side(here: Path, pieces: Any) -> None:
+def test_models_generate_from_the_same_seed_side_by_side(folder: Path, pieces: Any) -> None:
     assert run(["report", "one", "two", "-o", "page.html", "--bars", "2", "--count", "2", "seed=5"]) == 0
-    found = [(piece["group"], piece["name"], piece["frames"]) for piece in pieces()]
-    assert found == [(f"From silence, seed {s}", name, 32) for s in (5, 6) for name in ("one", "two")]
+    shown = [(piece["group"], piece["name"], piece["frames"]) for piece in pieces()]
+    assert shown == [(f"From silence, seed {s}", name, 32) for s in (5, 6) for name in ("one", "two")]
     assert len({piece["model"] for piece in pieces()}) == 2
     assert run(["report", "one", "-o", "again.html", "--bars", "2", "seed=6"]) == 0
     assert pieces("again.html")[0]["notes"] == pieces()[2]["notes"]
 
 
-def test_a_midi_file_is_played_as_it_is(here: Path, pieces: Any) -> None:
+def test_a_midi_file_is_shown_unchanged(folder: Path, pieces: Any) -> None:
     assert run(["report", "tune.mid", "-o", "page.html"]) == 0
     (piece,) = pieces()
     assert [note[2] for note in piece["notes"]] == list(range(60, 76))
     assert (piece["frames"] / piece["grid"], piece["primer"]) == (16, 0)
 
 
-def test_triplets_and_thirty_seconds_keep_their_time(here: Path, scale: Scale, pieces: Any) -> None:
+def test_triplets_and_thirty_second_notes_keep_their_timing(folder: Path, scale: Scale, pieces: Any) -> None:
     from zoo.music.meter import Meter
 
     scale(60, 62, 64, frames=4, meter=Meter(12)).write("triplets.mid")
@@ -65,7 +65,7 @@ def test_triplets_and_thirty_seconds_keep_their_time(here: Path, scale: Scale, p
     assert starts == [pytest.approx([0, 1 / 3, 2 / 3]), pytest.approx([0, 1 / 8, 1 / 4])]
 
 
-def test_models_go_on_from_the_same_bars_beside_the_piece_itself(here: Path, pieces: Any) -> None:
+def test_models_continue_the_same_primer_next_to_the_original(folder: Path, pieces: Any) -> None:
     words = [
         "report",
         "one",
@@ -80,17 +80,15 @@ def test_models_go_on_from_the_same_bars_beside_the_piece_itself(here: Path, pie
         "1",
     ]
     assert run(words) == 0
-    human, *written = pieces()
-    assert [piece["name"] for piece in (human, *written)] == ["tune.mid", "one", "two"]
-    assert {piece["frames"] / piece["grid"] for piece in (human, *written)} == {12}
-    assert {piece["primer"] / piece["grid"] for piece in (human, *written)} == {8}
-    given = [
-        [note[2] for note in piece["notes"] if note[0] / piece["grid"] < 8] for piece in (human, *written)
-    ]
-    assert given == [list(range(60, 68))] * 3
+    shown = pieces()
+    assert [piece["name"] for piece in shown] == ["tune.mid", "one", "two"]
+    assert {piece["frames"] / piece["grid"] for piece in shown} == {12}
+    assert {piece["primer"] / piece["grid"] for piece in shown} == {8}
+    primers = [[note[2] for note in piece["notes"] if note[0] / piece["grid"] < 8] for piece in shown]
+    assert primers == [list(range(60, 68))] * 3
 
 
-def test_a_run_stands_for_its_bundle(here: Path, pieces: Any) -> None:
+def test_a_run_is_replaced_by_its_bundle(folder: Path, pieces: Any) -> None:
     Path("run").mkdir()
     Path("one").rename("run/bundle")
     Path("run/recipe.json").write_text(
@@ -100,9 +98,7 @@ def test_a_run_stands_for_its_bundle(here: Path, pieces: Any) -> None:
     assert [piece["name"] for piece in pieces()] == ["run"]
 
 
-def test_what_a_report_cannot_show_is_refused_together(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_all_invalid_inputs_are_reported_together(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("notes.txt").write_text("")
     Path("empty").mkdir()
     assert run(["report", "one", "notes.txt", "empty", "missing", "-o", "page.html"]) == 2
@@ -114,7 +110,7 @@ def test_what_a_report_cannot_show_is_refused_together(
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["one", "-o", "page.mid"], "page.mid: a report is an HTML page\n  write -o page.html"),
         (["one", "-o", "no/page.html"], "no/page.html: there is no folder no"),
@@ -125,48 +121,49 @@ def test_what_a_report_cannot_show_is_refused_together(
         ),
     ],
 )
-def test_pages_that_cannot_be_made(
-    here: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+def test_invalid_output_paths_and_options(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
     Path("old.html").write_text("mine")
     assert run(["report", *words]) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert Path("old.html").read_text() == "mine"
     assert run(["report", *words[:1], "-o", "old.html", "--bars", "1", "--force"]) == 0
 
 
-def test_a_primer_shorter_than_its_bars_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_primer_with_too_few_bars_is_an_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["report", "one", "-o", "page.html", "--primer", "tune.mid", "--primer-bars", "9"]
     assert run(words) == 3
     assert "tune.mid: there are no bars 1 to 9: the piece has 4" in capsys.readouterr().err
 
 
-def test_the_page_says_how_it_was_made(here: Path) -> None:
+def test_the_page_shows_the_command_that_wrote_it(folder: Path) -> None:
     assert run(["report", "one", "tune.mid", "-o", "page.html", "--bars", "1", "seed=3"]) == 0
-    told = re.search(r"<code>(zoo report .*?)</code>", Path("page.html").read_text("utf-8"))[1]
-    assert told == "zoo report one tune.mid seed=3 -o page.html --bars 1"
+    command = re.search(r"<code>(zoo report .*?)</code>", Path("page.html").read_text("utf-8"))[1]
+    assert command == "zoo report one tune.mid seed=3 -o page.html --bars 1"
 
 
 @pytest.fixture
-def songs(here: Path, scale: Scale) -> Path:
-    """A folder of 30 songs of 6 bars, no two alike."""
+def songs(folder: Path, scale: Scale) -> Path:
+    """A folder of 30 different songs of 6 bars."""
     Path("songs").mkdir()
     for number in range(30):
         pitches = np.random.default_rng(number).integers(40, 80, 24)
         scale(*pitches.tolist()).write(f"songs/{number}.mid")
-    return here
+    return folder
 
 
-def test_with_data_models_go_on_from_unseen_pieces_and_are_scored(songs: Path, pieces: Any) -> None:
+def test_with_data_models_continue_unseen_pieces_and_are_scored(songs: Path, pieces: Any) -> None:
     words = ["report", "one", "two", "data=songs", "samples=4", "-o", "page.html"]
     assert run([*words, "--primer-bars", "2", "--bars", "3", "--count", "2"]) == 0
-    found = pieces()
-    assert [piece["model"] == "human" for piece in found] == [True, False, False] * 2
-    assert len({piece["group"] for piece in found}) == 2
-    assert {(piece["primer"], piece["frames"]) for piece in found} == {(32, 80)}
-    for human, *written in (found[:3], found[3:]):
-        given = [[[n[0], n[2]] for n in piece["notes"] if n[0] < 32] for piece in (human, *written)]
-        assert given == [given[0]] * 3
+    shown = pieces()
+    assert [piece["model"] == "human" for piece in shown] == [True, False, False] * 2
+    assert len({piece["group"] for piece in shown}) == 2
+    assert {(piece["primer"], piece["frames"]) for piece in shown} == {(32, 80)}
+    for group in (shown[:3], shown[3:]):
+        human = group[0]
+        primers = [[[note[0], note[2]] for note in piece["notes"] if note[0] < 32] for piece in group]
+        assert primers == [primers[0]] * 3
         source = read_midi(f"songs/{human['name']}")
         assert [note[0] for note in human["notes"]] == source.cut(0, 80).notes().start.tolist()
     text = Path("page.html").read_text("utf-8")
@@ -175,21 +172,21 @@ def test_with_data_models_go_on_from_unseen_pieces_and_are_scored(songs: Path, p
     assert 'href="#learning"' not in text
 
 
-def test_what_models_copy_is_shaded(songs: Path, pieces: Any) -> None:
+def test_copies_of_training_pieces_are_marked(songs: Path, pieces: Any) -> None:
     from zoo.data import open_corpus
     from zoo.report import Piece
-    from zoo.report.hearing import shaded
+    from zoo.report.listening import mark_copies
 
     training = open_corpus("songs").split("train")
     fresh = Roll.from_notes(training.roll(0).notes().take(np.arange(1)), 16)
-    copy, own = shaded([Piece("copy", training.roll(0)), Piece("own", fresh)], training)
+    copy, original = mark_copies([Piece("copy", training.roll(0)), Piece("original", fresh)], training)
     assert copy.copied == ((0, training.pieces[0].frames),)
-    assert own.copied == ()
+    assert original.copied == ()
 
 
-def test_scores_go_with_the_votes(songs: Path, music: Any) -> None:
+def test_scores_are_embedded_for_the_votes(songs: Path, page_data: Any) -> None:
     assert run(["report", "one", "two", "data=songs", "samples=0", "-o", "page.html", "--bars", "1"]) == 0
-    models = music(Path("page.html").read_text("utf-8"))["models"]
+    models = page_data(Path("page.html").read_text("utf-8"))["models"]
     assert set(models) == {"one", "two"}
     assert models["one"]["value"] > 0
 
@@ -202,13 +199,13 @@ def test_results_and_studies_become_tables(songs: Path, capsys: pytest.CaptureFi
     text = Path("page.html").read_text("utf-8")
     assert "Score: " in text
     assert "one − uniform" in text
-    assert "4 passages of" in text
+    assert "one: 4 generated and" in text
 
 
-def test_a_run_shows_how_it_learned_even_without_a_bundle(songs: Path) -> None:
+def test_a_run_shows_its_learning_curve_even_without_a_bundle(songs: Path) -> None:
     words = [
         "train",
-        *WORDS.split(),
+        *RECIPE.split(),
         "data=songs",
         "train.steps=4",
         "train.validate_every=2",
@@ -225,6 +222,6 @@ def test_a_run_shows_how_it_learned_even_without_a_bundle(songs: Path) -> None:
     assert "decoder: keys, given the codes" in Path("page.html").read_text("utf-8")
 
 
-def test_data_without_a_model_is_refused(songs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_data_without_a_model_is_an_error(songs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["report", "tune.mid", "data=songs", "-o", "page.html"]) == 2
     assert "data=: there is no model to use it with" in capsys.readouterr().err

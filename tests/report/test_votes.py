@@ -1,4 +1,4 @@
-"""Votes: strengths follow from preferences, and intervals from how many there are."""
+"""Votes: strengths, their intervals, and the command that prints them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zoo.report.votes import Vote, read_votes, standings
 
 
 def votes(*ratings: dict[str, int], listener: str = "me", blind: bool = True) -> list[Vote]:
-    """One group for each set of ratings."""
+    """Make votes with one group for each set of ratings."""
     return [
         Vote(listener, f"group {number}", name, name, rating, blind)
         for number, group in enumerate(ratings)
@@ -23,47 +23,49 @@ def votes(*ratings: dict[str, int], listener: str = "me", blind: bool = True) ->
     ]
 
 
-def strengths(found: list[Vote]) -> dict[str, float]:
-    return {one.name: one.strength for one in standings(found)}
+def strengths(cast: list[Vote]) -> dict[str, float]:
+    return {model.name: model.strength for model in standings(cast)}
 
 
-def test_the_one_rated_higher_is_stronger_and_the_sum_is_zero() -> None:
-    found = standings(votes({"a": 5, "b": 3, "c": 1}, {"a": 4, "b": 4, "c": 2}))
-    assert [one.name for one in found] == ["a", "b", "c"]
-    assert sum(one.strength for one in found) == pytest.approx(0, abs=1e-9)
-    assert [one.pairs for one in found] == [4, 4, 4]
-    assert found[0].preferred > 0.5 > found[2].preferred
+def test_the_higher_rated_model_is_stronger_and_strengths_sum_to_zero() -> None:
+    ranking = standings(votes({"a": 5, "b": 3, "c": 1}, {"a": 4, "b": 4, "c": 2}))
+    assert [model.name for model in ranking] == ["a", "b", "c"]
+    assert sum(model.strength for model in ranking) == pytest.approx(0, abs=1e-9)
+    assert [model.pairs for model in ranking] == [4, 4, 4]
+    assert ranking[0].preferred > 0.5 > ranking[2].preferred
 
 
-def test_equal_ratings_are_half_a_preference_each() -> None:
-    found = standings(votes({"a": 3, "b": 3}, {"a": 1, "b": 1}))
-    assert [one.strength for one in found] == pytest.approx([0, 0], abs=1e-9)
-    assert [one.preferred for one in found] == pytest.approx([0.5, 0.5])
+def test_a_tie_is_half_a_preference_for_each() -> None:
+    ranking = standings(votes({"a": 3, "b": 3}, {"a": 1, "b": 1}))
+    assert [model.strength for model in ranking] == pytest.approx([0, 0], abs=1e-9)
+    assert [model.preferred for model in ranking] == pytest.approx([0.5, 0.5])
 
 
-def test_two_models_stand_as_their_odds_say() -> None:
+def test_the_difference_of_strengths_is_the_log_odds() -> None:
     ratings = [{"a": 5, "b": 1}] * 300 + [{"a": 1, "b": 5}] * 100
-    found = strengths(votes(*ratings))
-    assert found["a"] - found["b"] == pytest.approx(np.log(3), abs=0.02)
+    strength = strengths(votes(*ratings))
+    assert strength["a"] - strength["b"] == pytest.approx(np.log(3), abs=0.02)
 
 
-def test_true_strengths_lie_in_the_intervals() -> None:
+def test_intervals_cover_the_true_strengths() -> None:
     true = {"a": 1.0, "b": 0.0, "c": -1.0}
     rng = np.random.default_rng(0)
-    inside = []
+    covered = []
     for _ in range(60):
         ratings = []
         for _ in range(40):
-            one, two = rng.choice(list(true), 2, replace=False)
-            won = rng.random() < 1 / (1 + np.exp(true[two] - true[one]))
-            ratings.append({one: 4 if won else 2, two: 3})
-        inside += [one.interval[0] < true[one.name] < one.interval[1] for one in standings(votes(*ratings))]
-    assert 0.9 < np.mean(inside) < 0.99
+            first, second = rng.choice(list(true), 2, replace=False)
+            first_wins = rng.random() < 1 / (1 + np.exp(true[second] - true[first]))
+            ratings.append({first: 4 if first_wins else 2, second: 3})
+        for model in standings(votes(*ratings)):
+            low, high = model.interval
+            covered.append(low < true[model.name] < high)
+    assert 0.9 < np.mean(covered) < 0.99
 
 
-def test_more_votes_narrow_the_interval_and_more_pieces_of_one_order_do_not_as_much() -> None:
-    def width(found: list[Vote]) -> float:
-        low, high = standings(found)[0].interval
+def test_more_votes_give_narrower_intervals() -> None:
+    def width(cast: list[Vote]) -> float:
+        low, high = standings(cast)[0].interval
         return high - low
 
     few, many = (
@@ -71,30 +73,30 @@ def test_more_votes_narrow_the_interval_and_more_pieces_of_one_order_do_not_as_m
         votes(*[{"a": 4, "b": 2}, {"a": 2, "b": 4}] * 8),
     )
     assert width(many) == pytest.approx(width(few) / 2, rel=0.2)
-    assert all(np.isfinite(one.strength) for one in standings(votes({"a": 5, "b": 1})))
+    assert all(np.isfinite(model.strength) for model in standings(votes({"a": 5, "b": 1})))
 
 
-def test_only_pieces_of_one_listener_and_group_are_compared() -> None:
-    apart = [Vote("me", "one", "a", "a", 5, True), Vote("me", "two", "b", "b", 1, True)]
-    assert standings(apart) == []
-    assert standings([apart[0], Vote("you", "one", "b", "b", 1, True)]) == []
+def test_only_pieces_of_the_same_listener_and_group_are_compared() -> None:
+    separate = [Vote("me", "one", "a", "a", 5, True), Vote("me", "two", "b", "b", 1, True)]
+    assert standings(separate) == []
+    assert standings([separate[0], Vote("you", "one", "b", "b", 1, True)]) == []
 
 
-def test_people_stand_together_and_two_models_of_one_name_apart() -> None:
-    found = [
+def test_human_pieces_are_merged_and_models_of_the_same_name_are_not() -> None:
+    cast = [
         Vote("me", "g", "bwv 1", "human", 5, True),
         Vote("me", "g", "run", "0123456789ab", 3, True),
         Vote("me", "h", "bwv 2", "human", 4, True),
         Vote("me", "h", "run", "ba9876543210", 1, True),
     ]
-    assert sorted(strengths(found)) == ["human", "run 01234567", "run ba987654"]
+    assert sorted(strengths(cast)) == ["human", "run 01234567", "run ba987654"]
 
 
 @pytest.fixture
 def saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     rated = [("a", "aa", 4, True), ("b", "bb", 2, True), ("c", "cc", 5, False)]
-    kept = [
+    saved_votes = [
         {
             "piece": n,
             "group": "g",
@@ -107,24 +109,26 @@ def saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for n, (name, model, rating, blind) in enumerate(rated)
     ]
     models = {"a": {"value": 3.25, "kind": "exact"}}
-    Path("votes.json").write_text(json.dumps({"format": 1, "page": "0", "models": models, "votes": kept}))
+    Path("votes.json").write_text(
+        json.dumps({"format": 1, "page": "0", "models": models, "votes": saved_votes})
+    )
     return tmp_path
 
 
-def test_the_command_ranks_what_was_rated_blind(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_counts_blind_ratings_only(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["votes", "votes.json"]) == 0
     out = capsys.readouterr().out
     assert "2 ratings of 1 listener; 1 that were not blind are left out" in out
     assert out.index("\n a ") < out.index("\n b ")
     assert "3.250" in out
     assert run(["votes", "votes.json", "--all", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [model["name"] for model in told["models"]] == ["c", "a", "b"]
-    assert told["models"][1]["score"]["value"] == 3.25
-    assert (told["ratings"], told["left_out"], told["listeners"]) == (3, 0, 1)
+    output = json.loads(capsys.readouterr().out)
+    assert [model["name"] for model in output["models"]] == ["c", "a", "b"]
+    assert output["models"][1]["score"]["value"] == 3.25
+    assert (output["ratings"], output["left_out"], output["listeners"]) == (3, 0, 1)
 
 
-def test_votes_that_compare_nothing_are_refused(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_votes_without_a_comparison_are_an_error(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     content = json.loads(Path("votes.json").read_text())
     content["votes"] = content["votes"][1:]
     Path("votes.json").write_text(json.dumps(content))
@@ -143,14 +147,14 @@ def test_votes_that_compare_nothing_are_refused(saved: Path, capsys: pytest.Capt
         {"votes": [{"group": "g", "name": "a", "model": None, "rating": 3, "blind": True}]},
     ],
 )
-def test_what_is_no_file_of_votes_is_refused(saved: Path, change: dict[str, Any]) -> None:
+def test_an_invalid_file_of_votes_is_an_error(saved: Path, change: dict[str, Any]) -> None:
     content = json.loads(Path("votes.json").read_text()) | change
     Path("votes.json").write_text(json.dumps(content))
-    with pytest.raises(DataError, match="holds no votes"):
+    with pytest.raises(DataError, match="is not a file of votes"):
         read_votes("votes.json")
 
 
-def test_votes_of_a_newer_page_and_missing_ones_are_refused(saved: Path) -> None:
+def test_a_newer_format_and_a_missing_file_are_errors(saved: Path) -> None:
     Path("newer.json").write_text('{"format": 2}')
     with pytest.raises(DataError, match="newer polyzoo"):
         read_votes("newer.json")

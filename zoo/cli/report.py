@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from zoo.data import Corpus
     from zoo.model.bundle import Bundle
     from zoo.report import Piece
-    from zoo.report.hearing import Opening
+    from zoo.report.listening import Opening
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def command(
     _check(output, primer, named, has_data, force)
     from zoo.report import Report, write_report
     from zoo.report.learning import Training
-    from zoo.report.recipe import Made
+    from zoo.report.recipe import RecipeSummary
     from zoo.report.results import read_results
 
     trainings = [Training.read(folder, name) for name, folder in named.runs.items()]
@@ -121,7 +121,7 @@ def command(
         pieces=pieces,
         results=[*results, *([_measured(bundles, corpus, keys)] if corpus else [])],
         trainings=trainings,
-        recipes=[Made.of(name, bundle) for name, bundle in bundles.items()],
+        recipes=[RecipeSummary.from_bundle(name, bundle) for name, bundle in bundles.items()],
         command=_command_line(click.get_current_context()),
     )
     write_report(report, output)
@@ -212,29 +212,31 @@ def _written(
     if not bundles:
         return []
     from zoo.cli.progress import waiting
-    from zoo.report.hearing import continued, shaded, truth
+    from zoo.report.listening import generated_piece, mark_copies, original_piece
 
     pieces = []
     for opening in _openings(corpus, keys, wanted):
-        human = truth(opening, wanted.bars)
-        pieces += [human] if human else []
+        original = original_piece(opening, wanted.bars)
+        pieces += [original] if original else []
         for name, bundle in bundles.items():
             with waiting(f"{name} writes") as progress:
-                pieces.append(continued(name, bundle, opening, wanted.bars, progress))
+                pieces.append(generated_piece(name, bundle, opening, wanted.bars, progress))
     heard = corpus is not None and all(piece.roll.meter.grid == corpus.grid for piece in pieces)
-    return shaded(pieces, corpus.split("train")) if corpus and heard else pieces
+    return mark_copies(pieces, corpus.split("train")) if corpus and heard else pieces
 
 
 def _openings(corpus: Corpus | None, keys: EvaluateKeys, wanted: Wanted) -> list[Opening]:
     """What the models go on from: a primer, or unseen pieces, or silence."""
     from zoo.music.primer import read_primer
-    from zoo.report.hearing import Opening, silences, unseen
+    from zoo.report.listening import Opening, silent_openings, unseen_openings
 
     seeds = range(wanted.seed, wanted.seed + wanted.count)
     if wanted.primer is None:
         pieces = corpus.split(keys.split) if corpus else None
-        found = unseen(pieces, wanted.given, wanted.bars, wanted.count, wanted.seed) if pieces else []
-        return found or silences(wanted.count, wanted.seed)
+        found = (
+            unseen_openings(pieces, wanted.given, wanted.bars, wanted.count, wanted.seed) if pieces else []
+        )
+        return found or silent_openings(wanted.count, wanted.seed)
     name, read = wanted.primer.name, partial(read_primer, wanted.primer)
     given = (1, wanted.given)
     whole = read(grid=corpus.grid if corpus else FINE_GRID)
@@ -243,7 +245,7 @@ def _openings(corpus: Corpus | None, keys: EvaluateKeys, wanted: Wanted) -> list
             group=f"After the opening of {name}, seed {seed}",
             seed=seed,
             primer=lambda grid, pedal: read(grid=grid, pedal=pedal, bars=given),
-            whole=whole,
+            original=whole,
             title=name,
         )
         for seed in seeds

@@ -1,7 +1,8 @@
-"""Reports: one page to hear what models write, and to read how they were made and measured.
+"""Reports: an HTML page with music to listen to, and the scores, learning curves and recipes of models.
 
-`piece` is what plays, `page` puts the sections together, `page/` holds the templates, style and scripts. A
-page is one file that fetches nothing: it opens from a disk, an attachment or a web server alike.
+`piece` holds the music, `page` puts the sections together, and the folder `page/` holds the templates, styles
+and scripts. A page is a single file without external resources: it opens from a disk, an email attachment or
+a web server.
 """
 
 from zoo.report.page import Report, write_report

@@ -1,9 +1,8 @@
-"""Learning: nats of the validation pieces over minutes, on one axis only where they compare.
+"""The Learning section: nats of the validation pieces over training time.
 
-What a core is scored by depends on the codes that its encoder makes, and what a decoder is scored by on the
-codes that it is given. So runs share an axis where they heard the same music, on the same grid, by the same
-encoder, and were judged on as much of it. What training makes smaller is never shown: two objectives do not
-compare.
+The nats of a core or decoder depend on the codes of its encoder. So runs share a chart only if they have the
+same music, grid and encoder, and the same number of validation frames. Training losses are not shown, since
+different objectives are not comparable.
 """
 
 from __future__ import annotations
@@ -21,19 +20,20 @@ from zoo.train.run import Run
 
 WIDTH, HEIGHT = 500, 220
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 12, 34
-"""What a chart keeps for its labels, in pixels."""
-COLOURS = 6
-OF = {"core": "core: codes", "decoder": "decoder: keys, given the codes", "velocity": "velocity: how loud"}
+"""Margins of a chart for its labels, in pixels."""
+COLORS = 6
+"""Number of colors in the style sheet."""
+TITLES = {"core": "core: codes", "decoder": "decoder: keys, given the codes", "velocity": "velocity"}
 
 
 @dataclass(frozen=True)
 class Training:
-    """How a run learned.
+    """The learning curves of a run.
 
     Attributes:
-        name: of the run.
-        plan: what was trained on what; see `zoo.train.plan.plan`.
-        curves: term -> (seconds, nats of the validation pieces).
+        name: display name of the run.
+        plan: the parts, music and settings of the training; see `zoo.train.plan.plan`.
+        curves: for each term, (seconds, nats per frame of the validation pieces).
     """
 
     name: str
@@ -42,15 +42,15 @@ class Training:
 
     @classmethod
     def read(cls, folder: Path, name: str) -> Training:
-        """The run in a folder.
+        """Read a run folder.
 
         Raises:
-            BundleError: what it says of itself is damaged.
+            BundleError: its plan is damaged.
         """
         return cls(name, begun_plan(folder) or {}, Run(folder).curves())
 
-    def axis(self, term: str) -> str:
-        """What nats of a term depend on; runs of one axis compare."""
+    def comparison_key(self, term: str) -> str:
+        """Identifies everything that the nats of a term depend on; runs with the same key are comparable."""
         parts, train, data = (self.plan.get(key, {}) for key in ("parts", "train", "data"))
         music = (data.get("digest"), data.get("grid"), train.get("validate_frames"))
         return json.dumps([term, music, parts.get("encoder")], sort_keys=True)
@@ -58,48 +58,56 @@ class Training:
 
 @dataclass(frozen=True)
 class Curve:
-    """A run on a chart: its colour, its line as SVG takes it, and its best value with its place."""
+    """The curve of a run on a chart.
+
+    Attributes:
+        name: display name of the run.
+        color: index of its color.
+        points: the points of an SVG polyline.
+        best_value: its lowest nats, as text.
+        best_point: (x, y) of the lowest nats, in pixels.
+    """
 
     name: str
-    colour: int
+    color: int
     points: str
-    best: str
-    place: tuple[float, float]
+    best_value: str
+    best_point: tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart: nats upwards, minutes to the right; ticks are (place, text)."""
+    """A chart of nats over minutes; ticks are (position, text)."""
 
     title: str
     curves: tuple[Curve, ...]
-    across: tuple[tuple[float, str], ...]
-    upwards: tuple[tuple[float, str], ...]
+    x_ticks: tuple[tuple[float, str], ...]
+    y_ticks: tuple[tuple[float, str], ...]
 
 
 def charts(trainings: Sequence[Training]) -> Iterator[Chart]:
-    """A chart for each term, and more where runs do not compare."""
-    colour = {training.name: number % COLOURS for number, training in enumerate(trainings)}
+    """One chart for each term and each group of comparable runs."""
+    colors = {training.name: number % COLORS for number, training in enumerate(trainings)}
     for term in TERMS:
-        axes: dict[str, list[Training]] = {}
+        comparable: dict[str, list[Training]] = {}
         for training in trainings:
             if training.curves.get(term):
-                axes.setdefault(training.axis(term), []).append(training)
-        yield from (_chart(term, found, colour) for found in axes.values())
+                comparable.setdefault(training.comparison_key(term), []).append(training)
+        yield from (_chart(term, group, colors) for group in comparable.values())
 
 
-def _chart(term: str, trainings: Sequence[Training], colour: Mapping[str, int]) -> Chart:
-    points = {one.name: [(seconds / 60, nats) for seconds, nats in one.curves[term]] for one in trainings}
-    every = [point for curve in points.values() for point in curve]
-    x = Scale.around([0.0, *(minutes for minutes, _ in every)], LEFT, WIDTH - RIGHT)
-    y = Scale.around([nats for _, nats in every], HEIGHT - BOTTOM, TOP)
+def _chart(term: str, trainings: Sequence[Training], colors: Mapping[str, int]) -> Chart:
+    points = {run.name: [(seconds / 60, nats) for seconds, nats in run.curves[term]] for run in trainings}
+    all_points = [point for curve in points.values() for point in curve]
+    x = Scale.around([0.0, *(minutes for minutes, _ in all_points)], LEFT, WIDTH - RIGHT)
+    y = Scale.around([nats for _, nats in all_points], HEIGHT - BOTTOM, TOP)
     curves = []
     for name, curve in points.items():
         minutes, best = min(curve, key=lambda point: point[1])
-        drawn = " ".join(f"{x(a)},{y(b)}" for a, b in curve)
-        curves.append(Curve(name, colour[name], drawn, f"{best:.3f}", (x(minutes), y(best))))
+        polyline = " ".join(f"{x(time)},{y(nats)}" for time, nats in curve)
+        curves.append(Curve(name, colors[name], polyline, f"{best:.3f}", (x(minutes), y(best))))
     return Chart(
-        f"{OF[term]}, nats per frame of the validation pieces",
+        f"{TITLES[term]}, nats per frame of the validation pieces",
         tuple(curves),
         tuple(x.ticks()),
         tuple(y.ticks()),

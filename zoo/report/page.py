@@ -1,4 +1,4 @@
-"""The page: the sections of a report in one file of HTML, with its style, scripts and music inside."""
+"""The page: all sections of a report in one HTML file that embeds its style, scripts and music."""
 
 from __future__ import annotations
 
@@ -19,72 +19,73 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from zoo.report.learning import Training
-    from zoo.report.recipe import Made
+    from zoo.report.recipe import RecipeSummary
 
 SCRIPTS = ("piano.js", "player.js", "votes.js")
 MARGIN = 2
-"""Keys that a roll shows above the highest note and below the lowest."""
+"""Number of keys that a piano roll shows above the highest note and below the lowest."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a page shows.
+    """The content of a page.
 
     Attributes:
-        title: its heading.
-        pieces: the music; pieces of one group stand side by side.
-        results: what was measured, each as `zoo.measure.to_json.evaluations_to_json` or
-            `zoo.bench.formatted.table_to_json` gives it.
-        trainings: how runs learned.
-        recipes: how models were made.
-        command: the command that made the page; empty where a program did.
+        title: heading of the page.
+        pieces: the music; pieces of the same group are shown side by side.
+        results: measurements, as returned by `zoo.measure.to_json.evaluations_to_json` or
+            `zoo.bench.formatted.table_to_json`.
+        trainings: learning curves of runs.
+        recipes: how models were built and trained.
+        command: the command that wrote the page; empty if it was written from Python.
     """
 
     title: str
     pieces: Sequence[Piece] = ()
     results: Sequence[Mapping[str, Any]] = ()
     trainings: Sequence[Training] = ()
-    recipes: Sequence[Made] = ()
+    recipes: Sequence[RecipeSummary] = ()
     command: str = ""
 
 
 def write_report(report: Report, path: str | Path) -> None:
-    """Write a report as a page of its own, which opens in any browser and fetches nothing.
+    """Write a report as a self-contained page that opens in any browser, without a network.
 
     Raises:
-        ZooError: the file cannot be written; an older one of that name is then untouched.
+        ZooError: the file cannot be written; an existing file is then unchanged.
     """
     write_file(path, page(report))
 
 
 def page(report: Report) -> str:
-    """The HTML that `write_report` writes."""
+    """The HTML of a report."""
     from markupsafe import Markup
 
-    from zoo.report.likeness import likeness_tables
+    from zoo.report.resemblance import resemblance_tables
     from zoo.report.score import score_tables, scores_by_name
 
-    style, script = _file("page.css"), "\n".join(map(_file, SCRIPTS))
-    groups = _groups(report.pieces)
-    shown = {
+    style, script = _read_file("page.css"), "\n".join(map(_read_file, SCRIPTS))
+    groups = _group(report.pieces)
+    content = {
         "groups": groups,
         "scores": [table for result in report.results for table in score_tables(result)],
         "charts": _charts(report.trainings),
-        "likenesses": [table for result in report.results for table in likeness_tables(result)],
+        "resemblances": [table for result in report.results for table in resemblance_tables(result)],
     }
-    played = [piece for pieces in groups.values() for piece in pieces]
+    # The scripts find the piece of a card by its position on the page.
+    pieces_in_order = [piece for pieces in groups.values() for piece in pieces]
     return (
         _environment()
         .get_template("page.html")
         .render(
-            **shown,
+            **content,
             report=report,
-            sections=_sections(report, shown),
-            compares=any(len(pieces) > 1 for pieces in groups.values()),
+            sections=_sections(report, content),
+            can_vote=any(len(pieces) > 1 for pieces in groups.values()),
             style=Markup(style),
             script=Markup(script),
-            policy=_policy(style, script),
-            music=Markup(_music(played, scores_by_name(report.results))),
+            policy=_security_policy(style, script),
+            music=Markup(_pieces_as_json(pieces_in_order, scores_by_name(report.results))),
         )
     )
 
@@ -97,48 +98,49 @@ def _charts(trainings: Sequence[Training]) -> list[Any]:
     return list(charts(trainings))
 
 
-def _sections(report: Report, shown: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(anchor, name) of the sections that there are, in their order."""
-    anchors = {"groups": "Listen", "scores": "Score", "charts": "Learning", "likenesses": "Resemblance"}
-    names = [name for content, name in anchors.items() if shown[content]]
+def _sections(report: Report, content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(anchor, name) of all sections that are not empty, in the order of the page."""
+    headings = {"groups": "Listen", "scores": "Score", "charts": "Learning", "resemblances": "Resemblance"}
+    names = [name for section, name in headings.items() if content[section]]
     names += ["Recipe"] if report.recipes or report.command else []
     return [(name.lower(), name) for name in names]
 
 
-def _groups(pieces: Sequence[Piece]) -> dict[str, list[Piece]]:
+def _group(pieces: Sequence[Piece]) -> dict[str, list[Piece]]:
     groups: dict[str, list[Piece]] = {}
     for piece in pieces:
         groups.setdefault(piece.group, []).append(piece)
     return groups
 
 
-def _music(pieces: Sequence[Piece], scores: Mapping[str, Any]) -> str:
-    """The pieces as JSON that does not end the element it stands in, with the scores of their models."""
-    told: list[dict[str, Any]] = [piece.to_json() for piece in pieces]
-    keys = [note[2] for piece in told for note in piece["notes"]] or [60]
-    identity = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:12]
+def _pieces_as_json(pieces: Sequence[Piece], scores: Mapping[str, Any]) -> str:
+    """The pieces and the scores of their models as JSON, escaped for a script element."""
+    encoded: list[dict[str, Any]] = [piece.to_json() for piece in pieces]
+    keys = [note[2] for piece in encoded for note in piece["notes"]] or [60]
+    identity = hashlib.sha256(json.dumps(encoded).encode()).hexdigest()[:12]
     content = {
         "id": identity,
         "low": min(keys) - MARGIN,
         "high": max(keys) + MARGIN,
         "models": {piece.name: scores[piece.name] for piece in pieces if piece.name in scores},
-        "pieces": told,
+        "pieces": encoded,
     }
+    # A name that contains `</script>` must not end the element.
     return json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _policy(style: str, script: str) -> str:
-    """A content security policy that allows this style and this script, and nothing else."""
+def _security_policy(style: str, script: str) -> str:
+    """A content security policy that allows only this style and this script."""
     allowed = {"script-src": script, "style-src": style}
-    hashed = (f"{kind} 'sha256-{_hash(text)}'" for kind, text in allowed.items())
-    return "; ".join(["default-src 'none'", *hashed, "base-uri 'none'", "form-action 'none'"])
+    sources = (f"{directive} 'sha256-{_sha256(text)}'" for directive, text in allowed.items())
+    return "; ".join(["default-src 'none'", *sources, "base-uri 'none'", "form-action 'none'"])
 
 
-def _hash(text: str) -> str:
+def _sha256(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _file(name: str) -> str:
+def _read_file(name: str) -> str:
     return files("zoo.report").joinpath("page", name).read_text("utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Pieces of a report: what plays, and what is said of it."""
+"""Pieces of a report: the music to play, and its description."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from typing import Any
 from zoo.music.roll import LOWEST_KEY, Roll
 
 HUMAN = "human"
-"""What all pieces stand for together that people wrote, beside models."""
+"""The `model` of all pieces that were not generated."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece that plays on the page.
+    """A piece that can be played on the page.
 
     Attributes:
-        name: who wrote it, such as the path of a bundle or the title of a song; hidden while listening blind.
+        name: path of the bundle that generated it, or its title; hidden in blind listening.
         roll: the music.
-        kind: what it is, in a few words: `written by the model`, `MIDI file`.
-        group: what it shares with the pieces that it is compared with, such as their primer.
-        primer: how many frames were given, from the first; the model wrote the others.
-        copied: stretches (first frame, frame after the last) that a training piece has too.
-        model: digest of the model that wrote it, which tells apart two of one name; `human` where a person
-            did, empty where that is not known.
-        midi: the file to download; the roll as MIDI if nothing is said.
+        kind: short description, such as `generated` or `MIDI file`.
+        group: heading shared by all pieces that are compared with it, such as their primer.
+        primer: number of frames at the beginning that were given to the model.
+        copied: stretches (first frame, frame after the last) that also occur in a training piece.
+        model: digest of the model, to distinguish models of the same name; `human` for the work of a person,
+            empty if unknown.
+        midi: the file to download; by default the roll as MIDI.
     """
 
     name: str
     roll: Roll
-    kind: str = "written by the model"
+    kind: str = "generated"
     group: str = ""
     primer: int = 0
     copied: tuple[tuple[int, int], ...] = ()
@@ -39,28 +39,28 @@ class Piece:
 
     @property
     def facts(self) -> str:
-        """What can be said of it in a line."""
+        """One line on its kind, length, meter and mean polyphony."""
         roll = self.roll
         count, bars = len(roll.notes()), roll.meter.bars(roll.frames).count
         polyphony = float(roll.sounding.sum(1).mean()) if roll.frames else 0.0
-        said = [self.kind, _many(count, "note"), f"{_many(bars, 'bar')} of {roll.meter}"]
-        return ", ".join([*said, f"{polyphony:.1f} keys at once"])
+        length = [_with_plural(count, "note"), f"{_with_plural(bars, 'bar')} of {roll.meter}"]
+        return ", ".join([self.kind, *length, f"mean polyphony {polyphony:.1f}"])
 
     @property
     def file_name(self) -> str:
-        """What its download is called."""
+        """File name of the download."""
         return self.name.replace("/", "-").replace("\\", "-").removesuffix(".mid").strip(". -") + ".mid"
 
     @property
     def link(self) -> str:
-        """The MIDI file as a link that holds all of it."""
+        """The MIDI file as a data URL."""
         from zoo.music.writing import midi_bytes
 
         content = midi_bytes(self.roll) if self.midi is None else self.midi
         return f"data:audio/midi;base64,{base64.b64encode(content).decode()}"
 
     def to_json(self) -> dict[str, Any]:
-        """What the page needs to draw and play it; notes are (start, end, MIDI key, velocity)."""
+        """The data to draw and play it; notes are (start, end, MIDI key, velocity), in frames."""
         roll = self.roll
         notes = roll.notes()
         columns = (notes.start, notes.end, notes.key + LOWEST_KEY, notes.velocity)
@@ -78,5 +78,5 @@ class Piece:
         }
 
 
-def _many(count: int, thing: str) -> str:
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+def _with_plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Recipes: what a model is made of, what it learned from, and the command that makes it again."""
+"""The Recipe section: the parts of a model, its training, and the command that trains it again."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from zoo.train.settings import TrainSettings
 
 
 @dataclass(frozen=True)
-class Made:
-    """How a model came about.
+class RecipeSummary:
+    """How a model was built and trained.
 
     Attributes:
-        name: of the model.
-        parts: (slot, part, version, settings, learned numbers) of each.
-        facts: (what, value) of its music, training and versions.
-        command: that trains it again; empty where it was not trained in one go.
+        name: display name of the model.
+        parts: (slot, part, version, settings, number of parameters) of each slot.
+        facts: (name, value) pairs on its training music, training and versions.
+        command: the command that trains it again; empty if it was assembled or fine-tuned.
     """
 
     name: str
@@ -31,8 +31,8 @@ class Made:
     command: str
 
     @classmethod
-    def of(cls, name: str, bundle: Bundle) -> Made:
-        """What a bundle says of itself."""
+    def from_bundle(cls, name: str, bundle: Bundle) -> RecipeSummary:
+        """The summary of a bundle."""
         return cls(name, tuple(_parts(bundle)), tuple(_facts(bundle.record)), _command(bundle))
 
 
@@ -41,9 +41,9 @@ def _parts(bundle: Bundle) -> Iterator[tuple[str, str, str, str, str]]:
     for slot in SLOTS:
         choice = model.recipe.parts[slot]
         settings = choice.settings.model_dump()
-        told = ", ".join(f"{name}={write_value(value)}" for name, value in settings.items())
+        settings_text = ", ".join(f"{name}={write_value(value)}" for name, value in settings.items())
         count = f"{parameter_count(model.get_submodule(slot)):,}"
-        yield slot, choice.entry.qualified, choice.entry.version, told or "–", count
+        yield slot, choice.entry.qualified, choice.entry.version, settings_text or "–", count
 
 
 def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -51,16 +51,16 @@ def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if data:
         meter = "/".join(map(str, data.get("meter", ())))
         size = f"{data.get('pieces', 0):,} pieces, {data.get('frames', 0):,} frames"
-        grid = f"{data.get('grid', 4)} frames to a quarter note"
-        yield "music", f"{data.get('name')}: {size}; {grid}, mostly in {meter or 'no known meter'}"
+        grid = f"{data.get('grid', 4)} frames per quarter note"
+        yield "music", f"{data.get('name')}: {size}; {grid}; most common meter: {meter or 'unknown'}"
         yield "digest of the music", str(data.get("digest"))
     if training:
-        yield "trained", f"{training.get('steps'):,} steps in {training.get('seconds', 0) / 60:.1f} minutes"
+        yield "training", f"{training.get('steps'):,} steps in {training.get('seconds', 0) / 60:.1f} minutes"
         yield "training settings", ", ".join(f"{k}={v}" for k, v in training.get("settings", {}).items())
     for term, nats in record.get("scores", {}).get("validation", {}).items():
         yield f"validation, {term}", f"{nats:.3f} nats"
     for slot, source in {**record.get("sources", {}), **training.get("began_from", {})}.items():
-        yield f"{slot} from", str(source)
+        yield f"{slot} taken from", str(source)
     versions = record.get("versions", {})
     if versions:
         yield "versions", ", ".join(f"{package} {version}" for package, version in versions.items())
@@ -72,11 +72,11 @@ def _command(bundle: Bundle) -> str:
     if not data or not training or record.get("sources") or training.get("began_from"):
         return ""
     fields = TrainSettings.model_fields
-    changed = [
+    changed_settings = [
         f"train.{name}={write_value(value)}"
         for name, value in training.get("settings", {}).items()
         if name in fields and value != fields[name].get_default()
     ]
     seed = training.get("seed")
-    words = [*shlex.split(str(bundle.model.recipe)), f"data={data.get('name')}", *changed]
-    return shlex.join(["zoo", "train", *words, *([f"seed={seed}"] if seed else []), "-o", "RUN"])
+    arguments = [*shlex.split(str(bundle.model.recipe)), f"data={data.get('name')}", *changed_settings]
+    return shlex.join(["zoo", "train", *arguments, *([f"seed={seed}"] if seed else []), "-o", "RUN"])

@@ -1,4 +1,4 @@
-"""Results: measurements that were kept as JSON, to be shown in a report."""
+"""Read measurements that were saved as JSON."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from typing import Any
 
 from zoo.errors import DataError, Problem
 from zoo.limits import read_bytes
-from zoo.report.likeness import likeness_tables
+from zoo.report.resemblance import resemblance_tables
 from zoo.report.score import score_tables
 
 
 def read_results(path: str | Path) -> list[Mapping[str, Any]]:
-    """What `zoo evaluate --json` or `zoo bench table --json` has printed into a file.
+    """Read a file with the output of `zoo evaluate --json` or `zoo bench table --json`.
 
     Raises:
-        DataError: the file cannot be read, or holds something else.
+        DataError: the file cannot be read, or does not hold such results.
     """
     place = Path(path)
     try:
-        found = json.loads(read_bytes(place, "result"))
-        results = found if isinstance(found, list) else [found]
+        content = json.loads(read_bytes(place, "result"))
+        results = content if isinstance(content, list) else [content]
+        # Making the tables is the check: a file that passes can be shown.
         for result in results:
-            _ = [*score_tables(result), *likeness_tables(result)]
+            _ = [*score_tables(result), *resemblance_tables(result)]
     except OSError as error:
         raise DataError(Problem(f"cannot be read: {error.strerror}", str(place))) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        hint = "name a file with what `zoo evaluate --json` or `zoo bench table --json` prints"
-        raise DataError(Problem("holds no results that a report can show", str(place), hint)) from error
+        hint = "pass a file with the output of `zoo evaluate --json` or `zoo bench table --json`"
+        raise DataError(Problem("is not a file of results", str(place), hint)) from error
     return results

@@ -1,6 +1,6 @@
-"""Scores: nats with their kinds and intervals, as tables and as a forest plot.
+"""The Score section: nats with their kinds and intervals, as tables and as forest plots.
 
-A forest plot draws the interval of each row as a line on one scale, so that it is seen which overlap.
+A forest plot draws the interval of each row as a line on one scale, so that overlaps are easy to see.
 """
 
 from __future__ import annotations
@@ -17,40 +17,39 @@ from zoo.measure.figure import Figure
 from zoo.measure.table import MEANINGS, OF_BOUNDS, UNCLEAR, half_width, number
 from zoo.report.scale import Scale
 
-WIDTH, EDGE = 260, 6
-"""Of a forest plot in pixels, and what its line keeps clear at either end."""
-FAR = 2.0
-"""Rows of so many times the lowest nats are off the scale; the floor that knows nothing is."""
-
-EARLIER = "of an earlier reading of this music: compare only numbers of one reading"
-APART = 10.0
-"""Differences of so many times the median one are off the scale."""
+WIDTH, MARGIN = 260, 6
+"""Width of a forest plot and of its empty margin on either side, in pixels."""
+MAX_SCORE_RATIO = 2.0
+"""Scores above this multiple of the lowest one are not plotted; usually this is the uniform floor."""
+MAX_DIFFERENCE_RATIO = 10.0
+"""Differences above this multiple of the median one are not plotted."""
+EARLIER = "measured on an earlier reading of this music: only compare numbers of the same reading"
 
 
 @dataclass(frozen=True)
-class Span:
-    """A number with its interval on a forest plot, in pixels.
+class PlotMark:
+    """A number with its interval on a forest plot; positions are in pixels from the left.
 
     Attributes:
-        place: of the number; None where it is off the scale.
-        low: where the interval begins; None where it is not known.
-        high: where it ends.
-        told: the same in words.
+        center: position of the number; None if it is off the scale.
+        low: lower end of the interval; None if unknown.
+        high: upper end of the interval; None if unknown.
+        label: the number and its interval as text.
     """
 
-    place: float | None
+    center: float | None
     low: float | None
     high: float | None
-    told: str
+    label: str
 
 
 @dataclass(frozen=True)
-class Line:
-    """A row of a table: its name, what is printed, and its place on the plot."""
+class TableRow:
+    """A row of a table: its name, its cells, and its mark on the plot."""
 
     name: str
     cells: tuple[str, ...]
-    span: Span
+    mark: PlotMark
     is_floor: bool = False
 
 
@@ -59,38 +58,40 @@ class Table:
     """A table with a forest plot.
 
     Attributes:
-        title: what it is of.
-        headings: of the columns between the name and the plot.
-        lines: its rows.
+        title: caption of the table.
+        headings: headings of the columns between the name and the plot.
+        rows: its rows.
         ends: the numbers at both ends of the plot.
-        zero: where 0 lies on the plot; None where it does not matter.
-        notes: what its signs mean.
+        zero: position of 0 on the plot; None if it is not drawn.
+        notes: explanations of the signs in the table.
     """
 
     title: str
     headings: tuple[str, ...]
-    lines: tuple[Line, ...]
+    rows: tuple[TableRow, ...]
     ends: tuple[str, str]
     zero: float | None
     notes: tuple[str, ...]
 
 
 def score_tables(result: Mapping[str, Any]) -> Iterator[Table]:
-    """The tables of what `zoo evaluate --json` or a study's `zoo bench table --json` has measured."""
-    music = _music(result["data"])
+    """The tables of a result of `zoo evaluate --json`, or of a study from `zoo bench table --json`."""
+    music = _describe_music(result["data"])
     if result["rows"]:
-        scores = _scores(f"Score: {music}", result["rows"], "nats/frame ↓")
+        scores = _score_table(f"Score: {music}", result["rows"], "nats/frame ↓")
         yield replace(scores, notes=(*scores.notes, EARLIER)) if result["data"].get("earlier") else scores
-        yield from _differences(result.get("differences") or _to_next(result["rows"]), "nats/frame")
-    loudness = result["velocity"]
-    if any(not row["floor"] for row in loudness["rows"]):
-        rows = [{"score": row.get("score", row), "terms": {}, **row} for row in loudness["rows"]]
-        yield _scores(f"Loudness: {music}", rows, "nats/note ↓")
-        yield from _differences(loudness.get("differences") or _to_next(rows), "nats/note")
+        yield from _difference_tables(
+            result.get("differences") or _differences_to_next(result["rows"]), "nats/frame"
+        )
+    velocity = result["velocity"]
+    if any(not row["floor"] for row in velocity["rows"]):
+        rows = [{"score": row.get("score", row), "terms": {}, **row} for row in velocity["rows"]]
+        yield _score_table(f"Velocity: {music}", rows, "nats/note ↓")
+        yield from _difference_tables(velocity.get("differences") or _differences_to_next(rows), "nats/note")
 
 
 def scores_by_name(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The score of each model by its name, for votes to stand beside."""
+    """The score of each model by name, to be saved with the votes."""
     return {
         row["name"]: {"unit": "nats per frame", "music": result["data"]["digest"], **row["score"]}
         for result in results
@@ -99,74 +100,75 @@ def scores_by_name(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def figure(facts: Mapping[str, Any]) -> Figure:
-    """The figure that `zoo.measure.to_json.figure_to_json` made ready for JSON."""
-    low_high = facts["interval"]
+def figure_from_json(content: Mapping[str, Any]) -> Figure:
+    """The inverse of `zoo.measure.to_json.figure_to_json`."""
+    interval = content["interval"]
     return Figure(
-        value=float(facts["value"]),
-        kind=facts["kind"],
-        interval=None if low_high is None else (float(low_high[0]), float(low_high[1])),
-        error=facts["standard_error"],
-        count=facts["count"],
-        pieces=facts["pieces"],
-        families=facts.get("families", facts["pieces"]),
+        value=float(content["value"]),
+        kind=content["kind"],
+        interval=None if interval is None else (float(interval[0]), float(interval[1])),
+        error=content["standard_error"],
+        count=content["count"],
+        pieces=content["pieces"],
+        families=content.get("families", content["pieces"]),
     )
 
 
-def _music(data: Mapping[str, Any]) -> str:
+def _describe_music(data: Mapping[str, Any]) -> str:
     pieces = f"{data['pieces']:,} " if "pieces" in data else ""
     frames = f", {data['frames']:,} frames" if "frames" in data else ""
     return f"{pieces}{data['split']} pieces of {data['name']}{frames}; music {data['digest'][:12]}"
 
 
-def _scores(title: str, rows: Sequence[Mapping[str, Any]], heading: str) -> Table:
-    figures = [figure(row["score"]) for row in rows]
+def _score_table(title: str, rows: Sequence[Mapping[str, Any]], heading: str) -> Table:
+    figures = [figure_from_json(row["score"]) for row in rows]
     terms = [term for term in SCORE if any(term in row["terms"] for row in rows)]
-    near = FAR * min(found.value for found in figures)
-    scale = _scale([found for found in figures if found.value <= near])
-    lines = []
-    for row, found in zip(rows, figures, strict=True):
-        shares = [number(figure(row["terms"][term])) if term in row["terms"] else "–" for term in terms]
-        cells = (number(found), half_width(found), *shares)
-        told = f"{number(found)} ± {half_width(found)}"
-        span = _span(found.value, found.interval, told, scale if found.value <= near else None)
-        lines.append(Line(row["name"], cells, span, row["floor"]))
+    # A floor far above all models would squeeze their intervals into a corner of the plot.
+    highest = MAX_SCORE_RATIO * min(figure.value for figure in figures)
+    scale = _scale([figure for figure in figures if figure.value <= highest])
+    table_rows = []
+    for row, figure in zip(rows, figures, strict=True):
+        term_cells = [
+            number(figure_from_json(row["terms"][term])) if term in row["terms"] else "–" for term in terms
+        ]
+        cells = (number(figure), half_width(figure), *term_cells)
+        label = f"{number(figure)} ± {half_width(figure)}"
+        mark = _mark(figure.value, figure.interval, label, scale if figure.value <= highest else None)
+        table_rows.append(TableRow(row["name"], cells, mark, row["floor"]))
     ends = (f"{scale.low:.2f}", f"{scale.high:.2f}")
-    notes = tuple(meaning for kind, meaning in MEANINGS.items() if any(kind == one.kind for one in figures))
-    over = "families of pieces" if figures[0].of_families else "pieces"
-    notes = (f"± half of the 95 % interval, had other {over} been drawn", *notes)
-    return Table(title, (heading, "±", *terms), tuple(lines), ends, None, notes)
+    kinds = {figure.kind for figure in figures}
+    notes = tuple(meaning for kind, meaning in MEANINGS.items() if kind in kinds)
+    units = "families of pieces" if figures[0].of_families else "pieces"
+    notes = (f"± half the width of the 95 % interval over {units}", *notes)
+    return Table(title, (heading, "±", *terms), tuple(table_rows), ends, None, notes)
 
 
-def _differences(found: Sequence[Mapping[str, Any]], unit: str) -> Iterator[Table]:
-    """The paired differences, each with its interval beside 0; no table where there are none."""
-    if not found:
+def _difference_tables(differences: Sequence[Mapping[str, Any]], unit: str) -> Iterator[Table]:
+    """The table of paired differences, each with its interval; none if there are no differences."""
+    if not differences:
         return
-    near = [one for one in found if abs(one["value"]) <= _far(found)]
-    known = [one["interval"] or (one["value"], one["value"]) for one in near]
-    scale = Scale.around([0.0, *(end for interval in known for end in interval)], EDGE, WIDTH - EDGE)
-    lines = []
-    for one in found:
-        interval = one["interval"]
-        told = "–" if interval is None else "{:+.3f} … {:+.3f}".format(*interval)
-        span = _span(one["value"], interval, f"{one['value']:+.3f}, {told}", scale if one in near else None)
-        cells = (f"{one['value']:+.3f}", told, one["verdict"])
-        lines.append(Line(f"{one['first']} − {one['second']}", cells, span))
-    verdicts = {one["verdict"] for one in found}
+    # One huge difference would flatten all others.
+    largest = MAX_DIFFERENCE_RATIO * float(np.median([abs(row["value"]) for row in differences]))
+    plotted = [row for row in differences if abs(row["value"]) <= largest]
+    intervals = [row["interval"] or (row["value"], row["value"]) for row in plotted]
+    scale = Scale.around([0.0, *(end for interval in intervals for end in interval)], MARGIN, WIDTH - MARGIN)
+    rows = []
+    for row in differences:
+        value, interval = row["value"], row["interval"]
+        interval_text = "–" if interval is None else "{:+.3f} … {:+.3f}".format(*interval)
+        mark = _mark(value, interval, f"{value:+.3f}, {interval_text}", scale if row in plotted else None)
+        cells = (f"{value:+.3f}", interval_text, row["verdict"])
+        rows.append(TableRow(f"{row['first']} − {row['second']}", cells, mark))
+    verdicts = {row["verdict"] for row in differences}
     notes = [UNCLEAR] if "not clear" in verdicts else []
     notes += [OF_BOUNDS] if any(verdict.endswith("(bounds)") for verdict in verdicts) else []
     ends = (f"{scale.low:+.2f}", f"{scale.high:+.2f}")
     headings = (unit, "95 % interval", "verdict")
-    yield Table("Paired differences", headings, tuple(lines), ends, scale(0), tuple(notes))
+    yield Table("Paired differences", headings, tuple(rows), ends, scale(0), tuple(notes))
 
 
-def _far(found: Sequence[Mapping[str, Any]]) -> float:
-    """The difference from which on rows are off the scale, so that one does not flatten all others."""
-    return APART * float(np.median([abs(one["value"]) for one in found]))
-
-
-def _to_next(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The differences of a study, of each row to the one below it."""
+def _differences_to_next(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The differences of a study: each row minus the one below it."""
     return [
         {"first": row["name"], "second": below["name"], **row["to_next"]}
         for row, below in pairwise(rows)
@@ -175,12 +177,12 @@ def _to_next(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _scale(figures: Sequence[Figure]) -> Scale:
-    ends = [end for found in figures for end in found.interval or (found.value, found.value)]
-    return Scale.around(ends, EDGE, WIDTH - EDGE)
+    ends = [end for figure in figures for end in figure.interval or (figure.value, figure.value)]
+    return Scale.around(ends, MARGIN, WIDTH - MARGIN)
 
 
-def _span(value: float, interval: Sequence[float] | None, told: str, scale: Scale | None) -> Span:
+def _mark(value: float, interval: Sequence[float] | None, label: str, scale: Scale | None) -> PlotMark:
     if scale is None:
-        return Span(None, None, None, told)
+        return PlotMark(None, None, None, label)
     low, high = (None, None) if interval is None else (scale(interval[0]), scale(interval[1]))
-    return Span(scale(value), low, high, told)
+    return PlotMark(scale(value), low, high, label)

@@ -1,9 +1,8 @@
-"""Votes: which models listeners prefer, from ratings given while the names were hidden.
+"""Votes: rank models by the ratings of listeners.
 
-Of each pair of pieces that a listener rated in one group, the one rated higher is preferred; equal ratings
-are half a preference each. How strong each model is follows from the preferences (Bradley and Terry, Rank
-analysis of incomplete block designs, 1952): one is preferred to another with odds of exp(difference of
-strengths).
+Of two pieces that a listener rated in the same group, the one with the higher rating is preferred; a tie
+counts as half a preference for each. In the model of Bradley and Terry (Rank analysis of incomplete block
+designs, 1952), the log-odds of preferring one model to another are the difference of their strengths.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ from zoo.report.piece import HUMAN
 
 FORMAT = 1
 PRIOR = 2.0
-"""Standard deviation of strengths before votes; without it one that never lost were infinitely strong."""
-STEPS = 100
-"""Newton's steps at most; ten are enough."""
+"""Standard deviation of the prior on strengths; without it an unbeaten model would be infinitely strong."""
+MAX_STEPS = 100
+"""Maximum number of Newton steps; about ten are needed."""
 
-Numbers = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -36,12 +35,12 @@ class Vote:
     """One rating.
 
     Attributes:
-        listener: which file of votes it is from.
-        group: the pieces that it was heard beside.
-        name: who wrote the piece: a model, or the title of a piece that a person wrote.
-        model: digest of the model; `human` where a person wrote the piece.
-        rating: 1 to 5, higher is better.
-        blind: whether the names were hidden.
+        listener: the file of votes that it is from.
+        group: heading of the pieces that were compared.
+        name: the model that generated the piece, or the title of a human piece.
+        model: digest of the model; `human` for a human piece.
+        rating: 1 to 5; higher is better.
+        blind: whether names were hidden.
     """
 
     listener: str
@@ -54,15 +53,15 @@ class Vote:
 
 @dataclass(frozen=True)
 class Standing:
-    """How well a model stands with the listeners.
+    """The rank of a model.
 
     Attributes:
-        name: of the model; `human` stands for all pieces that people wrote.
+        name: name of the model; all human pieces together are `human`.
         strength: log-odds of being preferred to a model of average strength.
-        interval: 95 %.
-        preferred: the same as a probability.
-        pairs: in how many comparisons it took part.
-        score: nats of the model, where a page knew them.
+        interval: 95 % interval of the strength.
+        preferred: probability of being preferred to a model of average strength.
+        pairs: number of comparisons that it took part in.
+        score: score of the model in nats; None if the page had none.
     """
 
     name: str
@@ -74,52 +73,52 @@ class Standing:
 
 
 def read_votes(path: str | Path) -> tuple[list[Vote], dict[str, Any]]:
-    """The votes that a report saved, and the scores of the models it showed, by name.
+    """Read a file of votes; returns the votes, and the scores of the models by name.
 
     Raises:
-        DataError: the file cannot be read, or holds no votes.
+        DataError: the file cannot be read, or is not a file of votes.
     """
     place = Path(path)
     try:
         content = json.loads(read_bytes(place, "result"))
         if content["format"] > FORMAT:
             raise DataError(Problem("was saved by a newer polyzoo", str(place), "pip install -U polyzoo"))
-        votes = [_vote(vote, f"{place}") for vote in content["votes"]]
+        votes = [_parse_vote(vote, f"{place}") for vote in content["votes"]]
         return votes, dict(content["models"])
     except OSError as error:
         raise DataError(Problem(f"cannot be read: {error.strerror}", str(place))) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        hint = "name a file that `save votes` on a page of `zoo report` has saved"
-        raise DataError(Problem("holds no votes", str(place), hint)) from error
+        hint = "pass a file that was saved with `save votes` on a page of `zoo report`"
+        raise DataError(Problem("is not a file of votes", str(place), hint)) from error
 
 
-def _vote(vote: Mapping[str, Any], listener: str) -> Vote:
+def _parse_vote(vote: Mapping[str, Any], listener: str) -> Vote:
     group, name, model, rating, blind = (vote[key] for key in ("group", "name", "model", "rating", "blind"))
     if not (type(rating) is int and 1 <= rating <= 5 and type(blind) is bool):
-        raise ValueError(f"{rating} and {blind} are no rating")
+        raise ValueError(f"invalid rating {rating!r} or invalid blind {blind!r}")
     if not all(isinstance(text, str) for text in (group, name, model)):
-        raise TypeError(f"{group}, {name} and {model} are not all text")
+        raise TypeError(f"group {group!r}, name {name!r} and model {model!r} must be strings")
     return Vote(listener, group, name, model, rating, blind)
 
 
 def standings(votes: Sequence[Vote], scores: Mapping[str, Any] | None = None) -> list[Standing]:
-    """The models by strength, the strongest first; none where nothing was compared.
+    """Rank models by strength, the strongest first; empty if no two pieces were compared.
 
-    A group in which n pieces were rated says no more than an order of n pieces does, n - 1 comparisons. So
-    each of its pairs counts 2/n, and intervals do not shrink because pairs of one order agree.
+    The n(n - 1)/2 pairs of a group of n pieces are not independent: a ranking of n pieces is worth n - 1
+    comparisons. Each pair therefore has a weight of 2/n, else large groups would make intervals too narrow.
 
     Args:
-        votes: all that count.
-        scores: of models, by name.
+        votes: the votes to count.
+        scores: scores of models by name, copied into the result.
     """
-    names = list(dict.fromkeys(_names(votes).values()))
-    wins = _wins(votes, names)
+    names = list(dict.fromkeys(_display_names(votes).values()))
+    wins = _count_wins(votes, names)
     if not wins.any():
         return []
-    strength, covariance = _fitted(wins)
+    strength, covariance = _fit_strengths(wins)
     half = 1.96 * np.sqrt(np.diag(covariance))
     order = np.argsort(-strength, kind="stable")
-    pairs = _pairs(votes, names)
+    pairs = _count_pairs(votes, names)
     return [
         Standing(
             name=names[i],
@@ -134,65 +133,67 @@ def standings(votes: Sequence[Vote], scores: Mapping[str, Any] | None = None) ->
     ]
 
 
-def _names(votes: Iterable[Vote]) -> dict[tuple[str, str], str]:
-    """What each (name, model) is called: its name, with its digest where two models share one."""
-    found = dict.fromkeys((vote.name, vote.model) for vote in votes)
+def _display_names(votes: Iterable[Vote]) -> dict[tuple[str, str], str]:
+    """The display name of each (name, model): the name, with a digest if several models share it."""
+    pairs = dict.fromkeys((vote.name, vote.model) for vote in votes)
     digests: dict[str, set[str]] = {}
-    for name, model in found:
+    for name, model in pairs:
         digests.setdefault(name, set()).add(model)
     return {
         (name, model): HUMAN if model == HUMAN else name if len(digests[name]) == 1 else f"{name} {model[:8]}"
-        for name, model in found
+        for name, model in pairs
     }
 
 
-def _compared(votes: Sequence[Vote], names: Sequence[str]) -> Iterator[tuple[int, int, float, float]]:
-    """Each pair that one listener rated in one group: two models, how far the first won, and its weight."""
-    called = _names(votes)
+def _comparisons(votes: Sequence[Vote], names: Sequence[str]) -> Iterator[tuple[int, int, float, float]]:
+    """(first model, second model, win of the first: 0, 1/2 or 1, weight) of all pairs of rated pieces."""
+    display_names = _display_names(votes)
     groups: dict[tuple[str, str], list[Vote]] = {}
     for vote in votes:
         groups.setdefault((vote.listener, vote.group), []).append(vote)
     for group in groups.values():
-        for first, second in combinations(group, 2):
-            one, two = (names.index(called[vote.name, vote.model]) for vote in (first, second))
-            if one != two:
-                won = float(np.sign(first.rating - second.rating) + 1) / 2
-                yield one, two, won, 2 / len(group)
+        for vote, other_vote in combinations(group, 2):
+            first, second = (names.index(display_names[v.name, v.model]) for v in (vote, other_vote))
+            if first != second:
+                win = float(np.sign(vote.rating - other_vote.rating) + 1) / 2
+                yield first, second, win, 2 / len(group)
 
 
-def _wins(votes: Sequence[Vote], names: Sequence[str]) -> Numbers:
-    """(M, M) how often each model was preferred to each other one."""
+def _count_wins(votes: Sequence[Vote], names: Sequence[str]) -> Floats:
+    """(M, M) weighted number of times that each model was preferred to each other model."""
     wins = np.zeros((len(names), len(names)))
-    for one, two, won, weight in _compared(votes, names):
-        wins[one, two] += weight * won
-        wins[two, one] += weight * (1 - won)
+    for first, second, win, weight in _comparisons(votes, names):
+        wins[first, second] += weight * win
+        wins[second, first] += weight * (1 - win)
     return wins
 
 
-def _pairs(votes: Sequence[Vote], names: Sequence[str]) -> list[int]:
+def _count_pairs(votes: Sequence[Vote], names: Sequence[str]) -> list[int]:
     counts = [0] * len(names)
-    for one, two, _, _ in _compared(votes, names):
-        counts[one] += 1
-        counts[two] += 1
+    for first, second, _, _ in _comparisons(votes, names):
+        counts[first] += 1
+        counts[second] += 1
     return counts
 
 
-def _fitted(wins: Numbers) -> tuple[Numbers, Numbers]:
-    """The likeliest strengths (M,) after the votes and their covariance (M, M), by Newton's method.
+def _fit_strengths(wins: Floats) -> tuple[Floats, Floats]:
+    """The maximum a posteriori strengths (M,) and their covariance (M, M), by Newton's method.
 
-    Before the votes they are normal around 0, so they stay finite and their mean is 0; the covariance is that
-    of the differences to the mean.
+    The prior is normal around 0, which keeps strengths finite and their mean at 0. The covariance is that of
+    the differences from the mean.
     """
-    strength: Numbers = np.zeros(len(wins))
-    games = wins + wins.T
-    for _ in range(STEPS):
-        chance = 1 / (1 + np.exp(strength[None] - strength[:, None]))
-        slope = (wins - games * chance).sum(1) - strength / PRIOR**2
-        curve = games * chance * (1 - chance)
-        curvature = np.diag(curve.sum(1) + 1 / PRIOR**2) - curve
-        step = np.linalg.solve(curvature, slope)
+    strength: Floats = np.zeros(len(wins))
+    comparisons = wins + wins.T
+    for _ in range(MAX_STEPS):
+        win_probability = 1 / (1 + np.exp(strength[None] - strength[:, None]))
+        gradient = (wins - comparisons * win_probability).sum(1) - strength / PRIOR**2
+        information = comparisons * win_probability * (1 - win_probability)
+        hessian = np.diag(information.sum(1) + 1 / PRIOR**2) - information
+        step = np.linalg.solve(hessian, gradient)
         strength = strength + step
         if np.abs(step).max() < 1e-10:
             break
-    centred: Numbers = np.eye(len(wins)) - 1 / len(wins)
-    return strength, centred @ np.linalg.inv(curvature) @ centred
+    # Only differences of strengths are observed: without centering, the variance of the common level, which
+    # only the prior determines, would be added to every interval.
+    centering: Floats = np.eye(len(wins)) - 1 / len(wins)
+    return strength, centering @ np.linalg.inv(hessian) @ centering

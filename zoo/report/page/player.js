@@ -1,8 +1,8 @@
-/* Pieces that play: a roll on a canvas, a clock, a keyboard whose sounding keys are lit. */
+/* Players: a piano roll on a canvas, a clock, and a keyboard that lights up the sounding keys. */
 const PAGE = JSON.parse(document.getElementById("pieces").textContent);
-const AHEAD = 0.4; // seconds of notes that are always scheduled
-const STEP = 2, LEAP = 10; // seconds that the arrow and page keys move
-const EVEN = 64; // velocity of every note while listening blind, where loudness would give models away
+const LOOKAHEAD = 0.4; // seconds of notes that are scheduled in advance
+const STEP = 2, LEAP = 10; // seconds that the arrow keys and the page keys seek by
+const BLIND_VELOCITY = 64; // of all notes in blind listening, where dynamics would give models away
 
 const sound = { context: null, board: null, meter: null };
 const state = { playing: null, speed: 1, blind: false };
@@ -18,7 +18,7 @@ function startSound() {
   if (sound.context.state !== "running") sound.context.resume();
 }
 
-/* Seconds at which frames are played, and back, by the tempo changes of a piece. */
+/* Conversion between frames and seconds, given the tempo changes of a piece. */
 function timeLine(piece) {
   const spans = [];
   let time = 0;
@@ -34,7 +34,7 @@ function timeLine(piece) {
   };
 }
 
-const clock = seconds => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+const formatTime = seconds => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 
 let palette = {};
 function readPalette() {
@@ -50,45 +50,45 @@ class Player {
     this.line = timeLine(piece);
     this.length = this.line.seconds(piece.frames);
     this.starts = piece.notes.map(note => this.line.seconds(note[0]));
-    this.at = 0;
+    this.position = 0;
     this.roll = card.querySelector("canvas.roll");
     this.keys = card.querySelector("canvas.keys");
     this.scroll = card.querySelector(".scroll");
     this.button = card.querySelector("button.play");
     this.clock = card.querySelector(".clock");
-    this.call(piece.name);
+    this.setName(piece.name);
     this.roll.setAttribute("aria-valuemax", this.length.toFixed(1));
     this.button.addEventListener("click", () => this.toggle());
-    this.roll.addEventListener("pointerdown", event => this.point(event));
-    this.roll.addEventListener("pointermove", event => event.buttons & 1 && this.point(event));
-    this.roll.addEventListener("keydown", event => this.press(event));
-    this.seen = false;
+    this.roll.addEventListener("pointerdown", event => this.seekToPointer(event));
+    this.roll.addEventListener("pointermove", event => event.buttons & 1 && this.seekToPointer(event));
+    this.roll.addEventListener("keydown", event => this.handleKey(event));
+    this.isVisible = false;
     new IntersectionObserver((entries, observer) => {
       if (!entries.some(entry => entry.isIntersecting)) return;
       observer.disconnect();
-      this.seen = true;
+      this.isVisible = true;
       this.draw();
     }).observe(card);
-    this.tell();
+    this.updateClock();
   }
 
-  /* What a screen reader calls it: its name, or while listening blind its letter. */
-  call(name) {
+  /* Set the name for screen readers; in blind listening it is a letter. */
+  setName(name) {
     this.name = name;
     this.card.setAttribute("aria-label", name);
     this.roll.setAttribute("aria-label", `Position in ${name}`);
-    this.label();
+    this.updateButton();
   }
 
-  label() {
-    const on = this === state.playing;
-    this.button.textContent = on ? "▮▮" : "▶";
-    this.button.setAttribute("aria-label", `${on ? "Pause" : "Play"} ${this.name}`);
+  updateButton() {
+    const isPlaying = this === state.playing;
+    this.button.textContent = isPlaying ? "▮▮" : "▶";
+    this.button.setAttribute("aria-label", `${isPlaying ? "Pause" : "Play"} ${this.name}`);
   }
 
   now() {
-    if (this !== state.playing) return this.at;
-    return Math.min(this.at + Math.max(sound.context.currentTime - this.begun, 0) * state.speed, this.length);
+    if (this !== state.playing) return this.position;
+    return Math.min(this.position + Math.max(sound.context.currentTime - this.startedAt, 0) * state.speed, this.length);
   }
 
   toggle() { this === state.playing ? this.pause() : this.play(); }
@@ -96,55 +96,55 @@ class Player {
   play() {
     state.playing?.pause();
     startSound();
-    if (this.at >= this.length) this.at = 0;
+    if (this.position >= this.length) this.position = 0;
     state.playing = this;
-    this.begun = sound.context.currentTime + 0.08;
-    this.out = sound.context.createGain();
-    this.out.connect(sound.board);
-    this.next = this.starts.findIndex(start => start >= this.at - 0.001);
+    this.startedAt = sound.context.currentTime + 0.08;
+    this.output = sound.context.createGain();
+    this.output.connect(sound.board);
+    this.next = this.starts.findIndex(start => start >= this.position - 0.001);
     if (this.next < 0) this.next = this.starts.length;
-    this.timer = setInterval(() => this.feed(), 60);
-    this.feed();
-    this.label();
-    this.frame();
+    this.timer = setInterval(() => this.scheduleNotes(), 60);
+    this.scheduleNotes();
+    this.updateButton();
+    this.animate();
   }
 
-  feed() {
+  scheduleNotes() {
     const { notes } = this.piece, now = sound.context.currentTime;
-    const when = second => this.begun + (second - this.at) / state.speed;
-    for (; this.next < notes.length && when(this.starts[this.next]) < now + AHEAD; this.next++) {
+    const when = second => this.startedAt + (second - this.position) / state.speed;
+    for (; this.next < notes.length && when(this.starts[this.next]) < now + LOOKAHEAD; this.next++) {
       const [, end, key, velocity] = notes[this.next], start = this.starts[this.next];
       const length = (this.line.seconds(end) - start) / state.speed;
-      Piano.note(sound.context, this.out, key, state.blind ? EVEN : velocity, Math.max(now, when(start)), length);
+      Piano.note(sound.context, this.output, key, state.blind ? BLIND_VELOCITY : velocity, Math.max(now, when(start)), length);
     }
-    if (this.now() >= this.length) { this.pause(); this.at = 0; this.draw(); }
+    if (this.now() >= this.length) { this.pause(); this.position = 0; this.draw(); }
   }
 
   pause() {
     if (this !== state.playing) return;
-    this.at = this.now();
+    this.position = this.now();
     state.playing = null;
     clearInterval(this.timer);
-    const { out } = this;
-    out.gain.setTargetAtTime(0, sound.context.currentTime, 0.03);
-    setTimeout(() => out.disconnect(), 250);
-    this.label();
+    const { output } = this;
+    output.gain.setTargetAtTime(0, sound.context.currentTime, 0.03); // fade out; a hard stop would click
+    setTimeout(() => output.disconnect(), 250);
+    this.updateButton();
     this.draw();
   }
 
   seek(second) {
-    const on = this === state.playing;
-    if (on) this.pause();
-    this.at = Math.max(0, Math.min(second, this.length));
-    if (on) this.play(); else this.draw();
+    const wasPlaying = this === state.playing;
+    if (wasPlaying) this.pause();
+    this.position = Math.max(0, Math.min(second, this.length));
+    if (wasPlaying) this.play(); else this.draw();
   }
 
-  point(event) {
+  seekToPointer(event) {
     const box = this.roll.getBoundingClientRect();
     this.seek(this.line.seconds((event.clientX - box.left) / box.width * this.piece.frames));
   }
 
-  press(event) {
+  handleKey(event) {
     const moves = {
       ArrowRight: STEP, ArrowUp: STEP, ArrowLeft: -STEP, ArrowDown: -STEP,
       PageUp: LEAP, PageDown: -LEAP, Home: -Infinity, End: Infinity,
@@ -155,43 +155,43 @@ class Player {
     event.preventDefault();
   }
 
-  frame() {
+  animate() {
     if (this !== state.playing) return;
     this.draw();
-    this.follow();
-    requestAnimationFrame(() => this.frame());
+    this.scrollToPosition();
+    requestAnimationFrame(() => this.animate());
   }
 
-  /* Keep the place that plays in sight, where a long roll is wider than its card. */
-  follow() {
+  /* Keep the current position in view when the roll is wider than its card. */
+  scrollToPosition() {
     const x = this.now() / this.length * this.roll.clientWidth, { scrollLeft, clientWidth } = this.scroll;
     if (x < scrollLeft || x > scrollLeft + clientWidth) this.scroll.scrollLeft = x - clientWidth / 10;
   }
 
-  tell() {
+  updateClock() {
     const now = this.now();
-    this.clock.textContent = `${clock(now)} / ${clock(this.length)}`;
+    this.clock.textContent = `${formatTime(now)} / ${formatTime(this.length)}`;
     this.roll.setAttribute("aria-valuenow", now.toFixed(1));
-    this.roll.setAttribute("aria-valuetext", `${clock(now)} of ${clock(this.length)}`);
+    this.roll.setAttribute("aria-valuetext", `${formatTime(now)} of ${formatTime(this.length)}`);
   }
 
   draw() {
-    this.tell();
-    if (!this.seen) return;
+    this.updateClock();
+    if (!this.isVisible) return;
     const frame = this.line.frame(this.now());
     this.drawRoll(frame);
     this.drawKeys(frame);
   }
 
   isLit(note, frame) {
-    return (this === state.playing || this.at > 0) && note[0] <= frame && frame < note[1];
+    return (this === state.playing || this.position > 0) && note[0] <= frame && frame < note[1];
   }
 
   drawRoll(now) {
-    const { piece } = this, [pen, width, height] = canvas(this.roll);
+    const { piece } = this, [context, width, height] = clearCanvas(this.roll);
     const row = height / (PAGE.high - PAGE.low + 1), column = width / piece.frames;
     const y = key => height - (key - PAGE.low + 1) * row;
-    const fill = (colour, x, top, w, h) => { pen.fillStyle = colour; pen.fillRect(x, top, w, h); };
+    const fill = (colour, x, top, w, h) => { context.fillStyle = colour; context.fillRect(x, top, w, h); };
     for (let key = PAGE.low; key <= PAGE.high; key++) {
       if (isBlack(key)) fill(palette.tint, 0, y(key), width, row);
       if (key % 12 === 0) fill(palette.faint, 0, y(key) + row - 0.5, width, 1);
@@ -207,11 +207,11 @@ class Player {
   }
 
   drawKeys(now) {
-    const [pen, width, height] = canvas(this.keys), row = height / (PAGE.high - PAGE.low + 1);
+    const [context, width, height] = clearCanvas(this.keys), row = height / (PAGE.high - PAGE.low + 1);
     const lit = new Set(this.piece.notes.filter(note => this.isLit(note, now)).map(note => note[2]));
     for (let key = PAGE.low; key <= PAGE.high; key++) {
-      pen.fillStyle = lit.has(key) ? palette.hot : isBlack(key) ? palette.ebony : palette.ivory;
-      pen.fillRect(0, height - (key - PAGE.low + 1) * row, width, row - 0.3);
+      context.fillStyle = lit.has(key) ? palette.hot : isBlack(key) ? palette.ebony : palette.ivory;
+      context.fillRect(0, height - (key - PAGE.low + 1) * row, width, row - 0.3);
     }
     this.card.dataset.lit = [...lit].sort((a, b) => a - b).join(" ");
   }
@@ -219,24 +219,24 @@ class Player {
 
 const isBlack = key => [1, 3, 6, 8, 10].includes(key % 12);
 
-/* The pen of a canvas as large as it is shown, wiped. */
-function canvas(element) {
-  const sharp = devicePixelRatio || 1, width = element.clientWidth, height = element.clientHeight;
-  if (element.width !== Math.round(width * sharp) || element.height !== Math.round(height * sharp)) {
-    element.width = Math.round(width * sharp);
-    element.height = Math.round(height * sharp);
+/* The cleared drawing context of a canvas, at the resolution of the screen, with its width and height. */
+function clearCanvas(element) {
+  const ratio = devicePixelRatio || 1, width = element.clientWidth, height = element.clientHeight;
+  if (element.width !== Math.round(width * ratio) || element.height !== Math.round(height * ratio)) {
+    element.width = Math.round(width * ratio);
+    element.height = Math.round(height * ratio);
   }
-  const pen = element.getContext("2d");
-  pen.setTransform(sharp, 0, 0, sharp, 0, 0);
-  pen.clearRect(0, 0, width, height);
-  return [pen, width, height];
+  const context = element.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return [context, width, height];
 }
 
 readPalette();
-const WIDEST = 8000; // pixels; browsers give up on much wider canvases
+const MAX_WIDTH = 8000; // pixels; browsers do not draw much wider canvases
 const players = [...document.querySelectorAll(".piece")].map((card, i) => new Player(card, PAGE.pieces[i]));
 for (const { roll, piece } of players) {
-  roll.style.minWidth = `${Math.min(piece.frames * 4 / piece.grid, WIDEST)}px`; // a pixel to a sixteenth
+  roll.style.minWidth = `${Math.min(piece.frames * 4 / piece.grid, MAX_WIDTH)}px`; // at least one pixel per sixteenth note
 }
 const redraw = () => players.forEach(player => player.draw());
 addEventListener("resize", redraw);
@@ -245,5 +245,5 @@ document.getElementById("speed")?.addEventListener("change", event => {
   const { playing } = state, now = playing?.now();
   playing?.pause();
   state.speed = Number(event.target.value);
-  if (playing) { playing.at = now; playing.play(); }
+  if (playing) { playing.position = now; playing.play(); }
 });

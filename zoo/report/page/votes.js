@@ -1,11 +1,11 @@
-/* Listening blind: names are hidden, the order is dealt, votes are kept until they are saved as a file. */
-const votes = new Map(); // number of a piece -> its last vote
+/* Blind listening: names are hidden and pieces shuffled; votes stay in memory until they are saved to a file. */
+const votes = new Map(); // index of a piece -> its latest vote
 const blind = document.getElementById("blind");
 let unsaved = false;
 
 const letter = i => (i < 26 ? "" : letter(Math.floor(i / 26) - 1)) + String.fromCharCode(65 + i % 26);
 
-function dealt(items) {
+function shuffled(items) {
   const deck = [...items];
   for (let i = deck.length - 1; i > 0; i--) {
     const j = Math.floor(Math.random() * (i + 1));
@@ -28,13 +28,13 @@ function setBlind(on) {
   document.body.classList.toggle("blind", on);
   let number = 0;
   document.querySelectorAll(".pieces").forEach(group => {
-    const mine = players.filter(player => player.card.parentElement === group);
-    (on ? dealt(mine) : mine).forEach(player => {
+    const members = players.filter(player => player.card.parentElement === group);
+    (on ? shuffled(members) : members).forEach(player => {
       const alias = `Piece ${letter(number++)}`;
       group.append(player.card);
       player.card.querySelector(".alias").textContent = alias;
-      player.call(on ? alias : player.piece.name);
-      player.at = 0;
+      player.setName(on ? alias : player.piece.name);
+      player.position = 0;
       showVote(player);
       player.draw();
     });
@@ -50,9 +50,9 @@ function vote(player, rating) {
 }
 
 function saveVotes() {
-  const kept = { format: 1, page: PAGE.id, models: PAGE.models, votes: [...votes.values()] };
+  const content = { format: 1, page: PAGE.id, models: PAGE.models, votes: [...votes.values()] };
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([JSON.stringify(kept, null, 1)], { type: "application/json" }));
+  link.href = URL.createObjectURL(new Blob([JSON.stringify(content, null, 1)], { type: "application/json" }));
   link.download = `votes-${PAGE.id}.json`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);

@@ -1,0 +1,132 @@
+"""The Listen section: models that continue the same opening, next to the original piece."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zoo.measure.copying import copied_stretches
+from zoo.model.bundle import Bundle
+from zoo.model.generate import generate
+from zoo.model.weights import digest
+from zoo.music.grid import Pedal
+from zoo.music.roll import Roll
+from zoo.report.piece import HUMAN, Piece
+from zoo.train.record import meter_of, pedal_of
+
+if TYPE_CHECKING:
+    from zoo.data import Corpus
+
+SHORTEST_COPY = 8
+"""Minimum length of a marked copy in quarter notes of sound: two bars of 4/4. Shorter ones are common."""
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What models continue.
+
+    Attributes:
+        group: heading of the pieces that start with it.
+        seed: seed of the generation.
+        primer: returns the opening bars for a grid (frames per quarter note) and a pedal mode; None to start
+            from silence.
+        original: the piece that the opening is from, starting at the same bar; None if unknown.
+        title: title of the original.
+        kind: description of the original, such as that it was not seen in training.
+    """
+
+    group: str
+    seed: int = 0
+    primer: Callable[[int, Pedal], Roll] | None = None
+    original: Roll | None = None
+    title: str = ""
+    kind: str = "the piece itself"
+
+
+def generated_piece(
+    name: str, bundle: Bundle, opening: Opening, bars: int, progress: Progress = lambda done, total: None
+) -> Piece:
+    """Let a model continue an opening.
+
+    Args:
+        name: display name of the model.
+        bundle: the model and its record.
+        opening: what it continues.
+        bars: number of new bars.
+        progress: called with the number of new frames so far and the total.
+
+    Raises:
+        UsageError, DataError: as `zoo.model.generate.generate`.
+    """
+    model = bundle.model
+    primer = opening.primer(model.grid, pedal_of(bundle.record)) if opening.primer else None
+    primer_frames = primer.frames if primer else 0
+    meter = primer.meter if primer else meter_of(bundle.record, model.grid)
+    frames = meter.after(primer_frames, bars) - primer_frames
+    roll = generate(
+        model, frames, 1, opening.seed, primer=primer, progress=progress, meter=None if primer else meter
+    )[0]
+    identity = digest(model.state_dict())[:12]
+    return Piece(name, roll, "generated", opening.group, primer=primer_frames, model=identity)
+
+
+def original_piece(opening: Opening, bars: int) -> Piece | None:
+    """The original piece, cut to the length of the generated ones; None if it is unknown."""
+    if opening.original is None or opening.primer is None:
+        return None
+    roll = opening.original
+    primer_frames = opening.primer(roll.meter.grid, "keep").frames
+    end = min(roll.meter.after(primer_frames, bars), roll.frames)
+    return Piece(
+        opening.title, roll.cut(0, end), opening.kind, opening.group, primer=primer_frames, model=HUMAN
+    )
+
+
+def silent_openings(count: int, seed: int) -> list[Opening]:
+    """Openings that start from silence, each with its own seed."""
+    return [Opening(f"From silence, seed {number}", number) for number in range(seed, seed + count)]
+
+
+def unseen_openings(corpus: Corpus, primer_bars: int, bars: int, count: int, seed: int) -> list[Opening]:
+    """Openings of randomly chosen pieces; pieces at least as long as the generated ones are preferred.
+
+    Args:
+        corpus: pieces that no model was trained on.
+        primer_bars: number of bars of each opening.
+        bars: number of bars that the models generate after it.
+        count: number of pieces; the result is shorter if the corpus has too few.
+        seed: seed of the choice and of the generation.
+    """
+    lengths = [piece.meter.bars(piece.frames).count for piece in corpus.pieces]
+    order = list(np.random.default_rng(seed).permutation(len(lengths)))
+    long = [index for index in order if lengths[index] >= primer_bars + bars]
+    short = [index for index in order if primer_bars < lengths[index] < primer_bars + bars]
+    return [_opening(corpus, int(index), primer_bars, seed) for index in (*long, *short)[:count]]
+
+
+def _opening(corpus: Corpus, index: int, primer_bars: int, seed: int) -> Opening:
+    roll, title = corpus.roll(index), corpus.pieces[index].title
+
+    def primer(grid: int, pedal: Pedal) -> Roll:
+        return roll.bars(1, primer_bars)
+
+    return Opening(f"After the opening of {title}", seed, primer, roll, title, "not seen in training")
+
+
+def mark_copies(pieces: Sequence[Piece], training: Corpus) -> list[Piece]:
+    """The same pieces, with the stretches marked that also occur in a training piece, in any key.
+
+    Only stretches with at least `SHORTEST_COPY` quarter notes of sound are marked.
+    """
+    rolls = [piece.roll for piece in pieces]
+    with_onsets = "onset" in training.planes and all(roll.onset is not None for roll in rolls)
+    comparable = [replace(roll, onset=roll.onset if with_onsets else None) for roll in rolls]
+    training_rolls = (training.roll(index) for index in range(len(training.pieces)))
+    stretches = copied_stretches(
+        comparable, training_rolls, with_onsets=with_onsets, at_least=SHORTEST_COPY * training.grid
+    )
+    return [replace(piece, copied=tuple(copied)) for piece, copied in zip(pieces, stretches, strict=True)]
