@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from zoo.api import ZooModel, build, load
     from zoo.data import Corpus, open_corpus
     from zoo.music.roll import Roll
+    from zoo.train.callback import Callback
 
 __version__ = "0.2.0"
 
-__all__ = ["Corpus", "Roll", "ZooModel", "__version__", "build", "load", "open_corpus"]
+__all__ = ["Callback", "Corpus", "Roll", "ZooModel", "__version__", "build", "load", "open_corpus"]
 
 _MODULES = {
     "ZooModel": "zoo.api",
     "build": "zoo.api",
     "load": "zoo.api",
+    "Callback": "zoo.train.callback",
     "Corpus": "zoo.data",
     "open_corpus": "zoo.data",
     "Roll": "zoo.music.roll",

@@ -35,7 +35,8 @@ from zoo.train.watch import watched
 
 if TYPE_CHECKING:
     from zoo.measure.evaluation import Evaluation
-    from zoo.train.events import History, Listen
+    from zoo.train.callback import Callback
+    from zoo.train.events import FitResult, Listen
 
 
 class ZooModel:
@@ -97,9 +98,10 @@ class ZooModel:
         *,
         seed: int = 0,
         listen: Listen | None = None,
+        callbacks: Sequence[Callback] = (),
         progress: bool | None = None,
         **settings: Any,
-    ) -> History:
+    ) -> FitResult:
         """Train on the training pieces of some music and keep the best weights.
 
         A model that is trained already is trained further: its weights compete for the best ones before the
@@ -108,7 +110,8 @@ class ZooModel:
         Args:
             data: `bach`, a folder of MIDI files, a file, or an open corpus.
             seed: of everything left to chance.
-            listen: called with every step and validation.
+            listen: called with the events of training: its start, every step and every validation.
+            callbacks: called at fixed points of the loop; unlike listeners they may act.
             progress: whether to show progress on standard error; by default only on a terminal.
             settings: as for `zoo train`, without `train.`: `minutes=2`, `lr=0.003`.
 
@@ -122,10 +125,12 @@ class ZooModel:
         corpus = self._opened(data)
         with watched(progress, listen) as listener:
             origins = self._origins()
-            history = fit(self.model, corpus, chosen, listen=listener, seed=seed, origins=origins)
-        self._record = record(history, corpus, chosen, seed, origins)
+            result = fit(
+                self.model, corpus, chosen, None, listener, seed, origins=origins, callbacks=callbacks
+            )
+        self._record = record(result, corpus, chosen, seed, origins)
         self._began = dict.fromkeys(SLOTS, "an earlier training")
-        return history
+        return result
 
     def _origins(self) -> dict[Slot, Origin]:
         """Where the weights of parts that are trained already come from."""

@@ -61,7 +61,7 @@ def test_each_term_ends_with_its_own_best_weights(
 ) -> None:
     """Core is best after step 2, decoder after step 4: the model ends with a part of each."""
     nats = iter([{"core": 1.0, "decoder": 3.0}, {"core": 2.0, "decoder": 1.0}, {"core": 2.0, "decoder": 2.0}])
-    monkeypatch.setattr("zoo.train.session.validate", lambda *arguments: next(nats))
+    monkeypatch.setattr("zoo.train.validation.validate", lambda *arguments: next(nats))
     seen: dict[int, dict[str, torch.Tensor]] = {}
     model = tiny()
 
@@ -129,7 +129,7 @@ def test_a_budget_ends_it(
 ) -> None:
     """There are 23 fragments, so 5 batches of 4 an epoch; patience ends 6 steps after the only progress."""
     if "patience" in budget:
-        monkeypatch.setattr("zoo.train.session.validate", lambda *arguments: {"core": 1.0, "decoder": 1.0})
+        monkeypatch.setattr("zoo.train.validation.validate", lambda *arguments: {"core": 1.0, "decoder": 1.0})
     assert fit(tiny(), corpus, fast(**budget)).step == steps
 
 

@@ -87,7 +87,7 @@ def test_a_run_by_the_clock_goes_on_at_the_rate_it_had(
         return learn(learner, batches, used)
 
     monkeypatch.setattr(Learner, "learn", a_second_long)
-    monkeypatch.setattr("zoo.train.session.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr("zoo.train.loop.time", SimpleNamespace(monotonic=lambda: clock[0]))
     settings = fast(minutes=8 / 60, schedule="cosine", validate_every=2)
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path / "run", tiny(), corpus, settings, stop=5)
@@ -178,7 +178,7 @@ def test_each_term_keeps_the_better_of_its_weights_and_their_average(
         weights.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
         return next(nats)
 
-    monkeypatch.setattr("zoo.train.session.validate", judge)
+    monkeypatch.setattr("zoo.train.validation.validate", judge)
     model = tiny()
     history = fit(model, corpus, fast(steps=3, ema=0.9))
     assert history.best == {"core": 1.0, "decoder": 2.0}

@@ -99,7 +99,7 @@ def _train(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str, 
         parameters = sum(parameter_count(model.get_submodule(slot)) for slot in SLOTS_OF[term])
         known = {"learns": parameters > 0, "parameters": parameters, "parts": _versions(recipe)}
         try:
-            history = fit(model, corpus, settings, run, seed=seed, resume=True)
+            result = fit(model, corpus, settings, run, seed=seed, resume=True)
         except NonFiniteError as error:
             # Divergence is a valid result: this learning rate is not chosen.
             messages = [str(problem) for problem in error.problems]
@@ -110,12 +110,12 @@ def _train(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str, 
     return {
         **known,
         "evaluation": evaluation.to_json(*SCORED[term]),
-        "validation": history.best.get(term),
+        "validation": result.best.get(term),
         "curve": curve,
-        "steps": history.step,
-        "seconds": round(history.seconds, 1),
+        "steps": result.step,
+        "seconds": round(result.seconds, 1),
         "device": model.device.type,
-        "threads": history.threads,
+        "threads": result.threads,
     }
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from zoo.model.model import Model
     from zoo.model.provenance import Origin
     from zoo.registry import Recipe
-    from zoo.train.events import History
+    from zoo.train.events import FitResult
     from zoo.train.swap import Swap
 
 
@@ -73,7 +73,7 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
     with claimed(output):
         trained = _train(swap, known, output, resume)
         _write(trained, swap.recipe, output)
-    _print(trained.history, swap.recipe, output, as_json)
+    _print(trained.result, swap.recipe, output, as_json)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class _Trained:
 
     model: Model
     corpus: Corpus
-    history: History
+    result: FitResult
     origins: Mapping[Slot, Origin]
 
 
@@ -112,7 +112,7 @@ def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool)
     began = origins(swap, model) if swap.sources else known
     try:
         with Watch(stderr) as watch:
-            history = fit(
+            result = fit(
                 model,
                 corpus,
                 recipe.sections["train"],
@@ -127,9 +127,9 @@ def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool)
         saved = f"Stopped and saved. Continue with: {again}"
         stderr.print(visible(saved) if run.is_saved else "Stopped before the first checkpoint.")
         raise
-    if resume and not history.validations:
+    if resume and not result.validations:
         stderr.print("The run was complete; raise train.minutes or train.steps to train further.")
-    return _Trained(model, corpus, history, began)
+    return _Trained(model, corpus, result, began)
 
 
 def _write(trained: _Trained, recipe: Recipe, output: Path) -> None:
@@ -140,24 +140,24 @@ def _write(trained: _Trained, recipe: Recipe, output: Path) -> None:
 
     model = trained.model.cpu()
     seed, settings = recipe.values["seed"], recipe.sections["train"]
-    told = record(trained.history, trained.corpus, settings, seed, trained.origins)
+    told = record(trained.result, trained.corpus, settings, seed, trained.origins)
     sample = generate(model, frames=64 * model.grid, seed=seed, meter=meter_of(told, model.grid))[0]
     save_bundle(model, output / "bundle", sample=sample, **told)
 
 
-def _print(history: History, recipe: Recipe, output: Path, as_json: bool) -> None:
+def _print(result: FitResult, recipe: Recipe, output: Path, as_json: bool) -> None:
     from zoo.cli.console import print_json, stdout, visible
     from zoo.train.watch import clock
 
     bundle = output / "bundle"
     if as_json:
-        print_json(_facts(history, bundle))
+        print_json(_facts(result, bundle))
         return
-    said = f"{history.step} steps in {clock(history.seconds)}"
-    if history.best:
-        terms = ", ".join(f"{term} {value:.3f}" for term, value in history.best.items())
-        said += f"; {sum(history.best.values()):.3f} nats per frame of the validation pieces ({terms})"
-    kept = [term for term, step in history.best_step.items() if step == 0 < history.step]
+    said = f"{result.step} steps in {clock(result.seconds)}"
+    if result.best:
+        terms = ", ".join(f"{term} {value:.3f}" for term, value in result.best.items())
+        said += f"; {sum(result.best.values()):.3f} nats per frame of the validation pieces ({terms})"
+    kept = [term for term, step in result.best_step.items() if step == 0 < result.step]
     if kept:
         said += f"; training did not improve the {' and the '.join(kept)}; the original weights are kept"
     place, music = shlex.quote(str(bundle)), music_words(recipe.keys)
@@ -170,11 +170,11 @@ def _print(history: History, recipe: Recipe, output: Path, as_json: bool) -> Non
     stdout.print(visible(f"       zoo generate {place} --seed 1 -o music.mid{local}"), soft_wrap=True)
 
 
-def _facts(history: History, bundle: Path) -> dict[str, Any]:
+def _facts(result: FitResult, bundle: Path) -> dict[str, Any]:
     return {
         "bundle": str(bundle),
-        "steps": history.step,
-        "seconds": history.seconds,
-        "best": dict(history.best),
-        "best_step": dict(history.best_step),
+        "steps": result.step,
+        "seconds": result.seconds,
+        "best": dict(result.best),
+        "best_step": dict(result.best_step),
     }

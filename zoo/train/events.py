@@ -70,7 +70,7 @@ Listen = Callable[[Event], None]
 
 
 @dataclass(frozen=True)
-class History:
+class FitResult:
     """The result of training.
 
     Attributes:

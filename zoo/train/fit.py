@@ -1,31 +1,30 @@
-"""Training: the loop."""
+"""Training a model in place, with or without a run folder."""
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Mapping, Sequence
 
 import torch
 
 from zoo.data import Corpus
 from zoo.errors import Problem, UsageError
+from zoo.model.counting import count, recount
 from zoo.model.model import Model
 from zoo.model.provenance import Origin
 from zoo.model.threads import computing
+from zoo.model.weights import digest
 from zoo.parts import Slot
 from zoo.train.batches import TrainingBatches, check_music
-from zoo.train.events import History, Listen
+from zoo.train.budget import Budget
+from zoo.train.callback import Callback, Listener
+from zoo.train.checkpoints import Checkpoints, Metrics
+from zoo.train.events import FitResult, Listen
 from zoo.train.learner import Learner
+from zoo.train.loop import Loop
 from zoo.train.plan import plan
 from zoo.train.run import Run
-from zoo.train.session import Session
 from zoo.train.settings import TrainSettings
-
-ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
-"""Signals that ask a training to end: Ctrl-C, schedulers and containers, logouts."""
+from zoo.train.validation import Validation
 
 
 def fit(
@@ -37,7 +36,8 @@ def fit(
     seed: int = 0,
     resume: bool = False,
     origins: Mapping[Slot, Origin] | None = None,
-) -> History:
+    callbacks: Sequence[Callback] = (),
+) -> FitResult:
     """Train a model in place; afterwards it holds the best weights that validation found.
 
     Everything left to chance follows from the seed and the number of the step, so a run that is killed
@@ -53,6 +53,7 @@ def fit(
         resume: go on where the run stands.
         origins: where trained parts come from, by slot. Their weights compete for the best ones before the
             first step.
+        callbacks: called at fixed points of the loop, after `listen`.
 
     Raises:
         DataError: the model cannot learn from this music.
@@ -62,46 +63,54 @@ def fit(
             step before.
         KeyboardInterrupt: it was interrupted; the run is saved.
     """
-    train, valid = corpus.split("train"), corpus.split("valid")
-    check_music(model, train)
+    training = corpus.split("train")
+    check_music(model, training)
     model.to(device_of(settings.device))
     learner = Learner(model, settings, seed)
     if run is not None:
         run.begin(plan(model.recipe, corpus, settings, seed, origins), resume=resume)
-    batches = TrainingBatches(train, settings, seed)
-    session = Session(learner, batches, valid, settings, seed, run, listen)
+    batches = TrainingBatches(training, settings, seed)
+    validation = Validation(corpus.split("valid"), settings, seed)
+    budget = Budget(settings, batches.epoch)
+    acting = [*([Listener(listen)] if listen else []), *callbacks]
+    if run is not None:
+        acting = [Metrics(run), *acting, Checkpoints(run, batches, seed)]
     with computing(model, settings.threads):
         if run is None or not run.resume(learner):
-            session.begin(corpus, origins or {})
-        return _train(session, is_trained=bool(origins))
-
-
-def _train(session: Session, is_trained: bool) -> History:
-    """The training loop, from where the learner stands to the end of its budget.
-
-    Args:
-        session: the training.
-        is_trained: whether it started from trained weights, which are then validated before the first step.
-    """
-    learner, model = session.learner, session.learner.model
-    session.start()
-    if is_trained and learner.validated < 0:
-        session.validate()
-    with _interrupts() as interrupted:
-        while not session.over():
-            batches = session.batches.at(learner.step)
-            session.learn([batch.to(model.device) for batch in batches])
-            if learner.step % session.settings.validate_every == 0:
-                session.validate()
-            session.save_now_and_then()
-            if interrupted():
-                session.save()
-                break
-    if learner.validated != learner.step:
-        session.validate()
-
+            _begin(model, corpus, origins or {})
+            if run is not None:
+                run.save(learner)  # a checkpoint that is missing later was lost, and does not mean a new run
+        result = Loop(learner, batches, validation, budget, acting).run(validate_first=bool(origins))
     model.load_state_dict(learner.best.tensors)
-    return session.history()
+    return result
+
+
+def _begin(model: Model, corpus: Corpus, origins: Mapping[Slot, Origin]) -> None:
+    """Count over the training pieces.
+
+    Raises:
+        UsageError: the model does not have the weights that the run starts from.
+    """
+    training = corpus.split("train")
+    if not origins:
+        count(model, training)
+        return
+    _check_weights(model, origins)
+    encoder = origins.get("encoder")
+    again = encoder is not None and encoder.knows(corpus.digest)
+    recount(model, training, corpus.split("valid"), again=again)
+
+
+def _check_weights(model: Model, origins: Mapping[Slot, Origin]) -> None:
+    """Refuse to start from other weights: a run is resumed whose first checkpoint was never written."""
+    missing: dict[str, list[Slot]] = {}
+    for slot, origin in origins.items():
+        if digest(model.get_submodule(slot).state_dict()) != origin.weights:
+            missing.setdefault(origin.source, []).append(slot)
+    if missing:
+        parts = " and ".join(f"the {', '.join(slots)} of {source}" for source, slots in missing.items())
+        hint = "name the trained parts again, such as @BUNDLE, or core=@BUNDLE decoder=@BUNDLE"
+        raise UsageError(Problem(f"the run starts from {parts}, of which it has no copy yet", hint=hint))
 
 
 def device_of(name: str) -> torch.device:
@@ -121,46 +130,3 @@ def device_of(name: str) -> torch.device:
         raise UsageError(
             Problem(what, "train.device", "train.device=auto takes the best there is")
         ) from error
-
-
-@contextmanager
-def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Hold back the first signal that asks to end until the block is over; another one acts at once.
-
-    What was held back then acts as if it came only now.
-
-    Raises:
-        KeyboardInterrupt: one was held back, and did not end the program by itself.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    received: list[int] = []
-
-    def receive(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        if len(received) > 1:
-            # No handler is set here: foreign code is at work, and would be blamed for it.
-            _act(number, before[number], frame)
-
-    numbers = [getattr(signal, name) for name in ENDING if hasattr(signal, name)]
-    before = {n: handler for n in numbers if (handler := signal.getsignal(n)) not in (None, signal.SIG_IGN)}
-    for number in before:
-        signal.signal(number, receive)
-    try:
-        yield lambda: bool(received)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if received:
-        signal.raise_signal(received[0])
-        raise KeyboardInterrupt
-
-
-def _act(number: int, handler: signal._HANDLER, frame: FrameType | None) -> None:
-    """What a handler does about a signal."""
-    if callable(handler):
-        handler(number, frame)
-    else:
-        signal.signal(number, handler)
-        signal.raise_signal(number)

@@ -94,6 +94,7 @@ class Learner:
         validated: the step after which it was last validated.
         best: the best weights so far.
         average: the moving average of the weights, where one is asked for.
+        should_stop: set it to end training after this step.
     """
 
     def __init__(self, model: Model, settings: TrainSettings, seed: int) -> None:
@@ -101,6 +102,7 @@ class Learner:
         self.step = 0
         self.seconds = 0.0
         self.validated = -1
+        self.should_stop = False
         self.best = Best()
         self.average: Average | None = None
         self._settings = settings

@@ -12,7 +12,7 @@ from zoo.model.provenance import Music, Origin
 from zoo.music.grid import Pedal
 from zoo.music.meter import Meter
 from zoo.parts import SLOTS, Slot
-from zoo.train.events import History
+from zoo.train.events import FitResult
 from zoo.train.settings import TrainSettings
 
 DIGITS = 12
@@ -28,7 +28,7 @@ def common_meter(corpus: Corpus) -> list[int]:
 
 
 def record(
-    history: History,
+    result: FitResult,
     corpus: Corpus,
     settings: TrainSettings,
     seed: int,
@@ -37,7 +37,7 @@ def record(
     """The scores, data and training of a bundle, as `zoo.model.bundle.save_bundle` takes them.
 
     Args:
-        history: what `zoo.train.fit.fit` returned.
+        result: what `zoo.train.fit.fit` returned.
         corpus: what it was given.
         settings: what it was given.
         seed: what it was given.
@@ -54,7 +54,7 @@ def record(
         "piece_digests": sorted(_digests(pieces)),
     }
     return {
-        "scores": {"validation": dict(history.best)},
+        "scores": {"validation": dict(result.best)},
         "data": {
             **music,
             "grid": corpus.grid,
@@ -64,10 +64,10 @@ def record(
         "training": {
             "settings": settings.model_dump(mode="json", exclude_none=True),
             "seed": seed,
-            "steps": history.step,
-            "seconds": round(history.seconds, 1),
-            "threads": history.threads,
-            "best_step": dict(history.best_step),
+            "steps": result.step,
+            "seconds": round(result.seconds, 1),
+            "threads": result.threads,
+            "best_step": dict(result.best_step),
             **({"began_from": {slot: origin.source for slot, origin in began.items()}} if began else {}),
         },
         "trained_on": {slot: [*(began[slot].trained_on if slot in began else ()), music] for slot in SLOTS},

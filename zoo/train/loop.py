@@ -1,0 +1,123 @@
+"""The training loop: steps and validations until the budget is used up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from zoo.errors import NonFiniteError
+from zoo.train.batches import TrainingBatches
+from zoo.train.budget import Budget
+from zoo.train.callback import Callback
+from zoo.train.events import FitResult, Started, Stepped, Validated
+from zoo.train.interrupts import deferred_interrupts
+from zoo.train.learner import Learner
+from zoo.train.validation import Validation
+
+
+@dataclass
+class Loop:
+    """One session of training, from its start or a resumption to its end or an interrupt.
+
+    Attributes:
+        learner: the model, with its optimizers and best weights.
+        batches: the training batches.
+        validation: chooses the best weights.
+        budget: how long to train.
+        callbacks: called in this order at each point.
+    """
+
+    learner: Learner
+    batches: TrainingBatches
+    validation: Validation
+    budget: Budget
+    callbacks: Sequence[Callback]
+    _validations: list[Validated] = field(default_factory=list)
+    _began: float = 0.0
+
+    def run(self, *, validate_first: bool) -> FitResult:
+        """Train from where the learner stands to the end of the budget.
+
+        Args:
+            validate_first: validate the weights before the first step, as those of a trained model.
+
+        Raises:
+            NonFiniteError: a loss or gradient is not finite; the weights are those of the step before.
+            KeyboardInterrupt: it was interrupted; `on_end` was called.
+        """
+        self._start()
+        if validate_first and self.learner.validated < 0:
+            self._validate()
+        with deferred_interrupts() as interrupted:
+            while not self.budget.is_over(self.learner):
+                self._step()
+                if self.learner.step % self.budget.settings.validate_every == 0:
+                    self._validate()
+                if interrupted():
+                    self._end()
+                    break
+        if self.learner.validated != self.learner.step:
+            self._validate()
+        return self._end()
+
+    def _start(self) -> None:
+        """Start the clock at the time that earlier sessions took."""
+        self._began = time.monotonic() - self.learner.seconds
+        event = Started(
+            step=self.learner.step,
+            steps=self.budget.steps,
+            seconds=self.budget.seconds,
+            epoch=self.budget.epoch,
+            device=str(self.learner.model.device),
+            threads=torch.get_num_threads(),
+        )
+        for callback in self.callbacks:
+            callback.on_start(self.learner, event)
+
+    def _step(self) -> None:
+        learner = self.learner
+        for callback in self.callbacks:
+            callback.on_step_begin(learner)
+        batches = [batch.to(learner.model.device) for batch in self.batches.at(learner.step)]
+        try:
+            losses = learner.learn(batches, self.budget.used(learner))
+        except NonFiniteError as error:
+            for callback in self.callbacks:
+                callback.on_error(learner, error)
+            raise
+        self._read_clock()
+        frames = sum(int(batch.mask.sum()) for batch in batches)
+        event = Stepped(learner.step, losses, frames, learner.seconds)
+        for callback in self.callbacks:
+            callback.on_step_end(learner, event)
+
+    def _validate(self) -> None:
+        nats, improved = self.validation(self.learner)
+        self._read_clock()
+        event = Validated(self.learner.step, nats, improved, self.learner.seconds)
+        self._validations.append(event)
+        for callback in self.callbacks:
+            callback.on_validation(self.learner, event)
+
+    def _end(self) -> FitResult:
+        result = self._result()
+        for callback in self.callbacks:
+            callback.on_end(self.learner, result)
+        return result
+
+    def _read_clock(self) -> None:
+        self.learner.seconds = time.monotonic() - self._began
+
+    def _result(self) -> FitResult:
+        learner = self.learner
+        return FitResult(
+            step=learner.step,
+            seconds=learner.seconds,
+            best=dict(learner.best.nats),
+            best_step=dict(learner.best.step),
+            validations=tuple(self._validations),
+            threads=torch.get_num_threads(),
+        )
