@@ -7,7 +7,6 @@ import os
 import struct
 import subprocess
 import sys
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from zoo.limits import GENERATED, LIMITS, Kind, format_bytes, read_bytes, sha256
 from zoo.model.build import build, outline
 from zoo.model.bundle import load_bundle, save_bundle
 from zoo.model.generate import generate
-from zoo.model.sealed import canonical
+from zoo.model.sealed import canonical, manifest, read_card
 from zoo.parts import SLOTS
 from zoo.registry import open_registry, parse_recipe
 from zoo.registry.menu import read_menu
@@ -44,9 +43,8 @@ def bundle(tmp_path: Path) -> Path:
 
 def seal(bundle: Path) -> None:
     """Make the manifest that of the files that are there."""
-    names = ("config.json", "model.safetensors", "README.md")
-    files = {name: sha256((bundle / name).read_bytes()).hexdigest() for name in names}
-    (bundle / "manifest.json").write_bytes(canonical({"format": 1, "files": files}))
+    contents = {name: (bundle / name).read_bytes() for name in ("config.json", "model.safetensors")}
+    (bundle / "manifest.json").write_bytes(manifest(contents))
 
 
 @pytest.mark.parametrize("kind", LIMITS)
@@ -63,12 +61,19 @@ def test_no_pipe_is_waited_for(tmp_path: Path) -> None:
         read_bytes(tmp_path / "pipe", "plan")
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "config.json", "README.md", "model.safetensors"])
+@pytest.mark.parametrize("name", ["manifest.json", "config.json", "model.safetensors"])
 def test_a_sparse_file_of_a_bundle_is_one_problem(name: str, bundle: Path) -> None:
     sparse(bundle / name, 30 * 2**30)
     with pytest.raises(BundleError, match="the file has 30 GiB; the limit") as raised:
         load_bundle(bundle)
     assert [problem.where for problem in raised.value.problems] == [str(bundle / name)]
+
+
+def test_a_sparse_card_is_refused_where_it_is_shown_and_not_read_before(bundle: Path) -> None:
+    sparse(bundle / "README.md", 30 * 2**30)
+    load_bundle(bundle)
+    with pytest.raises(BundleError, match="the file has 30 GiB; the limit for a card"):
+        read_card(bundle)
 
 
 def test_sparse_files_of_a_run_a_menu_and_results_are_refused(tmp_path: Path) -> None:
@@ -125,9 +130,9 @@ def test_a_header_that_names_what_is_not_there_is_refused(bundle: Path) -> None:
     sparse(weights, 8 + len(header) + 2**30)
     with weights.open("r+b") as file:
         file.write(struct.pack("<Q", len(header)) + header)
-    manifest = json.loads((bundle / "manifest.json").read_text())
-    manifest["files"]["model.safetensors"] = sha256_of(weights, "weights")
-    (bundle / "manifest.json").write_bytes(canonical(manifest))
+    found = json.loads((bundle / "manifest.json").read_text())
+    files = {**found["files"], "model.safetensors": sha256_of(weights, "weights")}
+    (bundle / "manifest.json").write_bytes(canonical({"format": 1, "files": files}))
     with pytest.raises(BundleError, match="holds no weights attention"):
         load_bundle(bundle)
 

@@ -13,7 +13,7 @@ import pytest
 from zoo.bench.cell import Cell, FloorsCell
 from zoo.bench.reading import READING, Reading
 from zoo.bench.results import Results
-from zoo.errors import ZooError
+from zoo.errors import BundleError, ZooError
 from zoo.registry import Registry, parse_recipe
 from zoo.train.settings import TrainSettings
 
@@ -258,3 +258,20 @@ def test_a_file_that_is_no_result_is_not_packed(core: Cell, tmp_path: Path) -> N
     with pytest.raises(ZooError, match="damaged"):
         results.pack("tunes")
     assert results.path(core).exists()
+
+
+@pytest.mark.parametrize(
+    "change", [{"format": 2}, {"data": {"digest": "d" * 64, "planes": [], "reading": 9}}]
+)
+def test_a_result_of_a_newer_version_names_the_version_that_reads_it(
+    change: Content, core: Cell, tmp_path: Path
+) -> None:
+    content = {**trained(), **change, "made": {"polyzoo": "1.4.0"}}
+    with pytest.raises(BundleError, match=r"was written by polyzoo 1\.4\.0") as raised:
+        put(tmp_path, core, content).read(core)
+    assert raised.value.problems[0].hint == "pip install -U 'polyzoo>=1.4.0'"
+
+
+@pytest.mark.parametrize("number", ["x", -5, True, None])
+def test_the_format_of_a_result_is_a_positive_integer(number: object, core: Cell, tmp_path: Path) -> None:
+    refused(tmp_path, core, {**trained(), "format": number})

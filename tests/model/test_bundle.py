@@ -8,6 +8,7 @@ import pickle
 import random
 import shutil
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,14 @@ from zoo.model.build import build
 from zoo.model.bundle import load_bundle, save_bundle
 from zoo.model.generate import generate
 from zoo.model.model import Model
-from zoo.model.sealed import manifest
+from zoo.model.sealed import canonical, manifest, read_card
 from zoo.model.weights import Weights, digest, pack, restore, unpack
 from zoo.music.roll import Roll
 from zoo.registry import open_registry, parse_recipe
 
 MUTANTS = int(os.environ.get("ZOO_STRESS_MUTANTS", "200"))
 FILES = ["README.md", "config.json", "manifest.json", "model.safetensors", "sample.mid"]
+SEALED = [name for name in FILES if name != "README.md"]
 TINY = "attention=none attention.local=3 attention.features=4 sampler.hidden=3 decoder.hidden=3"
 
 
@@ -151,24 +153,115 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path, path: str, said: str) -> N
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "config.json"])
-def test_a_bundle_from_a_newer_version_says_how_to_get_it(name: str, bundle: Path) -> None:
+def test_a_bundle_from_a_newer_version_names_the_version_that_reads_it(name: str, bundle: Path) -> None:
     found = json.loads((bundle / name).read_text())
-    (bundle / name).write_text(json.dumps({**found, "format": 7, "signed": "by somebody"}))
+    newer = {"format": 7, "signed": "by somebody", "polyzoo": "1.4.0", "versions": {"polyzoo": "1.4.0"}}
+    (bundle / name).write_text(json.dumps({**found, **newer}))
     with pytest.raises(BundleError) as caught:
         load_bundle(bundle)
-    assert caught.value.problems[0].what == "made by a newer polyzoo (format 7), this one reads up to 1"
+    newest = 2 if name == "manifest.json" else 1
+    what = f"was written by polyzoo 1.4.0 (format 7); this version reads up to format {newest}"
+    (problem,) = caught.value.problems
+    assert (problem.what, problem.hint) == (what, "pip install -U 'polyzoo>=1.4.0'")
+
+
+@pytest.mark.parametrize("writer", [None, 3, "1.0'; rm -rf ~ #", "1" * 99, ["1.0"], "evil\n"])
+def test_a_hint_names_a_version_only_if_it_is_one(writer: object, bundle: Path) -> None:
+    found = json.loads((bundle / "manifest.json").read_text())
+    (bundle / "manifest.json").write_text(json.dumps({**found, "format": 7, "polyzoo": writer}))
+    with pytest.raises(BundleError, match="by a newer polyzoo") as caught:
+        load_bundle(bundle)
     assert caught.value.problems[0].hint == "pip install -U polyzoo"
+
+
+@pytest.mark.parametrize("number", ["x", -5, 0, True, 1.0, None, [], "9" * 10_000, 10**4000])
+@pytest.mark.parametrize("name", ["manifest.json", "config.json"])
+def test_a_format_is_a_positive_integer(number: object, name: str, bundle: Path) -> None:
+    """What a bundle says of its format is checked, also where its checksums fit."""
+    found = {**json.loads((bundle / name).read_text()), "format": number}
+    (bundle / name).write_bytes(canonical(found))
+    if name == "config.json":
+        seal(bundle)
+    with pytest.raises(BundleError) as caught:
+        load_bundle(bundle)
+    (problem,) = caught.value.problems
+    assert len(str(problem)) < 400
+    assert problem.where == str(bundle / name)
+    assert "its format is" in problem.what or number == 10**4000
 
 
 def test_every_damaged_file_is_named_at_once(bundle: Path) -> None:
     (bundle / "sample.mid").unlink()
-    (bundle / "README.md").write_text("other")
+    (bundle / "config.json").write_text("other")
     with pytest.raises(BundleError) as caught:
         load_bundle(bundle)
-    assert sorted(Path(problem.where).name for problem in caught.value.problems) == [
-        "README.md",
-        "sample.mid",
-    ]
+    names = {Path(problem.where).name for problem in caught.value.problems}
+    assert names == {"config.json", "sample.mid"}
+
+
+def test_no_line_of_a_manifest_can_be_lost_or_added(bundle: Path) -> None:
+    """Also with its file, which leaves nothing else to see."""
+    seal = json.loads((bundle / "manifest.json").read_text())
+    fewer = {name: checksum for name, checksum in seal["files"].items() if name != "sample.mid"}
+    more = {**seal["files"], "README.md": "0" * 64}
+    (bundle / "sample.mid").unlink()
+    changed = [{**seal, "files": files} for files in (fewer, more, {}, [])]
+    changed += [{**seal, "signed": "by somebody"}, {**seal, "polyzoo": "0.1.9"}]
+    changed += [{key: value for key, value in seal.items() if key != lost} for lost in seal]
+    for other in changed:
+        (bundle / "manifest.json").write_bytes(canonical(other))
+        with pytest.raises(BundleError):
+            load_bundle(bundle)
+
+
+def test_a_sample_that_a_manifest_of_format_1_does_not_list_is_noticed(bundle: Path) -> None:
+    files = {name: sha256((bundle / name).read_bytes()).hexdigest() for name in FILES if "manif" not in name}
+    (bundle / "manifest.json").write_bytes(canonical({"format": 1, "files": files}))
+    load_bundle(bundle)
+    del files["sample.mid"]
+    (bundle / "manifest.json").write_bytes(canonical({"format": 1, "files": files}))
+    with pytest.raises(BundleError, match=r"manifest\.json"):
+        load_bundle(bundle)
+    (bundle / "sample.mid").unlink()
+    load_bundle(bundle)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("edit", ["change", "remove", "folder", "other encoding"])
+def test_the_card_is_for_people_to_edit(number: int, edit: str, bundle: Path) -> None:
+    card = bundle / "README.md"
+    if number == 1:
+        files = {
+            name: sha256((bundle / name).read_bytes()).hexdigest() for name in FILES if "man" not in name
+        }
+        (bundle / "manifest.json").write_bytes(canonical({"format": 1, "files": files}))
+    if edit == "change":
+        card.write_text("# Our model\n")
+    elif edit == "other encoding":
+        card.write_bytes("# Für Élise\n".encode("utf-16"))
+    else:
+        card.unlink()
+    if edit == "folder":
+        card.mkdir()
+    assert digest(load_bundle(bundle).state_dict()) == digest(tiny().state_dict())
+    if edit == "change":
+        assert read_card(bundle) == "# Our model\n"
+    elif edit == "remove":
+        assert read_card(bundle) == ""
+
+
+@pytest.mark.parametrize("name", ["config.json", "manifest.json"])
+def test_line_endings_that_git_converted_are_named(name: str, bundle: Path) -> None:
+    content = (bundle / name).read_bytes()
+    (bundle / name).write_bytes(content.replace(b"\n", b"\r\n"))
+    with pytest.raises(BundleError) as caught:
+        load_bundle(bundle)
+    (problem,) = caught.value.problems
+    assert "line endings were converted to CRLF" in problem.what
+    assert ".gitattributes" in problem.hint
+    (bundle / "README.md").write_bytes((bundle / "README.md").read_bytes().replace(b"\n", b"\r\n"))
+    (bundle / name).write_bytes(content)
+    load_bundle(bundle)
 
 
 def test_parts_that_are_not_here_are_all_named(bundle: Path) -> None:
@@ -282,7 +375,7 @@ def test_a_pipe_is_not_waited_for(bundle: Path) -> None:
 
 def mutate(folder: Path, other: Path, chance: random.Random) -> str:
     """Change one thing about a bundle; returns what, or nothing where it stayed the same."""
-    name = chance.choice(FILES)
+    name = chance.choice(SEALED)
     path = folder / name
     content = path.read_bytes()
     place = chance.randrange(len(content))
@@ -300,7 +393,7 @@ def mutate(folder: Path, other: Path, chance: random.Random) -> str:
         width = 1 + chance.randrange(64)
         changed = content[:place] + bytes(len(content[place : place + width])) + content[place + width :]
     elif kind == "swap":
-        second = folder / chance.choice([other for other in FILES if other != name])
+        second = folder / chance.choice([other for other in SEALED if other != name])
         changed = second.read_bytes()
         second.write_bytes(content)
     elif kind == "foreign":

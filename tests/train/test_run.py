@@ -21,7 +21,7 @@ from filelock import FileLock
 from zoo.data import Corpus
 from zoo.errors import BundleError, NonFiniteError, UsageError, ZooError
 from zoo.model.model import Model
-from zoo.model.weights import Weights, unpack
+from zoo.model.weights import Weights, pack, unpack
 from zoo.train.events import Event, Started, Stepped, Validated
 from zoo.train.fit import fit
 from zoo.train.learner import Learner
@@ -393,12 +393,40 @@ def test_a_damaged_plan_is_never_resumed_from(train: Make, unbroken: Path, conte
         train(unbroken)
 
 
-def test_a_checkpoint_of_a_newer_version_says_so(
+def test_a_checkpoint_of_a_newer_version_names_the_version_that_reads_it(
     train: Make, unbroken: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("zoo.train.run.FORMAT", 0)
-    with pytest.raises(BundleError, match=r"newer polyzoo \(format 1"):
+    with pytest.raises(BundleError, match=r"was written by polyzoo \d\S+ \(format 1\); .* up to format 0"):
         train(unbroken)
+
+
+@pytest.mark.parametrize(
+    ("number", "what"),
+    [(2, r"polyzoo 1\.4\.0 \(format 2\)"), *((n, "its format is") for n in ("x", -5, True, None, {}))],
+)
+def test_the_format_of_a_run_is_checked(train: Make, unbroken: Path, number: object, what: str) -> None:
+    path = unbroken / "recipe.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": number, "polyzoo": "1.4.0"}))
+    with pytest.raises(BundleError, match=what):
+        train(unbroken)
+
+
+@pytest.mark.parametrize("name", ["last", "best"])
+@pytest.mark.parametrize("lost", ["format", "step", "seconds", "nats"])
+@pytest.mark.parametrize("value", [None, "x", [], True, float("inf")])
+def test_a_checkpoint_that_does_not_say_where_it_stands_is_refused(
+    name: str, lost: str, value: object, unbroken: Path
+) -> None:
+    """Also where its checksum fits, as somebody can make it fit."""
+    weights = kept(unbroken, name)
+    if lost not in weights.about:
+        return
+    (unbroken / f"{name}.safetensors").write_bytes(
+        pack(Weights(weights.tensors, {**weights.about, lost: value}))
+    )
+    with pytest.raises(BundleError, match=r"its format is|does not say where"):
+        Run(unbroken)._load(name)
 
 
 def test_a_line_of_metrics_that_was_cut_is_dropped(train: Make, run_folder: Path, unbroken: Path) -> None:

@@ -17,11 +17,15 @@ from typing import Any
 from filelock import FileLock
 
 from zoo.bench.cell import Cell, FloorsCell, folder_of, question
-from zoo.bench.reading import Reading
+from zoo.bench.reading import READING, Reading
 from zoo.bench.stored import is_valid
 from zoo.errors import Problem, ZooError
 from zoo.files import write_file, writing
 from zoo.limits import read_bytes
+from zoo.model.format import check_format
+
+FORMAT = 1
+"""Of a result; it stands in none of them yet."""
 
 
 class Results:
@@ -65,7 +69,7 @@ class Results:
         see `Reading.of`.
 
         Raises:
-            ZooError: the result is damaged or was edited.
+            ZooError: the result is damaged, was edited, or is from a newer version.
         """
         if cell.name in self._known:
             return self._known[cell.name]
@@ -73,6 +77,7 @@ class Results:
         if stored is None:
             return None
         path, result = stored
+        _refuse_newer(result, path)
         if not is_valid(result, cell):
             name, unit = (
                 ("this result", "file") if path.suffix == ".json" else (f"the result {cell.name}", "line")
@@ -186,6 +191,23 @@ def _parsed(path: Path) -> Any:
         return json.loads(read_bytes(path, "result"))
     except (OSError, ValueError, RecursionError):
         return None
+
+
+def _refuse_newer(result: Any, path: Path) -> None:
+    """Refuse a result of a newer format or reading; `is_valid` refuses what is neither.
+
+    Raises:
+        BundleError: it is one; the hint names the version that reads it.
+    """
+    if not isinstance(result, dict):
+        return
+    made, data = result.get("made"), result.get("data")
+    number = data.get("reading", 1) if isinstance(data, dict) else 1
+    writer = made.get("polyzoo") if isinstance(made, dict) else None
+    versions = (("format", result.get("format", 1), FORMAT), ("data.reading", number, READING))
+    for name, version, newest in versions:
+        if type(version) is int and version > newest:
+            check_format(version, newest, f"{path}: {name}", writer)
 
 
 def _earlier_question(result: Any) -> str | None:

@@ -18,6 +18,7 @@ def is_valid(content: Any, cell: Cell | FloorsCell) -> bool:
         if not (isinstance(made, dict) and isinstance(data["planes"], list) and _are(str, texts)):
             return False
         counts = [(data.get("reading", 1), 1), (data.get("grid", 1), 1), (data.get("leaks", 0), 0)]
+        counts.append((content.get("format", 1), 1))
         if not all(type(count) is int and count >= least for count, least in counts):
             return False
         if isinstance(cell, FloorsCell):

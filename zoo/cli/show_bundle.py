@@ -6,11 +6,11 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from zoo.model.sealed import CARD, CONFIG, MANIFEST, parsed, read_bundle
+from zoo.model.sealed import CONFIG, MANIFEST, parsed, read_bundle, read_card
 
 
 def bundle_facts(folder: Path) -> dict[str, Any]:
-    """The configuration of a bundle, its card, and the SHA-256 of its manifest, which covers every file.
+    """The configuration of a bundle, its card, and the SHA-256 of its manifest, which covers all other files.
 
     Raises:
         BundleError: a file is missing, damaged or changed.
@@ -20,7 +20,7 @@ def bundle_facts(folder: Path) -> dict[str, Any]:
         "bundle": str(folder),
         "sha256": hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest(),
         "config": parsed(contents[CONFIG], folder / CONFIG),
-        "card": contents[CARD].decode("utf-8", "replace"),
+        "card": read_card(folder),
     }
 
 
@@ -35,5 +35,5 @@ def print_bundle(facts: dict[str, Any]) -> None:
         stdout.print(visible(line), soft_wrap=True)
     stdout.print()
     stdout.print(
-        f"sha256 of {MANIFEST}, which lists the checksum of every file: {facts['sha256']}", soft_wrap=True
+        f"sha256 of {MANIFEST}, which has the checksums of all other files: {facts['sha256']}", soft_wrap=True
     )

@@ -2,9 +2,9 @@
 
     config.json         what the model is: recipe, parts and versions, grid, data, scores
     model.safetensors   its weights and counts
-    README.md           a model card
+    README.md           a model card, which people may edit
     sample.mid          a sample of its music (optional)
-    manifest.json       sha256 of each of the others, written last
+    manifest.json       sha256 of each of the others but the card, written last
 
 Nothing in it is ever executed. A bundle is replaced as a whole, and is loaded as it was written or not
 at all.
@@ -29,6 +29,7 @@ from zoo.files import new_folder, writing
 from zoo.model.build import build, outline, parameter_count
 from zoo.model.card import card
 from zoo.model.code import code_of, located
+from zoo.model.format import check_format
 from zoo.model.model import Model
 from zoo.model.pretrained import bundle_folder, pretrained_names
 from zoo.model.provenance import Music, listed_once, without_pieces
@@ -36,8 +37,8 @@ from zoo.model.provenance import trained_on as read_trained_on
 from zoo.model.sealed import (
     CARD,
     CONFIG,
+    CONFIG_FORMAT,
     FILES,
-    FORMAT,
     MANIFEST,
     SAMPLE,
     WEIGHTS,
@@ -101,7 +102,7 @@ def save_bundle(
     }
     contents = {
         CONFIG: canonical(config),
-        WEIGHTS: pack(Weights(tensors, {"format": FORMAT})),
+        WEIGHTS: pack(Weights(tensors, {"format": CONFIG_FORMAT})),
         CARD: card(config).encode(),
     }
     with new_folder(place) as folder:
@@ -157,6 +158,7 @@ def open_bundle(path: str | Path, *, local: bool = False) -> Bundle:
     if expected is not None:
         check_shapes(place / WEIGHTS, expected)
     weights = read_weights(place / WEIGHTS, "weights")
+    check_format(weights.about.get("format"), CONFIG_FORMAT, str(place / WEIGHTS))
     with _located(place):
         model = build(recipe)
     restore(model, weights.tensors, str(place / WEIGHTS))
@@ -185,7 +187,7 @@ def _config(
 ) -> dict[str, Any]:
     recipe = replace(model.recipe, sections={}, keys=GridKeys()).on_grid(model.grid)
     return {
-        "format": FORMAT,
+        "format": CONFIG_FORMAT,
         "words": str(recipe),
         "recipe": recipe.to_json(),
         "parts": {slot: _part(model, slot, sources.get(slot), trained_on.get(slot, ())) for slot in SLOTS},

@@ -34,8 +34,8 @@ zoo.load(".").generate(frames=256).write("music.mid")
 ## What lies here
 
 `config.json` says what the model is, `model.safetensors` holds its weights, `sample.mid` (if there is one) is
-music it wrote, and `manifest.json` has a checksum of each. polyzoo refuses files that were changed, this one
-included; notes of your own go into a file of another name.
+music it wrote, and `manifest.json` has a checksum of each of them. polyzoo refuses these files if they were
+changed. This text may be edited.
 """
 
 

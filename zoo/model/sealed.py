@@ -9,14 +9,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import zoo
 from zoo.errors import BundleError, Problem
 from zoo.limits import Kind, read_bytes, sha256_of
+from zoo.model.format import check_format
 
-FORMAT = 1
+FORMAT = 2
+"""Of the manifest. Since 2 it has a checksum of its own, and leaves the model card to be edited."""
+CONFIG_FORMAT = 1
+"""Of the configuration and of the weights."""
 MANIFEST = "manifest.json"
 CONFIG, WEIGHTS, CARD, SAMPLE = FILES = "config.json", "model.safetensors", "README.md", "sample.mid"
 """What a bundle is made of, beside its manifest."""
-KINDS: dict[str, Kind] = {CONFIG: "config", CARD: "card", SAMPLE: "sample"}
+KINDS: dict[str, Kind] = {CONFIG: "config", SAMPLE: "sample"}
 CHANGED = "was changed or damaged since it was written"
 
 
@@ -31,13 +36,15 @@ def canonical(content: Any) -> bytes:
 
 
 def manifest(contents: Mapping[str, bytes]) -> bytes:
-    """The seal of a bundle with these files."""
-    files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    return canonical({"format": FORMAT, "files": files})
+    """The seal of a bundle with these files; the card, which is for people, is left out."""
+    sealed = {name: content for name, content in contents.items() if name != CARD}
+    files = {name: hashlib.sha256(content).hexdigest() for name, content in sealed.items()}
+    seal = {"format": FORMAT, "polyzoo": zoo.__version__, "files": files}
+    return canonical({**seal, "sha256": _own_checksum(seal)})
 
 
 def read_bundle(folder: Path) -> dict[str, bytes]:
-    """The files of a bundle but its weights, each read once; files that its manifest does not name are left.
+    """The sealed files of a bundle but its weights, each read once; other files are left alone.
 
     The weights are checked without being held in memory: `zoo.model.weights.read_weights` reads them, once it
     is known how many there should be.
@@ -59,12 +66,23 @@ def read_bundle(folder: Path) -> dict[str, bytes]:
             problems.extend(error.problems)
         else:
             if found != checksum:
-                problems.append(damaged(CHANGED, str(folder / name)))
+                problems.append(_changed(folder / name, contents.get(name, b""), checksum))
     if CONFIG in contents:
-        _refuse_newer(_format(contents[CONFIG]), folder)
+        problems += _refused_format(contents[CONFIG], folder / CONFIG)
     if problems:
         raise BundleError(*problems)
     return contents
+
+
+def read_card(folder: Path) -> str:
+    """The model card of a bundle, which people may edit or remove; empty if there is none.
+
+    Raises:
+        BundleError: it cannot be read or is too large.
+    """
+    if not (folder / CARD).exists():
+        return ""
+    return _bytes(folder / CARD, "card").decode("utf-8", "replace")
 
 
 def parsed(content: bytes, path: Path) -> dict[str, Any]:
@@ -83,31 +101,74 @@ def parsed(content: bytes, path: Path) -> dict[str, Any]:
 
 
 def _checksums(path: Path) -> dict[str, str]:
+    """Name -> checksum of the sealed files."""
     written = _bytes(path, "manifest")
     seal = parsed(written, path)
-    files = seal.get("files")
-    _refuse_newer(seal.get("format"), path.parent)
-    if not isinstance(files, dict) or not all(isinstance(checksum, str) for checksum in files.values()):
+    number = check_format(seal.get("format"), FORMAT, str(path), seal.get("polyzoo"))
+    if (text := written.replace(b"\r\n", b"\n")) != written and text == canonical(seal):
+        raise BundleError(_with_crlf(path))
+    files, known = seal.get("files"), set(FILES) if number == 1 else {CONFIG, WEIGHTS, SAMPLE}
+    whole = (
+        isinstance(files, dict)
+        and all(isinstance(checksum, str) for checksum in files.values())
+        and {CONFIG, WEIGHTS} <= set(files) <= known
+        and written == canonical(seal)
+        and (_is_whole_1(seal, path.parent) if number == 1 else _is_whole(seal))
+    )
+    if not whole:
         raise BundleError(damaged(CHANGED, str(path)))
-    if not {CONFIG, WEIGHTS} <= set(files) <= set(FILES):
-        raise BundleError(damaged(CHANGED, str(path)))
-    if written != canonical({"format": FORMAT, "files": files}):
-        raise BundleError(damaged(CHANGED, str(path)))
-    return files
+    return {name: checksum for name, checksum in seal["files"].items() if name != CARD}
 
 
-def _format(config: bytes) -> Any:
-    """The format that a config names, whether or not its checksum is right; None where it names none."""
+def _is_whole(seal: Mapping[str, Any]) -> bool:
+    """Whether nothing was added to a manifest or taken from it."""
+    rest = {name: value for name, value in seal.items() if name != "sha256"}
+    return set(rest) == {"format", "polyzoo", "files"} and seal.get("sha256") == _own_checksum(rest)
+
+
+def _is_whole_1(seal: Mapping[str, Any], folder: Path) -> bool:
+    """The same for format 1, which has no checksum of its own: a sample that lies there must be listed."""
+    return set(seal) == {"format", "files"} and (SAMPLE in seal["files"] or not (folder / SAMPLE).exists())
+
+
+def _own_checksum(seal: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical(seal)).hexdigest()
+
+
+def _refused_format(config: bytes, path: Path) -> list[Problem]:
+    """What is wrong with the format of a config; a newer one is reported before its checksum is.
+
+    Raises:
+        BundleError: it is a newer one.
+    """
     try:
-        return parsed(config, Path(CONFIG)).get("format")
-    except BundleError:
-        return None
+        content = parsed(config, path)
+    except BundleError as error:
+        return list(error.problems)
+    made = content.get("versions")
+    writer = made.get("polyzoo") if isinstance(made, dict) else None
+    number = content.get("format")
+    try:
+        check_format(number, CONFIG_FORMAT, str(path), writer)
+    except BundleError as error:
+        if type(number) is int and number > CONFIG_FORMAT:
+            raise
+        return list(error.problems)
+    return []
 
 
-def _refuse_newer(made: Any, folder: Path) -> None:
-    if isinstance(made, int) and made > FORMAT:
-        what = f"made by a newer polyzoo (format {made}), this one reads up to {FORMAT}"
-        raise BundleError(Problem(what, str(folder), "pip install -U polyzoo"))
+def _changed(path: Path, content: bytes, checksum: str) -> Problem:
+    """A file with another checksum; line endings that were converted are named."""
+    if hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest() == checksum:
+        return _with_crlf(path)
+    return damaged(CHANGED, str(path))
+
+
+def _with_crlf(path: Path) -> Problem:
+    what = "its line endings were converted to CRLF, as git does on Windows by default"
+    return Problem(
+        what, str(path), "copy the bundle as it is; in a repository, write `* -text` to .gitattributes"
+    )
 
 
 def _bytes(path: Path, kind: Kind) -> bytes:

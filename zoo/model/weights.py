@@ -50,7 +50,7 @@ def unpack(content: bytes, where: str) -> Weights:
     try:
         length = int.from_bytes(content[:8], "little")
         header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"][HEADER])
-        weights = Weights(load(content), header["about"])
+        weights = Weights(load(content), dict(header["about"]))
         expected = header["sha256"]
     except Exception as error:  # whatever a parser says of bytes that are not its own
         raise BundleError(damaged("is damaged, cut short, or not a safetensors file", where)) from error

@@ -81,6 +81,8 @@ def read_votes(path: str | Path) -> tuple[list[Vote], dict[str, Any]]:
     place = Path(path)
     try:
         content = json.loads(read_bytes(place, "result"))
+        if type(content["format"]) is not int or content["format"] < 1:
+            raise ValueError("the format is an integer from 1 on")
         if content["format"] > FORMAT:
             raise DataError(Problem("was saved by a newer polyzoo", str(place), "pip install -U polyzoo"))
         votes = [_parse_vote(vote, f"{place}") for vote in content["votes"]]

@@ -7,8 +7,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import zoo
 from zoo.errors import BundleError, Problem, UsageError
 from zoo.limits import read_bytes
+from zoo.model.format import check_format
 from zoo.model.pretrained import RECIPE
 from zoo.model.provenance import Origin, listed_once, pieces_of, without_pieces
 from zoo.model.sealed import damaged, parsed
@@ -23,6 +25,8 @@ from zoo.train.settings import BEFORE, BUDGETS, TrainSettings
 if TYPE_CHECKING:
     from zoo.data import Corpus
 
+FORMAT = 1
+
 
 def plan(
     recipe: Recipe,
@@ -33,6 +37,8 @@ def plan(
 ) -> dict[str, Any]:
     """Everything that the weights of a run depend on, and the words to say it again, ready for JSON."""
     return {
+        "format": FORMAT,
+        "polyzoo": zoo.__version__,
         "words": str(recipe),
         "parts": recipe.to_json()["parts"],
         "train": settings.model_dump(mode="json"),
@@ -51,7 +57,7 @@ def begun_plan(folder: Path) -> dict[str, Any] | None:
     """The plan of the run in a folder; None where no run was begun.
 
     Raises:
-        BundleError: the file that says so is damaged.
+        BundleError: the file that says so is damaged, or from a newer version.
     """
     path = folder / RECIPE
     if not path.is_file():
@@ -60,6 +66,7 @@ def begun_plan(folder: Path) -> dict[str, Any] | None:
         begun = parsed(read_bytes(path, "plan"), path)
     except OSError as error:
         raise BundleError(damaged(f"cannot be read: {error.strerror}", str(path))) from error
+    check_format(begun.get("format", 1), FORMAT, str(path), begun.get("polyzoo"))
     try:
         begun = {"origins": {}, **begun, "train": {**BEFORE, **begun["train"]}}
         dict(_flat(begun))

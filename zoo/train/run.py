@@ -15,13 +15,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from math import inf
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import BundleError, NonFiniteError, Problem, UsageError
 from zoo.files import flush, write_file, writing
 from zoo.limits import HEADER, read_bytes
+from zoo.model.format import check_format
 from zoo.model.pretrained import RECIPE
 from zoo.model.sealed import damaged
 from zoo.model.weights import Weights, digest, not_finite, pack, read_weights
@@ -30,6 +31,8 @@ from zoo.train.learner import Learner
 from zoo.train.plan import begun_plan, differences
 
 FORMAT = 1
+NUMBERS = {"last": ("step", "seconds", "validated"), "best": ("nats", "step")}
+"""What a checkpoint says besides weights: numbers, of the best weights one for each term."""
 
 
 class Run:
@@ -144,9 +147,10 @@ class Run:
         if not path.exists():
             return None
         weights = read_weights(path, "checkpoint", most)
-        if weights.about["format"] > FORMAT:
-            what = f"written by a newer polyzoo (format {weights.about['format']}), this one reads {FORMAT}"
-            raise BundleError(Problem(what, str(path), "pip install -U polyzoo"))
+        writer = (begun_plan(self.folder) or {}).get("polyzoo")
+        check_format(weights.about.get("format"), FORMAT, str(path), writer)
+        if not all(_is_number(weights.about.get(key)) for key in NUMBERS[name]):
+            raise BundleError(damaged("does not say where training stands", str(path)))
         return weights
 
     def _forget_after(self, step: int, validated: int) -> None:
@@ -168,6 +172,12 @@ class Run:
         except OSError as error:
             what = f"cannot be read: {error.strerror}"
             raise BundleError(Problem(what, str(self._metrics), "the run goes on without it")) from error
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is a number or a table of numbers."""
+    values = value.values() if isinstance(value, dict) else [value]
+    return all(type(number) in (int, float) and isfinite(number) for number in values)
 
 
 def _event(line: bytes) -> dict[str, Any]:

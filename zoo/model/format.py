@@ -1,0 +1,46 @@
+"""Format versions of stored files: a strict type, and what to install for those of a newer zoo."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from zoo.errors import BundleError, Problem
+
+VERSION = re.compile(r"\d{1,6}(\.\d{1,6}){0,3}((a|b|rc|\.post|\.dev)\d{1,6})?")
+"""A version that may stand in a command that a user copies; a file could contain any text."""
+
+
+def check_format(number: Any, newest: int, where: str, writer: Any = None) -> int:
+    """The format version of a file.
+
+    Args:
+        number: as it stands in the file.
+        newest: the newest version that is read here.
+        where: the file.
+        writer: the version of polyzoo that wrote the file, as it stands there.
+
+    Raises:
+        BundleError: it is no integer from 1 on, or newer; the hint then names the version that reads it.
+    """
+    if type(number) is not int or number < 1:
+        what = f"its format is {_shown(number)}; it must be an integer of 1 or more"
+        raise BundleError(Problem(what, where, "restore a good copy, or train again"))
+    if number > newest:
+        known = writer if isinstance(writer, str) and VERSION.fullmatch(writer) else ""
+        made = f"polyzoo {known}" if known else "a newer polyzoo"
+        what = f"was written by {made} (format {_shown(number)}); this version reads up to format {newest}"
+        hint = f"pip install -U 'polyzoo>={known}'" if known else "pip install -U polyzoo"
+        raise BundleError(Problem(what, where, hint))
+    return number
+
+
+def _shown(value: Any, length: int = 40) -> str:
+    if value is None:
+        return "missing"
+    try:
+        text = json.dumps(value)
+    except ValueError:  # an integer of thousands of digits
+        return "very large"
+    return text if len(text) <= length else f"{text[:length]}…"
