@@ -1,9 +1,9 @@
-"""The pictures of the documents, drawn from stored numbers alone.
+"""The pictures of the documents, drawn from stored numbers only.
 
     <!-- picture: curves-bach
-    Words for those who cannot see it. -->
+    Alternative text. -->
 
-A picture carries a digest of the numbers that it was drawn from, and is stale when they are others. Where
+A picture contains a digest of the numbers that it was drawn from, and is stale if these have changed. If
 there are no numbers yet, the document says so.
 """
 
@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from regions import RegionError
 from zoo.bench.components import component_of
 from zoo.bench.reading import Reading
 from zoo.bench.results import Results
@@ -26,22 +27,22 @@ from zoo.registry import open_registry
 FOLDER = Path("docs") / "pictures"
 LOOKS = Path("benchmarks") / "results" / "looks"
 COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#7F7F7F")
-"""Told apart by colour-blind people too (Okabe and Ito, 2008)."""
+"""Distinguishable with colour-blindness (Okabe and Ito, 2008)."""
 DASHES = ("-", "--", ":", "-", "--", "-", "-.", "--")
 MARK = re.compile(r"numbers:([0-9a-f]{64})")
 Numbers = dict[str, Any]
 
 
-def picture(text: str, root: Path, document: Path, *, draw: bool) -> str:
-    """The body of a region: the picture, drawn anew if it must be and may be.
+def show_picture(text: str, root: Path, document: Path, *, draw: bool) -> str:
+    """The body of a region: the picture, drawn again if it is stale and `draw` is true.
 
     Raises:
-        LookupError: there is no such picture, or it is stale and not to be drawn.
+        RegionError: there is no such picture, or it is stale and must not be drawn.
     """
     name, _, words = text.strip().partition("\n")
     kind, _, data = name.partition("-")
     if kind not in DRAWN:
-        raise LookupError(f"there is no picture {name}; there are {', '.join(DRAWN)}, each of some music")
+        raise RegionError(f"there is no picture {name}; there are {', '.join(DRAWN)}, each of some music")
     found = _curves(data, root) if kind == "curves" else _look(name, root)
     if found is None:
         return f"*The picture `{name}` waits for results.*"
@@ -50,7 +51,7 @@ def picture(text: str, root: Path, document: Path, *, draw: bool) -> str:
     digest = digest_of(numbers)
     if drawn_from(path) != digest:
         if not draw:
-            raise LookupError(f"{path.relative_to(root)} is stale: `make docs` draws it anew")
+            raise RegionError(f"{path.relative_to(root)} is stale: `make docs` draws it again")
         save(DRAWN[kind](numbers), path, digest)
     link = Path(os.path.relpath(path, document.parent)).as_posix()
     shown = f"![{' '.join(words.split())}]({link})"
@@ -58,18 +59,18 @@ def picture(text: str, root: Path, document: Path, *, draw: bool) -> str:
 
 
 def digest_of(numbers: Numbers) -> str:
-    """Of the numbers that a picture is drawn from."""
+    """A digest of the numbers that a picture is drawn from."""
     return hashlib.sha256(json.dumps(numbers, sort_keys=True).encode()).hexdigest()
 
 
 def drawn_from(path: Path) -> str | None:
-    """The digest that a picture carries; None where there is none."""
+    """The digest in a picture; None if there is none."""
     found = MARK.search(path.read_text("utf-8")) if path.exists() else None
     return found[1] if found else None
 
 
 def save(figure: Any, path: Path, digest: str) -> None:
-    """Keep a picture, with the digest of its numbers in it."""
+    """Write a picture, with the digest of its numbers in it."""
     import matplotlib.pyplot as plt
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,19 +80,19 @@ def save(figure: Any, path: Path, digest: str) -> None:
 
 
 def _look(name: str, root: Path) -> tuple[Numbers, Reading] | None:
-    """The numbers of a look, as long as the results of the trainings that it looked into are kept."""
+    """The numbers of benchmarks/looks.py, if the results of the trainings they come from are still stored."""
     path = root / LOOKS / f"{name}.json"
     if not path.exists():
         return None
     found: Numbers = json.loads(path.read_text("utf-8"))
     if lost := set(_cells(found)) - Results(root / LOOKS.parent).names():
         names = ", ".join(sorted(lost))
-        raise LookupError(f"{name} looked into trainings whose results are not kept any more: {names}")
+        raise RegionError(f"{name} was made from trainings whose results are no longer stored: {names}")
     return found, Reading.of({"data": found})
 
 
 def _cells(numbers: Any) -> Iterator[str]:
-    """The names of all trainings that stand anywhere in a look."""
+    """The names of all trainings that the numbers come from."""
     if isinstance(numbers, dict):
         if numbers.get("cell"):
             yield numbers["cell"]

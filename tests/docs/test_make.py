@@ -12,13 +12,13 @@ from zoo.registry import open_registry
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_a_stale_document_is_named_and_mended(make, tmp_path, capsys):
+def test_a_stale_document_is_named_and_updated(make, tmp_path, capsys):
     document = tmp_path / "README.md"
     document.write_text("before\n<!-- parts -->\nold\n<!-- /parts -->\nafter\n")
     assert make.main(["--check"]) == 1
-    said = capsys.readouterr().err
-    assert "README.md is stale" in said
-    assert "make docs" in said
+    printed = capsys.readouterr().err
+    assert "README.md is stale" in printed
+    assert "make docs" in printed
     assert make.main([]) == 0
     text = document.read_text()
     assert text.startswith("before\n")
@@ -28,7 +28,7 @@ def test_a_stale_document_is_named_and_mended(make, tmp_path, capsys):
 
 
 def test_every_shipped_part_is_in_the_table_and_in_full(make, tmp_path):
-    table, in_full = make.table("docs/parts.md"), make.in_full()
+    table, in_full = make.table_of_parts("docs/parts.md"), make.sections_of_parts()
     for entry in open_registry().shipped_entries():
         assert f"#{entry.slot}{entry.name})" in table
         assert f"### {entry.slot}={entry.name}" in in_full
@@ -54,7 +54,7 @@ def test_commands_find_the_files_that_the_document_shows(make, tmp_path):
     assert max(map(len, text.rpartition("$ zoo build")[2].splitlines())) <= 80
 
 
-def written(measure, distance):
+def resemblance(measure, distance):
     likeness = {
         "measure": measure,
         "unit": "keys",
@@ -75,12 +75,12 @@ def written(measure, distance):
 def test_what_a_model_writes_is_shown_as_zoo_evaluate_shows_it(make, tmp_path):
     rows = [
         {"name": "markov", "resemblance": None},
-        {"name": "one/bundle", "resemblance": written("keys at once", 1.125)},
-        {"name": "other/bundle", "resemblance": written("note length", 2.0)},
+        {"name": "one/bundle", "resemblance": resemblance("keys at once", 1.125)},
+        {"name": "other/bundle", "resemblance": resemblance("note length", 2.0)},
     ]
-    (tmp_path / "kept.json").write_text(json.dumps({"rows": rows}))
+    (tmp_path / "stored.json").write_text(json.dumps({"rows": rows}))
     document = tmp_path / "README.md"
-    document.write_text("<!-- written: kept.json one/bundle -->\n<!-- /written -->\n")
+    document.write_text("<!-- resemblance: stored.json one/bundle -->\n<!-- /resemblance -->\n")
     assert make.main([]) == 0
     text = document.read_text()
     assert "one/bundle: 32 passages of 144 frames beside 17 + 16 unseen ones" in text
@@ -100,20 +100,20 @@ def test_what_a_model_writes_is_shown_as_zoo_evaluate_shows_it(make, tmp_path):
     ]
     assert "note length" not in text
     assert make.main(["--check"]) == 0
-    rows[1]["resemblance"] = written("keys at once", 1.25)
-    (tmp_path / "kept.json").write_text(json.dumps({"rows": rows}))
+    rows[1]["resemblance"] = resemblance("keys at once", 1.25)
+    (tmp_path / "stored.json").write_text(json.dumps({"rows": rows}))
     assert make.main(["--check"]) == 1
 
 
 @pytest.mark.parametrize(
-    ("region", "said"),
+    ("region", "message"),
     [
         ("<!-- run: zoo build decoder=nobody -->\n<!-- /run -->\n", "exit code 2"),
         ("<!-- fails: zoo list -->\n<!-- /fails -->\n", "exit code 0"),
         ("<!-- poem: spring -->\n<!-- /poem -->\n", "there is no way to fill"),
     ],
 )
-def test_what_cannot_be_made_is_refused(make, tmp_path, region, said):
+def test_what_cannot_be_made_is_refused(make, tmp_path, region, message):
     (tmp_path / "README.md").write_text(region)
-    with pytest.raises(make.StaleError, match=said):
+    with pytest.raises(make.RegionError, match=message):
         make.main([])

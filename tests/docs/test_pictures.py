@@ -49,7 +49,7 @@ def test_a_picture_of_other_numbers_is_stale(make, look, document):
     look(30)
     assert make.main([]) == 0
     look(31)
-    with pytest.raises(make.StaleError, match=r"loudness-here\.svg is stale"):
+    with pytest.raises(make.RegionError, match=r"loudness-here\.svg is stale"):
         make.main(["--check"])
     assert make.main([]) == 0
     assert make.main(["--check"]) == 0
@@ -71,7 +71,7 @@ def test_a_picture_without_numbers_waits(make, document):
 
 def test_an_unknown_picture_is_refused(make, tmp_path):
     (tmp_path / "README.md").write_text("<!-- picture: sunset-here -->\n<!-- /picture -->\n")
-    with pytest.raises(make.StaleError, match="there is no picture sunset-here"):
+    with pytest.raises(make.RegionError, match="there is no picture sunset-here"):
         make.main([])
 
 
@@ -79,7 +79,7 @@ def test_a_look_into_a_training_that_is_not_kept_is_refused(make, look, document
     look(40)
     file = tmp_path / "benchmarks" / "results" / "looks" / "loudness-here.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "cell": "velocity-lstm-s0-0123"}))
-    with pytest.raises(make.StaleError, match="velocity-lstm-s0-0123"):
+    with pytest.raises(make.RegionError, match="velocity-lstm-s0-0123"):
         make.main([])
     kept = tmp_path / "benchmarks" / "results" / "here" / "velocity-lstm-s0-0123.json"
     kept.parent.mkdir()

@@ -12,23 +12,31 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 TERMS = ("codes", "keys", "residual")
 PAIRS = "lags against none\nnone against lags\nlags against rates\nnone against rates"
-ANSWER = """\
-<!-- answer: trial.toml
-lags against none
-lower: Lags help.
-higher: Lags hurt.
-level: No matter. -->
-<!-- /answer -->
+ANSWER = "<!-- answer: lags -->\n<!-- /answer -->\n"
+QUESTION = """\
+[{kind}.{name}]
+study = "trial.toml"
+rows = {rows}
+{more}
+lower = "Lags help."
+higher = "Lags hurt."
+level = "No matter."
 """
+
+
+def question(*rows, kind="answer", name="lags", more=""):
+    """An entry of the data file."""
+    return QUESTION.format(kind=kind, name=name, rows=list(rows or ("lags", "none")), more=more)
 
 
 @pytest.fixture
 def document(make, tmp_path):
     """Write a document, make it, and give what became of it."""
 
-    def go(text):
+    def go(text, data=None):
         path = tmp_path / "README.md"
         path.write_text(text)
+        path.with_suffix(".toml").write_text(data or question())
         assert make.main([]) == 0
         assert make.main(["--check"]) == 0
         return path.read_text()
@@ -52,17 +60,17 @@ def test_a_table_without_any_result_says_so(document, trial):
 
 
 @pytest.mark.parametrize(
-    ("lags", "words", "said"),
+    ("lags", "words", "difference"),
     [
         (1.5, "Lags help.", "clearly lower by 0.50"),
         (2.5, "Lags hurt.", "clearly higher by 0.50"),
         (2.0, "No matter.", "no clear difference"),
     ],
 )
-def test_an_answer_is_chosen_by_the_numbers(document, fill, lags, words, said):
+def test_an_answer_is_chosen_by_the_numbers(document, fill, lags, words, difference):
     fill("here", none=2.0, lags=lags)
-    shown = document(ANSWER).rpartition("-->\n- ")[0:3][2]
-    assert f"here: **{words}** `lags` against `none`: {said}" in shown
+    shown = document(ANSWER)
+    assert f"- here: **{words}** `lags` against `none`: {difference}" in shown
     assert "n = 12 pieces, 3 seeds" in shown
     assert "- there: no result yet." in shown
     assert sum(other in shown for other in ("Lags help.", "Lags hurt.", "No matter.")) == 1
@@ -91,13 +99,13 @@ def test_pairs_stand_beside_each_other_for_all_music(document, fill):
 def test_words_about_a_study_stand_until_its_results_change(make, document, fill, tmp_path, capsys):
     fill("here", none=2.0, lags=1.5)
     page = tmp_path / "README.md"
-    region = "<!-- said: trial.toml {} -->\nLags help, here.\n<!-- /said -->\n"
+    region = "<!-- prose: trial.toml {} -->\nLags help, here.\n<!-- /prose -->\n"
     page.write_text(region.format("00000000"))
     assert make.main([]) == 1
-    said = capsys.readouterr().err
-    assert "other results than those" in said
+    message = capsys.readouterr().err
+    assert "the results of trial.toml have changed since this text was written" in message
     assert "Lags help, here." in page.read_text()
-    document(region.format(re.search(r"write ([0-9a-f]{8})", said)[1]))
+    document(region.format(re.search(r"digest to ([0-9a-f]{8})", message)[1]))
     fill("there", none=1.5, lags=2.0)
     assert make.main(["--check"]) == 1
     assert "Lags help, here." in capsys.readouterr().err
@@ -108,18 +116,16 @@ def test_bold_is_what_is_clear_among_all_differences(document, fill):
     fill("there", none=2.0, lags=2.0)
     region = "<!-- compare: trial.toml data={}\n{} -->\n<!-- /compare -->\n"
     pair = region.format("here", "lags against rates")
-    answer = (
-        "<!-- answer: trial.toml data=here\nlags against rates\nlower: A.\nhigher: B.\nlevel: C. -->\n"
-        "<!-- /answer -->\n"
-    )
-    alone, again = document(pair), document(pair * 3 + answer)
+    data = question("lags", "rates", more='data = ["here"]')
+    alone, again = document(pair), document(pair * 3 + ANSWER, data)
     for text in (alone, again):
         assert "| **clearly lower by 0.006" in text
-        assert "among all 1 differences" in text
-    assert "by itself, not" not in again
-    many = document(pair + answer + "".join(region.format("there of=" + term, PAIRS) for term in TERMS))
+        assert "over all 1 differences" in text
+    assert "on its own, but" not in again
+    others = "".join(region.format("there of=" + term, PAIRS) for term in TERMS)
+    many = document(pair + ANSWER + others, data)
     assert "| clearly lower by 0.006" in many
-    assert "Clear by itself, not among all 13 differences of this page." in many
+    assert "Clear on its own, but not after correction for all 13 differences on this page." in many
 
 
 def test_the_head_of_a_page_counts_what_is_clear_and_says_what_is_earlier(document, fill):
@@ -127,8 +133,8 @@ def test_the_head_of_a_page_counts_what_is_clear_and_says_what_is_earlier(docume
     fill("there", none=2.0, lags=2.0, reading=1)
     pairs = "<!-- compare: trial.toml\nlags against none\nnone against rates -->\n<!-- /compare -->\n"
     text = document("<!-- differences -->\n<!-- /differences -->\n" + pairs + ANSWER)
-    assert "Of 4 differences on this page 3 are clear one by one, and 3 when all 4 are looked at" in text
-    assert "Where it says *earlier reading*, bars were counted from the first note" in text
+    assert "Of the 4 differences on this page, 3 are clear on their own and 3 after Holm's correction" in text
+    assert "In rows marked *earlier reading*, bars were counted from the first note" in text
     assert "| | against | here | there (earlier reading) |" in text
     assert "- there (earlier reading): **No matter.**" in text
     assert "- here: **Lags help.**" in text
@@ -136,26 +142,26 @@ def test_the_head_of_a_page_counts_what_is_clear_and_says_what_is_earlier(docume
 
 def test_a_summary_says_what_holds_among_all_differences(document, fill):
     fill("here", none=8.993, lags=1.5)
-    summary = (
-        "<!-- summary: trial.toml data=here\n{}\nlower: Better.\nhigher: Worse.\nlevel: Not proven. -->\n"
-        "<!-- /summary -->\n"
+    data = "".join(
+        question(*rows, kind="summary", name=name, more='data = ["here"]')
+        for name, rows in {"lags": ("lags", "none"), "none": ("none", "rates")}.items()
     )
-    clear, borderline = summary.format("lags against none"), summary.format("none against rates")
-    assert document(clear + borderline).count("- here: Better.") == 2
+    summaries = "".join(f"<!-- summary: {name} -->\n<!-- /summary -->\n" for name in ("lags", "none"))
+    assert document(summaries, data).count("- here: Lags help.") == 2
     fill("there", none=2.0, lags=2.0)
     region = "<!-- compare: trial.toml data=there of={}\n{} -->\n<!-- /compare -->\n"
     several = "".join(region.format(term, PAIRS) for term in TERMS)
-    text = document(clear + borderline + several)
-    assert text.count("- here: Better.") == 1
-    assert text.count("- here: Not proven.") == 1
+    text = document(summaries + several, data)
+    assert text.count("- here: Lags help.") == 1
+    assert text.count("- here: No matter.") == 1
 
 
 def test_rows_of_two_studies_stand_against_each_other(document, fill, trial):
     fill("here", none=2.0, lags=1.5)
     fill("there", none=2.0, lags=1.5)
     (trial.parent / "other.toml").write_text(trial.read_text().replace('["here", "there"]', '"here"'))
-    lines = "lags against none\nlower: Lags help.\nhigher: No.\nlevel: No. -->\n<!-- /answer -->\n"
-    text = document(f"<!-- answer: trial.toml against other.toml of=codes\n{lines}")
+    data = question(more='of = "codes"').replace('"trial.toml"', '["trial.toml", "other.toml"]')
+    text = document(ANSWER, data)
     assert "- here: **Lags help.** `lags` against `none`: clearly lower by 0.50" in text
     assert "- there" not in text
 
@@ -163,10 +169,10 @@ def test_rows_of_two_studies_stand_against_each_other(document, fill, trial):
 def test_text_about_some_music_stands_whatever_happens_to_other(make, document, fill, tmp_path, capsys):
     fill("here", none=2.0, lags=1.5)
     page = tmp_path / "README.md"
-    region = "<!-- said: trial.toml data=here {} -->\nLags help, here.\n<!-- /said -->\n"
+    region = "<!-- prose: trial.toml data=here {} -->\nLags help, here.\n<!-- /prose -->\n"
     page.write_text(region.format("00000000"))
     assert make.main([]) == 1
-    document(region.format(re.search(r"write ([0-9a-f]{8})", capsys.readouterr().err)[1]))
+    document(region.format(re.search(r"digest to ([0-9a-f]{8})", capsys.readouterr().err)[1]))
     fill("there", none=1.5, lags=2.0)
     assert make.main(["--check"]) == 0
     fill("here", none=2.0, lags=2.0)
@@ -174,29 +180,49 @@ def test_text_about_some_music_stands_whatever_happens_to_other(make, document, 
 
 
 @pytest.mark.parametrize(
-    ("region", "said"),
+    ("region", "message"),
     [
         ("<!-- study: trial.toml data=nowhere -->\n<!-- /study -->\n", "not of nowhere"),
         ("<!-- study: trial.toml colour=red -->\n<!-- /study -->\n", "takes data= and of="),
         ("<!-- compare: trial.toml\nlags against nobody -->\n<!-- /compare -->\n", "no such row"),
         ("<!-- compare: trial.toml\nlags or none -->\n<!-- /compare -->\n", "write ROW against ROW"),
         (
-            "<!-- answer: trial.toml\nlags against none\nlower: Yes. -->\n<!-- /answer -->\n",
-            "no words for higher",
+            "<!-- answer: sunset -->\n<!-- /answer -->\n",
+            r"no \[answer.sunset\] .*; there are lags",
         ),
-        ("<!-- answer: trial.toml\nlags against none\nmaybe: Yes. -->\n<!-- /answer -->\n", "'maybe: Yes.'"),
     ],
 )
-def test_what_a_study_cannot_say_is_refused(make, tmp_path, fill, region, said):
+def test_what_a_study_cannot_say_is_refused(make, tmp_path, fill, region, message):
     fill("here", none=2.0, lags=1.5)
     (tmp_path / "README.md").write_text(region)
-    with pytest.raises(make.StaleError, match=said):
+    (tmp_path / "README.toml").write_text(question())
+    with pytest.raises(make.RegionError, match=message):
+        make.main([])
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (question().replace("higher", "#"), r"(?s)answer\.lags\.higher.*required"),
+        (question(more='maybe = "Yes."'), r"(?s)answer\.lags\.maybe.*not permitted"),
+        (question("lags"), r"(?s)answer\.lags\.rows"),
+        ("[answer", "README.toml"),
+    ],
+)
+def test_an_invalid_data_file_is_refused(make, tmp_path, fill, data, message):
+    fill("here", none=2.0, lags=1.5)
+    (tmp_path / "README.md").write_text(ANSWER)
+    (tmp_path / "README.toml").write_text(data)
+    with pytest.raises(make.RegionError, match=message):
         make.main([])
 
 
 def test_what_is_stored_is_shown_without_torch(trial, fill):
     fill("here", none=2.0, lags=1.5)
-    reads = "import sys, studies, pictures; studies.study('trial.toml', studies.Path('.'))"
+    reads = (
+        "import sys, studies, pictures; from comparisons import Comparison; from pathlib import Path; "
+        "studies.study_tables(Comparison(('trial.toml',)), Path('.'))"
+    )
     script = (
         f"import sys; sys.path.insert(0, {str(ROOT / 'docs')!r}); {reads}; assert 'torch' not in sys.modules"
     )
