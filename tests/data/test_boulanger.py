@@ -74,16 +74,16 @@ def test_splits_are_kept_as_published(tmp_path, packed):
         ({"traindata": pieces(3), "validdata": pieces(3)}, "no variable `testdata`"),
         (three(pieces(3, keys=87)), "entry 0 of `traindata` is not a matrix with 88 columns"),
         (three(np.eye(3)), "88 columns"),
-        (three("word"), "`traindata` is no matrix of real numbers"),
-        (three(cells(note(), "word")), "entry 1 of `traindata` is no matrix of real numbers"),
-        (three({"a": 1}), "no matrix of real numbers"),
-        (three(note() * 1j), "no matrix of real numbers"),
-        (three(cells(cells(note()))), "no matrix of real numbers"),
-        (three(np.zeros((2**16 + 1, 88), np.uint8)), "65537 frames, too many"),
-        (b"no matrix", "no .mat file"),
+        (three("word"), "`traindata` is not a matrix of real numbers"),
+        (three(cells(note(), "word")), "entry 1 of `traindata` is not a matrix of real numbers"),
+        (three({"a": 1}), "not a matrix of real numbers"),
+        (three(note() * 1j), "not a matrix of real numbers"),
+        (three(cells(cells(note()))), "not a matrix of real numbers"),
+        (three(np.zeros((2**16 + 1, 88), np.uint8)), "too many frames: 65537"),
+        (b"no matrix", "not a .mat file"),
         (b"\x89HDF\r\n\x1a\n" + b"\0" * 200, r"version 7\.3"),
         (b"MATLAB 7.3 MAT-file" + b" " * 105 + b"\0\2IM" + b"\0" * 400, r"version 7\.3"),
-        (b"", "no .mat file"),
+        (b"", "not a .mat file"),
     ],
 )
 def test_other_files_are_refused(tmp_path, content, reason, cache):
@@ -157,7 +157,7 @@ def test_pieces_without_frames_or_sound_are_skipped_and_told(tmp_path):
     assert len(corpus.split("train").pieces) == 1
     assert [skipped.title for skipped in corpus.skipped] == [f"traindata {i}" for i in range(1, 5)]
     reasons = [skipped.reason for skipped in corpus.skipped]
-    assert reasons == ["it has no frame"] * 2 + ["nothing sounds in it"] * 2
+    assert reasons == ["it has no frames"] * 2 + ["it has no notes"] * 2
 
 
 @pytest.mark.parametrize("suffix", [".mat", ".json"])
@@ -170,7 +170,7 @@ def test_a_set_in_which_nothing_sounds_is_refused(tmp_path, suffix, cache):
         path.write_text(json.dumps({split: [[[], []]] for split in ("train", "valid", "test")}))
     with pytest.raises(DataError, match="none of its 3 pieces") as caught:
         open_corpus(path)
-    assert {problem.what for problem in caught.value.problems[1:]} == {"nothing sounds in it"}
+    assert {problem.what for problem in caught.value.problems[1:]} == {"it has no notes"}
     assert list(cache.iterdir()) == []
 
 
@@ -361,7 +361,7 @@ def test_a_grid_that_contradicts_the_name_is_refused(tmp_path):
     scipy_io.savemat(path, three(cells(note())))
     with pytest.raises(DataError, match=r"are eighths \(grid=2\), not grid=4") as caught:
         open_corpus(path, grid=4)
-    assert "leave grid= out" in caught.value.problems[0].hint
+    assert "omit grid=" in caught.value.problems[0].hint
 
 
 @pytest.mark.parametrize(("grid", "pedal"), [(0, "keep"), (49, "keep"), (4, "half")])

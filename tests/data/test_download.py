@@ -94,7 +94,7 @@ def song(tmp_path, tune):
 
 
 def nothing_left(remote):
-    return [file.name for file in remote.place.parent.iterdir() if file.name != ".lock"] == []
+    return [file.name for file in remote.path.parent.iterdir() if file.name != ".lock"] == []
 
 
 def test_a_set_is_fetched_once_and_held_to_its_first_checksum(serve, server, capsys):
@@ -112,11 +112,11 @@ def test_a_set_is_fetched_once_and_held_to_its_first_checksum(serve, server, cap
     assert remote.pin.read_text().split() == [hashlib.sha256(content).hexdigest(), remote.file]
     again = open_corpus("jsb")
     assert (again.digest, len(server.asked), capsys.readouterr().err) == (corpus.digest, 1, "")
-    remote.place.write_bytes(json.dumps(SET | {"test": []}).encode())
-    with pytest.raises(DataError, match="not the checksum that it had when it was first used") as caught:
+    remote.path.write_bytes(json.dumps(SET | {"test": []}).encode())
+    with pytest.raises(DataError, match="differs from the one recorded at its first use") as caught:
         open_corpus("jsb")
-    assert "move it elsewhere" in caught.value.problems[0].hint
-    assert remote.place.exists(), "nothing is removed"
+    assert "move or delete the file" in caught.value.problems[0].hint
+    assert remote.path.exists(), "nothing is removed"
     assert len(server.asked) == 1
 
 
@@ -131,21 +131,21 @@ def test_a_wrong_checksum_is_refused_and_nothing_kept(serve, song):
     remote = serve("maestro", archive(**{"m/a.midi": song(1)}), sha256="0" * 64)
     with pytest.raises(DataError, match="not 0000") as caught:
         open_corpus("maestro")
-    assert str(remote.place) in caught.value.problems[0].hint
+    assert str(remote.path) in caught.value.problems[0].hint
     assert nothing_left(remote)
 
 
 def test_a_file_put_there_by_hand_needs_no_server(serve, server, song):
     content = archive(**{"m/2004/a.midi": song(1)})
     remote = serve("maestro", b"", sha256=hashlib.sha256(content).hexdigest())
-    remote.place.parent.mkdir(parents=True)
-    remote.place.write_bytes(content)
+    remote.path.parent.mkdir(parents=True)
+    remote.path.write_bytes(content)
     assert len(open_corpus("maestro").pieces) == 1
     assert server.asked == []
-    remote.place.write_bytes(content + b"x")
-    with pytest.raises(DataError, match="its publisher names"):
+    remote.path.write_bytes(content + b"x")
+    with pytest.raises(DataError, match="differs from the one published"):
         open_corpus("maestro")
-    assert remote.place.read_bytes() == content + b"x"
+    assert remote.path.read_bytes() == content + b"x"
 
 
 @pytest.mark.parametrize("fault", ["cut", "missing", "gone", "excuse"])
@@ -162,13 +162,13 @@ def test_a_download_that_fails_leaves_nothing_and_names_the_way_round(
     elif fault == "gone":
         closed = replace(remote, url="http://127.0.0.1:9/nobody")
         monkeypatch.setitem(PUBLISHED, "jsb", replace(PUBLISHED["jsb"], remote=closed))
-    reason = {"cut": "broke off", "missing": "404", "gone": "no connection", "excuse": "something else"}[
+    reason = {"cut": "interrupted", "missing": "404", "gone": "cannot be reached", "excuse": "wrong format"}[
         fault
     ]
     assert run(["data", "scan", "jsb"]) == 3
     error = capsys.readouterr().err
     assert reason in error
-    assert f"by hand and put it at {remote.place}" in error.replace("\n", " ")
+    assert f"manually and save it to {remote.path}" in error.replace("\n", " ")
     assert "Traceback" not in error
     assert nothing_left(remote)
 
@@ -197,11 +197,11 @@ def test_songs_are_read_from_the_archive_where_they_lie(serve, tmp_path, song, c
         ("2006/b.midi", "valid"),
     ]
     reasons = {skipped.title: skipped.reason for skipped in corpus.skipped}
-    assert "leads out" in reasons["../../../evil.mid"]
+    assert "points outside" in reasons["../../../evil.mid"]
     assert "larger than 32 MiB" in reasons["bomb.mid"]
     assert "not a MIDI file" in reasons["broken.mid"]
     assert not outside.exists()
-    assert {file.name for file in remote.place.parent.iterdir()} == {remote.file, remote.pin.name, ".lock"}
+    assert {file.name for file in remote.path.parent.iterdir()} == {remote.file, remote.pin.name, ".lock"}
 
 
 def test_a_damaged_member_is_skipped_and_a_damaged_archive_refused(serve, song):
@@ -210,10 +210,10 @@ def test_a_damaged_member_is_skipped_and_a_damaged_archive_refused(serve, song):
     remote = serve("maestro", bytes(content))
     corpus = open_corpus("maestro")
     assert [skipped.title for skipped in corpus.skipped] == ["a.midi"]
-    remote.place.unlink()
+    remote.path.unlink()
     remote.pin.unlink()
     serve("maestro", archive(**{"m/a.midi": song(1)})[:-1])
-    with pytest.raises(DataError, match="cut off or something else"):
+    with pytest.raises(DataError, match="truncated or has the wrong format"):
         open_corpus("maestro")
 
 
@@ -228,7 +228,7 @@ def test_packings_that_unfold_without_a_bound_are_not_undone(serve, song, packin
     corpus = open_corpus("maestro")
     assert [piece.title for piece in corpus.pieces] == ["a.midi"]
     assert [(skipped.title, skipped.reason) for skipped in corpus.skipped] == [
-        ("bomb.mid", "it cannot be unpacked: it is packed otherwise than stored or deflated")
+        ("bomb.mid", "it cannot be decompressed: its compression method is neither store nor deflate")
     ]
 
 
@@ -250,7 +250,7 @@ def test_a_checksum_that_cannot_be_read_is_not_written_anew(serve, pin):
         remote.pin.mkdir()
     else:
         remote.pin.write_bytes(pin)
-    with pytest.raises(DataError, match="no checksum can be read") as caught:
+    with pytest.raises(DataError, match="no readable checksum") as caught:
         open_corpus("jsb")
     assert caught.value.problems[0].where == str(remote.pin)
     assert remote.pin.is_dir() or remote.pin.read_bytes() == pin
@@ -261,9 +261,9 @@ def test_a_download_without_an_end_is_stopped(serve, server, monkeypatch, capsys
     remote = serve("jsb", content)
     server.files[f"/{remote.file}"] = content + b" " * 2**22
     kept = []
-    monkeypatch.setattr("zoo.data.download._check_whole", lambda _, file: kept.append(file.stat().st_size))
+    monkeypatch.setattr("zoo.data.download._check_complete", lambda _, file: kept.append(file.stat().st_size))
     assert run(["data", "scan", "jsb"]) == 3
-    assert "more than 4 times as large as it should be" in " ".join(capsys.readouterr().err.split())
+    assert "more than 4 times the expected size" in " ".join(capsys.readouterr().err.split())
     assert kept == []
     assert nothing_left(remote)
 
@@ -330,7 +330,7 @@ def test_a_set_of_frames_has_no_other_grid_and_no_tracks(serve, server):
         open_corpus("jsb", grid=8)
     with pytest.raises(DataError, match="has no tracks"):
         open_corpus("jsb:PIANO")
-    assert server.asked == [], "nothing is fetched for it"
+    assert server.asked == [], "nothing is downloaded"
     assert open_corpus("jsb", grid=4).grid == 4
 
 

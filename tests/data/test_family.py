@@ -11,8 +11,8 @@ import pytest
 
 from zoo.data import open_corpus
 from zoo.data.corpus import Corpus
-from zoo.data.family import Fingerprints, copied
-from zoo.data.split import SPLITS, connected, split_of
+from zoo.data.family import Fingerprints, copy_relations
+from zoo.data.split import SPLITS, connected_components, split_of
 from zoo.music.meter import Meter
 from zoo.music.roll import Notes, Roll
 
@@ -35,7 +35,7 @@ def families(*rolls: Roll) -> list[int]:
     found = Fingerprints()
     for roll in rolls:
         found.add(roll)
-    return connected(len(rolls), [(pair.first, pair.second) for pair in found.relations()])
+    return connected_components(len(rolls), [(pair.first, pair.second) for pair in found.relations()])
 
 
 def keys(roll: Roll, wanted: slice) -> Roll:
@@ -114,18 +114,18 @@ def test_hundreds_of_copies_are_linked_without_comparing_all_pairs() -> None:
     for _ in range(copies):
         found.add(tune(15, beats=32))
     relations = found.relations()
-    assert set(connected(copies, [(pair.first, pair.second) for pair in relations])) == {0}
+    assert set(connected_components(copies, [(pair.first, pair.second) for pair in relations])) == {0}
     assert len(relations) < 40 * copies
 
 
 def test_copies_are_linked_with_the_first_of_their_pattern_in_each_split() -> None:
     patterns = ["a", "b", "a", "a", "a", "c"]
     splits = ["test", "train", "train", "test", None, "train"]
-    pairs = [(pair.first, pair.second) for pair in copied(patterns, splits)]
+    pairs = [(pair.first, pair.second) for pair in copy_relations(patterns, splits)]
     assert pairs == [(0, 2), (0, 3), (0, 4), (2, 3), (2, 4), (3, 4)]
-    assert {(pair.view, pair.share) for pair in copied(patterns, splits)} == {("copy", 1.0)}
-    assert len(list(copied(["a"] * 300, [None] * 300))) == 299
-    assert list(copied([], [])) == []
+    assert {(pair.view, pair.share) for pair in copy_relations(patterns, splits)} == {("copy", 1.0)}
+    assert len(list(copy_relations(["a"] * 300, [None] * 300))) == 299
+    assert list(copy_relations([], [])) == []
 
 
 def test_exact_copies_in_prescribed_splits_are_leaks_however_short(

@@ -244,7 +244,7 @@ def test_a_colon_in_a_name_is_a_colon(band):
     assert keys_and_loudness(open_corpus(odd)) == ([48, 72], [33, 90])
     assert keys_and_loudness(open_corpus(f"{odd}:PIANO")) == ([48], [33])
     for wrong in ("nowhere:PIANO", f"{odd}:", ":PIANO", ":"):
-        with pytest.raises(DataError, match="no corpus, folder or MIDI file of this name"):
+        with pytest.raises(DataError, match="no corpus, folder or MIDI file with this name"):
             open_corpus(wrong)
 
 
@@ -322,7 +322,7 @@ def test_what_a_folder_passes_over_is_counted(folder):
     (folder / "song.mp3").write_bytes(b"")
     (folder / "README").write_text("")
     corpus = open_corpus(folder)
-    assert corpus.passed_over == {
+    assert corpus.ignored == {
         ".txt files": 1,
         ".mp3 files": 1,
         "other files": 1,
@@ -334,7 +334,7 @@ def test_what_a_folder_passes_over_is_counted(folder):
     titles = {piece.title for piece in corpus.pieces}
     assert {"linked.mid", "._real.mid"} <= titles, "a link to a file is the file"
     assert not any(title.startswith(("link/", "round/")) for title in titles)
-    assert corpus.split("train").passed_over == corpus.passed_over
+    assert corpus.split("train").ignored == corpus.ignored
 
 
 def test_a_folder_of_links_says_what_to_name(tmp_path):
@@ -343,7 +343,7 @@ def test_a_folder_of_links_says_what_to_name(tmp_path):
     (tmp_path / "links" / "midi").symlink_to(tmp_path / "midi")
     with pytest.raises(DataError, match="links to folders: 1") as caught:
         open_corpus(tmp_path / "links")
-    assert "the folder that the link leads to" in caught.value.problems[0].hint
+    assert "the folder that the link points to" in caught.value.problems[0].hint
 
 
 def test_scans_tell_copies_and_what_was_passed_over(folder, capsys):

@@ -68,7 +68,7 @@ def _facts(corpus: Corpus, summaries: dict[str, Summary]) -> dict[str, Any]:
         "families": families(corpus),
         "leaks": _leak_facts(corpus),
         "skipped": [asdict(piece) for piece in corpus.skipped],
-        "passed_over": dict(corpus.passed_over),
+        "passed_over": dict(corpus.ignored),
     }
 
 
@@ -116,10 +116,10 @@ def _leak_rows(corpus: Corpus) -> list[tuple[str, ...]]:
 def _advice(corpus: Corpus, words: Sequence[str]) -> Iterator[str]:
     """Recommend a grid and a rule for families that fit the files better."""
     from zoo.data.family_rule import proposed_rule
-    from zoo.data.folder import midi_of
+    from zoo.data.folder import files_and_tracks
     from zoo.data.grids import grid_costs, recommended
 
-    files, tracks = midi_of(corpus.name)
+    files, tracks = files_and_tracks(corpus.name)
     costs = {cost.grid: cost for cost in grid_costs(files, tracks, corpus.grid)} if files else {}
     better = recommended(costs, corpus.grid)
     if better is not None:
@@ -159,8 +159,8 @@ def _reading_rows(summary: Summary, corpus: Corpus) -> list[tuple[str, str]]:
     if groups:
         pieces = f"{sum(map(len, groups)):,} pieces are identical to another"
         rows.append(("copies", f"{pieces}, such as {' and '.join(groups[0][:2])}"))
-    if corpus.passed_over:
-        rows.append(("ignored", counted(corpus.passed_over)))
+    if corpus.ignored:
+        rows.append(("ignored", counted(corpus.ignored)))
     return rows
 
 

@@ -126,8 +126,8 @@ def _files(paths: Sequence[Path], *, quiet: bool) -> list[Path]:
         listing = midi_files(path)
         if not listing.files:
             raise DataError(Problem("this folder contains no MIDI file", str(path)))
-        if listing.passed_over and not quiet:
-            ignored = ", ".join(f"{what}: {count}" for what, count in listing.passed_over.most_common())
+        if listing.ignored and not quiet:
+            ignored = ", ".join(f"{what}: {count}" for what, count in listing.ignored.most_common())
             stderr.print(visible(f"{path}: ignored {ignored}"), soft_wrap=True)
         files += listing.files
     return files

@@ -69,7 +69,7 @@ def _remarks(corpus: Corpus, scans: bool) -> Iterator[str]:
         skipped, files = len(corpus.skipped), len(corpus.skipped) + len(corpus.pieces)
         why = "" if scans else f"; `zoo data scan {shlex.quote(corpus.name)}` shows why"
         yield f"{skipped:,} of {count(files, 'file')} {'was' if skipped == 1 else 'were'} skipped{why}"
-    links = {what: number for what, number in corpus.passed_over.items() if "links" in what}
+    links = {what: number for what, number in corpus.ignored.items() if "links" in what}
     if links:
         ignored = ", ".join(f"{what}: {number}" for what, number in links.items())
         yield f"ignored {ignored}; give the target of a link instead"

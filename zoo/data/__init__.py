@@ -1,4 +1,4 @@
-"""Corpora: music read once, cached, split by content, and served in fragments."""
+"""Corpora: music that is read once, cached, split by content, and served in fragments."""
 
 from zoo.data.corpus import Corpus
 from zoo.data.opening import open_corpus

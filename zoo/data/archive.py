@@ -1,4 +1,4 @@
-"""MIDI files in a zip archive, read where they lie: nothing is unpacked, so nothing lands elsewhere."""
+"""Read MIDI files directly from a zip archive. Nothing is extracted to disk."""
 
 from __future__ import annotations
 
@@ -19,32 +19,34 @@ from zoo.errors import DataError, Problem
 from zoo.music.beats import Beats, read_beats
 from zoo.music.guard import DEFAULT_LIMITS
 
-MOST_MEMBERS = 50_000
-DAMAGE = (
+MAX_MEMBERS = 50_000
+READ_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, csv.Error, OSError, EOFError),
     *(NotImplementedError, RuntimeError, ValueError, KeyError),
 )
-"""What `zipfile` and `csv` answer archives, members and tables with that are damaged or locked."""
-BOUNDED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
-"""Packings that `zipfile` undoes no further than it is asked to; of others a small one fills the memory."""
+"""What `zipfile` and `csv` raise for archives, members and tables that are damaged or encrypted."""
+BOUNDED_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+"""Compression methods that `zipfile` decompresses in bounded steps; with others, a small member could fill
+the memory."""
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file is a zip archive with an end, as one that was cut off is not."""
+    """Whether a file is a complete zip archive; a truncated one is not."""
     return zipfile.is_zipfile(path)
 
 
 @dataclass(frozen=True)
 class Members:
-    """Which members of an archive are the pieces of a set, and what lies beside them.
+    """Which members of an archive are the pieces of a dataset, and which files describe them.
 
     Attributes:
-        pattern: what the whole name of a MIDI file matches; its group `title` names the piece.
-        tracks: titles of the tracks to read; all where none is named.
-        splits: the end of the name of a table (CSV) in the archive that says which split (train,
-            validation or test) a file (midi_filename) is in; none if empty.
-        beats: what the file of beats (`zoo.music.beats`) in the folder of each MIDI file is called; none
-            if empty.
+        pattern: regular expression for the full name of a MIDI file; its group `title` is the title of the
+            piece.
+        tracks: titles of the tracks to read; all tracks if empty.
+        splits: suffix of the name of a CSV file in the archive that assigns each file (column
+            midi_filename) to a split (column split: train, validation or test); empty if there is none.
+        beats: name of the beat file (`zoo.music.beats`) in the folder of each MIDI file; empty if there is
+            none.
     """
 
     pattern: str
@@ -54,23 +56,23 @@ class Members:
 
 
 def read_archive(path: Path, members: Members, options: Options) -> Iterator[Reading | Skipped]:
-    """The MIDI files in an archive that are the pieces of a set, in the order of their names.
+    """Read the pieces of a dataset from an archive, sorted by file name.
 
     Raises:
-        DataError: the archive is damaged, or holds more than a set of pieces can.
+        DataError: the archive is damaged, or has more members than any dataset.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
-            if len(infos) > MOST_MEMBERS:
-                raise _damaged(path, f"the archive has more than {MOST_MEMBERS} files in it")
+            if len(infos) > MAX_MEMBERS:
+                raise _damaged(path, f"the archive contains more than {MAX_MEMBERS} files")
             split_of = _splits(archive, members.splits) if members.splits else {}
             for info in sorted(infos, key=lambda info: info.filename):
                 match = re.fullmatch(members.pattern, info.filename)
                 if match is not None and not info.is_dir():
                     title = match["title"]
                     yield _read(archive, info, title, members, options, split_of.get(title))
-    except DAMAGE as error:
+    except READ_ERRORS as error:
         raise _damaged(path, f"the archive is damaged: {error}") from error
 
 
@@ -85,33 +87,33 @@ def _read(
     from zoo.music.midi import examine_bytes
 
     if ".." in PurePosixPath(info.filename).parts or info.filename.startswith("/"):
-        return Skipped(title, "its name leads out of the archive")
+        return Skipped(title, "its name points outside the archive")
     try:
         data, beats = _bytes(archive, info), _beats(archive, info, members.beats)
         read = partial(examine_bytes, data, title, tracks=members.tracks, beats=beats)
         return read_piece(title, read, options, split)
     except DataError as error:
         return Skipped(title, "; ".join(problem.what for problem in error.problems))
-    except DAMAGE as error:
-        return Skipped(title, f"it cannot be unpacked: {error}")
+    except READ_ERRORS as error:
+        return Skipped(title, f"it cannot be decompressed: {error}")
 
 
 def _beats(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Beats | None:
-    """The beats beside a member; None where there are none."""
+    """The beats in the beat file next to a member; None if there is no such file."""
     if not name:
         return None
-    beside = str(PurePosixPath(info.filename).with_name(name))
+    beat_file = str(PurePosixPath(info.filename).with_name(name))
     try:
-        member = archive.getinfo(beside)
+        member = archive.getinfo(beat_file)
     except KeyError:
         return None
-    return read_beats(_bytes(archive, member), beside)
+    return read_beats(_bytes(archive, member), beat_file)
 
 
 def _bytes(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """What is in a member, never more than a MIDI file may hold, whatever its header says."""
-    if info.compress_type not in BOUNDED:
-        raise ValueError("it is packed otherwise than stored or deflated")
+    """The content of a member, limited to the maximum size of a MIDI file whatever its header claims."""
+    if info.compress_type not in BOUNDED_METHODS:
+        raise ValueError("its compression method is neither store nor deflate")
     with archive.open(info) as member:
         data = member.read(DEFAULT_LIMITS.size + 1)
     if len(data) > DEFAULT_LIMITS.size:
@@ -129,4 +131,4 @@ def _splits(archive: zipfile.ZipFile, ending: str) -> dict[str, Split]:
 
 
 def _damaged(path: Path, what: str) -> DataError:
-    return DataError(Problem(what, str(path), "move it elsewhere to have it downloaded again"))
+    return DataError(Problem(what, str(path), "move or delete the file to download it again"))

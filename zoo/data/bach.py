@@ -1,8 +1,8 @@
-"""The chorales of J. S. Bach that come with music21, the corpus that needs no download.
+"""The chorales of J. S. Bach that come with music21, a corpus that needs no download.
 
-All 371 of Riemenschneider's edition, in its order. Twenty-one of them are the same score under another
-number; they stay, as the edition has them, and the split keeps copies together. All voices are merged
-onto one keyboard; instruments that double the choir join it.
+The corpus has all 371 chorales of Riemenschneider's edition, in its order. Twenty-one of them repeat the
+score of another number; they are kept, as in the edition, and the split keeps copies together. All voices
+are merged onto one keyboard, including instruments that double the choir.
 """
 
 from __future__ import annotations
@@ -30,20 +30,22 @@ from zoo.music.roll import KEYS, Roll
 NAME = "bach"
 PIECES = 371
 PLANES = frozenset({"onset", "sounding"})
-MOST_PROCESSES = 4
+MAX_PROCESSES = 4
 
 
 def source(options: Options) -> Source:
-    """The chorales, read again when music21 has another version.
+    """The chorales as a source; they are read again when the version of music21 changes.
 
     Raises:
         DataError: music21 is not installed.
     """
     try:
-        edition = version("music21")
+        music21_version = version("music21")
     except PackageNotFoundError as error:
-        hint = "pip install 'polyzoo[data]', or name a folder of MIDI files"
-        raise DataError(Problem("the chorales come with music21, which is missing", NAME, hint)) from error
+        hint = "pip install 'polyzoo[data]', or use a folder of MIDI files"
+        raise DataError(
+            Problem("the chorales come with music21, which is not installed", NAME, hint)
+        ) from error
     grid = options.grid or GRID
     return Source(
         name=NAME,
@@ -52,7 +54,7 @@ def source(options: Options) -> Source:
         size=PIECES,
         read=lambda: _read(grid),
         place=NAME,
-        state=edition,
+        state=music21_version,
         options=options,
     )
 
@@ -62,22 +64,22 @@ def _read(grid: int) -> Iterator[Reading]:
 
     titles = list(chorales.Iterator(returnType="filename"))
     scores = _scores(list(dict.fromkeys(titles)), grid)
-    known: dict[str, list[Roll]] = {}
+    rolls_by_title: dict[str, list[Roll]] = {}
     for number, title in enumerate(titles, start=1):
-        if title not in known:
-            known[title] = [_roll(score) for score in next(scores)]
-        roll, *sixteenths = known[title]
+        if title not in rolls_by_title:
+            rolls_by_title[title] = [_roll(score) for score in next(scores)]
+        roll, *sixteenths = rolls_by_title[title]
         name = f"{number:03} {title.removeprefix('bach/')}"
-        yield Reading(name, roll, by_default=sixteenths[0] if sixteenths else None)
+        yield Reading(name, roll, default_roll=sixteenths[0] if sixteenths else None)
 
 
 def _scores(titles: Sequence[str], grid: int) -> Iterator[list[dict[str, Any]]]:
-    """The scores in the order of their titles, each on this grid and, if that is another, on sixteenths.
+    """The scores in the order of the titles, each on the given grid and, if that differs, on sixteenths.
 
-    Several processes of our own read them in turn: `multiprocessing` would either run the caller's
-    script once more or copy a process whose threads are at work.
+    The titles are distributed round-robin over a few subprocesses. `multiprocessing` is not used because it
+    would either run the caller's script again (spawn) or copy a process with running threads (fork).
     """
-    count = min(os.cpu_count() or 1, MOST_PROCESSES)
+    count = min(os.cpu_count() or 1, MAX_PROCESSES)
     with tempfile.TemporaryFile("w+") as errors, ExitStack() as running:
         readers = [running.enter_context(_reader(titles[i::count], grid, errors)) for i in range(count)]
         for number in range(len(titles)):
@@ -86,14 +88,14 @@ def _scores(titles: Sequence[str], grid: int) -> Iterator[list[dict[str, Any]]]:
                 errors.seek(0)
                 reason = (errors.read().splitlines() or ["no reason given"])[-1]
                 raise DataError(
-                    Problem(f"music21 cannot read {titles[number]}: {reason}", NAME, "install music21 anew")
+                    Problem(f"music21 cannot read {titles[number]}: {reason}", NAME, "reinstall music21")
                 )
             yield json.loads(line)
 
 
 @contextmanager
 def _reader(titles: Sequence[str], grid: int, errors: IO[str]) -> Iterator[Iterator[str]]:
-    """Lines of a process that reads these scores, ended with the block."""
+    """Yield the output lines of a process that reads these scores; it is killed when the block ends."""
     command = [sys.executable, "-P", "-m", "zoo.data.chorale", str(grid), *titles]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
         assert process.stdout is not None
@@ -104,13 +106,16 @@ def _reader(titles: Sequence[str], grid: int, errors: IO[str]) -> Iterator[Itera
 
 
 def _roll(score: dict[str, Any]) -> Roll:
-    """All voices on one keyboard: a key sounds while any voice holds it, and is pressed where one begins."""
+    """Merge all voices onto one keyboard.
+
+    A key sounds while any voice holds it, and is pressed wherever a voice starts a note on it.
+    """
     onset = np.zeros((score["frames"], KEYS), np.bool_)
     sounding = np.zeros_like(onset)
     for start, end, key, tied in score["tones"]:
         sounding[start:end, key] = True
         onset[start, key] |= not tied
-    # A tie to a tone that was never struck is a slip of the edition: a sounding key was pressed once.
+    # The edition contains a few ties to notes that were never struck; a key cannot sound without an onset.
     onset[1:] |= sounding[1:] & ~sounding[:-1]
     onset[0] |= sounding[0]
     changes = tuple(TimeSignature(*change) for change in score["meter"])

@@ -1,20 +1,23 @@
-"""Whole pieces in batches that waste little on padding."""
+"""Batches of whole pieces with little padding."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 BATCH_FRAMES = 8192
-"""Frames of a batch, padding included; what one batch needs of memory grows with it."""
+"""Maximum number of frames in a batch, including padding; the memory per batch grows with it."""
 
 
 def length_batches(lengths: Sequence[int], frames: int = BATCH_FRAMES) -> Iterator[list[int]]:
-    """Indices of pieces, similar lengths together, each piece once, the shortest first.
+    """Group pieces of similar length into batches, shortest first; each piece is used once.
 
     Args:
-        lengths: frames of each piece.
-        frames: most frames of a batch, counting each piece as long as the longest beside it; a piece
-            longer than that comes alone.
+        lengths: length of each piece in frames.
+        frames: maximum number of frames in a batch, including padding to its longest piece; a piece longer
+            than this forms a batch of its own.
+
+    Yields:
+        The indices of the pieces in one batch.
     """
     batch: list[int] = []
     for index in sorted(range(len(lengths)), key=lengths.__getitem__):

@@ -1,11 +1,12 @@
-"""The four sets of Boulanger-Lewandowski, Bengio and Vincent (2012), as published, and sets laid out alike.
+"""The four datasets of Boulanger-Lewandowski, Bengio and Vincent (2012), and files in the same format.
 
-A .mat file has variables `traindata`, `validdata` and `testdata`, each (1, N) cells of (T, 88) matrices
-that say which keys sound: column k is MIDI pitch 21 + k. Pieces of one length may be stacked to
-(N, T, 88). A .pickle, .pkl or .json file lists the pitches of every frame (`zoo.data.pitches`). The frames
-are quarter notes in JSB Chorales and eighths elsewhere, in the JSB-Chorales-dataset what the file is called
-after. Which keys are pressed and how loud is not known. The published split is kept; a set without
-validation pieces has none.
+A .mat file has the variables `traindata`, `validdata` and `testdata`. Each is a (1, N) cell array of (T, 88)
+matrices that state which keys sound; column k is MIDI pitch 21 + k. Pieces of equal length may be stacked to
+an array (N, T, 88). A .pickle, .pkl or .json file lists the pitches of every frame (`zoo.data.pitches`).
+
+A frame is a quarter note in JSB Chorales and an eighth in the other three; in the JSB-Chorales-dataset, the
+file name states it. Onsets and velocities are not known. The published split is kept; the validation split
+may be missing.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from zoo.data.matlab import MatFile, Unreadable
 from zoo.data.options import DEFAULTS, Options
 from zoo.data.piece import Reading, Skipped
-from zoo.data.pitches import MOST_FRAMES, NO_FRAME, PICKLES, SILENT, read_pitches
+from zoo.data.pitches import MAX_FRAMES, NO_FRAMES, PICKLES, SILENT, read_pitches
 from zoo.data.source import Source
 from zoo.data.split import SPELLINGS, SPLITS, Split
 from zoo.errors import DataError, Problem
@@ -31,9 +32,8 @@ from zoo.music.roll import KEYS, Roll, key_name
 
 PLANES = frozenset({"sounding"})
 SUFFIXES = (".mat", *PICKLES, ".json")
-"""The ends of names that such files go by."""
-LONGEST = 2**16
-"""Frames of one piece."""
+"""Suffixes of such files."""
+MAX_PIECE_FRAMES = 2**16
 GRIDS = (
     ("jsb.*quarter", 1),
     ("jsb.*8th", 2),
@@ -41,19 +41,20 @@ GRIDS = (
     (r"jsbchorales\d*$", 1),
     (r"(musedata|nottingham|pianomidi(de)?)\d*$", 2),
 )
-"""What published files are called, letters and digits alone, and frames to a quarter note in them."""
+"""Patterns for the names of published files, reduced to letters and digits, and their frames per quarter
+note."""
 
 
 def source(path: Path, options: Options = DEFAULTS) -> Source:
-    """The pieces of one file.
+    """The pieces of one file as a source.
 
     Raises:
-        DataError: there is no such file, or its frames are on another grid. Reading it raises DataError
-            where it holds something else.
+        DataError: the file does not exist, or its frames are on a different grid than `options.grid`. Reading
+            the source raises DataError if the file has a different format.
     """
     grid = grid_of(path, options)
     if not path.is_file():
-        raise DataError(Problem("there is no file of this name", where=str(path), hint="check the path"))
+        raise DataError(Problem("this file does not exist", where=str(path), hint="check the path"))
     status = path.stat()
     return Source(
         name=str(path),
@@ -68,18 +69,18 @@ def source(path: Path, options: Options = DEFAULTS) -> Source:
 
 
 def grid_of(path: Path, options: Options = DEFAULTS) -> int:
-    """Frames to a quarter note of a file of frames: by its name, else as the options say, else 4.
+    """Frames per quarter note of such a file: from its name, else from the options, else 4.
 
     Raises:
-        DataError: its name says otherwise than the options.
+        DataError: the file name and the options disagree.
     """
     name = re.sub("[^a-z0-9]", "", path.stem.lower())
-    named = next((grid for pattern, grid in GRIDS if re.match(pattern, name)), None)
-    if named is None or options.grid in (None, named):
-        return named or options.grid or GRID
-    notes = {1: "quarter notes", 2: "eighths", 4: "sixteenths"}[named]
-    what = f"the frames of this file are {notes} (grid={named}), not grid={options.grid}"
-    hint = f"leave grid= out, use a model of grid={named}, or rename the file if its frames are others"
+    name_grid = next((grid for pattern, grid in GRIDS if re.match(pattern, name)), None)
+    if name_grid is None or options.grid in (None, name_grid):
+        return name_grid or options.grid or GRID
+    notes = {1: "quarter notes", 2: "eighths", 4: "sixteenths"}[name_grid]
+    what = f"the frames of this file are {notes} (grid={name_grid}), not grid={options.grid}"
+    hint = f"omit grid=, use a model with grid={name_grid}, or rename the file if this is not its grid"
     raise DataError(Problem(what, str(path), hint))
 
 
@@ -93,61 +94,63 @@ def _read_matrices(path: Path, meter: Meter) -> Iterator[Reading | Skipped]:
         with path.open("rb") as file:
             for split, title, matrix in _matrices(MatFile(file), path):
                 frames += len(matrix)
-                if len(matrix) > LONGEST or frames > MOST_FRAMES:
-                    raise _foreign(path, f"up to `{title}` it has {frames} frames, too many")
+                if len(matrix) > MAX_PIECE_FRAMES or frames > MAX_FRAMES:
+                    raise _wrong_format(path, f"it has too many frames: {frames} up to `{title}`")
                 if not matrix.size:
-                    yield Skipped(title, NO_FRAME)
+                    yield Skipped(title, NO_FRAMES)
                     continue
                 sounding = matrix >= 1
-                doubt = _doubt(matrix, sounding)
-                if doubt or not sounding.any():
-                    yield Skipped(title, doubt or SILENT)
+                invalid = _invalid_value(matrix, sounding)
+                if invalid or not sounding.any():
+                    yield Skipped(title, invalid or SILENT)
                 else:
                     yield Reading(title, Roll(None, sounding, meter=meter), split, meter_from="assumed")
     except Unreadable as error:
-        raise _foreign(path, str(error)) from error
+        raise _wrong_format(path, str(error)) from error
     except OSError as error:
         what = f"the file cannot be opened: {error.strerror or error}"
-        raise DataError(Problem(what, str(path), "check its rights")) from error
+        raise DataError(Problem(what, str(path), "check the file's permissions")) from error
 
 
 def _matrices(content: MatFile, path: Path) -> Iterator[tuple[Split, str, NDArray[Any]]]:
     """Split, title and matrix (T, 88) of each piece."""
-    found: dict[Split, str] = {}
+    variables: dict[Split, str] = {}
     for split in SPLITS:
         names = [name for spelling in SPELLINGS[split] for name in (f"{spelling}data", spelling)]
         variable = next((name for name in names if name in content), None)
         if variable is not None:
-            found[split] = variable
+            variables[split] = variable
         elif split != "valid":
-            raise _foreign(path, f"it has no variable `{names[0]}`")
-    for split, variable in found.items():
+            raise _wrong_format(path, f"it has no variable `{names[0]}`")
+    for split, variable in variables.items():
         for number, matrix in enumerate(content.matrices(variable)):
             if matrix.size and not (matrix.ndim == 2 and matrix.shape[1] == KEYS):
-                raise _foreign(path, f"entry {number} of `{variable}` is not a matrix with {KEYS} columns")
+                raise _wrong_format(
+                    path, f"entry {number} of `{variable}` is not a matrix with {KEYS} columns"
+                )
             yield split, f"{variable} {number}", matrix
 
 
-def _doubt(matrix: NDArray[Any], sounding: NDArray[np.bool_]) -> str:
-    """The first number that says neither that a key sounds nor that it is silent; empty if there is none.
+def _invalid_value(matrix: NDArray[Any], sounding: NDArray[np.bool_]) -> str:
+    """Describe the first value that means neither sounding nor silent; empty if there is none.
 
-    A key sounds from 1 on, as loud as it may be; 0, -1 and what is not a number are silence.
+    Whole numbers from 1 on mean sounding, as some files store velocities; 0, -1 and NaN mean silent.
     """
     whole = sounding & (matrix == np.floor(matrix)) if matrix.dtype.kind == "f" else sounding
-    known = (matrix == 0) | (matrix == -1) | np.isnan(matrix) | (whole & (matrix < np.inf))
-    if known.all():
+    valid = (matrix == 0) | (matrix == -1) | np.isnan(matrix) | (whole & (matrix < np.inf))
+    if valid.all():
         return ""
-    frame, key = np.unravel_index(int(known.argmin()), known.shape)
-    number = f"{matrix[frame, key].item():g} for {key_name(int(key))}"
-    return f"frame {frame} has {number}, which says neither that it sounds (1) nor that it is silent (0)"
+    frame, key = np.unravel_index(int(valid.argmin()), valid.shape)
+    value = f"{matrix[frame, key].item():g} for {key_name(int(key))}"
+    return f"frame {frame} has {value}, which is neither 1 (sounding) nor 0 (silent)"
 
 
-def _foreign(path: Path, what: str) -> DataError:
+def _wrong_format(path: Path, what: str) -> DataError:
     return DataError(
         Problem(
-            f"this is not laid out as the Boulanger-Lewandowski files are: {what}",
+            f"this file does not have the format of Boulanger-Lewandowski's datasets: {what}",
             where=str(path),
-            hint="use one of them as published, or save (T, 88) matrices of 0 and 1 in cells called "
+            hint="use a published file, or save (T, 88) matrices of 0 and 1 in cell arrays called "
             "traindata, validdata and testdata: scipy.io.savemat, or `save -v7` in MATLAB",
         )
     )

@@ -1,8 +1,7 @@
-"""Chorales as music21 reads them, one line of JSON each: `python -m zoo.data.chorale GRID TITLE...`.
+"""Read chorales with music21 and print one line of JSON each: `python -m zoo.data.chorale GRID TITLE...`.
 
-A line lists the chorale on this grid and, if that is another, on sixteenths.
-
-Reading a score takes music21 some 70 ms, so `zoo.data.bach` has several processes do it.
+A line is a list with the chorale on the given grid and, if that differs, on sixteenths. music21 needs about
+70 ms for a score, so `zoo.data.bach` runs this module in several processes.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ from zoo.music.roll import LOWEST_KEY
 from zoo.music.rounding import nearest_whole
 
 COLLECT_EVERY = 25
-"""Scores between two collections of garbage; Python's own rhythm makes reading a third slower."""
+"""Scores between two garbage collections; automatic collection makes reading a third slower."""
 
 
 def chorale(score: Any, grid: int) -> dict[str, Any]:
-    """The tones of a score as [start, end, key, tied to the tone before], in frames, and its meter.
+    """The tones of a score as [start, end, key, is tied to the previous tone], in frames, and its meter.
 
-    The meter lists [bar line, beats, unit] of every time signature; the first bar line lies before 0 by what
-    an upbeat lacks. Grace notes are left out, and the few thirty-seconds go to the next sixteenth.
+    The meter lists [bar line, beats, unit] for every time signature; with an upbeat, the first bar line is
+    negative. Grace notes are left out, and the few thirty-second notes are moved to the next sixteenth.
     """
     notes = [note for part in score.parts for note in part.flatten().notes]
     tones = [tone for note in notes for tone in _tones(note, grid)]
@@ -41,18 +40,20 @@ def chorale(score: Any, grid: int) -> dict[str, Any]:
 
 
 def _meter(part: Any, grid: int) -> list[list[int]]:
-    """Time signatures by bar line, written again where a bar before it was cut short."""
+    """Time signatures by bar line; a signature is repeated after a bar that was cut short."""
     changes: list[list[int]] = []
     line, beats = Fraction(0), [4, 4]
     for measure in part.getElementsByClass("Measure"):
-        sign, start, missing = measure.timeSignature, Fraction(measure.offset), Fraction(measure.paddingLeft)
-        before, beats = beats, beats if sign is None else [sign.numerator, sign.denominator]
-        bar = Fraction(4 * before[0], before[1])
-        # A bar that a repeat sign divides goes on behind it: its second half lacks what the first half has.
-        regular = any((place - line) % bar == 0 for place in (start, start - missing))
+        signature = measure.timeSignature
+        start, missing = Fraction(measure.offset), Fraction(measure.paddingLeft)
+        previous, beats = beats, beats if signature is None else [signature.numerator, signature.denominator]
+        bar = Fraction(4 * previous[0], previous[1])
+        # A repeat sign may divide a bar into two measures: the second starts in the middle of the bar, which
+        # music21 reports as padding on its left.
+        regular = any((position - line) % bar == 0 for position in (start, start - missing))
         if not changes:
             line = start - missing
-        elif beats != before or not regular:
+        elif beats != previous or not regular:
             line = start
         else:
             continue
@@ -76,7 +77,7 @@ def _nearest(quarters: Fraction | float, grid: int) -> int:
 
 
 def main() -> None:
-    """Read the scores that the command line names, in their order."""
+    """Read the scores given on the command line, in order."""
     gc.disable()
     grids = list(dict.fromkeys([int(sys.argv[1]), GRID]))
     titles = sys.argv[2:]

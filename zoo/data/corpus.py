@@ -1,4 +1,4 @@
-"""The corpus: pieces of music, and fragments of them as batches."""
+"""The corpus: pieces of music, served whole or in batches of fragments."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 class Corpus:
-    """Pieces of music on the grid, read from disk as they are asked for.
+    """Pieces of music on the grid, read from disk on access.
 
     Attributes:
-        name: what the user calls it.
-        pieces: in the order of the source; places and indices count among these.
-        skipped: what the source holds but could not be used, and why.
-        passed_over: how many files of a folder were not read, by what they are: `.txt files`.
+        name: name of the corpus, as given by the user.
+        pieces: the pieces, in the order of the source; all indices refer to this order.
+        skipped: pieces of the source that could not be used, and why.
+        ignored: how many files in the folder are not MIDI files, by kind, such as `.txt files`.
     """
 
     def __init__(
@@ -37,10 +37,10 @@ class Corpus:
         name: str,
         store: Store,
         chosen: NDArray[np.int64] | None = None,
-        passed_over: Mapping[str, int] | None = None,
+        ignored: Mapping[str, int] | None = None,
     ) -> None:
         self.name = name
-        self.passed_over = passed_over or {}
+        self.ignored = ignored or {}
         self._store = store
         self._chosen = np.arange(len(store.pieces)) if chosen is None else chosen
         self._first = store.first[self._chosen]
@@ -50,24 +50,24 @@ class Corpus:
 
     @classmethod
     def from_rolls(cls, rolls: Iterable[Roll], name: str = "rolls", titles: Sequence[str] = ()) -> Self:
-        """Music that exists in Python as a corpus, split and cached as any other.
+        """Create a corpus from rolls in memory; it is split and cached like any other.
 
         Args:
             rolls: the pieces, all on one grid and with the same planes.
-            name: what to call the corpus.
-            titles: of the pieces; their numbers where none are given.
+            name: name of the corpus.
+            titles: titles of the pieces; numbered from 1 by default.
 
         Raises:
-            DataError: there is no piece, or the pieces differ in grid or planes.
+            DataError: there are no pieces, or they differ in grid or planes.
             ZooError: the cache cannot be written.
         """
-        from zoo.data.rolls import source
+        from zoo.data import rolls as in_memory
         from zoo.data.store import cache_folder
         from zoo.data.writing import write_store
 
-        found = source(list(rolls), name, titles)
+        source = in_memory.source(list(rolls), name, titles)
         cache = cache_folder()
-        return cls(name, open_store(cache / found.store_name) or write_store(found, cache))
+        return cls(name, open_store(cache / source.store_name) or write_store(source, cache))
 
     def __len__(self) -> int:
         return len(self.pieces)
@@ -89,53 +89,53 @@ class Corpus:
 
     @property
     def planes(self) -> frozenset[str]:
-        """Which of "onset", "sounding" and "velocity" the music knows."""
+        """Which of the planes "onset", "sounding" and "velocity" are known."""
         return self._store.planes
 
     @property
     def grid(self) -> int:
-        """Frames to a quarter note."""
+        """Frames per quarter note."""
         return self._store.grid
 
     @property
     def pedal(self) -> Pedal:
-        """Where notes end: `keep`, when the key is released; `hold`, when the sustain pedal rises."""
+        """Where notes end: when the key is released (`keep`), or when the sustain pedal is (`hold`)."""
         return self._store.pedal
 
     @property
     def frames(self) -> int:
-        """Length of all pieces together."""
+        """Total length of all pieces in frames."""
         return int(self._lengths.sum())
 
     @cached_property
     def digest(self) -> str:
-        """sha256 over the pieces' digests and splits: two corpora with one digest hold the same music."""
+        """SHA-256 of the digests and splits of all pieces; equal digests mean the same music and split."""
         table = "\n".join(f"{piece.digest} {piece.split}" for piece in self.pieces)
         return hashlib.sha256(table.encode()).hexdigest()
 
     def related(self) -> list[tuple[Piece, Piece, Relation]]:
-        """Pairs of pieces that share music, with what they share; the most first."""
-        place = {int(number): index for index, number in enumerate(self._chosen)}
-        found = [
-            (self.pieces[place[relation.first]], self.pieces[place[relation.second]], relation)
+        """Pairs of pieces that share music, and what they share; the largest share first."""
+        index_of = {int(number): index for index, number in enumerate(self._chosen)}
+        pairs = [
+            (self.pieces[index_of[relation.first]], self.pieces[index_of[relation.second]], relation)
             for relation in self._store.relations
-            if relation.first in place and relation.second in place
+            if relation.first in index_of and relation.second in index_of
         ]
-        return sorted(found, key=lambda pair: -pair[2].share)
+        return sorted(pairs, key=lambda pair: -pair[2].share)
 
     def leaks(self) -> list[tuple[Piece, Piece, Relation]]:
-        """Related pieces in different splits; there are none where the splits are the zoo's own."""
+        """Related pieces in different splits, which only occur in splits prescribed by a dataset."""
         return [pair for pair in self.related() if pair[0].split != pair[1].split]
 
     def split(self, name: Split | Literal["all"]) -> Corpus:
-        """The pieces of one split, which may be none in a very small corpus; `all` are all of them."""
+        """The pieces of one split, or of all; a split may be empty if the corpus is very small."""
         if name == "all":
             return self
         return self.take([i for i, piece in enumerate(self.pieces) if piece.split == name])
 
     def take(self, indices: Sequence[int]) -> Corpus:
-        """The pieces at these indices, in this order, as a corpus."""
-        return Corpus(self.name, self._store, self._chosen[np.asarray(indices, np.int64)], self.passed_over)
+        """A corpus of the pieces at these indices, in this order."""
+        return Corpus(self.name, self._store, self._chosen[np.asarray(indices, np.int64)], self.ignored)
 
     def roll(self, index: int) -> Roll:
         """One piece as a roll."""
@@ -147,10 +147,13 @@ class Corpus:
         return Roll(onset, sounding, self._store.loudness(rows, onset), piece.tempo, piece.meter)
 
     def starts(self, frames: int = 256, stride: int = 32) -> NDArray[np.int64]:
-        """Places (N, 2) of (piece, first target frame), every `stride` frames from a piece's start.
+        """Positions (N, 2) of (piece, first target frame), every `stride` frames from the start of a piece.
 
-        Every frame of every piece is the target of at least one fragment of `frames` frames; the last
-        fragment of a piece may reach beyond its end, and a piece shorter than a fragment has just one.
+        Every frame of every piece is a target in at least one fragment of `frames` frames. The last fragment
+        of a piece may extend beyond its end; a piece shorter than a fragment has just one.
+
+        Raises:
+            ValueError: `stride` is not in 1..frames.
         """
         if not 1 <= stride <= frames:
             raise ValueError(f"a stride of {stride} leaves gaps between fragments of {frames} frames")
@@ -159,13 +162,19 @@ class Corpus:
         number = np.arange(len(piece)) - np.repeat(np.cumsum(counts) - counts, counts)
         return np.stack([piece, number * stride], axis=1).astype(np.int64)
 
-    def fragments(self, places: ArrayLike, frames: int = 256, past: int = 128) -> Fragments:
-        """A batch of fragments of `frames` targets at places (B, 2) of (piece, first target frame)."""
-        piece, start = np.asarray(places, np.int64).reshape(-1, 2).T
+    def fragments(self, positions: ArrayLike, frames: int = 256, past: int = 128) -> Fragments:
+        """A batch of fragments.
+
+        Args:
+            positions: (B, 2) integers, (piece, first target frame).
+            frames: number of target frames.
+            past: number of frames of history before the context frame.
+        """
+        piece, start = np.asarray(positions, np.int64).reshape(-1, 2).T
         return self._gather(piece, start, frames, past)
 
     def whole(self, indices: Sequence[int]) -> Fragments:
-        """Whole pieces as a batch, without history, padded to the longest."""
+        """A batch of whole pieces, without history, padded to the longest."""
         piece = np.asarray(indices, np.int64)
         longest = int(self._lengths[piece].max(initial=0))
         return self._gather(piece, np.zeros_like(piece), longest, past=0)

@@ -1,8 +1,8 @@
-"""Fetching a published file once, whole and checked, and knowing it again.
+"""Download a published file once, and verify its checksum on every use.
 
-A file goes into the cache folder under a temporary name and is renamed when it is all there and its
-checksum is right. Where its publisher names no checksum, the one of the first download is written beside
-it, and every later use is held to that.
+A file is downloaded under a temporary name in the cache folder and renamed when it is complete and its
+checksum is correct. If the publisher states no checksum, that of the first download is stored next to the
+file, and every later use is compared with it.
 """
 
 from __future__ import annotations
@@ -15,29 +15,31 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.store import cache_folder
-from zoo.data.writing import HINT, Progress
+from zoo.data.writing import HINT
 from zoo.errors import DataError, Problem
 from zoo.files import new_file, sweep, write_file, writing
+from zoo.progress import Progress
 
 TIMEOUT = 30
-"""Seconds without an answer after which a server counts as gone."""
+"""Seconds without a response after which the connection is given up."""
 CHUNK = 2**16
-TIMES = 4
-"""How many times its known size a file may have before its download is stopped."""
+MAX_SIZE_RATIO = 4
+"""A download is stopped when it exceeds the expected size by this factor."""
 
 
 @dataclass(frozen=True)
 class Remote:
-    """A file that can be fetched.
+    """A file that can be downloaded.
 
     Attributes:
-        name: of the corpus, as `data=` takes it.
-        url: where it lies.
-        file: what it is called here.
-        bytes: its size; where the server tells another one, that counts.
-        licence: its terms, told before it is fetched.
-        sha256: its checksum as published, or None to hold it to that of the first download.
-        is_whole: whether a file can be one like it: neither cut off nor a page of excuses.
+        name: name of the corpus, as in `data=`.
+        url: address of the file.
+        file: name of the local file.
+        bytes: expected size; the size stated by the server takes precedence.
+        licence: its terms, printed before the download.
+        sha256: the published checksum, or None to compare with that of the first download.
+        is_complete: checks that a file is complete and has the right format, unlike a truncated download or
+            an error page.
     """
 
     name: str
@@ -46,64 +48,63 @@ class Remote:
     bytes: int
     licence: str
     sha256: str | None
-    is_whole: Callable[[Path], bool]
+    is_complete: Callable[[Path], bool]
 
     @property
-    def place(self) -> Path:
-        """Where it lies on this machine, once it has been fetched."""
+    def path(self) -> Path:
+        """The local file, whether downloaded or not."""
         return cache_folder().parent / "downloads" / self.file
 
     @property
     def pin(self) -> Path:
-        """The checksum of the first download, in the layout of `sha256sum`."""
-        return self.place.with_name(f"{self.file}.sha256")
+        """The file with the checksum of the first download, in the format of `sha256sum`."""
+        return self.path.with_name(f"{self.file}.sha256")
 
 
-def fetched(remote: Remote, progress: Progress | None = None) -> str:
-    """Have the file at its place, from the network if it is not there; its sha256.
+def fetch(remote: Remote, progress: Progress | None = None) -> str:
+    """Download a file unless it exists locally, verify its checksum, and return its SHA-256.
 
     Raises:
-        DataError: it cannot be fetched, or what is there is not what it should be; nothing that lay
-            there before is removed.
-        ZooError: it cannot be written.
+        DataError: the file cannot be downloaded, or its checksum or format is wrong; an existing local file
+            is never removed.
+        ZooError: the file cannot be written.
     """
-    if not remote.place.exists():
+    if not remote.path.exists():
         _fetch(remote, progress)
-    digest = _digest(remote.place)
+    digest = _digest(remote.path)
     expected = remote.sha256 or _pinned(remote)
     if expected is None:
-        _check_whole(remote, remote.place)
+        _check_complete(remote, remote.path)
         write_file(remote.pin, f"{digest}  {remote.file}\n")
     elif digest != expected:
-        source = "its publisher names" if remote.sha256 else "it had when it was first used"
-        hint = "move it elsewhere to have it downloaded again"
+        origin = "published" if remote.sha256 else "recorded at its first use"
+        hint = "move or delete the file to download it again"
         if not remote.sha256:
-            hint += f"; if you replaced it yourself, remove {remote.pin.name} beside it"
-        raise DataError(
-            Problem(f"this file has not the checksum that {source} ({expected})", str(remote.place), hint)
-        )
+            hint += f"; if you replaced it yourself, remove {remote.pin.name} next to it"
+        what = f"the checksum of this file differs from the one {origin} ({expected})"
+        raise DataError(Problem(what, str(remote.path), hint))
     return digest
 
 
 def _fetch(remote: Remote, progress: Progress | None) -> None:
     from filelock import FileLock
 
-    folder = remote.place.parent
+    folder = remote.path.parent
     with writing(folder, HINT):
         folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
-        if remote.place.exists():  # someone else was fetching it
+        if remote.path.exists():  # another process downloaded it while this one waited for the lock
             return
         sweep(folder)
-        with new_file(remote.place, HINT) as part:
+        with new_file(remote.path, HINT) as part:
             _download(remote, part, progress)
             digest = _digest(part)
             if remote.sha256 and digest != remote.sha256:
-                what = f"what came has the checksum {digest}, not {remote.sha256} as published"
+                what = f"the downloaded file has the checksum {digest}, not {remote.sha256} as published"
                 raise DataError(
-                    Problem(f"{what}; it was not kept", remote.url, _by_hand(remote, "try again"))
+                    Problem(f"{what}; it was discarded", remote.url, _manual_download(remote, "try again"))
                 )
-            _check_whole(remote, part)
+            _check_complete(remote, part)
     print(f"{remote.name}: sha256 {digest}", file=sys.stderr)
 
 
@@ -113,31 +114,36 @@ def _download(remote: Remote, part: Path, progress: Progress | None) -> None:
         from requests import RequestException
         from requests.exceptions import ChunkedEncodingError, HTTPError
     except ImportError as error:
-        hint = "pip install 'polyzoo[data]', or name a folder of MIDI files"
-        raise DataError(Problem("downloading needs pooch, which is missing", remote.name, hint)) from error
+        hint = "pip install 'polyzoo[data]', or use a folder of MIDI files"
+        raise DataError(
+            Problem("downloading needs pooch, which is not installed", remote.name, hint)
+        ) from error
     size = f"{remote.bytes / 1e6:.1f} MB"
     print(f"{remote.name}: downloading about {size} from {remote.url}", file=sys.stderr)
-    print(f"{remote.name}: {remote.licence}; kept at {remote.place}", file=sys.stderr)
-    fetch = HTTPDownloader(_Bar(remote.bytes, progress), chunk_size=CHUNK, timeout=TIMEOUT)
+    print(f"{remote.name}: {remote.licence}; saved to {remote.path}", file=sys.stderr)
+    downloader = HTTPDownloader(_ProgressBar(remote.bytes, progress), chunk_size=CHUNK, timeout=TIMEOUT)
     try:
-        fetch(remote.url, str(part), None)
+        downloader(remote.url, str(part), None)
     except _TooLarge as error:
-        raise _failed(remote, f"what comes is more than {TIMES} times as large as it should be") from error
+        raise _failed(
+            remote, f"the download is more than {MAX_SIZE_RATIO} times the expected size"
+        ) from error
     except HTTPError as error:
-        answer = error.response
-        what = f"{answer.status_code} {answer.reason}" if answer is not None else "an error"
-        raise _failed(remote, f"the server answers {what}") from error
+        response = error.response
+        status = f"{response.status_code} {response.reason}" if response is not None else "an error"
+        raise _failed(remote, f"the server responded with {status}") from error
     except RequestException as error:
-        broke = isinstance(error, ChunkedEncodingError) or part.stat().st_size > 0
-        raise _failed(remote, "the connection broke off" if broke else "there is no connection") from error
+        interrupted = isinstance(error, ChunkedEncodingError) or part.stat().st_size > 0
+        what = "the connection was interrupted" if interrupted else "the server cannot be reached"
+        raise _failed(remote, what) from error
 
 
 class _TooLarge(Exception):
-    """More came than the file can have; without an end it would fill the disk."""
+    """The download exceeds the expected size; an endless response would fill the disk."""
 
 
-class _Bar:
-    """What pooch tells, chunk by chunk, how many bytes came."""
+class _ProgressBar:
+    """The interface of tqdm as far as pooch uses it; pooch sets `total` and calls the methods."""
 
     def __init__(self, size: int, progress: Progress | None) -> None:
         self.total, self.size = 0, size
@@ -145,7 +151,7 @@ class _Bar:
 
     def update(self, count: int) -> None:
         self.done += count
-        if self.done > TIMES * self.size + CHUNK:  # the last chunk counts as a whole one
+        if self.done > MAX_SIZE_RATIO * self.size + CHUNK:  # pooch reports the last chunk as a full one
             raise _TooLarge
         total = self.total or max(self.size, self.done)
         if self.progress is not None:
@@ -155,22 +161,24 @@ class _Bar:
         self.done = 0
 
     def close(self) -> None:
-        """Nothing to close: who shows the bar takes it away."""
+        """Do nothing; the caller closes the bar that it shows."""
 
 
-def _check_whole(remote: Remote, file: Path) -> None:
-    if not remote.is_whole(file):
-        what = "the file is cut off or something else than it should be"
-        where = remote.name if file != remote.place else str(file)
-        raise DataError(Problem(what, where, _by_hand(remote, "remove it and try again")))
+def _check_complete(remote: Remote, file: Path) -> None:
+    if not remote.is_complete(file):
+        what = "the file is truncated or has the wrong format"
+        where = remote.name if file != remote.path else str(file)
+        raise DataError(Problem(what, where, _manual_download(remote, "remove it and try again")))
 
 
 def _failed(remote: Remote, what: str) -> DataError:
-    return DataError(Problem(f"cannot be downloaded: {what}", remote.name, _by_hand(remote, "try again")))
+    return DataError(
+        Problem(f"cannot be downloaded: {what}", remote.name, _manual_download(remote, "try again"))
+    )
 
 
-def _by_hand(remote: Remote, first: str) -> str:
-    return f"{first}, or fetch {remote.url} by hand and put it at {remote.place}"
+def _manual_download(remote: Remote, first: str) -> str:
+    return f"{first}, or download {remote.url} manually and save it to {remote.path}"
 
 
 def _digest(file: Path) -> str:
@@ -181,11 +189,13 @@ def _digest(file: Path) -> str:
             return hashlib.file_digest(content, "sha256").hexdigest()
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise DataError(Problem(f"cannot be read: {reason}", str(file), "check its rights")) from error
+        raise DataError(
+            Problem(f"cannot be read: {reason}", str(file), "check the file's permissions")
+        ) from error
 
 
 def _pinned(remote: Remote) -> str | None:
-    """The checksum of the first download; None only where there was none yet."""
+    """The checksum of the first download; None if there is none yet."""
     try:
         words = remote.pin.read_text("utf-8").split()
     except FileNotFoundError:
@@ -193,6 +203,6 @@ def _pinned(remote: Remote) -> str | None:
     except (OSError, ValueError):
         words = []
     if not words or not re.fullmatch("[0-9a-f]{64}", words[0]):
-        hint = f"check its rights; or remove it to accept {remote.file} as it is now"
-        raise DataError(Problem("no checksum can be read in it", str(remote.pin), hint))
+        hint = f"check the file's permissions, or remove it to accept {remote.file} as it is now"
+        raise DataError(Problem("this file contains no readable checksum", str(remote.pin), hint))
     return words[0]

@@ -1,15 +1,15 @@
-"""Families: pieces that share music, so that no model is tested on what it was trained on in other clothes.
+"""Families: pieces that share music, so that no model is tested on another arrangement of training music.
 
-Copies are found by their notes (`zoo.data.split`). Beyond that two pieces are related that share long
-passages in any transposition: the same texture; the same melody under other chords, as two harmonisations of
-one hymn have it; the same bass line; or all notes of one lie in the other, as those of a tune lie in the tune
-with its chords.
+Copies are found by their notes (`zoo.data.split`). In addition, two pieces are related if they share long
+passages in any transposition: the same texture; the same melody with different chords, as in two
+harmonisations of a hymn; the same bass line; or if one piece contains all notes of the other, as a song
+contains those of its melody.
 
-Relatives of relatives are one family, so that a single false link joins two of them, and chains of links
-could join a whole corpus. Hence what two pieces share has to be more than a cliché. A run counts only where
-it has several different tokens, unlike accompaniment figures and scales; a run of many pieces makes no two
-of them candidates; and a share is of the different runs of a piece as well as of its frames. Where notes
-cannot tell, as in free performances, a rule can (`zoo.data.family_rule`).
+Families are the connected components of these links. A single false link joins two families, and a chain of
+them could join a whole corpus, so common figures must not count. A run of tokens counts only if it has
+several different tokens, unlike accompaniment figures and scales; a run that occurs in many pieces makes none
+of them candidates; and a share is measured over the distinct runs of a piece as well as over its frames. If
+notes are not enough, as in expressive performances, a rule can define families (`zoo.data.family_rule`).
 """
 
 from __future__ import annotations
@@ -27,18 +27,19 @@ SERIES: dict[str, Callable[[Roll], Tokens]] = {
     "melody": partial(line, top=True),
     "bass line": partial(line, top=False),
 }
-"""How a piece becomes the tokens of each view."""
+"""The tokens of a piece in each view."""
 VIEWS = {
     "texture": View(run=5, different=5, fewest=6, share=0.4),
     "melody": View(run=8, different=4, fewest=10, share=0.3),
     "bass line": View(run=24, different=6, fewest=6, share=0.7),
 }
-"""What makes two pieces related. The numbers are set so that among 371 chorales, 1,034 folk tunes, 228 pop
-songs and 337 piano pieces no two of different sets are related, while most chorales of one tune are."""
+"""Thresholds above which two pieces are related. They were tuned on 371 chorales, 1,034 folk tunes, 228 pop
+songs and 337 piano pieces, so that no pieces of different datasets are related, but most chorales with the
+same tune are."""
 NOTES = "notes"
-"""What pieces share of which one lies inside the other."""
+"""Relation of two pieces one of which contains the notes of the other."""
 COPY = "copy"
-"""What pieces share that are the same, note for note, in any key."""
+"""Relation of two pieces that are identical up to transposition."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,10 @@ class Relation:
     """Two pieces that share music.
 
     Attributes:
-        first: number of a piece.
-        second: number of another, larger.
+        first: index of the first piece.
+        second: index of the second piece, larger than `first`.
         view: what they share: "copy", "texture", "melody", "bass line" or "notes".
-        share: the larger of the shares that each has of it, 0..1: of its frames, or of its notes.
+        share: shared part of the frames (or notes) of a piece, 0..1; the larger of the two pieces' values.
     """
 
     first: int
@@ -59,37 +60,37 @@ class Relation:
 
 
 class Fingerprints:
-    """What pieces that are added one by one have in common; some 15 kB a piece are kept of them."""
+    """Finds related pieces; pieces are added one by one, and about 15 kB are kept of each."""
 
     def __init__(self) -> None:
         self._runs = {name: Runs(view) for name, view in VIEWS.items()}
         self._notes = PlacedNotes()
 
     def add(self, roll: Roll) -> None:
-        """Take a piece into account; pieces are numbered from 0 as they are added."""
+        """Add a piece; pieces are numbered from 0 in the order in which they are added."""
         for name, series in SERIES.items():
             self._runs[name].add(series(roll))
         self._notes.add(roll)
 
     def relations(self) -> list[Relation]:
-        """All pairs of pieces that share much, once for each view in which they do."""
-        found = {name: list(runs.related()) for name, runs in self._runs.items()}
-        found[NOTES] = list(self._notes.related())
+        """All related pairs of pieces, once for each view in which they are related."""
+        pairs_by_view = {name: list(runs.related()) for name, runs in self._runs.items()}
+        pairs_by_view[NOTES] = list(self._notes.related())
         return [
             Relation(first, second, name, share)
-            for name, pairs in found.items()
+            for name, pairs in pairs_by_view.items()
             for first, second, share in pairs
         ]
 
 
-def copied(patterns: Sequence[str], splits: Sequence[str | None]) -> Iterator[Relation]:
-    """Copies as relations: each piece with the first of its pattern in every split, one's own included.
+def copy_relations(patterns: Sequence[str], splits: Sequence[str | None]) -> Iterator[Relation]:
+    """Relate each piece to the first copy of it in every split, including its own.
 
-    So every copy is linked, and every one that crosses splits is seen, without naming all pairs of hundreds.
+    This links all copies, and shows all that are in different splits, without listing every pair of them.
 
     Args:
-        patterns: of all pieces; see `zoo.data.split.pattern`.
-        splits: in which they are to be.
+        patterns: note pattern of each piece; see `zoo.data.split.pattern`.
+        splits: split prescribed for each piece.
     """
     firsts: dict[str, dict[str | None, int]] = {}
     for piece, (pattern, split) in enumerate(zip(patterns, splits, strict=True)):

@@ -1,8 +1,8 @@
-"""Rules for families: which pieces belong together where notes cannot tell, such as performances of one work.
+"""Rules that define families of pieces if notes are not enough, such as performances of one work.
 
-A rule is a regular expression that is searched for in the titles (what its groups match names the family, or
-all that it matches where it has no group), or a CSV file of two columns, title and family. It says nothing of
-a piece where it does not match or the name of the family is empty.
+A rule is a regular expression that is searched for in the titles (its groups, or the whole match if it has
+none, name the family), or a CSV file with two columns, title and family. A piece for which the rule does not
+match, or gives an empty name, is not assigned to a family by it.
 """
 
 from __future__ import annotations
@@ -17,29 +17,30 @@ from pathlib import Path, PurePosixPath
 from zoo.errors import Problem, UsageError
 
 Rule = Callable[[str], str | None]
-"""The family of a piece by its title; None where the rule says nothing of it."""
+"""Maps the title of a piece to the name of its family, or to None if the rule does not apply."""
 
-LARGEST = 16 * 2**20
-"""Bytes of a CSV file."""
+MAX_BYTES = 16 * 2**20
+"""Maximum size of a CSV file."""
 SUFFIX = ".csv"
 PROPOSALS = {
-    "^(.*)/[^/]*$": "the folders that the pieces are in",
-    r"([^-_./]+)[-_.][^/]*$": "what their names begin with",
-    r"(?i)^(.+?)(?:[-_. (]+v(?:er(?:sion)?)?[-_. ]?\d+\)?)?\.\w+$": "their names without a version",
+    "^(.*)/[^/]*$": "their folders",
+    r"([^-_./]+)[-_.][^/]*$": "the beginning of their file names",
+    r"(?i)^(.+?)(?:[-_. (]+v(?:er(?:sion)?)?[-_. ]?\d+\)?)?\.\w+$": "their file names without a version",
 }
-"""Regular expressions that are proposed where they join many pieces, and what they go by."""
+"""Regular expressions that are proposed if they join many pieces, and what they group pieces by."""
 EXAMPLE = r"such as '^(\d+)-' for 001-melody.mid and 001-chords.mid, or a CSV file of titles and families"
-ENOUGH = 0.5
-"""Least share of the pieces that a proposed rule puts into families of several."""
-LARGEST_FAMILY = 0.2
-"""Largest share of all pieces that a proposed rule may put into one family."""
+MIN_JOINED = 0.5
+"""A rule is proposed only if it puts at least this share of the pieces into families of several pieces."""
+MAX_FAMILY = 0.2
+"""A rule is proposed only if its largest family has at most this share of the pieces."""
 
 
 def family_rule(text: str) -> Rule:
-    """The rule that the text states, or the file that it names.
+    """Parse a rule: a regular expression, or the path of a CSV file.
 
     Raises:
-        UsageError: it is not a regular expression, or the file cannot be read or is no table of two columns.
+        UsageError: the text is not a regular expression, or the file cannot be read or does not have two
+            columns.
     """
     if _is_table(text):
         return _table(Path(text)).get
@@ -55,22 +56,24 @@ def family_rule(text: str) -> Rule:
 
 
 def check_matches(text: str, families: Sequence[str | None], titles: Sequence[str]) -> None:
-    """Refuse a rule that puts no piece into a family, as one with a slip in it does.
+    """Reject a rule that matches no piece, which is most likely a typo.
 
     Args:
         text: the rule.
-        families: what it says of each piece.
-        titles: of these pieces.
+        families: family of each piece by the rule, or None.
+        titles: titles of these pieces.
 
     Raises:
-        UsageError: it says nothing of any of them.
+        UsageError: the rule assigns none of the pieces to a family.
     """
     if not titles or any(families):
         return
     if _is_table(text):
-        what = "the titles in this table are not those of any piece"
+        what = "no piece has any of the titles in this table"
     elif Path(text).is_file():
-        what = "no title matches; this is the name of a file, and a table of families is a .csv file"
+        what = (
+            "no title matches; this is an existing file, but only a .csv file is read as a table of families"
+        )
     else:
         what = "no title matches this regular expression"
     more = f" and {len(titles) - 3:,} more" if len(titles) > 3 else ""
@@ -79,20 +82,20 @@ def check_matches(text: str, families: Sequence[str | None], titles: Sequence[st
 
 
 def proposed_rule(titles: Sequence[str]) -> tuple[str, str] | None:
-    """The regular expression that would join most pieces by their titles, and what it goes by.
+    """The regular expression in `PROPOSALS` that joins the most pieces, and what it groups them by.
 
-    None where no rule joins many, or only into families so large that no split could be made of them.
+    None if no rule joins many pieces, or only into families that are too large to be split.
     """
     joined = {text: _joined(text, titles) for text in PROPOSALS}
     best = max(joined, key=lambda text: joined[text])
-    return (best, PROPOSALS[best]) if joined[best] and joined[best] >= ENOUGH * len(titles) else None
+    return (best, PROPOSALS[best]) if joined[best] and joined[best] >= MIN_JOINED * len(titles) else None
 
 
 def _joined(text: str, titles: Sequence[str]) -> int:
-    """How many pieces a rule puts into families of several; 0 where a family is too large."""
+    """How many pieces a rule puts into families of several pieces; 0 if one of them is too large."""
     rule = family_rule(text)
     sizes = Counter(family for title in titles if (family := rule(PurePosixPath(title).as_posix())))
-    if max(sizes.values(), default=0) > max(LARGEST_FAMILY * len(titles), 2):
+    if max(sizes.values(), default=0) > max(MAX_FAMILY * len(titles), 2):
         return 0
     return sum(size for size in sizes.values() if size > 1)
 
@@ -100,10 +103,10 @@ def _joined(text: str, titles: Sequence[str]) -> int:
 def _compiled(text: str) -> re.Pattern[str]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a set in a set, which may mean something else one day
+            warnings.simplefilter("ignore")  # FutureWarning: possible nested set
             return re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
-        what = f"this cannot be read as a regular expression: {error}"
+        what = f"this is not a valid regular expression: {error}"
         raise UsageError(Problem(what, f"family={text}", EXAMPLE)) from None
 
 
@@ -115,17 +118,17 @@ def _table(path: Path) -> dict[str, str]:
     where = f"family={path}"
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.reader(file.read(LARGEST).splitlines()))
+            rows = list(csv.reader(file.read(MAX_BYTES).splitlines()))
     except UnicodeDecodeError:
         raise UsageError(Problem("this table is not in UTF-8", where, "save it as CSV in UTF-8")) from None
     except (OSError, ValueError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        hint = "name a CSV file that is there and may be read"
+        hint = "give a CSV file that exists and is readable"
         raise UsageError(Problem(f"this table cannot be read: {reason}", where, hint)) from None
-    wrong = next(((number, row) for number, row in enumerate(rows, 1) if row and len(row) != 2), None)
-    if wrong is not None:
-        number, row = wrong
+    invalid = next(((number, row) for number, row in enumerate(rows, 1) if row and len(row) != 2), None)
+    if invalid is not None:
+        number, row = invalid
         columns = f"{len(row)} column" + ("" if len(row) == 1 else "s")
-        hint = "a line is a title and its family, separated by a comma; put a title with a comma into quotes"
+        hint = "a line is a title and its family, separated by a comma; quote titles that contain a comma"
         raise UsageError(Problem(f"line {number} has {columns}, not two", where, hint))
     return {row[0]: row[1] for row in rows if row and row[1].strip()}

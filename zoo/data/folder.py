@@ -1,4 +1,4 @@
-"""Any folder of MIDI files, or a single one, as a corpus; of its tracks all or, by title, some."""
+"""A folder of MIDI files, or a single file, as a corpus; tracks can be selected by title."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ PLANES = frozenset({"onset", "sounding", "velocity"})
 
 
 def source(path: Path, options: Options = DEFAULTS) -> Source:
-    """The MIDI files at a path: a file, or a folder with all folders in it.
+    """The MIDI files at a path, which is a file or a folder with subfolders, as a source.
 
-    What follows a colon names the tracks to read, `midi:PIANO` or `midi:MELODY,PIANO`; see `split_tracks`.
-    A file of beats beside a MIDI file puts its music on these beats (`zoo.music.beats`).
+    Titles of the tracks to read may follow a colon, as in `midi:PIANO` or `midi:MELODY,PIANO`; see
+    `split_tracks`. If there is a beat file next to a MIDI file, it defines the grid (`zoo.music.beats`).
 
     Raises:
-        DataError: there is no such file or folder, or no MIDI file in it.
+        DataError: the file or folder does not exist, or contains no MIDI file.
     """
-    place, tracks = split_tracks(str(path))
-    found = Path(place)
-    if not _exists(found):
+    location, tracks = split_tracks(str(path))
+    midi_path = Path(location)
+    if not _exists(midi_path):
         raise DataError(_missing(path))
-    root, listing = found if found.is_dir() else found.parent, _listed(found)
+    root, listing = midi_path if midi_path.is_dir() else midi_path.parent, _listing(midi_path)
     if not listing.files:
-        raise DataError(_no_midi(found, listing))
+        raise DataError(_no_midi(midi_path, listing))
 
     def read() -> Iterator[Reading | Skipped]:
         return (_read(file, str(file.relative_to(root)), tracks, options) for file in listing.files)
@@ -45,49 +45,52 @@ def source(path: Path, options: Options = DEFAULTS) -> Source:
         grid=options.grid or GRID,
         size=len(listing.files),
         read=read,
-        place=":".join([str(found.resolve()), *([",".join(tracks)] if tracks else [])]),
+        place=":".join([str(midi_path.resolve()), *([",".join(tracks)] if tracks else [])]),
         state=[_state(file, root) for file in listing.files],
         options=options,
-        passed_over=listing.passed_over,
+        ignored=listing.ignored,
     )
 
 
-def midi_of(name: str) -> tuple[list[Path], tuple[str, ...]]:
-    """The MIDI files that a name stands for, none if it is no folder or MIDI file, and the tracks to read."""
-    place, tracks = split_tracks(name)
-    path = Path(place).expanduser()
-    return (_listed(path).files if _exists(path) else []), tracks
+def files_and_tracks(name: str) -> tuple[list[Path], tuple[str, ...]]:
+    """The MIDI files and tracks that a name selects; no files if it is not a folder or MIDI file."""
+    location, tracks = split_tracks(name)
+    path = Path(location).expanduser()
+    return (_listing(path).files if _exists(path) else []), tracks
 
 
-def _listed(path: Path) -> Listing:
+def _listing(path: Path) -> Listing:
     return midi_files(path) if path.is_dir() else Listing([path] if is_midi_name(path) else [])
 
 
 def split_tracks(name: str, known: Collection[str] = ()) -> tuple[str, tuple[str, ...]]:
-    """A path or the name of a corpus, and the titles of tracks that follow it after a colon.
+    """Split a name into the path or name of a corpus and the titles of tracks that follow a colon.
 
-    Both may have colons of their own: the path is the longest part that exists, the rest are titles,
-    as in `songs:Piano: RH`. The titles are what stands between commas, with the spaces around them, so
-    that a title with a comma in it (`songs:Piano, RH`) can be told where a file has it
+    Paths and titles may contain colons themselves: the path is the longest prefix that exists, the rest are
+    titles, as in `songs:Piano: RH`. Titles are separated by commas and keep the spaces around them, so that a
+    title with a comma in it (`songs:Piano, RH`) can be recognised in a file that has such a track
     (`zoo.music.walk.read_score`).
 
     Args:
-        name: what the user calls it.
-        known: names of corpora, which go before paths.
+        name: the name, as given by the user.
+        known: names of corpora, which take precedence over paths.
 
     Returns:
-        The name as it is and no titles where no part of it exists or no title follows.
+        The path or name, and the titles. If no prefix exists or no title follows, the name is returned
+        unchanged without titles.
     """
     parts = name.split(":")
-    places = [":".join(parts[:count]) for count in range(len(parts), 0, -1)]
-    named = parts[:1] if parts[0] in known else (place for place in places if place and _exists(place))
-    place = next(iter(named), name)
-    tracks = tuple(title for title in name[len(place) + 1 :].split(",") if title.strip())
-    return (place, tracks) if tracks else (name, ())
+    prefixes = [":".join(parts[:count]) for count in range(len(parts), 0, -1)]
+    existing = (
+        parts[:1] if parts[0] in known else (prefix for prefix in prefixes if prefix and _exists(prefix))
+    )
+    location = next(iter(existing), name)
+    tracks = tuple(title for title in name[len(location) + 1 :].split(",") if title.strip())
+    return (location, tracks) if tracks else (name, ())
 
 
 def _exists(path: str | Path) -> bool:
-    """Whether there is anything; a name that no file can have names nothing."""
+    """Whether a path exists; false for names that no file can have, such as overlong ones."""
     try:
         return Path(path).exists()
     except OSError:
@@ -101,19 +104,19 @@ def _read(file: Path, title: str, tracks: Sequence[str], options: Options) -> Re
         return read_piece(title, partial(examine_midi, file, tracks=tracks), options)
     except MidiError as error:
         return Skipped(title, error.what)
-    except DataError as error:  # of the file of beats beside it
+    except DataError as error:  # raised for its beat file
         return Skipped(
-            title, "; ".join(f"{Path(fault.where).name}: {fault.what}" for fault in error.problems)
+            title, "; ".join(f"{Path(problem.where).name}: {problem.what}" for problem in error.problems)
         )
 
 
 def _state(file: Path, root: Path) -> list[str | int]:
-    """What changes when a file or its beats do; of one that may not be looked at, its name alone."""
+    """Name, sizes and times of a MIDI file and its beat file; only the name if they are not accessible."""
     state: list[str | int] = [file.relative_to(root).as_posix()]
     try:
-        for each in (file, find_beats(file)):
-            if each is not None:
-                status = each.stat()
+        for path in (file, find_beats(file)):
+            if path is not None:
+                status = path.stat()
                 state += [status.st_size, status.st_mtime_ns]
     except OSError:
         return state
@@ -122,22 +125,24 @@ def _state(file: Path, root: Path) -> list[str | int]:
 
 def _missing(path: Path) -> Problem:
     return Problem(
-        "there is no corpus, folder or MIDI file of this name",
+        "there is no corpus, folder or MIDI file with this name",
         where=str(path),
-        hint="name a folder of MIDI files that exists; `zoo data list` shows the corpora with a name",
+        hint="give an existing folder of MIDI files; `zoo data list` shows the named corpora",
     )
 
 
 def _no_midi(path: Path, listing: Listing) -> Problem:
     if not path.is_dir():
-        return Problem("this is not a MIDI file", str(path), "name a folder with .mid or .midi files in it")
-    others = ", ".join(f"{what}: {count}" for what, count in listing.passed_over.most_common(4))
-    what = "this folder holds no MIDI file" + (f" ({others})" if others else "")
-    hint = "name a folder with .mid or .midi files in it"
-    sets = (file for file in path.glob("*.*") if file.suffix in boulanger.SUFFIXES[:-1])
-    other = next(sets, None)
-    if other is not None:
-        hint = f"name one of its {other.suffix} files, or a folder with .mid or .midi files in it"
-    elif listing.passed_over["links to folders"]:
-        hint = "name the folder that the link leads to"
+        return Problem(
+            "this is not a MIDI file", str(path), "give a folder that contains .mid or .midi files"
+        )
+    ignored = ", ".join(f"{what}: {count}" for what, count in listing.ignored.most_common(4))
+    what = "this folder contains no MIDI files" + (f" (ignored: {ignored})" if ignored else "")
+    hint = "give a folder that contains .mid or .midi files"
+    datasets = (file for file in path.glob("*.*") if file.suffix in boulanger.SUFFIXES[:-1])
+    dataset = next(datasets, None)
+    if dataset is not None:
+        hint = f"give one of its {dataset.suffix} files, or a folder that contains .mid or .midi files"
+    elif listing.ignored["links to folders"]:
+        hint = "give the folder that the link points to"
     return Problem(what, where=str(path), hint=hint)

@@ -1,4 +1,4 @@
-"""Fragments: a batch of stretches of music, each with the frames before it."""
+"""Fragments: a batch of excerpts of pieces, each with the frames before it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from zoo.parts.clock import Clock
 
 @dataclass(frozen=True)
 class Fragments:
-    """A batch of B stretches of T frames, each after P frames of history and the frame before it.
+    """A batch of B excerpts of T target frames, each preceded by P frames of history and a context frame.
 
-    Along time the planes hold P past frames, 1 frame of context (the one before the first target), and
-    T targets; silence stands where a piece has not begun or is over.
+    Along the time axis, the planes have P past frames, 1 context frame (the one before the first target), and
+    T target frames. Frames before the beginning and after the end of a piece are silent.
 
     Attributes:
-        onset: (B, P+1+T, 88) bool, or None where the data does not know what is pressed.
+        onset: (B, P+1+T, 88) bool, or None if onsets are unknown.
         sounding: (B, P+1+T, 88) bool.
-        velocity: (B, P+1+T, 88) uint8, 0 where no key is pressed, or None where nobody knows.
-        clock: (B, 1+T), where the context frame and the targets lie in their bars.
-        mask: (B, T) bool, true where a target is a frame of the piece; padding never counts.
+        velocity: (B, P+1+T, 88) uint8, 0 where no key is pressed; None if velocities are unknown.
+        clock: (B, 1+T), positions of the context frame and the targets in their bars.
+        mask: (B, T) bool, true where a target is a frame of the piece, false for padding.
     """
 
     onset: Tensor | None
@@ -33,19 +33,19 @@ class Fragments:
 
     @property
     def frames(self) -> int:
-        """T, how many frames are targets."""
+        """T, the number of target frames."""
         return int(self.mask.shape[1])
 
     @property
     def past(self) -> int:
-        """P, how many frames of history stand before the context frame."""
+        """P, the number of frames of history before the context frame."""
         return int(self.sounding.shape[1]) - 1 - self.frames
 
     def transpose(self, semitones: Tensor) -> Fragments:
-        """Each fragment shifted by its own number of semitones; keys that fall off are dropped.
+        """Transpose each fragment by its own number of semitones; notes outside the 88 keys are dropped.
 
         Args:
-            semitones: (B,) integers, upwards where positive.
+            semitones: (B,) integers; positive values transpose upwards.
         """
         keys = self.sounding.shape[-1]
         source = torch.arange(keys, device=semitones.device) - semitones.long().unsqueeze(1)

@@ -1,4 +1,4 @@
-"""Which grid suits a folder of MIDI files: what each would merge, and what it would move."""
+"""Compare grids for a folder of MIDI files by how many notes each would merge or move."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from pathlib import Path
 from zoo.errors import DataError
 
 GRIDS = (4, 6, 8, 12, 24)
-"""Frames to a quarter note that are tried: sixteenths, triplets, thirty-seconds, and two at once."""
+"""Grids to try, in frames per quarter note: sixteenths, triplets, thirty-seconds, and both together."""
 MERGED = ("merged", "struck again")
-FEW = 0.01
-"""Share of the notes that a grid may merge or move without a word."""
-ENOUGH = 4
-"""A finer grid is worth its frames where it merges and moves at most a quarter of what a coarser one does."""
+TOLERATED = 0.01
+"""Share of the notes that a grid may merge or move before a finer one is recommended."""
+MIN_GAIN = 4
+"""A finer grid is recommended only if it merges and moves at most a quarter as many notes."""
 
 
 @dataclass(frozen=True)
 class GridCost:
-    """What reading on a grid costs.
+    """What reading on a grid loses.
 
     Attributes:
-        grid: frames to a quarter note.
-        notes: how many notes the files have.
-        merged: how many of them share a frame with a note that was written elsewhere.
-        moved: how many lie more than a quarter frame from where they are put.
+        grid: frames per quarter note.
+        notes: number of notes in the files.
+        merged: number of notes that end up in one frame with a note that started earlier in the file.
+        moved: number of notes that are moved by more than a quarter of a frame.
     """
 
     grid: int
@@ -36,12 +36,12 @@ class GridCost:
 
     @property
     def share(self) -> float:
-        """Share of the notes that are merged or moved; a note that is both counts twice."""
+        """Share of the notes that are merged or moved; notes that are both count twice."""
         return (self.merged + self.moved) / max(self.notes, 1)
 
 
 def grid_costs(files: Iterable[Path], tracks: Sequence[str], grid: int) -> list[GridCost]:
-    """What a grid and finer ones would merge and move in MIDI files that follow a beat."""
+    """The costs of a grid and of all finer ones, over those MIDI files that follow a beat."""
     from zoo.music.midi import on_grid, open_score
 
     grids = [grid, *(finer for finer in GRIDS if finer > grid)]
@@ -49,21 +49,23 @@ def grid_costs(files: Iterable[Path], tracks: Sequence[str], grid: int) -> list[
     for file in files:
         try:
             score, beats = open_score(file, tracks=tracks)
-            found = [on_grid(score, each, beats=beats) for each in grids]
+            results = [on_grid(score, candidate, beats=beats) for candidate in grids]
         except DataError:
-            continue  # a scan says of skipped files why
-        if found[0][0].kind == "unaligned":
+            continue  # the scan itself reports why a file is skipped
+        if results[0][0].kind == "unaligned":
             continue
         notes += len(score.start)
-        for each, (_, quantised) in zip(grids, found, strict=True):
-            merged[each] += sum(quantised.losses.get(name, 0) for name in MERGED)
-            moved[each] += quantised.losses.get("moved", 0)
-    return [GridCost(each, notes, merged[each], moved[each]) for each in grids]
+        for candidate, (_, quantised) in zip(grids, results, strict=True):
+            merged[candidate] += sum(quantised.losses.get(name, 0) for name in MERGED)
+            moved[candidate] += quantised.losses.get("moved", 0)
+    return [GridCost(candidate, notes, merged[candidate], moved[candidate]) for candidate in grids]
 
 
 def recommended(costs: Mapping[int, GridCost], grid: int) -> GridCost | None:
-    """The coarsest grid that is worth using instead; None where the present one does."""
-    if grid not in costs or costs[grid].share <= FEW:
+    """The coarsest grid that clearly loses less than the given one; None if that one is good enough."""
+    if grid not in costs or costs[grid].share <= TOLERATED:
         return None
-    finer = [cost for cost in costs.values() if cost.grid > grid and cost.share * ENOUGH <= costs[grid].share]
+    finer = [
+        cost for cost in costs.values() if cost.grid > grid and cost.share * MIN_GAIN <= costs[grid].share
+    ]
     return min(finer, key=lambda cost: cost.grid, default=None)

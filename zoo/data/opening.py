@@ -1,4 +1,4 @@
-"""Opening a corpus by its name or its path."""
+"""Open a corpus by its name or path."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from zoo.data.options import DEFAULTS, Options
 from zoo.data.published import PUBLISHED
 from zoo.data.source import Source
 from zoo.data.store import cache_folder, open_store
-from zoo.data.writing import Progress, write_store
+from zoo.data.writing import write_store
 from zoo.music.grid import Pedal
+from zoo.progress import Progress
 
 
 def open_corpus(
@@ -22,41 +23,44 @@ def open_corpus(
     family: str = "",
     progress: Progress | None = None,
 ) -> Corpus:
-    """Open a corpus; the first time it is read, afterwards its cached arrays are mapped into memory.
+    """Open a corpus. Its files are read the first time; later, the cached arrays are memory-mapped.
 
     Args:
         name_or_path: `bach`; `pop909`, `maestro` or `jsb`, which are downloaded the first time; a folder
-            of MIDI files (with all folders in it), a single MIDI file, or one of the
-            Boulanger-Lewandowski files (.mat, .pickle) or one laid out alike (.json). `midi:PIANO` reads
-            only the tracks called PIANO of the MIDI files in `midi`, `midi:MELODY,PIANO` those of both
-            titles.
-        grid: frames to a quarter note, 1 to 48; sixteenths (4) unless the files were published on another.
-        pedal: `hold` lets a note sound until the sustain pedal rises.
-        family: which pieces belong together beyond what their notes tell: a regular expression that is
-            matched against titles, or a CSV file of titles and families.
-        progress: called with how many pieces have been read and of how many, and before that with bytes
-            where something is downloaded; not called where nothing needs to be read.
+            of MIDI files (including subfolders), a single MIDI file, or a file of the Boulanger-Lewandowski
+            datasets (.mat, .pickle) or in the same format (.json). `midi:PIANO` reads only the tracks called
+            PIANO of the MIDI files in `midi`, `midi:MELODY,PIANO` those called MELODY or PIANO.
+        grid: frames per quarter note, 1 to 48; 4 (sixteenths) by default, unless the files were published on
+            another grid.
+        pedal: `hold` lets notes sound until the sustain pedal is released.
+        family: a rule for which pieces belong together, in addition to their notes: a regular expression that
+            is searched for in the titles, or a CSV file of titles and families.
+        progress: called with the number of pieces read so far and the total, and during a download with bytes
+            instead of pieces; not called if the corpus is cached.
+
+    Returns:
+        The corpus, with all its splits.
 
     Raises:
-        DataError: there is nothing there, or nothing in it can be used.
+        DataError: the file or folder does not exist, or contains no usable piece.
         UsageError: an option is out of range.
         ZooError: the cache cannot be written.
     """
     source = find_source(name_or_path, Options(grid, pedal, family), progress)
     cache = cache_folder()
     store = open_store(cache / source.store_name) or write_store(source, cache, progress)
-    return Corpus(source.name, store, passed_over=source.passed_over)
+    return Corpus(source.name, store, ignored=source.ignored)
 
 
 def find_source(
     name_or_path: str | Path, options: Options = DEFAULTS, progress: Progress | None = None
 ) -> Source:
-    """What a name or a path stands for; a name goes before a path (`./bach` is the path).
+    """The source for a name or path; names take precedence over paths (`./bach` is always a path).
 
-    A published set that is not on this machine is downloaded.
+    A published dataset is downloaded unless it exists locally.
 
     Raises:
-        DataError: nothing of this name, or nothing that can be read as music.
+        DataError: there is no such corpus, file or folder, or it contains no music.
     """
     if str(name_or_path) == bach.NAME:
         return bach.source(options)

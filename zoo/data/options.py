@@ -1,4 +1,4 @@
-"""Options: how music is read, where its files leave a choice."""
+"""Options for reading the files of a corpus."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from zoo.music.grid import GRID, Pedal, check_choices
 
 @dataclass(frozen=True)
 class Options:
-    """How the files of a corpus are read; music read otherwise is other music.
+    """How the files of a corpus are read; each combination of options has its own store.
 
     Attributes:
-        grid: frames to a quarter note; None for what the source has by itself: sixteenths, or for a
-            published file of frames what its frames are.
-        pedal: `keep` ends a note where its key is released, `hold` where the sustain pedal rises.
-        family: which pieces belong together beyond what their notes tell: a regular expression that is
-            matched against titles, or a CSV file of titles and families; empty for none.
+        grid: frames per quarter note; None for the default of the source: sixteenths, or the grid of a
+            published file of frames.
+        pedal: `keep` ends a note when its key is released, `hold` when the sustain pedal is.
+        family: a rule for which pieces belong together, in addition to their notes: a regular expression that
+            is searched for in the titles, or a CSV file of titles and families; empty for none.
     """
 
     grid: int | None = None
@@ -26,27 +26,27 @@ class Options:
     family: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what no music can be read with.
+        """Check the values.
 
         Raises:
-            UsageError: there is no such grid or pedal.
+            UsageError: the grid or the pedal setting is invalid.
         """
         check_choices(GRID if self.grid is None else self.grid, self.pedal)
 
-    def are_usual(self) -> bool:
-        """Whether the notes of MIDI files are read as they are by default."""
+    def reads_default_notes(self) -> bool:
+        """Whether MIDI files give the same notes as with the default options."""
         return self.grid in (None, GRID) and self.pedal == "keep"
 
     def identity(self) -> list[str]:
-        """What tells music that is read with other options apart, but for the grid, ready for JSON."""
+        """The options other than the grid, which the name of a store depends on, ready for JSON."""
         return [self.pedal, self.family]
 
     def words(self) -> list[str]:
-        """The options that differ from the defaults, as they are written on the command line."""
+        """The options that differ from the defaults, as written on the command line."""
         return [f"{name}={value}" for name, value in asdict(self).items() if value != getattr(DEFAULTS, name)]
 
-    def rule(self) -> str:
-        """What changes when the file of families does; empty where there is none."""
+    def rule_digest(self) -> str:
+        """SHA-256 of the CSV file of families; empty if there is none."""
         path = Path(self.family)
         try:
             if not path.is_file():
@@ -54,7 +54,7 @@ class Options:
             with path.open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError:
-            return ""  # a file that cannot be read shows when it is used
+            return ""  # an unreadable file is reported when it is used
 
 
 DEFAULTS = Options()

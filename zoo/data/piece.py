@@ -1,4 +1,4 @@
-"""The words of a corpus: a piece as its source gives it, as the corpus keeps it, or why not."""
+"""Pieces: as read from a source, as stored in a corpus, and as skipped."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class Piece:
     """One piece of a corpus.
 
     Attributes:
-        title: what people call it; for a MIDI file its path within the folder.
-        frames: T, its length on the grid.
-        digest: sha256 over its planes.
+        title: its title; for a MIDI file, its path within the folder.
+        frames: T, its length in frames.
+        digest: SHA-256 of its planes.
         split: "train", "valid" or "test".
         tempo: quarter notes per minute.
-        meter: frames to a quarter note, and where its bars lie.
-        family: number of the piece's family; pieces that share music have one number.
+        meter: its grid, time signatures and bar lines.
+        family: number of its family; pieces that share music have the same number.
         alignment: how the grid was found; see `zoo.music.align`.
         meter_from: how the meter was found; see `zoo.music.barline.FoundMeter`.
-        off_grid: share of its notes more than a quarter frame from where they were put.
-        losses: how many notes reading lost, moved or changed, by what happened to them.
+        off_grid: share of its notes that are more than a quarter of a frame off the grid.
+        losses: number of notes that reading left out, moved or changed, by kind of loss.
     """
 
     title: str
@@ -49,14 +49,14 @@ class Piece:
 
 @dataclass(frozen=True)
 class Reading:
-    """A piece as its source gives it.
+    """A piece as read from its source.
 
-    The attributes that are not listed are those of `Piece`.
+    Attributes that are not listed are those of `Piece`.
 
     Attributes:
-        split: where the source prescribes one.
-        by_default: the piece read with the default options, in which copies and families are looked for,
-            so that a piece is in one split on every grid; None where `roll` is that.
+        split: the split that the source prescribes, or None.
+        default_roll: the piece read with the default options; None if `roll` is that. Copies and families are
+            found in it, so that a piece is in the same split on every grid.
     """
 
     title: str
@@ -66,12 +66,12 @@ class Reading:
     meter_from: str = "stated"
     off_grid: float = 0.0
     losses: Mapping[str, int] = field(default_factory=dict)
-    by_default: Roll | None = None
+    default_roll: Roll | None = None
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A piece that could not be used, and why."""
+    """A piece of the source that could not be used, and why."""
 
     title: str
     reason: str
@@ -80,33 +80,33 @@ class Skipped:
 def read_piece(
     title: str, read: Callable[..., midi.Reading], options: Options, split: Split | None = None
 ) -> Reading:
-    """A MIDI file as a piece.
+    """Read a MIDI file as a piece.
 
     Args:
-        title: what the piece is called.
-        read: reads the file, with the options `grid` and `pedal` or without.
-        options: how the file is to be read.
-        split: where the source prescribes one.
+        title: title of the piece.
+        read: reads the file; takes the optional keyword arguments `grid` and `pedal`.
+        options: how to read the file.
+        split: the split that the source prescribes, or None.
 
     Raises:
-        DataError: as `read`.
+        DataError: raised by `read`.
     """
-    found = read(grid=options.grid or GRID, pedal=options.pedal)
+    reading = read(grid=options.grid or GRID, pedal=options.pedal)
     return Reading(
         title=title,
-        roll=found.roll,
+        roll=reading.roll,
         split=split,
-        alignment=found.alignment,
-        meter_from=found.meter_from,
-        off_grid=found.off_grid,
-        losses={**found.losses, **found.left_out},
-        by_default=None if options.are_usual() else read().roll,
+        alignment=reading.alignment,
+        meter_from=reading.meter_from,
+        off_grid=reading.off_grid,
+        losses={**reading.losses, **reading.left_out},
+        default_roll=None if options.reads_default_notes() else read().roll,
     )
 
 
 def copies(pieces: Iterable[Piece]) -> list[list[str]]:
-    """Titles of pieces that are the same, note for note and in the same meter, together."""
-    same: dict[str, list[str]] = {}
+    """Groups of titles of pieces with identical notes and meter; pieces without a copy are left out."""
+    titles_by_digest: dict[str, list[str]] = {}
     for piece in pieces:
-        same.setdefault(piece.digest, []).append(piece.title)
-    return [titles for titles in same.values() if len(titles) > 1]
+        titles_by_digest.setdefault(piece.digest, []).append(piece.title)
+    return [titles for titles in titles_by_digest.values() if len(titles) > 1]

@@ -1,4 +1,4 @@
-"""Sets that others publish, fetched at their first use: POP909, MAESTRO, and JSB chorales in sixteenths."""
+"""Published datasets that are downloaded at their first use: POP909, MAESTRO, and JSB chorales."""
 
 from __future__ import annotations
 
@@ -9,17 +9,24 @@ from pathlib import Path
 
 from zoo.data import boulanger, folder
 from zoo.data.archive import Members, is_archive, read_archive
-from zoo.data.download import Remote, fetched
+from zoo.data.download import Remote, fetch
 from zoo.data.options import DEFAULTS, Options
 from zoo.data.source import Source
-from zoo.data.writing import Progress
 from zoo.errors import DataError, Problem
 from zoo.music.grid import GRID
+from zoo.progress import Progress
 
 
 @dataclass(frozen=True)
 class Published:
-    """A set by its file; without an archive it lists pitches (`zoo.data.pitches`)."""
+    """A published dataset.
+
+    Attributes:
+        remote: its file.
+        pieces: number of pieces.
+        archive: which members to read if the file is a zip archive; None if it lists pitches
+            (`zoo.data.pitches`).
+    """
 
     remote: Remote
     pieces: int
@@ -27,7 +34,7 @@ class Published:
 
     @property
     def planes(self) -> frozenset[str]:
-        """Which of "onset", "sounding" and "velocity" it knows."""
+        """Which of the planes "onset", "sounding" and "velocity" are known."""
         return folder.PLANES if self.archive else boulanger.PLANES
 
 
@@ -41,14 +48,14 @@ def _is_json(path: Path) -> bool:
 POP909 = Published(
     Remote(
         name="pop909",
-        # A commit, so the songs stay the same; the service packs the archive on demand and may do so
-        # otherwise one day, and no checksum of it is published: it is held to the first download.
+        # Pinned to a commit, so the songs stay the same. The archive is created on demand and its bytes may
+        # change one day, so no checksum is stated here; it is compared with that of the first download.
         url="https://github.com/music-x-lab/POP909-Dataset/archive/efa0bce09b0b8dc241957412270aba6740bd0bf5.zip",
         file="pop909-efa0bce.zip",
-        bytes=20_000_000,  # an estimate, from a quarter of the songs; the server does not tell
+        bytes=20_000_000,  # estimated from a quarter of the songs; the server does not state the size
         licence="MIT licence, Music X Lab 2020",
         sha256=None,
-        is_whole=is_archive,
+        is_complete=is_archive,
     ),
     pieces=909,
     archive=Members(r"[^/]+/POP909/(?P<title>(\d{3})/\2\.mid)", tracks=("PIANO",), beats="beat_midi.txt"),
@@ -62,7 +69,7 @@ MAESTRO = Published(
         licence="CC BY-NC-SA 4.0, Google: not for commercial use",
         # As published at https://magenta.tensorflow.org/datasets/maestro; size and sum also in MusPy.
         sha256="70470ee253295c8d2c71e6d9d4a815189e35c89624b76d22fce5a019d5dde12c",
-        is_whole=is_archive,
+        is_complete=is_archive,
     ),
     pieces=1276,
     archive=Members(r"[^/]+/(?P<title>.+\.midi?)", splits="maestro-v3.0.0.csv"),
@@ -70,18 +77,18 @@ MAESTRO = Published(
 JSB = Published(
     Remote(
         name="jsb",
-        # A commit, so the file stays the same; no checksum of it is published.
+        # Pinned to a commit, so the file stays the same; no checksum is published.
         url="https://raw.githubusercontent.com/czhuang/JSB-Chorales-dataset/"
         "9a7f733ddb4ed91f48da64ac7f0f621c34aadd4d/jsb-chorales-16th.json",
         file="jsb-chorales-16th.json",
         bytes=1_741_172,
-        licence="music in the public domain, the encoding without a licence of its own",
+        licence="music in the public domain, encoding without a licence of its own",
         sha256=None,
-        is_whole=_is_json,
+        is_complete=_is_json,
     ),
     pieces=382,
 )
-PUBLISHED = {each.remote.name: each for each in (POP909, MAESTRO, JSB)}
+PUBLISHED = {dataset.remote.name: dataset for dataset in (POP909, MAESTRO, JSB)}
 
 
 def source(
@@ -90,29 +97,29 @@ def source(
     options: Options = DEFAULTS,
     progress: Progress | None = None,
 ) -> Source:
-    """A published set, fetched if it is not on this machine.
+    """A published dataset as a source; it is downloaded unless it exists locally.
 
     Args:
-        published: the set.
-        tracks: titles of the tracks to read instead of those that the set is known for.
+        published: the dataset.
+        tracks: titles of the tracks to read; by default, those that `published` states.
         options: how its files are read.
-        progress: told how many bytes have come, and of how many.
+        progress: called with the number of bytes downloaded so far and the total.
 
     Raises:
-        DataError: it cannot be fetched, is not what was published, has no tracks, or its frames are on
-            another grid.
-        ZooError: it cannot be written.
+        DataError: the dataset cannot be downloaded, its checksum is wrong, it has no tracks to select from,
+            or its frames are on another grid.
+        ZooError: the file cannot be written.
     """
     remote, archive = published.remote, published.archive
     if archive is None and tracks:
-        what, hint = "this set lists pitches and has no tracks", f"name it as data={remote.name}"
+        what, hint = "this dataset lists pitches and has no tracks", f"use data={remote.name}"
         raise DataError(Problem(what, f"{remote.name}:{','.join(tracks)}", hint))
     if archive is None:
-        boulanger.grid_of(remote.place, options)  # before anything is fetched
-    digest = fetched(remote, progress)
+        boulanger.grid_of(remote.path, options)  # check the grid before the download
+    digest = fetch(remote, progress)
     if archive is None:
-        frames = boulanger.source(remote.place, options)
-        return replace(frames, name=remote.name, place=remote.name, size=published.pieces, state=digest)
+        file = boulanger.source(remote.path, options)
+        return replace(file, name=remote.name, place=remote.name, size=published.pieces, state=digest)
     members = replace(archive, tracks=tuple(tracks) or archive.tracks)
     name = ":".join([remote.name, *([",".join(tracks)] if tracks else [])])
     return Source(
@@ -120,7 +127,7 @@ def source(
         planes=published.planes,
         grid=options.grid or GRID,
         size=published.pieces,
-        read=lambda: read_archive(remote.place, members, options),
+        read=lambda: read_archive(remote.path, members, options),
         place=name,
         state=[digest, *members.tracks],
         options=options,

@@ -1,4 +1,4 @@
-"""Rolls that exist in memory as the source of a corpus."""
+"""Rolls in memory as the source of a corpus."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from zoo.music.roll import Roll
 
 
 def source(rolls: Sequence[Roll], name: str, titles: Sequence[str] = ()) -> Source:
-    """Rolls as a source; the same music is stored once.
+    """Rolls as a source; the store depends on the music only, so the same rolls are stored once.
 
     Raises:
-        DataError: there is no roll, there is another number of titles, or rolls differ in grid or planes.
+        DataError: there are no rolls, the number of titles differs from that of the rolls, or the rolls
+            differ in grid or planes.
     """
     titles = titles or [str(number) for number in range(1, len(rolls) + 1)]
     if problems := _problems(rolls, name, titles):
@@ -38,25 +39,25 @@ def source(rolls: Sequence[Roll], name: str, titles: Sequence[str] = ()) -> Sour
 
 def _problems(rolls: Sequence[Roll], name: str, titles: Sequence[str]) -> list[Problem]:
     if not rolls:
-        return [Problem("there is no roll", name, "give at least one")]
+        return [Problem("there are no rolls", name, "give at least one")]
     problems = []
     if len(titles) != len(rolls):
         problems.append(Problem(f"{len(titles)} titles for {len(rolls)} rolls", name, "give one title each"))
     if len({roll.meter.grid for roll in rolls}) > 1:
         problems.append(Problem("the rolls are on different grids", name, "read them with one grid"))
     if len({_planes(roll) for roll in rolls}) > 1:
-        what = "some rolls lack onsets or velocities that others have"
+        what = "only some of the rolls have onsets or velocities"
         problems.append(Problem(what, name, "set onset or velocity to None in all of them"))
     return problems
 
 
 def _planes(roll: Roll) -> frozenset[str]:
-    known = {"onset": roll.onset, "sounding": roll.sounding, "velocity": roll.velocity}
-    return frozenset(plane for plane, array in known.items() if array is not None)
+    arrays = {"onset": roll.onset, "sounding": roll.sounding, "velocity": roll.velocity}
+    return frozenset(plane for plane, array in arrays.items() if array is not None)
 
 
 def _digest(roll: Roll) -> str:
-    content = hashlib.sha256(repr((asdict(roll.meter), roll.tempo)).encode())
+    digest = hashlib.sha256(repr((asdict(roll.meter), roll.tempo)).encode())
     for plane in (roll.onset, roll.sounding, roll.velocity):
-        content.update(b"" if plane is None else plane.tobytes())
-    return content.hexdigest()
+        digest.update(b"" if plane is None else plane.tobytes())
+    return digest.hexdigest()

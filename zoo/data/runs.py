@@ -1,9 +1,9 @@
-"""Runs: what pieces have in common in whatever transposition, found by hashes of a few tokens in a row.
+"""Runs: hashes of consecutive tokens, by which passages are found that pieces share in any transposition.
 
-A piece becomes a series of tokens, such as the steps of its melody. Each run of some length has a hash, and
-two pieces share a passage where they share hashes. These are fingerprints in the manner of Schleimer,
-Wilkerson and Aiken (Winnowing: Local Algorithms for Document Fingerprinting, SIGMOD 2003), but none is
-winnowed away, which makes shares exact. They are kept instead of the music, so that many thousands of
+A piece is converted to a sequence of tokens, such as the intervals of its melody. Every run of a fixed number
+of tokens has a hash, and two pieces share a passage where they share hashes. These are the fingerprints of
+Schleimer, Wilkerson and Aiken (Winnowing: Local Algorithms for Document Fingerprinting, SIGMOD 2003), except
+that all hashes are kept, so that shares are exact. Only hashes are kept of a piece, so that many thousands of
 pieces fit into memory.
 """
 
@@ -25,20 +25,20 @@ Frames = NDArray[np.int32]
 Pairs = NDArray[np.int64]
 
 COMMON = 12
-"""Pieces with a run, above which only neighbours in the corpus are compared for it: a cliché, or a family so
-large that its neighbours link it."""
-RARE = 3
-"""Runs no more common than that which two pieces must share before they are compared."""
+"""A run that occurs in more pieces is common: either a cliché, or a family so large that links between
+neighbours in the corpus connect it. Only such neighbours become candidates by a common run."""
+MIN_SHARED = 3
+"""Two pieces are compared if they share at least this many runs."""
 PIECE_BITS = np.uint64(32)
 FACTOR = np.uint64(0x100000001B3)
 
 
 class Tokens(NamedTuple):
-    """A series of T tokens.
+    """A sequence of T tokens.
 
     Attributes:
-        values: (T,) what they are; the first leads in from nowhere and belongs to no run.
-        frames: (T,) how many frames each lasts.
+        values: (T,) values of the tokens; the first has no predecessor, so it is not part of any run.
+        frames: (T,) durations of the tokens in frames.
     """
 
     values: Numbers
@@ -47,14 +47,14 @@ class Tokens(NamedTuple):
 
 @dataclass(frozen=True)
 class View:
-    """How a series of tokens is compared.
+    """Thresholds for comparing sequences of tokens.
 
     Attributes:
-        run: tokens in a row that have to agree.
-        different: how many different tokens a run has at least; one with fewer is an accompaniment figure or
+        run: number of tokens in a run.
+        different: minimum number of different tokens in a run; a run with fewer is an accompaniment figure or
             a scale, which unrelated pieces share.
-        fewest: different runs that two pieces have to share; fewer make no more than a phrase.
-        share: of the frames of a piece, above which it is related to the piece it shares them with.
+        fewest: minimum number of different runs that related pieces share; fewer are just a phrase.
+        share: related pieces share more than this part of one of them.
     """
 
     run: int
@@ -64,7 +64,7 @@ class View:
 
 
 class Runs:
-    """The hashes of pieces that are added one by one, in one view."""
+    """The hashes, in one view, of pieces that are added one by one."""
 
     def __init__(self, view: View) -> None:
         self.view = view
@@ -72,72 +72,73 @@ class Runs:
         self._frames: list[Frames] = []
 
     def add(self, tokens: Tokens) -> None:
-        """Take a piece into account."""
+        """Add a piece."""
         self._hashes.append(_hashes(tokens.values, self.view))
         self._frames.append(tokens.frames)
 
     def related(self) -> Iterator[tuple[int, int, float]]:
-        """Pairs of pieces that share more than the view allows, and the larger of the shares of both."""
+        """Pairs of related pieces, and what they share of the piece that shares more."""
         for first, second in _candidates(self._hashes):
-            both = np.intersect1d(self._hashes[first], self._hashes[second])
-            both = both[both != 0]
-            if len(both) >= self.view.fewest:
-                share = max(self._share(first, both), self._share(second, both))
+            shared = np.intersect1d(self._hashes[first], self._hashes[second])
+            shared = shared[shared != 0]
+            if len(shared) >= self.view.fewest:
+                share = max(self._share(first, shared), self._share(second, shared))
                 if share > self.view.share:
                     yield first, second, share
 
-    def _share(self, piece: int, both: Hashes) -> float:
-        """How much of a piece is shared: of its frames, and of its different runs, whichever is less.
+    def _share(self, piece: int, shared: Hashes) -> float:
+        """The shared part of a piece: of its frames or of its different runs, whichever is smaller.
 
-        A pattern that a piece repeats all the time covers much of it and is still one pattern.
+        A pattern that is repeated throughout a piece covers many of its frames but is only one run.
         """
-        own, frames = self._hashes[piece], self._frames[piece]
-        begins = np.isin(own, both)
-        covered = np.zeros(len(frames) + 1, np.int64)
-        covered[1 : 1 + len(own)] += begins
-        covered[1 + self.view.run : 1 + self.view.run + len(own)] -= begins
-        inside = np.cumsum(covered[:-1]) > 0
-        different = len(np.unique(own[own != 0]))
-        return min(float(frames[inside].sum() / frames.sum()), len(both) / different)
+        hashes, frames = self._hashes[piece], self._frames[piece]
+        is_shared = np.isin(hashes, shared)
+        # Run i consists of the tokens i + 1 to i + view.run: count how many shared runs cover each token.
+        change = np.zeros(len(frames) + 1, np.int64)
+        change[1 : 1 + len(hashes)] += is_shared
+        change[1 + self.view.run : 1 + self.view.run + len(hashes)] -= is_shared
+        is_covered = np.cumsum(change[:-1]) > 0
+        different = len(np.unique(hashes[hashes != 0]))
+        return min(float(frames[is_covered].sum() / frames.sum()), len(shared) / different)
 
 
 def texture(roll: Roll) -> Tokens:
-    """Each change of what sounds: the chord by its intervals, and the step of its lowest key."""
+    """A token for each change of the sounding keys: the intervals of the chord and the step of its bass."""
     sounding = roll.sounding
-    changes = np.ones(len(sounding), np.bool_)
-    changes[1:] = (sounding[1:] != sounding[:-1]).any(1)
-    at = np.flatnonzero(changes & sounding.any(1))
-    lowest = sounding[at].argmax(1)
-    chord, key = np.nonzero(sounding[at])
-    shape = np.zeros(len(at), np.uint64)
-    np.bitwise_xor.at(shape, chord, _mixed((key - lowest[chord]).astype(np.uint64)))
-    step = _mixed((np.diff(lowest, prepend=lowest[:1]) + 2 * KEYS).astype(np.uint64))
-    return Tokens((shape ^ step).view(np.int64), _lengths(at, len(sounding)))
+    is_change = np.ones(len(sounding), np.bool_)
+    is_change[1:] = (sounding[1:] != sounding[:-1]).any(1)
+    start = np.flatnonzero(is_change & sounding.any(1))
+    lowest = sounding[start].argmax(1)
+    chord, key = np.nonzero(sounding[start])
+    intervals = np.zeros(len(start), np.uint64)
+    np.bitwise_xor.at(intervals, chord, _mix((key - lowest[chord]).astype(np.uint64)))
+    step = _mix((np.diff(lowest, prepend=lowest[:1]) + 2 * KEYS).astype(np.uint64))
+    return Tokens((intervals ^ step).view(np.int64), _durations(start, len(sounding)))
 
 
 def line(roll: Roll, *, top: bool) -> Tokens:
-    """The steps of the outer keys, the highest or the lowest, as they sound at each quarter note.
+    """The steps of the highest or lowest sounding key from quarter note to quarter note.
 
-    Keys that stay are left out, and so are the notes between quarters: what is left is a tune without its
-    ornaments, fermatas and repeated notes, which differ from one version to another.
+    Repeated keys and the notes between quarters are left out. What remains is the melody or bass line without
+    ornaments, fermatas and repeated notes, which differ from version to version.
     """
     places = roll.meter.places(np.arange(roll.frames))
-    at = np.flatnonzero((places.place % roll.meter.grid == 0) & roll.sounding.any(1))
-    keys = roll.sounding[at]
+    quarter = np.flatnonzero((places.place % roll.meter.grid == 0) & roll.sounding.any(1))
+    keys = roll.sounding[quarter]
     outer = KEYS - 1 - keys[:, ::-1].argmax(1) if top else keys.argmax(1)
-    moves = np.ones(len(at), np.bool_)
+    moves = np.ones(len(quarter), np.bool_)
     moves[1:] = outer[1:] != outer[:-1]
     steps = np.diff(outer[moves], prepend=outer[:1])
-    return Tokens(steps.astype(np.int64), _lengths(at[moves], roll.frames))
+    return Tokens(steps.astype(np.int64), _durations(quarter[moves], roll.frames))
 
 
-def _lengths(at: Numbers, frames: int) -> Frames:
-    """How long what begins at these frames lasts, each until the next."""
-    return np.diff(at, append=frames).astype(np.int32)
+def _durations(starts: Numbers, frames: int) -> Frames:
+    """Durations of tokens that start at these frames, each until the next one or the end."""
+    return np.diff(starts, append=frames).astype(np.int32)
 
 
-def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Numbers spread over 64 bits (SplitMix64 of Steele, Lea and Flood, 2014)."""
+def _mix(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Hash numbers to 64 bits (SplitMix64 of Steele, Lea and Flood, 2014)."""
     numbers = numbers + np.uint64(0x9E3779B97F4A7C15)
     numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -146,54 +147,57 @@ def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _hashes(tokens: Numbers, view: View) -> Hashes:
-    """A hash for each run of tokens but the first; 0 for a figure, which is shared with nothing."""
+    """The hash of each run, without the first token; 0 for a figure, which never counts as shared."""
     if len(tokens) <= view.run:
         return np.zeros(0, np.uint32)
-    mixed = _mixed(tokens[1:].view(np.uint64))
+    mixed = _mix(tokens[1:].view(np.uint64))
     total = np.zeros(len(mixed) - view.run + 1, np.uint64)
-    for place in range(view.run):
-        total = total * FACTOR + mixed[place : place + len(total)]
+    for offset in range(view.run):
+        total = total * FACTOR + mixed[offset : offset + len(total)]
     runs = np.sort(sliding_window_view(tokens[1:], view.run), axis=1)
     is_figure = 1 + (np.diff(runs, axis=1) != 0).sum(1) < view.different
-    hashes: Hashes = np.maximum(_mixed(total) >> PIECE_BITS, np.uint64(1)).astype(np.uint32)
+    hashes: Hashes = np.maximum(_mix(total) >> PIECE_BITS, np.uint64(1)).astype(np.uint32)
     hashes[is_figure] = 0
     return hashes
 
 
 def _candidates(hashes: list[Hashes]) -> Iterator[list[int]]:
-    """Pairs of pieces that share some rare runs, the first before the second."""
-    pairs = _sharing(_shared_entries(hashes))
-    unique, counts = np.unique(pairs, return_counts=True)
-    found = unique[counts >= RARE]
-    yield from np.stack([found >> 32, found & 0xFFFFFFFF], 1).tolist()
+    """Pairs of pieces that share enough runs, the smaller index first."""
+    unique, counts = np.unique(_pairs(_shared_entries(hashes)), return_counts=True)
+    pairs = unique[counts >= MIN_SHARED]
+    yield from np.stack([pairs >> 32, pairs & 0xFFFFFFFF], 1).tolist()
 
 
 def _shared_entries(hashes: list[Hashes]) -> NDArray[np.uint64]:
-    """Run and piece in one number, sorted, of the runs that more than one piece has."""
-    own = [
-        np.unique(each[each != 0]).astype(np.uint64) << PIECE_BITS | np.uint64(piece)
-        for piece, each in enumerate(hashes)
+    """Sorted entries of a run (upper 32 bits) and a piece (lower 32 bits), for runs in several pieces."""
+    by_piece = [
+        np.unique(runs[runs != 0]).astype(np.uint64) << PIECE_BITS | np.uint64(piece)
+        for piece, runs in enumerate(hashes)
     ]
-    entries = np.sort(np.concatenate([*own, np.zeros(0, np.uint64)]))
+    entries = np.sort(np.concatenate([*by_piece, np.zeros(0, np.uint64)]))
     run = entries >> PIECE_BITS
-    like_next = run[1:] == run[:-1]
+    equals_next = run[1:] == run[:-1]
     shared = np.zeros(len(entries), np.bool_)
-    shared[1:] |= like_next
-    shared[:-1] |= like_next
+    shared[1:] |= equals_next
+    shared[:-1] |= equals_next
     return entries[shared]
 
 
-def _sharing(entries: NDArray[np.uint64]) -> Pairs:
-    """A pair of pieces, in one number, for each run that both have."""
+def _pairs(entries: NDArray[np.uint64]) -> Pairs:
+    """A pair of pieces, packed into one number, for each run that both have.
+
+    Entries of one run are adjacent, so pairs are formed at a growing distance; for common runs, only at
+    distance 1, that is of neighbours in the corpus.
+    """
     run, piece = entries >> PIECE_BITS, (entries & np.uint64(0xFFFFFFFF)).astype(np.int64)
     group = np.zeros(len(run), np.int32)
     group[1:] = np.cumsum(run[1:] != run[:-1])
     is_rare = (np.bincount(group) <= COMMON)[group]
-    found = [piece[:0]]
-    for step in range(1, min(COMMON, len(group))):
-        same = group[step:] == group[:-step]
-        if step > 1:
-            same &= is_rare[step:]
-        first = np.flatnonzero(same)
-        found.append(piece[first] << 32 | piece[first + step])
-    return np.concatenate(found)
+    pairs = [piece[:0]]
+    for distance in range(1, min(COMMON, len(group))):
+        same_run = group[distance:] == group[:-distance]
+        if distance > 1:
+            same_run &= is_rare[distance:]
+        first = np.flatnonzero(same_run)
+        pairs.append(piece[first] << 32 | piece[first + distance])
+    return np.concatenate(pairs)

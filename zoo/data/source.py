@@ -1,4 +1,4 @@
-"""A source: where the pieces of a corpus come from, before they are read."""
+"""A source: everything needed to read the pieces of a corpus into a store."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class Source:
     """Music that can be read into a store.
 
     Attributes:
-        name: what the user calls it: the name of a corpus, or a path.
-        planes: which of "onset", "sounding" and "velocity" it knows.
-        size: how many pieces or files there are to read.
-        read: reads them one by one, in an order that does not change.
-        place: tells this source from others of the same short name, such as an absolute path.
-        state: whatever changes when the music changes; a list of names, sizes and times, or a version.
-        grid: frames to a quarter note.
-        options: how its files are read.
-        passed_over: how many files lie there that are not read, by what they are: `.txt files`.
+        name: the name of a corpus or a path, as given by the user.
+        planes: which of the planes "onset", "sounding" and "velocity" are known.
+        size: number of pieces or files to read.
+        read: reads the pieces one by one, always in the same order.
+        place: identifies the source among others with the same short name, for example an absolute path.
+        state: a JSON value that changes when the music does: names, sizes and times of files, or a version.
+        grid: frames per quarter note.
+        options: how the files are read.
+        ignored: how many files in the folder are not MIDI files, by kind, such as `.txt files`.
     """
 
     name: str
@@ -42,17 +42,17 @@ class Source:
     state: Any
     grid: int = GRID
     options: Options = DEFAULTS
-    passed_over: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)
 
     @property
-    def family(self) -> str:
-        """The part of the store's name that stays when the music changes; options are part of it."""
+    def store_prefix(self) -> str:
+        """The part of the store's name that depends on the source and the options, but not on the music."""
         short = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(self.name).stem)[:32] or "music"
-        which = os.fsencode(self.place) + json.dumps([self.grid, *self.options.identity()]).encode()
-        return f"{short}-{hashlib.sha256(which).hexdigest()[:8]}"
+        identity = os.fsencode(self.place) + json.dumps([self.grid, *self.options.identity()]).encode()
+        return f"{short}-{hashlib.sha256(identity).hexdigest()[:8]}"
 
     @property
     def store_name(self) -> str:
-        """The name of the store's folder: another one for music that has changed."""
-        state = json.dumps([FORMAT, sorted(self.planes), self.options.rule(), self.state])
-        return f"{self.family}-{hashlib.sha256(state.encode()).hexdigest()[:16]}"
+        """The name of the store's folder, which changes with the music."""
+        state = json.dumps([FORMAT, sorted(self.planes), self.options.rule_digest(), self.state])
+        return f"{self.store_prefix}-{hashlib.sha256(state.encode()).hexdigest()[:16]}"

@@ -1,10 +1,10 @@
-"""The split: which pieces are for training, which for choosing, which for the final score.
+"""Assign pieces to the training, validation and test splits.
 
-A piece's split follows from its notes alone: a hash of which keys are pressed when, counted from the
-piece's lowest key. A copy, a transposed copy, or the same piece played louder falls into the same
-split, whatever its file is called, and so does the whole of a family (`zoo.data.family`), so no test piece
-was trained on in another key or another version. About 80 % of all families train, 10 % validate, 10 % test;
-adding pieces to a corpus moves no piece that is there, unless they join its family.
+The split of a piece depends on its notes only: on a hash of its onsets, relative to its lowest key. Copies,
+transposed copies and louder copies are assigned to the same split whatever their files are called, and so
+are all pieces of a family (`zoo.data.family`), so no test piece occurs in training in another key or version.
+About 80 % of all families are for training, 10 % for validation and 10 % for testing. Pieces that are added
+to a corpus do not change the split of others, unless they join their family.
 """
 
 from __future__ import annotations
@@ -24,16 +24,15 @@ SPELLINGS: dict[Split, tuple[str, ...]] = {
     "valid": ("valid", "validation", "val"),
     "test": ("test",),
 }
-"""What published sets call each split."""
-TRAIN, VALID = 0.8, 0.9
-"""Where the split hash, a number in 0..1, leaves training and validation."""
+"""Names of the splits in published datasets."""
+TRAIN_END, VALID_END = 0.8, 0.9
+"""Upper ends of the training and validation splits for a hash in 0..1."""
 
 
 def pattern(roll: Roll) -> str:
-    """What copies of a piece share: a hash of its notes relative to the lowest, without loudness.
+    """The note pattern of a piece: a hash that all its copies share, in any key and at any loudness.
 
-    Silence before and after the notes does not count. Where nobody knows which keys are pressed, the
-    sounding keys stand in.
+    Silence before and after the notes does not count. If onsets are unknown, the sounding keys are used.
     """
     keys = roll.sounding if roll.onset is None else roll.onset
     frames, pitches = np.nonzero(keys)
@@ -44,22 +43,23 @@ def pattern(roll: Roll) -> str:
 
 
 def split_of(patterns: Sequence[str], families: Sequence[int] | None = None) -> list[Split]:
-    """The split of each piece by its note pattern; a family goes where one of its patterns goes.
+    """The split of each piece; all pieces of a family get the split of one of their note patterns.
 
-    In a corpus so small that a split would stay empty, the largest one gives a family to it; a single
-    family trains.
+    If a split would be empty because the corpus is small, the largest split gives a family to it. A single
+    family is used for training.
 
     Args:
-        patterns: of all pieces, see `pattern`.
-        families: of all pieces; pieces of one number stay together, as do those of one pattern.
+        patterns: note pattern of each piece, see `pattern`.
+        families: number of each piece's family. Pieces of one family stay together, and so do pieces with
+            the same pattern.
     """
     leaders = _leaders(patterns, families or range(len(patterns)))
-    place = {leader: int(leader[:16], 16) / 2**64 for leader in leaders}
-    order = sorted(place, key=lambda leader: place[leader])
-    split: dict[str, Split] = {leader: _by_place(place[leader]) for leader in order}
+    value = {leader: int(leader[:16], 16) / 2**64 for leader in leaders}
+    order = sorted(value, key=lambda leader: value[leader])
+    split: dict[str, Split] = {leader: _split_at(value[leader]) for leader in order}
     for empty in [name for name in SPLITS if name not in split.values()]:
-        taken = list(split.values())
-        largest = max(SPLITS, key=taken.count)
+        assigned = list(split.values())
+        largest = max(SPLITS, key=assigned.count)
         members = [leader for leader in order if split[leader] == largest]
         if len(members) > 1 or (members and empty == "train"):
             split[members[0 if empty == "train" else -1]] = empty
@@ -67,32 +67,32 @@ def split_of(patterns: Sequence[str], families: Sequence[int] | None = None) -> 
 
 
 def _leaders(patterns: Sequence[str], families: Sequence[int]) -> list[str]:
-    """For each piece the pattern that decides, among those of all pieces that stay with it.
+    """For each piece, the pattern that decides on the split of its family.
 
-    It is drawn by a hash of the patterns. The smallest pattern itself, which is also the smallest number,
-    would send nearly every large family to training.
+    It is the one whose second hash is smallest. The smallest pattern itself would bias large families towards
+    training, since the pattern is also the number that is compared with the ends of the splits.
     """
-    groups = connected(len(patterns), [*alike(patterns), *alike(families)])
+    groups = connected_components(len(patterns), [*links_by_label(patterns), *links_by_label(families)])
     leader: dict[int, str] = {}
-    for group, own in zip(groups, patterns, strict=True):
-        leader[group] = min(leader.get(group, own), own, key=_lot)
+    for group, candidate in zip(groups, patterns, strict=True):
+        leader[group] = min(leader.get(group, candidate), candidate, key=_second_hash)
     return [leader[group] for group in groups]
 
 
-def _lot(pattern: str) -> str:
+def _second_hash(pattern: str) -> str:
     return hashlib.sha256(pattern.encode()).hexdigest()
 
 
-def alike(labels: Iterable[Hashable | None]) -> Iterator[tuple[int, int]]:
-    """Links between pieces of one label; a piece without a label has none."""
+def links_by_label(labels: Iterable[Hashable | None]) -> Iterator[tuple[int, int]]:
+    """Links between pieces with the same label; pieces without a label are not linked."""
     first: dict[Hashable, int] = {}
     for piece, label in enumerate(labels):
         if label is not None:
             yield first.setdefault(label, piece), piece
 
 
-def connected(count: int, links: Iterable[tuple[int, int]]) -> list[int]:
-    """The groups that links make of `count` pieces: for each piece the first of its group."""
+def connected_components(count: int, links: Iterable[tuple[int, int]]) -> list[int]:
+    """The connected components of `count` linked pieces: for each piece, the first piece of its component."""
     parent = list(range(count))
 
     def root(piece: int) -> int:
@@ -102,12 +102,12 @@ def connected(count: int, links: Iterable[tuple[int, int]]) -> list[int]:
         return piece
 
     for link in links:
-        one, two = sorted(map(root, link))
-        parent[two] = one
+        first, second = sorted(map(root, link))
+        parent[second] = first
     return [root(piece) for piece in range(count)]
 
 
-def _by_place(place: float) -> Split:
-    if place < TRAIN:
+def _split_at(value: float) -> Split:
+    if value < TRAIN_END:
         return "train"
-    return "valid" if place < VALID else "test"
+    return "valid" if value < VALID_END else "test"

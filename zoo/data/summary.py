@@ -1,4 +1,4 @@
-"""A corpus in numbers: how much there is, how dense, how high and low, and how well it lies on its grid."""
+"""Statistics of a corpus: its size, density and range, and how well the music fits the grid."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from zoo.music.roll import KEYS, LOWEST_KEY, Roll
 
 @dataclass(frozen=True)
 class Summary:
-    """Some pieces in numbers.
+    """Statistics of some pieces.
 
     Attributes:
-        pieces: how many.
-        families: how many families they are of; pieces that share music are of one.
-        frames: their length together.
-        notes: how many keys are pressed; None where onsets are unknown.
-        polyphony: keys that sound in a frame, on average over all frames.
-        most: keys that sound in the fullest frame.
+        pieces: number of pieces.
+        families: number of families; pieces that share music belong to one family.
+        frames: total length.
+        notes: number of onsets; None if onsets are unknown.
+        polyphony: mean number of sounding keys per frame.
+        most: maximum number of sounding keys in a frame.
         silence: share of the frames in which no key sounds.
-        lowest: MIDI pitch of the lowest key that sounds; None if none does.
-        highest: and of the highest.
-        loudness: mean velocity of the pressed keys, 1..127; None where velocities are unknown.
-        meters: how many pieces have each time signature, or list of them.
-        meters_from: how many pieces have their time signatures from where: stated in the file, heard in its
-            notes, annotated beside it, or assumed; see `zoo.music.barline.FoundMeter`.
-        alignments: how many pieces have their grid from where; see `zoo.music.align`.
-        off_grid: share of the notes that lie more than a quarter frame from where they were put.
-        losses: how many notes reading lost, moved or changed, by what happened to them.
-        spread: entropy in nats of the place in the bar at which notes begin, over all pieces together; of the
-            most common length of bar. None where onsets are unknown.
-        spread_inside: the same inside pieces, on average over their notes. Where bars begin in the right
-            place both are small and close to each other; the difference is what the piece tells about
-            the place of its bar lines.
+        lowest: MIDI pitch of the lowest sounding key; None if there is none.
+        highest: MIDI pitch of the highest sounding key; None if there is none.
+        loudness: mean velocity of the onsets, 1..127; None if velocities are unknown.
+        meters: number of pieces by time signature, or list of time signatures.
+        meters_from: number of pieces by how their meter was found: stated in the file, heard in its notes,
+            annotated in a beat file, or assumed; see `zoo.music.barline.FoundMeter`.
+        alignments: number of pieces by how their grid was found; see `zoo.music.align`.
+        off_grid: share of the notes that are more than a quarter of a frame off the grid.
+        losses: number of notes that reading left out, moved or changed, by kind of loss.
+        spread: entropy in nats of the position of onsets in the bar, pooled over all pieces; for the most
+            common length of bar. None if onsets are unknown.
+        spread_inside: the same within each piece, averaged over notes. If bar lines are correct, both are
+            small and similar; their difference is the mutual information of piece and position, which is
+            large if bar lines are shifted differently from piece to piece.
     """
 
     pieces: int
@@ -63,7 +63,7 @@ class Summary:
 
 
 def summarise(corpus: Corpus) -> Summary:
-    """All pieces of a corpus in numbers, one in memory at a time."""
+    """Statistics of all pieces of a corpus; one piece is in memory at a time."""
     tally = _Tally()
     for index in range(len(corpus.pieces)):
         tally.add(corpus.roll(index), corpus.pieces[index])
@@ -71,11 +71,11 @@ def summarise(corpus: Corpus) -> Summary:
 
 
 class _Tally:
-    """Counts over the pieces seen so far."""
+    """Counts over the pieces added so far."""
 
     def __init__(self) -> None:
-        self.pieces = self.notes = self.loud = 0
-        self.chords = np.zeros(KEYS + 1, np.int64)
+        self.pieces = self.notes = self.velocity_sum = 0
+        self.chord_sizes = np.zeros(KEYS + 1, np.int64)
         self.keys = np.zeros(KEYS, np.int64)
         self.families = set[int]()
         self.meters, self.meters_from, self.alignments = Counter[str](), Counter[str](), Counter[str]()
@@ -93,17 +93,17 @@ class _Tally:
         if roll.onset is not None:
             self._add_places(roll.onset.sum(1), roll.meter)
             self.off_grid += piece.off_grid * int(roll.onset.sum())
-        self.chords += np.bincount(roll.sounding.sum(1), minlength=KEYS + 1)
+        self.chord_sizes += np.bincount(roll.sounding.sum(1), minlength=KEYS + 1)
         self.keys += roll.sounding.sum(0)
         self.notes += 0 if roll.onset is None else int(roll.onset.sum())
-        self.loud += 0 if roll.velocity is None else int(roll.velocity.sum())
+        self.velocity_sum += 0 if roll.velocity is None else int(roll.velocity.sum())
 
     def _add_places(self, onsets: NDArray[np.int64], meter: Meter) -> None:
-        """Count the onsets (T,) of a piece by the place in bars of each length."""
+        """Count the onsets (T,) of a piece by position in the bar, separately for each length of bar."""
         places = meter.places(np.arange(len(onsets)))
         for length in np.unique(places.length[onsets > 0]):
-            here = places.length == length
-            counts = np.bincount(places.place[here], onsets[here], minlength=length)
+            in_such_bars = places.length == length
+            counts = np.bincount(places.place[in_such_bars], onsets[in_such_bars], minlength=length)
             self.places.setdefault(int(length), []).append(counts.astype(np.float64))
 
     def _spread(self) -> tuple[float | None, float | None]:
@@ -115,8 +115,8 @@ class _Tally:
         return float(_entropy(counts.sum(0, keepdims=True))[0]), float(inside)
 
     def summary(self, planes: frozenset[str]) -> Summary:
-        frames = int(self.chords.sum())
-        heard = np.flatnonzero(self.keys) + LOWEST_KEY
+        frames = int(self.chord_sizes.sum())
+        pitches = np.flatnonzero(self.keys) + LOWEST_KEY
         spread, inside = self._spread()
         return Summary(
             pieces=self.pieces,
@@ -124,11 +124,11 @@ class _Tally:
             frames=frames,
             notes=self.notes if "onset" in planes else None,
             polyphony=float(self.keys.sum() / max(frames, 1)),
-            most=int(np.flatnonzero(self.chords).max(initial=0)),
-            silence=float(self.chords[0] / max(frames, 1)),
-            lowest=int(heard[0]) if len(heard) else None,
-            highest=int(heard[-1]) if len(heard) else None,
-            loudness=self.loud / self.notes if "velocity" in planes and self.notes else None,
+            most=int(np.flatnonzero(self.chord_sizes).max(initial=0)),
+            silence=float(self.chord_sizes[0] / max(frames, 1)),
+            lowest=int(pitches[0]) if len(pitches) else None,
+            highest=int(pitches[-1]) if len(pitches) else None,
+            loudness=self.velocity_sum / self.notes if "velocity" in planes and self.notes else None,
             meters=dict(self.meters.most_common()),
             meters_from=dict(self.meters_from.most_common()),
             alignments=dict(self.alignments.most_common()),
@@ -140,7 +140,7 @@ class _Tally:
 
 
 def _entropy(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Entropy in nats (N,) of the distributions that counts (N, places) make."""
+    """Entropy in nats (N,) of the distributions given by counts (N, positions)."""
     shares = counts / counts.sum(1, keepdims=True)
     entropy: NDArray[np.float64] = -(shares * np.log(np.where(shares > 0, shares, 1))).sum(1)
     return entropy

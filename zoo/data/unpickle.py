@@ -1,11 +1,13 @@
-"""Numbers, words, lists, tuples and tables out of a pickle, by a reader that can run nothing.
+"""Read plain data (numbers, strings, lists, tuples and dicts) from a pickle without executing code.
 
-A pickle is a program: Python's own reader calls whatever it names. This one walks the instructions with
-`pickletools`, which only decodes them, and knows those that lay out plain data. All that it is asked to
-call are numpy's whole numbers, `scalar(dtype("i8"), b"...")`, and these it computes itself; any other name
-ends the walk. What a few bytes can blow up to is bounded: shared lists stay shared, and instructions,
-objects and marks that stand open are counted. How deep lists lie in lists is not: the walk does not follow
-them, and who reads what comes out looks no deeper than pieces, frames and pitches lie.
+A pickle is a program, and Python's unpickler calls any function that it names. This module interprets the
+instructions itself: `pickletools` decodes them without side effects, and only those that build plain data are
+implemented. The only calls in published files create numpy scalars, `scalar(dtype("i8"), b"...")`; they are
+recognised by name and evaluated here. Any other name is an error.
+
+Memory is bounded, since a few bytes can expand to a lot: instructions, objects and open marks are limited,
+and shared lists stay shared. The nesting depth of lists is not limited; nothing here recurses into them, and
+callers look no deeper than pieces, frames and pitches.
 """
 
 from __future__ import annotations
@@ -17,64 +19,73 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-MOST_STEPS = 2**23
-"""Instructions; the largest published file has 3 million."""
-MOST_OBJECTS = 2**21
-"""Lists, tuples, tables, words and memos."""
-DEEPEST = 32
-"""Marks that stand open; published files nest five."""
+MAX_INSTRUCTIONS = 2**23
+"""The largest published file has 3 million."""
+MAX_OBJECTS = 2**21
+"""Limit for lists, tuples, dicts, strings and memo entries together."""
+MAX_DEPTH = 32
+"""Limit for open marks; published files nest five."""
 
 SCALARS = {"numpy.core.multiarray scalar", "numpy._core.multiarray scalar"}
 DTYPE, ENCODE = "numpy dtype", "_codecs encode"
 NUMBERS = re.compile(r"[iuf][1248]")
-"""What numpy calls the types that a pitch may have."""
+"""Codes of the numpy types that a pitch may have."""
 
 
-class Refused(ValueError):
-    """The pickle holds something else than plain data, or is damaged."""
+class UnsafePickle(ValueError):
+    """The pickle contains something other than plain data, exceeds the limits, or is damaged."""
 
 
 @dataclass
 class Name:
-    """What a pickle asks to be imported; here it stays a name."""
+    """The name of something to import, which is never imported."""
 
     full: str
 
 
 @dataclass
 class NumberType:
-    """A numpy type, as `i8`, and whether its bytes run from the small end."""
+    """A numpy dtype: its code, such as `i8`, and its byte order."""
 
     code: str
     order: str = "little"
 
 
 def unpickle(data: bytes) -> Any:
-    """The plain data in a pickle of any protocol.
+    """Read the plain data in a pickle of any protocol.
 
     Raises:
-        Refused: it names anything to be called, holds more than the limits, or is damaged.
+        UnsafePickle: the pickle calls a function other than those that create numpy scalars, exceeds the
+            limits, or is damaged.
     """
     machine = _Machine()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # odd escapes in strings of Python 2
+        warnings.simplefilter("ignore")  # invalid escape sequences in strings written by Python 2
         try:
             for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
-                if count >= MOST_STEPS or machine.objects > MOST_OBJECTS:
-                    raise Refused("it has more in it than a set of pieces can have")
-                step = STEPS.get(opcode.name)
-                if step is None:
-                    raise Refused(f"it holds {opcode.name}, which plain data does not need")
-                step(machine, argument)
+                if count >= MAX_INSTRUCTIONS or machine.objects > MAX_OBJECTS:
+                    raise UnsafePickle("it contains more data than any dataset of pieces")
+                instruction = INSTRUCTIONS.get(opcode.name)
+                if instruction is None:
+                    raise UnsafePickle(f"it contains {opcode.name}, which plain data does not need")
+                instruction(machine, argument)
             return machine.result()
-        except Refused:
+        except UnsafePickle:
             raise
         except (ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
-            raise Refused("it is damaged or cut off") from error
+            # A damaged pickle pops from an empty stack, reads a memo entry that does not exist, and so on.
+            raise UnsafePickle("it is damaged or truncated") from error
 
 
 class _Machine:
-    """The stack of values, the stacks below open marks, and the memo of what will be meant again."""
+    """The state of the pickle machine.
+
+    Attributes:
+        stack: values since the last open mark.
+        below: the stacks that open marks have set aside.
+        memo: values that the pickle refers to again, by number.
+        objects: number of objects created so far.
+    """
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -84,7 +95,7 @@ class _Machine:
 
     def result(self) -> Any:
         if len(self.stack) != 1 or self.below:
-            raise Refused("it is damaged or cut off")
+            raise UnsafePickle("it is damaged or truncated")
         return self.stack[0]
 
     def push(self, value: Any) -> None:
@@ -95,20 +106,20 @@ class _Machine:
         self.stack.append(value)
 
     def mark(self, _: Any) -> None:
-        if len(self.below) >= DEEPEST:
-            raise Refused(f"it is nested more than {DEEPEST} deep")
+        if len(self.below) >= MAX_DEPTH:
+            raise UnsafePickle(f"it is nested more than {MAX_DEPTH} levels deep")
         self.below.append(self.stack)
         self.stack = []
 
-    def marked(self) -> list[Any]:
-        """What was pushed since the last mark, which goes."""
+    def pop_to_mark(self) -> list[Any]:
+        """Pop the values pushed since the last mark, and the mark."""
         values, self.stack = self.stack, self.below.pop()
         return values
 
-    def last(self, count: int) -> list[Any]:
-        """The last few values, which go."""
+    def pop(self, count: int) -> list[Any]:
+        """Pop the last `count` values; in contrast to slicing, it is an error if there are fewer."""
         if len(self.stack) < count:
-            raise Refused("it is damaged or cut off")
+            raise UnsafePickle("it is damaged or truncated")
         values = self.stack[len(self.stack) - count :]
         del self.stack[len(self.stack) - count :]
         return values
@@ -116,50 +127,50 @@ class _Machine:
     def extend(self, values: list[Any]) -> None:
         target = self.stack[-1]
         if not isinstance(target, list):
-            raise Refused("it is damaged or cut off")
+            raise UnsafePickle("it is damaged or truncated")
         target.extend(values)
 
     def set_items(self, values: list[Any], target: Any) -> None:
         keys = [key.decode("latin-1") if isinstance(key, bytes) else key for key in values[::2]]
         if not isinstance(target, dict) or len(values) % 2 or not all(isinstance(key, str) for key in keys):
-            raise Refused("it has a table with other keys than words")
+            raise UnsafePickle("it contains a dict with keys that are not strings")
         target.update(zip(keys, values[1::2], strict=True))
 
-    def table(self, _: Any) -> None:
-        table: dict[str, Any] = {}
-        self.set_items(self.marked(), table)
-        self.push_object(table)
+    def make_dict(self, _: Any) -> None:
+        items: dict[str, Any] = {}
+        self.set_items(self.pop_to_mark(), items)
+        self.push_object(items)
 
-    def put(self, place: int) -> None:
+    def put(self, index: int) -> None:
         self.objects += 1
-        self.memo[place] = self.stack[-1]
+        self.memo[index] = self.stack[-1]
 
     def name(self, full: str) -> None:
         if full not in {*SCALARS, DTYPE, ENCODE}:
-            raise Refused(f"it asks to run {full.replace(' ', '.')[:60]}, and nothing in it was run")
+            raise UnsafePickle(f"it tries to run {full.replace(' ', '.')[:60]}, and nothing in it was run")
         self.push_object(Name(full))
 
     def call(self, _: Any) -> None:
-        """A number of numpy's, worked out from the bytes that stand for it."""
-        function, arguments = self.last(2)
+        """Evaluate the three calls that make up a numpy scalar; no function is actually called."""
+        function, arguments = self.pop(2)
         match function, arguments:
             case Name(full="numpy dtype"), (str(code), *_) if NUMBERS.fullmatch(code):
                 self.push_object(NumberType(code))
-            case Name(full="_codecs encode"), (str(text), "latin1"):
+            case Name(full="_codecs encode"), (str(text), "latin1"):  # protocol 2 stores bytes as a string
                 self.push_object(text.encode("latin-1"))
             case Name(full=full), (NumberType() as kind, str() | bytes() as content) if full in SCALARS:
                 self.push_object(_number(kind, content))
             case _:
-                raise Refused("it asks for something to be run, and nothing in it was run")
+                raise UnsafePickle("it tries to run code, and nothing in it was run")
 
     def build(self, _: Any) -> None:
-        """The byte order of a number type, all that its state says."""
-        state = self.last(1)[0]
+        """Set the byte order of a dtype, the only part of its state that matters here."""
+        state = self.pop(1)[0]
         kind = self.stack[-1]
         if not (
             isinstance(kind, NumberType) and isinstance(state, tuple) and state[1] in ("<", ">", "|", "=")
         ):
-            raise Refused("it builds an object, which plain data does not need")
+            raise UnsafePickle("it builds an object, which plain data does not need")
         kind.order = "big" if state[1] == ">" else "little"
 
 
@@ -169,11 +180,11 @@ def _number(kind: NumberType, content: str | bytes) -> int | float:
     data = content.encode("latin-1") if isinstance(content, str) else content
     value = np.frombuffer(data, np.dtype((">" if kind.order == "big" else "<") + kind.code))
     if len(value) != 1:
-        raise Refused("it is damaged or cut off")
+        raise UnsafePickle("it is damaged or truncated")
     return float(value[0]) if kind.code[0] == "f" else int(value[0])
 
 
-def _nothing(machine: _Machine, argument: Any) -> None:
+def _skip(machine: _Machine, argument: Any) -> None:
     pass
 
 
@@ -181,8 +192,8 @@ def _constant(value: Any) -> Callable[[_Machine, Any], None]:
     return lambda machine, _: machine.push(value)
 
 
-STEPS: dict[str, Callable[[_Machine, Any], None]] = {
-    **dict.fromkeys(("PROTO", "FRAME", "STOP"), _nothing),
+INSTRUCTIONS: dict[str, Callable[[_Machine, Any], None]] = {
+    **dict.fromkeys(("PROTO", "FRAME", "STOP"), _skip),
     **dict.fromkeys(("INT", "BININT", "BININT1", "BININT2", "FLOAT", "BINFLOAT"), _Machine.push),
     **dict.fromkeys(("LONG", "LONG1", "LONG4"), _Machine.push_object),
     **dict.fromkeys(("STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE"), _Machine.push_object),
@@ -194,24 +205,24 @@ STEPS: dict[str, Callable[[_Machine, Any], None]] = {
     "EMPTY_LIST": lambda machine, _: machine.push_object([]),
     "EMPTY_TUPLE": lambda machine, _: machine.push_object(()),
     "EMPTY_DICT": lambda machine, _: machine.push_object({}),
-    "LIST": lambda machine, _: machine.push_object(machine.marked()),
-    "TUPLE": lambda machine, _: machine.push_object(tuple(machine.marked())),
-    "TUPLE1": lambda machine, _: machine.push_object(tuple(machine.last(1))),
-    "TUPLE2": lambda machine, _: machine.push_object(tuple(machine.last(2))),
-    "TUPLE3": lambda machine, _: machine.push_object(tuple(machine.last(3))),
-    "DICT": _Machine.table,
-    "APPEND": lambda machine, _: machine.extend(machine.last(1)),
-    "APPENDS": lambda machine, _: machine.extend(machine.marked()),
-    "SETITEM": lambda machine, _: machine.set_items(machine.last(2), machine.stack[-1]),
-    "SETITEMS": lambda machine, _: machine.set_items(machine.marked(), machine.stack[-1]),
+    "LIST": lambda machine, _: machine.push_object(machine.pop_to_mark()),
+    "TUPLE": lambda machine, _: machine.push_object(tuple(machine.pop_to_mark())),
+    "TUPLE1": lambda machine, _: machine.push_object(tuple(machine.pop(1))),
+    "TUPLE2": lambda machine, _: machine.push_object(tuple(machine.pop(2))),
+    "TUPLE3": lambda machine, _: machine.push_object(tuple(machine.pop(3))),
+    "DICT": _Machine.make_dict,
+    "APPEND": lambda machine, _: machine.extend(machine.pop(1)),
+    "APPENDS": lambda machine, _: machine.extend(machine.pop_to_mark()),
+    "SETITEM": lambda machine, _: machine.set_items(machine.pop(2), machine.stack[-1]),
+    "SETITEMS": lambda machine, _: machine.set_items(machine.pop_to_mark(), machine.stack[-1]),
     **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), _Machine.put),
     "MEMOIZE": lambda machine, _: machine.put(len(machine.memo)),
     **dict.fromkeys(
-        ("GET", "BINGET", "LONG_BINGET"), lambda machine, place: machine.push(machine.memo[place])
+        ("GET", "BINGET", "LONG_BINGET"), lambda machine, index: machine.push(machine.memo[index])
     ),
     "GLOBAL": _Machine.name,
-    "STACK_GLOBAL": lambda machine, _: machine.name(" ".join(machine.last(2))),
+    "STACK_GLOBAL": lambda machine, _: machine.name(" ".join(machine.pop(2))),
     "REDUCE": _Machine.call,
     "BUILD": _Machine.build,
 }
-"""What is done at each instruction; one that is not here ends the walk."""
+"""The supported instructions, by the names of `pickletools`; any other is an error."""

@@ -1,7 +1,7 @@
-"""Writing a store: piece by piece, never more than one in memory, seen by nobody before it is whole.
+"""Write a store piece by piece, with one piece in memory at a time.
 
-A store is filled under a temporary name, flushed to the disk, and renamed. However many processes write
-one at once, a reader meets a whole store or none.
+A store is written under a temporary name, flushed to disk, and renamed. Even if several processes write the
+same store at once, a reader never sees a partial one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,43 +19,46 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.data.family import Fingerprints, copied
+from zoo.data.family import Fingerprints, copy_relations
 from zoo.data.family_rule import check_matches, family_rule
 from zoo.data.piece import Piece, Reading, Skipped
 from zoo.data.source import Source
-from zoo.data.split import Split, alike, connected, pattern, split_of
+from zoo.data.split import Split, connected_components, links_by_label, pattern, split_of
 from zoo.data.store import FORMAT, Store, open_store
 from zoo.errors import DataError, Problem, ZooError
 from zoo.files import UNFINISHED, new_folder, writing
 from zoo.music.roll import KEYS, Roll
+from zoo.progress import Progress
 
-Progress = Callable[[int, int], None]
-"""Told how many pieces have been read, and of how many."""
-
-ABANDONED = 24 * 3600.0
-"""Seconds after which an unfinished store is taken for one whose writer was killed."""
-HINT = "free some space there, or name another folder in the environment variable ZOO_CACHE"
-SHOWN = 5
-"""Of how many unusable files an error tells the reason."""
+ABANDONED_AFTER = 24 * 3600.0
+"""Seconds after which an unfinished store is assumed to belong to a killed process."""
+HINT = "free some disk space there, or set the environment variable ZOO_CACHE to another folder"
+MAX_SHOWN = 5
+"""Maximum number of unusable files whose reasons an error lists."""
 
 
 def write_store(source: Source, cache: Path, progress: Progress | None = None) -> Store:
     """Read a source and write its store into the cache folder.
 
+    Args:
+        source: the source to read.
+        cache: the cache folder; created if it does not exist.
+        progress: called with the number of pieces read so far and the total.
+
     Raises:
-        DataError: the source holds no piece that can be used.
-        ZooError: the cache cannot be written (no right to, or the disk is full).
+        DataError: the source has no usable piece.
+        ZooError: the cache cannot be written (permission denied, or the disk is full).
     """
-    place = cache / source.store_name
+    folder = cache / source.store_name
     with writing(cache, HINT):
         cache.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(cache)
-    with new_folder(place, HINT) as part:
+    with new_folder(folder, HINT) as part:
         _write(source, part, progress)
     _remove_outdated(cache, source)
-    store = open_store(place)
+    store = open_store(folder)
     if store is None:
-        raise ZooError(Problem("what was written here cannot be read back", str(place), HINT))
+        raise ZooError(Problem("the store written here cannot be read back", str(folder), HINT))
     return store
 
 
@@ -71,12 +74,16 @@ def _write(source: Source, folder: Path, progress: Progress | None) -> None:
             if progress is not None:
                 progress(done, source.size)
         if not writer.pieces:
-            raise _nothing_usable(source, skipped)
+            raise _no_usable_piece(source, skipped)
         writer.finish(skipped)
 
 
 class _Writer:
-    """Appends pieces to the arrays of a store, and remembers what its table has to say of them."""
+    """Appends pieces to the arrays of a store, and collects the entries of its table.
+
+    The arrays are written as pieces arrive. The table is written last, since splits and families depend on
+    all pieces.
+    """
 
     def __init__(self, files: ExitStack, folder: Path, source: Source) -> None:
         self.place = " ".join([source.place, *source.options.words()])
@@ -102,18 +109,19 @@ class _Writer:
         digest = hashlib.sha256(f"{sorted(self.planes)} {roll.frames} {asdict(roll.meter)}".encode())
         for name, array in self._arrays(roll).items():
             self.files[name].write(array.tobytes())
-            if name != "velocity.starts":
+            if name != "velocity.starts":  # depends on the pieces before this one
                 digest.update(array.tobytes())
-        compared = reading.by_default or roll
-        self.patterns.append(pattern(compared))
-        self.fingerprints.add(compared)
+        # Copies and families are found on the default grid, so that the split is the same on every grid.
+        default_roll = reading.default_roll or roll
+        self.patterns.append(pattern(default_roll))
+        self.fingerprints.add(default_roll)
         self.prescribed.append(reading.split)
         self.pieces.append(
             Piece(
                 title=reading.title,
                 frames=roll.frames,
                 digest=digest.hexdigest(),
-                split=reading.split or "train",
+                split=reading.split or "train",  # replaced in _split, once all families are known
                 tempo=roll.tempo,
                 meter=roll.meter,
                 alignment=reading.alignment,
@@ -124,81 +132,86 @@ class _Writer:
         )
 
     def _arrays(self, roll: Roll) -> dict[str, NDArray[Any]]:
-        """What one piece adds to each file."""
+        """The rows that one piece adds to each file."""
         arrays: dict[str, NDArray[Any]] = {"sounding.bits": np.packbits(roll.sounding, axis=-1)}
         if roll.onset is not None and "onset" in self.planes:
             arrays["onset.bits"] = np.packbits(roll.onset, axis=-1)
             if roll.velocity is not None and "velocity" in self.planes:
                 counts = np.count_nonzero(roll.onset, axis=-1)
+                # A boolean index reads row by row, so the values are in the order of the starts.
                 arrays["velocity.starts"] = self.notes + np.cumsum(counts, dtype=np.int64) - counts
                 arrays["velocity.values"] = roll.velocity[roll.onset]
                 self.notes += int(counts.sum())
         return arrays
 
     def finish(self, skipped: list[Skipped]) -> None:
-        """End every array with a row of silence, and write the table."""
+        """Append the row of silence to every array, and write the table."""
         silence = np.zeros((1, KEYS), np.bool_)
         velocity = silence.astype(np.uint8)
         for name, array in self._arrays(Roll(silence, silence, velocity)).items():
             self.files[name].write(array.tobytes())
         if "velocity" in self.planes:
-            self.files["velocity.values"].write(b"\0")  # an empty file cannot be mapped
-        named = self._named()
-        self.relations = [*copied(self.patterns, self.prescribed), *self.fingerprints.relations()]
+            self.files["velocity.values"].write(b"\0")  # an empty file cannot be memory-mapped
+        rule_families = self._rule_families()
+        self.relations = [*copy_relations(self.patterns, self.prescribed), *self.fingerprints.relations()]
         table = {
             "format": FORMAT,
             "place": self.place,
             "planes": sorted(self.planes),
             "grid": self.grid,
             "pedal": self.pedal,
-            "pieces": [asdict(piece) for piece in self._split(named)],
+            "pieces": [asdict(piece) for piece in self._split(rule_families)],
             "relations": [asdict(relation) for relation in self.relations],
             "skipped": [asdict(piece) for piece in skipped],
         }
         json.dump(table, self.table)
 
-    def _split(self, named: Sequence[str | None]) -> list[Piece]:
-        """The pieces, each in the split that its source prescribes or its family decides."""
+    def _split(self, rule_families: Sequence[str | None]) -> list[Piece]:
+        """The pieces with their families, in the prescribed split or else that of the family."""
         links = [(relation.first, relation.second) for relation in self.relations]
-        families = connected(len(self.pieces), [*links, *alike(named)])
-        decided = split_of(self.patterns, families)
+        families = connected_components(len(self.pieces), [*links, *links_by_label(rule_families)])
+        computed = split_of(self.patterns, families)
         return [
-            replace(piece, split=prescribed or own, family=family)
-            for piece, prescribed, own, family in zip(
-                self.pieces, self.prescribed, decided, families, strict=True
+            replace(piece, split=prescribed or split, family=family)
+            for piece, prescribed, split, family in zip(
+                self.pieces, self.prescribed, computed, families, strict=True
             )
         ]
 
-    def _named(self) -> list[str | None]:
-        """The family of each piece by the rule, if there is one."""
+    def _rule_families(self) -> list[str | None]:
+        """The family of each piece by the rule; None where it does not apply or there is no rule."""
         if self.rule is None:
             return [None] * len(self.pieces)
         titles = [piece.title for piece in self.pieces]
-        named = [self.rule(title) for title in titles]
-        check_matches(self.family, named, titles)
-        return named
+        families = [self.rule(title) for title in titles]
+        check_matches(self.family, families, titles)
+        return families
 
 
 def _remove_abandoned(cache: Path) -> None:
-    """Remove what killed writers left behind long ago; others may be writing now."""
+    """Remove the unfinished stores of killed processes; recent ones may still be in progress."""
     for part in cache.glob(f".*{UNFINISHED}"):
         with suppress(FileNotFoundError):
-            if time.time() - part.stat().st_mtime > ABANDONED:
+            if time.time() - part.stat().st_mtime > ABANDONED_AFTER:
                 shutil.rmtree(part, ignore_errors=True)
 
 
 def _remove_outdated(cache: Path, source: Source) -> None:
-    """Remove stores of the same source from before it changed; who has one open keeps it."""
-    for store in cache.glob(f"{source.family}-*"):
+    """Remove older stores of a source that has changed; open stores stay readable, as they are mapped."""
+    for store in cache.glob(f"{source.store_prefix}-*"):
         if store.name != source.store_name:
             shutil.rmtree(store, ignore_errors=True)
 
 
-def _nothing_usable(source: Source, skipped: list[Skipped]) -> DataError:
-    count = f"none of its {len(skipped)} pieces can" if len(skipped) > 1 else "its one piece cannot"
-    more = f" (the first {SHOWN} are shown)" if len(skipped) > SHOWN else ""
-    midi = "`zoo midi check FILE` tells more about one of them" if "velocity" in source.planes else ""
+def _no_usable_piece(source: Source, skipped: list[Skipped]) -> DataError:
+    what = (
+        f"none of its {len(skipped)} pieces can be used"
+        if len(skipped) > 1
+        else "its one piece cannot be used"
+    )
+    more = f" (the first {MAX_SHOWN} are shown)" if len(skipped) > MAX_SHOWN else ""
+    hint = "`zoo midi check FILE` reports details for one file" if "velocity" in source.planes else ""
     return DataError(
-        Problem(f"{count} be used{more}", source.name, midi),
-        *(Problem(piece.reason, where=piece.title) for piece in skipped[:SHOWN]),
+        Problem(f"{what}{more}", source.name, hint),
+        *(Problem(piece.reason, where=piece.title) for piece in skipped[:MAX_SHOWN]),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,13 +17,11 @@ from zoo.model.counting import at_rest
 from zoo.model.random import generator
 from zoo.model.threads import Threads, computing
 from zoo.parts.interfaces import LogProb
+from zoo.progress import Progress
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
     from zoo.model.model import Model
-
-Progress = Callable[[int, int], None]
-"""Called with the number of frames scored so far and the total."""
 
 
 def evaluate(
@@ -44,7 +42,7 @@ def evaluate(
         corpus: the pieces, usually `corpus.split("test")`.
         seed: seed of the random draws in bounds and estimates.
         batch_frames: maximum number of frames per batch; does not change exact scores.
-        progress: called after each batch.
+        progress: called after each batch with the number of frames scored so far and the total.
         threads: see `zoo.model.threads`.
 
     Raises:

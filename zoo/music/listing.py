@@ -24,12 +24,12 @@ class Listing:
     Attributes:
         files: files whose names end as those of MIDI files do, ordered by their paths, the same on every
             machine. Folders that cannot be looked into are among them, for the reader to refuse.
-        passed_over: how many other entries there are, by what they are: `.txt files`,
+        ignored: how many other entries there are, by what they are: `.txt files`,
             `links to folders`, `broken links`.
     """
 
     files: list[Path]
-    passed_over: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)
 
 
 def is_midi_name(path: Path) -> bool:
@@ -50,15 +50,15 @@ def midi_files(folder: Path) -> Listing:
 
     for place, folders, names in os.walk(folder, onerror=refuse):
         links = sum(Path(place, name).is_symlink() for name in folders)
-        listing.passed_over["links to folders"] += links
+        listing.ignored["links to folders"] += links
         for path in (Path(place, name) for name in names):
             reason = _passed_over(path)
             if reason:
-                listing.passed_over[reason] += 1
+                listing.ignored[reason] += 1
             else:
                 listing.files.append(path)
-    counted = sorted((+listing.passed_over).items(), key=lambda kind: (-kind[1], kind[0]))
-    listing.passed_over = Counter(dict(counted))
+    counted = sorted((+listing.ignored).items(), key=lambda kind: (-kind[1], kind[0]))
+    listing.ignored = Counter(dict(counted))
     listing.files.sort(key=lambda file: file.relative_to(folder).as_posix())
     return listing
 
