@@ -20,6 +20,7 @@ from zoo.registry import open_registry, parse_recipe
 from zoo.train.events import Event, Started, Stepped, Validated
 from zoo.train.fit import fit
 from zoo.train.record import record
+from zoo.train.score import Scores
 from zoo.train.settings import TrainSettings
 
 Make = Callable[..., Any]
@@ -61,7 +62,7 @@ def test_each_term_ends_with_its_own_best_weights(
 ) -> None:
     """Core is best after step 2, decoder after step 4: the model ends with a part of each."""
     nats = iter([{"core": 1.0, "decoder": 3.0}, {"core": 2.0, "decoder": 1.0}, {"core": 2.0, "decoder": 2.0}])
-    monkeypatch.setattr("zoo.train.validation.validate", lambda *arguments: next(nats))
+    monkeypatch.setattr("zoo.train.validation.validate", lambda *arguments: Scores(next(nats)))
     seen: dict[int, dict[str, torch.Tensor]] = {}
     model = tiny()
 
@@ -129,7 +130,9 @@ def test_a_budget_ends_it(
 ) -> None:
     """There are 23 fragments, so 5 batches of 4 an epoch; patience ends 6 steps after the only progress."""
     if "patience" in budget:
-        monkeypatch.setattr("zoo.train.validation.validate", lambda *arguments: {"core": 1.0, "decoder": 1.0})
+        monkeypatch.setattr(
+            "zoo.train.validation.validate", lambda *arguments: Scores({"core": 1.0, "decoder": 1.0})
+        )
     assert fit(tiny(), corpus, fast(**budget)).step == steps
 
 

@@ -30,6 +30,7 @@ from zoo.train.learner import Learner
 from zoo.train.lock import claimed
 from zoo.train.optimizer import LOWEST, Average, optimizer_of, share_of_rate
 from zoo.train.run import Run
+from zoo.train.score import Scores
 from zoo.train.settings import TrainSettings
 
 Make = Callable[..., Any]
@@ -176,7 +177,7 @@ def test_each_term_keeps_the_better_of_its_weights_and_their_average(
 
     def judge(model: Model, *rest: Any) -> Any:
         weights.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
-        return next(nats)
+        return Scores(next(nats))
 
     monkeypatch.setattr("zoo.train.validation.validate", judge)
     model = tiny()

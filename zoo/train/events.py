@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from zoo.parts.interfaces import Kind
     from zoo.parts.terms import Term
 
 
@@ -57,12 +58,14 @@ class Validated:
         nats: term -> nats per frame, lower is better: codes for the core, keys for the decoder.
         improved: the terms that were never better.
         seconds: since the beginning of training.
+        kinds: term -> the kind of its nats, exact, bound or estimate.
     """
 
     step: int
     nats: Mapping[Term, float]
     improved: tuple[Term, ...]
     seconds: float
+    kinds: Mapping[Term, Kind] = field(default_factory=dict)
 
 
 Event = Started | Stepped | Validated

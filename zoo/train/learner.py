@@ -18,6 +18,7 @@ from zoo.errors import NonFiniteError, Problem
 from zoo.model.model import Model
 from zoo.model.random import generator
 from zoo.model.weights import Weights, restore
+from zoo.parts.interfaces import Kind
 from zoo.parts.terms import SLOTS_OF, TERMS, Term
 from zoo.train.optimizer import Average, optimizer_of, share_of_rate
 from zoo.train.settings import TrainSettings
@@ -32,15 +33,18 @@ class Judged:
     Attributes:
         nats: term -> nats per frame on the validation pieces; empty where there are none.
         tensors: a copy of the state of the model, on the CPU.
+        kinds: term -> the kind of its nats.
     """
 
     nats: Mapping[Term, float]
     tensors: Mapping[str, Tensor]
+    kinds: Mapping[Term, Kind] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, model: Model, nats: Mapping[Term, float]) -> Judged:
+    def of(cls, model: Model, nats: Mapping[Term, float], kinds: Mapping[Term, Kind]) -> Judged:
         """The weights that a model has now."""
-        return cls(nats, {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()})
+        state = model.state_dict().items()
+        return cls(nats, {name: tensor.detach().cpu().clone() for name, tensor in state}, kinds)
 
     def or_averaged(self, averaged: Judged) -> Judged:
         """Of each term the better of these and the averaged weights; the latter where nothing judges them."""
@@ -50,7 +54,8 @@ class Judged:
             name: averaged.tensors[name] if name.partition(".")[0] in slots else tensor
             for name, tensor in self.tensors.items()
         }
-        return Judged({t: min(value, averaged.nats[t]) for t, value in self.nats.items()}, tensors)
+        nats = {term: min(value, averaged.nats[term]) for term, value in self.nats.items()}
+        return Judged(nats, tensors, self.kinds)
 
 
 @dataclass

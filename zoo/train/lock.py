@@ -56,6 +56,19 @@ def claimed(folder: str | Path, doing: str = "trains here", patience: float = PA
         lock.release()
 
 
+def is_claimed(folder: Path) -> bool:
+    """Whether a process trains in a run folder now; False where that cannot be found out."""
+    if not (folder / LOCK).is_file():
+        return False
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # a folder that only others may write
+        return (folder / HOLDER).is_file()
+
+
 def _taken(place: Path, doing: str, patience: float, tries: int = 20) -> FileLock:
     """The lock of the folder, held."""
     lock = FileLock(place / LOCK)

@@ -95,9 +95,9 @@ class Loop:
             callback.on_step_end(learner, event)
 
     def _validate(self) -> None:
-        nats, improved = self.validation(self.learner)
+        judged, improved = self.validation(self.learner)
         self._read_clock()
-        event = Validated(self.learner.step, nats, improved, self.learner.seconds)
+        event = Validated(self.learner.step, judged.nats, improved, self.learner.seconds, judged.kinds)
         self._validations.append(event)
         for callback in self.callbacks:
             callback.on_validation(self.learner, event)

@@ -21,13 +21,14 @@ from typing import Any
 
 from zoo.errors import BundleError, NonFiniteError, Problem, UsageError
 from zoo.files import flush, write_file, writing
-from zoo.limits import HEADER, read_bytes
+from zoo.limits import HEADER
 from zoo.model.format import check_format
 from zoo.model.pretrained import RECIPE
 from zoo.model.sealed import damaged
 from zoo.model.weights import Weights, digest, not_finite, pack, read_weights
 from zoo.train.events import Stepped, Validated
 from zoo.train.learner import Learner
+from zoo.train.metrics import MetricsFile, event_of
 from zoo.train.plan import begun_plan, differences
 
 FORMAT = 1
@@ -40,7 +41,7 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._metrics = folder / "metrics.jsonl"
+        self.metrics = MetricsFile(folder)
 
     @property
     def is_saved(self) -> bool:
@@ -92,8 +93,8 @@ class Run:
 
     def save(self, learner: Learner) -> None:
         """Keep where training stands; the metrics up to there reach the disk before it does."""
-        if self._metrics.exists():
-            flush(self._metrics)
+        if self.metrics.path.exists():
+            flush(self.metrics.path)
         self._save("last", learner.state())
 
     def save_best(self, learner: Learner) -> None:
@@ -111,22 +112,12 @@ class Run:
 
     def note(self, event: Stepped | Validated) -> None:
         """Add a line to the metrics."""
-        with writing(self._metrics), self._metrics.open("a", encoding="utf-8") as lines:
+        with writing(self.metrics.path), self.metrics.path.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps({"event": type(event).__name__.lower(), **asdict(event)}) + "\n")
 
     def validations(self, term: str) -> list[tuple[int, float]]:
         """The learning curve of a term: after which step how many nats per frame of the validation pieces."""
-        events = map(_event, self._lines())
-        return [(event["step"], event["nats"][term]) for event in events if term in event.get("nats", ())]
-
-    def curves(self) -> dict[str, list[tuple[float, float]]]:
-        """The learning curves: term -> (seconds of training, nats per frame of the validation pieces)."""
-        curves: dict[str, list[tuple[float, float]]] = {}
-        for event in map(_event, self._lines()):
-            for term, nats in event.get("nats", {}).items():
-                if isinstance(nats, int | float) and isinstance(event.get("seconds"), int | float):
-                    curves.setdefault(term, []).append((event["seconds"], nats))
-        return curves
+        return self.metrics.validations(term)
 
     def report(self, content: Mapping[str, Any]) -> Path:
         """Keep what leads to a value that is not a finite number."""
@@ -155,36 +146,17 @@ class Run:
 
     def _forget_after(self, step: int, validated: int) -> None:
         """Drop the lines of what will be done again, and those that a kill or a disk has damaged."""
-        if self._metrics.exists():
-            events = ((line, _event(line)) for line in self._lines())
+        if self.metrics.path.exists():
+            events = ((line, event_of(line)) for line in self.metrics.lines())
             kept = (
                 line
                 for line, event in events
                 if event.get("step", inf) <= (validated if "nats" in event else step)
             )
-            write_file(self._metrics, b"".join(line + b"\n" for line in kept))
-
-    def _lines(self) -> list[bytes]:
-        if not self._metrics.exists():
-            return []
-        try:
-            return read_bytes(self._metrics, "metrics").splitlines()
-        except OSError as error:
-            what = f"cannot be read: {error.strerror}"
-            raise BundleError(Problem(what, str(self._metrics), "the run goes on without it")) from error
+            write_file(self.metrics.path, b"".join(line + b"\n" for line in kept))
 
 
 def _is_number(value: Any) -> bool:
     """Whether a value is a number or a table of numbers."""
     values = value.values() if isinstance(value, dict) else [value]
     return all(type(number) in (int, float) and isfinite(number) for number in values)
-
-
-def _event(line: bytes) -> dict[str, Any]:
-    """What a line of the metrics says; nothing where it is damaged, since a good run does not hang on it."""
-    try:
-        event = json.loads(line)
-        whole = isinstance(event["step"], int) and isinstance(event.get("nats", {}), dict)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return {}
-    return event if whole else {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import torch
 
 from zoo.data import Corpus
@@ -9,6 +11,7 @@ from zoo.data.batches import length_batches
 from zoo.errors import NonFiniteError, Problem
 from zoo.model.model import Model
 from zoo.model.random import generator
+from zoo.parts.interfaces import Kind
 from zoo.parts.terms import Term
 
 SCORES: dict[str, Term] = {"codes": "core", "keys": "decoder", "velocity": "velocity"}
@@ -29,14 +32,28 @@ def chosen_pieces(corpus: Corpus, frames: int) -> list[int]:
     return chosen
 
 
-def validate(model: Model, corpus: Corpus, indices: list[int], seed: int) -> dict[Term, float]:
-    """Nats per frame of each term over some pieces, the same draws every time; empty without pieces.
+@dataclass(frozen=True)
+class Scores:
+    """The scores of a model on the validation pieces; empty without pieces.
+
+    Attributes:
+        nats: term -> nats per frame.
+        kinds: term -> the kind of its nats, exact, bound or estimate.
+    """
+
+    nats: dict[Term, float]
+    kinds: dict[Term, Kind] = field(default_factory=dict)
+
+
+def validate(model: Model, corpus: Corpus, indices: list[int], seed: int) -> Scores:
+    """Score some pieces, with the same draws every time.
 
     Raises:
         NonFiniteError: a piece has no finite probability.
     """
     model.eval()
     total: dict[Term, float] = {}
+    kinds: dict[Term, Kind] = {}
     lengths = [corpus.pieces[index].frames for index in indices]
     for number, batch in enumerate(length_batches(lengths)):
         fragments = corpus.whole([indices[place] for place in batch]).to(model.device)
@@ -45,6 +62,7 @@ def validate(model: Model, corpus: Corpus, indices: list[int], seed: int) -> dic
             if name in found:
                 value = found[name].value.masked_fill(~fragments.mask, 0).cpu().sum(dtype=torch.float64)
                 total[term] = total.get(term, 0.0) - float(value)
+                kinds[term] = found[name].kind
     nats = {term: value / sum(lengths) for term, value in total.items()}
     problems = [
         Problem(f"the {term} gives the validation pieces {value} nats a frame", hint="lower train.lr")
@@ -53,4 +71,4 @@ def validate(model: Model, corpus: Corpus, indices: list[int], seed: int) -> dic
     ]
     if problems:
         raise NonFiniteError(*problems)
-    return nats
+    return Scores(nats, kinds)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from zoo.data import Corpus
 from zoo.model.counting import calibrate
 from zoo.parts.terms import Term
@@ -25,13 +23,13 @@ class Validation:
         self._corpus, self._seed = corpus, seed
         self._indices = chosen_pieces(corpus, settings.on_grid(corpus.grid).validate_frames)
 
-    def __call__(self, learner: Learner) -> tuple[Mapping[Term, float], tuple[Term, ...]]:
+    def __call__(self, learner: Learner) -> tuple[Judged, tuple[Term, ...]]:
         """Score the weights of a learner and keep those of each term that improved.
 
         Where weights are averaged, each term is scored twice and counts as the better of both.
 
         Returns:
-            nats per frame of each term, and the terms that improved.
+            the weights with their scores, and the terms that improved.
         """
         averaged = None
         if learner.average is not None:
@@ -41,10 +39,11 @@ class Validation:
         judged = judged.or_averaged(averaged) if averaged else judged
         improved = learner.best.take(judged, learner.step)
         learner.validated = learner.step
-        return judged.nats, improved
+        return judged, improved
 
     def _judge(self, learner: Learner) -> Judged:
         """The weights and their score. They are calibrated on all validation pieces first, and kept so."""
         model = learner.model
         calibrate(model, self._corpus)
-        return Judged.of(model, validate(model, self._corpus, self._indices, self._seed))
+        validation = validate(model, self._corpus, self._indices, self._seed)
+        return Judged.of(model, validation.nats, validation.kinds)

@@ -1,0 +1,214 @@
+"""`zoo runs`: which runs a folder holds, in which state they are, and how two of them differ."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zoo.cli.curves import chart
+from zoo.cli.main import run
+from zoo.train.lock import claimed
+from zoo.train.metrics import MetricsFile
+from zoo.train.summary import find_runs, summarize
+
+TINY = (
+    "attention=none attention.local=4 attention.features=5 sampler.hidden=4 decoder.hidden=4 train.batch=4 "
+    "train.frames=16 train.stride=8 train.past=4 train.validate_every=2 train.device=cpu"
+)
+Runs = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def trained(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two finished runs, one with another sampler objective, rate and budget."""
+    folder = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("ZOO_CACHE", str(folder / "cache"))
+        for name, words in {
+            "a": "train.steps=4",
+            "b": "train.steps=6 train.lr=0.003 sampler.objective=bound",
+        }.items():
+            words = f"{TINY} {words} data={songs}"
+            assert run(["train", *words.split(), "-o", str(folder / "deep" / name)]) == 0
+    return folder
+
+
+@pytest.fixture
+def copied(trained: Path, tmp_path: Path) -> Path:
+    """A copy of the runs that a test may damage."""
+    import shutil
+
+    shutil.copytree(trained / "deep", tmp_path / "deep")
+    return tmp_path
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    def said(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = run(list(words))
+        return code, *capsys.readouterr()
+
+    return said
+
+
+Said = Callable[..., tuple[int, str, str]]
+
+
+def test_runs_are_listed_with_their_best_score_and_its_kind(trained: Path, said: Said) -> None:
+    code, out, err = said("runs", str(trained), "--json")
+    assert code == 0, err
+    first, second = json.loads(out)
+    assert [first["run"], second["run"]] == [str(trained / "deep" / name) for name in "ab"]
+    assert first["parts"] == {
+        "encoder": "onset",
+        "attention": "none",
+        "sampler": "voices",
+        "decoder": "lstm",
+        "velocity": "none",
+    }
+    assert (first["data"], first["steps"], first["state"]) == ("songs0", 4, "finished")
+    config = json.loads((trained / "deep/a/bundle/config.json").read_text())
+    assert first["best"] == config["scores"]["validation"]
+    assert first["nats"] == pytest.approx(sum(first["best"].values()))
+    assert second["kinds"] == {"core": "bound", "decoder": "exact"}
+    assert second["kind"] == "bound"
+    code, out, err = said("runs", str(trained))
+    assert f"≤ {second['nats']:.3f}" in out
+    assert "deep/b" in out
+
+
+def test_a_run_itself_is_listed_by_its_name(trained: Path, said: Said) -> None:
+    _, out, _ = said("runs", str(trained / "deep" / "a"))
+    assert out.splitlines()[3].split()[0] == "a"
+
+
+def test_runs_of_older_versions_have_no_kind(copied: Path, said: Said) -> None:
+    metrics = copied / "deep/b/metrics.jsonl"
+    events = [json.loads(line) for line in metrics.read_text().splitlines()]
+    metrics.write_text("".join(json.dumps({k: e[k] for k in e if k != "kinds"}) + "\n" for e in events))
+    summary = summarize(copied / "deep/b")
+    assert (summary.state, summary.kind) == ("finished", None)
+    assert f"? {summary.nats:.3f}" in said("runs", str(copied))[1]
+
+
+def test_states(copied: Path) -> None:
+    a, b = copied / "deep/a", copied / "deep/b"
+    with claimed(a):
+        assert summarize(a).state == "running"
+    assert summarize(a).state == "finished"
+    # A run that went on beyond its bundle is not finished.
+    with MetricsFile(a).path.open("a") as lines:
+        lines.write(
+            json.dumps({"event": "stepped", "step": 5, "losses": {}, "frames": 1, "seconds": 9.0}) + "\n"
+        )
+    assert summarize(a).state == "interrupted"
+    (b / "bundle/manifest.json").unlink()
+    assert summarize(b).state == "finished", "its budget is used up, as that of a cell of a study"
+    lines = MetricsFile(b).path.read_text().splitlines(keepends=True)
+    MetricsFile(b).path.write_text("".join(lines[:-3]))
+    assert summarize(b).state == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("harm", "what"),
+    [
+        (lambda run: (run / "last.safetensors").unlink(), "is missing"),
+        (lambda run: (run / "best.safetensors").unlink(), "is missing"),
+        (lambda run: (run / "best.safetensors").write_bytes(b"x" * 100), "is damaged"),
+        (lambda run: (run / "recipe.json").write_text("{"), "is damaged"),
+        (lambda run: (run / "recipe.json").unlink(), "is missing"),
+        (lambda run: (run / "bundle/config.json").write_text("{}"), "was changed or damaged"),
+    ],
+)
+def test_damage_is_named(harm: Callable[[Path], object], what: str, copied: Path, said: Said) -> None:
+    harm(copied / "deep/a")
+    code, out, err = said("runs", str(copied), "--json")
+    assert code == 0
+    assert [row["state"] for row in json.loads(out)] == ["damaged", "finished"]
+    assert f"damaged: {copied / 'deep/a'}" in err
+    assert what in err
+    assert "damaged" in said("runs", str(copied))[1]
+
+
+def test_a_folder_without_runs(tmp_path: Path, said: Said) -> None:
+    (tmp_path / "kitchen").mkdir()
+    (tmp_path / "kitchen/recipe.json").write_text('{"flour": 500}')
+    assert said("runs", str(tmp_path), "--json")[1].strip() == "[]"
+    assert "no runs" in said("runs", str(tmp_path))[2]
+    assert said("runs", str(tmp_path / "nowhere"))[0] == 2
+
+
+def test_two_runs_are_compared_in_80_columns(
+    trained: Path, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    a, b = str(trained / "deep/a"), str(trained / "deep/b")
+    code, out, err = said("runs", "compare", a, b)
+    assert code == 0, err
+    assert max(len(line) for line in out.splitlines() if "─" not in line) <= 80
+    assert "o a, x b" in out
+    _, out, _ = said("runs", "compare", a, b, "--json")
+    facts = json.loads(out)
+    assert {(row["group"], row["key"]): (row["first"], row["second"]) for row in facts["differences"]} == {
+        ("settings", "sampler.objective"): ("no-aposter", "bound"),
+        ("settings", "train.steps"): (4, 6),
+        ("settings", "train.lr"): (0.01, 0.003),
+    }
+    assert facts["comparable"] == {"core": True, "decoder": True}
+    assert [len(curves["core"]) for curves in facts["curves"]] == [2, 3]
+
+
+def test_curves_of_other_music_do_not_share_a_chart(copied: Path, said: Said) -> None:
+    recipe = copied / "deep/b/recipe.json"
+    plan = json.loads(recipe.read_text())
+    plan["data"]["digest"] = "f" * 64
+    plan["parts"]["decoder"]["name"] = "polyzoo/rbm"
+    recipe.write_text(json.dumps(plan))
+    _, out, _ = said("runs", "compare", str(copied / "deep/a"), str(copied / "deep/b"))
+    assert "do not compare" in out
+    assert "o a, x b" not in out
+    _, out, _ = said("runs", "compare", str(copied / "deep/a"), str(copied / "deep/b"), "--json")
+    keys = {(row["group"], row["key"]) for row in json.loads(out)["differences"]}
+    assert {("recipe", "decoder"), ("data", "digest")} <= keys
+    assert not any(key.startswith("decoder.") for _, key in keys)
+
+
+def test_compare_needs_two_runs(trained: Path, tmp_path: Path, said: Said) -> None:
+    a = str(trained / "deep/a")
+    assert said("runs", "compare", a, a)[0] == 2
+    code, _, err = said("runs", "compare", a, str(tmp_path))
+    assert code == 5
+    assert "there is no run in this folder" in err
+
+
+def test_a_chart_shows_each_point_in_its_place() -> None:
+    lines = list(
+        chart("nats", {"a": [(0, 9.0), *((60 * n, 3.0 - n / 10) for n in range(1, 9))], "b": [(480, 2.2)]})
+    )
+    assert max(map(len, lines)) <= 80
+    rows = [line[11:] for line in lines[1:15]]
+    assert rows[0].index("o") < rows[-1].index("*")
+    assert sum(row.count("o") + row.count("*") for row in rows) == 8
+    assert lines[-1].strip() == "o a, x b, * both, 1 higher value not drawn"
+    assert lines[-2].endswith("min")
+
+
+def test_lists_need_no_torch(trained: Path) -> None:
+    code = (
+        "import sys; from zoo.cli.main import run; a, b = sys.argv[1:]; "
+        "run(['runs', a]); run(['runs', 'compare', a, b]); sys.exit('torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(trained / "deep/a"), str(trained / "deep/b")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_folders_in_a_run_are_not_searched(trained: Path) -> None:
+    assert [path.name for path in find_runs(trained)] == ["a", "b"]

@@ -1,0 +1,172 @@
+"""`zoo runs compare`: the learning curves of two runs, and what differs between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zoo.errors import BundleError, Problem, UsageError
+
+if TYPE_CHECKING:
+    from zoo.report.learning import Training
+    from zoo.train.summary import RunSummary
+
+RUN = click.Path(path_type=Path)
+
+
+@click.command("compare")
+@click.argument("first", type=RUN, metavar="RUN")
+@click.argument("second", type=RUN, metavar="RUN")
+@click.option("--json", "as_json", is_flag=True, help="Print curves and differences as JSON.")
+def compare(first: Path, second: Path, as_json: bool) -> None:
+    """Draw the learning curves of two runs, and list what differs: recipe, settings, data, versions.
+
+    Curves share a chart only where their nats compare: on the same music and grid, with the same encoder.
+    """
+    from zoo.cli.console import print_json, stdout, visible
+    from zoo.report.learning import Training
+    from zoo.train.summary import summarize
+
+    if first.resolve() == second.resolve():
+        raise UsageError(Problem("both are the same run", str(first), "name two runs"))
+    for folder in (first, second):
+        _check(folder)
+    names = _names(first, second)
+    runs = {name: summarize(folder) for name, folder in zip(names, (first, second), strict=True)}
+    trainings = [Training.read(run.folder, name) for name, run in runs.items()]
+    rows = list(differences(*runs.values()))
+    if as_json:
+        print_json(_facts(runs, trainings, rows))
+        return
+    for line in _charts(trainings):
+        stdout.print(visible(line), soft_wrap=True)
+    stdout.print(_results(runs))
+    stdout.print(_differences(rows, names) if rows else "recipe, settings, data and versions are the same")
+
+
+def _check(folder: Path) -> None:
+    from zoo.train.plan import begun_plan
+
+    if begun_plan(folder) is None:
+        hint = "`zoo runs FOLDER` lists the runs below a folder"
+        raise BundleError(Problem("there is no run in this folder", str(folder), hint))
+
+
+def _names(first: Path, second: Path) -> tuple[str, str]:
+    """What the runs are called: their folders' names, or their paths if these are the same."""
+    names = first.resolve().name, second.resolve().name
+    return names if names[0] != names[1] else (str(first), str(second))
+
+
+def differences(first: RunSummary, second: RunSummary) -> Iterator[tuple[str, str, Any, Any]]:
+    """What differs between two runs: (recipe, settings, data or versions; key; first; second).
+
+    Where a slot holds another part, its settings and version are not listed as well.
+    """
+    one, two = dict(_flat(first)), dict(_flat(second))
+    other_parts = {
+        key for group, key in one if group == "recipe" and one[group, key] != two.get((group, key))
+    }
+    if first.versions and second.versions:  # only bundles record them
+        one |= {("versions", name): version for name, version in first.versions.items()}
+        two |= {("versions", name): version for name, version in second.versions.items()}
+    for group, key in dict.fromkeys((*one, *two)):
+        values = one.get((group, key)), two.get((group, key))
+        if values[0] != values[1] and not (group != "recipe" and key.partition(".")[0] in other_parts):
+            yield group, key, *values
+
+
+def _flat(run: RunSummary) -> Iterator[tuple[tuple[str, str], Any]]:
+    plan = run.plan
+    for slot, part in plan["parts"].items():
+        yield ("recipe", slot), part["name"]
+    for slot, origin in plan.get("origins", {}).items():
+        yield ("recipe", f"weights of the {slot}"), f"{origin['source']} ({origin['weights'][:12]})"
+    for slot, part in plan["parts"].items():
+        yield from ((("settings", f"{slot}.{name}"), value) for name, value in part["settings"].items())
+    yield from ((("settings", f"train.{name}"), value) for name, value in plan["train"].items())
+    yield ("settings", "seed"), plan["seed"]
+    yield ("data", "music"), run.music
+    yield ("data", "digest"), plan["data"]["digest"][:12]
+    yield ("data", "grid"), plan["data"].get("grid")
+    for slot, part in plan["parts"].items():
+        yield ("versions", f"{slot}.version"), part["version"]
+        yield ("versions", f"{slot}.state_version"), part["state_version"]
+
+
+def _charts(trainings: list[Training]) -> Iterator[str]:
+    """The lines of all charts: one for each term, or one for each run where they do not compare."""
+    from zoo.cli.curves import chart
+    from zoo.parts.terms import TERMS
+    from zoo.report.learning import TITLES
+
+    for term in TERMS:
+        curves = {each.name: each.curves[term] for each in trainings if each.curves.get(term)}
+        title = f"{TITLES[term]}; nats per frame of the validation pieces"
+        if len({each.comparison_key(term) for each in trainings if term in each.curves}) > 1:
+            yield f"{TITLES[term]}: the nats of these runs do not compare (other music, grid or encoder)"
+            for name, curve in curves.items():
+                yield from chart(title, {name: curve})
+        elif curves:
+            yield from chart(title, curves)
+        if curves:
+            yield ""
+
+
+def _results(runs: Mapping[str, RunSummary]) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    from zoo.cli.console import visible
+    from zoo.measure.figure import MARKS
+
+    terms = dict.fromkeys(term for run in runs.values() for term in run.best)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("run", overflow="fold")
+    for heading in (*(f"best {term}" for term in terms), "steps", "minutes"):
+        table.add_column(heading, justify="right")
+    table.add_column("state")
+    for name, run in runs.items():
+        marks = {term: MARKS[run.kinds[term]] if term in run.kinds else "?" for term in run.best}  # type: ignore[index]
+        best = (f"{marks[term]} {run.best[term]:.3f}".strip() if term in run.best else "–" for term in terms)
+        table.add_row(visible(name), *best, f"{run.step:,}", f"{run.seconds / 60:.1f}", run.state)
+    return table
+
+
+def _differences(rows: list[tuple[str, str, Any, Any]], names: tuple[str, str]) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    from zoo.cli.console import visible
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("", "", *names):
+        table.add_column(visible(heading), overflow="fold")
+    last = ""
+    for group, key, *values in rows:
+        table.add_row("" if group == last else group, key, *(visible(_shown(value)) for value in values))
+        last = group
+    return table
+
+
+def _shown(value: Any) -> str:
+    from zoo.registry.values import write_value
+
+    return "–" if value is None else value if isinstance(value, str) else write_value(value)
+
+
+def _facts(
+    runs: Mapping[str, RunSummary], trainings: list[Training], rows: list[tuple[str, str, Any, Any]]
+) -> dict[str, Any]:
+    from zoo.cli.runs import run_facts
+
+    terms = dict.fromkeys(term for training in trainings for term in training.curves)
+    return {
+        "runs": [run_facts(run) for run in runs.values()],
+        "curves": [{term: list(curve) for term, curve in each.curves.items()} for each in trainings],
+        "comparable": {term: len({each.comparison_key(term) for each in trainings}) == 1 for term in terms},
+        "differences": [dict(zip(("group", "key", "first", "second"), row, strict=True)) for row in rows],
+    }

@@ -1,0 +1,63 @@
+"""The metrics of a run: a line of JSON for each step and each validation. Read without torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import BundleError, Problem
+from zoo.limits import read_bytes
+
+METRICS = "metrics.jsonl"
+
+
+class MetricsFile:
+    """The metrics of the run in a folder; empty before its first step."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / METRICS
+
+    def lines(self) -> list[bytes]:
+        """The lines of the file.
+
+        Raises:
+            BundleError: the file cannot be read.
+        """
+        if not self.path.exists():
+            return []
+        try:
+            return read_bytes(self.path, "metrics").splitlines()
+        except OSError as error:
+            what = f"cannot be read: {error.strerror}"
+            raise BundleError(Problem(what, str(self.path), "the run goes on without it")) from error
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """The events, without the lines that a kill or a disk has damaged."""
+        return filter(None, map(event_of, self.lines()))
+
+    def validations(self, term: str) -> list[tuple[int, float]]:
+        """The learning curve of a term: after which step how many nats per frame of the validation pieces."""
+        return [
+            (event["step"], event["nats"][term]) for event in self.events() if term in event.get("nats", ())
+        ]
+
+    def curves(self) -> dict[str, list[tuple[float, float]]]:
+        """The learning curves: term -> (seconds of training, nats per frame of the validation pieces)."""
+        curves: dict[str, list[tuple[float, float]]] = {}
+        for event in self.events():
+            for term, nats in event.get("nats", {}).items():
+                if isinstance(nats, int | float) and isinstance(event.get("seconds"), int | float):
+                    curves.setdefault(term, []).append((event["seconds"], nats))
+        return curves
+
+
+def event_of(line: bytes) -> dict[str, Any]:
+    """What a line says; nothing where it is damaged, since a good run does not hang on it."""
+    try:
+        event = json.loads(line)
+        whole = isinstance(event["step"], int) and isinstance(event.get("nats", {}), dict)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+    return event if whole else {}
