@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
 
 import torch
 from torch import nn
@@ -15,6 +15,7 @@ from zoo.errors import Problem, UsageError
 from zoo.measure.evaluator import evaluate
 from zoo.model.build import parameter_count
 from zoo.model.bundle import open_bundle, save_bundle
+from zoo.model.device import device_of
 from zoo.model.model import Model
 from zoo.model.provenance import Music, Origin
 from zoo.model.sealed import MANIFEST
@@ -26,7 +27,7 @@ from zoo.parts import SLOTS, Slot
 from zoo.registry import Recipe, open_registry, parse_recipe
 from zoo.registry.words import split
 from zoo.train.assemble import assemble
-from zoo.train.compose import Wish, compose
+from zoo.train.compose import GenerateOptions, Wish, compose
 from zoo.train.fit import fit
 from zoo.train.record import pedal_of, record
 from zoo.train.settings import TrainSettings
@@ -82,8 +83,12 @@ class ZooModel:
         return self.model.parameters()
 
     def to(self, device: str | torch.device) -> Self:
-        """Move the model to a device, such as `cuda`, and return it."""
-        self.model.to(device)
+        """Move the model to a device, such as `cuda` or `auto`, the fastest there is, and return it.
+
+        Raises:
+            UsageError: this machine has no such device.
+        """
+        self.model.to(device_of(str(device)))
         return self
 
     @property
@@ -144,38 +149,12 @@ class ZooModel:
 
     @overload
     def generate(
-        self,
-        frames: int | None = None,
-        *,
-        bars: int | None = None,
-        seconds: float | None = None,
-        count: None = None,
-        seed: int = 0,
-        temperature: float = 1.0,
-        primer: Roll | str | Path | None = None,
-        primer_bars: tuple[int, int] | None = None,
-        without_primer: bool = False,
-        meter: Meter | None = None,
-        tempo: float | None = None,
-        transpose: int = 0,
+        self, frames: int | None = None, *, count: None = None, **options: Unpack[GenerateOptions]
     ) -> Roll: ...
 
     @overload
     def generate(
-        self,
-        frames: int | None = None,
-        *,
-        bars: int | None = None,
-        seconds: float | None = None,
-        count: int,
-        seed: int = 0,
-        temperature: float = 1.0,
-        primer: Roll | str | Path | None = None,
-        primer_bars: tuple[int, int] | None = None,
-        without_primer: bool = False,
-        meter: Meter | None = None,
-        tempo: float | None = None,
-        transpose: int = 0,
+        self, frames: int | None = None, *, count: int, **options: Unpack[GenerateOptions]
     ) -> list[Roll]: ...
 
     def generate(
@@ -187,12 +166,16 @@ class ZooModel:
         count: int | None = None,
         seed: int = 0,
         temperature: float = 1.0,
+        top_p: float = 1.0,
+        best_of: int = 1,
         primer: Roll | str | Path | None = None,
         primer_bars: tuple[int, int] | None = None,
         without_primer: bool = False,
         meter: Meter | None = None,
         tempo: float | None = None,
         transpose: int = 0,
+        key: str | None = None,
+        keep_silence: bool = False,
     ) -> Roll | list[Roll]:
         """Compose new music, from silence or after a primer.
 
@@ -203,6 +186,9 @@ class ZooModel:
             count: number of pieces, which are then returned in a list.
             seed: the same seed gives the same music.
             temperature: below 1 for more likely, above 1 for less likely music.
+            top_p: draw each decision from its likeliest outcomes, as few as have this probability in sum.
+            best_of: draw so many candidates for each piece, from consecutive seeds, and keep the one whose
+                nats per frame are closest to those of validation music.
             primer: a piece to continue, or the path of its MIDI file.
             primer_bars: the first and last bar of the primer to continue, from 1 on; all by default.
             without_primer: return the new music without the primer.
@@ -210,6 +196,9 @@ class ZooModel:
                 of the training pieces.
             tempo: quarter notes per minute; by default the primer's, else 120.
             transpose: move the finished piece by so many semitones.
+            key: transpose the finished piece to this key instead, such as `C`, `F#m` or `Bb`. Its key is
+                estimated, from the primer if there is one.
+            keep_silence: keep silent bars before the first note; new music after a primer keeps them anyway.
 
         Raises:
             UsageError: a number is out of range, or several lengths are given.
@@ -227,11 +216,15 @@ class ZooModel:
             count=1 if count is None else count,
             seed=seed,
             temperature=temperature,
+            top_p=top_p,
+            best_of=best_of,
             primer=primer,
             without_primer=without_primer,
             meter=meter,
             tempo=tempo,
             transpose=transpose,
+            key=key,
+            keep_silence=keep_silence,
         )
         rolls = compose(self.model, self._record, wish)
         return rolls[0] if count is None else rolls

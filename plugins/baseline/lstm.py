@@ -54,11 +54,17 @@ class LSTMDecoder(Decoder):
         return LogProb(keys_log_prob(logits, keys, codes, self.membership))
 
     def sample(
-        self, codes: Tensor, previous: Tensor, state: Memory, generator: Generator, temperature: float = 1.0
+        self,
+        codes: Tensor,
+        previous: Tensor,
+        state: Memory,
+        generator: Generator,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
     ) -> tuple[Tensor, Memory]:
         """Keys (B, 1, K) that fold to the codes; the temperature divides the logits."""
         logits, state = self.logits(codes, previous, state)
-        return draw_keys(logits / temperature, codes, self.membership, generator), state
+        return draw_keys(logits / temperature, codes, self.membership, generator, top_p), state
 
     def follow(self, codes: Tensor, previous: Tensor, state: Memory) -> Memory:
         """The state after known frames."""

@@ -7,7 +7,7 @@ from torch import Generator, Tensor, nn
 from torch.nn.functional import linear
 
 from zoo.parts.layers import LSTM
-from zoo.parts.masks import never
+from zoo.parts.masks import never, nucleus
 
 Memories = tuple[Tensor, Tensor]
 
@@ -19,6 +19,7 @@ def speak(
     memories: Memories,
     generator: Generator,
     temperature: float,
+    top_p: float = 1.0,
 ) -> tuple[Tensor, Memories]:
     """The decisions (B, 2C) in {0, 1} of all voices in one unconstrained frame, and their states.
 
@@ -33,6 +34,7 @@ def speak(
         memories: hidden and cell states, (B, V, H) each.
         generator: draws B * 2C random numbers for each voice in turn.
         temperature: divides the logits.
+        top_p: below 1 each voice decides among its likeliest outcomes.
     """
     width = features.shape[-1]
     projected = linear(features, lstm.weight_ih_l0[:, :width], lstm.bias_ih_l0 + lstm.bias_hh_l0)
@@ -44,7 +46,7 @@ def speak(
         memory = _lstm_cell(own + earlier, cell)
         logits = outcomes(memory[0]) / temperature
         noise = torch.empty_like(closed).exponential_(generator=generator).log()
-        outcome = (logits + closed - noise).argmax(-1)
+        outcome = (nucleus(logits + closed, top_p) - noise).argmax(-1)
         earlier, closed = earlier + decisions[outcome], closed + closing[outcome]
         chosen.append(outcome)
         after.append(memory)

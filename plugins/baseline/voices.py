@@ -36,7 +36,7 @@ from torch.nn.functional import one_hot
 
 from zoo.parts.interfaces import LogProb, Sampler, Sizes
 from zoo.parts.layers import LSTM
-from zoo.parts.masks import bernoulli_log_prob, draw_one, flip, masked_log_softmax, never
+from zoo.parts.masks import bernoulli_log_prob, draw_one, flip, likely, masked_log_softmax, never, nucleus
 
 from .outcomes import note_logits, true_outcomes
 from .speaking import speak
@@ -148,16 +148,24 @@ class Voices(Sampler):
         return LogProb(value, "bound", notes={"escaped": codes.sum(-1) > self.voices})
 
     def sample(
-        self, features: Tensor, state: Memories, generator: Generator, temperature: float = 1.0
+        self,
+        features: Tensor,
+        state: Memories,
+        generator: Generator,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
     ) -> tuple[Tensor, Memories]:
         """Draw one frame; if it escapes, the voices follow the codes that were drawn."""
         rates = self.rates.expand(*features.shape[:2], -1)
-        free = ~flip(torch.full_like(rates[..., 0], self.settings.escape), generator)
-        codes = flip(rates, generator).to(features)
+        escape = likely(torch.full_like(rates[..., 0], self.settings.escape), top_p)
+        free = ~flip(escape, generator)
+        codes = flip(likely(rates, top_p), generator).to(features)
         if bool(free.all()):
-            decided, state = speak(self.lstm, self.linear, features[:, 0], state, generator, temperature)
+            decided, state = speak(
+                self.lstm, self.linear, features[:, 0], state, generator, temperature, top_p
+            )
             return decided[:, None, : self.sizes.codes], state
-        path = self._walk(features, codes, state, generator, free=free, temperature=temperature)
+        path = self._walk(features, codes, state, generator, free=free, temperature=temperature, top_p=top_p)
         voiced = path.decided[..., : self.sizes.codes]
         return torch.where(free.unsqueeze(-1), voiced, codes), path.memories
 
@@ -184,6 +192,7 @@ class Voices(Sampler):
         generator: Generator,
         free: Tensor | None = None,
         temperature: float = 1.0,
+        top_p: float = 1.0,
     ) -> Path:
         """Draw a path from q given the codes; where `free` (B, T) is true, a path with any codes."""
         decided = self._nothing_decided(codes)
@@ -196,7 +205,7 @@ class Voices(Sampler):
             if free is not None:
                 allowed = allowed | free.unsqueeze(-1)
             restricted = log_probs.masked_fill(~allowed, never(log_probs.dtype))
-            decided = decided + self._outcome(draw_one(restricted.detach(), generator))
+            decided = decided + self._outcome(draw_one(nucleus(restricted.detach(), top_p), generator))
             log_mass = log_mass + restricted.logsumexp(-1)
             after.append(memory)
         hidden, cell = (torch.stack(memory, 1) for memory in zip(*after, strict=True))

@@ -8,7 +8,7 @@ from torch.nn.functional import pad
 
 from zoo.parts import Settings
 from zoo.parts.interfaces import LogProb, Sampler, Sizes, State
-from zoo.parts.masks import bernoulli_log_prob, flip
+from zoo.parts.masks import bernoulli_log_prob, flip, likely
 
 
 class Rates(Sampler):
@@ -45,11 +45,16 @@ class Rates(Sampler):
         return LogProb(bernoulli_log_prob(_logits(self.on, self.frames), codes).sum(-1))
 
     def sample(
-        self, features: Tensor, state: State, generator: Generator, temperature: float = 1.0
+        self,
+        features: Tensor,
+        state: State,
+        generator: Generator,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
     ) -> tuple[Tensor, State]:
         """Independent codes (B, 1, C); the temperature divides the logits."""
         chance = (_logits(self.on, self.frames) / temperature).sigmoid()
-        return flip(chance.expand(features.shape[0], 1, -1), generator).float(), state
+        return flip(likely(chance, top_p).expand(features.shape[0], 1, -1), generator).float(), state
 
 
 class Markov(Sampler):
@@ -93,11 +98,16 @@ class Markov(Sampler):
         return LogProb(bernoulli_log_prob(self._after(_before(codes)), codes).sum(-1))
 
     def sample(
-        self, features: Tensor, state: Tensor, generator: Generator, temperature: float = 1.0
+        self,
+        features: Tensor,
+        state: Tensor,
+        generator: Generator,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
     ) -> tuple[Tensor, Tensor]:
         """Independent codes (B, 1, C), and the frame as the next state."""
         chance = (self._after(state) / temperature).sigmoid()
-        codes = flip(chance, generator).float()
+        codes = flip(likely(chance, top_p), generator).float()
         return codes.unsqueeze(1), codes
 
     def follow(self, features: Tensor, codes: Tensor, state: Tensor, generator: Generator) -> Tensor:

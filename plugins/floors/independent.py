@@ -6,7 +6,7 @@ from torch import Generator, Tensor, nn
 
 from zoo.parts import Settings
 from zoo.parts.interfaces import LogProb, Sampler, Sizes, State
-from zoo.parts.masks import bernoulli_log_prob, flip
+from zoo.parts.masks import bernoulli_log_prob, flip, likely
 
 
 class Independent(Sampler):
@@ -28,8 +28,13 @@ class Independent(Sampler):
         return LogProb(bernoulli_log_prob(self.linear(features), codes).sum(-1))
 
     def sample(
-        self, features: Tensor, state: State, generator: Generator, temperature: float = 1.0
+        self,
+        features: Tensor,
+        state: State,
+        generator: Generator,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
     ) -> tuple[Tensor, State]:
         """Independent codes (B, 1, C); the temperature divides the logits."""
         logits: Tensor = self.linear(features) / temperature
-        return flip(logits.sigmoid(), generator).to(features), state
+        return flip(likely(logits.sigmoid(), top_p), generator).to(features), state

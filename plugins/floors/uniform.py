@@ -31,8 +31,14 @@ class Uniform(Decoder):
         return LogProb(keys_log_prob(fair, keys, codes, self.membership))
 
     def sample(
-        self, codes: Tensor, previous: Tensor, state: State, generator: Generator, temperature: float = 1.0
+        self,
+        codes: Tensor,
+        previous: Tensor,
+        state: State,
+        generator: Generator,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
     ) -> tuple[Tensor, State]:
-        """Keys (B, 1, K) that fold to the codes; the temperature has no effect."""
+        """Keys (B, 1, K) that fold to the codes; neither `temperature` nor `top_p` has an effect."""
         fair = previous.new_zeros(previous.shape)
         return draw_keys(fair, codes, self.membership, generator), state

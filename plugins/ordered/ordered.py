@@ -36,10 +36,15 @@ class OrderedSampler(Sampler):
         return LogProb(self._nats(features, codes))
 
     def sample(
-        self, features: Tensor, state: State, generator: Generator, temperature: float = 1.0
+        self,
+        features: Tensor,
+        state: State,
+        generator: Generator,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
     ) -> tuple[Tensor, State]:
         """Codes (B, 1, C), chosen one after another; the temperature divides the logits of each step."""
-        return self.speller.draw(features[:, 0], generator, temperature).unsqueeze(1), state
+        return self.speller.draw(features[:, 0], generator, temperature, top_p=top_p).unsqueeze(1), state
 
     def _nats(self, features: Tensor, codes: Tensor) -> Tensor:
         nats = self.speller.log_prob(features.flatten(0, 1), codes.flatten(0, 1))
@@ -81,11 +86,17 @@ class OrderedDecoder(Decoder):
         return LogProb(self._nats(codes, keys, previous))
 
     def sample(
-        self, codes: Tensor, previous: Tensor, state: Memory, generator: Generator, temperature: float = 1.0
+        self,
+        codes: Tensor,
+        previous: Tensor,
+        state: Memory,
+        generator: Generator,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
     ) -> tuple[Tensor, Memory]:
         """Keys (B, 1, K) that fold to the codes; the temperature divides the logits of each step."""
         known, state = self._known(codes, previous, state)
-        keys = self.speller.draw(known[:, 0], generator, temperature, self._rule(codes[:, 0]))
+        keys = self.speller.draw(known[:, 0], generator, temperature, self._rule(codes[:, 0]), top_p)
         return keys.unsqueeze(1), state
 
     def follow(self, codes: Tensor, previous: Tensor, state: Memory) -> Memory:

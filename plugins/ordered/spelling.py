@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor, nn
 
-from zoo.parts.masks import draw_at, masked_log_softmax
+from zoo.parts.masks import draw_at, masked_log_softmax, nucleus
 
 Rule = Callable[[Tensor, Tensor], Tensor]
 """From the members chosen so far, (R, N) in {0, 1}, and their rows (R,) in the batch to the allowed steps,
@@ -63,9 +63,17 @@ class Speller(nn.Module):
         return by_step.new_zeros(count).index_add(0, rows, by_step)
 
     def draw(
-        self, known: Tensor, generator: Generator, temperature: float = 1.0, rule: Rule = anything
+        self,
+        known: Tensor,
+        generator: Generator,
+        temperature: float = 1.0,
+        rule: Rule = anything,
+        top_p: float = 1.0,
     ) -> Tensor:
-        """Sets (M, N) in {0, 1} that obey the rule; the temperature divides the logits of every step."""
+        """Sets (M, N) in {0, 1} that obey the rule; the temperature divides the logits of every step.
+
+        With `top_p` below 1, each step is drawn from its nucleus.
+        """
         count, end = len(known), self.members
         push, shortcut, keep = self._heard(known)
         # The same number for every row, however many steps it takes, so that rows do not affect each other.
@@ -76,7 +84,7 @@ class Speller(nn.Module):
             named = spelled[:, :end]
             logits = self._logits(push, shortcut, keep, named, last) / temperature
             allowed = self._allowed(rule, named, last, rows)
-            step = draw_at(masked_log_softmax(logits, allowed), uniform[:, turn])
+            step = draw_at(nucleus(masked_log_softmax(logits, allowed), top_p), uniform[:, turn])
             step = torch.where(spelled[:, end] > 0, end, step)  # what has ended stays as it is
             spelled = spelled.scatter(-1, step.unsqueeze(-1), 1.0)
             if bool((step == end).all()):

@@ -15,7 +15,16 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import logsigmoid, pad, softplus
 
-from zoo.parts.masks import draw_at_least_one, draw_keys, draw_one, flip, key_groups, never
+from zoo.parts.masks import (
+    draw_at_least_one,
+    draw_keys,
+    draw_one,
+    flip,
+    key_groups,
+    likely,
+    never,
+    nucleus,
+)
 
 
 @dataclass(frozen=True)
@@ -60,15 +69,16 @@ class Machine:
         """Probability (N, H) that each hidden unit is on, given keys (N, K)."""
         return (self.hidden + keys @ self.weight.T).sigmoid()
 
-    def keys_given(self, hidden: Tensor, generator: Generator) -> Tensor:
+    def keys_given(self, hidden: Tensor, generator: Generator, top_p: float = 1.0) -> Tensor:
         """Keys (N, K) drawn exactly from their distribution given hidden units (N, H) and the codes."""
-        return draw_keys(self.visible + hidden @ self.weight, self.codes, self.membership, generator)
+        logits = self.visible + hidden @ self.weight
+        return draw_keys(logits, self.codes, self.membership, generator, top_p)
 
-    def gibbs(self, keys: Tensor, steps: int, generator: Generator) -> Tensor:
+    def gibbs(self, keys: Tensor, steps: int, generator: Generator, top_p: float = 1.0) -> Tensor:
         """Keys (N, K) after some rounds of drawing hidden units, then keys."""
         for _ in range(steps):
-            hidden = flip(self.hidden_probability(keys), generator).to(keys)
-            keys = self.keys_given(hidden, generator)
+            hidden = flip(likely(self.hidden_probability(keys), top_p), generator).to(keys)
+            keys = self.keys_given(hidden, generator, top_p)
         return keys
 
 
@@ -125,11 +135,11 @@ def log_weights(machine: Machine, states: Tensor) -> Tensor:
     return (machine.hidden @ states.T).index_add(0, allowed.frame, sets)
 
 
-def draw_exactly(machine: Machine, generator: Generator) -> Tensor:
+def draw_exactly(machine: Machine, generator: Generator, top_p: float = 1.0) -> Tensor:
     """Exact samples (N, K): hidden units drawn by enumerating their states, then keys given these."""
     states = all_states(machine.hidden.shape[-1], machine.hidden)
-    chosen = draw_one(log_weights(machine, states), generator)
-    return machine.keys_given(states[chosen], generator)
+    chosen = draw_one(nucleus(log_weights(machine, states), top_p), generator)
+    return machine.keys_given(states[chosen], generator, top_p)
 
 
 def log_partition(machine: Machine, at_once: int = 2**16) -> Tensor:

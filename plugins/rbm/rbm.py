@@ -98,15 +98,24 @@ class RBM(Decoder):
         return LogProb(value.view(codes.shape[:2]), "estimate", variance.view(codes.shape[:2]))
 
     def sample(
-        self, codes: Tensor, previous: Tensor, state: Memory, generator: Generator, temperature: float = 1.0
+        self,
+        codes: Tensor,
+        previous: Tensor,
+        state: Memory,
+        generator: Generator,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
     ) -> tuple[Tensor, Memory]:
-        """Keys (B, 1, K) that fold to the codes; the temperature divides all energies."""
+        """Keys (B, 1, K) that fold to the codes; the temperature divides all energies.
+
+        With `top_p` below 1, states of the hidden units and keys given these are drawn from the likeliest.
+        """
         machine, state = self.machine(codes, previous, state)
         machine = machine.heated(temperature)
         if self.exact:
-            keys = draw_exactly(machine, generator)
+            keys = draw_exactly(machine, generator, top_p)
         else:
-            keys = machine.gibbs(previous.flatten(0, 1), self.settings.gibbs, generator)
+            keys = machine.gibbs(previous.flatten(0, 1), self.settings.gibbs, generator, top_p)
         return keys.unsqueeze(1), state
 
     def follow(self, codes: Tensor, previous: Tensor, state: Memory) -> Memory:

@@ -10,6 +10,8 @@ from typing import Any
 import mido
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
 import zoo
 from zoo.cli.main import run
@@ -22,7 +24,9 @@ from zoo.music.midi import read_midi
 from zoo.music.primer import bar_range
 from zoo.music.remarks import dull
 from zoo.music.roll import Notes, Roll
+from zoo.music.tonality import Tonality, estimate_tonality
 from zoo.registry import open_registry, parse_recipe
+from zoo.train.best_of import mean_nats
 
 WORDS = "attention=none attention.local=4 attention.features=5 sampler=independent decoder.hidden=4"
 
@@ -80,6 +84,155 @@ def test_it_is_moved_by_semitones(here: Path) -> None:
     plain, moved = written("--seed", "3"), written("--seed", "3", "--transpose", "-5")
     assert (moved.sounding[:, :-5] == plain.sounding[:, 5:]).all()
     assert not moved.sounding[:, -5:].any()
+
+
+def in_d() -> Roll:
+    """A tune in D major that ends in its tonic, of two bars."""
+    pitches = np.array([62, 66, 69, 74, 67, 71, 69, 62])
+    start = np.arange(8, dtype=np.int64) * 4
+    return Roll.from_notes(Notes(start, start + 4, pitches - 21, np.full(8, 70, np.uint8)))
+
+
+def test_it_is_transposed_to_a_key(here: Path) -> None:
+    in_d().write("d.mid")
+    plain = written("--primer", "d.mid", "--bars", "2")
+    moved = written("--primer", "d.mid", "--bars", "2", "--key", "F")
+    assert (moved.sounding[:, 3:] == plain.sounding[:, :-3]).all()
+    alone = written("--bars", "8", "--seed", "1", "--key", "Am")
+    assert estimate_tonality(alone).signature == Tonality(0).signature
+
+
+def test_a_key_is_named_as_musicians_do(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["generate", "model", "-o", "new.mid", "--key", "H"]) == 2
+    assert "error: --key: 'H' is not a key\n  write C, F#, Bb for major keys" in capsys.readouterr().err
+    assert run(["generate", "model", "-o", "new.mid", "--key", "C", "--transpose", "2"]) == 2
+    assert "one is enough" in capsys.readouterr().err
+    assert not Path("new.mid").exists()
+
+
+class Late(torch.nn.Module):
+    """The decoder of the model, silent before a frame of each piece."""
+
+    def __init__(self, decoder: Any, first: list[int]) -> None:
+        super().__init__()
+        self.decoder, self.first, self.frame = decoder, torch.tensor(first), 0
+
+    def start(self, batch: int) -> Any:
+        self.frame = 0
+        return self.decoder.start(batch)
+
+    def follow(self, *music: Any) -> Any:
+        return self.decoder.follow(*music)
+
+    def sample(self, codes: Tensor, *others: Any, **choice: Any) -> Any:
+        keys, state = self.decoder.sample(torch.ones_like(codes), *others, **choice)
+        is_heard = (self.frame >= self.first).view(-1, 1, 1)
+        self.frame += 1
+        return keys * is_heard, state
+
+
+def late(*first: int) -> Any:
+    """The model, writing pieces that begin to sound in these frames; bars have 12 frames."""
+    model = zoo.load("model")
+    model.model.decoder = Late(model.model.decoder, list(first))
+    return model
+
+
+def begins(roll: Roll) -> int:
+    return int(roll.notes().start.min(initial=roll.frames))
+
+
+def test_silent_bars_at_the_beginning_are_left_out(here: Path) -> None:
+    pieces = late(0, 5, 12, 31).generate(bars=3, count=4)
+    assert [piece.frames for piece in pieces] == [36] * 4
+    assert [begins(piece) for piece in pieces] == [0, 5, 0, 7]
+    kept = late(0, 5, 12, 31).generate(bars=3, count=4, keep_silence=True)
+    assert [piece.frames for piece in kept] == [36] * 4
+    assert [begins(piece) for piece in kept] == [0, 5, 12, 31]
+    assert (pieces[2].onset[:24] == kept[2].onset[12:]).all()
+
+
+def test_a_rest_after_a_primer_that_is_returned_is_kept(here: Path) -> None:
+    primer = tune(2, Meter.of(3, 4))
+    whole = late(18).generate(bars=3, primer=primer)
+    alone = late(18).generate(bars=3, primer=primer, without_primer=True)
+    assert (whole.frames, alone.frames) == (32 + 28, 28)
+    assert not whole.onset[32 : 32 + 18].any()
+    assert begins(alone) == (32 + 18) % 12
+
+
+def test_silence_that_never_ends_is_not_waited_for(here: Path) -> None:
+    assert late(10_000).generate(bars=3).frames == 36
+
+
+def test_an_option_keeps_the_silence(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    heard = []
+    for seed in range(12):
+        words = ["--temperature", "0.05", "--bars", "2", "--seed", str(seed)]
+        heard.append((begins(written(*words)), begins(written(*words, "--keep-silence"))))
+    assert all(first < 12 for first, _ in heard)
+    assert all(first == kept % 12 for first, kept in heard)
+
+
+def test_a_low_top_p_takes_the_likeliest(here: Path) -> None:
+    words = ["--bars", "2", "--top-p", "0.000001", "--keep-silence"]
+    first, second = (written(*words, "--seed", seed) for seed in ("1", "2"))
+    codes = [roll.onset for roll in (first, second)]
+    assert (codes[0] == codes[1]).all()
+    free = [written("--bars", "2", "--seed", seed).sounding for seed in ("1", "2")]
+    assert (free[0] != free[1]).any()
+
+
+def test_a_part_without_nucleus_sampling_is_named(here: Path) -> None:
+    model = zoo.load("model")
+    plain = model.model.sampler.sample
+    model.model.sampler.sample = lambda features, state, generator, temperature=1.0: plain(  # type: ignore[method-assign]
+        features, state, generator, temperature
+    )
+    assert model.generate(bars=1).frames == 12
+    with pytest.raises(UsageError, match="sampler=independent does not support top_p"):
+        model.generate(bars=1, top_p=0.9)
+
+
+def test_the_best_candidate_is_as_likely_as_validation_music(here: Path) -> None:
+    model = zoo.load("model").model
+    candidates = [written("--bars", "2", "--seed", str(seed)) for seed in range(4, 9)]
+    nats = [mean_nats(model, roll.padded(24)) for roll in candidates]
+    order = sorted(range(5), key=nats.__getitem__)
+    for place in (order[0], order[2], order[4]):
+        scores = {"validation": {"core": nats[place] - 3.0, "decoder": 3.0}}
+        save_bundle(model, "model", scores=scores, data={"digest": "0", "meter": [3, 4]})
+        best = written("--bars", "2", "--seed", "4", "--best-of", "5")
+        assert (best.sounding == candidates[place].sounding).all()
+
+
+def test_the_best_candidate_is_chosen_for_each_piece(here: Path) -> None:
+    scores = {"validation": {"core": 40.0, "decoder": 0.0}}
+    save_bundle(zoo.load("model").model, "model", scores=scores)
+    model = zoo.load("model")
+    candidates = [model.generate(bars=1, count=3, seed=seed) for seed in (0, 1, 2)]
+    best = model.generate(bars=1, count=3, best_of=3)
+    for row, roll in enumerate(best):
+        distances = [abs(mean_nats(model.model, rolls[row]) - 40) for rolls in candidates]
+        chosen = candidates[int(np.argmin(distances))][row]
+        assert (roll.sounding == chosen.sounding).all()
+
+
+def test_the_best_is_not_chosen_without_a_score(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["generate", "model", "-o", "new.mid", "--best-of", "3"]) == 2
+    assert "has no validation score, by which pieces are chosen" in capsys.readouterr().err
+
+
+def test_a_device_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = written("--seed", "2")
+    assert (written("--seed", "2", "--device", "cpu").sounding == plain.sounding).all()
+    for command in (["generate", "model", "-o", "x.mid"], ["evaluate", "model", "data=bach"]):
+        assert run([*command, "--device", "cuda:99"]) == 2
+        error = capsys.readouterr().err
+        assert "error: --device: this machine has no device cuda:99\n  --device auto takes" in error
+    assert zoo.load("model").to("cpu").device.type == "cpu"
+    with pytest.raises(UsageError, match="no device nonsense"):
+        zoo.load("model").to("nonsense")
 
 
 def test_some_bars_of_a_primer_are_continued(here: Path) -> None:
@@ -207,7 +360,19 @@ def test_python_takes_the_same_words(here: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [{"bars": 0}, {"seconds": -1.0}, {"tempo": 2.0}, {"transpose": 60}, {"bars": 1, "frames": 3}]
+    "words",
+    [
+        {"bars": 0},
+        {"seconds": -1.0},
+        {"tempo": 2.0},
+        {"transpose": 60},
+        {"bars": 1, "frames": 3},
+        {"key": "X"},
+        {"key": "C", "transpose": 1},
+        {"top_p": 0.0},
+        {"top_p": 1.1},
+        {"best_of": 0},
+    ],
 )
 def test_python_refuses_what_cannot_be_meant(here: Path, words: dict[str, Any]) -> None:
     with pytest.raises(UsageError):

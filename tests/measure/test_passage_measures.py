@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from zoo.measure import music
 from zoo.measure.music import MEASURES, Histogram
+from zoo.music import tonality
 from zoo.music.meter import Meter, TimeSignature
 from zoo.music.roll import Notes, Roll
 
@@ -61,7 +62,7 @@ def test_polyphony_counts_the_keys_that_sound_at_once():
 
 
 def test_pitch_classes_weigh_by_how_long_they_sound_in_any_octave():
-    found = music.pitch_classes(played((0, 3, 60), (0, 2, 72), (5, 6, 58), frames=8))
+    found = tonality.pitch_class_frames(played((0, 3, 60), (0, 2, 72), (5, 6, 58), frames=8))
     assert found[0] == 5
     assert found[10] == 1
     assert found.sum() == 6

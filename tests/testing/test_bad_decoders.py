@@ -11,7 +11,7 @@ import zoo.testing
 from zoo.parts import Description
 from zoo.parts.interfaces import Decoder, LogProb
 from zoo.parts.layers import LSTM
-from zoo.parts.masks import bernoulli_log_prob, draw_keys, flip, keys_log_prob
+from zoo.parts.masks import bernoulli_log_prob, draw_keys, flip, keys_log_prob, likely
 
 
 class Good(Decoder):
@@ -40,9 +40,9 @@ class Good(Decoder):
     def log_prob(self, codes, keys, previous, generator):
         return LogProb(self.score(codes, keys, previous))
 
-    def sample(self, codes, previous, state, generator, temperature=1.0):
+    def sample(self, codes, previous, state, generator, temperature=1.0, top_p=1.0):
         logits, state = self.logits(codes, previous, state)
-        return draw_keys(logits / temperature, codes, self.membership, generator), state
+        return draw_keys(logits / temperature, codes, self.membership, generator, top_p), state
 
     def follow(self, codes, previous, state):
         return self.logits(codes, previous, state)[1]
@@ -175,6 +175,17 @@ class FlattensWhenCool(Good):
 
     def sample(self, codes, previous, state, generator, temperature=1.0):
         return super().sample(codes, previous, state, generator, 1 / temperature)
+
+
+class DropsUnlikelyKeys(Good):
+    """Leaves out unlikely keys even where their code then has none."""
+
+    caught_by = ("low_top_p_keeps_the_likeliest_keys",)
+
+    def sample(self, codes, previous, state, generator, temperature=1.0, top_p=1.0):
+        keys, after = super().sample(codes, previous, state, generator, temperature)
+        probability = self.logits(codes, previous, state)[0].sigmoid()
+        return (keys if top_p == 1 else keys * (likely(probability, top_p) > 0)), after
 
 
 class SeesTheNextFrame(Good):

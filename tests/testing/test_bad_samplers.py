@@ -10,7 +10,7 @@ from torch.nn.functional import pad
 import zoo.testing
 from zoo.parts import Description
 from zoo.parts.interfaces import LogProb, Sampler
-from zoo.parts.masks import bernoulli_log_prob, flip
+from zoo.parts.masks import bernoulli_log_prob, flip, likely
 
 
 class Good(Sampler):
@@ -47,9 +47,9 @@ class Good(Sampler):
     def log_prob(self, features, codes, generator):
         return LogProb(self.score(features, codes))
 
-    def sample(self, features, state, generator, temperature=1.0):
+    def sample(self, features, state, generator, temperature=1.0, top_p=1.0):
         chance = (self.logits(features, state["before"]) / temperature).sigmoid()
-        codes = flip(chance, generator).float()
+        codes = flip(likely(chance, top_p), generator).float()
         return codes, {"before": codes}
 
     def follow(self, features, codes, state, generator):
@@ -178,6 +178,15 @@ class FlattensWhenCool(Good):
 
     def sample(self, features, state, generator, temperature=1.0):
         return super().sample(features, state, generator, 1 / temperature)
+
+
+class IgnoresTopP(Good):
+    """Takes the argument and draws as before."""
+
+    caught_by = ("low_top_p_keeps_the_likeliest",)
+
+    def sample(self, features, state, generator, temperature=1.0, top_p=1.0):
+        return super().sample(features, state, generator, temperature)
 
 
 class DrawsProbabilities(Good):

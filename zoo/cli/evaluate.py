@@ -42,8 +42,11 @@ class EvaluateKeys(MusicKeys):
 @click.command("evaluate")
 @click.argument("words", nargs=-1, metavar="[BUNDLE]... [data=NAME|PATH] [KEY=VALUE]...")
 @click.option("--sweep", metavar="KEY=A,B,C", help="A row for each value of a live setting.")
+@click.option(
+    "--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda, cuda:1, mps or auto."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print all results, piece by piece, as JSON.")
-def command(words: tuple[str, ...], sweep: str | None, as_json: bool) -> None:
+def command(words: tuple[str, ...], sweep: str | None, device: str, as_json: bool) -> None:
     """Score trained models on unseen pieces, next to the floors.
 
     The score is in nats per frame, lower is better, and comparable between all combinations of parts. Without
@@ -62,7 +65,7 @@ def command(words: tuple[str, ...], sweep: str | None, as_json: bool) -> None:
         what = "floors are trained on training pieces, and split=all leaves none"
         raise UsageError(Problem(what, "split=all", "name a bundle, or omit split=all"))
     variants = [[*live, step] for step in steps] if steps else [live]
-    loaded = _load(bundles, variants)
+    loaded = _load(bundles, variants, device)
     models = {name: bundle.model for name, bundle in loaded.items()}
     corpus = music_of(keys, models)
     print_notes(loaded, corpus, keys)
@@ -101,17 +104,22 @@ def _steps(sweep: str) -> list[str]:
     return [f"{key}={value}" for value in values.split(",")]
 
 
-def _load(bundles: Sequence[str], variants: Sequence[Sequence[str]]) -> dict[str, Bundle]:
+def _load(
+    bundles: Sequence[str], variants: Sequence[Sequence[str]], device: str = "cpu"
+) -> dict[str, Bundle]:
     """Load all bundles, and try out all changes of live settings before any work."""
     if not bundles:
         return {}
     from zoo.model.bundle import open_bundle
+    from zoo.model.device import device_of
     from zoo.model.live import set_live
 
+    computing = device_of(device, "--device")
     loaded = {name: open_bundle(name) for name in dict.fromkeys(bundles)}
     for bundle in loaded.values():
         for words in variants:
             set_live(bundle.model, words)
+        bundle.model.to(computing)
     return loaded
 
 

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from zoo.cli.overwriting import force_option, would_be_lost
-from zoo.cli.written import check_endings, save_piece, warn_of_dull
+from zoo.cli.written import check_endings, print_written, save_piece, warn_of_dull
 from zoo.errors import Problem, UsageError
 from zoo.limits import COLDEST, HOTTEST, too_much_music
 from zoo.music.grid import QUARTERS
-
-if TYPE_CHECKING:
-    from zoo.music.roll import Roll
 
 
 @click.command("generate")
@@ -73,6 +69,13 @@ if TYPE_CHECKING:
     help="Transpose the finished piece by this number of semitones; negative is down.",
 )
 @click.option(
+    "--key",
+    metavar="NAME",
+    show_default="as written",
+    help="Transpose the finished piece to this key, such as C, F#m or Bb; its key is estimated, from the "
+    "primer if there is one.",
+)
+@click.option(
     "--instrument",
     default="1",
     metavar="NAME|NUMBER",
@@ -93,10 +96,38 @@ if TYPE_CHECKING:
     help="Below 1 the music becomes more predictable, above 1 more surprising.",
 )
 @click.option(
+    "--top-p",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Draw each decision from its likeliest outcomes, as few as have this probability in sum.",
+)
+@click.option(
+    "--best-of",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    help="Draw so many candidates for each piece, from consecutive seeds, and keep the one whose nats per "
+    "frame are closest to those of validation music.",
+)
+@click.option(
     "--seed",
     default=0,
     show_default=True,
     help="Seed of all random choices; the same seed gives the same file.",
+)
+@click.option(
+    "--keep-silence",
+    is_flag=True,
+    help="Keep silent bars before the first note, which are otherwise left out (not after a primer).",
+)
+@click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    metavar="NAME",
+    help="Device to compute on: cpu, cuda, cuda:1, mps, or auto for the fastest; on each kind of device "
+    "a seed gives other music.",
 )
 @click.option(
     "--picture",
@@ -123,10 +154,15 @@ def command(
     without_primer: bool,
     tempo: float | None,
     transpose: int,
+    key: str | None,
     instrument: str,
     meter: str | None,
     temperature: float,
+    top_p: float,
+    best_of: int,
     seed: int,
+    keep_silence: bool,
+    device: str,
     picture: Path | None,
     threads: int | None,
     force: bool,
@@ -143,21 +179,40 @@ def command(
     signature = _signature(meter)
     from zoo.cli.progress import waiting
     from zoo.model.bundle import open_bundle
+    from zoo.model.device import device_of
     from zoo.music.instruments import program
     from zoo.music.meter import Meter
     from zoo.music.primer import bar_range, read_primer
+    from zoo.music.tonality import Tonality
     from zoo.train.compose import Wish, compose
     from zoo.train.record import pedal_of
 
     played = program(instrument)
     given = bar_range(primer_bars) if primer_bars else None
-    Wish(frames, bars, seconds).check()
+    if key is not None:
+        Tonality.parse(key, "--key")
+    Wish(frames, bars, seconds, transpose=transpose, key=key).check()
     opened = open_bundle(bundle)
+    opened.model.to(device_of(device, "--device"))
     grid, pedal = opened.model.grid, pedal_of(opened.record)
     opening = read_primer(place, tracks=tracks, grid=grid, pedal=pedal, bars=given) if place else None
     chosen = Meter.of(*signature, grid=grid) if signature else None
     wish = Wish(
-        frames, bars, seconds, count, seed, temperature, opening, without_primer, chosen, tempo, transpose
+        frames=frames,
+        bars=bars,
+        seconds=seconds,
+        count=count,
+        seed=seed,
+        temperature=temperature,
+        top_p=top_p,
+        best_of=best_of,
+        primer=opening,
+        without_primer=without_primer,
+        meter=chosen,
+        tempo=tempo,
+        transpose=transpose,
+        key=key,
+        keep_silence=keep_silence,
     )
     with waiting(f"writing {output}") as progress:
         rolls = compose(opened.model, opened.record, wish, progress, threads or "auto")
@@ -170,7 +225,7 @@ def command(
         write_picture(rolls[0], picture, primer=kept.frames if kept else 0)
     written = dict(zip(paths, rolls, strict=True))
     warn_of_dull(written, kept.frames if kept else 0)
-    _print(written, kept, picture, as_json)
+    print_written(written, kept, picture, as_json)
 
 
 def _lonely(primer: str | None, primer_bars: str | None, without_primer: bool) -> list[Problem]:
@@ -220,49 +275,3 @@ def _check(paths: Sequence[Path], picture: Path | None, primer: Path | None, for
     problems += would_be_lost([path for path in (*paths, picture) if path not in primers], force)
     if problems:
         raise UsageError(*problems)
-
-
-def _facts(roll: Roll) -> dict[str, Any]:
-    """Statistics of a piece."""
-    assert roll.onset is not None
-    sounding = roll.sounding.sum(1)
-    return {
-        "frames": roll.frames,
-        "bars": roll.meter.bars(roll.frames).count,
-        "meter": list(dict.fromkeys(map(str, roll.meter.signatures(roll.frames)))),
-        "notes": int(roll.onset.sum()),
-        "polyphony": round(float(sounding.mean()), 2) if roll.frames else 0.0,
-        "silent_frames": int((sounding == 0).sum()),
-    }
-
-
-def _rest(primer: Roll) -> int:
-    """The number of frames after the last note of a primer."""
-    return primer.frames - int(primer.notes().end.max(initial=0))
-
-
-def _print(written: Mapping[Path, Roll], primer: Roll | None, picture: Path | None, as_json: bool) -> None:
-    from zoo.cli.console import print_json, stdout, visible
-
-    frames, rest = (primer.frames, _rest(primer)) if primer else (0, 0)
-    if as_json:
-        pieces = [{"path": str(path), **_facts(roll)} for path, roll in written.items()]
-        about = {"primer_frames": frames, "primer_rest": rest, "picture": str(picture) if picture else None}
-        print_json({"pieces": pieces, **about})
-        return
-    given = f", {frames:,} of them the primer" if frames else ""
-    given += f" with a rest of {rest:,} at its end" if rest else ""
-    for path, roll in written.items():
-        stdout.print(visible(f"{path}: {_told(roll, given)}"))
-    if picture:
-        stdout.print(visible(f"{picture}: the picture"))
-
-
-def _told(roll: Roll, given: str) -> str:
-    """A piece in a line; `given` is what its frames have of a primer."""
-    from zoo.cli.meters import in_order
-
-    facts = _facts(roll)
-    bars = f"{facts['bars']:,} bar{'' if facts['bars'] == 1 else 's'} of {in_order(roll.meter, roll.frames)}"
-    frames = f"({facts['frames']:,} frames{given})"
-    return f"{facts['notes']:,} notes in {bars} {frames}, {facts['polyphony']} keys sounding on average"

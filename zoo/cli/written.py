@@ -1,11 +1,11 @@
-"""Writing new music: the formats by file name, and a warning if there is hardly any music."""
+"""Writing new music: the formats by file name, what is printed, and a warning of hardly any music."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zoo.errors import Problem, UsageError
 
@@ -64,3 +64,52 @@ def warn_of_dull(written: Mapping[Path, Roll], first: int) -> None:
                 f"warning: {path}: {remark}; another --seed, a higher --temperature or longer training helps"
             )
             stderr.print(visible(line), soft_wrap=True)
+
+
+def _facts(roll: Roll) -> dict[str, Any]:
+    """Statistics of a piece."""
+    assert roll.onset is not None
+    sounding = roll.sounding.sum(1)
+    return {
+        "frames": roll.frames,
+        "bars": roll.meter.bars(roll.frames).count,
+        "meter": list(dict.fromkeys(map(str, roll.meter.signatures(roll.frames)))),
+        "notes": int(roll.onset.sum()),
+        "polyphony": round(float(sounding.mean()), 2) if roll.frames else 0.0,
+        "silent_frames": int((sounding == 0).sum()),
+    }
+
+
+def _rest(primer: Roll) -> int:
+    """The number of frames after the last note of a primer."""
+    return primer.frames - int(primer.notes().end.max(initial=0))
+
+
+def print_written(
+    written: Mapping[Path, Roll], primer: Roll | None, picture: Path | None, as_json: bool
+) -> None:
+    """Print what was written, in a line for each piece or as JSON."""
+    from zoo.cli.console import print_json, stdout, visible
+
+    frames, rest = (primer.frames, _rest(primer)) if primer else (0, 0)
+    if as_json:
+        pieces = [{"path": str(path), **_facts(roll)} for path, roll in written.items()]
+        about = {"primer_frames": frames, "primer_rest": rest, "picture": str(picture) if picture else None}
+        print_json({"pieces": pieces, **about})
+        return
+    given = f", {frames:,} of them the primer" if frames else ""
+    given += f" with a rest of {rest:,} at its end" if rest else ""
+    for path, roll in written.items():
+        stdout.print(visible(f"{path}: {_told(roll, given)}"))
+    if picture:
+        stdout.print(visible(f"{picture}: the picture"))
+
+
+def _told(roll: Roll, given: str) -> str:
+    """A piece in a line; `given` is what its frames have of a primer."""
+    from zoo.cli.meters import in_order
+
+    facts = _facts(roll)
+    bars = f"{facts['bars']:,} bar{'' if facts['bars'] == 1 else 's'} of {in_order(roll.meter, roll.frames)}"
+    frames = f"({facts['frames']:,} frames{given})"
+    return f"{facts['notes']:,} notes in {bars} {frames}, {facts['polyphony']} keys sounding on average"

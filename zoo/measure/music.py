@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from zoo.measure.interval import Floats
 from zoo.music.meter import Bars
-from zoo.music.roll import KEYS, LOWEST_KEY, Roll
+from zoo.music.roll import KEYS, Roll
+from zoo.music.tonality import PITCH_CLASSES, estimate_tonality, pitch_class_frames
 
-PITCH_CLASSES = 12
 LAGS = (1, 2, 4)
 """How many bars back repetition is looked for."""
 QUARTERS = "quarters"
@@ -25,10 +25,6 @@ QUARTERS = "quarters"
 
 DIATONIC = np.isin(np.arange(PITCH_CLASSES), (0, 2, 4, 5, 7, 9, 11))
 """(12,) the scale of C major, and of A minor."""
-
-# The probe-tone profiles of C major and C minor: Krumhansl, Cognitive Foundations of Musical Pitch, 1990.
-MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
-MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 
 
 @dataclass(frozen=True)
@@ -77,23 +73,9 @@ def silence(roll: Roll) -> float:
     return float((~_any(roll.sounding)).mean())
 
 
-def pitch_classes(roll: Roll) -> Floats:
-    """(12,) how long each pitch class sounds, C first: frames, summed over keys."""
-    classes = (np.arange(KEYS) + LOWEST_KEY) % PITCH_CLASSES
-    frames = roll.sounding.sum(0)
-    return np.bincount(classes, weights=frames, minlength=PITCH_CLASSES).astype(np.float64)
-
-
 def degrees(roll: Roll) -> Floats:
-    """(12,) how long each pitch class sounds, the tonic first, so that the key it is in plays no part.
-
-    The tonic is that of the key profile which correlates best with the passage (Krumhansl and Schmuckler).
-    """
-    found = pitch_classes(roll)
-    keys = np.stack([np.roll(profile, tonic) for profile in (MAJOR, MINOR) for tonic in range(PITCH_CLASSES)])
-    keys -= keys.mean(1, keepdims=True)
-    fit = keys @ found / np.linalg.norm(keys, axis=1)
-    return np.roll(found, -int(fit.argmax()) % PITCH_CLASSES)
+    """(12,) how long each pitch class sounds, the tonic first, so that the key it is in plays no part."""
+    return np.roll(pitch_class_frames(roll), -estimate_tonality(roll).tonic)
 
 
 def scale_consistency(roll: Roll) -> float | None:
@@ -102,7 +84,7 @@ def scale_consistency(roll: Roll) -> float | None:
     After Mogren (C-RNN-GAN, 2016) and MusPy, which count notes; here a key weighs by how long it sounds, so
     that music which does not say what is pressed has it too.
     """
-    found = pitch_classes(roll)
+    found = pitch_class_frames(roll)
     if not found.any():
         return None
     scales = np.stack([np.roll(DIATONIC, tonic) for tonic in range(PITCH_CLASSES)])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from inspect import signature
 
 import numpy as np
 import torch
@@ -17,7 +18,9 @@ from zoo.model.threads import Threads, computing
 from zoo.music.meter import Meter
 from zoo.music.roll import KEYS, Roll
 from zoo.music.tempo import steady_tempo
+from zoo.parts import Slot
 from zoo.parts.clock import Clock
+from zoo.parts.interfaces import Decoder, Sampler
 
 TEMPO = 120.0
 """Quarter notes per minute of a piece that nobody gave a tempo."""
@@ -42,7 +45,10 @@ def generate(
     primer: Roll | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     *,
+    top_p: float = 1.0,
     meter: Meter | None = None,
+    without_primer: bool = False,
+    skip_silence: bool = False,
     threads: Threads = "auto",
 ) -> list[Roll]:
     """New pieces, drawn from the distribution that the model is scored by.
@@ -56,20 +62,30 @@ def generate(
         primer: a piece to continue; it stands unchanged at the start of each result. Where it does not
             say which keys are pressed, a key is pressed when it begins to sound.
         progress: told how many of the new frames have their keys.
+        top_p: above 0, to 1; below 1 each decision of sampler and decoder is drawn from its likeliest
+            outcomes, as few as have this probability in sum (nucleus sampling).
         meter: of the new music. Without one it is in 4/4, or in the meter of the primer, which is at its
             last tempo, too. Another meter than the primer's begins at its end, with a bar line.
+        without_primer: return the new music without the primer.
+        skip_silence: leave out silent bars before the first note, and write so many more; not after a primer
+            that is returned, nor if there is only silence for as long as the music is to be.
         threads: see `zoo.model.threads`.
 
     Raises:
-        UsageError: a number is out of its range.
+        UsageError: a number is out of its range, or a part does not support `top_p`.
         DataError: the primer, or the meter, is on another grid than the model.
     """
-    _check(frames, count, temperature, primer.frames if primer else 0)
+    _check(frames, count, temperature, top_p, primer.frames if primer else 0)
+    _check_parts(model, top_p)
     model.eval()
     opening = _open(model, primer, meter)
+    alone = primer is None or without_primer
+    choice = {"temperature": temperature} | ({"top_p": top_p} if top_p < 1 else {})
     chance = generator(seed, "generate", device=model.device)
     with torch.inference_mode(), computing(model, threads):
-        keys = _draw_keys(model, opening, frames, count, chance, temperature, progress)
+        keys, begins = _draw_keys(
+            model, opening, frames, count, chance, choice, progress, skip_silence=skip_silence and alone
+        )
         known = (opening.onset.expand(count, -1, -1), opening.sounding.expand(count, -1, -1))
         clock = _clock(model, opening, 0, keys.shape[1])
         onset, sounding = model.encoder.residual.restore(keys, clock, chance, known)
@@ -78,13 +94,18 @@ def generate(
     planes = (plane.cpu().numpy() for plane in (onset, sounding, velocity))
     changes = opening.roll.tempo_changes
     tempo = steady_tempo(changes, keys.shape[1]) if changes else opening.roll.tempo
-    return [
+    rolls = [
         replace(opening.roll, onset=struck, sounding=sounds, velocity=loud, tempo=tempo)
         for struck, sounds, loud in zip(*planes, strict=True)
     ]
+    given = opening.roll.frames
+    return [
+        _between(roll, given + begin if alone else 0, given + begin + frames)
+        for roll, begin in zip(rolls, begins, strict=True)
+    ]
 
 
-def _check(frames: int, count: int, temperature: float, primed: int) -> None:
+def _check(frames: int, count: int, temperature: float, top_p: float, primed: int) -> None:
     problems = [
         Problem(f"must be at least 1, not {value}", where=name)
         for name, value in (("frames", frames), ("count", count))
@@ -94,6 +115,24 @@ def _check(frames: int, count: int, temperature: float, primed: int) -> None:
     if not COLDEST <= temperature <= HOTTEST:
         what = f"must be from {COLDEST:g} to {HOTTEST:g}, not {temperature}"
         problems.append(Problem(what, "temperature", "near the ends nothing changes any more"))
+    if not 0 < top_p <= 1:
+        problems.append(Problem(f"must be above 0 and at most 1, not {top_p}", "top_p"))
+    if problems:
+        raise UsageError(*problems)
+
+
+def _check_parts(model: Model, top_p: float) -> None:
+    """Refuse nucleus sampling with parts that were written before there was any."""
+    parts: dict[Slot, Sampler | Decoder] = {"sampler": model.sampler, "decoder": model.decoder}
+    problems = [
+        Problem(
+            f"{slot}={model.recipe.parts[slot].entry.name} does not support top_p",
+            "top_p",
+            "use a temperature below 1 instead",
+        )
+        for slot, part in parts.items()
+        if top_p < 1 and "top_p" not in signature(part.sample).parameters
+    ]
     if problems:
         raise UsageError(*problems)
 
@@ -137,15 +176,21 @@ def _draw_keys(
     frames: int,
     count: int,
     chance: Generator,
-    temperature: float,
+    choice: Mapping[str, float],
     progress: Callable[[int, int], None],
-) -> Tensor:
-    """Keys (count, P + frames, K) of the primer and what follows it."""
+    *,
+    skip_silence: bool,
+) -> tuple[Tensor, list[int]]:
+    """Keys (count, P + frames, K) of the primer and what follows it, and how many new frames to leave out.
+
+    There are more frames if silence is skipped.
+    """
     given = model.encoder.keys(opening.onset, opening.sounding).expand(count, -1, -1)
     silence = given.new_zeros(count, 1, given.shape[-1])
     heard = torch.cat([silence, given], 1)
     codes = model.encoder.fold(heard)
-    clock = _clock(model, opening, -1, given.shape[1] + frames).map(lambda plane: plane.expand(count, -1))
+    most = 2 * frames if skip_silence else frames
+    clock = _clock(model, opening, -1, given.shape[1] + most).map(lambda plane: plane.expand(count, -1))
     past = heard.shape[1]
 
     state = model.attention.start(codes[:, :0])
@@ -156,15 +201,45 @@ def _draw_keys(
         voices = model.sampler.follow(features[:, :-1], codes[:, 1:], voices, chance)
         hands = model.decoder.follow(codes[:, 1:], heard[:, :-1], hands)
 
-    drawn = [given]
+    drawn, begins = [given], _Begins(opening.roll, count)
     previous, feature = heard[:, -1:], features[:, -1:]
-    for new in range(frames):
-        code, voices = model.sampler.sample(feature, voices, chance, temperature)
-        previous, hands = model.decoder.sample(code, previous, hands, chance, temperature)
+    new, wanted = 0, frames
+    while new < wanted:
+        code, voices = model.sampler.sample(feature, voices, chance, **choice)
+        previous, hands = model.decoder.sample(code, previous, hands, chance, **choice)
         drawn.append(previous)
         feature, state = model.attention(code, clock[:, past + new : past + new + 1], state)
-        progress(new + 1, frames)
-    return torch.cat(drawn, 1)
+        if skip_silence and new < frames:
+            begins.hear(previous, new)
+            wanted = frames + max(begins.frames)
+        new += 1
+        progress(new, wanted)
+    return torch.cat(drawn, 1), begins.frames
+
+
+class _Begins:
+    """The bars in which new pieces begin to sound."""
+
+    def __init__(self, primer: Roll, count: int) -> None:
+        self.primer = primer
+        self.silent = [True] * count
+        self.frames = [0] * count
+        """The new frame of each bar line; 0 while a piece is silent."""
+
+    def hear(self, keys: Tensor, new: int) -> None:
+        """Look for pieces that sound first in a new frame, with keys (count, 1, K)."""
+        if not any(self.silent):
+            return
+        place = int(self.primer.meter.places(np.array([self.primer.frames + new])).place[0])
+        for row, sounds in enumerate(keys.flatten(1).any(1).tolist()):
+            if sounds and self.silent[row]:
+                self.silent[row] = False
+                self.frames[row] = max(new - place, 0)
+
+
+def _between(roll: Roll, first: int, last: int) -> Roll:
+    """Some frames of a roll, which is returned as it is if they are all."""
+    return roll if (first, last) == (0, roll.frames) else roll.cut(first, last)
 
 
 def _play(model: Model, keys: Tensor, struck: Tensor, opening: _Primer) -> Tensor:

@@ -223,9 +223,23 @@ class Sampler(Part):
 
     @abstractmethod
     def sample(
-        self, features: Tensor, state: State, generator: Generator, temperature: float = 1.0
+        self,
+        features: Tensor,
+        state: State,
+        generator: Generator,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
     ) -> tuple[Tensor, State]:
-        """Draw codes (B, 1, C) of one frame given features (B, 1, F); also returns the state after it."""
+        """Draw codes (B, 1, C) of one frame given features (B, 1, F); also returns the state after it.
+
+        Args:
+            features: from the attention.
+            state: from `start`, `follow` or the frame before.
+            generator: of all chance.
+            temperature: divides the logits.
+            top_p: each decision is drawn from its likeliest outcomes, as few as have this probability in
+                sum (nucleus sampling). A part may leave the argument out; it is passed only below 1.
+        """
 
     def follow(self, features: Tensor, codes: Tensor, state: State, generator: Generator) -> State:
         """The state after frames (B, T, ...) with known codes, for example of a primer."""
@@ -253,11 +267,17 @@ class Decoder(Part):
 
     @abstractmethod
     def sample(
-        self, codes: Tensor, previous: Tensor, state: State, generator: Generator, temperature: float = 1.0
+        self,
+        codes: Tensor,
+        previous: Tensor,
+        state: State,
+        generator: Generator,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
     ) -> tuple[Tensor, State]:
         """Draw keys (B, 1, K) of one frame given codes (B, 1, C) and previous keys (B, 1, K).
 
-        Also returns the state after the frame.
+        Also returns the state after the frame; `temperature` and `top_p` are those of `Sampler.sample`.
         """
 
     def follow(self, codes: Tensor, previous: Tensor, state: State) -> State:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import logsigmoid, one_hot
 from torch.utils.weak import WeakTensorKeyDictionary
 
 
@@ -39,6 +39,29 @@ def masked_log_softmax(logits: Tensor, allowed: Tensor) -> Tensor:
     logits = single(logits)
     filled = logits.masked_fill(~allowed, torch.finfo(logits.dtype).min)
     return filled.log_softmax(-1).masked_fill(~allowed, never(logits.dtype))
+
+
+def nucleus(log_probs: Tensor, top_p: float) -> Tensor:
+    """Log-probabilities (..., N) with `never` for all but the likeliest outcomes that make up `top_p`.
+
+    As few outcomes are kept as have this probability in sum, at least one (Holtzman and others, The Curious
+    Case of Neural Text Degeneration, 2020). They are not normalized again.
+    """
+    if top_p >= 1:
+        return log_probs
+    ordered, order = log_probs.softmax(-1).sort(dim=-1, descending=True, stable=True)
+    before = ordered.cumsum(-1) - ordered
+    is_dropped = torch.zeros_like(order, dtype=torch.bool).scatter(-1, order, before >= top_p)
+    is_dropped.scatter_(-1, order[..., :1], value=False)
+    return log_probs.masked_fill(is_dropped, never(log_probs.dtype))
+
+
+def likely(probability: Tensor, top_p: float) -> Tensor:
+    """Probabilities of yes-or-no decisions; one that has `top_p` on one side becomes 0 or 1."""
+    if top_p >= 1:
+        return probability
+    is_certain = torch.maximum(probability, 1 - probability) >= top_p
+    return torch.where(is_certain, probability.round(), probability)
 
 
 def draw_one(log_probs: Tensor, generator: Generator) -> Tensor:
@@ -174,7 +197,7 @@ def keys_log_prob(logits: Tensor, keys: Tensor, codes: Tensor, membership: Tenso
     return (chosen - condition).masked_fill(~folds_to(keys, codes, membership), -torch.inf)
 
 
-def draw_at_least_one(logits: Tensor, uniform: Tensor) -> Tensor:
+def draw_at_least_one(logits: Tensor, uniform: Tensor, top_p: float = 1.0) -> Tensor:
     """Draw independent keys, (..., M) bool, given that at least one of them sounds.
 
     Keys are drawn in order. While none sounds yet, the probability of a key is conditional on at least one of
@@ -183,17 +206,29 @@ def draw_at_least_one(logits: Tensor, uniform: Tensor) -> Tensor:
     Args:
         logits: (..., M).
         uniform: (..., M), a random number in [0, 1) for each key.
+        top_p: below 1 the lowest key is drawn from its nucleus, and each key above it by `likely`.
     """
     alone = logsigmoid(logits)
+    if top_p < 1:
+        silent = logsigmoid(-logits)
+        lowest = nucleus(alone + silent.cumsum(-1) - silent, top_p).log_softmax(-1)
+        first = one_hot(draw_at(lowest, uniform[..., 0]), logits.shape[-1]) > 0
+        above = first.cumsum(-1) > first
+        return first | (above & (uniform < likely(alone.exp(), top_p)))
     first = uniform < (alone - torch.stack(_suffix_log_any(logits), dim=-1)).exp()
     found = first.cumsum(-1) > first
     return torch.where(found, uniform < alone.exp(), first)
 
 
-def draw_keys(logits: Tensor, codes: Tensor, membership: Tensor, generator: Generator) -> Tensor:
-    """Exact draws from what `keys_log_prob` scores: keys (..., K) in {0, 1} that fold to the codes."""
+def draw_keys(
+    logits: Tensor, codes: Tensor, membership: Tensor, generator: Generator, top_p: float = 1.0
+) -> Tensor:
+    """Exact draws from what `keys_log_prob` scores: keys (..., K) in {0, 1} that fold to the codes.
+
+    With `top_p` below 1 only likely keys are drawn; see `draw_at_least_one`.
+    """
     uniform = draws_for(logits.shape[:-1], membership, generator)
-    return chosen_keys(logits, codes, membership, uniform)
+    return chosen_keys(logits, codes, membership, uniform, top_p)
 
 
 def draws_for(shape: Sequence[int], membership: Tensor, generator: Generator) -> Tensor:
@@ -202,8 +237,10 @@ def draws_for(shape: Sequence[int], membership: Tensor, generator: Generator) ->
     return torch.rand((index.shape[1], *shape, len(index)), generator=generator, device=membership.device)
 
 
-def chosen_keys(logits: Tensor, codes: Tensor, membership: Tensor, uniform: Tensor) -> Tensor:
+def chosen_keys(
+    logits: Tensor, codes: Tensor, membership: Tensor, uniform: Tensor, top_p: float = 1.0
+) -> Tensor:
     """The keys that `draw_keys` draws with given random numbers, from `draws_for`."""
     groups = key_groups(membership)
-    some = draw_at_least_one(groups.gathered(logits), uniform.movedim(0, -1)) & (codes > 0).unsqueeze(-1)
-    return groups.spread(some).to(logits)
+    some = draw_at_least_one(groups.gathered(logits), uniform.movedim(0, -1), top_p)
+    return groups.spread(some & (codes > 0).unsqueeze(-1)).to(logits)

@@ -23,7 +23,7 @@ from zoo.testing.probability import (
     require_total_one,
     scored,
 )
-from zoo.testing.sampling import require_correct_kind
+from zoo.testing.sampling import require_correct_kind, require_top_p
 from zoo.testing.under_test import PartUnderTest
 
 
@@ -62,11 +62,13 @@ def _draw(
     part: Decoder,
     passage: Passage,
     temperature: float = 1.0,
+    top_p: float = 1.0,
     known: Tensor | None = None,
     draws: int = FEW_DRAWS,
 ) -> Tensor:
     """Draws (draws, T, K) for a passage; with known keys (1, T', K), for the frames after them."""
     generator, drawn = chance(11), [passage.before.expand(draws, -1, -1)]
+    nucleus = {"top_p": top_p} if top_p < 1 else {}
     codes, state, first = passage.codes.expand(draws, -1, -1), part.start(draws), 0
     with torch.no_grad():
         if known is not None:
@@ -74,7 +76,8 @@ def _draw(
             state = part.follow(codes[:, :first], passage.previous(keys), state)
             drawn = [keys[:, -1:]]
         for frame in range(first, codes.shape[1]):
-            keys, state = part.sample(codes[:, frame : frame + 1], drawn[-1], state, generator, temperature)
+            now = codes[:, frame : frame + 1]
+            keys, state = part.sample(now, drawn[-1], state, generator, temperature, **nucleus)
             drawn.append(keys)
     return torch.cat(drawn[1:], 1)
 
@@ -204,3 +207,20 @@ def low_temperature_sharpens_keys(tested: PartUnderTest) -> None:
     plain = entropy(_tally(_draw(part, passage), outcomes))
     cool = entropy(_tally(_draw(part, passage, temperature=0.25), outcomes))
     require(cool <= plain + 0.05, f"entropy {plain:.3f} at temperature 1, {cool:.3f} at 0.25")
+
+
+@check(
+    "decoder",
+    hint="draw with the `top_p` of `zoo.parts.masks.draw_keys`, or omit the argument",
+    optional=True,
+)
+def low_top_p_keeps_the_likeliest_keys(tested: PartUnderTest) -> None:
+    """A low `top_p` does not increase the entropy of drawn keys, which fold to their codes."""
+    part = cast(Decoder, tested.build_randomised())
+    require_top_p(part)
+    for passage in passages(part, 1):
+        outcomes = _folding(part, passage.codes[0, 0])
+        plain = entropy(_tally(_draw(part, passage), outcomes))
+        nucleus = entropy(_tally(_draw(part, passage, top_p=0.6), outcomes))
+        require(nucleus <= plain + 0.05, f"entropy {plain:.3f} with top_p=1, {nucleus:.3f} with top_p=0.6")
+        _tally(_draw(part, passage, top_p=1e-6), outcomes)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import cast
 
 import torch
 from torch import Tensor
 
-from zoo.parts.interfaces import LogProb, Sampler
+from zoo.parts.interfaces import Decoder, LogProb, Sampler
 from zoo.testing.calls import chance, leaves
-from zoo.testing.check import check, require
+from zoo.testing.check import NotApplicableError, check, require
 from zoo.testing.probability import (
     FEW_DRAWS,
     Scored,
@@ -37,11 +38,13 @@ def _draw(
     part: Sampler,
     features: Tensor,
     temperature: float = 1.0,
+    top_p: float = 1.0,
     known: Tensor | None = None,
     draws: int = FEW_DRAWS,
 ) -> Tensor:
     """Draws of codes (draws, T, C) given features (1, T, F); with known codes, of the frames after them."""
     generator, drawn = chance(11), []
+    nucleus = {"top_p": top_p} if top_p < 1 else {}
     rows = features.expand(draws, -1, -1)
     state = part.start(draws)
     with torch.no_grad():
@@ -50,7 +53,7 @@ def _draw(
             state = part.follow(rows[:, :length], known.expand(draws, -1, -1), state, generator)
             rows = rows[:, length:]
         for frame in range(rows.shape[1]):
-            codes, state = part.sample(rows[:, frame : frame + 1], state, generator, temperature)
+            codes, state = part.sample(rows[:, frame : frame + 1], state, generator, temperature, **nucleus)
             drawn.append(codes)
     return torch.cat(drawn, 1)
 
@@ -146,6 +149,31 @@ def low_temperature_sharpens(tested: PartUnderTest) -> None:
     for temperature in (1e-3, 1e3):
         drawn = _draw(part, features, temperature)
         require(((drawn == 0) | (drawn == 1)).all(), f"temperature {temperature}: codes that are not 0 or 1")
+
+
+@check(
+    "sampler",
+    hint="draw each decision from `zoo.parts.masks.nucleus` or with `likely`, or omit the argument",
+    optional=True,
+)
+def low_top_p_keeps_the_likeliest(tested: PartUnderTest) -> None:
+    """A low `top_p` does not increase the entropy of draws, and leaves one set of codes in the limit."""
+    part = cast(Sampler, tested.build_randomised())
+    require_top_p(part)
+    features = tested.music(1, 1, seed=5).features
+    outcomes = 2**part.sizes.codes
+    plain = entropy(_tally(_draw(part, features), outcomes))
+    nucleus = entropy(_tally(_draw(part, features, top_p=0.6), outcomes))
+    require(nucleus <= plain + 0.05, f"entropy {plain:.3f} with top_p=1, {nucleus:.3f} with top_p=0.6")
+    drawn = _draw(part, features, top_p=1e-6)
+    require(((drawn == 0) | (drawn == 1)).all(), "codes that are not 0 or 1")
+    require((drawn == drawn[:1]).all(), "several sets of codes are drawn with top_p=1e-6")
+
+
+def require_top_p(part: Sampler | Decoder) -> None:
+    """Skip the check if a part was written without nucleus sampling."""
+    if "top_p" not in signature(part.sample).parameters:
+        raise NotApplicableError("`sample` has no argument `top_p`")
 
 
 @check("sampler", hint="return codes of 0.0 and 1.0, not probabilities")

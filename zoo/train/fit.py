@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import torch
-
 from zoo.data import Corpus
 from zoo.errors import Problem, UsageError
 from zoo.model.counting import count, recount
+from zoo.model.device import device_of
 from zoo.model.model import Model
 from zoo.model.provenance import Origin
 from zoo.model.threads import computing
@@ -65,7 +64,7 @@ def fit(
     """
     training = corpus.split("train")
     check_music(model, training)
-    model.to(device_of(settings.device))
+    model.to(device_of(settings.device, "train.device"))
     learner = Learner(model, settings, seed)
     if run is not None:
         run.begin(plan(model.recipe, corpus, settings, seed, origins), resume=resume)
@@ -111,22 +110,3 @@ def _check_weights(model: Model, origins: Mapping[Slot, Origin]) -> None:
         parts = " and ".join(f"the {', '.join(slots)} of {source}" for source, slots in missing.items())
         hint = "name the trained parts again, such as @BUNDLE, or core=@BUNDLE decoder=@BUNDLE"
         raise UsageError(Problem(f"the run starts from {parts}, of which it has no copy yet", hint=hint))
-
-
-def device_of(name: str) -> torch.device:
-    """Where to compute: what is asked for, or with `auto` the fastest there is.
-
-    Raises:
-        UsageError: this machine has no such device.
-    """
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        what = f"this machine has no device {name}"
-        raise UsageError(
-            Problem(what, "train.device", "train.device=auto takes the best there is")
-        ) from error

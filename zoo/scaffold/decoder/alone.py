@@ -32,11 +32,17 @@ class NewcomerDecoder(Decoder):
         return LogProb(keys_log_prob(self.logits(codes, previous), keys, codes, self.membership))
 
     def sample(
-        self, codes: Tensor, previous: Tensor, state: State, generator: Generator, temperature: float = 1.0
+        self,
+        codes: Tensor,
+        previous: Tensor,
+        state: State,
+        generator: Generator,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
     ) -> tuple[Tensor, State]:
         """Keys (B, 1, K) of the next frame."""
         logits = self.logits(codes, previous) / temperature
-        return draw_keys(logits, codes, self.membership, generator), state
+        return draw_keys(logits, codes, self.membership, generator, top_p), state
 
 
 @hookimpl

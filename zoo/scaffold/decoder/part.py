@@ -39,8 +39,14 @@ class NewcomerDecoder(Decoder):
         return LogProb(keys_log_prob(self.logits(codes, previous), keys, codes, self.membership))
 
     def sample(
-        self, codes: Tensor, previous: Tensor, state: State, generator: Generator, temperature: float = 1.0
+        self,
+        codes: Tensor,
+        previous: Tensor,
+        state: State,
+        generator: Generator,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
     ) -> tuple[Tensor, State]:
         """Keys (B, 1, K) that fold to the codes; the temperature divides the logits."""
         logits = self.logits(codes, previous) / temperature
-        return draw_keys(logits, codes, self.membership, generator), state
+        return draw_keys(logits, codes, self.membership, generator, top_p), state

@@ -4,7 +4,7 @@ from torch import Generator, Tensor, nn
 
 from zoo.parts import Description, Settings, hookimpl
 from zoo.parts.interfaces import LogProb, Sampler, Sizes, State
-from zoo.parts.masks import bernoulli_log_prob, flip
+from zoo.parts.masks import bernoulli_log_prob, flip, likely
 
 
 class NewcomerSampler(Sampler):
@@ -23,11 +23,16 @@ class NewcomerSampler(Sampler):
         return LogProb(bernoulli_log_prob(self.linear(features), codes).sum(-1))
 
     def sample(
-        self, features: Tensor, state: State, generator: Generator, temperature: float = 1.0
+        self,
+        features: Tensor,
+        state: State,
+        generator: Generator,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
     ) -> tuple[Tensor, State]:
         """Codes (B, 1, C) of the next frame."""
         logits: Tensor = self.linear(features) / temperature
-        return flip(logits.sigmoid(), generator).to(features), state
+        return flip(likely(logits.sigmoid(), top_p), generator).to(features), state
 
 
 @hookimpl

@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from zoo.parts.interfaces import LogProb, Sampler, Sizes, State
-from zoo.parts.masks import bernoulli_log_prob, flip
+from zoo.parts.masks import bernoulli_log_prob, flip, likely
 
 from . import NewcomerSettings
 
@@ -35,11 +35,16 @@ class NewcomerSampler(Sampler):
         return LogProb(bernoulli_log_prob(self.logits(features, codes), codes).sum(-1))
 
     def sample(
-        self, features: Tensor, state: State, generator: Generator, temperature: float = 1.0
+        self,
+        features: Tensor,
+        state: State,
+        generator: Generator,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
     ) -> tuple[Tensor, State]:
         """Codes (B, 1, C), drawn from the lowest upwards; the temperature divides the logits."""
         codes = features.new_zeros(features.shape[0], 1, self.sizes.codes)
         for code in range(self.sizes.codes):
             logits = self.logits(features, codes)[..., code] / temperature
-            codes[..., code] = flip(logits.sigmoid(), generator).to(codes)
+            codes[..., code] = flip(likely(logits.sigmoid(), top_p), generator).to(codes)
         return codes, state

@@ -1,0 +1,56 @@
+"""Nucleus sampling: which outcomes are left, and that drawn keys still fold to their codes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Generator
+
+from zoo.parts.layers import pitch_classes
+from zoo.parts.masks import draw_keys, draw_one, folds_to, likely, nucleus
+
+
+def kept(probabilities: list[float], top_p: float) -> list[int]:
+    log_probs = torch.tensor(probabilities).log()
+    return (nucleus(log_probs, top_p) > -1e6).nonzero().flatten().tolist()
+
+
+def test_the_fewest_outcomes_that_reach_the_probability_are_kept() -> None:
+    probabilities = [0.1, 0.5, 0.05, 0.3, 0.05]
+    assert kept(probabilities, 0.4) == [1]
+    assert kept(probabilities, 0.6) == [1, 3]
+    assert kept(probabilities, 0.85) == [0, 1, 3]
+    assert kept(probabilities, 1e-9) == [1]
+    assert kept(probabilities, 1.0) == [0, 1, 2, 3, 4]
+
+
+def test_the_likeliest_outcome_alone_is_drawn_in_the_limit() -> None:
+    log_probs = torch.tensor([[0.2, 0.5, 0.3], [0.4, 0.35, 0.25]]).log().repeat(200, 1)
+    drawn = draw_one(nucleus(log_probs, 1e-6), Generator().manual_seed(0))
+    assert drawn.tolist() == [1, 0] * 200
+
+
+def test_sure_decisions_are_not_left_to_chance() -> None:
+    probability = torch.tensor([0.05, 0.2, 0.5, 0.8, 0.95])
+    assert likely(probability, 0.9).tolist() == pytest.approx([0, 0.2, 0.5, 0.8, 1])
+    assert torch.equal(likely(probability, 1.0), probability)
+
+
+@pytest.mark.parametrize("top_p", [0.95, 0.5, 1e-6])
+@pytest.mark.parametrize("level", [-40.0, -1e5, 0.0, 1e5])
+def test_keys_fold_to_their_codes_however_few_are_likely(top_p: float, level: float) -> None:
+    membership = pitch_classes()
+    codes = (torch.rand(50, 12, generator=Generator().manual_seed(1)) < 0.3).float()
+    logits = level + torch.randn(50, 88, generator=Generator().manual_seed(2))
+    keys = draw_keys(logits, codes, membership, Generator().manual_seed(3), top_p)
+    assert folds_to(keys, codes, membership).all()
+
+
+def test_the_lowest_key_is_one_of_the_likely_ones() -> None:
+    """Of seven keys of a class with small and equal odds all are about equally likely to be the lowest."""
+    membership = torch.ones(1, 7, dtype=torch.bool)
+    logits = torch.full((4000, 7), -4.0)
+    logits[:, 3] = -1.0
+    keys = draw_keys(logits, torch.ones(4000, 1), membership, Generator().manual_seed(0), 0.5)
+    assert keys[:, 3].all()
+    assert keys.sum() == 4000
