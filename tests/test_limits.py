@@ -120,7 +120,7 @@ def test_a_small_bundle_of_a_wide_model_takes_no_memory(words: list[str], bundle
     more = [word.format(bundle) for word in words]
     command = [sys.executable, "-c", HUNGRY, SMALL, str(bundle), *more]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "problems: holds weights" in said
+    assert "problems: weights " in said
     assert int(said.splitlines()[-1]) < 50  # MiB; the model would take 800
 
 
@@ -133,7 +133,7 @@ def test_a_header_that_names_what_is_not_there_is_refused(bundle: Path) -> None:
     found = json.loads((bundle / "manifest.json").read_text())
     files = {**found["files"], "model.safetensors": sha256_of(weights, "weights")}
     (bundle / "manifest.json").write_bytes(canonical({"format": 1, "files": files}))
-    with pytest.raises(BundleError, match="holds no weights attention"):
+    with pytest.raises(BundleError, match=r"weights attention\S* are missing"):
         load_bundle(bundle)
 
 

@@ -1,7 +1,5 @@
 """polyzoo: a plugin-architecture model zoo for polyphonic symbolic music.
 
-In three lines:
-
 >>> m = zoo.build("decoder=rbm attention=hierarchical")
 >>> m.fit("bach", minutes=2)
 >>> m.generate(frames=256).write("out.mid")
@@ -12,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zoo.api import ZooModel, build, load
+    from zoo.api import ZooModel
+    from zoo.create import build, load
     from zoo.data import Corpus, open_corpus
     from zoo.music.roll import Roll
     from zoo.train.callback import Callback
@@ -23,8 +22,8 @@ __all__ = ["Callback", "Corpus", "Roll", "ZooModel", "__version__", "build", "lo
 
 _MODULES = {
     "ZooModel": "zoo.api",
-    "build": "zoo.api",
-    "load": "zoo.api",
+    "build": "zoo.create",
+    "load": "zoo.create",
     "Callback": "zoo.train.callback",
     "Corpus": "zoo.data",
     "open_corpus": "zoo.data",

@@ -1,4 +1,4 @@
-"""The zoo from Python: build, fit, generate, evaluate, save and load."""
+"""Models as the Python API offers them: fit, generate, evaluate and save."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from zoo.model.build import parameter_count
 from zoo.model.bundle import open_bundle, save_bundle
 from zoo.model.device import device_of
 from zoo.model.model import Model
-from zoo.model.provenance import Music, Origin
+from zoo.model.provenance import MusicRecord, Origin
 from zoo.model.sealed import MANIFEST
 from zoo.model.weights import digest
 from zoo.music.meter import Meter
@@ -25,13 +25,10 @@ from zoo.music.primer import read_primer
 from zoo.music.roll import Roll
 from zoo.parts import SLOTS, Slot
 from zoo.registry import Recipe, open_registry, parse_recipe
-from zoo.registry.words import split
-from zoo.train.assemble import assemble
 from zoo.train.compose import GenerateOptions, Wish, compose
 from zoo.train.fit import fit
 from zoo.train.record import pedal_of, record
 from zoo.train.settings import TrainSettings
-from zoo.train.swap import parse_swap
 from zoo.train.watch import watched
 
 if TYPE_CHECKING:
@@ -41,41 +38,47 @@ if TYPE_CHECKING:
 
 
 class ZooModel:
-    """A model of music that can be trained, scored, saved and asked for new music.
+    """A model of music that can be trained, scored, saved, and sampled from.
+
+    Build one with `zoo.build`, or load one with `zoo.load`.
 
     Attributes:
-        model: the torch module; its parts are `model.encoder`, `model.attention`, `model.sampler`,
-            `model.decoder` and `model.velocity`, and can be taken into other programs.
+        model: the torch module. Its parts `model.encoder`, `model.attention`, `model.sampler`,
+            `model.decoder` and `model.velocity` are modules that other programs can use.
     """
 
     def __init__(
-        self, model: Model, record: Mapping[str, Any] | None = None, began: Mapping[Slot, str] | None = None
+        self,
+        model: Model,
+        record: Mapping[str, Any] | None = None,
+        pretrained: Mapping[Slot, str] | None = None,
     ) -> None:
         self.model = model
         self._record = dict(record or {})
-        self._began = dict(began or {})
+        self._pretrained = dict(pretrained or {})  # slot -> where the trained weights of its part come from
 
     def __repr__(self) -> str:
         return f"ZooModel({str(self.recipe)!r}, {self.num_parameters:,} parameters, device={self.device})"
 
     @classmethod
     def from_pretrained(cls, path: str | Path, *, local: bool = False) -> ZooModel:
-        """The model in a bundle, as `zoo.load`."""
-        return load(path, local=local)
+        """Load a model from a bundle; the same as `zoo.load`."""
+        bundle = open_bundle(path, local=local)
+        return cls(bundle.model, bundle.record, dict.fromkeys(SLOTS, Path(path).resolve().name))
 
     @property
     def recipe(self) -> Recipe:
-        """The parts and settings that the model is built from; `str(recipe)` builds it again."""
+        """The parts and settings of the model; `zoo.build(str(recipe))` builds the same untrained model."""
         return self.model.recipe
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters are."""
+        """The device of the parameters."""
         return self.model.device
 
     @property
     def num_parameters(self) -> int:
-        """How many numbers the model learns by gradient."""
+        """The number of trainable parameters."""
         return parameter_count(self.model)
 
     def parameters(self) -> Iterator[nn.Parameter]:
@@ -93,7 +96,7 @@ class ZooModel:
 
     @property
     def sources(self) -> Mapping[Slot, str]:
-        """The runs and bundles that trained parts were taken from, by slot."""
+        """Slot -> the run or bundle that a trained part was taken from."""
         sources: Mapping[Slot, str] = self._record.get("sources", {})
         return sources
 
@@ -107,44 +110,44 @@ class ZooModel:
         progress: bool | None = None,
         **settings: Any,
     ) -> FitResult:
-        """Train on the training pieces of some music and keep the best weights.
+        """Train on the training pieces of a corpus, and keep the weights with the best validation.
 
-        A model that is trained already is trained further: its weights compete for the best ones before the
-        first step.
+        A trained model is fine-tuned: its current weights are validated as well, and kept if no later ones
+        are better.
 
         Args:
             data: `bach`, a folder of MIDI files, a file, or an open corpus.
-            seed: of everything left to chance.
+            seed: seed of all random draws.
             listen: called with the events of training: its start, every step and every validation.
-            callbacks: called at fixed points of the loop; unlike listeners they may act.
+            callbacks: called at fixed points of the loop; unlike a listener, they may intervene.
             progress: whether to show progress on standard error; by default only on a terminal.
-            settings: as for `zoo train`, without `train.`: `minutes=2`, `lr=0.003`.
+            settings: settings of `zoo train` without the prefix `train.`, such as `minutes=2`, `lr=0.003`.
 
         Raises:
             UsageError: a setting is unknown or out of range.
-            DataError: the music cannot be read or does not hold what the model needs.
-            NonFiniteError: training met a value that is not a finite number.
+            DataError: the music cannot be read, or lacks something that the model needs.
+            NonFiniteError: a loss or a weight became NaN or infinite.
         """
         words = [f"train.{name}={value}" for name, value in settings.items()]
         chosen = parse_recipe(words, open_registry(), sections={"train": TrainSettings}).sections["train"]
-        corpus = self._opened(data)
+        corpus = self._open(data)
         with watched(progress, listen) as listener:
             origins = self._origins()
             result = fit(
                 self.model, corpus, chosen, None, listener, seed, origins=origins, callbacks=callbacks
             )
         self._record = record(result, corpus, chosen, seed, origins)
-        self._began = dict.fromkeys(SLOTS, "an earlier training")
+        self._pretrained = dict.fromkeys(SLOTS, "an earlier training")
         return result
 
     def _origins(self) -> dict[Slot, Origin]:
-        """Where the weights of parts that are trained already come from."""
-        trained_on: Mapping[Slot, Sequence[Music]] = self._record.get("trained_on", {})
+        """The origins of the weights of parts that are already trained."""
+        trained_on: Mapping[Slot, Sequence[MusicRecord]] = self._record.get("trained_on", {})
         return {
             slot: Origin(
                 source, digest(self.model.get_submodule(slot).state_dict()), tuple(trained_on.get(slot, ()))
             )
-            for slot, source in self._began.items()
+            for slot, source in self._pretrained.items()
         }
 
     @overload
@@ -177,28 +180,30 @@ class ZooModel:
         key: str | None = None,
         keep_silence: bool = False,
     ) -> Roll | list[Roll]:
-        """Compose new music, from silence or after a primer.
+        """Generate new music, from silence or after a primer.
 
         Args:
-            frames: length of the new music; 64 quarter notes by default.
-            bars: its length in bars, instead.
-            seconds: its length in seconds, instead.
-            count: number of pieces, which are then returned in a list.
+            frames: length of the new music in frames; by default 64 quarter notes.
+            bars: length in bars, instead of `frames`.
+            seconds: length in seconds, instead of `frames`.
+            count: number of pieces to generate, returned as a list; by default one piece, not in a list.
             seed: the same seed gives the same music.
-            temperature: below 1 for more likely, above 1 for less likely music.
-            top_p: draw each decision from its likeliest outcomes, as few as have this probability in sum.
-            best_of: draw so many candidates for each piece, from consecutive seeds, and keep the one whose
-                nats per frame are closest to those of validation music.
+            temperature: below 1 favours likely music, above 1 unlikely music.
+            top_p: nucleus sampling: draw each decision from the smallest set of likeliest outcomes whose total
+                probability reaches this value.
+            best_of: number of candidates for each piece, from consecutive seeds; the one whose nats per frame
+                are closest to those of validation music is kept.
             primer: a piece to continue, or the path of its MIDI file.
-            primer_bars: the first and last bar of the primer to continue, from 1 on; all by default.
-            without_primer: return the new music without the primer.
-            meter: bars of the new music; by default those of the primer, else the most common time signature
+            primer_bars: first and last bar of the primer to use, counted from 1; by default all bars.
+            without_primer: whether to return the new music without the primer.
+            meter: meter of the new music; by default that of the primer, else the most common time signature
                 of the training pieces.
-            tempo: quarter notes per minute; by default the primer's, else 120.
-            transpose: move the finished piece by so many semitones.
-            key: transpose the finished piece to this key instead, such as `C`, `F#m` or `Bb`. Its key is
+            tempo: quarter notes per minute; by default the primer's tempo, else 120.
+            transpose: number of semitones by which to transpose the result.
+            key: key to transpose the result to, instead, such as `C`, `F#m` or `Bb`. The original key is
                 estimated, from the primer if there is one.
-            keep_silence: keep silent bars before the first note; new music after a primer keeps them anyway.
+            keep_silence: whether to keep silent bars before the first note; after a primer they are always
+                kept.
 
         Raises:
             UsageError: a number is out of range, or several lengths are given.
@@ -232,69 +237,40 @@ class ZooModel:
     def evaluate(
         self, data: str | Path | Corpus, *, split: Split | Literal["all"] = "test", seed: int = 0
     ) -> Evaluation:
-        """Nats per frame on pieces the model has not seen, with kinds and intervals.
+        """Score the pieces of a split in nats per frame, with kinds and intervals.
 
-        `split="all"` scores every piece of music that is kept for testing.
+        Args:
+            data: as in `fit`.
+            split: the pieces to score; "all" for music of which no piece was used for training.
+            seed: seed of scores that are estimated by sampling.
+
+        Raises:
+            DataError: the music cannot be read, or lacks something that the model needs.
         """
-        return evaluate(self.model, self._opened(data).split(split), seed=seed)
+        return evaluate(self.model, self._open(data).split(split), seed=seed)
 
-    def _opened(self, data: str | Path | Corpus) -> Corpus:
-        """The corpus, read on the grid of the model."""
+    def _open(self, data: str | Path | Corpus) -> Corpus:
+        """Open a corpus on the grid of the model."""
         return data if isinstance(data, Corpus) else open_corpus(str(data), grid=self.model.grid)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write the model as a bundle, a folder that `zoo.load` and every command read.
+        """Save the model as a bundle: a folder that `zoo.load` and all commands read.
 
-        The bundle records how the model was trained, also where the model itself was loaded.
+        The bundle contains the record of the training, including that of a model that was loaded.
+
+        Args:
+            path: the folder.
+            overwrite: whether to replace an existing bundle.
 
         Raises:
-            UsageError: there is a bundle already, and `overwrite` is not set; or something else is there.
+            UsageError: the folder contains a bundle and `overwrite` is not set, or contains other files.
             NonFiniteError: the weights are not all finite.
         """
         if not overwrite and (Path(path) / MANIFEST).exists():
-            what = "there is a bundle already"
+            what = "a bundle already exists"
             raise UsageError(Problem(what, str(path), "choose another folder, or pass overwrite=True"))
         save_bundle(self.model, path, **self._record)
 
     def save_pretrained(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write the model as a bundle, as `save`."""
+        """Save the model as a bundle; the same as `save`."""
         self.save(path, overwrite=overwrite)
-
-
-def build(
-    words: str | Sequence[str] = "", *, seed: int = 0, local: bool = False, **slots: str | int
-) -> ZooModel:
-    """A model with fresh weights: `zoo.build("decoder=rbm attention=hierarchical")`; the baseline by default.
-
-    Trained parts are combined by naming the runs or bundles that they come from:
-    `zoo.build("core=@RUN_A decoder=@RUN_B")`; see `zoo.train.swap` for what fits.
-
-    Args:
-        words: the recipe, as on the command line.
-        seed: seed of the first weights.
-        local: whether code in files that a bundle or a `registry.toml` names may be run.
-        slots: parts by slot, such as `decoder="rbm"`, or `grid=12`; the same as words.
-
-    Raises:
-        UsageError: the recipe is invalid; holds every problem that was found.
-        BundleError: a run or bundle is missing or damaged.
-        PluginError: a part is broken or breaks its contract.
-    """
-    named = [f"{slot}={part}" for slot, part in slots.items()]
-    swap = parse_swap([*split(words), *named], open_registry(local=local))
-    known = {"sources": swap.names, "trained_on": swap.trained_on}
-    return ZooModel(assemble(swap, seed), known, swap.names)
-
-
-def load(path: str | Path, *, local: bool = False) -> ZooModel:
-    """The model in a bundle, on the CPU.
-
-    Args:
-        path: the folder.
-        local: whether code in files that the bundle names may be run.
-
-    Raises:
-        BundleError: it is missing, damaged, from a newer version, or needs a plugin that is not here.
-    """
-    bundle = open_bundle(path, local=local)
-    return ZooModel(bundle.model, bundle.record, dict.fromkeys(SLOTS, Path(path).resolve().name))

@@ -281,7 +281,7 @@ def test_a_sweep_shows_how_the_bound_moves(bundles, folder, capsys):
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (["five", "sampler.hidden=3"], 2, "keeps it"),
+        (["five", "sampler.hidden=3"], 2, "cannot be changed after training"),
         (["five", "--sweep", "sampler.paths"], 2, "sampler.paths=1,5,20,100"),
         (["five", "--sweep", "sampler.paths=1,0"], 2, "the nearest valid value is sampler.paths=1"),
         (["coins", "sampler.paths=3"], 2, "no such setting"),

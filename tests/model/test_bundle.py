@@ -144,7 +144,7 @@ def test_a_run_stands_for_its_bundle(bundle: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "said"), [("missing", "no bundle of this name"), ("old.pt", "zoo import"), ("", "missing")]
+    ("path", "said"), [("missing", "no such bundle"), ("old.pt", "zoo import"), ("", "missing")]
 )
 def test_what_is_no_bundle_is_refused(tmp_path: Path, path: str, said: str) -> None:
     (tmp_path / "old.pt").write_bytes(b"")
@@ -287,7 +287,7 @@ def test_a_config_that_describes_nothing_is_refused(bundle: Path, broken: Any) -
 
 def test_weights_of_another_model_are_refused(bundle: Path) -> None:
     change_config(bundle, lambda config: config["recipe"]["parts"]["decoder"]["settings"].update(hidden=5))
-    with pytest.raises(BundleError, match=r"decoder\.\S+ of \d+.* not \d+"):
+    with pytest.raises(BundleError, match=r"decoder\.\S+ are \d+.* not \d+"):
         load_bundle(bundle)
 
 
@@ -298,7 +298,7 @@ def test_weights_must_be_there_and_finite() -> None:
     with pytest.raises(BundleError) as caught:
         restore(module, {"weight": weight, "extra": torch.zeros(1)}, "here")
     said = str(caught.value)
-    for name in ("no weights bias", "weights extra", "weights weight are not all finite"):
+    for name in ("weights bias are missing", "unexpected weights extra", "weights weight are not all finite"):
         assert name in said
     assert digest(module.state_dict()) == before
 

@@ -28,12 +28,12 @@ def test_live_settings_are_told_by_their_description(model):
 @pytest.mark.parametrize(
     ("word", "reason"),
     [
-        ("sampler.hidden=3", "was trained with this setting and keeps it"),
+        ("sampler.hidden=3", "this setting cannot be changed after training"),
         ("sampler.pathz=3", "did you mean sampler.paths"),
         ("sampler.paths=0", "it takes a whole number from 1"),
         ("sampler.paths=many", "it takes a whole number from 1"),
         ("decoder=uniform", "a trained model keeps its parts"),
-        ("lr=3", "names no setting of a part"),
+        ("lr=3", "not a setting of a part"),
     ],
 )
 def test_what_is_not_live_is_refused_with_a_reason(model, word, reason):

@@ -48,7 +48,7 @@ def test_a_refusal_is_one_line_and_writes_nothing(
     assert run(["import", *files, "-o", str(tmp_path / "bundle")]) == 5
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err == "error: model.pt: it is not a file of plain torch weights, or it is damaged\n"
+    assert printed.err == "error: model.pt: it is not a torch file of weights alone, or it is damaged\n"
     assert not (tmp_path / "bundle").exists()
 
 

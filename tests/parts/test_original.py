@@ -72,14 +72,14 @@ def test_other_variants_are_recognised(
 
 def test_a_part_that_is_not_here_is_named() -> None:
     parts = {"encoder": "onset", "attention": "telepathy", "sampler": "voices"}
-    with pytest.raises(BundleError, match="attention=telepathy, and there is no such part"):
+    with pytest.raises(BundleError, match="attention=telepathy, which is not installed"):
         restore(Original(parts | {"decoder": "lstm", "velocity": "none"}, {}), open_registry())
 
 
 def test_weights_that_do_not_fill_the_parts_are_refused(files: tuple[Path, Path]) -> None:
     original = read_original(*files)
     fewer = {name: tensor for name, tensor in original.weights.items() if "weigh." not in name}
-    with pytest.raises(BundleError, match=r"not those of the original: attention\.weigh"):
+    with pytest.raises(BundleError, match=r"differ from those of the original: attention\.weigh"):
         restore(Original(original.parts, fewer), open_registry())
 
 
@@ -112,7 +112,7 @@ def test_what_is_no_file_of_weights_is_refused_and_never_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     damage(files[0])
-    assert refusal(*files) == ["model.pt: it is not a file of plain torch weights, or it is damaged"]
+    assert refusal(*files) == ["model.pt: it is not a torch file of weights alone, or it is damaged"]
     assert not (tmp_path / "unpickled").exists()
 
 
@@ -125,7 +125,7 @@ def test_a_path_that_is_no_file_is_refused_without_waiting(files: tuple[Path, Pa
 def test_a_huge_file_is_refused_unread(files: tuple[Path, Path]) -> None:
     with files[0].open("r+b") as file:
         file.truncate(2**40)
-    assert refusal(*files) == ["model.pt: it is larger than 32 MiB, which no file of the original is"]
+    assert refusal(*files) == ["model.pt: it is larger than 32 MiB, too large for a file of the original"]
 
 
 def change(name: str, value: Any) -> Callable[[Tensors], Any]:
@@ -143,22 +143,22 @@ BIAS_OF_TWO = torch.zeros(2)
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (list, "it holds list, not weights by name"),
-        (lambda tensors: {}, "it holds dict, not weights by name"),
-        (lambda tensors: {"state_dict": tensors}, "it holds more than weights by name: state_dict"),
-        (change("epoch", 3), "it holds more than weights by name: epoch"),
-        (change(BIAS, torch.zeros(24, dtype=torch.int64)), f"it holds more than weights by name: {BIAS}"),
-        (change(BIAS, torch.zeros(24).to_sparse()), f"it holds more than weights by name: {BIAS}"),
-        (change(BIAS, torch.zeros(23)), f"{BIAS} is (23,) and not (24,)"),
-        (change(BIAS, torch.zeros(1).expand(10**12)), f"{BIAS} is ({10**12},) and not (24,)"),
-        (without("history_reader.read_linear"), "it lacks history_reader.read_linear"),
-        (change("capsules.bias", BIAS_OF_TWO), "it has capsules, which the original has not"),
-        (without("local_lstm"), "it lacks local_lstm"),
+        (list, "it does not contain a state dict"),
+        (lambda tensors: {}, "it does not contain a state dict"),
+        (lambda tensors: {"state_dict": tensors}, "it contains more than weights: state_dict"),
+        (change("epoch", 3), "it contains more than weights: epoch"),
+        (change(BIAS, torch.zeros(24, dtype=torch.int64)), f"it contains more than weights: {BIAS}"),
+        (change(BIAS, torch.zeros(24).to_sparse()), f"it contains more than weights: {BIAS}"),
+        (change(BIAS, torch.zeros(23)), f"{BIAS} has the shape (23,), not (24,)"),
+        (change(BIAS, torch.zeros(1).expand(10**12)), f"{BIAS} has the shape ({10**12},), not (24,)"),
+        (without("history_reader.read_linear"), "missing layers history_reader.read_linear"),
+        (change("capsules.bias", BIAS_OF_TWO), "unknown layers capsules"),
+        (without("local_lstm"), "missing layers local_lstm"),
         (change(BIAS, torch.full((24,), torch.nan)), "24 of 328,512 weights are NaN"),
         (change(BIAS, torch.full((24,), torch.inf)), "24 of 328,512 weights are infinite"),
         (
             lambda tensors: {"conv.weight": torch.zeros(2)},
-            "it is not of the original, whose layers are not conv",
+            "the original has no layers named conv",
         ),
         (lambda tensors: weights(LSTM), "it is a decoder"),
     ],
@@ -181,10 +181,10 @@ def test_the_published_files_are_told_apart(shared: Path) -> None:
         "baseline-model.pt: all 328,512 weights are NaN"
     ]
     assert refusal(folder / "hierarchical-model.pt", decoder) == [
-        "hierarchical-model.pt: it holds the sampler alone, the layers of its attention were never saved"
+        "hierarchical-model.pt: it contains only the sampler; the layers of its attention were never saved"
     ]
     assert (
-        "one LSTM in it makes both keys and loudness"
+        "its LSTM predicts both keys and loudness"
         in refusal(folder / "rbm-model.pt", folder / "velocity-decoder.pt")[0]
     )
     found = {

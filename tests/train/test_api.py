@@ -61,7 +61,7 @@ def test_a_bundle_remembers_what_it_was_trained_on(songs: Path, tmp_path: Path) 
     assert after["data"]["name"] == songs.name
     assert (after["training"]["seed"], after["training"]["steps"]) == (3, 2)
     assert set(after["scores"]["validation"]) == {"core", "decoder"}
-    assert "Nothing is on record" in (tmp_path / "before" / "README.md").read_text()
+    assert "There is no record of any training" in (tmp_path / "before" / "README.md").read_text()
     for file in ("config.json", "README.md"):
         said = (tmp_path / "after" / file).read_text()
         assert songs.name in said

@@ -63,7 +63,7 @@ def test_fragments_are_as_long_in_beats_on_a_finer_grid(waltzes: Path) -> None:
 
 def test_a_model_refuses_music_of_another_grid(waltzes: Path) -> None:
     model = zoo.build(SMALL)
-    with pytest.raises(DataError, match="12 frames to a quarter note, the model 4") as caught:
+    with pytest.raises(DataError, match="12 frames per quarter note, the model 4") as caught:
         model.fit(open_corpus(waltzes, grid=12))
     assert "grid=4" in caught.value.problems[0].hint
     with pytest.raises(DataError, match="primer"):

@@ -348,7 +348,7 @@ def test_a_damaged_file_is_never_resumed_from(train: Make, unbroken: Path, name:
         place = chance.randrange(len(good))
         flipped = good[:place] + bytes([good[place] ^ (1 << chance.randrange(8))]) + good[place + 1 :]
         (unbroken / name).write_bytes(good[:place] if number % 3 == 0 else flipped)
-        with pytest.raises(BundleError, match="put back a good copy"):
+        with pytest.raises(BundleError, match="restore a good copy"):
             train(unbroken)
 
 
@@ -389,7 +389,7 @@ def test_a_run_killed_before_its_first_checkpoint_but_one_begins_again(
 @pytest.mark.parametrize("content", ["", "{}", '{"parts": 3, "train": {}}', "[]"])
 def test_a_damaged_plan_is_never_resumed_from(train: Make, unbroken: Path, content: str) -> None:
     (unbroken / "recipe.json").write_text(content)
-    with pytest.raises(BundleError, match="put back a good copy"):
+    with pytest.raises(BundleError, match="restore a good copy"):
         train(unbroken)
 
 

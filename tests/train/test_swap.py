@@ -136,7 +136,7 @@ def test_from_python_with_a_bundle_that_says_where_each_part_is_from(here: Path,
     assert {slot: said["source"] for slot, said in parts.items()} == sources
     again = load_bundle(tmp_path / "both")
     assert {slot: said["weights"] for slot, said in parts.items()} == {s: part(again, s) for s in SLOTS}
-    assert "Put together from trained parts" in (tmp_path / "both" / "README.md").read_text()
+    assert "Combined from trained parts" in (tmp_path / "both" / "README.md").read_text()
     assert digest(swapped(f"core=@{tmp_path / 'both'}").state_dict()) == digest(model.model.state_dict())
 
 
@@ -225,7 +225,7 @@ def test_only_the_parts_that_are_taken_need_be_here(copies: Path) -> None:
 
 def test_weights_that_are_not_of_the_part_are_refused(copies: Path) -> None:
     change(copies / "b", lambda parts: parts["decoder"]["settings"].update(hidden=5))
-    with pytest.raises(BundleError, match="decoder of b: holds weights"):
+    with pytest.raises(BundleError, match="decoder of b: weights"):
         swapped("core=@a decoder=@b")
 
 

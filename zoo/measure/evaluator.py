@@ -13,7 +13,7 @@ from zoo.errors import DataError, Problem, ZooError
 from zoo.measure.evaluation import Evaluation, Term
 from zoo.measure.figure import combined_kind
 from zoo.measure.interval import Floats
-from zoo.model.counting import at_rest
+from zoo.model.counting import evaluation_mode
 from zoo.model.random import generator
 from zoo.model.threads import Threads, computing
 from zoo.parts.interfaces import LogProb
@@ -53,7 +53,7 @@ def evaluate(
     tally = _Tally(len(corpus.pieces))
     lengths = [piece.frames for piece in corpus.pieces]
     done = 0
-    with at_rest(model), computing(model, threads):
+    with evaluation_mode(model), computing(model, threads):
         for number, indices in enumerate(length_batches(lengths, batch_frames)):
             fragments = corpus.whole(indices).to(model.device)
             chance = generator(seed, "evaluate", number, device=model.device)

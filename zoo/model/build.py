@@ -1,4 +1,4 @@
-"""Building: from a recipe to a model that is known to run, the composer's third gate included."""
+"""Build models from recipes, and check that they run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from zoo.registry.entry import remedy
 from zoo.registry.guard import guarded
 
 META = torch.device("meta")
-"""Where tensors have a shape and no content."""
+"""The device on which tensors have a shape and no data."""
 
 INTERFACES: dict[Slot, type[Part]] = {
     "encoder": Encoder,
@@ -34,16 +34,20 @@ INTERFACES: dict[Slot, type[Part]] = {
 
 
 def build(recipe: Recipe, seed: int = 0) -> Model:
-    """The model a recipe describes, its first weights drawn from the seed, probed before it is used.
+    """Build the model of a recipe, and probe it; see `zoo.model.probe`.
 
-    Each part's weights depend on the seed and its slot alone, so a part begins the same in every
+    The initial weights of a part depend only on the seed and its slot, so they are the same in every
     combination.
 
+    Args:
+        recipe: the parts and their settings.
+        seed: seed of the initial weights.
+
     Raises:
-        PluginError: parts that cannot be loaded or built, or that break their contract in the probe;
-            all of them, each with its hint.
+        PluginError: parts cannot be loaded or built, or violate their contract in the probe; holds all
+            problems.
     """
-    model = _composed(recipe, _load_classes(recipe), lambda slot: seeded_init(seed, "init", slot))
+    model = _compose(recipe, _load_classes(recipe), lambda slot: seeded_init(seed, "init", slot))
     problems = probe(model)
     if problems:
         raise PluginError(*problems)
@@ -51,32 +55,33 @@ def build(recipe: Recipe, seed: int = 0) -> Model:
 
 
 def outline(recipe: Recipe) -> dict[str, Tensor] | None:
-    """The names, types and shapes of the weights that `build` would give a model, which take no memory here.
+    """The weights that `build` would give a model, as tensors on the meta device, which take no memory.
 
-    None where a foreign part cannot be built without memory, as one that computes with its first weights.
+    None if a third-party part cannot be built on the meta device, for example because it computes with its
+    initial weights.
 
     Raises:
-        PluginError: parts that cannot be loaded.
+        PluginError: parts cannot be loaded.
     """
     classes = _load_classes(recipe)
     try:
-        # The others ask the encoder which keys belong to which code, so that one is built in earnest.
-        model = _composed(recipe, classes, lambda slot: nullcontext() if slot == "encoder" else META)
+        # The other parts read the encoder's membership of keys in codes, so the encoder needs real tensors.
+        model = _compose(recipe, classes, lambda slot: nullcontext() if slot == "encoder" else META)
     except PluginError:
         return None
     return model.state_dict()
 
 
-def _composed(
+def _compose(
     recipe: Recipe,
     classes: Mapping[Slot, type[Part]],
-    around: Callable[[Slot], AbstractContextManager[Any]],
+    context: Callable[[Slot], AbstractContextManager[Any]],
 ) -> Model:
-    """The parts as a model, each built inside of what surrounds its slot."""
+    """Build all parts, each in the context of its slot, and compose them."""
     parts: dict[Slot, Part] = {}
     for slot in SLOTS:
-        with around(slot):
-            parts[slot] = _make(recipe, slot, classes[slot], parts)
+        with context(slot):
+            parts[slot] = _build_part(recipe, slot, classes[slot], parts)
     return Model(
         recipe,
         cast(Encoder, parts["encoder"]),
@@ -88,10 +93,10 @@ def _composed(
 
 
 def load_class(choice: Choice, slot: Slot) -> type[Part]:
-    """The class a description points at.
+    """The class that a description names.
 
     Raises:
-        PluginError: it cannot be imported, is not there, or does not implement the slot's interface.
+        PluginError: it does not exist, cannot be imported, or does not implement the slot's interface.
     """
     where = f"{slot}={choice.entry.name}"
     target = choice.entry.load()
@@ -120,31 +125,31 @@ def _load_classes(recipe: Recipe) -> dict[Slot, type[Part]]:
     return classes
 
 
-def _make(recipe: Recipe, slot: Slot, part: type[Any], built: dict[Slot, Part]) -> Part:
+def _build_part(recipe: Recipe, slot: Slot, part_class: type[Any], built: dict[Slot, Part]) -> Part:
     entry, settings = recipe.parts[slot].entry, recipe.parts[slot].settings
     sizes = () if slot == "encoder" else (_sizes(slot, built, recipe.grid),)
     hint = "check its settings with `zoo show`; --trace shows where it failed"
     with guarded("building it", f"{slot}={entry.name}", hint):
-        made: Part = part(settings, *sizes)
+        part: Part = part_class(settings, *sizes)
     if entry.source.origin != "shipped":
-        _guard(made, INTERFACES[slot], entry)
-    return made
+        _guard_methods(part, INTERFACES[slot], entry)
+    return part
 
 
-def _guard(part: Part, interface: type[Part], entry: Entry) -> None:
-    """Let every method that the contract asks of a foreign part answer for what it does."""
-    promised = {name for kind in interface.__mro__ if issubclass(kind, Part) for name in vars(kind)}
-    for name in sorted(promised):
+def _guard_methods(part: Part, interface: type[Part], entry: Entry) -> None:
+    """Wrap the methods of a third-party part's interface, so that errors are attributed to its plugin."""
+    names = {name for kind in interface.__mro__ if issubclass(kind, Part) for name in vars(kind)}
+    for name in sorted(names):
         method = getattr(part, name)
-        # What a part does not define itself is left, so that it is still seen that it does not.
-        own = getattr(type(part), name, None) is not getattr(Part, name, None)
-        if own and inspect.ismethod(method) and not name.startswith("_"):
-            setattr(part, name, partial(_call, entry, name, method))
+        # Methods that a part inherits from Part itself are code of the zoo, which needs no guard.
+        is_overridden = getattr(type(part), name, None) is not getattr(Part, name, None)
+        if is_overridden and inspect.ismethod(method) and not name.startswith("_"):
+            setattr(part, name, partial(_call_guarded, entry, name, method))
 
 
-def _call(entry: Entry, name: str, method: Callable[..., Any], *args: Any, **named: Any) -> Any:
+def _call_guarded(entry: Entry, name: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     with guarded(f"its {name}", entry.place, remedy(entry.source)):
-        return method(*args, **named)
+        return method(*args, **kwargs)
 
 
 def _sizes(slot: Slot, built: dict[Slot, Part], grid: int) -> Sizes:
@@ -160,12 +165,12 @@ def _sizes(slot: Slot, built: dict[Slot, Part], grid: int) -> Sizes:
 
 
 def parameter_count(module: nn.Module) -> int:
-    """How many numbers a module learns by gradient."""
+    """The number of trainable parameters of a module."""
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
 
 
 def summary(model: Model) -> dict[str, Any]:
-    """What a model is made of, ready for JSON: parts, settings, widths and parameter counts."""
+    """The parts, settings, sizes and parameter counts of a model, as JSON values."""
     widths = {
         "encoder": {"codes": model.encoder.codes, "keys": model.encoder.sizes.keys},
         "attention": {"features": model.attention.features},

@@ -1,13 +1,13 @@
-"""Bundles: a trained model as a folder that can be kept, sent and trusted.
+"""Bundles: a trained model as a folder that can be archived and shared.
 
-    config.json         what the model is: recipe, parts and versions, grid, data, scores
-    model.safetensors   its weights and counts
-    README.md           a model card, which people may edit
+    config.json         configuration: recipe, parts and versions, grid, data, scores
+    model.safetensors   weights and counts
+    README.md           model card, which may be edited
     sample.mid          a sample of its music (optional)
-    manifest.json       sha256 of each of the others but the card, written last
+    manifest.json       sha256 of each of the other files except the card, written last
 
-Nothing in it is ever executed. A bundle is replaced as a whole, and is loaded as it was written or not
-at all.
+Nothing in a bundle is ever executed. A bundle is replaced as a whole, and is loaded only if it is exactly as
+it was written.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from zoo.model.code import code_of, located
 from zoo.model.format import check_format
 from zoo.model.model import Model
 from zoo.model.pretrained import bundle_folder, pretrained_names
-from zoo.model.provenance import Music, listed_once, without_pieces
+from zoo.model.provenance import MusicRecord, shared_pieces, without_pieces
 from zoo.model.provenance import trained_on as read_trained_on
 from zoo.model.sealed import (
     CARD,
@@ -63,25 +63,25 @@ def save_bundle(
     sample: Roll | None = None,
     training: Mapping[str, Any] | None = None,
     sources: Mapping[Slot, str] | None = None,
-    trained_on: Mapping[Slot, Sequence[Music]] | None = None,
+    trained_on: Mapping[Slot, Sequence[MusicRecord]] | None = None,
     versions: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a model as a bundle; a bundle that is there is replaced, files beside it are kept.
+    """Write a model as a bundle. An existing bundle is replaced; other files in its folder are kept.
 
     Args:
         model: the model, trained or not.
         path: the folder.
-        scores: nats per frame and whatever else was measured, ready for JSON.
-        data: what it was trained on, with its `digest`.
-        sample: music it wrote.
+        scores: nats per frame and other measurements, as JSON values.
+        data: the music it was trained on, with its `digest`.
+        sample: music that it generated.
         training: how it was trained.
-        sources: the runs and bundles that trained parts were taken from as they are, by slot.
-        trained_on: all music that each part was trained on, by slot, oldest first.
-        versions: versions of the packages that trained the weights; the installed ones by default.
+        sources: slot -> the run or bundle that a trained part was taken from unchanged.
+        trained_on: slot -> all music that the part was trained on, oldest first.
+        versions: versions of the packages that trained the weights; by default the installed ones.
 
     Raises:
         NonFiniteError: the weights are not all finite; nothing is written.
-        UsageError: the path holds something that is not a bundle; it is left alone.
+        UsageError: the path exists and is not a bundle; it is not changed.
         ZooError: the folder cannot be written.
     """
     place = Path(path)
@@ -90,13 +90,13 @@ def save_bundle(
         raise NonFiniteError(
             Problem(f"weights {', '.join(bad)} are not all finite, so they are not saved", str(place))
         )
-    own = _own_files(place)
+    other_files = _other_files(place)
     config = {
         **_config(model, sources or {}, trained_on or {}),
         "code": code_of(model.recipe, place),
         "versions": {**_versions(), **(versions or {})},
         "data": data,
-        "piece_digests": listed_once(trained_on or {}, data),
+        "piece_digests": shared_pieces(trained_on or {}, data),
         "training": training,
         "scores": scores,
     }
@@ -105,6 +105,8 @@ def save_bundle(
         WEIGHTS: pack(Weights(tensors, {"format": CONFIG_FORMAT})),
         CARD: card(config).encode(),
     }
+    # The bundle is written beside the old one and takes its place only when complete: a reader sees one of
+    # the two. The manifest comes last, so that a folder without it is never mistaken for a bundle.
     with new_folder(place) as folder:
         for name, content in contents.items():
             (folder / name).write_bytes(content)
@@ -112,18 +114,18 @@ def save_bundle(
             sample.write(folder / SAMPLE)
             contents[SAMPLE] = (folder / SAMPLE).read_bytes()
         (folder / MANIFEST).write_bytes(manifest(contents))
-        for file in own:
-            _keep(file, folder / file.name)
+        for file in other_files:
+            _link(file, folder / file.name)
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """What a bundle holds.
+    """The content of a bundle.
 
     Attributes:
         model: the model, on the CPU, exactly as it was saved.
-        record: how it came about, as `save_bundle` takes it: `scores`, `data`, `training`, `versions`,
-            `sources` and `trained_on`, those that are known.
+        record: the record of its training, with those of the arguments of `save_bundle` that are known:
+            `scores`, `data`, `training`, `versions`, `sources` and `trained_on`.
     """
 
     model: Model
@@ -131,7 +133,7 @@ class Bundle:
 
 
 def load_bundle(path: str | Path) -> Model:
-    """The model in a bundle; see `open_bundle`."""
+    """Load the model from a bundle; see `open_bundle`."""
     return open_bundle(path).model
 
 
@@ -143,47 +145,48 @@ def open_bundle(path: str | Path, *, local: bool = False) -> Bundle:
         local: whether code in files that the bundle names may be run.
 
     Raises:
-        BundleError: it is missing, damaged, changed, from a newer version, or made of parts that are
-            not here; with all that was found at that stage.
+        BundleError: it is missing, damaged, changed, from a newer version, or needs parts that are not
+            installed; holds all problems of the first stage that fails.
     """
     place = bundle_folder(path)
     if not place.is_dir():
-        raise BundleError(Problem("there is no bundle of this name", str(place), _meant(place)))
+        raise BundleError(Problem("there is no such bundle", str(place), _missing_hint(place)))
     contents = read_bundle(place)
     config = parsed(contents[CONFIG], place / CONFIG)
-    with _located(place):
-        kept = located(config.get("recipe"), config.get("code"), place)
-        recipe = Recipe.from_json(kept, open_registry(local=local), keys=GridKeys)
+    with _as_bundle_errors(place):
+        stored = located(config.get("recipe"), config.get("code"), place)
+        recipe = Recipe.from_json(stored, open_registry(local=local), keys=GridKeys)
         expected = outline(recipe)
+    # Shapes are compared by the header alone, before a file that does not fit can fill the memory.
     if expected is not None:
         check_shapes(place / WEIGHTS, expected)
     weights = read_weights(place / WEIGHTS, "weights")
     check_format(weights.about.get("format"), CONFIG_FORMAT, str(place / WEIGHTS))
-    with _located(place):
+    with _as_bundle_errors(place):
         model = build(recipe)
     restore(model, weights.tensors, str(place / WEIGHTS))
     return Bundle(model.eval(), _record(config))
 
 
 @contextmanager
-def _located(place: Path) -> Iterator[None]:
-    """What is wrong with parts, as problems of the bundle that needs them."""
+def _as_bundle_errors(place: Path) -> Iterator[None]:
+    """Turn errors of parts in the block into errors of the bundle that needs them."""
     try:
         yield
     except ZooError as error:
-        raise BundleError(*(_inside(place, problem) for problem in error.problems)) from error
+        raise BundleError(*(_located(place, problem) for problem in error.problems)) from error
 
 
 def _record(config: Mapping[str, Any]) -> dict[str, Any]:
     known = {name: config.get(name) for name in ("scores", "data", "training", "versions", "parts")}
-    record = {name: found for name, found in known.items() if isinstance(found, dict)}
+    record = {name: value for name, value in known.items() if isinstance(value, dict)}
     parts = record.pop("parts", {}).items()
     sources = {slot: part["source"] for slot, part in parts if isinstance(part, dict) and part.get("source")}
     return {**record, "sources": sources, "trained_on": read_trained_on(config)}
 
 
 def _config(
-    model: Model, sources: Mapping[Slot, str], trained_on: Mapping[Slot, Sequence[Music]]
+    model: Model, sources: Mapping[Slot, str], trained_on: Mapping[Slot, Sequence[MusicRecord]]
 ) -> dict[str, Any]:
     recipe = replace(model.recipe, sections={}, keys=GridKeys()).on_grid(model.grid)
     return {
@@ -200,7 +203,7 @@ def _versions() -> dict[str, str]:
     return {"polyzoo": zoo.__version__, "torch": torch.__version__, "python": platform.python_version()}
 
 
-def _part(model: Model, slot: Slot, source: str | None, trained_on: Sequence[Music]) -> dict[str, Any]:
+def _part(model: Model, slot: Slot, source: str | None, trained_on: Sequence[MusicRecord]) -> dict[str, Any]:
     entry = model.recipe.parts[slot].entry
     return {
         "name": entry.qualified,
@@ -215,8 +218,8 @@ def _part(model: Model, slot: Slot, source: str | None, trained_on: Sequence[Mus
     }
 
 
-def _own_files(place: Path) -> list[Path]:
-    """Other files in the folder of a bundle that is to be replaced."""
+def _other_files(place: Path) -> list[Path]:
+    """The files in the folder of an existing bundle that are not part of it; creates the parent folder."""
     if not place.exists():
         with writing(place):
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -224,25 +227,26 @@ def _own_files(place: Path) -> list[Path]:
     inside = {child.name: child for child in place.iterdir()} if place.is_dir() else {"": place}
     if inside and MANIFEST not in inside:
         raise UsageError(
-            Problem("is there and is not a bundle", str(place), "name a folder that is not there yet")
+            Problem("already exists and is not a bundle", str(place), "choose a folder that does not exist")
         )
     return [child for name, child in inside.items() if name not in (*FILES, MANIFEST)]
 
 
-def _keep(file: Path, place: Path) -> None:
-    """The same file under another name, so that nothing is lost whatever happens in between."""
+def _link(file: Path, place: Path) -> None:
+    """Hard-link a file or folder to another place; the original stays, so that nothing can get lost."""
     if file.is_dir() and not file.is_symlink():
         shutil.copytree(file, place, symlinks=True, copy_function=os.link)
     else:
         os.link(file, place, follow_symlinks=False)
 
 
-def _meant(place: Path) -> str:
+def _missing_hint(place: Path) -> str:
     if place.suffix in (".pt", ".pth"):
-        return "weights of the original system are read by `zoo import MODEL.pt DECODER.pt -o BUNDLE`"
+        return "import weights of the original system with `zoo import MODEL.pt DECODER.pt -o BUNDLE`"
     names = ", ".join(pretrained_names())
-    return f"give a folder that `zoo train` or `zoo build -o` wrote, or a pretrained model: {names}"
+    return f"give a folder written by `zoo train` or `zoo build -o`, or a pretrained model: {names}"
 
 
-def _inside(place: Path, problem: Problem) -> Problem:
+def _located(place: Path, problem: Problem) -> Problem:
+    """The problem with the path of the bundle added."""
     return replace(problem, where=f"{place}: {problem.where}" if problem.where else str(place))

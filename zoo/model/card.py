@@ -1,4 +1,4 @@
-"""The model card: a bundle's README, for the person who finds the folder."""
+"""The model card: the README of a bundle."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ tags: [music, midi, symbolic-music]
 ---
 # {words}
 
-A model of polyphonic music, made with polyzoo {version} from these parts:
+A model of polyphonic music, built with polyzoo {version} from these parts:
 
 {parts}
 
 It reads and generates music on a grid of {frames} frames per quarter note, keys {lowest} to {highest} (MIDI).
 {trained}
-## Use it
+## Usage
 
 ```console
 $ pip install {distributions}
@@ -31,23 +31,26 @@ import zoo
 zoo.load(".").generate(frames=256).write("music.mid")
 ```
 {scores}
-## What lies here
+## Files
 
-`config.json` says what the model is, `model.safetensors` holds its weights, `sample.mid` (if there is one) is
-music it wrote, and `manifest.json` has a checksum of each of them. polyzoo refuses these files if they were
-changed. This text may be edited.
+- `config.json`: the recipe and the training record
+- `model.safetensors`: the weights
+- `sample.mid` (optional): music that the model generated
+- `manifest.json`: a checksum of each of these files
+
+polyzoo does not load a bundle if one of these files was changed. This README may be edited.
 """
 
 
 def card(config: Mapping[str, Any]) -> str:
-    """The text of README.md from the content of config.json."""
+    """The text of README.md, from the content of config.json."""
     parts = config["parts"]
     grid = config["grid"]
     return CARD.format(
         words=config["words"],
         version=config["versions"]["polyzoo"],
         parts=_table(
-            ("slot", "part", "version", "what it is", "parameters"),
+            ("slot", "part", "version", "summary", "parameters"),
             (
                 (slot, part["name"], part["version"], part["summary"], f"{part['parameters']:,}")
                 for slot, part in parts.items()
@@ -67,18 +70,18 @@ def _trained(
 ) -> str:
     taken = [(slot, part["source"], part["weights"]) for slot, part in parts.items() if part["source"]]
     if taken:
-        table = _table(("slot", "weights from", "sha256 of its weights"), taken)
-        return f"\n## Put together from trained parts\n\n{table}\n{_history(parts)}"
+        table = _table(("slot", "weights from", "sha256 of the weights"), taken)
+        return f"\n## Combined from trained parts\n\n{table}\n{_history(parts)}"
     if not data:
-        return "\nNothing is on record of how it was trained, if it was.\n"
-    # config.json lists every training piece, which is more than a reader of the card wants to know
+        return "\nThere is no record of any training.\n"
+    # config.json lists the digest of every training piece, too much for a card.
     shown = {name: value for name, value in data.items() if name != "piece_digests"}
     rows = [*_flat(shown), *_flat(training or {})]
-    return f"\n## Trained on\n\n{_table(('what', 'value'), rows)}\n{_history(parts)}"
+    return f"\n## Training\n\n{_table(('setting', 'value'), rows)}\n{_history(parts)}"
 
 
 def _history(parts: Mapping[str, Any]) -> str:
-    """All music that each part was trained on; nothing where it is the same single corpus for all."""
+    """All music that each part was trained on; empty if it is a single corpus for all parts."""
     trained_on = {slot: part.get("trained_on", []) for slot, part in parts.items()}
     if len({tuple(music["digest"] for music in each) for each in trained_on.values()}) < 2 and all(
         len(each) < 2 for each in trained_on.values()
@@ -87,7 +90,8 @@ def _history(parts: Mapping[str, Any]) -> str:
     rows = [
         (slot, music["name"], music["digest"][:12]) for slot, each in trained_on.items() for music in each
     ]
-    return f"\nEach part was trained on, oldest first:\n\n{_table(('slot', 'music', 'digest'), rows)}\n"
+    table = _table(("slot", "music", "digest"), rows)
+    return f"\nThe music that each part was trained on, oldest first:\n\n{table}\n"
 
 
 def _scores(scores: Mapping[str, Any] | None) -> str:
@@ -96,15 +100,15 @@ def _scores(scores: Mapping[str, Any] | None) -> str:
     return f"\n## Scores\n\nNats per frame, lower is better.\n\n{_table(('score', 'value'), _flat(scores))}\n"
 
 
-def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for name, value in values.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{above}{name}.")
+            yield from _flat(value, f"{prefix}{name}.")
         else:
-            yield f"{above}{name}", f"{value:.5g}" if isinstance(value, float) else str(value)
+            yield f"{prefix}{name}", f"{value:.5g}" if isinstance(value, float) else str(value)
 
 
 def _table(heading: tuple[str, ...], rows: Any) -> str:
-    """A Markdown table; a bar in a cell would end it."""
+    """A Markdown table; vertical bars in cells are escaped."""
     lines = [heading, tuple("---" for _ in heading), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

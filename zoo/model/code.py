@@ -1,7 +1,7 @@
-"""Parts whose code lies in a file: where the file is, seen from the bundle that needs it.
+"""Code files of the parts in a bundle, as paths relative to the bundle.
 
-A recipe names such a file as the user typed it, which means something in one working folder only. A bundle
-adds the way from its own folder, so that both can be moved together and loaded from anywhere.
+A recipe names such a file as the user typed it, relative to the current folder. A bundle also stores the path
+relative to itself, so that bundle and file can be moved together and loaded from anywhere.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from zoo.registry.registry import file_of, names_file
 
 
 def code_of(recipe: Recipe, place: Path) -> dict[Slot, str]:
-    """The files that parts of a recipe are in, by slot, relative to a bundle's folder.
+    """Slot -> code file of the part, relative to the folder of a bundle.
 
-    A file on another drive than the bundle has no such path and is left out.
+    A file on another drive than the bundle has no relative path and is omitted.
     """
     files: dict[Slot, str] = {}
     for slot, choice in recipe.parts.items():
@@ -33,12 +33,12 @@ def code_of(recipe: Recipe, place: Path) -> dict[Slot, str]:
 
 
 def located(recipe: Any, code: Any, place: Path) -> Any:
-    """A recipe as `Recipe.to_json` kept it, with files that are not where it says looked up from the bundle.
+    """A stored recipe in which files that do not exist are replaced by those relative to the bundle.
 
     Args:
-        recipe: what was kept; whatever is wrong with it is left for `Recipe.from_json` to explain.
-        code: what `code_of` gave.
-        place: the bundle's folder.
+        recipe: the output of `Recipe.to_json`; if it is damaged, `Recipe.from_json` reports that later.
+        code: the output of `code_of`.
+        place: the folder of the bundle.
     """
     parts = recipe.get("parts") if isinstance(recipe, Mapping) else None
     if not isinstance(parts, Mapping) or not isinstance(code, Mapping):
@@ -47,13 +47,14 @@ def located(recipe: Any, code: Any, place: Path) -> Any:
     return {**recipe, "parts": {**parts, **moved}}
 
 
-def _moved(part: Any, way: Any, place: Path) -> Any:
+def _moved(part: Any, relative: Any, place: Path) -> Any:
+    """A stored part with the path of its file replaced, if only the path relative to the bundle exists."""
     name = part.get("name") if isinstance(part, Mapping) else None
-    if not isinstance(name, str) or not isinstance(way, str) or not names_file(name):
+    if not isinstance(name, str) or not isinstance(relative, str) or not names_file(name):
         return part
     file = file_of(name)
-    if file.exists() or not (place / way).exists():
+    if file.exists() or not (place / relative).exists():
         return part
-    here = Path(os.path.relpath(place / way)).as_posix()
-    called = "" if name.endswith(".py") else f":{name.rpartition(':')[2]}"
-    return {**part, "name": f"./{here}{called}"}
+    current = Path(os.path.relpath(place / relative)).as_posix()
+    part_name = "" if name.endswith(".py") else f":{name.rpartition(':')[2]}"
+    return {**part, "name": f"./{current}{part_name}"}

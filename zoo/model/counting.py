@@ -1,4 +1,4 @@
-"""Learning without a gradient: by counting over training pieces, by calibration on validation pieces."""
+"""Learning without gradients: counting on training pieces, and calibration on validation pieces."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 
 
 def count(model: Model, training: Corpus) -> None:
-    """Let every part learn from whole pieces what it learns by counting, such as the residual.
+    """Let every part that learns by counting, such as the residual, count whole training pieces.
 
-    What was counted before is forgotten by the parts that count now.
+    The parts that count discard their earlier counts.
     """
     for number, fragments in enumerate(_whole_pieces(model, training)):
         model.count(fragments, first=number == 0)
 
 
 def recount(model: Model, training: Corpus, validation: Corpus, *, again: bool = False) -> None:
-    """Count for a model that was trained before, on music of which there may be little.
+    """Count for a model that was trained before and is fine-tuned on music that may be scarce.
 
-    The residual is counted on this music, as it was before, or over both, whichever gives the validation
-    pieces the fewest nats: a few songs say less of the lengths of notes than hundreds of the same kind, and
-    more than any number of chorales. Other parts count this music alone.
+    The counts of the residual are those of this music, the earlier ones, or the sum of both, whichever gives
+    the validation pieces the fewest nats: a few songs tell less about note lengths than hundreds of similar
+    songs, but more than any number of chorales. Other parts count only this music.
 
     Args:
         model: the model.
         training: the training pieces.
         validation: the validation pieces.
-        again: whether the residual has counted these pieces before, so that they are not added to it.
+        again: whether the residual has counted these pieces before, so that the sum would count them twice.
     """
     residual = model.encoder.residual
     before = residual.counts.clone()
@@ -53,31 +53,31 @@ def recount(model: Model, training: Corpus, validation: Corpus, *, again: bool =
 
 
 def _residual_nats(model: Model, corpus: Corpus) -> float:
-    """Nats of the residual over all pieces; 0 where there is none."""
+    """Nats of the residual over all pieces; 0 if the music has no onsets."""
     total = 0.0
     for fragments in _whole_pieces(model, corpus):
-        found = model.residual_log_prob(fragments)
-        if found is not None:
-            total -= float(found.masked_fill(~fragments.mask, 0).double().sum())
+        log_prob = model.residual_log_prob(fragments)
+        if log_prob is not None:
+            total -= float(log_prob.masked_fill(~fragments.mask, 0).double().sum())
     return total
 
 
 def calibrate(model: Model, validation: Corpus) -> None:
-    """Let every part find how sure it may be, such as the spread of loudness, by pieces it did not learn.
+    """Let every part estimate its uncertainty, such as the spread of loudness, on validation pieces.
 
-    What an earlier calibration found is forgotten, so it may follow every change of the weights. Without
-    a piece nothing is found, and everything stays.
+    Parts discard their earlier calibration, so it can be repeated whenever the weights change. Without
+    validation pieces nothing changes.
     """
     if all(type(getattr(model, slot)).calibrate is Part.calibrate for slot in SLOTS):
         return
-    with at_rest(model):
+    with evaluation_mode(model):
         for number, fragments in enumerate(_whole_pieces(model, validation)):
             model.calibrate(fragments, first=number == 0)
 
 
 @contextmanager
-def at_rest(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode; afterwards the model is as it was."""
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Put a model in evaluation mode in the block, and restore its mode afterwards."""
     training = model.training
     model.eval()
     try:

@@ -1,4 +1,4 @@
-"""Format versions of stored files: a strict type, and what to install for those of a newer zoo."""
+"""Format versions of stored files: strict checks, and hints which version of polyzoo reads a newer one."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 from zoo.errors import BundleError, Problem
 
 VERSION = re.compile(r"\d{1,6}(\.\d{1,6}){0,3}((a|b|rc|\.post|\.dev)\d{1,6})?")
-"""A version that may stand in a command that a user copies; a file could contain any text."""
+"""Versions that hints may contain: users copy these commands, and a file could contain any text."""
 
 
 def check_format(number: Any, newest: int, where: str, writer: Any = None) -> int:
-    """The format version of a file.
+    """Check and return the format version of a file.
 
     Args:
-        number: as it stands in the file.
-        newest: the newest version that is read here.
-        where: the file.
-        writer: the version of polyzoo that wrote the file, as it stands there.
+        number: the value in the file.
+        newest: the newest version that can be read.
+        where: the file, for error messages.
+        writer: the version of polyzoo in the file, if any.
 
     Raises:
-        BundleError: it is no integer from 1 on, or newer; the hint then names the version that reads it.
+        BundleError: the value is not a positive integer, or newer; the hint names the version to install.
     """
     if type(number) is not int or number < 1:
         what = f"its format is {_shown(number)}; it must be an integer of 1 or more"

@@ -23,12 +23,12 @@ from zoo.parts.clock import Clock
 from zoo.parts.interfaces import Decoder, Sampler
 
 TEMPO = 120.0
-"""Quarter notes per minute of a piece that nobody gave a tempo."""
+"""Default tempo, in quarter notes per minute."""
 
 
 @dataclass(frozen=True)
 class _Primer:
-    """The given opening of a piece, as planes (1, P, K); P may be 0."""
+    """The primer as planes (1, P, K); P is 0 without a primer."""
 
     onset: Tensor
     sounding: Tensor
@@ -51,34 +51,34 @@ def generate(
     skip_silence: bool = False,
     threads: Threads = "auto",
 ) -> list[Roll]:
-    """New pieces, drawn from the distribution that the model is scored by.
+    """Generate pieces from the distribution by which the model is scored.
 
     Args:
         model: a trained model.
-        frames: how many new frames, after the primer's.
-        count: how many pieces; they are drawn side by side.
+        frames: number of new frames, after those of the primer.
+        count: number of pieces, which are generated as one batch.
         seed: the same seed and count give the same pieces.
-        temperature: 1e-8 to 1e8; below 1 the likely becomes likelier, above 1 the unlikely.
-        primer: a piece to continue; it stands unchanged at the start of each result. Where it does not
-            say which keys are pressed, a key is pressed when it begins to sound.
-        progress: told how many of the new frames have their keys.
-        top_p: above 0, to 1; below 1 each decision of sampler and decoder is drawn from its likeliest
-            outcomes, as few as have this probability in sum (nucleus sampling).
-        meter: of the new music. Without one it is in 4/4, or in the meter of the primer, which is at its
-            last tempo, too. Another meter than the primer's begins at its end, with a bar line.
-        without_primer: return the new music without the primer.
-        skip_silence: leave out silent bars before the first note, and write so many more; not after a primer
-            that is returned, nor if there is only silence for as long as the music is to be.
+        temperature: 1e-8 to 1e8; below 1 favours likely music, above 1 unlikely music.
+        primer: a piece to continue, with which each result starts unchanged. If it has no onsets, a key
+            counts as pressed in the frame in which it starts to sound.
+        progress: called with the number of new frames that have keys, and `frames`.
+        top_p: above 0, up to 1: nucleus sampling. Below 1, each decision of sampler and decoder is drawn from
+            the smallest set of likeliest outcomes whose total probability reaches this value.
+        meter: meter of the new music, which starts with a bar line at the end of the primer; by default the
+            primer's, or 4/4. The new music has the primer's last tempo.
+        without_primer: whether to return the new music without the primer.
+        skip_silence: whether to leave out silent bars before the first note and generate as many more. It has
+            no effect after a primer that is returned, or if the first `frames` frames are all silent.
         threads: see `zoo.model.threads`.
 
     Raises:
-        UsageError: a number is out of its range, or a part does not support `top_p`.
-        DataError: the primer, or the meter, is on another grid than the model.
+        UsageError: a number is out of range, or a part does not support `top_p`.
+        DataError: the primer or the meter is on another grid than the model.
     """
     _check(frames, count, temperature, top_p, primer.frames if primer else 0)
     _check_parts(model, top_p)
     model.eval()
-    opening = _open(model, primer, meter)
+    opening = _prepare(model, primer, meter)
     alone = primer is None or without_primer
     choice = {"temperature": temperature} | ({"top_p": top_p} if top_p < 1 else {})
     chance = generator(seed, "generate", device=model.device)
@@ -89,14 +89,14 @@ def generate(
         known = (opening.onset.expand(count, -1, -1), opening.sounding.expand(count, -1, -1))
         clock = _clock(model, opening, 0, keys.shape[1])
         onset, sounding = model.encoder.residual.restore(keys, clock, chance, known)
-        loudness = _play(model, keys, onset.float(), opening)
+        loudness = _predict_loudness(model, keys, onset.float(), opening)
     velocity = (loudness * 127).round().clamp(1, 127).masked_fill(~onset, 0).to(torch.uint8)
     planes = (plane.cpu().numpy() for plane in (onset, sounding, velocity))
     changes = opening.roll.tempo_changes
     tempo = steady_tempo(changes, keys.shape[1]) if changes else opening.roll.tempo
     rolls = [
-        replace(opening.roll, onset=struck, sounding=sounds, velocity=loud, tempo=tempo)
-        for struck, sounds, loud in zip(*planes, strict=True)
+        replace(opening.roll, onset=onset, sounding=sounding, velocity=velocity, tempo=tempo)
+        for onset, sounding, velocity in zip(*planes, strict=True)
     ]
     given = opening.roll.frames
     return [
@@ -105,16 +105,17 @@ def generate(
     ]
 
 
-def _check(frames: int, count: int, temperature: float, top_p: float, primed: int) -> None:
+def _check(frames: int, count: int, temperature: float, top_p: float, primer_frames: int) -> None:
     problems = [
         Problem(f"must be at least 1, not {value}", where=name)
         for name, value in (("frames", frames), ("count", count))
         if value < 1
     ]
-    problems = problems or too_much_music(primed + frames, count)
+    problems = problems or too_much_music(primer_frames + frames, count)
     if not COLDEST <= temperature <= HOTTEST:
         what = f"must be from {COLDEST:g} to {HOTTEST:g}, not {temperature}"
-        problems.append(Problem(what, "temperature", "near the ends nothing changes any more"))
+        hint = "temperatures near either limit already have their full effect"
+        problems.append(Problem(what, "temperature", hint))
     if not 0 < top_p <= 1:
         problems.append(Problem(f"must be above 0 and at most 1, not {top_p}", "top_p"))
     if problems:
@@ -122,7 +123,7 @@ def _check(frames: int, count: int, temperature: float, top_p: float, primed: in
 
 
 def _check_parts(model: Model, top_p: float) -> None:
-    """Refuse nucleus sampling with parts that were written before there was any."""
+    """Reject nucleus sampling for parts of plugins that do not support it."""
     parts: dict[Slot, Sampler | Decoder] = {"sampler": model.sampler, "decoder": model.decoder}
     problems = [
         Problem(
@@ -137,15 +138,16 @@ def _check_parts(model: Model, top_p: float) -> None:
         raise UsageError(*problems)
 
 
-def _open(model: Model, primer: Roll | None, meter: Meter | None) -> _Primer:
+def _prepare(model: Model, primer: Roll | None, meter: Meter | None) -> _Primer:
+    """The primer as tensors; an empty one if there is none."""
     if meter is not None:
         model.check_grid(meter.grid, "meter")
     if primer is None:
-        nothing = np.zeros((0, KEYS), dtype=np.bool_)
-        roll = Roll(nothing, nothing, tempo=TEMPO, meter=meter or Meter(model.grid))
+        empty = np.zeros((0, KEYS), dtype=np.bool_)
+        roll = Roll(empty, empty, tempo=TEMPO, meter=meter or Meter(model.grid))
     else:
         model.check_grid(primer.meter.grid, "primer")
-        roll = _continued(primer, meter)
+        roll = _with_meter(primer, meter)
 
     def plane(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Tensor:
         return torch.from_numpy(array).to(model.device).unsqueeze(0)
@@ -156,8 +158,8 @@ def _open(model: Model, primer: Roll | None, meter: Meter | None) -> _Primer:
     return _Primer(plane(onset), plane(roll.sounding), loudness, roll)
 
 
-def _continued(primer: Roll, meter: Meter | None) -> Roll:
-    """The primer with the tempo and the meter that hold after it."""
+def _with_meter(primer: Roll, meter: Meter | None) -> Roll:
+    """The primer with the meter of the music that follows it, and without tempo changes after its end."""
     changes = tuple(change for change in primer.tempo_changes if change[0] < max(primer.frames, 1))
     if meter is not None and primer.frames:
         meter = primer.meter.then(primer.frames, meter)
@@ -165,7 +167,7 @@ def _continued(primer: Roll, meter: Meter | None) -> Roll:
 
 
 def _clock(model: Model, opening: _Primer, first: int, last: int) -> Clock:
-    """Where the frames from `first` up to, without, `last` lie in their bars, (1, last - first)."""
+    """The positions of frames `first` to `last - 1` in their bars, (1, last - first)."""
     frames = np.arange(first, last, dtype=np.int64)[None]
     return Clock.in_meters([opening.roll.meter], frames, model.grid).to(model.device)
 
@@ -181,78 +183,85 @@ def _draw_keys(
     *,
     skip_silence: bool,
 ) -> tuple[Tensor, list[int]]:
-    """Keys (count, P + frames, K) of the primer and what follows it, and how many new frames to leave out.
+    """Draw the keys after the primer.
 
-    There are more frames if silence is skipped.
+    Returns:
+        Keys (count, P + T, K) of the primer and the T new frames, more than `frames` if silence is skipped;
+        and for each piece the number of new frames to leave out.
     """
-    given = model.encoder.keys(opening.onset, opening.sounding).expand(count, -1, -1)
-    silence = given.new_zeros(count, 1, given.shape[-1])
-    heard = torch.cat([silence, given], 1)
-    codes = model.encoder.fold(heard)
-    most = 2 * frames if skip_silence else frames
-    clock = _clock(model, opening, -1, given.shape[1] + most).map(lambda plane: plane.expand(count, -1))
-    past = heard.shape[1]
+    primer_keys = model.encoder.keys(opening.onset, opening.sounding).expand(count, -1, -1)
+    # As in training, the input of the first frame is a frame of silence.
+    silence = primer_keys.new_zeros(count, 1, primer_keys.shape[-1])
+    inputs = torch.cat([silence, primer_keys], 1)
+    codes = model.encoder.fold(inputs)
+    longest = 2 * frames if skip_silence else frames
+    clock = _clock(model, opening, -1, primer_keys.shape[1] + longest).map(
+        lambda plane: plane.expand(count, -1)
+    )
+    past = inputs.shape[1]
 
-    state = model.attention.start(codes[:, :0])
-    features, state = model.attention(codes, clock[:, :past], state)
-    voices = model.sampler.start(count)
-    hands = model.decoder.start(count)
-    if given.shape[1]:
-        voices = model.sampler.follow(features[:, :-1], codes[:, 1:], voices, chance)
-        hands = model.decoder.follow(codes[:, 1:], heard[:, :-1], hands)
+    attention_state = model.attention.start(codes[:, :0])
+    features, attention_state = model.attention(codes, clock[:, :past], attention_state)
+    sampler_state = model.sampler.start(count)
+    decoder_state = model.decoder.start(count)
+    if primer_keys.shape[1]:
+        sampler_state = model.sampler.follow(features[:, :-1], codes[:, 1:], sampler_state, chance)
+        decoder_state = model.decoder.follow(codes[:, 1:], inputs[:, :-1], decoder_state)
 
-    drawn, begins = [given], _Begins(opening.roll, count)
-    previous, feature = heard[:, -1:], features[:, -1:]
-    new, wanted = 0, frames
-    while new < wanted:
-        code, voices = model.sampler.sample(feature, voices, chance, **choice)
-        previous, hands = model.decoder.sample(code, previous, hands, chance, **choice)
-        drawn.append(previous)
-        feature, state = model.attention(code, clock[:, past + new : past + new + 1], state)
-        if skip_silence and new < frames:
-            begins.hear(previous, new)
-            wanted = frames + max(begins.frames)
-        new += 1
-        progress(new, wanted)
+    drawn, begins = [primer_keys], _Begins(opening.roll, count)
+    keys, feature = inputs[:, -1:], features[:, -1:]
+    frame, length = 0, frames
+    while frame < length:
+        code, sampler_state = model.sampler.sample(feature, sampler_state, chance, **choice)
+        keys, decoder_state = model.decoder.sample(code, keys, decoder_state, chance, **choice)
+        drawn.append(keys)
+        feature, attention_state = model.attention(
+            code, clock[:, past + frame : past + frame + 1], attention_state
+        )
+        if skip_silence and frame < frames:
+            begins.update(keys, frame)
+            length = frames + max(begins.frames)
+        frame += 1
+        progress(frame, length)
     return torch.cat(drawn, 1), begins.frames
 
 
 class _Begins:
-    """The bars in which new pieces begin to sound."""
+    """Finds the bar in which each new piece starts to sound."""
 
     def __init__(self, primer: Roll, count: int) -> None:
         self.primer = primer
         self.silent = [True] * count
         self.frames = [0] * count
-        """The new frame of each bar line; 0 while a piece is silent."""
+        """For each piece, the new frame in which this bar starts; 0 while it is silent."""
 
-    def hear(self, keys: Tensor, new: int) -> None:
-        """Look for pieces that sound first in a new frame, with keys (count, 1, K)."""
+    def update(self, keys: Tensor, frame: int) -> None:
+        """Look for pieces that start to sound in a new frame, with keys (count, 1, K)."""
         if not any(self.silent):
             return
-        place = int(self.primer.meter.places(np.array([self.primer.frames + new])).place[0])
+        place = int(self.primer.meter.places(np.array([self.primer.frames + frame])).place[0])
         for row, sounds in enumerate(keys.flatten(1).any(1).tolist()):
             if sounds and self.silent[row]:
                 self.silent[row] = False
-                self.frames[row] = max(new - place, 0)
+                self.frames[row] = max(frame - place, 0)
 
 
 def _between(roll: Roll, first: int, last: int) -> Roll:
-    """Some frames of a roll, which is returned as it is if they are all."""
+    """The frames `first` to `last - 1` of a roll."""
     return roll if (first, last) == (0, roll.frames) else roll.cut(first, last)
 
 
-def _play(model: Model, keys: Tensor, struck: Tensor, opening: _Primer) -> Tensor:
-    """Loudness (count, T, K) in 0..1 of the struck keys; the primer keeps its own."""
+def _predict_loudness(model: Model, keys: Tensor, struck: Tensor, opening: _Primer) -> Tensor:
+    """Loudness (count, T, K) in 0..1 of the struck keys; that of the primer is kept."""
     codes = model.encoder.fold(keys)
     given = opening.loudness
     state = model.velocity.start(len(keys))
     previous = torch.zeros_like(struck[:, :1])
-    played = []
+    frames = []
     for frame in range(struck.shape[1]):
         now = slice(frame, frame + 1)
         previous, state = model.velocity.predict(codes[:, now], struck[:, now], previous, state)
         if given is not None and frame < given.shape[1]:
             previous = given[:, now].expand_as(previous)
-        played.append(previous)
-    return torch.cat(played, 1)
+        frames.append(previous)
+    return torch.cat(frames, 1)

@@ -1,4 +1,4 @@
-"""Live settings: what may be changed on a trained model without touching a weight."""
+"""Live settings: settings that can be changed on a trained model without changing its weights."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from zoo.registry.values import read_value
 
 
 def set_live(model: Model, words: Iterable[str]) -> dict[str, Any]:
-    """Change live settings of a model's parts and return them, `sampler.paths` -> its value.
+    """Change live settings of a model's parts.
 
     Args:
         model: a model, trained or not.
-        words: `slot.setting=value`, as they are typed.
+        words: `slot.setting=value`, as typed.
+
+    Returns:
+        The changed settings with their new values, such as `{"sampler.paths": 64}`.
 
     Raises:
-        UsageError: words that name no live setting, or a value it cannot have; all of them, and nothing
-            is changed.
+        UsageError: a word does not name a live setting, or its value is invalid; holds all problems, and
+            nothing is changed.
     """
     wanted: dict[str, dict[str, str]] = {}
     problems: list[Problem] = []
@@ -37,11 +40,11 @@ def set_live(model: Model, words: Iterable[str]) -> dict[str, Any]:
         else:
             problems.append(refusal)
     checked = {slot: _checked(_settings(model, slot), slot, given) for slot, given in wanted.items()}
-    problems += [problem for found in checked.values() for problem in found.problems]
+    problems += [problem for result in checked.values() for problem in result.problems]
     if problems:
         raise UsageError(*problems)
-    for slot, found in checked.items():
-        model.get_submodule(slot).settings = found.settings
+    for slot, result in checked.items():
+        model.get_submodule(slot).settings = result.settings
     return {
         f"{slot}.{name}": getattr(checked[slot].settings, name) for slot in wanted for name in wanted[slot]
     }
@@ -65,23 +68,23 @@ def _settings(model: Model, slot: str) -> Settings:
 
 
 def _refusal(model: Model, slot: str, name: str, word: str) -> Problem | None:
-    """Why a word names no live setting, if it names none."""
+    """Why a word does not name a live setting; None if it does."""
     allowed = live_settings(model)
-    hint = f"what may be changed is {', '.join(allowed)}" if allowed else "nothing of it may be changed"
+    hint = f"the live settings are {', '.join(allowed)}" if allowed else "this model has no live settings"
     if slot not in SLOTS:
-        return Problem("it names no setting of a part", word, hint)
+        return Problem("not a setting of a part", word, hint)
     if not name:
-        return Problem("a trained model keeps its parts", word, "evaluate a model of that recipe instead")
+        return Problem("a trained model keeps its parts", word, "evaluate a model with that recipe instead")
     if name not in type(_settings(model, slot)).model_fields:
         near = closest(f"{slot}.{name}", allowed)
         return Problem(f"the {slot} has no such setting", word, f"did you mean {near}" if near else hint)
     if f"{slot}.{name}" not in allowed:
-        return Problem("the model was trained with this setting and keeps it", word, hint)
+        return Problem("this setting cannot be changed after training", word, hint)
     return None
 
 
 def _checked(before: Settings, slot: str, words: Mapping[str, str]) -> Checked:
-    """The settings with some exchanged."""
+    """The settings of a part with those in the words replaced."""
     fields = type(before).model_fields
     given = {
         name: read_value(word.partition("=")[2], fields[name].annotation) for name, word in words.items()

@@ -1,4 +1,4 @@
-"""The composition: five parts as one model of music, and the one shift from a frame to the next."""
+"""The model: five parts composed into one, and the shift from a frame to the next."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from zoo.registry import Recipe
 
 @dataclass(frozen=True)
 class Batch:
-    """What the parts see of a batch of fragments: T frames to predict, and what comes before each.
+    """The inputs and targets of the parts for a batch of fragments, with T frames to predict.
 
     Attributes:
         past: codes before the first input, (B, P, C).
         inputs: codes of the frame before each target, (B, T, C).
-        clock: (B, T), where the input frames lie in their bars.
-        codes: the targets, (B, T, C).
+        clock: position of each input frame in its bar, (B, T).
+        codes: target codes, (B, T, C).
         previous: keys of the frame before each target, (B, T, K).
-        keys: the targets, (B, T, K).
+        keys: target keys, (B, T, K).
     """
 
     past: Tensor
@@ -41,7 +41,13 @@ class Batch:
 
 @dataclass(frozen=True)
 class VelocityBatch:
-    """How the notes of a batch are struck: planes (B, T, K), loudness in 0..1."""
+    """The inputs and targets of a velocity part: planes (B, T, K) with loudness in 0..1.
+
+    Attributes:
+        struck: 1 where a key is struck.
+        loudness: target loudness.
+        previous: loudness of the frame before each target.
+    """
 
     struck: Tensor
     loudness: Tensor
@@ -73,20 +79,20 @@ class Model(nn.Module):
         self.velocity = velocity
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the recipe first: it loads the code of plugins in files, which the parts are made of."""
-        return _bare, (self.recipe,), self.__dict__
+        """Pickle the recipe first: unpickling it imports plugins in files, which the parts need."""
+        return _without_parts, (self.recipe,), self.__dict__
 
     @property
     def grid(self) -> int:
-        """Frames to a quarter note that it was built for."""
+        """Frames per quarter note that the model was built for."""
         return self.recipe.grid
 
     def check_grid(self, grid: int, where: str) -> None:
-        """Refuse music on another grid than the model was built for.
+        """Raise an error for music on a grid that the model was not built for.
 
         Args:
-            grid: frames to a quarter note of the music.
-            where: what the music is called.
+            grid: frames per quarter note of the music.
+            where: name of the music in the error message.
 
         Raises:
             DataError: the grids differ.
@@ -94,7 +100,7 @@ class Model(nn.Module):
         if grid != self.grid:
             raise DataError(
                 Problem(
-                    f"it has {grid} frames to a quarter note, the model {self.grid}",
+                    f"it has {grid} frames per quarter note, the model {self.grid}",
                     where,
                     f"read it with grid={self.grid}, or build and train a model with grid={grid}",
                 )
@@ -102,20 +108,20 @@ class Model(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the model lives."""
+        """The device of the parameters."""
         return self.encoder.device
 
     def parameters_of(self, term: Term) -> Iterator[tuple[str, nn.Parameter]]:
-        """Names and parameters that one term of the loss trains."""
+        """The names and parameters that a term of the loss trains."""
         for slot in SLOTS_OF[term]:
             for name, parameter in self.get_submodule(slot).named_parameters():
                 yield f"{slot}.{name}", parameter
 
     def batch(self, fragments: Fragments) -> Batch:
-        """What the parts see of the fragments; the one place where frame t meets frame t+1.
+        """The inputs and targets of the parts; the only place where frame t is aligned with frame t+1.
 
         Raises:
-            DataError: the encoder needs pressed keys and the music does not hold them.
+            DataError: the encoder needs onsets, and the music has none.
         """
         keys = self.encoder.keys(fragments.onset, fragments.sounding)
         codes = self.encoder.fold(keys)
@@ -130,7 +136,7 @@ class Model(nn.Module):
         )
 
     def velocity_batch(self, fragments: Fragments) -> VelocityBatch | None:
-        """How the fragments' notes are struck; None without a loudness model or velocities."""
+        """The inputs and targets of the velocity part; None if it models nothing or the music has none."""
         if not self.velocity.models_loudness or fragments.velocity is None or fragments.onset is None:
             return None
         loudness = fragments.velocity[:, fragments.past :].float() / 127
@@ -139,30 +145,30 @@ class Model(nn.Module):
 
     def count(self, fragments: Fragments, *, first: bool) -> None:
         """Let every part count whole pieces; `first` resets the counts."""
-        for part, music in self._music(fragments):
+        for part, music in self._part_inputs(fragments):
             if first:
                 part.forget_counts()
             part.count(*music, mask=fragments.mask)
 
     @torch.no_grad()
     def calibrate(self, fragments: Fragments, *, first: bool) -> None:
-        """Calibrate every part on whole validation pieces; `first` resets it."""
-        for part, music in self._music(fragments):
+        """Calibrate every part on whole validation pieces; `first` resets the calibration."""
+        for part, music in self._part_inputs(fragments):
             part.calibrate(*music, mask=fragments.mask, first=first)
 
     def forward(self, fragments: Fragments, generator: Generator) -> dict[Term, Tensor]:
-        """Mean loss per frame of each term that has something to learn by gradient: one step's objective.
+        """The training objective of one step: mean loss per frame of each term that has a gradient.
 
-        The quantities differ from part to part: they train, they never rank. Their sum trains every part,
-        since no two terms share parameters. In training mode the generator also decides what layers such as
-        `nn.Dropout` leave out.
+        Each part defines its own loss, so losses of different parts cannot be compared; `log_probs` can. The
+        sum of the terms trains every part, since no two terms share parameters. In training mode, layers such
+        as `nn.Dropout` are seeded by the generator as well.
 
         Args:
             fragments: a batch on the model's grid and device.
-            generator: randomness of the step, on the same device.
+            generator: the generator of the step, on the same device.
 
         Returns:
-            Scalars by term: `core`, `decoder`, and `velocity` where the music and the model have it.
+            Scalars by term: `core`, `decoder`, and `velocity` if the music and the model have it.
         """
         batch, velocity = self.batch(fragments), self.velocity_batch(fragments)
         chance = spawn(generator, *TERMS)
@@ -181,36 +187,40 @@ class Model(nn.Module):
 
     @torch.no_grad()
     def log_probs(self, fragments: Fragments, generator: Generator) -> dict[str, LogProb]:
-        """Log-probabilities (B, T) in nats of what makes up the score of whole pieces.
+        """Log-probabilities (B, T) in nats of the terms of the score.
+
+        Args:
+            fragments: whole pieces on the model's grid and device.
+            generator: the generator of terms that are estimated, on the same device.
 
         Returns:
-            `codes` and `keys`; `residual`, where the music says which keys are pressed; `velocity`,
-            summed over the notes struck in a frame, where the music and the model have loudness.
+            Log-probabilities by term: `codes` and `keys`; `residual` if the music has onsets; `velocity`,
+            summed over the notes struck in a frame, if the music and the model have it.
         """
         batch, velocity = self.batch(fragments), self.velocity_batch(fragments)
         chance = spawn(generator, *TERMS)
-        found = {
+        scores = {
             "codes": self.sampler.log_prob(self._features(batch), batch.codes, chance["core"]),
             "keys": self.decoder.log_prob(batch.codes, batch.keys, batch.previous, chance["decoder"]),
         }
         if (residual := self.residual_log_prob(fragments)) is not None:
-            found["residual"] = LogProb(residual)
+            scores["residual"] = LogProb(residual)
         if velocity is not None:
-            found["velocity"] = self.velocity.log_prob(
+            scores["velocity"] = self.velocity.log_prob(
                 batch.codes, velocity.struck, velocity.loudness, velocity.previous
             )
-        return found
+        return scores
 
     def residual_log_prob(self, fragments: Fragments) -> Tensor | None:
-        """Nats (B, T) of what the keys leave out of the score; None where the music has no onsets."""
-        score = _score(fragments)
-        return None if score is None else self.encoder.residual.log_prob(*score)
+        """Log-probabilities (B, T) of what the encoder's keys leave out; None if the music has no onsets."""
+        planes = _target_planes(fragments)
+        return None if planes is None else self.encoder.residual.log_prob(*planes)
 
-    def _music(self, fragments: Fragments) -> Iterator[tuple[Part, tuple[Any, ...]]]:
-        """Each part with the inputs from which it counts or calibrates."""
+    def _part_inputs(self, fragments: Fragments) -> Iterator[tuple[Part, tuple[Any, ...]]]:
+        """Each part with the arguments of its `count` and `calibrate`."""
         batch, velocity = self.batch(fragments), self.velocity_batch(fragments)
-        if score := _score(fragments):
-            yield self.encoder, score
+        if planes := _target_planes(fragments):
+            yield self.encoder, planes
         yield self.sampler, (batch.codes,)
         yield self.decoder, (batch.codes, batch.keys, batch.previous)
         if velocity is not None:
@@ -222,13 +232,13 @@ class Model(nn.Module):
         return features
 
 
-def _bare(recipe: Recipe) -> Model:
-    """A model without parts, to be filled with those of a pickle."""
+def _without_parts(recipe: Recipe) -> Model:
+    """A model without parts; unpickling adds them."""
     return Model.__new__(Model)
 
 
-def _score(fragments: Fragments) -> tuple[Tensor, Tensor, Clock] | None:
-    """Onset and sounding planes (B, T, K) of the targets and their clock; None for music without onsets."""
+def _target_planes(fragments: Fragments) -> tuple[Tensor, Tensor, Clock] | None:
+    """Onset and sounding planes (B, T, K) of the targets, and their clock; None for music without onsets."""
     if fragments.onset is None:
         return None
     targets = slice(fragments.past + 1, None)

@@ -1,10 +1,10 @@
-"""Weights of the original notebook system, moved into the parts that stand for it here.
+"""Import the weights of the original notebook system into the parts that reimplement it.
 
-The original saved two state dicts: a model (attention and sampler) and a decoder. What differs once they
-are imported: the original folded only keys 0 to 83, so its weights were never trained on A7 to C8, while here
-all 88 keys take part; and its clock counted frames modulo 64 from the start of every fragment, while here
-it counts the bars of the piece (in 4/4 with the same digits). What is learned by counting (note lengths,
-the voices' escape) was not part of it and stays as if nothing had been counted.
+The original saved two state dicts: a model (attention and sampler) and a decoder. Imported weights behave
+differently in three respects. The original folded only keys 0 to 83, so its weights were never trained on A7
+to C8; here all 88 keys are modelled. Its clock counted frames modulo 64 from the start of each fragment; here
+the clock follows the bars of the piece, with the same digits in 4/4. It counted nothing, so note lengths and
+the escape probability of the voices keep their initial values.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from zoo.parts import SLOTS, Slot
 from zoo.registry import Registry, parse_recipe
 
 LOUDNESS = "velocity_linear.weight"
-"""In the original's decoders that also played loudly and softly."""
-LARGEST = 32 * 2**20
-"""Bytes; the original's files have less than 2 MB."""
+"""A tensor that only the original's decoders with loudness have."""
+MAX_BYTES = 32 * 2**20
+"""The original's files have less than 2 MB."""
 
 
 @dataclass(frozen=True)
 class Original:
-    """Weights of the original under the names they have here.
+    """Weights of the original, renamed for a model of this package.
 
     Attributes:
-        parts: the parts they belong to, slot -> name.
-        weights: by name in a model's state dict, float32.
+        parts: slot -> name of the part that the weights belong to.
+        weights: name in the model's state dict -> tensor, float32.
     """
 
     parts: Mapping[Slot, str]
@@ -45,10 +45,10 @@ class Original:
 
 
 def read_original(model: str | Path, decoder: str | Path) -> Original:
-    """Read the two files, each with torch's reader of plain weights, which runs nothing.
+    """Read a model and a decoder of the original, with `weights_only=True`, so that no code is run.
 
     Raises:
-        BundleError: a file is not the original's, lacks layers, or holds weights that are not numbers;
+        BundleError: a file is not one of the original, layers are missing, or weights are not finite; holds
             the problems of both files.
     """
     parts: dict[Slot, str] = {"encoder": "onset", "velocity": "none"}
@@ -57,20 +57,20 @@ def read_original(model: str | Path, decoder: str | Path) -> Original:
     for path, layouts in ((Path(model), MODELS), (Path(decoder), DECODERS)):
         try:
             tensors = _read(path)
-            layout = _recognise(path, tensors, layouts)
+            layout = _layout_of(path, tensors, layouts)
             _check(path, tensors, layout)
         except BundleError as error:
             problems.extend(error.problems)
             continue
         parts.update(layout.parts)
-        weights.update({place.ours: place.moved(tensors[name]) for name, place in layout.weights.items()})
+        weights.update({spec.ours: spec.converted(tensors[name]) for name, spec in layout.weights.items()})
     if problems:
         raise BundleError(*problems)
     return Original(parts, weights)
 
 
 def restore(original: Original, registry: Registry) -> Model:
-    """A model of the parts that the weights belong to, holding them.
+    """Build a model of the parts that the weights belong to, and load them.
 
     Raises:
         BundleError: a part is not registered, or its layers are not those of the original.
@@ -80,8 +80,8 @@ def restore(original: Original, registry: Registry) -> Model:
         raise BundleError(
             *(
                 Problem(
-                    f"the weights belong to {slot}={original.parts[slot]}, and there is no such part",
-                    hint=f"install the plugin that has it; `zoo list {slot}` shows what there is",
+                    f"the weights belong to {slot}={original.parts[slot]}, which is not installed",
+                    hint=f"install the plugin that offers it; `zoo list {slot}` lists the installed parts",
                 )
                 for slot in missing
             )
@@ -90,8 +90,8 @@ def restore(original: Original, registry: Registry) -> Model:
     expected = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
     given = {name: tuple(tensor.shape) for name, tensor in original.weights.items()}
     if expected != given:
-        differ = sorted(name for name, _ in expected.items() ^ given.items())
-        raise BundleError(Problem(f"these layers are not those of the original: {_list(_layers(differ))}"))
+        different = sorted(name for name, _ in expected.items() ^ given.items())
+        raise BundleError(Problem(f"layers differ from those of the original: {_list(_layers(different))}"))
     model.load_state_dict({**model.state_dict(), **original.weights})
     return model
 
@@ -107,20 +107,21 @@ def _registered(registry: Registry, slot: Slot, name: str) -> bool:
 def _read(path: Path) -> Mapping[str, Tensor]:
     if not path.is_file():
         raise _refusal(path, "there is no such file")
-    if path.stat().st_size > LARGEST:
-        raise _refusal(path, f"it is larger than {LARGEST // 2**20} MiB, which no file of the original is")
+    if path.stat().st_size > MAX_BYTES:
+        limit = MAX_BYTES // 2**20
+        raise _refusal(path, f"it is larger than {limit} MiB, too large for a file of the original")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a reader of damaged files raises whatever it stumbles over
-        raise _refusal(path, "it is not a file of plain torch weights, or it is damaged") from error
-    if not isinstance(found, Mapping) or not found:
-        raise _refusal(path, f"it holds {type(found).__name__}, not weights by name")
-    strange = [str(name) for name, value in found.items() if not _is_weight(name, value)]
-    if strange:
-        raise _refusal(path, f"it holds more than weights by name: {_list(strange)}")
-    return found
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load raises many types of errors for damaged files
+        raise _refusal(path, "it is not a torch file of weights alone, or it is damaged") from error
+    if not isinstance(content, Mapping) or not content:
+        raise _refusal(path, "it does not contain a state dict")
+    unexpected = [str(name) for name, value in content.items() if not _is_weight(name, value)]
+    if unexpected:
+        raise _refusal(path, f"it contains more than weights: {_list(unexpected)}")
+    return content
 
 
 def _is_weight(name: Any, value: Any) -> bool:
@@ -132,48 +133,48 @@ def _is_weight(name: Any, value: Any) -> bool:
     )
 
 
-def _recognise(path: Path, tensors: Mapping[str, Tensor], layouts: Sequence[Layout]) -> Layout:
-    """The kind of file that shares most names with this one."""
+def _layout_of(path: Path, tensors: Mapping[str, Tensor], layouts: Sequence[Layout]) -> Layout:
+    """The layout that shares most names with a file."""
     if LOUDNESS in tensors:
         raise _refusal(
             path,
-            "one LSTM in it makes both keys and loudness, from loudness; here no two parts share one",
-            "take a decoder without loudness, such as baseline-decoder.pt",
+            "its LSTM predicts both keys and loudness; here decoder and velocity are separate parts",
+            "use a decoder without loudness, such as baseline-decoder.pt",
         )
     if all(name in SAMPLER for name in tensors):
         raise _refusal(
             path,
-            "it holds the sampler alone, the layers of its attention were never saved",
-            "the original did not register them, so they were not trained either; take another model",
+            "it contains only the sampler; the layers of its attention were never saved",
+            "the original did not register them, so they were never trained either; use another model",
         )
     best = max((*MODELS, *DECODERS), key=lambda layout: len(layout.weights.keys() & tensors.keys()))
     if not best.weights.keys() & tensors.keys():
-        raise _refusal(path, f"it is not of the original, whose layers are not {_list(_layers(tensors))}")
+        raise _refusal(path, f"the original has no layers named {_list(_layers(tensors))}")
     if best not in layouts:
-        order = "the model comes first, then the decoder"
+        order = "give the model first, then the decoder"
         raise _refusal(path, "it is a decoder" if best in DECODERS else "it is a model", order)
     return best
 
 
 def _check(path: Path, tensors: Mapping[str, Tensor], layout: Layout) -> None:
-    """Raise whatever keeps the tensors from being those of the layout."""
+    """Raise an error unless the tensors have the names and shapes of the layout and are finite."""
     missing = [name for name in layout.weights if name not in tensors]
     unknown = [name for name in tensors if name not in layout.weights]
     if missing or unknown:
-        lacks = f"it lacks {_list(_layers(missing))}" if missing else ""
-        has = f"it has {_list(_layers(unknown))}, which the original has not" if unknown else ""
-        raise _refusal(path, "; ".join(filter(None, (lacks, has))))
-    wrong = [
-        f"{name} is {tuple(tensors[name].shape)} and not {place.shape}"
-        for name, place in layout.weights.items()
-        if tuple(tensors[name].shape) != place.shape
+        lacks = f"missing layers {_list(_layers(missing))}" if missing else ""
+        extra = f"unknown layers {_list(_layers(unknown))}" if unknown else ""
+        raise _refusal(path, "; ".join(filter(None, (lacks, extra))))
+    mismatches = [
+        f"{name} has the shape {tuple(tensors[name].shape)}, not {spec.shape}"
+        for name, spec in layout.weights.items()
+        if tuple(tensors[name].shape) != spec.shape
     ]
-    if wrong:
-        raise _refusal(path, _list(wrong))
-    _check_numbers(path, tensors)
+    if mismatches:
+        raise _refusal(path, _list(mismatches))
+    _require_finite(path, tensors)
 
 
-def _check_numbers(path: Path, tensors: Mapping[str, Tensor]) -> None:
+def _require_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
     weights = sum(tensor.numel() for tensor in tensors.values())
     nans = sum(int(tensor.isnan().sum()) for tensor in tensors.values())
     infinite = sum(int(tensor.isinf().sum()) for tensor in tensors.values())
@@ -183,7 +184,7 @@ def _check_numbers(path: Path, tensors: Mapping[str, Tensor]) -> None:
         raise _refusal(
             path,
             f"{share} {weights:,} weights are {kind}",
-            "its training had overflowed and nothing brings it back; take another model",
+            "its training overflowed, and the weights cannot be recovered; use another model",
         )
 
 
@@ -192,12 +193,12 @@ def _refusal(path: Path, what: str, hint: str = "") -> BundleError:
 
 
 def _layers(names: Iterable[str]) -> list[str]:
-    """The layers that tensors belong to, each once."""
+    """The layers that tensors belong to, without duplicates."""
     return list(dict.fromkeys(name.rpartition(".")[0] or name for name in names))
 
 
 def _list(words: Iterable[str]) -> str:
-    """The first few, and how many more there are."""
+    """The first four words and the number of the others."""
     every = list(words)
     more = f" and {len(every) - 4} more" if len(every) > 4 else ""
     return ", ".join(every[:4]) + more

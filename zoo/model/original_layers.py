@@ -1,4 +1,4 @@
-"""What the original's files hold, tensor by tensor, and where each belongs in a model here."""
+"""The tensors in the original's files, and their names in a model of this package."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from zoo.parts import Slot
 from zoo.parts.clock import CLOCK
 
 CLOCK_COLUMNS = (0, 1, 3, 4, 5, 6)
-"""Where the six digits of the frame's number modulo 64 stand among `Clock.features` in bars of 4/4."""
+"""The columns of `Clock.features` that, in 4/4, equal the original's clock: the binary digits of the frame
+number modulo 64."""
 
 
 @dataclass(frozen=True)
 class Weight:
-    """Where one tensor of the original belongs in a model here, and the shape it must have.
+    """A tensor of the original, and the parameter of a model here that it becomes.
 
     Attributes:
-        ours: its name here.
-        shape: of the original.
-        hears_clock: whether its columns are the codes and the original's clock of 6 digits, which become
-            those of `Clock.features`.
+        ours: name of the parameter.
+        shape: shape of the original tensor.
+        hears_clock: whether its columns are the codes followed by the original's clock of 6 digits, instead
+            of the codes followed by `Clock.features`.
     """
 
     ours: str
     shape: tuple[int, ...]
     hears_clock: bool = False
 
-    def moved(self, tensor: Tensor) -> Tensor:
-        """The tensor as it stands here: what the original's clock did not tell has no weight."""
+    def converted(self, tensor: Tensor) -> Tensor:
+        """The value of the parameter; clock features that the original did not have get weight 0."""
         if not self.hears_clock:
             return tensor.float()
         codes = tensor.shape[1] - len(CLOCK_COLUMNS)
@@ -46,7 +47,7 @@ Weights = Mapping[str, Weight]
 
 @dataclass(frozen=True)
 class Layout:
-    """One kind of file the original wrote: the parts it stands for, and every tensor in it by name."""
+    """A type of file that the original wrote: the parts it contains, and all its tensors by name."""
 
     parts: Mapping[Slot, str]
     weights: Weights
@@ -66,7 +67,7 @@ def _lstm(theirs: str, ours: str, inputs: int, hidden: int, *, hears_clock: bool
 
 
 def _cell(theirs: str, ours: str, inputs: int, hidden: int) -> Weights:
-    """An LSTM there that is a cell here, walked frame by frame: its names carry no layer."""
+    """An LSTM of the original that is an LSTMCell here; parameters of cells have no layer suffix."""
     return {
         name: replace(weight, ours=weight.ours.removesuffix("_l0"))
         for name, weight in _lstm(theirs, ours, inputs, hidden, hears_clock=True).items()

@@ -1,4 +1,4 @@
-"""Where bundles are: in a folder, in a run, or installed with the zoo under a name, such as `bach`."""
+"""Find bundles: in a folder, in a run, or by the name of a pretrained model, such as `bach`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zoo.model.sealed import MANIFEST
 
 FOLDER = Path(zoo.__file__).parent / "pretrained"
 RECIPE, BUNDLE = "recipe.json", "bundle"
-"""What makes a folder a run, and where the bundle of a run is."""
+"""The file that marks the folder of a run, and the folder of its bundle."""
 
 
 def pretrained_names() -> list[str]:
@@ -20,8 +20,8 @@ def pretrained_names() -> list[str]:
 def bundle_folder(path: str | Path) -> Path:
     """The folder of a bundle, given that folder, the run that contains it, or the name of a pretrained model.
 
-    A bundle or run of that name in the current folder takes precedence over a pretrained model. A path that
-    is none of these is returned as it is.
+    A bundle or run with that name in the current folder takes precedence over a pretrained model. Any other
+    path is returned unchanged.
     """
     folder = Path(path)
     for candidate in (folder, folder / BUNDLE):

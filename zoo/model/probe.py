@@ -1,4 +1,4 @@
-"""The third gate: a freshly built model plays four frames of noise, so that what cannot work says so now."""
+"""The probe: run a newly built model on four frames of random music, so that errors show before training."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ BATCH, FRAMES, PAST = 2, 4, 3
 
 
 def probe(model: Model) -> list[Problem]:
-    """Everything that is wrong when the model learns one step, is scored and plays; empty if nothing is.
+    """The problems of a training step, of scoring and of generation; empty if there are none.
 
-    Weights and counts stay as they were.
+    Works on a copy, so weights and counts are unchanged.
     """
     problems: list[Problem] = []
     trial = copy.deepcopy(model).eval()
@@ -40,15 +40,15 @@ def probe(model: Model) -> list[Problem]:
     with _reporting(model, "scoring", problems, "sampler", "decoder", "velocity"):
         trial.count(fragments, first=True)
         trial.calibrate(fragments, first=True)
-        for name, found in trial.log_probs(fragments, generator(0, "probe")).items():
-            problems.extend(_shape(model, f"log-probabilities of {name}", found.value, (BATCH, FRAMES)))
+        for name, score in trial.log_probs(fragments, generator(0, "probe")).items():
+            problems.extend(_shape(f"log-probabilities of {name}", score.value, (BATCH, FRAMES)))
     with _reporting(model, "generating", problems, "sampler", "decoder", "velocity"):
         generate(trial, frames=FRAMES, count=BATCH)
     return problems
 
 
 def noise(keys: int, grid: int = GRID) -> Fragments:
-    """A few frames of random music: about four keys struck in each, some of them held."""
+    """A few frames of random music, each with about four struck keys, some of them held."""
     chance = generator(0, "noise")
     shape = (BATCH, PAST + 1 + FRAMES, keys)
     onset = torch.rand(shape, generator=chance) < 4 / keys
@@ -67,7 +67,7 @@ def noise(keys: int, grid: int = GRID) -> Fragments:
 
 
 def named(model: Model, slot: str) -> str:
-    """A part as users type it, such as `decoder=rbm`."""
+    """The part in a slot as users type it, such as `decoder=rbm`."""
     return f"{slot}={model.recipe.parts[slot].entry.name}"  # type: ignore[index]
 
 
@@ -76,7 +76,7 @@ def _features(model: Model, fragments: Fragments) -> list[Problem]:
     with torch.no_grad():
         features, _ = model.attention(batch.inputs, batch.clock, model.attention.start(batch.past))
     expected = (BATCH, FRAMES, model.attention.features)
-    return list(_shape(model, f"features of {named(model, 'attention')}", features, expected))
+    return list(_shape(f"features of {named(model, 'attention')}", features, expected))
 
 
 @torch.enable_grad()
@@ -88,6 +88,7 @@ def _training(model: Model, fragments: Fragments) -> list[Problem]:
         if not loss.isfinite():
             problems.append(Problem(f"the {term} loss is {loss.item()}", where=_term(model, term)))
             continue
+        # A layer in a plain list trains here, but would be missing in the optimizer and in the bundle.
         hidden = [leaf for leaf in leaves_of(loss) if id(leaf) not in registered]
         if hidden:
             shapes = ", ".join(str(tuple(leaf.shape)) for leaf in hidden)
@@ -105,11 +106,14 @@ def _training(model: Model, fragments: Fragments) -> list[Problem]:
 
 
 def _unreached(model: Model, term: Term) -> Iterator[Problem]:
-    """Parameters that no gradient reaches; a sampler that does not listen leaves its attention idle."""
+    """A problem for each parameter that no gradient reaches.
+
+    An attention that gets no gradient at all is not reported: its sampler may ignore the features.
+    """
     parameters = list(model.parameters_of(term))
-    listens = any(p.grad is not None for name, p in parameters if name.startswith("attention."))
+    uses_features = any(p.grad is not None for name, p in parameters if name.startswith("attention."))
     for name, parameter in parameters:
-        if parameter.grad is not None or (name.startswith("attention.") and not listens):
+        if parameter.grad is not None or (name.startswith("attention.") and not uses_features):
             continue
         yield Problem(
             "no gradient reaches this parameter",
@@ -119,26 +123,26 @@ def _unreached(model: Model, term: Term) -> Iterator[Problem]:
 
 
 def leaves_of(loss: Tensor) -> list[Tensor]:
-    """The tensors a loss was computed from that ask for a gradient."""
-    found: dict[int, Tensor] = {}
-    seen: set[Any] = set()
-    waiting: list[Any] = [loss.grad_fn]
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in seen:
+    """The leaf tensors with `requires_grad` that a loss was computed from."""
+    leaves: dict[int, Tensor] = {}
+    visited: set[Any] = set()
+    pending: list[Any] = [loss.grad_fn]
+    while pending:
+        node = pending.pop()
+        if node is None or node in visited:
             continue
-        seen.add(node)
+        visited.add(node)
         if hasattr(node, "variable"):
-            found[id(node.variable)] = node.variable
-        waiting.extend(following for following, _ in node.next_functions)
-    return list(found.values())
+            leaves[id(node.variable)] = node.variable
+        pending.extend(function for function, _ in node.next_functions)
+    return list(leaves.values())
 
 
-def _shape(model: Model, what: str, value: Tensor, expected: tuple[int, ...]) -> Iterator[Problem]:
+def _shape(name: str, value: Tensor, expected: tuple[int, ...]) -> Iterator[Problem]:
     if tuple(value.shape) != expected:
-        yield Problem(f"{what} have the shape {tuple(value.shape)}, not {expected}")
+        yield Problem(f"{name} have the shape {tuple(value.shape)}, not {expected}")
     elif not value.isfinite().all():
-        yield Problem(f"{what} are not all finite")
+        yield Problem(f"{name} are not all finite")
 
 
 def _term(model: Model, term: Term) -> str:
@@ -147,7 +151,7 @@ def _term(model: Model, term: Term) -> str:
 
 @contextmanager
 def _reporting(model: Model, stage: str, problems: list[Problem], *slots: str) -> Iterator[None]:
-    """Turn whatever a part raises into a problem that names the parts at work."""
+    """Turn any exception in the block into a problem that names the parts."""
     try:
         yield
     except ZooError as error:
@@ -159,6 +163,6 @@ def _reporting(model: Model, stage: str, problems: list[Problem], *slots: str) -
             Problem(
                 f"{stage} failed ({type(error).__name__}: {error})",
                 where=" ".join(named(model, slot) for slot in slots),
-                hint="the probe plays batch 2, 4 frames, 3 frames of past; --trace shows where",
+                hint="the probe has a batch of 2, 4 frames and a past of 3 frames; --trace shows where",
             )
         )

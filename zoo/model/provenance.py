@@ -1,4 +1,4 @@
-"""What the parts of a model were trained on: all of it, since a part may have been trained several times."""
+"""Provenance: all music that each part of a model was trained on, in one or in several trainings."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from typing import Any
 
 from zoo.parts import SLOTS, Slot
 
-Music = Mapping[str, Any]
-"""A corpus that was trained on: its `name` and `digest`, and as far as known its `pieces`, `frames` and
-`piece_digests`, the beginnings of the digests of its training pieces."""
+MusicRecord = Mapping[str, Any]
+"""The record of a corpus that was trained on: `name` and `digest`, and if known `pieces`, `frames` and
+`piece_digests`, the first digits of the digests of its training pieces."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the weights that a part begins its training with come from.
+    """The origin of the initial weights of a part.
 
     Attributes:
-        source: the run or bundle they were taken from.
+        source: the run or bundle that they were taken from.
         weights: their sha256.
-        trained_on: the music behind them, oldest first; empty where there is no record of it.
+        trained_on: the music that they were trained on, oldest first; empty if not recorded.
     """
 
     source: str
     weights: str
-    trained_on: tuple[Music, ...]
+    trained_on: tuple[MusicRecord, ...]
 
     def knows(self, digest: str) -> bool:
-        """Whether the part was trained on some music before."""
+        """Whether the weights were trained on the music with this digest."""
         return any(music["digest"] == digest for music in self.trained_on)
 
 
-def trained_on(config: Mapping[str, Any]) -> dict[Slot, tuple[Music, ...]]:
-    """What each part of a bundle was trained on, oldest first, from the content of config.json.
+def trained_on(config: Mapping[str, Any]) -> dict[Slot, tuple[MusicRecord, ...]]:
+    """The music that each part of a bundle was trained on, oldest first, from the content of config.json.
 
-    Bundles of polyzoo 0.1 name one corpus for all parts, or none where parts were put together.
+    Bundles of polyzoo 0.1 name one corpus for all parts, or none if the parts come from several bundles.
     """
     return {slot: tuple(_of_part(config, slot)) for slot in SLOTS}
 
 
-def _of_part(config: Mapping[str, Any], slot: Slot) -> Iterator[Music]:
+def _of_part(config: Mapping[str, Any], slot: Slot) -> Iterator[MusicRecord]:
     parts = config.get("parts")
     part = parts.get(slot) if isinstance(parts, dict) else None
     known = part if isinstance(part, dict) else {}
@@ -54,27 +54,29 @@ def _of_part(config: Mapping[str, Any], slot: Slot) -> Iterator[Music]:
 
 
 def pieces_of(config: Mapping[str, Any], digest: str) -> dict[str, list[str]]:
-    """The `piece_digests` of some music as `listed_once` and `data` keep them; empty where nothing does."""
-    data, others = config.get("data"), config.get("piece_digests")
-    listed = others.get(digest) if isinstance(others, dict) else None
+    """The `piece_digests` of the music with this digest, from a config.json; empty if it has none."""
+    data, shared = config.get("data"), config.get("piece_digests")
+    listed = shared.get(digest) if isinstance(shared, dict) else None
     if isinstance(data, dict) and data.get("digest") == digest:
         listed = data.get("piece_digests", listed)
     return {"piece_digests": list(map(str, listed))} if isinstance(listed, list) else {}
 
 
-def without_pieces(trained: Sequence[Music]) -> list[dict[str, Any]]:
-    """The music that a part was trained on, without the list of its pieces."""
+def without_pieces(trained: Sequence[MusicRecord]) -> list[dict[str, Any]]:
+    """The records of a part without their lists of pieces."""
     return [{key: music[key] for key in music if key != "piece_digests"} for music in trained]
 
 
-def listed_once(found: Mapping[Slot, Sequence[Music]], data: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The pieces of all music but `data`, which lists its own, by digest: many parts, one list.
+def shared_pieces(
+    records: Mapping[Slot, Sequence[MusicRecord]], data: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Digest of the music -> its `piece_digests`, so that parts with the same music share one list.
 
     Args:
-        found: what each part was trained on.
-        data: what was trained on last.
+        records: slot -> the music that its part was trained on.
+        data: the music of the last training, which is omitted because it has a list of its own.
     """
-    every = {music["digest"]: music for trained in found.values() for music in trained}
+    every = {music["digest"]: music for trained in records.values() for music in trained}
     own = data.get("digest") if data else None
     return {
         digest: music["piece_digests"]
@@ -83,15 +85,15 @@ def listed_once(found: Mapping[Slot, Sequence[Music]], data: Mapping[str, Any] |
     }
 
 
-def other_music(found: Mapping[Slot, Sequence[Music]], digest: str) -> dict[str, list[Slot]]:
-    """What parts were trained on besides some music: name -> the parts.
+def other_music(records: Mapping[Slot, Sequence[MusicRecord]], digest: str) -> dict[str, list[Slot]]:
+    """Name of the music -> the parts that were trained on it, for all music with another digest.
 
     Args:
-        found: as `trained_on` gives it.
-        digest: of the music that is known.
+        records: the result of `trained_on`.
+        digest: digest of the music to leave out.
     """
     others: dict[str, list[Slot]] = {}
-    for slot, trained in found.items():
+    for slot, trained in records.items():
         for name in dict.fromkeys(music["name"] for music in trained if music["digest"] != digest):
             others.setdefault(name, []).append(slot)
     return others

@@ -1,4 +1,4 @@
-"""Chance that can be repeated: every use has a generator of its own, made from what it is for."""
+"""Reproducible randomness: every purpose has its own generator, derived from the seed and the purpose."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Generator
 
 
 def seed_of(seed: int, *purpose: str | int) -> int:
-    """A 63-bit seed that depends on all its words; other words give an unrelated one."""
+    """A 63-bit seed derived from a seed and a purpose; seeds of different purposes are unrelated."""
     digest = hashlib.sha256(repr((seed, *purpose)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
@@ -19,13 +19,13 @@ def seed_of(seed: int, *purpose: str | int) -> int:
 def generator(seed: int, *purpose: str | int, device: torch.device | str = "cpu") -> Generator:
     """A generator for one purpose, such as `generator(seed, "batch", step)`.
 
-    Nothing but the seed and the step need be remembered to draw the same again.
+    To resume, only the seed and the step have to be stored.
     """
     return Generator(device).manual_seed(seed_of(seed, *purpose))
 
 
 def spawn(parent: Generator, *purposes: str) -> dict[str, Generator]:
-    """A generator for each purpose, so that what one of them draws never moves another."""
+    """A generator for each purpose, so that draws from one do not affect the others."""
     seeds = torch.randint(2**62, (len(purposes),), generator=parent, device=parent.device).tolist()
     return {
         purpose: Generator(parent.device).manual_seed(seed)
@@ -35,9 +35,9 @@ def spawn(parent: Generator, *purposes: str) -> dict[str, Generator]:
 
 @contextmanager
 def seeded_layers(chance: Generator) -> Iterator[None]:
-    """Let layers that draw from torch's global generators, such as `nn.Dropout`, follow from `chance`.
+    """Seed layers that draw from torch's global generators, such as `nn.Dropout`, from `chance`.
 
-    Nothing is drawn from `chance` itself, and the global generators are put back afterwards.
+    Nothing is drawn from `chance` itself, and the global generators are restored afterwards.
     """
     seed, on_cpu = seed_of(chance.initial_seed(), "layers"), chance.device.type == "cpu"
     with torch.random.fork_rng([chance.device] if chance.device.type == "cuda" else []):
@@ -47,9 +47,9 @@ def seeded_layers(chance: Generator) -> Iterator[None]:
 
 @contextmanager
 def seeded_init(seed: int, *purpose: str | int) -> Iterator[None]:
-    """Layers made inside get weights that depend on the seed and the purpose alone.
+    """Initialise layers that are built in the block from the seed and the purpose alone.
 
-    torch's layers draw their first weights from the global generator; it is put back afterwards.
+    torch draws initial weights from the global generator, which is restored afterwards.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_of(seed, *purpose))

@@ -1,4 +1,4 @@
-"""A folder under seal: a manifest with the sha256 of each file, so that no change goes unnoticed."""
+"""Sealed folders: a manifest with the sha256 of each file, so that any damage or change is detected."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from zoo.limits import Kind, read_bytes, sha256_of
 from zoo.model.format import check_format
 
 FORMAT = 2
-"""Of the manifest. Since 2 it has a checksum of its own, and leaves the model card to be edited."""
+"""Format of the manifest. Format 2 has its own checksum and omits the model card, which may be edited."""
 CONFIG_FORMAT = 1
-"""Of the configuration and of the weights."""
+"""Format of the configuration and of the weights."""
 MANIFEST = "manifest.json"
 CONFIG, WEIGHTS, CARD, SAMPLE = FILES = "config.json", "model.safetensors", "README.md", "sample.mid"
-"""What a bundle is made of, beside its manifest."""
+"""The files of a bundle besides its manifest."""
 KINDS: dict[str, Kind] = {CONFIG: "config", SAMPLE: "sample"}
 CHANGED = "was changed or damaged since it was written"
 
 
 def damaged(what: str, where: str) -> Problem:
-    """A file that is not as it was written, with the only hint there is."""
-    return Problem(what, where, "put back a good copy, or train again")
+    """The problem with a file that is not as it was written."""
+    return Problem(what, where, "restore a good copy, or train again")
 
 
 def canonical(content: Any) -> bytes:
-    """JSON in the one form that is written here."""
+    """The canonical JSON of some content, as it is written here."""
     return (json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
 def manifest(contents: Mapping[str, bytes]) -> bytes:
-    """The seal of a bundle with these files; the card, which is for people, is left out."""
+    """The content of the manifest of a bundle with these files; the card may be edited, so it is omitted."""
     sealed = {name: content for name, content in contents.items() if name != CARD}
     files = {name: hashlib.sha256(content).hexdigest() for name, content in sealed.items()}
     seal = {"format": FORMAT, "polyzoo": zoo.__version__, "files": files}
@@ -44,13 +44,14 @@ def manifest(contents: Mapping[str, bytes]) -> bytes:
 
 
 def read_bundle(folder: Path) -> dict[str, bytes]:
-    """The sealed files of a bundle but its weights, each read once; other files are left alone.
+    """Read and verify the files that the manifest of a bundle names, except the weights.
 
-    The weights are checked without being held in memory: `zoo.model.weights.read_weights` reads them, once it
-    is known how many there should be.
+    The weights are verified without holding them in memory; `zoo.model.weights.read_weights` reads them once
+    the expected shapes are known.
 
     Raises:
-        BundleError: it is from a newer version, or files are missing, damaged or changed; all of them.
+        BundleError: the bundle is from a newer version, or files are missing, damaged or changed; holds all
+            problems.
     """
     expected = _checksums(folder / MANIFEST)
     contents: dict[str, bytes] = {}
@@ -58,14 +59,15 @@ def read_bundle(folder: Path) -> dict[str, bytes]:
     for name, checksum in expected.items():
         try:
             if name == WEIGHTS:
-                found = _hashed(folder / name)
+                actual = _weights_checksum(folder / name)
             else:
+                # Hash the bytes that are returned: a second read could give other ones.
                 contents[name] = _bytes(folder / name, KINDS[name])
-                found = hashlib.sha256(contents[name]).hexdigest()
+                actual = hashlib.sha256(contents[name]).hexdigest()
         except BundleError as error:
             problems.extend(error.problems)
         else:
-            if found != checksum:
+            if actual != checksum:
                 problems.append(_changed(folder / name, contents.get(name, b""), checksum))
     if CONFIG in contents:
         problems += _refused_format(contents[CONFIG], folder / CONFIG)
@@ -75,7 +77,7 @@ def read_bundle(folder: Path) -> dict[str, bytes]:
 
 
 def read_card(folder: Path) -> str:
-    """The model card of a bundle, which people may edit or remove; empty if there is none.
+    """The model card of a bundle, which may be edited or removed; empty if there is none.
 
     Raises:
         BundleError: it cannot be read or is too large.
@@ -86,48 +88,49 @@ def read_card(folder: Path) -> str:
 
 
 def parsed(content: bytes, path: Path) -> dict[str, Any]:
-    """A JSON object.
+    """Parse a JSON object.
 
     Raises:
-        BundleError: it is none.
+        BundleError: the content is not a JSON object.
     """
     try:
-        found = json.loads(content)
+        value = json.loads(content)
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise BundleError(damaged("is damaged or cut short", str(path)))
-    return found
+        value = None
+    if not isinstance(value, dict):
+        raise BundleError(damaged("is damaged or truncated", str(path)))
+    return value
 
 
 def _checksums(path: Path) -> dict[str, str]:
-    """Name -> checksum of the sealed files."""
+    """Name -> checksum of the files that the manifest names."""
     written = _bytes(path, "manifest")
     seal = parsed(written, path)
     number = check_format(seal.get("format"), FORMAT, str(path), seal.get("polyzoo"))
     if (text := written.replace(b"\r\n", b"\n")) != written and text == canonical(seal):
         raise BundleError(_with_crlf(path))
     files, known = seal.get("files"), set(FILES) if number == 1 else {CONFIG, WEIGHTS, SAMPLE}
-    whole = (
+    # A deviation from the canonical form counts as a change: what is not checked could be edited unnoticed.
+    is_intact = (
         isinstance(files, dict)
         and all(isinstance(checksum, str) for checksum in files.values())
         and {CONFIG, WEIGHTS} <= set(files) <= known
         and written == canonical(seal)
-        and (_is_whole_1(seal, path.parent) if number == 1 else _is_whole(seal))
+        and (_is_intact_1(seal, path.parent) if number == 1 else _is_intact(seal))
     )
-    if not whole:
+    if not is_intact:
         raise BundleError(damaged(CHANGED, str(path)))
     return {name: checksum for name, checksum in seal["files"].items() if name != CARD}
 
 
-def _is_whole(seal: Mapping[str, Any]) -> bool:
-    """Whether nothing was added to a manifest or taken from it."""
+def _is_intact(seal: Mapping[str, Any]) -> bool:
+    """Whether a manifest has exactly the keys that are written, and the right checksum."""
     rest = {name: value for name, value in seal.items() if name != "sha256"}
     return set(rest) == {"format", "polyzoo", "files"} and seal.get("sha256") == _own_checksum(rest)
 
 
-def _is_whole_1(seal: Mapping[str, Any], folder: Path) -> bool:
-    """The same for format 1, which has no checksum of its own: a sample that lies there must be listed."""
+def _is_intact_1(seal: Mapping[str, Any], folder: Path) -> bool:
+    """The same for format 1, which has no checksum of its own: an existing sample must be listed."""
     return set(seal) == {"format", "files"} and (SAMPLE in seal["files"] or not (folder / SAMPLE).exists())
 
 
@@ -136,10 +139,10 @@ def _own_checksum(seal: Mapping[str, Any]) -> str:
 
 
 def _refused_format(config: bytes, path: Path) -> list[Problem]:
-    """What is wrong with the format of a config; a newer one is reported before its checksum is.
+    """The problems with the format of a config; a newer format is reported before wrong checksums.
 
     Raises:
-        BundleError: it is a newer one.
+        BundleError: the format is newer.
     """
     try:
         content = parsed(config, path)
@@ -158,7 +161,7 @@ def _refused_format(config: bytes, path: Path) -> list[Problem]:
 
 
 def _changed(path: Path, content: bytes, checksum: str) -> Problem:
-    """A file with another checksum; line endings that were converted are named."""
+    """The problem with a file whose checksum differs, which may be due to converted line endings."""
     if hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest() == checksum:
         return _with_crlf(path)
     return damaged(CHANGED, str(path))
@@ -176,15 +179,15 @@ def _bytes(path: Path, kind: Kind) -> bytes:
         return read_bytes(path, kind)
 
 
-def _hashed(path: Path) -> str:
-    """The sha256 of the weights."""
+def _weights_checksum(path: Path) -> str:
+    """The sha256 of the weights, read in blocks."""
     with _reading(path):
         return sha256_of(path, "weights")
 
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """What the system says when a file of a bundle cannot be read, as one problem."""
+    """Turn an operating-system error in the block into a `BundleError`."""
     try:
         yield
     except FileNotFoundError:

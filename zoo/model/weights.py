@@ -1,6 +1,6 @@
-"""Weights as bytes: safetensors with a checksum over every tensor and its metadata.
+"""Weights as safetensors files, with a checksum over all tensors and metadata.
 
-Safetensors has none of its own, so a flipped bit would load in silence.
+Safetensors itself has no checksum, so a flipped bit would load silently.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from zoo.limits import read_bytes
 from zoo.model.sealed import damaged
 
 HEADER = "zoo"
-"""The one entry of a file's metadata; several would come in any order, and bytes would differ."""
+"""The only metadata entry of a file: the order of several entries is not fixed, so the bytes would vary."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Tensors by name, and metadata that is ready for JSON."""
+    """Tensors by name, and metadata as JSON values."""
 
     tensors: dict[str, Tensor]
     about: dict[str, Any]
@@ -35,40 +35,45 @@ class Weights:
 
 def pack(weights: Weights) -> bytes:
     """The content of a safetensors file; the same weights give the same bytes."""
-    # A tensor that is registered twice is written twice: safetensors refuses shared memory.
+    # safetensors rejects tensors that share memory, so a tensor that is registered twice is cloned.
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.tensors.items()}
     header = {"about": weights.about, "sha256": _checksum(tensors, weights.about)}
     return bytes(save(tensors, {HEADER: json.dumps(header, sort_keys=True)}))
 
 
 def unpack(content: bytes, where: str) -> Weights:
-    """The weights in the content of a file, exactly as they were packed.
+    """Restore weights from the content of a file, exactly as they were packed.
+
+    Args:
+        content: the bytes of the file.
+        where: the file, for error messages.
 
     Raises:
-        BundleError: it is another kind of file, or was damaged, cut or changed.
+        BundleError: the content is not of such a file, or is damaged, truncated or changed.
     """
     try:
         length = int.from_bytes(content[:8], "little")
         header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"][HEADER])
         weights = Weights(load(content), dict(header["about"]))
         expected = header["sha256"]
-    except Exception as error:  # whatever a parser says of bytes that are not its own
-        raise BundleError(damaged("is damaged, cut short, or not a safetensors file", where)) from error
+    except Exception as error:  # the parsers raise many types of errors for invalid bytes
+        raise BundleError(damaged("is damaged, truncated, or not a safetensors file", where)) from error
     if _checksum(weights.tensors, weights.about) != expected:
         raise BundleError(damaged("was changed or damaged since it was written", where))
     return weights
 
 
 def read_weights(path: Path, kind: Literal["weights", "checkpoint"], most: int | None = None) -> Weights:
-    """The weights in a file, exactly as they were packed.
+    """Read weights from a file, exactly as they were packed.
 
     Args:
         path: the file.
-        kind: of a bundle, or of a run.
-        most: bytes, where fewer are known to be enough than the limit of its kind.
+        kind: `weights` of a bundle or `checkpoint` of a run, which have different size limits.
+        most: maximum size in bytes, if a lower limit than that of its kind is known.
 
     Raises:
-        BundleError: it cannot be read, is too large, is another kind of file, or was damaged, cut or changed.
+        BundleError: the file cannot be read, is too large, is not such a file, or is damaged, truncated or
+            changed.
     """
     try:
         content = read_bytes(path, kind, most)
@@ -78,73 +83,80 @@ def read_weights(path: Path, kind: Literal["weights", "checkpoint"], most: int |
 
 
 def check_shapes(path: Path, expected: Mapping[str, Tensor], part: str = "") -> None:
-    """Refuse a file of weights by its header, before memory is taken for it or for a model that does not fit.
+    """Check the names, shapes and dtypes in the header of a file, before allocating any memory for it.
 
     Args:
         path: the file.
         expected: the weights of the model, which may be on the meta device.
-        part: what they are called where they are those of one part only, and the file may hold others.
+        part: name of a part in error messages, if `expected` has only its weights; others are then ignored.
 
     Raises:
-        BundleError: it holds other weights than the model asks for, or is no such file.
+        BundleError: the weights do not match, or it is not a safetensors file.
     """
     try:
         with safe_open(path, "pt") as file:
             shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 - no mapping
-    except Exception as error:  # whatever a parser says of bytes that are not its own
-        raise BundleError(damaged("is damaged, cut short, or not a safetensors file", str(path))) from error
-    found = {
+    except Exception as error:  # the parsers raise many types of errors for invalid bytes
+        raise BundleError(damaged("is damaged, truncated, or not a safetensors file", str(path))) from error
+    stored = {
         name: torch.empty(shape, dtype=expected[name].dtype if name in expected else None, device="meta")
         for name, shape in shapes.items()
         if not part or name in expected
     }
-    if problems := [*_mismatches(expected, found, part or str(path))]:
+    if problems := [*_mismatches(expected, stored, part or str(path))]:
         raise BundleError(*problems)
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:
-    """sha256 over names, types, shapes and values: equal digests, equal weights."""
-    found = hashlib.sha256()
+    """The sha256 of names, dtypes, shapes and values; equal weights have equal digests."""
+    sha256 = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
-        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        found.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()
+        sha256.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        sha256.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return sha256.hexdigest()
 
 
 def not_finite(tensors: Mapping[str, Tensor]) -> list[str]:
-    """Names of the tensors that hold a value which is not a finite number."""
+    """The names of tensors with values that are not finite."""
     return [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]
 
 
 def restore(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
-    """Give a module its weights, all of them and no others.
+    """Load weights into a module, which must have exactly these.
+
+    Args:
+        module: the module.
+        tensors: all its weights, by name.
+        where: where the weights come from, for error messages.
 
     Raises:
-        BundleError: names, shapes or types differ, or a value is not finite; the module is untouched.
+        BundleError: names, shapes or dtypes differ, or a value is not finite; the module is unchanged.
     """
     problems = [*_mismatches(module.state_dict(), tensors, where)]
     bad = not_finite(tensors)
-    problems += [damaged(f"weights {name} are not all finite numbers", where) for name in bad]
+    problems += [damaged(f"weights {name} are not all finite", where) for name in bad]
     if problems:
         raise BundleError(*problems)
     module.load_state_dict(dict(tensors))
 
 
-def _mismatches(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], where: str) -> Iterator[Problem]:
-    hint = "load it with the versions it was made with, which its config.json names"
-    for name in sorted({*expected, *found}):
-        if name not in found:
-            yield Problem(f"holds no weights {name}", where, hint)
+def _mismatches(
+    expected: Mapping[str, Tensor], stored: Mapping[str, Tensor], where: str
+) -> Iterator[Problem]:
+    hint = "load it with the versions that wrote it; config.json names them"
+    for name in sorted({*expected, *stored}):
+        if name not in stored:
+            yield Problem(f"weights {name} are missing", where, hint)
         elif name not in expected:
-            yield Problem(f"holds weights {name}, which no part asks for", where, hint)
-        elif (expected[name].shape, expected[name].dtype) != (found[name].shape, found[name].dtype):
-            wanted, got = _kind(expected[name]), _kind(found[name])
-            yield Problem(f"holds weights {name} of {got}, not {wanted}", where, hint)
+            yield Problem(f"unexpected weights {name}", where, hint)
+        elif (expected[name].shape, expected[name].dtype) != (stored[name].shape, stored[name].dtype):
+            right, wrong = _shape_and_dtype(expected[name]), _shape_and_dtype(stored[name])
+            yield Problem(f"weights {name} are {wrong}, not {right}", where, hint)
 
 
-def _kind(tensor: Tensor) -> str:
-    shape = " x ".join(map(str, tensor.shape)) or "one number"
+def _shape_and_dtype(tensor: Tensor) -> str:
+    shape = " x ".join(map(str, tensor.shape)) or "scalar"
     return f"{shape} ({str(tensor.dtype).removeprefix('torch.')})"
 
 

@@ -12,7 +12,7 @@ from zoo.errors import BundleError, Problem, UsageError
 from zoo.limits import read_bytes
 from zoo.model.format import check_format
 from zoo.model.pretrained import RECIPE
-from zoo.model.provenance import Origin, listed_once, pieces_of, without_pieces
+from zoo.model.provenance import Origin, pieces_of, shared_pieces, without_pieces
 from zoo.model.sealed import damaged, parsed
 from zoo.parts import SLOTS, Slot
 from zoo.registry import Recipe
@@ -45,7 +45,7 @@ def plan(
         "data": {"name": corpus.name, "digest": corpus.digest, "grid": corpus.grid},
         "seed": seed,
         "origins": {slot: _origin_to_json(origin) for slot, origin in (origins or {}).items()},
-        "piece_digests": listed_once({slot: o.trained_on for slot, o in (origins or {}).items()}, None),
+        "piece_digests": shared_pieces({slot: o.trained_on for slot, o in (origins or {}).items()}, None),
     }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data import Corpus
-from zoo.model.provenance import Music, Origin
+from zoo.model.provenance import MusicRecord, Origin
 from zoo.music.grid import Pedal
 from zoo.music.meter import Meter
 from zoo.parts import SLOTS, Slot
@@ -88,7 +88,7 @@ def trained_on(record: Mapping[str, Any], corpus: Corpus, pieces: Corpus) -> int
         The count; None where none are known and the record does not list all pieces that the parts were
         trained on, as those of earlier versions do not.
     """
-    found: Mapping[Slot, Sequence[Music]] = record.get("trained_on", {})
+    found: Mapping[Slot, Sequence[MusicRecord]] = record.get("trained_on", {})
     known: set[str] = set()
     is_listed = all(found.get(slot) for slot in record.get("sources", ()))
     for music in {music["digest"]: music for trained in found.values() for music in trained}.values():

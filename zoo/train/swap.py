@@ -19,7 +19,7 @@ from pathlib import Path
 
 from zoo.errors import BundleError, Problem, UsageError, ZooError
 from zoo.model.pretrained import bundle_folder
-from zoo.model.provenance import Music
+from zoo.model.provenance import MusicRecord
 from zoo.parts import SLOTS, Slot
 from zoo.parts.terms import SLOTS_OF
 from zoo.registry import Choice, Recipe, Registry, parse_recipe
@@ -57,7 +57,7 @@ class Swap:
         return {slot: source.name for slot, source in self.sources.items()}
 
     @property
-    def trained_on(self) -> dict[Slot, tuple[Music, ...]]:
+    def trained_on(self) -> dict[Slot, tuple[MusicRecord, ...]]:
         """All music that each trained part was trained on, by slot, oldest first."""
         return {slot: source.trained_on.get(slot, ()) for slot, source in self.sources.items()}
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import BundleError, Problem
 from zoo.model.pretrained import BUNDLE, RECIPE, bundle_folder, is_bundle
-from zoo.model.provenance import Music, trained_on
+from zoo.model.provenance import MusicRecord, trained_on
 from zoo.model.sealed import CONFIG, MANIFEST, WEIGHTS, damaged, parsed, read_bundle
 from zoo.music.grid import GRID
 from zoo.parts import SLOTS, Slot
@@ -39,7 +39,7 @@ class Trained:
     parts: Any
     is_run: bool
     grid: int
-    trained_on: Mapping[Slot, tuple[Music, ...]]
+    trained_on: Mapping[Slot, tuple[MusicRecord, ...]]
 
     @property
     def name(self) -> str:
@@ -101,7 +101,7 @@ def open_trained(path: Path) -> Trained:
     raise BundleError(Problem(what, str(path), hint))
 
 
-def _trained_on(path: Path, begun: Mapping[str, Any]) -> Mapping[Slot, tuple[Music, ...]]:
+def _trained_on(path: Path, begun: Mapping[str, Any]) -> Mapping[Slot, tuple[MusicRecord, ...]]:
     """What the parts of a run were trained on: the music behind their first weights, then that of the run.
 
     Its bundle, where it is finished, knows the pieces too.
