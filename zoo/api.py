@@ -189,8 +189,8 @@ class ZooModel:
             count: number of pieces to generate, returned as a list; by default one piece, not in a list.
             seed: the same seed gives the same music.
             temperature: below 1 favours likely music, above 1 unlikely music.
-            top_p: nucleus sampling: draw each decision from the smallest set of likeliest outcomes whose total
-                probability reaches this value.
+            top_p: for nucleus sampling: draw each decision from the smallest set of likeliest outcomes whose
+                total probability reaches this value.
             best_of: number of candidates for each piece, from consecutive seeds; the one whose nats per frame
                 are closest to those of validation music is kept.
             primer: a piece to continue, or the path of its MIDI file.

@@ -10,7 +10,7 @@ import torch
 
 from zoo.data.fragments import Fragments
 from zoo.errors import Problem, UsageError
-from zoo.model.counting import at_rest
+from zoo.model.counting import evaluation_mode
 from zoo.model.model import Model
 from zoo.model.random import generator
 from zoo.model.threads import Threads, computing
@@ -71,7 +71,7 @@ def mean_nats(model: Model, roll: Roll, first: int = 0, threads: Threads = "auto
         first: the first frame that counts, such as the end of a primer.
         threads: see `zoo.model.threads`.
     """
-    with at_rest(model), computing(model, threads), torch.no_grad():
+    with evaluation_mode(model), computing(model, threads), torch.no_grad():
         found = model.log_probs(_fragments(roll, model), generator(0, "best_of", device=model.device))
     nats = sum(found[name].value[0, first:].double().mean() for name in ("codes", "keys"))
     return -float(nats)
