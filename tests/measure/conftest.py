@@ -16,7 +16,7 @@ ALL_PLANES = frozenset({"onset", "sounding", "velocity"})
 
 @pytest.fixture
 def noise() -> Callable[[int, int], Roll]:
-    """Random music in which every note begins with a strike and some are held."""
+    """Make random music with onsets, some held notes and velocities: `noise(seed, frames)`."""
 
     def make(seed: int, frames: int) -> Roll:
         rng = np.random.default_rng(seed)
@@ -33,7 +33,7 @@ def noise() -> Callable[[int, int], Roll]:
 
 @pytest.fixture
 def corpus_of(tmp_path, monkeypatch) -> Callable[..., Corpus]:
-    """A corpus of the rolls it is given."""
+    """Make a corpus from rolls."""
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
 
     def make(

@@ -30,27 +30,27 @@ def test_the_floors_of_the_published_benchmark(shared, tmp_path, monkeypatch, na
 
 
 @pytest.mark.parametrize("plane", ["onset", "sounding"])
-def test_all_floors_restore_the_score_by_the_same_residual(corpus_of, noise, plane):
+def test_all_floors_have_the_same_residual(corpus_of, noise, plane):
     corpus = corpus_of([noise(seed, 30 + seed) for seed in range(6)])
     uniform, rates, markov = (row.evaluation for row in floors(corpus, corpus, plane, open_registry()))
     assert uniform.total("codes", "keys").nats == pytest.approx(88 * math.log(2) * uniform.frames, rel=1e-6)
-    for other in (rates, markov):
-        assert list(uniform.terms["residual"].nats) == list(other.terms["residual"].nats)
+    for floor in (rates, markov):
+        assert list(uniform.terms["residual"].nats) == list(floor.terms["residual"].nats)
     assert uniform.score().value > rates.score().value
     uncounted = math.log(2)
     assert uniform.figure("residual").value < uncounted * 88
 
 
-def test_without_training_pieces_nothing_is_counted(corpus_of, noise):
+def test_floors_need_training_pieces(corpus_of, noise):
     corpus = corpus_of([noise(0, 30)])
     empty = corpus.split(next(name for name in ("train", "valid") if name != corpus.pieces[0].split))
     with pytest.raises(DataError, match="no training piece"):
         floors(empty, corpus, "onset", open_registry())
 
 
-def test_which_rows_stand_side_by_side():
-    def row(label, plane="onset", **more):
-        return Row(label, plane, "", None, **more)
+def test_the_pairs_of_rows_to_compare():
+    def row(label, plane="onset", **options):
+        return Row(label, plane, "", None, **options)
 
     rows = [
         row("rates", is_floor=True),
@@ -69,7 +69,7 @@ def test_which_rows_stand_side_by_side():
 
 @pytest.fixture
 def dynamic(noise):
-    """Noise whose low keys are soft and high keys are loud, from piece to piece a little louder."""
+    """Make noise whose velocities rise with the key and, slightly, with the seed."""
 
     def make(seed):
         roll = noise(seed, 40)
@@ -79,9 +79,11 @@ def dynamic(noise):
     return make
 
 
-def test_the_floors_of_loudness_are_counted_calibrated_and_scored_apart(corpus_of, dynamic):
-    corpus, other = (corpus_of([dynamic(seed) for seed in range(n)], name=f"dynamic {n}") for n in (6, 8))
-    rows = velocity_floors(corpus, other, corpus, open_registry())
+def test_the_floors_of_velocity(corpus_of, dynamic):
+    corpus, validation = (
+        corpus_of([dynamic(seed) for seed in range(n)], name=f"dynamic {n}") for n in (6, 8)
+    )
+    rows = velocity_floors(corpus, validation, corpus, open_registry())
     assert [row.name for row in rows] == ["velocity=mean", "velocity=key", "velocity=previous"]
     mean, key, previous = (row.evaluation.figure("velocity") for row in rows)
     notes = sum(int(corpus.roll(number).onset.sum()) for number in range(6))
@@ -90,13 +92,13 @@ def test_the_floors_of_loudness_are_counted_calibrated_and_scored_apart(corpus_o
     assert mean.kind == key.kind == previous.kind == "exact"
 
 
-def test_the_spread_of_the_floors_comes_from_the_validation_pieces(corpus_of, dynamic, noise):
-    """Calibrated on noise, the floors trust themselves less than calibrated on what they are scored on."""
+def test_the_spread_of_the_floors_is_calibrated_on_the_validation_pieces(corpus_of, dynamic, noise):
+    """Calibration on noise gives a wider spread and a worse score than on the scored pieces themselves."""
     corpus = corpus_of([dynamic(seed) for seed in range(6)], name="dynamic")
-    loose = corpus_of([noise(seed, 40) for seed in range(6)])
-    for sure, unsure in zip(
+    validation = corpus_of([noise(seed, 40) for seed in range(6)])
+    for narrow, wide in zip(
         velocity_floors(corpus, corpus, corpus, open_registry()),
-        velocity_floors(corpus, loose, corpus, open_registry()),
+        velocity_floors(corpus, validation, corpus, open_registry()),
         strict=True,
     ):
-        assert sure.evaluation.figure("velocity").value < unsure.evaluation.figure("velocity").value
+        assert narrow.evaluation.figure("velocity").value < wide.evaluation.figure("velocity").value

@@ -1,4 +1,4 @@
-"""Measuring: nats per frame, one number for every combination; what is written beside what is unseen."""
+"""Measurement: nats per frame, comparable across all models, and resemblance to unseen music."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Difference", "Evaluation", "Figure", "Resemblance", "Term", "compare
 
 
 def __getattr__(name: str) -> Any:
-    """Import torch only when something is measured: tables are made from numbers that are stored."""
+    """Import torch only when something is measured; tables of stored results do not need it."""
     if name == "evaluate":
         from zoo.measure.evaluator import evaluate
 

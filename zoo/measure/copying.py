@@ -1,4 +1,4 @@
-"""Copying: how long a stretch of a passage has been heard before, in any key."""
+"""Copying: the stretches of a passage that also occur in the training music, in any key."""
 
 from __future__ import annotations
 
@@ -15,122 +15,137 @@ Hashes = NDArray[np.uint64]
 Indices = NDArray[np.int64]
 
 _random = np.random.default_rng(0)
-_SOUNDS, _STRUCK = _random.integers(2**64, size=(2, KEYS), dtype=np.uint64)
-_STEPS = _random.integers(2**64, size=2 * KEYS, dtype=np.uint64)
+_SOUNDING_HASH, _ONSET_HASH = _random.integers(2**64, size=(2, KEYS), dtype=np.uint64)
+_STEP_HASH = _random.integers(2**64, size=2 * KEYS, dtype=np.uint64)
 
 
 @dataclass(frozen=True)
 class _Copies:
-    """The longest copy from each sounding frame of the passages on, which lie one after another.
+    """The longest copy that starts at each sounding frame; frames are numbered across all N passages.
 
     Attributes:
-        place: (M,) the frame of the passages it begins at.
-        length: (M,) how many frames it has, 0 where nothing is copied.
-        heard: (M,) how many of them sound.
-        ends: (N,) the frame after each passage and the silence that follows it.
+        start: (M,) first frame of the copy.
+        length: (M,) its length in frames; 0 if nothing is copied.
+        sounding: (M,) the number of its frames that are not silent.
+        ends: (N,) the frame after each passage and its separator.
     """
 
-    place: Indices
+    start: Indices
     length: Indices
-    heard: Indices
+    sounding: Indices
     ends: Indices
 
 
 def longest_copies(passages: Sequence[Roll], training: Iterable[Roll], *, with_onsets: bool) -> Indices:
-    """How many frames the longest copied stretch of each passage has (N,), silent ones not counted.
+    """The length of the longest copied stretch of each passage (N,), in frames that are not silent.
 
-    A stretch is copied if a training piece holds it frame by frame, in whatever key. It may run through
-    silence but begins with a sound, so silence alone is no copy. All places in the music are sorted by what
-    follows them (Manber and Myers, Suffix arrays, 1993); a passage agrees longest with its neighbours.
+    A stretch is copied if it occurs frame by frame in a training piece, in any key. It may contain silence,
+    but silence alone is not a copy, so it must start with a sounding frame. All frames are sorted by the
+    music that follows them (Manber and Myers, Suffix arrays, 1993); the longest match of a frame is then one
+    of its two neighbours in this order, which takes N log N time instead of comparing all pairs.
 
     Args:
-        passages: in which copies are looked for.
-        training: pieces from which they may be.
-        with_onsets: whether a copy has to press the same keys, beside sounding them.
+        passages: the passages to search for copies.
+        training: the training pieces.
+        with_onsets: whether a copy must have the same onsets, not only the same sounding keys.
     """
-    found = _copies(passages, training, with_onsets)
+    copies = _find_copies(passages, training, with_onsets)
     longest = np.zeros(len(passages), np.int64)
-    np.maximum.at(longest, np.searchsorted(found.ends, found.place, side="right"), found.heard)
+    np.maximum.at(longest, np.searchsorted(copies.ends, copies.start, side="right"), copies.sounding)
     return longest
 
 
 def copied_stretches(
     passages: Sequence[Roll], training: Iterable[Roll], *, with_onsets: bool, at_least: int
 ) -> list[list[tuple[int, int]]]:
-    """Where each passage is copied: (first frame, frame after the last) of each stretch, in order.
+    """The copied stretches of each passage as (first frame, frame after the last), in order.
 
     Args:
-        passages: in which copies are looked for.
-        training: pieces from which they may be.
-        with_onsets: as in `longest_copies`, where it is said what a copy is.
-        at_least: how many sounding frames a copy has that counts.
+        passages: the passages to search for copies.
+        training: the training pieces.
+        with_onsets: whether a copy must have the same onsets; see `longest_copies`.
+        at_least: minimum number of sounding frames of a copy.
     """
-    found = _copies(passages, training, with_onsets)
-    long = found.heard >= at_least
-    change = np.zeros(int(found.ends[-1]) + 1 if len(found.ends) else 1, np.int64)
-    np.add.at(change, found.place[long], 1)
-    np.add.at(change, found.place[long] + found.length[long], -1)
-    copied = np.cumsum(change) > 0
-    ends = found.ends - 1
-    return [_stretches(copied[end - roll.frames : end]) for end, roll in zip(ends, passages, strict=True)]
+    copies = _find_copies(passages, training, with_onsets)
+    is_long = copies.sounding >= at_least
+    # Copies overlap: +1 where one starts and -1 where it ends, summed up, tells how many cover each frame.
+    change = np.zeros(int(copies.ends[-1]) + 1 if len(copies.ends) else 1, np.int64)
+    np.add.at(change, copies.start[is_long], 1)
+    np.add.at(change, copies.start[is_long] + copies.length[is_long], -1)
+    is_copied = np.cumsum(change) > 0
+    ends = copies.ends - 1
+    return [_stretches(is_copied[end - roll.frames : end]) for end, roll in zip(ends, passages, strict=True)]
 
 
-def _stretches(marked: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(marked.astype(np.int8), prepend=0, append=0)).tolist()
+def _stretches(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """The runs of true values as (first, one after the last)."""
+    edges = np.flatnonzero(np.diff(mask.astype(np.int8), prepend=0, append=0)).tolist()
     return list(zip(edges[::2], edges[1::2], strict=True))
 
 
-def _copies(passages: Sequence[Roll], training: Iterable[Roll], with_onsets: bool) -> _Copies:
-    hashed = [_hashed(roll, with_onsets) for roll in chain(passages, training)]
-    chords = _in_a_row([chords for chords, _ in hashed], marks=False)
+def _find_copies(passages: Sequence[Roll], training: Iterable[Roll], with_onsets: bool) -> _Copies:
+    hashes = [_hash_frames(roll, with_onsets) for roll in chain(passages, training)]
+    chords = _concatenate([chords for chords, _ in hashes], unique_separators=False)
     longest = max((roll.frames for roll in passages), default=0)
-    ranks = _ranks(_in_a_row([moves for _, moves in hashed], marks=True), longest)
+    ranks = _prefix_ranks(_concatenate([steps for _, steps in hashes], unique_separators=True), longest)
     ends = np.cumsum([roll.frames + 1 for roll in passages], dtype=np.int64)
 
+    # The first frame of a copy is compared by its chord alone, since the step to it from the frame before is
+    # not part of the copy; all later frames are compared by chord and step.
     chord = _rank(chords)
-    places = np.flatnonzero(chords)
-    places = places[np.lexsort((ranks[-1][places + 1], chord[places]))]
-    ours = places < (ends[-1] if len(ends) else 0)
-    here = places[ours]
-    lengths = np.zeros(len(here), np.int64)
-    for neighbours in _nearest(places, ~ours):
-        there = neighbours[ours]
-        alike = (there >= 0) & (chord[here] == chord[there])
-        agreed = 1 + _agreement(ranks, here[alike] + 1, there[alike] + 1)
-        lengths[alike] = np.maximum(lengths[alike], agreed)
+    order = np.flatnonzero(chords)
+    order = order[np.lexsort((ranks[-1][order + 1], chord[order]))]
+    in_passage = order < (ends[-1] if len(ends) else 0)
+    starts = order[in_passage]
+    lengths = np.zeros(len(starts), np.int64)
+    for neighbours in _nearest_in_order(order, ~in_passage):
+        matches = neighbours[in_passage]
+        same_chord = (matches >= 0) & (chord[starts] == chord[matches])
+        common = 1 + _common_length(ranks, starts[same_chord] + 1, matches[same_chord] + 1)
+        lengths[same_chord] = np.maximum(lengths[same_chord], common)
 
     sounding = np.concatenate([[0], np.cumsum(chords != 0)])
-    return _Copies(here, lengths, sounding[here + lengths] - sounding[here], ends)
+    return _Copies(starts, lengths, sounding[starts + lengths] - sounding[starts], ends)
 
 
-def _hashed(roll: Roll, with_onsets: bool) -> tuple[Hashes, Hashes]:
-    """Of each frame (T,) the chord above its lowest key; and that with the step from the lowest key before.
+def _hash_frames(roll: Roll, with_onsets: bool) -> tuple[Hashes, Hashes]:
+    """Two hashes of each frame (T,) that do not depend on the key; both are 0 for silence.
 
-    In another key both are the same. Silence is 0 in both.
+    The first is of the chord, as intervals above its lowest key. The second also includes the step to this
+    lowest key from that of the previous sounding frame.
     """
     frame, key = np.nonzero(roll.sounding)
     lowest = roll.sounding.argmax(1)
     above = key - lowest[frame]
-    notes = _SOUNDS[above]
+    notes = _SOUNDING_HASH[above]
     if with_onsets:
         assert roll.onset is not None
-        notes = notes + np.where(roll.onset[frame, key], _STRUCK[above], np.uint64(0))
+        notes = notes + np.where(roll.onset[frame, key], _ONSET_HASH[above], np.uint64(0))
     chords = np.zeros(roll.frames, np.uint64)
     np.add.at(chords, frame, notes)
-    sounds = np.unique(frame)
-    moves = np.zeros(roll.frames, np.uint64)
-    moves[sounds] = chords[sounds] + _STEPS[np.diff(lowest[sounds], prepend=lowest[sounds[:1]]) + KEYS]
-    return chords, moves
+    sounding = np.unique(frame)
+    steps = np.zeros(roll.frames, np.uint64)
+    step = np.diff(lowest[sounding], prepend=lowest[sounding[:1]])
+    steps[sounding] = chords[sounding] + _STEP_HASH[step + KEYS]
+    return chords, steps
 
 
-def _in_a_row(pieces: Sequence[Hashes], *, marks: bool) -> Hashes:
-    """Pieces one after the other, after each a frame of silence, or a mark that nothing else agrees with."""
-    ends = (np.array([number if marks else 0], np.uint64) for number in range(1, len(pieces) + 1))
-    return np.concatenate([np.zeros(0, np.uint64), *chain(*zip(pieces, ends, strict=True))])
+def _concatenate(pieces: Sequence[Hashes], *, unique_separators: bool) -> Hashes:
+    """Pieces one after another with a separator after each: silence, or a value that matches nothing else.
+
+    Unique separators keep a match from continuing into the next piece.
+    """
+    separators = (
+        np.array([number if unique_separators else 0], np.uint64) for number in range(1, len(pieces) + 1)
+    )
+    return np.concatenate([np.zeros(0, np.uint64), *chain(*zip(pieces, separators, strict=True))])
 
 
-def _ranks(text: Hashes, longest: int) -> list[Indices]:
-    """Order (N,) of all places in the text by the next 1, 2, 4, ... frames, until `longest` is reached."""
+def _prefix_ranks(text: Hashes, longest: int) -> list[Indices]:
+    """Ranks (N,) of all positions by the next 1, 2, 4, ... frames, up to at least `longest`.
+
+    The rank by 2n frames follows from the pair of ranks by n frames here and n frames later.
+    """
     ranks = [_rank(text)]
     while (width := 1 << len(ranks) - 1) < longest:
         later = np.concatenate([ranks[-1][width:], np.zeros(min(width, len(text)), np.int64)])
@@ -143,15 +158,15 @@ def _rank(values: Hashes | Indices) -> Indices:
     return rank
 
 
-def _nearest(places: Indices, wanted: NDArray[np.bool_]) -> Iterator[Indices]:
-    """Of places in their order (N,), the last wanted one before each, then the first after; -1 for none."""
-    for way in (slice(None), slice(None, None, -1)):
-        last = np.maximum.accumulate(np.where(wanted[way], np.arange(len(places)), -1))
-        yield np.where(last >= 0, places[way][last], -1)[way]
+def _nearest_in_order(order: Indices, mask: NDArray[np.bool_]) -> Iterator[Indices]:
+    """For each position in the order (N,), the nearest masked one before it, then after it; -1 if none."""
+    for direction in (slice(None), slice(None, None, -1)):
+        last = np.maximum.accumulate(np.where(mask[direction], np.arange(len(order)), -1))
+        yield np.where(last >= 0, order[direction][last], -1)[direction]
 
 
-def _agreement(ranks: Sequence[Indices], first: Indices, second: Indices) -> Indices:
-    """For how many frames the text goes on alike from two places each (N,)."""
+def _common_length(ranks: Sequence[Indices], first: Indices, second: Indices) -> Indices:
+    """The number of frames that are equal from each pair of positions on (N,), by binary search."""
     frames = np.zeros(len(first), np.int64)
     for level in reversed(range(len(ranks))):
         same = ranks[level][first + frames] == ranks[level][second + frames]

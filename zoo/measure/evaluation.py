@@ -1,4 +1,4 @@
-"""Evaluations: the nats of each piece, and paired differences between two evaluations."""
+"""Evaluations: nats per piece, and paired differences between two evaluations."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from zoo.measure.figure import Figure, Kind, combined_kind, mean
 from zoo.measure.interval import Floats, Interval, spread
 
 DIGITS = 4
-"""Decimals of a piece's nats that are stored; a piece has hundreds of nats."""
+"""Number of decimals that are stored; the nats of a piece are in the hundreds."""
 SCORE = ("codes", "keys", "residual")
-"""The terms that together are a score; `velocity` stands for itself, per struck note."""
+"""The terms of the score; `velocity` is reported separately, per struck note."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """One share of the number.
+    """One term of the score.
 
     Attributes:
         nats: (N,), negative log-probability of each piece.
-        kind: what these numbers promise.
-        variance: (N,), sampling variance of each, where they were estimated by sampling.
+        kind: whether the nats are exact, a bound or an estimate.
+        variance: (N,), sampling variance of the nats; None if they were not estimated by sampling.
     """
 
     nats: Floats
@@ -37,14 +37,15 @@ class Evaluation:
     """How well a model predicts pieces of music.
 
     Attributes:
-        titles: of the N pieces, in the order of the corpus.
-        digests: of the pieces' content; by these two evaluations are paired.
+        titles: titles of the N pieces, in the order of the corpus.
+        digests: digests of the pieces, by which two evaluations are paired.
         frames: (N,), length of each piece.
-        struck: (N,), notes struck in each piece; None where their loudness was not scored.
-        terms: `codes` and `keys`, and `residual` and `velocity` where the music has what they are about.
-        remarks: (N,) frames that a part had a remark on, such as `escaped`.
-        families: (N,) number of each piece's family, over which intervals are formed; where there are none,
-            each piece is its own.
+        struck: (N,), number of struck notes in each piece; None if velocities were not scored.
+        terms: `codes` and `keys`; also `residual` if the music has onsets, and `velocity` if it has
+            velocities.
+        remarks: (N,), number of frames with a remark of a part, such as `escaped`.
+        families: (N,), number of the family of each piece, the unit of all intervals; if empty, each piece
+            is a family of its own.
     """
 
     titles: tuple[str, ...]
@@ -68,14 +69,14 @@ class Evaluation:
         return f"<table><caption>{head}</caption>{rows}</table>"
 
     def _figures(self) -> Iterator[tuple[str, Figure]]:
-        """The score, what it is the sum of, and the velocities by themselves."""
+        """The score, its terms, and the velocity."""
         yield "score", self.score()
         yield from ((name, self.figure(name)) for name in self.score_terms)
         if "velocity" in self.terms:
             yield "velocity per struck note", self.figure("velocity")
 
     def to_json(self, *names: str) -> dict[str, Any]:
-        """The evaluation, or only these of its terms, as it is stored; `from_json` reads it."""
+        """The evaluation, or only the given terms, as JSON; the inverse of `from_json`."""
         return {
             "pieces": list(self.digests),
             "frames": _integers(self.frames),
@@ -95,7 +96,7 @@ class Evaluation:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """The evaluation that `to_json` gave; titles are not stored, the digests take their place."""
+        """The inverse of `to_json`; titles are not stored, so digests take their place."""
         digests = tuple(content["pieces"])
         return cls(
             titles=digests,
@@ -116,25 +117,25 @@ class Evaluation:
 
     @property
     def is_full(self) -> bool:
-        """Whether the score is restored in full, so that it compares across encodings."""
+        """Whether the score has a residual, which makes it comparable across encoders."""
         return "residual" in self.terms
 
     @property
     def score_terms(self) -> tuple[str, ...]:
-        """The terms of the score that this music has."""
+        """The terms of the score that were evaluated on this music."""
         return tuple(name for name in SCORE if name in self.terms)
 
     def score(self) -> Figure:
-        """The number that ranks: nats per frame of the score, as full as the music knows it."""
+        """The score, by which models are ranked: nats per frame, summed over `score_terms`."""
         return self.figure(*self.score_terms)
 
     def figure(self, *names: str) -> Figure:
-        """The sum of some terms; nats per frame, of `velocity` nats per struck note."""
+        """The sum of some terms in nats per frame; for `velocity` alone, in nats per struck note."""
         total = self.total(*names)
         return mean(total.nats, self.weight(*names), total.kind, total.variance, self.families)
 
     def share(self, remark: str) -> Figure | None:
-        """The share of frames with a remark; None where no part makes it."""
+        """The fraction of frames with a remark; None if no part makes such remarks."""
         if remark not in self.remarks:
             return None
         return mean(self.remarks[remark], self.frames, families=self.families)
@@ -150,7 +151,7 @@ class Evaluation:
         )
 
     def weight(self, *names: str) -> Floats:
-        """(N,) what some terms are a mean over: frames, of `velocity` alone struck notes."""
+        """(N,) the weights of the pieces: frames; for `velocity` alone, struck notes."""
         if names != ("velocity",):
             return self.frames
         assert self.struck is not None
@@ -170,20 +171,20 @@ def _floats(numbers: Sequence[float]) -> Floats:
 
 
 BOUNDS = " (bounds)"
-"""What a verdict on two bounds adds."""
+"""Suffix of the verdict on two bounds."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How much lower or higher one model's nats are than another's, on the same pieces.
+    """The difference between two models in nats, paired by piece.
 
     Attributes:
-        value: nats per frame, below 0 where the first is better.
-        interval: 95 %, paired, had other pieces been drawn; None where all are of one family.
-        kinds: of the first and of the second.
-        pieces: how many.
-        p_value: how often rows that do not differ come out so far apart, had this one difference been looked
-            at; None where all pieces are of one family.
+        value: nats per frame; negative if the first model is better.
+        interval: 95 % interval over families of pieces; None if all pieces are of one family.
+        kinds: kinds of the first and the second number.
+        pieces: number of pieces.
+        p_value: two-sided p-value of the difference, not corrected for multiple comparisons; None if all
+            pieces are of one family.
     """
 
     value: float
@@ -194,66 +195,80 @@ class Difference:
 
     @property
     def mark(self) -> str:
-        """What the value promises: a bound on the first bounds it from above, on the second from below."""
-        loose = tuple("bound" in kind for kind in self.kinds)
-        rough = any("estimate" in kind for kind in self.kinds)
-        if loose == (True, False):
-            return "≲" if rough else "≤"
-        if loose == (False, True):
-            return "≳" if rough else "≥"
-        return "~" if rough or all(loose) else ""
+        """The sign to print before the value, such as `≤`.
+
+        An upper bound on the first number bounds the difference from above, one on the second from below. If
+        both are bounds, the difference is bounded on neither side.
+        """
+        bounds = tuple("bound" in kind for kind in self.kinds)
+        is_estimated = any("estimate" in kind for kind in self.kinds)
+        if bounds == (True, False):
+            return "≲" if is_estimated else "≤"
+        if bounds == (False, True):
+            return "≳" if is_estimated else "≥"
+        return "~" if is_estimated or all(bounds) else ""
 
     @property
     def is_clear(self) -> bool:
-        """Whether the interval excludes 0, on a side that the kinds can speak for.
+        """Whether the interval excludes 0, on a side on which the bounds are conclusive.
 
-        A bound above an exact number proves nothing: the true one may still be below it.
+        A bound above an exact number proves nothing, since the true number may still be below it.
         """
         if self.interval is None or self.interval[0] <= 0 <= self.interval[1]:
             return False
         if self.mark in ("≤", "≲"):
+            # The true difference is at most this value: only a negative one shows that the first is better.
             return self.value < 0
         return self.value > 0 or self.mark not in ("≥", "≳")
 
     @property
     def is_of_bounds(self) -> bool:
-        """Whether both are bounds: what is told apart are then the bounds, not the true numbers."""
+        """Whether both numbers are bounds; the verdict is then about the bounds, not the true numbers."""
         return all("bound" in kind for kind in self.kinds)
 
     @property
     def verdict(self) -> str:
-        """In words: "lower", "higher", of two bounds "lower (bounds)", or "not clear"."""
+        """One of "lower", "higher" and "not clear"; for two bounds "lower (bounds)" or "higher (bounds)"."""
         if not self.is_clear:
             return "not clear"
         return ("lower" if self.value < 0 else "higher") + (BOUNDS if self.is_of_bounds else "")
 
 
 def compare(first: Evaluation, second: Evaluation, *names: str) -> Difference:
-    """The paired difference of two evaluations, of the score or of the terms named.
+    """The paired difference of two evaluations, of the score or of the given terms.
 
     Raises:
-        ValueError: they are not of the same pieces, or not of the same share of the score.
+        ValueError: the evaluations are of different pieces, or only one of them has a residual.
     """
     if first.digests != second.digests:
         raise ValueError("only evaluations of the same pieces can be compared")
     if not names and first.is_full != second.is_full:
-        raise ValueError("a full score does not compare with one that leaves something out")
-    mine, other = (model.total(*(names or model.score_terms)) for model in (first, second))
-    kinds = (mine.kind, other.kind)
+        raise ValueError("a score with a residual cannot be compared with one without")
+    total, other_total = (model.total(*(names or model.score_terms)) for model in (first, second))
     return difference(
-        (mine.nats - other.nats)[None], first.weight(*names), kinds, first.families or second.families
+        (total.nats - other_total.nats)[None],
+        first.weight(*names),
+        (total.kind, other_total.kind),
+        first.families or second.families,
     )
 
 
 def difference(
-    apart: Floats, weight: Floats, kinds: tuple[Kind, Kind], families: Sequence[int] = ()
+    nats: Floats, weight: Floats, kinds: tuple[Kind, Kind], families: Sequence[int] = ()
 ) -> Difference:
-    """From how far apart two models are: (S, N) nats of each piece from each seed, over weights (N,)."""
-    found = spread(apart, weight, families)
+    """The difference of two models from differences in nats.
+
+    Args:
+        nats: (S, N), first minus second model, for each seed and piece.
+        weight: (N,), weight of each piece, such as its frames.
+        kinds: kinds of the first and the second model's nats.
+        families: (N,), number of the family of each piece; if empty, each piece is its own.
+    """
+    mean = spread(nats, weight, families)
     return Difference(
-        value=float(apart.mean(0).sum()) / max(float(weight.sum()), 1.0),
-        interval=found.interval if found else None,
+        value=float(nats.mean(0).sum()) / max(float(weight.sum()), 1.0),
+        interval=mean.interval if mean else None,
         kinds=kinds,
         pieces=len(weight),
-        p_value=found.p_value if found else None,
+        p_value=mean.p_value if mean else None,
     )

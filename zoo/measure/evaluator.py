@@ -1,4 +1,4 @@
-"""The evaluator: one procedure for every row of every table."""
+"""The evaluator, which computes all scores in all tables."""
 
 from __future__ import annotations
 
@@ -46,35 +46,36 @@ def evaluate(
         threads: see `zoo.model.threads`.
 
     Raises:
-        DataError: there is no piece, or the music does not hold what the encoder models.
-        ZooError: a part gives a number that is not finite.
+        DataError: there is no piece, or the music lacks the plane that the encoder models.
+        ZooError: a log-probability is not finite.
     """
     check_music(model, corpus)
-    tally = _Tally(len(corpus.pieces))
+    sums = _PieceSums(len(corpus.pieces))
     lengths = [piece.frames for piece in corpus.pieces]
     done = 0
     with evaluation_mode(model), computing(model, threads):
         for number, indices in enumerate(length_batches(lengths, batch_frames)):
             fragments = corpus.whole(indices).to(model.device)
-            chance = generator(seed, "evaluate", number, device=model.device)
-            found = model.log_probs(fragments, chance)
-            tally.add(indices, found, fragments.mask)
-            if "velocity" in found and fragments.onset is not None:
+            # Numbered by batch, so that a score does not depend on which batches were drawn before.
+            rng = generator(seed, "evaluate", number, device=model.device)
+            log_probs = model.log_probs(fragments, rng)
+            sums.add(indices, log_probs, fragments.mask)
+            if "velocity" in log_probs and fragments.onset is not None:
                 struck = fragments.onset[:, fragments.past + 1 :].sum(-1)
-                tally.add_struck(indices, struck, fragments.mask)
+                sums.add_struck(indices, struck, fragments.mask)
             done += sum(lengths[index] for index in indices)
             if progress is not None:
                 progress(done, sum(lengths))
-    evaluation = tally.evaluation(corpus)
+    evaluation = sums.evaluation(corpus)
     _check_finite(evaluation)
     return evaluation
 
 
 def check_music(model: Model, corpus: Corpus) -> None:
-    """Refuse music that the model cannot read, before any work is done.
+    """Check that the model can score this music, before any work is done.
 
     Raises:
-        DataError: it is on another grid, there is no piece, or no plane of pressed keys where one is needed.
+        DataError: it is on another grid, there is no piece, or the model predicts onsets and it has none.
     """
     model.check_grid(corpus.grid, corpus.name)
     if not corpus.pieces:
@@ -84,15 +85,15 @@ def check_music(model: Model, corpus: Corpus) -> None:
     if model.encoder.plane not in corpus.planes:
         raise DataError(
             Problem(
-                "this music holds only which keys sound, and the model is of the keys that are pressed",
+                "this music contains sounding keys only, but the model predicts onsets",
                 where=corpus.name,
                 hint="use a model with an encoder of sounding keys (encoder=sounding), or other music",
             )
         )
 
 
-class _Tally:
-    """Sums per piece, while batches come in."""
+class _PieceSums:
+    """Sums per piece, accumulated over batches."""
 
     def __init__(self, pieces: int) -> None:
         self.pieces = pieces
@@ -100,23 +101,23 @@ class _Tally:
         self.struck: Floats | None = None
         self.remarks: dict[str, Floats] = {}
 
-    def add(self, indices: list[int], found: Mapping[str, LogProb], mask: Tensor) -> None:
-        """Add the log-probabilities (B, T) of some pieces."""
-        for name, log_prob in found.items():
+    def add(self, indices: list[int], log_probs: Mapping[str, LogProb], mask: Tensor) -> None:
+        """Add the log-probabilities (B, T) of a batch of pieces."""
+        for name, log_prob in log_probs.items():
             term = self.terms.setdefault(name, Term(np.zeros(self.pieces)))
-            term.nats[indices] = -_piece_sums(log_prob.value, mask)
+            term.nats[indices] = -_sum_frames(log_prob.value, mask)
             variance = term.variance
             if log_prob.variance is not None:
                 variance = np.zeros(self.pieces) if variance is None else variance
-                variance[indices] = _piece_sums(log_prob.variance, mask)
+                variance[indices] = _sum_frames(log_prob.variance, mask)
             self.terms[name] = Term(term.nats, combined_kind((term.kind, log_prob.kind)), variance)
             for remark, frames in log_prob.notes.items():
-                self.remarks.setdefault(remark, np.zeros(self.pieces))[indices] += _piece_sums(frames, mask)
+                self.remarks.setdefault(remark, np.zeros(self.pieces))[indices] += _sum_frames(frames, mask)
 
     def add_struck(self, indices: list[int], struck: Tensor, mask: Tensor) -> None:
-        """Add how many notes are struck in each frame (B, T)."""
+        """Add the number of struck notes per frame (B, T) of a batch of pieces."""
         self.struck = np.zeros(self.pieces) if self.struck is None else self.struck
-        self.struck[indices] = _piece_sums(struck, mask)
+        self.struck[indices] = _sum_frames(struck, mask)
 
     def evaluation(self, corpus: Corpus) -> Evaluation:
         """The evaluation of all pieces."""
@@ -131,8 +132,8 @@ class _Tally:
         )
 
 
-def _piece_sums(frames: Tensor, mask: Tensor) -> Floats:
-    """Sums (B,) over the frames (B, T) that count, in double precision whatever the device has."""
+def _sum_frames(frames: Tensor, mask: Tensor) -> Floats:
+    """Sums (B,) over the unmasked frames (B, T), in double precision, on the CPU since MPS has none."""
     sums: Floats = frames.masked_fill(~mask, 0).cpu().double().sum(1).numpy()
     return sums
 
@@ -140,14 +141,14 @@ def _piece_sums(frames: Tensor, mask: Tensor) -> Floats:
 def _check_finite(evaluation: Evaluation) -> None:
     problems = []
     for name, term in evaluation.terms.items():
-        bad = np.flatnonzero(~np.isfinite(term.nats))
-        if len(bad):
+        invalid = np.flatnonzero(~np.isfinite(term.nats))
+        if len(invalid):
             problems.append(
                 Problem(
-                    f"the nats of the {name} are not finite in {len(bad)} of {len(term.nats)} pieces",
-                    where=evaluation.titles[bad[0]],
-                    hint="a part gives probability 0 to what happened, or has weights that are not finite; "
-                    "`zoo plugin check` tells which contract it breaks",
+                    f"the nats of the {name} are not finite in {len(invalid)} of {len(term.nats)} pieces",
+                    where=evaluation.titles[invalid[0]],
+                    hint="a part assigns probability 0 to an event of the piece, or has weights that are not "
+                    "finite; run `zoo plugin check` to test its contract",
                 )
             )
     if problems:

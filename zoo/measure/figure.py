@@ -1,4 +1,4 @@
-"""Figures: a mean over frames with its kind, its interval and how much music stands behind it."""
+"""Figures: means over frames with their kind, interval and sample size."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ import numpy as np
 from zoo.measure.interval import Floats, Interval, interval
 
 Kind = Literal["exact", "bound", "estimate", "estimated bound"]
-"""What a number of nats promises. A `bound`: the true one is not higher. An `estimate`: it is known up
-to its standard error. An `estimated bound`, as a sum of both is: the true one is not higher than
-something that is known up to a standard error."""
+"""The meaning of a number of nats.
+
+`exact`: the true number. `bound`: an upper bound on it. `estimate`: known up to a standard error.
+`estimated bound`: an upper bound known up to a standard error, such as the sum of a bound and an estimate.
+"""
 
 MARKS: dict[Kind, str] = {"exact": "", "bound": "≤", "estimate": "~", "estimated bound": "≲"}
 
 
 def combined_kind(kinds: Iterable[Kind]) -> Kind:
-    """The kind of a sum: it inherits every weakness of its terms."""
-    found = set(kinds)
-    if "estimated bound" in found or {"bound", "estimate"} <= found:
+    """The kind of a sum of terms of these kinds."""
+    distinct = set(kinds)
+    if "estimated bound" in distinct or {"bound", "estimate"} <= distinct:
         return "estimated bound"
-    if "bound" in found:
+    if "bound" in distinct:
         return "bound"
-    return "estimate" if "estimate" in found else "exact"
+    return "estimate" if "estimate" in distinct else "exact"
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,13 @@ class Figure:
     """A ratio of two sums over pieces, such as nats per frame.
 
     Attributes:
-        value: the ratio; a long piece weighs more, a frame is a frame.
-        kind: what the value promises.
-        interval: 95 %, had other pieces been drawn; None where all are of one family.
-        error: standard error of what was estimated by sampling; None where nothing was.
-        count: frames (for velocities, struck notes) it is a mean over.
-        pieces: how many pieces those are of.
-        families: how many of them share no music with each other; these the interval is over.
+        value: the ratio; all frames have the same weight, so long pieces have more weight.
+        kind: whether the value is exact, a bound or an estimate.
+        interval: 95 % interval over families of pieces; None if all pieces are of one family.
+        error: standard error of estimation by sampling; None if nothing was sampled.
+        count: number of frames, or of struck notes for velocities.
+        pieces: number of pieces.
+        families: number of families of pieces, the sample size of the interval.
     """
 
     value: float
@@ -56,12 +58,12 @@ class Figure:
 
     @property
     def half_width(self) -> float | None:
-        """Half of the interval, for tables."""
+        """Half the width of the interval; None if there is none."""
         return None if self.interval is None else (self.interval[1] - self.interval[0]) / 2
 
     @property
     def of_families(self) -> str:
-        """What a caption adds to the number of pieces: " in 33 families"; nothing where each is its own."""
+        """Suffix for a number of pieces, such as " in 33 families"; empty if each piece is its own family."""
         if self.families == self.pieces:
             return ""
         return " in 1 family" if self.families == 1 else f" in {self.families} families"
@@ -74,14 +76,14 @@ def mean(
     variance: Floats | None = None,
     families: Sequence[int] = (),
 ) -> Figure:
-    """The figure of totals (N,), or (S, N) from each seed, over weights (N,).
+    """The weighted mean of totals per piece.
 
     Args:
-        total: of each piece, such as its nats.
-        weight: of each piece, such as its frames.
-        kind: what the totals promise.
-        variance: sampling variance of each total, where they were estimated by sampling.
-        families: number of each piece's family; where there are none, each piece is its own.
+        total: (N,) or, for several seeds, (S, N): total of each piece, such as its nats.
+        weight: (N,), weight of each piece, such as its frames.
+        kind: kind of the totals.
+        variance: (N,), sampling variance of each total; None if they were not sampled.
+        families: (N,), number of the family of each piece; if empty, each piece is its own.
     """
     totals, weights = np.atleast_2d(total), max(float(weight.sum()), 1.0)
     return Figure(

@@ -1,4 +1,4 @@
-"""The floors: rows that a model must beat to mean anything, counted on the spot."""
+"""The floors: simple counted models that every trained model should beat."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 
 def floors(training: Corpus, pieces: Corpus, plane: Plane, registry: Registry) -> list[Row]:
-    """The floors, the highest first, each scored by the evaluator of all other rows.
+    """Count and score the floors, highest nats first.
 
-    `uniform` takes every key for a fair coin, 88 ln 2 nats; `rates` knows how often each key is on, and
-    `markov` how often after it was on, or off, a frame ago. All restore the score by the same residual.
+    `uniform` gives every key probability 1/2 (88 ln 2 nats), `rates` its relative frequency, and `markov` its
+    relative frequency given whether it was on in the previous frame. All share the same residual.
 
     Args:
         training: pieces to count.
         pieces: pieces to score.
-        plane: which keys are modelled.
-        registry: where the recipes are found.
+        plane: the plane of keys that is modelled.
+        registry: the registry with the recipes of the floors.
 
     Raises:
-        DataError: there is nothing to count, or the music does not hold the plane.
+        DataError: there is no training piece, or the music lacks the plane.
     """
     _check_countable(training)
     uniform, rates, markov = (
@@ -39,7 +39,7 @@ def floors(training: Corpus, pieces: Corpus, plane: Plane, registry: Registry) -
     )
     for model in (rates, markov):
         count(model, training)
-    # Uncounted rates are fair coins.
+    # `uniform` is `rates` without counts, whose smoothing gives 1/2; only its residual must be counted.
     uniform.encoder = rates.encoder
     return [
         Row(name, plane, str(model.recipe), evaluate(model, pieces), is_floor=True)
@@ -48,19 +48,19 @@ def floors(training: Corpus, pieces: Corpus, plane: Plane, registry: Registry) -
 
 
 def velocity_floors(training: Corpus, validation: Corpus, pieces: Corpus, registry: Registry) -> list[Row]:
-    """The floors of loudness, in nats per struck note; what the keys are makes no difference to them.
+    """Count and score the floors of velocity, in nats per struck note; they do not depend on the plane.
 
-    `mean` expects the mean loudness of all notes, `key` that of each key, `previous` that of the notes
+    `mean` predicts the mean loudness of all notes, `key` that of each key, and `previous` that of the notes
     struck last.
 
     Args:
         training: pieces to count.
-        validation: pieces that tell how far notes scatter around what is expected.
+        validation: pieces to calibrate the spread of velocities on.
         pieces: pieces to score.
-        registry: where the parts are found.
+        registry: the registry with the parts.
 
     Raises:
-        DataError: there are no training pieces, or the music has no velocities.
+        DataError: there is no training piece, or the music has no velocities.
     """
     _check_countable(training)
     rows = []
@@ -68,9 +68,9 @@ def velocity_floors(training: Corpus, validation: Corpus, pieces: Corpus, regist
         model = build(parse_recipe(["rates", f"velocity={name}"], registry).on_grid(training.grid))
         count(model, training)
         calibrate(model, validation)
-        found = evaluate(model, pieces)
-        alone = replace(found, terms={"velocity": found.terms["velocity"]})
-        rows.append(Row(f"velocity={name}", None, str(model.recipe), alone, is_floor=True))
+        evaluation = evaluate(model, pieces)
+        velocity_only = replace(evaluation, terms={"velocity": evaluation.terms["velocity"]})
+        rows.append(Row(f"velocity={name}", None, str(model.recipe), velocity_only, is_floor=True))
     return rows
 
 

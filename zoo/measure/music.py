@@ -1,8 +1,8 @@
-"""What a passage of music is like: one number, or one histogram, for each thing that can be counted in it.
+"""Measures of passages of music: each gives a number or a histogram.
 
-All passages that are compared must be equally long, else their lengths are compared. Bars are those of each
-passage's own meter, so that a waltz and a march are measured alike. Where music does not say which keys are
-pressed, what hangs on that is not measured.
+Passages to be compared must have the same length, since some measures depend on it. Bars are in the meter of
+each passage, so that waltzes and marches are comparable. Music without onsets lacks the measures that need
+them.
 """
 
 from __future__ import annotations
@@ -19,158 +19,160 @@ from zoo.music.roll import KEYS, Roll
 from zoo.music.tonality import PITCH_CLASSES, estimate_tonality, pitch_class_frames
 
 LAGS = (1, 2, 4)
-"""How many bars back repetition is looked for."""
+"""Distances in bars at which repetition is measured."""
 QUARTERS = "quarters"
-"""The unit of lengths in quarter notes, which are the same lengths on any grid."""
+"""The unit of lengths in quarter notes, which do not depend on the grid."""
 
 DIATONIC = np.isin(np.arange(PITCH_CLASSES), (0, 2, 4, 5, 7, 9, 11))
-"""(12,) the scale of C major, and of A minor."""
+"""(12,) the pitch classes of C major and A minor."""
 
 
 @dataclass(frozen=True)
 class Scalar:
-    """A measure that gives each passage one number.
+    """A measure with one number per passage.
 
     Attributes:
-        of: the number, or None where the passage has nothing to measure.
-        unit: of the number.
-        needs_onsets: whether it hangs on which keys are pressed.
+        compute: returns the number; None if it is not defined for the passage.
+        unit: unit of the number.
+        needs_onsets: whether it depends on onsets.
     """
 
-    of: Callable[[Roll], float | None]
+    compute: Callable[[Roll], float | None]
     unit: str = "share"
     needs_onsets: bool = False
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """A measure that counts something in each passage; passages are pooled.
+    """A measure with a histogram per passage; histograms of several passages are added up.
 
     Attributes:
-        of: (S,) how often each value was found.
-        unit: of the values, which are 0, 1, ... S-1, or that many frames where the unit is `QUARTERS`; None
-            where they are names, neither near nor far.
-        needs_onsets: whether it hangs on which keys are pressed.
+        compute: returns the number of occurrences of each value, (S,).
+        unit: unit of the values 0, 1, ... S-1 (with `QUARTERS`, the values are in frames); None if the
+            values are categories without distances.
+        needs_onsets: whether it depends on onsets.
     """
 
-    of: Callable[[Roll], Floats]
+    compute: Callable[[Roll], Floats]
     unit: str | None
     needs_onsets: bool = False
 
 
 def keys_at_once(roll: Roll) -> Floats:
-    """(89,) frames with 0, 1, ... 88 sounding keys: the polyphony."""
+    """(89,) number of frames with 0, 1, ... 88 sounding keys: the polyphony."""
     return np.bincount(roll.sounding.sum(1), minlength=KEYS + 1).astype(np.float64)
 
 
 def chords(roll: Roll) -> float:
-    """Share of frames in which at least two keys sound (the polyphony of Mogren, C-RNN-GAN, 2016)."""
+    """Fraction of frames with at least two sounding keys (called polyphony by Mogren, C-RNN-GAN, 2016)."""
     return float((roll.sounding.sum(1) >= 2).mean())
 
 
 def silence(roll: Roll) -> float:
-    """Share of frames in which no key sounds."""
-    return float((~_any(roll.sounding)).mean())
+    """Fraction of frames without a sounding key."""
+    return float((~_any_in_row(roll.sounding)).mean())
 
 
 def degrees(roll: Roll) -> Floats:
-    """(12,) how long each pitch class sounds, the tonic first, so that the key it is in plays no part."""
+    """(12,) duration of each pitch class relative to the tonic, which makes it independent of the key."""
     return np.roll(pitch_class_frames(roll), -estimate_tonality(roll).tonic)
 
 
 def scale_consistency(roll: Roll) -> float | None:
-    """Share of what sounds that lies in the major or natural minor scale that suits it best.
+    """Fraction of the sound that lies in the best-fitting major or natural minor scale.
 
-    After Mogren (C-RNN-GAN, 2016) and MusPy, which count notes; here a key weighs by how long it sounds, so
-    that music which does not say what is pressed has it too.
+    After Mogren (C-RNN-GAN, 2016) and MusPy. These count notes; here notes are weighted by duration, which
+    also works for music without onsets.
     """
-    found = pitch_class_frames(roll)
-    if not found.any():
+    durations = pitch_class_frames(roll)
+    if not durations.any():
         return None
     scales = np.stack([np.roll(DIATONIC, tonic) for tonic in range(PITCH_CLASSES)])
-    return float((scales @ found).max() / found.sum())
+    return float((scales @ durations).max() / durations.sum())
 
 
 def groove_consistency(roll: Roll) -> float | None:
-    """How alike the rhythms of neighbouring bars are; 1 where all bars strike in the same frames.
+    """Similarity of the rhythms of neighbouring bars; 1 if all bars have onsets in the same frames.
 
-    One less the mean Hamming distance between the bars' patterns of struck frames (Wu and Yang, The Jazz
-    Transformer on the Front Line, 2020; MusPy). Pairs of bars that both strike nothing do not count, nor
-    pairs of unequal length, where the meter changes.
+    One minus the mean Hamming distance between the onset patterns of bars (Wu and Yang, The Jazz Transformer
+    on the Front Line, 2020; MusPy). Pairs of bars without any onset are left out, and so are pairs of unequal
+    length, where the meter changes.
     """
     assert roll.onset is not None
     bars = _whole_bars(roll)
     length = bars.end - bars.line
     second = np.flatnonzero(length[1:] == length[:-1]) + 1
-    strikes, frames = _any(roll.onset), np.arange(roll.frames)
-    before = strikes[np.maximum(frames - roll.meter.places(frames).length, 0)]
-    heard = _count(strikes | before, bars)[second] > 0
-    apart = (_count(strikes != before, bars) / length)[second][heard]
-    return 1 - float(apart.mean()) if len(apart) else None
+    strikes, frames = _any_in_row(roll.onset), np.arange(roll.frames)
+    previous = strikes[np.maximum(frames - roll.meter.places(frames).length, 0)]
+    has_onsets = _count_in_bars(strikes | previous, bars)[second] > 0
+    distances = (_count_in_bars(strikes != previous, bars) / length)[second][has_onsets]
+    return 1 - float(distances.mean()) if len(distances) else None
 
 
 def note_lengths(roll: Roll) -> Floats:
-    """(T + 1,) notes that last 0, 1, ... T frames; one that is cut off by the passage's end counts as cut."""
+    """(T + 1,) number of notes that last 0, 1, ... T frames; notes are cut at the end of the passage."""
     notes = roll.notes()
     return np.bincount(notes.end - notes.start, minlength=roll.frames + 1).astype(np.float64)
 
 
 def repetition(lag: int) -> Callable[[Roll], float | None]:
-    """The measure of frames that sound the pitch classes which sounded `lag` bars earlier, and no others.
+    """The measure of frames with exactly the same pitch classes as `lag` bars earlier.
 
-    A frame is set beside the one at the same place of the bar `lag` bars back, if that bar is as long. It
-    counts where something sounds in either: silence repeats nothing.
+    A frame is compared with the one at the same position `lag` bars earlier, if that bar has the same length.
+    Pairs of silent frames are left out.
     """
 
-    def repeated(roll: Roll) -> float | None:
+    def repeated_fraction(roll: Roll) -> float | None:
         sounding = np.pad(roll.sounding, ((0, 0), (0, -KEYS % PITCH_CLASSES)))
-        classes = _any(sounding.reshape(roll.frames, -1, PITCH_CLASSES))
-        now, then = _bars_apart(roll, lag)
-        heard = _any(classes[now] | classes[then])
-        return 1 - float(_any(classes[now] != classes[then])[heard].mean()) if heard.any() else None
+        classes = _any_in_row(sounding.reshape(roll.frames, -1, PITCH_CLASSES))
+        now, earlier = _lagged_frames(roll, lag)
+        counted = _any_in_row(classes[now] | classes[earlier])
+        differs = _any_in_row(classes[now] != classes[earlier])
+        return 1 - float(differs[counted].mean()) if counted.any() else None
 
-    return repeated
+    return repeated_fraction
 
 
 def empty_bars(roll: Roll) -> float | None:
-    """Share of whole bars in which no key sounds."""
+    """Fraction of whole bars without a sounding key."""
     bars = _whole_bars(roll)
-    return float((_count(_any(roll.sounding), bars) == 0).mean()) if len(bars) else None
+    return float((_count_in_bars(_any_in_row(roll.sounding), bars) == 0).mean()) if len(bars) else None
 
 
 def key_range(roll: Roll) -> float | None:
-    """Semitones from the lowest key that sounds to the highest."""
+    """Semitones from the lowest to the highest sounding key."""
     keys = np.flatnonzero(roll.sounding.any(0))
     return float(keys[-1] - keys[0]) if len(keys) else None
 
 
-def _any(rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(N,) whether there is anything in each row (N, ...)."""
-    found: NDArray[np.bool_] = np.any(rows, axis=1)
-    return found
+def _any_in_row(rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(N, ...) whether any value along axis 1 of the array is true."""
+    result: NDArray[np.bool_] = np.any(rows, axis=1)
+    return result
 
 
 def _whole_bars(roll: Roll) -> Bars:
     return roll.meter.bars(roll.frames).whole(roll.frames)
 
 
-def _count(frames: NDArray[np.bool_], bars: Bars) -> NDArray[np.int64]:
-    """(N,) in how many frames of each bar this (T,) is true."""
+def _count_in_bars(frames: NDArray[np.bool_], bars: Bars) -> NDArray[np.int64]:
+    """(N,) number of true frames (T,) in each bar."""
     before = np.concatenate([[0], np.cumsum(frames, dtype=np.int64)])
     count: NDArray[np.int64] = before[bars.end] - before[bars.line]
     return count
 
 
-def _bars_apart(roll: Roll, lag: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Frames (M,), and those at the same place of the bar `lag` bars earlier, where that is equally long."""
+def _lagged_frames(roll: Roll, lag: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Frames (M,), and the frames at the same position `lag` bars earlier, for bars of the same length."""
     frames = np.arange(roll.frames)
     bars, places = roll.meter.bars(roll.frames), roll.meter.places(frames)
     bar = np.searchsorted(bars.line, frames, side="right") - 1
-    earlier = np.maximum(bar - lag, 0)
-    then = bars.line[earlier] + places.place
-    alike = (bars.end - bars.line)[earlier] == places.length
-    now = np.flatnonzero((bar >= lag) & (then >= 0) & alike)
-    return now, then[now]
+    earlier_bar = np.maximum(bar - lag, 0)
+    earlier = bars.line[earlier_bar] + places.place
+    same_length = (bars.end - bars.line)[earlier_bar] == places.length
+    # An upbeat is a partial bar, so the earlier position may lie before the piece.
+    now = np.flatnonzero((bar >= lag) & (earlier >= 0) & same_length)
+    return now, earlier[now]
 
 
 MEASURES: dict[str, Scalar | Histogram] = {
@@ -185,4 +187,4 @@ MEASURES: dict[str, Scalar | Histogram] = {
     "note length": Histogram(note_lengths, QUARTERS, needs_onsets=True),
     **{f"repeats after {lag} bar{'s' * (lag > 1)}": Scalar(repetition(lag)) for lag in LAGS},
 }
-"""What is measured of every passage, by the name it has in tables."""
+"""All measures, by their names in tables."""

@@ -1,4 +1,4 @@
-"""Passages: the stretches of held-out pieces that generated music is set beside, in whole bars."""
+"""Passages of whole bars from held-out pieces, to be compared with generated music."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ if TYPE_CHECKING:
     from zoo.data.piece import Piece
 
 LONGEST = 64
-"""Quarter notes of the longest passages that are measured: 16 bars of 4/4."""
+"""Maximum length of a passage in quarter notes: 16 bars of 4/4."""
 SHARES = (0.75, 0.5, 0.25, 0.0)
-"""Which share of the held-out pieces must have a passage, or the next where meters are too mixed for that."""
+"""Fraction of the held-out pieces that must have a passage; the next is tried if meters are too mixed."""
 
 
 def passage_frames(held_out: Corpus) -> int:
-    """How long passages can be so that three of four held-out pieces have one, at most 64 quarter notes.
+    """The length of passages in frames: the longest that three quarters of the held-out pieces have.
 
-    A passage is whole bars of the piece's own meter. 12 bars of 3/4 are as long as 9 of 4/4, so marches and
-    waltzes share a length; of pieces whose meters share none that three of four have, the longest is taken
-    that half of them have, or a quarter, or any two. 0 where no two pieces have a passage of one length.
+    A passage consists of whole bars in the meter of its piece, at most 64 quarter notes. 12 bars of 3/4 are
+    as long as 9 of 4/4, so marches and waltzes have lengths in common. If no length is shared by three
+    quarters of the pieces, half, a quarter, or any two pieces suffice; 0 if no two pieces share a length.
     """
     lengths = [_passage_lengths(piece) for piece in held_out.pieces]
-    found, pieces = np.unique(np.concatenate([np.zeros(0, np.int64), *lengths]), return_counts=True)
-    short = found <= LONGEST * held_out.grid
+    distinct, pieces = np.unique(np.concatenate([np.zeros(0, np.int64), *lengths]), return_counts=True)
+    is_allowed = distinct <= LONGEST * held_out.grid
     for share in SHARES:
-        fits = found[short & (pieces >= max(math.ceil(share * len(lengths)), 2))]
-        if len(fits):
-            return int(fits[-1])
+        shared = distinct[is_allowed & (pieces >= max(math.ceil(share * len(lengths)), 2))]
+        if len(shared):
+            return int(shared[-1])
     return 0
 
 
 def passage_meters(held_out: Corpus, frames: int, count: int) -> list[tuple[Meter, int]]:
-    """In which meters to write `count` passages, and how many in each, to be measured beside held-out ones.
+    """Distribute `count` passages to be generated over the meters of the held-out ones, most common first.
 
-    Each held-out passage of this length counts with the time signature that holds longest in it. The most
-    common one comes first; each gets its share of `count`, by largest remainders.
+    Each held-out passage of this length counts with its longest time signature. The counts are proportional,
+    rounded by largest remainders.
     """
     signatures = Counter(
         piece.meter.cut(_first_bar(piece)).held(frames).most_common(1)[0][0]
@@ -51,8 +51,9 @@ def passage_meters(held_out: Corpus, frames: int, count: int) -> list[tuple[Mete
     )
     quotas = {signature: count * n / signatures.total() for signature, n in signatures.items()}
     shares = {signature: int(quota) for signature, quota in quotas.items()}
-    left = count - sum(shares.values())
-    for signature in sorted(quotas, key=lambda one: shares[one] - quotas[one])[:left]:
+    remaining = count - sum(shares.values())
+    by_remainder = sorted(quotas, key=lambda signature: shares[signature] - quotas[signature])
+    for signature in by_remainder[:remaining]:
         shares[signature] += 1
     return [
         (Meter.of(*signature, grid=held_out.grid), shares[signature])
@@ -62,7 +63,7 @@ def passage_meters(held_out: Corpus, frames: int, count: int) -> list[tuple[Mete
 
 
 def halves(held_out: Corpus, frames: int, at_most: int) -> tuple[list[Roll], list[Roll]]:
-    """Two lots of held-out passages, of every second piece each, in the order of their digests.
+    """Two halves of the held-out passages, alternating in the order of their digests.
 
     Raises:
         ValueError: fewer than two pieces have a passage of this length in whole bars.
@@ -76,7 +77,7 @@ def halves(held_out: Corpus, frames: int, at_most: int) -> tuple[list[Roll], lis
 
 
 def _passage_lengths(piece: Piece) -> Frames:
-    """Rising, the lengths of passages of whole bars from the first bar line of a piece on."""
+    """The lengths of all passages of whole bars from the first bar line of a piece, increasing."""
     bars = piece.meter.bars(piece.frames).whole(piece.frames)
     return bars.end - bars.line[:1]
 

@@ -1,9 +1,9 @@
-"""Resemblance: how far music that a model writes is from music it has not seen, measure by measure.
+"""Resemblance: the distance between generated and unseen music, measure by measure.
 
-A distance alone says little, so its floor stands beside it: how far two halves of the unseen music are from
-each other. Likelihood and resemblance are two things, and neither replaces the other (Theis, van den Oord
-and Bethge, A note on the evaluation of generative models, 2016). Setting distances beside those within real
-music is after Yang and Lerch (On the evaluation of generative models in music, 2020).
+A distance is hard to interpret by itself, so each has a floor: the distance between two halves of the unseen
+music, as Yang and Lerch compare distances with those within real music (On the evaluation of generative
+models in music, 2020). Likelihood and resemblance are different criteria, and neither implies the other
+(Theis, van den Oord and Bethge, A note on the evaluation of generative models, 2016).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from zoo.errors import DataError, Problem
 from zoo.measure.copying import longest_copies
-from zoo.measure.distance import jensen_shannon, resampled, shuffled, wasserstein
+from zoo.measure.distance import bootstrap_sums, jensen_shannon, permuted_sums, wasserstein
 from zoo.measure.interval import Floats, Interval, holm
 from zoo.measure.music import MEASURES, QUARTERS
 from zoo.measure.passages import halves
@@ -27,28 +27,29 @@ if TYPE_CHECKING:
 
 RESAMPLES = 2000
 FEWEST = 3
-"""Passages of each lot below which there is no verdict: two of each can be shuffled in 45 ways at most."""
+"""Minimum number of generated passages, and of each half, for a verdict: 2 + 2 + 2 have only 45 distinct
+permutations."""
 
 
 @dataclass(frozen=True)
 class Likeness:
-    """What one measure says.
+    """The result of one measure.
 
     Attributes:
-        measure: its name.
-        unit: of the values and of distances by `wasserstein` (the first, how far values must be moved);
-            None where values are names, whose distance is `jensen-shannon`, in nats, at most ln 2. Lengths
-            of older tables are in frames, which were sixteenths, others in quarters.
-        generated: mean of the generated passages; None where values are names.
-        held_out: mean of the held-out ones.
-        distance: of the generated passages from held-out ones, the mean over both halves of these.
-        interval: 95 % of the bootstrap over passages; None where a side has fewer than two. It leans upwards
-            near the floor, as all distances between resampled passages do.
-        floor: distance between the two halves.
-        chance: how often passages shuffled among the three lots are as far apart as this, or further: the
-            p-value of a permutation test of whether it matters who wrote them.
-        corrected: that chance for all measures of the table at once; see `holm`.
-        passages: how many had something to measure, generated and of each half.
+        measure: name of the measure.
+        unit: unit of the values and of their Wasserstein distance; None for categories, whose distance is the
+            Jensen-Shannon divergence in nats, at most ln 2. In older tables lengths are in frames of a
+            sixteenth, otherwise in quarter notes.
+        generated: mean of the generated passages; None for categories.
+        held_out: mean of the held-out passages; None for categories.
+        distance: distance of the generated from the held-out passages, averaged over the two halves.
+        interval: 95 % bootstrap interval over passages; None if a group has fewer than two. It is biased
+            upwards near the floor, since resampling only adds distance between similar groups.
+        floor: distance between the two halves of the held-out passages.
+        chance: p-value of a permutation test: how often the distance is at least as large when passages are
+            permuted among the three groups.
+        corrected: `chance`, corrected for all measures of the table; see `holm`.
+        passages: number of passages for which the measure is defined: generated, first and second half.
     """
 
     measure: str
@@ -64,15 +65,15 @@ class Likeness:
 
     @property
     def metric(self) -> str:
-        """Which distance it is."""
+        """Name of the distance."""
         return "jensen-shannon" if self.unit is None else "wasserstein"
 
     @property
     def verdict(self) -> str:
-        """Whether the distance is more than chance explains: `different`, `not clear`, or `too few`.
+        """Whether the distance is significant: `different`, `not clear`, or `too few` for a verdict.
 
-        Of tables of music drawn alike at most 5 % have any measure that is called different. One or two
-        passages of a lot are too few for either word.
+        If generated and held-out music have the same distribution, at most 5 % of tables call any measure
+        different.
         """
         if min(self.passages) < FEWEST:
             return "too few"
@@ -81,12 +82,12 @@ class Likeness:
 
 @dataclass(frozen=True)
 class Resemblance:
-    """What all measures say, of passages of equal length from the first bar line of each piece.
+    """The results of all measures on passages of equal length.
 
     Attributes:
-        frames: length of every passage.
-        passages: how many there are, generated and in each half of the held-out music.
-        likenesses: one for each measure that the music allows.
+        frames: length of each passage.
+        passages: number of passages: generated, first and second half of the held-out music.
+        likenesses: one for each measure that is defined for this music.
     """
 
     frames: int
@@ -94,21 +95,22 @@ class Resemblance:
     likenesses: tuple[Likeness, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, ready for JSON."""
+        """The resemblance as JSON; the inverse of `from_json`."""
         measures = [
-            asdict(found) | {"metric": found.metric, "verdict": found.verdict} for found in self.likenesses
+            asdict(likeness) | {"metric": likeness.metric, "verdict": likeness.verdict}
+            for likeness in self.likenesses
         ]
         return {"frames": self.frames, "passages": list(self.passages), "measures": measures}
 
     @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> Resemblance:
-        """From what `to_json` gave."""
+    def from_json(cls, content: Mapping[str, Any]) -> Resemblance:
+        """The inverse of `to_json`."""
         names = {field.name for field in fields(Likeness)}
         likenesses = [
             Likeness(**{name: _tuple(value) for name, value in measure.items() if name in names})
-            for measure in kept["measures"]
+            for measure in content["measures"]
         ]
-        return cls(kept["frames"], _tuple(kept["passages"]), tuple(likenesses))
+        return cls(content["frames"], _tuple(content["passages"]), tuple(likenesses))
 
 
 def _tuple(value: Any) -> Any:
@@ -123,96 +125,110 @@ def resemble(
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Resemblance:
-    """How far generated passages are from held-out music, and that music from itself.
+    """Compare generated passages with held-out music.
 
-    Each held-out piece in which so many frames from its first bar line on are whole bars gives one passage.
-    The pieces are halved by their digests; no half has more passages than were generated, since distances
-    between few passages are larger. What is not known of all the music, such as onsets, is measured of none.
+    Each held-out piece provides one passage, if the frames from its first bar line on are whole bars. The
+    passages are split into halves by the digests of their pieces. A half has at most as many passages as were
+    generated, since distances between small groups are larger. Measures that need onsets are left out unless
+    all music has them.
 
     Args:
-        generated: passages of equal length, usually `passage_frames(held_out)`, in the meter in which they
-            were written, usually one of `passage_meters`.
-        held_out: pieces that no model has seen.
-        training: pieces in which copied passages are looked for.
-        seed: of the resampling.
-        resamples: how many times; fewer than 20 for each measure can call nothing different.
+        generated: passages of equal length, usually `passage_frames(held_out)`, with the meters that they
+            were generated in, usually from `passage_meters`.
+        held_out: pieces that no model was trained on.
+        training: pieces in which to search for copied passages.
+        seed: seed of the resampling.
+        resamples: number of bootstrap samples and of permutations. With fewer than 20 per measure, no
+            difference can be significant.
 
     Raises:
-        ValueError: the passages are not equally long, or fewer than two held-out pieces have whole bars of
+        ValueError: the passages have different lengths, or fewer than two held-out pieces have whole bars of
             that length.
         DataError: not all of the music is on the same grid.
     """
     if len({roll.frames for roll in generated}) != 1:
-        raise ValueError("resemblance is measured of passages that are equally long")
+        raise ValueError("all generated passages must have the same length")
     _check_grids(generated, held_out, training)
-    struck = "onset" in held_out.planes & training.planes and all(r.onset is not None for r in generated)
+    with_onsets = "onset" in held_out.planes & training.planes and all(
+        roll.onset is not None for roll in generated
+    )
     unseen = halves(held_out, generated[0].frames, at_most=len(generated))
-    sides = [_as_known(rolls, struck) for rolls in (generated, *unseen)]
+    groups = [_drop_onsets_unless(with_onsets, rolls) for rolls in (generated, *unseen)]
     likenesses = []
-    for name, unit, found in _measured(sides, training, struck):
-        values, tables = _tables(found)
+    for name, unit, measured in _compute_measures(groups, training, with_onsets):
+        values, tables = _tables(measured)
         values = values / held_out.grid if unit == QUARTERS else values
         if all(len(table) for table in tables):
-            likenesses.append(_likeness(name, unit, values, tables, seed, resamples))
-    return Resemblance(generated[0].frames, _lengths(sides), corrected(likenesses))
+            likenesses.append(_compare(name, unit, values, tables, seed, resamples))
+    return Resemblance(generated[0].frames, _lengths(groups), correct_p_values(likenesses))
 
 
-def corrected(likenesses: Sequence[Likeness]) -> tuple[Likeness, ...]:
-    """The same with chances that hold for all measures at once."""
-    chances = holm([likeness.chance for likeness in likenesses])
+def correct_p_values(likenesses: Sequence[Likeness]) -> tuple[Likeness, ...]:
+    """Correct the p-values for the number of measures."""
+    p_values = holm([likeness.chance for likeness in likenesses])
     return tuple(
-        replace(likeness, corrected=chance) for likeness, chance in zip(likenesses, chances, strict=True)
+        replace(likeness, corrected=p_value) for likeness, p_value in zip(likenesses, p_values, strict=True)
     )
 
 
-Found = list[list[float | Floats | None]]
-"""What a measure says of each passage of each side."""
+Measured = list[list[float | Floats | None]]
+"""The result of a measure for each passage of each group."""
 
 
-def _measured(
-    sides: Sequence[list[Roll]], training: Corpus, struck: bool
-) -> Iterator[tuple[str, str | None, Found]]:
+def _compute_measures(
+    groups: Sequence[list[Roll]], training: Corpus, with_onsets: bool
+) -> Iterator[tuple[str, str | None, Measured]]:
+    """Yield name, unit and results of each measure."""
     for name, measure in MEASURES.items():
-        if struck or not measure.needs_onsets:
-            of: Callable[[Roll], float | Floats | None] = measure.of
-            yield name, measure.unit, [[of(roll) for roll in side] for side in sides]
+        if with_onsets or not measure.needs_onsets:
+            compute: Callable[[Roll], float | Floats | None] = measure.compute
+            yield name, measure.unit, [[compute(roll) for roll in group] for group in groups]
     pieces = (training.roll(index) for index in range(len(training.pieces)))
-    copies = longest_copies([roll for side in sides for roll in side], pieces, with_onsets=struck)
-    each = np.split(copies.astype(np.float64), np.cumsum([len(side) for side in sides])[:-1])
-    yield "longest copy", QUARTERS, [[*map(float, side)] for side in each]
+    # All groups at once, since sorting the training music takes most of the time.
+    copies = longest_copies([roll for group in groups for roll in group], pieces, with_onsets=with_onsets)
+    by_group = np.split(copies.astype(np.float64), np.cumsum([len(group) for group in groups])[:-1])
+    yield "longest copy", QUARTERS, [[*map(float, group)] for group in by_group]
 
 
-def _tables(found: Found) -> tuple[Floats, list[Floats]]:
-    """The values (S,) that occur, and the table (N, S) of each side; passages with nothing are left out."""
-    known = [[value for value in side if value is not None] for side in found]
-    if any(isinstance(value, np.ndarray) for side in known for value in side):
-        stacked = [np.array(side, np.float64) for side in known]
+def _tables(measured: Measured) -> tuple[Floats, list[Floats]]:
+    """The distinct values (S,), and a table (N, S) for each group, without undefined and empty results."""
+    defined = [[value for value in group if value is not None] for group in measured]
+    if any(isinstance(value, np.ndarray) for group in defined for value in group):
+        stacked = [np.array(group, np.float64) for group in defined]
         tables = [table[table.sum(1) > 0] for table in stacked]
         return np.arange(tables[0].shape[1], dtype=np.float64), tables
-    numbers = [np.array(side, np.float64) for side in known]
+    numbers = [np.array(group, np.float64) for group in defined]
     values = np.unique(np.concatenate(numbers))
-    return values, [(side[:, None] == values).astype(np.float64) for side in numbers]
+    return values, [(group[:, None] == values).astype(np.float64) for group in numbers]
 
 
-def _likeness(
+def _compare(
     name: str, unit: str | None, values: Floats, tables: Sequence[Floats], seed: int, resamples: int
 ) -> Likeness:
-    def distances(generated: Floats, first: Floats, second: Floats) -> tuple[Floats, Floats]:
-        def apart(one: Floats, other: Floats) -> Floats:
-            return jensen_shannon(one, other) if unit is None else wasserstein(one, other, values)
+    """Compare the tables of the generated passages and of the two halves of the held-out ones."""
 
-        return (apart(generated, first) + apart(generated, second)) / 2, apart(first, second)
+    def distance_and_floor(generated: Floats, first: Floats, second: Floats) -> tuple[Floats, Floats]:
+        def distance(p: Floats, q: Floats) -> Floats:
+            return jensen_shannon(p, q) if unit is None else wasserstein(p, q, values)
+
+        # To each half by itself, not to both together: the floor is a distance between groups of the size
+        # of a half, and distances shrink as groups grow.
+        return (distance(generated, first) + distance(generated, second)) / 2, distance(first, second)
 
     def mean(*tables: Floats) -> float | None:
         weights = sum(table.sum(0) for table in tables)
         return None if unit is None else float(np.average(values, weights=weights))
 
     generated, *halves = tables
-    distance, floor = distances(*(table.sum(0) for table in tables))
-    drawn, _ = distances(*(resampled(table, resamples, (seed, side)) for side, table in enumerate(tables)))
-    low, high = np.quantile(drawn, (0.025, 0.975))
-    mixed, _ = distances(*shuffled(tables, resamples, (seed, len(tables))))
-    chance = float((1 + (mixed >= distance - 1e-12).sum()) / (1 + resamples))
+    distance, floor = distance_and_floor(*(table.sum(0) for table in tables))
+    bootstrapped, _ = distance_and_floor(
+        *(bootstrap_sums(table, resamples, (seed, group)) for group, table in enumerate(tables))
+    )
+    low, high = np.quantile(bootstrapped, (0.025, 0.975))
+    permuted, _ = distance_and_floor(*permuted_sums(tables, resamples, (seed, len(tables))))
+    # The observed grouping is one of the permutations, hence the 1 in numerator and denominator. The
+    # tolerance counts permutations that are equal up to rounding.
+    p_value = float((1 + (permuted >= distance - 1e-12).sum()) / (1 + resamples))
     return Likeness(
         measure=name,
         unit=unit,
@@ -221,29 +237,29 @@ def _likeness(
         distance=float(distance),
         interval=(float(low), float(high)) if min(map(len, tables)) > 1 else None,
         floor=float(floor),
-        chance=chance,
-        corrected=chance,
+        chance=p_value,
+        corrected=p_value,
         passages=_lengths(tables),
     )
 
 
-def _lengths(sides: Sequence[Sequence[Any] | Floats]) -> tuple[int, int, int]:
-    generated, first, second = map(len, sides)
+def _lengths(groups: Sequence[Sequence[Any] | Floats]) -> tuple[int, int, int]:
+    generated, first, second = map(len, groups)
     return generated, first, second
 
 
 def _check_grids(generated: Sequence[Roll], held_out: Corpus, training: Corpus) -> None:
-    written = {roll.meter.grid for roll in generated}
-    if written | {training.grid} != {held_out.grid}:
+    generated_grids = {roll.meter.grid for roll in generated}
+    if generated_grids | {training.grid} != {held_out.grid}:
         grids = {
-            "generated": ", ".join(map(str, sorted(written))),
+            "generated": ", ".join(map(str, sorted(generated_grids))),
             held_out.name: str(held_out.grid),
             f"{training.name} for training": str(training.grid),
         }
         listed = "; ".join(f"{name}: {grid}" for name, grid in grids.items())
-        what = f"music on different grids does not compare (frames to a quarter note: {listed})"
-        raise DataError(Problem(what, hint="read and generate all of it on one grid"))
+        what = f"music on different grids cannot be compared (frames per quarter note: {listed})"
+        raise DataError(Problem(what, hint="read and generate all of it on the same grid"))
 
 
-def _as_known(rolls: Sequence[Roll], struck: bool) -> list[Roll]:
-    return [replace(roll, onset=roll.onset if struck else None) for roll in rolls]
+def _drop_onsets_unless(with_onsets: bool, rolls: Sequence[Roll]) -> list[Roll]:
+    return [replace(roll, onset=roll.onset if with_onsets else None) for roll in rolls]

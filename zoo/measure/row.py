@@ -1,4 +1,4 @@
-"""Rows of a table: models and floors on the same pieces."""
+"""Rows of a table: models and floors, evaluated on the same pieces."""
 
 from __future__ import annotations
 
@@ -15,18 +15,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table.
+    """A row of a table.
 
     Attributes:
-        label: which model or floor it is.
-        plane: which keys it models; None for floors of loudness, which stand beside models of any keys.
-        recipe: the words that build it.
-        evaluation: what was found.
-        changed: live settings that were changed for it, `sampler.paths` -> its value.
-        is_floor: whether it is one of the floors.
-        resemblance: of what it writes to the pieces; None where nothing was written.
-        trained_on: how many of the scored pieces the model was trained on; None of a floor, or where that is
-            not known.
+        label: name of the model or floor.
+        plane: the plane that it models; None for floors of velocity, which are compared with all models.
+        recipe: the recipe as text.
+        evaluation: the scores.
+        changed: live settings that were changed, such as {"sampler.paths": 100}.
+        is_floor: whether it is a floor.
+        resemblance: resemblance of its generated passages to the pieces; None if nothing was generated.
+        trained_on: number of scored pieces that the model was trained on; None for a floor, or if unknown.
     """
 
     label: str
@@ -40,14 +39,14 @@ class Row:
 
     @property
     def name(self) -> str:
-        """What stands in front of it: the label, and what was changed."""
+        """The label, followed by the changed settings."""
         return " ".join([self.label, *(f"{key}={value}" for key, value in self.changed.items())])
 
 
 def pairs(rows: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
-    """Which rows are set side by side: each model with the floors of its plane, and with the one above.
+    """The pairs of rows to compare: each model with the floors of its plane, and with the model above it.
 
-    Of rows that are one model with a live setting changed, the first stands for all beside the floors.
+    Of several rows of the same model, with different live settings, only the first is compared with floors.
     """
     above: Row | None = None
     for model in rows:
@@ -63,6 +62,6 @@ def pairs(rows: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
 
 
 def velocity_rows(rows: Sequence[Row], floors: Sequence[Row]) -> list[Row]:
-    """The rows of a table of loudness: its floors, and each model that has a say in it, once."""
+    """The rows of the table of velocities: its floors, and each model that predicts velocities, once."""
     models = {row.label: row for row in reversed(rows) if "velocity" in row.evaluation.terms}
     return [*floors, *reversed(models.values())]

@@ -1,4 +1,4 @@
-"""Evaluations for programs: everything that is known of a number, ready for JSON."""
+"""Evaluations as JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PARTS: dict[str, list[Slot]] = {
     "residual": ["encoder"],
     "velocity": ["velocity"],
 }
-"""Whose doing each term is."""
+"""The slots that determine each term."""
 
 
 def evaluations_to_json(
@@ -30,7 +30,7 @@ def evaluations_to_json(
     seed: int,
     velocity_floors: Sequence[Row] = (),
 ) -> dict[str, Any]:
-    """All rows and their paired differences, on pieces of one split of a corpus; then those of loudness."""
+    """All rows on a split of the corpus and their paired differences, followed by those of velocities."""
     pieces = corpus.split(split)
     loudness = velocity_rows(rows, velocity_floors)
     return {
@@ -66,7 +66,7 @@ def _differences(rows: Sequence[Row], *terms: str) -> list[dict[str, Any]]:
 
 
 def _row(row: Row) -> dict[str, Any]:
-    found = row.evaluation
+    evaluation = row.evaluation
     return {
         "name": row.name,
         "floor": row.is_floor,
@@ -75,14 +75,18 @@ def _row(row: Row) -> dict[str, Any]:
         "plane": row.plane,
         "trained_on": row.trained_on,
         "unit": "nats per frame",
-        "full_score": found.is_full,
-        "score": figure_to_json(found.score()),
-        "terms": {name: {"of": PARTS[name], **figure_to_json(found.figure(name))} for name in found.terms},
+        "full_score": evaluation.is_full,
+        "score": figure_to_json(evaluation.score()),
+        "terms": {
+            name: {"of": PARTS[name], **figure_to_json(evaluation.figure(name))} for name in evaluation.terms
+        },
         "shares": {
-            remark: figure_to_json(share) for remark in found.remarks if (share := found.share(remark))
+            remark: figure_to_json(share)
+            for remark in evaluation.remarks
+            if (share := evaluation.share(remark))
         },
         "resemblance": None if row.resemblance is None else row.resemblance.to_json(),
-        "pieces": [_piece(found, number) for number in range(len(found.titles))],
+        "pieces": [_piece(evaluation, number) for number in range(len(evaluation.titles))],
     }
 
 
@@ -95,24 +99,24 @@ def _velocity(row: Row) -> dict[str, Any]:
     }
 
 
-def _piece(found: Evaluation, number: int) -> dict[str, Any]:
+def _piece(evaluation: Evaluation, number: int) -> dict[str, Any]:
     return {
-        "title": found.titles[number],
-        "digest": found.digests[number],
-        "frames": int(found.frames[number]),
-        "struck": None if found.struck is None else int(found.struck[number]),
-        "nats": {name: float(term.nats[number]) for name, term in found.terms.items()},
+        "title": evaluation.titles[number],
+        "digest": evaluation.digests[number],
+        "frames": int(evaluation.frames[number]),
+        "struck": None if evaluation.struck is None else int(evaluation.struck[number]),
+        "nats": {name: float(term.nats[number]) for name, term in evaluation.terms.items()},
         "standard_errors": {
             name: float(term.variance[number] ** 0.5)
-            for name, term in found.terms.items()
+            for name, term in evaluation.terms.items()
             if term.variance is not None
         },
-        "frames_with": {remark: int(frames[number]) for remark, frames in found.remarks.items()},
+        "frames_with": {remark: int(frames[number]) for remark, frames in evaluation.remarks.items()},
     }
 
 
 def figure_to_json(figure: Figure) -> dict[str, Any]:
-    """All that is known of a figure."""
+    """A figure as JSON."""
     return {
         "value": figure.value,
         "kind": figure.kind,
@@ -125,7 +129,7 @@ def figure_to_json(figure: Figure) -> dict[str, Any]:
 
 
 def difference_to_json(difference: Difference) -> dict[str, Any]:
-    """All that is known of a difference."""
+    """A difference as JSON."""
     return {
         "value": difference.value,
         "interval": None if difference.interval is None else list(difference.interval),
