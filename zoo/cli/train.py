@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from zoo.model.provenance import Origin
     from zoo.registry import Recipe
     from zoo.train.events import FitResult
+    from zoo.train.ranks import Ranks
     from zoo.train.swap import Swap
 
 
@@ -59,7 +61,6 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
     keep their weights.
     """
     from zoo.registry import open_registry
-    from zoo.train.lock import claimed
     from zoo.train.plan import begun_origins, begun_plan, begun_words, typed_over
     from zoo.train.swap import parse_swap
 
@@ -70,10 +71,33 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
     meant = typed_over(begun_words(begun, output), words) if begun else words
     swap = parse_swap(meant, open_registry(), sections=SECTIONS, keys=TrainKeys)
     known = begun_origins(begun) if begun and not swap.sources else {}
-    with claimed(output):
-        trained = _train(swap, known, output, resume)
-        _write(trained, swap.recipe, output)
-    _print(trained.result, swap.recipe, output, as_json)
+    with _ranks() as ranks, _claimed(output, ranks):
+        trained = _train(swap, known, output, resume, ranks)
+        if ranks.is_first:
+            _write(trained, swap.recipe, output)
+    if ranks.is_first:
+        _print(trained.result, swap.recipe, output, as_json)
+
+
+@contextmanager
+def _ranks() -> Iterator[Ranks]:
+    """The processes that train together, of which only the first prints anything but errors."""
+    from zoo.cli.console import stderr
+    from zoo.train.ranks import joined
+
+    with joined() as ranks:
+        stderr.quiet = not ranks.is_first
+        yield ranks
+
+
+@contextmanager
+def _claimed(output: Path, ranks: Ranks) -> Iterator[None]:
+    """The folder of the run, locked by the first rank; the others go on once it is."""
+    from zoo.train.lock import claimed
+
+    with claimed(output) if ranks.is_first else nullcontext():
+        ranks.total(0)
+        yield
 
 
 @dataclass(frozen=True)
@@ -86,7 +110,7 @@ class _Trained:
     origins: Mapping[Slot, Origin]
 
 
-def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool) -> _Trained:
+def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool, ranks: Ranks) -> _Trained:
     """Train from initial weights, from trained parts, or from the checkpoint of a run.
 
     Args:
@@ -94,6 +118,7 @@ def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool)
         known: sources of the weights that a resumed run started from, if they are not named again.
         output: the folder of the run.
         resume: whether to continue a run in this folder.
+        ranks: the processes that train together.
     """
     from zoo.cli.console import stderr, visible
     from zoo.train.assemble import assemble, origins
@@ -102,7 +127,8 @@ def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool)
     from zoo.train.watch import Watch
 
     recipe, run = swap.recipe, Run(output)
-    corpus = open_music(recipe.keys)
+    with ranks.first_ahead():  # the others find the music in the cache
+        corpus = open_music(recipe.keys)
     if not swap.sources:
         recipe = recipe.on_grid(corpus.grid)
     learned, judged = (len(corpus.split(name).pieces) for name in ("train", "valid"))
@@ -121,6 +147,7 @@ def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool)
                 seed=recipe.values["seed"],
                 resume=resume,
                 origins=began,
+                ranks=ranks,
             )
     except KeyboardInterrupt:
         again = f"zoo train -o {shlex.quote(str(output))} --resume"

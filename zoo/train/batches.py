@@ -16,6 +16,7 @@ from zoo.data.fragments import Fragments
 from zoo.errors import DataError, Problem
 from zoo.model.model import Model
 from zoo.model.random import generator
+from zoo.train.ranks import ALONE, Ranks
 from zoo.train.settings import TrainSettings
 
 LOWEST, HIGHEST = -6, 5
@@ -33,14 +34,15 @@ class TrainingBatches:
             another order.
     """
 
-    def __init__(self, corpus: Corpus, settings: TrainSettings, seed: int) -> None:
+    def __init__(self, corpus: Corpus, settings: TrainSettings, seed: int, ranks: Ranks = ALONE) -> None:
         self._corpus = corpus
         self._settings = settings = settings.on_grid(corpus.grid)
         self._seed = seed
+        self._ranks = ranks
         self._starts = corpus.starts(settings.frames, settings.stride)
         pieces = np.array([piece.frames for piece in corpus.pieces], np.int64)
         self._lengths = np.minimum(pieces[self._starts[:, 0]] - self._starts[:, 1], settings.frames)
-        self._size = settings.batch * settings.accumulate
+        self._size = settings.batch * settings.accumulate * ranks.count
         self.epoch = max(len(self._starts) // self._size, 1)
         self._order = lru_cache(maxsize=1)(self._shuffled)
 
@@ -57,14 +59,17 @@ class TrainingBatches:
         return torch.randint(LOWEST, HIGHEST + 1, size, generator=generator(self._seed, "transpose", step))
 
     def at(self, step: int) -> list[Fragments]:
-        """The fragments of a step, in as many batches as its gradient is accumulated over."""
-        size = self._settings.batch
-        shifts = torch.split(self.shifts(step), size)
-        chosen = self._chosen(step)
-        parts = [self._batch(chosen[first : first + size]) for first in range(0, len(chosen), size)]
-        if not self._settings.transpose:
-            return parts
-        return [part.transpose(shift) for part, shift in zip(parts, shifts, strict=True)]
+        """The fragments of a step, in as many batches as its gradient is accumulated over.
+
+        Of several ranks each has its own: the first of two has every other batch, from the first one.
+        """
+        size, ranks = self._settings.batch, self._ranks
+        shifts, chosen = self.shifts(step), self._chosen(step)
+        parts = []
+        for first in range(ranks.number * size, len(chosen), ranks.count * size):
+            part = self._batch(chosen[first : first + size])
+            parts.append(part.transpose(shifts[first : first + size]) if self._settings.transpose else part)
+        return parts
 
     def _batch(self, chosen: NDArray[np.int64]) -> Fragments:
         """Fragments by their numbers; those grouped by length are no longer than the music in them."""

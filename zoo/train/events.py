@@ -22,6 +22,7 @@ class Started:
         epoch: steps of an epoch.
         device: where it computes.
         threads: with how many threads.
+        ranks: on how many ranks, each with its own batches and threads.
     """
 
     step: int
@@ -30,6 +31,7 @@ class Started:
     epoch: int
     device: str
     threads: int
+    ranks: int = 1
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ class FitResult:
         best: term -> nats per frame on the validation pieces, of the weights that were kept.
         best_step: term -> the step of those weights.
         validations: those of this session, in order.
-        threads: how many threads this session computed with.
+        threads: how many threads this session computed with, on each rank.
+        ranks: on how many ranks.
     """
 
     step: int
@@ -91,3 +94,4 @@ class FitResult:
     best_step: Mapping[Term, int]
     validations: tuple[Validated, ...]
     threads: int
+    ranks: int = 1

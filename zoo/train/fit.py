@@ -21,6 +21,7 @@ from zoo.train.events import FitResult, Listen
 from zoo.train.learner import Learner
 from zoo.train.loop import Loop
 from zoo.train.plan import plan
+from zoo.train.ranks import ALONE, Ranks
 from zoo.train.run import Run
 from zoo.train.settings import TrainSettings
 from zoo.train.validation import Validation
@@ -36,6 +37,7 @@ def fit(
     resume: bool = False,
     origins: Mapping[Slot, Origin] | None = None,
     callbacks: Sequence[Callback] = (),
+    ranks: Ranks = ALONE,
 ) -> FitResult:
     """Train a model in place; afterwards it holds the best weights that validation found.
 
@@ -52,7 +54,10 @@ def fit(
         resume: go on where the run stands.
         origins: where trained parts come from, by slot. Their weights compete for the best ones before the
             first step.
-        callbacks: called at fixed points of the loop, after `listen`.
+        callbacks: called at fixed points of the loop, after `listen`; on every rank.
+        ranks: the processes that train together, each with its own batches: `train.batch` is for each. Only
+            the first writes to the run and is listened to, and only its model holds the best weights
+            afterwards.
 
     Raises:
         DataError: the model cannot learn from this music.
@@ -65,22 +70,25 @@ def fit(
     training = corpus.split("train")
     check_music(model, training)
     model.to(device_of(settings.device, "train.device"))
-    learner = Learner(model, settings, seed)
+    learner = Learner(model, settings, seed, ranks)
+    run, listen = (run, listen) if ranks.is_first else (None, None)
     if run is not None:
-        run.begin(plan(model.recipe, corpus, settings, seed, origins), resume=resume)
-    batches = TrainingBatches(training, settings, seed)
+        run.begin(plan(model.recipe, corpus, settings, seed, origins, ranks.count), resume=resume)
+    batches = TrainingBatches(training, settings, seed, ranks)
     validation = Validation(corpus.split("valid"), settings, seed)
     budget = Budget(settings, batches.epoch)
     acting = [*([Listener(listen)] if listen else []), *callbacks]
     if run is not None:
         acting = [Metrics(run), *acting, Checkpoints(run, batches, seed)]
     with computing(model, settings.threads):
-        if run is None or not run.resume(learner):
+        if ranks.is_first and (run is None or not run.resume(learner)):
             _begin(model, corpus, origins or {})
             if run is not None:
                 run.save(learner)  # a checkpoint that is missing later was lost, and does not mean a new run
+        learner.copy_first_rank()
         result = Loop(learner, batches, validation, budget, acting).run(validate_first=bool(origins))
-    model.load_state_dict(learner.best.tensors)
+    if ranks.is_first:
+        model.load_state_dict(learner.best.tensors)
     return result
 
 

@@ -17,10 +17,11 @@ from zoo.data.fragments import Fragments
 from zoo.errors import NonFiniteError, Problem
 from zoo.model.model import Model
 from zoo.model.random import generator
-from zoo.model.weights import Weights, restore
+from zoo.model.weights import Weights, pack, restore, unpack
 from zoo.parts.interfaces import Kind
 from zoo.parts.terms import SLOTS_OF, TERMS, Term
 from zoo.train.optimizer import Average, optimizer_of, share_of_rate
+from zoo.train.ranks import ALONE, Ranks
 from zoo.train.settings import TrainSettings
 
 HINT = "lower train.lr or train.clip; the weights of the step before are kept"
@@ -96,22 +97,26 @@ class Learner:
         model: the model, whose weights change from step to step.
         step: how many steps it has taken.
         seconds: how long they took.
+        frames: how many frames of music the last step held.
         validated: the step after which it was last validated.
         best: the best weights so far.
         average: the moving average of the weights, where one is asked for.
         should_stop: set it to end training after this step.
+        ranks: the processes that train together.
     """
 
-    def __init__(self, model: Model, settings: TrainSettings, seed: int) -> None:
+    def __init__(self, model: Model, settings: TrainSettings, seed: int, ranks: Ranks = ALONE) -> None:
         self.model = model
         self.step = 0
         self.seconds = 0.0
+        self.frames = 0
         self.validated = -1
         self.should_stop = False
         self.best = Best()
         self.average: Average | None = None
         self._settings = settings
         self._seed = seed
+        self.ranks = ranks
         self._named = {term: dict(_learnable(model, term)) for term in TERMS}
         self._optimizers = {
             term: optimizer_of(named, settings, settings.rate(term))
@@ -131,7 +136,7 @@ class Learner:
         """Take one step; returns the loss of each term.
 
         Args:
-            batches: what the gradient is taken of: the mean over the frames of all batches.
+            batches: what the gradient is taken of: the mean over the frames of all batches, of all ranks.
             used: how much of the budget is used, 0..1.
 
         Raises:
@@ -155,18 +160,29 @@ class Learner:
         return values
 
     def _backward(self, batches: Sequence[Fragments]) -> dict[Term, float]:
-        """Add up the gradients of batches; returns the mean loss of each term."""
-        chance = generator(self._seed, "loss", self.step, device=self.model.device)
+        """Add up the gradients of batches, of all ranks; returns the mean loss of each term."""
+        ranks = self.ranks
         frames = [int(batch.mask.sum()) for batch in batches]
+        self.frames = int(ranks.total(sum(frames))[0])
+        ranks.copy_buffers(self.model)
         values: dict[Term, float] = {}
-        for batch, count in zip(batches, frames, strict=True):
-            share = count / max(sum(frames), 1)
+        for number, (batch, count) in enumerate(zip(batches, frames, strict=True)):
+            share = count / max(self.frames, 1)
+            chance = self._chance(number * ranks.count + ranks.number)
             with self._precision():
                 losses = {term: share * loss for term, loss in self.model(batch, chance).items()}
             torch.autograd.backward(list(losses.values()))
             for term, loss in losses.items():
                 values[term] = values.get(term, 0.0) + float(loss.detach())
-        return values
+        ranks.sum_gradients([parameter for named in self._named.values() for parameter in named.values()])
+        totals = ranks.total(*(values.get(term, 0.0) for term in TERMS), *(term in values for term in TERMS))
+        sums, given = totals[: len(TERMS)], totals[len(TERMS) :]
+        return {term: value for term, value, known in zip(TERMS, sums, given, strict=True) if known}
+
+    def _chance(self, batch: int) -> torch.Generator:
+        """The chance in the losses of a batch, by its number in the step, whichever rank takes it."""
+        numbered = (batch,) if batch else ()
+        return generator(self._seed, "loss", self.step, *numbered, device=self.model.device)
 
     def _precision(self) -> torch.autocast:
         """What the losses are computed in."""
@@ -193,6 +209,13 @@ class Learner:
         if self.average is not None:
             tensors |= {f"ema.{name}": tensor for name, tensor in self.average.tensors.items()}
         return Weights(tensors, {"step": self.step, "seconds": self.seconds, "validated": self.validated})
+
+    def copy_first_rank(self) -> None:
+        """Begin where the first rank stands: with its weights, what it counted, and its best scores."""
+        if self.ranks.count > 1:
+            state, self.best = self.ranks.copy((pack(self.state()), self.best))
+            if not self.ranks.is_first:
+                self.restore(unpack(state, "the first rank"), "the first rank")
 
     def restore(self, state: Weights, where: str) -> None:
         """Go back to a state that `state` gave, and that was kept in the file `where`.

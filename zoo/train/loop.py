@@ -51,14 +51,19 @@ class Loop:
         self._start()
         if validate_first and self.learner.validated < 0:
             self._validate()
+        ranks, interrupts = self.learner.ranks, 0.0
         with deferred_interrupts() as interrupted:
             while not self.budget.is_over(self.learner):
                 self._step()
                 if self.learner.step % self.budget.settings.validate_every == 0:
                     self._validate()
-                if interrupted():
+                stops, interrupts = ranks.total(self.learner.should_stop, interrupted())
+                self.learner.should_stop = stops > 0
+                if interrupts:
                     self._end()
                     break
+        if interrupts:
+            raise KeyboardInterrupt  # the signal came to another rank
         if self.learner.validated != self.learner.step:
             self._validate()
         return self._end()
@@ -73,6 +78,7 @@ class Loop:
             epoch=self.budget.epoch,
             device=str(self.learner.model.device),
             threads=torch.get_num_threads(),
+            ranks=self.learner.ranks.count,
         )
         for callback in self.callbacks:
             callback.on_start(self.learner, event)
@@ -89,8 +95,7 @@ class Loop:
                 callback.on_error(learner, error)
             raise
         self._read_clock()
-        frames = sum(int(batch.mask.sum()) for batch in batches)
-        event = Stepped(learner.step, losses, frames, learner.seconds)
+        event = Stepped(learner.step, losses, learner.frames, learner.seconds)
         for callback in self.callbacks:
             callback.on_step_end(learner, event)
 
@@ -109,7 +114,9 @@ class Loop:
         return result
 
     def _read_clock(self) -> None:
-        self.learner.seconds = time.monotonic() - self._began
+        """Take the time of the first rank, so that all agree when the budget is used up."""
+        ranks = self.learner.ranks
+        self.learner.seconds = ranks.total(time.monotonic() - self._began if ranks.is_first else 0.0)[0]
 
     def _result(self) -> FitResult:
         learner = self.learner
@@ -120,4 +127,5 @@ class Loop:
             best_step=dict(learner.best.step),
             validations=tuple(self._validations),
             threads=torch.get_num_threads(),
+            ranks=self.learner.ranks.count,
         )

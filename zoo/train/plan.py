@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from zoo.data import Corpus
 
 FORMAT = 1
+RANKS = "number of ranks"
+"""The key of a plan's number of processes in messages."""
 
 
 def plan(
@@ -34,6 +36,7 @@ def plan(
     settings: TrainSettings,
     seed: int,
     origins: Mapping[Slot, Origin] | None = None,
+    ranks: int = 1,
 ) -> dict[str, Any]:
     """Everything that the weights of a run depend on, and the words to say it again, ready for JSON."""
     return {
@@ -44,6 +47,7 @@ def plan(
         "train": settings.model_dump(mode="json"),
         "data": {"name": corpus.name, "digest": corpus.digest, "grid": corpus.grid},
         "seed": seed,
+        **({"ranks": ranks} if ranks > 1 else {}),
         "origins": {slot: _origin_to_json(origin) for slot, origin in (origins or {}).items()},
         "piece_digests": shared_pieces({slot: o.trained_on for slot, o in (origins or {}).items()}, None),
     }
@@ -141,7 +145,11 @@ def differences(begun: Mapping[str, Any], now: Mapping[str, Any]) -> list[Proble
     before, after = dict(_flat(begun)), dict(_flat(now))
     exchanged = tuple(f"{slot}." for slot in SLOTS if before.get(slot) != after.get(slot))
     return [
-        Problem(f"is {after.get(key, 'not set')} now, the run was begun with {before.get(key, 'none')}", key)
+        Problem(
+            f"is {after.get(key, 'not set')} now, the run was begun with {before.get(key, 'none')}",
+            key,
+            f"start it with torchrun --nproc-per-node {before[key]}" if key == RANKS else "",
+        )
         for key in sorted({*before, *after})
         if before.get(key) != after.get(key) and not key.startswith(exchanged)
     ]
@@ -160,6 +168,7 @@ def _flat(plan: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield f"train.{name}", value
     yield "the music", plan["data"]["digest"][:12]
     yield "seed", plan["seed"]
+    yield RANKS, plan.get("ranks", 1)
     yield from (
         (f"first weights of the {slot}", origin["weights"][:12])
         for slot, origin in plan.get("origins", {}).items()

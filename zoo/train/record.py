@@ -67,6 +67,7 @@ def record(
             "steps": result.step,
             "seconds": round(result.seconds, 1),
             "threads": result.threads,
+            **({"ranks": result.ranks} if result.ranks > 1 else {}),
             "best_step": dict(result.best_step),
             **({"began_from": {slot: origin.source for slot, origin in began.items()}} if began else {}),
         },

@@ -6,7 +6,7 @@ from zoo.data import Corpus
 from zoo.model.counting import calibrate
 from zoo.parts.terms import Term
 from zoo.train.learner import Judged, Learner
-from zoo.train.score import chosen_pieces, validate
+from zoo.train.score import Scores, chosen_pieces, validate
 from zoo.train.settings import TrainSettings
 
 
@@ -42,8 +42,13 @@ class Validation:
         return judged, improved
 
     def _judge(self, learner: Learner) -> Judged:
-        """The weights and their score. They are calibrated on all validation pieces first, and kept so."""
-        model = learner.model
-        calibrate(model, self._corpus)
-        validation = validate(model, self._corpus, self._indices, self._seed)
-        return Judged.of(model, validation.nats, validation.kinds)
+        """The weights and their score. They are calibrated on all validation pieces first, and kept so.
+
+        The first of several ranks does so, and the others receive the score.
+        """
+        model, scores = learner.model, Scores({})
+        if learner.ranks.is_first:
+            calibrate(model, self._corpus)
+            scores = validate(model, self._corpus, self._indices, self._seed)
+        scores = learner.ranks.copy(scores)
+        return Judged.of(model, scores.nats, scores.kinds)

@@ -125,7 +125,8 @@ class Watch:
         if isinstance(event, Started):
             again = f", from step {event.step}" if event.step else ""
             threads = f"{event.threads} thread{'' if event.threads == 1 else 's'}"
-            where = f"training on {event.device} with {threads}"
+            each = f" on each of {event.ranks} ranks" if event.ranks > 1 else ""
+            where = f"training on {event.device} with {threads}{each}"
             self._console.print(f"{where}{again}, {event.epoch} steps per epoch")
         elif isinstance(event, Validated):
             nats = ", ".join(f"{term} {value:.3f}" for term, value in event.nats.items())

@@ -1,0 +1,148 @@
+"""Data-parallel training: the processes that train one model together, as torchrun starts them.
+
+Every rank holds the same model and takes the gradient of its own batches of a step. Gradients are added up
+over all ranks, so every rank takes the same step. The first rank alone counts, validates and writes; what it
+finds reaches the others as a copy. Alone, a process is the first of one rank, nothing is sent, and torch is
+not imported here: a folder in which another process trains is refused before.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+from zoo.errors import Problem, ZooError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+PATIENCE = timedelta(hours=1)
+"""How long a rank waits for the others, such as for the first to read the music. One that was killed is
+noticed at once."""
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The place of this process among those that train together.
+
+    Attributes:
+        number: of this rank, from 0.
+        count: how many ranks there are.
+    """
+
+    number: int = 0
+    count: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the rank that counts, validates and writes."""
+        return self.number == 0
+
+    def total(self, *numbers: float) -> list[float]:
+        """The sum of each number over all ranks."""
+        if self.count == 1:
+            return list(numbers)
+        import torch
+        import torch.distributed as dist
+
+        totals = torch.tensor(numbers, dtype=torch.float64)
+        with _together():
+            dist.all_reduce(totals)
+        return [float(number) for number in totals]
+
+    def any(self, holds: bool) -> bool:
+        """Whether something holds on at least one rank."""
+        return self.total(holds)[0] > 0
+
+    def copy(self, value: Value) -> Value:
+        """What the first rank has for a value, on every rank."""
+        if self.count == 1:
+            return value
+        import torch
+        import torch.distributed as dist
+
+        values = [value]
+        with _together():
+            dist.broadcast_object_list(values, device=torch.device("cpu"))
+        return values[0]
+
+    @contextmanager
+    def first_ahead(self) -> Iterator[None]:
+        """Run the block on the first rank while the others wait, which then find what it left on the disk."""
+        if not self.is_first:
+            self.total(0)
+        yield
+        if self.is_first:
+            self.total(0)
+
+    def sum_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Replace each gradient by its sum over all ranks; one that no rank has stays away."""
+        if self.count == 1 or not parameters:
+            return
+        import torch
+        import torch.distributed as dist
+
+        given = torch.tensor([parameter.grad is not None for parameter in parameters])
+        gradients = (p.new_zeros(p.shape) if p.grad is None else p.grad for p in parameters)
+        flat = torch.cat([given.to(parameters[0]), *(gradient.flatten() for gradient in gradients)])
+        with _together():
+            dist.all_reduce(flat)
+        sizes = [len(parameters), *(parameter.numel() for parameter in parameters)]
+        ranks, *sums = torch.split(flat, sizes)
+        for parameter, total, count in zip(parameters, sums, ranks.tolist(), strict=True):
+            parameter.grad = total.view_as(parameter) if count else None
+
+    def copy_buffers(self, model: nn.Module) -> None:
+        """Give every rank the buffers of the first, such as the particles of an RBM."""
+        if self.count == 1:
+            return
+        import torch.distributed as dist
+
+        with _together():
+            for tensor in model.state_dict(keep_vars=True).values():
+                if not tensor.requires_grad:
+                    dist.broadcast(tensor, 0)
+
+
+ALONE = Ranks()
+
+
+@contextmanager
+def joined() -> Iterator[Ranks]:
+    """The ranks that torchrun started, while the block runs; one alone where it started none.
+
+    Tensors on a GPU are exchanged by NCCL, all others by Gloo. Each rank of a machine takes a GPU of its own.
+
+    Raises:
+        ZooError: another rank has ended.
+    """
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        yield ALONE
+        return
+    import torch
+    import torch.distributed as dist
+
+    has_gpu = torch.cuda.is_available()
+    if has_gpu:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    with _together():
+        dist.init_process_group("cpu:gloo,cuda:nccl" if has_gpu else "gloo", timeout=PATIENCE)
+    yield Ranks(dist.get_rank(), dist.get_world_size())
+    dist.destroy_process_group()  # after an error it could wait for ranks that have ended
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """Raise that another rank has ended, where torch says so in terms of sockets."""
+    try:
+        yield
+    except RuntimeError as error:
+        what = "another rank has ended or cannot be reached"
+        hint = "its own error comes first; the same command with --resume continues from the last checkpoint"
+        raise ZooError(Problem(what, f"rank {os.environ.get('RANK', '')}".strip(), hint)) from error
