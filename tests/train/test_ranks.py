@@ -67,7 +67,7 @@ def start(act: Callable[[Ranks], None], count: int = 2) -> list[int | None]:
     return codes
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def train(corpus: Corpus, tiny: Make, fast: Make) -> Callable[..., None]:
     """Train a tiny model in a folder, on one of several ranks or alone."""
 
@@ -82,11 +82,12 @@ def train(corpus: Corpus, tiny: Make, fast: Make) -> Callable[..., None]:
     return go
 
 
-@pytest.fixture
-def unbroken(train: Make, tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def unbroken(train: Make, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two ranks that nothing disturbed."""
-    assert start(lambda ranks: train(tmp_path / "unbroken", ranks)) == [0, 0]
-    return tmp_path / "unbroken"
+    folder = tmp_path_factory.mktemp("ranks") / "unbroken"
+    assert start(lambda ranks: train(folder, ranks)) == [0, 0]
+    return folder
 
 
 @pytest.mark.parametrize("count", [2, 3])
