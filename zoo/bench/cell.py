@@ -76,7 +76,7 @@ class Cell:
 
     @property
     def _training(self) -> list[Any]:
-        return [TRAINING, self.term, self.recipe.digest, _budget(self.train), self.seed]
+        return [TRAINING, self.term, self.recipe.digest, budget(self.train), self.seed]
 
     @property
     def name(self) -> str:
@@ -166,21 +166,21 @@ def question(order: Mapping[str, Any]) -> str:
         ValueError: a training setting is unknown.
     """
     target = order["plane"] if order["term"] == "floors" else order["recipe"]
-    train = _budget(TrainSettings(**{**BEFORE, **order["train"]})) if "train" in order else None
+    train = budget(TrainSettings(**{**BEFORE, **order["train"]})) if "train" in order else None
     return json.dumps([order["term"], target, order["data"], order["split"], train, order.get("seed")])
 
 
-def _budget(train: TrainSettings) -> dict[str, Any]:
+def budget(train: TrainSettings) -> dict[str, Any]:
     """The training settings that change the weights: all but device and threads.
 
     Settings at the value that training had before they existed are left out, so that a new setting does not
     change the keys of stored results.
     """
     settings = train.model_dump(mode="json", exclude={"device", "threads"})
-    budget = {name: value for name, value in settings.items() if name not in BEFORE or value != BEFORE[name]}
-    if not any(budget[name] for name in ("minutes", "epochs", "steps")):
-        budget["steps"] = STEPS
-    return budget
+    kept = {name: value for name, value in settings.items() if name not in BEFORE or value != BEFORE[name]}
+    if not any(kept[name] for name in ("minutes", "epochs", "steps")):
+        kept["steps"] = STEPS
+    return kept
 
 
 def slots_of(term: Term) -> tuple[Slot, ...]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from zoo.bench.cell import Cell, FloorsCell
-from zoo.bench.components import components, floor_cells
 from zoo.bench.local import CellFailed
+from zoo.bench.needs import LocalDataset, Needs
 from zoo.bench.reading import READING, Reading
 from zoo.bench.results import Results
 from zoo.bench.study import Study
@@ -28,26 +28,6 @@ class Runner(Protocol):
 
     def close(self) -> None:
         """Cancel all pending cells."""
-
-
-@dataclass(frozen=True)
-class LocalDataset:
-    """A dataset on this machine.
-
-    Attributes:
-        place: the name or path to open.
-        digest: digest of its content.
-        planes: the planes that it has.
-    """
-
-    place: str
-    digest: str
-    planes: frozenset[str]
-
-    def has_produced(self, result: Mapping[str, Any]) -> bool:
-        """Whether a result was measured on this music in its current reading."""
-        reading = Reading.of(result)
-        return (reading.digest, reading.number) == (self.digest, READING)
 
 
 @dataclass
@@ -101,17 +81,12 @@ class Driver:
         *,
         replace_outdated: bool = False,
     ) -> None:
-        self._study, self._results, self._runner = study, results, runner
+        self._results, self._runner = results, runner
         self._datasets, self._listen, self._replace_outdated = datasets, listen, replace_outdated
-        self._floors = floor_cells(study)
-        self._components = [
-            component
-            for component in components(study, registry)
-            if component.suits(datasets[component.data].planes)
-        ]
+        self._needs = Needs(study, results, datasets, registry)
         self._pending: dict[Future[dict[str, Any]], Cell | FloorsCell] = {}
         self._tries: dict[str, int] = {}
-        self._progress = StudyProgress()
+        self._progress = StudyProgress(outdated=self._needs.outdated)
 
     def run(self) -> StudyProgress:
         """Run all missing cells. A cell that fails does not stop the others.
@@ -122,7 +97,7 @@ class Driver:
             ZooError: a result is damaged or cannot be written.
         """
         try:
-            self._refuse_unreadable()
+            self._needs.refuse_unreadable()
             if not self._replace_outdated:
                 self._refuse_other_music()
             self._submit_missing()
@@ -139,18 +114,9 @@ class Driver:
             self._runner.close()
         return self._progress
 
-    def _refuse_unreadable(self) -> None:
-        what = "this music has no onsets, which an encoder of the study needs"
-        hint = 'compare only encoders of sounding keys on it (encoder = "sounding")'
-        unreadable = [
-            cell.data for cell in self._floors if cell.plane not in self._datasets[cell.data].planes
-        ]
-        if unreadable:
-            raise UsageError(*(Problem(what, name, hint) for name in unreadable))
-
     def _refuse_other_music(self) -> None:
         outdated: dict[str, list[Reading]] = {name: [] for name in self._datasets}
-        for cell in self._possible():
+        for cell in self._needs.possible():
             result = self._results.read(cell)
             if result is not None and not self._datasets[cell.data].has_produced(result):
                 outdated[cell.data].append(Reading.of(result))
@@ -163,64 +129,12 @@ class Driver:
         if problems:
             raise UsageError(*problems)
 
-    def _possible(self) -> Iterator[Cell | FloorsCell]:
-        """The cells whose results this run may read or write, each once."""
-        yield from self._floors
-        for component in self._components:
-            trials, selection = component.trials(self._study), component.selection(self._study, self._results)
-            # As long as the rate is open, any of them may turn out to be needed.
-            cells = selection.cells if selection else component.every(self._study)
-            first = self._results.read(trials[0])
-            needed_trials = trials if first is None or first["learns"] else []
-            yield from {cell.name: cell for cell in (*needed_trials, *cells)}.values()
-
-    def _wanted(self) -> Iterator[Cell | FloorsCell]:
-        """The cells that are known to be needed, given the results so far.
-
-        The first trial of a component shows whether it learns at all; the trials together choose its learning
-        rate; only then are the remaining seeds known.
-        """
-        yield from self._floors
-        for component in self._components:
-            trials = component.trials(self._study)
-            yield trials[0]
-            if self._learns(trials[0]):
-                yield from trials[1:]
-                if all(self._is_done(cell) for cell in trials):
-                    selection = component.selection(self._study, self._results)
-                    tried = {cell.name for cell in trials}
-                    cells = selection.cells if selection else ()
-                    yield from (cell for cell in cells if cell.name not in tried)
-
-    def _needed(self) -> int:
-        """How many cells the study will need in all."""
-        count, seeds, rates = len(self._floors), self._study.settings.seeds, len(self._study.rates)
-        for component in self._components:
-            trials = component.trials(self._study)
-            # At the chosen rate, the trials have already run some of the seeds.
-            remaining_seeds = seeds - len(trials) // rates
-            count += 1 if self._learns(trials[0]) is False else len(trials) + remaining_seeds
-        return count
-
-    def _learns(self, cell: Cell) -> bool | None:
-        """Whether its part learns by gradient; None without a result."""
-        result = self._results.read(cell) if self._is_done(cell) else None
-        return None if result is None else bool(result["learns"])
-
-    def _is_done(self, cell: Cell | FloorsCell) -> bool:
-        """Whether there is a result on the music as it is now, in its current reading."""
-        result = self._results.read(cell)
-        if result is not None and not self._datasets[cell.data].has_produced(result):
-            self._progress.outdated.add(cell.name)
-            return False
-        return result is not None
-
     def _submit_missing(self) -> None:
         submitted = {cell.name for cell in self._pending.values()}
         progress = self._progress
-        progress.needed, progress.done = self._needed(), 0
-        for cell in self._wanted():
-            if self._is_done(cell):
+        progress.needed, progress.done = self._needs.count(), 0
+        for cell in self._needs.known():
+            if self._needs.is_done(cell):
                 progress.done += 1
             elif cell.name not in submitted and cell.name not in progress.failed:
                 self._pending[self._runner.submit(cell.order(self._datasets[cell.data].place))] = cell

@@ -30,6 +30,11 @@ class CellFailed(ZooError):
         self.killed = killed
 
 
+def default_jobs() -> int:
+    """Number of parallel cells if nothing else is asked for: one for each core."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class LocalRunner:
     """Runs cells in parallel, each in its own process.
 
@@ -39,8 +44,7 @@ class LocalRunner:
     """
 
     def __init__(self, work: Path, jobs: int | None = None) -> None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.jobs = jobs or cores
+        self.jobs = jobs or default_jobs()
         self._work = work
         self._pool = ThreadPoolExecutor(self.jobs)
         self._started: list[Process] = []

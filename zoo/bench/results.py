@@ -62,6 +62,17 @@ class Results:
         """Whether there are results on a dataset."""
         return self.folder_of(data).is_dir() or self.pack_of(data).exists()
 
+    def every(self, data: str) -> dict[str, dict[str, Any]]:
+        """Name -> result, of all cells that have a result on a dataset, whichever study asked for it.
+
+        Results that are damaged beyond recognition are left out; `read` reports those that are needed.
+
+        Raises:
+            ZooError: the pack of the dataset is damaged.
+        """
+        files = {path.stem: _parsed(path) for path in sorted(self.folder_of(data).glob("*.json"))}
+        return {name: result for name, result in (self._pack(data) | files).items() if _has_question(result)}
+
     def read(self, cell: Cell | FloorsCell) -> dict[str, Any] | None:
         """The result of a cell, or None.
 
@@ -208,6 +219,14 @@ def _refuse_newer(result: Any, path: Path) -> None:
     for name, version, newest in versions:
         if type(version) is int and version > newest:
             check_format(version, newest, f"{path}: {name}", writer)
+
+
+def _has_question(result: Any) -> bool:
+    """Whether a result says what it answers, and on which music."""
+    try:
+        return bool(question(result["order"]) and Reading.of(result))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
 
 
 def _earlier_question(result: Any) -> str | None:

@@ -174,6 +174,14 @@ def read_study(path: Path, registry: Registry) -> Study:
     return Study(path, settings, budget, rates, rows, published, overrides)  # type: ignore[arg-type]
 
 
+def is_study(path: Path) -> bool:
+    """Whether a file may be meant as a study: a TOML file with a grid."""
+    try:
+        return "grid" in tomllib.loads(read_bytes(path, "study").decode())
+    except (OSError, ValueError):
+        return False
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(read_bytes(path, "study").decode())

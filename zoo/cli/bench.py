@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from zoo.cli.answer import ANSWER
+from zoo.cli.bench_list import list_studies
 from zoo.errors import Problem, UsageError, ZooError
 
 if TYPE_CHECKING:
-    from zoo.bench.driver import LocalDataset, Runner, StudyProgress
+    from zoo.bench.driver import Runner, StudyProgress
+    from zoo.bench.needs import LocalDataset
+    from zoo.bench.results import Results
     from zoo.bench.study import Study
 
 FILE = click.argument("file", type=click.Path(path_type=Path), metavar="FILE.toml")
@@ -27,6 +30,9 @@ RESULTS = click.option(
 @click.group("bench")
 def command() -> None:
     """Compare combinations: train what a study needs, and print its table."""
+
+
+command.add_command(list_studies)
 
 
 @command.command("run")
@@ -53,6 +59,12 @@ def command() -> None:
 @click.option(
     "--replace", is_flag=True, help="Replace results of other music, or of an earlier version of the reader."
 )
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Train nothing; show how many cells are missing, how long they take, and which stored results "
+    "cannot be used, and why.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON.")
 def run(
     file: Path,
@@ -63,6 +75,7 @@ def run(
     jobs: int | None,
     work: Path | None,
     replace: bool,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Train and score the combinations of a study that have no results yet.
@@ -77,6 +90,7 @@ def run(
     trainings stay where they ran.
     """
     from zoo.bench.driver import Driver
+    from zoo.bench.local import default_jobs
     from zoo.bench.results import Results, prepare
     from zoo.bench.study import read_study
     from zoo.cli.bench_watch import Watch
@@ -90,6 +104,10 @@ def run(
     study = read_study(file, registry)
     music = _music(study, _places(study, places))
     stored, work = Results(results or file.parent / "results"), work or file.parent / "runs"
+    if dry_run:
+        known_jobs = jobs if runner == "ray" else jobs or default_jobs()
+        _forecast(study, stored, music, known_jobs, as_json)
+        return
     prepare(stored.folder, "--results")
     prepare(work, "--work")
     with claimed(work / f"{study.name}.driver", "runs this study"):
@@ -177,6 +195,18 @@ def table(
         click.echo("\n".join(write(sheet) for sheet in printed), ANSWER, nl=False)
 
 
+def _forecast(
+    study: Study, results: Results, datasets: dict[str, LocalDataset], jobs: int | None, as_json: bool
+) -> None:
+    from zoo.bench.forecast import forecasts
+    from zoo.cli.bench_forecast import forecast_facts, print_forecasts
+    from zoo.cli.console import print_json
+    from zoo.registry import open_registry
+
+    made = forecasts(study, results, datasets, open_registry())
+    print_json([forecast_facts(forecast) for forecast in made]) if as_json else print_forecasts(made, jobs)
+
+
 def _named(study: Study, words: tuple[str, ...]) -> list[str]:
     """The datasets to print: NAME, or NAME=PATH as `zoo bench run` takes it."""
     hint = f"the study uses {', '.join(study.settings.data)}"
@@ -225,7 +255,7 @@ def _places(study: Study, given: tuple[str, ...]) -> dict[str, str]:
 
 
 def _music(study: Study, places: dict[str, str]) -> dict[str, LocalDataset]:
-    from zoo.bench.driver import LocalDataset
+    from zoo.bench.needs import LocalDataset
     from zoo.cli.music import MusicKeys, open_music
     from zoo.registry.parse import raise_all
 

@@ -1,0 +1,126 @@
+"""Needs: which cells a study needs, given the results so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from zoo.bench.cell import Cell, FloorsCell
+from zoo.bench.components import Component, components, floor_cells
+from zoo.bench.reading import READING, Reading
+from zoo.bench.results import Results
+from zoo.bench.study import Study
+from zoo.errors import Problem, UsageError
+from zoo.registry import Registry
+
+
+@dataclass(frozen=True)
+class LocalDataset:
+    """A dataset on this machine.
+
+    Attributes:
+        place: the name or path to open.
+        digest: digest of its content.
+        planes: the planes that it has.
+    """
+
+    place: str
+    digest: str
+    planes: frozenset[str]
+
+    def has_produced(self, result: Mapping[str, Any]) -> bool:
+        """Whether a result was measured on this music in its current reading."""
+        reading = Reading.of(result)
+        return (reading.digest, reading.number) == (self.digest, READING)
+
+
+class Needs:
+    """The cells that a study needs.
+
+    Args:
+        study: the study.
+        results: the store of results.
+        datasets: name of each dataset of the study -> the dataset on this machine.
+        registry: where parts are looked up.
+
+    Attributes:
+        outdated: names of cells whose stored results turned out to be of other music or an earlier reading.
+    """
+
+    def __init__(
+        self, study: Study, results: Results, datasets: Mapping[str, LocalDataset], registry: Registry
+    ) -> None:
+        self._study, self._results, self._datasets = study, results, datasets
+        self.floors = floor_cells(study)
+        self.components = [
+            component
+            for component in components(study, registry)
+            if component.suits(datasets[component.data].planes)
+        ]
+        self.outdated: set[str] = set()
+
+    def refuse_unreadable(self) -> None:
+        """Check that the encoders of the study can read the datasets.
+
+        Raises:
+            UsageError: a dataset lacks onsets.
+        """
+        what = "this music has no onsets, which an encoder of the study needs"
+        hint = 'compare only encoders of sounding keys on it (encoder = "sounding")'
+        unreadable = [cell.data for cell in self.floors if cell.plane not in self._datasets[cell.data].planes]
+        if unreadable:
+            raise UsageError(*(Problem(what, name, hint) for name in unreadable))
+
+    def possible(self) -> Iterator[Cell | FloorsCell]:
+        """The cells whose results a run may read or write, each once."""
+        yield from self.floors
+        for component in self.components:
+            trials, selection = component.trials(self._study), component.selection(self._study, self._results)
+            # As long as the rate is open, any of them may turn out to be needed.
+            cells = selection.cells if selection else component.every(self._study)
+            first = self._results.read(trials[0])
+            needed_trials = trials if first is None or first["learns"] else []
+            yield from {cell.name: cell for cell in (*needed_trials, *cells)}.values()
+
+    def known(self) -> Iterator[Cell | FloorsCell]:
+        """The cells that are known to be needed, given the results so far.
+
+        The first trial of a component shows whether it learns at all; the trials together choose its learning
+        rate; only then are the remaining seeds known.
+        """
+        yield from self.floors
+        for component in self.components:
+            trials = component.trials(self._study)
+            yield trials[0]
+            if self.learns(trials[0]):
+                yield from trials[1:]
+                if all(self.is_done(cell) for cell in trials):
+                    selection = component.selection(self._study, self._results)
+                    tried = {cell.name for cell in trials}
+                    cells = selection.cells if selection else ()
+                    yield from (cell for cell in cells if cell.name not in tried)
+
+    def count(self) -> int:
+        """How many cells the study will need in all."""
+        return len(self.floors) + sum(map(self.count_of, self.components))
+
+    def count_of(self, component: Component) -> int:
+        """How many cells a component will need in all; as many as one that learns, before that is known."""
+        trials = component.trials(self._study)
+        # At the chosen rate, the trials have already run some of the seeds.
+        remaining_seeds = self._study.settings.seeds - len(trials) // len(self._study.rates)
+        return 1 if self.learns(trials[0]) is False else len(trials) + remaining_seeds
+
+    def learns(self, cell: Cell) -> bool | None:
+        """Whether its part learns by gradient; None without a result."""
+        result = self._results.read(cell) if self.is_done(cell) else None
+        return None if result is None else bool(result["learns"])
+
+    def is_done(self, cell: Cell | FloorsCell) -> bool:
+        """Whether there is a result on the music as it is now, in its current reading."""
+        result = self._results.read(cell)
+        if result is not None and not self._datasets[cell.data].has_produced(result):
+            self.outdated.add(cell.name)
+            return False
+        return result is not None
