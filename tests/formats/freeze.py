@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
+from zoo.bench.assembly import tables
 from zoo.bench.reading import READING
 from zoo.bench.results import Results
-from zoo.bench.assembly import tables
 from zoo.bench.study import read_study
 from zoo.data import Corpus, open_corpus
 from zoo.data.store import FORMAT as STORE
