@@ -18,8 +18,8 @@ import torch
 
 from zoo.data import Corpus, open_corpus
 from zoo.data.summary import summarise
-from zoo.parts.interfaces import Plane
-from zoo.parts.residual import Residual
+from zoo.parts.counted import CountedResidual
+from zoo.parts.residual import Plane
 
 HERE = Path(__file__).resolve().parent
 RESULT = HERE / "results" / "reading.json"
@@ -58,7 +58,7 @@ def leaks(corpus: Corpus) -> int:
 
 def residual(corpus: Corpus, plane: Plane) -> float:
     """Nats per frame of the test pieces, counted on the training pieces."""
-    table, nats, frames = Residual(plane), 0.0, 0
+    table, nats, frames = CountedResidual(plane), 0.0, 0
     for split in ("train", "test"):
         pieces = corpus.split(split)
         for index in range(len(pieces.pieces)):

@@ -8,8 +8,8 @@ from torch import nn
 
 import zoo.testing
 from zoo.parts import Description
+from zoo.parts.counted import CountedResidual
 from zoo.parts.interfaces import Encoder
-from zoo.parts.residual import Residual
 
 CLASSES = torch.arange(88) % 12 == torch.arange(12).unsqueeze(-1)
 
@@ -93,7 +93,7 @@ class UsesSoundingForOnset(Good):
         return super().keys(sounding if onset is None else onset, sounding)
 
 
-class Overconfident(Residual):
+class Overconfident(CountedResidual):
     def log_prob(self, onset, sounding, clock):
         return super().log_prob(onset, sounding, clock) / 2
 
@@ -106,7 +106,7 @@ class ScoresTheResidualWrong(Good):
         self.residual = Overconfident("onset")
 
 
-class Legato(Residual):
+class Legato(CountedResidual):
     """Holds every note until the end, unlike what it scores."""
 
     def restore(self, keys, clock, generator, opening=None):
@@ -122,7 +122,7 @@ class RestoresLegato(Good):
         self.residual = Legato("onset")
 
 
-class Ghosts(Residual):
+class Ghosts(CountedResidual):
     """Adds sounding keys that were never struck."""
 
     def restore(self, keys, clock, generator, opening=None):
@@ -147,7 +147,7 @@ class HasWeightsNobodyTrains(Good):
         self.linear = nn.Linear(2, 2)
 
 
-class Forgetful(Residual):
+class Forgetful(CountedResidual):
     def count(self, onset, sounding, clock, *, mask):
         super().count(onset, sounding, clock, mask=torch.ones_like(mask))
 

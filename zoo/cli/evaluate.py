@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from zoo.model.bundle import Bundle
     from zoo.model.model import Model
     from zoo.music.roll import Roll
-    from zoo.parts.interfaces import Plane
+    from zoo.parts.residual import Plane
 
 
 class EvaluateKeys(MusicKeys):

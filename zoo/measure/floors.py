@@ -10,7 +10,7 @@ from zoo.measure.evaluator import evaluate
 from zoo.measure.row import Row
 from zoo.model.build import build
 from zoo.model.counting import calibrate, count
-from zoo.parts.interfaces import Plane
+from zoo.parts.residual import Plane
 from zoo.registry import Registry, parse_recipe
 
 if TYPE_CHECKING:

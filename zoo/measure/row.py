@@ -10,7 +10,7 @@ from zoo.measure.evaluation import Evaluation
 
 if TYPE_CHECKING:
     from zoo.measure.resemblance import Resemblance
-    from zoo.parts.interfaces import Plane
+    from zoo.parts.residual import Plane
 
 
 @dataclass(frozen=True)

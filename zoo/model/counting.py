@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from torch import nn
+from torch import Tensor, nn
 
 from zoo.data.batches import length_batches
 from zoo.model.model import Model
@@ -41,15 +41,22 @@ def recount(model: Model, training: Corpus, validation: Corpus, *, again: bool =
         again: whether the residual has counted these pieces before, so that the sum would count them twice.
     """
     residual = model.encoder.residual
-    before = residual.counts.clone()
-    count(model, training)
-    new = residual.counts.clone()
+    before, both = _copy(residual), []
+    if not again:
+        for fragments in _whole_pieces(model, training):
+            model.count(fragments, first=False)
+        both.append(_copy(residual))
+    count(model, training)  # resets what the other parts have just counted
+    candidates = [_copy(residual), before, *both]
     nats = []
-    candidates = (new, before) if again else (new, before, before + new)
-    for counts in candidates:
-        residual.counts.copy_(counts)
+    for state in candidates:
+        residual.load_state_dict(state)
         nats.append(_residual_nats(model, validation))
-    residual.counts.copy_(candidates[nats.index(min(nats))])
+    residual.load_state_dict(candidates[nats.index(min(nats))])
+
+
+def _copy(module: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
 
 
 def _residual_nats(model: Model, corpus: Corpus) -> float:

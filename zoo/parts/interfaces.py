@@ -28,14 +28,14 @@ from torch import Generator, Tensor, nn
 
 from zoo.errors import DataError, Problem
 from zoo.parts.clock import Clock
-from zoo.parts.residual import Residual
+from zoo.parts.counted import CountedResidual
+from zoo.parts.residual import Plane, Residual
 from zoo.parts.settings import Settings
 
 State = Any
 """Any nesting of tuples, lists and dicts of batch-first tensors."""
 
 Kind = Literal["exact", "bound", "estimate"]
-Plane = Literal["onset", "sounding"]
 
 
 @dataclass(frozen=True)
@@ -124,17 +124,20 @@ class Encoder(Part):
     Attributes:
         plane: the plane of the score that is modelled as keys.
         membership: (C, K) bool, the keys that each code represents; every key belongs to one code.
-        residual: the model that restores the exact score from the keys.
+        residual: the model that restores the exact score from the keys; counted unless the encoder passes
+            another.
     """
 
     membership: Tensor
 
-    def __init__(self, settings: Settings, membership: Tensor, plane: Plane) -> None:
+    def __init__(
+        self, settings: Settings, membership: Tensor, plane: Plane, residual: Residual | None = None
+    ) -> None:
         codes, keys = membership.shape
         super().__init__(settings, Sizes(codes=codes, features=0, membership=membership.bool(), keys=keys))
         self.register_buffer("membership", membership.bool(), persistent=False)
         self.plane: Plane = plane
-        self.residual = Residual(plane)
+        self.residual = residual or CountedResidual(plane)
 
     @property
     def codes(self) -> int:
@@ -168,7 +171,7 @@ class Encoder(Part):
 
     def forget_counts(self) -> None:
         """Reset the counts of the residual."""
-        self.residual.counts.zero_()
+        self.residual.forget_counts()
 
 
 class Attention(Part):
