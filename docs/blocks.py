@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from regions import RegionError
+from zoo.measure.printing import FittedTable
 from zoo.measure.resemblance import Resemblance
 from zoo.measure.table import resemblances
 
@@ -58,7 +59,7 @@ def show_resemblance(file: Path, name: str) -> str:
     printed = io.StringIO()
     console = Console(file=printed, width=80)
     for table in resemblances(stored):
-        console.print(table)
+        console.print(FittedTable(table))
     return _console_block(printed.getvalue())
 
 

@@ -20,10 +20,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from comparisons import CLEAR, Comparison, Page, name_music, name_row
-from zoo.bench.formatted import FormattedTable, format_tables
-from zoo.bench.printing import markdown
+from zoo.bench.formatted import format_tables
 from zoo.bench.reading import EARLIER
 from zoo.bench.rows import Table
+from zoo.measure.formatted import FormattedTable
+from zoo.measure.printing import markdown
 
 
 def study_tables(comparison: Comparison, root: Path) -> str:

@@ -192,14 +192,14 @@ def test_a_row_stands_once_where_nothing_but_velocity_differs_and_a_velocity_onc
     column = loudness.headings.index("nats ↓")
     assert [line.cells[column] for line in loudness.lines] == ["4.100", "4.500", "5.000"]
     assert [line.is_floor for line in loudness.lines] == [False, False, True]
-    assert "n = 3 test pieces, 20 struck notes, 2 seeds; music dddddddddddd" in loudness.notes
+    assert "n = 3 test pieces, 20 struck notes, 2 seeds; music dddddddddddd" in loudness.explanations()
 
 
 def test_of_music_without_loudness_it_is_said_that_velocity_is_not_compared(tabled: Tabled) -> None:
     table = tabled(f'{GRID}\nvelocity = ["none", "lstm"]', core={"none": LOW, "last": HIGH}, decoder=KEYS)
     (sheet,) = format_tables(table)
     assert [line.cells[0] for line in sheet.lines] == ["none", "last"]
-    assert "this music does not say how loud it is: velocity is not compared" in sheet.notes
+    assert "this music has no velocities, so they are not compared" in sheet.explanations()
 
 
 def test_the_share_of_frames_that_escape_is_of_all_frames(tabled: Tabled) -> None:

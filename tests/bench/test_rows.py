@@ -13,13 +13,13 @@ from zoo.bench.assembly import tables
 from zoo.bench.cell import Cell, FloorsCell
 from zoo.bench.components import Component, components, floor_cells
 from zoo.bench.formatted import format_tables
-from zoo.bench.printing import latex, markdown
 from zoo.bench.reading import EARLIER, READING, Reading
 from zoo.bench.results import Results
 from zoo.bench.rows import Row
 from zoo.bench.study import Study, read_study
 from zoo.errors import ZooError
 from zoo.measure.evaluation import Evaluation, Term
+from zoo.measure.printing import latex, markdown
 from zoo.registry import Registry
 
 Read = Callable[[str], Study]
@@ -130,7 +130,7 @@ def test_a_table_ranks_rows_floors_and_the_literature(read: Read, registry: Regi
     shown = [line.cells[:2] for line in sheet.lines]
     assert [cells[0] for cells in shown] == ["none", "Somebody's", "history", "rates"]
     assert shown[1][1] == "~ 3.5"
-    assert "Somebody's: Somebody 2012" in sheet.notes
+    assert "Somebody's: Somebody 2012" in sheet.explanations()
     assert sheet.lines[0].is_clear
     (floor,) = [line for line in sheet.lines if line.cells[0] == "rates"]
     assert floor.cells[3:5] == ("–", "–")
@@ -207,8 +207,8 @@ def test_of_an_earlier_reading_one_seed_may_choose_and_the_caption_says_both(
     (table,) = tables(asked, results, registry)
     assert (table.missing, table.selection_seeds, table.is_earlier) == ((), 1, True)
     (sheet,) = format_tables(table)
-    assert any("from 0.01, 0.02 by validation of the first seed" in note for note in sheet.notes)
-    (said,) = [note for note in sheet.notes if "earlier reading" in note]
+    assert any("from 0.01, 0.02 by validation of the first seed" in note for note in sheet.explanations())
+    (said,) = [note for note in sheet.explanations() if "earlier reading" in note]
     assert "bars were counted from the first note" in said
 
 
@@ -253,6 +253,6 @@ def test_a_row_that_failed_is_told_from_one_that_waits(
         results.write(cell, {**result(cell, 1.0), "evaluation": None})
     (table,) = tables(asked, results, registry)
     (sheet,) = format_tables(table)
-    assert "none: a part came to a value that is not finite" in sheet.notes
-    assert not any("wait" in note for note in sheet.notes)
+    assert "none: the training of a part diverged" in sheet.explanations()
+    assert not any("wait" in note for note in sheet.explanations())
     assert [line.cells[0] for line in sheet.lines][-1] == "none"

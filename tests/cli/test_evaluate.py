@@ -63,7 +63,7 @@ def test_loudness_stands_beside_its_floors(bundles, folder, capsys):
     assert evaluated(capsys, *words)["velocity"]["rows"] == found["rows"][:3]
     assert evaluated(capsys, "coins", *words)["velocity"]["rows"] == []
     assert run(["evaluate", "loud", *words]) == 0
-    assert "how loud, per struck note" in capsys.readouterr().out
+    assert "Velocity of each struck note" in capsys.readouterr().out
 
 
 def test_json_gives_every_piece_of_every_row(folder, capsys):
@@ -238,7 +238,7 @@ def test_the_table_of_what_is_written_fits_and_stands_once_for_changes_that_do_n
 ):
     words = ["five", f"data={folder}", "split=valid", "samples=4", "--sweep", "sampler.paths=1,2"]
     assert run(["evaluate", *words]) == 0
-    _, text = capsys.readouterr().out.split("five sampler.paths=1: 4 passages of 16 frames beside")
+    _, text = capsys.readouterr().out.split("five sampler.paths=1: 4 passages of 16 frames next to")
     assert "five sampler.paths=2" not in text
     assert all(name in text for name in ("keys at once", "scale consistency", "longest copy"))
     assert "distances and floors of few passages are high by chance" in text
@@ -299,3 +299,14 @@ def test_music_that_only_sounds_is_refused_by_models_of_strikes_before_any_work(
     monkeypatch.setattr("zoo.measure.floors.floors", lambda *_: pytest.fail("work has begun"))
     assert run(["evaluate", "five", f"data={published}"]) == 3
     assert "encoder=sounding" in capsys.readouterr().err
+
+
+def test_evaluations_are_written_by_the_table_writer_of_studies(folder, capsys):
+    assert run(["evaluate", f"data={folder}", "split=valid", "--md"]) == 0
+    text = capsys.readouterr().out
+    assert "| row | nats/frame ↓ | ± | codes |" in text
+    assert "| --- | ---: | ---: | ---: |" in text
+    assert run(["evaluate", f"data={folder}", "split=valid", "--latex"]) == 0
+    assert r"\begin{tabular}{lrr" in capsys.readouterr().out
+    assert run(["evaluate", f"data={folder}", "--md", "--json"]) == 2
+    assert "one format at a time" in capsys.readouterr().err

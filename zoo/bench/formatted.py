@@ -1,55 +1,21 @@
-"""Sheets: a table of a study in words and figures as they are printed, and all of it for programs."""
+"""The tables of a study, formatted for people and as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
+from zoo.bench.notes import notes
 from zoo.bench.rows import OF_SCORE, Row, Table
 from zoo.measure.evaluation import Difference
 from zoo.measure.figure import MARKS
-from zoo.measure.table import MEANINGS, half_width, number
+from zoo.measure.formatted import FormattedTable, Line
+from zoo.measure.table import half_width, number
 from zoo.measure.to_json import difference_to_json, figure_to_json
 from zoo.parts import Slot
 from zoo.parts.terms import Term
-from zoo.train.settings import STEPS
-
-
-@dataclass(frozen=True)
-class Line:
-    """A row as text.
-
-    Attributes:
-        cells: one for each heading.
-        is_clear: whether its difference to the next row is.
-        is_floor: whether it is a floor, or of the literature.
-    """
-
-    cells: tuple[str, ...]
-    is_clear: bool
-    is_floor: bool
-
-
-@dataclass(frozen=True)
-class FormattedTable:
-    """A table as text.
-
-    Attributes:
-        title: what it is of.
-        headings: of its columns.
-        words: how many of the columns, from the left, hold words; the next is the number that ranks, and is
-            marked where a difference is clear.
-        lines: its rows.
-        notes: what its signs mean, and what stands behind it.
-    """
-
-    title: str
-    headings: tuple[str, ...]
-    words: int
-    lines: tuple[Line, ...]
-    notes: tuple[str, ...]
 
 
 def format_tables(table: Table) -> Iterator[FormattedTable]:
@@ -72,10 +38,8 @@ def _score_table(table: Table) -> FormattedTable:
         cells += [_apart(difference), _weights(row, *OF_SCORE), _time(row, *OF_SCORE)]
         lines.append(_line(row, tuple(cells), difference))
     lines = _among(lines, table, len(headings))
-    lines += [
-        Line((*labels, *["–"] * (len(headings) - len(labels))), False, False) for labels in _without(table)
-    ]
-    return FormattedTable(_title(table), headings, len(slots), tuple(lines), tuple(_notes(table, terms)))
+    lines += [Line((*labels, *["–"] * (len(headings) - len(labels)))) for labels in _without(table)]
+    return FormattedTable(_title(table), headings, len(slots), tuple(lines), tuple(notes(table, terms)))
 
 
 def _among(lines: Sequence[Line], table: Table, width: int) -> list[Line]:
@@ -86,7 +50,7 @@ def _among(lines: Sequence[Line], table: Table, width: int) -> list[Line]:
             nats, labels = one.nats[table.data], [one.name, *[""] * (len(table.study.slots) - 1)]
             shown = f"{MARKS[one.kind]} {nats:g}".strip()
             cells = (*labels, shown, *["–"] * (width - len(labels) - 1))
-            ranked.append((nats, Line(cells, is_clear=False, is_floor=True)))
+            ranked.append((nats, Line(cells, is_floor=True)))
     return [line for _, line in sorted(ranked, key=lambda pair: pair[0])]
 
 
@@ -110,8 +74,8 @@ def _velocity_table(table: Table) -> FormattedTable:
         cells = (*_labels(row, slots), number(found), half_width(found), _apart(difference))
         cells = (*cells, _weights(row, "velocity"), _time(row, "velocity"))
         lines.append(_line(row, cells, difference))
-    title = f"{_title(table)}: how loud each struck note is"
-    return FormattedTable(title, headings, len(slots), tuple(lines), tuple(_notes(table, ("velocity",))))
+    title = f"{_title(table)}: velocity of each struck note"
+    return FormattedTable(title, headings, len(slots), tuple(lines), tuple(notes(table, ("velocity",))))
 
 
 def _with_next(rows: Sequence[Row], *terms: str) -> Iterator[tuple[Row, Difference | None]]:
@@ -163,76 +127,6 @@ def _time(row: Row, *terms: Term) -> str:
 def _title(table: Table) -> str:
     name = table.study.settings.title or table.study.name
     return f"{name} {table.data}" if name[-1:] in "?!." else f"{name}: {table.data}"
-
-
-def _notes(table: Table, terms: Sequence[str]) -> Iterator[str]:
-    """What stands behind the numbers, and what the signs mean."""
-    rows = table.loudness if terms == ("velocity",) else table.rows
-    if rows:
-        count = rows[0].figure(*terms)
-        unit = "struck notes" if terms == ("velocity",) else "frames"
-        seeds = "1 seed" if table.study.settings.seeds == 1 else f"{table.study.settings.seeds} seeds"
-        yield (
-            f"n = {count.pieces} {table.study.settings.split} pieces{count.of_families}, "
-            f"{count.count:,} {unit}, {seeds}; music {table.reading.digest[:12] if table.reading else ''}"
-        )
-        yield from table.reading.notes if table.reading else ()
-        yield _budget(table)
-        yield f"nats per {'struck note' if terms == ('velocity',) else 'frame'}, lower is better"
-        over = "families" if count.of_families else "pieces"
-        over += " and seeds" if table.study.settings.seeds > 1 else ", of one seed"
-        yield f"± half of the 95 % interval over {over}"
-        figures = [row.figure(*terms) for row in rows]
-        kinds = {found.kind for found in figures}
-        if terms != ("velocity",):
-            kinds |= {one.kind for one in table.study.published if table.data in one.nats}
-        is_beside = any(table.data in one.nats for one in table.study.published)
-        below = "next row measured here" if is_beside else "row below"
-        for kind, meaning in MEANINGS.items():
-            errors = [found.error for found in figures if found.kind == kind and found.error is not None]
-            if kind in kinds:
-                yield meaning + (f", standard error up to {max(errors):.1g}" if errors else "")
-        yield (
-            f"to next: paired difference to the {below}; where its own 95 % interval holds 0 it is in "
-            "brackets, else the nats are bold"
-        )
-        if table.study.settings.seeds == 1:
-            yield "one seed cannot tell whether another would turn an order round: – for a difference"
-        if any("escaped" in row.evaluations[0].remarks for row in rows):
-            yield "escape: frames of more pitch classes than there are voices"
-        yield "weights: learned by gradient; min: minutes of training"
-        if any("bound" in kind for kind in kinds):
-            yield "the difference of two bounds compares the bounds, not the true values"
-        if "residual" in terms:
-            yield "residual: what the keys leave out, how long a note is held or whether it is struck again"
-        elif terms != ("velocity",):
-            yield "the keys alone: this music does not say which are struck"
-        for one in table.study.published:
-            if terms != ("velocity",) and table.data in one.nats:
-                yield f"{one.name}: {one.source}"
-        if table.study.has_velocity and not table.loudness:
-            yield "this music does not say how loud it is: velocity is not compared"
-    if table.missing:
-        waits = "1 row waits" if len(table.missing) == 1 else f"{len(table.missing)} rows wait"
-        yield f"{waits} for `zoo bench run`"
-    for failed in table.failed:
-        yield f"{failed.label_for(table.study.slots)}: a part came to a value that is not finite"
-
-
-def _budget(table: Table) -> str:
-    train = table.study.train_on(table.data)
-    length = next(
-        (f"{value:g} {name}" for name in ("steps", "epochs", "minutes") if (value := getattr(train, name))),
-        f"{STEPS} steps",
-    )
-    rates = ", ".join(f"{rate:g}" for rate in table.study.rates)
-    by = {0: "", 1: " of the first seed"}.get(
-        table.selection_seeds, f" of the first {table.selection_seeds} seeds"
-    )
-    chosen = f"learning rate of each part from {rates} by validation{by}"
-    chosen = chosen if len(table.study.rates) > 1 else f"lr {rates}"
-    frames = train.on_grid(table.reading.grid).frames if table.reading else train.frames
-    return f"each part trained for {length} of {train.batch} x {frames} frames, {chosen}"
 
 
 def table_to_json(table: Table) -> dict[str, Any]:

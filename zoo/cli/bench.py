@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from zoo.cli.answer import ANSWER
 from zoo.cli.bench_list import list_studies
+from zoo.cli.tables import print_tables, table_format, table_options
 from zoo.errors import Problem, UsageError, ZooError
 
 if TYPE_CHECKING:
@@ -155,9 +155,7 @@ def pack(file: Path, results: Path | None, as_json: bool) -> None:
 @FILE
 @RESULTS
 @click.option("--data", "only", multiple=True, metavar="NAME", help="Print the table of this dataset only.")
-@click.option("--md", "as_md", is_flag=True, help="Print Markdown.")
-@click.option("--latex", "as_latex", is_flag=True, help="Print LaTeX, for booktabs and amssymb.")
-@click.option("--json", "as_json", is_flag=True, help="Print all values of each row as JSON.")
+@table_options
 def table(
     file: Path, results: Path | None, only: tuple[str, ...], as_md: bool, as_latex: bool, as_json: bool
 ) -> None:
@@ -168,31 +166,20 @@ def table(
     """
     from zoo.bench.assembly import tables
     from zoo.bench.formatted import format_tables, table_to_json
-    from zoo.bench.printing import latex, markdown, pretty
     from zoo.bench.results import Results
     from zoo.bench.study import read_study
-    from zoo.cli.console import print_json, stdout
+    from zoo.cli.console import print_json
     from zoo.registry import open_registry
 
-    forms = {"--md": as_md, "--latex": as_latex, "--json": as_json}
-    asked = [form for form, is_asked in forms.items() if is_asked]
-    if len(asked) > 1:
-        hint = "choose one of them"
-        raise UsageError(Problem("a table is printed in one format at a time", " ".join(asked), hint))
+    form = table_format(as_md, as_latex, as_json)
     registry = open_registry()
     study = read_study(file, registry)
     stored = Results(results or file.parent / "results")
     results_tables = tables(study, stored, registry, _named(study, only))
-    if as_json:
+    if form == "json":
         print_json([table_to_json(result) for result in results_tables])
         return
-    printed = [sheet for result in results_tables for sheet in format_tables(result)]
-    if not asked:
-        for sheet in printed:
-            stdout.print(pretty(sheet))
-    else:
-        write = markdown if as_md else latex
-        click.echo("\n".join(write(sheet) for sheet in printed), ANSWER, nl=False)
+    print_tables([each for result in results_tables for each in format_tables(result)], form)
 
 
 def _forecast(

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from zoo.cli.counts import count
 from zoo.cli.music import MusicKeys, open_music
+from zoo.cli.tables import TableFormat, print_tables, table_format, table_options
 from zoo.errors import Problem, UsageError
 from zoo.parts import SLOTS, setting
 
@@ -45,8 +46,10 @@ class EvaluateKeys(MusicKeys):
 @click.option(
     "--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda, cuda:1, mps or auto."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print all results, piece by piece, as JSON.")
-def command(words: tuple[str, ...], sweep: str | None, device: str, as_json: bool) -> None:
+@table_options
+def command(
+    words: tuple[str, ...], sweep: str | None, device: str, as_md: bool, as_latex: bool, as_json: bool
+) -> None:
     """Score trained models on unseen pieces, next to the floors.
 
     The score is in nats per frame, lower is better, and comparable between all combinations of parts. Without
@@ -55,6 +58,7 @@ def command(words: tuple[str, ...], sweep: str | None, device: str, as_json: boo
     passages, samples=0 none. KEY=VALUE is split=valid, seed=1, or a setting that can be changed on a trained
     model, such as sampler.paths=100. --sweep sampler.paths=1,5,20,100 shows how a bound depends on its paths.
     """
+    form = table_format(as_md, as_latex, as_json)
     bundles = [word for word in words if "=" not in word]
     live = [word for word in words if _names_part(word)]
     keys = evaluate_keys([word for word in words if "=" in word and not _names_part(word)])
@@ -70,7 +74,7 @@ def command(words: tuple[str, ...], sweep: str | None, device: str, as_json: boo
     corpus = music_of(keys, models)
     print_notes(loaded, corpus, keys)
     rows, floors = scored(loaded, variants, corpus, keys)
-    _print(rows, floors, corpus, keys, as_json)
+    _print(rows, floors, corpus, keys, form)
 
 
 def scored(
@@ -279,11 +283,10 @@ def _velocity_floors(models: Mapping[str, Model], corpus: Corpus, pieces: Corpus
 
 
 def _print(
-    rows: Sequence[Row], floors: Sequence[Row], corpus: Corpus, keys: EvaluateKeys, as_json: bool
+    rows: Sequence[Row], floors: Sequence[Row], corpus: Corpus, keys: EvaluateKeys, form: TableFormat
 ) -> None:
-    from zoo.cli.console import print_json, stdout, visible
-
-    if as_json:
+    if form == "json":
+        from zoo.cli.console import print_json
         from zoo.measure.to_json import evaluations_to_json
 
         print_json(evaluations_to_json(rows, corpus, keys.split, keys.seed, floors))
@@ -293,8 +296,6 @@ def _print(
     pieces = corpus.split(keys.split)
     split = "" if keys.split == "all" else f"{keys.split} "
     size = f"{count(len(pieces.pieces), f'{split}piece')} of {corpus.name}, {count(pieces.frames, 'frame')}"
-    stdout.print(visible(f"{size}; music {corpus.digest[:12]}"))
-    for table in tables(rows, floors):
-        stdout.print(table)
-    for table in resemblances((row.name, row.resemblance) for row in rows):
-        stdout.print(table)
+    printed = [*tables(rows, floors, f"{size}; music {corpus.digest[:12]}")]
+    printed += resemblances((row.name, row.resemblance) for row in rows)
+    print_tables(printed, form)

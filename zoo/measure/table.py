@@ -1,16 +1,12 @@
-"""Evaluations for people: the rows beside their floors, and how far apart they are."""
+"""Tables of evaluations: rows next to their floors, paired differences, and resemblance to unseen music."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from rich import box
-from rich.console import RenderableType
-from rich.table import Table
-from rich.text import Text
-
 from zoo.measure.evaluation import BOUNDS, SCORE, compare
-from zoo.measure.figure import MARKS, Figure
+from zoo.measure.figure import MARKS, Figure, Kind
+from zoo.measure.formatted import FormattedTable, Line, Note
 from zoo.measure.music import QUARTERS
 from zoo.measure.resemblance import FEWEST, Likeness, Resemblance
 from zoo.measure.row import Row, pairs, velocity_rows
@@ -25,46 +21,33 @@ LENGTHS = {"frames": "in frames", QUARTERS: "in quarter notes"}
 FEW = 10
 """Passages below which a table of resemblance warns."""
 RESEMBLING = (
-    "apart: how far what is written must be moved to be as what is unseen",
-    "(Wasserstein-1; of pitch classes, from the tonic on, Jensen-Shannon in nats)",
-    "floor: how far two halves of the unseen are apart",
-    "different: shuffled passages are so far apart in any of these measures less than",
-    "once in 20 times (Holm's correction over the measures)",
-    "longest copy: the longest stretch that a training piece has too, in any key",
+    Note("apart: distance between what is written and what is unseen (Wasserstein-1;", "apart ↓"),
+    Note("of pitch classes relative to the tonic, Jensen-Shannon in nats)", "apart ↓"),
+    Note("floor: the distance between two halves of the unseen pieces", "floor"),
+    Note("different: shuffled passages reach such a distance in any of these measures", "verdict"),
+    Note("less than once in 20 times (Holm's correction over the measures)", "verdict"),
+    Note("longest copy: the longest passage that is also in a training piece, in any key"),
 )
-UNCLEAR = "not clear: the interval holds 0, or a bound that is higher leaves open whether the truth is"
-OF_BOUNDS = "(bounds): so the bounds differ; how far below them the true numbers are is not known"
+RESIDUAL = Note(
+    "residual: what the keys leave out, how long a note is held or whether it is struck again", "residual"
+)
+ESCAPE = Note("escape: frames with more pitch classes than there are voices", "escape")
+UNCLEAR = "not clear: the interval contains 0, or a higher bound leaves the order of the true values open"
+OF_BOUNDS = "(bounds): the bounds differ; how far below them the true values are is unknown"
 
 
-def tables(rows: Sequence[Row], velocity_floors: Sequence[Row] = ()) -> Iterator[RenderableType]:
-    """The table of rows, what its signs mean, and their paired differences; then the same of loudness."""
-    yield _rows(rows)
-    yield Text("\n".join(_legend(rows)), style="dim")
+def tables(
+    rows: Sequence[Row], velocity_floors: Sequence[Row] = (), title: str = "Score"
+) -> Iterator[FormattedTable]:
+    """The table of scores and that of their paired differences; then the same of velocities."""
+    yield _scores(rows, title)
     if list(pairs(rows)):
-        yield from _differences(rows, "nats/frame")
-    loudness = velocity_rows(rows, velocity_floors)
-    if loudness:
-        yield _velocities(loudness)
-    if list(pairs(loudness)):
-        yield from _differences(loudness, "nats/note", "velocity")
-
-
-def _rows(rows: Sequence[Row]) -> Table:
-    terms = [name for name in SCORE if any(name in row.evaluation.terms for row in rows)]
-    escape = any("escaped" in row.evaluation.remarks for row in rows)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column("row", overflow="fold", ratio=1)
-    for heading in ("nats/frame ↓", "±", *terms, *(["escape"] if escape else [])):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        found = row.evaluation
-        score = found.score()
-        cells = [number(score), half_width(score)]
-        cells += [number(found.figure(name)) if name in found.terms else "–" for name in terms]
-        share = found.share("escaped")
-        cells += [f"{share.value:.1%}" if share else "–"] if escape else []
-        table.add_row(row.name, *cells, style="dim" if row.is_floor else None)
-    return table
+        yield _differences("Differences", rows, "nats/frame")
+    velocities = velocity_rows(rows, velocity_floors)
+    if velocities:
+        yield _velocities(velocities)
+    if list(pairs(velocities)):
+        yield _differences("Differences in velocity", velocities, "nats/note", "velocity")
 
 
 def number(figure: Figure) -> str:
@@ -77,112 +60,124 @@ def half_width(figure: Figure) -> str:
     return "–" if figure.half_width is None else f"{figure.half_width:.3f}"
 
 
-def _velocities(rows: Sequence[Row]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column("how loud, per struck note", overflow="fold", ratio=1)
-    for heading in ("nats/note ↓", "±"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        found = row.evaluation.figure("velocity")
-        style = "dim" if row.is_floor else None
-        table.add_row(row.label, number(found), half_width(found), style=style)
-    return table
-
-
-def _legend(rows: Sequence[Row]) -> Iterator[str]:
-    scores = [row.evaluation.score() for row in rows]
-    full = all(row.evaluation.is_full for row in rows)
-    yield (
-        "the full score: which keys are struck and which held"
-        if full
-        else "the keys alone: this music does not say which are struck"
-    )
-    if any("residual" in row.evaluation.terms for row in rows):
-        yield "residual: what the keys leave out, how long a note is held or whether it is struck again"
-    if any("escaped" in row.evaluation.remarks for row in rows):
-        yield "escape: frames of more pitch classes than there are voices"
-    families = scores[0].of_families
-    yield f"± half of the 95 % interval, had other {'families' if families else 'pieces'} been drawn"
-    if families:
-        yield f"{scores[0].pieces} pieces{families}: pieces that share music count as one in intervals"
+def kind_notes(figures: Sequence[Figure], others: Sequence[Kind] = ()) -> Iterator[Note]:
+    """The meaning of the marks of some figures, and of other kinds beside them."""
+    kinds = {figure.kind for figure in figures} | set(others)
     for kind, meaning in MEANINGS.items():
-        errors = [score.error for score in scores if score.kind == kind and score.error is not None]
-        if any(score.kind == kind for score in scores):
-            yield meaning + (f", standard error up to {max(errors):.1g}" if errors else "")
+        errors = [figure.error for figure in figures if figure.kind == kind and figure.error is not None]
+        if kind in kinds:
+            yield Note(meaning + (f", standard error up to {max(errors):.1g}" if errors else ""))
 
 
-def _differences(rows: Sequence[Row], unit: str, *terms: str) -> Iterator[RenderableType]:
-    """The table, and what its vaguer verdicts mean if they were passed."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column("difference", overflow="fold", ratio=1)
-    for heading in (unit, "95 % interval", ""):
-        table.add_column(heading, justify="right", no_wrap=True)
-    verdicts = set()
+def _scores(rows: Sequence[Row], title: str) -> FormattedTable:
+    terms = [name for name in SCORE if any(name in row.evaluation.terms for row in rows)]
+    has_escape = any("escaped" in row.evaluation.remarks for row in rows)
+    headings = ("row", "nats/frame ↓", "±", *terms, *(["escape"] if has_escape else []))
+    lines = []
+    for row in rows:
+        evaluation = row.evaluation
+        score, share = evaluation.score(), evaluation.share("escaped")
+        cells = [row.name, number(score), half_width(score)]
+        cells += [number(evaluation.figure(name)) if name in evaluation.terms else "–" for name in terms]
+        cells += [f"{share.value:.1%}" if share else "–"] if has_escape else []
+        lines.append(Line(tuple(cells), is_floor=row.is_floor))
+    return FormattedTable(title, headings, 1, tuple(lines), tuple(_notes(rows)))
+
+
+def _notes(rows: Sequence[Row]) -> Iterator[Note]:
+    scores = [row.evaluation.score() for row in rows]
+    if all(row.evaluation.is_full for row in rows):
+        yield Note("the full score: which keys are struck and which are held")
+    else:
+        yield Note("the keys alone: this music contains no onsets")
+    yield RESIDUAL
+    yield ESCAPE
+    families = scores[0].of_families
+    yield Note(
+        f"± half of the 95 % interval, had other {'families' if families else 'pieces'} been drawn", "±"
+    )
+    if families:
+        yield Note(
+            f"{scores[0].pieces} pieces{families}: pieces that share music count as one in intervals", "±"
+        )
+    yield from kind_notes(scores)
+
+
+def _velocities(rows: Sequence[Row]) -> FormattedTable:
+    lines = []
+    for row in rows:
+        figure = row.evaluation.figure("velocity")
+        lines.append(Line((row.label, number(figure), half_width(figure)), is_floor=row.is_floor))
+    return FormattedTable("Velocity of each struck note", ("row", "nats/note ↓", "±"), 1, tuple(lines))
+
+
+def _differences(title: str, rows: Sequence[Row], unit: str, *terms: str) -> FormattedTable:
+    """The paired differences, and the meaning of the vaguer verdicts among them."""
+    lines, verdicts = [], set()
     for first, second in pairs(rows):
-        found = compare(first.evaluation, second.evaluation, *terms)
-        interval = "–" if found.interval is None else "{:+.3f} … {:+.3f}".format(*found.interval)
-        verdicts.add(found.verdict)
-        value = f"{found.mark} {found.value:+.3f}".strip()
-        table.add_row(f"{first.name} - {second.name}", value, interval, found.verdict)
-    yield table
-    if "not clear" in verdicts:
-        yield Text(UNCLEAR, style="dim")
-    if any(verdict.endswith(BOUNDS) for verdict in verdicts):
-        yield Text(OF_BOUNDS, style="dim")
+        difference = compare(first.evaluation, second.evaluation, *terms)
+        interval = difference.interval
+        ends = "–" if interval is None else "{:+.3f} … {:+.3f}".format(*interval)
+        value = f"{difference.mark} {difference.value:+.3f}".strip()
+        verdicts.add(difference.verdict)
+        lines.append(Line((f"{first.name} - {second.name}", value, ends, difference.verdict)))
+    notes = [Note(UNCLEAR, "verdict")] if "not clear" in verdicts else []
+    notes += [Note(OF_BOUNDS, "verdict")] if any(verdict.endswith(BOUNDS) for verdict in verdicts) else []
+    return FormattedTable(
+        title, ("difference", unit, "95 % interval", "verdict"), 1, tuple(lines), tuple(notes)
+    )
 
 
-def resemblances(written: Iterable[tuple[str, Resemblance | None]]) -> Iterator[RenderableType]:
-    """What each model writes beside unseen music, by name; once, where changed settings do not change it."""
-    shown: list[Resemblance] = []
-    for name, found in written:
-        if found is not None and found not in shown:
-            shown.append(found)
-            yield from _resemblance(name, found)
-    if shown:
-        lengths = _lengths([found for one in shown for found in one.likenesses])
-        few = min(min(one.passages) for found in shown for one in found.likenesses or [found])
-        yield Text("\n".join([*RESEMBLING, *lengths, *_few(few)]), style="dim")
+def resemblances(generated: Iterable[tuple[str, Resemblance | None]]) -> Iterator[FormattedTable]:
+    """What each model writes next to unseen music, by name; once, where changed settings do not change it."""
+    shown: dict[Resemblance, str] = {}
+    for name, resemblance in generated:
+        if resemblance is not None:
+            shown.setdefault(resemblance, name)
+    for number, (resemblance, name) in enumerate(shown.items(), 1):
+        yield _resemblance(name, resemblance, is_last=number == len(shown))
 
 
-def _few(passages: int) -> Iterator[str]:
-    """A warning where the smallest lot has this many passages."""
-    if passages < FEWEST:
-        yield f"too few: a verdict takes {FEWEST} passages, written and in each half of the unseen"
-    if passages < FEW:
-        yield "distances and floors of few passages are high by chance alone"
-
-
-def _resemblance(name: str, found: Resemblance) -> Iterator[RenderableType]:
-    written, first, second = found.passages
+def _resemblance(name: str, resemblance: Resemblance, *, is_last: bool) -> FormattedTable:
+    """The table of one model; the notes stand below the last one."""
+    written, first, second = resemblance.passages
     passages = "1 passage" if written == 1 else f"{written} passages"
-    yield Text(f"{name}: {passages} of {found.frames} frames beside {first} + {second} unseen ones")
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-    table.add_column("measure", overflow="fold", ratio=1)
-    for heading in ("written", "unseen", "apart ↓", "95 % interval", "floor", ""):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for likeness in found.likenesses:
-        table.add_row(*_likeness(likeness))
-    yield from (Text(), table, Text())
+    title = f"{name}: {passages} of {resemblance.frames} frames next to {first} + {second} unseen ones"
+    headings = ("measure", "written", "unseen", "apart ↓", "95 % interval", "floor", "verdict")
+    lines = tuple(Line(tuple(_cells(likeness))) for likeness in resemblance.likenesses)
+    fewest = min(min(likeness.passages) for likeness in resemblance.likenesses or [resemblance])
+    notes = [*_few(fewest)]
+    if is_last:
+        notes = [*RESEMBLING, *_lengths(resemblance.likenesses), *notes]
+    return FormattedTable(title, headings, 1, lines, tuple(notes))
 
 
-def _lengths(likenesses: Sequence[Likeness]) -> Iterator[str]:
+def _few(passages: int) -> Iterator[Note]:
+    """A warning if the smallest group has only so many passages."""
+    if passages < FEWEST:
+        yield Note(f"too few: a verdict takes {FEWEST} passages, written and in each half of the unseen")
+    if passages < FEW:
+        yield Note("distances and floors of few passages are high by chance alone")
+
+
+def _lengths(likenesses: Sequence[Likeness]) -> Iterator[Note]:
     """Which measures are lengths, and in which unit."""
     for unit, meaning in LENGTHS.items():
-        names = dict.fromkeys(found.measure for found in likenesses if found.unit == unit)
+        names = [likeness.measure for likeness in likenesses if likeness.unit == unit]
         if names:
-            yield f"{' and '.join(names)}: {meaning}"
+            yield Note(f"{' and '.join(names)}: {meaning}")
 
 
-def _likeness(found: Likeness) -> Iterator[str]:
-    digits = 3 if found.unit in (None, "share") else 2
+def _cells(likeness: Likeness) -> Iterator[str]:
+    digits = 3 if likeness.unit in (None, "share") else 2
 
     def number(value: float | None) -> str:
         return "–" if value is None else f"{value:.{digits}f}"
 
-    yield found.measure
-    yield number(found.generated)
-    yield number(found.held_out)
-    yield number(found.distance)
-    yield "–" if found.interval is None else " … ".join(map(number, found.interval))
-    yield number(found.floor)
-    yield found.verdict
+    yield likeness.measure
+    yield number(likeness.generated)
+    yield number(likeness.held_out)
+    yield number(likeness.distance)
+    yield "–" if likeness.interval is None else " … ".join(map(number, likeness.interval))
+    yield number(likeness.floor)
+    yield likeness.verdict

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from zoo.bench.formatted import FormattedTable, Line
-from zoo.bench.printing import latex, markdown, pretty
+from zoo.measure.formatted import FormattedTable, Line, Note
+from zoo.measure.printing import FittedTable, latex, markdown
 
 COMMANDS = {
     r"\textbackslash{}": "\\",
@@ -32,7 +32,7 @@ SIGNS = "a%b_c&d#e$f{g}h\\i~j^k<l>m|n[o*p"
 def sheet(*rows: tuple[str, ...], title: str = "title", notes: tuple[str, ...] = ()) -> FormattedTable:
     """A table of one column of words and two of figures."""
     lines = tuple(Line(cells, is_clear=number == 0, is_floor=False) for number, cells in enumerate(rows))
-    return FormattedTable(title, ("attention", "nats ↓", "±"), 1, lines, notes)
+    return FormattedTable(title, ("attention", "nats ↓", "±"), 1, lines, tuple(map(Note, notes)))
 
 
 def read(cell: str) -> str:
@@ -102,7 +102,7 @@ def test_a_narrow_window_loses_the_last_columns_and_no_part_of_one() -> None:
 
     def printed(width: int) -> str:
         console = Console(file=io.StringIO(), width=width)
-        console.print(pretty(page))
+        console.print(FittedTable(page))
         return console.file.getvalue()  # type: ignore[attr-defined]
 
     cells = ("123k", "(-0.123)", "3.123")
@@ -111,3 +111,27 @@ def test_a_narrow_window_loses_the_last_columns_and_no_part_of_one() -> None:
     assert [True, False, False] in lost
     assert [True, True, False] in lost
     assert lost == sorted(lost)
+
+
+def test_a_narrow_window_explains_only_the_columns_that_it_shows() -> None:
+    notes = (
+        Note("about the table"),
+        Note("weights: parameters", "weights"),
+        Note("escape: frames", "escape"),
+    )
+    page = FormattedTable(
+        "title", ("attention", "nats ↓", "weights"), 1, (Line(("history", "3", "1k")),), notes
+    )
+
+    def printed(width: int) -> str:
+        console = Console(file=io.StringIO(), width=width)
+        console.print(FittedTable(page))
+        return console.file.getvalue()  # type: ignore[attr-defined]
+
+    wide, narrow = printed(60), printed(24)
+    assert "weights: parameters" in wide
+    assert "weights" not in narrow
+    assert "3" in narrow
+    for text in (wide, narrow, markdown(page), latex(page)):
+        assert "about the" in text
+        assert "escape" not in text

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rich import box
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from zoo.bench.formatted import FormattedTable, Line
+from zoo.measure.formatted import FormattedTable, Line
 
 SIGNS = {
     **{sign: rf"\{sign}" for sign in "%_&#${}"},
@@ -28,29 +28,33 @@ FIGURES = str.maketrans({**SIGNS, **{sign: f"${sign}$" for sign in "+-<>"}, "~":
 
 @dataclass(frozen=True)
 class FittedTable:
-    """A table for a terminal, which drops its last columns if the window is too narrow."""
+    """A table for a terminal: in a narrow window without its last columns, and without their notes."""
 
     table: FormattedTable
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """See rich's console protocol."""
+        last = self._last_column(console, options)
+        notes = self.table.explanations(last)
+        if self.table.title:
+            yield Text(self.table.title, style="bold")
+        yield _table(self.table, last)
+        if notes:
+            yield Text("\n".join(notes), style="dim")
+        yield Text()
+
+    def _last_column(self, console: Console, options: ConsoleOptions) -> int:
+        """How many columns fit; the first number is always printed."""
         wide = options.update_width(len(self.table.headings) * 100)
-        for last in range(len(self.table.headings), self.table.words, -1):
-            printed = _table(self.table, last)
-            if Measurement.get(console, wide, printed).minimum <= options.max_width:
-                break
-        yield printed
-
-
-def pretty(table: FormattedTable) -> RenderableType:
-    """The table for a terminal."""
-    notes = Text("\n".join(table.notes), style="dim")
-    return Group(Text(table.title, style="bold"), FittedTable(table), notes)
+        for last in range(len(self.table.headings), self.table.words + 1, -1):
+            if Measurement.get(console, wide, _table(self.table, last)).minimum <= options.max_width:
+                return last
+        return self.table.words + 1
 
 
 def _table(table: FormattedTable, last: int) -> Table:
     """The first `last` columns of a table."""
-    printed = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    printed = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     # The name of a row takes one column, which may fold if the window is narrow.
     printed.add_column(" ".join(table.headings[: table.words]), min_width=14, overflow="fold")
     for column in range(table.words, last):
@@ -72,7 +76,9 @@ def markdown(table: FormattedTable) -> str:
     align = ["---"] * table.words + ["---:"] * (len(table.headings) - table.words)
     lines = [f"**{_one_line(table.title)}**", "", _md(table.headings), _md(align)]
     lines += [_md(_bold(line, table.words, "**{}**")) for line in table.lines]
-    return "\n".join([*lines, "", *(f"{_one_line(note)}.  " for note in table.notes)]).rstrip() + "\n"
+    return (
+        "\n".join([*lines, "", *(f"{_one_line(note)}.  " for note in table.explanations())]).rstrip() + "\n"
+    )
 
 
 def _md(cells: Sequence[str]) -> str:
@@ -89,7 +95,7 @@ def latex(table: FormattedTable) -> str:
     escaped = [replace(line, cells=tuple(_tex(line.cells, table.words))) for line in table.lines]
     rows = [" & ".join(_bold(line, table.words, r"\textbf{{{}}}")) + r" \\" for line in escaped]
     head = " & ".join(_tex(table.headings, table.words)) + r" \\"
-    notes = [f"% {_one_line(note)}" for note in (table.title, *table.notes)]
+    notes = [f"% {_one_line(note)}" for note in (table.title, *table.explanations())]
     begin = rf"\begin{{tabular}}{{{columns}}}"
     lines = [*notes, begin, r"\toprule", head, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"]
     return "\n".join(lines) + "\n"

@@ -1,0 +1,96 @@
+"""The notes below the tables of a study: what its numbers are based on, and what its columns mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from zoo.bench.rows import Row, Table
+from zoo.measure.formatted import Note
+from zoo.measure.table import ESCAPE, RESIDUAL, kind_notes
+from zoo.train.settings import STEPS
+
+BUDGETS = ("steps", "epochs", "minutes")
+
+
+def notes(table: Table, terms: Sequence[str]) -> Iterator[Note]:
+    """The notes of one table.
+
+    Args:
+        table: the results.
+        terms: the terms of its score; `("velocity",)` for the table of velocities.
+    """
+    is_velocity = terms == ("velocity",)
+    rows = table.loudness if is_velocity else table.rows
+    if rows:
+        yield from map(Note, _basis(table, rows, terms))
+        yield from _columns(table, rows, terms)
+        yield from map(Note, _content(table, terms))
+    if table.missing:
+        waits = "1 row waits" if len(table.missing) == 1 else f"{len(table.missing)} rows wait"
+        yield Note(f"{waits} for `zoo bench run`")
+    for failed in table.failed:
+        yield Note(f"{failed.label_for(table.study.slots)}: the training of a part diverged")
+
+
+def _basis(table: Table, rows: Sequence[Row], terms: Sequence[str]) -> Iterator[str]:
+    """The pieces, the music and the training budget that the numbers are based on."""
+    settings, count = table.study.settings, rows[0].figure(*terms)
+    unit = "struck note" if terms == ("velocity",) else "frame"
+    seeds = "1 seed" if settings.seeds == 1 else f"{settings.seeds} seeds"
+    yield (
+        f"n = {count.pieces} {settings.split} pieces{count.of_families}, {count.count:,} {unit}s, {seeds}; "
+        f"music {table.reading.digest[:12] if table.reading else ''}"
+    )
+    yield from table.reading.notes if table.reading else ()
+    yield _budget(table)
+    yield f"nats per {unit}, lower is better"
+
+
+def _columns(table: Table, rows: Sequence[Row], terms: Sequence[str]) -> Iterator[Note]:
+    """The meaning of columns and signs."""
+    figures = [row.figure(*terms) for row in rows]
+    published = [] if terms == ("velocity",) else [p for p in table.study.published if table.data in p.nats]
+    over = "families" if figures[0].of_families else "pieces"
+    over += " and seeds" if table.study.settings.seeds > 1 else ", of one seed"
+    yield Note(f"± half of the 95 % interval over {over}", "±")
+    yield from kind_notes(figures, [row.kind for row in published])
+    below = "next row measured here" if published else "row below"
+    yield Note(
+        f"to next: paired difference to the {below}; in brackets where its own 95 % interval contains 0, "
+        "otherwise the nats are bold",
+        "to next",
+    )
+    if table.study.settings.seeds == 1:
+        yield Note("one seed cannot tell whether another reverses an order: – for a difference", "to next")
+    yield ESCAPE
+    yield Note("weights: number of parameters trained by gradient", "weights")
+    yield Note("min: minutes of training", "min")
+    if any("bound" in figure.kind for figure in figures):
+        yield Note("the difference of two bounds compares the bounds, not the true values", "to next")
+    yield RESIDUAL
+    for row in published:
+        yield Note(f"{row.name}: {row.source}")
+
+
+def _content(table: Table, terms: Sequence[str]) -> Iterator[str]:
+    """What this music cannot tell."""
+    if terms == ("velocity",):
+        return
+    if "residual" not in terms:
+        yield "the keys alone: this music contains no onsets"
+    if table.study.has_velocity and not table.loudness:
+        yield "this music has no velocities, so they are not compared"
+
+
+def _budget(table: Table) -> str:
+    train = table.study.train_on(table.data)
+    lengths = (f"{value:g} {name}" for name in BUDGETS if (value := getattr(train, name)))
+    rates = ", ".join(f"{rate:g}" for rate in table.study.rates)
+    by = {0: "", 1: " of the first seed"}.get(
+        table.selection_seeds, f" of the first {table.selection_seeds} seeds"
+    )
+    chosen = f"learning rate of each part from {rates} by validation{by}"
+    chosen = chosen if len(table.study.rates) > 1 else f"lr {rates}"
+    frames = train.on_grid(table.reading.grid).frames if table.reading else train.frames
+    length = next(lengths, f"{STEPS} steps")
+    return f"each part trained for {length} of {train.batch} x {frames} frames, {chosen}"
