@@ -302,7 +302,7 @@ def test_pop909_is_put_on_its_published_beats(serve, song):
     assert without.alignment != "annotated"
     (skipped,) = corpus.skipped
     assert skipped.title == "003/003.mid"
-    assert "no file of beats" in skipped.reason
+    assert "not a beat file" in skipped.reason
 
 
 def titled(content, title):

@@ -391,7 +391,7 @@ def test_beats_beside_a_file_are_used_and_belong_to_it(tmp_path, tune):
     annotated = open_corpus(tmp_path)
     assert [(piece.alignment, str(piece.meter)) for piece in annotated.pieces] == [("annotated", "3/4")]
     beats.write_text("0,1\nthen,0\n")
-    with pytest.raises(DataError, match=r"a\.beats\.csv: this is no file of beats: line 2"):
+    with pytest.raises(DataError, match=r"a\.beats\.csv: this is not a beat file: line 2"):
         open_corpus(tmp_path)
     beats.unlink()
     assert open_corpus(tmp_path).digest == before.digest

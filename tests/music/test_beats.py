@@ -68,7 +68,7 @@ def test_a_table_of_times_alone_knows_no_bars():
     [
         (b"", "fewer than two beats"),
         (b"0 1\n", "fewer than two beats"),
-        (b"0 1\nx 0\n", "line 2: 'x' is no time"),
+        (b"0 1\nx 0\n", "line 2: 'x' is not a time"),
         (b"0 1\n1 0\n0.5 0\n", "line 3: the times do not increase"),
         (b"0 1\n1 2\n", "line 2"),
         (b"0 1\n1 0\n1.0000000001 0\n", "line 3: the times do not increase"),

@@ -291,6 +291,6 @@ def test_beats_beside_a_file_are_its_beats(tmp_path):
 def test_beats_that_make_a_piece_endless_are_refused(tmp_path):
     (tmp_path / "long.mid").write_bytes(file_of([(0, 480 * 4000, 60)]))
     (tmp_path / "long.beats.csv").write_text("0.0,1\n0.01,0\n0.02,0\n")
-    with pytest.raises(MidiError, match="on its beats") as caught:
+    with pytest.raises(MidiError, match="beats of its beat file") as caught:
         examine_midi(tmp_path / "long.mid")
     assert caught.value.code == "too-long"

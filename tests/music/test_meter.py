@@ -199,5 +199,5 @@ def test_signatures_are_those_that_hold_in_the_piece() -> None:
 
 def test_time_signatures_hold_for_the_frames_of_the_piece() -> None:
     changes = (TimeSignature(-4), TimeSignature(12, 3, 4), TimeSignature(24), TimeSignature(40, 5, 4))
-    assert Meter(4, changes).held(30) == {(4, 4): 12 + 6, (3, 4): 12}
-    assert Meter(4, changes).held(0) == {}
+    assert Meter(4, changes).durations(30) == {(4, 4): 12 + 6, (3, 4): 12}
+    assert Meter(4, changes).durations(0) == {}

@@ -176,7 +176,7 @@ def test_silence_can_be_written_but_is_no_music_to_read(tmp_path):
     path = tmp_path / "silence.mid"
     Roll.from_notes(Notes.none(), frames=16).write(path)
     assert pretty_midi.PrettyMIDI(str(path)).instruments == []
-    with pytest.raises(MidiError, match="no note") as caught:
+    with pytest.raises(MidiError, match="no notes") as caught:
         read_midi(path)
     assert caught.value.code == "no-notes"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo.music.pairing import held
+from zoo.music.pairing import with_pedal
 from zoo.music.score import Score
 from zoo.music.walk import read_score
 
@@ -207,24 +207,24 @@ def test_the_pedal_holds_until_it_rises():
         ]
     )
     assert score.pedal == {0: [(1, True), (8, False)]}
-    assert rows(held(score)) == [(0, 8, 60), (3, 8, 64), (9, 10, 67)]
+    assert rows(with_pedal(score)) == [(0, 8, 60), (3, 8, 64), (9, 10, 67)]
 
 
 def test_the_pedal_holds_until_the_key_is_pressed_again():
     score = read([control(0, 64, 127), on(0), off(2), on(4), off(5), on(5), off(6)], end=12)
-    assert rows(held(score)) == [(0, 4, 60), (4, 5, 60), (5, 12, 60)]
+    assert rows(with_pedal(score)) == [(0, 4, 60), (4, 5, 60), (5, 12, 60)]
 
 
 def test_the_pedal_holds_its_own_channel_and_not_what_ends_without_it():
     pedalled = [control(4, 64, 64), on(0, channel=1), off(2, channel=1), on(2), off(4), on(3, 62), off(9, 62)]
     events = sorted([*pedalled, control(6, 64, 0)], key=lambda event: event[0])
-    assert rows(held(read(events))) == [(0, 2, 60), (2, 6, 60), (3, 9, 62)]
+    assert rows(with_pedal(read(events))) == [(0, 2, 60), (2, 6, 60), (3, 9, 62)]
 
 
 @pytest.mark.parametrize("number", [120, 121])
 def test_a_reset_lets_the_pedal_rise(number):
     score = read([control(0, 64, 127), on(0), off(2), control(6, number), on(8), off(10)])
-    assert rows(held(score)) == [(0, 6, 60), (8, 10, 60)]
+    assert rows(with_pedal(score)) == [(0, 6, 60), (8, 10, 60)]
 
 
 def test_only_moves_of_the_pedal_are_kept():
@@ -243,7 +243,7 @@ def test_the_pedal_only_lengthens(written, moves):
     columns = (start, start + length, pitch, velocity.astype(np.uint8), channel)
     pedal = {0: sorted(dict(moves).items())}
     score = Score(4, *(column[order] for column in columns), pedal=pedal, last=80)
-    longer = held(score)
+    longer = with_pedal(score)
     assert (longer.end >= score.end).all()
     assert (longer.end <= max(80, score.end.max(initial=0))).all()
     assert (longer.end == score.end)[score.channel != 0].all()

@@ -6,7 +6,7 @@ import pytest
 
 from zoo.errors import ZooError
 from zoo.music.meter import Meter, TimeSignature
-from zoo.music.picture import MOST_SYSTEMS, WIDTH, write_picture
+from zoo.music.picture import MAX_SYSTEMS, WIDTH, write_picture
 from zoo.music.roll import Notes, Roll
 
 pytest.importorskip("matplotlib")
@@ -243,7 +243,7 @@ def test_the_heading_counts_time_signatures_that_it_does_not_name(drawn):
 
 def test_long_pieces_have_longer_systems(drawn):
     found = drawn(lasting(16 * 401))
-    assert len(found.systems) == 21 <= MOST_SYSTEMS
+    assert len(found.systems) == 21 <= MAX_SYSTEMS
     assert found.span(0) == (0, 16 * 20)
 
 

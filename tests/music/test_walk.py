@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoo.music.guard import Limits, MidiError
-from zoo.music.walk import FAR, LONGEST_REST, read_score
+from zoo.music.walk import MAX_REST, STRAY_GAP, read_score
 
 EXAMPLES = int(os.environ.get("ZOO_STRESS_EXAMPLES", "200"))
 """How many cases each property is tried on; `ZOO_STRESS_EXAMPLES=10000` for a long look."""
@@ -343,7 +343,7 @@ def test_film_frames_are_read_at_120(division, a_second):
     assert list(score.repairs) == ["time in film frames, read at 120 quarter notes a minute"]
 
 
-@pytest.mark.parametrize("rest", [0, 1, 3 * 480, LONGEST_REST * 480])
+@pytest.mark.parametrize("rest", [0, 1, 3 * 480, MAX_REST * 480])
 def test_a_rest_at_the_end_counts(rest):
     assert read(track(pair(), rest=rest)).last == 960 + rest
     assert read(track(pair()), track(rest=rest)).last == max(960, rest)
@@ -364,12 +364,12 @@ def test_the_end_is_that_of_the_chosen_tracks():
 
 
 def test_a_stray_note_is_left_out_and_named():
-    far = number(480 * (FAR + 1)) + b"\x90\x40\x50" + number(480) + b"\x80\x40\0"
+    far = number(480 * (STRAY_GAP + 1)) + b"\x90\x40\x50" + number(480) + b"\x80\x40\0"
     score = read(track(pair(), far))
     assert rows(score) == PAIR
-    assert score.left_out == {f"far behind the others, from E4 at quarter note {FAR + 3} on": 1}
+    assert score.left_out == {f"far behind the others, from E4 at quarter note {STRAY_GAP + 3} on": 1}
     assert score.last == 960
-    near = number(480 * FAR) + far[3:]
+    near = number(480 * STRAY_GAP) + far[3:]
     assert len(read(track(pair(), near)).start) == 3
     assert len(read(track(pair(), far, pair())).start) == 5
 

@@ -45,7 +45,7 @@ def passage_meters(held_out: Corpus, frames: int, count: int) -> list[tuple[Mete
     rounded by largest remainders.
     """
     signatures = Counter(
-        piece.meter.cut(_first_bar(piece)).held(frames).most_common(1)[0][0]
+        piece.meter.cut(_first_bar(piece)).durations(frames).most_common(1)[0][0]
         for piece in held_out.pieces
         if frames in _passage_lengths(piece)
     )

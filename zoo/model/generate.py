@@ -17,7 +17,7 @@ from zoo.model.random import generator
 from zoo.model.threads import Threads, computing
 from zoo.music.meter import Meter
 from zoo.music.roll import KEYS, Roll
-from zoo.music.tempo import steady_tempo
+from zoo.music.tempo import mean_tempo
 from zoo.parts import Slot
 from zoo.parts.clock import Clock
 from zoo.parts.interfaces import Decoder, Sampler
@@ -93,7 +93,7 @@ def generate(
     velocity = (loudness * 127).round().clamp(1, 127).masked_fill(~onset, 0).to(torch.uint8)
     planes = (plane.cpu().numpy() for plane in (onset, sounding, velocity))
     changes = opening.roll.tempo_changes
-    tempo = steady_tempo(changes, keys.shape[1]) if changes else opening.roll.tempo
+    tempo = mean_tempo(changes, keys.shape[1]) if changes else opening.roll.tempo
     rolls = [
         replace(opening.roll, onset=onset, sounding=sounding, velocity=velocity, tempo=tempo)
         for onset, sounding, velocity in zip(*planes, strict=True)

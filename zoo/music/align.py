@@ -1,4 +1,4 @@
-"""Alignment: the grid that a MIDI file was made on, its sixteenths, its beats and its bars."""
+"""Alignment: find the sixteenths, beats and bars of a MIDI file."""
 
 from __future__ import annotations
 
@@ -22,38 +22,41 @@ Kind = Literal["stated", "shifted", "annotated", "unaligned"]
 Places = NDArray[np.float64]
 
 QUARTER_FRAME = 0.25
-"""From this part of a frame on a note lies off the grid."""
-MOST_OFF = 0.3
-"""Share of notes off sixteenths, or off sextuplets where these fit better, above which a file follows no
-beat: chance puts half of the notes there."""
-FEWEST = 16
-"""Notes of a file that are enough to shift its grid or its bars."""
+"""A note is off the grid if it is more than this part of a frame away from a frame."""
+MAX_OFF = 0.3
+"""A file follows no beat if more than this share of its notes is off the sixteenths (or the sextuplets, if
+they fit better); for random onsets, it is half of them."""
+MIN_NOTES = 16
+"""A file with fewer notes keeps its own grid and bars."""
 EXACT = 0.01
-"""Quarter notes: ticks that are rounded by other programs stray less than that."""
+"""Tolerance in quarter notes; rounding to ticks by other programs causes smaller errors."""
 ON_EIGHTHS, ON_EVEN_PLACES, ON_ANY_PLACES = 0.25, 0.5, 0.9
-"""Least shares of notes on eighths, on sixteenths or triplets, and on these or thirty-seconds, where a
-file's own grid holds. In triplets every third note is on an eighth; a third of a beat late, none is."""
-SMALLEST_SHIFT = 0.05 / 4
-"""Quarter notes; jitter alone can look like a smaller one."""
+"""A file's own grid is used if at least these shares of its notes are on eighths, on sixteenths or triplets,
+and on either of these or thirty-seconds. Every third note of a run of triplets is on an eighth; if the run is
+a third of a beat late, none is."""
+MIN_SHIFT = 0.05 / 4
+"""Quarter notes; a smaller shift may be caused by jitter alone."""
 SIXTEENTHS, SEXTUPLETS = 4, 6
-"""Notes to a quarter note."""
-CLEARLY = 0.1
-"""By how much more notes must agree on sextuplets; eighths, which are both, agree as much on either."""
+"""Notes per quarter note."""
+MIN_ADVANTAGE = 0.1
+"""Sextuplets are assumed if the mean resultant length on them is larger by this margin; eighths are on both
+grids and do not favour either."""
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """Where the frames of a file lie in its own time.
+    """The mapping between the ticks of a file and the frames of the grid.
 
     Attributes:
-        kind: how the grid was found. `stated`: the file's ticks are the grid. `shifted`: one shift brings the
-            notes onto it. `annotated`: the music is put on beats from a file beside it. `unaligned`: no
-            shift does; the frames are the file's own time.
-        meter: where bars lie, and how many frames a quarter note has.
-        ticks: (K,) increasing ticks whose place is known, at least two.
-        places: (K,) increasing, their places in frames; linear in between and beyond.
-        off_grid: share of notes more than a quarter frame from the frame they are put in.
-        off_grid_before: the same in the file's own time.
+        kind: how the grid was found. `stated`: the grid follows the file's ticks. `shifted`: the grid is
+            shifted to fit the notes. `annotated`: the grid follows a beat file. `unaligned`: the notes fit no
+            grid, so it follows the file's ticks.
+        meter: the grid and the bars.
+        ticks: (K,) increasing ticks whose positions are known; at least two.
+        places: (K,) their positions in frames, increasing; other positions are interpolated or extrapolated
+            linearly.
+        off_grid: share of notes that are more than a quarter of a frame from their frame.
+        off_grid_before: the same on the file's own grid.
         meter_from: how the meter was found; see `zoo.music.barline.FoundMeter`.
     """
 
@@ -65,69 +68,70 @@ class Alignment:
     off_grid_before: float = 0.0
     meter_from: MeterFrom = "assumed"
 
-    def in_bars(self, found: FoundMeter) -> Alignment:
-        """The alignment with these bars."""
-        return replace(self, meter=found.meter, meter_from=found.found)
+    def with_meter(self, found: FoundMeter) -> Alignment:
+        """The alignment with this meter."""
+        return replace(self, meter=found.meter, meter_from=found.origin)
 
     def positions(self, ticks: Ticks) -> Places:
-        """Places of ticks in frames, not rounded; below 0 before the first frame."""
-        return _along(self.ticks, self.places, np.asarray(ticks, np.float64))
+        """The positions of ticks in frames, not rounded; negative before the first frame."""
+        return _interpolate(self.ticks, self.places, np.asarray(ticks, np.float64))
 
     def ticks_at(self, places: Places) -> Places:
-        """The ticks at places in frames, not rounded."""
-        return _along(self.places, self.ticks, places)
+        """The ticks at positions in frames, not rounded."""
+        return _interpolate(self.places, self.ticks, places)
 
 
 def align(score: Score, grid: int = GRID, beats: Beats | None = None) -> Alignment:
-    """The grid of a file, from what it says and, where that is nothing or wrong, from its notes.
+    """Find the grid of a file, from what it states, or from its notes if that is missing or wrong.
 
-    A file of beats beside it decides. Without one, the file's own ticks are the grid if notes lie on them. If
-    they do not, the phase of the sixteenths is the circular mean of where the notes begin (Fisher,
-    Statistical Analysis of Circular Data, 1993), and the whole file is shifted by it; for triplets and swing,
-    where that mean misleads, the phase of the sextuplets is taken, and accents say which of them is the beat.
-    Time signatures hold as long as the notes do not contradict them; otherwise the first bar line is where
-    markers or accents suggest (`zoo.music.barline`).
+    A beat file takes precedence. Without one, the grid follows the file's ticks if the notes are on it. If
+    not, the phase of the sixteenths is the circular mean of the onsets (Fisher, Statistical Analysis of
+    Circular Data, 1993), and the grid is shifted by it. For triplets and swing, where this mean is
+    misleading, the phase of the sextuplets is used, and accents decide which of them is the beat. Time
+    signatures are used unless the notes contradict them; in that case, markers or accents determine the first
+    bar line (`zoo.music.barline`).
 
     Args:
-        score: the notes of the file, with its tempo and its time signatures.
-        grid: frames to a quarter note.
-        beats: where the beats are, if that is known.
+        score: the notes of the file, with its tempos and time signatures.
+        grid: frames per quarter note.
+        beats: beats from a beat file, if there is one.
     """
-    own = _own_time(score, grid)
+    unshifted = _unshifted(score, grid)
     if beats is not None and len(score.start):
         ticks, places, found = on_beats(score, beats, grid)
-        return _measured(score, replace(own, kind="annotated", ticks=ticks, places=places).in_bars(found))
-    own = _measured(score, own)
-    if len(score.start) < FEWEST:
-        return own.in_bars(_bars(score, own).stated_or_assumed())
-    if _own_grid_holds(score) or _on_frames(own.positions(score.start)):
-        return own.in_bars(_bars(score, own).believed())
+        annotated = replace(unshifted, kind="annotated", ticks=ticks, places=places)
+        return _measured(score, annotated.with_meter(found))
+    unshifted = _measured(score, unshifted)
+    if len(score.start) < MIN_NOTES:
+        return unshifted.with_meter(_bars(score, unshifted).stated_or_assumed())
+    if _fits_own_grid(score) or _on_frames(unshifted.positions(score.start)):
+        return unshifted.with_meter(_bars(score, unshifted).checked())
     shift, off = _shift(score)
-    if off > MOST_OFF:
-        return replace(own, kind="unaligned").in_bars(_bars(score, own).stated_or_assumed())
-    shifted = _measured(score, replace(own, kind="shifted", places=own.places - shift * grid))
-    far = abs(shift) * grid > QUARTER_FRAME or shifted.off_grid < own.off_grid
-    moves = far and abs(shift) > SMALLEST_SHIFT
-    return _with_bars(score, shifted if moves else own)
+    if off > MAX_OFF:
+        return replace(unshifted, kind="unaligned").with_meter(_bars(score, unshifted).stated_or_assumed())
+    shifted = _measured(score, replace(unshifted, kind="shifted", places=unshifted.places - shift * grid))
+    # A shift that changes no frame and brings no note closer only adds error to every position.
+    helps = abs(shift) * grid > QUARTER_FRAME or shifted.off_grid < unshifted.off_grid
+    return _with_bars(score, shifted if helps and abs(shift) > MIN_SHIFT else unshifted)
 
 
-def _along(known: Places, values: Places, at: Places) -> Places:
-    """The values at these places of a line through known ones, and beyond them as at its ends."""
-    part = np.clip(np.searchsorted(known, at, side="right") - 1, 0, len(known) - 2)
+def _interpolate(known: Places, values: Places, at: Places) -> Places:
+    """Linear interpolation between known values; beyond them, extrapolation of the first or last segment."""
+    segment = np.clip(np.searchsorted(known, at, side="right") - 1, 0, len(known) - 2)
     slope = np.diff(values) / np.diff(known)
-    found: Places = values[part] + (at - known[part]) * slope[part]
-    return found
+    interpolated: Places = values[segment] + (at - known[segment]) * slope[segment]
+    return interpolated
 
 
-def _own_time(score: Score, grid: int) -> Alignment:
-    """The file's ticks as the grid."""
+def _unshifted(score: Score, grid: int) -> Alignment:
+    """The alignment in which frame 0 is tick 0 and a quarter note has as many ticks as the file states."""
     ends = np.array([0.0, score.division])
     return Alignment("stated", Meter(grid), ends, ends * grid / score.division)
 
 
 def _measured(score: Score, alignment: Alignment) -> Alignment:
-    """The alignment with the shares of notes that it, and the file's own time, leave off the grid."""
-    before = _own_time(score, alignment.meter.grid).positions(score.start)
+    """The alignment with the shares of notes that are off its grid and off the file's own grid."""
+    before = _unshifted(score, alignment.meter.grid).positions(score.start)
     after = alignment.positions(score.start)
     return replace(alignment, off_grid=_off(after), off_grid_before=_off(before))
 
@@ -138,8 +142,8 @@ def _off(places: Places) -> float:
     )
 
 
-def _own_grid_holds(score: Score) -> bool:
-    """Whether the notes lie where a program puts them that writes on the beat: on even or triplet places."""
+def _fits_own_grid(score: Score) -> bool:
+    """Whether most notes are on eighths, sixteenths, triplets or thirty-seconds of the file's own beats."""
     place = score.start / score.division % 1
     eighths, even, fine, triplets = (_on(place, parts, score.division) for parts in (2, 4, 8, 6))
     even |= triplets
@@ -148,7 +152,7 @@ def _own_grid_holds(score: Score) -> bool:
 
 
 def _on_frames(places: Places) -> bool:
-    """Whether every note is on a frame, as in a file that was written from this grid."""
+    """Whether every note is exactly on a frame, as in a file that was written from this grid."""
     return bool((np.abs(places - np.rint(places)) < SAME_PLACE).all())
 
 
@@ -158,25 +162,26 @@ def _on(place: Places, parts: int, division: int) -> NDArray[np.bool_]:
 
 
 def _shift(score: Score) -> tuple[float, float]:
-    """How many quarter notes the notes lie behind the beat, and the share that such a shift leaves off it."""
+    """How many quarter notes the notes are late, and the share of notes that is off the shifted grid."""
     quarters = score.start / score.division
     means = {parts: np.exp(2j * np.pi * parts * quarters).mean() for parts in (SIXTEENTHS, SEXTUPLETS)}
-    in_triplets = abs(means[SEXTUPLETS]) > abs(means[SIXTEENTHS]) + CLEARLY
+    in_triplets = abs(means[SEXTUPLETS]) > abs(means[SIXTEENTHS]) + MIN_ADVANTAGE
     parts = SEXTUPLETS if in_triplets else SIXTEENTHS
     shift = float(np.angle(means[parts]) / (2 * np.pi * parts))
     off = _off((quarters - shift) * parts)
-    return (_onto_the_beat(score, shift) if in_triplets else shift), off
+    return (_on_the_beat(score, shift) if in_triplets else shift), off
 
 
-def _onto_the_beat(score: Score, shift: float) -> float:
-    """The shift by which sextuplets are on the beat and not beside it: the smallest, at most a sixteenth."""
+def _on_the_beat(score: Score, shift: float) -> float:
+    """Correct a shift of sextuplets, known modulo a sixth, so that the beat falls on a beat."""
     start, end = (
         np.rint((ticks / score.division - shift) * SEXTUPLETS) for ticks in (score.start, score.end)
     )
     start = np.maximum(start, 0).astype(np.int64)
-    heard = Accents(start, np.maximum(end.astype(np.int64), start + 1), score.pitch, SEXTUPLETS)
-    shift += heard.beat_phase(SEXTUPLETS) / SEXTUPLETS
-    shift -= np.rint(2 * shift) / 2  # which of two eighths is the beat, the bars tell
+    accents = Accents(start, np.maximum(end.astype(np.int64), start + 1), score.pitch, SEXTUPLETS)
+    shift += accents.beat_phase(SEXTUPLETS) / SEXTUPLETS
+    shift -= np.rint(2 * shift) / 2  # the smallest such shift; bars decide which of two eighths is the beat
+    # The first note must not end up before frame 0.
     early = np.ceil((shift - score.start[0] / score.division) * SIXTEENTHS - 0.5) / SIXTEENTHS
     return float(shift - max(early, 0))
 
@@ -187,15 +192,16 @@ def _bars(score: Score, alignment: Alignment) -> Bars:
 
 
 def _with_bars(score: Score, alignment: Alignment) -> Alignment:
-    """The alignment with the bars of a file whose notes are not exactly on its own grid.
+    """Add the meter to the alignment of a file whose notes are not exactly on its own grid.
 
-    One time signature at the beginning of a file that had to be shifted may be no more than a program's
-    default: it must agree with the bars that are heard. Others must agree with the beat.
+    If a shifted file has a single time signature at its beginning, this may be just the default of the
+    program that wrote it, so the accents must confirm the bar line. In other cases, they must confirm the
+    beat.
     """
     bars = _bars(score, alignment)
     stated = bars.stated()
     if stated is None:
-        return alignment.in_bars(bars.believed() if alignment.kind == "stated" else bars.heard(None))
-    default = alignment.kind == "shifted" and len(score.signatures) == 1 and score.signatures[0][0] == 0
-    doubted = bars.doubts(stated, beat_only=not default)
-    return alignment.in_bars(bars.heard(stated) if doubted else FoundMeter(stated, "stated"))
+        return alignment.with_meter(bars.checked() if alignment.kind == "stated" else bars.heard(None))
+    maybe_default = alignment.kind == "shifted" and len(score.signatures) == 1 and score.signatures[0][0] == 0
+    contradicted = bars.contradict(stated, beat_only=not maybe_default)
+    return alignment.with_meter(bars.heard(stated) if contradicted else FoundMeter(stated, "stated"))

@@ -1,10 +1,13 @@
-"""Beats: files beside a MIDI file that say where its beats and bars are, in seconds.
+"""Read beat files, which state the beats and bars of a MIDI file in seconds.
 
-Three layouts are read: POP909's (`beat_midi.txt`: a time, then two columns of 0 and 1 that mark the first
-beat of a bar counted in two and in four), ASAP's (`*_annotations.txt`: two times, then `b` or `db`, the
-latter perhaps with a time signature, `db,3/4,0`), and a plain table of a time and, if known, 1 for the first
-beat of a bar and 0 for the others, named like the MIDI file: `song.beats.csv`, `song.beats.tsv` or
-`song.beats.txt` beside `song.mid`.
+Three formats are supported:
+
+- POP909 (`beat_midi.txt`): a time, then two columns of 0 and 1 that mark downbeats, counted in bars of two
+  and of four beats;
+- ASAP (`*_annotations.txt`): two times, then `b` for a beat or `db` for a downbeat, optionally with a time
+  signature (`db,3/4,0`);
+- a table of a time and, optionally, 1 for downbeats and 0 for other beats, in a file named after the MIDI
+  file: `song.beats.csv`, `song.beats.tsv` or `song.beats.txt` next to `song.mid`.
 """
 
 from __future__ import annotations
@@ -22,31 +25,29 @@ from zoo.errors import DataError, Problem
 
 Signature = tuple[int, int]
 
-LARGEST = 4 * 2**20
-"""Bytes of a file of beats."""
-MOST = 100_000
-"""Beats in a file."""
+MAX_BYTES = 4 * 2**20
+"""Maximum size of a beat file."""
+MAX_BEATS = 100_000
 ENDINGS = (".beats.csv", ".beats.tsv", ".beats.txt", "_beat_midi.txt", "_annotations.txt")
-LATEST = 1e6
-"""Seconds; no beat is as late."""
-SHORTEST = 1e-6
-"""Seconds; no beat is shorter, and arithmetic tells such times apart up to the latest."""
+MAX_TIME = 1e6
+"""Seconds; a beat must be earlier."""
+MIN_INTERVAL = 1e-6
+"""Seconds; two beats must be at least this far apart, which floating-point times up to `MAX_TIME` resolve."""
 MARKS = ("b", "db", "bR")
-"""What ASAP calls a beat, a downbeat, and a beat that no note marks."""
+"""ASAP's marks for a beat, a downbeat, and a beat without a note."""
 SIGNATURE = re.compile(r"([1-9]\d?)/(1|2|4|8|16|32)")
-STEADY = 0.8
-"""Least share of equally long bars in a way to count that is believed."""
+MIN_STEADINESS = 0.8
+"""A column of downbeats is used if at least this share of its bars has the same length."""
 
 
 @dataclass(frozen=True)
 class Beats:
-    """Where the beats of a piece are.
+    """The beats of a piece.
 
     Attributes:
-        seconds: (N,) increasing, at least two.
-        downbeat: (N,) bool, the first beats of bars; all false where the file does not say.
-        signatures: (number of the beat, upper number, lower number) of the time signatures that the file
-            states, in order.
+        seconds: (N,) float, times of the beats, increasing; at least two.
+        downbeat: (N,) bool, whether a beat is the first of a bar; all false if the file does not say.
+        signatures: (index of the beat, upper number, lower number) of the stated time signatures, in order.
     """
 
     seconds: NDArray[np.float64]
@@ -56,17 +57,17 @@ class Beats:
 
 @dataclass(frozen=True)
 class _Line:
-    """A beat in a file: when, whether it begins a bar by each way to count, and in what meter."""
+    """A line of a beat file: its time, whether it is a downbeat by each column, and a time signature."""
 
     seconds: float
-    first: list[bool]
+    downbeat: list[bool]
     signature: Signature | None = None
 
 
 def find_beats(path: str | Path) -> Path | None:
-    """The file of beats beside a MIDI file, if there is one.
+    """The beat file of a MIDI file; None if there is none.
 
-    `beat_midi.txt` is one only in a folder that has the name of the MIDI file, as POP909 has `001/001.mid`.
+    `beat_midi.txt` counts only in a folder with the name of the MIDI file, as in POP909 (`001/001.mid`).
     """
     midi = Path(path)
     candidates = [midi.with_name(midi.stem + ending) for ending in ENDINGS]
@@ -76,77 +77,81 @@ def find_beats(path: str | Path) -> Path | None:
 
 
 def read_beats(source: str | Path | bytes, name: str = "") -> Beats:
-    """The beats in a file, or in the bytes of one that is called `name`.
+    """Read a beat file.
+
+    Args:
+        source: the file, or its content.
+        name: name of the file for errors, if `source` is its content.
 
     Raises:
-        DataError: it cannot be opened, is too large, or a line is not a beat.
+        DataError: the file cannot be opened, is too large, or has an invalid line.
     """
     place = name or ("beats" if isinstance(source, bytes) else str(source))
     data = source if isinstance(source, bytes) else _bytes(Path(source))
-    if len(data) > LARGEST:
-        raise _refusal(place, f"it is larger than {LARGEST // 2**20} MiB")
+    if len(data) > MAX_BYTES:
+        raise _invalid(place, f"it is larger than {MAX_BYTES // 2**20} MiB")
     text = data.decode("utf-8-sig", errors="replace").splitlines()
     rows = [
         (number, words) for number, line in enumerate(text, 1) if (words := line.replace(",", " ").split())
     ]
-    if rows and not _number(rows[0][1][0]):
-        rows = rows[1:]  # a heading
-    if len(rows) > MOST:
-        raise _refusal(place, f"it has more than {MOST:,} beats")
+    if rows and not _is_number(rows[0][1][0]):
+        rows = rows[1:]  # a header
+    if len(rows) > MAX_BEATS:
+        raise _invalid(place, f"it has more than {MAX_BEATS:,} beats")
     lines = [_line(words, number, place) for number, words in rows]
     if len(lines) < 2:
-        raise _refusal(place, "it has fewer than two beats")
+        raise _invalid(place, "it has fewer than two beats")
     seconds = np.array([line.seconds for line in lines])
-    early = np.flatnonzero(np.diff(seconds) < SHORTEST)
-    if len(early):
-        late = int(early[0]) + 1
-        raise _refusal(place, f"line {rows[late][0]}: the times do not increase")
+    not_increasing = np.flatnonzero(np.diff(seconds) < MIN_INTERVAL)
+    if len(not_increasing):
+        number, _ = rows[int(not_increasing[0]) + 1]
+        raise _invalid(place, f"line {number}: the times do not increase")
     signatures = [(beat, *line.signature) for beat, line in enumerate(lines) if line.signature]
-    return Beats(seconds, _downbeats([line.first for line in lines]), signatures)
+    return Beats(seconds, _downbeats([line.downbeat for line in lines]), signatures)
 
 
 def _bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(LARGEST + 1)
+            return file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise _refusal(str(path), f"it cannot be opened: {error.strerror or error}") from None
+        raise _invalid(str(path), f"it cannot be opened: {error.strerror or error}") from None
 
 
 def _line(words: list[str], number: int, place: str) -> _Line:
-    if not _number(words[0]) or not 0 <= float(words[0]) < LATEST:
-        raise _refusal(place, f"line {number}: {words[0][:20]!r} is no time in seconds")
-    mark = next((at for at, word in enumerate(words) if word in MARKS), None)
+    if not _is_number(words[0]) or not 0 <= float(words[0]) < MAX_TIME:
+        raise _invalid(place, f"line {number}: {words[0][:20]!r} is not a time in seconds")
+    mark = next((index for index, word in enumerate(words) if word in MARKS), None)
     if mark is not None:
-        found = SIGNATURE.fullmatch(words[mark + 1]) if len(words) > mark + 1 else None
-        signature = (int(found[1]), int(found[2])) if found and words[mark] == "db" else None
+        match = SIGNATURE.fullmatch(words[mark + 1]) if len(words) > mark + 1 else None
+        signature = (int(match[1]), int(match[2])) if match and words[mark] == "db" else None
         return _Line(float(words[0]), [words[mark] == "db"], signature)
-    if len(words) > 3 or not all(_number(word) and float(word) in (0, 1) for word in words[1:]):
-        raise _refusal(place, f"line {number}: what follows a time is 1 for the first beat of a bar, or 0")
+    if len(words) > 3 or not all(_is_number(word) and float(word) in (0, 1) for word in words[1:]):
+        raise _invalid(place, f"line {number}: after the time, only 1 (first beat of a bar) or 0 may follow")
     return _Line(float(words[0]), [float(word) == 1 for word in words[1:]])
 
 
-def _number(word: str) -> bool:
+def _is_number(word: str) -> bool:
     try:
         return isfinite(float(word))
     except ValueError:
         return False
 
 
-def _downbeats(marks: list[list[bool]]) -> NDArray[np.bool_]:
-    """Of several ways to count, the one with the longest bars of which most are equally long."""
-    columns = min((len(mark) for mark in marks), default=0)
-    ways = [np.array([mark[column] for mark in marks], np.bool_) for column in range(columns)]
-    steady = [way for way in ways if _steadiness(way) >= STEADY]
-    return min(steady or ways or [np.zeros(len(marks), np.bool_)], key=np.count_nonzero)
+def _downbeats(rows: list[list[bool]]) -> NDArray[np.bool_]:
+    """The column with the longest bars, among those in which most bars have the same length."""
+    count = min((len(row) for row in rows), default=0)
+    columns = [np.array([row[index] for row in rows], np.bool_) for index in range(count)]
+    steady = [column for column in columns if _steadiness(column) >= MIN_STEADINESS]
+    return min(steady or columns or [np.zeros(len(rows), np.bool_)], key=np.count_nonzero)
 
 
 def _steadiness(downbeat: NDArray[np.bool_]) -> float:
-    """Share of the bars that have the most common number of beats."""
+    """The share of bars with the most common number of beats."""
     counts = np.diff(np.flatnonzero(downbeat))
     return float(np.bincount(counts).max() / len(counts)) if len(counts) else 0.0
 
 
-def _refusal(place: str, what: str) -> DataError:
-    hint = "each line is a time in seconds and, if known, 1 for the first beat of a bar and 0 for the others"
-    return DataError(Problem(f"this is no file of beats: {what}", place, hint))
+def _invalid(place: str, what: str) -> DataError:
+    hint = "each line is a time in seconds and, optionally, 1 for the first beat of a bar or 0 for any other"
+    return DataError(Problem(f"this is not a beat file: {what}", place, hint))

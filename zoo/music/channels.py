@@ -1,4 +1,4 @@
-"""What sounds on a channel: a pitched instrument, drums, or a noise that has no place on a keyboard."""
+"""Find out whether a MIDI channel plays a pitched instrument, drums, or sound effects."""
 
 from __future__ import annotations
 
@@ -8,69 +8,79 @@ from numpy.typing import NDArray
 from zoo.music.events import BANK, CHANGE, PART, VOICE, Columns
 
 DRUM_CHANNEL = 9
-"""The channel on which General MIDI has drums, counted from 0."""
+"""The drum channel of General MIDI, counted from 0."""
 PITCHED, DRUMS, PERCUSSIVE, EFFECT = range(4)
 REASONS = {DRUMS: "drums", PERCUSSIVE: "percussive programs", EFFECT: "sound effects"}
-"""Why the notes of a channel are left out, by what sounds on it."""
+"""Why notes are left out, by the kind of sound."""
 FIRST_PERCUSSIVE, FIRST_EFFECT = 112, 120
-"""General MIDI programs, counted from 0: from tinkle bell and woodblock on, from fret noise on."""
+"""General MIDI programs, counted from 0: 112 (tinkle bell) to 119 and 120 (fret noise) to 127."""
 GM2_DRUMS, GM2_MELODY = 120, 121
 XG_EFFECTS, XG_EFFECT_KIT, XG_DRUMS = 64, 126, 127
-"""Values of Bank Select in General MIDI 2 and Yamaha's XG that say what a channel is for."""
-UNSAID = -1
+"""Values of Bank Select in General MIDI 2 and Yamaha's XG that select drums, melodies or effects."""
+UNSET = -1
 
 
 def sounds(events: Columns, roland: bool) -> NDArray[np.int64]:
-    """What sounds on the channel of each event when it comes.
+    """The kind of sound on the channel of each event, at the time of the event.
 
-    A program or bank of the event's own track counts before those of other tracks, since many programs put
-    several instruments on one channel, each in a track of its own. A bank takes effect at once, as in
-    FluidSynth, and not with the next program change.
+    A program or bank that is set in the event's own track takes precedence over those of other tracks, since
+    many programs write several instruments to one channel, each in its own track. A bank takes effect at
+    once, as in FluidSynth, instead of with the next program change.
 
     Args:
         events: all events of a file.
-        roland: whether it speaks GS, in which banks 126 and 127 are older sounds of Roland's.
+        roland: whether the file uses Roland's GS, in which banks 126 and 127 are other melodic sounds.
 
     Returns:
         (N,) int64: PITCHED, DRUMS, PERCUSSIVE or EFFECT.
     """
     bank = _latest(events, (events.kind == CHANGE) & (events.first == BANK), events.second)
     program = _latest(events, events.kind == VOICE, events.first)
-    part = _latest_of_channel(events, events.kind == PART, events.first)
+    part_mode = _latest_on_channel(events, events.kind == PART, events.first)
     xg_drums = (bank == XG_DRUMS) | (bank == XG_EFFECT_KIT)
-    drums = np.where(part == UNSAID, events.channel % 16 == DRUM_CHANNEL, part == 1)
-    drums = drums & (bank != GM2_MELODY) | (bank == GM2_DRUMS) | (xg_drums & (not roland))
-    found = np.where(
+    is_drums = np.where(part_mode == UNSET, events.channel % 16 == DRUM_CHANNEL, part_mode == 1)
+    is_drums = is_drums & (bank != GM2_MELODY) | (bank == GM2_DRUMS) | (xg_drums & (not roland))
+    kind = np.where(
         program >= FIRST_EFFECT, EFFECT, np.where(program >= FIRST_PERCUSSIVE, PERCUSSIVE, PITCHED)
     )
-    found = np.where((bank == XG_EFFECTS) & (not roland), EFFECT, found)
-    return np.where(drums, DRUMS, found)
+    kind = np.where((bank == XG_EFFECTS) & (not roland), EFFECT, kind)
+    return np.where(is_drums, DRUMS, kind)
 
 
-def _latest(events: Columns, said: NDArray[np.bool_], value: NDArray[np.int64]) -> NDArray[np.int64]:
-    """What was said last on the channel of each event: in its own track, else in any track."""
-    count = len(said)
+def _latest(events: Columns, sets: NDArray[np.bool_], value: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The latest value on the channel of each event, set in its own track or else in any track.
+
+    Args:
+        events: all events of a file.
+        sets: (N,) whether an event sets the value.
+        value: (N,) the value that it sets.
+    """
+    count = len(sets)
     order = events.voices() * count + np.arange(count)
-    own = _before(order[said], order, value[said], count)
-    return np.where(own == UNSAID, _latest_of_channel(events, said, value), own)
+    own = _at_or_before(order[sets], value[sets], order, count)
+    return np.where(own == UNSET, _latest_on_channel(events, sets, value), own)
 
 
-def _latest_of_channel(
-    events: Columns, said: NDArray[np.bool_], value: NDArray[np.int64]
+def _latest_on_channel(
+    events: Columns, sets: NDArray[np.bool_], value: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """What was said last, at each event's tick, on its channel by any track."""
+    """The latest value on the channel of each event at its tick, set in any track."""
     moments = events.moments()
-    return _before(moments[said], moments, value[said], events.longest)
+    return _at_or_before(moments[sets], value[sets], moments, events.longest)
 
 
-def _before(
-    said: NDArray[np.int64], asked: NDArray[np.int64], value: NDArray[np.int64], length: int
+def _at_or_before(
+    times: NDArray[np.int64], values: NDArray[np.int64], queries: NDArray[np.int64], length: int
 ) -> NDArray[np.int64]:
-    """The value said last at or before each place that is asked for, on time lines of one length."""
-    if len(said) == 0:
-        return np.full(len(asked), UNSAID)
-    order = np.argsort(said, kind="stable")
-    at = np.searchsorted(said[order], asked, side="right") - 1
-    found = order[at.clip(min=0)]
-    here = (at >= 0) & (said[found] // length == asked // length)
-    return np.where(here, value[found], UNSAID)
+    """The latest value at or before each query time; UNSET if there is none.
+
+    Times are numbers `timeline * length + time`, so that one search serves all channels; values do not carry
+    over from one timeline to the next.
+    """
+    if len(times) == 0:
+        return np.full(len(queries), UNSET)
+    order = np.argsort(times, kind="stable")
+    rank = np.searchsorted(times[order], queries, side="right") - 1
+    index = order[rank.clip(min=0)]
+    same_timeline = (rank >= 0) & (times[index] // length == queries // length)
+    return np.where(same_timeline, values[index], UNSET)

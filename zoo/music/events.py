@@ -1,4 +1,4 @@
-"""Events of a MIDI file that bear on its notes: what the walk through its bytes keeps, and its names."""
+"""The events of a MIDI file that affect its notes."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 NOTE, CHANGE, VOICE, PART = 0x9, 0xB, 0xC, 0xF
-"""Kinds of event: a press or release, a control change, a program, whether a channel has drums."""
+"""Kinds of events: a press or release, a control change, a program change, the part mode of a channel."""
 BANK, PEDAL, ALL_SOUND_OFF, RESET = 0, 64, 120, 121
-"""Controllers, named as MIDI 1.0 does: Bank Select, Damper Pedal, All Sound Off, Reset All Controllers."""
+"""Controllers of MIDI 1.0: Bank Select, Damper Pedal, All Sound Off, Reset All Controllers."""
 SILENCES = frozenset({ALL_SOUND_OFF, *range(123, 128)})
-"""All Sound Off, All Notes Off, and the four changes of mode that mean All Notes Off too."""
+"""All Sound Off, All Notes Off, and the four mode changes that imply All Notes Off."""
 LAST_TICK = 2**44
-"""Later events are taken to come then; no music is that long."""
+"""Ticks of later events are clipped to this one, which keeps sums below 64 bits; no music is that long."""
 
 
 @dataclass(frozen=True)
 class Track:
-    """What a track is called and where it ends.
+    """A track of a file.
 
     Attributes:
         title: its name, or that of its instrument; may be empty.
-        first: how many events of the file are kept before its own.
+        first: index of its first event among the events of the file.
         end: tick of its End of Track.
     """
 
@@ -36,22 +36,22 @@ class Track:
 
 @dataclass
 class Events:
-    """What the walk found: events in the order of the file, so track by track, and what goes with them.
+    """The events of a file that affect its notes, in the order of the file, that is track by track.
 
     Attributes:
-        division: ticks to the quarter note.
-        ticks: of each event that is kept.
-        codes: the same events: kind << 28 | channel << 16 | first value << 8 | second value, where kind is
-            NOTE (pitch and velocity, 0 for a release), CHANGE (controller and value), VOICE (program) or
-            PART (1 where a system exclusive message gives the channel drums, 0 where a melody). Channels
-            count from 0, 16 more for each further port.
-        tracks: in the file's order.
-        tempos: (tick, microseconds to the quarter note).
+        division: ticks per quarter note.
+        ticks: tick of each event.
+        codes: the events as kind << 28 | channel << 16 | first value << 8 | second value. The kind is NOTE
+            (pitch and velocity, 0 for a release), CHANGE (controller and value), VOICE (program) or PART (1
+            if a system exclusive message sets the channel to drums, 0 if to a melody). Channels are counted
+            from 0, with 16 more for each further port.
+        tracks: the tracks, in order.
+        tempos: (tick, microseconds per quarter note).
         signatures: (tick, upper number, lower number).
         markers: (tick, text) of markers and cue points.
-        roland: whether the file speaks GS, in which banks of sounds have other numbers.
-        repairs: how often each harmless fault was stepped over.
-        count: how many events there are, of whatever kind.
+        roland: whether the file uses Roland's GS, in which bank numbers have other meanings.
+        repairs: number of harmless faults that were repaired, by kind.
+        count: number of events of any kind, including those that are not stored.
     """
 
     division: int = 0
@@ -68,7 +68,7 @@ class Events:
 
 @dataclass(frozen=True)
 class Columns:
-    """Events as columns, each (N,) int64, in the order of the file; see `Events`."""
+    """The events as columns, each (N,) int64, in the order of the file; see `Events`."""
 
     tick: NDArray[np.int64]
     track: NDArray[np.int64]
@@ -79,7 +79,7 @@ class Columns:
 
     @classmethod
     def of(cls, events: Events) -> Columns:
-        """The events of a walk."""
+        """Unpack events."""
         codes = np.frombuffer(events.codes, np.int64)
         starts = [track.first for track in events.tracks]
         track = np.repeat(np.arange(len(starts)), np.diff([*starts, len(codes)]))
@@ -88,13 +88,13 @@ class Columns:
 
     @property
     def longest(self) -> int:
-        """More ticks than any event comes after."""
+        """One more than the last tick."""
         return int(self.tick.max(initial=0)) + 1
 
     def voices(self) -> NDArray[np.int64]:
-        """A number for each track and channel."""
+        """A number (N,) for the track and channel of each event."""
         return self.track << 12 | self.channel
 
     def moments(self) -> NDArray[np.int64]:
-        """A number for each channel and tick: channel * `longest` + tick."""
+        """A number (N,) for the channel and tick of each event: channel * `longest` + tick."""
         return self.channel * self.longest + self.tick

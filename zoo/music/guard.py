@@ -1,4 +1,4 @@
-"""What stands between MIDI files from strangers and the parser: limits, one error, a careful open."""
+"""Protection against untrusted MIDI files: limits, a single error class, and safe reading of a file."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from typing import Any
 from zoo.errors import DataError, Problem
 
 HINTS = {
-    "unreadable": "name a file that is there and may be read",
-    "not-a-file": "name a MIDI file, or a folder where one is taken",
-    "too-large": "cut it into shorter pieces",
-    "too-many": "cut it into shorter pieces",
-    "too-long": "cut it into shorter pieces",
-    "no-track": "name one of its tracks, or none to read them all",
-    "no-notes": "choose a file in which a pitched instrument plays",
-    "gzip": "unpack it with gunzip and name the MIDI file that comes out",
-    "zip": "unpack it and name the MIDI file that comes out",
-    "appledouble": "name the file that is called the same without ._ in front",
+    "unreadable": "give a file that exists and is readable",
+    "not-a-file": "give a MIDI file, or a folder if the command accepts one",
+    "too-large": "split it into shorter pieces",
+    "too-many": "split it into shorter pieces",
+    "too-long": "split it into shorter pieces",
+    "no-track": "give the title of one of its tracks, or none to read all tracks",
+    "no-notes": "choose a file that contains a pitched instrument",
+    "gzip": "decompress it with gunzip and use the resulting MIDI file",
+    "zip": "extract it and use the resulting MIDI file",
+    "appledouble": "use the file with the same name without the leading ._",
     "macbinary": "remove the first 128 bytes, for example with tail -c +129, or export it as MIDI again",
     "clip": "export it as a Standard MIDI File (MIDI 1.0) from the program that wrote it",
 }
-"""What to do about a fault, by its code; about any other: `EXPORT`."""
+"""Hints by error code; for any other code, `EXPORT`."""
 EXPORT = "open it in a music program and export it as MIDI again"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much music one MIDI file may hold before it is taken for a mistake.
+    """Maximum amount of music in a MIDI file; a larger file is most likely damaged or malicious.
 
     Attributes:
-        size: bytes of the file.
-        events: events in all tracks together, of whatever kind.
-        notes: notes in all tracks together.
-        frames: sixteenths from the start to the last note's end.
-        seconds: the same at the file's own tempo.
+        size: size of the file in bytes.
+        events: number of events of any kind in all tracks.
+        notes: number of notes in all tracks.
+        frames: sixteenths from the start of the file to the end of the last note.
+        seconds: the same in seconds, at the tempo of the file.
     """
 
     size: int = 32 * 2**20
@@ -55,9 +55,9 @@ class MidiError(DataError):
 
     Attributes:
         path: the file.
-        code: the kind of fault as one word, for tables and programs.
-        what: the fault in words.
-        offset: the byte at which it stands, where there is such a place.
+        code: kind of error as one word, for tables and programs.
+        what: description of the error.
+        offset: position of the error in bytes, or None.
     """
 
     def __init__(self, path: str | Path, code: str, what: str, offset: int | None = None) -> None:
@@ -65,12 +65,12 @@ class MidiError(DataError):
         place = self.path if offset is None else f"{self.path}, byte {offset}"
         super().__init__(Problem(what, place, HINTS.get(code, EXPORT)))
 
-    def __reduce__(self) -> tuple[Any, ...]:  # so that it can leave a worker process
+    def __reduce__(self) -> tuple[Any, ...]:  # so that it can be passed between processes
         return type(self), (self.path, self.code, self.what, self.offset)
 
 
 def read_file(path: str | Path, limits: Limits) -> bytes:
-    """The bytes of a regular file, never waiting for a pipe or device that has nothing to say.
+    """Read a regular file; a pipe or device is an error instead of blocking.
 
     Raises:
         MidiError: not-a-file, too-large or unreadable.

@@ -1,4 +1,4 @@
-"""Instruments of General MIDI: by number, as 41, or by name, as violin."""
+"""Instruments of General MIDI, by number (41) or by name (violin)."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from zoo.errors import Problem, UsageError
 
 
 def program(word: str) -> int:
-    """The General MIDI program, 0..127, of an instrument.
+    """The General MIDI program (0..127) of an instrument.
 
     Args:
-        word: its number as musicians count, 1 to 128, or its name in any case; a part of a name will do where
-            only one has it.
+        word: its number counted from 1, 1 to 128, or its name in any case; a part of a name is enough if it
+            is unique.
 
     Raises:
-        UsageError: there is no such instrument, or several.
+        UsageError: no instrument matches, or several do.
     """
     if word.isdecimal():
         if 1 <= int(word) <= 128:
             return int(word) - 1
-        hint = "1 is a grand piano, 128 the last one"
+        hint = "1 is a grand piano, 128 is a gunshot"
         raise UsageError(Problem("instruments are numbered from 1 to 128", f"--instrument {word}", hint))
     from pretty_midi.constants import INSTRUMENT_MAP
 
     names = [name.lower() for name in INSTRUMENT_MAP]
     wanted = word.strip().lower()
-    found = [number for number, name in enumerate(names) if wanted in name]
-    exact = [number for number in found if names[number] == wanted]
-    if len(found) == 1 or exact:
-        return (exact or found)[0]
-    close = [names[number] for number in found[:4]] or get_close_matches(wanted, names, n=3)
+    matches = [number for number, name in enumerate(names) if wanted in name]
+    exact = [number for number in matches if names[number] == wanted]
+    if len(matches) == 1 or exact:
+        return (exact or matches)[0]
+    close = [names[number] for number in matches[:4]] or get_close_matches(wanted, names, n=3)
     hint = f"did you mean {' or '.join(close)}" if close else "such as violin, church organ or 41"
-    what = "several instruments are called so" if found else "there is no such instrument in General MIDI"
+    what = "several instruments match this name" if matches else "General MIDI has no such instrument"
     raise UsageError(Problem(what, f"--instrument {word}", hint))

@@ -1,4 +1,4 @@
-"""Listing: which files of a folder are MIDI files by their names, and what else lies there."""
+"""List the MIDI files in a folder, and count the files that are ignored."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SUFFIXES = (".mid", ".midi", ".kar", ".rmi", ".smf")
-"""The ends of names that MIDI files go by; karaoke files and RIFF files of form RMID hold MIDI too."""
-PACKED = tuple(f"{suffix}.gz" for suffix in SUFFIXES)
-"""The ends of names that compressed MIDI files go by, for the reader to refuse with what to do."""
+"""Suffixes of MIDI files, including karaoke files and RIFF files of form RMID."""
+COMPRESSED = tuple(f"{suffix}.gz" for suffix in SUFFIXES)
+"""Suffixes of compressed MIDI files; they are listed so that the reader rejects them with a hint."""
 APPLE_DOUBLE = b"\0\5\x16\7"
-"""How the file begins that macOS puts beside another, as `._song.mid` beside `song.mid`."""
+"""First bytes of the metadata that macOS stores next to a file, such as `._song.mid` for `song.mid`."""
 SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 
 
 @dataclass
 class Listing:
-    """The MIDI files in a folder and all folders in it.
+    """The MIDI files in a folder and its subfolders.
 
     Attributes:
-        files: files whose names end as those of MIDI files do, ordered by their paths, the same on every
-            machine. Folders that cannot be looked into are among them, for the reader to refuse.
-        ignored: how many other entries there are, by what they are: `.txt files`,
-            `links to folders`, `broken links`.
+        files: files with the suffix of a MIDI file, sorted by path, in the same order on every machine.
+            Folders that cannot be listed are included, so that the reader rejects them with a reason.
+        ignored: number of other entries by kind, such as `.txt files`, `links to folders`, `broken links`.
     """
 
     files: list[Path]
@@ -33,38 +32,38 @@ class Listing:
 
 
 def is_midi_name(path: Path) -> bool:
-    """Whether a file goes by the name of a MIDI file, compressed or not."""
-    return path.name.lower().endswith((*SUFFIXES, *PACKED))
+    """Whether a file has the suffix of a MIDI file, compressed or not."""
+    return path.name.lower().endswith((*SUFFIXES, *COMPRESSED))
 
 
 def midi_files(folder: Path) -> Listing:
-    """List the MIDI files in a folder and below.
+    """List the MIDI files in a folder and its subfolders.
 
-    A link to a file counts as the file. Links to folders are not followed, since one may lead back to where
-    it stands, or to all of a disk.
+    Links to files are followed. Links to folders are not, since a link may point to one of its own parents or
+    to a large part of the disk.
     """
     listing = Listing([])
 
-    def refuse(error: OSError) -> None:
+    def add_unreadable(error: OSError) -> None:
         listing.files.append(Path(error.filename))
 
-    for place, folders, names in os.walk(folder, onerror=refuse):
-        links = sum(Path(place, name).is_symlink() for name in folders)
+    for parent, folders, names in os.walk(folder, onerror=add_unreadable):
+        links = sum(Path(parent, name).is_symlink() for name in folders)
         listing.ignored["links to folders"] += links
-        for path in (Path(place, name) for name in names):
-            reason = _passed_over(path)
-            if reason:
-                listing.ignored[reason] += 1
+        for path in (Path(parent, name) for name in names):
+            kind = _ignored_kind(path)
+            if kind:
+                listing.ignored[kind] += 1
             else:
                 listing.files.append(path)
-    counted = sorted((+listing.ignored).items(), key=lambda kind: (-kind[1], kind[0]))
-    listing.ignored = Counter(dict(counted))
+    by_count = sorted((+listing.ignored).items(), key=lambda item: (-item[1], item[0]))
+    listing.ignored = Counter(dict(by_count))
     listing.files.sort(key=lambda file: file.relative_to(folder).as_posix())
     return listing
 
 
-def _passed_over(path: Path) -> str:
-    """What kind of entry this is if it is not to be read as MIDI, else nothing."""
+def _ignored_kind(path: Path) -> str:
+    """The kind of an entry that is ignored; empty if the entry is to be read as MIDI."""
     if not is_midi_name(path):
         suffix = path.suffix.lower()
         return f"{suffix} files" if SUFFIX.fullmatch(suffix) else "other files"
@@ -72,7 +71,7 @@ def _passed_over(path: Path) -> str:
         if path.is_file():
             return "macOS ._ files" if _is_apple_double(path) else ""
     except OSError:
-        return ""  # a folder that does not let anyone find out; reading says why
+        return ""  # permission denied; the reader will report it
     return "broken links" if path.is_symlink() else "devices and pipes"
 
 

@@ -1,4 +1,4 @@
-"""Meter: where the bars and beats of a piece lie on the grid."""
+"""Meter: the bars and beats of a piece on the grid."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ FAR = 2**40
 
 @dataclass(frozen=True)
 class TimeSignature:
-    """A time signature and the bar line at which it begins.
+    """A time signature and the bar line from which it is in effect.
 
     Attributes:
-        frame: the bar line; below 0 where a piece begins with an upbeat.
-        beats: the upper number, 1 or more.
-        unit: the lower number, a power of two: 4 for quarter notes, 8 for eighths.
+        frame: frame of the bar line; negative if the piece begins with an upbeat.
+        beats: upper number, 1 or more.
+        unit: lower number, a power of two: 4 for quarter notes, 8 for eighths.
     """
 
     frame: int = 0
@@ -38,7 +38,7 @@ class TimeSignature:
     unit: int = 4
 
     def bar(self, grid: int) -> Fraction:
-        """Length of a bar in frames; not a whole number where the grid is too coarse for it."""
+        """Length of a bar in frames; a fraction if the grid is too coarse for it."""
         return Fraction(4 * grid * self.beats, self.unit)
 
     def beat(self, grid: int) -> Fraction:
@@ -47,14 +47,14 @@ class TimeSignature:
         return Fraction(4 * grid * (3 if compound else 1), self.unit)
 
     def opening(self, grid: int) -> TimeSignature:
-        """The same bars from one of their lines at or before frame 0, as a `Meter` begins.
+        """The same bars, moved to start from a bar line at or before frame 0, as required by `Meter`.
 
-        It is the last that lies exactly on a frame, so that every later line is rounded as before.
+        The last bar line that is exactly on a frame is used, so that all later ones are rounded as before.
         """
         return replace(self, frame=-(-self.frame % self.bar(grid).numerator))
 
-    def holds(self, later: TimeSignature, grid: int) -> bool:
-        """Whether a later one says what holds already: the same bars, up to the rounding to frames."""
+    def implies(self, later: TimeSignature, grid: int) -> bool:
+        """Whether a later time signature is redundant: its bar lines are the same, up to rounding."""
         bar = self.bar(grid)
         after = (later.frame - self.frame) % bar
         return (self.beats, self.unit) == (later.beats, later.unit) and min(after, bar - after) < 1
@@ -65,7 +65,7 @@ class TimeSignature:
 
 @dataclass(frozen=True)
 class Places:
-    """Where frames lie in their bars; arrays of one shape, int64.
+    """Positions of frames in their bars; int64 arrays of equal shape.
 
     Attributes:
         bar: number of the bar; 0 is the first whole bar, -1 an upbeat before it.
@@ -82,12 +82,12 @@ class Places:
 
 @dataclass(frozen=True)
 class Bars:
-    """The N bars of a piece, one after another; arrays (N,), int64.
+    """The N bars of a piece in order; int64 arrays (N,).
 
     Attributes:
         number: number of the bar; 0 is the first whole bar, -1 an upbeat before it.
-        line: the frame of its bar line; below 0 where the piece begins inside the bar.
-        end: the frame of the next bar line; above the length of a piece that ends inside the bar.
+        line: frame of the bar line; negative if the piece begins inside the bar.
+        end: frame of the next bar line; beyond the end of the piece if it ends inside the bar.
     """
 
     number: Frames
@@ -99,11 +99,11 @@ class Bars:
 
     @property
     def count(self) -> int:
-        """How many bars there are as scores number them: an upbeat is not counted."""
+        """The number of bars as in a score, which does not count an upbeat."""
         return int(self.number[-1]) + 1 if len(self) else 0
 
     def whole(self, frames: int) -> Bars:
-        """The bars that lie within a piece of this length from their bar line to the next."""
+        """The bars that are completely inside a piece of this length."""
         return self.take(np.flatnonzero((self.line >= 0) & (self.end <= frames)))
 
     def take(self, which: NDArray[np.int64] | slice) -> Bars:
@@ -113,12 +113,12 @@ class Bars:
 
 @dataclass(frozen=True)
 class Meter:
-    """The time signatures of a piece; before the first and after the last they go on for ever.
+    """The time signatures of a piece; the first and the last extend beyond it indefinitely.
 
     Attributes:
-        grid: frames to a quarter note.
-        changes: by frame, at least one; the first lies at 0, or before it by what an upbeat lacks and,
-            where bars are no whole number of frames, further back: see `TimeSignature.opening`.
+        grid: frames per quarter note.
+        changes: time signatures by frame, at least one. The first is at frame 0, or earlier if the piece
+            begins with an upbeat or bars are not a whole number of frames; see `TimeSignature.opening`.
     """
 
     grid: int = GRID
@@ -126,32 +126,43 @@ class Meter:
 
     @classmethod
     def of(cls, beats: int = 4, unit: int = 4, *, offset: int = 0, grid: int = GRID) -> Self:
-        """One time signature throughout; the first bar lacks `offset` frames."""
+        """A single time signature throughout.
+
+        Args:
+            beats: upper number.
+            unit: lower number.
+            offset: number of frames missing from the first bar, if it is an upbeat.
+            grid: frames per quarter note.
+        """
         return cls(grid, (TimeSignature(-offset, beats, unit),))
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The meter that `dataclasses.asdict` turned into plain data."""
+        """Create a meter from the output of `dataclasses.asdict`."""
         return cls(data["grid"], tuple(TimeSignature(**change) for change in data["changes"]))
 
     @property
     def offset(self) -> int:
-        """How many frames the first bar lacks: 12 where 4/4 begins with an upbeat of a quarter note."""
+        """The number of frames missing from the first bar: 12 for an upbeat of a quarter note in 4/4."""
         return int(self.places(np.zeros(1, np.int64)).place[0])
 
     def places(self, frames: Frames) -> Places:
-        """Where frames lie; any integers, also outside the piece."""
-        places = self._counted(frames)
-        return replace(places, bar=places.bar - self._opening)
+        """The positions of frames in their bars.
+
+        Args:
+            frames: any integers, including frames outside the piece.
+        """
+        places = self._places_from_first_change(frames)
+        return replace(places, bar=places.bar - self._first_whole_bar)
 
     @cached_property
-    def _opening(self) -> int:
-        """The number of the first whole bar, counted from the first change on."""
-        first = self._counted(np.zeros(1, np.int64))
+    def _first_whole_bar(self) -> int:
+        """The number of the first whole bar, with bars counted from the first change."""
+        first = self._places_from_first_change(np.zeros(1, np.int64))
         return int(first.bar[0]) + int(first.place[0] > 0)
 
-    def _counted(self, frames: Frames) -> Places:
-        """Where frames lie, with bars counted from the first change on."""
+    def _places_from_first_change(self, frames: Frames) -> Places:
+        """Like `places`, with bars counted from the first change."""
         starts = np.array([change.frame for change in self.changes], np.int64)
         number = np.maximum(np.searchsorted(starts, frames, side="right") - 1, 0)
         bars = [change.bar(self.grid) for change in self.changes]
@@ -160,8 +171,8 @@ class Meter:
         beats = np.array([self._beat(change) for change in self.changes], np.int64)
         counts = self._counts
         since = frames - starts[number]
-        # Bar line k of a stretch lies at k bars, rounded to the nearest frame, halves up; this is the
-        # last one at or before the frame, and not beyond the last bar before a change of meter.
+        # Bar line k of a section is at k bars, rounded to the nearest frame (half a frame is rounded up).
+        # Invert this to get the last bar line at or before the frame; at most the section's last bar.
         inside = np.minimum(-(-(2 * since + 1) * under // (2 * over)) - 1, counts[number] - 1)
         line = nearest_whole(inside * over, under)
         following = np.append(starts[1:], FAR)[number] - starts[number]
@@ -180,9 +191,9 @@ class Meter:
 
     @cached_property
     def _counts(self) -> Frames:
-        """The number of bars of each time signature; a last bar that is cut short is one.
+        """The number of bars of each time signature, including a last bar that is cut short.
 
-        A change less than a frame behind a bar line, as rounding may have it, lies on that line.
+        A change less than a frame after a bar line is on that line, since frames are rounded.
         """
         counts = []
         for change, following in pairwise(self.changes):
@@ -192,11 +203,11 @@ class Meter:
         return np.array([*counts, FAR], np.int64)
 
     def bar_lines(self, frames: int) -> Frames:
-        """The frames from 0 up to, without, `frames` at which a bar begins."""
+        """The frames in 0..frames - 1 at which a bar begins."""
         return np.flatnonzero(self.places(np.arange(frames, dtype=np.int64)).place == 0)
 
     def bars(self, frames: int) -> Bars:
-        """The bars that have any of the frames from 0 up to, without, `frames`."""
+        """The bars that contain any of the frames 0..frames - 1."""
         all_frames = np.arange(frames, dtype=np.int64)
         places = self.places(all_frames)
         line = all_frames - places.place
@@ -204,39 +215,39 @@ class Meter:
         return Bars(places.bar[first], line[first], (line + places.length)[first])
 
     def after(self, first: int, bars: int) -> int:
-        """The frame of the bar line that lies `bars` bar lines after frame `first`; 1 is the next one."""
+        """The frame of the `bars`-th bar line after frame `first`; 1 is the next one."""
         longest = max(ceil(change.bar(self.grid)) for change in self.changes)
         bar = self.places(np.arange(first, first + (bars + 1) * longest + 1, dtype=np.int64)).bar
         return first + int(np.argmax(bar >= bar[0] + bars))
 
     def signatures(self, frames: int) -> tuple[TimeSignature, ...]:
-        """The time signatures that hold in the first `frames` frames, at least the one at the start."""
+        """The time signatures in effect in the first `frames` frames; at least the one at the start."""
         following = [change.frame for change in self.changes[1:]]
-        held = zip(self.changes, [*following, FAR], strict=True)
-        return tuple(change for change, end in held if end > 0 and change.frame < max(frames, 1))
+        sections = zip(self.changes, [*following, FAR], strict=True)
+        return tuple(change for change, end in sections if end > 0 and change.frame < max(frames, 1))
 
-    def held(self, frames: int) -> Counter[tuple[int, int]]:
-        """In how many of the first `frames` frames each time signature holds, by its two numbers."""
-        held = Counter[tuple[int, int]]()
+    def durations(self, frames: int) -> Counter[tuple[int, int]]:
+        """How many of the first `frames` frames each time signature (upper, lower) is in effect."""
+        durations = Counter[tuple[int, int]]()
         for change, following in zip_longest(self.changes, self.changes[1:]):
             end = min(following.frame, frames) if following else frames
-            held[change.beats, change.unit] += max(end - max(change.frame, 0), 0)
-        return +held
+            durations[change.beats, change.unit] += max(end - max(change.frame, 0), 0)
+        return +durations
 
     def cut(self, first: int) -> Meter:
-        """The meter of what begins at frame `first`."""
-        moved = [replace(change, frame=change.frame - first) for change in self.changes]
-        kept = [change for change in moved if change.frame > 0]
-        before = [change for change in moved if change.frame <= 0]
-        opening = before[-1] if before else moved[0]
+        """The meter of the music from frame `first` on."""
+        shifted = [replace(change, frame=change.frame - first) for change in self.changes]
+        kept = [change for change in shifted if change.frame > 0]
+        before = [change for change in shifted if change.frame <= 0]
+        opening = before[-1] if before else shifted[0]
         return Meter(self.grid, (opening.opening(self.grid), *kept))
 
     def then(self, frame: int, following: Meter) -> Meter:
-        """This meter before a frame, and another from there on; an unfinished bar is cut short.
+        """Append another meter; the bar in which it begins is cut short.
 
         Args:
             frame: where the other meter begins, 1 or more.
-            following: its frames count from there; an upbeat of it is a short bar.
+            following: the other meter, with frames relative to `frame`; its upbeat becomes a short bar.
         """
         before = [change for change in self.changes if change.frame < frame]
         first, *others = following.changes

@@ -1,4 +1,4 @@
-"""Reading MIDI files: from bytes to a score, its place on the grid, and the roll."""
+"""Read MIDI files: parse a file, align it with the grid, and create a roll."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoo.music.align import Alignment, align
 from zoo.music.beats import Beats, find_beats, read_beats
 from zoo.music.grid import GRID, Pedal, check_choices
 from zoo.music.guard import DEFAULT_LIMITS, Limits, MidiError, read_file
-from zoo.music.pairing import held
+from zoo.music.pairing import with_pedal
 from zoo.music.quantise import Quantised, quantise
 from zoo.music.roll import Roll
 from zoo.music.rounding import nearest
@@ -26,21 +26,21 @@ __all__ = ["Reading", "examine_bytes", "examine_midi", "read_midi", "write_midi"
 
 @dataclass(frozen=True)
 class Reading:
-    """A MIDI file that was read, how its grid was found, and what reading cost.
+    """The music in a MIDI file, how its grid was found, and what reading lost.
 
     Attributes:
-        roll: the music, as long as its last note.
-        end: the frame at which the tracks end, after a rest if there is one; never before the last note.
+        roll: the music, up to the end of its last note.
+        end: frame at which the tracks end, including a rest at the end; not before the last note.
         alignment: how the grid was found: "stated" by the file, "shifted", "annotated" by a beat file, or
-            "unaligned", the grid of a file that is played freely; see `zoo.music.align`.
+            "unaligned" if the file follows no beat; see `zoo.music.align`.
         meter_from: how the meter was found: "stated" by the file, "heard", "annotated" or "assumed"; see
             `zoo.music.barline.FoundMeter`.
-        off_grid: share of the notes that were written more than a quarter frame from the frame they are in.
+        off_grid: share of the notes that are more than a quarter of a frame off the grid.
         off_grid_before: the same share on the file's own grid, before it was shifted.
-        losses: how many notes came out otherwise than they were written; see `zoo.music.quantise`.
-        left_out: how many notes are not in the roll, by the reason.
-        repairs: how often each harmless fault of the file was stepped over.
-        tracks: title of each track and how many notes it has, chosen or not; the title may be empty.
+        losses: number of notes that differ from the file, by kind of loss; see `zoo.music.quantise`.
+        left_out: number of notes that are not in the roll, by reason.
+        repairs: number of harmless faults that were repaired, by kind.
+        tracks: title and number of notes of each track, selected or not; the title may be empty.
     """
 
     roll: Roll
@@ -64,25 +64,25 @@ def read_midi(
     pedal: Pedal = "keep",
     rest: bool = False,
 ) -> Roll:
-    """The music in a MIDI file, on a grid of its quarter notes whatever its tempo does.
+    """Read the music in a MIDI file on a grid that follows its quarter notes, whatever its tempo.
 
-    All instruments but drums and sound effects play on one keyboard. The grid is the one that the file was
-    made on: by what it says, by the beats in a file beside it (see `zoo.music.beats`), or by its notes.
+    All instruments except drums and sound effects are merged onto one keyboard. The grid follows the beat
+    file, if there is one (see `zoo.music.beats`), or what the file states, or its notes.
 
     Args:
         path: the file.
-        limits: how much music it may hold.
-        tracks: titles of the tracks to read; all tracks where none is named.
-        grid: frames to a quarter note, 1 to 48.
-        pedal: `keep` ends a note where its key is released, `hold` where the sustain pedal rises.
-        rest: whether a rest at the end of the file belongs to the roll, as it does in music that is to be
-            continued; otherwise the roll ends with its last note.
+        limits: maximum amount of music.
+        tracks: titles of the tracks to read; all tracks by default.
+        grid: frames per quarter note, 1 to 48.
+        pedal: `keep` ends a note when its key is released, `hold` when the sustain pedal is.
+        rest: whether the roll includes a rest at the end of the file, as needed for music that is to be
+            continued; otherwise, it ends with the last note.
 
     Raises:
-        MidiError: the file cannot be read, is not sound MIDI, holds no note of the 88 keys (no-notes),
-            none of the tracks (no-track), or more than the limits allow.
-        DataError: the beat file beside it is broken.
-        UsageError: there is no such grid or pedal.
+        MidiError: the file cannot be read, is not valid MIDI, has no note on the 88 keys (no-notes), has none
+            of the tracks (no-track), or exceeds the limits.
+        DataError: the beat file is invalid.
+        UsageError: the grid or the pedal setting is invalid.
     """
     reading = examine_midi(path, limits, tracks=tracks, grid=grid, pedal=pedal)
     return reading.roll.padded(reading.end) if rest else reading.roll
@@ -96,12 +96,12 @@ def examine_midi(
     grid: int = GRID,
     pedal: Pedal = "keep",
 ) -> Reading:
-    """Read a MIDI file, with the beats beside it, and tell what reading cost.
+    """Read a MIDI file and its beat file, and report what reading lost; the arguments are as in `read_midi`.
 
     Raises:
-        MidiError: as `read_midi`.
-        DataError: as `read_midi`.
-        UsageError: as `read_midi`.
+        MidiError: see `read_midi`.
+        DataError: see `read_midi`.
+        UsageError: see `read_midi`.
     """
     score, beats = open_score(path, limits, tracks)
     return _reading(score, beats, path, limits, grid, pedal)
@@ -110,15 +110,15 @@ def examine_midi(
 def open_score(
     path: str | Path, limits: Limits = DEFAULT_LIMITS, tracks: Collection[str] = ()
 ) -> tuple[Score, Beats | None]:
-    """The score in a MIDI file before it is put on a grid, and the beats in a file beside it.
+    """Read the score in a MIDI file, before it is put on a grid, and the beats in its beat file.
 
     Raises:
-        MidiError: as `read_midi`.
-        DataError: as `read_midi`.
+        MidiError: see `read_midi`.
+        DataError: see `read_midi`.
     """
     score = read_score(read_file(path, limits), path, limits, tracks)
-    beside = find_beats(path)
-    return score, read_beats(beside) if beside else None
+    beat_file = find_beats(path)
+    return score, read_beats(beat_file) if beat_file else None
 
 
 def examine_bytes(
@@ -131,20 +131,20 @@ def examine_bytes(
     pedal: Pedal = "keep",
     beats: Beats | None = None,
 ) -> Reading:
-    """Read what a MIDI file holds; its path only names it.
+    """Read the content of a MIDI file.
 
     Args:
-        data: the file.
-        path: its name, for errors.
-        limits: how much music it may hold.
-        tracks: titles of the tracks to read; all tracks where none is named.
-        grid: frames to a quarter note, 1 to 48.
-        pedal: `keep` or `hold`, as in `read_midi`.
-        beats: beats in seconds that the music is put on.
+        data: content of the file.
+        path: name of the file, for errors; the file is not opened.
+        limits: maximum amount of music.
+        tracks: titles of the tracks to read; all tracks by default.
+        grid: frames per quarter note, 1 to 48.
+        pedal: `keep` or `hold`, see `read_midi`.
+        beats: beats that the grid follows, or None.
 
     Raises:
-        MidiError: as `read_midi`.
-        UsageError: as `read_midi`.
+        MidiError: see `read_midi`.
+        UsageError: see `read_midi`.
     """
     return _reading(read_score(data, path, limits, tracks), beats, path, limits, grid, pedal)
 
@@ -152,13 +152,16 @@ def examine_bytes(
 def on_grid(
     score: Score, grid: int = GRID, pedal: Pedal = "keep", beats: Beats | None = None
 ) -> tuple[Alignment, Quantised]:
-    """Put a score on a grid: how the grid was found, and the notes on it.
+    """Put a score on a grid.
+
+    Returns:
+        The alignment of the grid, and the quantised notes.
 
     Raises:
-        UsageError: there is no such grid or pedal.
+        UsageError: the grid or the pedal setting is invalid.
     """
     check_choices(grid, pedal)
-    score = held(score) if pedal == "hold" else score
+    score = with_pedal(score) if pedal == "hold" else score
     alignment = align(score, grid, beats)
     return alignment, quantise(score, alignment)
 
@@ -166,13 +169,14 @@ def on_grid(
 def _reading(
     score: Score, beats: Beats | None, path: str | Path, limits: Limits, grid: int, pedal: Pedal
 ) -> Reading:
-    """The score on its grid, within the limits, and what that cost."""
+    """Put a score on the grid, check the limits, and report what reading lost."""
     alignment, quantised = on_grid(score, grid, pedal, beats)
     _check_frames(int(quantised.notes.end.max(initial=0)), path, grid, limits)
     left_out = {**score.left_out, **quantised.left_out}
     if len(quantised.notes) == 0:
-        why = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
-        raise MidiError(path, "no-notes", "there is no note to read" + (f" ({why})" if why else ""))
+        ignored = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
+        what = "the file has no notes to read" + (f" (ignored: {ignored})" if ignored else "")
+        raise MidiError(path, "no-notes", what)
     roll = _roll(score, alignment, quantised)
     return Reading(
         roll=roll,
@@ -189,16 +193,17 @@ def _reading(
 
 
 def _roll(score: Score, alignment: Alignment, quantised: Quantised) -> Roll:
-    """The notes as a roll, with the meter and the tempo of the file."""
+    """Create the roll from the notes, with the meter and the tempo of the file."""
     roll = Roll.from_notes(quantised.notes, meter=alignment.meter)
     steady, changes = tempo_map(_tempos(score, alignment, roll.frames), roll.frames)
     return replace(roll, tempo=steady, tempo_changes=changes)
 
 
 def _tempos(score: Score, alignment: Alignment, frames: int) -> list[tuple[int, int]]:
-    """The tempo of the file from frame to frame, or that of the beats that its music was put on.
+    """The tempo of the file, or of the annotated beats, as (frame, microseconds per quarter note).
 
-    A change within a frame gives that frame a tempo of its own, so that everything after it is in time.
+    Tempos are computed from the times of frames in seconds instead of from the tempo events. If the tempo
+    changes within a frame, that frame has a tempo of its own, so that everything after it is in time.
     """
     grid = alignment.meter.grid
     if alignment.kind == "annotated":
@@ -207,12 +212,16 @@ def _tempos(score: Score, alignment: Alignment, frames: int) -> list[tuple[int, 
         times = seconds(score, alignment.ticks_at(beats))
         return tempos_between(beats.astype(np.int64), times, grid, STEADY)
     places = alignment.positions(np.array([tick for tick, _ in score.tempos], np.int64))
+    # The frames on both sides of each tempo event; between two such frames, the tempo is constant.
     knots = np.unique(np.concatenate([[0, frames], np.floor(places), np.ceil(places)]).clip(0, frames))
     return tempos_between(knots.astype(np.int64), seconds(score, alignment.ticks_at(knots)), grid)
 
 
 def _check_frames(frames: int, path: str | Path, grid: int, limits: Limits) -> None:
-    """Refuse what beats beside a file have made too long, before the roll takes memory."""
+    """Check the length on the grid before the roll is allocated; a beat file may make a piece too long."""
     if frames * GRID > (limits.frames + 1) * grid:
-        what = f"on its beats the piece has {frames} frames, more than {limits.frames * grid // GRID}"
+        what = (
+            f"with the beats of its beat file, the piece has {frames} frames, "
+            f"more than {limits.frames * grid // GRID}"
+        )
         raise MidiError(path, "too-long", what)

@@ -1,4 +1,4 @@
-"""The piano roll as a picture: systems of whole bars, read like the systems of a score."""
+"""Draw a piano roll as a picture, in systems of whole bars like those of a score."""
 
 from __future__ import annotations
 
@@ -27,44 +27,44 @@ if TYPE_CHECKING:
 Numbers = NDArray[np.integer | np.floating]
 
 SYSTEM = 64
-"""About how many quarter notes a system holds: 16 bars of 4/4."""
-SHORTEST_SYSTEM = 16
-"""Quarter notes that fill the width at the least, so that a single bar is not drawn as wide as the page."""
-MOST_SYSTEMS = 24
-MOST_SIGNATURES = 4
-"""Time signatures that the heading names; of more it names the first ones and counts the rest."""
+"""Approximate length of a system in quarter notes: 16 bars of 4/4."""
+MIN_WIDTH = 16
+"""A system is drawn at least this many quarter notes wide, so that a single bar does not fill the page."""
+MAX_SYSTEMS = 24
+MAX_SIGNATURES = 4
+"""Maximum number of time signatures in the heading; further ones are counted."""
 BLACK_KEYS = (1, 3, 6, 8, 10)
 INK, GREY, FAINT, TINT = "#1b2130", "#8a93a5", "#dde1e8", "#f4f5f8"
 SHADES = ("#cfe6f5", "#8cc0ea", "#5b8fe0", "#7d5fd3", "#b8409f", "#d8285f")
-"""From the softest to the loudest."""
+"""Colours from soft to loud."""
 HEAD = 0.075
-"""How much of the first quarter note of a note is drawn dark."""
+"""Length of the dark edge of a note in quarter notes."""
 MARGIN = 0.06
-"""How much of a key's row stays free on either side of its notes."""
+"""Margin between a note and the edges of its key's row, as a part of the row."""
 
 # inches
 WIDTH, LEFT, RIGHT, TOP, KEY = 16.0, 0.5, 0.25, 0.45, 0.075
 ABOVE, BELOW = 0.32, 0.18
-"""Room for time signatures and bar numbers over a system, and for the end of a primer under it."""
+"""Space above a system for time signatures and bar numbers, and below it for the label of the primer."""
 NUMBER_ROW, SIGNATURE_ROW = 0.03, 0.16
-"""How far over a system bar numbers and time signatures stand."""
-BEAT_ROOM, BAR_ROOM, NUMBER_ROOM = 0.07, 0.12, 0.42
-"""Lines and bar numbers stand at least that far apart; where they would not, some are left out."""
-DIGIT = 0.08
-"""What a character of a time signature takes; one that would cover another is left out."""
+"""Distance of bar numbers and time signatures from the system."""
+BEAT_SPACING, BAR_SPACING, NUMBER_SPACING = 0.07, 0.12, 0.42
+"""Minimum distance between lines and between bar numbers; some are left out if they would be closer."""
+CHARACTER = 0.08
+"""Width of a character of a time signature; a time signature that would overlap another is left out."""
 
 
 @dataclass(frozen=True)
 class _Page:
-    """How a piece is laid out.
+    """The layout of a piece.
 
     Attributes:
         roll: the piece.
         bars: its bars.
         systems: the bars of each system.
-        low: the lowest key that is shown.
-        high: the key above the highest one.
-        primer: how many frames at the beginning were given; 0 for none.
+        low: the lowest key shown.
+        high: the key above the highest key shown.
+        primer: length of the primer in frames; 0 if there is none.
     """
 
     roll: Roll
@@ -84,24 +84,24 @@ class _Page:
 
     @cached_property
     def frame(self) -> float:
-        """The width of a frame in inches, the same in all systems."""
+        """The width of a frame in inches, which is the same in all systems."""
         longest = max(int(np.subtract(*_span(system)[::-1])) for system in self.systems)
-        return (WIDTH - LEFT - RIGHT) / max(longest, SHORTEST_SYSTEM * self.roll.meter.grid)
+        return (WIDTH - LEFT - RIGHT) / max(longest, MIN_WIDTH * self.roll.meter.grid)
 
 
 def write_picture(roll: Roll, path: str | Path, *, primer: int = 0) -> None:
-    """Draw a roll as a PNG, with the bars and beats of its meter.
+    """Draw a roll as a PNG file, with the bars and beats of its meter.
 
-    A bar of colour is a key that sounds, the warmer the louder it was struck; its dark edge is where
-    it was pressed. Systems break at bar lines and hold about 64 quarter notes, 16 bars of 4/4 or of 3/4, and
-    more where a piece would take more than 24 of them. Bars are numbered as in scores: an upbeat is not
-    counted. The time signature stands over the beginning, and over each bar line at which it changes. A
-    dashed line marks the end of a primer.
+    A coloured rectangle is a sounding key, in a warmer colour the higher its velocity; the dark edge is its
+    onset. Systems break at bar lines and have about 64 quarter notes, that is 16 bars of 4/4 or 3/4; they
+    are longer if there would be more than 24 systems. Bars are numbered as in scores, without counting an
+    upbeat. Time signatures are shown at the beginning and at each bar line where they change. A dashed line
+    marks the end of the primer.
 
     Args:
         roll: the piece.
         path: the PNG file.
-        primer: how many frames at its beginning are a primer that was continued.
+        primer: length in frames of the primer at the beginning; 0 if there is none.
 
     Raises:
         ZooError: matplotlib is not installed, or the file cannot be written.
@@ -110,7 +110,7 @@ def write_picture(roll: Roll, path: str | Path, *, primer: int = 0) -> None:
 
 
 def picture_bytes(roll: Roll, *, primer: int = 0) -> bytes:
-    """The picture that `write_picture` writes.
+    """Draw a roll as `write_picture` does, and return the content of the PNG file.
 
     Raises:
         ZooError: matplotlib is not installed.
@@ -143,25 +143,25 @@ def _lay_out(roll: Roll, notes: Notes, primer: int) -> _Page:
     systems = tuple(bars.take(slice(*ends)) for ends in pairwise(breaks))
     middle_c = 60 - LOWEST_KEY
     low, high = int(notes.key.min(initial=middle_c)), int(notes.key.max(initial=middle_c))
-    room = max(24 - (high - low), 2) // 2  # two octaves at the least, and never a note at the edge
-    return _Page(roll, bars, systems, low - room, high + room + 1, primer)
+    padding = max(24 - (high - low), 2) // 2  # show at least two octaves, and no note at the edge
+    return _Page(roll, bars, systems, low - padding, high + padding + 1, primer)
 
 
 def _bars_per_system(bars: Bars, upbeat: int, grid: int) -> int:
-    """How many bars a system holds besides an upbeat; a power of two if possible, as phrases have."""
-    usual = float(np.median(bars.end - bars.line)) / grid
-    count = 2 ** max(round(math.log2(SYSTEM / usual)), 0)
-    needed = -(-(len(bars) - upbeat) // MOST_SYSTEMS)
+    """The number of bars in a system, without an upbeat; a power of two if possible, like phrases."""
+    bar = float(np.median(bars.end - bars.line)) / grid
+    count = 2 ** max(round(math.log2(SYSTEM / bar)), 0)
+    needed = -(-(len(bars) - upbeat) // MAX_SYSTEMS)
     return count if needed <= count else -(-needed // 4) * 4
 
 
 def _span(bars: Bars) -> tuple[int, int]:
-    """The frames at which a system begins and ends."""
+    """The first frame of a system and the frame after its last."""
     return max(int(bars.line[0]), 0), int(bars.end[-1])
 
 
 def _draw_heading(figure: Figure, page: _Page, notes: int) -> None:
-    """What the piece is in numbers, and what the shades mean."""
+    """Draw the statistics of the piece, and the legend of the colours."""
     from matplotlib.colors import LinearSegmentedColormap
 
     height, roll = 1 - 0.28 / page.height, page.roll
@@ -186,8 +186,8 @@ def _caption(page: _Page, notes: int) -> Iterator[str]:
     yield f"{bars} bar{'' if bars == 1 else 's'}"
     yield f"{notes} note{'' if notes == 1 else 's'}"
     signatures = list(dict.fromkeys(map(str, roll.meter.signatures(roll.frames))))
-    more = len(signatures) - MOST_SIGNATURES
-    yield ", ".join(signatures[:MOST_SIGNATURES]) + (f" and {more} more" if more > 0 else "")
+    more = len(signatures) - MAX_SIGNATURES
+    yield ", ".join(signatures[:MAX_SIGNATURES]) + (f" and {more} more" if more > 0 else "")
     tempos = [tempo for frame, tempo in roll.tempo_changes if frame < roll.frames] or [roll.tempo]
     slowest, fastest = f"{min(tempos):.0f}", f"{max(tempos):.0f}"
     yield f"♩ = {slowest}" if slowest == fastest else f"♩ = {slowest} – {fastest}"
@@ -196,7 +196,7 @@ def _caption(page: _Page, notes: int) -> Iterator[str]:
 
 
 def _draw_paper(figure: Figure, page: _Page, number: int) -> Axes:
-    """One empty system: rows of black keys, octaves, beats and numbered bars."""
+    """Draw an empty system: rows of black keys, octaves, beats and numbered bars."""
     begin, last = _span(page.systems[number])
     bottom = page.height - TOP - (number + 1) * (ABOVE + page.system_height + BELOW) + BELOW
     width = (last - begin) * page.frame
@@ -212,7 +212,7 @@ def _draw_paper(figure: Figure, page: _Page, number: int) -> Axes:
 
 
 def _draw_keys(axes: Axes, page: _Page, begin: int, last: int) -> None:
-    """The rows of the black keys, and the name of each C."""
+    """Draw the rows of the black keys, and the names of the octaves."""
     pitches = range(page.low + LOWEST_KEY, page.high + LOWEST_KEY)
     for pitch in pitches:
         if pitch % 12 in BLACK_KEYS:
@@ -223,69 +223,68 @@ def _draw_keys(axes: Axes, page: _Page, begin: int, last: int) -> None:
 
 
 def _draw_bars(axes: Axes, page: _Page, bars: Bars) -> None:
-    """Lines of beats and bars, and the numbers of bars."""
+    """Draw beat lines, bar lines and bar numbers."""
     begin, last = _span(bars)
     places = page.roll.meter.places(np.arange(begin, last))
     beats = begin + np.flatnonzero(places.place % places.beat == 0)
-    if places.beat.min() * page.frame >= BEAT_ROOM:
+    if places.beat.min() * page.frame >= BEAT_SPACING:
         axes.vlines(beats, page.low, page.high, color=FAINT, linewidth=0.4, zorder=1)
-    room = float(np.median(bars.end - bars.line)) * page.frame
-    lined = bars.number % _every(BAR_ROOM / room) == 0
-    lines = [*bars.line[lined & (bars.line >= begin)], last]
+    width = float(np.median(bars.end - bars.line)) * page.frame
+    has_line = bars.number % _every(BAR_SPACING / width) == 0
+    lines = [*bars.line[has_line & (bars.line >= begin)], last]
     axes.vlines(lines, page.low, page.high, color=GREY, linewidth=0.7, zorder=1, clip_on=False)
-    numbered = (bars.number % _every(NUMBER_ROOM / room) == 0) & (bars.number >= 0)
-    labels = {int(bars.line[i]): str(bars.number[i] + 1) for i in np.flatnonzero(numbered)}
+    has_number = (bars.number % _every(NUMBER_SPACING / width) == 0) & (bars.number >= 0)
+    labels = {int(bars.line[i]): str(bars.number[i] + 1) for i in np.flatnonzero(has_number)}
     axes.set_xticks(list(labels), list(labels.values()), ha="left")
 
 
 def _draw_signatures(axes: Axes, page: _Page, begin: int, last: int) -> None:
-    """The time signatures over the bar lines at which they begin, where they are others than before."""
+    """Draw time signatures above the bar lines at which they change."""
     signatures = page.roll.meter.signatures(page.roll.frames)
-    words = ["", *map(str, signatures)]
-    taken = -math.inf  # by the last one, in frames
-    for before, signature in zip(words, signatures, strict=False):
+    previous = ["", *map(str, signatures)]
+    free_from = -math.inf  # the frame where the last label ends
+    for before, signature in zip(previous, signatures, strict=False):
         line = max(signature.frame, 0)
-        if str(signature) != before and begin <= line < last and line >= taken:
+        if str(signature) != before and begin <= line < last and line >= free_from:
             height = page.high + SIGNATURE_ROW / KEY
             axes.text(line, height, str(signature), va="bottom", fontweight="bold")
-            taken = line + len(str(signature)) * DIGIT / page.frame
+            free_from = line + len(str(signature)) * CHARACTER / page.frame
 
 
 def _draw_end_of_primer(axes: Axes, page: _Page, begin: int, last: int) -> None:
-    """A line between what was given and what is new."""
+    """Draw the line between the primer and its continuation."""
     end = page.primer
     if not begin < end <= last:
         return
     axes.vlines([end], page.low, page.high, color=INK, linewidth=1.4, linestyles="dashed", clip_on=False)
-    in_the_left_half = 2 * end < begin + last
-    side = "left" if in_the_left_half else "right"
+    side = "left" if 2 * end < begin + last else "right"
     axes.text(end, page.low - 0.03 / KEY, "end of the primer", va="top", ha=side)
 
 
 def _every(bars: float) -> int:
-    """The least power of two that is at least this."""
+    """The smallest power of two that is at least `bars`."""
     return int(2 ** max(math.ceil(math.log2(bars)), 0))
 
 
 def _draw_notes(axes: Axes, notes: Notes, roll: Roll) -> None:
-    """The notes that sound in this system, each with its head if it is pressed here."""
+    """Draw the notes of this system, with dark edges at their onsets."""
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import LinearSegmentedColormap
 
     begin, last = axes.get_xlim()
-    here = notes.take(np.flatnonzero((notes.end > begin) & (notes.start < last)))
-    colours = LinearSegmentedColormap.from_list("", SHADES)(here.velocity / 127)
-    bodies = _boxes(here.start, here.end, here.key)
+    visible = notes.take(np.flatnonzero((notes.end > begin) & (notes.start < last)))
+    colours = LinearSegmentedColormap.from_list("", SHADES)(visible.velocity / 127)
+    bodies = _boxes(visible.start, visible.end, visible.key)
     axes.add_collection(
         PolyCollection(bodies, facecolors=colours, edgecolors="white", linewidths=0.3, zorder=2)
     )
     if roll.onset is not None:
-        ends = np.minimum(here.start + HEAD * roll.meter.grid, here.end)
-        heads = _boxes(here.start, ends, here.key)
+        ends = np.minimum(visible.start + HEAD * roll.meter.grid, visible.end)
+        heads = _boxes(visible.start, ends, visible.key)
         axes.add_collection(PolyCollection(heads, facecolors=INK, linewidths=0, zorder=3))
 
 
 def _boxes(start: Numbers, end: Numbers, key: Numbers) -> Any:
-    """(N, 4, 2) corners of the boxes that fill these stretches of their keys' rows."""
+    """The corners (N, 4, 2) of rectangles from `start` to `end` in the rows of the keys."""
     low, high = key + MARGIN, key + 1 - MARGIN
     return np.stack([start, low, end, low, end, high, start, high], axis=1).reshape(-1, 4, 2)

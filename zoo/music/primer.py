@@ -1,4 +1,4 @@
-"""Primers: the bars of a MIDI file that new music goes on from."""
+"""Primers: bars of a MIDI file that a model continues."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from zoo.music.roll import Roll
 
 
 def bar_range(text: str) -> tuple[int, int]:
-    """The first and the last bar of `4`, the first four, or `9-12`.
+    """Parse a range of bars: `4` for the first four bars, or `9-12`.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: the text has another format.
     """
-    found = re.fullmatch(r"(?:(\d{1,6})-)?(\d{1,6})", text)
-    first, last = (int(found[1] or 1), int(found[2])) if found else (0, 0)
+    match = re.fullmatch(r"(?:(\d{1,6})-)?(\d{1,6})", text)
+    first, last = (int(match[1] or 1), int(match[2])) if match else (0, 0)
     if not 1 <= first <= last:
-        what = f"{text!r} is no range of bars"
-        raise UsageError(Problem(what, "--primer-bars", "write 4 for the first four, or 9-12"))
+        what = f"{text!r} is not a range of bars"
+        raise UsageError(Problem(what, "--primer-bars", "write 4 for the first four bars, or 9-12"))
     return first, last
 
 
@@ -35,19 +35,19 @@ def read_primer(
     tracks: Collection[str] = (),
     bars: tuple[int, int] | None = None,
 ) -> Roll:
-    """A MIDI file, or some of its bars, as music to go on from; a rest at its end is kept.
+    """Read a MIDI file, or some of its bars, as a primer; a rest at its end is kept.
 
     Args:
         path: the file.
-        grid: frames to a quarter note, 1 to 48; that of the model.
-        pedal: `keep` ends a note where its key is released, `hold` where the sustain pedal rises.
-        tracks: titles of the tracks to read; all tracks where none is named.
-        bars: the first and the last, as scores number them; all bars if nothing is said.
+        grid: frames per quarter note of the model, 1 to 48.
+        pedal: `keep` ends a note when its key is released, `hold` when the sustain pedal is.
+        tracks: titles of the tracks to read; all tracks by default.
+        bars: first and last bar, numbered as in scores; all bars by default.
 
     Raises:
-        MidiError: the file cannot be read; as `zoo.music.midi.read_midi`.
+        MidiError: the file cannot be read; see `zoo.music.midi.read_midi`.
         DataError: the file has fewer bars.
-        UsageError: there is no such grid.
+        UsageError: the grid is invalid.
     """
     whole = read_midi(path, tracks=tracks, grid=grid, pedal=pedal, rest=True)
     if bars is None:

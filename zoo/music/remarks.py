@@ -1,4 +1,4 @@
-"""Remarks: what a listener would complain of at once, said before anyone listens."""
+"""Remarks about music that is obviously dull."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import numpy as np
 
 from zoo.music.roll import Roll
 
-SILENT, SAME = 0.5, 0.8
-"""Shares of frames from which on music is mostly silent, or hardly leaves one chord."""
+MAX_SILENCE, MAX_SAME_CHORD = 0.5, 0.8
+"""Music is dull if a larger share of its frames is silent, or has the same chord."""
 
 
 def dull(roll: Roll, first: int = 0) -> str:
-    """What is wrong with music that is hardly any: silence, or one chord; empty where it moves.
+    """Describe why music is dull: it is mostly silent, or mostly a single chord; empty if it is not dull.
 
     Args:
         roll: the music.
-        first: the frame from which on it is looked at, such as the end of a primer.
+        first: first frame to consider, for example the end of the primer.
     """
     sounding = roll.sounding[first:]
-    heard = sounding[sounding.any(1)]
-    if len(sounding) == 0 or len(heard) == 0:
-        return "nothing sounds in it"
-    silent = 1 - len(heard) / len(sounding)
-    if silent > SILENT:
+    chords = sounding[sounding.any(1)]
+    if len(sounding) == 0 or len(chords) == 0:
+        return "it is silent"
+    silent = 1 - len(chords) / len(sounding)
+    if silent > MAX_SILENCE:
         return f"{silent:.0%} of it is silent"
-    _, counts = np.unique(heard, axis=0, return_counts=True)
+    _, counts = np.unique(chords, axis=0, return_counts=True)
     same = counts.max() / len(sounding)
-    return f"{same:.0%} of it is one and the same chord" if same > SAME else ""
+    return f"{same:.0%} of it is a single chord" if same > MAX_SAME_CHORD else ""

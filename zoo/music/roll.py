@@ -1,4 +1,4 @@
-"""The roll: a piece on a grid as three planes, pressed, sounding and how loud."""
+"""The piano roll: a piece on a grid as three planes, onset, sounding and velocity."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from zoo.errors import DataError, Problem, ZooError
 from zoo.music.grid import GRID, Pedal
 from zoo.music.meter import COMMON_TIME, Meter
-from zoo.music.tempo import cut_tempo, steady_tempo
+from zoo.music.tempo import cut_tempo, mean_tempo
 
 if TYPE_CHECKING:
     import pretty_midi
@@ -24,25 +24,25 @@ LOWEST_KEY = 21
 """MIDI pitch of the first of the 88 keys, A0."""
 KEYS = 88
 STEPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-SHOWN = 3
-"""Time signatures that `repr` of a roll lists at most."""
+MAX_SHOWN = 3
+"""Maximum number of time signatures in the `repr` of a roll."""
 DEFAULT_VELOCITY = 64
-"""The velocity of a note whose loudness is not known; what MIDI prescribes for keys without touch."""
+"""Velocity of notes whose velocity is unknown; MIDI prescribes it for keyboards without touch sensitivity."""
 
 
 def key_name(key: int) -> str:
-    """What pianists call a key, 0..87: A0 to C8, with sharps."""
+    """The name of a key (0..87): A0 to C8, with sharps."""
     octave, step = divmod(key + LOWEST_KEY, 12)
     return f"{STEPS[step]}{octave - 1}"
 
 
 @dataclass(frozen=True)
 class Notes:
-    """The N notes of a piece, each from the frame it is pressed in to the frame it is silent in.
+    """The N notes of a piece.
 
     Attributes:
-        start: (N,) int64, 0 or more.
-        end: (N,) int64, above `start`; the first frame in which the note is over.
+        start: (N,) int64, first frame; 0 or more.
+        end: (N,) int64, frame after the last; greater than `start`.
         key: (N,) int64, 0..87, counted from A0.
         velocity: (N,) uint8, 1..127.
     """
@@ -54,9 +54,9 @@ class Notes:
 
     @classmethod
     def none(cls) -> Self:
-        """No notes at all."""
-        nothing = np.zeros(0, dtype=np.int64)
-        return cls(nothing, nothing, nothing, nothing.astype(np.uint8))
+        """Zero notes."""
+        empty = np.zeros(0, dtype=np.int64)
+        return cls(empty, empty, empty, empty.astype(np.uint8))
 
     def __len__(self) -> int:
         return len(self.start)
@@ -66,42 +66,43 @@ class Notes:
         return Notes(self.start[which], self.end[which], self.key[which], self.velocity[which])
 
     def on_one_keyboard(self) -> Notes:
-        """The notes as one pianist plays what several voices hold, ordered by key, then start.
+        """Merge the notes of several voices onto one keyboard, sorted by key, then start.
 
-        A key sounds as long as any voice holds it, and a new note strikes it again: where one voice holds C4
-        while another repeats it, the repetitions are struck and the last of them sounds until both voices
-        are over. Of notes that press one key in one frame the louder velocity counts. Every note lasts at
-        least one frame.
+        A key sounds while any voice holds it, and every new note strikes it again. If one voice holds C4
+        while another repeats it, the repetitions are struck, and the last one sounds until both voices end.
+        Of notes with the same key and start, the highest velocity is used. Every note lasts at least one
+        frame.
         """
         if len(self) == 0:
             return self
         notes = self.take(np.lexsort((self.start, self.key)))
-        fresh = (np.diff(notes.start, prepend=-1) != 0) | (np.diff(notes.key, prepend=-1) != 0)
-        first = np.flatnonzero(fresh)
+        is_first = (np.diff(notes.start, prepend=-1) != 0) | (np.diff(notes.key, prepend=-1) != 0)
+        first = np.flatnonzero(is_first)
         start, key = notes.start[first], notes.key[first]
         end = np.maximum(np.maximum.reduceat(notes.end, first), start + 1)
-        above = key * (int(end.max()) + 1)  # lifts each key above those before it, so that none hears them
-        end = np.maximum.accumulate(end + above) - above
-        restruck = np.flatnonzero(key[1:] == key[:-1])
-        end[restruck] = np.minimum(end[restruck], start[restruck + 1])
+        # A running maximum per key: each key is shifted above the keys before it.
+        shift = key * (int(end.max()) + 1)
+        end = np.maximum.accumulate(end + shift) - shift
+        repeated = np.flatnonzero(key[1:] == key[:-1])
+        end[repeated] = np.minimum(end[repeated], start[repeated + 1])
         return Notes(start, end, key, np.maximum.reduceat(notes.velocity, first))
 
 
 @dataclass(frozen=True, repr=False)
 class Roll:
-    """One piece on the grid of its meter, sixteenths unless it says otherwise.
+    """A piece of music on a grid.
 
-    Pressed and sounding are separate planes, so a held note and a repeated one stay different
-    (pretty_midi's own piano roll loses that).
+    Onsets and sounding keys are separate planes, so that held and repeated notes can be distinguished (in
+    the piano roll of pretty_midi, they cannot).
 
     Attributes:
-        onset: (T, 88) bool, the key is pressed in this frame. None where the source does not say.
-        sounding: (T, 88) bool, the key sounds in this frame; true wherever `onset` is.
-        velocity: (T, 88) uint8, 1..127 where a key is pressed, else 0. None where it is not known.
-        tempo: quarter notes per minute; the steady one at which the piece lasts as long as it does.
-        meter: frames to a quarter note, and where bars and beats lie.
-        tempo_changes: (frame, quarter notes per minute) by frame, the first at frame 0; empty where the tempo
-            is steady.
+        onset: (T, 88) bool, whether the key is pressed in this frame; None if onsets are unknown.
+        sounding: (T, 88) bool, whether the key sounds in this frame; true wherever `onset` is.
+        velocity: (T, 88) uint8, 1..127 where a key is pressed, else 0; None if velocities are unknown.
+        tempo: mean tempo in quarter notes per minute, so that the total duration is correct.
+        meter: the grid (frames per quarter note), bars and beats.
+        tempo_changes: (frame, quarter notes per minute) by frame, the first at frame 0; empty if the tempo is
+            constant.
     """
 
     onset: NDArray[np.bool_] | None
@@ -115,7 +116,7 @@ class Roll:
     def read(
         cls, path: str | Path, *, grid: int = GRID, pedal: Pedal = "keep", tracks: Collection[str] = ()
     ) -> Roll:
-        """The music in a MIDI file; see `zoo.music.midi.read_midi`."""
+        """Read a MIDI file; see `zoo.music.midi.read_midi`."""
         from zoo.music.midi import read_midi
 
         return read_midi(path, grid=grid, pedal=pedal, tracks=tracks)
@@ -124,7 +125,14 @@ class Roll:
     def from_notes(
         cls, notes: Notes, frames: int = 0, tempo: float = 120.0, meter: Meter | None = None
     ) -> Self:
-        """The roll that a keyboard plays from these notes, as long as they are or at least `frames`."""
+        """Create a roll from notes, merged onto one keyboard.
+
+        Args:
+            notes: the notes, sorted in any way.
+            frames: minimum length; the roll is longer if the notes are.
+            tempo: quarter notes per minute.
+            meter: grid, bars and beats; 4/4 in sixteenths by default.
+        """
         notes = notes.on_one_keyboard()
         frames = max(frames, int(notes.end.max(initial=0)))
         onset = np.zeros((frames, KEYS), dtype=np.bool_)
@@ -133,14 +141,14 @@ class Roll:
         velocity[notes.start, notes.key] = notes.velocity
         change = np.zeros((frames + 1, KEYS), dtype=np.int8)
         change[notes.start, notes.key] += 1
-        change[notes.end, notes.key] -= 1  # one keyboard: no key starts or ends twice in a frame
-        np.cumsum(change, axis=0, dtype=np.int8, out=change)  # in place: fine grids make long planes
+        change[notes.end, notes.key] -= 1  # after on_one_keyboard, no key starts or ends twice in a frame
+        np.cumsum(change, axis=0, dtype=np.int8, out=change)  # in place, since fine grids make large planes
         sounding = change[:-1].view(np.bool_)
         return cls(onset, sounding, velocity, tempo, meter or COMMON_TIME)
 
     @property
     def frames(self) -> int:
-        """T, the length on the grid."""
+        """T, the number of frames."""
         return int(self.sounding.shape[0])
 
     def __repr__(self) -> str:
@@ -149,12 +157,12 @@ class Roll:
         else:
             music = f"{self.frames} frames, {int(self.onset.sum()):,} notes"
         signatures = list(dict.fromkeys(map(str, self.meter.signatures(self.frames))))
-        listed = ", ".join(signatures[:SHOWN]) + (", ..." if len(signatures) > SHOWN else "")
+        listed = ", ".join(signatures[:MAX_SHOWN]) + (", ..." if len(signatures) > MAX_SHOWN else "")
         grid = "" if self.meter.grid == GRID else f", grid={self.meter.grid}"
         return f"Roll({music}, {listed}, {self.tempo:.4g} quarters per minute{grid})"
 
     def _repr_html_(self) -> str:
-        """The roll as a picture in a notebook, as text where matplotlib is missing."""
+        """The roll as a picture for notebooks; as text if matplotlib is not installed."""
         from base64 import b64encode
 
         from zoo.music.picture import picture_bytes
@@ -166,23 +174,23 @@ class Roll:
         return f'<img alt="{escape(repr(self))}" src="data:image/png;base64,{picture}">'
 
     def padded(self, frames: int) -> Roll:
-        """The roll with silence after it, `frames` long; as it is where it is no shorter."""
+        """The roll, padded with silence to at least `frames` frames."""
         rest = ((0, max(frames - self.frames, 0)), (0, 0))
         onset = None if self.onset is None else np.pad(self.onset, rest)
         velocity = None if self.velocity is None else np.pad(self.velocity, rest)
         sounding = np.pad(self.sounding, rest)
         changes = self.tempo_changes
-        tempo = steady_tempo(changes, len(sounding)) if changes else self.tempo
+        tempo = mean_tempo(changes, len(sounding)) if changes else self.tempo
         return replace(self, onset=onset, sounding=sounding, velocity=velocity, tempo=tempo)
 
     def cut(self, first: int, last: int) -> Roll:
-        """The frames from `first` up to, without, `last`; what sounds on at either end is held that far.
+        """An excerpt of the roll; notes that extend beyond it are cut.
 
-        A note that is held into the first frame is pressed in it, with its own velocity.
+        A note that sounds before the first frame gets an onset there, with its own velocity.
 
         Args:
-            first: 0 or more.
-            last: no more than `frames`; above `first`.
+            first: first frame, 0 or more.
+            last: frame after the last; greater than `first`, at most `frames`.
         """
         notes = self.notes()
         notes = notes.take(np.flatnonzero((notes.end > first) & (notes.start < last)))
@@ -199,10 +207,10 @@ class Roll:
         )
 
     def bars(self, first: int, last: int) -> Roll:
-        """Bars `first` to `last`, both included, numbered as in a score; an upbeat belongs to bar 1.
+        """Bars `first` to `last` inclusive, numbered from 1 as in a score; an upbeat belongs to bar 1.
 
         Raises:
-            DataError: the piece has fewer bars, or there are no such bars.
+            DataError: the piece has fewer bars, or the range is invalid.
         """
         bars = self.meter.bars(self.frames)
         if not 1 <= first <= last <= bars.count:
@@ -213,25 +221,26 @@ class Roll:
         return self.cut(begin, min(int(inside.end[-1]), self.frames))
 
     def notes(self) -> Notes:
-        """The notes that the roll holds, by start, then key.
+        """The notes of the roll, sorted by start, then key.
 
-        Where it is not known what is pressed, a key that goes on sounding is one note; where the loudness is
-        not known, a note has the default velocity.
+        If onsets are unknown, a key that keeps sounding is a single note. If velocities are unknown, notes
+        have the default velocity.
         """
         sounding = self.sounding.T
         silence = np.zeros((KEYS, 1), dtype=np.bool_)
         begins = sounding & ~np.hstack([silence, sounding[:, :-1]])
         if self.onset is not None:
             begins |= self.onset.T
-        goes_on = np.hstack([sounding[:, 1:] & ~begins[:, 1:], silence])
+        continues = np.hstack([sounding[:, 1:] & ~begins[:, 1:], silence])
+        # Both have one entry per note, in the order of key, then frame, so starts and ends correspond.
         key, start = np.nonzero(begins)
-        _, last = np.nonzero(sounding & ~goes_on)
-        loudness = np.zeros(len(key), np.uint8) if self.velocity is None else self.velocity[start, key]
-        velocity = np.where(loudness == 0, np.uint8(DEFAULT_VELOCITY), loudness)
+        _, last = np.nonzero(sounding & ~continues)
+        known = np.zeros(len(key), np.uint8) if self.velocity is None else self.velocity[start, key]
+        velocity = np.where(known == 0, np.uint8(DEFAULT_VELOCITY), known)
         return Notes(start, last + 1, key, velocity).take(np.lexsort((key, start)))
 
     def pretty_midi(self) -> pretty_midi.PrettyMIDI:
-        """The roll as a pretty_midi object, with its meter and tempo, for programs that work with one."""
+        """The roll as a `pretty_midi.PrettyMIDI` object, with its meter and tempo."""
         import pretty_midi
 
         from zoo.music.writing import midi_bytes
@@ -239,28 +248,28 @@ class Roll:
         return pretty_midi.PrettyMIDI(io.BytesIO(midi_bytes(self)))
 
     def write(self, path: str | Path, *, instrument: int = 0) -> None:
-        """Write the roll as MIDI, sound or notation, by the end of the name; see `zoo.music.saving.save`."""
+        """Write the roll as MIDI, sound or notation, by the suffix; see `zoo.music.saving.save`."""
         from zoo.music.saving import save
 
         save(self, path, instrument=instrument)
 
     def transposed(self, semitones: int) -> Roll:
-        """The roll so many semitones higher, or lower below 0; keys that leave the keyboard are dropped."""
+        """The roll transposed, upwards if positive; notes outside the 88 keys are dropped."""
         if semitones == 0:
             return self
 
-        def moved(plane: Any) -> Any:
+        def shift(plane: Any) -> Any:
             if plane is None:
                 return None
-            fresh = np.zeros_like(plane)
+            shifted = np.zeros_like(plane)
             low, high = max(semitones, 0), KEYS + min(semitones, 0)
             if low < high:
-                fresh[:, low:high] = plane[:, low - semitones : high - semitones]
-            return fresh
+                shifted[:, low:high] = plane[:, low - semitones : high - semitones]
+            return shifted
 
         return replace(
             self,
-            onset=moved(self.onset),
-            sounding=moved(self.sounding),
-            velocity=moved(self.velocity),
+            onset=shift(self.onset),
+            sounding=shift(self.sounding),
+            velocity=shift(self.velocity),
         )

@@ -1,4 +1,4 @@
-"""Rounding: the one rule by which notes, beats and bar lines between two frames go to one of them."""
+"""Rounding to frames, by the same rule for notes, beats and bar lines."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from numpy.typing import NDArray
 
 Frames = NDArray[np.int64]
 Places = NDArray[np.float64]
-Whole = TypeVar("Whole", int, Frames)
+Integer = TypeVar("Integer", int, Frames)
 
 SAME_PLACE = 1e-6
-"""Frames: places closer than this are one. A tick is longer on any grid, and arithmetic errs by less."""
+"""Positions closer than this, in frames, count as equal; ticks are longer, rounding errors smaller."""
 
 
 def nearest(places: Places) -> Frames:
-    """The nearest frame of each place; half a frame counts as the next."""
+    """Round positions to the nearest frame; half a frame is rounded up."""
     return np.floor(places + 0.5 + SAME_PLACE).astype(np.int64)
 
 
-def nearest_whole(over: Whole, under: Whole) -> Whole:
-    """The nearest whole number to a quotient, by the same rule and without error.
+def nearest_whole(over: Integer, under: Integer) -> Integer:
+    """Round a fraction to the nearest integer, by the same rule and without rounding errors.
 
     Args:
-        over: any whole numbers.
-        under: 1 or more.
+        over: numerator, any integer.
+        under: denominator, 1 or more.
     """
     return (2 * over + under) // (2 * under)

@@ -1,4 +1,4 @@
-"""Saving: a roll as the kind of file that its name promises."""
+"""Save a roll as MIDI, sound or notation, depending on the suffix of the file name."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 MIDI, SOUND, NOTATION = (".mid", ".midi"), (".wav",), (".musicxml",)
 ENDINGS = {"MIDI": MIDI, "sound": SOUND, "notation": NOTATION}
-"""What a roll can be written as, by the ends of names."""
+"""Supported kinds of files and their suffixes."""
 
 
 def save(roll: Roll, path: str | Path, *, instrument: int = 0) -> None:
-    """Write a roll as MIDI (.mid, .midi), sound (.wav) or notation (.musicxml), by the end of the name.
+    """Write a roll as MIDI (.mid, .midi), sound (.wav) or notation (.musicxml), depending on the suffix.
 
     Args:
         roll: the music.
@@ -26,9 +26,9 @@ def save(roll: Roll, path: str | Path, *, instrument: int = 0) -> None:
         instrument: General MIDI program, 0..127.
 
     Raises:
-        UsageError: the name ends in none of these, music21 is needed and not installed, or the music is too
+        UsageError: the suffix is not supported, music21 is required but not installed, or the music is too
             long for sound.
-        ZooError: the file cannot be written; an older one of that name is then untouched.
+        ZooError: the file cannot be written; an existing file is unchanged.
     """
     from zoo.music.sound import write_wav
     from zoo.music.writing import write_midi
@@ -44,26 +44,25 @@ def save(roll: Roll, path: str | Path, *, instrument: int = 0) -> None:
 
 
 def check_ending(path: str | Path) -> None:
-    """Refuse a name that promises a kind of file that a roll cannot be.
+    """Check the suffix of a file name.
 
     Raises:
-        UsageError: it does.
+        UsageError: the suffix is not supported.
     """
-    place = Path(path)
-    if place.suffix.lower() not in (*SUFFIXES, *SOUND, *NOTATION):
-        what = "music is not written as this kind of file"
-        raise UsageError(Problem(what, str(path), f"end the name in {choices()}"))
+    if Path(path).suffix.lower() not in (*SUFFIXES, *SOUND, *NOTATION):
+        what = "music cannot be written as this kind of file"
+        raise UsageError(Problem(what, str(path), f"use the suffix {choices()}"))
 
 
 def choices() -> str:
-    """The endings there are, in words."""
+    """The supported suffixes, in words."""
     return ", ".join(f"{' or '.join(endings)} ({kind})" for kind, endings in ENDINGS.items())
 
 
 def musicxml_bytes(roll: Roll, instrument: int = 0) -> bytes:
-    """The roll as notation, which programs such as MuseScore open.
+    """The roll as MusicXML, which notation programs such as MuseScore can open.
 
-    music21 decides how notes are spelled, tied and split into voices.
+    Spelling, ties and voices are chosen by music21.
 
     Raises:
         UsageError: music21 is not installed.

@@ -1,4 +1,4 @@
-"""The score: what a MIDI file plays, in its own ticks, before it is put on a grid."""
+"""The score: the notes of a MIDI file in ticks, before they are put on a grid."""
 
 from __future__ import annotations
 
@@ -13,26 +13,24 @@ Ticks = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Score:
-    """Notes and timing of the tracks that were asked for; drums are not among them.
+    """Notes and timing of the selected tracks, without drums.
 
     Attributes:
-        division: ticks to a quarter note.
-        start: (N,) int64, the tick at which each note is pressed; notes are ordered by it.
-        end: (N,) int64, the tick at which it is released; may equal `start`.
+        division: ticks per quarter note.
+        start: (N,) int64, tick at which each note is pressed; notes are sorted by it.
+        end: (N,) int64, tick at which each note ends; may equal `start`.
         pitch: (N,) int64, MIDI pitch, 0..127.
         velocity: (N,) uint8, 1..127.
-        channel: (N,) int64, 0..15, and 16 more for each further port that the file names.
-        tempos: (tick, microseconds to the quarter note) of every tempo event, by tick.
-        signatures: (tick, upper number, lower number) of every sound time signature, by tick.
+        channel: (N,) int64, 0..15, with 16 more for each further port.
+        tempos: (tick, microseconds per quarter note) of all tempo events, by tick.
+        signatures: (tick, upper number, lower number) of all valid time signatures, by tick.
         markers: (tick, text) of markers and cue points, by tick.
-        pedal: (tick, whether the sustain pedal goes down) by tick, for each channel.
-        last: tick at which the tracks that were asked for end, after a rest if they end with one; never
-            before the last note.
-        tracks: title of each track of the file, asked for or not, and how many notes it has; the title may
-            be empty.
-        repairs: how often each harmless fault was stepped over.
-        left_out: how many notes were not read, by the reason: "drums", "percussive programs", "sound
-            effects", and stray notes far behind the others, with the key and place of the first.
+        pedal: for each channel, (tick, whether the sustain pedal is down) of all its changes, by tick.
+        last: tick at which the selected tracks end, including a rest at the end; not before the last note.
+        tracks: title and number of notes of each track, selected or not; the title may be empty.
+        repairs: number of harmless faults that were repaired, by kind.
+        left_out: number of notes that were left out, by reason: "drums", "percussive programs", "sound
+            effects", and stray notes far behind the others, with the key and time of the first.
     """
 
     division: int

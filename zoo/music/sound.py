@@ -1,8 +1,8 @@
-"""Sound: a roll as a WAV file, by a small piano of the zoo's own or by fluidsynth where that is installed.
+"""Render a roll as a WAV file, with fluidsynth if it is installed, else with a built-in piano.
 
-The piano adds up to 16 partials of a string to each note (stretched as stiff strings are: Fletcher,
-Normal vibration frequencies of a stiff piano string, 1964), the higher ones dying sooner, with an attack of
-4 ms and a damper. It needs no samples and gives the same bytes everywhere.
+The built-in piano is an additive synthesizer: up to 16 partials per note, stretched as those of stiff strings
+(Fletcher, Normal vibration frequencies of a stiff piano string, 1964), with a faster decay of higher
+partials, an attack of 4 ms and a damper. It needs no samples and gives the same bytes on every machine.
 """
 
 from __future__ import annotations
@@ -25,39 +25,40 @@ from zoo.music.roll import LOWEST_KEY, Notes, Roll
 from zoo.music.tempo import played_at
 
 RATE = 44100
-"""Samples in a second."""
-LONGEST = 1800
-"""Seconds of the longest piece that becomes sound; it takes half a gigabyte of memory."""
+"""Samples per second."""
+MAX_SECONDS = 1800
+"""Maximum length of a piece; rendering it takes half a gigabyte of memory."""
 PARTIALS = 16
-TOP = 15_000
-"""Hz above which a note has no partials."""
+MAX_FREQUENCY = 15_000
+"""Hz; partials above it are left out."""
 STIFFNESS = 2e-4
 ATTACK, RELEASE, TAIL = 0.004, 0.07, 0.5
-"""Seconds: to full loudness, until a damped note has a third of its loudness, and until it is cut off."""
+"""Seconds until full amplitude, until a damped note has decayed to a third, and until it is cut off."""
 LOUDNESS, PEAK = 0.25, 0.9
-"""Of a note at full velocity, and the most that a piece may reach; 1 is the most a file can hold."""
+"""Amplitude of a note at full velocity, and maximum amplitude of a piece; full scale is 1."""
 SOUNDFONTS = ("/usr/share/sounds/sf2", "/usr/share/sounds/sf3", "/usr/share/soundfonts")
-"""Where systems keep soundfonts; pretty_midi brings one, for where they keep none."""
+"""System folders of soundfonts; if they contain none, the one that comes with pretty_midi is used."""
 
 GAIN = "0.6"
-"""Of fluidsynth: its own default is meant for many instruments at once, and a piano alone would be faint."""
+"""Gain of fluidsynth; its default is meant for many instruments at once and too quiet for a piano alone."""
 
 Samples = NDArray[np.float32]
 
 
 def write_wav(roll: Roll, path: str | Path, *, instrument: int = 0) -> None:
-    """Write a roll as a WAV file of 16 bits, 44.1 kHz.
+    """Write a roll as a WAV file with 16 bits and 44.1 kHz.
 
-    Where fluidsynth and a soundfont are installed, they play it (in stereo); `ZOO_SOUNDFONT` names another
-    soundfont, or, empty, asks for the zoo's own piano. That one plays every instrument as a piano.
+    If fluidsynth and a soundfont are installed, they are used, in stereo. The environment variable
+    `ZOO_SOUNDFONT` selects another soundfont; if it is empty, the built-in piano is used, which plays every
+    instrument as a piano.
 
     Args:
-        roll: the music, at most half an hour of it.
+        roll: the music, at most half an hour.
         path: the file.
-        instrument: General MIDI program, 0..127, for fluidsynth.
+        instrument: General MIDI program, 0..127; only used by fluidsynth.
 
     Raises:
-        UsageError: it is too long.
+        UsageError: the music is too long.
         ZooError: the file cannot be written, or fluidsynth fails.
     """
     _check(roll)
@@ -69,9 +70,12 @@ def write_wav(roll: Roll, path: str | Path, *, instrument: int = 0) -> None:
 
 
 def sound(roll: Roll) -> Samples:
-    """The samples (N,) of a roll as the zoo's piano plays it, in -1..1; the end rings for half a second.
+    """Render a roll with the built-in piano.
 
-    A piece that would be too loud is turned down as a whole, so that nothing is distorted.
+    A piece that would clip is scaled down as a whole.
+
+    Returns:
+        (N,) float32 samples in -1..1, with half a second after the end of the roll.
 
     Raises:
         UsageError: the roll is longer than half an hour.
@@ -87,7 +91,7 @@ def sound(roll: Roll) -> Samples:
 
 
 def wav_bytes(samples: Samples) -> bytes:
-    """Samples in -1..1 as a WAV file of one channel, 16 bits."""
+    """Encode samples in -1..1 as a mono WAV file with 16 bits."""
     content = io.BytesIO()
     with wave.open(content, "wb") as file:
         file.setnchannels(1)
@@ -98,23 +102,23 @@ def wav_bytes(samples: Samples) -> bytes:
 
 
 def soundfont() -> Path | None:
-    """The soundfont that fluidsynth plays with; None where one of the two is missing or not wanted."""
+    """The soundfont for fluidsynth; None if either is missing, or `ZOO_SOUNDFONT` is empty."""
     if not shutil.which("fluidsynth"):
         return None
-    named = os.environ.get("ZOO_SOUNDFONT")
-    if named is not None:
-        return Path(named) if named else None
-    brought = find_spec("pretty_midi")
-    folders = [*SOUNDFONTS, *((brought and brought.submodule_search_locations) or ())]
-    found = (path for folder in folders for path in sorted(Path(folder).glob("*.sf[23]")))
-    return next(found, None)
+    variable = os.environ.get("ZOO_SOUNDFONT")
+    if variable is not None:
+        return Path(variable) if variable else None
+    package = find_spec("pretty_midi")
+    folders = [*SOUNDFONTS, *((package and package.submodule_search_locations) or ())]
+    soundfonts = (path for folder in folders for path in sorted(Path(folder).glob("*.sf[23]")))
+    return next(soundfonts, None)
 
 
 def _check(roll: Roll) -> None:
     length = _length(roll)
-    if length > LONGEST:
+    if length > MAX_SECONDS:
         what = (
-            f"the music lasts {length / 60:.0f} minutes, and {LONGEST // 60} are the most that become sound"
+            f"the music lasts {length / 60:.0f} minutes; at most {MAX_SECONDS // 60} can be written as sound"
         )
         raise UsageError(Problem(what, hint="write a MIDI file, or less music"))
 
@@ -130,57 +134,56 @@ def _seconds(roll: Roll, frames: NDArray[np.int64]) -> NDArray[np.float64]:
 def _add_key(
     mixed: Samples, key: int, notes: Notes, starts: NDArray[np.float64], ends: NDArray[np.float64]
 ) -> None:
-    """Add all notes of a key, each cut from one string that rings as long as the longest of them."""
-    mine = np.flatnonzero(notes.key == key)
-    longest = float((ends - starts)[mine].max()) + TAIL
+    """Add all notes of a key; the string is synthesized once, for the longest note."""
+    own = np.flatnonzero(notes.key == key)
+    longest = float((ends - starts)[own].max()) + TAIL
     mellow, bright = _string(key, longest)
-    for note in mine.tolist():
-        loud = float(notes.velocity[note]) / 127
-        held = ends[note] - starts[note]
-        count = round((held + TAIL) * RATE)
-        level = np.float32(LOUDNESS * loud**1.6) * _damper(count, held)
+    for note in own.tolist():
+        loudness = float(notes.velocity[note]) / 127
+        duration = ends[note] - starts[note]
+        count = round((duration + TAIL) * RATE)
+        amplitude = np.float32(LOUDNESS * loudness**1.6) * _envelope(count, duration)
         first = round(starts[note] * RATE)
-        place = slice(first, min(first + count, len(mixed)))
-        played = (mellow[:count] + np.float32(loud) * bright[:count]) * level
-        mixed[place] += played[: place.stop - place.start]
+        target = slice(first, min(first + count, len(mixed)))
+        samples = (mellow[:count] + np.float32(loudness) * bright[:count]) * amplitude
+        mixed[target] += samples[: target.stop - target.start]
 
 
 def _string(key: int, seconds: float) -> tuple[Samples, Samples]:
-    """A struck string that is not damped: its low partials, and those that a hard stroke adds."""
+    """An undamped string: its low partials, and the high partials, which louder notes have more of."""
     time = np.arange(round(seconds * RATE) + 1, dtype=np.float32) / np.float32(RATE)
     pitch = 440 * 2 ** ((key + LOWEST_KEY - 69) / 12)
     mellow, bright = np.zeros_like(time), np.zeros_like(time)
-    life = 3.0 * 2 ** (-(key + LOWEST_KEY - 48) / 24)  # the treble dies sooner
+    decay_time = 3.0 * 2 ** (-(key + LOWEST_KEY - 48) / 24)  # shorter in the treble
     for partial in range(1, PARTIALS + 1):
         frequency = partial * pitch * (1 + STIFFNESS * (partial**2 - 1)) ** 0.5
-        if frequency > TOP:
+        if frequency > MAX_FREQUENCY:
             break
-        loud = partial**-1.5 * (0.25 if partial % 8 == 0 else 1)  # the hammer strikes at an eighth
-        ring = np.exp(-time * np.float32(partial**0.6 / life))
-        wave_form = (
-            np.float32(loud) * ring * np.sin(np.float64(2 * np.pi * frequency) * time).astype(np.float32)
-        )
-        (mellow if partial <= 3 else bright)[:] += wave_form
+        # The hammer strikes at an eighth of the string, where every eighth partial has a node.
+        amplitude = partial**-1.5 * (0.25 if partial % 8 == 0 else 1)
+        decay = np.exp(-time * np.float32(partial**0.6 / decay_time))
+        sine = np.sin(np.float64(2 * np.pi * frequency) * time).astype(np.float32)
+        (mellow if partial <= 3 else bright)[:] += np.float32(amplitude) * decay * sine
     return mellow, bright
 
 
-def _damper(count: int, held: float) -> Samples:
-    """How far a note sounds: it rises with the hammer and falls with the damper."""
+def _envelope(count: int, duration: float) -> Samples:
+    """The amplitude of a note: the attack of the hammer, and the release by the damper."""
     time = np.arange(count, dtype=np.float32) / np.float32(RATE)
     rise = np.minimum(time / np.float32(ATTACK), 1)
-    fall = np.exp(-np.maximum(time - np.float32(held), 0) / np.float32(RELEASE))
-    level: Samples = (rise * fall).astype(np.float32)
-    level[-64:] *= np.linspace(1, 0, min(64, count), dtype=np.float32)
-    return level
+    fall = np.exp(-np.maximum(time - np.float32(duration), 0) / np.float32(RELEASE))
+    envelope: Samples = (rise * fall).astype(np.float32)
+    envelope[-64:] *= np.linspace(1, 0, min(64, count), dtype=np.float32)  # end at 0, without a click
+    return envelope
 
 
 def _fluidsynth(roll: Roll, path: Path, font: Path, instrument: int) -> None:
     from zoo.music.writing import midi_bytes
 
     with new_file(path) as part, tempfile.TemporaryDirectory() as folder:
-        song, played = Path(folder, "song.mid"), Path(folder, "song.wav")
-        song.write_bytes(midi_bytes(roll, instrument))
-        words = [
+        midi, wav = Path(folder, "song.mid"), Path(folder, "song.wav")
+        midi.write_bytes(midi_bytes(roll, instrument))
+        command = [
             "fluidsynth",
             "-ni",
             "-q",
@@ -189,13 +192,14 @@ def _fluidsynth(roll: Roll, path: Path, font: Path, instrument: int) -> None:
             "-r",
             str(RATE),
             "-F",
-            str(played),
+            str(wav),
             str(font),
-            str(song),
+            str(midi),
         ]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-        if done.returncode or not played.is_file():
-            said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-            hint = "ZOO_SOUNDFONT= (empty) plays with the zoo's own piano"
-            raise ZooError(Problem(f"fluidsynth failed: {said[-1] if said else 'no sound'}", str(font), hint))
-        shutil.copyfile(played, part)
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode or not wav.is_file():
+            output = (result.stderr.strip() or result.stdout.strip()).splitlines()
+            what = f"fluidsynth failed: {output[-1] if output else 'no sound'}"
+            hint = "set the environment variable ZOO_SOUNDFONT to an empty value to use the built-in piano"
+            raise ZooError(Problem(what, str(font), hint))
+        shutil.copyfile(wav, part)

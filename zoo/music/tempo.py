@@ -1,4 +1,4 @@
-"""Tempo: how fast a piece on the grid is played, and where that changes."""
+"""Tempo: convert between ticks, frames and seconds, and find tempo changes."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from numpy.typing import NDArray
 from zoo.music.score import Score
 
 MICROSECONDS = 60_000_000
-"""In a minute; a MIDI file states its tempo as microseconds to the quarter note."""
+"""Microseconds in a minute; MIDI files state the tempo in microseconds per quarter note."""
 SLOWEST = 2**24 - 1
-"""The most microseconds to the quarter note that a MIDI file can state."""
+"""Maximum number of microseconds per quarter note in a MIDI file."""
 DEFAULT_TEMPO = 500_000
-"""Microseconds to the quarter note before a file states any: 120 to the minute."""
+"""Microseconds per quarter note if a file states no tempo: 120 quarter notes per minute."""
 
 STEADY = 0.02
-"""By less than this part the beats of a performance differ in length at one tempo; it is hardly heard."""
+"""In performances, tempo differences below this ratio are ignored; they are hardly audible."""
 
 Changes = tuple[tuple[int, float], ...]
 
 
 def tempo_map(events: Iterable[tuple[int, int]], frames: int) -> tuple[float, Changes]:
-    """The steady tempo of a piece and the changes of its tempo.
+    """The mean tempo of a piece, and its tempo changes.
 
     Args:
-        events: (frame, microseconds to the quarter note) in the order of their frames; of several in one
-            frame the last counts.
-        frames: length of the piece; what happens after it is not looked at.
+        events: (frame, microseconds per quarter note), sorted by frame; if a frame has several, the last one
+            counts.
+        frames: length of the piece; later events are ignored.
 
     Returns:
-        Quarter notes per minute at which the piece would last as long as it does, and (frame, quarter notes
-        per minute) of every change, the first at frame 0; no changes where the tempo is steady.
+        The mean tempo in quarter notes per minute, at which the piece has the same duration, and the changes
+        as (frame, quarter notes per minute), the first at frame 0; empty if the tempo is constant.
     """
     inside = [(max(frame, 0), tempo) for frame, tempo in events if frame < max(frames, 1)]
-    last_of_frame = dict([(0, DEFAULT_TEMPO), *inside])
-    changes = [next(same) for _, same in groupby(last_of_frame.items(), key=lambda change: change[1])]
+    by_frame = dict([(0, DEFAULT_TEMPO), *inside])
+    changes = [next(same) for _, same in groupby(by_frame.items(), key=lambda change: change[1])]
     lengths = [after - before for before, after in pairwise([*(frame for frame, _ in changes), frames])]
     if len(changes) == 1:
         return MICROSECONDS / changes[0][1], ()
@@ -46,99 +46,101 @@ def tempo_map(events: Iterable[tuple[int, int]], frames: int) -> tuple[float, Ch
 
 
 def cut_tempo(tempo: float, changes: Changes, first: int, last: int) -> tuple[float, Changes]:
-    """The steady tempo and the changes of tempo of the frames from `first` up to, without, `last`.
+    """The mean tempo and the tempo changes of an excerpt.
 
     Args:
-        tempo: of the whole piece.
-        changes: of the whole piece; may be empty.
-        first: 0 or more.
-        last: above `first`.
+        tempo: mean tempo of the whole piece.
+        changes: tempo changes of the whole piece; may be empty.
+        first: first frame of the excerpt, 0 or more.
+        last: frame after its last; greater than `first`.
     """
-    before = [(0, there) for frame, there in changes if frame <= first][-1:]
-    kept = (*before, *((frame - first, there) for frame, there in changes if first < frame < last))
+    before = [(0, tempo_then) for frame, tempo_then in changes if frame <= first][-1:]
+    inside = ((frame - first, tempo_then) for frame, tempo_then in changes if first < frame < last)
+    kept = (*before, *inside)
     if len(kept) < 2:
         return (kept[0][1] if kept else tempo), ()
-    return steady_tempo(kept, last - first), kept
+    return mean_tempo(kept, last - first), kept
 
 
 def played_at(
     frames: NDArray[np.int64], grid: int, tempo: float, changes: Changes = ()
 ) -> NDArray[np.float64]:
-    """When frames begin, in seconds from the beginning of a piece.
+    """The times at which frames begin, in seconds from the beginning of the piece.
 
     Args:
         frames: 0 or more.
-        grid: frames to a quarter note.
-        tempo: quarter notes per minute, where it does not change.
+        grid: frames per quarter note.
+        tempo: quarter notes per minute, used if there are no changes.
         changes: (frame, quarter notes per minute), the first at frame 0; may be empty.
     """
     starts = np.array([frame for frame, _ in changes] or [0], np.float64)
-    lengths = 60 / np.array([there for _, there in changes] or [tempo]) / grid
-    times = np.concatenate([[0.0], np.cumsum(np.diff(starts) * lengths[:-1])])
-    at = np.searchsorted(starts, frames, side="right") - 1
-    begun: NDArray[np.float64] = times[at] + (frames - starts[at]) * lengths[at]
-    return begun
+    durations = 60 / np.array([tempo_then for _, tempo_then in changes] or [tempo]) / grid
+    start_times = np.concatenate([[0.0], np.cumsum(np.diff(starts) * durations[:-1])])
+    section = np.searchsorted(starts, frames, side="right") - 1
+    times: NDArray[np.float64] = start_times[section] + (frames - starts[section]) * durations[section]
+    return times
 
 
-def steady_tempo(changes: Changes, frames: int) -> float:
-    """Quarter notes per minute at which a piece lasts as long as with these changes of tempo.
+def mean_tempo(changes: Changes, frames: int) -> float:
+    """The constant tempo, in quarter notes per minute, at which a piece has the same duration.
 
     Args:
         changes: (frame, quarter notes per minute), the first at frame 0.
-        frames: length of the piece; what happens after it is not looked at.
+        frames: length of the piece; later changes are ignored.
     """
     return tempo_map([(frame, microseconds(tempo)) for frame, tempo in changes], frames)[0]
 
 
 def seconds(score: Score, ticks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """When ticks are played, by the tempo events of the file."""
-    starts, times, lengths = _time_line(score)
-    at = np.maximum(np.searchsorted(starts, ticks, side="right") - 1, 0)
-    played: NDArray[np.float64] = times[at] + (ticks - starts[at]) * lengths[at]
-    return played
+    """Convert ticks to seconds, by the tempo events of the file."""
+    starts, start_times, durations = _tempo_sections(score)
+    section = np.maximum(np.searchsorted(starts, ticks, side="right") - 1, 0)
+    times: NDArray[np.float64] = start_times[section] + (ticks - starts[section]) * durations[section]
+    return times
 
 
 def ticks_at(score: Score, times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The ticks that are played at times in seconds; not rounded."""
-    starts, begun, lengths = _time_line(score)
-    at = np.maximum(np.searchsorted(begun, times, side="right") - 1, 0)
-    ticks: NDArray[np.float64] = starts[at] + (times - begun[at]) / lengths[at]
+    """Convert seconds to ticks, not rounded."""
+    starts, start_times, durations = _tempo_sections(score)
+    section = np.maximum(np.searchsorted(start_times, times, side="right") - 1, 0)
+    ticks: NDArray[np.float64] = starts[section] + (times - start_times[section]) / durations[section]
     return ticks
 
 
-def _time_line(score: Score) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """The tick of each tempo, the second at which it begins, and the seconds that a tick lasts from there."""
+def _tempo_sections(score: Score) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Start tick, start time in seconds, and duration of a tick in seconds of each section of one tempo."""
     changes = sorted({0: DEFAULT_TEMPO, **dict(score.tempos)}.items())
     starts = np.array([tick for tick, _ in changes], np.float64)
-    lengths = np.array([tempo for _, tempo in changes]) / score.division / 1e6
-    times = np.concatenate([[0.0], np.cumsum(np.diff(starts) * lengths[:-1])])
-    return starts, times, lengths
+    durations = np.array([tempo for _, tempo in changes]) / score.division / 1e6
+    start_times = np.concatenate([[0.0], np.cumsum(np.diff(starts) * durations[:-1])])
+    return starts, start_times, durations
 
 
 def tempos_between(
     frames: NDArray[np.int64], times: NDArray[np.float64], grid: int, steady: float = 0.0
 ) -> list[tuple[int, int]]:
-    """The tempo from each frame whose time is known to the next, as events for `tempo_map`.
+    """The tempo between frames whose times are known, as events for `tempo_map`.
 
     Args:
         frames: (N,) increasing.
-        times: (N,) increasing, when the frames are played, in seconds.
-        grid: frames to a quarter note.
-        steady: by less than this part stretches differ in tempo that are joined to one: so a steady piece has
-            a steady tempo although its beats are known to the millisecond only, and is in time where the
-            joined stretch ends.
+        times: (N,) increasing, times of the frames in seconds.
+        grid: frames per quarter note.
+        steady: adjacent sections whose tempos differ by less than this ratio are joined, so that the tempo of
+            a steady piece is constant although its beats are only known to the millisecond. The end of a
+            joined section is still exactly in time.
     """
-    lengths = np.diff(times) / np.diff(frames)
+    durations = np.diff(times) / np.diff(frames)
     first, events = 0, [(0, DEFAULT_TEMPO)]
-    for place in range(len(lengths)):
-        if abs(lengths[place] / lengths[first] - 1) > steady:
-            first = place
-            events.append((int(frames[place]), 0))
-        mean = (times[place + 1] - times[first]) / (frames[place + 1] - frames[first])
+    for index in range(len(durations)):
+        # Compare with the start of the section, not its mean: a slow ritardando must not be joined.
+        if abs(durations[index] / durations[first] - 1) > steady:
+            first = index
+            events.append((int(frames[index]), 0))
+        mean = (times[index + 1] - times[first]) / (frames[index + 1] - frames[first])
         events[-1] = events[-1][0], min(max(round(1e6 * grid * mean), 1), SLOWEST)
     return events
 
 
 def microseconds(tempo: float) -> int:
-    """A tempo in quarter notes per minute as a MIDI file states it."""
+    """Convert quarter notes per minute to microseconds per quarter note."""
     return min(max(round(MICROSECONDS / tempo), 1), SLOWEST)

@@ -1,4 +1,4 @@
-"""Titles of tracks: decoded from bytes that do not say their alphabet, and compared as people mean them."""
+"""Titles of tracks: decode bytes of unknown encoding, and compare titles regardless of case and spacing."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ NOT_JAPANESE = re.compile(
     rf"|(?<![{JAPANESE}])[{JAPANESE}][A-Za-z]|[{HALFWIDTH}][A-Za-z]"
     rf"|(?<![{JAPANESE}])[{HALFWIDTH}](?![{JAPANESE}])"
 )
-"""What a Western title holds when it is read as Shift-JIS: a lone character that touches a Latin letter."""
+"""Matches a Western title decoded as Shift-JIS: a single Japanese character next to a Latin letter."""
 
 
 def decode_title(data: bytes) -> str:
-    """The text of a meta event, tidied; the Standard MIDI File does not say how it is encoded.
+    """Decode and tidy the text of a meta event; Standard MIDI Files do not state the encoding.
 
-    UTF-8 is tried first, then Shift-JIS, which most files from Japan are in, then Windows-1252.
+    UTF-8 is tried first, then Shift-JIS, which most files from Japan use, then Windows-1252.
     """
     text = data.strip(b"\0")
     if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -32,18 +32,18 @@ def decode_title(data: bytes) -> str:
 
 
 def tidy_title(title: str) -> str:
-    """A title in composed form (NFC), in one line, without byte order mark or space at either end."""
+    """Normalise a title: composed form (NFC), a single line, no byte order mark or surrounding spaces."""
     composed = unicodedata.normalize("NFC", title.replace("\ufeff", ""))
-    return " ".join("".join(" " if unicodedata.category(sign) == "Cc" else sign for sign in composed).split())
+    return " ".join("".join(" " if unicodedata.category(char) == "Cc" else char for char in composed).split())
 
 
 def fold_title(title: str) -> str:
-    """What two titles have in common that people take for the same, in capitals or not."""
+    """Normalise a title for comparison, ignoring case."""
     return unicodedata.normalize("NFC", tidy_title(title).casefold())
 
 
 def _from_shift_jis(data: bytes) -> str:
-    """The text if it makes sense in Shift-JIS, else nothing."""
+    """The text decoded as Shift-JIS; empty if it makes no sense."""
     try:
         text = data.decode("cp932")
     except UnicodeDecodeError:

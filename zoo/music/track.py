@@ -1,7 +1,7 @@
-"""Reading one track of a MIDI file: the events that bear on its notes.
+"""Parse a track of a MIDI file, and keep the events that affect its notes.
 
-Written against the Standard MIDI Files 1.0 specification. A fault that cannot touch the notes is stepped
-over and counted, any other ends the walk.
+The reference is the Standard MIDI Files 1.0 specification. Faults that cannot affect the notes are repaired
+and counted; any other fault is an error.
 """
 
 from __future__ import annotations
@@ -12,149 +12,164 @@ from zoo.music.titles import decode_title
 
 NOTE_OFF, NOTE_ON, TOUCH, PROGRAM, BEND = 0x80, 0x90, 0xA0, 0xC0, 0xE0
 SYSEX, ESCAPE, META = 0xF0, 0xF7, 0xFF
-CABLE_ONLY = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0, 0xF8: 0, 0xFA: 0, 0xFB: 0, 0xFC: 0, 0xFE: 0}
-"""Messages that belong on a cable and not in a file, but are harmless there: how many bytes follow."""
+REAL_TIME = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0, 0xF8: 0, 0xFA: 0, 0xFB: 0, 0xFC: 0, 0xFE: 0}
+"""System messages that are only meant for transmission but harmless in a file, and how many bytes follow."""
 TITLE, INSTRUMENT, MARKER, CUE, PORT = 0x03, 0x04, 0x06, 0x07, 0x21
 TRACK_END, TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x2F, 0x51, 0x58, 0x59
 META_SIZES = {0x00: 2, 0x20: 1, PORT: 1, TEMPO: 3, 0x54: 5, TIME_SIGNATURE: 4, KEY_SIGNATURE: 2}
-KEPT_CONTROLS = SILENCES | {BANK, PEDAL, RESET}
+STORED_CONTROLS = SILENCES | {BANK, PEDAL, RESET}
 GS_CHANNELS = (9, *range(9), *range(10, 16))
-"""The channel of each of Roland's parts."""
-FINEST_UNIT = 7
+"""The channel of each part in Roland's GS."""
+MAX_UNIT_POWER = 7
 """The lower number of a time signature is at most 2 to the power of this."""
-LONGEST_NUMBER = 4
-"""Bytes of a number; one more is read where the first is padding, which says nothing."""
+MAX_NUMBER_BYTES = 4
+"""Maximum size of a variable-length number; one more byte is read, since the first may be zero padding."""
 
 
 class TrackReader:
-    """Reads track after track of one file into `found`.
+    """Reads the tracks of one file, one after another, into `events`.
 
     Attributes:
-        found: the events so far.
-        ended: whether the last track that was read has an End of Track.
-        loud: byte of the last track's first event whose velocity is above 127; None where there is none.
+        events: the events so far.
+        ended: whether the track that was read last has an End of Track.
+        invalid_velocity: offset of the first event with a velocity above 127 in that track; None if there is
+            none.
     """
 
     def __init__(self, data: bytes, path: str, limits: Limits) -> None:
         self.data, self.path, self.limits = data, path, limits
-        self.found = Events()
+        self.events = Events()
         self.ended = False
-        self.loud: int | None = None
+        self.invalid_velocity: int | None = None
         self._title = self._instrument = ""
         self._port = 0
 
     def read(self, start: int, end: int) -> int:
-        """Read the track between two bytes; the byte behind its last event, beyond `end` if that is cut.
+        """Read the track between two offsets.
+
+        Returns:
+            The offset after its last event; greater than `end` if that event is truncated.
 
         Raises:
             MidiError: bad-number, bad-event, bad-note or too-many.
         """
-        self.ended, self.loud, self._title, self._instrument, self._port = False, None, "", "", 0
-        first = len(self.found.ticks)
+        self.ended, self.invalid_velocity = False, None
+        self._title, self._instrument, self._port = "", "", 0
+        first = len(self.events.ticks)
         try:
-            at, tick = self._events(start, end)
+            offset, tick = self._read_events(start, end)
         except IndexError:
             return end + 1
-        self.found.tracks.append(Track(self._title or self._instrument, first, tick))
-        return at
+        self.events.tracks.append(Track(self._title or self._instrument, first, tick))
+        return offset
 
     def repair(self, what: str) -> None:
-        """Count a fault that is stepped over."""
-        self.found.repairs[what] += 1
+        """Count a fault that is repaired."""
+        self.events.repairs[what] += 1
 
-    def fault(self, code: str, what: str, offset: int) -> MidiError:
-        """The error that ends the walk."""
+    def error(self, code: str, what: str, offset: int) -> MidiError:
+        """The error for a fault that cannot be repaired."""
         return MidiError(self.path, code, what, offset)
 
-    def _events(self, at: int, end: int) -> tuple[int, int]:
-        """The byte behind the last event, and its tick; IndexError where the file ends before."""
-        data, ticks, codes = self.data, self.found.ticks, self.found.codes
-        tick = running = 0
-        left = self.limits.events - self.found.count
-        while at < end and not self.ended:
-            begin = at
-            wait, at = data[at], at + 1
-            if wait > 127:
-                wait, at = self._number(begin)
-            tick += wait
+    # The methods below take the offset at which to read and return the offset after what they have read. They
+    # do not check for the end of the file: indexing beyond it raises IndexError, which `read` handles.
+
+    def _read_events(self, offset: int, end: int) -> tuple[int, int]:
+        """Read the events of a track; the offset after the last one, and its tick.
+
+        Notes are the bulk of any file, so they are decoded inline, without a call.
+        """
+        data, ticks, codes = self.data, self.events.ticks, self.events.codes
+        tick = running_status = 0
+        left = self.limits.events - self.events.count
+        while offset < end and not self.ended:
+            begin = offset
+            delta, offset = data[offset], offset + 1
+            if delta > 127:
+                delta, offset = self._number(begin)
+            tick += delta
             left -= 1
             if left < 0:
-                raise self.fault("too-many", f"there are more than {self.limits.events} events", begin)
-            status = data[at]
-            if status < NOTE_OFF:
-                status = running
+                raise self.error("too-many", f"there are more than {self.limits.events} events", begin)
+            status = data[offset]
+            if status < NOTE_OFF:  # a data byte: the event reuses the status of the previous one
+                status = running_status
             else:
-                at += 1
+                offset += 1
             if NOTE_OFF <= status < TOUCH:
-                pitch, velocity = data[at], data[at + 1]
+                pitch, velocity = data[offset], data[offset + 1]
                 if pitch > 127 or velocity > 127:
-                    velocity = self._clipped(begin, status, pitch, velocity)
+                    velocity = self._clipped_velocity(begin, status, pitch, velocity)
                 ticks.append(tick)
-                pressed = velocity if status >= NOTE_ON else 0
-                codes.append(NOTE << 28 | self._port + (status & 0x0F) << 16 | pitch << 8 | pressed)
-                running, at = status, at + 2
+                velocity = velocity if status >= NOTE_ON else 0
+                codes.append(NOTE << 28 | self._port + (status & 0x0F) << 16 | pitch << 8 | velocity)
+                running_status, offset = status, offset + 2
             elif TOUCH <= status < SYSEX:
-                running, at = status, self._control(tick, at, status)
-            else:
-                at = self._other_event(tick, at, status)
-        self.found.count = self.limits.events - left
-        return at, tick
+                running_status, offset = status, self._control(tick, offset, status)
+            else:  # strictly, these cancel the running status, but some programs rely on the opposite
+                offset = self._other_event(tick, offset, status)
+        self.events.count = self.limits.events - left
+        return offset, tick
 
-    def _clipped(self, begin: int, status: int, pitch: int, velocity: int) -> int:
-        """The velocity of a note that has a value above 127, if that can be a slip of its writer."""
+    def _clipped_velocity(self, begin: int, status: int, pitch: int, velocity: int) -> int:
+        """Clip a velocity above 127, unless the note looks like misread bytes.
+
+        A pitch above 127, or a velocity that equals the status byte, means that a byte is missing before.
+        """
         if pitch > 127 or velocity == status >= NOTE_ON:
-            raise self.fault("bad-note", f"pitch {pitch} at velocity {velocity}: above 127", begin)
+            raise self.error("bad-note", f"pitch {pitch} at velocity {velocity}: above 127", begin)
         self.repair("velocity above 127")
-        self.loud = begin if self.loud is None else self.loud
+        self.invalid_velocity = begin if self.invalid_velocity is None else self.invalid_velocity
         return 127
 
-    def _control(self, tick: int, at: int, status: int) -> int:
-        """Keep a bank, program, pedal or silence; the byte behind the event."""
+    def _control(self, tick: int, offset: int, status: int) -> int:
+        """Read a channel event other than a note; store banks, programs, pedals and silences."""
         kind = status >> 4
         size = 1 if PROGRAM <= status < BEND else 2
-        first, second = self.data[at], self.data[at + size - 1]
+        first, second = self.data[offset], self.data[offset + size - 1]
         if first > 127 or second > 127:
             self.repair("control value above 127")
-        elif kind == VOICE or (kind == CHANGE and first in KEPT_CONTROLS):
-            self._keep(tick, kind, self._port + (status & 0x0F), first, second)
-        return at + size
+        elif kind == VOICE or (kind == CHANGE and first in STORED_CONTROLS):
+            self._store(tick, kind, self._port + (status & 0x0F), first, second)
+        return offset + size
 
-    def _keep(self, tick: int, kind: int, channel: int, first: int, second: int) -> None:
-        self.found.ticks.append(tick)
-        self.found.codes.append(kind << 28 | channel << 16 | first << 8 | second)
+    def _store(self, tick: int, kind: int, channel: int, first: int, second: int) -> None:
+        self.events.ticks.append(tick)
+        self.events.codes.append(kind << 28 | channel << 16 | first << 8 | second)
 
-    def _other_event(self, tick: int, at: int, status: int) -> int:
-        """The byte behind an event that belongs to no channel."""
+    def _other_event(self, tick: int, offset: int, status: int) -> int:
+        """Read an event that does not belong to a channel."""
         if status == META:
-            return self._meta_event(tick, at)
+            return self._meta_event(tick, offset)
         if status in (SYSEX, ESCAPE):
-            size, at = self._number(at)
-            self._exclusive(tick, self.data[at : at + min(size, 9)])
-            return at + size
-        if status in CABLE_ONLY:
+            size, offset = self._number(offset)
+            self._exclusive(tick, self.data[offset : offset + min(size, 9)])
+            return offset + size
+        if status in REAL_TIME:
             self.repair("message that belongs on a cable")
-            return at + CABLE_ONLY[status]
+            return offset + REAL_TIME[status]
         what = f"no event begins with byte {status}" if status else "an event has no status byte"
-        raise self.fault("bad-event", what, at - 1 if status else at)
+        raise self.error("bad-event", what, offset - 1 if status else offset)
 
     def _exclusive(self, tick: int, message: bytes) -> None:
-        """Keep what a message says about drums: "use for rhythm part" of Roland's GS, "part mode" of XG."""
+        """Store whether a part plays drums: "use for rhythm part" in Roland's GS, "part mode" in XG."""
         roland = message[:1] == b"\x41" and message[2:4] == b"\x42\x12"
         yamaha = message[:1] == b"\x43" and message[2:3] == b"\x4c"
-        self.found.roland |= roland
+        self.events.roland |= roland
         if roland and len(message) > 7 and message[4] == 0x40 and message[5] >> 4 == 1 and message[6] == 0x15:
             channel = GS_CHANNELS[message[5] & 0x0F]
-            self._keep(tick, PART, self._port + channel, int(message[7] > 0), 0)
+            self._store(tick, PART, self._port + channel, int(message[7] > 0), 0)
         elif yamaha and len(message) > 6 and message[3] == 8 and message[4] < 16 and message[5] == 7:
-            self._keep(tick, PART, self._port + message[4], int(message[6] > 0), 0)
+            self._store(tick, PART, self._port + message[4], int(message[6] > 0), 0)
 
-    def _meta_event(self, tick: int, at: int) -> int:
-        """Keep what a meta event says about time, titles and ports; the byte behind it."""
-        kind, at = self.data[at], at + 1
-        if kind == TRACK_END and self.data[at : at + 1] in (b"", b"\0", b"M"):
-            return self._track_end(at)
-        size, at = self._number(at)
-        data = self.data[at : at + size]
+    def _meta_event(self, tick: int, offset: int) -> int:
+        """Read a meta event; store tempos, time signatures, markers, titles and ports."""
+        kind, offset = self.data[offset], offset + 1
+        # The length byte of an End of Track may be missing; "M" is the beginning of the next MTrk.
+        if kind == TRACK_END and self.data[offset : offset + 1] in (b"", b"\0", b"M"):
+            return self._track_end(offset)
+        size, offset = self._number(offset)
+        data = self.data[offset : offset + size]
         if len(data) < META_SIZES.get(kind, 0):
             self.repair("short meta event")
         elif kind == TITLE:
@@ -162,44 +177,44 @@ class TrackReader:
         elif kind == INSTRUMENT:
             self._instrument = self._instrument or decode_title(data)
         elif kind in (MARKER, CUE):
-            self.found.markers.append((tick, decode_title(data)))
+            self.events.markers.append((tick, decode_title(data)))
         elif kind == PORT:
             self._port = data[0] << 4
         else:
             self._time_event(tick, kind, data)
         self.ended = kind == TRACK_END
-        return at + size
+        return offset + size
 
-    def _track_end(self, at: int) -> int:
-        """The byte behind an End of Track, from whose end a byte may be missing."""
+    def _track_end(self, offset: int) -> int:
+        """Read the length byte of an End of Track, which may be missing."""
         self.ended = True
-        if self.data[at : at + 1] == b"\0":
-            return at + 1
+        if self.data[offset : offset + 1] == b"\0":
+            return offset + 1
         self.repair("End of Track without its last byte")
-        return at
+        return offset
 
     def _time_event(self, tick: int, kind: int, data: bytes) -> None:
-        """Keep a tempo or a time signature that can be meant."""
+        """Store a valid tempo or time signature; count invalid ones, and invalid key signatures."""
         if kind == TEMPO:
             tempo = int.from_bytes(data[:3])
             if tempo:
-                self.found.tempos.append((tick, tempo))
+                self.events.tempos.append((tick, tempo))
             else:
                 self.repair("tempo of 0")
         elif kind == TIME_SIGNATURE:
-            if data[0] and data[1] <= FINEST_UNIT:
-                self.found.signatures.append((tick, data[0], 2 ** data[1]))
+            if data[0] and data[1] <= MAX_UNIT_POWER:
+                self.events.signatures.append((tick, data[0], 2 ** data[1]))
             else:
                 self.repair("odd time signature")
         elif kind == KEY_SIGNATURE and not (data[1] < 2 and -7 <= (data[0] ^ 0x80) - 0x80 <= 7):
             self.repair("odd key signature")
 
     def _number(self, begin: int) -> tuple[int, int]:
-        """A number with 7 bits in each byte, and the byte behind it."""
+        """Read a variable-length number, with 7 bits in each byte; the number and the offset after it."""
         value = 0
-        for at in range(begin, begin + LONGEST_NUMBER + 1):
-            byte = self.data[at]
+        for offset in range(begin, begin + MAX_NUMBER_BYTES + 1):
+            byte = self.data[offset]
             value = value << 7 | byte & 0x7F
-            if byte < 0x80 and value < 1 << 7 * LONGEST_NUMBER:
-                return value, at + 1
-        raise self.fault("bad-number", f"a number is longer than {LONGEST_NUMBER} bytes", begin)
+            if byte < 0x80 and value < 1 << 7 * MAX_NUMBER_BYTES:
+                return value, offset + 1
+        raise self.error("bad-number", f"a number is longer than {MAX_NUMBER_BYTES} bytes", begin)

@@ -1,4 +1,4 @@
-"""From the bytes of a MIDI file to its score: what is played when, and in which tracks."""
+"""Convert the bytes of a MIDI file to a score."""
 
 from __future__ import annotations
 
@@ -20,157 +20,161 @@ from zoo.music.score import Score, Ticks
 from zoo.music.tempo import seconds
 from zoo.music.titles import fold_title, tidy_title
 
-SHOWN_TITLES, SHOWN_LETTERS = 12, 30
-"""How much of a file's titles an error repeats."""
-LONGEST_REST = 64
-"""Quarter notes from the last note to an End of Track that is meant, at most: 16 bars of common time."""
-FAR = 1024
-"""Quarter notes of silence, eight minutes at 120, after which a few notes or an End of Track are a slip."""
-FEW = 100
-"""One note in this many can be such a slip, and one in a piece that has fewer."""
+MAX_TITLES, MAX_TITLE_LENGTH = 12, 30
+"""Maximum number of titles in an error, and characters of each."""
+MAX_REST = 64
+"""Quarter notes, 16 bars of 4/4; a longer rest between the last note and the End of Track is ignored."""
+STRAY_GAP = 1024
+"""Quarter notes, eight minutes at a tempo of 120; a few notes after a longer silence are strays, and an End
+of Track after a longer silence is an error of the writer."""
+NOTES_PER_STRAY = 100
+"""At most one note in this many can be a stray, and one in a piece with fewer notes."""
 PEDAL_DOWN = 64
-"""The least value of the sustain pedal that means down."""
+"""Minimum value of the sustain pedal at which it is down."""
 
 
 def read_score(
     data: bytes, path: str | Path, limits: Limits = DEFAULT_LIMITS, tracks: Collection[str] = ()
 ) -> Score:
-    """The score in the bytes of a MIDI file: notes as a player would sound them, and their time.
+    """Convert the bytes of a MIDI file to a score: its notes as a player would sound them, and their timing.
 
-    Drums, percussive programs and sound effects are left out and counted, and so are notes that follow more
-    than `FAR` quarter notes of silence where they are few: one slip should not cost a piece. A note that is
-    never released lasts to the end of its track. Score.last is the latest End of Track, unless that comes
-    more than `LONGEST_REST` quarter notes after the last note.
+    Drums, percussive programs and sound effects are left out and counted. So are a few stray notes after more
+    than `STRAY_GAP` quarter notes of silence, so that an editing error does not make a piece unusable. A note
+    that is never released lasts to the end of its track. `Score.last` is the latest End of Track, unless it
+    comes more than `MAX_REST` quarter notes after the last note.
 
     Args:
-        data: the file.
+        data: content of the file.
         path: its name, for errors.
-        limits: how much music it may hold.
-        tracks: titles of the tracks that count, in capitals or not; all tracks where none is named. Where a
-            track is called what they give together, with commas between them, it alone counts.
+        limits: maximum amount of music.
+        tracks: titles of the tracks to read, in any case; all tracks by default. If there is a track whose
+            title is all of them joined by commas, only that track is read.
 
     Raises:
         MidiError: gzip, zip, appledouble, macbinary, clip, not-midi, bad-header, truncated, bad-number,
-            bad-event, bad-note, too-many, too-long or no-track. A file without notes is a score without
-            notes.
+            bad-event, bad-note, too-many, too-long or no-track. A file without notes is not an error.
     """
-    found = walk(data, str(path), limits)
-    chosen = _chosen(found, str(path), tracks)
-    score = _without_strays(_score(found, Columns.of(found), chosen))
+    events = walk(data, str(path), limits)
+    selected = _selected(events, str(path), tracks)
+    score = _without_strays(_score(events, Columns.of(events), selected))
     if len(score.start) > limits.notes:
         raise MidiError(path, "too-many", f"there are more than {limits.notes} notes")
     _check_length(score, path, limits)
-    return replace(score, last=_last(found, chosen, score))
+    return replace(score, last=_last(events, selected, score))
 
 
-def _chosen(found: Events, path: str, tracks: Collection[str]) -> NDArray[np.bool_]:
-    """Which tracks count: those with these titles, or with the one title that all of them make."""
-    titles = [track.title for track in found.tracks]
-    folded, whole = [fold_title(title) for title in titles], fold_title(",".join(tracks))
-    wanted = ({whole} if whole in folded else {fold_title(title) for title in tracks}) - {""}
-    chosen = np.array([not tracks or title in wanted for title in folded], np.bool_)
-    if tracks and not chosen.any():
-        named = [title[:SHOWN_LETTERS] for title in titles if title][:SHOWN_TITLES]
-        there = f"its tracks are {', '.join(named)}" if named else "its tracks have no titles"
+def _selected(events: Events, path: str, tracks: Collection[str]) -> NDArray[np.bool_]:
+    """Which tracks to read: those with one of the titles, or with the joined titles as a title."""
+    titles = [track.title for track in events.tracks]
+    folded, joined = [fold_title(title) for title in titles], fold_title(",".join(tracks))
+    wanted = ({joined} if joined in folded else {fold_title(title) for title in tracks}) - {""}
+    selected = np.array([not tracks or title in wanted for title in folded], np.bool_)
+    if tracks and not selected.any():
+        listed = [title[:MAX_TITLE_LENGTH] for title in titles if title][:MAX_TITLES]
+        existing = f"its tracks are {', '.join(listed)}" if listed else "its tracks have no titles"
         raise MidiError(
-            path, "no-track", f"no track is called {' or '.join(map(tidy_title, tracks))}; {there}"
+            path, "no-track", f"no track is called {' or '.join(map(tidy_title, tracks))}; {existing}"
         )
-    return chosen
+    return selected
 
 
-def _score(found: Events, events: Columns, chosen: NDArray[np.bool_]) -> Score:
-    """All notes of the chosen tracks, by their start, and the time that all tracks share."""
-    press = np.flatnonzero((events.kind == NOTE) & (events.second > 0))
-    track, sound = events.track[press], sounds(events, found.roland)[press]
-    released, elsewhere = releases(events)
-    end = np.where(released == NEVER, _track_ends(found, events)[events.track], released)
-    kept = press[chosen[track] & (sound == PITCHED)]
-    kept = kept[np.argsort(events.tick[kept], kind="stable")]
+def _score(events: Events, columns: Columns, selected: NDArray[np.bool_]) -> Score:
+    """The notes of the selected tracks, sorted by start, and the timing that all tracks share.
+
+    Notes are paired and classified in all tracks first: releases, programs and banks in tracks that are not
+    selected may affect the notes of those that are.
+    """
+    press = np.flatnonzero((columns.kind == NOTE) & (columns.second > 0))
+    track, sound = columns.track[press], sounds(columns, events.roland)[press]
+    released, from_other_tracks = releases(columns)
+    end = np.where(released == NEVER, _track_ends(events, columns)[columns.track], released)
+    kept = press[selected[track] & (sound == PITCHED)]
+    kept = kept[np.argsort(columns.tick[kept], kind="stable")]
     repairs = {
         "note never released": int((released[kept] == NEVER).sum()),
-        "note without length": int((end[kept] == events.tick[kept]).sum()),
-        "note released by another track": elsewhere,
+        "note without length": int((end[kept] == columns.tick[kept]).sum()),
+        "note released by another track": from_other_tracks,
     }
-    counts = np.bincount(track[sound == PITCHED], minlength=len(found.tracks)).tolist()
-    unpitched = {why: int((chosen[track] & (sound == kind)).sum()) for kind, why in REASONS.items()}
+    counts = np.bincount(track[sound == PITCHED], minlength=len(events.tracks)).tolist()
+    unpitched = {reason: int((selected[track] & (sound == kind)).sum()) for kind, reason in REASONS.items()}
     return Score(
-        division=found.division,
-        start=events.tick[kept],
+        division=events.division,
+        start=columns.tick[kept],
         end=end[kept],
-        pitch=events.first[kept],
-        velocity=events.second[kept].astype(np.uint8),
-        channel=events.channel[kept],
-        tempos=sorted(dict(found.tempos).items()),
-        signatures=sorted({change[0]: change for change in found.signatures}.values()),
-        markers=sorted(set(found.markers)),
-        pedal=_pedal(events),
-        tracks=[(track.title, count) for track, count in zip(found.tracks, counts, strict=True)],
-        repairs=found.repairs + Counter(repairs),
-        left_out={why: count for why, count in unpitched.items() if count},
+        pitch=columns.first[kept],
+        velocity=columns.second[kept].astype(np.uint8),
+        channel=columns.channel[kept],
+        tempos=sorted(dict(events.tempos).items()),
+        signatures=sorted({signature[0]: signature for signature in events.signatures}.values()),
+        markers=sorted(set(events.markers)),
+        pedal=_pedal(columns),
+        tracks=[(track.title, count) for track, count in zip(events.tracks, counts, strict=True)],
+        repairs=events.repairs + Counter(repairs),
+        left_out={reason: count for reason, count in unpitched.items() if count},
     )
 
 
-def _track_ends(found: Events, events: Columns) -> Ticks:
-    """Where each track ends; one whose End of Track is a slip ends with the last press or release."""
-    ends = np.array([track.end for track in found.tracks], np.int64)
-    last = events.tick[events.kind == NOTE].max(initial=0)
-    return np.where(ends - last <= FAR * found.division, ends, last)
+def _track_ends(events: Events, columns: Columns) -> Ticks:
+    """The tick at which each track ends: its End of Track, or the last note event if that is much earlier."""
+    ends = np.array([track.end for track in events.tracks], np.int64)
+    last = columns.tick[columns.kind == NOTE].max(initial=0)
+    return np.where(ends - last <= STRAY_GAP * events.division, ends, last)
 
 
-def _last(found: Events, chosen: NDArray[np.bool_], score: Score) -> int:
-    """The latest End of Track among the chosen tracks that can be meant, or the end of the last note."""
-    music = int(score.end.max(initial=0))
-    ends = [track.end for track, mine in zip(found.tracks, chosen, strict=True) if mine]
-    return max([music, *(end for end in ends if end - music <= LONGEST_REST * score.division)])
+def _last(events: Events, selected: NDArray[np.bool_], score: Score) -> int:
+    """The latest plausible End of Track of the selected tracks, or else the end of the last note."""
+    last_note = int(score.end.max(initial=0))
+    ends = [track.end for track, is_selected in zip(events.tracks, selected, strict=True) if is_selected]
+    return max([last_note, *(end for end in ends if end - last_note <= MAX_REST * score.division)])
 
 
 def _pedal(events: Columns) -> dict[int, list[tuple[int, bool]]]:
-    """When the sustain pedal of each channel goes down and up, without what changes nothing.
+    """The changes of the sustain pedal on each channel, without events that change nothing.
 
-    All Sound Off and Reset All Controllers let it rise.
+    All Sound Off and Reset All Controllers release the pedal.
     """
-    moves = np.flatnonzero((events.kind == CHANGE) & np.isin(events.first, [PEDAL, ALL_SOUND_OFF, RESET]))
-    moves = moves[np.argsort(events.moments()[moves], kind="stable")]
-    down = (events.first[moves] == PEDAL) & (events.second[moves] >= PEDAL_DOWN)
-    found: dict[int, list[tuple[int, bool]]] = {}
-    rows = (events.channel[moves].tolist(), events.tick[moves].tolist(), down.tolist())
-    for channel, tick, pressed in zip(*rows, strict=True):
-        before = found.setdefault(channel, [])
-        if pressed != (before[-1][1] if before else False):
-            before.append((tick, pressed))
-    return {channel: changes for channel, changes in found.items() if changes}
+    index = np.flatnonzero((events.kind == CHANGE) & np.isin(events.first, [PEDAL, ALL_SOUND_OFF, RESET]))
+    index = index[np.argsort(events.moments()[index], kind="stable")]
+    down = (events.first[index] == PEDAL) & (events.second[index] >= PEDAL_DOWN)
+    by_channel: dict[int, list[tuple[int, bool]]] = {}
+    rows = (events.channel[index].tolist(), events.tick[index].tolist(), down.tolist())
+    for channel, tick, is_down in zip(*rows, strict=True):
+        changes = by_channel.setdefault(channel, [])
+        if is_down != (changes[-1][1] if changes else False):
+            changes.append((tick, is_down))
+    return {channel: changes for channel, changes in by_channel.items() if changes}
 
 
 def _without_strays(score: Score) -> Score:
-    """The score up to a silence that is too long to be meant, if few notes follow it."""
+    """The score without stray notes, that is a few notes after a very long silence."""
     count = len(score.start)
     silence = score.start[1:] - np.maximum.accumulate(score.end)[:-1]
-    few = np.arange(count - 1, 0, -1) <= max(count // FEW, 1)
-    cuts = np.flatnonzero((silence > FAR * score.division) & few) + 1
+    are_few = np.arange(count - 1, 0, -1) <= max(count // NOTES_PER_STRAY, 1)
+    cuts = np.flatnonzero((silence > STRAY_GAP * score.division) & are_few) + 1
     if len(cuts) == 0:
         return score
     kept = slice(0, int(cuts[0]))
     columns = {name: getattr(score, name)[kept] for name in ("start", "end", "pitch", "velocity", "channel")}
-    reason = f"far behind the others, from {_place(score, kept.stop)} on"
+    reason = f"far behind the others, from {_described(score, kept.stop)} on"
     return replace(score, **columns, left_out={**score.left_out, reason: count - kept.stop})
 
 
-def _place(score: Score, note: int) -> str:
-    """The key of a note and where it is pressed."""
+def _described(score: Score, note: int) -> str:
+    """The key and the start of a note, in words."""
     name = key_name(int(score.pitch[note]) - LOWEST_KEY)
     return f"{name} at quarter note {score.start[note] // score.division}"
 
 
 def _check_length(score: Score, path: str | Path, limits: Limits) -> None:
-    """Refuse a piece that is too long, naming the note that makes it so."""
+    """Check the length of a piece; the error names the note that ends last."""
     last = int(score.end.max(initial=0))
-    sixteenths, lasts = 4 * last // score.division, float(seconds(score, np.array([last]))[0])
+    sixteenths, duration = 4 * last // score.division, float(seconds(score, np.array([last]))[0])
     if sixteenths > limits.frames:
-        long = f"has {sixteenths} sixteenths, more than {limits.frames}"
-    elif lasts > limits.seconds:
-        long = f"lasts {lasts:.0f} s, more than {limits.seconds:.0f}"
+        excess = f"has {sixteenths} sixteenths, more than {limits.frames}"
+    elif duration > limits.seconds:
+        excess = f"lasts {duration:.0f} s, more than {limits.seconds:.0f}"
     else:
         return
     note = int(score.end.argmax())
-    what = f"the piece {long}: {_place(score, note)} ends at quarter note {last // score.division}"
+    what = f"the piece {excess}: {_described(score, note)} ends at quarter note {last // score.division}"
     raise MidiError(path, "too-long", what)

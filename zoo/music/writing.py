@@ -1,4 +1,4 @@
-"""Writing: a roll as the MIDI file of a piano piece."""
+"""Write a roll as a MIDI file."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from zoo.music.roll import LOWEST_KEY, Roll
 from zoo.music.tempo import microseconds
 
 RESOLUTION = 480
-"""Ticks to the quarter note, where the frames of the grid are whole numbers of them."""
-SHORTEST_UNIT = 128
-"""The largest lower number of a time signature that readers accept."""
-MOST_BEATS = 255
-"""The largest upper number that a time signature can state."""
+"""Ticks per quarter note, if a frame is a whole number of ticks; else a multiple of it."""
+MAX_UNIT = 128
+"""Maximum lower number of a time signature that readers accept."""
+MAX_BEATS = 255
+"""Maximum upper number of a time signature in MIDI."""
 
 
 def write_midi(roll: Roll, path: str | Path, *, instrument: int = 0) -> None:
-    """Write a roll as a piano track, with its meter and tempo; the same roll always gives the same bytes.
+    """Write a roll as a single track, with its meter and tempo; the same roll always gives the same bytes.
 
-    Each time signature stands at its bar line. An upbeat is a short first bar: 1/4, then 4/4. Where no time
-    signature is as short as the upbeat (a third of a quarter note, say), that of the bars is stated twice, at
-    the beginning and at the first bar line. What the meter does after the end of the roll is not written.
-    Silence at the end is kept: the track ends after it.
+    Time signatures are written at their bar lines, up to the end of the roll. An upbeat is written as a short
+    first bar: 1/4, then 4/4. If no time signature is as short as the upbeat (for example, a third of a
+    quarter note), the time signature is written twice, at the beginning and at the first bar line. Silence at
+    the end is preserved: the track ends after it.
 
     Args:
         roll: the music.
@@ -39,13 +39,13 @@ def write_midi(roll: Roll, path: str | Path, *, instrument: int = 0) -> None:
         instrument: General MIDI program, 0..127; 0 is a grand piano.
 
     Raises:
-        ZooError: the file cannot be written; an older one of that name is then untouched.
+        ZooError: the file cannot be written; an existing file is unchanged.
     """
     write_file(path, midi_bytes(roll, instrument))
 
 
 def midi_bytes(roll: Roll, instrument: int = 0) -> bytes:
-    """What `write_midi` writes."""
+    """The content of the file that `write_midi` writes."""
     import mido
 
     division = lcm(RESOLUTION, roll.meter.grid)
@@ -79,16 +79,16 @@ def _piano(roll: Roll, instrument: int) -> Any:
     pitch = np.tile(notes.key + LOWEST_KEY, 2)
     frame = np.concatenate([notes.start, notes.end])
     velocity = np.concatenate([notes.velocity, np.zeros_like(notes.velocity)])
-    order = np.lexsort((velocity, pitch, frame))  # a key is released before it is pressed again
+    order = np.lexsort((velocity, pitch, frame))  # in a frame, releases of a key come before its press
     rows = zip(*(column[order].tolist() for column in (frame * ticks, pitch, velocity)), strict=True)
     program = mido.Message("program_change", program=instrument)
     events = [(0, mido.MetaMessage("track_name", name=track_name(instrument))), (0, program)]
-    events += [(tick, mido.Message("note_on", note=note, velocity=loud)) for tick, note, loud in rows]
+    events += [(tick, mido.Message("note_on", note=note, velocity=value)) for tick, note, value in rows]
     return _track(events, end=roll.frames * ticks)
 
 
 def track_name(instrument: int) -> str:
-    """What the track is called: Piano, or the General MIDI name of another instrument."""
+    """The title of the track: Piano, or the General MIDI name of another instrument."""
     if instrument == 0:
         return "Piano"
     from pretty_midi import program_to_instrument_name
@@ -98,19 +98,19 @@ def track_name(instrument: int) -> str:
 
 
 def _track(events: list[tuple[int, Any]], end: int = 0) -> Any:
-    """A track of (tick, message) in their order, which ends a tick after the last, or at `end` if later."""
+    """A track of (tick, message), sorted by tick; it ends a tick after the last one, or at `end` if later."""
     import mido
 
     end = max(events[-1][0] + 1, end)
-    now, track = 0, mido.MidiTrack()
+    previous, track = 0, mido.MidiTrack()
     for tick, message in [*events, (end, mido.MetaMessage("end_of_track"))]:
-        message.time, now = tick - now, tick
+        message.time, previous = tick - previous, tick
         track.append(message)
     return track
 
 
 def _signatures(meter: Meter, frames: int) -> Iterator[TimeSignature]:
-    """The time signatures of a meter as a file of this many frames states them, from frame 0 on."""
+    """The time signatures to write for a file of this many frames; the first is at frame 0."""
     meter = meter.cut(0)
     first, *others = meter.changes
     if meter.offset:
@@ -126,9 +126,9 @@ def _signatures(meter: Meter, frames: int) -> Iterator[TimeSignature]:
 
 
 def _short_bar(length: int, whole: TimeSignature, grid: int) -> TimeSignature:
-    """The time signature of an upbeat, in the unit of whole bars or a shorter one; else theirs."""
-    for unit in (whole.unit, *(2**power for power in range(SHORTEST_UNIT.bit_length()))):
+    """The time signature of an upbeat of `length` frames; that of a whole bar if there is none."""
+    for unit in (whole.unit, *(2**power for power in range(MAX_UNIT.bit_length()))):
         beats = Fraction(length * unit, 4 * grid)
-        if beats.denominator == 1 and beats <= MOST_BEATS:
+        if beats.denominator == 1 and beats <= MAX_BEATS:
             return TimeSignature(0, int(beats), unit)
     return TimeSignature(0, whole.beats, whole.unit)

@@ -14,6 +14,7 @@ from zoo.model.generate import generate
 from zoo.model.weights import digest
 from zoo.music.grid import Pedal
 from zoo.music.roll import Roll
+from zoo.progress import Progress
 from zoo.report.piece import HUMAN, Piece
 from zoo.train.record import meter_of, pedal_of
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 SHORTEST_COPY = 8
 """Minimum length of a marked copy in quarter notes of sound: two bars of 4/4. Shorter ones are common."""
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

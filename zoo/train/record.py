@@ -23,7 +23,7 @@ def common_meter(corpus: Corpus) -> list[int]:
     """The time signature that holds for most frames, as [upper number, lower number]."""
     frames = Counter[tuple[int, int]]()
     for piece in corpus.pieces:
-        frames.update(piece.meter.held(piece.frames))
+        frames.update(piece.meter.durations(piece.frames))
     return list(frames.most_common(1)[0][0]) if frames else [4, 4]
 
 
