@@ -19,7 +19,7 @@ import pytest
 from zoo import files
 from zoo.errors import ZooError
 from zoo.train.events import Stepped
-from zoo.train.lock import claimed
+from zoo.train.lock import lock_folder
 from zoo.train.run import Run
 
 KILLS = int(os.environ.get("ZOO_STRESS_KILLS", "20"))
@@ -216,12 +216,12 @@ def test_a_folder_that_is_closed_or_gone_is_told_by_the_name_that_was_given(
             open_folder.chmod(0o755)
 
 
-def test_a_read_only_file_system_is_told_by_the_name_that_was_given(
+def test_a_read_only_file_system_is_reported_with_the_given_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There removing what does not exist fails too."""
+    """On a read-only file system, even removing a missing file fails."""
 
-    def refuse(path: Path, *more: object, **named: object) -> None:
+    def refuse(path: Path, *arguments: object, **options: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
 
     for name in ("unlink", "write_bytes", "mkdir"):
@@ -233,8 +233,8 @@ def test_a_read_only_file_system_is_told_by_the_name_that_was_given(
     files.sweep(tmp_path)
 
 
-def test_a_run_folder_that_goes_away_is_told_once(tmp_path: Path) -> None:
+def test_a_deleted_run_folder_is_reported_once(tmp_path: Path) -> None:
     said = r"run/metrics\.jsonl: cannot be written: no such file"
-    with pytest.raises(ZooError, match=said), claimed(tmp_path / "run"):  # noqa: PT012
+    with pytest.raises(ZooError, match=said), lock_folder(tmp_path / "run"):  # noqa: PT012
         shutil.rmtree(tmp_path / "run")
         Run(tmp_path / "run").note(Stepped(1, {}, 1, 0.0))

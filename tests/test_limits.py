@@ -22,7 +22,7 @@ from zoo.model.sealed import canonical, manifest, read_card
 from zoo.parts import SLOTS
 from zoo.registry import open_registry, parse_recipe
 from zoo.registry.menu import read_menu
-from zoo.train.plan import begun_plan
+from zoo.train.plan import read_plan
 from zoo.train.run import Run
 
 SMALL = "attention=none attention.local=4 attention.features=5 sampler.hidden=4 decoder.hidden=4"
@@ -80,7 +80,7 @@ def test_sparse_files_of_a_run_a_menu_and_results_are_refused(tmp_path: Path) ->
     for name in ("recipe.json", "metrics.jsonl", "best.safetensors", "registry.toml"):
         sparse(tmp_path / name, 2**40)
     with pytest.raises(BundleError, match=r"recipe\.json.*1024 GiB"):
-        begun_plan(tmp_path)
+        read_plan(tmp_path)
     with pytest.raises(BundleError, match=r"best\.safetensors.*1024 GiB"):
         Run(tmp_path).best()
     with pytest.raises(BundleError, match=r"metrics\.jsonl.*1024 GiB"):

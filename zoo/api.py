@@ -25,7 +25,7 @@ from zoo.music.primer import read_primer
 from zoo.music.roll import Roll
 from zoo.parts import SLOTS, Slot
 from zoo.registry import Recipe, open_registry, parse_recipe
-from zoo.train.compose import GenerateOptions, Wish, compose
+from zoo.train.compose import GenerateOptions, GenerationRequest, compose
 from zoo.train.fit import fit
 from zoo.train.record import pedal_of, record
 from zoo.train.settings import TrainSettings
@@ -214,7 +214,7 @@ class ZooModel:
             primer = read_primer(primer, grid=self.model.grid, pedal=pedal, bars=primer_bars)
         elif primer is not None and primer_bars is not None:
             primer = primer.bars(*primer_bars)
-        wish = Wish(
+        request = GenerationRequest(
             frames=frames,
             bars=bars,
             seconds=seconds,
@@ -231,7 +231,7 @@ class ZooModel:
             key=key,
             keep_silence=keep_silence,
         )
-        rolls = compose(self.model, self._record, wish)
+        rolls = compose(self.model, self._record, request)
         return rolls[0] if count is None else rolls
 
     def evaluate(

@@ -106,7 +106,7 @@ class Allowed:
         """The keys that the codes of the machines allow."""
         frame, code = machine.codes.nonzero(as_tuple=True)
         groups = key_groups(machine.membership)
-        keys = groups.index.masked_fill(groups.absent, machine.membership.shape[-1])[code].T.contiguous()
+        keys = groups.index.masked_fill(groups.is_padding, machine.membership.shape[-1])[code].T.contiguous()
         visible = pad(machine.visible, (0, 1), value=never(machine.visible.dtype))
         return cls(frame, keys, visible[frame, keys], pad(machine.weight, (0, 1)))
 

@@ -29,7 +29,7 @@ from zoo.data.writing import write_store
 from zoo.music.meter import Meter
 from zoo.music.roll import Roll
 from zoo.registry import Registry, parse_recipe
-from zoo.train.settings import BEFORE, TrainSettings
+from zoo.train.settings import LEGACY, TrainSettings
 
 Read = Callable[..., Study]
 
@@ -172,7 +172,7 @@ def test_another_question_is_another(cell: Cell, words: dict[str, Any]) -> None:
 
 def test_a_question_asked_before_there_was_a_setting_stays_the_same(cell: Cell) -> None:
     order = cell.order("")
-    order["train"] = {name: value for name, value in order["train"].items() if name not in BEFORE}
+    order["train"] = {name: value for name, value in order["train"].items() if name not in LEGACY}
     assert question(order) == question(cell.order(""))
     other = dataclasses.replace(cell, train=TrainSettings(steps=4, schedule="cosine"))
     assert question(order) != question(other.order(""))

@@ -93,7 +93,7 @@ def test_music_may_have_a_budget_of_its_own(study: Read, registry: Registry) -> 
         ("[train.bahc]\nsteps = 3", "the study has no such dataset"),
         ("[train.bach]\nlr = 0.1", "learning rates are the same for all datasets"),
         ("[train.bach]\nstps = 3", "did you mean train.bach.steps"),
-        ("[train.bach]\nsteps = 3\nminutes = 2.0", "one is enough"),
+        ("[train.bach]\nsteps = 3\nminutes = 2.0", "mutually exclusive"),
     ],
 )
 def test_a_wrong_budget_of_some_music_is_said(study: Read, table: str, said: str) -> None:
@@ -157,7 +157,7 @@ def test_everything_that_is_wrong_is_said_at_once_with_file_and_hint(
         ("[train]\nlr = []", "the list is empty"),
         ("[train]\nlr = [0.1, 0.1]", "0.1 is listed twice"),
         ("[train]\nlr = 1979-05-27", "values must be strings"),
-        ("[train]\nsteps = 1\nminutes = 2", "one is enough"),
+        ("[train]\nsteps = 1\nminutes = 2", "mutually exclusive"),
         ("[[grid]]\ndecoder = 3", 'for example decoder = ["PART"]'),
         ("[[grid]]\ndecoder = 'rbm rbm'", "neither key=value"),
         ("[[grid]]\ndecoder = ''", "decoder"),

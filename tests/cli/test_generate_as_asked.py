@@ -69,7 +69,7 @@ def test_seconds_are_played_at_its_tempo(here: Path) -> None:
 
 def test_only_one_length_is_asked_for(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["generate", "model", "-o", "new.mid", "--bars", "2", "--seconds", "3"]) == 2
-    assert "bars and seconds are lengths, of which one is enough" in capsys.readouterr().err
+    assert "bars and seconds are mutually exclusive" in capsys.readouterr().err
 
 
 def test_the_tempo_is_that_of_the_whole_piece(here: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_key_is_named_as_musicians_do(here: Path, capsys: pytest.CaptureFixtur
     assert run(["generate", "model", "-o", "new.mid", "--key", "H"]) == 2
     assert "error: --key: 'H' is not a key\n  write C, F#, Bb for major keys" in capsys.readouterr().err
     assert run(["generate", "model", "-o", "new.mid", "--key", "C", "--transpose", "2"]) == 2
-    assert "one is enough" in capsys.readouterr().err
+    assert "mutually exclusive" in capsys.readouterr().err
     assert not Path("new.mid").exists()
 
 

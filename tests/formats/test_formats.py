@@ -22,7 +22,7 @@ from zoo.model.weights import digest
 from zoo.registry import Recipe, open_registry
 from zoo.registry.recipe import GridKeys
 from zoo.train.learner import Learner
-from zoo.train.plan import begun_plan, begun_words
+from zoo.train.plan import plan_words, read_plan
 from zoo.train.run import Run
 from zoo.train.settings import TrainSettings
 
@@ -78,9 +78,9 @@ def test_a_bundle_of_every_format_is_the_model_that_it_was(
 @of("run")
 def test_a_run_of_every_format_goes_on_where_it_was(name: str, unpacked: Callable[[str], Frozen]) -> None:
     folder, expected = unpacked(name)
-    begun = begun_plan(folder)
+    begun = read_plan(folder)
     assert begun is not None
-    words = {word.key: word.text for word in begun_words(begun, folder)}
+    words = {word.key: word.text for word in plan_words(begun, folder)}
     assert words["data"] == "songs"
     recipe = Recipe.from_json({"parts": begun["parts"], "grid": 4}, open_registry(), keys=GridKeys)
     model = build(recipe)

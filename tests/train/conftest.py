@@ -1,4 +1,4 @@
-"""A small corpus of tunes that can be learned, and a tiny model to learn them."""
+"""A small corpus of simple tunes, and a tiny model to train on them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FAST: dict[str, Any] = {
 
 
 def tune(number: int) -> Roll:
-    """Two voices that climb a triad, one note every other frame; each piece another key and length."""
+    """Two voices, one with a rising triad; each number has another key and length."""
     frames = 24 + number
     onset = np.zeros((frames, 88), np.bool_)
     for frame in range(0, frames, 2):
@@ -45,7 +45,7 @@ def tune(number: int) -> Roll:
 
 @pytest.fixture(scope="session")
 def tunes(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Corpus]:
-    """A corpus with so many pieces in each split, and of the planes that are asked for."""
+    """Make a corpus with given numbers of training and validation pieces, and given planes."""
     cache = tmp_path_factory.mktemp("cache")
 
     def make(train: int = 8, valid: int = 3, planes: str = "onset sounding velocity") -> Corpus:
@@ -68,7 +68,7 @@ def corpus(tunes: Callable[..., Corpus]) -> Corpus:
 
 
 class Stop:
-    """Interrupts training at one step, or at the validation after it."""
+    """Interrupts training at an event of a given kind and step."""
 
     def __init__(self, kind: type[Event], step: int) -> None:
         self.kind, self.step = kind, step
@@ -84,14 +84,14 @@ def recipe_of(words: str = "") -> Recipe:
 
 @pytest.fixture(scope="session")
 def tiny() -> Callable[..., Model]:
-    """A tiny model; words change its recipe."""
+    """Make a tiny model; words change its recipe."""
     return lambda words="", seed=0: build(recipe_of(words), seed)
 
 
 @pytest.fixture(scope="session")
 def fast() -> Callable[..., TrainSettings]:
-    """Settings for seconds instead of minutes."""
-    return lambda **more: TrainSettings(**{**FAST, **more})
+    """Make settings for training in seconds instead of minutes."""
+    return lambda **settings: TrainSettings(**{**FAST, **settings})
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The zoo in three lines of Python, and what is kept of them."""
+"""Training, generating and saving from Python."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from zoo.train.events import Event
 TINY = "attention=none attention.local=4 attention.features=5 sampler.hidden=4 decoder.hidden=4"
 
 
-def test_a_model_is_trained_heard_and_scored(songs: Path, tmp_path: Path) -> None:
+def test_a_model_is_trained_generates_and_is_scored(songs: Path, tmp_path: Path) -> None:
     model = zoo.build(TINY)
     assert "attention.local=4" in repr(model)
     history = model.fit(songs, steps=2, batch=4, device="cpu")
@@ -28,28 +28,28 @@ def test_a_model_is_trained_heard_and_scored(songs: Path, tmp_path: Path) -> Non
     assert model.evaluate(songs, split="valid").score().value > 0
 
 
-def test_training_shows_how_it_goes_where_somebody_looks(
+def test_training_shows_progress_on_a_terminal_only(
     songs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variable in ("FORCE_COLOR", "TTY_COMPATIBLE"):
         monkeypatch.delenv(variable, raising=False)
-    model, heard = zoo.build(TINY), list[Event]()
+    model, events = zoo.build(TINY), list[Event]()
 
     def said(**asked: Any) -> str:
-        model.fit(songs, steps=2, batch=4, device="cpu", listen=heard.append, **asked)
+        model.fit(songs, steps=2, batch=4, device="cpu", listen=events.append, **asked)
         out, err = capsys.readouterr()
         assert out == ""
         return str(err)
 
     assert said() == ""
     assert "step 2 of 2" in said(progress=True)
-    assert len(heard) == 9  # begun, two steps and a validation, twice; trained weights are scored first
+    assert len(events) == 9  # begun, two steps and a validation, twice; trained weights are scored first
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes any stream for a terminal
     assert "validation, nats/frame" in said()
     assert said(progress=False) == ""
 
 
-def test_a_bundle_remembers_what_it_was_trained_on(songs: Path, tmp_path: Path) -> None:
+def test_a_bundle_records_its_training(songs: Path, tmp_path: Path) -> None:
     model = zoo.build(TINY)
     model.save(tmp_path / "before")
     model.fit(songs, steps=2, batch=4, device="cpu", seed=3)
@@ -63,26 +63,26 @@ def test_a_bundle_remembers_what_it_was_trained_on(songs: Path, tmp_path: Path) 
     assert set(after["scores"]["validation"]) == {"core", "decoder"}
     assert "There is no record of any training" in (tmp_path / "before" / "README.md").read_text()
     for file in ("config.json", "README.md"):
-        said = (tmp_path / "after" / file).read_text()
-        assert songs.name in said
-        assert str(songs.parent) not in said
+        text = (tmp_path / "after" / file).read_text()
+        assert songs.name in text
+        assert str(songs.parent) not in text
 
 
-def test_a_model_that_is_loaded_and_saved_says_all_that_it_said(songs: Path, tmp_path: Path) -> None:
+def test_loading_and_saving_keeps_the_record(songs: Path, tmp_path: Path) -> None:
     model = zoo.build(TINY)
     model.fit(songs, steps=2, batch=4, device="cpu")
     model.save(tmp_path / "trained")
     zoo.build(f"core=@{tmp_path / 'trained'} decoder=@{tmp_path / 'trained'}").save(tmp_path / "taken")
-    older(tmp_path / "trained")
+    pretend_older(tmp_path / "trained")
     for name in ("trained", "taken"):
         zoo.load(tmp_path / name).save(tmp_path / "again", overwrite=True)
         for file in ("config.json", "README.md"):
-            said, before = (tmp_path / folder / file for folder in ("again", name))
-            assert sorted(said.read_text().splitlines()) == sorted(before.read_text().splitlines())
+            saved, original = (tmp_path / folder / file for folder in ("again", name))
+            assert sorted(saved.read_text().splitlines()) == sorted(original.read_text().splitlines())
 
 
-def older(bundle: Path) -> None:
-    """Let a bundle have been made by other versions."""
+def pretend_older(bundle: Path) -> None:
+    """Change a bundle as if it had been made by older versions."""
     config = json.loads((bundle / "config.json").read_text())
     config["versions"] |= {"polyzoo": "0.0.9", "torch": "2.0.0"}
     contents = {file: (bundle / file).read_bytes() for file in ("model.safetensors",)}
@@ -91,7 +91,7 @@ def older(bundle: Path) -> None:
         (bundle / file).write_bytes(content)
 
 
-def test_a_loaded_model_is_the_saved_one(songs: Path, tmp_path: Path) -> None:
+def test_a_loaded_model_has_the_saved_weights(songs: Path, tmp_path: Path) -> None:
     model = zoo.build(TINY)
     model.fit(songs, steps=1, batch=4, device="cpu")
     model.save(tmp_path / "kept")
@@ -101,7 +101,9 @@ def test_a_loaded_model_is_the_saved_one(songs: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", ["markov velocity=key", TINY])
-def test_counting_the_same_music_again_changes_no_count(words: str, songs: Path, tmp_path: Path) -> None:
+def test_training_on_the_same_music_again_does_not_count_it_twice(
+    words: str, songs: Path, tmp_path: Path
+) -> None:
     model = zoo.build(words)
     model.fit(songs, steps=1, batch=4, device="cpu")
     model.save(tmp_path / "kept")
@@ -113,6 +115,6 @@ def test_counting_the_same_music_again_changes_no_count(words: str, songs: Path,
 
 
 def counts(model: zoo.ZooModel) -> dict[str, torch.Tensor]:
-    """Everything whole: counts, and nothing that learns by gradient."""
+    """All integer tensors: the counts, without weights that are trained by gradient."""
     state = model.model.state_dict()
     return {name: value.clone() for name, value in state.items() if value.dtype == torch.int64}

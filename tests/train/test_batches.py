@@ -1,4 +1,4 @@
-"""What is heard when: everything once an epoch, in an order that follows from seed and step."""
+"""Training batches: each fragment once per epoch, in an order that depends only on seed and step."""
 
 from __future__ import annotations
 
@@ -10,62 +10,62 @@ import torch
 
 from zoo.data import Corpus
 from zoo.train.batches import TrainingBatches
-from zoo.train.score import FEWEST, chosen_pieces
+from zoo.train.score import FEWEST, choose_pieces
 
 Make = Callable[..., Any]
 
 
-def test_an_epoch_hears_no_fragment_twice_and_nearly_all(corpus: Corpus, fast: Make) -> None:
+def test_an_epoch_contains_nearly_all_fragments_once(corpus: Corpus, fast: Make) -> None:
     train = corpus.split("train")
     batches = TrainingBatches(train, fast(), seed=0)
-    everything = {tuple(place) for place in train.starts(16, 8).tolist()}
+    all_places = {tuple(place) for place in train.starts(16, 8).tolist()}
     for epoch in range(3):
         steps = range(epoch * batches.epoch, (epoch + 1) * batches.epoch)
-        heard = [tuple(place) for step in steps for place in batches.places(step).tolist()]
-        assert len(heard) == len(set(heard)) == 4 * batches.epoch
-        assert set(heard) <= everything
-        assert len(everything) - len(heard) < 4
+        seen = [tuple(place) for step in steps for place in batches.places(step).tolist()]
+        assert len(seen) == len(set(seen)) == 4 * batches.epoch
+        assert set(seen) <= all_places
+        assert len(all_places) - len(seen) < 4
 
 
-def test_the_order_follows_from_seed_and_step(corpus: Corpus, fast: Make) -> None:
+def test_the_order_depends_only_on_seed_and_step(corpus: Corpus, fast: Make) -> None:
     train = corpus.split("train")
-    one, again, other = (TrainingBatches(train, fast(), seed) for seed in (0, 0, 1))
-    for step in (9, 2, 5):  # in any order: nothing but the step is remembered
-        assert (one.places(step) == again.places(step)).all()
-        assert (one.shifts(step) == again.shifts(step)).all()
-    assert any((one.places(step) != other.places(step)).any() for step in range(3))
-    assert (one.places(0) != one.places(one.epoch)).any()
+    first, same_seed, other_seed = (TrainingBatches(train, fast(), seed) for seed in (0, 0, 1))
+    for step in (9, 2, 5):  # in any order, since there is no state
+        assert (first.places(step) == same_seed.places(step)).all()
+        assert (first.shifts(step) == same_seed.shifts(step)).all()
+    assert any((first.places(step) != other_seed.places(step)).any() for step in range(3))
+    assert (first.places(0) != first.places(first.epoch)).any()
 
 
-def test_each_fragment_is_shifted_by_its_own_interval(corpus: Corpus, fast: Make) -> None:
+def test_each_fragment_has_its_own_transposition(corpus: Corpus, fast: Make) -> None:
     batches = TrainingBatches(corpus.split("train"), fast(), seed=0)
     shifts = torch.cat([batches.shifts(step) for step in range(200)])
     assert set(shifts.tolist()) == set(range(-6, 6))
     plain = TrainingBatches(corpus.split("train"), fast(transpose=False), seed=0)
     assert not plain.shifts(0).any()
-    batch, straight, by = batches.at(0)[0], plain.at(0)[0], batches.shifts(0)
+    batch, original, shift = batches.at(0)[0], plain.at(0)[0], batches.shifts(0)
     for row in range(4):
-        moved = torch.roll(straight.sounding[row], int(by[row]), -1)
-        assert torch.equal(batch.sounding[row], moved)
+        transposed = torch.roll(original.sounding[row], int(shift[row]), -1)
+        assert torch.equal(batch.sounding[row], transposed)
 
 
-def test_a_batch_larger_than_the_corpus_is_the_corpus(tunes: Make, fast: Make) -> None:
+def test_a_batch_larger_than_the_corpus_contains_all_of_it(tunes: Make, fast: Make) -> None:
     corpus = tunes(train=1, valid=0)
     batches = TrainingBatches(corpus.split("train"), fast(batch=64), seed=0)
     assert batches.epoch == 1
     assert len(batches.places(7)) == len(corpus.split("train").starts(16, 8))
 
 
-def test_validation_pieces_are_always_the_same_and_about_as_many_as_asked(corpus: Corpus) -> None:
+def test_validation_pieces_are_fixed_and_have_at_least_the_given_frames(corpus: Corpus) -> None:
     lengths = np.array([piece.frames for piece in corpus.pieces])
-    asked = int(lengths.sum()) - 20
-    chosen = chosen_pieces(corpus, asked)
-    assert chosen == chosen_pieces(corpus, asked)
-    assert lengths[chosen[:-1]].sum() < asked <= lengths[chosen].sum()
-    assert sorted(chosen_pieces(corpus, 10**9)) == list(range(len(corpus.pieces)))
+    frames = int(lengths.sum()) - 20
+    chosen = choose_pieces(corpus, frames)
+    assert chosen == choose_pieces(corpus, frames)
+    assert lengths[chosen[:-1]].sum() < frames <= lengths[chosen].sum()
+    assert sorted(choose_pieces(corpus, 10**9)) == list(range(len(corpus.pieces)))
 
 
-def test_no_few_pieces_judge_alone_however_long_they_are(tunes: Make) -> None:
-    assert len(chosen_pieces(tunes(train=12, valid=0), 1)) == FEWEST
+def test_there_is_a_minimum_number_of_validation_pieces(tunes: Make) -> None:
+    assert len(choose_pieces(tunes(train=12, valid=0), 1)) == FEWEST
     few = tunes(train=2, valid=0)
-    assert len(chosen_pieces(few, 1)) == len(few.pieces) < FEWEST
+    assert len(choose_pieces(few, 1)) == len(few.pieces) < FEWEST

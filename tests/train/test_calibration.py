@@ -1,4 +1,4 @@
-"""What is kept after training is as sure of itself as the validation pieces allow."""
+"""After training, the spread of velocities is calibrated on the validation pieces."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ Make = Callable[..., Any]
 
 
 @pytest.mark.parametrize("words", ["velocity=lstm velocity.hidden=4", "velocity=previous"])
-def test_the_spread_fits_the_weights_kept(tiny: Make, corpus: Corpus, fast: Make, words: str) -> None:
+def test_the_spread_is_calibrated_for_the_best_weights(
+    tiny: Make, corpus: Corpus, fast: Make, words: str
+) -> None:
     model = tiny(words)
     history = fit(model, corpus, fast(steps=9, validate_every=3, validate_frames=10**6))
     assert "velocity" in history.best
-    kept = model.velocity.spread.evidence.clone()
-    assert kept.any()
+    evidence = model.velocity.spread.evidence.clone()
+    assert evidence.any()
     calibrate(model, corpus.split("valid"))
-    torch.testing.assert_close(model.velocity.spread.evidence, kept)
+    torch.testing.assert_close(model.velocity.spread.evidence, evidence)
 
 
-def test_every_validation_scores_with_the_spread_of_its_own_weights(
-    tiny: Make, corpus: Corpus, fast: Make
-) -> None:
-    """All notes are equally loud: what is learned of it shows in the nats only as the spread gets narrow."""
+def test_every_validation_calibrates_the_spread_first(tiny: Make, corpus: Corpus, fast: Make) -> None:
+    """All notes have the same velocity, so the nats only fall if the spread becomes narrow."""
     model = tiny("velocity=lstm velocity.hidden=4")
     history = fit(model, corpus, fast(steps=60, validate_every=10, lr=0.05))
     nats = [validation.nats["velocity"] for validation in history.validations]
@@ -38,7 +38,7 @@ def test_every_validation_scores_with_the_spread_of_its_own_weights(
     assert model.velocity.spread.value < 4
 
 
-def test_without_validation_pieces_the_spread_is_the_stated_one(tiny: Make, tunes: Make, fast: Make) -> None:
+def test_without_validation_pieces_the_spread_is_uncalibrated(tiny: Make, tunes: Make, fast: Make) -> None:
     model = tiny("velocity=lstm velocity.hidden=4")
     fit(model, tunes(valid=0), fast(steps=3))
     assert model.velocity.spread.value == Spread().value

@@ -1,4 +1,4 @@
-"""Callbacks: called in order at fixed points, they may act, and a run with them resumes exactly."""
+"""Callbacks: the order of calls, what they may change, and exact resuming."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoo.data import Corpus
 from zoo.errors import NonFiniteError
 from zoo.train.callback import Callback
 from zoo.train.fit import fit
-from zoo.train.lock import claimed
+from zoo.train.lock import lock_folder
 from zoo.train.run import Run
 
 from .conftest import Stop
@@ -67,7 +67,7 @@ def test_a_callback_may_end_training(corpus: Corpus, tiny: Make, fast: Make) -> 
 
 
 class Freeze(Callback):
-    """Takes back what each step did to the weights of the attention."""
+    """Reverts each step for the weights of the attention."""
 
     def on_step_begin(self, learner: Any) -> None:
         self._before = {n: t.clone() for n, t in learner.model.attention.state_dict().items()}
@@ -92,7 +92,7 @@ def test_an_interrupted_run_with_a_callback_ends_as_an_uninterrupted_one(
 ) -> None:
     def train(folder: Path, listen: Any = None) -> Any:
         model = tiny()
-        with claimed(folder) as place:
+        with lock_folder(folder) as place:
             fit(model, corpus, fast(steps=6), Run(place), listen, resume=True, callbacks=[Freeze()])
         return model
 

@@ -1,4 +1,4 @@
-"""Code that only a file names: run folders, bundles, studies, menus and completion run none of it unasked."""
+"""Run folders, bundles, studies, menus and completion never run a file of code without the user's consent."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ Zoo = Callable[..., tuple[int, str]]
 def zoo(
     songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Zoo:
-    """Run a command line in a folder with `mine.py` in it; the exit code and all that was said."""
+    """Run a command in a folder with a `mine.py`; returns the exit code and the output."""
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     for variable in ("ZOO_PLUGINS", "ZOO_LOCAL"):
         monkeypatch.setenv(variable, "")
@@ -77,8 +77,8 @@ def zoo(
                 patch.setenv(variable, "")
                 patch.delenv(variable)
             code = run(words)
-        said = capsys.readouterr()
-        return code, said.out + said.err
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
 
     return go
 
@@ -95,7 +95,7 @@ def edit(path: str, change: Callable[[dict[str, Any]], object]) -> None:
 
 @pytest.fixture(scope="session")
 def trained(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run that `zoo train attention=./mine.py` began."""
+    """A run started with `zoo train attention=./mine.py`."""
     folder = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -107,64 +107,62 @@ def trained(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def begun(zoo: Zoo, trained: Path) -> Zoo:
-    """With a run in `run` that was begun with the file."""
+def with_run(zoo: Zoo, trained: Path) -> Zoo:
+    """`zoo` in a folder with this run in `run`."""
     shutil.copytree(trained, "run")
     return zoo
 
 
 @pytest.mark.parametrize("switches", [[], ["--no-plugins"], ["--no-plugins", "--local"]])
-def test_a_run_folder_runs_no_code(begun: Zoo, switches: list[str]) -> None:
-    code, said = begun("train", "-o", "run", "--resume", *switches)
+def test_a_run_folder_runs_no_code(with_run: Zoo, switches: list[str]) -> None:
+    code, output = with_run("train", "-o", "run", "--resume", *switches)
     assert code == 2
-    assert "attention=./mine.py:mine (in run/recipe.json)" in said
-    assert "code in a file is run only if you name the file yourself" in said
+    assert "attention=./mine.py:mine (in run/recipe.json)" in output
+    assert "code in a file is run only if you name the file yourself" in output
     assert not was_run()
 
 
-@pytest.mark.parametrize("more", [["--local"], ["attention=./mine.py"]])
-def test_a_run_goes_on_where_its_code_is_agreed_to(begun: Zoo, more: list[str]) -> None:
-    code, said = begun("train", "-o", "run", "--resume", "train.steps=3", *more)
-    assert (code, was_run()) == (0, True), said
-    assert "3 steps" in said
+@pytest.mark.parametrize("arguments", [["--local"], ["attention=./mine.py"]])
+def test_a_run_with_trusted_code_is_resumed(with_run: Zoo, arguments: list[str]) -> None:
+    code, output = with_run("train", "-o", "run", "--resume", "train.steps=3", *arguments)
+    assert (code, was_run()) == (0, True), output
+    assert "3 steps" in output
 
 
-def test_a_run_goes_on_from_another_folder(begun: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_is_resumed_from_another_folder(with_run: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("below").mkdir()
     monkeypatch.chdir("below")
     words = ("attention=../mine.py", *WORDS, "data=../songs")
-    code, said = begun("train", *words, "-o", "../run", "--resume")
-    assert code == 0, said
+    code, output = with_run("train", *words, "-o", "../run", "--resume")
+    assert code == 0, output
 
 
-@pytest.mark.parametrize("more", [["--local"], ["attention=./mine.py"]])
-def test_a_file_that_has_changed_is_not_imported_to_find_out(begun: Zoo, more: list[str]) -> None:
+@pytest.mark.parametrize("arguments", [["--local"], ["attention=./mine.py"]])
+def test_a_changed_file_is_detected_without_importing_it(with_run: Zoo, arguments: list[str]) -> None:
     Path("mine.py").write_text(PLUGIN + "\n# changed")
-    code, said = begun("train", "-o", "run", "--resume", *more)
+    code, output = with_run("train", "-o", "run", "--resume", *arguments)
     assert code == 2
-    assert "the file has changed" in said
+    assert "the file has changed" in output
     assert not was_run()
 
 
-def test_words_of_a_run_must_be_those_of_its_parts(begun: Zoo) -> None:
+def test_the_words_of_a_run_must_match_its_parts(with_run: Zoo) -> None:
     Path("evil.py").write_text(PLUGIN)
     edit("run/recipe.json", lambda plan: plan.update(words=plan["words"].replace("voices", "./evil.py")))
-    code, said = begun("train", "-o", "run", "--resume", "--local")
+    code, output = with_run("train", "-o", "run", "--resume", "--local")
     assert (code, was_run()) == (5, False)
-    assert "its words and its parts contradict each other" in said
+    assert "its words contradict its parts" in output
 
 
 @pytest.mark.parametrize("words", ["@evil.toml", "evil", "attention=mine @evil.toml", ["a=b"]])
-def test_words_of_a_run_are_keys_and_values(begun: Zoo, words: Any) -> None:
+def test_the_words_of_a_run_must_be_keys_and_values(with_run: Zoo, words: Any) -> None:
     Path("evil.toml").write_text('attention = "./mine.py"')
     edit("run/recipe.json", lambda plan: plan.update(words=words))
-    code, _ = begun("train", "-o", "run", "--resume")
+    code, _ = with_run("train", "-o", "run", "--resume")
     assert (code, was_run()) == (5, False)
 
 
-def test_a_bundle_runs_no_other_file_than_it_was_made_with(
-    begun: Zoo, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bundle_only_runs_the_file_it_was_made_with(with_run: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BundleError, match="code from a file"):
         load_bundle("run/bundle")
     monkeypatch.setenv("ZOO_LOCAL", "1")
@@ -177,40 +175,40 @@ def test_a_bundle_runs_no_other_file_than_it_was_made_with(
 
 
 @pytest.mark.parametrize("source", ["run", "run/bundle"])
-def test_a_trained_part_runs_no_code(begun: Zoo, source: str) -> None:
-    code, said = begun("build", f"core=@{source}")
+def test_a_trained_part_runs_no_code(with_run: Zoo, source: str) -> None:
+    code, output = with_run("build", f"core=@{source}")
     assert (code, was_run()) == (5, False)
-    assert "code from a file" in said
+    assert "code from a file" in output
 
 
 @pytest.mark.parametrize(
     "menu", ['[defaults]\nattention = "./mine.py"', '[recipes]\nnice = "attention=./mine.py"']
 )
-def test_completion_runs_no_code_that_a_menu_names(zoo: Zoo, menu: str) -> None:
+def test_completion_runs_no_code_of_a_menu(zoo: Zoo, menu: str) -> None:
     Path("registry.toml").write_text(menu)
     context = click.Context(click.Command("build"))
     context.params["words"] = ("nice",) if "nice" in menu else ()
     parameter = click.Argument(["words"])
-    found = complete_word(context, parameter, "attention.", keys=BuildKeys, sections={})
-    assert (found, was_run()) == ([], False)
+    completions = complete_word(context, parameter, "attention.", keys=BuildKeys, sections={})
+    assert (completions, was_run()) == ([], False)
 
 
 def test_a_menu_runs_no_code(zoo: Zoo) -> None:
     Path("registry.toml").write_text('[defaults]\nattention = "./mine.py"')
-    code, said = zoo("build")
+    code, output = zoo("build")
     assert (code, was_run()) == (2, False)
-    assert "code in a file is run only if you name the file yourself" in said
+    assert "code in a file is run only if you name the file yourself" in output
 
 
 def test_a_study_runs_no_code(zoo: Zoo) -> None:
     Path("study.toml").write_text('data = "songs"\n[[grid]]\nattention = "./mine.py"')
     for command in (["run", "study.toml"], ["table", "study.toml"], ["run", "study.toml", "--no-plugins"]):
-        code, said = zoo("bench", *command)
+        code, output = zoo("bench", *command)
         assert (code, was_run()) == (2, False)
-        assert "code in a file is run only if you name the file yourself" in said
+        assert "code in a file is run only if you name the file yourself" in output
 
 
-def test_work_refuses_another_file_than_the_study_means(zoo: Zoo) -> None:
+def test_a_worker_only_runs_the_file_of_the_study(zoo: Zoo) -> None:
     from zoo.bench.local import CellFailed, run_process
 
     order = {
@@ -223,13 +221,13 @@ def test_work_refuses_another_file_than_the_study_means(zoo: Zoo) -> None:
     assert not was_run()
 
 
-def test_compiled_code_beside_a_file_is_not_run_in_its_place(begun: Zoo) -> None:
-    """Python would run it: it says of itself that it need not be compared with the source."""
+def test_cached_bytecode_is_not_run_instead_of_the_file(with_run: Zoo) -> None:
+    """Python would run it, since its header says that it need not be checked against the source."""
     source = Path("mine.py").resolve()
     evil = compile("open('was-evil', 'w')\n" + PLUGIN, str(source), "exec")
     compiled = Path(cache_from_source(str(source)))
     compiled.parent.mkdir(exist_ok=True)
     compiled.write_bytes(MAGIC_NUMBER + (0b01).to_bytes(4, "little") + bytes(8) + marshal.dumps(evil))
-    code, said = begun("train", "-o", "run", "--resume", "train.steps=3", "--local")
-    assert code == 0, said
+    code, output = with_run("train", "-o", "run", "--resume", "train.steps=3", "--local")
+    assert code == 0, output
     assert not Path("was-evil").exists()

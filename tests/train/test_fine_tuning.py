@@ -1,4 +1,4 @@
-"""Fine-tuning: training goes on from trained weights, never ends below them, and says what they know."""
+"""Fine-tuning: training from trained weights never makes them worse, and records their origins."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from zoo.music.roll import Roll
 from zoo.parts import SLOTS
 from zoo.train.events import Event, Stepped, Validated
 from zoo.train.fit import fit
-from zoo.train.lock import claimed
-from zoo.train.plan import begun_origins, begun_plan
+from zoo.train.lock import lock_folder
+from zoo.train.plan import plan_origins, read_plan
 from zoo.train.run import Run
 
 from .conftest import Stop
@@ -38,21 +38,21 @@ WORDS = [*TINY.split(), *(f"train.{name}={value}" for name, value in QUICK.items
 
 @pytest.fixture(scope="module")
 def bundle(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that was trained on the tunes."""
+    """A model trained on the tunes."""
     model = zoo.build(TINY)
     model.fit(corpus, steps=60, lr=0.05, **{**QUICK, "validate_every": 20})
     model.save(folder := tmp_path_factory.mktemp("bundles") / "tunes")
     return folder
 
 
-def test_it_begins_at_the_nats_of_the_bundle(bundle: Path, corpus: Corpus) -> None:
+def test_fine_tuning_starts_from_the_nats_of_the_bundle(bundle: Path, corpus: Corpus) -> None:
     scores = json.loads((bundle / "config.json").read_text())["scores"]["validation"]
     history = zoo.load(bundle).fit(corpus, steps=2, lr=0.001, **QUICK)
     assert [event.step for event in history.validations] == [0, 2]
     assert history.validations[0].nats == pytest.approx(scores, abs=1e-6)
 
 
-def test_training_that_hurts_leaves_the_weights_as_they_were(bundle: Path, corpus: Corpus) -> None:
+def test_training_that_makes_weights_worse_keeps_the_original_ones(bundle: Path, corpus: Corpus) -> None:
     model = zoo.load(bundle)
     before = digest(model.model.state_dict())
     history = model.fit(corpus, steps=4, lr=1.0, **QUICK)
@@ -60,12 +60,12 @@ def test_training_that_hurts_leaves_the_weights_as_they_were(bundle: Path, corpu
     assert digest(model.model.state_dict()) == before
 
 
-def test_new_weights_are_no_candidate(corpus: Corpus) -> None:
+def test_untrained_weights_are_not_validated_before_training(corpus: Corpus) -> None:
     history = zoo.build(TINY).fit(corpus, steps=2, **QUICK)
     assert [event.step for event in history.validations] == [2]
 
 
-def test_all_that_a_part_was_trained_on_is_kept(bundle: Path, tunes: Make, tmp_path: Path) -> None:
+def test_all_music_that_a_part_was_trained_on_is_recorded(bundle: Path, tunes: Make, tmp_path: Path) -> None:
     other, third = tunes(train=6, valid=2), tunes(train=5, valid=2)
     model = zoo.load(bundle)
     model.fit(other, steps=2, lr=0.001, **QUICK)
@@ -80,9 +80,9 @@ def test_all_that_a_part_was_trained_on_is_kept(bundle: Path, tunes: Make, tmp_p
         "last": [["tunes-8-3", "tunes-6-2", "tunes-5-2"], ["tunes-8-3", "tunes-5-2"]],
     }
     for name, names in expected.items():
-        found = open_bundle(tmp_path / name).record["trained_on"]
-        assert [[music["name"] for music in found[slot]] for slot in ("sampler", "decoder")] == names
-        assert found["encoder"] == found["attention"] == found["sampler"]
+        music_by_slot = open_bundle(tmp_path / name).record["trained_on"]
+        assert [[music["name"] for music in music_by_slot[slot]] for slot in ("sampler", "decoder")] == names
+        assert music_by_slot["encoder"] == music_by_slot["attention"] == music_by_slot["sampler"]
         card = (tmp_path / name / "README.md").read_text()
         assert "Each part was trained on, oldest first" in card
         assert card.count("| decoder | tunes-8-3 |") == 1
@@ -95,7 +95,7 @@ def test_all_that_a_part_was_trained_on_is_kept(bundle: Path, tunes: Make, tmp_p
     }
 
 
-def test_a_bundle_of_an_earlier_version_was_trained_on_its_data() -> None:
+def test_the_music_of_a_bundle_of_an_older_version() -> None:
     data = {"name": "bach", "digest": "d", "pieces": 3, "frames": 9, "piece_digests": ["a"]}
     parts: dict[str, Any] = {slot: {"source": None} for slot in SLOTS}
     music = {"name": "bach", "digest": "d", "pieces": 3, "frames": 9, "piece_digests": ["a"]}
@@ -107,10 +107,10 @@ def test_a_bundle_of_an_earlier_version_was_trained_on_its_data() -> None:
 
 
 @pytest.mark.parametrize("best", range(3))
-def test_the_residual_is_counted_on_what_validation_likes_best(
+def test_the_residual_has_the_counts_with_the_best_validation_score(
     best: int, bundle: Path, corpus: Corpus, tunes: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On the new music, as it was, or on both."""
+    """The candidates are the counts of the new music, the original counts, and their sum."""
     nats = iter([float(number != best) for number in range(3)])
     monkeypatch.setattr("zoo.model.counting._residual_nats", lambda *arguments: next(nats))
     model, new = zoo.load(bundle).model, zoo.build(TINY).model
@@ -122,7 +122,7 @@ def test_the_residual_is_counted_on_what_validation_likes_best(
     assert torch.equal(model.sampler.counted_codes, new.sampler.counted_codes)
 
 
-def test_few_pieces_of_a_known_kind_keep_what_is_known_of_their_residual(bundle: Path, tunes: Make) -> None:
+def test_the_residual_keeps_its_counts_if_there_is_little_new_music(bundle: Path, tunes: Make) -> None:
     model, more = zoo.load(bundle).model, tunes(train=1, valid=2)
     before = model.encoder.residual.counts.clone()
     recount(model, more.split("train"), more.split("valid"))
@@ -133,26 +133,26 @@ def test_few_pieces_of_a_known_kind_keep_what_is_known_of_their_residual(bundle:
 
 
 @pytest.mark.parametrize(("kind", "step"), [(Validated, 0), (Stepped, 1), (Stepped, 5)])
-def test_an_interrupted_run_ends_as_an_unbroken_one(
+def test_a_resumed_run_equals_an_uninterrupted_one(
     kind: type[Event], step: int, bundle: Path, corpus: Corpus, fast: Make, tmp_path: Path
 ) -> None:
-    def go(folder: Path, listen: Any = None) -> tuple[Model, list[str]]:
+    def train_to(folder: Path, listen: Any = None) -> tuple[Model, list[str]]:
         model = load_bundle(bundle)
         origins = {slot: Origin("tunes", digest(getattr(model, slot).state_dict()), ()) for slot in SLOTS}
-        with claimed(folder) as place:
+        with lock_folder(folder) as place:
             fit(model, corpus, fast(steps=6), Run(place), listen, resume=True, origins=origins)
         lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-        told = [json.dumps({name: v for name, v in line.items() if name != "seconds"}) for line in lines]
+        metrics = [json.dumps({name: v for name, v in line.items() if name != "seconds"}) for line in lines]
         last = unpack((folder / "last.safetensors").read_bytes(), "last")
-        return model, [*told, digest(last.tensors)]
+        return model, [*metrics, digest(last.tensors)]
 
-    unbroken, told = go(tmp_path / "unbroken")
-    assert json.loads(told[0])["step"] == 0
+    uninterrupted, metrics = train_to(tmp_path / "uninterrupted")
+    assert json.loads(metrics[0])["step"] == 0
     with pytest.raises(KeyboardInterrupt):
-        go(tmp_path / "stopped", Stop(kind, step))
-    again, told_again = go(tmp_path / "stopped")
-    assert told_again == told
-    assert digest(again.state_dict()) == digest(unbroken.state_dict())
+        train_to(tmp_path / "interrupted", Stop(kind, step))
+    resumed, resumed_metrics = train_to(tmp_path / "interrupted")
+    assert resumed_metrics == metrics
+    assert digest(resumed.state_dict()) == digest(uninterrupted.state_dict())
 
 
 Train = Callable[..., tuple[int, str, str]]
@@ -176,11 +176,11 @@ def train(
 
 
 def config(folder: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((Path(folder) / "bundle" / "config.json").read_text())
-    return found
+    content: dict[str, Any] = json.loads((Path(folder) / "bundle" / "config.json").read_text())
+    return content
 
 
-def test_the_command_goes_on_from_a_bundle(train: Train, bundle: Path) -> None:
+def test_the_command_fine_tunes_a_bundle(train: Train, bundle: Path) -> None:
     code, out, err = train(f"@{bundle}", "train.steps=2", "train.lr=1.0", "-o", "more")
     assert code == 0, err
     assert "step 0 of 2" in err
@@ -191,46 +191,48 @@ def test_the_command_goes_on_from_a_bundle(train: Train, bundle: Path) -> None:
     assert after["recipe"]["parts"] == before["recipe"]["parts"]
 
 
-def test_parts_come_from_several_runs(train: Train, songs: Path) -> None:
+def test_parts_of_several_runs_are_fine_tuned(train: Train, songs: Path) -> None:
     code, _, err = train("core=@a", "decoder=@b", "train.steps=2", "-o", "more")
     assert code == 0, err
     began = config("more")["training"]["began_from"]
     assert (began["sampler"], began["decoder"]) == ("a", "b")
-    heard = config("more")["parts"]["decoder"]["trained_on"]
-    assert [music["name"] for music in heard] == [songs.name] * 2
+    trained_music = config("more")["parts"]["decoder"]["trained_on"]
+    assert [music["name"] for music in trained_music] == [songs.name] * 2
     code, _, err = train("core=@a", "decoder=rbm", "decoder.hidden=3", "train.steps=2", "-o", "fresh")
     assert code == 0, err
     assert len(config("fresh")["parts"]["decoder"]["trained_on"]) == 1
 
 
-def test_a_fine_tuned_run_goes_on_without_its_words(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_fine_tuned_run_is_resumed_without_its_words(
+    train: Train, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ["@a/bundle", "train.steps=4", "train.lr=0.001"]
-    assert train(*words, "-o", "unbroken")[0] == 0
+    assert train(*words, "-o", "uninterrupted")[0] == 0
     assert train("@a/bundle", "train.steps=2", "train.lr=0.001", "-o", "more")[0] == 0
     assert run(["train", "-o", "more", "--resume", "train.steps=4"]) == 0
-    assert config("more")["parts"] == config("unbroken")["parts"]
-    assert config("more")["training"]["began_from"] == config("unbroken")["training"]["began_from"]
+    assert config("more")["parts"] == config("uninterrupted")["parts"]
+    assert config("more")["training"]["began_from"] == config("uninterrupted")["training"]["began_from"]
     again = train(*words, "-o", "more", "--resume")
     assert again[0] == 0
     assert "The run was complete" in again[2]
     code, _, err = train("@b/bundle", *words[1:], "-o", "more", "--resume")
     assert code == 2
-    assert "first weights of the decoder" in err
+    assert "initial weights of the decoder" in err
 
 
-def test_a_run_that_kept_no_weights_asks_for_the_bundle_again(
+def test_a_run_without_checkpoints_needs_its_sources_again(
     train: Train, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert train("@a", "train.steps=2", "-o", "more")[0] == 0
     for name in ("last", "best"):
         (Path("more") / f"{name}.safetensors").unlink()
-    assert begun_origins(begun_plan(Path("more")) or {})["decoder"].source == "a"
+    assert plan_origins(read_plan(Path("more")) or {})["decoder"].source == "a"
     assert run(["train", "-o", "more", "--resume"]) == 2
     assert "starts from the encoder, attention, sampler, decoder of a" in capsys.readouterr().err
     assert train("@a", "train.steps=2", "-o", "more", "--resume")[0] == 0
 
 
-def test_evaluate_says_which_parts_know_other_music(
+def test_evaluate_notes_which_parts_were_trained_on_other_music(
     train: Train, bundle: Path, songs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [f"decoder=@{bundle}", *TINY.split()[:3], "train.steps=1", "train.lr=0.001", "-o", "more"]
@@ -240,20 +242,20 @@ def test_evaluate_says_which_parts_know_other_music(
     onset = np.zeros((32, 88), np.bool_)
     onset[::4, 40] = True
     Roll(onset, onset).write(other / "unknown.mid")
-    said = noted(other, capsys)
-    assert f"other music (tunes-8-3: encoder, decoder and {songs.name}) without" in said
+    notes = evaluate_notes(other, capsys)
+    assert f"other music (tunes-8-3: encoder, decoder and {songs.name}) without" in notes
     learned = open_corpus(songs).split("train").pieces[0].title
     shutil.copy(songs / learned, other / "known.mid")
-    assert "was trained on 1 of the 2 pieces scored here" in noted(other, capsys)
+    assert "was trained on 1 of the 2 pieces scored here" in evaluate_notes(other, capsys)
 
 
-def noted(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    """What `zoo evaluate` says on the side about a bundle that was fine-tuned."""
+def evaluate_notes(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """The notes of `zoo evaluate` on the fine-tuned bundle."""
     assert run(["evaluate", "more/bundle", f"data={folder}", "split=all", "samples=0"]) == 0
     return str(capsys.readouterr().err)
 
 
-def test_parts_of_another_grid_are_refused(train: Train, songs: Path) -> None:
+def test_parts_of_another_grid_are_an_error(train: Train, songs: Path) -> None:
     code, _, err = train("@a", "grid=12", "train.steps=1", "-o", "more")
     assert code == 2
-    assert "a was trained on 4 frames to a quarter note" in err
+    assert "a was trained on 4 frames per quarter note" in err

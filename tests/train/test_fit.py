@@ -1,4 +1,4 @@
-"""The training loop: it learns, it is repeatable, and it stops when it should."""
+"""The training loop: losses fall, results are reproducible, and budgets are kept."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ from zoo.train.settings import TrainSettings
 Make = Callable[..., Any]
 
 
-def trained(model: Model, corpus: Corpus, settings: TrainSettings, **more: Any) -> str:
-    fit(model, corpus, settings, **more)
+def fit_digest(model: Model, corpus: Corpus, settings: TrainSettings, **options: Any) -> str:
+    """Train a model; returns the digest of its weights."""
+    fit(model, corpus, settings, **options)
     return digest(model.state_dict())
 
 
-def test_losses_and_nats_fall(tiny: Make, corpus: Corpus, fast: Make) -> None:
+def test_losses_and_nats_decrease(tiny: Make, corpus: Corpus, fast: Make) -> None:
     events: list[Event] = []
     history = fit(tiny(), corpus, fast(steps=32, validate_every=8, lr=0.05), listen=events.append)
     assert isinstance(events[0], Started)
@@ -43,24 +44,24 @@ def test_losses_and_nats_fall(tiny: Make, corpus: Corpus, fast: Make) -> None:
         assert history.best[term] < history.validations[0].nats[term]
 
 
-def test_the_seed_decides_everything(tiny: Make, corpus: Corpus, fast: Make) -> None:
-    first, again, other = (trained(tiny(), corpus, fast(steps=4), seed=seed) for seed in (1, 1, 2))
-    assert first == again
-    assert first != other
+def test_weights_depend_on_the_seed(tiny: Make, corpus: Corpus, fast: Make) -> None:
+    digests = [fit_digest(tiny(), corpus, fast(steps=4), seed=seed) for seed in (1, 1, 2)]
+    assert digests[0] == digests[1]
+    assert digests[0] != digests[2]
 
 
-def test_the_global_generator_decides_nothing(tiny: Make, corpus: Corpus, fast: Make) -> None:
-    first = trained(tiny(), corpus, fast(steps=4))
+def test_the_global_generator_is_not_used(tiny: Make, corpus: Corpus, fast: Make) -> None:
+    first = fit_digest(tiny(), corpus, fast(steps=4))
     torch.manual_seed(99)
     state = torch.get_rng_state()
-    assert trained(tiny(), corpus, fast(steps=4)) == first
+    assert fit_digest(tiny(), corpus, fast(steps=4)) == first
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_each_term_ends_with_its_own_best_weights(
+def test_each_term_has_its_own_best_weights(
     tiny: Make, corpus: Corpus, fast: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Core is best after step 2, decoder after step 4: the model ends with a part of each."""
+    """The core is best at step 2 and the decoder at step 4: the result combines both."""
     nats = iter([{"core": 1.0, "decoder": 3.0}, {"core": 2.0, "decoder": 1.0}, {"core": 2.0, "decoder": 2.0}])
     monkeypatch.setattr("zoo.train.validation.validate", lambda *arguments: Scores(next(nats)))
     seen: dict[int, dict[str, torch.Tensor]] = {}
@@ -80,15 +81,16 @@ def test_each_term_ends_with_its_own_best_weights(
     assert not torch.equal(seen[2]["decoder.linear.weight"], seen[4]["decoder.linear.weight"])
 
 
-def test_terms_do_not_touch_each_other(tiny: Make, corpus: Corpus, fast: Make) -> None:
-    """A decoder learns the same whatever core it is trained beside."""
-    one, other = tiny(), tiny("sampler.voices=3")
-    for model in (one, other):
+def test_terms_are_trained_independently(tiny: Make, corpus: Corpus, fast: Make) -> None:
+    """The weights of a decoder do not depend on the core that is trained with it."""
+    models = tiny(), tiny("sampler.voices=3")
+    for model in models:
         fit(model, corpus, fast(steps=4))
-    assert digest(one.decoder.state_dict()) == digest(other.decoder.state_dict())
+    first, second = (digest(model.decoder.state_dict()) for model in models)
+    assert first == second
 
 
-def test_the_floors_count_and_are_done(corpus: Corpus, fast: Make) -> None:
+def test_the_floors_are_counted_without_steps(corpus: Corpus, fast: Make) -> None:
     model = build(parse_recipe("rates", open_registry()))
     history = fit(model, corpus, fast(epochs=5))
     assert history.step == 0
@@ -97,10 +99,10 @@ def test_the_floors_count_and_are_done(corpus: Corpus, fast: Make) -> None:
 
 
 @pytest.mark.parametrize(("velocity", "nats"), [("mean", 1.0), ("lstm", 4.0)])
-def test_loudness_is_learned_calibrated_and_kept(
+def test_velocity_is_trained_and_calibrated(
     tiny: Make, corpus: Corpus, fast: Make, velocity: str, nats: float
 ) -> None:
-    """All tunes are played at 64; not to know it costs 4.8 nats a note, of which there is one a frame."""
+    """All velocities are 64; a model without velocities would need 4.8 nats per note, one note per frame."""
     model = tiny(f"velocity={velocity}")
     assert not model.velocity.spread.evidence.any()
     history = fit(model, corpus, fast(steps=30, lr=0.05, validate_every=10))
@@ -120,7 +122,7 @@ def test_without_validation_pieces_the_last_weights_are_kept(tiny: Make, tunes: 
     ("budget", "steps"),
     [({"steps": 5}, 5), ({"epochs": 2}, 10), ({"steps": 50, "patience": 2}, 9)],
 )
-def test_a_budget_ends_it(
+def test_training_ends_with_its_budget(
     tiny: Make,
     corpus: Corpus,
     fast: Make,
@@ -128,7 +130,7 @@ def test_a_budget_ends_it(
     steps: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """There are 23 fragments, so 5 batches of 4 an epoch; patience ends 6 steps after the only progress."""
+    """23 fragments are 5 batches of 4 per epoch; patience ends 6 steps after the only improvement."""
     if "patience" in budget:
         monkeypatch.setattr(
             "zoo.train.validation.validate", lambda *arguments: Scores({"core": 1.0, "decoder": 1.0})
@@ -136,25 +138,25 @@ def test_a_budget_ends_it(
     assert fit(tiny(), corpus, fast(**budget)).step == steps
 
 
-def test_minutes_end_it_too(tiny: Make, corpus: Corpus, fast: Make) -> None:
+def test_training_ends_after_its_minutes(tiny: Make, corpus: Corpus, fast: Make) -> None:
     assert fit(tiny(), corpus, fast(minutes=0.0001)).step >= 1
 
 
-def test_budgets_exclude_each_other() -> None:
+def test_invalid_combinations_of_settings() -> None:
     with pytest.raises(ValidationError, match="minutes and steps"):
         TrainSettings(minutes=1, steps=3)
     with pytest.raises(ValidationError, match="gaps"):
         TrainSettings(frames=8, stride=9)
 
 
-def test_a_device_that_is_not_here_is_refused(tiny: Make, corpus: Corpus, fast: Make) -> None:
+def test_an_unavailable_device_is_an_error(tiny: Make, corpus: Corpus, fast: Make) -> None:
     for device in ("cuda:77", "abacus"):
-        with pytest.raises(UsageError, match=device) as caught:
+        with pytest.raises(UsageError, match=device) as error:
             fit(tiny(), corpus, fast(steps=1, device=device))
-        assert caught.value.problems[0].where == "train.device"
+        assert error.value.problems[0].where == "train.device"
 
 
-def test_music_that_cannot_be_learned_from_is_refused(tiny: Make, tunes: Make, fast: Make) -> None:
+def test_unsuitable_music_is_an_error(tiny: Make, tunes: Make, fast: Make) -> None:
     with pytest.raises(DataError, match="without onsets"):
         fit(tiny(), tunes(planes="sounding"), fast(steps=1))
     with pytest.raises(DataError, match="velocity=none"):
@@ -164,31 +166,31 @@ def test_music_that_cannot_be_learned_from_is_refused(tiny: Make, tunes: Make, f
     fit(tiny("encoder=keys encoder.plane=sounding"), tunes(planes="sounding"), fast(steps=1))
 
 
-def test_a_loss_that_is_no_number_stops_before_it_harms(
+def test_a_nan_loss_stops_training_before_weights_change(
     tiny: Make, corpus: Corpus, fast: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The weights and Adam's memory of the step before stay, for the other terms as well."""
-    expected = trained(tiny(), corpus, fast(steps=3, validate_every=3))
+    """The weights of all terms are those of the step before."""
+    expected = fit_digest(tiny(), corpus, fast(steps=3, validate_every=3))
     model = poisoned(tiny(), step=4)
-    with pytest.raises(NonFiniteError, match=r"decoder .* step 4") as caught:
+    with pytest.raises(NonFiniteError, match=r"decoder .* step 4") as error:
         fit(model, corpus, fast(steps=8, validate_every=100))
-    assert caught.value.exit_code == 6
+    assert error.value.exit_code == 6
     assert digest(model.state_dict()) == expected
 
 
 def poisoned(model: Model, step: int, by: float = float("nan")) -> Model:
-    """The same model, whose decoder's loss is no number in one step."""
+    """Make the loss of the decoder NaN in one step."""
     forward, calls = model.forward, iter(range(1, 1000))
 
     def poison(*arguments: Any) -> Any:
-        found = forward(*arguments)
-        return {**found, "decoder": found["decoder"] * by} if next(calls) == step else found
+        losses = forward(*arguments)
+        return {**losses, "decoder": losses["decoder"] * by} if next(calls) == step else losses
 
     model.forward = poison  # type: ignore[assignment, method-assign]
     return model
 
 
-def test_a_gradient_that_is_no_number_stops_it_too(tiny: Make, corpus: Corpus, fast: Make) -> None:
+def test_an_infinite_gradient_stops_training(tiny: Make, corpus: Corpus, fast: Make) -> None:
     model = tiny()
     model.decoder.linear.weight.register_hook(lambda gradient: gradient * float("inf"))
     before = digest(model.decoder.state_dict())
@@ -209,18 +211,18 @@ def test_memory_does_not_grow_with_steps(tiny: Make, corpus: Corpus, fast: Make)
 
 
 def resident() -> int:
-    """Bytes of memory this process holds."""
+    """The resident memory of this process in bytes."""
     statm = Path("/proc/self/statm")
     if not statm.exists():
-        pytest.skip("only Linux says how much memory is held")
+        pytest.skip("resident memory is only available on Linux")
     return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def test_threads_change_no_weight_and_are_recorded(tiny: Make, corpus: Corpus, fast: Make) -> None:
-    found = {}
+def test_weights_do_not_depend_on_threads_which_are_recorded(tiny: Make, corpus: Corpus, fast: Make) -> None:
+    digests = {}
     for threads in (1, 2):
         model, settings = tiny(), fast(steps=2, threads=threads)
         history = fit(model, corpus, settings)
         assert history.threads == record(history, corpus, settings, 0)["training"]["threads"] == threads
-        found[threads] = digest(model.state_dict())
-    assert found[1] == found[2]
+        digests[threads] = digest(model.state_dict())
+    assert digests[1] == digests[2]

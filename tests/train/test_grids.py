@@ -1,4 +1,4 @@
-"""Training and writing on other grids and in other meters than sixteenths in 4/4."""
+"""Training and generation on other grids and in other meters than sixteenths in 4/4."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ SMALL = "attention.local=8 attention.reader=8 attention.features=9 sampler.hidde
 
 
 def waltz(seed: int) -> Roll:
-    """Twelve bars of 3/4 in triplets of eighths, on a grid of 12 frames to a quarter note."""
-    chance = np.random.default_rng(seed)
+    """Twelve bars of 3/4 in eighth-note triplets, on a grid of 12 frames per quarter note."""
+    rng = np.random.default_rng(seed)
     start = np.arange(0, 12 * 36, 4)
-    key = chance.integers(30, 50, len(start))
+    key = rng.integers(30, 50, len(start))
     velocity = np.full(len(start), 64, np.uint8)
     return Roll.from_notes(Notes(start, start + 4, key, velocity), meter=Meter.of(3, 4, grid=12))
 
@@ -38,7 +38,7 @@ def waltzes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_a_waltz_in_triplets_is_read_learned_and_written_on_its_grid(waltzes: Path, tmp_path: Path) -> None:
+def test_reading_training_and_generation_on_a_triplet_grid(waltzes: Path, tmp_path: Path) -> None:
     corpus = open_corpus(waltzes, grid=12)
     assert corpus.grid == 12
     assert common_meter(corpus) == [3, 4]
@@ -46,26 +46,26 @@ def test_a_waltz_in_triplets_is_read_learned_and_written_on_its_grid(waltzes: Pa
     model = zoo.build(f"{SMALL} grid=12")
     model.fit(corpus, steps=2, batch=2, frames=32, past=16)
     model.save(tmp_path / "bundle")
-    written = zoo.load(tmp_path / "bundle").generate(frames=72)
-    assert written.meter == Meter.of(3, 4, grid=12)
+    generated = zoo.load(tmp_path / "bundle").generate(frames=72)
+    assert generated.meter == Meter.of(3, 4, grid=12)
     assert model.evaluate(corpus).frames.sum() > 0
 
 
-def test_fragments_are_as_long_in_beats_on_a_finer_grid(waltzes: Path) -> None:
+def test_fragments_have_the_same_length_in_beats_on_any_grid(waltzes: Path) -> None:
     settings = TrainSettings(batch=2, frames=16, stride=8, past=4)
     batch = TrainingBatches(open_corpus(waltzes, grid=12), settings, seed=0).at(0)[0]
     assert (batch.frames, batch.past) == (48, 12)
     places = TrainingBatches(open_corpus(waltzes, grid=4), settings, seed=0).at(0)[0]
     assert (places.frames, places.past) == (16, 4)
     assert settings.on_grid(12).validate_frames == 3 * settings.validate_frames
-    assert settings.on_grid(1) == settings  # quarter notes of a published file: as many frames as ever
+    assert settings.on_grid(1) == settings  # grids coarser than sixteenths keep the numbers
 
 
-def test_a_model_refuses_music_of_another_grid(waltzes: Path) -> None:
+def test_music_on_another_grid_is_an_error(waltzes: Path) -> None:
     model = zoo.build(SMALL)
-    with pytest.raises(DataError, match="12 frames per quarter note, the model 4") as caught:
+    with pytest.raises(DataError, match="12 frames per quarter note, the model 4") as error:
         model.fit(open_corpus(waltzes, grid=12))
-    assert "grid=4" in caught.value.problems[0].hint
+    assert "grid=4" in error.value.problems[0].hint
     with pytest.raises(DataError, match="primer"):
         model.generate(frames=4, primer=waltz(0))
 
@@ -75,17 +75,17 @@ def test_digests_of_other_grids_differ(waltzes: Path) -> None:
 
 
 @pytest.mark.parametrize("grid", ["0", "49", "4.5", "x"])
-def test_a_grid_out_of_range_is_refused(grid: str) -> None:
+def test_a_grid_out_of_range_is_an_error(grid: str) -> None:
     with pytest.raises(UsageError, match="whole number from 1 to 48"):
         zoo.build(f"grid={grid}")
 
 
-def test_parts_trained_on_other_grids_do_not_come_together(
+def test_parts_trained_on_different_grids_cannot_be_combined(
     waltzes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for grid in (4, 12):
         zoo.build(f"{SMALL} grid={grid}").save(tmp_path / f"on-{grid}")
-    with pytest.raises(UsageError, match="frames to a quarter note: on-4 4, on-12 12"):
+    with pytest.raises(UsageError, match="frames per quarter note: on-4 4, on-12 12"):
         zoo.build(f"core=@{tmp_path / 'on-4'} decoder=@{tmp_path / 'on-12'}")
-    together = zoo.build(f"core=@{tmp_path / 'on-12'} decoder=lstm")
-    assert together.model.grid == 12
+    model = zoo.build(f"core=@{tmp_path / 'on-12'} decoder=lstm")
+    assert model.model.grid == 12

@@ -1,4 +1,4 @@
-"""Training in bfloat16: every shipped part learns what it learns in float32, but for rounding."""
+"""Training in bfloat16 equals training in float32 up to rounding, for every part."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ PARTS = [
     "decoder=rbm decoder.training=pcd",
 ]
 DRAWN = "decoder=rbm"
-"""Its loss is a difference to what it draws, which differs where a probability is rounded."""
+"""The loss of this part depends on random draws, which may differ after rounding of a probability."""
 
 
 @pytest.mark.parametrize("words", PARTS)
-def test_a_step_in_bf16_is_one_in_float32_but_for_rounding(words: str, tunes: Make, fast: Make) -> None:
+def test_a_step_in_bf16_equals_one_in_float32_up_to_rounding(words: str, tunes: Make, fast: Make) -> None:
     corpus: Corpus = tunes().split("train")
     losses, weights = {}, {}
     for precision in ("float32", "bf16"):

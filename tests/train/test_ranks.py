@@ -24,7 +24,7 @@ from zoo.train.batches import TrainingBatches
 from zoo.train.events import Event, Started, Stepped
 from zoo.train.fit import fit
 from zoo.train.learner import Learner
-from zoo.train.lock import claimed
+from zoo.train.lock import lock_folder
 from zoo.train.ranks import ALONE, Ranks, joined
 from zoo.train.run import Run
 
@@ -76,7 +76,7 @@ def train(corpus: Corpus, tiny: Make, fast: Make) -> Callable[..., None]:
         if not ranks.is_first:
             fit(tiny(VOICES, seed=ranks.number), corpus, settings, ranks=ranks)
             return
-        with claimed(folder) as place:
+        with lock_folder(folder) as place:
             fit(tiny(VOICES), corpus, settings, Run(place), listen, resume=True, ranks=ranks)
 
     return go

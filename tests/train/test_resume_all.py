@@ -1,4 +1,4 @@
-"""Every shipped part goes on after an interrupt as if there had been none."""
+"""A resumed run equals an uninterrupted one, for every part."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from zoo.parts import SLOTS
 from zoo.registry import Entry, open_registry, parse_recipe
 from zoo.train.events import Event, Stepped
 from zoo.train.fit import fit
-from zoo.train.lock import claimed
+from zoo.train.lock import lock_folder
 from zoo.train.run import Run
 
 FULL = os.environ.get("ZOO_STRESS_RESUME", "") == "full"
-"""All combinations and ten split points, instead of each part once and one."""
+"""Test all combinations with ten interruptions each, instead of each part once with one interruption."""
 STEPS = 12 if FULL else 5
 TRAINING = {
     "optimizer": "adamw",
@@ -47,7 +47,7 @@ SMALL = {
 
 
 def combinations() -> list[str]:
-    """Words of all combinations, or of as many as name each part once."""
+    """The recipes of all combinations, or of enough to contain each part once."""
     registry = open_registry()
     parts = [registry.shipped_entries(slot) for slot in SLOTS]
     rows = range(max(map(len, parts)))
@@ -65,13 +65,13 @@ def words(entry: Entry) -> Iterator[str]:
             yield f"{entry.slot}.{name}={SMALL[name]}"
 
 
-def trained(folder: Path, recipe: str, corpus: Corpus, settings: Any, stop: int = 0) -> str:
+def train_run(folder: Path, recipe: str, corpus: Corpus, settings: Any, stop: int = 0) -> str:
     def interrupt(event: Event) -> None:
         if isinstance(event, Stepped) and event.step == stop:
             raise KeyboardInterrupt
 
     model = build(parse_recipe(recipe, open_registry()))
-    with claimed(folder) as place:
+    with lock_folder(folder) as place:
         fit(model, corpus, settings, Run(place), interrupt, resume=True)
     last = unpack((folder / "last.safetensors").read_bytes(), "last").about["weights"]
     return f"{last} {digest(model.state_dict())}"
@@ -79,15 +79,15 @@ def trained(folder: Path, recipe: str, corpus: Corpus, settings: Any, stop: int 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", combinations())
-def test_interrupted_or_not_it_learns_the_same(
+def test_a_resumed_run_equals_an_uninterrupted_one(
     recipe: str, corpus: Corpus, fast: Callable[..., Any], tmp_path: Path
 ) -> None:
     settings = fast(steps=STEPS, validate_every=2, validate_frames=30, **TRAINING)
-    unbroken = trained(tmp_path / "unbroken", recipe, corpus, settings)
-    learns = "stepped" in (tmp_path / "unbroken" / "metrics.jsonl").read_text()
+    uninterrupted = train_run(tmp_path / "uninterrupted", recipe, corpus, settings)
+    learns = "stepped" in (tmp_path / "uninterrupted" / "metrics.jsonl").read_text()
     points = range(1, STEPS - 1) if FULL else [random.Random(recipe).randrange(1, STEPS)]
     for stop in points if learns else []:
         folder = tmp_path / f"stopped-{stop}"
         with pytest.raises(KeyboardInterrupt):
-            trained(folder, recipe, corpus, settings, stop)
-        assert trained(folder, recipe, corpus, settings) == unbroken, f"stopped after step {stop}"
+            train_run(folder, recipe, corpus, settings, stop)
+        assert train_run(folder, recipe, corpus, settings) == uninterrupted, f"stopped after step {stop}"

@@ -1,4 +1,4 @@
-"""Run folders: killed or interrupted anywhere and resumed, a training ends as an unbroken one does."""
+"""Run folders: a run that was killed or interrupted anywhere and resumed equals an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from zoo.model.weights import Weights, pack, unpack
 from zoo.train.events import Event, Started, Stepped, Validated
 from zoo.train.fit import fit
 from zoo.train.learner import Learner
-from zoo.train.lock import claimed
-from zoo.train.plan import begun_plan, begun_words
+from zoo.train.lock import lock_folder
+from zoo.train.plan import plan_words, read_plan
 from zoo.train.run import Run
-from zoo.train.settings import BEFORE, TrainSettings
+from zoo.train.settings import LEGACY, TrainSettings
 
 from .conftest import Stop
 
@@ -42,34 +42,33 @@ fork = multiprocessing.get_context("fork")
 
 @pytest.fixture(scope="session")
 def train(corpus: Corpus, tiny: Make, fast: Make) -> Callable[..., Model]:
-    """Train a fresh tiny model in a run folder, from the start or from where it stands."""
+    """Train a tiny model in a run folder; by default an existing run is resumed."""
 
-    def go(folder: Path, listen: Any = None, words: str = "", resume: bool = True, **more: Any) -> Model:
-        model, settings = tiny(words), fast(**{"steps": STEPS, **more})
-        with claimed(folder) as place:
+    def go(folder: Path, listen: Any = None, words: str = "", resume: bool = True, **options: Any) -> Model:
+        model, settings = tiny(words), fast(**{"steps": STEPS, **options})
+        with lock_folder(folder) as place:
             fit(model, corpus, settings, Run(place), listen, resume=resume)
         return model
 
     return go
 
 
-def kept(folder: Path, name: str) -> Weights:
+def checkpoint(folder: Path, name: str) -> Weights:
     return unpack((folder / f"{name}.safetensors").read_bytes(), name)
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:
-    """The metrics without what the clock says."""
-    found = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in line.items() if key != "seconds"} for line in found]
+    """The metrics without times."""
+    events = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in event.items() if key != "seconds"} for event in events]
 
 
 def assert_same(folder: Path, other: Path) -> None:
-    """Two runs that came to the same, byte for byte."""
+    """Assert that two runs are equal except for times."""
     for name in ("last", "best"):
-        one, two = kept(folder, name), kept(other, name)
-        assert one.about["weights"] == two.about["weights"], name
-        clocks = {"seconds": 0.0}
-        assert {**one.about, **clocks} == {**two.about, **clocks}
+        first, second = checkpoint(folder, name), checkpoint(other, name)
+        assert first.about["weights"] == second.about["weights"], name
+        assert {**first.about, "seconds": 0.0} == {**second.about, "seconds": 0.0}
     assert lines(folder) == lines(other)
 
 
@@ -81,44 +80,44 @@ def finished(train: Make, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def unbroken(finished: Path, tmp_path: Path) -> Path:
-    """A copy of a run that nothing disturbed."""
-    shutil.copytree(finished, tmp_path / "unbroken")
-    return tmp_path / "unbroken"
+def uninterrupted(finished: Path, tmp_path: Path) -> Path:
+    """A copy of a run that was not interrupted."""
+    shutil.copytree(finished, tmp_path / "uninterrupted")
+    return tmp_path / "uninterrupted"
 
 
 @pytest.mark.parametrize(
     ("kind", "step"),
     [(Stepped, 1), (Stepped, 3), (Validated, 3), (Stepped, 7), (Stepped, STEPS), (Validated, STEPS)],
 )
-def test_an_interrupted_run_ends_as_an_unbroken_one(
-    train: Make, unbroken: Path, run_folder: Path, kind: type[Event], step: int
+def test_a_resumed_run_equals_an_uninterrupted_one(
+    train: Make, uninterrupted: Path, run_folder: Path, kind: type[Event], step: int
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
         train(run_folder, listen=Stop(kind, step))
     train(run_folder)
-    assert_same(run_folder, unbroken)
+    assert_same(run_folder, uninterrupted)
 
 
-def test_a_killed_run_ends_as_an_unbroken_one(train: Make, unbroken: Path, run_folder: Path) -> None:
-    """Killed again and again, after one to three steps each time, sooner or later it is through."""
-    chance = random.Random(0)
+def test_a_killed_run_equals_an_uninterrupted_one(train: Make, uninterrupted: Path, run_folder: Path) -> None:
+    """The run is killed repeatedly, after one to three steps each time, and finally finished."""
+    rng = random.Random(0)
     kills = 0
     for _ in range(KILLS):
         child = fork.Process(target=train, args=(run_folder, linger))
         child.start()
         wait_for(run_folder / "metrics.jsonl", child)
-        time.sleep(0.05 + 0.2 * chance.random())
+        time.sleep(0.05 + 0.2 * rng.random())
         child.kill()
         child.join()
         kills += child.exitcode != 0
     assert kills > 0
     train(run_folder)
-    assert_same(run_folder, unbroken)
+    assert_same(run_folder, uninterrupted)
 
 
-def test_a_run_killed_between_its_two_checkpoints_ends_so_too(
-    train: Make, unbroken: Path, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_run_killed_between_its_two_checkpoints_equals_an_uninterrupted_one(
+    train: Make, uninterrupted: Path, run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save = Run.save
 
@@ -131,10 +130,10 @@ def test_a_run_killed_between_its_two_checkpoints_ends_so_too(
         patch.setattr(Run, "save", die)
         with pytest.raises(KeyboardInterrupt):
             train(run_folder)
-    assert kept(run_folder, "best").about["step"] == {"core": 6, "decoder": 6}
-    assert kept(run_folder, "last").about["step"] == 3
+    assert checkpoint(run_folder, "best").about["step"] == {"core": 6, "decoder": 6}
+    assert checkpoint(run_folder, "last").about["step"] == 3
     train(run_folder)
-    assert_same(run_folder, unbroken)
+    assert_same(run_folder, uninterrupted)
 
 
 def linger(event: Event) -> None:
@@ -146,67 +145,70 @@ def wait_for(path: Path, child: Any) -> None:
         time.sleep(0.01)
 
 
-def test_a_longer_budget_goes_on_as_if_it_had_been_asked_for_at_once(
-    train: Make, unbroken: Path, run_folder: Path
+def test_extending_the_budget_equals_the_longer_budget_from_the_start(
+    train: Make, uninterrupted: Path, run_folder: Path
 ) -> None:
     train(run_folder, steps=6)
     train(run_folder)
-    assert_same(run_folder, unbroken)
+    assert_same(run_folder, uninterrupted)
 
 
-def test_a_finished_run_is_not_trained_again(train: Make, unbroken: Path) -> None:
-    before = (unbroken / "last.safetensors").read_bytes()
+def test_a_finished_run_is_not_trained_again(train: Make, uninterrupted: Path) -> None:
+    before = (uninterrupted / "last.safetensors").read_bytes()
     events: list[Event] = []
-    train(unbroken, listen=events.append)
+    train(uninterrupted, listen=events.append)
     assert [type(event) for event in events] == [Started]
-    assert (unbroken / "last.safetensors").read_bytes() == before
+    assert (uninterrupted / "last.safetensors").read_bytes() == before
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-def test_what_ends_a_training_is_heard_between_steps(
-    name: str, train: Make, unbroken: Path, run_folder: Path
+def test_signals_take_effect_between_steps(
+    name: str, train: Make, uninterrupted: Path, run_folder: Path
 ) -> None:
-    heard: list[int] = []
+    received: list[int] = []
 
     def press(event: Event) -> None:
         if isinstance(event, Stepped) and event.step == 4:
             signal.raise_signal(signal.Signals[name])
-            assert not heard
+            assert not received
 
-    def hear(number: int, frame: object) -> None:
-        heard.append(number)
+    def receive(number: int, frame: object) -> None:
+        received.append(number)
 
-    before = signal.signal(signal.Signals[name], hear)
+    before = signal.signal(signal.Signals[name], receive)
     try:
         with pytest.raises(KeyboardInterrupt):
             train(run_folder, listen=press)
-        assert signal.getsignal(signal.Signals[name]) is hear
+        assert signal.getsignal(signal.Signals[name]) is receive
     finally:
         signal.signal(signal.Signals[name], before)
-    assert heard == [signal.Signals[name]]
-    assert kept(run_folder, "last").about["step"] == 4
+    assert received == [signal.Signals[name]]
+    assert checkpoint(run_folder, "last").about["step"] == 4
     train(run_folder)
-    assert_same(run_folder, unbroken)
+    assert_same(run_folder, uninterrupted)
 
 
-def test_a_value_that_is_no_number_leaves_the_step_before_and_what_led_there(
+def test_a_nan_loss_saves_the_step_before_and_a_report(
     train: Make, run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(tmp_path / "before", steps=4)
     losses = Model.forward
 
     def poison(model: Model, fragments: Any, generator: Any) -> Any:
-        found = losses(model, fragments, generator)
+        values = losses(model, fragments, generator)
         poisoned = (
             fragments.frames == 16 and (run_folder / "metrics.jsonl").exists() and len(lines(run_folder)) >= 5
         )
-        return {**found, "core": found["core"] * float("nan")} if poisoned else found
+        return {**values, "core": values["core"] * float("nan")} if poisoned else values
 
     monkeypatch.setattr(Model, "forward", poison)
     with pytest.raises(NonFiniteError, match=r"nonfinite\.json"):
         train(run_folder)
-    assert kept(run_folder, "last").about["step"] == 4
-    assert kept(run_folder, "last").about["weights"] == kept(tmp_path / "before", "last").about["weights"]
+    assert checkpoint(run_folder, "last").about["step"] == 4
+    assert (
+        checkpoint(run_folder, "last").about["weights"]
+        == checkpoint(tmp_path / "before", "last").about["weights"]
+    )
     report = json.loads((run_folder / "nonfinite.json").read_text())
     assert report["step"] == 5
     assert len(report["fragments"]) == len(report["semitones"]) == 4
@@ -215,18 +217,18 @@ def test_a_value_that_is_no_number_leaves_the_step_before_and_what_led_there(
 
 
 @pytest.mark.parametrize("limit", [300, 20_000])
-def test_a_full_disk_is_one_problem_and_the_run_stays_valid(
-    train: Make, run_folder: Path, unbroken: Path, limit: int
+def test_a_full_disk_is_reported_once_and_leaves_the_run_valid(
+    train: Make, run_folder: Path, uninterrupted: Path, limit: int
 ) -> None:
-    """The metrics, or else the checkpoint, are more than can be written."""
+    """The limit on file sizes applies to the metrics, or only to the checkpoint."""
     train(run_folder, steps=3)
     child = fork.Process(target=fill, args=(train, run_folder, limit))
     child.start()
     child.join()
     assert child.exitcode == 1
-    assert kept(run_folder, "last").about["step"] == 3
+    assert checkpoint(run_folder, "last").about["step"] == 3
     train(run_folder)
-    assert_same(run_folder, unbroken)
+    assert_same(run_folder, uninterrupted)
 
 
 def fill(train: Make, folder: Path, limit: int) -> None:
@@ -238,30 +240,30 @@ def fill(train: Make, folder: Path, limit: int) -> None:
 
 
 def hold(folder: Path) -> None:
-    with claimed(folder):
+    with lock_folder(folder):
         (folder.parent / "held").touch()
         time.sleep(60)
 
 
 @pytest.mark.parametrize("pair", range(PAIRS))
-def test_only_one_trains_in_a_folder(train: Make, run_folder: Path, pair: int) -> None:
+def test_only_one_process_trains_in_a_folder(train: Make, run_folder: Path, pair: int) -> None:
     holder = fork.Process(target=hold, args=(run_folder,))
     holder.start()
     wait_for(run_folder.parent / "held", holder)
     try:
-        with pytest.raises(UsageError, match=f"process {holder.pid} on .* since 20") as caught:
+        with pytest.raises(UsageError, match=f"process {holder.pid} on .* since 20") as error:
             train(run_folder)
-        assert caught.value.exit_code == 2
+        assert error.value.exit_code == 2
     finally:
         holder.kill()
         holder.join()
     train(run_folder)
 
 
-def test_a_folder_that_was_just_given_up_is_made_again(
+def test_a_folder_that_was_just_removed_is_created_again(
     run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who begins nothing removes the folder, maybe while another is about to take it."""
+    """A process that starts no run removes the folder, perhaps while another is about to lock it."""
     acquire, others = FileLock.acquire, [run_folder]
 
     def late(self: FileLock, **options: Any) -> object:
@@ -271,16 +273,16 @@ def test_a_folder_that_was_just_given_up_is_made_again(
         return acquire(self, **options)
 
     monkeypatch.setattr(FileLock, "acquire", late)
-    with claimed(run_folder) as place:
+    with lock_folder(run_folder) as place:
         assert place.is_dir()
     assert not others
     assert not run_folder.exists()
 
 
-def test_a_lock_that_was_removed_while_it_was_waited_for_is_not_taken(
+def test_a_lock_that_was_removed_while_waiting_is_not_used(
     run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who begins nothing removes the lock, maybe while another has it open; that guards no name then."""
+    """A process that starts no run removes the lock, perhaps while another has it open."""
     flock, places = fcntl.flock, [run_folder / "lock"]
 
     def late(handle: int, operation: int) -> None:
@@ -289,48 +291,50 @@ def test_a_lock_that_was_removed_while_it_was_waited_for_is_not_taken(
         flock(handle, operation)
 
     monkeypatch.setattr(fcntl, "flock", late)
-    with claimed(run_folder) as place:
+    with lock_folder(run_folder) as place:
         assert not places
         assert (place / "lock").exists()
-        with pytest.raises(UsageError, match="trains here"), claimed(run_folder):
+        with pytest.raises(UsageError, match="is training here"), lock_folder(run_folder):
             pass
 
 
-def test_a_run_is_only_resumed_when_asked(train: Make, unbroken: Path) -> None:
+def test_a_run_is_only_resumed_on_request(train: Make, uninterrupted: Path) -> None:
     with pytest.raises(UsageError, match="--resume"):
-        train(unbroken, resume=False)
+        train(uninterrupted, resume=False)
 
 
-def test_another_recipe_is_refused_and_the_difference_shown(train: Make, unbroken: Path) -> None:
-    with pytest.raises(UsageError) as caught:
-        train(unbroken, lr=0.5, batch=5, words="sampler.voices=3")
-    said = {problem.where: problem.what for problem in caught.value.problems}
-    assert said["train.lr"] == "is 0.5 now, the run was begun with 0.02"
-    assert said["train.batch"] == "is 5 now, the run was begun with 4"
-    assert said["sampler.voices"] == "is 3 now, the run was begun with 5"
+def test_another_recipe_is_an_error_that_lists_the_differences(train: Make, uninterrupted: Path) -> None:
+    with pytest.raises(UsageError) as error:
+        train(uninterrupted, lr=0.5, batch=5, words="sampler.voices=3")
+    problems = {problem.where: problem.what for problem in error.value.problems}
+    assert problems["train.lr"] == "is now 0.5, but the run was started with 0.02"
+    assert problems["train.batch"] == "is now 5, but the run was started with 4"
+    assert problems["sampler.voices"] == "is now 3, but the run was started with 5"
 
 
-def test_of_another_part_only_the_name_is_told(train: Make, unbroken: Path) -> None:
-    with pytest.raises(UsageError) as caught:
-        train(unbroken, words="decoder=rbm")
-    first, *rest = caught.value.problems
+def test_only_the_name_of_a_replaced_part_is_listed(train: Make, uninterrupted: Path) -> None:
+    with pytest.raises(UsageError) as error:
+        train(uninterrupted, words="decoder=rbm")
+    first, *rest = error.value.problems
     assert "another recipe" in first.what
-    told = "is polyzoo/rbm now, the run was begun with polyzoo/lstm"
-    assert [(problem.where, problem.what) for problem in rest] == [("decoder", told)]
+    what = "is now polyzoo/rbm, but the run was started with polyzoo/lstm"
+    assert [(problem.where, problem.what) for problem in rest] == [("decoder", what)]
 
 
-def test_other_music_is_refused(train: Make, unbroken: Path, tunes: Make, tiny: Make, fast: Make) -> None:
-    with pytest.raises(UsageError, match="the music"), claimed(unbroken) as place:
+def test_other_music_is_an_error(
+    train: Make, uninterrupted: Path, tunes: Make, tiny: Make, fast: Make
+) -> None:
+    with pytest.raises(UsageError, match="the music"), lock_folder(uninterrupted) as place:
         fit(tiny(), tunes(train=5), fast(steps=STEPS), Run(place), resume=True)
 
 
-def test_where_nothing_was_begun_nothing_is_left(train: Make, run_folder: Path) -> None:
+def test_a_run_that_fails_to_start_leaves_no_folder(train: Make, run_folder: Path) -> None:
     with pytest.raises(UsageError, match="no device"):
         train(run_folder, device="abacus")
     assert not run_folder.exists()
 
 
-def test_a_folder_of_other_things_is_left_alone(train: Make, tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_not_changed(train: Make, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.png").write_text("cat")
     (tmp_path / "file").write_text("text")
@@ -341,35 +345,36 @@ def test_a_folder_of_other_things_is_left_alone(train: Make, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["last.safetensors", "best.safetensors"])
-def test_a_damaged_file_is_never_resumed_from(train: Make, unbroken: Path, name: str) -> None:
-    good = (unbroken / name).read_bytes()
-    chance = random.Random(0)
+def test_a_damaged_checkpoint_is_an_error(train: Make, uninterrupted: Path, name: str) -> None:
+    good = (uninterrupted / name).read_bytes()
+    rng = random.Random(0)
     for number in range(12):
-        place = chance.randrange(len(good))
-        flipped = good[:place] + bytes([good[place] ^ (1 << chance.randrange(8))]) + good[place + 1 :]
-        (unbroken / name).write_bytes(good[:place] if number % 3 == 0 else flipped)
+        position = rng.randrange(len(good))
+        flipped_byte = bytes([good[position] ^ (1 << rng.randrange(8))])
+        flipped = good[:position] + flipped_byte + good[position + 1 :]
+        (uninterrupted / name).write_bytes(good[:position] if number % 3 == 0 else flipped)
         with pytest.raises(BundleError, match="restore a good copy"):
-            train(unbroken)
+            train(uninterrupted)
 
 
-def test_a_run_that_lost_its_best_weights_says_so(train: Make, unbroken: Path) -> None:
-    (unbroken / "best.safetensors").unlink()
+def test_missing_best_weights_are_an_error(train: Make, uninterrupted: Path) -> None:
+    (uninterrupted / "best.safetensors").unlink()
     with pytest.raises(BundleError, match=r"best\.safetensors: is missing"):
-        train(unbroken)
+        train(uninterrupted)
 
 
-def test_a_run_that_lost_where_it_stood_is_not_begun_again(train: Make, unbroken: Path) -> None:
-    (unbroken / "last.safetensors").unlink()
-    before = (unbroken / "best.safetensors").read_bytes()
-    with pytest.raises(BundleError, match=r"last\.safetensors: is missing, so the run cannot go on"):
-        train(unbroken)
-    assert (unbroken / "best.safetensors").read_bytes() == before
+def test_a_run_without_its_latest_checkpoint_is_not_restarted(train: Make, uninterrupted: Path) -> None:
+    (uninterrupted / "last.safetensors").unlink()
+    before = (uninterrupted / "best.safetensors").read_bytes()
+    with pytest.raises(BundleError, match=r"last\.safetensors: is missing, so the run cannot be resumed"):
+        train(uninterrupted)
+    assert (uninterrupted / "best.safetensors").read_bytes() == before
 
 
-def test_a_run_killed_before_its_first_checkpoint_but_one_begins_again(
-    train: Make, unbroken: Path, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_run_killed_before_its_second_checkpoint_starts_over(
+    train: Make, uninterrupted: Path, run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The best weights are kept before the second checkpoint is; the first was there from the start."""
+    """The best weights are written before the second checkpoint; the first is written at the start."""
     save = Run.save
 
     def die(run: Run, learner: Learner) -> None:
@@ -383,58 +388,58 @@ def test_a_run_killed_before_its_first_checkpoint_but_one_begins_again(
             train(run_folder)
     assert (run_folder / "best.safetensors").exists()
     train(run_folder)
-    assert_same(run_folder, unbroken)
+    assert_same(run_folder, uninterrupted)
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"parts": 3, "train": {}}', "[]"])
-def test_a_damaged_plan_is_never_resumed_from(train: Make, unbroken: Path, content: str) -> None:
-    (unbroken / "recipe.json").write_text(content)
+def test_a_damaged_plan_is_an_error(train: Make, uninterrupted: Path, content: str) -> None:
+    (uninterrupted / "recipe.json").write_text(content)
     with pytest.raises(BundleError, match="restore a good copy"):
-        train(unbroken)
+        train(uninterrupted)
 
 
 def test_a_checkpoint_of_a_newer_version_names_the_version_that_reads_it(
-    train: Make, unbroken: Path, monkeypatch: pytest.MonkeyPatch
+    train: Make, uninterrupted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("zoo.train.run.FORMAT", 0)
     with pytest.raises(BundleError, match=r"was written by polyzoo \d\S+ \(format 1\); .* up to format 0"):
-        train(unbroken)
+        train(uninterrupted)
 
 
 @pytest.mark.parametrize(
     ("number", "what"),
     [(2, r"polyzoo 1\.4\.0 \(format 2\)"), *((n, "its format is") for n in ("x", -5, True, None, {}))],
 )
-def test_the_format_of_a_run_is_checked(train: Make, unbroken: Path, number: object, what: str) -> None:
-    path = unbroken / "recipe.json"
+def test_the_format_of_a_run_is_checked(train: Make, uninterrupted: Path, number: object, what: str) -> None:
+    path = uninterrupted / "recipe.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": number, "polyzoo": "1.4.0"}))
     with pytest.raises(BundleError, match=what):
-        train(unbroken)
+        train(uninterrupted)
 
 
 @pytest.mark.parametrize("name", ["last", "best"])
 @pytest.mark.parametrize("lost", ["format", "step", "seconds", "nats"])
 @pytest.mark.parametrize("value", [None, "x", [], True, float("inf")])
 def test_a_checkpoint_that_does_not_say_where_it_stands_is_refused(
-    name: str, lost: str, value: object, unbroken: Path
+    name: str, lost: str, value: object, uninterrupted: Path
 ) -> None:
     """Also where its checksum fits, as somebody can make it fit."""
-    weights = kept(unbroken, name)
+    weights = checkpoint(uninterrupted, name)
     if lost not in weights.about:
         return
-    (unbroken / f"{name}.safetensors").write_bytes(
+    (uninterrupted / f"{name}.safetensors").write_bytes(
         pack(Weights(weights.tensors, {**weights.about, lost: value}))
     )
-    with pytest.raises(BundleError, match=r"its format is|does not say where"):
-        Run(unbroken)._load(name)
+    with pytest.raises(BundleError, match=r"its format is|has no training progress"):
+        Run(uninterrupted)._load(name)
 
 
-def test_a_line_of_metrics_that_was_cut_is_dropped(train: Make, run_folder: Path, unbroken: Path) -> None:
+def test_a_truncated_line_of_metrics_is_dropped(train: Make, run_folder: Path, uninterrupted: Path) -> None:
     train(run_folder, steps=6)
     with (run_folder / "metrics.jsonl").open("a") as metrics:
         metrics.write('{"event": "stepped", "step": 7, "lo')
     train(run_folder)
-    assert_same(run_folder, unbroken)
+    assert_same(run_folder, uninterrupted)
 
 
 @pytest.mark.parametrize(
@@ -448,23 +453,23 @@ def test_a_line_of_metrics_that_was_cut_is_dropped(train: Make, run_folder: Path
         b"3",
         b'{"step": 1, "nats": [2]}',
     ],
-    ids=["no UTF-8", "deep", "a text", "no number", "a list", "a number", "no nats"],
+    ids=["no UTF-8", "nested", "string", "NaN", "list", "number", "no nats"],
 )
-def test_damaged_metrics_do_not_keep_a_run_from_going_on(
-    line: bytes, train: Make, run_folder: Path, unbroken: Path
+def test_a_run_with_damaged_metrics_is_resumed(
+    line: bytes, train: Make, run_folder: Path, uninterrupted: Path
 ) -> None:
     train(run_folder, steps=6)
     metrics = run_folder / "metrics.jsonl"
     first, rest = metrics.read_bytes().split(b"\n", 1)
     metrics.write_bytes(b"\n".join([first, line, rest]))
     train(run_folder)
-    assert_same(run_folder, unbroken)
+    assert_same(run_folder, uninterrupted)
     metrics.write_bytes(metrics.read_bytes() + line)
     assert [step for step, _ in Run(run_folder).validations("core")] == [3, 6, 9, 10]
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="nothing says which file a descriptor is of")
-def test_metrics_reach_the_disk_before_a_checkpoint_that_stands_for_them(
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the files of descriptors are unknown")
+def test_metrics_are_flushed_before_the_checkpoint(
     train: Make, run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[str] = []
@@ -474,14 +479,14 @@ def test_metrics_reach_the_disk_before_a_checkpoint_that_stands_for_them(
         lambda handle: (synced.append(Path(f"/proc/self/fd/{handle}").resolve().name), sync(handle)),
     )
     train(run_folder, steps=3)
-    kept = [name.strip(".").partition(".")[0] for name in synced if "metrics" in name or "last" in name]
-    assert kept[-2:] == ["metrics", "last"]
+    checkpoint = [name.strip(".").partition(".")[0] for name in synced if "metrics" in name or "last" in name]
+    assert checkpoint[-2:] == ["metrics", "last"]
 
 
-def test_what_killed_writers_left_is_swept(train: Make, unbroken: Path) -> None:
-    (unbroken / ".last.safetensors.12345678.part").write_bytes(b"half")
-    train(unbroken)
-    assert {child.name for child in unbroken.iterdir()} == {
+def test_temporary_files_of_killed_writers_are_removed(train: Make, uninterrupted: Path) -> None:
+    (uninterrupted / ".last.safetensors.12345678.part").write_bytes(b"half")
+    train(uninterrupted)
+    assert {child.name for child in uninterrupted.iterdir()} == {
         "best.safetensors",
         "last.safetensors",
         "lock",
@@ -490,12 +495,12 @@ def test_what_killed_writers_left_is_swept(train: Make, unbroken: Path) -> None:
     }
 
 
-def test_the_plan_can_be_read_by_a_person(unbroken: Path) -> None:
-    begun = json.loads((unbroken / "recipe.json").read_text())
-    assert begun["parts"]["attention"]["settings"]["local"] == 4
-    assert begun["train"]["steps"] == STEPS
-    assert begun["data"]["name"].startswith("tunes")
-    assert TrainSettings(**begun["train"]).steps == STEPS
+def test_the_plan_is_readable_json(uninterrupted: Path) -> None:
+    plan = json.loads((uninterrupted / "recipe.json").read_text())
+    assert plan["parts"]["attention"]["settings"]["local"] == 4
+    assert plan["train"]["steps"] == STEPS
+    assert plan["data"]["name"].startswith("tunes")
+    assert TrainSettings(**plan["train"]).steps == STEPS
 
 
 def change_training(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -504,20 +509,20 @@ def change_training(folder: Path, change: Callable[[dict[str, Any]], object]) ->
     (folder / "recipe.json").write_text(json.dumps(plan))
 
 
-def test_a_run_goes_on_that_was_begun_before_there_was_a_setting(
-    train: Make, run_folder: Path, unbroken: Path
+def test_a_run_that_was_started_before_a_setting_existed_is_resumed(
+    train: Make, run_folder: Path, uninterrupted: Path
 ) -> None:
     train(run_folder, steps=6)
-    change_training(run_folder, lambda settings: [settings.pop(name) for name in BEFORE])
+    change_training(run_folder, lambda settings: [settings.pop(name) for name in LEGACY])
     train(run_folder)
-    assert_same(run_folder, unbroken)
+    assert_same(run_folder, uninterrupted)
 
 
-def test_what_was_the_default_when_a_run_was_begun_stays(unbroken: Path) -> None:
-    change_training(unbroken, lambda settings: settings.update(schedule="cosine", lr=0.02, steps=None))
-    begun = begun_plan(unbroken)
-    assert begun is not None
-    assert begun["words"].startswith("encoder=onset")
-    words = {word.key: word.text for word in begun_words(begun, unbroken)}
+def test_defaults_of_the_version_that_started_a_run_are_kept(uninterrupted: Path) -> None:
+    change_training(uninterrupted, lambda settings: settings.update(schedule="cosine", lr=0.02, steps=None))
+    plan = read_plan(uninterrupted)
+    assert plan is not None
+    assert plan["words"].startswith("encoder=onset")
+    words = {word.key: word.text for word in plan_words(plan, uninterrupted)}
     assert (words["train.schedule"], words["train.lr"], words["train.batch"]) == ("cosine", "0.02", "4")
     assert "train.clip" not in words

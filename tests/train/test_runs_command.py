@@ -1,4 +1,4 @@
-"""`zoo runs`: which runs a folder holds, in which state they are, and how two of them differ."""
+"""`zoo runs`: the runs in a folder, their states, and the differences between two of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from zoo.cli.curves import chart
 from zoo.cli.main import run
-from zoo.train.lock import claimed
+from zoo.train.lock import lock_folder
 from zoo.train.metrics import MetricsFile
 from zoo.train.summary import find_runs, summarize
 
@@ -49,20 +49,22 @@ def copied(trained: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def said(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    def said(*words: str) -> tuple[int, str, str]:
+def zoo_command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run a command; returns its exit code, output and errors."""
+
+    def execute(*words: str) -> tuple[int, str, str]:
         capsys.readouterr()
         code = run(list(words))
         return code, *capsys.readouterr()
 
-    return said
+    return execute
 
 
-Said = Callable[..., tuple[int, str, str]]
+Execute = Callable[..., tuple[int, str, str]]
 
 
-def test_runs_are_listed_with_their_best_score_and_its_kind(trained: Path, said: Said) -> None:
-    code, out, err = said("runs", str(trained), "--json")
+def test_runs_are_listed_with_their_best_score_and_its_kind(trained: Path, zoo_command: Execute) -> None:
+    code, out, err = zoo_command("runs", str(trained), "--json")
     assert code == 0, err
     first, second = json.loads(out)
     assert [first["run"], second["run"]] == [str(trained / "deep" / name) for name in "ab"]
@@ -79,31 +81,31 @@ def test_runs_are_listed_with_their_best_score_and_its_kind(trained: Path, said:
     assert first["nats"] == pytest.approx(sum(first["best"].values()))
     assert second["kinds"] == {"core": "bound", "decoder": "exact"}
     assert second["kind"] == "bound"
-    code, out, err = said("runs", str(trained))
+    code, out, err = zoo_command("runs", str(trained))
     assert f"≤ {second['nats']:.3f}" in out
     assert "deep/b" in out
 
 
-def test_a_run_itself_is_listed_by_its_name(trained: Path, said: Said) -> None:
-    _, out, _ = said("runs", str(trained / "deep" / "a"))
+def test_a_run_itself_is_listed_by_its_name(trained: Path, zoo_command: Execute) -> None:
+    _, out, _ = zoo_command("runs", str(trained / "deep" / "a"))
     assert out.splitlines()[3].split()[0] == "a"
 
 
-def test_runs_of_older_versions_have_no_kind(copied: Path, said: Said) -> None:
+def test_runs_of_older_versions_have_no_kind(copied: Path, zoo_command: Execute) -> None:
     metrics = copied / "deep/b/metrics.jsonl"
     events = [json.loads(line) for line in metrics.read_text().splitlines()]
     metrics.write_text("".join(json.dumps({k: e[k] for k in e if k != "kinds"}) + "\n" for e in events))
     summary = summarize(copied / "deep/b")
     assert (summary.state, summary.kind) == ("finished", None)
-    assert f"? {summary.nats:.3f}" in said("runs", str(copied))[1]
+    assert f"? {summary.nats:.3f}" in zoo_command("runs", str(copied))[1]
 
 
 def test_states(copied: Path) -> None:
     a, b = copied / "deep/a", copied / "deep/b"
-    with claimed(a):
+    with lock_folder(a):
         assert summarize(a).state == "running"
     assert summarize(a).state == "finished"
-    # A run that went on beyond its bundle is not finished.
+    # A run that was continued beyond its bundle is not finished.
     with MetricsFile(a).path.open("a") as lines:
         lines.write(
             json.dumps({"event": "stepped", "step": 5, "losses": {}, "frames": 1, "seconds": 9.0}) + "\n"
@@ -117,7 +119,7 @@ def test_states(copied: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "what"),
+    ("damage", "message"),
     [
         (lambda run: (run / "last.safetensors").unlink(), "is missing"),
         (lambda run: (run / "best.safetensors").unlink(), "is missing"),
@@ -127,34 +129,36 @@ def test_states(copied: Path) -> None:
         (lambda run: (run / "bundle/config.json").write_text("{}"), "was changed or damaged"),
     ],
 )
-def test_damage_is_named(harm: Callable[[Path], object], what: str, copied: Path, said: Said) -> None:
-    harm(copied / "deep/a")
-    code, out, err = said("runs", str(copied), "--json")
+def test_damage_is_reported(
+    damage: Callable[[Path], object], message: str, copied: Path, zoo_command: Execute
+) -> None:
+    damage(copied / "deep/a")
+    code, out, err = zoo_command("runs", str(copied), "--json")
     assert code == 0
     assert [row["state"] for row in json.loads(out)] == ["damaged", "finished"]
     assert f"damaged: {copied / 'deep/a'}" in err
-    assert what in err
-    assert "damaged" in said("runs", str(copied))[1]
+    assert message in err
+    assert "damaged" in zoo_command("runs", str(copied))[1]
 
 
-def test_a_folder_without_runs(tmp_path: Path, said: Said) -> None:
+def test_a_folder_without_runs(tmp_path: Path, zoo_command: Execute) -> None:
     (tmp_path / "kitchen").mkdir()
     (tmp_path / "kitchen/recipe.json").write_text('{"flour": 500}')
-    assert said("runs", str(tmp_path), "--json")[1].strip() == "[]"
-    assert "no runs" in said("runs", str(tmp_path))[2]
-    assert said("runs", str(tmp_path / "nowhere"))[0] == 2
+    assert zoo_command("runs", str(tmp_path), "--json")[1].strip() == "[]"
+    assert "no runs" in zoo_command("runs", str(tmp_path))[2]
+    assert zoo_command("runs", str(tmp_path / "nowhere"))[0] == 2
 
 
 def test_two_runs_are_compared_in_80_columns(
-    trained: Path, said: Said, monkeypatch: pytest.MonkeyPatch
+    trained: Path, zoo_command: Execute, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     a, b = str(trained / "deep/a"), str(trained / "deep/b")
-    code, out, err = said("runs", "compare", a, b)
+    code, out, err = zoo_command("runs", "compare", a, b)
     assert code == 0, err
     assert max(len(line) for line in out.splitlines() if "─" not in line) <= 80
     assert "o a, x b" in out
-    _, out, _ = said("runs", "compare", a, b, "--json")
+    _, out, _ = zoo_command("runs", "compare", a, b, "--json")
     facts = json.loads(out)
     assert {(row["group"], row["key"]): (row["first"], row["second"]) for row in facts["differences"]} == {
         ("settings", "sampler.objective"): ("no-aposter", "bound"),
@@ -165,25 +169,25 @@ def test_two_runs_are_compared_in_80_columns(
     assert [len(curves["core"]) for curves in facts["curves"]] == [2, 3]
 
 
-def test_curves_of_other_music_do_not_share_a_chart(copied: Path, said: Said) -> None:
+def test_curves_of_other_music_do_not_share_a_chart(copied: Path, zoo_command: Execute) -> None:
     recipe = copied / "deep/b/recipe.json"
     plan = json.loads(recipe.read_text())
     plan["data"]["digest"] = "f" * 64
     plan["parts"]["decoder"]["name"] = "polyzoo/rbm"
     recipe.write_text(json.dumps(plan))
-    _, out, _ = said("runs", "compare", str(copied / "deep/a"), str(copied / "deep/b"))
+    _, out, _ = zoo_command("runs", "compare", str(copied / "deep/a"), str(copied / "deep/b"))
     assert "do not compare" in out
     assert "o a, x b" not in out
-    _, out, _ = said("runs", "compare", str(copied / "deep/a"), str(copied / "deep/b"), "--json")
+    _, out, _ = zoo_command("runs", "compare", str(copied / "deep/a"), str(copied / "deep/b"), "--json")
     keys = {(row["group"], row["key"]) for row in json.loads(out)["differences"]}
     assert {("recipe", "decoder"), ("data", "digest")} <= keys
     assert not any(key.startswith("decoder.") for _, key in keys)
 
 
-def test_compare_needs_two_runs(trained: Path, tmp_path: Path, said: Said) -> None:
+def test_compare_needs_two_runs(trained: Path, tmp_path: Path, zoo_command: Execute) -> None:
     a = str(trained / "deep/a")
-    assert said("runs", "compare", a, a)[0] == 2
-    code, _, err = said("runs", "compare", a, str(tmp_path))
+    assert zoo_command("runs", "compare", a, a)[0] == 2
+    code, _, err = zoo_command("runs", "compare", a, str(tmp_path))
     assert code == 5
     assert "there is no run in this folder" in err
 

@@ -1,4 +1,4 @@
-"""What ends a command from outside: a training is saved, and nothing is left half written."""
+"""Signals: training is saved, and no partial files are left."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def start(songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
-    """Start a command in a process of its own, in an empty folder with the tunes in `songs`."""
+    """Start a command in a new process, in an empty folder with the tunes in `songs`."""
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     Path("songs").symlink_to(songs)
-    begun: list[subprocess.Popen[str]] = []
+    processes: list[subprocess.Popen[str]] = []
 
-    def go(words: str, ignored: int | None = None, **more: int) -> subprocess.Popen[str]:
+    def go(words: str, ignored: int | None = None, **options: int) -> subprocess.Popen[str]:
         def prepare() -> None:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN if number == ignored else signal.SIG_DFL)
 
-        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
         command = [sys.executable, "-m", "zoo", *words.split()]
-        begun.append(subprocess.Popen(command, text=True, preexec_fn=prepare, **streams))  # type: ignore[call-overload]
-        return begun[-1]
+        processes.append(subprocess.Popen(command, text=True, preexec_fn=prepare, **streams))  # type: ignore[call-overload]
+        return processes[-1]
 
     yield go
-    for process in begun:
+    for process in processes:
         process.kill()
         process.communicate()
 
 
-def until(happened: Callable[[], object]) -> None:
-    end = time.monotonic() + 120
-    while not happened():
-        assert time.monotonic() < end, "it never came to that"
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline, "timed out"
         time.sleep(0.02)
 
 
@@ -58,32 +58,32 @@ def steps() -> int:
     return metrics.read_text().count("stepped") if metrics.exists() else 0
 
 
-def resumed() -> None:
-    """The run goes on from where it was saved, and comes to its end."""
-    at = steps()
-    words = f"train -o run --resume train.steps={at + 1} --json"
-    done = subprocess.run(
+def assert_resumable() -> None:
+    """Resume the run for one more step and check that it finishes."""
+    saved_steps = steps()
+    words = f"train -o run --resume train.steps={saved_steps + 1} --json"
+    process = subprocess.run(
         [sys.executable, "-m", "zoo", *words.split()], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
-    assert steps() == at + 1
+    assert process.returncode == 0, process.stderr
+    assert steps() == saved_steps + 1
     assert Path("run/bundle/manifest.json").exists()
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-def test_a_training_that_is_told_to_end_is_saved(name: str, start: Start) -> None:
+def test_a_signal_saves_the_run(name: str, start: Start) -> None:
     process = start(f"train {WORDS} data=songs train.steps=1000000 -o run")
-    until(lambda: steps() > 3)
+    wait_until(lambda: steps() > 3)
     process.send_signal(signal.Signals[name])
     _, err = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.Signals[name]
     assert "Stopped and saved. Continue with: zoo train -o run --resume" in err
     assert "Traceback" not in err
     assert not Path("run/holder.json").exists()
-    resumed()
+    assert_resumable()
 
 
-def test_a_training_whose_terminal_goes_away_is_saved(start: Start) -> None:
+def test_a_closed_terminal_saves_the_run(start: Start) -> None:
     ours, theirs = pty.openpty()
     terminal = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
     process = start(
@@ -94,39 +94,37 @@ def test_a_training_whose_terminal_goes_away_is_saved(start: Start) -> None:
 
     def saw_steps() -> bool:
         with suppress(BlockingIOError):
-            os.read(ours, 1 << 16)  # a terminal that is not read stops who writes to it
+            os.read(ours, 1 << 16)  # a terminal that is not read blocks its writer
         return steps() > 3
 
-    until(saw_steps)
+    wait_until(saw_steps)
     os.close(ours)
     process.send_signal(signal.SIGHUP)
     assert process.wait(timeout=120) == 128 + signal.SIGHUP
-    resumed()
+    assert_resumable()
 
 
-def test_under_nohup_a_training_goes_on(start: Start) -> None:
+def test_training_continues_under_nohup(start: Start) -> None:
     process = start(f"train {WORDS} data=songs train.steps=1000000 -o run", ignored=signal.SIGHUP)
-    until(lambda: steps() > 3)
+    wait_until(lambda: steps() > 3)
     process.send_signal(signal.SIGHUP)
-    at = steps()
-    until(lambda: steps() > at + 3)
+    count = steps()
+    wait_until(lambda: steps() > count + 3)
     assert process.poll() is None
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
-def test_music_that_is_written_or_read_when_it_must_end_leaves_nothing_half_done(
-    name: str, start: Start
-) -> None:
+def test_a_signal_leaves_no_partial_files(name: str, start: Start) -> None:
     built = start(f"build {WORDS.split(' train.')[0]} -o bundle")
     assert built.wait(timeout=120) == 0
-    begun = [
+    processes = [
         start("generate bundle -o out.mid --frames 60000"),
         start("data scan bach grid=7"),
     ]
-    time.sleep(4)  # into the midst of its work, wherever that is
-    for process in begun:
+    time.sleep(4)  # somewhere in the middle of their work
+    for process in processes:
         process.send_signal(signal.Signals[name])
-    for process in begun:
+    for process in processes:
         _, err = process.communicate(timeout=120)
         assert process.returncode == 128 + signal.Signals[name]
         assert "Traceback" not in err

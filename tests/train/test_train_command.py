@@ -1,4 +1,4 @@
-"""`zoo train`: from words to a bundle, and what is said on the way."""
+"""`zoo train`: its output, its errors, and the bundle that it writes."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ WORDS = [
 ]
 
 
-class Said:
-    """What a command line came to."""
+class Result:
+    """The exit code and output of a command."""
 
     def __init__(self, code: int, out: str, err: str) -> None:
         self.code, self.out, self.err = code, out, err
 
 
-Train = Callable[..., Said]
+Train = Callable[..., Result]
 
 
 @pytest.fixture
@@ -50,22 +50,22 @@ def train(
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
 
-    def go(*more: str, words: list[str] = [*WORDS, f"data={songs}"]) -> Said:  # noqa: B006
-        code = run(["train", *words, *more, "-o", "run"])
-        return Said(code, *capsys.readouterr())
+    def go(*extra: str, words: list[str] = [*WORDS, f"data={songs}"]) -> Result:  # noqa: B006
+        code = run(["train", *words, *extra, "-o", "run"])
+        return Result(code, *capsys.readouterr())
 
     return go
 
 
-def test_it_trains_and_says_what_is_next(train: Train, songs: Path) -> None:
-    said = train("train.steps=4", "seed=3")
-    assert said.code == 0, said.err
-    assert "4 steps in 0:0" in said.out
-    assert f"{songs}: 6 training pieces, 2 validation pieces" in said.err.replace("\n", " ")
-    assert f"zoo evaluate run/bundle data={songs}" in said.out
-    assert "zoo generate run/bundle" in said.out
-    assert "step 4 of 4" in said.err
-    assert "nats/frame" in said.err
+def test_the_command_trains_and_suggests_what_to_do_next(train: Train, songs: Path) -> None:
+    result = train("train.steps=4", "seed=3")
+    assert result.code == 0, result.err
+    assert "4 steps in 0:0" in result.out
+    assert f"{songs}: 6 training pieces, 2 validation pieces" in result.err.replace("\n", " ")
+    assert f"zoo evaluate run/bundle data={songs}" in result.out
+    assert "zoo generate run/bundle" in result.out
+    assert "step 4 of 4" in result.err
+    assert "nats/frame" in result.err
     assert load_bundle("run/bundle").recipe.parts["attention"].settings.local == 4
     assert Path("run/bundle/sample.mid").read_bytes().startswith(b"MThd")
     config = json.loads(Path("run/bundle/config.json").read_text())
@@ -75,23 +75,23 @@ def test_it_trains_and_says_what_is_next(train: Train, songs: Path) -> None:
     assert set(config["scores"]["validation"]) == {"core", "decoder"}
 
 
-def test_music_read_in_another_way_is_evaluated_in_that_way(train: Train, songs: Path) -> None:
-    said = train("train.steps=2", "pedal=hold", r"family=^(\d) ?")
-    assert said.code == 0, said.err
-    assert f"zoo evaluate run/bundle data={songs} pedal=hold 'family=^(\\d) ?'" in said.out
+def test_the_suggested_commands_have_the_same_data_options(train: Train, songs: Path) -> None:
+    result = train("train.steps=2", "pedal=hold", r"family=^(\d) ?")
+    assert result.code == 0, result.err
+    assert f"zoo evaluate run/bundle data={songs} pedal=hold 'family=^(\\d) ?'" in result.out
     config = json.loads(Path("run/bundle/config.json").read_text())
     assert config["data"]["pedal"] == "hold"
 
 
-def test_json_is_all_that_is_printed(train: Train) -> None:
-    said = train("train.steps=2", "--json")
-    found = json.loads(said.out)
-    assert found["bundle"] == "run/bundle"
-    assert found["steps"] == 2
-    assert found["best_step"] == {"core": 2, "decoder": 2}
+def test_json_is_the_only_output(train: Train) -> None:
+    result = train("train.steps=2", "--json")
+    content = json.loads(result.out)
+    assert content["bundle"] == "run/bundle"
+    assert content["steps"] == 2
+    assert content["best_step"] == {"core": 2, "decoder": 2}
 
 
-def test_a_run_goes_on_without_its_words(train: Train) -> None:
+def test_a_run_is_resumed_without_its_words(train: Train) -> None:
     train("train.steps=2")
     weights = Path("run/bundle/model.safetensors").read_bytes()
     again = train("--resume", words=[])
@@ -103,56 +103,56 @@ def test_a_run_goes_on_without_its_words(train: Train) -> None:
     assert json.loads(longer.out)["steps"] > 2
 
 
-def test_resuming_what_was_never_begun_begins_it(train: Train) -> None:
-    said = train("train.steps=2", "--resume")
-    assert said.code == 0
-    assert "The run was complete" not in said.err
+def test_resuming_a_missing_run_starts_it(train: Train) -> None:
+    result = train("train.steps=2", "--resume")
+    assert result.code == 0
+    assert "The run was complete" not in result.err
 
 
-def test_without_words_there_must_be_a_run_to_go_on_with(train: Train) -> None:
-    said = train("--resume", words=[])
-    assert said.code == 2
-    assert "there is no run here to resume" in said.err
+def test_resuming_without_words_needs_a_run(train: Train) -> None:
+    result = train("--resume", words=[])
+    assert result.code == 2
+    assert "there is no run here to resume" in result.err
     assert not Path("run").exists()
 
 
-def test_a_run_is_not_trained_over(train: Train) -> None:
+def test_an_existing_run_is_not_overwritten(train: Train) -> None:
     train("train.steps=2")
-    said = train("train.steps=2")
-    assert (said.code, said.out) == (2, "")
-    assert "--resume goes on with it" in said.err
+    result = train("train.steps=2")
+    assert (result.code, result.out) == (2, "")
+    assert "use --resume to continue it" in result.err
 
 
-def test_another_recipe_is_refused_with_the_difference(train: Train) -> None:
+def test_another_recipe_is_an_error_that_lists_the_differences(train: Train) -> None:
     train("train.steps=2")
-    said = train("train.lr=0.5", "--resume", words=[])
-    assert said.code == 2
-    assert "train.lr: is 0.5 now, the run was begun with" in said.err
-    said = train("train.steps=2", "sampler.voices=3", "--resume")
-    assert said.code == 2
-    assert "sampler.voices: is 3 now" in said.err
+    result = train("train.lr=0.5", "--resume", words=[])
+    assert result.code == 2
+    assert "train.lr: is now 0.5, but the run was started with" in result.err
+    result = train("train.steps=2", "sampler.voices=3", "--resume")
+    assert result.code == 2
+    assert "sampler.voices: is now 3" in result.err
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "message"),
     [
         (["data=/nowhere"], 3, "there is no corpus"),
         (["velocity=lsmt"], 2, "velocity=lsmt"),
-        (["train.steps=1", "train.minutes=1"], 2, "one is enough"),
+        (["train.steps=1", "train.minutes=1"], 2, "mutually exclusive"),
         (["train.device=abacus"], 2, "no device abacus"),
         (["train.steps=0"], 2, "train.steps=1"),
     ],
 )
-def test_a_mistake_is_said_and_nothing_is_left(
-    train: Train, songs: Path, words: list[str], code: int, said: str
+def test_an_error_leaves_no_folder(
+    train: Train, songs: Path, words: list[str], code: int, message: str
 ) -> None:
-    found = train(words=[*words, *([] if "data" in words[0] else [f"data={songs}"])])
-    assert (found.code, found.out) == (code, "")
-    assert said in found.err
+    result = train(words=[*words, *([] if "data" in words[0] else [f"data={songs}"])])
+    assert (result.code, result.out) == (code, "")
+    assert message in result.err
     assert not Path("run").exists()
 
 
-def test_ctrl_c_says_how_to_go_on(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_prints_the_command_to_resume(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     learn = Learner.learn
 
     def press(learner: Learner, *arguments: Any) -> Any:
@@ -162,15 +162,15 @@ def test_ctrl_c_says_how_to_go_on(train: Train, monkeypatch: pytest.MonkeyPatch)
 
     with monkeypatch.context() as patch:
         patch.setattr(Learner, "learn", press)
-        said = train("train.steps=6")
-    assert said.code == 130
-    assert "Continue with: zoo train -o run --resume" in said.err
+        result = train("train.steps=6")
+    assert result.code == 130
+    assert "Continue with: zoo train -o run --resume" in result.err
     assert not Path("run/bundle").exists()
     interrupted = train("--resume", "--json", words=[])
     assert json.loads(interrupted.out)["steps"] == 6
 
 
-def test_a_value_that_is_no_number_ends_with_code_6(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_nan_gradient_has_exit_code_6(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
     learn = Learner.learn
 
     def spoil(learner: Learner, *arguments: Any) -> Any:
@@ -180,13 +180,13 @@ def test_a_value_that_is_no_number_ends_with_code_6(train: Train, monkeypatch: p
         return learn(learner, *arguments)
 
     monkeypatch.setattr(Learner, "learn", spoil)
-    said = train("train.steps=6")
-    assert said.code == 6
-    assert "the gradient of the decoder is nan at step 2" in said.err
-    assert "nonfinite.json" in said.err
+    result = train("train.steps=6")
+    assert result.code == 6
+    assert "the gradient of the decoder is nan at step 2" in result.err
+    assert "nonfinite.json" in result.err
 
 
-def test_speed_is_not_told_before_it_is_known() -> None:
+def test_speed_is_not_shown_before_it_is_known() -> None:
     lines = io.StringIO()
     watch = Watch(Console(file=lines, width=100))
     watch(Started(step=7, steps=None, seconds=600, epoch=10, device="cpu", threads=1))
@@ -195,7 +195,7 @@ def test_speed_is_not_told_before_it_is_known() -> None:
     assert "training on cpu with 1 thread, from step 7, 10 steps per epoch" in lines.getvalue()
 
 
-def test_a_terminal_sees_a_table() -> None:
+def test_a_terminal_shows_a_table() -> None:
     window = io.StringIO()
     console = Console(file=window, force_terminal=True, width=100, markup=False)
     with Watch(console) as watch:
@@ -205,10 +205,10 @@ def test_a_terminal_sees_a_table() -> None:
             watch(Stepped(step, losses, frames=1000, seconds=0.5 * step))  # type: ignore[arg-type]
         watch(Validated(30, {"core": 2.5, "decoder": 1.25}, ("core",), seconds=16.0))
     text = window.getvalue()
-    for said in ("step 30 of 100, epoch 3, 2,000 frames/s, 0:35 left", "core", "2.500", "together", "3.750"):
-        assert said in text
+    for cell in ("step 30 of 100, epoch 3, 2,000 frames/s, 0:35 left", "core", "2.500", "together", "3.750"):
+        assert cell in text
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(7, "0:07"), (150.4, "2:30"), (3723, "1:02:03")])
-def test_time_is_said_as_people_say_it(seconds: float, said: str) -> None:
-    assert clock(seconds) == said
+@pytest.mark.parametrize(("seconds", "text"), [(7, "0:07"), (150.4, "2:30"), (3723, "1:02:03")])
+def test_times_are_formatted_as_clocks(seconds: float, text: str) -> None:
+    assert clock(seconds) == text

@@ -20,7 +20,7 @@ from zoo.parts.terms import SLOTS_OF, Term
 from zoo.registry import Recipe, Registry, parse_recipe
 from zoo.registry.compatibility import Choice
 from zoo.registry.values import write_value
-from zoo.train.settings import BEFORE, STEPS, TrainSettings
+from zoo.train.settings import LEGACY, STEPS, TrainSettings
 
 YARDSTICK = 1
 """Version of the scoring, raised when the same weights would get another number. Results of other versions
@@ -166,7 +166,7 @@ def question(order: Mapping[str, Any]) -> str:
         ValueError: a training setting is unknown.
     """
     target = order["plane"] if order["term"] == "floors" else order["recipe"]
-    train = budget(TrainSettings(**{**BEFORE, **order["train"]})) if "train" in order else None
+    train = budget(TrainSettings(**{**LEGACY, **order["train"]})) if "train" in order else None
     return json.dumps([order["term"], target, order["data"], order["split"], train, order.get("seed")])
 
 
@@ -177,7 +177,7 @@ def budget(train: TrainSettings) -> dict[str, Any]:
     change the keys of stored results.
     """
     settings = train.model_dump(mode="json", exclude={"device", "threads"})
-    kept = {name: value for name, value in settings.items() if name not in BEFORE or value != BEFORE[name]}
+    kept = {name: value for name, value in settings.items() if name not in LEGACY or value != LEGACY[name]}
     if not any(kept[name] for name in ("minutes", "epochs", "steps")):
         kept["steps"] = STEPS
     return kept

@@ -15,7 +15,7 @@ from zoo.bench.reading import READING, Reading
 from zoo.bench.results import Results
 from zoo.bench.study import Study
 from zoo.registry import Registry
-from zoo.train.settings import BEFORE, STEPS, TrainSettings
+from zoo.train.settings import LEGACY, STEPS, TrainSettings
 
 Order = Mapping[str, Any]
 
@@ -156,10 +156,10 @@ def _question(order: Order, study: Study, data: str) -> Iterator[Reason]:
         yield Reason("split", order["split"], study.settings.split)
     if "train" not in order:
         return
-    before = budget(TrainSettings(**{**BEFORE, **order["train"]}))
+    before = budget(TrainSettings(**{**LEGACY, **order["train"]}))
     now = budget(study.train_on(data))
     for name in sorted({*before, *now} - {"lr"}):
-        values = tuple(each.get(name, BEFORE.get(name)) for each in (before, now))
+        values = tuple(each.get(name, LEGACY.get(name)) for each in (before, now))
         if values[0] != values[1]:
             yield Reason(f"train.{name}", *map(_shown, values))
     if before["lr"] not in study.rates:
@@ -181,7 +181,7 @@ class _Timing:
             order, seconds = result["order"], result.get("seconds")
             if not seconds or not result.get("steps"):
                 continue
-            train = TrainSettings.model_construct(**{**BEFORE, **order["train"]})
+            train = TrainSettings.model_construct(**{**LEGACY, **order["train"]})
             speed = seconds / _work(train, result["steps"])
             for key in ((order["term"], order["recipe"]), (order["term"],)):
                 self._speeds.setdefault(key, []).append(speed)

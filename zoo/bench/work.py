@@ -83,7 +83,7 @@ def _train(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str, 
     from zoo.registry import open_registry, parse_recipe
     from zoo.registry.words import stored_words
     from zoo.train.fit import fit
-    from zoo.train.lock import claimed
+    from zoo.train.lock import lock_folder
     from zoo.train.plan import plan
     from zoo.train.run import Run
     from zoo.train.settings import TrainSettings
@@ -93,7 +93,7 @@ def _train(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str, 
     recipe = parse_recipe(words, open_registry()).on_grid(corpus.grid)
     settings, model = TrainSettings(**order["train"]), build(recipe, seed)
     # If another study is training the same cell, wait for it and use its training.
-    with claimed(folder, patience=-1), _hint_to_remove(folder):
+    with lock_folder(folder, patience=-1), _hint_to_remove(folder):
         _discard_outdated(folder, plan(recipe, corpus, settings, seed))
         run = Run(folder)
         parameters = sum(parameter_count(model.get_submodule(slot)) for slot in SLOTS_OF[term])
@@ -122,9 +122,9 @@ def _train(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str, 
 def _discard_outdated(folder: Path, plan: Mapping[str, Any]) -> None:
     """Remove a training from before the music or a part changed."""
     from zoo.train.lock import HOLDER, LOCK
-    from zoo.train.plan import begun_plan, differences
+    from zoo.train.plan import differences, read_plan
 
-    begun = begun_plan(folder)
+    begun = read_plan(folder)
     if begun is not None and differences(begun, plan):
         for child in folder.iterdir():
             if child.name not in (LOCK, HOLDER):

@@ -96,7 +96,7 @@ def run(
     from zoo.cli.bench_watch import Watch
     from zoo.cli.console import print_json, stderr, visible
     from zoo.registry import open_registry
-    from zoo.train.lock import claimed
+    from zoo.train.lock import lock_folder
 
     if address and runner != "ray":
         raise UsageError(Problem("only the Ray runner has an address", "--address", "add --runner ray"))
@@ -110,7 +110,7 @@ def run(
         return
     prepare(stored.folder, "--results")
     prepare(work, "--work")
-    with claimed(work / f"{study.name}.driver", "runs this study"):
+    with lock_folder(work / f"{study.name}.driver", "runs this study"):
         worker = _runner(runner, work, jobs, address)
         with Watch(stderr) as watch:
             progress = Driver(study, stored, worker, music, registry, watch, replace_outdated=replace).run()

@@ -184,20 +184,20 @@ def command(
     from zoo.music.meter import Meter
     from zoo.music.primer import bar_range, read_primer
     from zoo.music.tonality import Tonality
-    from zoo.train.compose import Wish, compose
+    from zoo.train.compose import GenerationRequest, compose
     from zoo.train.record import pedal_of
 
     played = program(instrument)
     given = bar_range(primer_bars) if primer_bars else None
     if key is not None:
         Tonality.parse(key, "--key")
-    Wish(frames, bars, seconds, transpose=transpose, key=key).check()
+    GenerationRequest(frames, bars, seconds, transpose=transpose, key=key).check()
     opened = open_bundle(bundle)
     opened.model.to(device_of(device, "--device"))
     grid, pedal = opened.model.grid, pedal_of(opened.record)
     opening = read_primer(place, tracks=tracks, grid=grid, pedal=pedal, bars=given) if place else None
     chosen = Meter.of(*signature, grid=grid) if signature else None
-    wish = Wish(
+    request = GenerationRequest(
         frames=frames,
         bars=bars,
         seconds=seconds,
@@ -215,7 +215,7 @@ def command(
         keep_silence=keep_silence,
     )
     with waiting(f"writing {output}") as progress:
-        rolls = compose(opened.model, opened.record, wish, progress, threads or "auto")
+        rolls = compose(opened.model, opened.record, request, progress, threads or "auto")
     kept = None if without_primer else opening
     for path, roll in zip(paths, rolls, strict=True):
         save_piece(roll, path, played, kept.frames if kept else 0)

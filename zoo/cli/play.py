@@ -79,11 +79,11 @@ def _music(what: Path, bars: int, seed: int) -> Roll:
     if bundle_folder(what).is_dir():
         from zoo.cli.progress import waiting
         from zoo.model.bundle import open_bundle
-        from zoo.train.compose import Wish, compose
+        from zoo.train.compose import GenerationRequest, compose
 
         opened = open_bundle(what)
         with waiting(f"{what} writes") as progress:
-            return compose(opened.model, opened.record, Wish(bars=bars, seed=seed), progress)[0]
+            return compose(opened.model, opened.record, GenerationRequest(bars=bars, seed=seed), progress)[0]
     if not what.exists():
         raise UsageError(
             Problem("there is no such file or bundle", str(what), "name a MIDI file or a bundle")

@@ -48,9 +48,9 @@ def compare(first: Path, second: Path, as_json: bool) -> None:
 
 
 def _check(folder: Path) -> None:
-    from zoo.train.plan import begun_plan
+    from zoo.train.plan import read_plan
 
-    if begun_plan(folder) is None:
+    if read_plan(folder) is None:
         hint = "`zoo runs FOLDER` lists the runs below a folder"
         raise BundleError(Problem("there is no run in this folder", str(folder), hint))
 

@@ -61,17 +61,17 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
     keep their weights.
     """
     from zoo.registry import open_registry
-    from zoo.train.plan import begun_origins, begun_plan, begun_words, typed_over
+    from zoo.train.plan import merge_words, plan_origins, plan_words, read_plan
     from zoo.train.swap import parse_swap
 
-    begun = begun_plan(output) if resume else None
+    begun = read_plan(output) if resume else None
     if resume and not begun and not words:
         hint = "give the folder of a run, or start one: zoo train data=FOLDER -o RUN"
         raise UsageError(Problem("there is no run here to resume", str(output), hint))
-    meant = typed_over(begun_words(begun, output), words) if begun else words
+    meant = merge_words(plan_words(begun, output), words) if begun else words
     swap = parse_swap(meant, open_registry(), sections=SECTIONS, keys=TrainKeys)
-    known = begun_origins(begun) if begun and not swap.sources else {}
-    with _ranks() as ranks, _claimed(output, ranks):
+    known = plan_origins(begun) if begun and not swap.sources else {}
+    with _ranks() as ranks, _locked(output, ranks):
         trained = _train(swap, known, output, resume, ranks)
         if ranks.is_first:
             _write(trained, swap.recipe, output)
@@ -91,11 +91,11 @@ def _ranks() -> Iterator[Ranks]:
 
 
 @contextmanager
-def _claimed(output: Path, ranks: Ranks) -> Iterator[None]:
-    """The folder of the run, locked by the first rank; the others go on once it is."""
-    from zoo.train.lock import claimed
+def _locked(output: Path, ranks: Ranks) -> Iterator[None]:
+    """Lock the run folder in the first rank; the others wait until it is locked."""
+    from zoo.train.lock import lock_folder
 
-    with claimed(output) if ranks.is_first else nullcontext():
+    with lock_folder(output) if ranks.is_first else nullcontext():
         ranks.total(0)
         yield
 

@@ -26,7 +26,7 @@ def _no_facts(settings: Any) -> Mapping[str, Fact]:
     return {}
 
 
-def _fits(settings: Any, facts: Mapping[str, Fact]) -> Iterable[Problem]:
+def _no_problems(settings: Any, facts: Mapping[str, Fact]) -> Iterable[Problem]:
     return ()
 
 
@@ -56,7 +56,7 @@ class Description:
     target: str | type
     settings: str | type[Settings] = "zoo.parts.settings:Settings"
     gives: Callable[[Any], Mapping[str, Fact]] = _no_facts
-    fit: Callable[[Any, Mapping[str, Fact]], Iterable[Problem]] = _fits
+    fit: Callable[[Any, Mapping[str, Fact]], Iterable[Problem]] = _no_problems
     citation: str = ""
     status: Literal["experimental", "stable", "deprecated"] = "stable"
     state_version: int = 1

@@ -236,12 +236,13 @@ class Sampler(Part):
         """Draw codes (B, 1, C) of one frame given features (B, 1, F); also returns the state after it.
 
         Args:
-            features: from the attention.
-            state: from `start`, `follow` or the frame before.
-            generator: of all chance.
-            temperature: divides the logits.
-            top_p: each decision is drawn from its likeliest outcomes, as few as have this probability in
-                sum (nucleus sampling). A part may leave the argument out; it is passed only below 1.
+            features: features from the attention.
+            state: state from `start`, from `follow`, or after the previous frame.
+            generator: the random number generator.
+            temperature: divisor of the logits.
+            top_p: nucleus sampling: each decision is drawn from the smallest set of likeliest outcomes whose
+                total probability is at least `top_p`. A part may omit this parameter; it is only passed if
+                it is below 1.
         """
 
     def follow(self, features: Tensor, codes: Tensor, state: State, generator: Generator) -> State:
@@ -280,7 +281,7 @@ class Decoder(Part):
     ) -> tuple[Tensor, State]:
         """Draw keys (B, 1, K) of one frame given codes (B, 1, C) and previous keys (B, 1, K).
 
-        Also returns the state after the frame; `temperature` and `top_p` are those of `Sampler.sample`.
+        Also returns the state after the frame. For `temperature` and `top_p` see `Sampler.sample`.
         """
 
     def follow(self, codes: Tensor, previous: Tensor, state: State) -> State:

@@ -49,7 +49,7 @@ def lagged(frames: Tensor, lags: Sequence[int], length: int) -> Tensor:
 
 
 def begun(past: Tensor) -> Tensor:
-    """Which frames of the past (B, P, C) belong to the piece, (B, P): those from the first note on."""
+    """Whether each frame of the past (B, P, C) belongs to the piece, (B, P) bool: from the first note on."""
     return (past != 0).any(-1).cumsum(1) > 0
 
 
@@ -67,6 +67,8 @@ def by_distance(scores: Tensor, frames: int) -> Tensor:
         (..., T, S)
     """
     length, reach = scores.shape[-2:]
+    # With `length` columns of padding, dropping the end and reading the flat values in rows that are one
+    # column shorter shifts each row by one more place.
     rows = pad(scores.flip(-1), (0, length), value=never(scores.dtype)).flatten(-2)
     skewed = rows[..., : length * (reach + length - 1)].view(*scores.shape[:-1], -1)
     return skewed[..., reach + length - 1 - frames :]
@@ -92,7 +94,7 @@ class LSTM(nn.LSTM):
         return zeros, zeros
 
     def step(self, inputs: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """The state (B, H) after one frame (B, I): a third of the time that `nn.LSTM` takes for it."""
+        """The state (B, H) after one frame (B, I), three times as fast as `nn.LSTM` on a single frame."""
         return torch.lstm_cell(
             inputs, state, self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0
         )

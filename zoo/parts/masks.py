@@ -18,13 +18,14 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 def never(dtype: torch.dtype) -> float:
     """The log-probability of an impossible outcome: finite, even if several are added."""
+    # Not -inf: the difference of two infinities is NaN, and so is its gradient.
     return torch.finfo(dtype).min / 64
 
 
 def single(logits: Tensor) -> Tensor:
-    """The same logits in single precision at least, in which probabilities are computed.
+    """Convert logits to at least single precision, in which probabilities are computed.
 
-    Layers give bfloat16 where `train.precision=bf16`, which is too coarse to add probabilities up in.
+    With `train.precision=bf16` layers return bfloat16, which is too coarse to sum probabilities.
     """
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
@@ -42,10 +43,10 @@ def masked_log_softmax(logits: Tensor, allowed: Tensor) -> Tensor:
 
 
 def nucleus(log_probs: Tensor, top_p: float) -> Tensor:
-    """Log-probabilities (..., N) with `never` for all but the likeliest outcomes that make up `top_p`.
+    """Restrict log-probabilities (..., N) to the nucleus; all other outcomes get `never`.
 
-    As few outcomes are kept as have this probability in sum, at least one (Holtzman and others, The Curious
-    Case of Neural Text Degeneration, 2020). They are not normalized again.
+    The nucleus is the smallest set of likeliest outcomes whose total probability is at least `top_p`
+    (Holtzman et al., The Curious Case of Neural Text Degeneration, 2020). The result is not normalized.
     """
     if top_p >= 1:
         return log_probs
@@ -57,7 +58,7 @@ def nucleus(log_probs: Tensor, top_p: float) -> Tensor:
 
 
 def likely(probability: Tensor, top_p: float) -> Tensor:
-    """Probabilities of yes-or-no decisions; one that has `top_p` on one side becomes 0 or 1."""
+    """The nucleus of binary decisions: a probability of at least `top_p` for one outcome becomes 1."""
     if top_p >= 1:
         return probability
     is_certain = torch.maximum(probability, 1 - probability) >= top_p
@@ -82,7 +83,7 @@ def draw_at(log_probs: Tensor, uniform: Tensor) -> Tensor:
     cumulative = log_probs.exp().cumsum(-1)
     total = cumulative[..., -1:]
     outcome = (cumulative <= uniform.unsqueeze(-1) * total).sum(-1)
-    # Rounding may bring the product up to the total; then the outcome is the last one with a probability.
+    # The product may round up to the total; the outcome is then the last one with a positive probability.
     return outcome.minimum((cumulative < total).sum(-1))
 
 
@@ -99,63 +100,71 @@ def bernoulli_log_prob(logits: Tensor, values: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class KeyGroups:
-    """The keys of each code side by side.
+    """The keys of each code as a rectangular tensor.
 
     Attributes:
-        index: (C, M) int64, the keys of each code, filled up with others where a code has fewer than M.
-        absent: (C, M) bool, true where filled up.
-        place: (K,) int64, where each key stands in (C * M,).
-        grouped: (K,) bool, whether it stands there.
+        index: (C, M) int64, the keys of each code, padded with other keys for codes of fewer than M keys.
+        is_padding: (C, M) bool, whether an entry is padding.
+        position: (K,) int64, the position of each key in the flattened groups (C * M,).
+        is_grouped: (K,) bool, whether the key belongs to a code.
     """
 
     index: Tensor
-    absent: Tensor
-    place: Tensor
-    grouped: Tensor
+    is_padding: Tensor
+    position: Tensor
+    is_grouped: Tensor
 
     @classmethod
     def of(cls, membership: Tensor) -> KeyGroups:
-        """The groups of a membership (C, K) bool with every key in at most one code."""
+        """Make groups from a membership (C, K) bool, in which every key belongs to at most one code."""
         width = max(int(membership.sum(-1).max()), 1)
-        order = membership.to(torch.int8).argsort(dim=-1, descending=True, stable=True)[:, :width]
-        present = membership.gather(-1, order)
-        place = torch.zeros_like(membership[0], dtype=torch.int64)
-        place[order[present]] = present.flatten().nonzero().squeeze(-1)
-        return cls(order, ~present, place, membership.any(0))
+        index = membership.to(torch.int8).argsort(dim=-1, descending=True, stable=True)[:, :width]
+        is_member = membership.gather(-1, index)
+        position = torch.zeros_like(membership[0], dtype=torch.int64)
+        position[index[is_member]] = is_member.flatten().nonzero().squeeze(-1)
+        return cls(index, ~is_member, position, membership.any(0))
 
-    def gathered(self, logits: Tensor) -> Tensor:
-        """Logits (..., K) by group, (..., C, M); what fills a group up is never drawn."""
-        grouped = logits.index_select(-1, self.index.flatten()).view(*logits.shape[:-1], *self.index.shape)
-        return grouped.masked_fill(self.absent, never(logits.dtype))
+    def gather(self, logits: Tensor) -> Tensor:
+        """Gather logits (..., K) into groups (..., C, M); padding gets `never`."""
+        groups = logits.index_select(-1, self.index.flatten()).view(*logits.shape[:-1], *self.index.shape)
+        return groups.masked_fill(self.is_padding, never(logits.dtype))
 
-    def spread(self, groups: Tensor) -> Tensor:
-        """Keys (..., K) bool from groups (..., C, M) bool."""
-        return groups.flatten(-2).index_select(-1, self.place) & self.grouped
+    def scatter(self, groups: Tensor) -> Tensor:
+        """Scatter groups (..., C, M) bool to keys (..., K) bool."""
+        return groups.flatten(-2).index_select(-1, self.position) & self.is_grouped
 
 
-_KNOWN = WeakTensorKeyDictionary()
-"""The groups of each membership that was asked for, as long as it lives: generation asks in every frame."""
+_CACHE = WeakTensorKeyDictionary()
+"""Groups by membership, with the version of the tensor; generation needs them in every frame."""
 
 
 def key_groups(membership: Tensor) -> KeyGroups:
-    """The keys of each code side by side.
+    """The keys of each code as a rectangular tensor, cached per membership.
 
     Args:
         membership: (C, K) bool; every key belongs to at most one code.
     """
+    # A tensor that was changed in place has another version; inference tensors have none.
     version = None if membership.is_inference() else membership._version
-    if membership in _KNOWN and version is not None:
-        kept: tuple[int | None, KeyGroups] = _KNOWN[membership]
-        if kept[0] == version:
-            return kept[1]
+    if membership in _CACHE and version is not None:
+        cached: tuple[int | None, KeyGroups] = _CACHE[membership]
+        if cached[0] == version:
+            return cached[1]
+    # Outside of inference mode, since training may use the cached tensors later.
     with torch.inference_mode(mode=False), torch.no_grad():
         groups = KeyGroups.of(membership)
-    _KNOWN[membership] = version, groups
+    _CACHE[membership] = version, groups
     return groups
 
 
 def _suffix_log_any(logits: Tensor) -> list[Tensor]:
-    """For each m, the log-probability (...) that at least one key from m on sounds; logits (..., M)."""
+    """For each m, the log-probability (...) that at least one of the keys m, m+1, ... sounds.
+
+    Computed from the last key backwards, with additions only, so that no precision is lost by cancellation.
+
+    Args:
+        logits: (..., M).
+    """
     sounds, silent = logsigmoid(logits), logsigmoid(-logits)
     *earlier, last = zip(sounds.unbind(-1), silent.unbind(-1), strict=True)
     suffix = [last[0]]
@@ -171,7 +180,7 @@ def log_any(logits: Tensor, membership: Tensor) -> Tensor:
         logits: (..., K), of independent keys.
         membership: (C, K) bool.
     """
-    return _suffix_log_any(key_groups(membership).gathered(single(logits)))[0]
+    return _suffix_log_any(key_groups(membership).gather(single(logits)))[0]
 
 
 def folds_to(keys: Tensor, codes: Tensor, membership: Tensor) -> Tensor:
@@ -206,7 +215,7 @@ def draw_at_least_one(logits: Tensor, uniform: Tensor, top_p: float = 1.0) -> Te
     Args:
         logits: (..., M).
         uniform: (..., M), a random number in [0, 1) for each key.
-        top_p: below 1 the lowest key is drawn from its nucleus, and each key above it by `likely`.
+        top_p: if below 1, the lowest key is drawn from its nucleus, and so is whether each key above sounds.
     """
     alone = logsigmoid(logits)
     if top_p < 1:
@@ -216,31 +225,31 @@ def draw_at_least_one(logits: Tensor, uniform: Tensor, top_p: float = 1.0) -> Te
         above = first.cumsum(-1) > first
         return first | (above & (uniform < likely(alone.exp(), top_p)))
     first = uniform < (alone - torch.stack(_suffix_log_any(logits), dim=-1)).exp()
-    found = first.cumsum(-1) > first
-    return torch.where(found, uniform < alone.exp(), first)
+    has_earlier = first.cumsum(-1) > first
+    return torch.where(has_earlier, uniform < alone.exp(), first)
 
 
 def draw_keys(
     logits: Tensor, codes: Tensor, membership: Tensor, generator: Generator, top_p: float = 1.0
 ) -> Tensor:
-    """Exact draws from what `keys_log_prob` scores: keys (..., K) in {0, 1} that fold to the codes.
+    """Draw keys (..., K) in {0, 1} that fold to the codes, from exactly the distribution of `keys_log_prob`.
 
     With `top_p` below 1 only likely keys are drawn; see `draw_at_least_one`.
     """
-    uniform = draws_for(logits.shape[:-1], membership, generator)
-    return chosen_keys(logits, codes, membership, uniform, top_p)
+    uniform = uniform_for_keys(logits.shape[:-1], membership, generator)
+    return keys_from_uniform(logits, codes, membership, uniform, top_p)
 
 
-def draws_for(shape: Sequence[int], membership: Tensor, generator: Generator) -> Tensor:
-    """The random numbers (M, ..., C) that drawing keys for some frames (...) takes."""
+def uniform_for_keys(shape: Sequence[int], membership: Tensor, generator: Generator) -> Tensor:
+    """Draw the random numbers (M, ..., C) that `keys_from_uniform` needs for frames of a shape (...)."""
     index = key_groups(membership).index
     return torch.rand((index.shape[1], *shape, len(index)), generator=generator, device=membership.device)
 
 
-def chosen_keys(
+def keys_from_uniform(
     logits: Tensor, codes: Tensor, membership: Tensor, uniform: Tensor, top_p: float = 1.0
 ) -> Tensor:
-    """The keys that `draw_keys` draws with given random numbers, from `draws_for`."""
+    """The keys (..., K) that `draw_keys` draws with the random numbers of `uniform_for_keys`."""
     groups = key_groups(membership)
-    some = draw_at_least_one(groups.gathered(logits), uniform.movedim(0, -1), top_p)
-    return groups.spread(some & (codes > 0).unsqueeze(-1)).to(logits)
+    drawn = draw_at_least_one(groups.gather(logits), uniform.movedim(0, -1), top_p)
+    return groups.scatter(drawn & (codes > 0).unsqueeze(-1)).to(logits)

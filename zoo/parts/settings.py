@@ -19,13 +19,13 @@ RESERVED = frozenset(name for name in dir(BaseModel) if name.startswith("model_"
 class _SettingsMeta(ModelMetaclass):
     """Allows settings named `schema` or `copy`; pydantic warns that they shadow deprecated methods."""
 
-    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **more: Any) -> type:
+    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> type:
         fields = namespace.get("__annotations__", {})
-        if taken := sorted(RESERVED & set(fields)):
-            raise TypeError(f"a setting cannot be named {' or '.join(taken)}, which pydantic reserves")
+        if reserved := sorted(RESERVED & set(fields)):
+            raise TypeError(f"a setting cannot be named {' or '.join(reserved)}, which pydantic reserves")
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"Field name .* shadows an attribute in parent", UserWarning)
-            return super().__new__(mcs, name, bases, namespace, **more)
+            return super().__new__(mcs, name, bases, namespace, **options)
 
 
 class Settings(BaseModel, metaclass=_SettingsMeta):

@@ -16,7 +16,7 @@ from typing import Any
 from zoo.parts.terms import TERMS
 from zoo.report.scale import Scale
 from zoo.train.metrics import MetricsFile
-from zoo.train.plan import begun_plan
+from zoo.train.plan import read_plan
 
 WIDTH, HEIGHT = 500, 220
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 12, 34
@@ -47,7 +47,7 @@ class Training:
         Raises:
             BundleError: its plan is damaged.
         """
-        return cls(name, begun_plan(folder) or {}, MetricsFile(folder).curves())
+        return cls(name, read_plan(folder) or {}, MetricsFile(folder).curves())
 
     def comparison_key(self, term: str) -> str:
         """Identifies everything that the nats of a term depend on; runs with the same key are comparable."""

@@ -1,1 +1,1 @@
-"""Training: the loop (`fit`), its batches, what it keeps (`learner`, `run`) and reports (`events`)."""
+"""Training: `fit`, its batches, its state (`learner`), run folders (`run`) and events (`events`)."""

@@ -1,4 +1,4 @@
-"""Putting trained parts of different runs together: to be used as they are, or to be trained further."""
+"""Assemble a model from trained parts of different runs, to be used directly or trained further."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from zoo.train.swap import Swap
 
 
 def assemble(swap: Swap, seed: int = 0) -> Model:
-    """The model that a recipe with trained parts describes, on the CPU.
+    """Build the model of a recipe with trained parts, on the CPU.
 
-    Parts that come from nowhere begin untrained, as `zoo.model.build` makes them.
+    Parts without a source are initialized as in `zoo.model.build`.
 
     Raises:
-        PluginError: parts that cannot be built or that break their contract.
-        BundleError: weights are damaged, or are not those of the part; all of it.
+        PluginError: a part cannot be built or violates its contract.
+        BundleError: weights are damaged or do not fit their part; lists all such problems.
     """
     _check_shapes(swap)
     model = build(swap.recipe, seed)
@@ -29,11 +29,15 @@ def assemble(swap: Swap, seed: int = 0) -> Model:
         except BundleError as error:
             problems.extend(error.problems)
             continue
-        for slot in (slot for slot, one in swap.sources.items() if one is source):
+        for slot in (slot for slot, slot_source in swap.sources.items() if slot_source is source):
             prefix = f"{slot}."
-            own = {name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)}
+            part_weights = {
+                name.removeprefix(prefix): tensor
+                for name, tensor in weights.items()
+                if name.startswith(prefix)
+            }
             try:
-                restore(model.get_submodule(slot), own, f"{slot} of {source.path}")
+                restore(model.get_submodule(slot), part_weights, f"{slot} of {source.path}")
             except BundleError as error:
                 problems.extend(error.problems)
     if problems:
@@ -42,11 +46,11 @@ def assemble(swap: Swap, seed: int = 0) -> Model:
 
 
 def origins(swap: Swap, model: Model) -> dict[Slot, Origin]:
-    """Where the weights of trained parts come from, by slot, for a training that goes on from them.
+    """The origins of the weights of trained parts by slot, for fine-tuning.
 
     Args:
-        swap: which parts are trained.
-        model: what `assemble` made of it.
+        swap: the recipe with trained parts.
+        model: the model that `assemble` built from it.
     """
     return {
         slot: Origin(name, digest(model.get_submodule(slot).state_dict()), swap.trained_on[slot])
@@ -55,13 +59,13 @@ def origins(swap: Swap, model: Model) -> dict[Slot, Origin]:
 
 
 def _check_shapes(swap: Swap) -> None:
-    """Refuse weights that are not those of their part before memory is taken for either."""
+    """Check from the headers of weights files that all weights fit, before allocating memory for them."""
     expected = outline(swap.recipe) if swap.sources else None
     problems: list[Problem] = []
     for slot, source in swap.sources.items() if expected is not None else ():
-        own = {name: tensor for name, tensor in (expected or {}).items() if name.startswith(f"{slot}.")}
+        shapes = {name: tensor for name, tensor in (expected or {}).items() if name.startswith(f"{slot}.")}
         try:
-            check_shapes(source.file, own, f"{slot} of {source.path}")
+            check_shapes(source.file, shapes, f"{slot} of {source.path}")
         except BundleError as error:
             problems.extend(error.problems)
     if problems:

@@ -1,6 +1,7 @@
-"""The batches of fragments that a model is trained on.
+"""Batches of fragments for training.
 
-The fragments of a step, and their transpositions, depend on the seed and the step only.
+The fragments of a step and their transpositions depend only on the seed and the step, not on the steps
+before. A resumed run therefore sees the same batches without storing the state of a random number generator.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ from zoo.train.ranks import ALONE, Ranks
 from zoo.train.settings import TrainSettings
 
 LOWEST, HIGHEST = -6, 5
-"""Semitones a fragment may be shifted: each of the twelve keys once, as near as can be."""
+"""Range of transpositions in semitones: to each of the twelve keys, by the smallest interval."""
 POOL = 50
-"""Batches whose fragments are sorted by length together: more leave less padding, fewer more chance in what
-meets in a batch. A small corpus has at least two pools."""
+"""Number of batches in a pool of fragments that are sorted by length together. Larger pools need less
+padding, smaller ones mix fragments better. A small corpus is split into at least two pools."""
 
 
 class TrainingBatches:
-    """The batches of training, one for each step.
+    """The batches of each training step.
 
     Attributes:
-        epoch: steps of one pass over all fragments; a rest smaller than a step waits for another epoch, in
-            another order.
+        epoch: steps per epoch. Fragments that do not fill a step are dropped; which ones differs from epoch
+            to epoch.
     """
 
     def __init__(self, corpus: Corpus, settings: TrainSettings, seed: int, ranks: Ranks = ALONE) -> None:
@@ -44,72 +45,74 @@ class TrainingBatches:
         self._lengths = np.minimum(pieces[self._starts[:, 0]] - self._starts[:, 1], settings.frames)
         self._size = settings.batch * settings.accumulate * ranks.count
         self.epoch = max(len(self._starts) // self._size, 1)
-        self._order = lru_cache(maxsize=1)(self._shuffled)
+        self._order = lru_cache(maxsize=1)(self._shuffle)
 
     def places(self, step: int) -> NDArray[np.int64]:
-        """Where the fragments of a step lie: (B, 2) of (piece, first frame)."""
-        chosen: NDArray[np.int64] = self._starts[self._chosen(step)]
-        return chosen
+        """The positions of the fragments of a step, (B, 2): piece and first frame."""
+        places: NDArray[np.int64] = self._starts[self._indices(step)]
+        return places
 
     def shifts(self, step: int) -> torch.Tensor:
-        """By how many semitones each fragment of a step is shifted, (B,)."""
+        """The transposition of each fragment of a step in semitones, (B,)."""
         size = (len(self.places(step)),)
         if not self._settings.transpose:
             return torch.zeros(size, dtype=torch.int64)
         return torch.randint(LOWEST, HIGHEST + 1, size, generator=generator(self._seed, "transpose", step))
 
     def at(self, step: int) -> list[Fragments]:
-        """The fragments of a step, in as many batches as its gradient is accumulated over.
+        """The batches of a step; its gradient is accumulated over all of them.
 
-        Of several ranks each has its own: the first of two has every other batch, from the first one.
+        With several ranks, each rank takes every `ranks.count`-th batch, starting at its own number.
         """
         size, ranks = self._settings.batch, self._ranks
-        shifts, chosen = self.shifts(step), self._chosen(step)
-        parts = []
-        for first in range(ranks.number * size, len(chosen), ranks.count * size):
-            part = self._batch(chosen[first : first + size])
-            parts.append(part.transpose(shifts[first : first + size]) if self._settings.transpose else part)
-        return parts
+        shifts, indices = self.shifts(step), self._indices(step)
+        batches = []
+        for first in range(ranks.number * size, len(indices), ranks.count * size):
+            batch = self._batch(indices[first : first + size])
+            shift = shifts[first : first + size]
+            batches.append(batch.transpose(shift) if self._settings.transpose else batch)
+        return batches
 
-    def _batch(self, chosen: NDArray[np.int64]) -> Fragments:
-        """Fragments by their numbers; those grouped by length are no longer than the music in them."""
-        frames, past, places = self._settings.frames, self._settings.past, self._starts[chosen]
+    def _batch(self, indices: NDArray[np.int64]) -> Fragments:
+        """A batch of fragments; if grouped by length, no longer than the longest music in it."""
+        frames, past, places = self._settings.frames, self._settings.past, self._starts[indices]
         if self._settings.group_by_length:
-            frames = int(self._lengths[chosen].max())
+            frames = int(self._lengths[indices].max())
             past = min(past, max(int(places[:, 1].max()) - 1, 0))
         return self._corpus.fragments(places, frames, past)
 
-    def _chosen(self, step: int) -> NDArray[np.int64]:
+    def _indices(self, step: int) -> NDArray[np.int64]:
+        """The indices of the fragments of a step."""
         epoch, number = divmod(step, self.epoch)
         return self._order(epoch)[number * self._size : (number + 1) * self._size]
 
-    def _shuffled(self, epoch: int) -> NDArray[np.int64]:
-        chance = generator(self._seed, "order", epoch)
-        order: NDArray[np.int64] = torch.randperm(len(self._starts), generator=chance).numpy()
-        return self._grouped(order, chance) if self._settings.group_by_length else order
+    def _shuffle(self, epoch: int) -> NDArray[np.int64]:
+        """The order of fragments in an epoch."""
+        rng = generator(self._seed, "order", epoch)
+        order: NDArray[np.int64] = torch.randperm(len(self._starts), generator=rng).numpy()
+        return self._group_by_length(order, rng) if self._settings.group_by_length else order
 
-    def _grouped(self, order: NDArray[np.int64], chance: torch.Generator) -> NDArray[np.int64]:
-        """Whole batches of similar lengths in a random order, what fills none of them last."""
+    def _group_by_length(self, order: NDArray[np.int64], rng: torch.Generator) -> NDArray[np.int64]:
+        """Full batches of similar lengths in random order, followed by the fragments that fill none."""
         size = self._settings.batch
-        whole = len(order) // size
-        pool = size * max(min(POOL, whole // 2), 1)
-        order[: whole * size], rest = self._sorted(order[: whole * size], pool), order[whole * size :]
-        batches = order[: whole * size].reshape(whole, size)[torch.randperm(whole, generator=chance).numpy()]
+        full = len(order) // size
+        pool = size * max(min(POOL, full // 2), 1)
+        order[: full * size], rest = self._sort_pools(order[: full * size], pool), order[full * size :]
+        batches = order[: full * size].reshape(full, size)[torch.randperm(full, generator=rng).numpy()]
         return np.concatenate([batches.reshape(-1), rest])
 
-    def _sorted(self, order: NDArray[np.int64], pool: int) -> NDArray[np.int64]:
-        """Pools of fragments, each sorted by length."""
-        pools = (order[first : first + pool] for first in range(0, len(order), pool))
-        sorted_pools = [each[np.argsort(self._lengths[each], kind="stable")] for each in pools]
+    def _sort_pools(self, order: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+        """Sort each pool of fragments by length."""
+        pools = (order[first : first + size] for first in range(0, len(order), size))
+        sorted_pools = [pool[np.argsort(self._lengths[pool], kind="stable")] for pool in pools]
         return np.concatenate([*sorted_pools, order[:0]])
 
 
 def check_music(model: Model, corpus: Corpus) -> None:
-    """Refuse, before anything is written, music that the model cannot learn from.
+    """Check that the model can be trained on this music, before anything is written.
 
     Raises:
-        DataError: it is on another grid, there is no piece to train on, or it lacks the plane that a part
-            needs.
+        DataError: the music is on another grid, has no training piece, or lacks a plane that a part needs.
     """
     model.check_grid(corpus.grid, corpus.name)
     problems = []
@@ -121,7 +124,7 @@ def check_music(model: Model, corpus: Corpus) -> None:
         except DataError as error:
             problems.extend(error.problems)
     if model.velocity.models_loudness and "velocity" not in corpus.planes:
-        what = "the music has no velocities, so loudness cannot be learned from it"
-        problems.append(Problem(what, corpus.name, "leave loudness out with velocity=none"))
+        what = "this music has no velocities to train on"
+        problems.append(Problem(what, corpus.name, "use velocity=none"))
     if problems:
         raise DataError(*problems)

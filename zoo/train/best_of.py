@@ -1,4 +1,4 @@
-"""Which of several pieces a model would take for music of the kind it learned."""
+"""Choose the candidates that are most typical of the training music."""
 
 from __future__ import annotations
 
@@ -18,67 +18,67 @@ from zoo.music.roll import Roll
 from zoo.parts.clock import Clock
 from zoo.parts.terms import Term
 
-JUDGED: tuple[Term, ...] = ("core", "decoder")
-"""The terms by which pieces are chosen: which keys there are, not how loud they are."""
+SCORED: tuple[Term, ...] = ("core", "decoder")
+"""The terms by which candidates are chosen: the keys, without velocities."""
 
 
 def typical_nats(record: Mapping[str, Any]) -> float:
-    """Nats per frame that a model gave the validation pieces, from the record in its bundle.
+    """The validation score in nats per frame, from the training record of a model.
 
     Raises:
-        UsageError: none are recorded.
+        UsageError: the record has no validation score.
     """
     scores = record.get("scores", {}).get("validation", {})
-    if not all(term in scores for term in JUDGED):
-        what = "this model has no validation score, by which pieces are chosen"
+    if not all(term in scores for term in SCORED):
+        what = "this model has no validation score to compare candidates with"
         raise UsageError(Problem(what, "best_of", "train it on music with validation pieces"))
-    return float(sum(scores[term] for term in JUDGED))
+    return float(sum(scores[term] for term in SCORED))
 
 
 def closest(
-    draw: Callable[[int], Sequence[Roll]], scored: Callable[[Roll], float], target: float, candidates: int
+    draw: Callable[[int], Sequence[Roll]], score: Callable[[Roll], float], target: float, candidates: int
 ) -> list[Roll]:
-    """Of several candidates for each piece, those whose score is closest to a target.
+    """For each piece, the candidate whose score is closest to a target.
 
-    The likeliest candidates would be the dullest: silence and held chords are easier to predict than any
-    music that a model was trained on.
+    The most likely candidates would be the least interesting: silence and held chords are easier to predict
+    than any real music.
 
     Args:
-        draw: the pieces of a candidate, by its number.
-        scored: nats per frame of a piece.
-        target: nats per frame of music.
-        candidates: how many there are.
+        draw: returns the candidates of a given number, one for each piece.
+        score: returns the nats per frame of a piece.
+        target: nats per frame of real music.
+        candidates: number of candidates for each piece.
     """
     best: list[Roll] = []
     distances: list[float] = []
     for number in range(candidates):
         rolls = draw(number)
-        found = [abs(scored(roll) - target) for roll in rolls]
+        new_distances = [abs(score(roll) - target) for roll in rolls]
         if not best:
-            best, distances = list(rolls), found
-        for row, (roll, distance) in enumerate(zip(rolls, found, strict=True)):
+            best, distances = list(rolls), new_distances
+        for row, (roll, distance) in enumerate(zip(rolls, new_distances, strict=True)):
             if distance < distances[row]:
                 best[row], distances[row] = roll, distance
     return best
 
 
 def mean_nats(model: Model, roll: Roll, first: int = 0, threads: Threads = "auto") -> float:
-    """Nats per frame of the keys of a piece: exact, or a bound or estimate, as the model's parts score.
+    """Nats per frame of the keys of a piece; exact, a bound or an estimate, depending on the model.
 
     Args:
         model: the model.
         roll: the piece.
-        first: the first frame that counts, such as the end of a primer.
+        first: first frame to score, such as the end of a primer.
         threads: see `zoo.model.threads`.
     """
     with evaluation_mode(model), computing(model, threads), torch.no_grad():
-        found = model.log_probs(_fragments(roll, model), generator(0, "best_of", device=model.device))
-    nats = sum(found[name].value[0, first:].double().mean() for name in ("codes", "keys"))
+        log_probs = model.log_probs(_fragments(roll, model), generator(0, "best_of", device=model.device))
+    nats = sum(log_probs[name].value[0, first:].double().mean() for name in ("codes", "keys"))
     return -float(nats)
 
 
 def _fragments(roll: Roll, model: Model) -> Fragments:
-    """A whole piece as a batch of one, after a frame of silence."""
+    """A whole piece as a batch of one, preceded by a frame of silence."""
 
     def plane(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> torch.Tensor:
         return torch.from_numpy(np.pad(array, ((1, 0), (0, 0)))).unsqueeze(0)

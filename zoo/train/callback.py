@@ -1,4 +1,4 @@
-"""Callbacks: code of your own at fixed points of training."""
+"""Callbacks: your own code at fixed points of training."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Callback:
 
     A listener only receives events. A callback also receives the learner: it may read the model and its
     gradients, change weights or settings of parts, write files, or end training by setting
-    `learner.should_stop`. A callback keeps no state in the checkpoints of a run: for a resumed run to equal
-    an uninterrupted one, what it does must follow from the step and the model alone.
+    `learner.should_stop`. Checkpoints contain no state of callbacks: for a resumed run to equal an
+    uninterrupted one, a callback must depend on the step and the model alone.
 
         class StopAt(Callback):
             def on_validation(self, learner, event):

@@ -47,7 +47,7 @@ class Checkpoints(Callback):
         self._saved, self._step = learner.seconds, learner.step
 
     def on_step_end(self, learner: Learner, event: Stepped) -> None:
-        """Save if the last checkpoint is a while ago."""
+        """Save if `SAVE_EVERY` seconds have passed since the last checkpoint."""
         if learner.seconds - self._saved > SAVE_EVERY:
             self._save(learner)
 
@@ -58,10 +58,10 @@ class Checkpoints(Callback):
         self._save(learner)
 
     def on_error(self, learner: Learner, error: NonFiniteError) -> None:
-        """Save the state before the step, and report which fragments it was to be trained on.
+        """Save the state before the step, and write a report on its fragments.
 
         Raises:
-            NonFiniteError: the error, and where the report is.
+            NonFiniteError: the same error, with the path of the report.
         """
         self._save(learner)
         path = self._run.report(
@@ -77,7 +77,7 @@ class Checkpoints(Callback):
         raise NonFiniteError(*error.problems, Problem(what, str(self._run.folder))) from error
 
     def on_end(self, learner: Learner, result: FitResult) -> None:
-        """Save what has not been saved."""
+        """Save if there are steps since the last checkpoint."""
         if learner.step != self._step:
             self._save(learner)
 

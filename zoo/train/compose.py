@@ -1,4 +1,4 @@
-"""Composing: new music as a musician asks for it, in bars or seconds, at a tempo, after a primer."""
+"""Generate music in musical terms: length in bars or seconds, tempo, meter, and a primer."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from zoo.train.best_of import closest, mean_nats, typical_nats
 from zoo.train.record import meter_of
 
 SLOWEST, FASTEST = 10.0, 1000.0
-"""Quarter notes per minute of a tempo that may be asked for."""
+"""Range of tempos in quarter notes per minute."""
 SEMITONES = 48
-"""The farthest that music is transposed."""
+"""Maximum transposition in either direction."""
 MOST_CANDIDATES = 1000
-"""The most candidates that are drawn for one piece."""
+"""Maximum number of candidates for a piece."""
 
 
 class GenerateOptions(TypedDict, total=False):
@@ -46,27 +46,27 @@ class GenerateOptions(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Wish:
-    """The music that is asked for.
+class GenerationRequest:
+    """The music to generate.
+
+    At most one of `frames`, `bars` and `seconds` may be set, and at most one of `transpose` and `key`.
 
     Attributes:
-        frames: length of the new music; 64 quarter notes where no length is given.
-        bars: its length in bars, instead.
-        seconds: its length in seconds, instead.
-        count: how many pieces.
-        seed: of all chance.
+        frames: length of the new music in frames; 64 quarter notes by default.
+        bars: length of the new music in bars.
+        seconds: length of the new music in seconds.
+        count: number of pieces.
+        seed: random seed.
         temperature: below 1 more predictable, above 1 more surprising.
-        top_p: below 1 each decision is drawn from its likeliest outcomes, which have this probability in sum.
-        best_of: how many candidates are drawn for each piece, from consecutive seeds; see
-            `zoo.train.best_of`.
-        primer: music to go on from.
-        without_primer: whether only the new music is wanted.
-        meter: of the new music; that of the primer, or of the training pieces, if nothing is said.
-        tempo: quarter notes per minute of the whole piece, 10 to 1000; that of the primer, or 120, if nothing
-            is said.
-        transpose: by how many semitones the whole piece is moved in the end, -48 to 48.
-        key: name of the key to which the whole piece is transposed in the end, such as `Am`.
-        keep_silence: whether silent bars before the first note are kept where no primer is returned.
+        top_p: nucleus sampling, if below 1; see `zoo.parts.interfaces.Sampler.sample`.
+        best_of: number of candidates for each piece, from consecutive seeds; see `zoo.train.best_of`.
+        primer: music to continue.
+        without_primer: whether to return only the new music.
+        meter: meter of the new music; by default that of the primer, or of the training pieces.
+        tempo: quarter notes per minute of the whole piece, 10 to 1000; by default that of the primer, or 120.
+        transpose: semitones by which the whole piece is transposed after generation, -48 to 48.
+        key: key to which the whole piece is transposed after generation, such as `Am`.
+        keep_silence: whether to keep silent bars before the first note, if no primer is returned.
     """
 
     frames: int | None = None
@@ -86,22 +86,23 @@ class Wish:
     keep_silence: bool = False
 
     def check(self) -> None:
-        """Refuse what contradicts itself or is out of range, before any work.
+        """Check the request before any work.
 
         Raises:
-            UsageError: with all that is wrong.
+            UsageError: request exclude each other or are out of range; lists all such problems.
         """
         lengths = [name for name in ("frames", "bars", "seconds") if getattr(self, name) is not None]
         problems = []
         if len(lengths) > 1:
-            problems.append(Problem(f"{' and '.join(lengths)} are lengths, of which one is enough"))
+            what = f"{' and '.join(lengths)} are mutually exclusive"
+            problems.append(Problem(what, hint="give the length in only one unit"))
         problems += [
-            Problem(f"must be more than 0, not {getattr(self, name)}", name)
+            Problem(f"must be greater than 0, not {getattr(self, name)}", name)
             for name in lengths[-1:]
             if name != "frames" and getattr(self, name) <= 0
         ]
         if self.tempo is not None and not SLOWEST <= self.tempo <= FASTEST:
-            what = f"must be from {SLOWEST:g} to {FASTEST:g} quarter notes a minute, not {self.tempo:g}"
+            what = f"must be from {SLOWEST:g} to {FASTEST:g} quarter notes per minute, not {self.tempo:g}"
             problems.append(Problem(what, "tempo"))
         if abs(self.transpose) > SEMITONES:
             what = f"must be from -{SEMITONES} to {SEMITONES} semitones, not {self.transpose}"
@@ -109,7 +110,8 @@ class Wish:
         if not 1 <= self.best_of <= MOST_CANDIDATES:
             problems.append(Problem(f"must be from 1 to {MOST_CANDIDATES}, not {self.best_of}", "best_of"))
         if self.key is not None and self.transpose:
-            problems.append(Problem("transpose and key both say how far to transpose; one is enough"))
+            what = "transpose and key are mutually exclusive"
+            problems.append(Problem(what, hint="use only one of them"))
         if problems:
             raise UsageError(*problems)
         if self.key is not None:
@@ -119,73 +121,76 @@ class Wish:
 def compose(
     model: Model,
     record: Mapping[str, Any],
-    wish: Wish,
+    request: GenerationRequest,
     progress: Callable[[int, int], None] = lambda done, total: None,
     threads: Threads = "auto",
 ) -> list[Roll]:
-    """New music as it is asked for.
+    """Generate music.
 
     Args:
         model: a trained model.
-        record: what is known of its training, as `zoo.model.bundle.Bundle` keeps it.
-        wish: the music.
+        record: the training record of the model, as in `zoo.model.bundle.Bundle`.
+        request: the music to generate.
         progress: called with the number of new frames generated so far, and the total.
         threads: number of threads to compute with; see `zoo.model.threads`.
 
     Raises:
-        UsageError: a number is out of range, a part does not support `top_p`, or there is no validation score
-            to choose the best by.
+        UsageError: request exclude each other or are out of range, a part does not support `top_p`, or the
+            record has no validation score, which `best_of` needs.
         DataError: the primer or the meter is on another grid than the model.
     """
-    wish.check()
-    meter = wish.meter or (None if wish.primer else meter_of(record, model.grid))
-    frames = _frames(model, wish, meter)
-    target = typical_nats(record) if wish.best_of > 1 else 0.0
+    request.check()
+    meter = request.meter or (None if request.primer else meter_of(record, model.grid))
+    frames = _frames(model, request, meter)
+    target = typical_nats(record) if request.best_of > 1 else 0.0
 
     def draw(number: int) -> list[Roll]:
         return generate(
             model,
             frames,
-            wish.count,
-            wish.seed + number,
-            wish.temperature,
-            wish.primer,
-            lambda done, total: progress(number * total + done, wish.best_of * total),
-            top_p=wish.top_p,
+            request.count,
+            request.seed + number,
+            request.temperature,
+            request.primer,
+            lambda done, total: progress(number * total + done, request.best_of * total),
+            top_p=request.top_p,
             meter=meter,
-            without_primer=wish.without_primer,
-            skip_silence=not wish.keep_silence,
+            without_primer=request.without_primer,
+            skip_silence=not request.keep_silence,
             threads=threads,
         )
 
-    if wish.best_of == 1:
-        return [_finished(roll, wish) for roll in draw(0)]
-    given = wish.primer.frames if wish.primer and not wish.without_primer else 0
-    chosen = closest(draw, lambda roll: mean_nats(model, roll, given, threads), target, wish.best_of)
-    return [_finished(roll, wish) for roll in chosen]
+    if request.best_of == 1:
+        return [_finish(roll, request) for roll in draw(0)]
+    first = request.primer.frames if request.primer and not request.without_primer else 0
+    chosen = closest(draw, lambda roll: mean_nats(model, roll, first, threads), target, request.best_of)
+    return [_finish(roll, request) for roll in chosen]
 
 
-def _frames(model: Model, wish: Wish, meter: Meter | None) -> int:
-    """How many new frames; bars of a new meter begin with the new music, others go on where they were."""
-    if wish.bars is not None:
-        given = wish.primer.frames if wish.primer and wish.meter is None else 0
-        bars = meter or (wish.primer.meter if wish.primer else Meter(model.grid))
-        return bars.after(given, wish.bars) - given
-    if wish.seconds is not None:
-        primer = wish.primer
-        last = TEMPO if primer is None else (primer.tempo_changes or ((0, primer.tempo),))[-1][1]
-        return max(round(wish.seconds * (wish.tempo or last) / 60 * model.grid), 1)
-    return QUARTERS * model.grid if wish.frames is None else wish.frames
+def _frames(model: Model, request: GenerationRequest, meter: Meter | None) -> int:
+    """The number of new frames."""
+    if request.bars is not None:
+        # A new meter starts with the new music; otherwise the bars of the primer continue, whose last bar may
+        # be incomplete.
+        start = request.primer.frames if request.primer and request.meter is None else 0
+        bars = meter or (request.primer.meter if request.primer else Meter(model.grid))
+        return bars.after(start, request.bars) - start
+    if request.seconds is not None:
+        primer = request.primer
+        last_tempo = TEMPO if primer is None else (primer.tempo_changes or ((0, primer.tempo),))[-1][1]
+        return max(round(request.seconds * (request.tempo or last_tempo) / 60 * model.grid), 1)
+    return QUARTERS * model.grid if request.frames is None else request.frames
 
 
-def _finished(roll: Roll, wish: Wish) -> Roll:
-    if wish.tempo is not None:
-        roll = replace(roll, tempo=wish.tempo, tempo_changes=())
-    return roll.transposed(_semitones(roll, wish))
+def _finish(roll: Roll, request: GenerationRequest) -> Roll:
+    """Set the tempo and transpose."""
+    if request.tempo is not None:
+        roll = replace(roll, tempo=request.tempo, tempo_changes=())
+    return roll.transposed(_semitones(roll, request))
 
 
-def _semitones(roll: Roll, wish: Wish) -> int:
-    """How far to transpose a piece; its key is that of the primer, if there is one."""
-    if wish.key is None:
-        return wish.transpose
-    return semitones_to(Tonality.parse(wish.key), wish.primer or roll)
+def _semitones(roll: Roll, request: GenerationRequest) -> int:
+    """The number of semitones to transpose a piece by; its key is that of the primer, if there is one."""
+    if request.key is None:
+        return request.transpose
+    return semitones_to(Tonality.parse(request.key), request.primer or roll)

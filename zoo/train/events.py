@@ -1,4 +1,4 @@
-"""The events of training; listeners decide what to show."""
+"""The events of training, which are passed to listeners."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Started:
-    """The first step is about to be taken.
+    """Training is about to start.
 
     Attributes:
-        step: how many steps were taken before, in a run that is resumed.
-        steps: at which step it ends, or None where the clock decides.
-        seconds: after how many seconds it ends, or None.
-        epoch: steps of an epoch.
-        device: where it computes.
-        threads: with how many threads.
-        ranks: on how many ranks, each with its own batches and threads.
+        step: number of steps so far; 0 unless the run is resumed.
+        steps: number of steps at which training ends; None if it ends after `seconds`.
+        seconds: seconds after which training ends; None if it ends after `steps`.
+        epoch: steps per epoch.
+        device: device to train on.
+        threads: number of threads of each rank.
+        ranks: number of ranks.
     """
 
     step: int
@@ -36,13 +36,13 @@ class Started:
 
 @dataclass(frozen=True)
 class Stepped:
-    """One batch was learned.
+    """A training step was taken.
 
     Attributes:
-        step: its number, from 1.
-        losses: term -> mean loss per frame; quantities that train and never rank.
-        frames: how many frames of music it held.
-        seconds: since the beginning of training, all sessions of a run together.
+        step: number of the step, from 1.
+        losses: mean loss per frame of each term; losses of different parts are not comparable.
+        frames: number of frames of music in the step.
+        seconds: training time so far, over all sessions of the run.
     """
 
     step: int
@@ -56,11 +56,11 @@ class Validated:
     """The model was scored on the validation pieces.
 
     Attributes:
-        step: after which step.
-        nats: term -> nats per frame, lower is better: codes for the core, keys for the decoder.
-        improved: the terms that were never better.
-        seconds: since the beginning of training.
-        kinds: term -> the kind of its nats, exact, bound or estimate.
+        step: number of steps so far.
+        nats: nats per frame of each term: codes for the core, keys for the decoder; lower is better.
+        improved: the terms with a new best value.
+        seconds: training time so far, over all sessions of the run.
+        kinds: the kind of the nats of each term: exact, bound or estimate.
     """
 
     step: int
@@ -79,13 +79,13 @@ class FitResult:
     """The result of training.
 
     Attributes:
-        step: how many steps were taken in all.
-        seconds: how long they took.
-        best: term -> nats per frame on the validation pieces, of the weights that were kept.
-        best_step: term -> the step of those weights.
-        validations: those of this session, in order.
-        threads: how many threads this session computed with, on each rank.
-        ranks: on how many ranks.
+        step: total number of steps.
+        seconds: total training time.
+        best: best nats per frame of each term on the validation pieces.
+        best_step: the step of these best weights, by term.
+        validations: validations of this session, in order.
+        threads: number of threads of each rank in this session.
+        ranks: number of ranks.
     """
 
     step: int

@@ -1,4 +1,4 @@
-"""Training a model in place, with or without a run folder."""
+"""Train a model in place, with or without a run folder."""
 
 from __future__ import annotations
 
@@ -39,33 +39,32 @@ def fit(
     callbacks: Sequence[Callback] = (),
     ranks: Ranks = ALONE,
 ) -> FitResult:
-    """Train a model in place; afterwards it holds the best weights that validation found.
+    """Train a model in place; afterwards it has the best weights on the validation pieces.
 
-    Everything left to chance follows from the seed and the number of the step, so a run that is killed
-    and resumed learns what an unbroken one does. Ctrl-C, SIGTERM and SIGHUP are handled between two steps.
+    All random numbers depend only on the seed and the number of the step, so a run that was killed and
+    resumed gives the same weights as an uninterrupted one. Ctrl-C, SIGTERM and SIGHUP take effect between two
+    steps.
 
     Args:
-        model: from `zoo.model.build`.
-        corpus: its training pieces are learned, its validation pieces choose the best weights.
-        settings: how long, on what, how fast.
-        run: where progress is kept.
-        listen: called with every event.
-        seed: of the order of fragments, their transpositions, and the chance in losses.
-        resume: go on where the run stands.
-        origins: where trained parts come from, by slot. Their weights compete for the best ones before the
-            first step.
+        model: a model from `zoo.model.build` or `zoo.train.assemble`.
+        corpus: the corpus with training pieces, and validation pieces to choose the best weights.
+        settings: the training settings.
+        run: the run folder for checkpoints and metrics; None to keep everything in memory.
+        listen: called with each event.
+        seed: seed of the order of fragments, their transpositions, and random losses.
+        resume: whether to resume the run if it was started before.
+        origins: origins of trained parts, by slot, for fine-tuning. Their weights are validated before the
+            first step, so the result is never worse than they are.
         callbacks: called at fixed points of the loop, after `listen`; on every rank.
-        ranks: the processes that train together, each with its own batches: `train.batch` is for each. Only
-            the first writes to the run and is listened to, and only its model holds the best weights
-            afterwards.
+        ranks: the processes that train together, each on its own batches of `train.batch` fragments. Only the
+            first rank writes the run, calls `listen`, and has the best weights at the end.
 
     Raises:
-        DataError: the model cannot learn from this music.
-        UsageError: the run is another one, is there and not to be resumed, or began with trained weights
-            that the model does not have and the run has not kept.
-        NonFiniteError: a loss, gradient or weight is not a finite number; the weights are those of the
-            step before.
-        KeyboardInterrupt: it was interrupted; the run is saved.
+        DataError: the model cannot be trained on this music.
+        UsageError: the folder contains another run, or this run and `resume` is false; or the run was started
+            from trained weights that the model does not have and that were not saved yet.
+        NonFiniteError: a loss, gradient or weight is not finite; the weights are those of the step before.
+        KeyboardInterrupt: training was interrupted; the run is saved.
     """
     training = corpus.split("train")
     check_music(model, training)
@@ -77,23 +76,26 @@ def fit(
     batches = TrainingBatches(training, settings, seed, ranks)
     validation = Validation(corpus.split("valid"), settings, seed)
     budget = Budget(settings, batches.epoch)
-    acting = [*([Listener(listen)] if listen else []), *callbacks]
+    all_callbacks = [*([Listener(listen)] if listen else []), *callbacks]
     if run is not None:
-        acting = [Metrics(run), *acting, Checkpoints(run, batches, seed)]
+        # Metrics first, checkpoints last: the metrics of a step must exist before a checkpoint that includes
+        # it, and a checkpoint must include what other callbacks changed.
+        all_callbacks = [Metrics(run), *all_callbacks, Checkpoints(run, batches, seed)]
     with computing(model, settings.threads):
         if ranks.is_first and (run is None or not run.resume(learner)):
-            _begin(model, corpus, origins or {})
+            _count(model, corpus, origins or {})
             if run is not None:
-                run.save(learner)  # a checkpoint that is missing later was lost, and does not mean a new run
+                # With a checkpoint from the start, a missing one later means that it was lost.
+                run.save(learner)
         learner.copy_first_rank()
-        result = Loop(learner, batches, validation, budget, acting).run(validate_first=bool(origins))
+        result = Loop(learner, batches, validation, budget, all_callbacks).run(validate_first=bool(origins))
     if ranks.is_first:
         model.load_state_dict(learner.best.tensors)
     return result
 
 
-def _begin(model: Model, corpus: Corpus, origins: Mapping[Slot, Origin]) -> None:
-    """Count over the training pieces.
+def _count(model: Model, corpus: Corpus, origins: Mapping[Slot, Origin]) -> None:
+    """Count the training pieces.
 
     Raises:
         UsageError: the model does not have the weights that the run starts from.
@@ -103,13 +105,17 @@ def _begin(model: Model, corpus: Corpus, origins: Mapping[Slot, Origin]) -> None
         count(model, training)
         return
     _check_weights(model, origins)
+    # Music that the counts already include must not be added to them again.
     encoder = origins.get("encoder")
     again = encoder is not None and encoder.knows(corpus.digest)
     recount(model, training, corpus.split("valid"), again=again)
 
 
 def _check_weights(model: Model, origins: Mapping[Slot, Origin]) -> None:
-    """Refuse to start from other weights: a run is resumed whose first checkpoint was never written."""
+    """Check that the model has the weights that the run starts from.
+
+    They differ if a run is resumed that was killed before its first checkpoint, without naming its sources.
+    """
     missing: dict[str, list[Slot]] = {}
     for slot, origin in origins.items():
         if digest(model.get_submodule(slot).state_dict()) != origin.weights:

@@ -1,4 +1,4 @@
-"""Signals that ask training to end: handled between two steps, so that the run is saved first."""
+"""Signals that stop training are deferred to the end of a step, so that the run is saved first."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from contextlib import contextmanager
 from types import FrameType
 
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
-"""Signals that ask a training to end: Ctrl-C, schedulers and containers, logouts."""
+"""Signals that stop training: Ctrl-C, from schedulers and containers, and at logout."""
 
 
 @contextmanager
 def deferred_interrupts() -> Iterator[Callable[[], bool]]:
-    """Defer the first signal that asks to end until the end of the block; a second one acts at once.
+    """Defer the first signal of `ENDING` to the end of the block; a second one takes effect at once.
 
-    Yields a function that returns whether there was one. At the end of the block the signal is raised again.
+    Yields a function that returns whether a signal was received. At the end of the block, the original
+    handlers are restored and the deferred signal is raised again.
 
     Raises:
-        KeyboardInterrupt: a signal was deferred, and did not end the program by itself.
+        KeyboardInterrupt: a signal was deferred, and its handler did not end the program.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
@@ -29,10 +30,12 @@ def deferred_interrupts() -> Iterator[Callable[[], bool]]:
     def receive(number: int, frame: FrameType | None) -> None:
         received.append(number)
         if len(received) > 1:
-            # No handler is set here: the code of a plugin may be running, and would be blamed for it.
-            _act(number, before[number], frame)
+            # No handler is changed here: plugins are checked for changing handlers, and this runs in the
+            # middle of a step.
+            _handle(number, before[number], frame)
 
     numbers = [getattr(signal, name) for name in ENDING if hasattr(signal, name)]
+    # Ignored signals stay ignored, so that `nohup` works.
     before = {n: handler for n in numbers if (handler := signal.getsignal(n)) not in (None, signal.SIG_IGN)}
     for number in before:
         signal.signal(number, receive)
@@ -46,8 +49,8 @@ def deferred_interrupts() -> Iterator[Callable[[], bool]]:
         raise KeyboardInterrupt
 
 
-def _act(number: int, handler: signal._HANDLER, frame: FrameType | None) -> None:
-    """Do what a handler does about a signal."""
+def _handle(number: int, handler: signal._HANDLER, frame: FrameType | None) -> None:
+    """Handle a signal with a given handler."""
     if callable(handler):
         handler(number, frame)
     else:

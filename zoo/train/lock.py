@@ -1,6 +1,6 @@
-"""One process trains in a folder at a time, and the second learns at once who the first is.
+"""The lock of a run folder: only one process can train in it, and others get an error that names the process.
 
-Knows nothing of torch, whose import would make the second wait.
+This module does not import torch, so that the error is immediate.
 """
 
 from __future__ import annotations
@@ -21,43 +21,45 @@ from zoo.model.pretrained import RECIPE
 
 LOCK, HOLDER = "lock", "holder.json"
 PATIENCE = 0.3
-"""Seconds within which a process that has locked the folder writes its process id."""
+"""Seconds to wait for the lock; enough for its holder to write its process id."""
 
 
 @contextmanager
-def claimed(folder: str | Path, doing: str = "trains here", patience: float = PATIENCE) -> Iterator[Path]:
-    """Lock a run folder against other processes inside the block; created if missing.
+def lock_folder(
+    folder: str | Path, activity: str = "is training here", patience: float = PATIENCE
+) -> Iterator[Path]:
+    """Lock a run folder against other processes inside the block; the folder is created if missing.
 
-    A folder in which nothing was begun is removed again.
+    If no run was started in the block, the folder is removed again.
 
     Args:
-        folder: any that is missing or holds a run.
-        doing: what the error message says that the other process does.
-        patience: seconds to wait for him; below 0 for as long as it takes.
+        folder: a folder that is missing, empty, or contains a run.
+        activity: what the error message says about the process that holds the lock.
+        patience: seconds to wait for the lock; negative to wait forever.
 
     Raises:
-        UsageError: another process trains there, or the folder contains something else than a run.
-        ZooError: it cannot be made.
+        UsageError: another process holds the lock, or the folder contains something other than a run.
+        ZooError: the folder cannot be created.
     """
     place = Path(folder)
-    _refuse_strange(place)
-    lock = _taken(place, doing, patience)
+    _check_folder(place)
+    lock = _acquire(place, activity, patience)
     try:
         sweep(place)
-        write_file(place / HOLDER, json.dumps(_me()) + "\n")
+        write_file(place / HOLDER, json.dumps(_describe_process()) + "\n")
         yield place
     finally:
-        with suppress(OSError):  # the folder may have become read-only, or be gone
+        with suppress(OSError):  # the folder may have become read-only or been deleted
             (place / HOLDER).unlink(missing_ok=True)
             if not (place / RECIPE).exists():
-                # A process that waits for the lock sees that it has no name any more, and opens the next.
+                # A process that waits for this lock file notices that it was unlinked, and opens a new one.
                 (place / LOCK).unlink(missing_ok=True)
                 place.rmdir()
         lock.release()
 
 
-def is_claimed(folder: Path) -> bool:
-    """Whether a process trains in a run folder now; False where that cannot be found out."""
+def is_locked(folder: Path) -> bool:
+    """Whether a process is training in a run folder."""
     if not (folder / LOCK).is_file():
         return False
     try:
@@ -65,48 +67,51 @@ def is_claimed(folder: Path) -> bool:
             return False
     except Timeout:
         return True
-    except OSError:  # a folder that only others may write
+    except OSError:  # without write permission the lock cannot be tried
         return (folder / HOLDER).is_file()
 
 
-def _taken(place: Path, doing: str, patience: float, tries: int = 20) -> FileLock:
-    """The lock of the folder, held."""
+def _acquire(place: Path, activity: str, patience: float, tries: int = 20) -> FileLock:
+    """Create the folder and acquire its lock."""
     lock = FileLock(place / LOCK)
     try:
         place.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=patience)
     except Timeout:
-        what = f"{_holder(place)} {doing}"
-        raise UsageError(Problem(what, str(place), "wait for it, or name another folder")) from None
+        what = f"{_describe_holder(place)} {activity}"
+        hint = "wait for it to finish, or choose another folder"
+        raise UsageError(Problem(what, str(place), hint)) from None
     except FileNotFoundError as error:
-        # Who had begun nothing there has just removed the folder between our two steps.
+        # Another process that started no run removed the folder between `mkdir` and `acquire`.
         if tries:
-            return _taken(place, doing, patience, tries - 1)
-        raise ZooError(Problem(f"cannot be made: {error.strerror}", str(place))) from error
+            return _acquire(place, activity, patience, tries - 1)
+        raise ZooError(Problem(f"cannot be created: {error.strerror}", str(place))) from error
     except OSError as error:
-        raise ZooError(Problem(f"cannot be made: {error.strerror}", str(place))) from error
+        raise ZooError(Problem(f"cannot be created: {error.strerror}", str(place))) from error
     return lock
 
 
-def _refuse_strange(place: Path) -> None:
+def _check_folder(place: Path) -> None:
+    """Check that the folder is missing, empty, or contains a run; hidden files do not matter."""
     if place.exists() and not place.is_dir():
-        raise UsageError(Problem("is a file, not a folder", str(place), "name a new folder"))
-    known = {RECIPE, LOCK, HOLDER}
+        raise UsageError(Problem("is a file, not a folder", str(place), "choose a new folder"))
+    own_files = {RECIPE, LOCK, HOLDER}
     if place.exists() and not (place / RECIPE).exists():
-        strange = [child.name for child in place.iterdir() if child.name not in known]
-        if any(not name.startswith(".") for name in strange):
-            what = f"holds other things ({strange[0]}) and no run"
-            raise UsageError(Problem(what, str(place), "name a new folder"))
+        other_files = [child.name for child in place.iterdir() if child.name not in own_files]
+        visible = [name for name in other_files if not name.startswith(".")]
+        if visible:
+            what = f"contains other files ({visible[0]}) and no run"
+            raise UsageError(Problem(what, str(place), "choose a new folder"))
 
 
-def _me() -> dict[str, str | int]:
+def _describe_process() -> dict[str, str | int]:
     now = datetime.now().astimezone().isoformat(" ", "seconds")
     return {"pid": os.getpid(), "host": socket.gethostname(), "since": now}
 
 
-def _holder(place: Path) -> str:
+def _describe_holder(place: Path) -> str:
     try:
-        held = json.loads((place / HOLDER).read_text())
-        return f"process {held['pid']} on {held['host']}, since {held['since']},"
+        holder = json.loads((place / HOLDER).read_text())
+        return f"process {holder['pid']} on {holder['host']}, since {holder['since']},"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"

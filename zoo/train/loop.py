@@ -26,7 +26,7 @@ class Loop:
         learner: the model, with its optimizers and best weights.
         batches: the training batches.
         validation: chooses the best weights.
-        budget: how long to train.
+        budget: the training budget.
         callbacks: called in this order at each point.
     """
 
@@ -42,11 +42,11 @@ class Loop:
         """Train from where the learner stands to the end of the budget.
 
         Args:
-            validate_first: validate the weights before the first step, as those of a trained model.
+            validate_first: whether to validate before the first step, for fine-tuning.
 
         Raises:
             NonFiniteError: a loss or gradient is not finite; the weights are those of the step before.
-            KeyboardInterrupt: it was interrupted; `on_end` was called.
+            KeyboardInterrupt: training was interrupted; `on_end` was called.
         """
         self._start()
         if validate_first and self.learner.validated < 0:
@@ -69,7 +69,7 @@ class Loop:
         return self._end()
 
     def _start(self) -> None:
-        """Start the clock at the time that earlier sessions took."""
+        """Start the clock, which includes the time of earlier sessions."""
         self._began = time.monotonic() - self.learner.seconds
         event = Started(
             step=self.learner.step,
@@ -100,9 +100,9 @@ class Loop:
             callback.on_step_end(learner, event)
 
     def _validate(self) -> None:
-        judged, improved = self.validation(self.learner)
+        scored, improved = self.validation(self.learner)
         self._read_clock()
-        event = Validated(self.learner.step, judged.nats, improved, self.learner.seconds, judged.kinds)
+        event = Validated(self.learner.step, scored.nats, improved, self.learner.seconds, scored.kinds)
         self._validations.append(event)
         for callback in self.callbacks:
             callback.on_validation(self.learner, event)

@@ -1,4 +1,4 @@
-"""The metrics of a run: a line of JSON for each step and each validation. Read without torch."""
+"""The metrics of a run: a line of JSON for each step and each validation, read without torch."""
 
 from __future__ import annotations
 
@@ -31,20 +31,21 @@ class MetricsFile:
             return read_bytes(self.path, "metrics").splitlines()
         except OSError as error:
             what = f"cannot be read: {error.strerror}"
-            raise BundleError(Problem(what, str(self.path), "the run goes on without it")) from error
+            hint = "delete it to resume the run without its metrics"
+            raise BundleError(Problem(what, str(self.path), hint)) from error
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """The events, without the lines that a kill or a disk has damaged."""
-        return filter(None, map(event_of, self.lines()))
+        """The events; damaged lines are skipped."""
+        return filter(None, map(parse_event, self.lines()))
 
     def validations(self, term: str) -> list[tuple[int, float]]:
-        """The learning curve of a term: after which step how many nats per frame of the validation pieces."""
+        """The learning curve of a term: (step, nats per frame of the validation pieces)."""
         return [
             (event["step"], event["nats"][term]) for event in self.events() if term in event.get("nats", ())
         ]
 
     def curves(self) -> dict[str, list[tuple[float, float]]]:
-        """The learning curves: term -> (seconds of training, nats per frame of the validation pieces)."""
+        """The learning curve of each term: (seconds of training, nats per frame of the validation pieces)."""
         curves: dict[str, list[tuple[float, float]]] = {}
         for event in self.events():
             for term, nats in event.get("nats", {}).items():
@@ -53,11 +54,11 @@ class MetricsFile:
         return curves
 
 
-def event_of(line: bytes) -> dict[str, Any]:
-    """What a line says; nothing where it is damaged, since a good run does not hang on it."""
+def parse_event(line: bytes) -> dict[str, Any]:
+    """Parse a line; empty if it is damaged, since a run can be resumed without its metrics."""
     try:
         event = json.loads(line)
-        whole = isinstance(event["step"], int) and isinstance(event.get("nats", {}), dict)
+        is_valid = isinstance(event["step"], int) and isinstance(event.get("nats", {}), dict)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
-    return event if whole else {}
+    return event if is_valid else {}

@@ -1,4 +1,4 @@
-"""What turns gradients into steps: the optimiser of a term, the learning rate over time, averaged weights."""
+"""Optimizers, learning rate schedules and averages of weights."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from torch.optim import Adam, AdamW, Optimizer
 from zoo.train.settings import TrainSettings
 
 LOWEST = 0.02
-"""Where cosine decay ends, as a share of the peak."""
+"""Learning rate at the end of cosine decay, as a fraction of the peak."""
 OPTIMIZERS: dict[str, type[Adam]] = {"adam": Adam, "adamw": AdamW}
 
 
-def optimizer_of(named: Mapping[str, nn.Parameter], settings: TrainSettings, lr: float) -> Optimizer:
-    """The optimiser of one term, with weight decay on everything but biases and normalisation weights.
+def make_optimizer(named: Mapping[str, nn.Parameter], settings: TrainSettings, lr: float) -> Optimizer:
+    """Make the optimizer of a term, without weight decay on biases and normalization weights.
 
     Args:
-        named: the parameters of the term by their names.
-        settings: which optimiser, and how much decay.
-        lr: the peak of the learning rate.
+        named: the parameters of the term by name.
+        settings: the kind of optimizer and the weight decay.
+        lr: the peak learning rate.
     """
     exempt = {name for name, parameter in named.items() if parameter.dim() < 2 or name.endswith("bias")}
     decayed = [parameter for name, parameter in named.items() if name not in exempt]
@@ -34,30 +34,30 @@ def optimizer_of(named: Mapping[str, nn.Parameter], settings: TrainSettings, lr:
     return OPTIMIZERS[settings.optimizer](groups, lr=lr, weight_decay=settings.decay)
 
 
-def share_of_rate(settings: TrainSettings, step: int, used: float) -> float:
-    """The learning rate of a step as a share of its peak: linear warm-up, then constant or cosine decay.
+def lr_factor(settings: TrainSettings, step: int, used: float) -> float:
+    """The learning rate of a step as a fraction of its peak: linear warm-up, then constant or cosine decay.
 
-    Cosine decay is that of Loshchilov and Hutter (SGDR: Stochastic Gradient Descent with Warm Restarts, ICLR
-    2017) over the whole budget, without a restart.
+    Cosine decay extends over the whole budget, without restarts (Loshchilov and Hutter, SGDR: Stochastic
+    Gradient Descent with Warm Restarts, ICLR 2017).
 
     Args:
         settings: the warm-up and the schedule.
-        step: how many steps were taken before.
-        used: how much of the budget is used, 0..1, be it steps, epochs or minutes.
+        step: number of steps before this one.
+        used: fraction of the budget (steps, epochs or minutes) that is used, 0..1.
     """
-    warm = min(1.0, (step + 1) / max(settings.warmup, 1))
+    warmup = min(1.0, (step + 1) / max(settings.warmup, 1))
     if settings.schedule == "constant":
-        return warm
-    return warm * (LOWEST + (1 - LOWEST) * (1 + math.cos(math.pi * min(used, 1.0))) / 2)
+        return warmup
+    return warmup * (LOWEST + (1 - LOWEST) * (1 + math.cos(math.pi * min(used, 1.0))) / 2)
 
 
 class Average:
     """An exponential moving average of weights, which often scores better than the weights themselves.
 
-    The first steps are averaged over less, so that the random first weights are soon forgotten.
+    The decay is smaller in the first steps, so that the random initial weights are soon forgotten.
 
     Attributes:
-        tensors: the averages by the names of the parameters.
+        tensors: the averages by name of the parameter.
     """
 
     def __init__(self, named: Mapping[str, nn.Parameter], decay: float) -> None:
@@ -67,22 +67,22 @@ class Average:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Take in the weights after a step, counted from 1."""
+        """Update the average with the weights after a step, counted from 1."""
         decay = min(self._decay, (1 + step) / (10 + step))
         for name, parameter in self._named.items():
             self.tensors[name].lerp_(parameter, 1 - decay)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """The model with the averages for weights; afterwards it has its own again."""
-        own = {name: parameter.detach().clone() for name, parameter in self._named.items()}
-        self._put(self.tensors)
+        """Replace the weights of the model by the averages inside the block."""
+        weights = {name: parameter.detach().clone() for name, parameter in self._named.items()}
+        self._copy_to_model(self.tensors)
         try:
             yield
         finally:
-            self._put(own)
+            self._copy_to_model(weights)
 
     @torch.no_grad()
-    def _put(self, tensors: Mapping[str, Tensor]) -> None:
+    def _copy_to_model(self, tensors: Mapping[str, Tensor]) -> None:
         for name, parameter in self._named.items():
             parameter.copy_(tensors[name])

@@ -1,4 +1,4 @@
-"""The plan of a run: what is trained on what. A run is resumed with the plan it was begun with."""
+"""The plan of a run: its recipe, music, settings and seed, which must not change when it is resumed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from zoo.registry.fields import live
 from zoo.registry.registry import names_file
 from zoo.registry.values import write_value
 from zoo.registry.words import Word, stored_words
-from zoo.train.settings import BEFORE, BUDGETS, TrainSettings
+from zoo.train.settings import BUDGETS, LEGACY, TrainSettings
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
@@ -38,7 +38,7 @@ def plan(
     origins: Mapping[Slot, Origin] | None = None,
     ranks: int = 1,
 ) -> dict[str, Any]:
-    """Everything that the weights of a run depend on, and the words to say it again, ready for JSON."""
+    """Everything that the weights of a run depend on, and its recipe as text, as JSON."""
     return {
         "format": FORMAT,
         "polyzoo": zoo.__version__,
@@ -57,111 +57,119 @@ def _origin_to_json(origin: Origin) -> dict[str, Any]:
     return {**asdict(origin), "trained_on": without_pieces(origin.trained_on)}
 
 
-def begun_plan(folder: Path) -> dict[str, Any] | None:
-    """The plan of the run in a folder; None where no run was begun.
+def read_plan(folder: Path) -> dict[str, Any] | None:
+    """Read the plan of a run folder; None if it contains no run.
 
     Raises:
-        BundleError: the file that says so is damaged, or from a newer version.
+        BundleError: the plan is damaged, or from a newer version.
     """
     path = folder / RECIPE
     if not path.is_file():
         return None
     try:
-        begun = parsed(read_bytes(path, "plan"), path)
+        plan = parsed(read_bytes(path, "plan"), path)
     except OSError as error:
         raise BundleError(damaged(f"cannot be read: {error.strerror}", str(path))) from error
-    check_format(begun.get("format", 1), FORMAT, str(path), begun.get("polyzoo"))
+    check_format(plan.get("format", 1), FORMAT, str(path), plan.get("polyzoo"))
     try:
-        begun = {"origins": {}, **begun, "train": {**BEFORE, **begun["train"]}}
-        dict(_flat(begun))
-        begun_origins(begun)
-        known = isinstance(begun["words"], str)
+        plan = {"origins": {}, **plan, "train": {**LEGACY, **plan["train"]}}
+        # Reading everything once is the check: a plan that passes can be compared and resumed.
+        dict(_flatten(plan))
+        plan_origins(plan)
+        is_valid = isinstance(plan["words"], str)
     except (KeyError, TypeError, AttributeError):
-        known = False
-    if not known:
-        raise BundleError(damaged("does not describe a run", str(path)))
-    return begun
+        is_valid = False
+    if not is_valid:
+        raise BundleError(damaged("is not the plan of a run", str(path)))
+    return plan
 
 
-def begun_origins(begun: Mapping[str, Any]) -> dict[Slot, Origin]:
-    """Where the weights that a run began with came from, by slot; empty where it began with new ones."""
+def plan_origins(plan: Mapping[str, Any]) -> dict[Slot, Origin]:
+    """The origins of the initial weights of a run, by slot; empty if they were random."""
     return {
         slot: Origin(
             origin["source"],
             origin["weights"],
-            tuple({**music, **pieces_of(begun, music["digest"])} for music in origin["trained_on"]),
+            tuple({**music, **pieces_of(plan, music["digest"])} for music in origin["trained_on"]),
         )
-        for slot, origin in begun["origins"].items()
+        for slot, origin in plan["origins"].items()
     }
 
 
-def begun_words(begun: Mapping[str, Any], folder: Path) -> list[Word]:
-    """The words that a run was begun with; they come from a file, so naming code in them is no consent.
+def plan_words(plan: Mapping[str, Any], folder: Path) -> list[Word]:
+    """The words that a run was started with.
+
+    They are marked as read from a file: a file of code that they name is not run without the user's consent.
 
     Raises:
-        BundleError: they are damaged, or name a file of code whose version was not kept.
+        BundleError: the words are damaged, or name a file of code whose version was not stored.
     """
-    path, parts = folder / RECIPE, begun["parts"]
+    path, parts = folder / RECIPE, plan["parts"]
     versions = {slot: part["version"] for slot, part in parts.items() if names_file(part["name"])}
     try:
-        words = stored_words(begun["words"], versions, str(path))
+        words = stored_words(plan["words"], versions, str(path))
     except UsageError as error:
         raise BundleError(*(damaged(problem.what, str(path)) for problem in error.problems)) from None
     if any(word.key in SLOTS and names_file(word.text) and not word.version for word in words):
-        raise BundleError(damaged("its words and its parts contradict each other", str(path)))
-    return [*words, *_omitted(begun["train"], {word.key for word in words}, str(path))]
+        raise BundleError(damaged("its words contradict its parts", str(path)))
+    return [*words, *_old_defaults(plan["train"], {word.key for word in words}, str(path))]
 
 
-def _omitted(train: Mapping[str, Any], given: Collection[str], path: str) -> Iterator[Word]:
-    """Settings of training that were the default when a run was begun, and no longer are."""
+def _old_defaults(train: Mapping[str, Any], given: Collection[str], path: str) -> Iterator[Word]:
+    """Training settings that had the default value of an older version, which has changed since."""
     for name, field in TrainSettings.model_fields.items():
         key, value = f"train.{name}", train.get(name, field.default)
         if key not in given and value != field.default:
             yield Word(key, write_value(value), path)
 
 
-def typed_over(begun: Sequence[Word], typed: Sequence[str]) -> list[Word | str]:
-    """The words of a run with what may be typed when it goes on: how to train, and its files of code by name.
+def merge_words(stored: Sequence[Word], typed: Sequence[str]) -> list[Word | str]:
+    """Merge the stored words of a run with words that were typed to resume it.
 
-    A file that is named again is agreed to, if it is still the file that the run was begun with. Words that
-    say more stand for themselves.
+    Typed training settings replace stored ones. A file of code that is typed again is thereby trusted, if it
+    is unchanged since the run was started. With any other typed words, the stored ones are ignored.
     """
-    known = {word.key: word for word in begun if word.key in SLOTS and names_file(word.text)}
+    files = {word.key: word for word in stored if word.key in SLOTS and names_file(word.text)}
     pairs = [word.partition("=")[::2] for word in typed]
-    again = [replace(known[k], text=text, origin="") for k, text in pairs if k in known and names_file(text)]
+    trusted = [
+        replace(files[key], text=text, origin="") for key, text in pairs if key in files and names_file(text)
+    ]
     train = [word for word in typed if word.startswith("train.")]
-    if len(again) + len(train) < len(typed):
+    if len(trusted) + len(train) < len(typed):
         return list(typed)
     keys = {word.partition("=")[0] for word in train}
-    replaced = {*keys, *(BUDGETS if keys & BUDGETS else ()), *(word.key for word in again)}
-    return [*(word for word in begun if word.key not in replaced), *again, *train]
+    # Budgets exclude each other, so a new one replaces any other.
+    replaced = {*keys, *(BUDGETS if keys & BUDGETS else ()), *(word.key for word in trusted)}
+    return [*(word for word in stored if word.key not in replaced), *trusted, *train]
 
 
-def differences(begun: Mapping[str, Any], now: Mapping[str, Any]) -> list[Problem]:
-    """What keeps a run from being resumed: each setting that has changed, of another part its name alone.
+def differences(stored: Mapping[str, Any], current: Mapping[str, Any]) -> list[Problem]:
+    """The differences between two plans that prevent resuming a run; one for each changed setting.
 
-    How long to train and on which device may change, and so may the name of the same music.
+    Of a part that was replaced by another, only the name is listed, not its settings. The budget, the device
+    and the name of the music may change.
     """
-    before, after = dict(_flat(begun)), dict(_flat(now))
-    exchanged = tuple(f"{slot}." for slot in SLOTS if before.get(slot) != after.get(slot))
+    before, after = dict(_flatten(stored)), dict(_flatten(current))
+    replaced = tuple(f"{slot}." for slot in SLOTS if before.get(slot) != after.get(slot))
     return [
         Problem(
-            f"is {after.get(key, 'not set')} now, the run was begun with {before.get(key, 'none')}",
+            f"is now {after.get(key, 'not set')}, but the run was started with {before.get(key, 'none')}",
             key,
             f"start it with torchrun --nproc-per-node {before[key]}" if key == RANKS else "",
         )
         for key in sorted({*before, *after})
-        if before.get(key) != after.get(key) and not key.startswith(exchanged)
+        if before.get(key) != after.get(key) and not key.startswith(replaced)
     ]
 
 
-def _flat(plan: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _flatten(plan: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The entries of a plan that must not change, as (key, value)."""
     for slot, part in plan["parts"].items():
-        # Of a package the state version decides the weights, of a file its content, wherever it lies.
-        decisive = "version" if names_file(part["name"]) else "state_version"
+        # What identifies the weights: for a package its state version, for a file its content, not its path.
+        identity = "version" if names_file(part["name"]) else "state_version"
         yield slot, part["name"].rpartition(":")[2] if names_file(part["name"]) else part["name"]
         yield from ((f"{slot}.{name}", value) for name, value in part["settings"].items())
-        yield f"{slot}.{decisive}", part[decisive]
+        yield f"{slot}.{identity}", part[identity]
     for name, value in plan["train"].items():
         field = TrainSettings.model_fields.get(name)
         if field is None or not live(field):
@@ -170,6 +178,6 @@ def _flat(plan: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "seed", plan["seed"]
     yield RANKS, plan.get("ranks", 1)
     yield from (
-        (f"first weights of the {slot}", origin["weights"][:12])
+        (f"initial weights of the {slot}", origin["weights"][:12])
         for slot, origin in plan.get("origins", {}).items()
     )

@@ -1,9 +1,9 @@
-"""Data-parallel training: the processes that train one model together, as torchrun starts them.
+"""Data-parallel training: the processes that train a model together, started by torchrun.
 
-Every rank holds the same model and takes the gradient of its own batches of a step. Gradients are added up
-over all ranks, so every rank takes the same step. The first rank alone counts, validates and writes; what it
-finds reaches the others as a copy. Alone, a process is the first of one rank, nothing is sent, and torch is
-not imported here: a folder in which another process trains is refused before.
+Every rank has the same model and computes the gradient of its own batches of a step. Gradients are summed
+over all ranks, so every rank takes the same step. Only the first rank counts, validates and writes; its
+results are copied to the others. A single process is the first of one rank and sends nothing. It does not
+import torch here, so that the error for a locked run folder is immediate.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from torch import nn
 
 PATIENCE = timedelta(hours=1)
-"""How long a rank waits for the others, such as for the first to read the music. One that was killed is
-noticed at once."""
+"""Maximum time to wait for other ranks, such as for the first to read the music. A rank that was killed is
+detected immediately."""
 
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """The place of this process among those that train together.
+    """The rank of this process and the number of ranks.
 
     Attributes:
-        number: of this rank, from 0.
-        count: how many ranks there are.
+        number: number of this rank, from 0.
+        count: number of ranks.
     """
 
     number: int = 0
@@ -57,11 +57,11 @@ class Ranks:
         return [float(number) for number in totals]
 
     def any(self, holds: bool) -> bool:
-        """Whether something holds on at least one rank."""
+        """Whether a condition holds on at least one rank."""
         return self.total(holds)[0] > 0
 
     def copy(self, value: Value) -> Value:
-        """What the first rank has for a value, on every rank."""
+        """Copy a value from the first rank to all others; returns it."""
         if self.count == 1:
             return value
         import torch
@@ -74,7 +74,7 @@ class Ranks:
 
     @contextmanager
     def first_ahead(self) -> Iterator[None]:
-        """Run the block on the first rank while the others wait, which then find what it left on the disk."""
+        """Run the block on the first rank before the others, which can then use the files that it wrote."""
         if not self.is_first:
             self.total(0)
         yield
@@ -82,7 +82,7 @@ class Ranks:
             self.total(0)
 
     def sum_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
-        """Replace each gradient by its sum over all ranks; one that no rank has stays away."""
+        """Replace each gradient by its sum over all ranks; None if no rank has it."""
         if self.count == 1 or not parameters:
             return
         import torch
@@ -99,7 +99,7 @@ class Ranks:
             parameter.grad = total.view_as(parameter) if count else None
 
     def copy_buffers(self, model: nn.Module) -> None:
-        """Give every rank the buffers of the first, such as the particles of an RBM."""
+        """Copy the buffers of the first rank to all others, such as the particles of an RBM."""
         if self.count == 1:
             return
         import torch.distributed as dist
@@ -115,12 +115,12 @@ ALONE = Ranks()
 
 @contextmanager
 def joined() -> Iterator[Ranks]:
-    """The ranks that torchrun started, while the block runs; one alone where it started none.
+    """Join the ranks that torchrun started inside the block; a single rank without torchrun.
 
-    Tensors on a GPU are exchanged by NCCL, all others by Gloo. Each rank of a machine takes a GPU of its own.
+    Tensors on a GPU are exchanged by NCCL, all others by Gloo. Each rank of a machine uses its own GPU.
 
     Raises:
-        ZooError: another rank has ended.
+        ZooError: another rank has ended or cannot be reached.
     """
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         yield ALONE
@@ -139,7 +139,7 @@ def joined() -> Iterator[Ranks]:
 
 @contextmanager
 def _together() -> Iterator[None]:
-    """Raise that another rank has ended, where torch says so in terms of sockets."""
+    """Convert errors of torch about sockets to the error that another rank has ended."""
     try:
         yield
     except RuntimeError as error:

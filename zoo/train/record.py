@@ -1,4 +1,4 @@
-"""The record of a training that is saved in the bundle of the model."""
+"""The training record that is saved in the bundle of a model."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from zoo.train.events import FitResult
 from zoo.train.settings import TrainSettings
 
 DIGITS = 12
-"""Of a piece's digest, in a record."""
+"""Length of the digest of a piece in a record."""
 
 
 def common_meter(corpus: Corpus) -> list[int]:
-    """The time signature that holds for most frames, as [upper number, lower number]."""
+    """The time signature of most frames, as [numerator, denominator]."""
     frames = Counter[tuple[int, int]]()
     for piece in corpus.pieces:
         frames.update(piece.meter.durations(piece.frames))
@@ -34,17 +34,17 @@ def record(
     seed: int,
     origins: Mapping[Slot, Origin] | None = None,
 ) -> dict[str, Any]:
-    """The scores, data and training of a bundle, as `zoo.model.bundle.save_bundle` takes them.
+    """The training record for `zoo.model.bundle.save_bundle`: scores, data and training settings.
 
     Args:
-        result: what `zoo.train.fit.fit` returned.
-        corpus: what it was given.
-        settings: what it was given.
-        seed: what it was given.
-        origins: what it was given.
+        result: result of `zoo.train.fit.fit`.
+        corpus: as passed to `fit`.
+        settings: as passed to `fit`.
+        seed: as passed to `fit`.
+        origins: as passed to `fit`.
     """
-    pieces, began = corpus.split("train"), origins or {}
-    # A bundle is given away, and the folder in which its maker keeps music is private.
+    pieces, origins = corpus.split("train"), origins or {}
+    # Bundles are shared, so the path of the corpus stays private.
     name = Path(corpus.name).resolve().name
     music = {
         "name": name,
@@ -69,38 +69,39 @@ def record(
             "threads": result.threads,
             **({"ranks": result.ranks} if result.ranks > 1 else {}),
             "best_step": dict(result.best_step),
-            **({"began_from": {slot: origin.source for slot, origin in began.items()}} if began else {}),
+            **({"began_from": {slot: origin.source for slot, origin in origins.items()}} if origins else {}),
         },
-        "trained_on": {slot: [*(began[slot].trained_on if slot in began else ()), music] for slot in SLOTS},
+        "trained_on": {
+            slot: [*(origins[slot].trained_on if slot in origins else ()), music] for slot in SLOTS
+        },
     }
 
 
 def trained_on(record: Mapping[str, Any], corpus: Corpus, pieces: Corpus) -> int | None:
-    """How many of these pieces a model was trained on, wherever they were read from.
+    """The number of pieces that a model was trained on, even if they were read from elsewhere.
 
-    A piece counts if it is the same note for note; another version of it does not.
+    A piece counts only if all of its notes are the same.
 
     Args:
-        record: of the model's bundle.
-        corpus: the music that the pieces are part of, with its training pieces.
-        pieces: those that are to be scored.
+        record: the training record of the model.
+        corpus: the corpus that contains the pieces.
+        pieces: the pieces to be scored.
 
     Returns:
-        The count; None where none are known and the record does not list all pieces that the parts were
-        trained on, as those of earlier versions do not.
+        The number of pieces; None if it is unknown, since the record of an older version does not list them.
     """
-    found: Mapping[Slot, Sequence[MusicRecord]] = record.get("trained_on", {})
-    known: set[str] = set()
-    is_listed = all(found.get(slot) for slot in record.get("sources", ()))
-    for music in {music["digest"]: music for trained in found.values() for music in trained}.values():
+    music_by_slot: Mapping[Slot, Sequence[MusicRecord]] = record.get("trained_on", {})
+    digests: set[str] = set()
+    is_complete = all(music_by_slot.get(slot) for slot in record.get("sources", ()))
+    for music in {music["digest"]: music for listed in music_by_slot.values() for music in listed}.values():
         if "piece_digests" in music:
-            known |= set(music["piece_digests"])
+            digests |= set(music["piece_digests"])
         elif music["digest"] == corpus.digest:
-            known |= _digests(corpus.split("train"))
+            digests |= _digests(corpus.split("train"))
         else:
-            is_listed = False
-    count = sum(piece.digest[:DIGITS] in known for piece in pieces.pieces)
-    return count if count or is_listed else None
+            is_complete = False
+    count = sum(piece.digest[:DIGITS] in digests for piece in pieces.pieces)
+    return count if count or is_complete else None
 
 
 def _digests(corpus: Corpus) -> set[str]:
@@ -108,7 +109,7 @@ def _digests(corpus: Corpus) -> set[str]:
 
 
 def pedal_of(record: Mapping[str, Any]) -> Pedal:
-    """Where the notes of the music that a model was trained on end, and so those of a primer should."""
+    """The pedal mode of the training music, which should also be used for primers."""
     return "hold" if record.get("data", {}).get("pedal") == "hold" else "keep"
 
 

@@ -1,13 +1,14 @@
-"""The run folder: a training that can be killed at any moment and goes on exactly where it was.
+"""The run folder, from which training resumes exactly, even if it was killed.
 
-    recipe.json         what is trained on what; a run is resumed with the same or not at all
+    recipe.json         the plan; a run can only be resumed with the same plan
     metrics.jsonl       a line for each step and each validation
-    last.safetensors    where training stands: weights, the optimiser's memory, the step
-    best.safetensors    each term's best weights
-    lock, holder.json   one process trains here at a time, and this one does
-    nonfinite.json      where a value that is no finite number came up, if one did
+    last.safetensors    the latest checkpoint: weights, optimizer states, step
+    best.safetensors    the best weights of each term
+    lock, holder.json   the lock, and the process that holds it
+    nonfinite.json      the step at which a value became NaN or infinite, if any
 
-A checkpoint is one file, so that one rename replaces all of it.
+Each checkpoint is a single file, so that it is replaced atomically by a rename. `best` is written before
+`last`: after a kill in between, the steps since the previous `last` are repeated and give the same `best`.
 """
 
 from __future__ import annotations
@@ -28,16 +29,16 @@ from zoo.model.sealed import damaged
 from zoo.model.weights import Weights, digest, not_finite, pack, read_weights
 from zoo.train.events import Stepped, Validated
 from zoo.train.learner import Learner
-from zoo.train.metrics import MetricsFile, event_of
-from zoo.train.plan import begun_plan, differences
+from zoo.train.metrics import MetricsFile, parse_event
+from zoo.train.plan import differences, read_plan
 
 FORMAT = 1
 NUMBERS = {"last": ("step", "seconds", "validated"), "best": ("nats", "step")}
-"""What a checkpoint says besides weights: numbers, of the best weights one for each term."""
+"""The numbers that each checkpoint contains besides weights; in `best` they are dicts by term."""
 
 
 class Run:
-    """A run in its folder, which must be `claimed`."""
+    """A run in its folder, which must be locked with `lock_folder`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -45,42 +46,43 @@ class Run:
 
     @property
     def is_saved(self) -> bool:
-        """Whether there is anything to go on from."""
+        """Whether there is a checkpoint to resume from."""
         return (self.folder / "last.safetensors").exists()
 
     def begin(self, plan: Mapping[str, Any], *, resume: bool) -> None:
-        """Put down what is trained on what, unless something else was begun here.
+        """Write the plan of the run.
 
         Raises:
-            UsageError: another run was begun here, or this one was and is not to be resumed.
-            BundleError: the record of the run cannot be read.
+            UsageError: the folder contains a run with another plan, or a run with this plan and `resume` is
+                false.
+            BundleError: the plan in the folder is damaged.
         """
-        begun = begun_plan(self.folder)
-        if begun is not None:
-            changed = differences(begun, plan)
+        stored_plan = read_plan(self.folder)
+        if stored_plan is not None:
+            changed = differences(stored_plan, plan)
             if changed:
-                other = Problem("holds a run of another recipe", str(self.folder), "name a new folder")
-                raise UsageError(other, *changed)
+                what = "contains a run of another recipe"
+                raise UsageError(Problem(what, str(self.folder), "choose a new folder"), *changed)
             if not resume:
-                hint = "--resume goes on with it, a new folder begins another"
-                raise UsageError(Problem("holds a run of this recipe", str(self.folder), hint))
+                hint = "use --resume to continue it, or choose a new folder"
+                raise UsageError(Problem("already contains this run", str(self.folder), hint))
         write_file(self.folder / RECIPE, json.dumps(plan, indent=2) + "\n")
 
     def resume(self, learner: Learner) -> bool:
-        """Bring a fresh learner to where the run stands; False where it has not begun.
+        """Restore a new learner from the latest checkpoint; returns False if there is none yet.
 
         Raises:
-            BundleError: a checkpoint is missing or damaged, or does not fit the parts that are here.
+            BundleError: a checkpoint is missing or damaged, or does not fit the model.
         """
-        model = sum(tensor.nbytes for tensor in learner.model.state_dict().values())
-        # Adam keeps two numbers for each weight and how often it changed it, and there may be an average.
-        most = HEADER + 5 * model
-        best, last = self._load("best", most), self._load("last", most)
+        model_size = sum(tensor.nbytes for tensor in learner.model.state_dict().values())
+        # Weights, two moments of Adam, the average, and step counts: anything larger is not this model's.
+        limit = HEADER + 5 * model_size
+        best, last = self._load("best", limit), self._load("last", limit)
         if best is None and last is not None and last.about["validated"] >= 0:
             raise BundleError(damaged("is missing", str(self.folder / "best.safetensors")))
         if best is not None and last is None:
-            hint = f"put it back, or begin again in a new folder; core=@{self.folder} takes the best weights"
-            what = "is missing, so the run cannot go on where it was"
+            hint = f"restore it, or start from the best weights in a new folder with core=@{self.folder}"
+            what = "is missing, so the run cannot be resumed"
             raise BundleError(Problem(what, str(self.folder / "last.safetensors"), hint))
         if best is not None:
             learner.best.tensors = best.tensors
@@ -88,22 +90,24 @@ class Run:
             learner.best.step = best.about["step"]
         if last is not None:
             learner.restore(last, str(self.folder / "last.safetensors"))
-        self._forget_after(learner.step, learner.validated)
+        self._truncate_metrics(learner.step, learner.validated)
         return last is not None
 
     def save(self, learner: Learner) -> None:
-        """Keep where training stands; the metrics up to there reach the disk before it does."""
+        """Write the latest checkpoint."""
+        # Metrics first: after a power failure they may have too many lines, which `resume` drops, but never
+        # too few.
         if self.metrics.path.exists():
             flush(self.metrics.path)
         self._save("last", learner.state())
 
     def save_best(self, learner: Learner) -> None:
-        """Keep the best weights."""
+        """Write the best weights."""
         best = learner.best
         self._save("best", Weights(best.tensors, {"nats": best.nats, "step": best.step}))
 
     def best(self) -> Weights | None:
-        """The best weights; None where none were kept yet.
+        """Read the best weights; None if there are none yet.
 
         Raises:
             BundleError: the checkpoint is damaged, or from a newer version.
@@ -111,43 +115,43 @@ class Run:
         return self._load("best")
 
     def note(self, event: Stepped | Validated) -> None:
-        """Add a line to the metrics."""
+        """Append an event to the metrics."""
         with writing(self.metrics.path), self.metrics.path.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps({"event": type(event).__name__.lower(), **asdict(event)}) + "\n")
 
     def validations(self, term: str) -> list[tuple[int, float]]:
-        """The learning curve of a term: after which step how many nats per frame of the validation pieces."""
+        """The learning curve of a term: (step, nats per frame of the validation pieces)."""
         return self.metrics.validations(term)
 
     def report(self, content: Mapping[str, Any]) -> Path:
-        """Keep what leads to a value that is not a finite number."""
+        """Write the report on a value that is not finite."""
         path = self.folder / "nonfinite.json"
         write_file(path, json.dumps(content, indent=2) + "\n")
         return path
 
     def _save(self, name: str, weights: Weights) -> None:
         path = self.folder / f"{name}.safetensors"
-        if bad := not_finite(weights.tensors):
-            what = f"{', '.join(bad)} are not all finite, so the checkpoint before is kept"
+        if invalid := not_finite(weights.tensors):
+            what = f"{', '.join(invalid)} are not all finite, so the previous checkpoint is kept"
             raise NonFiniteError(Problem(what, str(path), "lower train.lr"))
         about = {"format": FORMAT, "weights": digest(weights.tensors), **weights.about}
         write_file(path, pack(Weights(weights.tensors, about)))
 
-    def _load(self, name: str, most: int | None = None) -> Weights | None:
+    def _load(self, name: str, limit: int | None = None) -> Weights | None:
         path = self.folder / f"{name}.safetensors"
         if not path.exists():
             return None
-        weights = read_weights(path, "checkpoint", most)
-        writer = (begun_plan(self.folder) or {}).get("polyzoo")
+        weights = read_weights(path, "checkpoint", limit)
+        writer = (read_plan(self.folder) or {}).get("polyzoo")
         check_format(weights.about.get("format"), FORMAT, str(path), writer)
         if not all(_is_number(weights.about.get(key)) for key in NUMBERS[name]):
-            raise BundleError(damaged("does not say where training stands", str(path)))
+            raise BundleError(damaged("has no training progress", str(path)))
         return weights
 
-    def _forget_after(self, step: int, validated: int) -> None:
-        """Drop the lines of what will be done again, and those that a kill or a disk has damaged."""
+    def _truncate_metrics(self, step: int, validated: int) -> None:
+        """Drop the lines of steps that will be repeated, and damaged lines."""
         if self.metrics.path.exists():
-            events = ((line, event_of(line)) for line in self.metrics.lines())
+            events = ((line, parse_event(line)) for line in self.metrics.lines())
             kept = (
                 line
                 for line, event in events
@@ -157,6 +161,6 @@ class Run:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether a value is a number or a table of numbers."""
+    """Whether a value is a finite number or a dict of finite numbers."""
     values = value.values() if isinstance(value, dict) else [value]
     return all(type(number) in (int, float) and isfinite(number) for number in values)

@@ -1,4 +1,4 @@
-"""What a user may set of training, as `train.lr=0.003`."""
+"""Training settings, such as `train.lr=0.003`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from zoo.parts import Settings, setting
 from zoo.parts.terms import Term
 
 BUDGETS = frozenset({"train.minutes", "train.epochs", "train.steps"})
-"""How long to train: one of these at most."""
+"""The settings for the length of training, which exclude each other."""
 STEPS = 3000
-"""Batches when the user names no budget: about ten minutes for the baseline on two cores."""
+"""Default number of steps: about ten minutes for the baseline on two cores."""
 
 
-BEFORE: dict[str, Any] = {
+LEGACY: dict[str, Any] = {
     "accumulate": 1,
     "group_by_length": False,
     "optimizer": "adam",
@@ -29,14 +29,14 @@ BEFORE: dict[str, Any] = {
     "ema": 0.0,
     "precision": "float32",
 }
-"""Settings that came later, each with the value that trains as before there was one.
+"""Settings that were added in later versions, with the values that reproduce the behavior before.
 
-Runs and results that do not name them were trained so, whatever the defaults have become.
+Stored runs and results without these settings were trained with these values, whatever the defaults are now.
 """
 
 
 class TrainSettings(Settings):
-    """How long, on what, and how fast a model learns."""
+    """Length of training, batches, optimizer, validation and device."""
 
     minutes: float | None = setting(None, "training time in minutes", live=True, gt=0)
     epochs: int | None = setting(None, "number of passes over the training fragments", live=True, ge=1)
@@ -98,34 +98,34 @@ class TrainSettings(Settings):
     def _one_budget(self) -> Self:
         given = [name for name in ("minutes", "epochs", "steps") if getattr(self, name) is not None]
         if len(given) > 1:
-            raise ValueError(f"{' and '.join(given)} are budgets, of which one is enough")
+            raise ValueError(f"{' and '.join(given)} are mutually exclusive; set only one of them")
         if self.stride > self.frames:
             raise ValueError(f"a stride of {self.stride} leaves gaps between fragments of {self.frames}")
         return self
 
     def on_grid(self, grid: int) -> Self:
-        """The same training with lengths in frames of a grid instead of sixteenths.
+        """The same settings with lengths in frames of a grid instead of sixteenths.
 
-        A grid coarser than sixteenths keeps the numbers, so that a published file of quarter notes is learned
-        in fragments of as many frames as any other music.
+        On grids coarser than sixteenths the numbers are kept, so that fragments of published datasets in
+        quarter notes have as many frames as those of other music.
 
         Args:
-            grid: frames to a quarter note.
+            grid: frames per quarter note.
         """
         scale = max(grid, GRID)
         lengths = ("frames", "stride", "past", "validate_frames")
         return self.model_copy(update={name: getattr(self, name) * scale // GRID for name in lengths})
 
     def rate(self, term: Term) -> float:
-        """The learning rate of a term at the peak of the schedule."""
-        own: float | None = getattr(self, f"lr_{term}")
-        return self.lr if own is None else own
+        """The peak learning rate of a term."""
+        rate: float | None = getattr(self, f"lr_{term}")
+        return self.lr if rate is None else rate
 
     def target(self, epoch: int) -> int | None:
-        """The step at which training is over, or None where a clock decides.
+        """The number of steps at which training ends; None if it ends after some minutes.
 
         Args:
-            epoch: how many steps an epoch has.
+            epoch: steps per epoch.
         """
         if self.minutes is not None:
             return None

@@ -1,4 +1,4 @@
-"""Summaries of run folders: what was trained on what, how far, and how well. Read without torch."""
+"""Summaries of run folders: recipe, music, progress and scores, read without torch."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from zoo.errors import BundleError, Problem
 from zoo.model.pretrained import BUNDLE, RECIPE
 from zoo.model.sealed import CONFIG, MANIFEST, damaged, parsed, read_bundle
 from zoo.parts import SLOTS
-from zoo.train.lock import LOCK, is_claimed
+from zoo.train.lock import LOCK, is_locked
 from zoo.train.metrics import METRICS, MetricsFile
-from zoo.train.plan import begun_plan
+from zoo.train.plan import read_plan
 
 State = Literal["finished", "interrupted", "running", "damaged"]
 LAST, BEST = "last.safetensors", "best.safetensors"
 HEADER = "zoo"
 """The entry of a checkpoint's metadata that is read; see `zoo.model.weights`."""
 TRACES = {LOCK, METRICS, LAST}
-"""Files of which a run has at least one besides its recipe."""
+"""A run folder has at least one of these files besides its recipe."""
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run folder holds.
+    """The content of a run folder.
 
     Attributes:
         folder: the folder.
         state: finished, interrupted, running, or damaged.
-        plan: what is trained on what, see `zoo.train.plan.plan`; empty where it cannot be read.
-        step: number of steps taken.
-        seconds: training time, all sessions together.
-        best: term -> lowest nats per frame of the validation pieces.
-        kinds: term -> kind of these nats; empty in runs that did not record them.
-        versions: versions of the packages that trained the weights; empty without a bundle.
+        plan: the plan, see `zoo.train.plan.plan`; empty if it cannot be read.
+        step: number of steps so far.
+        seconds: training time so far, over all sessions.
+        best: lowest nats per frame of each term on the validation pieces.
+        kinds: kind of these nats, by term; empty for older runs, which did not record it.
+        versions: versions of the packages used for training; empty without a bundle.
         problems: what is damaged.
     """
 
@@ -53,13 +53,13 @@ class RunSummary:
 
     @property
     def parts(self) -> dict[str, str]:
-        """Slot -> name of the part, without that of its package."""
+        """The name of each part, without its package."""
         parts = self.plan.get("parts", {})
         return {slot: parts[slot]["name"].rpartition("/")[2] for slot in SLOTS if slot in parts}
 
     @property
     def music(self) -> str:
-        """The name of the music, without the folder that it was read from."""
+        """The name of the music, without its folder."""
         return Path(self.plan["data"]["name"]).name if self.plan else ""
 
     @property
@@ -69,7 +69,7 @@ class RunSummary:
 
     @property
     def kind(self) -> str | None:
-        """The kind of `nats`, the weakest of its terms; None where it is not known of all."""
+        """The kind of `nats`; None if that of a term is unknown."""
         known = {self.kinds.get(term) for term in self.best}
         if not known or None in known:
             return None
@@ -79,7 +79,7 @@ class RunSummary:
 
 
 def find_runs(folder: Path) -> Iterator[Path]:
-    """The run folders below a folder, itself included, in alphabetical order."""
+    """Find all run folders in a folder, including itself, in alphabetical order."""
     for place, folders, files in os.walk(folder):
         inside = set(files)
         if (RECIPE in inside and inside & TRACES) or {LAST, METRICS} <= inside:
@@ -89,16 +89,16 @@ def find_runs(folder: Path) -> Iterator[Path]:
 
 
 def summarize(folder: Path) -> RunSummary:
-    """The summary of a run. Damage is reported in it, not raised."""
+    """Summarize a run. Damage is reported in the summary, not raised."""
     try:
-        plan = begun_plan(folder)
+        plan = read_plan(folder)
         if plan is None:
             raise BundleError(damaged("is missing", str(folder / RECIPE)))
     except BundleError as error:
         return RunSummary(folder, "damaged", problems=tuple(error.problems))
     try:
         events = list(MetricsFile(folder).events())
-        running = is_claimed(folder)
+        running = is_locked(folder)
         problems = () if running else tuple(_damage(folder))
         bundle = {} if running else _bundle(folder / BUNDLE)
     except BundleError as error:
@@ -130,7 +130,7 @@ def _best(events: list[dict[str, Any]]) -> tuple[dict[str, float], dict[str, str
 
 
 def _damage(folder: Path) -> Iterator[Problem]:
-    """A problem for each checkpoint without which the run cannot go on, as `Run.resume` sees it."""
+    """A problem for each checkpoint that is damaged or missing, so that `Run.resume` would fail."""
     about: dict[str, dict[str, Any]] = {}
     for name in (BEST, LAST):
         if (folder / name).exists():
@@ -146,10 +146,10 @@ def _damage(folder: Path) -> Iterator[Problem]:
 
 
 def _about(path: Path) -> dict[str, Any]:
-    """The metadata of a checkpoint, whose header promises no more bytes than the file has.
+    """The metadata of a checkpoint, after checking that the file is as long as its header says.
 
     Raises:
-        BundleError: it is damaged, cut short, or no checkpoint.
+        BundleError: the file is damaged, truncated, or not a checkpoint.
     """
     from safetensors import safe_open
 
@@ -157,7 +157,7 @@ def _about(path: Path) -> dict[str, Any]:
         with safe_open(path, "np") as file:
             about: dict[str, Any] = json.loads(file.metadata()[HEADER])["about"]
             return about
-    except Exception as error:  # whatever a parser says of bytes that are not its own
+    except Exception as error:  # a parser may raise anything on arbitrary bytes
         raise BundleError(damaged("is damaged, cut short, or not a safetensors file", str(path))) from error
 
 
@@ -173,7 +173,7 @@ def _bundle(folder: Path) -> dict[str, Any]:
 
 
 def _is_finished(train: Mapping[str, Any], bundle: Mapping[str, Any], events: list[dict[str, Any]]) -> bool:
-    """Whether the bundle holds the last step; or, as cells of a study have none, the budget is used up."""
+    """Whether the bundle has the last step; in studies, which have no bundles, if the budget is used up."""
     step = max((event["step"] for event in events), default=0)
     if bundle:
         return bool((bundle.get("training") or {}).get("steps", step) >= step)

@@ -1,14 +1,14 @@
-"""Trained parts in a recipe: `core=@RUN_A decoder=@RUN_B velocity=@RUN_C`, read without torch.
+"""Trained parts in a recipe: `core=@RUN_A decoder=@RUN_B velocity=@RUN_C`, parsed without torch.
 
-`@RUN_A` or `@bach` alone is a whole model: a core, with the decoder and the velocity that come along with it.
+`@RUN_A` or `@bach` alone stands for `core=@RUN_A`, a whole model: a core with its decoder and velocity.
 
-The terms of the loss share no parameter. The core (attention and sampler) learns codes, the decoder keys
-given the true codes, velocity loudness given the struck keys. So a decoder or a velocity fits every core
-that uses the same codes, that is, the same encoder with the same settings. The core brings its
-encoder along, with what was counted for the residual.
+The terms of the loss share no parameters: the core (attention and sampler) is trained on codes, the decoder
+on keys given the true codes, and velocity on loudness given the struck keys. So a decoder or velocity can be
+combined with any core that has the same codes, that is, the same encoder with the same settings. The encoder
+comes with the core, including the counts of its residual.
 
-A slot that is not named is that of the core; without a core, the encoder is that of the part that was
-trained on it and the rest are defaults, untrained.
+Slots that are not named are taken from the core. Without a core, the encoder is taken from the part that was
+trained with it, and all other slots have untrained defaults.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ TAKEN: dict[str, tuple[Slot, ...]] = {
     "decoder": SLOTS_OF["decoder"],
     "velocity": SLOTS_OF["velocity"],
 }
-"""What is taken from a run together, by how it is named."""
+"""The slots that each key takes from a run."""
 
 
 @dataclass(frozen=True)
 class Swap:
-    """A recipe whose parts may be trained already.
+    """A recipe with trained parts.
 
     Attributes:
         recipe: all five parts.
-        sources: slot -> who brings the weights; the other parts are untrained.
+        sources: the run or bundle with the weights of each trained part; all other parts are untrained.
     """
 
     recipe: Recipe
@@ -53,12 +53,12 @@ class Swap:
 
     @property
     def names(self) -> dict[Slot, str]:
-        """What the sources are called, by slot."""
+        """The names of the sources, by slot."""
         return {slot: source.name for slot, source in self.sources.items()}
 
     @property
     def trained_on(self) -> dict[Slot, tuple[MusicRecord, ...]]:
-        """All music that each trained part was trained on, by slot, oldest first."""
+        """The music that each trained part was trained on, by slot, oldest first."""
         return {slot: source.trained_on.get(slot, ()) for slot, source in self.sources.items()}
 
 
@@ -67,10 +67,10 @@ class _Taken:
     """A trained part.
 
     Attributes:
-        word: how its source was named, such as `core=@RUN`.
+        word: the word that names its source, such as `core=@RUN`.
         source: the run or bundle.
-        choice: the part itself.
-        encoder: whose codes it was trained on.
+        choice: the part and its settings.
+        encoder: the encoder that it was trained with.
     """
 
     word: str
@@ -86,130 +86,132 @@ def parse_swap(
     sections: Models | None = None,
     keys: type[GridKeys] = GridKeys,
 ) -> Swap:
-    """Read a recipe in which `@FOLDER` may stand for a trained part; without one it is any recipe.
+    """Parse a recipe in which `@FOLDER` stands for trained parts; any other recipe is parsed as usual.
 
     Args:
-        words: as typed, or one string of them.
-        registry: where parts are looked up.
-        sections: what the command allows as `section.setting=value`.
-        keys: what the command allows as `key=value`.
+        words: the words of the command line, or a string of them.
+        registry: the registry of parts.
+        sections: the settings that the command accepts as `section.setting=value`.
+        keys: the settings that the command accepts as `key=value`.
 
     Raises:
-        UsageError: the words cannot be meant, or parts do not fit; holds every problem that was found.
-        BundleError: nothing is wrong but a source, which is missing, damaged, or made of parts that are
-            not here.
-        PluginError: nothing is wrong but a plugin.
+        UsageError: words are invalid, or parts do not fit together; lists all problems.
+        BundleError: the only problems are sources that are missing, damaged, or need missing parts.
+        PluginError: the only problem is a plugin.
     """
-    typed = [_spelled_out(word) for word in split(words)]
-    named = [word for word in typed if isinstance(word, str) and _names_source(word)]
-    rest = [word for word in typed if word not in named]
-    if not named:
+    all_words = [_expand(word) for word in split(words)]
+    source_words = [word for word in all_words if isinstance(word, str) and _names_source(word)]
+    rest = [word for word in all_words if word not in source_words]
+    if not source_words:
         return Swap(parse_recipe(rest, registry, sections=sections, keys=keys), {})
     given = read_words(rest, registry.menu).given
-    faults: list[ZooError] = []
-    sources = _open(named, given, faults)
-    taken = _take(sources, any(_head(word) == "core" for word in named), given, registry, faults)
-    # The settings of a source that cannot be read are unknown.
-    unclear = SLOTS if faults else ()
-    faults += map(UsageError, _kept(taken, given))
-    faults += map(UsageError, _other_grids(taken, given))
+    errors: list[ZooError] = []
+    sources = _open_sources(source_words, given, errors)
+    has_core = any(_head(word) == "core" for word in source_words)
+    taken = _take_parts(sources, has_core, given, registry, errors)
+    # If a source cannot be read, its settings are unknown: words for the slots that it might fill are left
+    # out, or they would be reported as wrong.
+    unknown = SLOTS if errors else ()
+    errors += map(UsageError, _changed_parts(taken, given))
+    errors += map(UsageError, _different_grids(taken, given))
     if "encoder" in taken:
-        faults += map(UsageError, _strangers(taken, taken["encoder"].choice))
-    others = [word for word in rest if _head(word) not in (*taken, *unclear)]
+        errors += map(UsageError, _different_codes(taken, taken["encoder"].choice))
+    other_words = [word for word in rest if _head(word) not in (*taken, *unknown)]
     try:
-        every = [*others, *_words(taken, given)]
-        recipe = parse_recipe(every, registry, sections=sections, keys=keys)
-        if "encoder" not in taken and not unclear:
-            faults += map(UsageError, _strangers(taken, recipe.parts["encoder"]))
+        recipe = parse_recipe([*other_words, *_words(taken, given)], registry, sections=sections, keys=keys)
+        if "encoder" not in taken and not unknown:
+            errors += map(UsageError, _different_codes(taken, recipe.parts["encoder"]))
     except ZooError as error:
-        faults.append(error)
-    raise_all(faults)
+        errors.append(error)
+    raise_all(errors)
     grid = next(iter(taken.values())).source.grid
     return Swap(recipe.on_grid(grid), {slot: taken[slot].source for slot in SLOTS if slot in taken})
 
 
-def _spelled_out(word: str | Word) -> str | Word:
-    """`core=@BUNDLE` for `@BUNDLE`: a folder or a pretrained model, not a file of settings."""
+def _expand(word: str | Word) -> str | Word:
+    """Expand `@BUNDLE` to `core=@BUNDLE` if it is a folder or a pretrained model, not a file of settings."""
     is_folder = isinstance(word, str) and word.startswith("@") and bundle_folder(word[1:]).is_dir()
     return f"core={word}" if is_folder else word
 
 
 def _head(word: str | Word) -> str:
+    """The slot or section of a word: `decoder` of `decoder.hidden=4`."""
     key = word.partition("=")[0] if isinstance(word, str) else word.key
     return key.partition(".")[0]
 
 
 def _names_source(word: str) -> bool:
+    """Whether a word names a run or bundle."""
     key, sign, text = word.partition("=")
     return bool(sign) and (key == "core" or (key in SLOTS and text.startswith("@")))
 
 
-def _open(
-    named: Iterable[str], given: Mapping[str, Word], faults: list[ZooError]
+def _open_sources(
+    source_words: Iterable[str], given: Mapping[str, Word], errors: list[ZooError]
 ) -> dict[str, tuple[str, Trained]]:
-    """What is taken -> the word that says so, and the run or bundle."""
-    found: dict[str, tuple[str, Trained]] = {}
+    """Open the runs and bundles; returns the word and the source for each key of `TAKEN`."""
+    sources: dict[str, tuple[str, Trained]] = {}
     seen = {word.key: str(word) for word in given.values() if not word.origin}
-    for word in named:
+    for word in source_words:
         key, _, text = word.partition("=")
-        problem = _misnamed(key, text, seen)
+        problem = _check_source_word(key, text, seen)
         seen[key] = word
         if problem is not None:
-            faults.append(UsageError(problem))
+            errors.append(UsageError(problem))
             continue
         path = Path(text[1:])
         try:
-            found[key] = word, open_trained(path)
+            sources[key] = word, open_trained(path)
         except BundleError as error:
-            faults.append(_under(word, error, path))
-    return found
+            errors.append(_with_word(word, error, path))
+    return sources
 
 
-def _misnamed(key: str, text: str, seen: Mapping[str, str]) -> Problem | None:
+def _check_source_word(key: str, text: str, seen: Mapping[str, str]) -> Problem | None:
     word = f"{key}={text}"
     if key not in TAKEN:
-        what = "encoder, attention and sampler were trained as one core and are taken together"
-        return Problem(what, word, f"write core={text}, or name an untrained {key}")
+        what = "encoder, attention and sampler were trained together and can only be taken together"
+        return Problem(what, word, f"use core={text}, or choose an untrained {key}")
     if not text.startswith("@") or text == "@":
-        return Problem(f"a {key} is taken from a run or a bundle", word, f"write {key}=@FOLDER")
+        return Problem(f"a {key} must be taken from a run or bundle", word, f"use {key}=@FOLDER")
     if key in seen:
-        return Problem(f"{key} is given twice", f"{seen[key]} and {word}", "keep one of them")
+        return Problem(f"{key} is given twice", f"{seen[key]} and {word}", "remove one of them")
     return None
 
 
-def _take(
+def _take_parts(
     sources: Mapping[str, tuple[str, Trained]],
-    core_named: bool,
+    has_core: bool,
     given: Mapping[str, Word],
     registry: Registry,
-    faults: list[ZooError],
+    errors: list[ZooError],
 ) -> dict[Slot, _Taken]:
-    """Every trained part, those included that come along unnamed."""
-    wanted = {slot: sources[key] for key in sources for slot in TAKEN[key]}
+    """All trained parts, including those that are not named and come with the core."""
+    source_of = {slot: sources[key] for key in sources for slot in TAKEN[key]}
     if "core" in sources:
-        unnamed: tuple[Slot, ...] = ("decoder", "velocity")
-        wanted |= {slot: sources["core"] for slot in unnamed if slot not in (*wanted, *given)}
-    elif sources and not core_named and "encoder" not in given:
-        wanted["encoder"] = next(iter(sources.values()))
+        optional: tuple[Slot, ...] = ("decoder", "velocity")
+        source_of |= {slot: sources["core"] for slot in optional if slot not in (*source_of, *given)}
+    elif sources and not has_core and "encoder" not in given:
+        source_of["encoder"] = next(iter(sources.values()))
     taken: dict[Slot, _Taken] = {}
-    for slot, (word, source) in wanted.items():
+    for slot, (word, source) in source_of.items():
         try:
-            choice, encoder = (source.choice(which, registry) for which in (slot, "encoder"))
+            choice, encoder = source.choice(slot, registry), source.choice("encoder", registry)
             taken[slot] = _Taken(word, source, choice, encoder)
         except BundleError as error:
-            faults.append(_under(word, error, source.path))
+            errors.append(_with_word(word, error, source.path))
     return taken
 
 
-def _under(word: str, error: BundleError, path: Path) -> BundleError:
-    """The error with the word that led there."""
+def _with_word(word: str, error: BundleError, path: Path) -> BundleError:
+    """The same error, located at the word that names the source."""
     return BundleError(
         *(replace(p, where=word if p.where == str(path) else f"{word}: {p.where}") for p in error.problems)
     )
 
 
-def _kept(taken: Mapping[Slot, _Taken], given: Mapping[str, Word]) -> Iterator[Problem]:
-    """Words that would make another part of one that is trained."""
+def _changed_parts(taken: Mapping[Slot, _Taken], given: Mapping[str, Word]) -> Iterator[Problem]:
+    """Problems with words that would replace a trained part or change its settings."""
     for word in given.values():
         slot = next((slot for slot in taken if slot == (word.head or word.key)), None)
         if slot is None:
@@ -218,64 +220,66 @@ def _kept(taken: Mapping[Slot, _Taken], given: Mapping[str, Word]) -> Iterator[P
         fields = type(part.choice.settings).model_fields
         changeable = [f"{slot}.{name}" for name, field in fields.items() if live(field)]
         if not word.head and slot not in TAKEN:
-            yield Problem(f"the {slot} comes with {part.word}", str(word), "leave out one of the two")
+            yield Problem(f"the {slot} comes with {part.word}", str(word), "remove one of the two")
         elif word.head and word.name in fields and word.key not in changeable:
             value = write_value(getattr(part.choice.settings, word.name))
-            what = f"the {slot} of {part.source.name} was trained with {word.key}={value} and keeps it"
-            hint = f"what may be changed is {', '.join(changeable)}" if changeable else "leave it out"
+            what = f"the {slot} of {part.source.name} was trained with {word.key}={value}"
+            if changeable:
+                hint = f"remove this setting; only {', '.join(changeable)} can be changed after training"
+            else:
+                hint = "remove this setting; it cannot be changed after training"
             yield Problem(what, str(word), hint)
 
 
-def _other_grids(taken: Mapping[Slot, _Taken], given: Mapping[str, Word]) -> Iterator[Problem]:
-    """Parts that were trained on another grid than the others, or than the user asks for."""
+def _different_grids(taken: Mapping[Slot, _Taken], given: Mapping[str, Word]) -> Iterator[Problem]:
+    """Problems with parts that were trained on different grids, or on another grid than the given one."""
     grids = {part.source.name: part.source.grid for part in taken.values()}
-    hint = "take parts that were trained on one grid"
+    hint = "use parts that were trained on the same grid"
     if len(set(grids.values())) > 1:
         listed = ", ".join(f"{name} {grid}" for name, grid in grids.items())
-        yield Problem(
-            f"their music has different numbers of frames to a quarter note: {listed}", "grid", hint
-        )
+        what = f"the parts were trained with different numbers of frames per quarter note: {listed}"
+        yield Problem(what, "grid", hint)
     elif grids and "grid" in given and given["grid"].text != str(next(iter(grids.values()))):
         name, grid = next(iter(grids.items()))
-        yield Problem(f"{name} was trained on {grid} frames to a quarter note", str(given["grid"]), hint)
+        yield Problem(f"{name} was trained on {grid} frames per quarter note", str(given["grid"]), hint)
 
 
-def _strangers(taken: Mapping[Slot, _Taken], encoder: Choice) -> Iterator[Problem]:
-    """Parts that were trained on other codes than those of the model they would come to."""
-    here = _spelled("encoder", encoder, only_trained=True)
+def _different_codes(taken: Mapping[Slot, _Taken], encoder: Choice) -> Iterator[Problem]:
+    """Problems with parts that were trained with another encoder than that of the model."""
+    expected = _part_words("encoder", encoder, only_fixed=True)
     if "attention" in taken:
-        owner = f"the core of {taken['attention'].source.name} on"
+        subject = f"the core of {taken['attention'].source.name} with"
     elif "encoder" in taken:
-        owner = f"the encoder of {taken['encoder'].source.name} is"
+        subject = f"the encoder of {taken['encoder'].source.name} is"
     else:
-        owner = "the encoder here is"
+        subject = "the encoder of this recipe is"
     for slot in ("decoder", "velocity"):
         if slot not in taken:
             continue
         part = taken[slot]
-        theirs = _spelled("encoder", part.encoder, only_trained=True)
-        if theirs != here:
-            what = f"the {slot} of {part.source.name} was trained on {' '.join(theirs)}, "
-            hint = f"take a {slot} that was trained on {' '.join(here)}, or leave it out"
-            yield Problem(f"{what}{owner} {' '.join(here)}", part.word, hint)
+        actual = _part_words("encoder", part.encoder, only_fixed=True)
+        if actual != expected:
+            what = f"the {slot} of {part.source.name} was trained with {' '.join(actual)}, "
+            hint = f"use a {slot} that was trained with {' '.join(expected)}, or an untrained one"
+            yield Problem(f"{what}{subject} {' '.join(expected)}", part.word, hint)
 
 
-def _spelled(slot: Slot, choice: Choice, *, only_trained: bool = False) -> list[str]:
-    """A part and all of its settings as words; or without those that may be changed after training."""
+def _part_words(slot: Slot, choice: Choice, *, only_fixed: bool = False) -> list[str]:
+    """A part and its settings as words; with `only_fixed`, without live settings."""
     fields = type(choice.settings).model_fields
-    wanted = [name for name, field in fields.items() if not (only_trained and live(field))]
-    settings = [f"{slot}.{name}={write_value(getattr(choice.settings, name))}" for name in wanted]
+    names = [name for name, field in fields.items() if not (only_fixed and live(field))]
+    settings = [f"{slot}.{name}={write_value(getattr(choice.settings, name))}" for name in names]
     return [f"{slot}={choice.entry.portable}", *settings]
 
 
 def _words(taken: Mapping[Slot, _Taken], given: Mapping[str, Word]) -> Iterator[str]:
-    """The trained parts in words, with the live settings that were typed in place of theirs."""
+    """The trained parts as words, with the given live settings; unknown settings are kept to be reported."""
     for slot, part in taken.items():
         fields = type(part.choice.settings).model_fields
-        typed = {
+        changed = {
             key: f"{key}={word.text}"
             for key, word in given.items()
             if word.head == slot and (word.name not in fields or live(fields[word.name]))
         }
-        kept = {word.partition("=")[0]: word for word in _spelled(slot, part.choice)}
-        yield from {**kept, **typed}.values()
+        trained = {word.partition("=")[0]: word for word in _part_words(slot, part.choice)}
+        yield from {**trained, **changed}.values()

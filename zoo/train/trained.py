@@ -1,4 +1,4 @@
-"""Trained parts: what a run or a bundle has to give. What it is made of is found out without torch."""
+"""Runs and bundles as sources of trained parts; torch is only imported to read weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zoo.model.sealed import CONFIG, MANIFEST, WEIGHTS, damaged, parsed, read_bu
 from zoo.music.grid import GRID
 from zoo.parts import SLOTS, Slot
 from zoo.registry import Choice, Registry
-from zoo.train.plan import begun_origins, begun_plan
+from zoo.train.plan import plan_origins, read_plan
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,14 +25,14 @@ BEST = "best.safetensors"
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A run or a bundle whose parts may be taken.
+    """A run or bundle with trained parts.
 
     Attributes:
         path: its folder.
-        parts: the parts as its recipe keeps them.
-        is_run: whether it is the folder of a run, whose best weights count.
-        grid: frames to a quarter note that it was built for.
-        trained_on: all music that each part was trained on, by slot, oldest first.
+        parts: the parts as stored in its recipe.
+        is_run: whether it is a run folder, whose best weights are used.
+        grid: frames per quarter note.
+        trained_on: the music that each part was trained on, by slot, oldest first.
     """
 
     path: Path
@@ -43,7 +43,7 @@ class Trained:
 
     @property
     def name(self) -> str:
-        """What it is called wherever it lies: the last part of its path, of RUN/bundle the last two."""
+        """The name of the folder; for `RUN/bundle`, both components."""
         place = self.path.resolve()
         return f"{place.parent.name}/{place.name}" if place.name == BUNDLE else place.name
 
@@ -51,7 +51,7 @@ class Trained:
         """The part in a slot, with its settings.
 
         Raises:
-            BundleError: the part, or the version its weights are of, is not here.
+            BundleError: the part is not installed, or in another version than its weights.
         """
         from zoo.registry.stored import read_part
 
@@ -59,14 +59,14 @@ class Trained:
 
     @property
     def file(self) -> Path:
-        """Where its weights are: those of a bundle, or the best of a run."""
+        """The file with the weights of a bundle, or the best weights of a run."""
         return self.path / (BEST if self.is_run else WEIGHTS)
 
     def weights(self) -> Mapping[str, Tensor]:
-        """All of its weights, by their names in a model.
+        """Read all weights, by their names in a model.
 
         Raises:
-            BundleError: they are damaged, or from a newer version.
+            BundleError: the weights are damaged, or from a newer version.
         """
         from zoo.model.weights import read_weights
         from zoo.train.run import Run
@@ -81,42 +81,42 @@ class Trained:
 
 
 def open_trained(path: Path) -> Trained:
-    """The bundle or run in a folder, or a pretrained model by its name.
+    """Open a bundle, a run folder, or a pretrained model by name.
 
     Raises:
-        BundleError: there is neither, it is damaged, or the run has no best weights yet.
+        BundleError: the path is none of these, it is damaged, or the run has no best weights yet.
     """
     if (path / MANIFEST).is_file():
-        return _of_bundle(path)
-    begun = begun_plan(path)
-    if begun is not None and (path / BEST).is_file():
-        return Trained(path, begun["parts"], True, begun["data"].get("grid", GRID), _trained_on(path, begun))
+        return _open_bundle(path)
+    plan = read_plan(path)
+    if plan is not None and (path / BEST).is_file():
+        return Trained(path, plan["parts"], True, plan["data"].get("grid", GRID), _trained_on(path, plan))
     if is_bundle(path):
-        return _of_bundle(bundle_folder(path))
-    if begun is not None:
-        hint = f"`zoo train -o {path} --resume` goes on until there are some"
+        return _open_bundle(bundle_folder(path))
+    if plan is not None:
+        hint = f"continue the run with `zoo train -o {path} --resume`"
         raise BundleError(Problem("the run has no best weights yet", str(path), hint))
-    what = "it holds neither a run nor a bundle" if path.exists() else "there is no such folder"
-    hint = f"name a folder that `zoo train` wrote ({RECIPE} lies in it), or a bundle ({MANIFEST} does)"
+    what = "this folder is neither a run nor a bundle" if path.exists() else "there is no such folder"
+    hint = f"use a run folder from `zoo train` (with a {RECIPE}) or a bundle (with a {MANIFEST})"
     raise BundleError(Problem(what, str(path), hint))
 
 
-def _trained_on(path: Path, begun: Mapping[str, Any]) -> Mapping[Slot, tuple[MusicRecord, ...]]:
-    """What the parts of a run were trained on: the music behind their first weights, then that of the run.
+def _trained_on(path: Path, plan: Mapping[str, Any]) -> Mapping[Slot, tuple[MusicRecord, ...]]:
+    """The music that the parts of a run were trained on: that of its initial weights, then its own.
 
-    Its bundle, where it is finished, knows the pieces too.
+    The bundle of a finished run also lists the pieces.
     """
     with suppress(BundleError):
-        return _of_bundle(path / BUNDLE).trained_on
-    music = {"name": Path(begun["data"]["name"]).resolve().name, "digest": begun["data"]["digest"]}
-    origins = begun_origins(begun)
+        return _open_bundle(path / BUNDLE).trained_on
+    music = {"name": Path(plan["data"]["name"]).resolve().name, "digest": plan["data"]["digest"]}
+    origins = plan_origins(plan)
     return {slot: (*(origins[slot].trained_on if slot in origins else ()), music) for slot in SLOTS}
 
 
-def _of_bundle(path: Path) -> Trained:
+def _open_bundle(path: Path) -> Trained:
     config = parsed(read_bundle(path)[CONFIG], path / CONFIG)
     try:
         grid = int(config["grid"]["frames_per_quarter"])
         return Trained(path, config["recipe"]["parts"], False, grid, trained_on(config))
     except (KeyError, TypeError, ValueError):
-        raise BundleError(damaged("does not say what the bundle is made of", str(path / CONFIG))) from None
+        raise BundleError(damaged("does not describe the parts of the bundle", str(path / CONFIG))) from None
