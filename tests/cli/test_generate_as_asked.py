@@ -220,7 +220,7 @@ def test_the_best_candidate_is_chosen_for_each_piece(here: Path) -> None:
 
 def test_the_best_is_not_chosen_without_a_score(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["generate", "model", "-o", "new.mid", "--best-of", "3"]) == 2
-    assert "has no validation score, by which pieces are chosen" in capsys.readouterr().err
+    assert "has no validation score to compare candidates with" in capsys.readouterr().err
 
 
 def test_a_device_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

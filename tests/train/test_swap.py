@@ -173,7 +173,7 @@ def test_parts_with_other_codes_are_an_error(in_runs: Path) -> None:
         ("decoder=@a decoder=lstm", "decoder is given twice"),
         ("core=@a attention=last", "the attention comes with core=@a"),
         ("core=@a decoder=@b decoder.hidden=5", "the decoder of b was trained with decoder.hidden=6"),
-        ("core=@a sampler.hidden=5", "only sampler.paths can be changed"),
+        ("core=@a sampler.hidden=5", "only sampler.paths, sampler.resample can be changed"),
         ("core=@a decoder.hidden=5", "the decoder of a was trained with decoder.hidden=4"),
         ("core=@a decoder.hiden=5", "decoder=lstm has no setting hiden"),
         ("core=@a sampler.paths=0", "it takes a whole number from 1"),
