@@ -192,7 +192,9 @@ def test_a_signal_to_one_rank_saves_and_ends_all(
 
 
 def test_a_run_goes_on_with_as_many_ranks_only(train: Make, unbroken: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="number of ranks: is 1 now, the run was begun with 2") as caught:
+    with pytest.raises(
+        UsageError, match="number of ranks: is now 1, but the run was started with 2"
+    ) as caught:
         train(unbroken)
     assert caught.value.problems[-1].hint == "start it with torchrun --nproc-per-node 2"
 
