@@ -1,4 +1,4 @@
-# `make demo` and `make test` work on a fresh machine with Python 3.11 and make; each sets up what it needs.
+# `make demo` and `make test` need only Python 3.11 and make; each sets up its environment.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
@@ -6,8 +6,8 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install --constraint
 
 .PHONY: demo test bench stress check docs format clean
 
-# The main job on Bach's chorales: train two models, two minutes in all, compare them with the floors,
-# write music.
+# The main workflow on Bach's chorales: train two models (two minutes in all), compare them with the floors, and
+# generate music.
 demo: .venv/demo
 	@$(BIN)/zoo train baseline sampler.objective=bound decoder.objective=conditional \
 	  data=bach train.minutes=1.25 -o demo/baseline --resume
@@ -26,13 +26,13 @@ demo: .venv/demo
 test: .venv/dev
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
-# How fast training, generation, scoring and reading are, and in brackets how much slower than the fastest of
-# the group. `make bench BENCH=--benchmark-json=speed.json` keeps all that was measured.
+# The speed of training, generation, scoring and reading; in brackets, relative to the fastest of the group.
+# `make bench BENCH=--benchmark-json=speed.json` writes all measurements to a file.
 bench: .venv/dev
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks -q --benchmark-columns=median,min,rounds \
 	  --benchmark-group-by=group --benchmark-sort=min $(BENCH)
 
-# The same proofs at full size: fuzzing, kills, full resumption, mutants, torn reads. Takes hours.
+# The same tests at full size: fuzzing, kills, full resumption, mutants, torn reads. Takes hours.
 stress: .venv/dev
 	@OMP_NUM_THREADS=1 ZOO_STRESS_EXAMPLES=100000 ZOO_STRESS_MUTANTS=10000 ZOO_STRESS_KILLS=200 \
 	  ZOO_STRESS_PAIRS=50 ZOO_STRESS_SECONDS=60 ZOO_STRESS_RESUME=full $(BIN)/python -m pytest -n 2 \
@@ -45,7 +45,7 @@ check: .venv/dev
 	@$(BIN)/lint-imports
 	@$(BIN)/python docs/make.py --check
 
-# Tables, settings and outputs in the documents, from the parts themselves.
+# Regenerate the tables, settings and outputs in the documents.
 docs: .venv/dev
 	@$(BIN)/python docs/make.py
 
@@ -56,7 +56,7 @@ format: .venv/dev
 clean:
 	rm -rf .venv demo build dist *.egg-info
 
-# torch first and pinned: with no torch present a version range brings a CUDA build of several GB.
+# torch first and pinned: otherwise pip resolves a version range to a CUDA build of several GB.
 .venv/torch: constraints.txt
 	@echo "Setting up .venv (once; a minute or two)"
 	@$(PYTHON) -m venv .venv

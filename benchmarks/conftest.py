@@ -1,4 +1,4 @@
-"""What all speed benchmarks share: seeded music made here, models by their words, and one way to measure."""
+"""Fixtures of the speed benchmarks: seeded synthetic music, models by their recipes, and a timer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VOICES = (48, 40, 31, 24)
 
 @pytest.fixture(scope="session")
 def little(pytestconfig: pytest.Config) -> bool:
-    """Whether a little music will do, because nothing is timed (`--benchmark-disable`)."""
+    """Whether to use little music, because nothing is timed (`--benchmark-disable`)."""
     return bool(pytestconfig.getoption("benchmark_disable"))
 
 
@@ -38,7 +38,7 @@ def songs(tmp_path_factory: pytest.TempPathFactory, little: bool) -> Path:
 
 
 def song(seed: int, frames: int) -> Roll:
-    """Four voices that wander stepwise about a key of their own, in notes of an eighth to a half."""
+    """Four voices in random steps around their central keys, in eighth, quarter and half notes."""
     rng = np.random.default_rng(seed)
     notes = [note for center in VOICES for note in line(rng, center, frames)]
     start, end, key = np.array(notes, np.int64).T
@@ -46,7 +46,7 @@ def song(seed: int, frames: int) -> Roll:
 
 
 def line(rng: np.random.Generator, center: int, frames: int) -> Iterator[tuple[int, int, int]]:
-    """First frame, end and key of each note of a voice, one after the other until the piece is over."""
+    """The first frame, end and key of each note of one voice."""
     frame, key = 0, center
     while frame < frames:
         end = min(frame + int(rng.choice([2, 4, 4, 8])), frames)
@@ -57,7 +57,7 @@ def line(rng: np.random.Generator, center: int, frames: int) -> Iterator[tuple[i
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache of corpora of its own."""
+    """An empty cache of corpora."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("cache")
         patch.setenv("ZOO_CACHE", str(folder))
@@ -66,19 +66,19 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def corpus(songs: Path, cache: Path) -> Corpus:
-    """The songs, read once."""
+    """The songs as a corpus, read once."""
     return open_corpus(songs)
 
 
 @pytest.fixture(scope="session")
 def model() -> Callable[[str], Model]:
-    """A fresh model by its words."""
+    """Builds an untrained model from the words of a recipe."""
     return lambda words: build(parse_recipe(words, open_registry()))
 
 
 @pytest.fixture
 def measure(benchmark: Any) -> Measure:
-    """Time a call beside others of its group, and say how many frames of music it works through."""
+    """Times a call in a group of benchmarks, and records the number of frames that it processes."""
 
     def run(group: str, name: str, call: Callable[[], object], frames: int = 0) -> None:
         benchmark.group, benchmark.name = group, name

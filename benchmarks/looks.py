@@ -1,9 +1,9 @@
-"""Looks into trained parts, for the pictures of docs/answers.md: small files of numbers.
+"""Statistics of trained parts, for the pictures of docs/answers.md.
 
     python benchmarks/looks.py --work RUNS --data pop909=PATH
 
-Reads what `zoo bench run` trained from the first seed, where it keeps trainings, and writes
-results/looks/*.json beside the studies. What is not trained yet is left out, and said.
+Reads the trainings of `zoo bench run` from the first seed, and writes results/looks/*.json beside the
+studies. Parts that are not trained yet are skipped with a message.
 """
 
 from __future__ import annotations
@@ -40,23 +40,23 @@ LOOKS = HERE / "results" / "looks"
 BAR = 16
 """Sixteenths in a bar of 4/4."""
 CLASSES = 3
-"""Doublings are counted in frames of so many pitch classes: four voices must double one of them."""
+"""Doublings are counted in frames with this number of pitch classes, one of which four voices must double."""
 DRAWS = 5
 BINS, BIN = 32, 4
-"""Velocities are put in bins of four."""
+"""Number of bins of velocities, and width of a bin."""
 
 
 class UntrainedError(Exception):
-    """What is to be looked into is not trained yet."""
+    """A part that is needed is not trained yet."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where trainings and music lie.
+class Trainings:
+    """The trainings and datasets on this machine.
 
     Attributes:
-        work: the folder in which `zoo bench run` keeps trainings.
-        music: name -> the name or path to open.
+        work: the folder in which `zoo bench run` stores trainings.
+        music: name of a dataset -> the name or path to open.
         registry: where parts are looked up.
     """
 
@@ -67,10 +67,10 @@ class Place:
     def trained(
         self, study: Study, term: Term, data: str, slot: Slot, part: str
     ) -> Iterator[tuple[Combination, Cell, Model]]:
-        """The rows that have a part, each with what a term of it learned from the first seed.
+        """The rows with a part in a slot, each with the model that a term trained from the first seed.
 
         Raises:
-            UntrainedError: one is not trained on the music that is here.
+            UntrainedError: one of them is not trained on the music on this machine.
         """
         for row in study.combinations:
             if row.labels[slot] == part:
@@ -78,10 +78,10 @@ class Place:
 
     def _best(self, study: Study, row: Combination, term: Term, data: str) -> tuple[Cell, Model]:
         component, results = component_of(row.recipe, term, data, self.registry), Results(HERE / "results")
-        choice = component.selection(study, results) if component else None
-        if choice is None:
+        selection = component.selection(study, results) if component else None
+        if selection is None:
             raise UntrainedError(row.label_for(study.slots))
-        cell = choice.cells[0]
+        cell = selection.cells[0]
         best, result = Run(self.work / cell.training).best(), results.read(cell)
         if best is None or not result or not self._is_of(result, data):
             raise UntrainedError(row.label_for(study.slots))
@@ -91,45 +91,47 @@ class Place:
         return cell, model
 
     def _is_of(self, result: Mapping[str, Any], data: str) -> bool:
-        """Whether a result is of the music that lies here, as it is read now."""
-        found = Reading.of(result)
-        return (found.digest, found.number) == (self.music_of(data).digest, READING)
+        """Whether a result was measured on the music on this machine, in the current reading."""
+        stored = Reading.of(result)
+        return (stored.digest, stored.number) == (self.music_of(data).digest, READING)
 
     def unseen(self, study: Study, data: str) -> Corpus:
         """The pieces that are scored."""
         return self.music_of(data).split(study.settings.split)
 
     def music_of(self, data: str) -> Corpus:
-        """Music by its name in a study."""
+        """Open a dataset by its name in the study."""
         return open_corpus(self.music.get(data, data))
 
 
 @click.command()
-@click.option("--work", type=click.Path(path_type=Path), default=HERE / "runs", help="Where trainings lie.")
-@click.option("--data", "places", multiple=True, metavar="NAME=PATH", help="Where music lies here.")
+@click.option(
+    "--work", type=click.Path(path_type=Path), default=HERE / "runs", help="Folder of the trainings."
+)
+@click.option("--data", "places", multiple=True, metavar="NAME=PATH", help="Path of a dataset.")
 @torch.no_grad()
 def main(work: Path, places: tuple[str, ...]) -> None:
-    """Write what can be seen in trained parts to benchmarks/results/looks."""
-    place = Place(work, dict(word.split("=", 1) for word in places), open_registry())
+    """Write statistics of trained parts to benchmarks/results/looks."""
+    trainings = Trainings(work, dict(word.split("=", 1) for word in places), open_registry())
     LOOKS.mkdir(parents=True, exist_ok=True)
-    for name, look in (("attention", reading), ("velocity", loudness), ("decoder", doublings)):
-        study = read_study(HERE / f"{name}.toml", place.registry)
+    for name, measure in (("attention", reading), ("velocity", loudness), ("decoder", doublings)):
+        study = read_study(HERE / f"{name}.toml", trainings.registry)
         for data in study.settings.data:
             try:
-                found = look(study, data, place)
+                statistics = measure(study, data, trainings)
             except UntrainedError:
-                click.echo(f"{look.__name__} of {data}: not all of it is trained yet", err=True)
+                click.echo(f"{measure.__name__} of {data}: a part is not trained yet", err=True)
                 continue
-            path = LOOKS / f"{look.__name__}-{data}.json"
-            path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+            path = LOOKS / f"{measure.__name__}-{data}.json"
+            path.write_text(json.dumps(statistics, indent=1) + "\n", encoding="utf-8")
             click.echo(f"wrote {path.relative_to(HERE.parent)}", err=True)
 
 
-def reading(study: Study, data: str, place: Place) -> dict[str, Any]:
-    """Where the history is read in 4/4: the mean weight of each lag, and that at each sixteenth."""
-    found: dict[str, Any] = {}
-    corpus = place.unseen(study, data)
-    for row, cell, model in place.trained(study, "core", data, "attention", "history"):
+def reading(study: Study, data: str, trainings: Trainings) -> dict[str, Any]:
+    """Which lags the history attends to in 4/4: mean weight of each lag, overall and at each sixteenth."""
+    encoders: dict[str, Any] = {}
+    corpus = trainings.unseen(study, data)
+    for row, cell, model in trainings.trained(study, "core", data, "attention", "history"):
         history: Any = model.attention  # of a plugin, which is not imported here
         sums, frames = torch.zeros(BAR, len(history.settings.lags)), torch.zeros(BAR)
         for batch, mask in _batches(model, corpus):
@@ -140,41 +142,41 @@ def reading(study: Study, data: str, place: Place) -> dict[str, Any]:
             sixteenth = predicted * 4 // clock.grid
             sums.index_add_(0, sixteenth, weights[in_common_time])
             frames.index_add_(0, sixteenth, torch.ones(len(sixteenth)))
-        found[row.labels["encoder"]] = {
+        encoders[row.labels["encoder"]] = {
             "cell": cell.name,
             "lags": [4 * lag for lag in history.settings.lags],
             "mean": _rounded(sums.sum(0) / frames.sum()),
             "by_sixteenth": _rounded(sums / frames.clamp(min=1).unsqueeze(1)),
             "frames": int(frames.sum()),
         }
-    return {**_about(study, corpus, data), "encoders": found}
+    return {**_about(study, corpus, data), "encoders": encoders}
 
 
-def loudness(study: Study, data: str, place: Place) -> dict[str, Any]:
-    """How loud notes are played, in columns by how loud they are expected to be."""
-    _, cell, model = next(place.trained(study, "velocity", data, "velocity", "lstm"))
+def loudness(study: Study, data: str, trainings: Trainings) -> dict[str, Any]:
+    """A histogram of predicted and played velocities."""
+    _, cell, model = next(trainings.trained(study, "velocity", data, "velocity", "lstm"))
     spread: Any = model.velocity.spread
-    corpus = place.unseen(study, data)
+    corpus = trainings.unseen(study, data)
     expected, played = [], []
     for indices in _groups(corpus):
         fragments = corpus.whole(indices)
         batch, velocity = model.batch(fragments), model.velocity_batch(fragments)
         assert velocity is not None
         start = model.velocity.start(len(indices))
-        guess, _ = model.velocity.predict(batch.codes, velocity.struck, velocity.previous, start)
+        predicted, _ = model.velocity.predict(batch.codes, velocity.struck, velocity.previous, start)
         notes = (velocity.struck > 0) & fragments.mask.unsqueeze(-1)
-        expected.append(guess[notes] * 127)
+        expected.append(predicted[notes] * 127)
         played.append(velocity.loudness[notes] * 127)
-    guessed, heard = torch.cat(expected), torch.cat(played)
+    pairs = torch.stack([torch.cat(expected), torch.cat(played)])
     counts = torch.zeros(BINS, BINS, dtype=torch.int64)
-    counts.index_put_((_bin(guessed), _bin(heard)), torch.tensor(1), accumulate=True)
+    counts.index_put_((_bin(pairs[0]), _bin(pairs[1])), torch.tensor(1), accumulate=True)
     return {
         **_about(study, corpus, data),
         "cell": cell.name,
-        "notes": len(heard),
+        "notes": pairs.shape[1],
         "bin": BIN,
         "counts": counts.tolist(),
-        "correlation": round(float(torch.corrcoef(torch.stack([guessed, heard]))[0, 1]), 3),
+        "correlation": round(float(torch.corrcoef(pairs)[0, 1]), 3),
         "spread": round(float(spread.value), 2),
     }
 
@@ -183,28 +185,28 @@ def _bin(velocity: Tensor) -> Tensor:
     return (velocity / BIN).long().clamp(0, BINS - 1)
 
 
-def doublings(study: Study, data: str, place: Place) -> dict[str, Any]:
-    """How pitch classes are doubled in octaves: in the music, and as each decoder draws it.
+def doublings(study: Study, data: str, trainings: Trainings) -> dict[str, Any]:
+    """How pitch classes are doubled in octaves, in the music and in draws of each decoder.
 
-    The decoders are given the true codes of each frame and the true keys before it.
+    The decoders receive the true codes of each frame and the true keys of the frames before it.
     """
-    corpus = place.unseen(study, data)
-    found: dict[str, Any] = {}
-    for row, cell, model in place.trained(study, "decoder", data, "encoder", "onset"):
-        drawn = _Doubled(model.encoder.membership)
-        played = _Doubled(model.encoder.membership)
+    corpus = trainings.unseen(study, data)
+    sources: dict[str, Any] = {}
+    for row, cell, model in trainings.trained(study, "decoder", data, "encoder", "onset"):
+        drawn = _Doublings(model.encoder.membership)
+        played = _Doublings(model.encoder.membership)
         for number, (batch, mask) in enumerate(_batches(model, corpus)):
             played.add(batch.keys[mask])
             before = _before(model, batch)
             for draw in range(DRAWS):
                 drawn.add(_drawn(model, batch, before, draw, number)[mask])
-        found.setdefault("music", {"cell": None, **played.facts()})
-        found[row.labels["decoder"]] = {"cell": cell.name, **drawn.facts()}
-    return {**_about(study, corpus, data), "classes": CLASSES, "draws": DRAWS, "of": found}
+        sources.setdefault("music", {"cell": None, **played.facts()})
+        sources[row.labels["decoder"]] = {"cell": cell.name, **drawn.facts()}
+    return {**_about(study, corpus, data), "classes": CLASSES, "draws": DRAWS, "of": sources}
 
 
 def _before(model: Model, batch: Batch) -> Any:
-    """The decoder's state before each frame, after what was really played; rows (B * T, ...)."""
+    """The decoder's state before each frame, after the true keys of earlier frames; rows (B * T, ...)."""
     state, states = model.decoder.start(len(batch.keys)), []
     for t in range(batch.keys.shape[1]):
         states.append(state)
@@ -214,14 +216,14 @@ def _before(model: Model, batch: Batch) -> Any:
 
 
 def _drawn(model: Model, batch: Batch, before: Any, *purpose: int) -> Tensor:
-    """Keys (B, T, K), each frame drawn after what was really played before it."""
+    """Drawn keys (B, T, K), each frame given the true keys of earlier frames."""
     codes, previous = (plane.flatten(0, 1).unsqueeze(1) for plane in (batch.codes, batch.previous))
     keys, _ = model.decoder.sample(codes, previous, before, generator(0, "looks", *purpose))
     return keys.view(batch.keys.shape)
 
 
-class _Doubled:
-    """Counts doublings: keys in frames of some pitch classes, and whether two classes double together."""
+class _Doublings:
+    """Counts doublings in frames with `CLASSES` pitch classes: number of keys, and pairs doubled together."""
 
     def __init__(self, membership: Tensor) -> None:
         self._membership = membership.float()
@@ -234,11 +236,11 @@ class _Doubled:
         some = active.sum(-1) == CLASSES
         self._keys += torch.bincount(keys[some].sum(-1).long(), minlength=89)
         doubled = octaves > 1
-        for one in range(octaves.shape[1]):
-            for other in range(octaves.shape[1]):
-                both = active[:, one] & active[:, other] & some
-                if one != other:
-                    index = doubled[both, one].long() * 2 + doubled[both, other].long()
+        for first in range(octaves.shape[1]):
+            for second in range(octaves.shape[1]):
+                both = active[:, first] & active[:, second] & some
+                if first != second:
+                    index = doubled[both, first].long() * 2 + doubled[both, second].long()
                     self._pairs += torch.bincount(index, minlength=4).view(2, 2)
 
     def facts(self) -> dict[str, Any]:
@@ -255,14 +257,14 @@ class _Doubled:
 
 
 def _batches(model: Model, corpus: Corpus) -> Iterator[tuple[Batch, Tensor]]:
-    """All pieces, a batch at a time, each with the mask of its frames (B, T)."""
+    """All pieces in batches, each with its mask (B, T)."""
     for indices in _groups(corpus):
         fragments = corpus.whole(indices)
         yield model.batch(fragments), fragments.mask
 
 
 def _groups(corpus: Corpus) -> Iterator[list[int]]:
-    """Indices of whole pieces of similar length."""
+    """Groups of indices of pieces of similar length."""
     return length_batches([piece.frames for piece in corpus.pieces])
 
 

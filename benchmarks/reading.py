@@ -1,8 +1,8 @@
-"""How well known music lies on its grid, for docs/reading.md.
+"""Measure how well datasets fit their grid, for docs/reading.md.
 
     python benchmarks/reading.py --data pop909=PATH --data piano-midi=PATH
 
-Reads each set, counts the residual on its training pieces, scores it on its test pieces, and writes
+Reads each dataset, counts the residual on its training pieces, scores it on its test pieces, and writes
 results/reading.json.
 """
 
@@ -27,19 +27,19 @@ PLANES: tuple[Plane, ...] = ("onset", "sounding")
 
 
 @click.command()
-@click.option("--data", "places", multiple=True, metavar="NAME=PATH", help="A set, and where its files are.")
+@click.option("--data", "places", multiple=True, metavar="NAME=PATH", help="A dataset and its path.")
 @torch.no_grad()
 def main(places: tuple[str, ...]) -> None:
-    """Write what is known of the reading of `bach` and of the sets that are named."""
-    found = {}
+    """Write statistics of `bach` and of the given datasets."""
+    statistics = {}
     for name, _, place in (word.partition("=") for word in ("bach=bach", *places)):
-        found[name] = facts(open_corpus(place))
+        statistics[name] = facts(open_corpus(place))
         click.echo(f"{name}: done", err=True)
-    RESULT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    RESULT.write_text(json.dumps(statistics, indent=1) + "\n", encoding="utf-8")
 
 
 def facts(corpus: Corpus) -> dict[str, Any]:
-    """A corpus in numbers, and the nats of what each plane leaves open."""
+    """Statistics of a corpus, and the nats of the residual of each plane."""
     return {
         "digest": corpus.digest,
         "grid": corpus.grid,
@@ -51,13 +51,13 @@ def facts(corpus: Corpus) -> dict[str, Any]:
 
 
 def leaks(corpus: Corpus) -> int:
-    """How many pieces for validation or test share music with a training piece."""
+    """Number of validation and test pieces that share music with a training piece."""
     pairs = [pair for *pair, _ in corpus.leaks() if "train" in (pair[0].split, pair[1].split)]
     return len({piece.title for pair in pairs for piece in pair if piece.split != "train"})
 
 
 def residual(corpus: Corpus, plane: Plane) -> float:
-    """Nats per frame of the test pieces, counted on the training pieces."""
+    """Nats per frame of the test pieces under a residual that was counted on the training pieces."""
     table, nats, frames = CountedResidual(plane), 0.0, 0
     for split in ("train", "test"):
         pieces = corpus.split(split)

@@ -1,4 +1,4 @@
-"""How fast the zoo is at what its users wait for. Rows of one group work through the same music."""
+"""The speed of operations that users wait for. All rows of a group process the same music."""
 
 from __future__ import annotations
 
@@ -32,32 +32,32 @@ ATTENTIONS = (
     "copying",
     "transformer",
     "stacked",
-    "mingru attention.layers=2",  # as wide and as deep as stacked
+    "mingru attention.layers=2",  # the width and depth of stacked
 )
 SAMPLERS = ("independent", "voices", "voices sampler.objective=bound", "ordered")
 DECODERS = ("lstm", "lstm decoder.objective=conditional", "rbm", "rbm decoder.training=pcd", "ordered")
 MODELS = ("attention=none sampler=independent", "baseline", "decoder=rbm attention=hierarchical")
 TRAINED = [
-    *(("attention", f"attention={one} sampler=independent decoder=uniform") for one in ATTENTIONS),
-    *(("sampler", f"attention=none sampler={one} decoder=uniform") for one in SAMPLERS),
-    *(("decoder", f"attention=last sampler=rates decoder={one}") for one in DECODERS),
-    *(("all parts", one) for one in MODELS),
+    *(("attention", f"attention={part} sampler=independent decoder=uniform") for part in ATTENTIONS),
+    *(("sampler", f"attention=none sampler={part} decoder=uniform") for part in SAMPLERS),
+    *(("decoder", f"attention=last sampler=rates decoder={part}") for part in DECODERS),
+    *(("all parts", words) for words in MODELS),
 ]
-"""Beside the part that a group compares stand parts that learn little or nothing."""
+"""The parts in the other slots learn little or nothing, so that the compared part dominates the time."""
 
 
-@pytest.mark.parametrize(("what", "words"), TRAINED)
-def test_a_training_step(
-    measure: Measure, model: Build, corpus: Corpus, little: bool, what: str, words: str
+@pytest.mark.parametrize(("slot", "words"), TRAINED)
+def test_training_step(
+    measure: Measure, model: Build, corpus: Corpus, little: bool, slot: str, words: str
 ) -> None:
     settings = TrainSettings(batch=2, frames=16, stride=16) if little else TrainSettings()
     learner = Learner(model(words), settings, seed=0)
     batches = TrainingBatches(corpus, settings, seed=0).at(0)
     frames = sum(batch.mask.numel() for batch in batches)
-    measure(f"a training step, by {what}", words, lambda: learner.learn(batches), frames)
+    measure(f"a training step, by {slot}", words, lambda: learner.learn(batches), frames)
 
 
-def test_the_fragments_of_a_step(measure: Measure, corpus: Corpus) -> None:
+def test_reading_the_fragments_of_a_step(measure: Measure, corpus: Corpus) -> None:
     settings = TrainSettings()
     batches = TrainingBatches(corpus, settings, seed=0)
     frames = settings.batch * settings.frames
@@ -68,15 +68,15 @@ def test_the_fragments_of_a_step(measure: Measure, corpus: Corpus) -> None:
 @pytest.mark.parametrize("words", MODELS)
 def test_generation(measure: Measure, model: Build, little: bool, words: str, count: int) -> None:
     frames = 4 if little else 64
-    one = model(words)
+    built = model(words)
     name = f"{words}, {count} at once" if count > 1 else words
-    measure(f"{frames} frames of new music", name, lambda: generate(one, frames, count), frames * count)
+    measure(f"{frames} frames of new music", name, lambda: generate(built, frames, count), frames * count)
 
 
 @pytest.mark.parametrize("words", MODELS)
 def test_evaluation(measure: Measure, model: Build, corpus: Corpus, little: bool, words: str) -> None:
-    one, pieces = model(words), corpus.take(range(1 if little else 4))
-    measure("the score of four pieces", words, lambda: evaluate(one, pieces), pieces.frames)
+    built, pieces = model(words), corpus.take(range(1 if little else 4))
+    measure("the score of four pieces", words, lambda: evaluate(built, pieces), pieces.frames)
 
 
 def test_reading_midi(measure: Measure, corpus: Corpus, songs: Path) -> None:
@@ -84,7 +84,7 @@ def test_reading_midi(measure: Measure, corpus: Corpus, songs: Path) -> None:
     measure("a folder of MIDI files", "read", lambda: [read_midi(file) for file in files], corpus.frames)
 
 
-def test_opening_what_was_read_before(measure: Measure, corpus: Corpus, songs: Path) -> None:
+def test_opening_a_cached_corpus(measure: Measure, corpus: Corpus, songs: Path) -> None:
     measure("a folder of MIDI files", "opened, once it is cached", lambda: open_corpus(songs), corpus.frames)
 
 
@@ -96,7 +96,7 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_start(measure: Measure, name: str) -> None:
+def test_startup(measure: Measure, name: str) -> None:
     command = [sys.executable, *COMMANDS[name]]
     start = partial(subprocess.run, command, capture_output=True, check=True)
-    measure("from the Enter key to the end", name, start)
+    measure("startup", name, start)

@@ -204,6 +204,7 @@ class Voices(Sampler):
             allowed = true_outcomes(codes, decided, self.voices - voice)
             if free is not None:
                 allowed = allowed | free.unsqueeze(-1)
+            # For a draw from the restricted distribution, p / q is the mass of the allowed outcomes.
             restricted = log_probs.masked_fill(~allowed, never(log_probs.dtype))
             decided = decided + self._outcome(draw_one(nucleus(restricted.detach(), top_p), generator))
             log_mass = log_mass + restricted.logsumexp(-1)
@@ -234,10 +235,13 @@ class Voices(Sampler):
             path = self._walk(part_features, part_codes, memories, generator)
             so_far = log_weight + path.log_weight.reshape(batch, paths, -1).cumsum(-1)
             mean = so_far.logsumexp(1) - math.log(paths)
+            # Only the bound of a whole piece is a bound. A frame gets what it adds, so that frames sum to it.
             values.append(mean.diff(prepend=torch.zeros_like(mean[:, :1])))
+            # Relative to the mean, which is now part of the bound: the product of these means is unbiased.
             log_weight = so_far[..., -1:] - mean[:, None, -1:]
             memories = path.memories
             if self.settings.resample:
+                # Resampling keeps the paths whose states explain the music so far; all then weigh the same.
                 memories = spread(memories, survivors(log_weight.squeeze(-1), generator))
                 log_weight = torch.zeros_like(log_weight)
         chosen = draw_one(log_weight.squeeze(-1).detach(), generator)

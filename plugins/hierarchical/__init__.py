@@ -1,4 +1,4 @@
-"""Question 3: does a hierarchy of slower and slower LSTMs beat attention to the past?"""
+"""Question 3: is a hierarchy of increasingly slow LSTMs better than attention to the past?"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def _fit(settings: HierarchicalSettings, facts: Mapping[str, Fact]) -> Iterable[Problem]:
-    """Each level must tick slower than the level below, whose output it receives."""
+    """Each level must tick more slowly than the level below, whose output it receives."""
     from .settings import LEVELS
 
     ordered = sorted(set(settings.levels), key=LEVELS.index)

@@ -201,8 +201,11 @@ def _annealed(
     own = machine.hidden.unsqueeze(1)
     silence = own.new_zeros(len(own), chains, width)
     push = silence @ allowed.weight.T
+    # With zero weights keys and hidden units are independent, so the partition function is a product: of
+    # 1 + exp(bias) over the hidden units, and of the sum over non-empty key sets over the active codes.
     sets = log_sets(allowed.visible).unsqueeze(-1).expand(-1, chains)
     weight = softplus(own + push).sum(-1).index_add(0, allowed.frame, sets)
+    # The first step draws at scale 0, from the starting distribution itself: chains need no burn-in.
     for before, now in pairwise(step / temperatures for step in range(temperatures + 1)):
         hidden = (uniform(units) < (own + before * push).sigmoid()).to(own)
         logits = bias + before * (hidden @ allowed.weight)[places]
@@ -210,5 +213,6 @@ def _annealed(
         keys = silence.clone()
         keys[places] = drawn.movedim(-1, 0).to(keys)
         push = keys @ allowed.weight.T
+        # The biases of the keys do not grow with the scale, so they cancel in the ratio.
         weight = weight + (softplus(own + now * push) - softplus(own + before * push)).sum(-1)
     return weight

@@ -1,4 +1,4 @@
-"""A stack of LSTMs with residual connections: the plain, strong memory that other attentions have to beat."""
+"""A stack of LSTMs with residual connections: a simple, strong baseline for other attentions."""
 
 from __future__ import annotations
 

@@ -44,6 +44,8 @@ def parse_recipe(
     """
     parsed = read_words(split(words), registry.menu)
     problems = [*parsed.problems, *bare_words(parsed.bare, registry.shipped_entries(), registry.menu.recipes)]
+    # Every step works with what the step before could resolve and adds its errors, so that one run of a
+    # command shows all of them.
     errors: list[ZooError] = [UsageError(problem) for problem in problems]
     entries = _choose(parsed.given, registry, errors)
     models = {
@@ -53,6 +55,7 @@ def parse_recipe(
     }
     words = _by_head(models, parsed.given, entries, registry, errors)
     settings = _check(models, words, entries, errors)
+    # Whether parts fit together can only be checked if all of them are known.
     if all(slot in entries and slot in settings for slot in SLOTS):
         parts = {slot: Choice(entries[slot], settings[slot]) for slot in SLOTS}
         errors += incompatibilities(parts)
@@ -100,9 +103,9 @@ def _by_head(
     for word in given.values():
         head = word.head
         if word.key in SLOTS or (head in SLOTS and head not in entries):
-            continue
+            continue  # the slot itself, or a setting of a part that is already reported as unknown
         if head == TRAINING and head not in models and word.origin:
-            continue  # a recipe may say how its model is trained; `zoo build` has no use for that
+            continue  # a recipe may contain training settings, which commands such as `zoo build` ignore
         if head in models and word.name in models[head].model_fields:
             by_head[head][word.name] = word
         elif head and head in models:

@@ -157,6 +157,7 @@ def _add(layer: dict[str, Word], words: Iterable[Word], problems: list[Problem])
 
 def _over(base: Mapping[str, Word], typed: Mapping[str, Word], menu: Menu) -> dict[str, Word]:
     """Typed words override the base; if they replace a part, its settings are dropped as well."""
+    # The settings of a replaced part belong to that part; those of the new one are typed or defaults.
     remaining = dict(base)
     for slot in SLOTS:
         before = base[slot].text if slot in base else menu.defaults[slot]
