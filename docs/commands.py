@@ -18,7 +18,8 @@ SIGNALS = {
 
 def table_of_command(name: str) -> str:
     """The settings of `zoo train`, or the options of `zoo generate`."""
-    return table_of_settings("", command_facts(name)["settings"], live="can be changed with --resume")
+    head = "option" if name == "generate" else "setting"
+    return table_of_settings("", command_facts(name)["settings"], head, live="resumable")
 
 
 def table_of_exit_codes() -> str:

@@ -50,9 +50,11 @@ def _introduction(part: type) -> str:
     return re.split(r"\n\n(?=[A-Z]\w+:\n)", inspect.getdoc(part) or "")[0]
 
 
-def table_of_settings(prefix: str, settings: list[dict[str, Any]], live: str = "live") -> str:
-    """One row for each setting; `live` marks those that may be changed later."""
-    rows = ["| setting | default | values | description |", "| --- | --- | --- | --- |"]
+def table_of_settings(
+    prefix: str, settings: list[dict[str, Any]], head: str = "setting", live: str = "live"
+) -> str:
+    """One row for each setting, with `live` behind those that can be changed later."""
+    rows = [f"| {head} | default | values | description |", "| --- | --- | --- | --- |"]
     for setting in settings:
         name = f"`{prefix}{setting['name']}`" + (f" ({live})" if setting["live"] else "")
         rest = " | ".join(map(escape, (setting["takes"], setting["help"])))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from zoo.errors import DataError, NonFiniteError, ZooError
 from zoo.registry import open_registry
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,3 +119,17 @@ def test_what_cannot_be_made_is_refused(make, tmp_path, region, message):
     (tmp_path / "README.md").write_text(region)
     with pytest.raises(make.RegionError, match=message):
         make.main([])
+
+
+def test_settings_and_exit_codes_are_those_of_the_commands(make):
+    train, generate, exits = (
+        make.table_of_command("train"),
+        make.table_of_command("generate"),
+        make.table_of_exit_codes(),
+    )
+    assert "| `train.lr` | `0.01` | a number above 0, of at most 1 |" in train
+    assert "| `train.minutes` (resumable) |" in train
+    assert "| `--bars` | `none` | a whole number from 1 to 10000 |" in generate
+    for kind in (DataError, NonFiniteError, ZooError):
+        assert re.search(rf"^\| {kind.exit_code} \| .* \| `{kind.__name__}` \|$", exits, re.M)
+    assert "| 143 |" in exits

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from zoo.cli.list import is_default
 from zoo.cli.main import run
 from zoo.music.midi import read_midi
+from zoo.registry import open_registry
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -32,6 +34,21 @@ def shorter(text: str) -> str:
 
 def test_it_is_short() -> None:
     assert README.count("\n") <= LONGEST
+    screen = README[: README.index("## Install")]
+    assert screen.count("\n") < 35
+    assert re.findall(r"!\[.*?\]\((.*?)\)", screen) == ["docs/pictures/parts.svg", "docs/pictures/music.png"]
+    rows = [line for line in README.splitlines() if line.startswith("|")]
+    assert rows[1].startswith("| ---")
+    assert len(rows[2:]) <= 8
+
+
+def test_its_table_lists_every_part_and_marks_the_defaults() -> None:
+    entries = open_registry().shipped_entries()
+    listed = re.findall(r"^\| (\w+) \| (.*) \|$", README, re.M)
+    shown = {(slot, name.strip("*")) for slot, names in listed[1:] for name in names.split(", ")}
+    assert shown == {(entry.slot, entry.name) for entry in entries}
+    default = {(slot, name) for slot, names in listed[1:] for name in re.findall(r"\*\*(\w+)\*\*", names)}
+    assert default == {(entry.slot, entry.name) for entry in entries if is_default(entry, open_registry())}
 
 
 def test_its_python_composes_a_piece() -> None:
@@ -43,9 +60,12 @@ def test_its_python_composes_a_piece() -> None:
 
 def test_its_first_commands_train_and_compose() -> None:
     pytest.importorskip("matplotlib", reason="pictures need the extra `plot`")
-    shell = README.split("Or in a shell, ")[1].split("## Install")[0]
+    shell = README.split("Or in a shell:")[1].split("## Install")[0]
     commands = [shlex.split(line)[1:] for line in shorter(shell).splitlines() if line.startswith("    ")]
-    assert len(commands) == 3
+    assert [words[0] for words in commands] == ["train", "generate"]
+    pretrained = re.search(r"`zoo (generate bach [^`]*)`", shell)
+    assert pretrained is not None
+    commands.append(pretrained[1].split())
     assert [run(words) for words in commands] == [0, 0, 0]
     assert min(read_midi(name).frames for name in ("chorale.mid", "new.mid")) > 0
     assert Path("new.png").read_bytes().startswith(b"\x89PNG")
