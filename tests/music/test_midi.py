@@ -10,8 +10,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from zoo.errors import ZooError
+from zoo.music.guard import MidiError
 from zoo.music.meter import Meter, TimeSignature
-from zoo.music.midi import MidiError, examine_bytes, examine_midi, read_midi
+from zoo.music.midi import examine_bytes, examine_midi, read_midi
 from zoo.music.roll import KEYS, LOWEST_KEY, Notes, Roll
 from zoo.music.tempo import tempo_map
 

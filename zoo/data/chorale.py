@@ -16,7 +16,7 @@ from typing import Any
 from music21 import corpus
 
 from zoo.music.grid import GRID
-from zoo.music.roll import LOWEST_KEY
+from zoo.music.notes import LOWEST_KEY
 from zoo.music.rounding import nearest_whole
 
 COLLECT_EVERY = 25

@@ -42,7 +42,7 @@ class GridCost:
 
 def grid_costs(files: Iterable[Path], tracks: Sequence[str], grid: int) -> list[GridCost]:
     """The costs of a grid and of all finer ones, over those MIDI files that follow a beat."""
-    from zoo.music.midi import on_grid, open_score
+    from zoo.music.gridding import on_grid, open_score
 
     grids = [grid, *(finer for finer in GRIDS if finer > grid)]
     merged, moved, notes = Counter[int](), Counter[int](), 0

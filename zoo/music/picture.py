@@ -18,11 +18,13 @@ from zoo.errors import Problem, ZooError
 from zoo.files import write_file
 from zoo.music.grid import GRID
 from zoo.music.meter import Bars
-from zoo.music.roll import LOWEST_KEY, Notes, Roll
+from zoo.music.notes import LOWEST_KEY, Notes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from zoo.music.roll import Roll
 
 Numbers = NDArray[np.integer | np.floating]
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.music.roll import KEYS, LOWEST_KEY, Notes
+from zoo.music.notes import KEYS, LOWEST_KEY, Notes
 from zoo.music.rounding import SAME_PLACE, nearest
 from zoo.music.score import Score, Ticks
 

@@ -15,77 +15,18 @@ from numpy.typing import NDArray
 from zoo.errors import DataError, Problem, ZooError
 from zoo.music.grid import GRID, Pedal
 from zoo.music.meter import COMMON_TIME, Meter
-from zoo.music.tempo import cut_tempo, mean_tempo
+from zoo.music.notes import KEYS, LOWEST_KEY, Notes, key_name
+from zoo.music.tempo import Changes, cut_tempo, mean_tempo
 
 if TYPE_CHECKING:
     import pretty_midi
 
-LOWEST_KEY = 21
-"""MIDI pitch of the first of the 88 keys, A0."""
-KEYS = 88
-STEPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+__all__ = ["KEYS", "LOWEST_KEY", "Notes", "Roll", "key_name"]
+
 MAX_SHOWN = 3
 """Maximum number of time signatures in the `repr` of a roll."""
 DEFAULT_VELOCITY = 64
 """Velocity of notes whose velocity is unknown; MIDI prescribes it for keyboards without touch sensitivity."""
-
-
-def key_name(key: int) -> str:
-    """The name of a key (0..87): A0 to C8, with sharps."""
-    octave, step = divmod(key + LOWEST_KEY, 12)
-    return f"{STEPS[step]}{octave - 1}"
-
-
-@dataclass(frozen=True)
-class Notes:
-    """The N notes of a piece.
-
-    Attributes:
-        start: (N,) int64, first frame; 0 or more.
-        end: (N,) int64, frame after the last; greater than `start`.
-        key: (N,) int64, 0..87, counted from A0.
-        velocity: (N,) uint8, 1..127.
-    """
-
-    start: NDArray[np.int64]
-    end: NDArray[np.int64]
-    key: NDArray[np.int64]
-    velocity: NDArray[np.uint8]
-
-    @classmethod
-    def none(cls) -> Self:
-        """Zero notes."""
-        empty = np.zeros(0, dtype=np.int64)
-        return cls(empty, empty, empty, empty.astype(np.uint8))
-
-    def __len__(self) -> int:
-        return len(self.start)
-
-    def take(self, which: NDArray[np.int64]) -> Notes:
-        """The notes at these indices, in this order."""
-        return Notes(self.start[which], self.end[which], self.key[which], self.velocity[which])
-
-    def on_one_keyboard(self) -> Notes:
-        """Merge the notes of several voices onto one keyboard, sorted by key, then start.
-
-        A key sounds while any voice holds it, and every new note strikes it again. If one voice holds C4
-        while another repeats it, the repetitions are struck, and the last one sounds until both voices end.
-        Of notes with the same key and start, the highest velocity is used. Every note lasts at least one
-        frame.
-        """
-        if len(self) == 0:
-            return self
-        notes = self.take(np.lexsort((self.start, self.key)))
-        is_first = (np.diff(notes.start, prepend=-1) != 0) | (np.diff(notes.key, prepend=-1) != 0)
-        first = np.flatnonzero(is_first)
-        start, key = notes.start[first], notes.key[first]
-        end = np.maximum(np.maximum.reduceat(notes.end, first), start + 1)
-        # A running maximum per key: each key is shifted above the keys before it.
-        shift = key * (int(end.max()) + 1)
-        end = np.maximum.accumulate(end + shift) - shift
-        repeated = np.flatnonzero(key[1:] == key[:-1])
-        end[repeated] = np.minimum(end[repeated], start[repeated + 1])
-        return Notes(start, end, key, np.maximum.reduceat(notes.velocity, first))
 
 
 @dataclass(frozen=True, repr=False)
@@ -110,20 +51,25 @@ class Roll:
     velocity: NDArray[np.uint8] | None = None
     tempo: float = 120.0
     meter: Meter = COMMON_TIME
-    tempo_changes: tuple[tuple[int, float], ...] = ()
+    tempo_changes: Changes = ()
 
     @classmethod
     def read(
         cls, path: str | Path, *, grid: int = GRID, pedal: Pedal = "keep", tracks: Collection[str] = ()
-    ) -> Roll:
+    ) -> Self:
         """Read a MIDI file; see `zoo.music.midi.read_midi`."""
-        from zoo.music.midi import read_midi
+        from zoo.music.gridding import read_on_grid
 
-        return read_midi(path, grid=grid, pedal=pedal, tracks=tracks)
+        return cls.from_notes(**read_on_grid(path, tracks=tracks, grid=grid, pedal=pedal).content())
 
     @classmethod
     def from_notes(
-        cls, notes: Notes, frames: int = 0, tempo: float = 120.0, meter: Meter | None = None
+        cls,
+        notes: Notes,
+        frames: int = 0,
+        tempo: float = 120.0,
+        meter: Meter | None = None,
+        tempo_changes: Changes = (),
     ) -> Self:
         """Create a roll from notes, merged onto one keyboard.
 
@@ -132,6 +78,8 @@ class Roll:
             frames: minimum length; the roll is longer if the notes are.
             tempo: quarter notes per minute.
             meter: grid, bars and beats; 4/4 in sixteenths by default.
+            tempo_changes: (frame, quarter notes per minute), the first at frame 0; empty if the tempo is
+                constant.
         """
         notes = notes.on_one_keyboard()
         frames = max(frames, int(notes.end.max(initial=0)))
@@ -144,7 +92,7 @@ class Roll:
         change[notes.end, notes.key] -= 1  # after on_one_keyboard, no key starts or ends twice in a frame
         np.cumsum(change, axis=0, dtype=np.int8, out=change)  # in place, since fine grids make large planes
         sounding = change[:-1].view(np.bool_)
-        return cls(onset, sounding, velocity, tempo, meter or COMMON_TIME)
+        return cls(onset, sounding, velocity, tempo, meter or COMMON_TIME, tempo_changes)
 
     @property
     def frames(self) -> int:

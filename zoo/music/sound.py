@@ -15,14 +15,18 @@ import tempfile
 import wave
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import Problem, UsageError, ZooError
 from zoo.files import new_file, write_file
-from zoo.music.roll import LOWEST_KEY, Notes, Roll
+from zoo.music.notes import LOWEST_KEY, Notes
 from zoo.music.tempo import played_at
+
+if TYPE_CHECKING:
+    from zoo.music.roll import Roll
 
 RATE = 44100
 """Samples per second."""

@@ -8,14 +8,17 @@ from dataclasses import replace
 from fractions import Fraction
 from math import lcm
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zoo.files import write_file
 from zoo.music.meter import Meter, TimeSignature
-from zoo.music.roll import LOWEST_KEY, Roll
+from zoo.music.notes import LOWEST_KEY
 from zoo.music.tempo import microseconds
+
+if TYPE_CHECKING:
+    from zoo.music.roll import Roll
 
 RESOLUTION = 480
 """Ticks per quarter note, if a frame is a whole number of ticks; else a multiple of it."""
