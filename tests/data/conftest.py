@@ -19,14 +19,14 @@ ALL_PLANES = frozenset({"onset", "sounding", "velocity"})
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Every test has a cache of its own."""
+    """Each test has its own cache."""
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "corpora"
 
 
 @pytest.fixture
 def noise() -> Callable[[int, int], Roll]:
-    """Music without a plan, from full chords to silence; the last frame is never silent."""
+    """Random music, from dense chords to silence; the last frame is never silent."""
 
     def make(seed: int, frames: int) -> Roll:
         rng = np.random.default_rng(seed)
@@ -41,7 +41,7 @@ def noise() -> Callable[[int, int], Roll]:
 
 @pytest.fixture
 def tune() -> Callable[[int, int], Roll]:
-    """One note a frame, each another key: quickly written and read as MIDI."""
+    """One note per frame on random keys, which is fast to write and read as MIDI."""
 
     def make(seed: int, frames: int) -> Roll:
         keys = np.random.default_rng(seed).integers(88, size=frames)
@@ -54,7 +54,7 @@ def tune() -> Callable[[int, int], Roll]:
 
 @pytest.fixture
 def source_of() -> Callable[..., Source]:
-    """A source that holds the rolls it is given; piece i lacks i % 3 frames of its first bar."""
+    """A source of given rolls; i % 3 frames are missing from the first bar of piece i."""
 
     def make(rolls: list[Roll], name: str = "noise", planes: frozenset[str] = ALL_PLANES) -> Source:
         return Source(
@@ -74,5 +74,5 @@ def source_of() -> Callable[..., Source]:
 
 @pytest.fixture
 def corpus_of(cache: Path, source_of: Callable[..., Source]) -> Callable[..., Corpus]:
-    """A corpus of the rolls it is given."""
-    return lambda rolls, **more: Corpus("noise", write_store(source_of(rolls, **more), cache))
+    """A corpus of given rolls."""
+    return lambda rolls, **options: Corpus("noise", write_store(source_of(rolls, **options), cache))

@@ -1,4 +1,4 @@
-"""The chorales: all of them, on the grid, in time with the bar."""
+"""Bach's chorales: all pieces, their notes on the grid, and their bars."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def score(text, upbeat=0.0):
 
 
 def played(roll, pitch):
-    """One key as a string: `*` pressed, `-` held, `.` silent."""
+    """One key as a string: `*` for an onset, `-` for a held key, `.` for silence."""
     onset, sounding = roll.onset[:, pitch - 21], roll.sounding[:, pitch - 21]
     return "".join("*" if o else "-" if s else "." for o, s in zip(onset, sounding, strict=True))
 
@@ -43,17 +43,17 @@ def test_ties_are_held():
     assert played(roll_of("4/4 c2~ c4 c4"), 60) == "*-----------*---"
 
 
-def test_voices_are_merged_on_one_keyboard():
+def test_voices_are_merged_onto_one_keyboard():
     roll = roll_of("4/4 c1 / 4/4 r4 c4 r2")
     assert played(roll, 60) == "*---*-----------"
     assert played(roll_of("4/4 c4 r2. / 4/4 r4 c4 r2"), 60) == "*---*---........"
 
 
-def test_a_tie_to_nothing_is_a_stroke():
-    slip = score("4/4 r4 c4 r2")
-    note = next(iter(slip.recurse().notes))
+def test_a_tie_without_a_first_note_starts_a_note():
+    tied = score("4/4 r4 c4 r2")
+    note = next(iter(tied.recurse().notes))
     note.tie = music21.tie.Tie("stop")
-    assert played(bach._roll(chorale.chorale(slip, 4)), 60) == "....*---........"
+    assert played(bach._roll(chorale.chorale(tied, 4)), 60) == "....*---........"
 
 
 def test_thirty_seconds_and_grace_notes():
@@ -66,7 +66,7 @@ def test_thirty_seconds_and_grace_notes():
     assert not bach._roll(chorale.chorale(grace, 4)).onset[:, 60 - 21].any()
 
 
-def test_an_upbeat_shifts_the_clock_and_not_the_music():
+def test_an_upbeat_shifts_bar_lines_and_not_notes():
     assert chorale.chorale(score("4/4 c4 d4"), 4)["meter"] == [[0, 4, 4]]
     assert chorale.chorale(score("4/4 c4 d4", upbeat=3.0), 4)["meter"] == [[-12, 4, 4]]
 
@@ -78,7 +78,7 @@ def test_the_meter_is_that_of_the_score_on_every_grid():
     assert [triplets.onset[:, key - 21].argmax() for key in (60, 62, 64, 65)] == [0, 4, 8, 12]
 
 
-def test_a_bar_cut_short_begins_the_count_of_bars_again():
+def test_bars_are_counted_anew_after_a_short_bar():
     cut = score("4/4 c1 d1 e1")
     for bar in cut.recurse().getElementsByClass("Measure")[1:2]:
         bar.notes[0].quarterLength = 3.0
@@ -87,7 +87,7 @@ def test_a_bar_cut_short_begins_the_count_of_bars_again():
     assert chorale.chorale(cut, 4)["meter"] == [[0, 4, 4], [28, 4, 4]]
 
 
-def test_without_music21_the_hint_is_named(monkeypatch):
+def test_without_music21_a_hint_says_how_to_install_it(monkeypatch):
     def missing(name):
         raise importlib.metadata.PackageNotFoundError(name)
 
@@ -97,13 +97,13 @@ def test_without_music21_the_hint_is_named(monkeypatch):
     assert "pip install 'polyzoo[data]'" in caught.value.problems[0].hint
 
 
-def test_a_score_that_cannot_be_read_is_one_problem():
+def test_an_unreadable_score_is_a_single_error():
     with pytest.raises(DataError, match="music21 cannot read bach/none") as caught:
         list(bach._scores(["bach/none", "bach/nothing"], 4))
     assert "Traceback" not in str(caught.value)
 
 
-def test_scores_come_in_the_order_of_their_titles():
+def test_scores_are_in_the_order_of_their_titles():
     titles = ["bach/bwv269", "bach/bwv347", "bach/bwv153.1"]
     frames = [read[0]["frames"] for read in bach._scores(titles, 4)]
     assert frames == [chorale.chorale(music21.corpus.parse(title), 4)["frames"] for title in titles]
@@ -117,7 +117,7 @@ def chorales(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_all_chorales_are_there(chorales):
+def test_all_chorales_are_read(chorales):
     assert (len(chorales.pieces), chorales.frames) == (371, 80_670)
     assert chorales.planes == {"onset", "sounding"}
     assert chorales.skipped == ()
@@ -129,7 +129,7 @@ def test_all_chorales_are_there(chorales):
 
 
 @pytest.mark.slow
-def test_copies_stand_in_one_split(chorales):
+def test_copies_are_in_the_same_split(chorales):
     splits = {}
     for piece in chorales.pieces:
         splits.setdefault(piece.digest, set()).add(piece.split)
@@ -143,20 +143,20 @@ def test_chorales_sound_like_chorales(chorales):
     onset, sounding = everything.onset[:, 1:], everything.sounding[:, 1:]
     assert not (onset & ~sounding).any()
     begins = sounding & ~everything.sounding[:, :-1]
-    assert not (begins & ~onset).any(), "a key sounds only if it was pressed"
+    assert not (begins & ~onset).any(), "every note begins with an onset"
     voices = sounding.sum(-1)[everything.mask].float()
     assert 3.5 < voices.mean() < 4.1
     assert (voices == 0).float().mean() < 0.01
 
 
 @pytest.mark.slow
-def test_bars_begin_where_the_clock_says(chorales):
-    """Most notes are pressed on a beat, 252 chorales begin with an upbeat, 40 are in three."""
-    strokes = np.zeros(16)
+def test_bar_lines_agree_with_the_onsets(chorales):
+    """Most onsets are on a beat, 252 chorales begin with an upbeat, and about 40 are in 3/4."""
+    onsets = np.zeros(16)
     for i, piece in enumerate(chorales.pieces):
         places = piece.meter.places(np.arange(piece.frames))
-        strokes += np.bincount(places.place % 16, chorales.roll(i).onset.sum(1), minlength=16)
-    assert strokes[0::4].sum() > 0.6 * strokes.sum()
+        onsets += np.bincount(places.place % 16, chorales.roll(i).onset.sum(1), minlength=16)
+    assert onsets[0::4].sum() > 0.6 * onsets.sum()
     assert sum(piece.meter.offset > 0 for piece in chorales.pieces) == 252
     meters = Counter(str(piece.meter) for piece in chorales.pieces)
     assert meters["4/4"] > 300

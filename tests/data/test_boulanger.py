@@ -1,4 +1,4 @@
-"""Published sets of matrices are read as they are, in the layouts people save them in, in bounded memory."""
+"""Published matrices are read unchanged, in all common layouts, and in bounded memory."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ EXAMPLES = int(os.environ.get("ZOO_STRESS_EXAMPLES", "300"))
 
 
 def cells(*matrices):
-    packed = np.empty((1, len(matrices)), object)
+    array = np.empty((1, len(matrices)), object)
     for i, matrix in enumerate(matrices):
-        packed[0, i] = matrix
-    return packed
+        array[0, i] = matrix
+    return array
 
 
 def pieces(*lengths, keys=88):
@@ -38,12 +38,12 @@ def pieces(*lengths, keys=88):
     return cells(*((rng.random((frames, keys)) < 0.1).astype(np.uint8) for frames in lengths))
 
 
-def three(train, valid=None, test=None):
+def dataset(train, valid=None, test=None):
     return {"traindata": train, "validdata": pieces(3) if valid is None else valid, "testdata": pieces(4)}
 
 
-def heard(corpus, index=0):
-    """(frame, pitch) of all that sounds in a piece."""
+def sounding_notes(corpus, index=0):
+    """(frame, pitch) of every sounding key of a piece."""
     frame, key = np.nonzero(corpus.roll(index).sounding)
     return list(zip(frame.tolist(), (key + 21).tolist(), strict=True))
 
@@ -54,10 +54,10 @@ def note(frames=4, pitch=60, value=1, dtype=np.float64):
     return matrix
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_splits_are_kept_as_published(tmp_path, packed):
+@pytest.mark.parametrize("compressed", [False, True])
+def test_splits_are_kept_as_published(tmp_path, compressed):
     sets = {"testdata": pieces(3, 300), "traindata": pieces(5, 9, 2), "validdata": pieces(7), "x": "other"}
-    scipy_io.savemat(tmp_path / "Set.mat", sets, do_compression=packed)
+    scipy_io.savemat(tmp_path / "Set.mat", sets, do_compression=compressed)
     corpus = open_corpus(tmp_path / "Set.mat")
     assert corpus.planes == {"sounding"}
     assert [piece.title for piece in corpus.split("test").pieces] == ["testdata 0", "testdata 1"]
@@ -72,21 +72,21 @@ def test_splits_are_kept_as_published(tmp_path, packed):
     [
         ({"x": 1}, "no variable `traindata`"),
         ({"traindata": pieces(3), "validdata": pieces(3)}, "no variable `testdata`"),
-        (three(pieces(3, keys=87)), "entry 0 of `traindata` is not a matrix with 88 columns"),
-        (three(np.eye(3)), "88 columns"),
-        (three("word"), "`traindata` is not a matrix of real numbers"),
-        (three(cells(note(), "word")), "entry 1 of `traindata` is not a matrix of real numbers"),
-        (three({"a": 1}), "not a matrix of real numbers"),
-        (three(note() * 1j), "not a matrix of real numbers"),
-        (three(cells(cells(note()))), "not a matrix of real numbers"),
-        (three(np.zeros((2**16 + 1, 88), np.uint8)), "too many frames: 65537"),
+        (dataset(pieces(3, keys=87)), "entry 0 of `traindata` is not a matrix with 88 columns"),
+        (dataset(np.eye(3)), "88 columns"),
+        (dataset("word"), "`traindata` is not a matrix of real numbers"),
+        (dataset(cells(note(), "word")), "entry 1 of `traindata` is not a matrix of real numbers"),
+        (dataset({"a": 1}), "not a matrix of real numbers"),
+        (dataset(note() * 1j), "not a matrix of real numbers"),
+        (dataset(cells(cells(note()))), "not a matrix of real numbers"),
+        (dataset(np.zeros((2**16 + 1, 88), np.uint8)), "too many frames: 65537"),
         (b"no matrix", "not a .mat file"),
         (b"\x89HDF\r\n\x1a\n" + b"\0" * 200, r"version 7\.3"),
         (b"MATLAB 7.3 MAT-file" + b" " * 105 + b"\0\2IM" + b"\0" * 400, r"version 7\.3"),
         (b"", "not a .mat file"),
     ],
 )
-def test_other_files_are_refused(tmp_path, content, reason, cache):
+def test_other_files_are_rejected(tmp_path, content, reason, cache):
     path = tmp_path / "other.mat"
     if isinstance(content, bytes):
         path.write_bytes(content)
@@ -99,24 +99,24 @@ def test_other_files_are_refused(tmp_path, content, reason, cache):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float64, np.int16])
-def test_pieces_of_one_length_may_be_stacked(tmp_path, dtype):
+def test_pieces_of_equal_length_may_be_stacked(tmp_path, dtype):
     rng = np.random.default_rng(1)
     stack = (rng.random((3, 5, 88)) < 0.2).astype(dtype)
-    scipy_io.savemat(tmp_path / "Set.mat", three(stack))
+    scipy_io.savemat(tmp_path / "Set.mat", dataset(stack))
     corpus = open_corpus(tmp_path / "Set.mat")
     assert [piece.title for piece in corpus.split("train").pieces] == [f"traindata {i}" for i in range(3)]
     assert np.array_equal([corpus.roll(i).sounding for i in range(3)], stack == 1)
 
 
 def test_a_single_matrix_is_one_piece(tmp_path):
-    scipy_io.savemat(tmp_path / "Set.mat", three(note(5, 64)))
+    scipy_io.savemat(tmp_path / "Set.mat", dataset(note(5, 64)))
     corpus = open_corpus(tmp_path / "Set.mat")
     assert [piece.title for piece in corpus.split("train").pieces] == ["traindata 0"]
-    assert heard(corpus) == [(frame, 64) for frame in range(5)]
+    assert sounding_notes(corpus) == [(frame, 64) for frame in range(5)]
 
 
 @pytest.mark.parametrize("name", ["validdata", "validationdata", "valid", "validation", "val"])
-def test_validation_pieces_go_by_several_names(tmp_path, name):
+def test_the_validation_split_has_several_names(tmp_path, name):
     sets = {"train": pieces(3), name: pieces(7), "testdata": pieces(4)}
     scipy_io.savemat(tmp_path / "Set.mat", sets)
     corpus = open_corpus(tmp_path / "Set.mat")
@@ -127,7 +127,7 @@ def test_validation_pieces_go_by_several_names(tmp_path, name):
     ]
 
 
-def test_a_set_without_validation_pieces_has_none(tmp_path):
+def test_the_validation_split_may_be_missing(tmp_path):
     scipy_io.savemat(tmp_path / "Set.mat", {"traindata": pieces(3, 4), "testdata": pieces(5)})
     assert [piece.split for piece in open_corpus(tmp_path / "Set.mat").pieces] == ["train", "train", "test"]
 
@@ -136,13 +136,13 @@ def test_a_set_without_validation_pieces_has_none(tmp_path):
 def test_rests_are_silent(tmp_path, rest):
     matrix = np.full((4, 88), rest)
     matrix[1:3, 40] = [1, 127]
-    scipy_io.savemat(tmp_path / "Set.mat", three(cells(matrix)))
-    assert heard(open_corpus(tmp_path / "Set.mat")) == [(1, 61), (2, 61)]
+    scipy_io.savemat(tmp_path / "Set.mat", dataset(cells(matrix)))
+    assert sounding_notes(open_corpus(tmp_path / "Set.mat")) == [(1, 61), (2, 61)]
 
 
 @pytest.mark.parametrize("number", [0.3, 1.5, -2.0, np.inf])
-def test_a_number_that_is_neither_on_nor_off_costs_its_piece(tmp_path, number):
-    scipy_io.savemat(tmp_path / "Set.mat", three(cells(note(), note(value=number))))
+def test_a_piece_with_an_invalid_value_is_skipped(tmp_path, number):
+    scipy_io.savemat(tmp_path / "Set.mat", dataset(cells(note(), note(value=number))))
     corpus = open_corpus(tmp_path / "Set.mat")
     assert [piece.title for piece in corpus.split("train").pieces] == ["traindata 0"]
     (skipped,) = corpus.skipped
@@ -150,9 +150,9 @@ def test_a_number_that_is_neither_on_nor_off_costs_its_piece(tmp_path, number):
     assert f"frame 0 has {number:g} for C4" in skipped.reason
 
 
-def test_pieces_without_frames_or_sound_are_skipped_and_told(tmp_path):
+def test_pieces_without_frames_or_notes_are_skipped_with_a_reason(tmp_path):
     silent = [np.zeros((0, 88)), np.zeros((0, 0)), np.zeros((6, 88), np.uint8), np.full((6, 88), np.nan)]
-    scipy_io.savemat(tmp_path / "Set.mat", three(cells(note(), *silent)))
+    scipy_io.savemat(tmp_path / "Set.mat", dataset(cells(note(), *silent)))
     corpus = open_corpus(tmp_path / "Set.mat")
     assert len(corpus.split("train").pieces) == 1
     assert [skipped.title for skipped in corpus.skipped] == [f"traindata {i}" for i in range(1, 5)]
@@ -161,7 +161,7 @@ def test_pieces_without_frames_or_sound_are_skipped_and_told(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".mat", ".json"])
-def test_a_set_in_which_nothing_sounds_is_refused(tmp_path, suffix, cache):
+def test_a_dataset_without_notes_is_rejected(tmp_path, suffix, cache):
     path = tmp_path / f"Set{suffix}"
     if suffix == ".mat":
         quiet = cells(np.zeros((6, 88)))
@@ -184,38 +184,38 @@ def array(kind, dimensions, body=b"", name=b""):
     return struct.pack("<II", 14, len(content)) + content
 
 
-def mat(*variables, packed=True):
+def mat(*variables, compressed=True):
     data = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
     for variable in variables:
-        squeezed = zlib.compress(variable, 9)
-        data += struct.pack("<II", 15, len(squeezed)) + squeezed if packed else variable
+        content = zlib.compress(variable, 9)
+        data += struct.pack("<II", 15, len(content)) + content if compressed else variable
     return data
 
 
 ZEROS = b"\0" * (200 * 704 * 1000)
 BOMBS = {
-    "zeros that unpack to 140 MB": lambda: mat(
+    "zeros that decompress to 140 MB": lambda: mat(
         array(1, (1, 1), array(6, (len(ZEROS) // 704, 88), element(9, ZEROS)), b"traindata"), *others()
     ),
-    "a stack that unpacks to 140 MB": lambda: mat(
+    "a stack that decompresses to 140 MB": lambda: mat(
         array(6, (len(ZEROS) // 70400, 100, 88), element(9, ZEROS), b"traindata"), *others()
     ),
-    "a cell array of two thousand million entries": lambda: mat(
+    "a cell array with two billion entries": lambda: mat(
         array(1, (1, 2**31 - 1), b"", b"traindata"), *others()
     ),
-    "a matrix of more cells than there are bytes": lambda: mat(
-        array(6, (2**31 - 1, 88), element(9, b"\0" * 8), b"traindata"), *others(), packed=False
+    "a matrix with more cells than bytes": lambda: mat(
+        array(6, (2**31 - 1, 88), element(9, b"\0" * 8), b"traindata"), *others(), compressed=False
     ),
     "dimensions whose product is small in 64 bits": lambda: mat(
         array(6, (2**31 - 1, 2**31 - 1, 8, 88), element(9, b"\0" * 64), b"traindata"), *others()
     ),
-    "a variable without an end": lambda: mat(element(1, ZEROS), *others()),
-    "a name without an end": lambda: mat(array(6, (1, 88), b"", ZEROS), *others()),
-    "many pieces that unpack to 200 MB": lambda: mat(
+    "a variable of endless size": lambda: mat(element(1, ZEROS), *others()),
+    "a name of endless size": lambda: mat(array(6, (1, 88), b"", ZEROS), *others()),
+    "many pieces that decompress to 200 MB": lambda: mat(
         array(1, (1, 6_000), array(9, (400, 88), element(2, b"\1" * 35200)) * 6_000, b"traindata"),
         *others(),
     ),
-    "variables without number": lambda: mat(*[array(6, (1, 1), element(9, b"\0" * 8))] * 2**11),
+    "too many variables": lambda: mat(*[array(6, (1, 1), element(9, b"\0" * 8))] * 2**11),
 }
 
 
@@ -241,7 +241,7 @@ except DataError as error:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_small_file_takes_little_memory(tmp_path, name):
+def test_a_small_file_needs_little_memory(tmp_path, name):
     path = tmp_path / "bomb.mat"
     path.write_bytes(BOMBS[name]())
     done = subprocess.run(
@@ -251,7 +251,7 @@ def test_a_small_file_takes_little_memory(tmp_path, name):
     assert int(done.stdout.split()[0]) < 120, "MiB"
 
 
-def test_many_pieces_are_not_too_many(tmp_path):
+def test_a_file_with_many_pieces_is_read(tmp_path):
     piece = array(9, (1000, 88), element(2, b"\1" + b"\0" * 87_999))
     path = tmp_path / "Set.mat"
     path.write_bytes(mat(array(1, (1, 500), piece * 500, b"traindata"), *others()))
@@ -267,23 +267,25 @@ matrices = st.builds(
 
 @given(st.lists(matrices, max_size=4), matrices, st.booleans())
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_numbers_are_those_that_scipy_reads(entries, single, packed):
+def test_matrices_equal_those_that_scipy_reads(entries, single, compressed):
     file = io.BytesIO()
-    scipy_io.savemat(file, {"cells": cells(*entries), "single": single}, do_compression=packed)
+    scipy_io.savemat(file, {"cells": cells(*entries), "single": single}, do_compression=compressed)
     file.seek(0)
     expected = scipy_io.loadmat(file)
     file.seek(0)
     content = MatFile(file)
-    found = list(content.matrices("cells"))
-    assert len(found) == len(entries)
-    for mine, theirs in zip(
-        [*found, *content.matrices("single")], [*expected["cells"].ravel(), single], strict=True
+    matrices = list(content.matrices("cells"))
+    assert len(matrices) == len(entries)
+    for matrix, expected_matrix in zip(
+        [*matrices, *content.matrices("single")], [*expected["cells"].ravel(), single], strict=True
     ):
-        assert mine.dtype.newbyteorder("=") == (np.uint8 if theirs.dtype == np.bool_ else theirs.dtype)
-        assert np.array_equal(mine, theirs)
+        assert matrix.dtype.newbyteorder("=") == (
+            np.uint8 if expected_matrix.dtype == np.bool_ else expected_matrix.dtype
+        )
+        assert np.array_equal(matrix, expected_matrix)
 
 
-def test_files_of_the_other_byte_order_are_read():
+def test_big_endian_files_are_read():
     body = struct.pack(">II", 9, 16) + struct.pack(">2d", 1.0, 2.0)
     head = (
         struct.pack(">IIII", 6, 8, 6, 0) + struct.pack(">IIii", 5, 8, 1, 2) + struct.pack(">HH4s", 1, 1, b"x")
@@ -295,9 +297,9 @@ def test_files_of_the_other_byte_order_are_read():
 
 
 def seeds():
-    for packed in (False, True):
+    for compressed in (False, True):
         file = io.BytesIO()
-        scipy_io.savemat(file, three(cells(note(2), note(1))), do_compression=packed)
+        scipy_io.savemat(file, dataset(cells(note(2), note(1))), do_compression=compressed)
         yield file.getvalue()
 
 
@@ -309,7 +311,7 @@ edits = st.lists(
 
 @given(seed=st.sampled_from(SEEDS), edits=edits)
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_a_mutant_is_read_or_refused(seed, edits):
+def test_a_mutant_is_read_or_rejected(seed, edits):
     content = bytearray(seed)
     for at, drop, insert in edits:
         at %= len(content) + 1
@@ -341,14 +343,14 @@ def test_a_mutant_is_read_or_refused(seed, edits):
         ("nottingham tunes.json", 4),
     ],
 )
-def test_frames_are_as_long_as_the_name_says(tmp_path, name, grid):
+def test_the_grid_follows_from_the_file_name(tmp_path, name, grid):
     assert grid_of(tmp_path / name) == grid
     assert grid_of(tmp_path / name, Options(grid=grid)) == grid
 
 
-def test_a_grid_says_what_the_frames_of_other_files_are(tmp_path):
+def test_the_grid_of_other_files_is_an_option(tmp_path):
     path = tmp_path / "songs.mat"
-    scipy_io.savemat(path, three(cells(note())))
+    scipy_io.savemat(path, dataset(cells(note())))
     sixteenths, eighths = open_corpus(path), open_corpus(path, grid=2)
     assert (sixteenths.grid, eighths.grid) == (4, 2)
     assert {piece.meter.grid for piece in eighths.pieces} == {2}
@@ -356,16 +358,16 @@ def test_a_grid_says_what_the_frames_of_other_files_are(tmp_path):
     assert eighths.digest != sixteenths.digest
 
 
-def test_a_grid_that_contradicts_the_name_is_refused(tmp_path):
+def test_a_grid_that_contradicts_the_file_name_is_rejected(tmp_path):
     path = tmp_path / "Nottingham.mat"
-    scipy_io.savemat(path, three(cells(note())))
+    scipy_io.savemat(path, dataset(cells(note())))
     with pytest.raises(DataError, match=r"are eighths \(grid=2\), not grid=4") as caught:
         open_corpus(path, grid=4)
     assert "omit grid=" in caught.value.problems[0].hint
 
 
 @pytest.mark.parametrize(("grid", "pedal"), [(0, "keep"), (49, "keep"), (4, "half")])
-def test_choices_that_there_are_not_are_refused(grid, pedal):
+def test_invalid_options_are_rejected(grid, pedal):
     with pytest.raises(UsageError):
         Options(grid=grid, pedal=pedal)
 
@@ -394,7 +396,7 @@ def test_the_published_files_give_the_published_one_gram(shared, name, train, te
 def test_the_meter_of_files_of_frames_is_assumed(tmp_path, suffix):
     path = tmp_path / f"Set{suffix}"
     if suffix == ".mat":
-        scipy_io.savemat(path, three(cells(note())))
+        scipy_io.savemat(path, dataset(cells(note())))
     else:
         path.write_text('{"train": [[[60]]], "valid": [[[62], [60]]], "test": [[[64]]]}')
     pieces = open_corpus(path).pieces

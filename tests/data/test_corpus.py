@@ -1,4 +1,4 @@
-"""The corpus gives back the music it was made from, whole and in fragments."""
+"""A corpus returns the music it was created from, whole and in fragments."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def corpus(corpus_of, rolls):
     return corpus_of(rolls)
 
 
-def same(a, b):
+def equal(a, b):
     return a is None and b is None if a is None or b is None else np.array_equal(a, b)
 
 
@@ -31,18 +31,18 @@ def surrounded(plane, past=PAST, frames=FRAMES):
     return np.pad(plane, ((past + 1, frames), (0, 0)))
 
 
-def test_rolls_come_back_as_they_were(corpus, rolls):
+def test_rolls_are_returned_unchanged(corpus, rolls):
     for i, roll in enumerate(rolls):
         kept = corpus.roll(i)
-        assert same(kept.onset, roll.onset)
-        assert same(kept.sounding, roll.sounding)
-        assert same(kept.velocity, roll.velocity)
+        assert equal(kept.onset, roll.onset)
+        assert equal(kept.sounding, roll.sounding)
+        assert equal(kept.velocity, roll.velocity)
         assert kept.tempo == roll.tempo
     assert corpus.frames == sum(LENGTHS)
     assert [piece.frames for piece in corpus.pieces] == list(LENGTHS)
 
 
-def test_fragments_agree_with_rolls_at_every_place(corpus, rolls):
+def test_fragments_agree_with_rolls_at_every_position(corpus, rolls):
     rng = np.random.default_rng(1)
     piece = rng.integers(len(rolls), size=200)
     start = np.array([rng.integers(LENGTHS[i]) for i in piece])
@@ -82,7 +82,7 @@ def test_every_frame_is_a_target(corpus):
         assert frames > 256 or starts.tolist() == [0]
 
 
-def test_a_stride_with_gaps_is_refused(corpus):
+def test_a_stride_with_gaps_is_an_error(corpus):
     with pytest.raises(ValueError, match="gaps"):
         corpus.starts(frames=16, stride=17)
 
@@ -102,7 +102,7 @@ def test_whole_pieces_are_padded_to_the_longest(corpus, rolls):
         assert np.array_equal(whole.velocity[row][1:][whole.mask[row]], rolls[i].velocity)
 
 
-def test_splits_share_out_all_pieces(corpus, rolls):
+def test_every_piece_is_in_a_split(corpus, rolls):
     parts = [corpus.split(name) for name in ("train", "valid", "test")]
     assert all(part.pieces for part in parts)
     assert sum(part.frames for part in parts) == corpus.frames
@@ -110,7 +110,7 @@ def test_splits_share_out_all_pieces(corpus, rolls):
     for part in parts:
         for i, piece in enumerate(part.pieces):
             original = rolls[int(piece.title.split()[1])]
-            assert same(part.roll(i).velocity, original.velocity)
+            assert equal(part.roll(i).velocity, original.velocity)
             assert np.array_equal(part.whole([i]).onset[0, 1:], original.onset)
 
 
@@ -131,7 +131,7 @@ def test_music_without_onsets_or_velocities(corpus_of, rolls):
     assert shifted.velocity is None
 
 
-def test_the_digest_knows_the_music_and_the_split(corpus_of, rolls, cache):
+def test_the_digest_depends_on_the_music_and_the_split(corpus_of, rolls, cache):
     digest = corpus_of(rolls).digest
     louder = rolls[0].velocity.copy()
     louder[rolls[0].onset] ^= 64
@@ -140,7 +140,7 @@ def test_the_digest_knows_the_music_and_the_split(corpus_of, rolls, cache):
     assert corpus_of(rolls[1:], name="c").digest != digest
 
 
-def test_transposition_shifts_each_fragment_by_its_own(corpus):
+def test_each_fragment_is_transposed_by_its_own_interval(corpus):
     fragments = corpus.fragments([[5, 0], [6, 200], [4, 100], [6, 500], [6, 1]], frames=32, past=8)
     shifts = [0, 5, -6, 88, -87]
     moved = fragments.transpose(torch.tensor(shifts))

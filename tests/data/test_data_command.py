@@ -1,4 +1,4 @@
-"""`zoo data`: tables for people, JSON for programs, one line for each mistake."""
+"""`zoo data`: tables for users, JSON for programs, and short errors."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from zoo.music.roll import Notes, Roll
 
 @pytest.fixture
 def folder(tmp_path, tune):
-    place = tmp_path / "my [/] music"
-    place.mkdir(parents=True)
+    path = tmp_path / "my [/] music"
+    path.mkdir(parents=True)
     for i in range(6):
-        tune(i, 30 + i).write(place / f"piece {i}.mid")
-    tune(0, 30).write(place / "copy of 0.mid")
-    return place
+        tune(i, 30 + i).write(path / f"piece {i}.mid")
+    tune(0, 30).write(path / "copy of 0.mid")
+    return path
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def with_a_bad_file(folder):
 
 @pytest.fixture
 def zoo(capsys):
-    """Runs a command; its exit code, output and messages."""
+    """Runs a command and returns its exit code, stdout and stderr."""
 
     def call(*words):
         code = run(["data", *map(str, words)])
@@ -47,11 +47,11 @@ def zoo(capsys):
 
 def test_scan_counts_the_music(zoo, folder):
     code, out, err = zoo("scan", folder, "--json")
-    found = json.loads(out)
+    report = json.loads(out)
     assert (code, err) == (0, "")
-    assert found["skipped"] == []
-    assert found["planes"] == ["onset", "sounding", "velocity"]
-    summary = found["summary"]
+    assert report["skipped"] == []
+    assert report["planes"] == ["onset", "sounding", "velocity"]
+    summary = report["summary"]
     frames = sum(range(30, 36)) + 30
     assert (summary["all"]["pieces"], summary["all"]["frames"], summary["all"]["notes"]) == (
         7,
@@ -63,7 +63,7 @@ def test_scan_counts_the_music(zoo, folder):
     assert sum(summary[split]["frames"] for split in ("train", "valid", "test")) == frames
 
 
-def test_scan_tells_what_was_skipped_and_strict_fails(zoo, with_a_bad_file):
+def test_scan_reports_skipped_files_and_fails_if_strict(zoo, with_a_bad_file):
     code, out, err = zoo("scan", with_a_bad_file)
     assert code == 0
     assert "bad.mid" in out
@@ -79,7 +79,7 @@ def test_scan_tells_what_was_skipped_and_strict_fails(zoo, with_a_bad_file):
 
 
 @pytest.mark.parametrize("words", [("scan", "nowhere"), ("show", "nowhere"), ("scan", ".")])
-def test_a_missing_corpus_is_one_problem(zoo, words, tmp_path, monkeypatch):
+def test_a_missing_corpus_is_a_single_error(zoo, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, out, err = zoo(*words)
     assert (code, out) == (3, "")
@@ -104,27 +104,27 @@ def test_show_finds_a_piece_by_number_or_title(zoo, folder, name):
 
 
 @pytest.mark.parametrize("name", [b"caf\xe9.mid", b"\x1b[31mred.mid", "ünï – 音楽.mid".encode()])
-def test_any_name_of_a_file_can_be_shown(zoo, tmp_path, tune, name):
-    place = tmp_path / "odd"
-    place.mkdir()
-    tune(1, 30).write(place / "plain.mid")
-    os.rename(os.fsencode(place / "plain.mid"), os.path.join(os.fsencode(place), name))  # noqa: PTH104, PTH118
-    code, out, err = zoo("show", place)
+def test_any_file_name_can_be_shown(zoo, tmp_path, tune, name):
+    path = tmp_path / "odd"
+    path.mkdir()
+    tune(1, 30).write(path / "plain.mid")
+    os.rename(os.fsencode(path / "plain.mid"), os.path.join(os.fsencode(path), name))  # noqa: PTH104, PTH118
+    code, out, err = zoo("show", path)
     assert (code, err) == (0, "")
     assert "\x1b" not in out
-    code, out, err = zoo("show", place, "--json")
+    code, out, err = zoo("show", path, "--json")
     assert (code, err) == (0, "")
     assert len(json.loads(out)["pieces"]) == 1
 
 
-def test_show_names_copies(zoo, folder):
+def test_show_lists_copies(zoo, folder):
     code, out, _ = zoo("show", folder, "piece 0")
     assert code == 0
     assert "copy of 0.mid" in out
 
 
 @pytest.mark.parametrize("name", ["0", "8", "piece", "symphony"])
-def test_show_asks_again_where_no_single_piece_is_meant(zoo, folder, name):
+def test_an_ambiguous_piece_is_a_usage_error(zoo, folder, name):
     code, out, err = zoo("show", folder, name)
     assert (code, out) == (2, "")
     assert "number from 1 to 7" in err or "be more specific" in err
@@ -133,39 +133,39 @@ def test_show_asks_again_where_no_single_piece_is_meant(zoo, folder, name):
 @pytest.fixture
 def signed(tmp_path, tune):
     """Files with and without time signatures, and two pieces of one family."""
-    place = tmp_path / "signed"
-    place.mkdir()
+    path = tmp_path / "signed"
+    path.mkdir()
     for name, seed, signature in (("a", 1, (3, 4)), ("b", 2, None), ("c", 3, None)):
         whole = tune(seed, 64)
-        whole.write(place / f"{name}.mid")
-        midi = mido.MidiFile(place / f"{name}.mid")
+        whole.write(path / f"{name}.mid")
+        midi = mido.MidiFile(path / f"{name}.mid")
         for track in midi.tracks:
             track[:] = [event for event in track if event.type != "time_signature"]
         if signature is not None:
             upper, lower = signature
             midi.tracks[0].insert(0, mido.MetaMessage("time_signature", numerator=upper, denominator=lower))
-        midi.save(place / f"{name}.mid")
-    midi.save(place / "d, as c.mid")
-    return place
+        midi.save(path / f"{name}.mid")
+    midi.save(path / "d, as c.mid")
+    return path
 
 
 def rows(out):
-    """What stands beside each label of two-column tables."""
+    """The value next to each label in two-column tables."""
     split = (line.split("  ", 1) for line in out.splitlines() if "  " in line)
     return {label.strip(): words.strip() for label, words in split}
 
 
-def test_scan_counts_where_time_signatures_are_from_and_families(zoo, signed):
-    found = rows(zoo("scan", signed)[1])
-    assert found["time signatures"] == "3 assumed (4/4), 1 stated"
-    assert found["families"] == "3 families, 1 of several pieces; the largest has 2: c.mid, d, as c.mid"
-    found = json.loads(zoo("scan", signed, "--json")[1])
-    assert found["summary"]["all"]["meters_from"] == {"assumed": 3, "stated": 1}
-    assert found["summary"]["all"]["families"] == 3
-    assert found["families"] == [["c.mid", "d, as c.mid"]]
+def test_scan_counts_origins_of_time_signatures_and_families(zoo, signed):
+    report = rows(zoo("scan", signed)[1])
+    assert report["time signatures"] == "3 assumed (4/4), 1 stated"
+    assert report["families"] == "3 families, 1 of several pieces; the largest has 2: c.mid, d, as c.mid"
+    report = json.loads(zoo("scan", signed, "--json")[1])
+    assert report["summary"]["all"]["meters_from"] == {"assumed": 3, "stated": 1}
+    assert report["summary"]["all"]["families"] == 3
+    assert report["families"] == [["c.mid", "d, as c.mid"]]
 
 
-def test_show_has_the_family_and_the_origin_of_the_meter_of_each_piece(zoo, signed):
+def test_show_lists_the_family_and_origin_of_the_meter_of_each_piece(zoo, signed):
     out = zoo("show", signed)[1]
     table = [line.split() for line in out.splitlines() if ".mid" in line][:4]
     assert [(row[0], row[-5:]) for row in table] == [
@@ -184,16 +184,16 @@ def test_show_has_the_family_and_the_origin_of_the_meter_of_each_piece(zoo, sign
     )
 
 
-def test_show_says_of_one_piece_where_its_meter_is_from_and_who_its_relatives_are(zoo, signed):
-    found = rows(zoo("show", signed, "c.mid")[1])
-    assert found["meter"] == "4/4 (assumed, the file has none)"
-    assert found["family"] == "d, as c.mid"
+def test_show_reports_the_origin_of_the_meter_and_the_relatives_of_a_piece(zoo, signed):
+    report = rows(zoo("show", signed, "c.mid")[1])
+    assert report["meter"] == "4/4 (assumed, the file has none)"
+    assert report["family"] == "d, as c.mid"
     assert rows(zoo("show", signed, "1")[1])["family"] == "no other piece of the corpus shares music with it"
     piece = json.loads(zoo("show", signed, "1", "--json")[1])
     assert (piece["meter_from"], piece["relatives"]) == ("stated", [])
 
 
-def test_a_family_rule_that_matches_nothing_is_refused_and_leaves_nothing(zoo, folder, cache):
+def test_a_family_rule_that_matches_nothing_is_rejected_and_leaves_no_store(zoo, folder, cache):
     code, out, err = zoo("scan", folder, "family=^song")
     assert (code, out) == (2, "")
     assert err.startswith("error: family=^song: no title matches")
@@ -204,7 +204,7 @@ def test_a_family_rule_that_matches_nothing_is_refused_and_leaves_nothing(zoo, f
     )
 
 
-def test_a_pair_that_leaks_is_listed_once_with_what_it_shares_most(zoo, tmp_path):
+def test_a_leaking_pair_is_listed_once_with_its_largest_share(zoo, tmp_path):
     tune = [[60 + step % 7 * (step % 5)] for step in range(400)]
     pieces = {
         "train": [tune],
@@ -225,7 +225,7 @@ def test_a_pair_that_leaks_is_listed_once_with_what_it_shares_most(zoo, tmp_path
     }
 
 
-def test_a_grid_is_recommended_with_what_its_numbers_mean(zoo, tmp_path):
+def test_a_recommended_grid_is_explained(zoo, tmp_path):
     start = np.arange(0, 480, 4)
     notes = Notes(start, start + 4, 40 + np.arange(120) % 12, np.full(120, 64, np.uint8))
     Roll.from_notes(notes, meter=Meter(12)).write(tmp_path / "triplets.mid")
@@ -236,7 +236,7 @@ def test_a_grid_is_recommended_with_what_its_numbers_mean(zoo, tmp_path):
     assert "fits these files better" not in zoo("scan", tmp_path, "grid=6")[1]
 
 
-def test_leaks_beyond_the_table_are_counted(zoo, tmp_path):
+def test_leaks_that_are_not_listed_are_counted(zoo, tmp_path):
     tunes = [[[40 + n + step % 3] for step in range(6 + n)] for n in range(12)]
     (tmp_path / "set.json").write_text(json.dumps({"train": tunes, "valid": [[[60]]], "test": tunes}))
     out = zoo("scan", tmp_path / "set.json")[1]
@@ -246,7 +246,7 @@ def test_leaks_beyond_the_table_are_counted(zoo, tmp_path):
 
 
 @pytest.mark.parametrize(("command", "takes"), [("scan", False), ("show", True)])
-def test_only_show_takes_a_piece_and_each_says_so(zoo, folder, command, takes):
+def test_only_show_accepts_a_piece(zoo, folder, command, takes):
     assert ("[PIECE]" in zoo(command, "--help")[1]) is takes
     code, _, err = zoo(command, folder, "piece 1", "piece 2")
     assert code == 2
@@ -256,21 +256,21 @@ def test_only_show_takes_a_piece_and_each_says_so(zoo, folder, command, takes):
     )
 
 
-def test_counts_of_lists_are_told_apart():
+def test_counts_of_lists_are_separated_by_semicolons():
     assert counted({"4/4": 1210, "3/4": 15}) == "4/4 1,210, 3/4 15"
     assert counted({"4/4": 327, "4/4, 3/4": 3}) == "4/4 327; 4/4, 3/4 3"
 
 
-def test_one_is_counted_in_the_singular(zoo, tmp_path, tune):
-    place = tmp_path / "one"
-    place.mkdir()
-    tune(1, 30).write(place / "only.mid")
-    out = zoo("scan", place, "grid=1")[1]
+def test_a_count_of_one_is_singular(zoo, tmp_path, tune):
+    path = tmp_path / "one"
+    path.mkdir()
+    tune(1, 30).write(path / "only.mid")
+    out = zoo("scan", path, "grid=1")[1]
     assert "1 frame per quarter note" in out
     assert rows(out)["families"] == "1 family"
 
 
-def test_list_knows_what_was_read(zoo, folder):
+def test_list_shows_cached_corpora(zoo, folder):
     empty = json.loads(zoo("list", "--json")[1])
     assert empty["cached"] == []
     assert empty["known"][0]["name"] == "bach"
@@ -285,7 +285,7 @@ def test_list_knows_what_was_read(zoo, folder):
     assert str(folder) in zoo("list")[1]
 
 
-def test_listing_and_opening_take_no_torch(folder):
+def test_list_and_scan_do_not_import_torch(folder):
     script = (
         "import sys; from zoo.cli.main import run; "
         f"assert run(['data', 'list']) == 0 and run(['data', 'scan', {str(folder)!r}]) == 0; "
@@ -294,7 +294,7 @@ def test_listing_and_opening_take_no_torch(folder):
     assert subprocess.run([sys.executable, "-c", script], check=False, capture_output=True).returncode == 0
 
 
-def test_the_table_of_a_scan_is_read_whole_in_eighty_columns(zoo, folder, monkeypatch):
+def test_tables_fit_into_80_columns(zoo, folder, monkeypatch):
     from zoo.cli import console
 
     monkeypatch.setattr(console.stdout, "width", 80)

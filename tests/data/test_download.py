@@ -1,4 +1,4 @@
-"""Published sets come from a server once, whole and checked; here the server is on the loopback address."""
+"""Published datasets are downloaded once and verified; the tests run a server on the loopback address."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from zoo.data import open_corpus, published
 from zoo.data.published import MAESTRO, POP909, PUBLISHED
 from zoo.errors import DataError, ZooError
 
-SET = {"train": [[[60, 64]], [[62]]], "valid": [[[60]]], "test": [[[72, 76, 79]] * 3]}
+DATASET = {"train": [[[60, 64]], [[62]]], "valid": [[[60]]], "test": [[[72, 76, 79]] * 3]}
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves what is in `files`; names in `cut` break off in the middle."""
+    """Serves the contents of `files`; the connection is closed halfway for names in `cut`."""
 
     def __init__(self):
-        self.files, self.cut, self.asked = {}, set(), []
+        self.files, self.cut, self.requests = {}, set(), []
         super().__init__(("127.0.0.1", 0), Handler)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.server.asked.append(self.path)
+        self.server.requests.append(self.path)
         content = self.server.files.get(self.path)
         if content is None:
             self.send_error(404)
@@ -63,7 +63,7 @@ def server(monkeypatch):
 
 @pytest.fixture
 def serve(server, monkeypatch):
-    """Have a known set come from the server, as this content."""
+    """Serve this content as the file of a published dataset."""
 
     def put(name, content, sha256=None):
         file = PUBLISHED[name].remote.file
@@ -78,9 +78,9 @@ def serve(server, monkeypatch):
 
 def archive(**members):
     content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as packed:
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as file:
         for name, data in members.items():
-            packed.writestr(name, data)
+            file.writestr(name, data)
     return content.getvalue()
 
 
@@ -93,67 +93,67 @@ def song(tmp_path, tune):
     return make
 
 
-def nothing_left(remote):
+def folder_is_empty(remote):
     return [file.name for file in remote.path.parent.iterdir() if file.name != ".lock"] == []
 
 
-def test_a_set_is_fetched_once_and_held_to_its_first_checksum(serve, server, capsys):
-    content = json.dumps(SET).encode()
+def test_a_dataset_is_downloaded_once_and_compared_with_its_first_checksum(serve, server, capsys):
+    content = json.dumps(DATASET).encode()
     remote = serve("jsb", content)
-    told = []
-    corpus = open_corpus("jsb", progress=lambda *counts: told.append(counts))
+    calls = []
+    corpus = open_corpus("jsb", progress=lambda *counts: calls.append(counts))
     assert corpus.name == "jsb"
     assert [piece.split for piece in corpus.pieces] == ["train", "train", "valid", "test"]
-    assert told[:2] == [(len(content), len(content))] * 2 or told[0] == (len(content), len(content))
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert "0.0 MB" in said.err
-    assert remote.licence in said.err
+    assert calls[:2] == [(len(content), len(content))] * 2 or calls[0] == (len(content), len(content))
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "0.0 MB" in output.err
+    assert remote.licence in output.err
     assert remote.pin.read_text().split() == [hashlib.sha256(content).hexdigest(), remote.file]
     again = open_corpus("jsb")
-    assert (again.digest, len(server.asked), capsys.readouterr().err) == (corpus.digest, 1, "")
-    remote.path.write_bytes(json.dumps(SET | {"test": []}).encode())
+    assert (again.digest, len(server.requests), capsys.readouterr().err) == (corpus.digest, 1, "")
+    remote.path.write_bytes(json.dumps(DATASET | {"test": []}).encode())
     with pytest.raises(DataError, match="differs from the one recorded at its first use") as caught:
         open_corpus("jsb")
     assert "move or delete the file" in caught.value.problems[0].hint
-    assert remote.path.exists(), "nothing is removed"
-    assert len(server.asked) == 1
+    assert remote.path.exists(), "the file is kept"
+    assert len(server.requests) == 1
 
 
-def test_a_published_checksum_is_kept_to(serve, server, song):
+def test_a_published_checksum_is_verified(serve, server, song):
     content = archive(**{"maestro-v3.0.0/2004/a.midi": song(1)})
     remote = serve("maestro", content, sha256=hashlib.sha256(content).hexdigest())
     assert [piece.title for piece in open_corpus("maestro").pieces] == ["2004/a.midi"]
     assert not remote.pin.exists()
 
 
-def test_a_wrong_checksum_is_refused_and_nothing_kept(serve, song):
+def test_a_download_with_a_wrong_checksum_is_discarded(serve, song):
     remote = serve("maestro", archive(**{"m/a.midi": song(1)}), sha256="0" * 64)
     with pytest.raises(DataError, match="not 0000") as caught:
         open_corpus("maestro")
     assert str(remote.path) in caught.value.problems[0].hint
-    assert nothing_left(remote)
+    assert folder_is_empty(remote)
 
 
-def test_a_file_put_there_by_hand_needs_no_server(serve, server, song):
+def test_a_manually_downloaded_file_needs_no_server(serve, server, song):
     content = archive(**{"m/2004/a.midi": song(1)})
     remote = serve("maestro", b"", sha256=hashlib.sha256(content).hexdigest())
     remote.path.parent.mkdir(parents=True)
     remote.path.write_bytes(content)
     assert len(open_corpus("maestro").pieces) == 1
-    assert server.asked == []
+    assert server.requests == []
     remote.path.write_bytes(content + b"x")
     with pytest.raises(DataError, match="differs from the one published"):
         open_corpus("maestro")
     assert remote.path.read_bytes() == content + b"x"
 
 
-@pytest.mark.parametrize("fault", ["cut", "missing", "gone", "excuse"])
-def test_a_download_that_fails_leaves_nothing_and_names_the_way_round(
+@pytest.mark.parametrize("fault", ["cut", "missing", "gone", "error page"])
+def test_a_failed_download_leaves_no_file_and_suggests_a_manual_download(
     serve, server, fault, capsys, monkeypatch
 ):
     remote = serve(
-        "jsb", json.dumps(SET).encode() * (1 if fault != "excuse" else 0) or b"<html>Log in</html>"
+        "jsb", json.dumps(DATASET).encode() * (1 if fault != "error page" else 0) or b"<html>Log in</html>"
     )
     if fault == "cut":
         server.cut.add(f"/{remote.file}")
@@ -162,18 +162,21 @@ def test_a_download_that_fails_leaves_nothing_and_names_the_way_round(
     elif fault == "gone":
         closed = replace(remote, url="http://127.0.0.1:9/nobody")
         monkeypatch.setitem(PUBLISHED, "jsb", replace(PUBLISHED["jsb"], remote=closed))
-    reason = {"cut": "interrupted", "missing": "404", "gone": "cannot be reached", "excuse": "wrong format"}[
-        fault
-    ]
+    reason = {
+        "cut": "interrupted",
+        "missing": "404",
+        "gone": "cannot be reached",
+        "error page": "wrong format",
+    }[fault]
     assert run(["data", "scan", "jsb"]) == 3
     error = capsys.readouterr().err
     assert reason in error
     assert f"manually and save it to {remote.path}" in error.replace("\n", " ")
     assert "Traceback" not in error
-    assert nothing_left(remote)
+    assert folder_is_empty(remote)
 
 
-def test_songs_are_read_from_the_archive_where_they_lie(serve, tmp_path, song, cache):
+def test_songs_are_read_from_the_archive_without_extracting_it(serve, tmp_path, song, cache):
     outside = tmp_path / "evil.mid"
     big = b"\0" * (33 * 2**20)
     remote = serve(
@@ -204,7 +207,7 @@ def test_songs_are_read_from_the_archive_where_they_lie(serve, tmp_path, song, c
     assert {file.name for file in remote.path.parent.iterdir()} == {remote.file, remote.pin.name, ".lock"}
 
 
-def test_a_damaged_member_is_skipped_and_a_damaged_archive_refused(serve, song):
+def test_a_damaged_member_is_skipped_and_a_damaged_archive_rejected(serve, song):
     content = bytearray(archive(**{"m/a.midi": song(1), "m/b.midi": song(2)}))
     content[60:64] = b"\xff\xff\xff\xff"
     remote = serve("maestro", bytes(content))
@@ -217,14 +220,14 @@ def test_a_damaged_member_is_skipped_and_a_damaged_archive_refused(serve, song):
         open_corpus("maestro")
 
 
-@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_packings_that_unfold_without_a_bound_are_not_undone(serve, song, packing, monkeypatch):
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_compression_methods_without_a_size_limit_are_rejected(serve, song, method, monkeypatch):
     content = io.BytesIO(archive(**{"m/a.midi": song(1)}))
-    with zipfile.ZipFile(content, "a", packing) as packed:
-        packed.writestr("m/bomb.mid", b"\0" * 2**20)
+    with zipfile.ZipFile(content, "a", method) as file:
+        file.writestr("m/bomb.mid", b"\0" * 2**20)
     serve("maestro", content.getvalue())
-    for undo in ("bz2.BZ2Decompressor", "lzma.LZMADecompressor"):
-        monkeypatch.setattr(f"zipfile.{undo}", lambda *_: pytest.fail("it was unpacked"))
+    for decompressor in ("bz2.BZ2Decompressor", "lzma.LZMADecompressor"):
+        monkeypatch.setattr(f"zipfile.{decompressor}", lambda *_: pytest.fail("it was decompressed"))
     corpus = open_corpus("maestro")
     assert [piece.title for piece in corpus.pieces] == ["a.midi"]
     assert [(skipped.title, skipped.reason) for skipped in corpus.skipped] == [
@@ -232,7 +235,7 @@ def test_packings_that_unfold_without_a_bound_are_not_undone(serve, song, packin
     ]
 
 
-def test_a_table_that_is_none_is_damage(serve, song, capsys):
+def test_an_invalid_table_of_splits_is_damage(serve, song, capsys):
     table = b"split,midi_filename\n" + b"x" * 200_000 + b",a.midi\n"
     serve("maestro", archive(**{"m/a.midi": song(1), "m/maestro-v3.0.0.csv": table}))
     assert run(["data", "scan", "maestro"]) == 3
@@ -242,8 +245,8 @@ def test_a_table_that_is_none_is_damage(serve, song, capsys):
 
 
 @pytest.mark.parametrize("pin", [b"", b"\n", b"\xff\xfe", b"folder", b"<html>"])
-def test_a_checksum_that_cannot_be_read_is_not_written_anew(serve, pin):
-    remote = serve("jsb", json.dumps(SET).encode())
+def test_an_unreadable_checksum_is_not_overwritten(serve, pin):
+    remote = serve("jsb", json.dumps(DATASET).encode())
     open_corpus("jsb")
     remote.pin.unlink()
     if pin == b"folder":
@@ -256,19 +259,21 @@ def test_a_checksum_that_cannot_be_read_is_not_written_anew(serve, pin):
     assert remote.pin.is_dir() or remote.pin.read_bytes() == pin
 
 
-def test_a_download_without_an_end_is_stopped(serve, server, monkeypatch, capsys):
-    content = json.dumps(SET).encode()
+def test_an_endless_download_is_stopped(serve, server, monkeypatch, capsys):
+    content = json.dumps(DATASET).encode()
     remote = serve("jsb", content)
     server.files[f"/{remote.file}"] = content + b" " * 2**22
-    kept = []
-    monkeypatch.setattr("zoo.data.download._check_complete", lambda _, file: kept.append(file.stat().st_size))
+    sizes = []
+    monkeypatch.setattr(
+        "zoo.data.download._check_complete", lambda _, file: sizes.append(file.stat().st_size)
+    )
     assert run(["data", "scan", "jsb"]) == 3
     assert "more than 4 times the expected size" in " ".join(capsys.readouterr().err.split())
-    assert kept == []
-    assert nothing_left(remote)
+    assert sizes == []
+    assert folder_is_empty(remote)
 
 
-def test_pop909_is_its_piano_unless_other_tracks_are_named(serve, server):
+def test_pop909_is_its_piano_track_by_default(serve, server):
     import pretty_midi
 
     midi = pretty_midi.PrettyMIDI()
@@ -285,10 +290,10 @@ def test_pop909_is_its_piano_unless_other_tracks_are_named(serve, server):
     assert [piece.title for piece in piano.pieces] == ["001/001.mid"]
     assert piano.roll(0).sounding.any(0).nonzero()[0].tolist() == [40 - 21]
     assert melody.roll(0).sounding.any(0).nonzero()[0].tolist() == [80 - 21]
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
-def test_pop909_is_put_on_its_published_beats(serve, song):
+def test_pop909_follows_its_published_beats(serve, song):
     root, beats = (
         "POP909-Dataset-efa0/POP909",
         "".join(f"{i / 2 + 0.06} 0 {int(i % 4 == 1)}\n" for i in range(40)),
@@ -306,7 +311,7 @@ def test_pop909_is_put_on_its_published_beats(serve, song):
 
 
 def titled(content, title):
-    """The same file, with its notes in a track of this title."""
+    """The same file, with its tracks renamed to this title."""
     import pretty_midi
 
     midi = pretty_midi.PrettyMIDI(io.BytesIO(content))
@@ -317,24 +322,24 @@ def titled(content, title):
     return out.getvalue()
 
 
-def test_published_sets_are_read_on_the_grid_that_is_asked_for(serve, song):
+def test_published_datasets_are_read_on_the_requested_grid(serve, song):
     serve("maestro", archive(**{"m/a.midi": song(1)}))
     corpus = open_corpus("maestro", grid=6)
     assert corpus.grid == 6
     assert {piece.meter.grid for piece in corpus.pieces} == {6}
 
 
-def test_a_set_of_frames_has_no_other_grid_and_no_tracks(serve, server):
-    serve("jsb", json.dumps(SET).encode())
+def test_a_dataset_of_frames_has_a_fixed_grid_and_no_tracks(serve, server):
+    serve("jsb", json.dumps(DATASET).encode())
     with pytest.raises(DataError, match=r"sixteenths \(grid=4\), not grid=8"):
         open_corpus("jsb", grid=8)
     with pytest.raises(DataError, match="has no tracks"):
         open_corpus("jsb:PIANO")
-    assert server.asked == [], "nothing is downloaded"
+    assert server.requests == [], "nothing is downloaded"
     assert open_corpus("jsb", grid=4).grid == 4
 
 
-def test_without_pooch_the_hint_is_named(serve, monkeypatch):
+def test_without_pooch_a_hint_says_how_to_install_it(serve, monkeypatch):
     serve("jsb", b"{}")
     load = builtins.__import__
 
@@ -349,25 +354,26 @@ def test_without_pooch_the_hint_is_named(serve, monkeypatch):
     assert "pip install 'polyzoo[data]'" in caught.value.problems[0].hint
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
-def test_a_full_disk_is_one_problem(serve, monkeypatch):
-    remote = serve("jsb", json.dumps(SET).encode())
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_a_single_error(serve, monkeypatch):
+    remote = serve("jsb", json.dumps(DATASET).encode())
     open_ = builtins.open
 
-    def full(file, *rest, **more):
-        place = "/dev/full" if str(file).endswith(".part") and "w+b" in rest else file
-        return open_(place, *rest, **more)
+    def open_on_a_full_disk(file, *args, **kwargs):
+        path = "/dev/full" if str(file).endswith(".part") and "w+b" in args else file
+        return open_(path, *args, **kwargs)
 
-    monkeypatch.setattr(builtins, "open", full)
+    monkeypatch.setattr(builtins, "open", open_on_a_full_disk)
     with pytest.raises(ZooError) as caught:
         open_corpus("jsb")
     assert "no space" in str(caught.value)
     assert "ZOO_CACHE" in caught.value.problems[0].hint
-    assert nothing_left(remote)
+    assert folder_is_empty(remote)
 
 
-def test_what_is_fetched_is_pinned_and_safe():
-    for each in (POP909, MAESTRO, published.JSB):
-        assert each.remote.url.startswith("https://")
-        assert each.remote.sha256 or "efa0bce" in each.remote.url or "9a7f733" in each.remote.url
+def test_downloads_are_pinned_and_use_https():
+    for dataset in (POP909, MAESTRO, published.JSB):
+        url = dataset.remote.url
+        assert url.startswith("https://")
+        assert dataset.remote.sha256 or "efa0bce" in url or "9a7f733" in url
     assert os.path.basename(POP909.remote.file) == POP909.remote.file  # noqa: PTH119

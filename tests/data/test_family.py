@@ -1,4 +1,4 @@
-"""Families: versions of a piece are related, pieces that share a cliché are not."""
+"""Families: versions of a piece are related, pieces that share common figures are not."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ PLANES = ("onset", "sounding")
 
 
 def tune(seed: int, beats: int = 96) -> Roll:
-    """A melody of its own over chords of its own."""
-    chance = np.random.default_rng(seed)
+    """A random melody with random chords."""
+    rng = np.random.default_rng(seed)
     start = np.arange(beats) * 4
-    melody = 50 + np.cumsum(chance.choice([-4, -3, -2, -1, 1, 2, 3, 5], beats)) % 17
-    bass = np.repeat(15 + chance.integers(0, 12, beats // 4), 4)
-    keys = [(melody, 0), (bass, 0), (bass + 12 + chance.choice([3, 4], beats), 0), (bass + 19, 0)]
+    melody = 50 + np.cumsum(rng.choice([-4, -3, -2, -1, 1, 2, 3, 5], beats)) % 17
+    bass = np.repeat(15 + rng.integers(0, 12, beats // 4), 4)
+    keys = [(melody, 0), (bass, 0), (bass + 12 + rng.choice([3, 4], beats), 0), (bass + 19, 0)]
     notes = [(frame, key) for line, _ in keys for frame, key in zip(start, line, strict=True)]
     frames, key = np.array(notes).T
     return Roll.from_notes(Notes(frames, frames + 4, key, np.full(len(key), 64, np.uint8)))
 
 
 def families(*rolls: Roll) -> list[int]:
-    found = Fingerprints()
+    fingerprints = Fingerprints()
     for roll in rolls:
-        found.add(roll)
-    return connected_components(len(rolls), [(pair.first, pair.second) for pair in found.relations()])
+        fingerprints.add(roll)
+    return connected_components(len(rolls), [(pair.first, pair.second) for pair in fingerprints.relations()])
 
 
 def keys(roll: Roll, wanted: slice) -> Roll:
@@ -45,7 +45,7 @@ def keys(roll: Roll, wanted: slice) -> Roll:
     )
 
 
-def test_pieces_of_their_own_are_families_of_their_own() -> None:
+def test_unrelated_pieces_are_separate_families() -> None:
     assert families(*(tune(seed) for seed in range(12))) == list(range(12))
 
 
@@ -63,20 +63,20 @@ def test_half_of_a_piece_is_related_to_it() -> None:
     assert families(whole, tune(4), half) == [0, 1, 0]
 
 
-def test_other_chords_under_one_tune_are_related() -> None:
-    one, other = tune(5), tune(6)
-    tune_notes, chords = keys(one, slice(50, 88)).notes(), keys(other, slice(0, 50)).notes()
+def test_a_tune_with_other_chords_is_related() -> None:
+    first, second = tune(5), tune(6)
+    tune_notes, chords = keys(first, slice(50, 88)).notes(), keys(second, slice(0, 50)).notes()
     joined = Notes(
         *(np.concatenate(pair) for pair in zip(_columns(tune_notes), _columns(chords), strict=True))
     )
-    assert families(one, Roll.from_notes(joined)) == [0, 0]
+    assert families(first, Roll.from_notes(joined)) == [0, 0]
 
 
 def _columns(notes: Notes) -> tuple[np.ndarray, ...]:
     return notes.start, notes.end, notes.key, notes.velocity
 
 
-def test_a_tune_in_the_middle_of_a_song_is_related_to_it_alone() -> None:
+def test_a_tune_in_a_middle_voice_is_related_to_its_song_only() -> None:
     song = tune(8)
     notes = keys(song, slice(50, 88)).notes()
     above = replace(notes, key=np.random.default_rng(8).integers(70, 85, len(notes.key)))
@@ -86,7 +86,7 @@ def test_a_tune_in_the_middle_of_a_song_is_related_to_it_alone() -> None:
     assert families(covered, tune(9), keys(song, slice(50, 70))) == [0, 1, 0]
 
 
-def test_the_chords_alone_are_related_to_the_tune_and_what_shares_a_few_notes_is_not() -> None:
+def test_chords_are_related_to_their_song_and_a_few_shared_notes_are_not() -> None:
     song = tune(10)
     chords, few = keys(song, slice(0, 50)), keys(song, slice(60, 62))
     assert 0 < few.onset.sum() < 24
@@ -94,10 +94,10 @@ def test_the_chords_alone_are_related_to_the_tune_and_what_shares_a_few_notes_is
 
 
 def test_a_medley_is_related_to_each_of_its_tunes() -> None:
-    one, two = tune(11), tune(12)
-    medley = Roll(*(np.concatenate([getattr(roll, plane) for roll in (one, two)]) for plane in PLANES))
-    assert families(one, two) == [0, 1]
-    assert families(one, two, medley) == [0, 0, 0]
+    first, second = tune(11), tune(12)
+    medley = Roll(*(np.concatenate([getattr(roll, plane) for roll in (first, second)]) for plane in PLANES))
+    assert families(first, second) == [0, 1]
+    assert families(first, second, medley) == [0, 0, 0]
 
 
 def test_a_tune_with_ornaments_in_another_meter_is_related() -> None:
@@ -109,16 +109,16 @@ def test_a_tune_with_ornaments_in_another_meter_is_related() -> None:
     assert families(Roll.from_notes(plain), waltz, tune(14)) == [0, 0, 2]
 
 
-def test_hundreds_of_copies_are_linked_without_comparing_all_pairs() -> None:
-    copies, found = 200, Fingerprints()
+def test_hundreds_of_copies_are_linked_without_listing_all_pairs() -> None:
+    copies, fingerprints = 200, Fingerprints()
     for _ in range(copies):
-        found.add(tune(15, beats=32))
-    relations = found.relations()
+        fingerprints.add(tune(15, beats=32))
+    relations = fingerprints.relations()
     assert set(connected_components(copies, [(pair.first, pair.second) for pair in relations])) == {0}
     assert len(relations) < 40 * copies
 
 
-def test_copies_are_linked_with_the_first_of_their_pattern_in_each_split() -> None:
+def test_copies_are_linked_to_the_first_one_in_each_split() -> None:
     patterns = ["a", "b", "a", "a", "a", "c"]
     splits = ["test", "train", "train", "test", None, "train"]
     pairs = [(pair.first, pair.second) for pair in copy_relations(patterns, splits)]
@@ -128,7 +128,7 @@ def test_copies_are_linked_with_the_first_of_their_pattern_in_each_split() -> No
     assert list(copy_relations([], [])) == []
 
 
-def test_exact_copies_in_prescribed_splits_are_leaks_however_short(
+def test_exact_copies_in_prescribed_splits_are_leaks_even_if_short(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
@@ -136,36 +136,36 @@ def test_exact_copies_in_prescribed_splits_are_leaks_however_short(
     pieces = {"train": [other, motif], "valid": [[[60]]], "test": [higher, other, [[60], [61]]]}
     (tmp_path / "short.json").write_text(json.dumps(pieces))
     corpus = open_corpus(tmp_path / "short.json")
-    leaks = [(one.title, two.title, pair.view, pair.share) for one, two, pair in corpus.leaks()]
+    leaks = [(first.title, second.title, pair.view, pair.share) for first, second, pair in corpus.leaks()]
     assert leaks == [("train 0", "test 1", "copy", 1.0), ("train 1", "test 0", "copy", 1.0)]
     assert [piece.family for piece in corpus.pieces] == [0, 1, 2, 1, 0, 5]
 
 
-def test_shares_are_of_the_piece_that_has_most_of_it() -> None:
-    found, whole = Fingerprints(), tune(16)
-    found.add(whole)
-    found.add(Roll(whole.onset[:200], whole.sounding[:200]))
-    shares = {pair.view: pair.share for pair in found.relations()}
+def test_the_larger_of_the_two_shares_is_reported() -> None:
+    fingerprints, whole = Fingerprints(), tune(16)
+    fingerprints.add(whole)
+    fingerprints.add(Roll(whole.onset[:200], whole.sounding[:200]))
+    shares = {pair.view: pair.share for pair in fingerprints.relations()}
     assert shares["notes"] == 1
     assert shares["melody"] == shares["texture"] == pytest.approx(1, abs=0.03)
 
 
 @pytest.mark.parametrize("frames", [1, 5, 400])
-def test_silence_and_a_single_note_are_related_to_nothing(frames: int) -> None:
+def test_silence_and_single_notes_are_related_to_nothing(frames: int) -> None:
     silence = np.zeros((frames, 88), np.bool_)
     note = silence.copy()
     note[0, 40] = True
-    found = Fingerprints()
+    fingerprints = Fingerprints()
     for roll in (Roll(silence, silence), Roll(note, note), Roll(None, note), Roll(silence, silence)):
-        found.add(roll)
-    assert found.relations() == []
+        fingerprints.add(roll)
+    assert fingerprints.relations() == []
 
 
-def test_of_no_pieces_none_are_related() -> None:
+def test_no_pieces_have_no_relations() -> None:
     assert Fingerprints().relations() == []
 
 
-def test_one_pattern_for_ever_is_no_shared_music() -> None:
+def test_a_repeated_figure_is_not_shared_music() -> None:
     start = np.arange(400)
     loop = Notes(start, start + 1, np.tile([20, 24, 27, 24], 100), np.full(400, 64, np.uint8))
     both = [Roll.from_notes(loop), Roll.from_notes(loop.take(np.arange(200)))]
@@ -173,39 +173,39 @@ def test_one_pattern_for_ever_is_no_shared_music() -> None:
     assert families(tune(7), *both)[0] not in families(tune(7), *both)[1:]
 
 
-def test_a_family_falls_into_one_split_and_large_ones_go_everywhere() -> None:
-    chance = np.random.default_rng(0)
-    patterns = [chance.bytes(32).hex() for _ in range(3000)]
-    together = np.repeat(np.arange(600), 5).tolist()
-    splits = split_of(patterns, together)
+def test_a_family_is_in_one_split_and_families_are_in_all_splits() -> None:
+    rng = np.random.default_rng(0)
+    patterns = [rng.bytes(32).hex() for _ in range(3000)]
+    labels = np.repeat(np.arange(600), 5).tolist()
+    splits = split_of(patterns, labels)
     for family in range(600):
         assert len(set(splits[5 * family : 5 * family + 5])) == 1
     shares = [splits.count(name) / 3000 for name in SPLITS]
     assert shares == pytest.approx([0.8, 0.1, 0.1], abs=0.06)
 
 
-def test_a_piece_that_joins_moves_no_other_family() -> None:
-    chance = np.random.default_rng(1)
-    patterns = [chance.bytes(32).hex() for _ in range(200)]
+def test_a_new_piece_moves_no_other_family() -> None:
+    rng = np.random.default_rng(1)
+    patterns = [rng.bytes(32).hex() for _ in range(200)]
     before = split_of(patterns, list(range(200)))
-    after = split_of([*patterns, chance.bytes(32).hex()], [*range(200), 7])
+    after = split_of([*patterns, rng.bytes(32).hex()], [*range(200), 7])
     assert [n for n in range(200) if before[n] != after[n]] in ([], [7])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("tracks", "beside"), [("MELODY", "PIANO"), ("BRIDGE", "MELODY")])
-def test_the_tracks_of_a_pop_song_are_one_family_beside_the_song(
-    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracks: str, beside: str
+@pytest.mark.parametrize(("tracks", "others"), [("MELODY", "PIANO"), ("BRIDGE", "MELODY")])
+def test_the_tracks_of_a_pop_song_and_the_song_are_one_family(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracks: str, others: str
 ) -> None:
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path))
     folder = tmp_path / "songs"
     folder.mkdir()
     songs = sorted((shared / "data" / "pop909").glob("*.mid"))[:12]
     if not songs:
-        pytest.skip("the songs are not there")
+        pytest.skip("the songs are not available")
     for song in songs:
         (folder / song.name).symlink_to(song)
-    opened = [open_corpus(f"{folder}:{which}") for which in ("MELODY,BRIDGE,PIANO", tracks, beside)]
+    opened = [open_corpus(f"{folder}:{which}") for which in ("MELODY,BRIDGE,PIANO", tracks, others)]
     rolls = [corpus.roll(n) for corpus in opened for n in range(len(songs))]
     # Neighbours in the list are different songs, so that only their notes can join the tracks of one.
     assert families(*rolls) == [*range(12), *range(12), *range(12)]
@@ -229,8 +229,8 @@ def test_harmonisations_of_the_passion_chorale_are_one_family(chorales: Corpus) 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("one", "two"), [("274", "62.6"), ("18.5-l", "18.5-w"), ("324", "10.7"), ("117.4", "177.4")]
+    ("first", "second"), [("274", "62.6"), ("18.5-l", "18.5-w"), ("324", "10.7"), ("117.4", "177.4")]
 )
-def test_near_copies_are_in_one_split(chorales: Corpus, one: str, two: str) -> None:
+def test_near_copies_are_in_one_split(chorales: Corpus, first: str, second: str) -> None:
     splits = {piece.title.split("bwv")[1]: piece.split for piece in chorales.pieces}
-    assert splits[one] == splits[two]
+    assert splits[first] == splits[second]

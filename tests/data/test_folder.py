@@ -1,4 +1,4 @@
-"""Folders of MIDI files: what is usable is read, what is not is told, and only changes are read again."""
+"""Folders of MIDI files: usable files are read, others reported, and only changed folders read again."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from zoo.errors import DataError
 
 @pytest.fixture
 def folder(tmp_path, tune):
-    """Six pieces, one of them twice; two files that are broken, and two that are no music."""
-    place = tmp_path / "midi"
-    (place / "sub" / "deep").mkdir(parents=True)
-    (place / "[").mkdir()
+    """Six pieces, one of them twice; two broken files, and two entries that are not music."""
+    path = tmp_path / "midi"
+    (path / "sub" / "deep").mkdir(parents=True)
+    (path / "[").mkdir()
     for i, name in enumerate(["b.mid", "a.MID", "sub/c.midi", "sub/deep/d.mid", "sub/e.mid", "[/]f.mid"]):
-        tune(i, 40 + 10 * i).write(place / name)
-    shutil.copy(place / "b.mid", place / "sub" / "copy of b.mid")
-    (place / "bad.mid").write_bytes(b"MThd nonsense")
-    (place / "sub" / "cut.mid").write_bytes((place / "b.mid").read_bytes()[:60])
-    (place / "notes.txt").write_text("practise!")
-    os.mkfifo(place / "pipe.mid")
-    (place / "folder.mid").mkdir()
-    return place
+        tune(i, 40 + 10 * i).write(path / name)
+    shutil.copy(path / "b.mid", path / "sub" / "copy of b.mid")
+    (path / "bad.mid").write_bytes(b"MThd nonsense")
+    (path / "sub" / "cut.mid").write_bytes((path / "b.mid").read_bytes()[:60])
+    (path / "notes.txt").write_text("practise!")
+    os.mkfifo(path / "pipe.mid")
+    (path / "folder.mid").mkdir()
+    return path
 
 
 @pytest.fixture
 def reads(monkeypatch):
-    """Which files have been read so far."""
+    """The files that have been read so far."""
     seen = []
     read = folders._read
 
@@ -51,7 +51,7 @@ def reads(monkeypatch):
     return seen
 
 
-def test_a_folder_goes_on_after_bad_files_and_tells_them(folder):
+def test_bad_files_in_a_folder_are_skipped_with_a_reason(folder):
     corpus = open_corpus(str(folder))
     titles = [piece.title for piece in corpus.pieces]
     assert titles == sorted(titles)
@@ -64,13 +64,13 @@ def test_a_folder_goes_on_after_bad_files_and_tells_them(folder):
     assert corpus.planes == {"onset", "sounding", "velocity"}
 
 
-def test_a_folder_that_may_not_be_looked_into_is_told(folder, monkeypatch):
+def test_an_unreadable_folder_is_skipped(folder, monkeypatch):
     look = os.scandir
 
-    def refuse(place):
-        if str(place).endswith("deep"):
-            raise PermissionError(13, "Permission denied", str(place))
-        return look(place)
+    def refuse(path):
+        if str(path).endswith("deep"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
     corpus = open_corpus(folder)
@@ -78,14 +78,14 @@ def test_a_folder_that_may_not_be_looked_into_is_told(folder, monkeypatch):
     assert "sub/deep/d.mid" not in [piece.title for piece in corpus.pieces]
 
 
-def test_a_file_that_may_not_be_looked_at_is_told(folder, monkeypatch):
+def test_an_unreadable_file_is_skipped_with_a_reason(folder, monkeypatch):
     look, open_ = os.stat, os.open
 
     def refusing(do):
-        def refuse(place, *args, **kwargs):
-            if str(place).endswith("d.mid"):
-                raise PermissionError(13, "Permission denied", str(place))
-            return do(place, *args, **kwargs)
+        def refuse(path, *args, **kwargs):
+            if str(path).endswith("d.mid"):
+                raise PermissionError(13, "Permission denied", str(path))
+            return do(path, *args, **kwargs)
 
         return refuse
 
@@ -116,11 +116,11 @@ def test_an_unchanged_folder_is_not_read_again(folder, reads, monkeypatch):
     first = open_corpus(folder)
     assert len(reads) == 9
     reads.clear()
-    told = []
-    again = open_corpus(folder, progress=lambda *counts: told.append(counts))
+    calls = []
+    again = open_corpus(folder, progress=lambda *counts: calls.append(counts))
     monkeypatch.chdir(folder.parent)
     by_another_name = open_corpus("midi")
-    assert (reads, told) == ([], [])
+    assert (reads, calls) == ([], [])
     assert first.digest == again.digest == by_another_name.digest
     assert first.skipped == again.skipped == by_another_name.skipped
 
@@ -143,7 +143,7 @@ def test_a_changed_folder_is_read_again(folder, reads, tune, change):
     assert set(reads) == {piece.title for piece in (*after.pieces, *after.skipped)}
 
 
-def test_a_split_stays_when_pieces_come(folder, tune):
+def test_new_pieces_do_not_change_the_split_of_others(folder, tune):
     for i in range(30):
         tune(100 + i, 20).write(folder / f"many {i}.mid")
     before = {piece.title: piece.split for piece in open_corpus(folder).pieces}
@@ -158,13 +158,13 @@ def test_a_single_file_is_a_corpus(folder):
 
 
 def test_progress_counts_the_files(folder):
-    told = []
-    open_corpus(folder, progress=lambda done, total: told.append((done, total)))
-    assert told == [(i, 9) for i in range(1, 10)]
+    calls = []
+    open_corpus(folder, progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(i, 9) for i in range(1, 10)]
 
 
 @pytest.mark.parametrize("path", ["nowhere", "nowhere/b.mid", "nowhere/x.mat"])
-def test_what_is_not_there_is_told_with_a_hint(tmp_path, path):
+def test_a_missing_path_is_an_error_with_a_hint(tmp_path, path):
     with pytest.raises(DataError) as caught:
         open_corpus(tmp_path / path)
     assert caught.value.exit_code == 3
@@ -172,7 +172,7 @@ def test_what_is_not_there_is_told_with_a_hint(tmp_path, path):
     assert caught.value.problems[0].hint
 
 
-def test_a_folder_without_midi_is_told(tmp_path):
+def test_a_folder_without_midi_files_is_an_error(tmp_path):
     (tmp_path / "notes.txt").write_text("practise!")
     with pytest.raises(DataError, match="no MIDI file"):
         open_corpus(tmp_path)
@@ -183,7 +183,7 @@ def test_a_folder_without_midi_is_told(tmp_path):
         open_corpus(tmp_path)
 
 
-def test_a_folder_of_broken_files_is_told_with_reasons(tmp_path, cache):
+def test_a_folder_of_broken_files_is_an_error_with_reasons(tmp_path, cache):
     for name in ("a.mid", "b.mid"):
         (tmp_path / name).write_bytes(b"no music")
     with pytest.raises(DataError) as caught:
@@ -194,9 +194,9 @@ def test_a_folder_of_broken_files_is_told_with_reasons(tmp_path, cache):
 
 @pytest.fixture
 def band(tmp_path):
-    """Two songs with a flute and a piano, and one with a piano alone; each track has a key of its own."""
-    place = tmp_path / "band"
-    place.mkdir()
+    """Two songs with flute and piano, and one with piano only; each track has its own key."""
+    path = tmp_path / "band"
+    path.mkdir()
     for name, titles in {
         "a.mid": ("Flute", "PIANO "),
         "b.mid": ("Flute", "PIANO "),
@@ -208,8 +208,8 @@ def band(tmp_path):
             instrument = pretty_midi.Instrument(0, name=title)
             instrument.notes = [pretty_midi.Note(loud, pitch, 0.0, 1.0 + (title == "Flute"))]
             song.instruments.append(instrument)
-        song.write(str(place / name))
-    return place
+        song.write(str(path / name))
+    return path
 
 
 def keys_and_loudness(corpus, index=0):
@@ -219,7 +219,7 @@ def keys_and_loudness(corpus, index=0):
     )
 
 
-def test_tracks_are_chosen_by_title_after_a_colon(band):
+def test_tracks_are_selected_by_title_after_a_colon(band):
     whole, piano = open_corpus(band), open_corpus(f"{band}:piano")
     assert keys_and_loudness(whole) == ([48, 72], [33, 90])
     assert keys_and_loudness(piano) == ([48], [33])
@@ -227,10 +227,10 @@ def test_tracks_are_chosen_by_title_after_a_colon(band):
     assert piano.name == f"{band}:piano"
     assert piano.roll(0).frames < whole.roll(0).frames, "the roll ends with its last chosen note"
     assert keys_and_loudness(open_corpus(band / "a.mid:flute")) == ([72], [90])
-    assert keys_and_loudness(open_corpus(band)) == ([48, 72], [33, 90]), "each choice has a store of its own"
+    assert keys_and_loudness(open_corpus(band)) == ([48, 72], [33, 90]), "each selection has its own store"
 
 
-def test_a_file_without_the_track_is_skipped_and_told(band):
+def test_a_file_without_the_track_is_skipped_with_a_reason(band):
     flute = open_corpus(f"{band}:flute")
     assert [piece.title for piece in flute.pieces] == ["a.mid", "b.mid"]
     assert [skipped.title for skipped in flute.skipped] == ["c.mid"]
@@ -239,16 +239,16 @@ def test_a_file_without_the_track_is_skipped_and_told(band):
         open_corpus(f"{band}:oboe")
 
 
-def test_a_colon_in_a_name_is_a_colon(band):
+def test_a_path_may_contain_a_colon(band):
     odd = band.rename(band.with_name("band:PIANO"))
     assert keys_and_loudness(open_corpus(odd)) == ([48, 72], [33, 90])
     assert keys_and_loudness(open_corpus(f"{odd}:PIANO")) == ([48], [33])
-    for wrong in ("nowhere:PIANO", f"{odd}:", ":PIANO", ":"):
+    for missing in ("nowhere:PIANO", f"{odd}:", ":PIANO", ":"):
         with pytest.raises(DataError, match="no corpus, folder or MIDI file with this name"):
-            open_corpus(wrong)
+            open_corpus(missing)
 
 
-def test_the_piano_of_a_pop_song_is_played(shared):
+def test_the_piano_track_of_a_pop_song_has_many_velocities(shared):
     song = shared / "data" / "pop909" / "001.mid"
     assert len(keys_and_loudness(open_corpus(f"{song}:PIANO"))[1]) > 40
     assert len(open_corpus(song).roll(0).notes()) > len(open_corpus(f"{song}:PIANO").roll(0).notes())
@@ -256,7 +256,7 @@ def test_the_piano_of_a_pop_song_is_played(shared):
 
 @pytest.fixture
 def odd_titles(tmp_path):
-    """A song whose tracks have a comma, a colon, and the parts of such titles as titles."""
+    """A song with commas and colons in its track titles, and with tracks named like parts of these titles."""
     song = pretty_midi.PrettyMIDI()
     for title, pitch in [("Piano, RH", 60), ("Piano: LH", 62), ("Piano", 64), ("RH", 65), ("Flute", 67)]:
         instrument = pretty_midi.Instrument(0, name=title)
@@ -280,18 +280,18 @@ def odd_titles(tmp_path):
     ],
 )
 def test_titles_may_have_commas_and_colons(odd_titles, titles, pitches):
-    for place in (odd_titles, odd_titles / "a.mid"):
-        assert keys_and_loudness(open_corpus(f"{place}:{titles}"))[0] == pitches
+    for path in (odd_titles, odd_titles / "a.mid"):
+        assert keys_and_loudness(open_corpus(f"{path}:{titles}"))[0] == pitches
 
 
 def test_the_longest_path_that_exists_is_the_path(tmp_path):
-    place = tmp_path / "songs"
+    path = tmp_path / "songs"
     for name in ("songs", "songs:Piano", "songs:Piano:RH"):
         (tmp_path / name).mkdir()
-    assert split_tracks(f"{place}:Piano:RH") == (f"{place}:Piano:RH", ())
-    assert split_tracks(f"{place}:Piano:LH") == (f"{place}:Piano", ("LH",))
-    assert split_tracks(f"{place}:Flute:RH,X") == (str(place), ("Flute:RH", "X"))
-    assert split_tracks(f"{place}: ") == (f"{place}: ", ())
+    assert split_tracks(f"{path}:Piano:RH") == (f"{path}:Piano:RH", ())
+    assert split_tracks(f"{path}:Piano:LH") == (f"{path}:Piano", ("LH",))
+    assert split_tracks(f"{path}:Flute:RH,X") == (str(path), ("Flute:RH", "X"))
+    assert split_tracks(f"{path}: ") == (f"{path}: ", ())
     assert split_tracks("nowhere:Piano") == ("nowhere:Piano", ())
     assert split_tracks("x" * 5000 + ":Piano") == ("x" * 5000 + ":Piano", ())
     assert split_tracks("pop909:Piano: RH, LH", {"pop909"}) == ("pop909", ("Piano: RH", " LH"))
@@ -312,7 +312,7 @@ def test_compressed_files_are_skipped_by_name(tmp_path, tune):
     assert (skipped.title, skipped.reason) == ("b.mid.gz", "this file is compressed with gzip")
 
 
-def test_what_a_folder_passes_over_is_counted(folder):
+def test_ignored_files_are_counted(folder):
     (folder / "broken.mid").symlink_to("nowhere")
     (folder / "link").symlink_to(folder / "sub")
     (folder / "round").symlink_to(folder)
@@ -337,7 +337,7 @@ def test_what_a_folder_passes_over_is_counted(folder):
     assert corpus.split("train").ignored == corpus.ignored
 
 
-def test_a_folder_of_links_says_what_to_name(tmp_path):
+def test_a_folder_of_links_is_an_error_with_a_hint(tmp_path):
     (tmp_path / "midi").mkdir()
     (tmp_path / "links").mkdir()
     (tmp_path / "links" / "midi").symlink_to(tmp_path / "midi")
@@ -346,33 +346,33 @@ def test_a_folder_of_links_says_what_to_name(tmp_path):
     assert "the folder that the link points to" in caught.value.problems[0].hint
 
 
-def test_scans_tell_copies_and_what_was_passed_over(folder, capsys):
+def test_scans_report_copies_and_ignored_files(folder, capsys):
     assert run(["data", "scan", str(folder), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["copies"] == [["b.mid", "sub/copy of b.mid"]]
-    assert told["passed_over"] == {".txt files": 1, "devices and pipes": 1}
+    report = json.loads(capsys.readouterr().out)
+    assert report["copies"] == [["b.mid", "sub/copy of b.mid"]]
+    assert report["passed_over"] == {".txt files": 1, "devices and pipes": 1}
     assert run(["data", "scan", str(folder)]) == 0
     words = " ".join(capsys.readouterr().out.split())
     assert "2 pieces are identical to another, such as b.mid and sub/copy of b.mid" in words
     assert "ignored .txt files 1, devices and pipes 1" in words
 
 
-def test_music_on_another_grid_has_a_store_of_its_own(folder, reads):
+def test_each_grid_and_pedal_setting_has_its_own_store(folder, reads):
     coarse, fine, held = open_corpus(folder), open_corpus(folder, grid=12), open_corpus(folder, pedal="hold")
     assert len({coarse.digest, fine.digest}) == 2
-    assert coarse.digest == held.digest, "there is no pedal in these files"
+    assert coarse.digest == held.digest, "these files contain no pedal"
     assert (coarse.grid, fine.grid) == (4, 12)
     assert [piece.frames * 3 for piece in coarse.pieces] == [piece.frames for piece in fine.pieces]
     reads.clear()
-    assert open_corpus(folder, grid=4).digest == coarse.digest, "what is read anyway may be said"
+    assert open_corpus(folder, grid=4).digest == coarse.digest, "the default grid may be given explicitly"
     assert open_corpus(folder, grid=12).digest == fine.digest
     assert open_corpus(folder, pedal="hold").digest == held.digest
     assert reads == []
-    place = str(folder.resolve())
-    assert [each.name for each in cached()] == [place, f"{place} grid=12", f"{place} pedal=hold"]
+    path = str(folder.resolve())
+    assert [corpus.name for corpus in cached()] == [path, f"{path} grid=12", f"{path} pedal=hold"]
 
 
-def test_a_rule_of_families_belongs_to_the_store(folder, tmp_path):
+def test_the_store_depends_on_the_rule_for_families(folder, tmp_path):
     rules = tmp_path / "families.csv"
     names = [source(folder, Options(family=rule)).store_name for rule in ("", "(.*)-", str(rules))]
     rules.write_text("b.mid,one\n")
@@ -382,7 +382,7 @@ def test_a_rule_of_families_belongs_to_the_store(folder, tmp_path):
     assert len(set(names)) == 5
 
 
-def test_beats_beside_a_file_are_used_and_belong_to_it(tmp_path, tune):
+def test_a_beat_file_is_used_and_the_store_depends_on_it(tmp_path, tune):
     tune(60, 40).write(tmp_path / "a.mid")
     before = open_corpus(tmp_path)
     assert [piece.alignment for piece in before.pieces] == ["stated"]

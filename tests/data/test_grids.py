@@ -1,4 +1,4 @@
-"""What grids cost is what reading on them loses, and a finer one is recommended only where it pays."""
+"""The cost of a grid is what reading on it loses; a finer grid is recommended if it loses much less."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoo.music.roll import Notes, Roll
 
 
 def written(place: Path, start: np.ndarray, grid: int) -> Path:
-    """A file of these notes, one after the other."""
+    """Write a file of consecutive notes."""
     count = len(start)
     notes = Notes(start, start + 1, 40 + np.arange(count) % 12, np.full(count, 64, np.uint8))
     Roll.from_notes(notes, meter=Meter(grid)).write(place)
@@ -39,9 +39,7 @@ def test_costs_are_what_reading_loses_on_each_grid(triplets: Path, tmp_path: Pat
     assert costs[4].moved > 40 + 80 - 2
 
 
-def test_beats_beside_a_file_count_and_files_that_cannot_be_read_do_not(
-    tmp_path: Path, triplets: Path
-) -> None:
+def test_beat_files_are_used_and_unreadable_files_are_not(tmp_path: Path, triplets: Path) -> None:
     (tmp_path / "bad.mid").write_bytes(b"no music")
     assert {cost.notes for cost in grid_costs([tmp_path / "bad.mid", triplets], (), 4)} == {120}
     (tmp_path / "triplets.beats.csv").write_text("".join(f"{n / 6},{int(n % 4 == 0)}\n" for n in range(130)))
@@ -49,14 +47,14 @@ def test_beats_beside_a_file_count_and_files_that_cannot_be_read_do_not(
     assert [(cost.merged, cost.moved) for cost in on_beats] == [(0, 0)] * len(GRIDS)
 
 
-def test_files_that_follow_no_beat_are_left_out(tmp_path: Path) -> None:
+def test_files_without_a_beat_are_left_out(tmp_path: Path) -> None:
     start = np.cumsum(np.random.default_rng(0).integers(3, 40, 300))
     free = written(tmp_path / "free.mid", start, 48)
     assert examine_midi(free).alignment == "unaligned"
     assert {cost.notes for cost in grid_costs([free], (), 4)} == {0}
 
 
-def test_the_coarsest_grid_that_pays_is_recommended() -> None:
+def test_the_coarsest_sufficient_grid_is_recommended() -> None:
     def of(*shares: int) -> dict[int, GridCost]:
         return {grid: GridCost(grid, 1000, 0, moved) for grid, moved in zip(GRIDS, shares, strict=True)}
 

@@ -1,4 +1,4 @@
-"""Files of frames: pickles are read without running anything in them, JSON alike, both as a .mat file is."""
+"""Files of frames: pickles are read without executing code; all formats give the same music."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ MUSIC = {
 FRAMES = [list(map(list, piece)) for pieces in MUSIC.values() for piece in pieces]
 
 
-def heard(corpus):
-    """The pitches of every frame of every piece."""
+def sounding_pitches(corpus):
+    """The sounding pitches of every frame of every piece."""
     rolls = [corpus.roll(i) for i in range(len(corpus.pieces))]
     return [[(np.flatnonzero(frame) + 21).tolist() for frame in roll.sounding] for roll in rolls]
 
 
-def changed(kind):
+def converted(kind):
     return {
         split: [[tuple(map(kind, frame)) for frame in piece] for piece in MUSIC[split]] for split in MUSIC
     }
@@ -45,17 +45,17 @@ def changed(kind):
 @pytest.mark.parametrize("kind", [int, np.int64, np.int32, np.uint8, np.float64, np.dtype(">i4").type])
 def test_pickles_of_every_protocol_are_read(tmp_path, protocol, kind):
     path = tmp_path / "Set.pickle"
-    content = pickle.dumps(changed(kind), protocol=protocol)
-    if protocol < 4:  # as older versions of numpy name their numbers
+    content = pickle.dumps(converted(kind), protocol=protocol)
+    if protocol < 4:  # the name in older versions of numpy
         content = content.replace(b"numpy._core", b"numpy.core")
     path.write_bytes(content)
     corpus = open_corpus(path)
-    assert heard(corpus) == FRAMES
+    assert sounding_pitches(corpus) == FRAMES
     assert [piece.split for piece in corpus.pieces] == ["train", "train", "valid", "test"]
     assert corpus.planes == {"sounding"}
 
 
-def test_numbers_of_numpy_are_worked_out_as_numpy_does():
+def test_numpy_scalars_have_the_values_of_numpy():
     for value in (np.int64(-3), np.array(77, ">i2")[()], np.float32(1.5), np.uint8(200)):
         for protocol in range(5):
             assert unpickle.unpickle(pickle.dumps(value, protocol)) == value
@@ -84,49 +84,49 @@ def test_the_same_music_has_the_same_digest_in_any_file(tmp_path, suffix):
     assert open_corpus(path).digest == open_corpus(reference).digest
 
 
-def test_a_published_set_is_the_same_from_a_pickle(tmp_path, shared):
+def test_a_published_dataset_is_the_same_from_a_pickle(tmp_path, shared):
     published = open_corpus(shared / "data" / "boulanger-lewandowski" / "JSB_Chorales.mat")
     sets = {split: [] for split in MUSIC}
-    for piece, frames in zip(published.pieces, heard(published), strict=True):
+    for piece, frames in zip(published.pieces, sounding_pitches(published), strict=True):
         sets[piece.split].append([tuple(frame) for frame in frames])
     (tmp_path / "JSB Chorales.pickle").write_bytes(pickle.dumps(sets, protocol=0))
     assert open_corpus(tmp_path / "JSB Chorales.pickle").digest == published.digest
 
 
 @pytest.mark.parametrize("rest", ["-1", "NaN", "-1.0", "null", "0"])
-def test_a_voice_at_rest_is_silent(tmp_path, rest):
+def test_a_resting_voice_is_silent(tmp_path, rest):
     path = tmp_path / "satb.json"
     music = '{"train": [[[60, REST, 67.0, REST], REST, [60, 60, 60, 60]]], "valid": [], "test": []}'
     path.write_text(music.replace("REST", rest))
     (piece,) = open_corpus(path).pieces
-    assert heard(open_corpus(path)) == [[[60, 67], [], [60]]]
-    assert piece.losses == {}, "a rest is no pitch that was left out"
+    assert sounding_pitches(open_corpus(path)) == [[[60, 67], [], [60]]]
+    assert piece.losses == {}, "a rest does not count as a left out pitch"
 
 
 @pytest.mark.parametrize("protocol", [2, 4])
 def test_a_rest_in_a_pickle_is_silent(tmp_path, protocol):
     music = MUSIC | {"test": [[(60, None, -1), None, (0, float("nan"))]]}
     (tmp_path / "Set.pickle").write_bytes(pickle.dumps(music, protocol))
-    assert heard(open_corpus(tmp_path / "Set.pickle"))[-1] == [[60], [], []]
+    assert sounding_pitches(open_corpus(tmp_path / "Set.pickle"))[-1] == [[60], [], []]
 
 
 @pytest.mark.parametrize("protocol", [0, 1, 2, 4, 5])
 def test_keys_may_be_bytes(tmp_path, protocol):
     content = {split.encode(): pieces for split, pieces in MUSIC.items()}
     (tmp_path / "Set.pickle").write_bytes(pickle.dumps(content, protocol))
-    assert heard(open_corpus(tmp_path / "Set.pickle")) == FRAMES
+    assert sounding_pitches(open_corpus(tmp_path / "Set.pickle")) == FRAMES
 
 
 @pytest.mark.parametrize("name", ["validation", "val"])
-def test_validation_pieces_go_by_several_names(tmp_path, name):
+def test_the_validation_split_has_several_names(tmp_path, name):
     music = {"train": MUSIC["train"], name: MUSIC["valid"], "test": MUSIC["test"]}
     (tmp_path / "Set.json").write_text(json.dumps(music))
     corpus = open_corpus(tmp_path / "Set.json")
-    assert heard(corpus) == FRAMES
+    assert sounding_pitches(corpus) == FRAMES
     assert [piece.split for piece in corpus.pieces] == ["train", "train", "valid", "test"]
 
 
-def test_a_set_without_validation_pieces_has_none(tmp_path):
+def test_the_validation_split_may_be_missing(tmp_path):
     (tmp_path / "Set.json").write_text(json.dumps({"train": MUSIC["train"], "test": MUSIC["test"]}))
     splits = [piece.split for piece in open_corpus(tmp_path / "Set.json").pieces]
     assert splits == ["train", "train", "test"]
@@ -137,14 +137,14 @@ def test_pitches_outside_the_keyboard_are_left_out_and_counted(tmp_path, pitch):
     music = MUSIC | {"test": [[(pitch, 60), (pitch,), (62, pitch)], [(pitch,)]]}
     (tmp_path / "Set.json").write_text(json.dumps(music))
     corpus = open_corpus(tmp_path / "Set.json")
-    assert heard(corpus)[-1] == [[60], [], [62]]
+    assert sounding_pitches(corpus)[-1] == [[60], [], [62]]
     assert [dict(piece.losses) for piece in corpus.split("test").pieces] == [{"outside the 88 keys": 3}]
     assert [(skipped.title, skipped.reason) for skipped in corpus.skipped] == [
         ("test 1", "it has no notes (1 outside the 88 keys)")
     ]
 
 
-def test_a_piece_without_frames_is_skipped_and_told(tmp_path):
+def test_a_piece_without_frames_is_skipped_with_a_reason(tmp_path):
     (tmp_path / "x.json").write_text(json.dumps(MUSIC | {"valid": [[], [[60]]]}))
     corpus = open_corpus(tmp_path / "x.json")
     assert [(skipped.title, skipped.reason) for skipped in corpus.skipped] == [
@@ -154,7 +154,7 @@ def test_a_piece_without_frames_is_skipped_and_told(tmp_path):
 
 
 class Call:
-    """Pickled, it asks for something to be called."""
+    """An object whose pickle calls a function."""
 
     def __init__(self, function, *arguments):
         self.parts = function, arguments
@@ -163,8 +163,8 @@ class Call:
         return self.parts
 
 
-def evil(tmp_path):
-    """Pickles that want to run something: each leaves a file behind if it can."""
+def malicious(tmp_path):
+    """Malicious objects: each would create a file if its pickle was executed."""
     mark = tmp_path / "executed"
     touch = f"open({str(mark)!r}, 'w').close()"
     yield "system", Call(os.system, f"touch {mark}")
@@ -174,13 +174,13 @@ def evil(tmp_path):
     yield "in a frame", MUSIC | {"test": [[(60, Call(os.system, f"touch {mark}"))]]}
     yield "as a key", {Call(os.system, f"touch {mark}"): 1}
     yield "getattr", Call(getattr, Call(__import__, "os"), "system")
-    yield "an array of numpy's", MUSIC | {"test": [np.zeros((3, 88))]}
+    yield "a numpy array", MUSIC | {"test": [np.zeros((3, 88))]}
     yield "an array of objects", np.array([Call(os.system, f"touch {mark}")], object)
 
 
 @pytest.mark.parametrize("protocol", range(5))
 def test_nothing_in_a_pickle_is_run(tmp_path, protocol, capsys, cache):
-    for name, content in evil(tmp_path):
+    for name, content in malicious(tmp_path):
         path = tmp_path / "evil.pickle"
         path.write_bytes(pickle.dumps(content, protocol=protocol))
         assert run(["data", "scan", str(path)]) == 3, name
@@ -225,7 +225,7 @@ RAW = {
 
 
 @pytest.mark.parametrize("name", RAW)
-def test_damaged_and_foreign_pickles_are_one_problem(tmp_path, name):
+def test_damaged_and_unsupported_pickles_are_a_single_error(tmp_path, name):
     path = tmp_path / "raw.pickle"
     path.write_bytes(RAW[name])
     with pytest.raises(DataError) as caught:
@@ -243,10 +243,10 @@ BOMBS = {
     "a billion laughs": pickle.dumps(
         {split: [piece] * 30_000 for split in MUSIC for piece in [[(60, 64, 67)] * 100_000]}, protocol=2
     ),
-    "pieces without end": pickle.dumps({split: [[(60,)]] * 10**6 for split in MUSIC}, protocol=2),
-    "a frame without end": pickle.dumps({split: [[(60,) * 10**6] * 100] for split in MUSIC}, protocol=2),
+    "too many pieces": pickle.dumps({split: [[(60,)]] * 10**6 for split in MUSIC}, protocol=2),
+    "too many pitches": pickle.dumps({split: [[(60,) * 10**6] * 100] for split in MUSIC}, protocol=2),
     "itself in itself": b"\x80\x02}q\x00(U\x05train]q\x01h\x01aU\x05valid]U\x04test]u.",
-    "larger than a set": b"\x80\x02" + b"N" * 2**24 + b".",
+    "too many instructions": b"\x80\x02" + b"N" * 2**24 + b".",
 }
 
 MEASURE = """
@@ -266,7 +266,7 @@ except DataError as error:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_small_file_cannot_blow_up(tmp_path, name):
+def test_a_small_file_needs_little_memory(tmp_path, name):
     path = tmp_path / "bomb.pickle"
     path.write_bytes(BOMBS[name])
     done = subprocess.run(
@@ -276,7 +276,9 @@ def test_a_small_file_cannot_blow_up(tmp_path, name):
     assert int(done.stdout.split()[0]) < 400, "MiB"
 
 
-SEEDS = [pickle.dumps(changed(kind), protocol=protocol) for kind in (int, np.int64) for protocol in (0, 2, 4)]
+SEEDS = [
+    pickle.dumps(converted(kind), protocol=protocol) for kind in (int, np.int64) for protocol in (0, 2, 4)
+]
 INSTRUCTIONS = [opcode.code.encode("latin-1") for opcode in pickletools.opcodes]
 edits = st.lists(
     st.tuples(
@@ -293,8 +295,8 @@ edits = st.lists(
 
 @given(seed=st.sampled_from(SEEDS), edits=edits)
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_a_mutant_is_read_or_refused(seed, edits):
-    """And what is read is plain data."""
+def test_a_mutant_is_read_or_rejected(seed, edits):
+    """If it is read, the result is plain data."""
     content = bytearray(seed)
     for at, drop, insert in edits:
         at %= len(content) + 1
@@ -312,7 +314,7 @@ def only_plain(value, depth):
     if depth > 40 or type(value) in (int, float, str, bytes, bool, type(None)):
         return True
     if type(value) in (unpickle.Name, unpickle.NumberType):
-        return True  # a name and nothing else; no frame takes it
+        return True  # only a name, which no frame accepts
     if isinstance(value, dict):
         return all(only_plain(item, depth + 1) for item in value.values())
     return type(value) in (list, tuple) and all(only_plain(item, depth + 1) for item in value)
@@ -337,7 +339,7 @@ def only_plain(value, depth):
     ],
 )
 @pytest.mark.parametrize("suffix", [".pickle", ".json"])
-def test_other_layouts_are_refused(tmp_path, content, reason, suffix, cache):
+def test_other_formats_are_rejected(tmp_path, content, reason, suffix, cache):
     path = tmp_path / f"other{suffix}"
     path.write_bytes(json.dumps(content).encode() if suffix == ".json" else pickle.dumps(content, protocol=2))
     with pytest.raises(DataError, match=reason) as caught:
@@ -349,7 +351,7 @@ def test_other_layouts_are_refused(tmp_path, content, reason, suffix, cache):
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"\xff", b"[" * 10**6, b"9" * 5000, b'{"train": [[[60]]]', b" " * (16 * 2**20 + 1)]
 )
-def test_what_is_no_json_is_refused(tmp_path, content):
+def test_invalid_json_is_rejected(tmp_path, content):
     path = tmp_path / "x.json"
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"JSON|larger"):

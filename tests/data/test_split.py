@@ -1,4 +1,4 @@
-"""The split follows from the notes alone, and every corpus has something to train on."""
+"""The split depends on the notes only, and every corpus has a training split."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def late(roll, frames):
     return replace(roll, onset=np.pad(roll.onset, ((frames, frames), (0, 0))))
 
 
-def test_copies_share_a_pattern_whatever_the_key_loudness_or_silence_around(tune):
+def test_copies_share_a_pattern_in_any_key_at_any_velocity_and_with_silence_around(tune):
     copies = [moved(tune, 5), moved(tune, -30), moved(tune, 38), late(tune, 7)]
     copies.append(replace(tune, velocity=tune.velocity // 2, tempo=90.0))
     assert {pattern(copy) for copy in copies} == {pattern(tune)}
 
 
-def test_other_music_has_another_pattern(tune):
+def test_different_music_has_a_different_pattern(tune):
     inverted = replace(tune, onset=tune.onset[:, ::-1].copy())
     later = tune.onset.copy()
     later[1:], later[0] = tune.onset[:-1], False
@@ -47,7 +47,7 @@ def test_other_music_has_another_pattern(tune):
     assert len({pattern(tune), *(pattern(other) for other in others)}) == 4
 
 
-def test_without_onsets_what_sounds_counts(tune):
+def test_without_onsets_the_sounding_keys_count(tune):
     bare = replace(tune, onset=None, velocity=None)
     assert pattern(bare) == pattern(replace(bare, sounding=np.roll(bare.sounding, 3, axis=1)))
     assert pattern(bare) != pattern(tune)
@@ -57,18 +57,18 @@ def hashes(count):
     return [hashlib.sha256(str(i).encode()).hexdigest() for i in range(count)]
 
 
-def test_about_eight_in_ten_train():
+def test_about_80_percent_are_for_training():
     splits = split_of(hashes(5000))
     shares = [splits.count(name) / 5000 for name in ("train", "valid", "test")]
     assert np.allclose(shares, [0.8, 0.1, 0.1], atol=0.02)
 
 
-def test_a_piece_stays_in_its_split_when_others_come():
+def test_new_pieces_do_not_change_the_split_of_others():
     assert split_of(hashes(900))[:300] == split_of(hashes(300))
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_small_corpora_train_first_and_fill_every_split_they_can(seed):
+def test_small_corpora_have_a_training_split_and_fill_others_if_possible(seed):
     few = [hashlib.sha256(f"{seed} {i}".encode()).hexdigest() for i in range(6)]
     assert split_of(few[:1]) == ["train"]
     assert split_of([few[0]] * 5) == ["train"] * 5
@@ -78,5 +78,5 @@ def test_small_corpora_train_first_and_fill_every_split_they_can(seed):
         assert set(split_of(few[:count])) == {"train", "valid", "test"}
 
 
-def test_no_pieces_no_splits():
+def test_no_pieces_have_no_splits():
     assert split_of([]) == []

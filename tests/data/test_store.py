@@ -1,4 +1,4 @@
-"""A store is whole or not there, is made anew when the music changes, and grows no memory."""
+"""A store is complete or missing, is rebuilt when the music changes, and is written in bounded memory."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def source(source_of, noise):
     return source_of([noise(1, 40), noise(2, 90)])
 
 
-def test_what_is_damaged_is_made_anew(source, cache):
-    place = cache / source.store_name
+def test_a_damaged_store_is_rebuilt(source, cache):
+    folder = cache / source.store_name
     write_store(source, cache)
-    for file in sorted(place.iterdir()):
+    for file in sorted(folder.iterdir()):
         content = file.read_bytes()
         for damage in (content[:-1], b"", content[: len(content) // 2]):
             file.write_bytes(damage)
-            assert open_store(place) is None, file.name
+            assert open_store(folder) is None, file.name
         file.unlink()
-        assert open_store(place) is None, file.name
+        assert open_store(folder) is None, file.name
         assert write_store(source, cache).pieces
-    assert open_store(place) is not None
+    assert open_store(folder) is not None
 
 
 def test_another_format_is_not_opened(source, cache, monkeypatch):
@@ -43,17 +43,17 @@ def test_another_format_is_not_opened(source, cache, monkeypatch):
     assert open_store(cache / source.store_name) is None
 
 
-def test_a_failed_reading_leaves_nothing(source, cache):
+def test_a_failed_read_leaves_no_files(source, cache):
     def read():
         yield from source.read()
-        raise RuntimeError("the lights went out")
+        raise RuntimeError("power failure")
 
-    with pytest.raises(RuntimeError, match="lights"):
+    with pytest.raises(RuntimeError, match="power"):
         write_store(replace(source, read=read), cache)
     assert list(cache.iterdir()) == []
 
 
-def test_older_stores_of_one_source_go_and_others_stay(source, source_of, noise, cache):
+def test_older_stores_of_the_same_source_are_removed(source, source_of, noise, cache):
     write_store(source_of([noise(3, 5)], name="other"), cache)
     write_store(source, cache)
     changed = replace(source, state="changed")
@@ -63,7 +63,7 @@ def test_older_stores_of_one_source_go_and_others_stay(source, source_of, noise,
     assert len(list(cache.iterdir())) == 2
 
 
-def test_what_killed_writers_left_goes_after_a_day(source, cache):
+def test_unfinished_stores_are_removed_after_a_day(source, cache):
     cache.mkdir(parents=True)
     old, young = cache / ".noise-1.abc.part", cache / ".noise-1.def.part"
     for folder in (old, young):
@@ -75,7 +75,7 @@ def test_what_killed_writers_left_goes_after_a_day(source, cache):
     assert young.exists()
 
 
-def test_a_cache_that_cannot_be_written_names_the_way_out(source, tmp_path):
+def test_a_read_only_cache_is_an_error_with_a_hint(source, tmp_path):
     (tmp_path / "occupied").write_text("a file where a folder should be")
     with pytest.raises(ZooError) as caught:
         write_store(source, tmp_path / "occupied")
@@ -83,8 +83,8 @@ def test_a_cache_that_cannot_be_written_names_the_way_out(source, tmp_path):
     assert "ZOO_CACHE" in caught.value.problems[0].hint
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
-def test_a_full_disk_is_one_problem(source, cache, monkeypatch):
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_a_single_error(source, cache, monkeypatch):
     from zoo.data.writing import _Writer
 
     begin = _Writer.__init__
@@ -102,7 +102,7 @@ def test_a_full_disk_is_one_problem(source, cache, monkeypatch):
     assert len(list(cache.iterdir())) == 1
 
 
-def test_nothing_usable_tells_why(source, cache):
+def test_a_source_without_usable_pieces_is_an_error_with_reasons(source, cache):
     from zoo.data.piece import Skipped
 
     bad = [Skipped(f"{i}.mid", f"reason {i}") for i in range(9)]
@@ -157,7 +157,7 @@ def counted(process):
 
 
 @pytest.mark.slow
-def test_four_writers_and_a_reader_never_tear_a_store(cache):
+def test_a_reader_never_sees_a_partial_store_while_four_writers_write(cache):
     seconds = float(os.environ.get("ZOO_STRESS_SECONDS", "3"))
     counted(start(cache, "ready", 0))
     writers = [start(cache, "writer", seconds) for _ in range(4)]
@@ -169,14 +169,14 @@ def test_four_writers_and_a_reader_never_tear_a_store(cache):
     assert [folder.name for folder in cache.iterdir() if folder.name.startswith(".")] == []
 
 
-def test_writers_that_start_together_all_succeed(cache):
+def test_simultaneous_writers_all_succeed(cache):
     writers = [start(cache, "ready", 0) for _ in range(3)]
     assert [counted(writer)[1] for writer in writers] == [0, 0, 0]
     assert len(list(cache.iterdir())) == 1
 
 
-def test_a_big_corpus_takes_little_more_memory_to_write_than_a_small_one(source_of, tune, cache):
-    """Rolls are let go as they are written; a few numbers a piece stay, and its fingerprints."""
+def test_writing_a_large_corpus_needs_little_more_memory_than_a_small_one(source_of, tune, cache):
+    """Rolls are released once written; only a few numbers and the fingerprints of each piece are kept."""
     import tracemalloc
 
     roll = tune(1, 2000)

@@ -21,13 +21,13 @@ def test_a_summary_agrees_with_the_rolls(corpus_of, noise):
     assert np.isclose(summary.loudness, velocity[velocity > 0].mean())
 
 
-def test_what_nobody_knows_is_not_made_up(corpus_of, noise):
+def test_unknown_statistics_are_none(corpus_of, noise):
     bare = replace(noise(1, 9), onset=None, velocity=None)
     summary = summarise(corpus_of([bare], planes=frozenset({"sounding"})))
     assert summary.notes is None
     assert summary.loudness is None
 
 
-def test_no_pieces_are_no_error(corpus_of, noise):
+def test_an_empty_split_has_a_summary(corpus_of, noise):
     summary = summarise(corpus_of([noise(1, 9)]).split("test"))
     assert (summary.pieces, summary.frames, summary.lowest, summary.polyphony) == (0, 0, None, 0.0)
