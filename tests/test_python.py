@@ -247,7 +247,7 @@ def test_a_corpus_is_a_sequence_of_rolls(corpus: zoo.Corpus) -> None:
     [
         ([], [], "no roll"),
         ([tune(), tune(grid=12)], [], "different grids"),
-        ([tune(), Roll(None, tune().sounding)], [], "lack onsets"),
+        ([tune(), Roll(None, tune().sounding)], [], "only some of the rolls have onsets"),
         ([tune()], ["a", "b"], "2 titles for 1 rolls"),
     ],
 )
