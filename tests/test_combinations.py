@@ -1,4 +1,4 @@
-"""The zoo exists to combine: every combination of shipped parts learns, plays, is kept and goes on."""
+"""Every combination of parts can be trained, generate, be saved and be loaded."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NARROW = {
     "decoder=rbm": "lstm=6 hidden=4 gibbs=2",
     "decoder=ordered": "lstm=6 hidden=6",
 }
-"""Widths that make a thousand models quick; a part that is not here is built as it is."""
+"""Small widths for speed; parts that are not listed have their defaults."""
 
 
 def shipped(slot: str) -> list[str]:

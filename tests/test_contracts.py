@@ -12,11 +12,11 @@ from zoo.testing.descriptions import choices
 ENTRIES = open_registry().entries()
 
 CROWDED = {"sampler.voices": [{"voices": 2}]}
-"""Further settings to check, with which the contract is harder to fulfil: more notes than voices."""
+"""Additional settings to check, in which there are more notes than voices."""
 
 
 def variants(entry) -> list[dict[str, object]]:
-    """The defaults, and every other value of each Literal or bool setting."""
+    """The defaults, and all other values of each Literal or bool setting."""
     fields = entry.load_settings().model_fields
     others = [
         {name: value}

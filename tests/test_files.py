@@ -1,4 +1,4 @@
-"""Writing in one step: whatever kills or starves the writer, the old file or the new one is there, whole."""
+"""Atomic writing: after a kill or a full disk, either the old or the new file is complete."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:
     assert [child.name for child in tmp_path.iterdir()] == ["a"]
 
 
-def test_others_may_read_what_is_written(tmp_path: Path) -> None:
+def test_written_files_have_default_permissions(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
         files.write_file(tmp_path / "a", "one")
@@ -77,7 +77,7 @@ def test_a_link_keeps_pointing_to_its_file(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_text() == "two"
 
 
-def test_an_error_in_the_middle_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+def test_an_error_leaves_only_the_old_file(tmp_path: Path) -> None:
     files.write_file(tmp_path / "a", "one")
 
     def fail() -> None:
@@ -91,11 +91,11 @@ def test_an_error_in_the_middle_leaves_the_old_file_and_no_other(tmp_path: Path)
     assert [child.name for child in tmp_path.iterdir()] == ["a"]
 
 
-def test_a_missing_folder_is_one_problem(tmp_path: Path) -> None:
-    with pytest.raises(ZooError, match="no such file") as caught:
+def test_a_missing_folder_is_reported_once(tmp_path: Path) -> None:
+    with pytest.raises(ZooError, match="no such file") as error:
         files.write_file(tmp_path / "missing" / "a", "one")
-    assert caught.value.exit_code == 1
-    assert str(tmp_path / "missing" / "a") in str(caught.value)
+    assert error.value.exit_code == 1
+    assert str(tmp_path / "missing" / "a") in str(error.value)
 
 
 @pytest.mark.parametrize("exchanged", [True, False])
@@ -111,7 +111,7 @@ def test_a_folder_is_replaced_as_a_whole(
     assert [child.name for child in tmp_path.iterdir()] == ["f"]
 
 
-def test_sweep_removes_only_what_is_unfinished(tmp_path: Path) -> None:
+def test_sweep_removes_only_temporary_files(tmp_path: Path) -> None:
     (tmp_path / ".a.1234.part").write_text("half")
     (tmp_path / ".f.1234.part").mkdir()
     (tmp_path / ".hidden").write_text("mine")
@@ -119,7 +119,7 @@ def test_sweep_removes_only_what_is_unfinished(tmp_path: Path) -> None:
     assert [child.name for child in tmp_path.iterdir()] == [".hidden"]
 
 
-def test_a_full_disk_is_one_problem_and_the_old_stays(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_once_and_keeps_the_old_file(tmp_path: Path) -> None:
     files.write_file(tmp_path / "file", "old")
     with files.new_folder(tmp_path / "folder") as part:
         (part / "one").write_text("old")
@@ -130,7 +130,7 @@ def test_a_full_disk_is_one_problem_and_the_old_stays(tmp_path: Path) -> None:
     assert {child.name for child in tmp_path.iterdir()} == {"file", "folder"}
 
 
-def test_a_killed_writer_leaves_whole_files(tmp_path: Path) -> None:
+def test_a_killed_writer_leaves_complete_files(tmp_path: Path) -> None:
     for cycle in range(KILLS):
         writer = subprocess.Popen(
             [sys.executable, "-c", WRITE_FOR_EVER, str(tmp_path)], stdout=subprocess.PIPE, text=True
@@ -152,20 +152,20 @@ def test_a_killed_writer_leaves_whole_files(tmp_path: Path) -> None:
     assert {child.name for child in tmp_path.iterdir()} == {"file", "folder"}
 
 
-def test_a_file_that_keeps_another_from_being_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ZooError) as caught, files.new_folder(tmp_path / "new") as folder:
+def test_the_error_names_the_file_that_caused_it(tmp_path: Path) -> None:
+    with pytest.raises(ZooError) as error, files.new_folder(tmp_path / "new") as folder:
         (folder / "copy").write_bytes((tmp_path / "missing").read_bytes())
-    problem = caught.value.problems[0]
+    problem = error.value.problems[0]
     assert problem.what == f"cannot be written: no such file or directory: {tmp_path / 'missing'}"
     assert problem.where == str(tmp_path / "new")
-    with pytest.raises(ZooError) as caught, files.new_folder(tmp_path / "no" / "new"):
+    with pytest.raises(ZooError) as error, files.new_folder(tmp_path / "no" / "new"):
         pass
-    assert caught.value.problems[0].what == "cannot be written: no such file or directory"
+    assert error.value.problems[0].what == "cannot be written: no such file or directory"
 
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that a user without rights may enter, and such a user at work."""
+    """A folder that can be entered by an unprivileged user, as whom the test runs."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o777)
     mine = folder / "mine"
@@ -197,7 +197,7 @@ def freeze(folder: Path) -> None:
 @pytest.mark.parametrize("when", ["before", "meanwhile"])
 @pytest.mark.parametrize("harm", [vanish, close, freeze])
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_a_folder_that_is_closed_or_gone_is_told_by_the_name_that_was_given(
+def test_an_inaccessible_folder_is_reported_with_the_given_path(
     kind: str, harm: Callable[[Path], None], when: str, open_folder: Path
 ) -> None:
     place = open_folder / "song"
@@ -205,10 +205,10 @@ def test_a_folder_that_is_closed_or_gone_is_told_by_the_name_that_was_given(
         if when == "before":
             harm(open_folder)
         writer = files.new_file(place) if kind == "file" else files.new_folder(place)
-        with pytest.raises(ZooError) as raised, writer as part:  # noqa: PT012
+        with pytest.raises(ZooError) as error, writer as part:  # noqa: PT012
             (part if kind == "file" else part / "one").write_bytes(b"x")
             harm(open_folder)
-        (problem,) = raised.value.problems
+        (problem,) = error.value.problems
         assert problem.where == str(place)
         assert ".part" not in str(problem)
     finally:
@@ -226,15 +226,15 @@ def test_a_read_only_file_system_is_reported_with_the_given_path(
 
     for name in ("unlink", "write_bytes", "mkdir"):
         monkeypatch.setattr(Path, name, refuse)
-    with pytest.raises(ZooError) as raised:
+    with pytest.raises(ZooError) as error:
         files.write_file(tmp_path / "song", b"x")
-    assert str(raised.value).startswith(f"{tmp_path / 'song'}: cannot be written: read-only file system\n")
+    assert str(error.value).startswith(f"{tmp_path / 'song'}: cannot be written: read-only file system\n")
     (tmp_path / f".song.1{files.UNFINISHED}").touch()
     files.sweep(tmp_path)
 
 
 def test_a_deleted_run_folder_is_reported_once(tmp_path: Path) -> None:
-    said = r"run/metrics\.jsonl: cannot be written: no such file"
-    with pytest.raises(ZooError, match=said), lock_folder(tmp_path / "run"):  # noqa: PT012
+    message = r"run/metrics\.jsonl: cannot be written: no such file"
+    with pytest.raises(ZooError, match=message), lock_folder(tmp_path / "run"):  # noqa: PT012
         shutil.rmtree(tmp_path / "run")
         Run(tmp_path / "run").note(Stepped(1, {}, 1, 0.0))

@@ -1,4 +1,4 @@
-"""Sizes are looked at before memory is taken: a few bytes on disk may ask for any number of them."""
+"""Sizes are checked before memory is allocated, since small files can request a lot of it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SMALL = "attention=none attention.local=4 attention.features=5 sampler.hidden=4 
 
 
 def sparse(path: Path, size: int) -> None:
-    """A file of that size that takes no place."""
+    """Make a sparse file of a given size."""
     path.unlink(missing_ok=True)
     with path.open("wb") as file:
         file.truncate(size)
@@ -42,41 +42,41 @@ def bundle(tmp_path: Path) -> Path:
 
 
 def seal(bundle: Path) -> None:
-    """Make the manifest that of the files that are there."""
+    """Update the manifest for the current files."""
     contents = {name: (bundle / name).read_bytes() for name in ("config.json", "model.safetensors")}
     (bundle / "manifest.json").write_bytes(manifest(contents))
 
 
 @pytest.mark.parametrize("kind", LIMITS)
-def test_what_is_larger_than_its_kind_may_be_is_refused_by_its_size(kind: Kind, tmp_path: Path) -> None:
+def test_a_file_above_its_size_limit_is_an_error(kind: Kind, tmp_path: Path) -> None:
     sparse(tmp_path / "file", LIMITS[kind] + 1)
     for read in (read_bytes, sha256_of):
         with pytest.raises(OSError, match=f"the limit for a {kind} file is {format_bytes(LIMITS[kind])}"):
             read(tmp_path / "file", kind)
 
 
-def test_no_pipe_is_waited_for(tmp_path: Path) -> None:
+def test_named_pipes_do_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="not a regular file"):
         read_bytes(tmp_path / "pipe", "plan")
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "config.json", "model.safetensors"])
-def test_a_sparse_file_of_a_bundle_is_one_problem(name: str, bundle: Path) -> None:
+def test_a_sparse_file_in_a_bundle_is_reported_once(name: str, bundle: Path) -> None:
     sparse(bundle / name, 30 * 2**30)
-    with pytest.raises(BundleError, match="the file has 30 GiB; the limit") as raised:
+    with pytest.raises(BundleError, match="the file has 30 GiB; the limit") as error:
         load_bundle(bundle)
-    assert [problem.where for problem in raised.value.problems] == [str(bundle / name)]
+    assert [problem.where for problem in error.value.problems] == [str(bundle / name)]
 
 
-def test_a_sparse_card_is_refused_where_it_is_shown_and_not_read_before(bundle: Path) -> None:
+def test_a_sparse_card_is_an_error_only_when_it_is_shown(bundle: Path) -> None:
     sparse(bundle / "README.md", 30 * 2**30)
     load_bundle(bundle)
     with pytest.raises(BundleError, match="the file has 30 GiB; the limit for a card"):
         read_card(bundle)
 
 
-def test_sparse_files_of_a_run_a_menu_and_results_are_refused(tmp_path: Path) -> None:
+def test_sparse_plans_menus_and_results_are_errors(tmp_path: Path) -> None:
     for name in ("recipe.json", "metrics.jsonl", "best.safetensors", "registry.toml"):
         sparse(tmp_path / name, 2**40)
     with pytest.raises(BundleError, match=r"recipe\.json.*1024 GiB"):
@@ -119,37 +119,39 @@ def test_a_small_bundle_of_a_wide_model_takes_no_memory(words: list[str], bundle
     widen(bundle)
     more = [word.format(bundle) for word in words]
     command = [sys.executable, "-c", HUNGRY, SMALL, str(bundle), *more]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "problems: weights " in said
-    assert int(said.splitlines()[-1]) < 50  # MiB; the model would take 800
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "problems: weights " in output
+    assert int(output.splitlines()[-1]) < 50  # MiB; the model would take 800
 
 
-def test_a_header_that_names_what_is_not_there_is_refused(bundle: Path) -> None:
+def test_a_header_larger_than_the_file_is_an_error(bundle: Path) -> None:
     weights = bundle / "model.safetensors"
     header = json.dumps({"x": {"dtype": "F32", "shape": [2**28], "data_offsets": [0, 2**30]}}).encode()
     sparse(weights, 8 + len(header) + 2**30)
     with weights.open("r+b") as file:
         file.write(struct.pack("<Q", len(header)) + header)
-    found = json.loads((bundle / "manifest.json").read_text())
-    files = {**found["files"], "model.safetensors": sha256_of(weights, "weights")}
+    content = json.loads((bundle / "manifest.json").read_text())
+    files = {**content["files"], "model.safetensors": sha256_of(weights, "weights")}
     (bundle / "manifest.json").write_bytes(canonical({"format": 1, "files": files}))
     with pytest.raises(BundleError, match=r"weights attention\S* are missing"):
         load_bundle(bundle)
 
 
 @pytest.mark.parametrize("slot", SLOTS)
-def test_the_outline_of_every_shipped_part_is_that_of_its_model(slot: Any) -> None:
+def test_the_outline_of_every_part_equals_its_weights(slot: Any) -> None:
     registry = open_registry()
     for entry in registry.shipped_entries(slot):
         recipe = parse_recipe(f"{slot}={entry.name}", registry)
-        found = outline(recipe)
-        assert found is not None, entry.name
+        content = outline(recipe)
+        assert content is not None, entry.name
         built = build(recipe).state_dict()
-        assert {n: (t.shape, t.dtype) for n, t in found.items()} == {
+        assert {n: (t.shape, t.dtype) for n, t in content.items()} == {
             n: (t.shape, t.dtype) for n, t in built.items()
         }
         meta = torch.device("meta")
-        assert all(tensor.device == meta for name, tensor in found.items() if not name.startswith("encoder."))
+        assert all(
+            tensor.device == meta for name, tensor in content.items() if not name.startswith("encoder.")
+        )
 
 
 def test_a_checkpoint_larger_than_the_model_is_not_read(
@@ -170,12 +172,12 @@ def test_a_checkpoint_larger_than_the_model_is_not_read(
 @pytest.mark.parametrize(
     ("frames", "count"), [(GENERATED + 1, 1), (1, GENERATED + 1), (2048, 1024), (10**30, 10**30)]
 )
-def test_no_more_music_is_written_at_once_than_memory_can_hold(frames: int, count: int) -> None:
+def test_the_amount_of_generated_music_is_limited(frames: int, count: int) -> None:
     with pytest.raises(UsageError, match=r"the maximum is 1,048,576"):
         generate(build(parse_recipe(SMALL, open_registry())), frames, count)
 
 
-def test_a_command_that_asks_for_too_many_pieces_is_answered_at_once(
+def test_requesting_too_many_pieces_is_an_immediate_error(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     from zoo.cli.main import run

@@ -1,4 +1,4 @@
-"""The zoo as a Python library: a model is a torch module, music is a sequence of rolls."""
+"""The Python library: models are torch modules, and a corpus is a sequence of rolls."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TINY = "attention=none attention.local=4 attention.features=5 sampler=independen
 
 
 def tune(seed: int = 0, grid: int = 4) -> Roll:
-    """Eight bars of one note after another."""
+    """Eight bars of single notes."""
     start = np.arange(0, 128 * grid // 4, 2)
     key = np.random.default_rng(seed).integers(30, 50, len(start))
     notes = Notes(start, start + 2, key, np.full(len(start), 64, np.uint8))
@@ -53,13 +53,15 @@ def batch(corpus: zoo.Corpus) -> Fragments:
     return corpus.fragments(corpus.starts(16, 16)[:4], frames=16, past=4)
 
 
-def weights_alike(one: Model, other: Model) -> bool:
-    ours, theirs = one.state_dict(), other.state_dict()
-    return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+def have_equal_weights(first: Model, second: Model) -> bool:
+    weights, other_weights = first.state_dict(), second.state_dict()
+    return weights.keys() == other_weights.keys() and all(
+        torch.equal(weights[name], other_weights[name]) for name in weights
+    )
 
 
 @pytest.mark.parametrize("words", [TINY, "", "decoder=rbm attention=hierarchical"])
-def test_a_model_is_pickled_saved_and_copied(words: str) -> None:
+def test_a_model_can_be_pickled_saved_and_copied(words: str) -> None:
     model = zoo.build(words).model
     file = io.BytesIO()
     torch.save(model, file)
@@ -69,32 +71,32 @@ def test_a_model_is_pickled_saved_and_copied(words: str) -> None:
         copy.deepcopy(model),
         torch.load(file, weights_only=False),
     ):
-        assert weights_alike(model, again)
+        assert have_equal_weights(model, again)
         assert str(again.recipe) == str(model.recipe)
         first, second = (generate(one, frames=8, seed=3)[0] for one in (model, again))
         assert np.array_equal(first.sounding, second.sounding)
 
 
-def test_a_copy_shares_no_weights_with_its_original() -> None:
+def test_a_copy_does_not_share_weights() -> None:
     model = zoo.build(TINY).model
     again = copy.deepcopy(model)
     with torch.no_grad():
         next(again.parameters()).add_(1)
-    assert not weights_alike(model, again)
+    assert not have_equal_weights(model, again)
 
 
 def parameters_of(model: Model) -> int:
-    """Runs in a fresh process."""
+    """Called in a new process."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def test_a_model_goes_to_another_process() -> None:
+def test_a_model_can_be_sent_to_another_process() -> None:
     model = zoo.build(TINY).model
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         assert pool.apply(parameters_of, (model,)) == parameters_of(model)
 
 
-def test_calling_a_model_gives_the_losses_of_a_step(batch: Fragments) -> None:
+def test_calling_a_model_returns_the_losses(batch: Fragments) -> None:
     losses = zoo.build(TINY).model(batch, generator(0))
     assert set(losses) == {"core", "decoder"}
     assert all(loss.requires_grad and loss.ndim == 0 for loss in losses.values())
@@ -102,7 +104,7 @@ def test_calling_a_model_gives_the_losses_of_a_step(batch: Fragments) -> None:
 
 # torch's compiler looks at gradients of tensors that are no leaves, and warns of that itself
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")
-def test_hooks_and_compile_see_a_step(batch: Fragments) -> None:
+def test_hooks_and_compile_work_with_a_step(batch: Fragments) -> None:
     model = zoo.build(TINY).model
     seen: list[set[str]] = []
     model.register_forward_hook(lambda module, given, losses: seen.append(set(losses)))
@@ -131,7 +133,7 @@ def test_distributed_training_takes_the_same_step(process_group: None, batch: Fr
         torch.testing.assert_close(parameter.grad, alone[name])
 
 
-def test_parts_are_named_as_arguments() -> None:
+def test_parts_can_be_passed_as_arguments() -> None:
     model = zoo.build(decoder="rbm", grid=12)
     assert model.recipe.parts["decoder"].entry.name == "rbm"
     assert model.model.grid == 12
@@ -142,7 +144,7 @@ def test_parts_are_named_as_arguments() -> None:
         zoo.build(decodr="rbm")
 
 
-def test_a_model_says_what_it_is() -> None:
+def test_the_repr_of_a_model() -> None:
     model = zoo.build(TINY)
     assert repr(model).startswith("ZooModel('encoder=onset attention=none")
     assert f"{model.num_parameters:,} parameters" in repr(model)
@@ -155,12 +157,12 @@ def test_a_bundle_is_replaced_only_on_request(tmp_path: Path) -> None:
     model = zoo.build(TINY)
     model.save_pretrained(tmp_path / "kept")
     other = zoo.build(TINY, seed=1)
-    with pytest.raises(UsageError, match="already") as caught:
+    with pytest.raises(UsageError, match="already") as error:
         other.save(tmp_path / "kept")
-    assert "overwrite=True" in caught.value.problems[0].hint
-    assert weights_alike(zoo.ZooModel.from_pretrained(tmp_path / "kept").model, model.model)
+    assert "overwrite=True" in error.value.problems[0].hint
+    assert have_equal_weights(zoo.ZooModel.from_pretrained(tmp_path / "kept").model, model.model)
     other.save(tmp_path / "kept", overwrite=True)
-    assert weights_alike(zoo.load(tmp_path / "kept").model, other.model)
+    assert have_equal_weights(zoo.load(tmp_path / "kept").model, other.model)
 
 
 def test_several_pieces_and_a_primer_from_a_file(tmp_path: Path) -> None:
@@ -215,8 +217,8 @@ def test_a_plugin_in_a_file_is_loaded_from_another_folder(
     with pytest.raises(BundleError, match="code from a file"):
         zoo.load(tmp_path / "kept")
     again = zoo.load(tmp_path / "kept", local=True)
-    assert weights_alike(again.model, model.model)
-    assert weights_alike(pickle.loads(pickle.dumps(again.model)), model.model)
+    assert have_equal_weights(again.model, model.model)
+    assert have_equal_weights(pickle.loads(pickle.dumps(again.model)), model.model)
 
 
 def test_a_backslash_in_a_path_survives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,7 +245,7 @@ def test_a_corpus_is_a_sequence_of_rolls(corpus: zoo.Corpus) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rolls", "titles", "what"),
+    ("rolls", "titles", "message"),
     [
         ([], [], "no roll"),
         ([tune(), tune(grid=12)], [], "different grids"),
@@ -251,8 +253,8 @@ def test_a_corpus_is_a_sequence_of_rolls(corpus: zoo.Corpus) -> None:
         ([tune()], ["a", "b"], "2 titles for 1 rolls"),
     ],
 )
-def test_rolls_that_make_no_corpus_are_refused(rolls: list[Roll], titles: list[str], what: str) -> None:
-    with pytest.raises(DataError, match=what):
+def test_invalid_rolls_and_titles_are_errors(rolls: list[Roll], titles: list[str], message: str) -> None:
+    with pytest.raises(DataError, match=message):
         zoo.Corpus.from_rolls(rolls, titles=titles)
 
 
@@ -263,17 +265,17 @@ def test_rolls_and_evaluations_print_as_text_and_in_a_notebook(corpus: zoo.Corpu
     assert tune()._repr_html_().startswith('<img alt="Roll(128 frames')
     tune().write(tmp_path / "tune.mid")
     assert repr(zoo.Roll.read(tmp_path / "tune.mid", grid=12)).endswith("grid=12)")
-    found = zoo.build(TINY).evaluate(corpus, split="train")
-    first, score, codes, keys, residual, *_ = repr(found).splitlines()
-    assert first.startswith(f"Evaluation of {len(found.titles)} pieces")
+    result = zoo.build(TINY).evaluate(corpus, split="train")
+    first, score, codes, keys, residual, *_ = repr(result).splitlines()
+    assert first.startswith(f"Evaluation of {len(result.titles)} pieces")
     assert [line.split()[0] for line in (score, codes, keys, residual)] == [
         "score",
         "codes",
         "keys",
         "residual",
     ]
-    assert f"{found.score().value:.3f}" in score
-    assert f"<td>{found.score()}</td>" in found._repr_html_()
+    assert f"{result.score().value:.3f}" in score
+    assert f"<td>{result.score()}</td>" in result._repr_html_()
 
 
 def test_importing_the_zoo_imports_no_torch() -> None:

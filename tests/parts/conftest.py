@@ -1,4 +1,4 @@
-"""Small music for the parts: random codes and keys, and every set of a few codes."""
+"""Random codes and keys, and all sets of a few codes."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from torch import Generator, Tensor
 
 
 @pytest.fixture
-def chance() -> Generator:
+def rng() -> Generator:
     return Generator().manual_seed(1)
 
 
 @pytest.fixture
-def frames(chance: Generator) -> Callable[..., Tensor]:
-    """Random frames of 0 and 1, about a third of them on."""
+def frames(rng: Generator) -> Callable[..., Tensor]:
+    """Draw random frames, in which about a third of the values are 1."""
 
     def draw(*shape: int) -> Tensor:
-        return (torch.rand(shape, generator=chance) < 0.3).float()
+        return (torch.rand(shape, generator=rng) < 0.3).float()
 
     return draw
 
 
 @pytest.fixture
 def all_sets() -> Callable[[int], Tensor]:
-    """Every set of n things, (2**n, n)."""
+    """All subsets of n elements, (2**n, n)."""
 
     def enumerate_sets(n: int) -> Tensor:
         return torch.tensor(list(product([0.0, 1.0], repeat=n)))
@@ -37,5 +37,5 @@ def all_sets() -> Callable[[int], Tensor]:
 
 @pytest.fixture
 def toy_membership() -> Tensor:
-    """Three codes over six keys: two, three and one of them."""
+    """Three codes with two, three and one of six keys."""
     return torch.tensor([[1, 0, 0, 1, 0, 0], [0, 1, 0, 0, 1, 1], [0, 0, 1, 0, 0, 0]], dtype=torch.bool)

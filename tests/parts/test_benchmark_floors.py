@@ -24,7 +24,7 @@ PUBLISHED = {
 
 
 def pieces(path: Path, split: str) -> list[Tensor]:
-    """Each piece (1, T, 88)."""
+    """The pieces, each (1, T, 88)."""
     loadmat = pytest.importorskip("scipy.io").loadmat
     return [torch.from_numpy(piece).bool().unsqueeze(0) for piece in loadmat(path)[split][0]]
 
@@ -32,16 +32,16 @@ def pieces(path: Path, split: str) -> list[Tensor]:
 def nats_per_frame(sampler: Sampler, train: list[Tensor], test: list[Tensor]) -> float:
     for codes in train:
         sampler.count(codes, mask=torch.ones(codes.shape[:2], dtype=torch.bool))
-    decoder, chance = Uniform(Settings(), sampler.sizes), Generator()
+    decoder, rng = Uniform(Settings(), sampler.sizes), Generator()
     nats = torch.zeros((), dtype=torch.float64)
     for codes in test:
-        nats -= sampler.log_prob(codes, codes, chance).value.double().sum()
-        nats -= decoder.log_prob(codes, codes, codes, chance).value.double().sum()
+        nats -= sampler.log_prob(codes, codes, rng).value.double().sum()
+        nats -= decoder.log_prob(codes, codes, codes, rng).value.double().sum()
     return nats.item() / sum(codes.shape[1] for codes in test)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_rates_and_markov_give_the_published_figures(shared: Path, name: str) -> None:
+def test_rates_and_markov_reproduce_the_published_values(shared: Path, name: str) -> None:
     path = shared / "data" / "boulanger-lewandowski" / f"{name}.mat"
     encoder = Keys(KeysSettings(plane="sounding"))
     train, test = (
@@ -49,5 +49,5 @@ def test_rates_and_markov_give_the_published_figures(shared: Path, name: str) ->
         for split in ("traindata", "testdata")
     )
     sizes = Sizes(codes=88, features=88, membership=encoder.membership)
-    found = [nats_per_frame(part(Settings(), sizes), train, test) for part in (Rates, Markov)]
-    assert [round(nats, 3) for nats in found] == list(PUBLISHED[name])
+    result = [nats_per_frame(part(Settings(), sizes), train, test) for part in (Rates, Markov)]
+    assert [round(nats, 3) for nats in result] == list(PUBLISHED[name])

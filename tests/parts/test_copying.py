@@ -1,4 +1,4 @@
-"""Moments that are found again: the look-up by hand, and tunes that are copied at first hearing."""
+"""The copying attention: retrieval computed by hand, and copying of unseen tunes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ALL = torch.ones(1, 11, dtype=torch.bool)
 
 
 def copying(reach: int, codes: int = 3, **settings: float) -> Copying:
-    """One that looks back so many frames."""
+    """Make a part with a reach in frames."""
     torch.manual_seed(0)
     sizes = Sizes(codes, 0, torch.eye(codes, dtype=torch.bool), keys=codes)
     widths = {"local": 5, "features": 6, "heads": 2, "head": 4}
@@ -25,17 +25,17 @@ def copying(reach: int, codes: int = 3, **settings: float) -> Copying:
 
 
 def features(part: Copying, codes: Tensor, past: int = 0, first: int = 0) -> Tensor:
-    """Of all codes after the past, the first of which stands at this frame of the piece."""
+    """The features of all codes after the past, starting at a given frame of the piece."""
     clock = Clock.common_time(first + torch.arange(codes.shape[1] - past).expand(len(codes), -1))
-    found, _ = part(codes[:, past:], clock, part.start(codes[:, :past]))
-    return found  # type: ignore[no-any-return]
+    result, _ = part(codes[:, past:], clock, part.start(codes[:, :past]))
+    return result  # type: ignore[no-any-return]
 
 
 @torch.no_grad()
-def test_what_is_found_is_what_came_next_after_moments_within_reach(frames: Draw) -> None:
+def test_retrieval_returns_what_followed_similar_moments_within_reach(frames: Draw) -> None:
     part, codes, outline = copying(reach=3), frames(1, 11, 3), torch.randn(1, 11, 5)
     described = part.describe(outline)
-    found = part._retrieved(outline, described, codes, ALL).view(11, 2, 3)
+    result = part._retrieved(outline, described, codes, ALL).view(11, 2, 3)
     for now in range(11):
         for head in range(2):
             of_head = slice(4 * head, 4 * head + 4)
@@ -46,11 +46,11 @@ def test_what_is_found_is_what_came_next_after_moments_within_reach(frames: Draw
                 scores.append(asked @ like / 2)
             weights = torch.stack(scores).softmax(0)[1:]
             came_next = codes[0, [moment + 1 for moment in moments]]
-            torch.testing.assert_close(found[now, head], weights @ came_next)
+            torch.testing.assert_close(result[now, head], weights @ came_next)
 
 
 @torch.no_grad()
-def test_moments_of_the_past_are_retrieved_and_silence_before_a_piece_is_none(frames: Draw) -> None:
+def test_the_past_is_retrieved_except_silence_before_the_piece(frames: Draw) -> None:
     part, codes = copying(reach=8), frames(2, 30, 3)
     silent = torch.cat([torch.zeros(2, 5, 3), codes], 1)
     assert torch.equal(features(part, silent, past=5, first=18), features(part, codes, first=18))
@@ -60,7 +60,7 @@ def test_moments_of_the_past_are_retrieved_and_silence_before_a_piece_is_none(fr
 
 
 @torch.no_grad()
-def test_nothing_is_found_before_there_is_anything_to_find(frames: Draw) -> None:
+def test_nothing_is_retrieved_at_the_start_of_a_piece(frames: Draw) -> None:
     part, codes = copying(reach=8), frames(2, 1, 3)
     outline = torch.randn(2, 1, 5)
     assert torch.equal(
@@ -68,17 +68,17 @@ def test_nothing_is_found_before_there_is_anything_to_find(frames: Draw) -> None
     )
 
 
-def tunes(batch: int, chance: torch.Generator) -> Tensor:
-    """Random tunes of 4 to 7 frames, each played three times over, and then as far as it takes (B, 21, 8)."""
-    codes = (torch.rand(batch, 7, 8, generator=chance) < 0.5).float()
-    length = torch.randint(4, 8, (batch, 1), generator=chance)
+def tunes(batch: int, rng: torch.Generator) -> Tensor:
+    """Random tunes of 4 to 7 frames, repeated to a length of 21 frames, (B, 21, 8)."""
+    codes = (torch.rand(batch, 7, 8, generator=rng) < 0.5).float()
+    length = torch.randint(4, 8, (batch, 1), generator=rng)
     places = torch.arange(21) % length
     return codes.gather(1, places.unsqueeze(-1).expand(-1, -1, 8))
 
 
-def test_a_tune_it_has_never_heard_is_copied_when_it_comes_back() -> None:
-    """The length of the tune is unknown too: it must be found by what was played, not by distance."""
-    part, chance = copying(reach=16, codes=8, local=32, features=16, head=16, dropout=0), torch.Generator()
+def test_unseen_tunes_are_copied_when_they_are_repeated() -> None:
+    """Tunes have different lengths, so repetitions must be found by content, not by distance."""
+    part, rng = copying(reach=16, codes=8, local=32, features=16, head=16, dropout=0), torch.Generator()
     readout = torch.nn.Linear(16, 8)
     adam = torch.optim.Adam([*part.parameters(), *readout.parameters()], lr=0.01)
 
@@ -89,8 +89,8 @@ def test_a_tune_it_has_never_heard_is_copied_when_it_comes_back() -> None:
 
     for _ in range(250):
         adam.zero_grad()
-        nats(tunes(16, chance)).backward()  # type: ignore[no-untyped-call]
+        nats(tunes(16, rng)).backward()  # type: ignore[no-untyped-call]
         adam.step()
     with torch.no_grad():
-        after = float(nats(tunes(200, chance)))
+        after = float(nats(tunes(200, rng)))
     assert after < 0.2 * 8 * 0.6931

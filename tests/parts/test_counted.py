@@ -10,16 +10,19 @@ from zoo.parts.counted import CountedResidual
 
 PLANES = ("onset", "sounding")
 KEYS = torch.tensor([[[1, 0, 1], [1, 1, 0], [1, 0, 0], [1, 1, 0]]], dtype=torch.bool)
-"""A few frames of three keys with both held and new notes, whichever plane they are."""
+"""A few frames of three keys, with held and new notes in either plane."""
 
 
-def coin(seed, *shape, chance=0.5):
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed)) < chance
+def coin(seed, *shape, probability=0.5):
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed)) < probability
 
 
 def score(seed, batch=3, frames=40, keys=7):
-    """Random but possible scores: every note begins with a strike, some are held."""
-    onset, held = coin(seed, batch, frames, keys, chance=0.3), coin(seed + 1, batch, frames, keys, chance=0.7)
+    """Random valid scores: each note starts with an onset, and some are held."""
+    onset, held = (
+        coin(seed, batch, frames, keys, probability=0.3),
+        coin(seed + 1, batch, frames, keys, probability=0.7),
+    )
     sounding = onset.clone()
     for frame in range(1, frames):
         sounding[:, frame] |= sounding[:, frame - 1] & held[:, frame]
@@ -51,7 +54,7 @@ def keys_of(plane, onset, sounding):
 
 
 def possible_scores(plane, keys):
-    """Every score (onset, sounding) of one piece whose keys of that plane are the given ones."""
+    """All scores (onset, sounding) of a piece with given keys in one plane."""
     cells = [(frame, key) for frame in range(keys.shape[0]) for key in range(keys.shape[1])]
     for answers in product((False, True), repeat=len(cells)):
         other = torch.tensor(answers).view(keys.shape)
@@ -62,7 +65,7 @@ def possible_scores(plane, keys):
 
 
 def questions_one_by_one(plane, onset, sounding):
-    """(condition, answer) of every question of one piece, in the words of the definition."""
+    """(condition, outcome) of each decision of a piece, from the definition."""
     frames, keys = onset.shape
     for frame in range(1, frames):
         new = [key for key in range(keys) if sounding[frame, key] and not sounding[frame - 1, key]]
@@ -89,17 +92,19 @@ def test_probabilities_of_all_scores_with_these_keys_sum_to_one(plane):
 
 
 @pytest.mark.parametrize("plane", PLANES)
-def test_restored_scores_come_as_often_as_they_are_likely(plane):
+def test_restored_scores_have_their_exact_frequencies(plane):
     residual, draws = counted(plane), 20_000
     onset, sounding = restore(residual, KEYS.expand(draws, -1, -1), 1)
     for struck, sounds in possible_scores(plane, KEYS[0]):
-        chance = log_prob(residual, struck[None], sounds[None]).sum().exp().item()
+        probability = log_prob(residual, struck[None], sounds[None]).sum().exp().item()
         same = ((onset == struck) & (sounding == sounds)).all(-1).all(-1)
-        assert same.float().mean().item() == pytest.approx(chance, abs=4.5 * (chance / draws) ** 0.5)
+        assert same.float().mean().item() == pytest.approx(
+            probability, abs=4.5 * (probability / draws) ** 0.5
+        )
 
 
 @pytest.mark.parametrize("plane", PLANES)
-def test_restored_scores_agree_with_their_keys(plane):
+def test_restored_scores_match_their_keys(plane):
     keys = keys_of(plane, *score(3, batch=4, keys=9))
     onset, sounding = restore(counted(plane), keys.float(), 0)
     before = torch.cat([torch.zeros_like(sounding[:, :1]), sounding[:, :-1]], 1)
@@ -109,7 +114,7 @@ def test_restored_scores_agree_with_their_keys(plane):
 
 
 @pytest.mark.parametrize("plane", PLANES)
-def test_the_counts_are_those_of_the_definition(plane):
+def test_counts_equal_the_definition(plane):
     onset, sounding = score(5, batch=2, frames=50, keys=6)
     mask = torch.ones(2, 50, dtype=torch.bool)
     mask[1, 20:] = False
@@ -126,7 +131,7 @@ def test_the_counts_are_those_of_the_definition(plane):
 
 
 @pytest.mark.parametrize("plane", PLANES)
-def test_a_score_is_as_likely_as_its_answers(plane):
+def test_the_probability_of_a_score_is_the_product_of_its_decisions(plane):
     residual = counted(plane)
     onset, sounding = score(21, batch=1)
     table = residual.counts.view(2, 8, 8, 12, 8, 4, 2, 2)[0, 3, :4, ::3].reshape(16, 8, 4, 2, 2).double() + 1
@@ -138,7 +143,7 @@ def test_a_score_is_as_likely_as_its_answers(plane):
 
 
 @pytest.mark.parametrize("plane", PLANES)
-def test_a_piece_scores_the_same_alone_and_padded_among_others(plane):
+def test_scores_do_not_depend_on_padding_and_other_pieces(plane):
     residual = counted(plane)
     onset, sounding = score(9, batch=1, frames=30)
     longer = [torch.cat([music, torch.zeros(1, 12, 7, dtype=torch.bool)], 1) for music in (onset, sounding)]
@@ -147,7 +152,7 @@ def test_a_piece_scores_the_same_alone_and_padded_among_others(plane):
     assert torch.equal(among[0, :30], log_prob(residual, onset, sounding)[0])
 
 
-def test_a_note_of_one_frame_after_another_leaves_nothing_open_in_sounding_keys():
+def test_separate_notes_need_no_decisions_given_sounding_keys():
     sounding = torch.eye(6, dtype=torch.bool)[None]
     residual = counted("sounding")
     onset, restored = restore(residual, sounding, 0)
@@ -156,7 +161,7 @@ def test_a_note_of_one_frame_after_another_leaves_nothing_open_in_sounding_keys(
     assert log_prob(residual, sounding, sounding).abs().max().item() == 0
 
 
-def test_keys_struck_in_every_frame_leave_nothing_open_in_onset_keys():
+def test_keys_struck_in_every_frame_need_no_decisions_given_onsets():
     onset = torch.ones(2, 6, 4, dtype=torch.bool)
     residual = counted("onset")
     restored = restore(residual, onset, 0)
@@ -165,7 +170,7 @@ def test_keys_struck_in_every_frame_leave_nothing_open_in_onset_keys():
     assert log_prob(residual, onset, onset).abs().max().item() == 0
 
 
-def test_counts_travel_in_the_state_of_the_part():
+def test_counts_are_part_of_the_state_dict():
     residual = counted("onset")
     copy = CountedResidual("onset")
     copy.load_state_dict(residual.state_dict())
@@ -173,7 +178,7 @@ def test_counts_travel_in_the_state_of_the_part():
 
 
 @pytest.mark.slow
-def test_on_the_chorales_the_conditions_leave_little_open():
+def test_the_residual_of_chorales_is_small():
     pytest.importorskip("music21")
     from zoo.data import open_corpus
 
@@ -194,7 +199,7 @@ def test_on_the_chorales_the_conditions_leave_little_open():
         assert nats / frames == pytest.approx(expected, abs=0.06)
 
 
-def test_bars_of_another_length_or_other_beats_are_counted_apart():
+def test_bars_of_different_lengths_and_beats_have_separate_counts():
     onset, sounding = score(3)
     meters = [Meter.of(3, 4), Meter.of(6, 8), Meter.of(2, 4), Meter.of(4, 4), Meter.of(5, 4)]
     used = []
@@ -208,7 +213,7 @@ def test_bars_of_another_length_or_other_beats_are_counted_apart():
         assert all(rows.isdisjoint(other) for other in used[:number])
 
 
-def test_the_place_in_the_bar_begins_at_the_bar_line_and_not_at_the_piece():
+def test_positions_are_relative_to_the_bar_line():
     onset, sounding = score(3)
     mask = torch.ones(onset.shape[:2], dtype=torch.bool)
     residual = CountedResidual("onset")
@@ -220,7 +225,7 @@ def test_the_place_in_the_bar_begins_at_the_bar_line_and_not_at_the_piece():
     assert torch.equal(whole.counts, residual.counts)
 
 
-def test_triplets_and_thirty_seconds_have_places_of_their_own_and_times_are_in_sixteenths():
+def test_positions_and_times_on_fine_grids():
     for grid, since in ((12, 3), (8, 2), (4, 1)):
         residual = CountedResidual("sounding")
         onset, sounding = (torch.zeros(1, 4 * grid, 1, dtype=torch.bool) for _ in range(2))

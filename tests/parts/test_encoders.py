@@ -1,4 +1,4 @@
-"""Keys to codes, and the loudness nobody models."""
+"""Encoders, and velocity=none."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_octaves_fold_to_one_pitch_class_up_to_the_highest_key() -> None:
     assert torch.equal(encoder.membership.sum(0), torch.ones(88, dtype=torch.int64))
 
 
-def test_pressed_keys_are_modelled_and_must_be_known() -> None:
+def test_an_encoder_of_onsets_needs_onsets() -> None:
     encoder = Onset(Settings())
     onset, sounding = torch.zeros(1, 2, 88).bool(), torch.ones(1, 2, 88).bool()
     assert torch.equal(encoder.keys(onset, sounding), onset.float())
@@ -46,7 +46,7 @@ def test_every_key_is_its_own_code(plane: str) -> None:
     assert torch.equal(encoder.fold(keys), keys)
 
 
-def test_every_note_is_played_at_one_level() -> None:
+def test_without_a_velocity_part_all_notes_have_the_same_velocity() -> None:
     part = Even(EvenSettings(level=100), Sizes(3, 0, torch.eye(3, dtype=torch.bool), keys=3))
     struck = torch.tensor([[[1.0, 0, 1]]])
     loudness, _ = part.predict(struck, struck, struck * 0, part.start(1))

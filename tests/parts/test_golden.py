@@ -27,7 +27,7 @@ Golden = dict[str, Tensor]
 
 @pytest.fixture
 def golden(shared: Path) -> Golden:
-    """Everything batch first, the past oldest first."""
+    """Load the values, batch first, with the past in temporal order."""
     with np.load(shared / "reference" / "golden_baseline.npz") as arrays:
         past = torch.from_numpy(arrays["past"]).float().flip(1)
         rest = {name: torch.from_numpy(arrays[name]) for name in arrays if name != "past"}
@@ -46,18 +46,18 @@ def original(shared: Path) -> Original:
 
 
 def fill(part: Part, original: Original, slot: str) -> None:
-    """Give the part its weights."""
+    """Load the weights of a part."""
     named = {name.partition(".")[2]: t for name, t in original.weights.items() if name.startswith(slot)}
     part.load_state_dict(named)
 
 
-def test_pitch_classes_are_folded_as_in_the_original(golden: Golden) -> None:
+def test_pitch_classes_equal_those_of_the_original(golden: Golden) -> None:
     assert torch.equal(Onset(Settings()).fold(golden["keys"]), golden["codes"])
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("chunk", [79, 1, 7])
-def test_history_gives_the_features_and_read_weights_of_the_original(
+def test_history_has_the_features_and_read_weights_of_the_original(
     golden: Golden, original: Original, sizes: Sizes, chunk: int
 ) -> None:
     history = History(HistorySettings(), sizes)
@@ -74,7 +74,7 @@ def test_history_gives_the_features_and_read_weights_of_the_original(
 
 
 @torch.no_grad()
-def test_the_decoder_gives_the_key_probabilities_of_the_original(
+def test_the_decoder_has_the_key_probabilities_of_the_original(
     golden: Golden, original: Original, sizes: Sizes
 ) -> None:
     decoder = LSTMDecoder(LSTMSettings(), sizes)

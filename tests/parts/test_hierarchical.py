@@ -1,4 +1,4 @@
-"""A hierarchy of clocks: levels tick when they should, whatever the chunks and the rows."""
+"""The hierarchical attention: the ticks of its levels, in any chunks and rows."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def clock_of(meter: Meter, first: int, length: int) -> Clock:
 
 @torch.no_grad()
 @pytest.mark.parametrize("chunks", [(1,) * 40, (3, 5, 1, 31), (16, 16, 8)])
-def test_chunks_of_any_length_give_the_whole(frames: Draw, chunks: tuple[int, ...]) -> None:
+def test_chunks_of_any_length_equal_the_whole(frames: Draw, chunks: tuple[int, ...]) -> None:
     part, codes, clock = hierarchical(), frames(3, 40, 3), clocks(-1, 6, 13, length=40)
     whole, _ = part(codes, clock, part.start(codes[:, :0]))
     state, pieces = part.start(codes[:, :0]), []
@@ -51,7 +51,7 @@ def test_chunks_of_any_length_give_the_whole(frames: Draw, chunks: tuple[int, ..
 
 
 @torch.no_grad()
-def test_rows_in_different_places_of_the_bar_do_not_disturb_each_other(frames: Draw) -> None:
+def test_rows_at_different_positions_of_the_bar_are_independent(frames: Draw) -> None:
     part, codes, clock = hierarchical(), frames(3, 40, 3), clocks(-1, 6, 13, length=40)
     whole, _ = part(codes, clock, part.start(codes[:, :0]))
     for row in range(3):
@@ -61,7 +61,7 @@ def test_rows_in_different_places_of_the_bar_do_not_disturb_each_other(frames: D
 
 
 @torch.no_grad()
-def test_a_level_steps_at_its_ticks_and_holds_its_answer_between_them(frames: Draw) -> None:
+def test_a_level_updates_at_its_ticks_and_is_constant_between_them(frames: Draw) -> None:
     torch.manual_seed(0)
     lstm, below = LSTM(3, 5), frames(1, 10, 3)
     ticks = torch.tensor([[0, 0, 1, 0, 0, 0, 1, 1, 0, 0]], dtype=torch.bool)
@@ -72,7 +72,7 @@ def test_a_level_steps_at_its_ticks_and_holds_its_answer_between_them(frames: Dr
     torch.testing.assert_close(memory, after)
 
 
-def test_the_top_hears_a_bar_only_when_it_is_over() -> None:
+def test_the_top_level_depends_on_complete_bars_only() -> None:
     part = hierarchical()
     codes = torch.zeros(1, 48, 3, requires_grad=True)
     clock = clocks(0, length=48)
@@ -86,12 +86,12 @@ def test_the_top_hears_a_bar_only_when_it_is_over() -> None:
     assert answers["top"].shape[1] == 3
     for bar in range(3):
         (gradient,) = torch.autograd.grad(answers["top"][:, bar].sum(), codes, retain_graph=True)
-        heard = gradient.abs().sum(-1)[0] > 0
-        assert heard[: 16 * bar + 16].all()
-        assert not heard[16 * bar + 16 :].any()
+        has_gradient = gradient.abs().sum(-1)[0] > 0
+        assert has_gradient[: 16 * bar + 16].all()
+        assert not has_gradient[16 * bar + 16 :].any()
 
 
-def test_levels_out_of_order_are_refused_with_the_order_that_works() -> None:
+def test_levels_in_the_wrong_order_are_an_error_with_the_right_order() -> None:
     with pytest.raises(UsageError, match=r"use attention\.levels=beat,bar,4bars"):
         parse_recipe("attention=hierarchical attention.levels=bar,beat,4bars", open_registry())
 
@@ -113,7 +113,7 @@ def test_levels_tick_on_the_beats_and_bars_of_the_meter(meter: Meter, level: Lev
     assert ticking.nonzero().flatten().tolist() == ticks
 
 
-def test_every_level_is_learned_in_fragments_too_short_for_its_tick(frames: Draw) -> None:
+def test_every_level_has_gradients_in_fragments_shorter_than_its_tick(frames: Draw) -> None:
     part, codes = hierarchical(), frames(2, 4, 3)
     features, _ = part(codes, clocks(3, 3, length=4), part.start(codes[:, :0]))
     features.sum().backward()

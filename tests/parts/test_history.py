@@ -1,4 +1,4 @@
-"""The reader of the baseline, and the attention without it."""
+"""The history attention of the baseline, and attention=none."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SIZES = Sizes(codes=3, features=0, membership=torch.eye(3, dtype=torch.bool), ke
 
 
 def history(*lags: int) -> History:
-    """A reader of these lags, in frames."""
+    """Make a history attention with lags in frames."""
     torch.manual_seed(0)
     quarters = [lag / SIZES.grid for lag in lags]
     return History(HistorySettings(local=5, reader=4, features=6, lags=quarters), SIZES)
@@ -46,7 +46,7 @@ def clock(batch: int, length: int) -> Clock:
 @ALL
 @pytest.mark.parametrize("past", [0, 2, 5, 9])
 @torch.no_grad()
-def test_chunks_give_the_features_of_the_whole(part: Attention, frames: Draw, past: int) -> None:
+def test_chunks_have_the_features_of_the_whole(part: Attention, frames: Draw, past: int) -> None:
     codes, before = frames(2, 12, 3), frames(2, past, 3)
     whole, _ = part(codes, clock(2, 12), part.start(before))
     assert whole.shape == (2, 12, part.features)
@@ -60,16 +60,16 @@ def test_chunks_give_the_features_of_the_whole(part: Attention, frames: Draw, pa
 
 
 @ALL
-def test_features_hear_nothing_of_the_future(part: Attention, frames: Draw) -> None:
+def test_features_do_not_depend_on_the_future(part: Attention, frames: Draw) -> None:
     codes = frames(1, 8, 3).requires_grad_()
     features, _ = part(codes, clock(1, 8), part.start(frames(1, 4, 3)))
-    (heard,) = torch.autograd.grad(features[:, 4].sum(), codes)
-    assert heard[:, :5].abs().sum() > 0
-    assert heard[:, 5:].abs().sum() == 0
+    (gradients,) = torch.autograd.grad(features[:, 4].sum(), codes)
+    assert gradients[:, :5].abs().sum() > 0
+    assert gradients[:, 5:].abs().sum() == 0
 
 
 @pytest.mark.parametrize("part", parts()[:2], ids=lambda part: type(part).__name__)
-def test_every_layer_learns(part: Attention, frames: Draw) -> None:
+def test_every_layer_has_gradients(part: Attention, frames: Draw) -> None:
     features, _ = part(frames(2, 8, 3), clock(2, 8), part.start(frames(2, 4, 3)))
     features.square().sum().backward()
     assert all(parameter.grad is not None for parameter in part.parameters())
@@ -80,7 +80,7 @@ def test_every_layer_learns(part: Attention, frames: Draw) -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("lag", [1, 2, 5, 7])
-def test_a_lag_counts_from_the_frame_to_be_predicted(frames: Draw, lag: int) -> None:
+def test_lags_are_relative_to_the_predicted_frame(frames: Draw, lag: int) -> None:
     part = history(lag, 3)
     part.weigh.weight.zero_()
     part.weigh.bias.copy_(torch.tensor([200.0, 0.0]))
@@ -94,7 +94,7 @@ def test_a_lag_counts_from_the_frame_to_be_predicted(frames: Draw, lag: int) -> 
 
 
 @torch.no_grad()
-def test_the_past_beyond_the_longest_lag_is_forgotten(frames: Draw) -> None:
+def test_features_do_not_depend_on_frames_beyond_the_longest_lag(frames: Draw) -> None:
     part = history(1, 2, 5)
     codes, past = frames(2, 6, 3), frames(2, 5, 3)
     longer = torch.cat([frames(2, 20, 3), past], 1)
@@ -113,17 +113,17 @@ def test_read_weights_sum_to_one(frames: Draw) -> None:
 
 
 @pytest.mark.parametrize(("grid", "frames"), [(1, (1, 1, 3)), (4, (1, 4, 12)), (12, (3, 12, 36))])
-def test_lags_mean_the_same_on_every_grid(grid: int, frames: tuple[int, ...]) -> None:
+def test_lags_are_in_quarter_notes_on_every_grid(grid: int, frames: tuple[int, ...]) -> None:
     part = History(HistorySettings(lags=(0.25, 1, 3)), replace(SIZES, grid=grid))
     assert part.lags == frames
 
 
 @pytest.mark.parametrize("lags", [(), (4,), (0, 4), (-4, 8), (4, 257)])
-def test_lags_out_of_range_are_refused(lags: tuple[int, ...]) -> None:
+def test_lags_out_of_range_are_an_error(lags: tuple[int, ...]) -> None:
     with pytest.raises(ValidationError):
         HistorySettings(lags=lags)
 
 
-def test_allowed_lags_are_described() -> None:
+def test_the_help_describes_the_range_of_lags() -> None:
     words = allowed(HistorySettings.model_fields["lags"])
     assert words.startswith("a comma-separated list, each item a number above 0, of at most 256")

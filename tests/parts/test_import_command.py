@@ -1,4 +1,4 @@
-"""`zoo import`: from two files of the original to a bundle that plays."""
+"""`zoo import`: from the files of the original to a bundle."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from zoo.model.original_layers import DECODERS, MODELS
 
 @pytest.fixture
 def files(tmp_path: Path) -> list[str]:
-    """A whole model and a whole decoder, made up."""
-    chance = torch.Generator().manual_seed(0)
+    """A complete model and a complete decoder with random weights."""
+    rng = torch.Generator().manual_seed(0)
     paths = []
     for name, layout in (("model.pt", MODELS[0]), ("decoder.pt", DECODERS[0])):
-        weights = {n: torch.randn(w.shape, generator=chance) / 10 for n, w in layout.weights.items()}
+        weights = {n: torch.randn(w.shape, generator=rng) / 10 for n, w in layout.weights.items()}
         torch.save(weights, tmp_path / name)
         paths.append(str(tmp_path / name))
     return paths
 
 
-def test_the_bundle_holds_the_weights_and_plays(
+def test_the_bundle_has_the_weights_and_generates(
     files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["import", *files, "-o", str(tmp_path / "bundle"), "--json"]) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert said["parts"]["attention"]["name"] == "history"
-    assert said["bundle"] == str(tmp_path / "bundle")
+    content = json.loads(capsys.readouterr().out)
+    assert content["parts"]["attention"]["name"] == "history"
+    assert content["bundle"] == str(tmp_path / "bundle")
     model = load_bundle(tmp_path / "bundle")
-    held = model.state_dict()
-    assert all(torch.equal(held[name], tensor) for name, tensor in read_original(*files).weights.items())
+    weights = model.state_dict()
+    assert all(torch.equal(weights[name], tensor) for name, tensor in read_original(*files).weights.items())
     (roll,) = generate(model, frames=8)
     assert roll.frames == 8
 
 
-def test_a_refusal_is_one_line_and_writes_nothing(
+def test_an_error_is_one_line_and_nothing_is_written(
     files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path(files[0]).write_text("[/] no weights")
@@ -52,7 +52,7 @@ def test_a_refusal_is_one_line_and_writes_nothing(
     assert not (tmp_path / "bundle").exists()
 
 
-def test_the_original_that_is_whole_plays(
+def test_the_complete_original_generates(
     shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = shared / "reference" / "original"

@@ -1,4 +1,4 @@
-"""Delay lines: the original's numbers, and the same whether time is folded or walked through."""
+"""Delay lines: values of the original, and the same results in chunks and as a whole."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def latency(*, mix: bool, lags: tuple[int, ...] = (1, 3, 5, 40)) -> Latency:
 @torch.no_grad()
 @pytest.mark.parametrize("mix", [True, False])
 @pytest.mark.parametrize("chunks", [(1,) * 100, (1, 1, 7, 30, 1, 45, 15), (40, 40, 20), (39, 41, 20)])
-def test_chunks_of_any_length_give_the_whole(frames: Draw, mix: bool, chunks: tuple[int, ...]) -> None:
+def test_chunks_of_any_length_equal_the_whole(frames: Draw, mix: bool, chunks: tuple[int, ...]) -> None:
     part, codes = latency(mix=mix), frames(2, 100, 3)
     clock = Clock.common_time(torch.arange(100).expand(2, -1))
     whole, _ = part(codes, clock, part.start(codes[:, :0]))
@@ -45,7 +45,7 @@ def test_chunks_of_any_length_give_the_whole(frames: Draw, mix: bool, chunks: tu
 
 
 @torch.no_grad()
-def test_a_line_of_lag_three_is_three_interleaved_lstms(frames: Draw) -> None:
+def test_a_line_of_lag_three_equals_three_interleaved_lstms(frames: Draw) -> None:
     part, codes = latency(mix=False, lags=(3,)), frames(2, 10, 3)
     present = with_clock(codes, Clock.common_time(torch.arange(10).expand(2, -1)))
     hidden, _ = part.lines(present, part.start(codes[:, :0])[0])
@@ -56,7 +56,7 @@ def test_a_line_of_lag_three_is_three_interleaved_lstms(frames: Draw) -> None:
 
 
 @torch.no_grad()
-def test_separate_lines_do_not_hear_each_other_and_mixed_ones_do(frames: Draw) -> None:
+def test_lines_depend_on_each_other_only_if_mixed(frames: Draw) -> None:
     codes, clock = frames(1, 8, 3), Clock.common_time(torch.arange(8).expand(1, -1))
     for mix in (True, False):
         part = latency(mix=mix, lags=(1, 2))
@@ -70,7 +70,7 @@ def test_separate_lines_do_not_hear_each_other_and_mixed_ones_do(frames: Draw) -
 
 @torch.no_grad()
 @pytest.mark.parametrize("chunk", [79, 1, 16])
-def test_the_lines_and_features_are_those_of_the_original(shared: Path, chunk: int) -> None:
+def test_lines_and_features_equal_those_of_the_original(shared: Path, chunk: int) -> None:
     folder = shared / "reference"
     with np.load(folder / "golden_latency.npz") as arrays:
         golden = {name: torch.from_numpy(arrays[name]).transpose(0, 1).float() for name in arrays}
@@ -96,13 +96,13 @@ def test_the_lines_and_features_are_those_of_the_original(shared: Path, chunk: i
 
 
 @pytest.mark.parametrize("length", [1, 3, 7])
-def test_the_way_back_through_mixed_lines_fits_the_way_forth(length: int) -> None:
-    lags, chance = (1, 2, 5), torch.Generator().manual_seed(0)
+def test_gradients_of_mixed_lines_are_numerically_correct(length: int) -> None:
+    lags, rng = (1, 2, 5), torch.Generator().manual_seed(0)
     lines = latency(mix=True, lags=lags).lines.double()
     names = [name for name, _ in lines.named_parameters()]
 
     def draw(*shape: int) -> Tensor:
-        return torch.randn(shape, generator=chance, dtype=torch.float64, requires_grad=True)
+        return torch.randn(shape, generator=rng, dtype=torch.float64, requires_grad=True)
 
     def walk(present: Tensor, *others: Tensor) -> list[Tensor]:
         weights, states = others[: len(names)], others[len(names) :]

@@ -1,4 +1,4 @@
-"""Nucleus sampling: which outcomes are left, and that drawn keys still fold to their codes."""
+"""Nucleus sampling: the outcomes in the nucleus, and keys that fold to their codes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def kept(probabilities: list[float], top_p: float) -> list[int]:
     return (nucleus(log_probs, top_p) > -1e6).nonzero().flatten().tolist()
 
 
-def test_the_fewest_outcomes_that_reach_the_probability_are_kept() -> None:
+def test_the_nucleus_is_the_smallest_set_with_the_probability() -> None:
     probabilities = [0.1, 0.5, 0.05, 0.3, 0.05]
     assert kept(probabilities, 0.4) == [1]
     assert kept(probabilities, 0.6) == [1, 3]
@@ -24,13 +24,13 @@ def test_the_fewest_outcomes_that_reach_the_probability_are_kept() -> None:
     assert kept(probabilities, 1.0) == [0, 1, 2, 3, 4]
 
 
-def test_the_likeliest_outcome_alone_is_drawn_in_the_limit() -> None:
+def test_in_the_limit_only_the_most_likely_outcome_is_drawn() -> None:
     log_probs = torch.tensor([[0.2, 0.5, 0.3], [0.4, 0.35, 0.25]]).log().repeat(200, 1)
     drawn = draw_one(nucleus(log_probs, 1e-6), Generator().manual_seed(0))
     assert drawn.tolist() == [1, 0] * 200
 
 
-def test_sure_decisions_are_not_left_to_chance() -> None:
+def test_likely_decisions_become_certain() -> None:
     probability = torch.tensor([0.05, 0.2, 0.5, 0.8, 0.95])
     assert likely(probability, 0.9).tolist() == pytest.approx([0, 0.2, 0.5, 0.8, 1])
     assert torch.equal(likely(probability, 1.0), probability)
@@ -38,7 +38,7 @@ def test_sure_decisions_are_not_left_to_chance() -> None:
 
 @pytest.mark.parametrize("top_p", [0.95, 0.5, 1e-6])
 @pytest.mark.parametrize("level", [-40.0, -1e5, 0.0, 1e5])
-def test_keys_fold_to_their_codes_however_few_are_likely(top_p: float, level: float) -> None:
+def test_keys_fold_to_their_codes_for_any_nucleus(top_p: float, level: float) -> None:
     membership = pitch_classes()
     codes = (torch.rand(50, 12, generator=Generator().manual_seed(1)) < 0.3).float()
     logits = level + torch.randn(50, 88, generator=Generator().manual_seed(2))
@@ -46,8 +46,8 @@ def test_keys_fold_to_their_codes_however_few_are_likely(top_p: float, level: fl
     assert folds_to(keys, codes, membership).all()
 
 
-def test_the_lowest_key_is_one_of_the_likely_ones() -> None:
-    """Of seven keys of a class with small and equal odds all are about equally likely to be the lowest."""
+def test_the_lowest_key_is_drawn_from_its_nucleus() -> None:
+    """Keys of equal, small probability are about equally likely to be the lowest; one is more likely."""
     membership = torch.ones(1, 7, dtype=torch.bool)
     logits = torch.full((4000, 7), -4.0)
     logits[:, 3] = -1.0

@@ -1,4 +1,4 @@
-"""Chords spelled from the lowest note up: each step by hand, and what coins cannot learn."""
+"""Ordered samplers and decoders: each step computed by hand, and dependencies that they can learn."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Sets = Callable[[int], Tensor]
 
 
 def speller(members: int, dropout: float = 0.0) -> Speller:
-    """One whose every weight matters."""
+    """Make a part with large random weights."""
     torch.manual_seed(0)
     part = Speller(3, members, 7, dropout)
     for weights in part.parameters():
@@ -27,7 +27,7 @@ def speller(members: int, dropout: float = 0.0) -> Speller:
 
 
 def spelled(part: Speller, known: Tensor, chosen: list[int], may: Callable[[list[int]], list[int]]) -> Tensor:
-    """Nats of one set, step by step as the definition has it."""
+    """The log-probability of a set, step by step from the definition."""
     end, total = part.members, torch.zeros(())
     for place, step in enumerate([*chosen, end]):
         before = chosen[:place]
@@ -56,10 +56,8 @@ def test_a_chord_is_the_product_of_its_steps(frames: Draw, all_sets: Sets) -> No
 
 
 @torch.no_grad()
-def test_a_voicing_is_the_product_of_steps_that_leave_a_key_for_every_code(
-    toy_membership: Tensor, frames: Draw, chance: Generator
-) -> None:
-    """Codes 0 (keys 0 and 3) and 1 (keys 1, 4 and 5); key 2 is of a silent code."""
+def test_a_voicing_is_the_product_of_its_steps(toy_membership: Tensor, frames: Draw, rng: Generator) -> None:
+    """Codes 0 (keys 0 and 3) and 1 (keys 1, 4 and 5) are active; key 2 belongs to an inactive code."""
     torch.manual_seed(0)
     decoder = OrderedDecoder(OrderedDecoderSettings(lstm=5, hidden=7), Sizes(3, 0, toy_membership, keys=6))
     decoder.eval()
@@ -77,14 +75,14 @@ def test_a_voicing_is_the_product_of_steps_that_leave_a_key_for_every_code(
         keys = torch.zeros(1, 1, 6)
         keys[..., list(chosen)] = 1
         expected = spelled(decoder.speller, known[0, 0], list(chosen), lambda before: may[tuple(before)])
-        found = decoder.log_prob(codes, keys, previous, chance).value
-        torch.testing.assert_close(found, expected.view(1, 1))
+        result = decoder.log_prob(codes, keys, previous, rng).value
+        torch.testing.assert_close(result, expected.view(1, 1))
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("lowest", [False, True])
-def test_the_lowest_temperature_takes_the_likeliest_step(
-    frames: Draw, chance: Generator, lowest: bool
+def test_the_lowest_temperature_draws_the_most_likely_step(
+    frames: Draw, rng: Generator, lowest: bool
 ) -> None:
     part, known = speller(4), frames(50, 3)
     part.choose.weight.zero_()
@@ -93,19 +91,19 @@ def test_the_lowest_temperature_takes_the_likeliest_step(
     part.choose.bias.copy_(torch.tensor([0.0, 2.0, 0.0, 1.0, 3.0 if lowest else -1.0]))
     part.direct.bias.zero_()
     expected = torch.zeros(4) if lowest else torch.tensor([0.0, 1.0, 0.0, 1.0])
-    assert torch.equal(part.draw(known, chance, temperature=1e-8), expected.expand(50, 4))
+    assert torch.equal(part.draw(known, rng, temperature=1e-8), expected.expand(50, 4))
 
 
 @torch.no_grad()
-def test_a_row_draws_the_same_in_any_company(frames: Draw) -> None:
+def test_the_draws_of_a_row_do_not_depend_on_other_rows(frames: Draw) -> None:
     part, known = speller(6), frames(9, 3)
     alone = part.draw(known[:2], Generator().manual_seed(3))
     among = part.draw(torch.cat([known[:2], known[2:] * 5]), Generator().manual_seed(3))
     assert torch.equal(among[:2], alone)
 
 
-def test_all_steps_of_a_frame_drop_the_same_units(frames: Draw) -> None:
-    """A chord of three has the nats of its three longer and longer beginnings, only if they drop alike."""
+def test_dropout_is_the_same_in_all_steps_of_a_frame(frames: Draw) -> None:
+    """The log-probability of a chord is the sum over its steps only if all have the same dropout."""
     part, known = speller(4, dropout=0.5), frames(1, 3)
     torch.manual_seed(2)
     push, shortcut, keep = part._heard(known)
@@ -127,25 +125,25 @@ def learned(loss: Callable[[], Tensor], parameters: list[Tensor]) -> None:
         adam.step()
 
 
-def test_of_two_notes_either_but_never_both_costs_one_bit(chance: Generator) -> None:
-    """Independent coins pay two bits for it."""
+def test_an_exclusive_choice_of_two_notes_costs_one_bit(rng: Generator) -> None:
+    """Independent probabilities need two bits."""
     torch.manual_seed(0)
     settings = OrderedSamplerSettings(hidden=8, dropout=0)
     sampler = OrderedSampler(settings, Sizes(2, 1, torch.eye(2, dtype=torch.bool), keys=2))
     codes = torch.eye(2).repeat(1, 8, 1)
     features = torch.zeros(1, 16, 1)
-    learned(lambda: sampler.loss(features, codes, chance), list(sampler.parameters()))
-    nats = -sampler.log_prob(features, codes, chance).value.mean().item()
+    learned(lambda: sampler.loss(features, codes, rng), list(sampler.parameters()))
+    nats = -sampler.log_prob(features, codes, rng).value.mean().item()
     assert nats == pytest.approx(0.6931, abs=0.01)
 
 
-def test_a_doubled_octave_is_learned_as_one_choice(toy_membership: Tensor, chance: Generator) -> None:
-    """Code 0 is doubled where code 1 lies low, and only there: one bit for all four keys together."""
+def test_octave_doublings_are_learned_as_one_choice(toy_membership: Tensor, rng: Generator) -> None:
+    """Code 0 is doubled exactly if code 1 is low: one bit for all four keys."""
     torch.manual_seed(0)
     sizes = Sizes(3, 0, toy_membership, keys=6)
     decoder = OrderedDecoder(OrderedDecoderSettings(lstm=4, hidden=16, dropout=0), sizes)
     keys = torch.tensor([[[1.0, 1, 0, 1, 0, 0]], [[0, 0, 0, 1, 0, 1]]])
     codes, previous = torch.tensor([[[1.0, 1, 0]]] * 2), torch.zeros(2, 1, 6)
-    learned(lambda: decoder.loss(codes, keys, previous, chance), list(decoder.parameters()))
-    nats = -decoder.log_prob(codes, keys, previous, chance).value
+    learned(lambda: decoder.loss(codes, keys, previous, rng), list(decoder.parameters()))
+    nats = -decoder.log_prob(codes, keys, previous, rng).value
     torch.testing.assert_close(nats, torch.full_like(nats, 0.6931), atol=0.02, rtol=0)

@@ -1,4 +1,4 @@
-"""Moving the original's weights in, and refusing what is not whole."""
+"""Import of the weights of the original, and errors for incomplete files."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ LSTM, RBM = DECODERS
 
 
 def weights(layout: Layout) -> Tensors:
-    chance = torch.Generator().manual_seed(0)
-    return {name: torch.randn(w.shape, generator=chance) / 10 for name, w in layout.weights.items()}
+    rng = torch.Generator().manual_seed(0)
+    return {name: torch.randn(w.shape, generator=rng) / 10 for name, w in layout.weights.items()}
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path]:
-    """A whole model and a whole decoder."""
+    """A complete model and a complete decoder."""
     model, decoder = tmp_path / "model.pt", tmp_path / "decoder.pt"
     torch.save(weights(HISTORY), model)
     torch.save(weights(LSTM), decoder)
@@ -37,14 +37,14 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def refusal(model: Path, decoder: Path) -> list[str]:
-    with pytest.raises(BundleError) as raised:
+    with pytest.raises(BundleError) as error:
         read_original(model, decoder)
-    assert raised.value.exit_code == 5
-    assert all("\n" not in problem.what for problem in raised.value.problems)
-    return [f"{problem.where}: {problem.what}" for problem in raised.value.problems]
+    assert error.value.exit_code == 5
+    assert all("\n" not in problem.what for problem in error.value.problems)
+    return [f"{problem.where}: {problem.what}" for problem in error.value.problems]
 
 
-def test_every_weight_of_the_baseline_finds_its_place(files: tuple[Path, Path]) -> None:
+def test_every_weight_of_the_baseline_is_assigned(files: tuple[Path, Path]) -> None:
     original = read_original(*files)
     assert original.parts == {
         "encoder": "onset",
@@ -63,20 +63,20 @@ def test_every_weight_of_the_baseline_finds_its_place(files: tuple[Path, Path]) 
 @pytest.mark.parametrize(
     ("layout", "parts"), [(LATENCY, {"attention": "latency"}), (RBM, {"decoder": "rbm"})]
 )
-def test_other_variants_are_recognised(
+def test_other_variants_are_recognized(
     files: tuple[Path, Path], layout: Layout, parts: dict[str, str]
 ) -> None:
     torch.save(weights(layout), files[layout is RBM])
     assert read_original(*files).parts.items() >= parts.items()
 
 
-def test_a_part_that_is_not_here_is_named() -> None:
+def test_a_missing_part_is_named() -> None:
     parts = {"encoder": "onset", "attention": "telepathy", "sampler": "voices"}
     with pytest.raises(BundleError, match="attention=telepathy, which is not installed"):
         restore(Original(parts | {"decoder": "lstm", "velocity": "none"}, {}), open_registry())
 
 
-def test_weights_that_do_not_fill_the_parts_are_refused(files: tuple[Path, Path]) -> None:
+def test_incomplete_weights_are_an_error(files: tuple[Path, Path]) -> None:
     original = read_original(*files)
     fewer = {name: tensor for name, tensor in original.weights.items() if "weigh." not in name}
     with pytest.raises(BundleError, match=r"differ from those of the original: attention\.weigh"):
@@ -84,7 +84,7 @@ def test_weights_that_do_not_fill_the_parts_are_refused(files: tuple[Path, Path]
 
 
 class Evil:
-    """Were this unpickled, the test would find the file it makes."""
+    """Unpickling this object creates a file, which the test would detect."""
 
     def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
         return os.mkdir, ("unpickled",)
@@ -107,7 +107,7 @@ def cut(path: Path) -> None:
     ],
     ids=["empty", "text", "pickle", "zip", "evil", "module", "cut"],
 )
-def test_what_is_no_file_of_weights_is_refused_and_never_run(
+def test_an_invalid_file_is_an_error_and_never_unpickled(
     files: tuple[Path, Path], damage: Callable[[Path], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -116,13 +116,13 @@ def test_what_is_no_file_of_weights_is_refused_and_never_run(
     assert not (tmp_path / "unpickled").exists()
 
 
-def test_a_path_that_is_no_file_is_refused_without_waiting(files: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_regular_file_is_an_error(files: tuple[Path, Path], tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for name in ("pipe", "absent.pt", "."):
         assert refusal(tmp_path / name, files[1])[0].endswith("there is no such file")
 
 
-def test_a_huge_file_is_refused_unread(files: tuple[Path, Path]) -> None:
+def test_a_huge_file_is_an_error_without_reading_it(files: tuple[Path, Path]) -> None:
     with files[0].open("r+b") as file:
         file.truncate(2**40)
     assert refusal(*files) == ["model.pt: it is larger than 32 MiB, too large for a file of the original"]
@@ -163,18 +163,18 @@ BIAS_OF_TWO = torch.zeros(2)
         (lambda tensors: weights(LSTM), "it is a decoder"),
     ],
 )
-def test_weights_that_are_not_the_originals_are_refused(
+def test_other_weights_are_an_error(
     files: tuple[Path, Path], content: Callable[[Tensors], Any], says: str
 ) -> None:
     torch.save(content(weights(HISTORY)), files[0])
     assert refusal(*files) == [f"model.pt: {says}"]
 
 
-def test_both_files_are_answered_for_at_once(files: tuple[Path, Path]) -> None:
+def test_problems_of_both_files_are_reported_together(files: tuple[Path, Path]) -> None:
     assert refusal(files[1], files[0]) == ["decoder.pt: it is a decoder", "model.pt: it is a model"]
 
 
-def test_the_published_files_are_told_apart(shared: Path) -> None:
+def test_the_published_files_are_recognized(shared: Path) -> None:
     folder = shared / "reference" / "original"
     decoder = folder / "baseline-decoder.pt"
     assert refusal(folder / "baseline-model.pt", decoder) == [
@@ -187,10 +187,14 @@ def test_the_published_files_are_told_apart(shared: Path) -> None:
         "its LSTM predicts both keys and loudness"
         in refusal(folder / "rbm-model.pt", folder / "velocity-decoder.pt")[0]
     )
-    found = {
+    result = {
         path.name: read_original(path, decoder).parts["attention"]
         for path in folder.glob("*-model.pt")
         if path.name not in ("baseline-model.pt", "hierarchical-model.pt")
     }
-    assert found == {"rbm-model.pt": "history", "velocity-model.pt": "history", "latency-model.pt": "latency"}
+    assert result == {
+        "rbm-model.pt": "history",
+        "velocity-model.pt": "history",
+        "latency-model.pt": "latency",
+    }
     assert read_original(folder / "rbm-model.pt", folder / "rbm-decoder.pt").parts["decoder"] == "rbm"

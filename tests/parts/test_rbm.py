@@ -1,4 +1,4 @@
-"""The Boltzmann machine against sums over everything, and against the original's numbers."""
+"""The RBM, compared with exhaustive sums and with values of the original."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ KEYS = torch.tensor(list(product([0.0, 1.0], repeat=8)))
 
 
 def machine(units: int, frames: int = 1, strength: float = 1.0) -> Machine:
-    """Machines with weights that matter; every frame has two codes."""
-    chance = Generator().manual_seed(units)
+    """Machines with large random weights; each frame has two codes."""
+    rng = Generator().manual_seed(units)
 
     def draw(*shape: int) -> Tensor:
-        return strength * torch.randn(shape, generator=chance)
+        return strength * torch.randn(shape, generator=rng)
 
     codes = torch.tensor([1.0, 1.0, 0.0]).expand(frames, -1)
     return Machine(draw(units, 8), draw(frames, 8), draw(frames, units), codes, MEMBERSHIP)
@@ -45,38 +45,42 @@ def rbm(**settings: Any) -> RBM:
     return part
 
 
-def repeated(one: Machine, times: int) -> Machine:
-    """The same frame many times."""
-    return one.rows(torch.zeros(times, dtype=torch.int64))
+def repeated(single: Machine, times: int) -> Machine:
+    """Repeat the first frame."""
+    return single.rows(torch.zeros(times, dtype=torch.int64))
 
 
-def every_frame(one: Machine) -> Machine:
-    """One machine beside each of the 256 key sets."""
-    return repeated(one, len(KEYS))
+def every_frame(single: Machine) -> Machine:
+    """Repeat a machine for each of the 256 key sets."""
+    return repeated(single, len(KEYS))
 
 
 def allowed(codes: Tensor) -> Tensor:
-    """Which of the 256 key sets fold to the codes."""
+    """Whether each of the 256 key sets folds to the codes."""
     return ((KEYS @ MEMBERSHIP.T.float() > 0) == (codes > 0)).all(-1)
 
 
 def test_free_energy_sums_out_the_hidden_units() -> None:
-    one = machine(5)
+    single = machine(5)
     hidden = torch.tensor(list(product([0.0, 1.0], repeat=5)))
-    joint = (KEYS @ one.visible[0]).unsqueeze(1) + hidden @ one.hidden[0] + KEYS @ one.weight.T @ hidden.T
-    torch.testing.assert_close(-every_frame(one).free_energy(KEYS), joint.logsumexp(1))
+    joint = (
+        (KEYS @ single.visible[0]).unsqueeze(1)
+        + hidden @ single.hidden[0]
+        + KEYS @ single.weight.T @ hidden.T
+    )
+    torch.testing.assert_close(-every_frame(single).free_energy(KEYS), joint.logsumexp(1))
 
 
 @pytest.mark.parametrize("units", [1, 5, 9])
 @pytest.mark.parametrize("at_once", [1, 7, 4096])
-def test_the_partition_function_is_the_sum_over_all_allowed_keys(units: int, at_once: int) -> None:
-    one = machine(units)
-    chosen = -every_frame(one).free_energy(KEYS)[allowed(one.codes[0])]
-    torch.testing.assert_close(log_partition(one, at_once), chosen.logsumexp(0, keepdim=True))
+def test_the_partition_function_sums_over_all_allowed_keys(units: int, at_once: int) -> None:
+    single = machine(units)
+    chosen = -every_frame(single).free_energy(KEYS)[allowed(single.codes[0])]
+    torch.testing.assert_close(log_partition(single, at_once), chosen.logsumexp(0, keepdim=True))
 
 
 @pytest.mark.parametrize("units", [8, 10, 12])
-def test_annealing_agrees_with_the_exact_sum_within_its_error(units: int) -> None:
+def test_annealing_equals_the_exact_sum_within_its_error(units: int) -> None:
     many = machine(units, frames=60)
     exact = log_partition(many)
     estimate, variance = annealed_log_partition(many, 32, 60, Generator().manual_seed(0))
@@ -87,23 +91,23 @@ def test_annealing_agrees_with_the_exact_sum_within_its_error(units: int) -> Non
     assert variance.sqrt().mean() < 0.2
 
 
-def test_the_weights_of_sets_are_summed_whatever_their_size() -> None:
+def test_weights_of_sets_of_any_size_are_summed() -> None:
     keys = torch.tensor([[2.0, -3.0, -20.0, -300.0, 300.0], [-1.0, 0.5, -21.0, -400.0, -1e36]])
-    one, other = keys.double()
-    expected = torch.stack([one, other, one + other]).logsumexp(0).float()
+    first, second = keys.double()
+    expected = torch.stack([first, second, first + second]).logsumexp(0).float()
     torch.testing.assert_close(log_sets(keys), expected)
 
 
-def test_chances_of_a_frame_are_its_own() -> None:
+def test_the_random_numbers_of_a_frame_are_independent_of_others() -> None:
     many = machine(10, frames=5)
     others = many.codes.clone()
     others[:4] = torch.tensor([[0.0, 0, 0], [1, 1, 1], [0, 1, 0], [0, 0, 0]])
-    one, two = (
+    single, two = (
         annealed_log_partition(some, 8, 10, Generator().manual_seed(0))
         for some in (many, replace(many, codes=others))
     )
-    torch.testing.assert_close([one[0][4], one[1][4]], [two[0][4], two[1][4]])
-    assert not torch.isclose(one[0][1], two[0][1])
+    torch.testing.assert_close([single[0][4], single[1][4]], [two[0][4], two[1][4]])
+    assert not torch.isclose(single[0][1], two[0][1])
 
 
 def test_longer_annealing_has_a_smaller_error() -> None:
@@ -116,66 +120,66 @@ def test_longer_annealing_has_a_smaller_error() -> None:
 
 
 @pytest.mark.parametrize("exactly", [True, False])
-def test_keys_are_drawn_as_often_as_they_are_likely(exactly: bool) -> None:
+def test_drawn_keys_have_their_exact_frequencies(exactly: bool) -> None:
     n = 20_000
-    one = machine(6)
-    chosen = (-every_frame(one).free_energy(KEYS)).masked_fill(~allowed(one.codes[0]), -torch.inf)
+    single = machine(6)
+    chosen = (-every_frame(single).free_energy(KEYS)).masked_fill(~allowed(single.codes[0]), -torch.inf)
     likely = chosen.softmax(0)
-    many, chance = repeated(one, n), Generator().manual_seed(0)
-    drawn = draw_exactly(many, chance) if exactly else many.gibbs(torch.zeros(n, 8), 40, chance)
+    many, rng = repeated(single, n), Generator().manual_seed(0)
+    drawn = draw_exactly(many, rng) if exactly else many.gibbs(torch.zeros(n, 8), 40, rng)
     often = torch.bincount((drawn @ 2.0 ** torch.arange(7, -1, -1)).long(), minlength=256) / n
     # Total variation of n draws from k outcomes stays below sqrt(k / n) / 2 on average.
     outcomes = int((likely > 0).sum())
     assert (often - likely).abs().sum() / 2 < (outcomes / n) ** 0.5
 
 
-def test_every_code_keeps_a_key_from_the_first_gibbs_step_on() -> None:
+def test_every_code_has_a_key_after_each_gibbs_step() -> None:
     many = machine(6, frames=500, strength=3)
     keys = many.gibbs(torch.zeros(500, 8), 1, Generator().manual_seed(0))
     assert torch.equal((keys @ MEMBERSHIP.T.float() > 0).float(), many.codes)
 
 
 @torch.no_grad()
-def test_exact_scores_sum_to_one_and_leave_nothing_to_other_codes() -> None:
+def test_exact_scores_sum_to_one_over_keys_of_the_codes() -> None:
     part, codes = rbm(hidden=5), torch.tensor([1.0, 0.0, 1.0]).expand(256, 1, 3)
-    found = part.log_prob(codes, KEYS.unsqueeze(1), torch.zeros(256, 1, 8), Generator())
-    assert found.kind == "exact"
-    torch.testing.assert_close(found.value.exp().sum(), torch.tensor(1.0))
-    assert torch.equal(found.value.isfinite().squeeze(1), allowed(codes[0, 0]))
+    result = part.log_prob(codes, KEYS.unsqueeze(1), torch.zeros(256, 1, 8), Generator())
+    assert result.kind == "exact"
+    torch.testing.assert_close(result.value.exp().sum(), torch.tensor(1.0))
+    assert torch.equal(result.value.isfinite().squeeze(1), allowed(codes[0, 0]))
 
 
 @torch.no_grad()
-def test_many_hidden_units_are_scored_by_an_estimate_that_says_so() -> None:
+def test_many_hidden_units_are_scored_by_an_estimate() -> None:
     part, codes = rbm(hidden=15), torch.tensor([1.0, 0.0, 1.0]).expand(256, 1, 3)
-    found = part.log_prob(codes, KEYS.unsqueeze(1), torch.zeros(256, 1, 8), Generator().manual_seed(0))
-    assert found.kind == "estimate"
-    assert found.variance is not None
-    assert found.variance.shape == found.value.shape
-    assert abs(found.value.exp().sum() - 1) < 0.2
+    result = part.log_prob(codes, KEYS.unsqueeze(1), torch.zeros(256, 1, 8), Generator().manual_seed(0))
+    assert result.kind == "estimate"
+    assert result.variance is not None
+    assert result.variance.shape == result.value.shape
+    assert abs(result.value.exp().sum() - 1) < 0.2
 
 
 @torch.no_grad()
-def test_a_code_of_half_the_keyboard_is_estimated_not_summed_over() -> None:
+def test_codes_of_many_keys_are_estimated() -> None:
     halves = (torch.arange(88) // 44 == torch.arange(2).unsqueeze(1)).bool()
     part = RBM(RBMSettings(hidden=15), Sizes(codes=2, features=0, membership=halves, keys=88))
     codes, keys = torch.tensor([[[1.0, 0.0], [0.0, 0.0]]]), torch.zeros(1, 2, 88)
     keys[0, 0, 3] = 1
-    found = part.log_prob(codes, keys, torch.zeros(1, 2, 88), Generator().manual_seed(0))
-    assert found.value.isfinite().all()
-    assert found.variance is not None
-    assert found.variance[0, 0] > found.variance[0, 1] == 0
+    result = part.log_prob(codes, keys, torch.zeros(1, 2, 88), Generator().manual_seed(0))
+    assert result.value.isfinite().all()
+    assert result.variance is not None
+    assert result.variance[0, 0] > result.variance[0, 1] == 0
 
 
 @torch.no_grad()
-def test_silence_is_certain_where_nothing_is_asked_to_sound() -> None:
+def test_silence_is_certain_without_codes() -> None:
     part, silence = rbm(hidden=15), torch.zeros(1, 3, 8)
-    found = part.log_prob(torch.zeros(1, 3, 3), silence, silence, Generator())
-    torch.testing.assert_close(found.value, torch.zeros(1, 3))
+    result = part.log_prob(torch.zeros(1, 3, 3), silence, silence, Generator())
+    torch.testing.assert_close(result.value, torch.zeros(1, 3))
 
 
 @pytest.mark.parametrize("settings", [{"training": "cd"}, {"training": "pcd", "particles": 64}])
-def test_either_training_makes_the_music_likelier(settings: dict[str, Any]) -> None:
-    part, chance = rbm(hidden=6, **settings), Generator().manual_seed(1)
+def test_each_training_method_increases_the_likelihood(settings: dict[str, Any]) -> None:
+    part, rng = rbm(hidden=6, **settings), Generator().manual_seed(1)
     # Two codes that always sound in their lowest keys.
     codes = torch.tensor([1.0, 1.0, 0.0]).expand(8, 4, 3)
     keys = torch.tensor([1.0, 1, 0, 0, 0, 0, 0, 0]).expand(8, 4, 8)
@@ -183,35 +187,35 @@ def test_either_training_makes_the_music_likelier(settings: dict[str, Any]) -> N
 
     def nats() -> float:
         with torch.no_grad():
-            return -float(part.log_prob(codes, keys, keys, chance).value.mean())
+            return -float(part.log_prob(codes, keys, keys, rng).value.mean())
 
     before = nats()
     for _ in range(60):
         optimiser.zero_grad()
-        part.loss(codes, keys, keys, chance).mean().backward()
+        part.loss(codes, keys, keys, rng).mean().backward()
         optimiser.step()
     assert nats() < before / 4
 
 
-def test_persistent_particles_are_part_of_what_is_saved() -> None:
-    part, chance = rbm(hidden=6, training="pcd", particles=16), Generator().manual_seed(1)
+def test_persistent_particles_are_saved() -> None:
+    part, rng = rbm(hidden=6, training="pcd", particles=16), Generator().manual_seed(1)
     codes, keys = torch.tensor([1.0, 1, 0]).expand(2, 4, 3), torch.tensor([1.0, 1, 0, 0, 0, 0, 0, 0])
-    part.loss(codes, keys.expand(2, 4, 8), keys.expand(2, 4, 8), chance)
+    part.loss(codes, keys.expand(2, 4, 8), keys.expand(2, 4, 8), rng)
     assert part.state_dict()["fantasies"].any()
     assert "fantasies" not in rbm(hidden=6).state_dict()
 
 
-def test_a_particle_that_several_frames_used_is_left_by_the_last_of_them() -> None:
+def test_a_particle_used_by_several_frames_keeps_the_last_state() -> None:
     part = rbm(hidden=6, training="pcd", particles=1)
     codes, keys = torch.tensor([1.0, 1, 0]).expand(4, 64, 3), torch.zeros(4, 64, 8)
-    one = part.machine(codes, keys, part.start(4))[0]
-    dreamt = part._negative_phase(one, keys.flatten(0, 1), Generator().manual_seed(1))
+    single = part.machine(codes, keys, part.start(4))[0]
+    dreamt = part._negative_phase(single, keys.flatten(0, 1), Generator().manual_seed(1))
     assert len(dreamt.unique(dim=0)) > 1
     assert torch.equal(part.fantasies[0], dreamt[-1])
 
 
 @torch.no_grad()
-def test_biases_energies_and_hidden_units_are_those_of_the_original(shared: Path) -> None:
+def test_biases_energies_and_hidden_units_equal_those_of_the_original(shared: Path) -> None:
     folder = shared / "reference"
     with np.load(folder / "golden_rbm.npz") as arrays:
         golden = {name: torch.from_numpy(arrays[name]).transpose(0, 1).float() for name in arrays}
@@ -224,11 +228,11 @@ def test_biases_energies_and_hidden_units_are_those_of_the_original(shared: Path
     )
     keys = golden["keys"]
     machines, _ = part.machine(golden["codes"][:, 1:], keys[:, :-1], part.start(3))
-    heard = keys[:, 1:].flatten(0, 1)
-    for name, found in {
+    current = keys[:, 1:].flatten(0, 1)
+    for name, result in {
         "visible_bias": machines.visible,
         "hidden_bias": machines.hidden,
-        "free_energy": machines.free_energy(heard),
-        "hidden_probability": machines.hidden_probability(heard),
+        "free_energy": machines.free_energy(current),
+        "hidden_probability": machines.hidden_probability(current),
     }.items():
-        torch.testing.assert_close(found, golden[name].flatten(0, 1), atol=1e-5, rtol=0)
+        torch.testing.assert_close(result, golden[name].flatten(0, 1), atol=1e-5, rtol=0)

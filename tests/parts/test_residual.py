@@ -45,8 +45,8 @@ class OneRate(Residual):
     def restore(self, keys, clock, generator, opening=None):
         onset, sounding = keys > 0, []
         known = 0 if opening is None else opening[1].shape[1]
-        chance = torch.rand(onset.shape, generator=generator, device=keys.device)
-        coins = chance < self.outcomes[1] / self.outcomes.sum()
+        uniform = torch.rand(onset.shape, generator=generator, device=keys.device)
+        coins = uniform < self.outcomes[1] / self.outcomes.sum()
         before = torch.zeros_like(onset[:, 0])
         for frame in range(onset.shape[1]):
             before = opening[1][:, frame] if frame < known else onset[:, frame] | (before & coins[:, frame])

@@ -18,11 +18,11 @@ def settings_with(*names: str) -> type[Settings]:
 @pytest.mark.parametrize("name", ["schema", "copy", "json", "validate", "dict", "construct", "fields"])
 def test_a_setting_may_have_the_name_of_an_old_method_of_pydantic(name: str) -> None:
     model = settings_with(name)
-    found = check(model, {name: 7}, "attention")
-    assert not found.problems
-    assert getattr(found.settings, name) == 7
+    result = check(model, {name: 7}, "attention")
+    assert not result.problems
+    assert getattr(result.settings, name) == 7
     assert getattr(check(model, {}, "attention").settings, name) == 5
-    assert found.settings.model_copy(update={name: 8}).model_dump(mode="json") == {name: 8}
+    assert result.settings.model_copy(update={name: 8}).model_dump(mode="json") == {name: 8}
     assert check(model, {name: 0}, "attention").problems[0].where == f"attention.{name}=0"
 
 

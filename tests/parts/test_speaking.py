@@ -1,4 +1,4 @@
-"""One frame at a time: the short ways of generation give what the long ways give."""
+"""Generation frame by frame: the fast paths equal the slow ones."""
 
 from __future__ import annotations
 
@@ -28,9 +28,7 @@ def voices(hidden: int) -> Voices:
 
 @torch.no_grad()
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])
-def test_speaking_draws_the_free_path_that_walking_draws(
-    voices: Voices, hidden: int, temperature: float
-) -> None:
+def test_fast_and_slow_generation_draw_the_same_path(voices: Voices, hidden: int, temperature: float) -> None:
     features, free = torch.randn(40, 1, 6), torch.ones(40, 1, dtype=torch.bool)
     memories = (torch.randn(40, 5, hidden), torch.randn(40, 5, hidden))
     path = voices._walk(
@@ -45,7 +43,7 @@ def test_speaking_draws_the_free_path_that_walking_draws(
 
 
 @torch.no_grad()
-def test_an_lstm_stepped_through_gives_what_it_gives_in_one_piece() -> None:
+def test_single_steps_of_an_lstm_equal_the_whole() -> None:
     torch.manual_seed(2)
     lstm, inputs = LSTM(4, 6), torch.randn(3, 9, 4)
     whole, end = lstm(inputs, lstm.start(3))
@@ -57,21 +55,21 @@ def test_an_lstm_stepped_through_gives_what_it_gives_in_one_piece() -> None:
     torch.testing.assert_close(state, end)
 
 
-def test_some_key_of_several_is_drawn_as_one_after_the_other_would_be() -> None:
+def test_drawing_at_least_one_key_equals_drawing_in_order() -> None:
     logits, uniform = 3 * torch.randn(500, 8) - 2, torch.rand(500, 8)
     drawn = draw_at_least_one(logits, uniform)
     for row in range(500):
-        silent, found = torch.sigmoid(-logits[row].double()), False
+        silent, has_earlier = torch.sigmoid(-logits[row].double()), False
         for key in range(8):
-            chance = 1 - silent[key].item()
-            chance = chance if found else chance / (1 - silent[key:].prod().item())
-            if abs(uniform[row, key].item() - chance) < 1e-5:
+            probability = 1 - silent[key].item()
+            probability = probability if has_earlier else probability / (1 - silent[key:].prod().item())
+            if abs(uniform[row, key].item() - probability) < 1e-5:
                 break
-            assert drawn[row, key].item() is (uniform[row, key].item() < chance)
-            found = found or bool(drawn[row, key])
+            assert drawn[row, key].item() is (uniform[row, key].item() < probability)
+            has_earlier = has_earlier or bool(drawn[row, key])
 
 
-def test_groups_follow_a_membership_that_is_changed_in_place() -> None:
+def test_key_groups_are_updated_if_the_membership_changes_in_place() -> None:
     membership, logits = pitch_classes(), torch.zeros(1, 88)
     codes = torch.zeros(1, 12)
     codes[0, 0] = 1

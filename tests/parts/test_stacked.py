@@ -1,4 +1,4 @@
-"""LSTMs over one another: what a layer adds, and what dropout does in training alone."""
+"""Stacked LSTMs: residual layers, and dropout in training only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def stacked(**settings: float) -> Stacked:
 
 
 @torch.no_grad()
-def test_each_layer_adds_to_those_below(frames: Draw) -> None:
+def test_each_layer_adds_to_the_layers_below(frames: Draw) -> None:
     part, codes = stacked(layers=3).eval(), frames(2, 7, 3)
     clock = Clock.common_time(torch.arange(7).expand(2, -1))
     features, _ = part(codes, clock, part.start(codes[:, :0]))
@@ -34,17 +34,17 @@ def test_each_layer_adds_to_those_below(frames: Draw) -> None:
 
 
 @torch.no_grad()
-def test_dropout_falls_in_training_alone(frames: Draw) -> None:
+def test_dropout_is_only_active_in_training(frames: Draw) -> None:
     part, codes = stacked(dropout=0.5), frames(2, 7, 3)
     clock = Clock.common_time(torch.arange(7).expand(2, -1))
-    heard_twice = [part(codes, clock, part.start(codes[:, :0]))[0] for _ in range(2)]
-    assert not torch.equal(*heard_twice)
+    outputs = [part(codes, clock, part.start(codes[:, :0]))[0] for _ in range(2)]
+    assert not torch.equal(*outputs)
     part.eval()
-    heard_twice = [part(codes, clock, part.start(codes[:, :0]))[0] for _ in range(2)]
-    assert torch.equal(*heard_twice)
+    outputs = [part(codes, clock, part.start(codes[:, :0]))[0] for _ in range(2)]
+    assert torch.equal(*outputs)
 
 
-def test_one_layer_drops_nothing(frames: Draw) -> None:
+def test_a_single_layer_has_no_dropout(frames: Draw) -> None:
     part, codes = stacked(layers=1, dropout=0.5), frames(2, 7, 3)
     clock = Clock.common_time(torch.arange(7).expand(2, -1))
     one, other = (part(codes, clock, part.start(codes[:, :0]))[0] for _ in range(2))

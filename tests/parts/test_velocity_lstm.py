@@ -1,4 +1,4 @@
-"""Loudness by an LSTM: the original's numbers, and what it learns beyond the mean."""
+"""velocity=lstm: values of the original, and patterns beyond the mean."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def velocity(*, struck: bool = True, sizes: Sizes = SIZES, hidden: int = 16) -> 
     return LSTMVelocity(VelocitySettings(hidden=hidden, struck=struck), sizes)
 
 
-def accents(rows: int, frames: int, chance: Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Music whose upper keys are loud and whose every other frame is accented, played a little unevenly."""
-    struck = (torch.rand(rows, frames, 6, generator=chance) < 0.4).float()
+def accents(rows: int, frames: int, rng: Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Music with loud upper keys, an accent on every other frame, and small random deviations."""
+    struck = (torch.rand(rows, frames, 6, generator=rng) < 0.4).float()
     accent = torch.arange(frames).remainder(2).view(1, -1, 1)
     level = 30 + 40 * accent + 25 * (torch.arange(6) > 2)
-    loose = torch.randint(-3, 4, struck.shape, generator=chance)
+    loose = torch.randint(-3, 4, struck.shape, generator=rng)
     loudness = struck * (level + loose) / 127
     previous = torch.cat([torch.zeros_like(loudness[:, :1]), loudness[:, :-1]], 1)
     return (struck @ SIZES.membership.T.float() > 0).float(), struck, loudness, previous
@@ -36,8 +36,8 @@ def accents(rows: int, frames: int, chance: Generator) -> tuple[Tensor, Tensor, 
 
 @torch.no_grad()
 @pytest.mark.parametrize("chunk", [79, 1, 16])
-def test_the_loudness_is_that_of_the_original(shared: Path, chunk: int) -> None:
-    """Time first; frame t hears the codes of frame t and the velocities/128 of the frame before."""
+def test_the_loudness_equals_that_of_the_original(shared: Path, chunk: int) -> None:
+    """The values are time first; frame t has the codes of frame t and velocity / 128 of frame t - 1."""
     folder = shared / "reference"
     with np.load(folder / "golden_velocity.npz") as arrays:
         golden = {name: torch.from_numpy(arrays[name]).transpose(0, 1).float() for name in arrays}
@@ -50,28 +50,28 @@ def test_the_loudness_is_that_of_the_original(shared: Path, chunk: int) -> None:
     state = part.start(3)
     for first in range(0, 79, chunk):
         now = slice(first, first + chunk)
-        found, state = part.expect(codes[:, now], keys[:, now], previous[:, now], state)
-        torch.testing.assert_close(found, golden["velocity"][:, now], atol=1e-5, rtol=0)
+        result, state = part.expect(codes[:, now], keys[:, now], previous[:, now], state)
+        torch.testing.assert_close(result, golden["velocity"][:, now], atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("struck", [True, False])
 @pytest.mark.parametrize("chunks", [(1,) * 12, (5, 1, 6)])
-def test_chunks_give_the_whole(struck: bool, chunks: tuple[int, ...], chance: Generator) -> None:
+def test_chunks_equal_the_whole(struck: bool, chunks: tuple[int, ...], rng: Generator) -> None:
     part = velocity(struck=struck)
-    codes, keys, _, previous = accents(2, 12, chance)
+    codes, keys, _, previous = accents(2, 12, rng)
     whole, _ = part.predict(codes, keys, previous, part.start(2))
-    state, found = part.start(2), []
+    state, result = part.start(2), []
     for now in zip(*(plane.split(chunks, 1) for plane in (codes, keys, previous)), strict=True):
         loudness, state = part.predict(*now, state)
-        found.append(loudness)
-    torch.testing.assert_close(torch.cat(found, 1), whole)
+        result.append(loudness)
+    torch.testing.assert_close(torch.cat(result, 1), whole)
     assert ((whole > 0) == (keys > 0)).all()
 
 
 @torch.no_grad()
-def test_only_with_struck_does_it_hear_which_keys_they_are(chance: Generator) -> None:
-    codes, keys, _, previous = accents(2, 12, chance)
+def test_the_loudness_depends_on_keys_only_with_struck(rng: Generator) -> None:
+    codes, keys, _, previous = accents(2, 12, rng)
     for struck in (True, False):
         part = velocity(struck=struck)
         one, _ = part.expect(codes, keys, previous, part.start(2))
@@ -80,42 +80,42 @@ def test_only_with_struck_does_it_hear_which_keys_they_are(chance: Generator) ->
 
 
 @torch.no_grad()
-def test_silence_costs_nothing(chance: Generator) -> None:
+def test_silence_has_no_loss(rng: Generator) -> None:
     part, silence = velocity(), torch.zeros(2, 5, 6)
-    codes, *_ = accents(2, 5, chance)
+    codes, *_ = accents(2, 5, rng)
     assert (part.log_prob(codes, silence, silence, silence).value == 0).all()
-    assert (part.loss(codes, silence, silence, silence, chance) == 0).all()
+    assert (part.loss(codes, silence, silence, silence, rng) == 0).all()
     assert (part.predict(codes, silence, silence, part.start(2))[0] == 0).all()
 
 
-def test_only_struck_notes_give_a_gradient(chance: Generator) -> None:
+def test_only_struck_notes_have_gradients(rng: Generator) -> None:
     part = velocity()
-    codes, keys, loudness, previous = accents(2, 12, chance)
+    codes, keys, loudness, previous = accents(2, 12, rng)
     keys[..., 4] = 0
-    part.loss(codes, keys, loudness, previous, chance).sum().backward()
+    part.loss(codes, keys, loudness, previous, rng).sum().backward()
     bias = part.linear.bias.grad
     assert bias is not None
     assert bias[4] == 0
     assert (bias[keys.sum((0, 1)) > 0] != 0).all()
 
 
-def test_the_loss_is_the_squared_error_of_the_struck_notes(chance: Generator) -> None:
+def test_the_loss_is_the_squared_error_of_the_struck_notes(rng: Generator) -> None:
     part = velocity()
-    codes, keys, loudness, previous = accents(2, 12, chance)
+    codes, keys, loudness, previous = accents(2, 12, rng)
     expected, _ = part.predict(codes, keys, previous, part.start(2))
-    found = part.loss(codes, keys, loudness, previous, chance)
-    torch.testing.assert_close(found, ((expected - loudness) ** 2).sum(-1))
+    result = part.loss(codes, keys, loudness, previous, rng)
+    torch.testing.assert_close(result, ((expected - loudness) ** 2).sum(-1))
 
 
-def test_a_pattern_of_loudness_is_learned_where_the_mean_knows_nothing(chance: Generator) -> None:
-    training, validation, test = (accents(8, 64, chance) for _ in range(3))
+def test_the_lstm_learns_patterns_that_the_mean_cannot(rng: Generator) -> None:
+    training, validation, test = (accents(8, 64, rng) for _ in range(3))
     everywhere = torch.ones(8, 64, dtype=torch.bool)
     part, mean = velocity(), Mean(Settings(), SIZES)
     mean.count(*training, mask=everywhere)
     adam = torch.optim.Adam(part.parameters(), lr=0.03)
     for _ in range(120):
         adam.zero_grad()
-        part.loss(*training, chance).mean().backward()
+        part.loss(*training, rng).mean().backward()
         adam.step()
     nats = []
     for floor in (part, mean):

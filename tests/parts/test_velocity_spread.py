@@ -1,4 +1,4 @@
-"""From an expected loudness to nats per note, and how wide notes scatter."""
+"""The distribution of velocities around the expected loudness, and the calibration of its spread."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ VELOCITIES = torch.arange(1, 128) / 127
 WIDE, NARROW = max(SPREADS), min(SPREADS)
 
 
-def logistic(number: int, centre: float, spread: float, chance: Generator) -> Tensor:
-    """Loudness (N,) of notes that scatter around a velocity."""
-    even = torch.rand(number, generator=chance, dtype=torch.float64).clamp(1e-9, 1 - 1e-9)
+def logistic(number: int, centre: float, spread: float, rng: Generator) -> Tensor:
+    """Draw the loudness (N,) of notes from a logistic distribution of velocities."""
+    even = torch.rand(number, generator=rng, dtype=torch.float64).clamp(1e-9, 1 - 1e-9)
     return (centre + spread * even.logit()).round().clamp(1, 127).float() / 127
 
 
@@ -26,16 +26,16 @@ def test_the_probabilities_of_the_127_velocities_sum_to_one(expected: float, spr
     assert log_probs.double().exp().sum().item() == pytest.approx(1, abs=1e-5)
 
 
-def test_each_step_is_the_mass_of_a_logistic_between_half_velocities() -> None:
+def test_velocities_have_the_mass_of_a_discretized_logistic() -> None:
     centre, spread = 70.3, 6.0
     edges = (torch.arange(0, 128, dtype=torch.float64) + 0.5 - centre) / spread
     mass = edges.sigmoid().diff() / (edges[-1].sigmoid() - edges[0].sigmoid())
-    found = velocity_log_prob(torch.tensor(centre / 127), VELOCITIES, torch.tensor(spread))
-    torch.testing.assert_close(found, mass.log().float(), atol=1e-4, rtol=0)
+    result = velocity_log_prob(torch.tensor(centre / 127), VELOCITIES, torch.tensor(spread))
+    torch.testing.assert_close(result, mass.log().float(), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("spread", [NARROW, WIDE])
-def test_whatever_is_expected_the_gradient_is_finite(spread: float) -> None:
+def test_gradients_are_finite_for_any_expected_loudness(spread: float) -> None:
     expected = torch.tensor([[0.0], [0.5], [1.0]], requires_grad=True)
     velocity_log_prob(expected, VELOCITIES, torch.tensor(spread)).sum().backward()
     assert expected.grad is not None
@@ -43,16 +43,16 @@ def test_whatever_is_expected_the_gradient_is_finite(spread: float) -> None:
 
 
 @pytest.mark.parametrize("truth", [1.0, 4.0, 12.0])
-def test_calibration_finds_the_spread_that_notes_were_drawn_with(truth: float, chance: Generator) -> None:
-    notes = logistic(5000, 64, truth, chance)
+def test_calibration_recovers_the_true_spread(truth: float, rng: Generator) -> None:
+    notes = logistic(5000, 64, truth, rng)
     spread = Spread()
     spread.calibrate(torch.full_like(notes, 64 / 127), notes, first=True)
     assert truth / 1.13 < spread.value.item() < truth * 1.13
 
 
-def test_the_grid_is_so_fine_that_nothing_is_lost(chance: Generator) -> None:
-    """Against a search without a grid."""
-    notes = logistic(5000, 64, 5.3, chance)
+def test_the_grid_of_spreads_is_fine_enough(rng: Generator) -> None:
+    """Compared with the optimum of a continuous search."""
+    notes = logistic(5000, 64, 5.3, rng)
     expected = torch.full_like(notes, 64 / 127)
     spread = Spread()
     spread.calibrate(expected, notes, first=True)
@@ -60,8 +60,8 @@ def test_the_grid_is_so_fine_that_nothing_is_lost(chance: Generator) -> None:
     assert best - velocity_log_prob(expected, notes, spread.value).mean() < 0.003
 
 
-def test_batches_add_up_and_the_first_begins_anew(chance: Generator) -> None:
-    notes = logistic(600, 64, 3.0, chance)
+def test_calibration_accumulates_over_batches_and_resets_at_the_first(rng: Generator) -> None:
+    notes = logistic(600, 64, 3.0, rng)
     expected = torch.full_like(notes, 64 / 127)
     whole, parts = Spread(), Spread()
     whole.calibrate(expected, notes, first=True)
@@ -71,15 +71,15 @@ def test_batches_add_up_and_the_first_begins_anew(chance: Generator) -> None:
     torch.testing.assert_close(parts.evidence, whole.evidence)
 
 
-def test_without_notes_the_spread_is_the_stated_one() -> None:
+def test_without_notes_the_spread_is_uncalibrated() -> None:
     spread = Spread()
     assert spread.value.item() == 16
     spread.calibrate(torch.zeros(0), torch.zeros(0), first=True)
     assert spread.value.item() == 16
 
 
-def test_the_spread_is_kept_with_the_weights(chance: Generator) -> None:
-    notes = logistic(100, 64, 3.0, chance)
+def test_the_spread_is_saved_with_the_weights(rng: Generator) -> None:
+    notes = logistic(100, 64, 3.0, rng)
     spread, again = Spread(), Spread()
     spread.calibrate(torch.full_like(notes, 64 / 127), notes, first=True)
     again.load_state_dict(spread.state_dict())

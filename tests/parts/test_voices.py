@@ -1,4 +1,4 @@
-"""The voices against the original's figures, and where numbers are extreme or music is unusual."""
+"""The voices, compared with values of the original, for extreme weights and for unusual music."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def make(codes=CODES, features=FEATURES, **settings) -> Voices:
     )
 
 
-def heard(codes, seed=4):
+def features_for(codes, seed=4):
     return torch.randn(*codes.shape[:2], FEATURES, generator=seeded(seed))
 
 
@@ -47,15 +47,15 @@ def golden(shared):
 
 @pytest.fixture(scope="module")
 def original(shared, golden):
-    """Voices with the original's weights, and what they would decide given the original's decisions."""
+    """Voices with the weights of the original, and their decisions given those of the original."""
     weights = torch.load(shared / "reference" / "original" / "rbm-model.pt", weights_only=True)
     sampler = make(features=130, hidden=100)
-    found = sampler.load_state_dict(
+    result = sampler.load_state_dict(
         {name.removeprefix("sampler."): value for name, value in weights.items() if "sampler." in name},
         strict=False,
     )
-    assert not found.unexpected_keys
-    assert set(found.missing_keys) == {"counted_frames", "counted_codes"}
+    assert not result.unexpected_keys
+    assert set(result.missing_keys) == {"counted_frames", "counted_codes"}
     decided = golden["decided"].long().permute(1, 2, 0)
     with torch.no_grad():
         log_probs = sampler.distributions(
@@ -66,23 +66,23 @@ def original(shared, golden):
     return sampler, log_probs
 
 
-def test_original_voices_decide_the_same(golden, original):
+def test_voices_have_the_decisions_of_the_original(golden, original):
     _, log_probs = original
     expected = golden["voice_distributions"].permute(1, 2, 0, 3)
     assert torch.allclose(log_probs.exp(), expected, rtol=0, atol=1e-5)
     assert ((expected == 0) == (log_probs.exp() == 0)).all()
 
 
-def test_original_notes_are_as_likely(golden, original):
+def test_notes_have_the_probabilities_of_the_original(golden, original):
     _, log_probs = original
     expected = golden["note_probability"].transpose(0, 1)
     assert torch.allclose(note_logits(log_probs).sigmoid(), expected, rtol=0, atol=1e-5)
 
 
 def test_no_aposter_is_the_cross_entropy_of_p_without_b():
-    """Against the formula in plain numbers, along the same drawn decisions."""
+    """Compared with the formula in linear probabilities, for the same drawn decisions."""
     sampler, codes = make().double(), MUSIC["anything"].double()
-    features = heard(codes).double()
+    features = features_for(codes).double()
     loss = sampler.loss(features, codes, seeded(3))
     generator = seeded(3)
 
@@ -99,10 +99,10 @@ def test_no_aposter_is_the_cross_entropy_of_p_without_b():
     assert torch.allclose(loss, expected)
 
 
-def test_a_wrong_decision_is_heard_inverted():
-    """Whichever outcome of a pitch class is chosen, later voices hear what is true of it."""
+def test_later_voices_receive_the_truth_about_a_wrong_decision():
+    """For either outcome of a pitch class, later voices receive the true value."""
     sampler, codes = make(), MUSIC["anything"]
-    features = heard(codes)
+    features = features_for(codes)
     says = sampler.distributions(features, codes, lambda voice, own: torch.full((2, 5), voice))
     denies = sampler.distributions(features, codes, lambda voice, own: torch.full((2, 5), voice + CODES))
     assert torch.equal(says, denies)
@@ -113,7 +113,9 @@ def test_a_wrong_decision_is_heard_inverted():
 
 def test_decided_pitch_classes_are_closed_to_later_voices():
     sampler, codes = make(), MUSIC["anything"]
-    own = sampler.distributions(heard(codes), codes, lambda voice, own: torch.full((2, 5), 2 * voice)).exp()
+    own = sampler.distributions(
+        features_for(codes), codes, lambda voice, own: torch.full((2, 5), 2 * voice)
+    ).exp()
     for voice in range(5):
         closed = [pitch for earlier in range(voice) for pitch in (2 * earlier, 2 * earlier + CODES)]
         assert (own[voice][..., closed] == 0).all()
@@ -140,17 +142,17 @@ def test_true_outcomes_leave_enough_voices():
 
 
 @pytest.mark.parametrize("scale", [1.0, 100.0, 1e4])
-def test_complement_keeps_its_digits(scale):
+def test_the_log_complement_is_precise(scale):
     logits = torch.randn(50, 24, generator=seeded()) * scale
     truth = torch.log1p(-torch.special.softmax(logits.double(), -1))
     far = truth.isinf() | (truth < -30)
-    found = log_complement(logits.log_softmax(-1))
-    assert found.isfinite().all()
-    assert torch.allclose(found.double()[~far], truth[~far], rtol=1e-4, atol=1e-6)
+    result = log_complement(logits.log_softmax(-1))
+    assert result.isfinite().all()
+    assert torch.allclose(result.double()[~far], truth[~far], rtol=1e-4, atol=1e-6)
 
 
 def extreme(sampler, size):
-    """Make every decision as sure as logits of this size make it."""
+    """Scale all weights so that logits have a given size."""
     with torch.no_grad():
         sampler.linear.weight.mul_(size)
         sampler.linear.bias.copy_(torch.randn(2 * CODES, generator=seeded(8)) * size)
@@ -162,7 +164,7 @@ def extreme(sampler, size):
 @pytest.mark.parametrize("size", [1.0, 1e2, 1e4])
 def test_numbers_and_gradients_stay_finite(music, objective, size):
     sampler, codes = extreme(make(objective=objective, paths=3), size), MUSIC[music]
-    features = heard(codes).requires_grad_()
+    features = features_for(codes).requires_grad_()
     loss = sampler.loss(features, codes, seeded())
     assert loss.shape == codes.shape[:2]
     assert (loss >= 0).all()
@@ -178,46 +180,46 @@ def test_numbers_and_gradients_stay_finite(music, objective, size):
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_half_precision_stays_finite(dtype, objective):
     sampler, codes = extreme(make(objective=objective, paths=3), 1e4).to(dtype), MUSIC["anything"].to(dtype)
-    features = heard(codes).to(dtype)
+    features = features_for(codes).to(dtype)
     loss = sampler.loss(features, codes, seeded())
     loss.mean().backward()
     drawn, _ = sampler.sample(features[:, :1], sampler.start(2), seeded())
     assert drawn.dtype == dtype
-    found = [loss, sampler.log_prob(features, codes, seeded()).value, drawn]
-    assert all(tensor.isfinite().all() for tensor in found)
+    result = [loss, sampler.log_prob(features, codes, seeded()).value, drawn]
+    assert all(tensor.isfinite().all() for tensor in result)
     assert all(parameter.grad.isfinite().all() for parameter in sampler.parameters())
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_every_weight_is_reached(objective):
+def test_every_weight_has_gradients(objective):
     sampler, codes = make(objective=objective), MUSIC["anything"]
-    sampler.loss(heard(codes), codes, seeded()).sum().backward()
+    sampler.loss(features_for(codes), codes, seeded()).sum().backward()
     assert all(parameter.grad.abs().sum() > 0 for parameter in sampler.parameters())
 
 
-def test_a_chord_of_more_classes_than_voices_escapes():
+def test_a_chord_with_more_pitch_classes_than_voices_escapes():
     sampler, codes = make(), torch.stack((MUSIC["six classes"][0], MUSIC["anything"][0]))
-    found = sampler.log_prob(heard(codes), codes, seeded())
-    assert found.notes["escaped"].tolist() == [[True] * 5, [False, False, True, False, False]]
-    assert torch.allclose(found.value[0], torch.tensor(np.log(0.001) + CODES * np.log(0.5)).float())
+    result = sampler.log_prob(features_for(codes), codes, seeded())
+    assert result.notes["escaped"].tolist() == [[True] * 5, [False, False, True, False, False]]
+    assert torch.allclose(result.value[0], torch.tensor(np.log(0.001) + CODES * np.log(0.5)).float())
 
 
-def test_escape_follows_the_counts():
+def test_the_escape_distribution_follows_the_counts():
     sampler, codes = make(), MUSIC["every class"].clone()
     codes[..., 0] = 0
     mask = torch.tensor([[True] * 5, [True, True, False, False, False]])
     sampler.count(codes, mask=mask)
     sampler.count(codes, mask=mask)
     assert torch.allclose(sampler.rates, torch.tensor([1 / 16] + 11 * [15 / 16]))
-    value = sampler.log_prob(heard(codes), codes, seeded()).value
+    value = sampler.log_prob(features_for(codes), codes, seeded()).value
     assert torch.allclose(value, torch.full((2, 5), float(np.log(0.001) + 12 * np.log(15 / 16))))
 
 
 @pytest.mark.parametrize("resample", [0, 1, 4, 16])
-def test_scoring_is_causal_and_rows_are_apart(resample):
+def test_scoring_is_causal_and_rows_are_independent(resample):
     sampler = make(resample=resample, paths=6)
     codes = (torch.rand(2, 24, CODES, generator=seeded(1)) < 0.25).float()
-    features = heard(codes)
+    features = features_for(codes)
     value = sampler.log_prob(features, codes, seeded()).value
     later_codes, later = codes.clone(), features.clone()
     later_codes[0, 10:], later[0, 10:] = 0, 9.0
@@ -227,9 +229,9 @@ def test_scoring_is_causal_and_rows_are_apart(resample):
     assert torch.allclose(changed[1], value[1], atol=1e-5)
 
 
-def test_same_seed_same_result_and_no_other_chance():
+def test_results_depend_on_the_seed_only():
     sampler, codes = make(), MUSIC["anything"]
-    features, before = heard(codes), torch.get_rng_state()
+    features, before = features_for(codes), torch.get_rng_state()
 
     def everything(seed):
         state = sampler.follow(features, codes, sampler.start(2), seeded(seed))
@@ -247,11 +249,11 @@ def test_same_seed_same_result_and_no_other_chance():
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_one_path_in_chunks_is_one_path_in_one_piece():
-    """With decisions so sure that nothing is left to chance, all memories agree."""
+def test_a_single_path_in_chunks_equals_the_whole():
+    """With nearly certain decisions, all states agree."""
     sampler = extreme(make(paths=2, escape=1e-6), 1e3)
     codes = MUSIC["anything"]
-    features = heard(codes)
+    features = features_for(codes)
     whole = sampler.follow(features, codes, sampler.start(2), seeded())
     state = sampler.follow(features[:, :2], codes[:, :2], sampler.start(2), seeded(1))
     cut = sampler.follow(features[:, 2:], codes[:, 2:], state, seeded(2))
@@ -266,15 +268,15 @@ def test_never_more_voices_than_codes(codes):
     features = torch.randn(3, 6, FEATURES, generator=seeded())
     assert sampler.voices == codes
     assert sampler.loss(features, music, seeded()).isfinite().all()
-    found = sampler.log_prob(features, music, seeded())
-    assert found.value.isfinite().all()
-    assert not found.notes["escaped"].any()
+    result = sampler.log_prob(features, music, seeded())
+    assert result.value.isfinite().all()
+    assert not result.notes["escaped"].any()
     drawn, state = sampler.sample(features[:, :1], sampler.start(3), seeded())
     assert drawn.shape == (3, 1, codes)
     assert state[0].shape == (3, codes, 8)
 
 
-def test_paths_survive_by_their_share():
+def test_paths_are_resampled_by_their_weights():
     weights = torch.tensor([[0.5, 0.3, 0.2, 0.0], [0.0, 0.0, 0.0, 1.0]]).repeat(500, 1)
     rows = survivors(weights.log(), seeded()).reshape(500, 2, 4) % 4
     assert (rows[:, 1] == 3).all()
@@ -283,7 +285,7 @@ def test_paths_survive_by_their_share():
     assert ((rows[:, 0] == 0).sum(-1) == 2).all()
 
 
-def test_state_dict_round_trip_keeps_the_counts():
+def test_the_state_dict_contains_the_counts():
     sampler, other = make(), make()
     sampler.count(MUSIC["every class"], mask=torch.ones(2, 5, dtype=torch.bool))
     other.load_state_dict(sampler.state_dict())

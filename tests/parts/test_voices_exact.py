@@ -22,11 +22,11 @@ from zoo.parts.interfaces import Sizes
 CODES, FEATURES, FRAMES = 3, 2, 2
 EVERY_CODES = list(itertools.product((0, 1), repeat=CODES))
 PIECE = (1, 0, 1), (1, 0, 1)
-"""Two frames of which the first has paths of very different weight, that lead to different second frames."""
+"""Two frames; the paths of the first have very different weights and predict different second frames."""
 
 
 def make(voices=2, escape=0.001, paths=20, resample=0, objective="no-aposter", weights=2.0) -> Voices:
-    """Small voices whose paths matter to the next frame, and uneven counts behind the escape."""
+    """Make small voices whose paths influence the next frame, with unequal counts for the escape."""
     sizes = Sizes(CODES, FEATURES, torch.eye(CODES).bool(), CODES)
     settings = VoicesSettings(
         voices=voices, hidden=4, objective=objective, paths=paths, resample=resample, escape=escape
@@ -48,7 +48,7 @@ def features():
 
 @dataclass(frozen=True)
 class Step:
-    """One way through one frame: the codes it says, its probability under each, the memories after."""
+    """A path through a frame: its codes, its probabilities and the states after it."""
 
     said: tuple[int, ...]
     probability: float
@@ -72,7 +72,7 @@ def is_true(decision, codes):
 
 
 def all_paths(voices):
-    """Every sequence of decisions about different codes."""
+    """All sequences of decisions about different codes."""
     for decisions in itertools.permutations(range(2 * CODES), voices):
         if len({decision % CODES for decision in decisions}) == voices:
             yield decisions
@@ -87,9 +87,9 @@ def continuations(sampler, codes):
 
 
 def steps(sampler, frame, memories) -> list[Step]:
-    """Every way through one frame from the given memories of the voices."""
+    """All paths through a frame from given states of the voices."""
     allowed = {codes: continuations(sampler, codes) for codes in EVERY_CODES}
-    found = []
+    result = []
     for path in all_paths(sampler.voices):
         probability, after, decided = 1.0, [], torch.zeros(2 * CODES).double()
         restricted = {codes: 1.0 for codes in EVERY_CODES if path in allowed[codes]}
@@ -104,8 +104,8 @@ def steps(sampler, frame, memories) -> list[Step]:
                 restricted[codes] *= float(shares[decision] / sum(shares[start] for start in starts))
             decided[decision] = 1
             after.append(memory)
-        found.append(Step(outcomes_of(path), probability, restricted, tuple(after)))
-    return found
+        result.append(Step(outcomes_of(path), probability, restricted, tuple(after)))
+    return result
 
 
 def exact(sampler, features) -> dict[tuple, float]:
@@ -133,12 +133,12 @@ def exact(sampler, features) -> dict[tuple, float]:
 
 
 def scored(sampler, features, codes, repeats, seed=0):
-    """The bound of one piece, `repeats` times over (repeats,)."""
+    """The bound of a piece, computed `repeats` times, (repeats,)."""
     codes = torch.tensor(codes).double().expand(repeats, -1, -1)
     with torch.no_grad():
-        found = sampler.log_prob(features.expand(repeats, -1, -1), codes, Generator().manual_seed(seed))
-    assert found.kind == "bound"
-    return found.value.sum(-1)
+        result = sampler.log_prob(features.expand(repeats, -1, -1), codes, Generator().manual_seed(seed))
+    assert result.kind == "bound"
+    return result.value.sum(-1)
 
 
 def assert_mean(values, truth, deviations=5.0):
@@ -147,16 +147,16 @@ def assert_mean(values, truth, deviations=5.0):
 
 
 def assert_frequencies(drawn, table, slack=0.0):
-    """Drawn codes (N, T, C) against a table of probabilities, cell by cell."""
-    found = {}
+    """Compare the frequencies of drawn codes (N, T, C) with a table of probabilities."""
+    result = {}
     for codes in drawn.int().tolist():
         key = tuple(map(tuple, codes))
-        found[key] = found.get(key, 0) + 1
-    assert set(found) <= set(table)
+        result[key] = result.get(key, 0) + 1
+    assert set(result) <= set(table)
     for codes, probability in table.items():
         error = (probability * (1 - probability) / len(drawn)) ** 0.5
         rare = 8 / len(drawn)
-        assert abs(found.get(codes, 0) / len(drawn) - probability) < 5 * error + rare + slack, codes
+        assert abs(result.get(codes, 0) / len(drawn) - probability) < 5 * error + rare + slack, codes
 
 
 @pytest.mark.parametrize("voices", [1, 2, 3, 9])
@@ -180,21 +180,21 @@ def test_two_frames_sum_to_one_and_every_weight_is_unbiased(features, resample, 
         assert_mean(scored(sampler, features, codes, 500).exp(), probability)
 
 
-def test_paths_that_explain_the_past_better_tell_the_future(features):
-    """What these tests stand on: after PIECE's first codes, q alone mistakes what comes next."""
+def test_weighted_paths_predict_better_than_the_proposal_alone(features):
+    """The premise of these tests: after the first codes of PIECE, q alone is a bad predictor."""
     sampler = make()
     table = exact(sampler, features)
     truth = table[PIECE] / sum(table[PIECE[0], codes] for codes in EVERY_CODES)
     codes = torch.tensor(PIECE).double().expand(2000, -1, -1)
-    heard = features.expand(2000, -1, -1)
+    repeated = features.expand(2000, -1, -1)
     sampler.settings = sampler.settings.model_copy(update={"paths": 1})
     with torch.no_grad():
-        alone = sampler.log_prob(heard, codes, Generator().manual_seed(0)).value[:, 1].exp().mean()
+        alone = sampler.log_prob(repeated, codes, Generator().manual_seed(0)).value[:, 1].exp().mean()
     assert abs(alone - truth) > 0.1
 
 
 @pytest.mark.parametrize(("resample", "stretch"), [(0, 64), (0, 1), (1, 64)])
-def test_weights_stay_unbiased_where_paths_differ_most(features, resample, stretch, monkeypatch):
+def test_weights_are_unbiased_for_very_different_paths(features, resample, stretch, monkeypatch):
     monkeypatch.setattr(voices_module, "UNBROKEN", stretch)
     values = scored(make(resample=resample, paths=4), features, PIECE, 10_000).exp()
     assert_mean(values, exact(make(), features)[PIECE])
@@ -202,7 +202,7 @@ def test_weights_stay_unbiased_where_paths_differ_most(features, resample, stret
 
 @pytest.mark.parametrize("resample", [0, 1])
 @pytest.mark.parametrize("codes", [PIECE, ((0, 0, 1), (0, 1, 1)), ((1, 1, 1), (1, 0, 0))])
-def test_bound_rises_to_the_exact_value_with_more_paths(features, resample, codes):
+def test_the_bound_approaches_the_exact_value_with_more_paths(features, resample, codes):
     truth = np.log(exact(make(), features)[codes])
     before = None
     for paths in (1, 4, 16, 64, 256):
@@ -215,14 +215,14 @@ def test_bound_rises_to_the_exact_value_with_more_paths(features, resample, code
     assert mean == pytest.approx(truth, abs=0.02 + 4 * error)
 
 
-def test_one_path_is_not_yet_the_exact_value(features):
+def test_a_single_path_is_below_the_exact_value(features):
     truth = np.log(exact(make(), features)[PIECE])
     assert scored(make(paths=1), features, PIECE, 2000).mean() < truth - 0.05
 
 
 @pytest.mark.parametrize("voices", [1, 2])
 @pytest.mark.parametrize("escape", [0.001, 0.4])
-def test_drawn_frequencies_are_the_exact_probabilities(features, voices, escape):
+def test_draws_have_the_exact_frequencies(features, voices, escape):
     sampler = make(voices=voices, escape=escape)
     generator, many = Generator().manual_seed(11), 20_000
     state, drawn = sampler.start(many), []
@@ -243,7 +243,7 @@ def test_temperature_divides_the_logits(features):
 
 
 @pytest.mark.parametrize("first", [PIECE[0], (0, 0, 0), (1, 1, 1)])
-def test_after_a_primer_draws_are_those_of_the_joint(features, first):
+def test_draws_after_a_primer_follow_the_joint_distribution(features, first):
     sampler = make(escape=0.1, paths=64)
     generator, many = Generator().manual_seed(2), 3000
     known = torch.tensor(first).double().expand(many, 1, -1)
@@ -256,26 +256,26 @@ def test_after_a_primer_draws_are_those_of_the_joint(features, first):
     assert_frequencies(drawn, {codes: mass / total for codes, mass in given.items()}, slack=0.005)
 
 
-def test_bound_objective_is_the_bound_of_one_path(features):
+def test_the_bound_objective_is_the_bound_of_a_single_path(features):
     sampler = make(objective="bound", paths=1)
     codes = torch.tensor([[(0, 0, 1), (0, 1, 1)]]).double().expand(500, -1, -1)
-    heard = features.expand(500, -1, -1)
+    repeated = features.expand(500, -1, -1)
     with torch.no_grad():
-        loss = sampler.loss(heard, codes, Generator().manual_seed(1))
+        loss = sampler.loss(repeated, codes, Generator().manual_seed(1))
         assert_mean((-loss.sum(-1)).exp(), exact(sampler, features)[(0, 0, 1), (0, 1, 1)])
 
 
-def test_bound_objective_learns_what_is_played(features):
-    """Two pieces in equal shares, told apart by what comes before frame two: log 2 is left."""
+def test_the_bound_objective_converges(features):
+    """Two pieces with equal frequency and different second frames: the optimum is log 2."""
     sampler = make(objective="bound", weights=0.3)
     pieces = ((0, 0, 1), (0, 1, 1)), ((1, 0, 1), (0, 0, 0))
     codes = torch.tensor(pieces).double().repeat(8, 1, 1)
-    heard = torch.stack((features, features * torch.tensor([[1.0], [-9.0]])))
+    repeated = torch.stack((features, features * torch.tensor([[1.0], [-9.0]])))
     optimiser = torch.optim.Adam(sampler.parameters(), lr=0.1)
     generator = Generator().manual_seed(0)
     for _ in range(80):
         optimiser.zero_grad()
-        sampler.loss(heard.repeat(8, 1, 1), codes, generator).mean().backward()
+        sampler.loss(repeated.repeat(8, 1, 1), codes, generator).mean().backward()
         optimiser.step()
-    nats = [-np.log(exact(sampler, piece)[codes]) for piece, codes in zip(heard, pieces, strict=True)]
+    nats = [-np.log(exact(sampler, piece)[codes]) for piece, codes in zip(repeated, pieces, strict=True)]
     assert np.mean(nats) == pytest.approx(np.log(2), abs=0.05)

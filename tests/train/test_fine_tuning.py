@@ -84,7 +84,7 @@ def test_all_music_that_a_part_was_trained_on_is_recorded(bundle: Path, tunes: M
         assert [[music["name"] for music in music_by_slot[slot]] for slot in ("sampler", "decoder")] == names
         assert music_by_slot["encoder"] == music_by_slot["attention"] == music_by_slot["sampler"]
         card = (tmp_path / name / "README.md").read_text()
-        assert "Each part was trained on, oldest first" in card
+        assert "The music that each part was trained on, oldest first" in card
         assert card.count("| decoder | tunes-8-3 |") == 1
     assert "oldest first" not in (bundle / "README.md").read_text()
     config = json.loads((tmp_path / "last" / "config.json").read_text())
