@@ -72,7 +72,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
-    """Nothing is kept where a user keeps it; processes that a test starts inherit this."""
+    """Temporary cache and data folders, which child processes inherit."""
     monkeypatch.setenv("ZOO_CACHE", str(cache))
 
 
@@ -83,7 +83,7 @@ def registry() -> Registry:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """A study in a file: `write('seeds = 2', grid='attention = "none"', train="steps = 2")`."""
+    """Write a study to a file: `write('seeds = 2', grid='attention = "none"', train="steps = 2")`."""
 
     def go(head: str = "", grid: str = "", train: str = "steps = 4", name: str = "study") -> Path:
         path = tmp_path / f"{name}.toml"
@@ -95,7 +95,7 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture
 def study(write: Write, registry: Registry) -> Callable[..., Study]:
-    """As `write`, and read."""
+    """Write a study and read it."""
     return lambda *words, **more: read_study(write(*words, **more), registry)
 
 

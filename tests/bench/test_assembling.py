@@ -1,4 +1,4 @@
-"""A part trained alone, with stand-ins beside it, is the part that a whole model would have got.
+"""A part trained with stand-ins in the other slots is the same as in a whole model.
 
 This is what allows a table to put rows together from cores, decoders and velocities that never met.
 """
@@ -49,14 +49,14 @@ WHOLE = {
 
 
 def tensors_of(folder: Path, term: Term) -> dict[str, Tensor]:
-    """The best weights of a term that a run kept."""
+    """The best weights of a term in a run."""
     best = Run(folder).best()
     assert best is not None
     return {n: tensor for n, tensor in best.tensors.items() if n.partition(".")[0] in SLOTS_OF[term]}
 
 
 @pytest.mark.parametrize("words", WHOLE.values(), ids=WHOLE)
-def test_each_term_learns_alone_what_it_learns_in_company(
+def test_isolated_term_learns_the_same_as_in_a_whole_model(
     words: str, songs: Path, tmp_path: Path, registry: Registry
 ) -> None:
     recipe, settings = parse_recipe(words, registry), TrainSettings(**TRAIN)
@@ -80,8 +80,8 @@ def test_each_term_learns_alone_what_it_learns_in_company(
         assert mine or not result["learns"]
 
 
-def test_what_the_terms_are_scored_on_is_the_whole_score() -> None:
-    """Every number of an evaluation is kept by exactly one term."""
+def test_terms_add_up_to_the_whole_score() -> None:
+    """Every number of an evaluation is stored by exactly one term."""
     assert sorted(name for names in SCORED.values() for name in names) == [
         "codes",
         "keys",
@@ -90,7 +90,7 @@ def test_what_the_terms_are_scored_on_is_the_whole_score() -> None:
     ]
 
 
-def test_a_stored_evaluation_is_the_one_that_was_found(songs: Path, registry: Registry) -> None:
+def test_stored_evaluation_equals_the_original(songs: Path, registry: Registry) -> None:
     corpus = open_corpus(str(songs)).split("test")
     found = evaluate(build(parse_recipe(WHOLE["by chance"], registry)), corpus, seed=SEED)
     again = Evaluation.from_json(found.to_json())
@@ -107,7 +107,7 @@ def test_a_stored_evaluation_is_the_one_that_was_found(songs: Path, registry: Re
     assert again.families == found.families == tuple(piece.family for piece in corpus.pieces)
 
 
-def test_a_stored_evaluation_without_families_has_each_piece_for_its_own() -> None:
+def test_stored_evaluation_without_families_has_one_per_piece() -> None:
     stored = {"pieces": ["a", "b"], "frames": [4, 4], "struck": None, "remarks": {}}
     stored["terms"] = {"codes": {"kind": "exact", "nats": [1.0, 2.0], "variance": None}}
     found = Evaluation.from_json(stored)

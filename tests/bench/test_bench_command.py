@@ -1,4 +1,4 @@
-"""`zoo bench`: what it refuses before any work, and what it prints."""
+"""`zoo bench`: checks before any work, and output."""
 
 from __future__ import annotations
 
@@ -66,21 +66,21 @@ def test_results_of_other_music_stop_a_run_before_any_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("zoo.cli.bench._runner", lambda *words: Begun())
-    kept = store_floors(tmp_path / "results", "songs")
+    stored_before = store_floors(tmp_path / "results", "songs")
     words = ["bench", "run", str(written("songs")), "--data", f"songs={songs}"]
     assert run(words) == 2
-    said = " ".join(capsys.readouterr().err.split())
-    assert "a result here is of other music (dddddddddddd) than" in said
-    assert "use --results ELSEWHERE to keep both, or --replace to compute them again" in said
-    assert "work was begun" not in said
-    assert list((tmp_path / "results" / "songs").iterdir()) == [kept]
+    message = " ".join(capsys.readouterr().err.split())
+    assert "a result here is of other music (dddddddddddd) than" in message
+    assert "use --results ELSEWHERE to keep both, or --replace to compute them again" in message
+    assert "work was begun" not in message
+    assert list((tmp_path / "results" / "songs").iterdir()) == [stored_before]
 
     for more in (["--replace"], ["--results", str(tmp_path / "elsewhere")]):
         assert run([*words, *more]) == 1
         assert "floors of onset keys on songs: work was begun" in capsys.readouterr().err
 
 
-def test_the_table_of_one_music_needs_no_other(
+def test_table_needs_results_of_its_dataset_only(
     written: File, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = written("here", "there")
@@ -92,7 +92,7 @@ def test_the_table_of_one_music_needs_no_other(
     assert "damaged" in capsys.readouterr().err
 
 
-def test_a_table_is_printed_in_one_form(written: File, capsys: pytest.CaptureFixture[str]) -> None:
+def test_table_has_one_format_at_a_time(written: File, capsys: pytest.CaptureFixture[str]) -> None:
     for forms in (("--md", "--json"), ("--md", "--latex"), ("--latex", "--json")):
         assert run(["bench", "table", str(written("here")), *forms]) == 2
         out, err = capsys.readouterr()
@@ -102,15 +102,15 @@ def test_a_table_is_printed_in_one_form(written: File, capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize("option", ["--work", "--results"])
-def test_a_folder_that_cannot_be_written_is_told_with_a_hint(
+def test_unwritable_folder_is_reported_with_a_hint(
     option: str, written: File, songs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     words = ["bench", "run", str(written("songs")), "--data", f"songs={songs}"]
     assert run([*words, option, str(tmp_path / "file" / "below")]) == 1
-    said = " ".join(capsys.readouterr().err.split())
-    assert "cannot be written" in said
-    assert f"choose a writable folder with {option}" in said
+    message = " ".join(capsys.readouterr().err.split())
+    assert "cannot be written" in message
+    assert f"choose a writable folder with {option}" in message
 
 
 @pytest.mark.parametrize(
@@ -123,12 +123,12 @@ def test_a_folder_that_cannot_be_written_is_told_with_a_hint(
         (["a=b="], {"a": "b=", "a=b": "a=b"}),
     ],
 )
-def test_a_place_belongs_to_the_longest_name(written: File, given: list[str], places: dict[str, str]) -> None:
+def test_longest_matching_name_gets_the_path(written: File, given: list[str], places: dict[str, str]) -> None:
     assert _places(read_study(written("a", "a=b"), open_registry()), tuple(given)) == places
 
 
 @pytest.mark.parametrize("word", ["songs", "songs="])
-def test_a_name_without_a_path_is_told_so(word: str, written: File) -> None:
+def test_name_without_a_path_is_an_error(word: str, written: File) -> None:
     with pytest.raises(UsageError) as caught:
         _places(read_study(written("songs"), open_registry()), (word,))
     (problem,) = caught.value.problems
@@ -136,16 +136,16 @@ def test_a_name_without_a_path_is_told_so(word: str, written: File) -> None:
     assert "--data songs=PATH" in problem.hint
 
 
-def test_music_of_no_study_is_told_so(written: File) -> None:
+def test_unknown_dataset_is_an_error(written: File) -> None:
     with pytest.raises(UsageError, match="is not music of the study"):
         _places(read_study(written("songs"), open_registry()), ("sons=/x",))
 
 
-def test_music_that_is_not_here_is_to_be_placed(written: File, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_dataset_gets_a_hint_for_its_path(written: File, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["bench", "run", str(written("nowhere", "neither"))]) == 3
-    said = capsys.readouterr().err
+    message = capsys.readouterr().err
     for name in ("nowhere", "neither"):
-        assert f"give its path: --data {name}=PATH" in said
+        assert f"give its path: --data {name}=PATH" in message
 
 
 def test_an_encoder_that_cannot_read_the_music_stops_a_run_before_any_work(
@@ -162,15 +162,15 @@ def test_an_encoder_that_cannot_read_the_music_stops_a_run_before_any_work(
     file.write_text('data = "set"\n[[grid]]\nencoder = ["onset", "sounding"]\nattention = "last"\n')
     words = ["bench", "run", str(file), "--data", f"set={tmp_path / 'set.mat'}"]
     assert run(words) == 2
-    said = capsys.readouterr().err
-    assert said.count("set: this music has no onsets") == 1
-    assert "work was begun" not in said
+    message = capsys.readouterr().err
+    assert message.count("set: this music has no onsets") == 1
+    assert "work was begun" not in message
     file.write_text(file.read_text().replace('["onset", "sounding"]', '"sounding"'))
     assert run(words) == 1
     assert "work was begun" in capsys.readouterr().err
 
 
-def test_a_table_takes_the_words_that_a_run_took(
+def test_table_accepts_the_data_option_of_a_run(
     written: File, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = written("here", "there")
@@ -181,7 +181,7 @@ def test_a_table_takes_the_words_that_a_run_took(
     assert "is not music of the study" in capsys.readouterr().err
 
 
-def test_a_stopped_run_says_how_far_it_came(
+def test_stopped_run_reports_its_progress(
     written: File, songs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Stopped(Begun):
@@ -196,5 +196,5 @@ def test_a_stopped_run_says_how_far_it_came(
 
     monkeypatch.setattr("zoo.cli.bench._runner", lambda *words: Stopped())
     assert run(["bench", "run", str(written("songs")), "--data", f"songs={songs}"]) == 130
-    said = capsys.readouterr().err
-    assert "stopped; 0 of 3 cells are done. Repeat the command to continue." in said
+    message = capsys.readouterr().err
+    assert "stopped; 0 of 3 cells are done. Repeat the command to continue." in message

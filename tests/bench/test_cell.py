@@ -1,4 +1,4 @@
-"""Cells: how many trainings a study needs, and what makes two of them the same."""
+"""Cells: the number of trainings that a study needs, and which of them are the same."""
 
 from __future__ import annotations
 
@@ -40,27 +40,27 @@ def cell(registry: Registry) -> Cell:
     return Cell("core", recipe, "bach", "test", TrainSettings(steps=4), 0)
 
 
-def test_a_product_costs_the_sum_of_its_parts(study: Read, registry: Registry) -> None:
+def test_product_of_parts_needs_one_training_per_part(study: Read, registry: Registry) -> None:
     grid = """
     attention = ["none", "history", "lags", "latency"]
     sampler = ["independent", "voices"]
     decoder = ["lstm", "rbm", "uniform"]
     velocity = ["mean", "lstm"]
     """
-    found = study('data = "tunes"', grid)
-    assert len(found.combinations) == 48
-    terms = [one.term for one in components(found, registry)]
+    parsed = study('data = "tunes"', grid)
+    assert len(parsed.combinations) == 48
+    terms = [one.term for one in components(parsed, registry)]
     assert {term: terms.count(term) for term in terms} == {"core": 8, "decoder": 3, "velocity": 2}
-    assert len(floor_cells(found)) == 1
+    assert len(floor_cells(parsed)) == 1
 
 
-def test_each_encoder_and_each_music_has_its_own(study: Read, registry: Registry) -> None:
-    found = study('data = ["a", "b"]', 'encoder = ["onset", "sounding"]\ndecoder = ["lstm", "rbm"]')
-    assert len(components(found, registry)) == 2 * (2 + 2 * 2)
-    assert len(floor_cells(found)) == 2 * 2
+def test_components_are_separate_for_encoders_and_datasets(study: Read, registry: Registry) -> None:
+    parsed = study('data = ["a", "b"]', 'encoder = ["onset", "sounding"]\ndecoder = ["lstm", "rbm"]')
+    assert len(components(parsed, registry)) == 2 * (2 + 2 * 2)
+    assert len(floor_cells(parsed)) == 2 * 2
 
 
-def test_without_loudness_in_rows_or_music_none_is_trained(study: Read, registry: Registry) -> None:
+def test_velocity_is_trained_only_if_rows_and_music_have_it(study: Read, registry: Registry) -> None:
     silent = study(grid='velocity = "none"')
     assert [one.term for one in components(silent, registry)] == ["core", "decoder"]
     loud = study(grid='velocity = "lstm"')
@@ -69,7 +69,7 @@ def test_without_loudness_in_rows_or_music_none_is_trained(study: Read, registry
     assert not velocity.suits({"onset"})
 
 
-def test_what_stands_beside_a_part_does_not_count(registry: Registry) -> None:
+def test_other_parts_do_not_change_the_cell(registry: Registry) -> None:
     one = parse_recipe("attention=lags decoder=rbm velocity=mean", registry)
     other = parse_recipe("attention=lags decoder=lstm", registry)
     assert isolated(one, "core", registry).digest == isolated(other, "core", registry).digest
@@ -91,7 +91,7 @@ def test_what_stands_beside_a_part_does_not_count(registry: Registry) -> None:
         {"train": TrainSettings(steps=4, lr_core=0.02)},
     ],
 )
-def test_the_key_changes_with_whatever_changes_the_result(cell: Cell, words: dict[str, Any]) -> None:
+def test_key_changes_with_everything_that_changes_the_result(cell: Cell, words: dict[str, Any]) -> None:
     assert dataclasses.replace(cell, **words).key != cell.key
 
 
@@ -126,7 +126,7 @@ def test_floors_differ_by_plane_music_and_split() -> None:
 
 
 def test_stored_results_keep_their_names(registry: Registry) -> None:
-    """A study that was run for days is not run again because of a change here."""
+    """Keys of stored results, which took days to compute, must not change."""
     recipe = isolated(parse_recipe("rates", registry), "core", registry)
     cell = Cell("core", recipe, "bach", "test", TrainSettings(steps=600, lr=0.003), 0)
     assert cell.name == "core-keys-last-rates-s0-6e02d80edc4301ec"
@@ -136,7 +136,7 @@ def test_stored_results_keep_their_names(registry: Registry) -> None:
 def test_stored_results_stay_in_their_tables_when_a_counter_is_raised(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are then found as those of an earlier reading."""
+    """They are then results of an earlier reading."""
     monkeypatch.setattr(cell_module, "TRAINING", cell_module.TRAINING + 1)
     monkeypatch.setattr(reading_module, "READING", reading_module.READING + 1)
     folder = Path(__file__).parents[2] / "benchmarks"
@@ -166,11 +166,11 @@ def test_a_question_is_the_same_whatever_the_device_and_the_place(cell: Cell) ->
         {"train": TrainSettings(steps=4, lr=0.02)},
     ],
 )
-def test_another_question_is_another(cell: Cell, words: dict[str, Any]) -> None:
+def test_different_orders_have_different_questions(cell: Cell, words: dict[str, Any]) -> None:
     assert question(dataclasses.replace(cell, **words).order("")) != question(cell.order(""))
 
 
-def test_a_question_asked_before_there_was_a_setting_stays_the_same(cell: Cell) -> None:
+def test_new_setting_does_not_change_old_questions(cell: Cell) -> None:
     order = cell.order("")
     order["train"] = {name: value for name, value in order["train"].items() if name not in LEGACY}
     assert question(order) == question(cell.order(""))
@@ -178,24 +178,24 @@ def test_a_question_asked_before_there_was_a_setting_stays_the_same(cell: Cell) 
     assert question(order) != question(other.order(""))
 
 
-def test_a_name_is_a_file_name_whatever_a_part_is_called(cell: Cell) -> None:
+def test_cell_name_is_a_valid_file_name(cell: Cell) -> None:
     assert re.fullmatch(r"[A-Za-z0-9_.-]+", cell.name)
     assert re.fullmatch(r"[A-Za-z0-9_.-]+", cell_module.folder_of("../my songs/ä"))
     assert cell_module.folder_of("..") not in ("..", ".", "")
 
 
-def test_the_order_says_all_that_the_work_needs(cell: Cell) -> None:
+def test_order_has_everything_a_worker_needs(cell: Cell) -> None:
     order = cell.order("/music")
     assert order["place"] == "/music"
     assert order["data"] == "bach"
     assert TrainSettings(**order["train"]) == cell.train
 
 
-def test_a_training_that_is_there_is_not_done_again(
+def test_existing_training_is_not_repeated(
     study: Read, registry: Registry, songs: Path, tmp_path: Path
 ) -> None:
-    asked = study('data = "tunes"', 'attention = "last"\nsampler = "independent"', "steps = 3")
-    order = components(asked, registry)[0].cell(asked, asked.rates[0], 0).order(str(songs))
+    small_study = study('data = "tunes"', 'attention = "last"\nsampler = "independent"', "steps = 3")
+    order = components(small_study, registry)[0].cell(small_study, small_study.rates[0], 0).order(str(songs))
     first = do(order, tmp_path / "run")
     assert (first["data"]["reading"], first["data"]["grid"]) == (READING, 4)
     metrics = (tmp_path / "run" / "metrics.jsonl").read_text()
@@ -218,8 +218,8 @@ def test_a_cell_is_trained_on_the_grid_of_its_music(
     planes = frozenset({"onset", "sounding"})
     store = write_store(Source("tunes", planes, 3, eighths, "tunes", "", grid=2), tmp_path / "cache")
     monkeypatch.setattr("zoo.data.open_corpus", lambda place: Corpus("tunes", store))
-    asked = study('data = "tunes"', 'attention = "lags"\nsampler = "independent"', "steps = 2")
-    cell = components(asked, registry)[0].cell(asked, asked.rates[0], 0)
-    found = do(cell.order("tunes"), tmp_path / "run")
-    assert (found["data"]["grid"], found["learns"]) == (2, True)
-    assert question(found["order"]) == question(cell.order(""))
+    small_study = study('data = "tunes"', 'attention = "lags"\nsampler = "independent"', "steps = 2")
+    cell = components(small_study, registry)[0].cell(small_study, small_study.rates[0], 0)
+    parsed = do(cell.order("tunes"), tmp_path / "run")
+    assert (parsed["data"]["grid"], parsed["learns"]) == (2, True)
+    assert question(parsed["order"]) == question(cell.order(""))

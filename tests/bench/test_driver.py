@@ -1,4 +1,4 @@
-"""The driver: what it orders, what it keeps, and what it makes of cells that end badly."""
+"""The driver: which cells it runs, which results it keeps, and how it handles failures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GRID = 'attention = ["none", "last"]\nsampler = "independent"\ndecoder = ["lstm"
 
 
 class Toy:
-    """A runner that answers at once: results without work, and failures where a test wants them."""
+    """A runner that returns results, or the failures that a test sets, immediately."""
 
     def __init__(self, fail: Callable[[Mapping[str, Any]], CellFailed | None] = lambda order: None) -> None:
         self.orders: list[dict[str, Any]] = []
@@ -50,14 +50,14 @@ class Toy:
 
     def result(self, order: Mapping[str, Any]) -> dict[str, Any]:
         data = {"digest": MUSIC.digest, "planes": sorted(MUSIC.planes), "reading": READING}
-        found: dict[str, Any] = {"order": order, "data": data, "made": {}, "floors": {}}
+        content: dict[str, Any] = {"order": order, "data": data, "made": {}, "floors": {}}
         if order["term"] != "floors":
             learns = not (order["term"] == "decoder" and "decoder=uniform" in order["recipe"])
             # As if 0.01 were best for what learns with `attention=last`, and 0.1 for all others.
             best = 0.01 if "attention=last sampler=independent" in order["recipe"] else 0.1
-            found |= {"learns": learns, "validation": abs(order["train"]["lr"] - best)}
-            found |= {"evaluation": None, "parameters": 5 * learns, "parts": dict.fromkeys(SLOTS, "x 1")}
-        return found
+            content |= {"learns": learns, "validation": abs(order["train"]["lr"] - best)}
+            content |= {"evaluation": None, "parameters": 5 * learns, "parts": dict.fromkeys(SLOTS, "x 1")}
+        return content
 
     def close(self) -> None:
         self.closed = True
@@ -98,15 +98,13 @@ def test_each_part_is_trained_at_each_rate_and_from_each_seed_at_the_best(
     assert toy.closed
 
 
-def test_what_learns_nothing_is_done_once(small: Study, tmp_path: Path, registry: Registry) -> None:
+def test_part_without_parameters_runs_once(small: Study, tmp_path: Path, registry: Registry) -> None:
     toy = Toy()
     drive(small, tmp_path / "results", toy, registry)
     assert sum(o["term"] == "decoder" and "decoder=uniform" in o["recipe"] for o in toy.orders) == 1
 
 
-def test_nothing_is_done_twice_and_what_is_missing_is_found(
-    small: Study, tmp_path: Path, registry: Registry
-) -> None:
+def test_only_missing_cells_run(small: Study, tmp_path: Path, registry: Registry) -> None:
     drive(small, tmp_path / "results", Toy(), registry)
     again = Toy()
     progress = drive(small, tmp_path / "results", again, registry)
@@ -120,19 +118,19 @@ def test_nothing_is_done_twice_and_what_is_missing_is_found(
 
 
 class Other(Toy):
-    """Does cells on the music `OTHER`."""
+    """Runs cells on the dataset `OTHER`."""
 
     def result(self, order: Mapping[str, Any]) -> dict[str, Any]:
         return super().result(order) | {"data": {"digest": OTHER.digest, "planes": [], "reading": READING}}
 
 
 def stored(folder: Path) -> dict[str, str]:
-    """Of which music each result is."""
-    found = {path.name: json.loads(path.read_text()) for path in sorted(folder.glob("*/*.json"))}
-    return {name: result["data"]["digest"] for name, result in found.items()}
+    """The digest of the music of each result."""
+    content = {path.name: json.loads(path.read_text()) for path in sorted(folder.glob("*/*.json"))}
+    return {name: result["data"]["digest"] for name, result in content.items()}
 
 
-def test_results_of_other_music_stay_and_nothing_is_done(
+def test_results_of_other_music_stop_the_run_and_are_kept(
     small: Study, tmp_path: Path, registry: Registry
 ) -> None:
     drive(small, tmp_path / "results", Toy(), registry)
@@ -150,7 +148,7 @@ def test_results_of_other_music_stay_and_nothing_is_done(
 
 
 class Before(Toy):
-    """Does cells on an earlier reading of the same music."""
+    """Runs cells on an earlier reading of the same music."""
 
     def result(self, order: Mapping[str, Any]) -> dict[str, Any]:
         return super().result(order) | {"data": {"digest": MUSIC.digest, "planes": sorted(MUSIC.planes)}}
@@ -166,7 +164,7 @@ def of_an_earlier_reading(study: Study, folder: Path, registry: Registry) -> Non
             path.write_text(json.dumps(toy.result(cell.order("/tunes"))) + "\n")
 
 
-def test_results_of_an_earlier_reading_stay_and_nothing_is_done(
+def test_results_of_an_earlier_reading_stop_the_run_and_are_kept(
     small: Study, tmp_path: Path, registry: Registry
 ) -> None:
     of_an_earlier_reading(small, tmp_path / "results", registry)
@@ -178,7 +176,7 @@ def test_results_of_an_earlier_reading_stay_and_nothing_is_done(
     assert stored(tmp_path / "results") == before
 
 
-def test_results_of_an_earlier_reading_are_replaced_where_that_is_asked_for(
+def test_results_of_an_earlier_reading_are_replaced_on_request(
     small: Study, tmp_path: Path, registry: Registry
 ) -> None:
     of_an_earlier_reading(small, tmp_path / "results", registry)
@@ -191,8 +189,10 @@ def test_results_of_an_earlier_reading_are_replaced_where_that_is_asked_for(
     assert (again.ran, again.done) == (0, 17)
 
 
-def test_a_result_of_an_earlier_reading_is_not_kept(small: Study, tmp_path: Path, registry: Registry) -> None:
-    """As from a machine of a cluster on which an older version is installed."""
+def test_result_of_a_worker_with_an_earlier_reading_is_rejected(
+    small: Study, tmp_path: Path, registry: Registry
+) -> None:
+    """The result of a worker with an older version."""
     progress = drive(small, tmp_path / "results", Before(), registry)
     assert progress.ran == 0
     whats = {problem.what for problems in progress.failed.values() for problem in problems}
@@ -222,15 +222,15 @@ def test_results_of_other_music_are_replaced_on_request(
     assert drive(small, tmp_path / "results", again, registry, OTHER).ran == 0
 
 
-def test_what_another_rate_left_behind_is_in_nobodys_way(
+def test_results_at_an_unused_rate_do_not_stop_the_run(
     small: Study, tmp_path: Path, registry: Registry
 ) -> None:
-    """Other music may like another rate best; the seeds at the first one are not asked for any more."""
+    """On other music another rate may be best; seeds at the first rate are then no longer needed."""
 
     class Slow(Other):
         def result(self, order: Mapping[str, Any]) -> dict[str, Any]:
-            found = super().result(order)
-            return found | {"validation": order["train"]["lr"]} if order["term"] == "core" else found
+            content = super().result(order)
+            return content | {"validation": order["train"]["lr"]} if order["term"] == "core" else content
 
     drive(small, tmp_path / "results", Toy(), registry)
     assert drive(small, tmp_path / "results", Slow(), registry, OTHER, replace_outdated=True).failed == {}
@@ -238,7 +238,7 @@ def test_what_another_rate_left_behind_is_in_nobodys_way(
     assert drive(small, tmp_path / "results", Slow(), registry, OTHER).ran == 0
 
 
-def test_a_cell_that_fails_stops_no_other_and_is_named_in_words(
+def test_failed_cell_does_not_stop_others_and_is_named_by_its_title(
     small: Study, tmp_path: Path, registry: Registry
 ) -> None:
     def fail(order: Mapping[str, Any]) -> CellFailed | None:
@@ -253,7 +253,7 @@ def test_a_cell_that_fails_stops_no_other_and_is_named_in_words(
     assert (progress.done, progress.needed, len(toy.orders)) == (16, 17, 17)
 
 
-def test_a_path_that_holds_the_name_of_a_cell_stays_the_path(
+def test_path_that_contains_the_name_of_a_cell_is_unchanged(
     small: Study, tmp_path: Path, registry: Registry
 ) -> None:
     def fail(order: Mapping[str, Any]) -> CellFailed:
@@ -283,7 +283,7 @@ def test_a_cell_that_is_killed_is_tried_again(small: Study, tmp_path: Path, regi
     assert (progress.done, progress.failed) == (17, {})
 
 
-def test_a_cell_that_is_always_killed_is_given_up(small: Study, tmp_path: Path, registry: Registry) -> None:
+def test_cell_that_keeps_being_killed_fails(small: Study, tmp_path: Path, registry: Registry) -> None:
     toy = Toy(lambda order: CellFailed(Problem("was killed"), killed=True))
     progress = drive(small, tmp_path / "results", toy, registry)
     assert len(progress.failed) == 5  # the floors and the first trial of each part
@@ -301,7 +301,7 @@ def test_a_damaged_result_is_named_with_its_hint(small: Study, tmp_path: Path, r
     assert "remove the file" in str(caught.value)
 
 
-def test_where_nothing_can_be_kept_nothing_is_done(tmp_path: Path) -> None:
+def test_unwritable_results_stop_the_run(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("in the way")
     for folder in (tmp_path / "results", tmp_path / "results" / "below"):
         with pytest.raises(ZooError, match=r"cannot be written.*\n.*with --results"):
@@ -312,8 +312,8 @@ def test_on_a_full_disk_the_runner_is_closed_and_the_results_before_stay(
     small: Study, tmp_path: Path, registry: Registry
 ) -> None:
     drive(small, tmp_path / "results", Toy(), registry)
-    kept = sorted((tmp_path / "results" / "tunes").iterdir())
-    kept[0].unlink()
+    files_before = sorted((tmp_path / "results" / "tunes").iterdir())
+    files_before[0].unlink()
     toy, limit = Toy(), resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, limit[1]))
     try:
@@ -322,16 +322,16 @@ def test_on_a_full_disk_the_runner_is_closed_and_the_results_before_stay(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert toy.closed
-    assert sorted((tmp_path / "results" / "tunes").iterdir()) == kept[1:]
+    assert sorted((tmp_path / "results" / "tunes").iterdir()) == files_before[1:]
 
 
-def test_what_ends_without_an_answer_says_its_last_line(tmp_path: Path) -> None:
+def test_process_without_a_result_reports_its_last_line(tmp_path: Path) -> None:
     with pytest.raises(CellFailed, match="ended without a result: KeyError: 'place'") as caught:
         run_process({"name": "odd"}, tmp_path / "odd")
     assert not caught.value.killed
 
 
-def test_a_cell_without_music_says_so_and_how_to_mend_it(tmp_path: Path) -> None:
+def test_cell_without_music_fails_with_a_hint(tmp_path: Path) -> None:
     order = {
         "name": "floors-x",
         "training": "floors-x",
@@ -360,7 +360,7 @@ def test_results_are_one_line_of_plain_json(small: Study, tmp_path: Path, regist
 
 @pytest.fixture
 def core(study: Read, registry: Registry) -> Cell:
-    """A part that learns something."""
+    """The result of a part that learns something."""
     return components(study('data = "tunes"', GRID, "steps = 2"), registry)[0].trials(study())[0]
 
 
@@ -373,7 +373,7 @@ def cut(path: Path) -> None:
     [("last.safetensors", cut), ("recipe.json", cut), ("best.safetensors", Path.unlink)],
     ids=["checkpoint", "recipe", "no best weights"],
 )
-def test_of_a_damaged_training_the_folder_is_to_be_removed(
+def test_damaged_training_gets_a_hint_to_remove_it(
     name: str, harm: Callable[[Path], None], core: Cell, songs: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / core.name
@@ -388,15 +388,17 @@ def test_of_a_damaged_training_the_folder_is_to_be_removed(
     assert do(core.order(str(songs)), folder)["learns"]
 
 
-def test_what_ends_well_without_an_answer_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where a part calls sys.exit(0)."""
+def test_successful_exit_without_a_result_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part may call sys.exit(0)."""
     monkeypatch.setattr("sys.executable", shutil.which("true"))
     with pytest.raises(CellFailed, match="odd: ended without a result") as caught:
         run_process({"name": "odd"}, tmp_path / "odd")
     assert not caught.value.killed
 
 
-def test_work_imports_nothing_from_the_folder_of_a_study(
+def test_worker_does_not_import_from_the_current_folder(
     core: Cell, songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = tmp_path / "here"

@@ -1,4 +1,4 @@
-"""Studies that are really run: killed, interrupted, started twice; they end as if nothing had happened."""
+"""Complete runs of studies that are killed, interrupted or started twice give the usual results."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def file(write: Write) -> Path:
 
 
 def until(found: Callable[[], Any], seconds: float = 300) -> Any:
-    """What is found, as soon as something is."""
+    """Poll until the function returns something true, and return it."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         result = found()
@@ -75,7 +75,7 @@ def results(study: Path) -> dict[str, dict[str, Any]]:
 
 
 def table(study: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    """The table of a study, as if every training had taken as long."""
+    """The table of a study, without training times."""
     for path in (study.parent / "results").glob("*/*.json"):
         content = json.loads(path.read_text())
         path.write_text(json.dumps(content | {"seconds": 1.0} if "seconds" in content else content))
@@ -84,14 +84,14 @@ def table(study: Path, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
-def test_killed_and_started_again_it_gives_the_table_of_an_unbroken_run(
+def test_killed_and_restarted_study_gives_the_table_of_an_uninterrupted_one(
     file: Path, bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     unbroken = tmp_path / "unbroken"
     unbroken.mkdir()
     (unbroken / file.name).write_bytes(file.read_bytes())
-    said = json.loads(ended(bench(unbroken / file.name, "--jobs", "1", "--json"))[0])
-    assert said == {"cells": CELLS, "done": CELLS, "ran": CELLS, "failed": {}}
+    summary = json.loads(ended(bench(unbroken / file.name, "--jobs", "1", "--json"))[0])
+    assert summary == {"cells": CELLS, "done": CELLS, "ran": CELLS, "failed": {}}
 
     driver = bench(file, "--jobs", "2")
     name, pid = until(lambda: next(iter(holders(tmp_path / "runs").items()), None))
@@ -105,13 +105,13 @@ def test_killed_and_started_again_it_gives_the_table_of_an_unbroken_run(
 
     before = results(file)
     assert 0 < len(before) < CELLS
-    said = json.loads(ended(bench(file, "--jobs", "1", "--json"))[0])
-    assert said["ran"] == CELLS - len(before)
+    summary = json.loads(ended(bench(file, "--jobs", "1", "--json"))[0])
+    assert summary["ran"] == CELLS - len(before)
     assert results(file) == results(unbroken / file.name)
     assert table(file, capsys) == table(unbroken / file.name, capsys)
 
 
-def test_a_finished_study_is_seen_to_be_finished_without_torch(songs: Path, write: Write) -> None:
+def test_finished_study_is_detected_without_torch(songs: Path, write: Write) -> None:
     file = write('data = "tunes"\nseeds = 1', 'attention = "last"\nsampler = "rates"\ndecoder = "uniform"')
     words = ["bench", "run", str(file), "--data", f"tunes={songs}", "--jobs", "1"]
     assert run(words) == 0
@@ -120,7 +120,7 @@ def test_a_finished_study_is_seen_to_be_finished_without_torch(songs: Path, writ
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-def test_interrupted_it_saves_what_it_was_at_and_leaves_nobody_behind(
+def test_interrupted_study_saves_trainings_and_stops_workers(
     name: str, write: Write, bench: Bench, tmp_path: Path
 ) -> None:
     long = write('data = "tunes"\nseeds = 1', GRID, "steps = 100000")

@@ -1,4 +1,4 @@
-"""Numbers of a table against numbers computed by hand: three unequal pieces, two seeds."""
+"""The numbers of a table equal those computed by hand, for three pieces and two seeds."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def plain(*seeds: Sequence[float], kind: str = "exact", frames: Sequence[float] 
 
 
 def left_out(nats: Sequence[float], frames: Sequence[float] = FRAMES) -> float:
-    """Variance of the mean over pieces: by how much it moves when each piece in turn is left out."""
+    """Jackknife variance of the mean over pieces."""
     count, mean = len(frames), sum(nats) / sum(frames)
     without = [(sum(nats) - nats[i]) / (sum(frames) - frames[i]) for i in range(count)]
     return (count - 1) / count * sum((one - mean) ** 2 for one in without)
@@ -112,7 +112,7 @@ def test_one_seed_has_an_interval_over_pieces_alone() -> None:
     assert found.interval == pytest.approx((2 - half, 2 + half), rel=5e-4)
 
 
-def test_the_chance_of_a_difference_is_that_of_both_sides() -> None:
+def test_p_value_is_two_sided() -> None:
     few = (10, 40, 90)
     first, second = (replace(plain(nats, frames=few), parameters={}) for nats in ((20, 90, 170), (0, 0, 0)))
     # Of one degree of freedom, as above, Student's t is Cauchy's.
@@ -127,7 +127,7 @@ KEYS = {"uniform": {"nats": [(10, 30, 60)], "variance": [(4, 9, 12)], "kind": "e
 LOW, HIGH = {"nats": TOTALS}, {"nats": [(60, 90, 90), (70, 90, 90)]}
 
 
-def test_each_seed_has_its_own_nats_and_what_learns_nothing_stands_beside_all(tabled: Tabled) -> None:
+def test_parts_that_learn_nothing_are_repeated_for_each_seed(tabled: Tabled) -> None:
     table = tabled(GRID, core={"none": LOW, "last": HIGH}, decoder=KEYS)
     low, high = table.rows
     assert low.by_seed("codes") == pytest.approx([1.5, 1.7])
@@ -141,7 +141,7 @@ def test_each_seed_has_its_own_nats_and_what_learns_nothing_stands_beside_all(ta
     assert shown["to_next"]["value"] == pytest.approx(2.6 - 3.45)
 
 
-def test_results_on_two_versions_of_the_music_make_no_table(tabled: Tabled) -> None:
+def test_results_of_different_music_share_no_table(tabled: Tabled) -> None:
     other = {**HIGH, "digest": "e" * 64}
     with pytest.raises(ZooError, match="of different music") as caught:
         tabled(GRID, core={"none": LOW, "last": other}, decoder=KEYS)
@@ -149,7 +149,7 @@ def test_results_on_two_versions_of_the_music_make_no_table(tabled: Tabled) -> N
     assert "e" * 12 in str(caught.value)
 
 
-def test_floors_of_another_version_of_the_music_make_no_table(tabled: Tabled) -> None:
+def test_floors_of_different_music_share_no_table(tabled: Tabled) -> None:
     floors = {"rates": {"codes": (90, 270, 540), "keys": (0, 0, 0)}}
     other = {"uniform": {**KEYS["uniform"], "digest": "e" * 64}}
     core = {name: {**nats, "digest": "e" * 64} for name, nats in (("none", LOW), ("last", HIGH))}
@@ -176,13 +176,13 @@ LOUD = {
 }
 
 
-def test_rows_wait_for_loudness_where_the_music_has_it(tabled: Tabled) -> None:
+def test_rows_wait_for_results_of_velocity(tabled: Tabled) -> None:
     table = tabled(f'{GRID}\nvelocity = "lstm"', **LOUD)
     assert len(table.missing) == 2
     assert [found.floor for found in table.rows] == ["rates"]
 
 
-def test_a_row_stands_once_where_nothing_but_velocity_differs_and_a_velocity_once_in_its_own(
+def test_rows_and_velocities_are_listed_without_duplicates(
     tabled: Tabled,
 ) -> None:
     found = {"lstm": {"nats": [(16, 24, 40), (17, 25, 42)]}, "key": {"nats": [(18, 27, 45)]}}
@@ -195,7 +195,7 @@ def test_a_row_stands_once_where_nothing_but_velocity_differs_and_a_velocity_onc
     assert "n = 3 test pieces, 20 struck notes, 2 seeds; music dddddddddddd" in loudness.explanations()
 
 
-def test_of_music_without_loudness_it_is_said_that_velocity_is_not_compared(tabled: Tabled) -> None:
+def test_caption_says_if_velocity_is_not_compared(tabled: Tabled) -> None:
     table = tabled(f'{GRID}\nvelocity = ["none", "lstm"]', core={"none": LOW, "last": HIGH}, decoder=KEYS)
     (sheet,) = format_tables(table)
     assert [line.cells[0] for line in sheet.lines] == ["none", "last"]

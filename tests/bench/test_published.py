@@ -1,4 +1,4 @@
-"""Figures of the literature stand among the rows of a study, where their numbers put them."""
+"""Published figures are ranked among the rows of a study."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def study(folder: Path, text: str):
     return read_study(path, open_registry())
 
 
-def test_a_row_of_the_literature_is_read(tmp_path: Path) -> None:
+def test_published_row_is_read(tmp_path: Path) -> None:
     (row,) = study(tmp_path, f"{GRID}[[published]]\n{ROW}").published
     assert (row.name, row.kind, row.nats) == ("RNN", "exact", {"bach": 8})
 
@@ -32,6 +32,6 @@ def test_a_row_of_the_literature_is_read(tmp_path: Path) -> None:
         f"{ROW}year = 2012\n",
     ],
 )
-def test_a_row_without_a_kind_or_a_source_is_refused(tmp_path: Path, row: str) -> None:
+def test_published_row_needs_kind_and_source(tmp_path: Path, row: str) -> None:
     with pytest.raises(UsageError, match="a name, a kind"):
         study(tmp_path, f"{GRID}[[published]]\n{row}")

@@ -1,4 +1,4 @@
-"""Studies on Ray: a cluster of our own, and one that is joined by its address."""
+"""Studies on Ray: on a local cluster and on one at an address."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def free_ports(count: int) -> list[int]:
 
 @pytest.fixture
 def address(quiet: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A cluster of this machine alone, which ends with the test whatever happens."""
+    """A cluster on this machine, stopped at the end of the test."""
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     # With ports of their own nobody waits for the agents, which takes too long on a busy machine.
     names = ("port", "metrics-export-port", "dashboard-agent-grpc-port", "dashboard-agent-listen-port",
@@ -91,7 +91,7 @@ def ended(process: subprocess.Popen[str]) -> str:
     return err
 
 
-def test_a_cluster_of_its_own_comes_to_the_same_says_nothing_of_itself_and_imports_nothing_beside_it(
+def test_local_cluster_gives_the_same_results_silently_and_in_isolation(
     write: Write, bench: Bench, quiet: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
@@ -110,7 +110,7 @@ def test_a_cluster_of_its_own_comes_to_the_same_says_nothing_of_itself_and_impor
     assert not (Path(os.environ["HOME"]) / ".ray").exists()
 
 
-def test_a_cluster_is_joined_by_its_address_and_a_killed_worker_is_tried_again(
+def test_cluster_at_an_address_retries_killed_workers(
     write: Write, bench: Bench, address: str, tmp_path: Path
 ) -> None:
     study = write(HEAD, GRID, "steps = 300")
@@ -127,7 +127,7 @@ def test_a_cluster_is_joined_by_its_address_and_a_killed_worker_is_tried_again(
     assert len(results(study)) == 3
 
 
-def test_an_address_without_a_cluster_gets_an_answer(write: Write, bench: Bench, quiet: None) -> None:
+def test_address_without_a_cluster_is_an_error(write: Write, bench: Bench, quiet: None) -> None:
     study = write(HEAD, GRID)
     (port,) = free_ports(1)
     driver = bench(study, "--runner", "ray", "--address", f"127.0.0.1:{port}")

@@ -1,4 +1,4 @@
-"""Rows of a table: what is clear, figures of the literature, what is not compared."""
+"""Rows of a table: clear differences, published figures, and missing rows."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def row(nats: list[list[float]], parameters: int) -> Row:
     return Row({}, "", tuple(found), parameters={"core": parameters})
 
 
-def test_one_seed_of_a_part_that_learns_makes_no_difference_clear() -> None:
+def test_single_seed_gives_no_clear_difference() -> None:
     low, high = [[1.0, 1.1, 1.0]], [[2.0, 2.2, 2.1]]
     assert not row(low, 5).minus(row(high, 5), "codes").is_clear
     assert row(low, 0).minus(row(high, 0), "codes").is_clear
@@ -66,7 +66,7 @@ def test_intervals_of_rows_and_of_their_differences_are_over_families() -> None:
 
 
 def evaluation(terms: dict[str, float]) -> dict:
-    """An evaluation as it is kept: so many nats a frame, and a little more from piece to piece."""
+    """A stored evaluation with this mean of nats per frame, and small differences between pieces."""
     frames = [10] * PIECES
     nats = {name: [10 * value + 0.01 * number for number in range(PIECES)] for name, value in terms.items()}
     return {
@@ -89,7 +89,7 @@ def result(cell: Cell | FloorsCell, level: float) -> dict:
 
 
 def fill(study: Study, registry: Registry, results: Results) -> None:
-    """Results in which each next core is a nat worse."""
+    """Results in which each core is one nat worse than the one before."""
     for cell in floor_cells(study):
         results.write(cell, result(cell, 0))
     for level, component in enumerate(components(study, registry)):
@@ -124,9 +124,9 @@ nats = { tunes = 3.5, others = 1 }
 
 
 def test_a_table_ranks_rows_floors_and_the_literature(read: Read, registry: Registry, tmp_path: Path) -> None:
-    asked, results = read(GRID), Results(tmp_path / "results")
-    fill(asked, registry, results)
-    (sheet,) = format_tables(tables(asked, results, registry)[0])
+    small_study, results = read(GRID), Results(tmp_path / "results")
+    fill(small_study, registry, results)
+    (sheet,) = format_tables(tables(small_study, results, registry)[0])
     shown = [line.cells[:2] for line in sheet.lines]
     assert [cells[0] for cells in shown] == ["none", "Somebody's", "history", "rates"]
     assert shown[1][1] == "~ 3.5"
@@ -138,7 +138,7 @@ def test_a_table_ranks_rows_floors_and_the_literature(read: Read, registry: Regi
     assert r"\textbf{3.0" in latex(sheet)
 
 
-def test_rows_that_wait_are_told(read: Read, registry: Registry, tmp_path: Path) -> None:
+def test_missing_rows_are_listed(read: Read, registry: Registry, tmp_path: Path) -> None:
     (table,) = tables(read(GRID), Results(tmp_path / "results"), registry)
     assert len(table.missing) == 2
     (sheet,) = format_tables(table)
@@ -156,36 +156,34 @@ def test_rows_that_wait_are_told(read: Read, registry: Registry, tmp_path: Path)
 def test_every_line_has_a_cell_for_every_heading(
     read: Read, registry: Registry, tmp_path: Path, grids: str
 ) -> None:
-    asked, results = read(f'data = "tunes"\nseeds = 2\n{grids}'), Results(tmp_path / "results")
-    fill(asked, registry, results)
-    for sheet in format_tables(tables(asked, results, registry)[0]):
+    small_study, results = read(f'data = "tunes"\nseeds = 2\n{grids}'), Results(tmp_path / "results")
+    fill(small_study, registry, results)
+    for sheet in format_tables(tables(small_study, results, registry)[0]):
         assert {len(line.cells) for line in sheet.lines} == {len(sheet.headings)}
         assert sheet.words >= 1
 
 
-def test_a_rate_at_which_training_breaks_off_is_not_chosen(
-    read: Read, registry: Registry, tmp_path: Path
-) -> None:
-    asked, results = read(GRID), Results(tmp_path / "results")
-    core = components(asked, registry)[0]
-    for cell in core.trials(asked):
+def test_rate_that_diverges_is_not_chosen(read: Read, registry: Registry, tmp_path: Path) -> None:
+    small_study, results = read(GRID), Results(tmp_path / "results")
+    core = components(small_study, registry)[0]
+    for cell in core.trials(small_study):
         results.write(cell, result(cell, 1.0))
-    broken = core.cell(asked, 0.01, 1)
+    broken = core.cell(small_study, 0.01, 1)
     results.write(broken, {**result(broken, 1.0), "evaluation": None, "validation": None})
-    assert [cell.train.lr for cell in chosen(core, asked, results)] == [0.02] * 5
+    assert [cell.train.lr for cell in chosen(core, small_study, results)] == [0.02] * 5
 
 
 def test_a_rate_is_chosen_by_two_seeds(read: Read, registry: Registry, tmp_path: Path) -> None:
-    asked, results = read(GRID), Results(tmp_path / "results")
-    core = components(asked, registry)[0]
-    liked = {(0.01, 0): 1.0, (0.02, 0): 1.1, (0.01, 1): 1.4, (0.02, 1): 1.1}
-    for (rate, seed), nats in list(liked.items())[:3]:
-        cell = core.cell(asked, rate, seed)
+    small_study, results = read(GRID), Results(tmp_path / "results")
+    core = components(small_study, registry)[0]
+    validation_nats = {(0.01, 0): 1.0, (0.02, 0): 1.1, (0.01, 1): 1.4, (0.02, 1): 1.1}
+    for (rate, seed), nats in list(validation_nats.items())[:3]:
+        cell = core.cell(small_study, rate, seed)
         results.write(cell, {**result(cell, 1.0), "validation": nats})
-    assert core.selection(asked, results) is None
-    last = core.cell(asked, 0.02, 1)
-    results.write(last, {**result(last, 1.0), "validation": liked[0.02, 1]})
-    choice = core.selection(asked, results)
+    assert core.selection(small_study, results) is None
+    last = core.cell(small_study, 0.02, 1)
+    results.write(last, {**result(last, 1.0), "validation": validation_nats[0.02, 1]})
+    choice = core.selection(small_study, results)
     assert choice is not None
     assert ({cell.train.lr for cell in choice.cells}, choice.selection_seeds) == ({0.02}, 2)
 
@@ -194,17 +192,18 @@ def of_earlier(found: dict) -> dict:
     return {**found, "data": {name: value for name, value in found["data"].items() if name != "reading"}}
 
 
-def test_of_an_earlier_reading_one_seed_may_choose_and_the_caption_says_both(
-    read: Read, registry: Registry, tmp_path: Path
-) -> None:
-    asked, results = read(GRID), Results(tmp_path / "results")
-    for cell in floor_cells(asked):
+def test_earlier_reading_may_select_rates_by_one_seed(read: Read, registry: Registry, tmp_path: Path) -> None:
+    small_study, results = read(GRID), Results(tmp_path / "results")
+    for cell in floor_cells(small_study):
         results.write(cell, of_earlier(result(cell, 0)))
-    for level, component in enumerate(components(asked, registry)):
-        cells = [component.cell(asked, 0.02, 0), *(component.cell(asked, 0.01, seed) for seed in range(5))]
+    for level, component in enumerate(components(small_study, registry)):
+        cells = [
+            component.cell(small_study, 0.02, 0),
+            *(component.cell(small_study, 0.01, seed) for seed in range(5)),
+        ]
         for cell in cells:
             results.write(cell, of_earlier(result(cell, 1.0 + level)))
-    (table,) = tables(asked, results, registry)
+    (table,) = tables(small_study, results, registry)
     assert (table.missing, table.selection_seeds, table.is_earlier) == ((), 1, True)
     (sheet,) = format_tables(table)
     assert any("from 0.01, 0.02 by validation of the first seed" in note for note in sheet.explanations())
@@ -212,24 +211,24 @@ def test_of_an_earlier_reading_one_seed_may_choose_and_the_caption_says_both(
     assert "bars were counted from the first note" in said
 
 
-def test_rows_of_two_readings_make_no_table(read: Read, registry: Registry, tmp_path: Path) -> None:
-    asked, results = read(GRID), Results(tmp_path / "results")
-    fill(asked, registry, results)
-    (cell,) = floor_cells(asked)
+def test_rows_of_different_readings_share_no_table(read: Read, registry: Registry, tmp_path: Path) -> None:
+    small_study, results = read(GRID), Results(tmp_path / "results")
+    fill(small_study, registry, results)
+    (cell,) = floor_cells(small_study)
     results.write(cell, of_earlier(result(cell, 0)))
     with pytest.raises(ZooError, match=f"reading {READING} in core.*reading 1 in floors"):
-        tables(asked, results, registry)
+        tables(small_study, results, registry)
 
 
-def test_rows_on_two_grids_make_no_table(read: Read, registry: Registry, tmp_path: Path) -> None:
-    asked, results = read(GRID), Results(tmp_path / "results")
-    fill(asked, registry, results)
-    (cell,) = floor_cells(asked)
+def test_rows_on_different_grids_share_no_table(read: Read, registry: Registry, tmp_path: Path) -> None:
+    small_study, results = read(GRID), Results(tmp_path / "results")
+    fill(small_study, registry, results)
+    (cell,) = floor_cells(small_study)
     found = result(cell, 0)
     found["data"]["grid"] = 12
     results.write(cell, found)
     with pytest.raises(ZooError, match="12 frames per quarter note in floors"):
-        tables(asked, results, registry)
+        tables(small_study, results, registry)
 
 
 def test_a_caption_says_the_grid_and_the_leaks() -> None:
@@ -241,17 +240,17 @@ def test_a_caption_says_the_grid_and_the_leaks() -> None:
     assert set(EARLIER) == set(range(1, READING))
 
 
-def test_a_row_that_failed_is_told_from_one_that_waits(
+def test_failed_rows_are_distinguished_from_missing_ones(
     read: Read, registry: Registry, tmp_path: Path
 ) -> None:
-    asked, results = read(GRID), Results(tmp_path / "results")
-    fill(asked, registry, results)
+    small_study, results = read(GRID), Results(tmp_path / "results")
+    fill(small_study, registry, results)
     core = next(
-        one for one in components(asked, registry) if one.recipe.parts["attention"].entry.name == "none"
+        one for one in components(small_study, registry) if one.recipe.parts["attention"].entry.name == "none"
     )
-    for cell in chosen(core, asked, results):
+    for cell in chosen(core, small_study, results):
         results.write(cell, {**result(cell, 1.0), "evaluation": None})
-    (table,) = tables(asked, results, registry)
+    (table,) = tables(small_study, results, registry)
     (sheet,) = format_tables(table)
     assert "none: the training of a part diverged" in sheet.explanations()
     assert not any("wait" in note for note in sheet.explanations())

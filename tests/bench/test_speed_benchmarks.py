@@ -1,4 +1,4 @@
-"""The speed benchmarks still run; nothing is timed."""
+"""The speed benchmarks run, without timing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stored results: what no table can rely on is refused when it is read, with the file and a hint."""
+"""Stored results: damaged ones are rejected when read, with the file and a hint."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def put(folder: Path, cell: Cell | FloorsCell, content: Any) -> Results:
     return results
 
 
-def test_whole_results_are_read_as_they_are(core: Cell, tmp_path: Path) -> None:
+def test_valid_results_are_read_unchanged(core: Cell, tmp_path: Path) -> None:
     assert put(tmp_path / "one", core, trained()).read(core) == trained()
     assert put(tmp_path / "two", FLOORS, floors()).read(FLOORS) == floors()
     broken_off = trained() | {"evaluation": None, "validation": None}
@@ -70,7 +70,7 @@ def test_whole_results_are_read_as_they_are(core: Cell, tmp_path: Path) -> None:
 
 
 def earlier(cell: Cell, name: str, folder: Path) -> tuple[Results, Path]:
-    """A result as it was kept before readings were counted, under a name that nothing has any more."""
+    """A result of the first reading, which has no version, under an old name."""
     results, order = Results(folder), {**cell.order("/there"), "name": name}
     results.path(cell).parent.mkdir(parents=True)
     path = results.path(cell).with_name(f"{name}.json")
@@ -78,7 +78,7 @@ def earlier(cell: Cell, name: str, folder: Path) -> tuple[Results, Path]:
     return results, path
 
 
-def test_a_result_of_an_earlier_reading_is_found_by_what_it_answers(core: Cell, tmp_path: Path) -> None:
+def test_result_of_an_earlier_reading_is_matched_by_its_question(core: Cell, tmp_path: Path) -> None:
     results, _ = earlier(core, "core-none-s0-0123", tmp_path)
     found = results.read(core)
     assert found is not None
@@ -87,7 +87,7 @@ def test_a_result_of_an_earlier_reading_is_found_by_what_it_answers(core: Cell, 
     assert results.read(replace(core, train=TrainSettings(steps=3))) is None
 
 
-def test_a_result_of_this_reading_is_not_found_under_another_name(core: Cell, tmp_path: Path) -> None:
+def test_result_of_the_current_reading_needs_its_own_name(core: Cell, tmp_path: Path) -> None:
     """It is of another part, or of a training that would come to other weights."""
     results, path = earlier(core, "core-none-s0-0123", tmp_path)
     content = json.loads(path.read_text())
@@ -96,7 +96,7 @@ def test_a_result_of_this_reading_is_not_found_under_another_name(core: Cell, tm
     assert results.read(core) is None
 
 
-def test_a_new_result_takes_the_place_of_the_earlier_one(core: Cell, tmp_path: Path) -> None:
+def test_new_result_replaces_that_of_an_earlier_reading(core: Cell, tmp_path: Path) -> None:
     results, path = earlier(core, "core-none-s0-0123", tmp_path)
     now = {"order": core.order("/here"), **trained(), "data": {**trained()["data"], "reading": READING}}
     results.write(core, now)
@@ -104,7 +104,7 @@ def test_a_new_result_takes_the_place_of_the_earlier_one(core: Cell, tmp_path: P
     assert results.read(core) == Results(tmp_path).read(core) == now
 
 
-def test_a_damaged_result_of_an_earlier_reading_is_named(core: Cell, tmp_path: Path) -> None:
+def test_damaged_result_of_an_earlier_reading_is_reported(core: Cell, tmp_path: Path) -> None:
     results, path = earlier(core, "core-none-s0-0123", tmp_path)
     content = json.loads(path.read_text())
     content["evaluation"]["frames"].pop()
@@ -150,7 +150,7 @@ CUTS: dict[str, Callable[[Content], Any]] = {
 
 
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
-def test_a_result_that_was_cut_or_edited_is_damaged(
+def test_truncated_or_edited_result_is_damaged(
     cut: Callable[[Content], Any], core: Cell, tmp_path: Path
 ) -> None:
     content = trained()
@@ -167,14 +167,14 @@ def test_a_result_that_was_cut_or_edited_is_damaged(
         lambda c: c.update(floors=[]),
     ],
 )
-def test_floors_that_were_cut_are_damaged(cut: Callable[[Content], Any], tmp_path: Path) -> None:
+def test_truncated_floors_are_damaged(cut: Callable[[Content], Any], tmp_path: Path) -> None:
     content = floors()
     cut(content)
     refused(tmp_path, FLOORS, content)
 
 
 @pytest.mark.parametrize("content", [None, [], "text", 1])
-def test_what_is_no_result_at_all_is_damaged(content: Any, core: Cell, tmp_path: Path) -> None:
+def test_other_content_is_a_damaged_result(content: Any, core: Cell, tmp_path: Path) -> None:
     refused(tmp_path, core, content)
 
 
@@ -188,7 +188,7 @@ def refused(folder: Path, cell: Cell | FloorsCell, content: Any) -> None:
 
 
 def ordered(cell: Cell | FloorsCell) -> Content:
-    """A result as `zoo bench run` keeps it."""
+    """A result as `zoo bench run` stores it."""
     order = {name: value for name, value in cell.order("").items() if name not in ("place", "training")}
     content = trained() if isinstance(cell, Cell) else floors()
     return {"order": order, **content}
@@ -208,7 +208,7 @@ def test_packed_results_are_read_as_before(core: Cell, tmp_path: Path) -> None:
     assert names == sorted(cell.name for cell in cells)
 
 
-def test_a_new_result_goes_before_the_packed_one_and_replaces_it(core: Cell, tmp_path: Path) -> None:
+def test_new_result_overrides_and_replaces_the_packed_one(core: Cell, tmp_path: Path) -> None:
     results = Results(tmp_path)
     results.write(core, ordered(core))
     results.pack("tunes")
@@ -240,7 +240,7 @@ def test_an_earlier_reading_in_a_pack_is_found_and_replaced(core: Cell, tmp_path
 @pytest.mark.parametrize(
     "line", ["{", "[]", '{"order": {}}', '{"order": {"name": 5}}', "\xff", "[" * 100_000]
 )
-def test_a_damaged_line_of_a_pack_is_named(core: Cell, tmp_path: Path, line: str) -> None:
+def test_damaged_line_of_a_pack_is_reported(core: Cell, tmp_path: Path, line: str) -> None:
     results = Results(tmp_path)
     results.write(core, ordered(core))
     results.pack("tunes")

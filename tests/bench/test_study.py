@@ -1,4 +1,4 @@
-"""Study files: what they stand for, and what is said of a wrong one."""
+"""Study files: parsing, and errors."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def said(path: Path, registry: Registry) -> str:
     return "\n".join(str(problem) for problem in caught.value.problems)
 
 
-def test_a_grid_stands_for_every_combination_of_what_it_lists(study: Read) -> None:
-    found = study(grid='attention = ["none", "last"]\ndecoder = ["lstm", "rbm hidden=12", "uniform"]')
-    assert [(row.labels["attention"], row.labels["decoder"]) for row in found.combinations] == [
+def test_grid_expands_to_all_combinations(study: Read) -> None:
+    parsed = study(grid='attention = ["none", "last"]\ndecoder = ["lstm", "rbm hidden=12", "uniform"]')
+    assert [(row.labels["attention"], row.labels["decoder"]) for row in parsed.combinations] == [
         (attention, decoder)
         for attention in ("none", "last")
         for decoder in ("lstm", "rbm hidden=12", "uniform")
     ]
-    assert str(found.combinations[1].recipe).endswith("decoder.hidden=12")
-    assert found.slots == ("attention", "decoder")
+    assert str(parsed.combinations[1].recipe).endswith("decoder.hidden=12")
+    assert parsed.slots == ("attention", "decoder")
 
 
-def test_a_slot_with_one_part_needs_no_list_and_a_missing_one_keeps_its_default(study: Read) -> None:
+def test_slot_may_be_a_single_part_or_default(study: Read) -> None:
     (row,) = study(grid='decoder = "rbm"').combinations
     parts = {slot: choice.entry.name for slot, choice in row.recipe.parts.items()}
     assert parts["decoder"] == "rbm"
@@ -46,38 +46,38 @@ def test_settings_of_a_label_are_those_of_its_part(study: Read) -> None:
     assert row.recipe.parts["attention"].settings.features == 9
 
 
-def test_a_combination_that_is_listed_twice_stands_once_under_its_first_name(study: Read) -> None:
+def test_duplicate_combinations_are_merged(study: Read) -> None:
     grid = 'decoder = ["lstm", "lstm hidden=100"]\n[[grid]]\ndecoder = ["lstm", "rbm"]'
-    found = study(grid=grid.replace("hidden=100", f"hidden={default_hidden(study)}"))
-    assert [row.labels["decoder"] for row in found.combinations] == ["lstm", "rbm"]
+    parsed = study(grid=grid.replace("hidden=100", f"hidden={default_hidden(study)}"))
+    assert [row.labels["decoder"] for row in parsed.combinations] == ["lstm", "rbm"]
 
 
 def default_hidden(study: Read) -> int:
     return int(study(grid='decoder = "lstm"').combinations[0].recipe.parts["decoder"].settings.hidden)
 
 
-def test_several_grids_stand_one_after_the_other(study: Read) -> None:
-    found = study(grid='attention = "none"\ndecoder = "rbm"\n[[grid]]\nattention = "history"')
-    assert [(row.labels["attention"], row.labels["decoder"]) for row in found.combinations] == [
+def test_grids_are_concatenated(study: Read) -> None:
+    parsed = study(grid='attention = "none"\ndecoder = "rbm"\n[[grid]]\nattention = "history"')
+    assert [(row.labels["attention"], row.labels["decoder"]) for row in parsed.combinations] == [
         ("none", "rbm"),
         ("history", "lstm"),
     ]
 
 
-def test_the_study_says_its_budget_and_its_learning_rates(study: Read) -> None:
-    found = study('data = ["tunes", "bach"]\nseeds = 3', 'decoder = "rbm"', "steps = 7\nlr = [0.1, 0.01]")
-    assert (found.settings.data, found.settings.seeds) == (("tunes", "bach"), 3)
-    assert (found.train.steps, found.rates) == (7, (0.1, 0.01))
-    assert found.name == "study"
+def test_budget_and_learning_rates_are_read(study: Read) -> None:
+    parsed = study('data = ["tunes", "bach"]\nseeds = 3', 'decoder = "rbm"', "steps = 7\nlr = [0.1, 0.01]")
+    assert (parsed.settings.data, parsed.settings.seeds) == (("tunes", "bach"), 3)
+    assert (parsed.train.steps, parsed.rates) == (7, (0.1, 0.01))
+    assert parsed.name == "study"
 
 
-def test_music_may_have_a_budget_of_its_own(study: Read, registry: Registry) -> None:
+def test_dataset_may_override_the_budget(study: Read, registry: Registry) -> None:
     own = 'decoder = "rbm"\n[train.bach]\nminutes = 2.0\nvalidate_every = 50'
-    found = study('data = ["tunes", "bach"]', own, "steps = 7\nlr = [0.1, 0.01]")
-    assert found.train_on("tunes") is found.train
-    bach = found.train_on("bach")
+    parsed = study('data = ["tunes", "bach"]', own, "steps = 7\nlr = [0.1, 0.01]")
+    assert parsed.train_on("tunes") is parsed.train
+    bach = parsed.train_on("bach")
     assert (bach.minutes, bach.steps, bach.batch, bach.validate_every) == (2.0, None, 4, 50)
-    cells = [one.cell(found, 0.01, 0) for one in components(found, registry)]
+    cells = [one.cell(parsed, 0.01, 0) for one in components(parsed, registry)]
     assert {(cell.data, cell.train.steps, cell.train.minutes, cell.train.lr) for cell in cells} == {
         ("tunes", 7, None, 0.01),
         ("bach", None, 2.0, 0.01),
@@ -96,12 +96,12 @@ def test_music_may_have_a_budget_of_its_own(study: Read, registry: Registry) -> 
         ("[train.bach]\nsteps = 3\nminutes = 2.0", "mutually exclusive"),
     ],
 )
-def test_a_wrong_budget_of_some_music_is_said(study: Read, table: str, said: str) -> None:
+def test_invalid_budget_of_a_dataset_is_an_error(study: Read, table: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         study('data = ["tunes", "bach"]', f'decoder = "rbm"\n{table}', "steps = 7")
 
 
-def test_one_music_needs_no_list(study: Read) -> None:
+def test_single_dataset_needs_no_list(study: Read) -> None:
     assert study('data = "tunes"', 'decoder = "rbm"').settings.data == ("tunes",)
 
 
@@ -121,7 +121,7 @@ decoder = "rbm hidden=-1"
 """
 
 
-def test_everything_that_is_wrong_is_said_at_once_with_file_and_hint(
+def test_all_errors_are_reported_at_once_with_file_and_hint(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "wrong.toml"
@@ -164,28 +164,28 @@ def test_everything_that_is_wrong_is_said_at_once_with_file_and_hint(
         ("seeds = ", "not a valid TOML file"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path: Path, registry: Registry, text: str, says: str) -> None:
+def test_invalid_studies_are_errors(tmp_path: Path, registry: Registry, text: str, says: str) -> None:
     file = tmp_path / "wrong.toml"
     file.write_text(text)
-    found = said(file, registry)
-    assert says in found
-    assert str(file) in found
+    parsed = said(file, registry)
+    assert says in parsed
+    assert str(file) in parsed
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path, registry: Registry) -> None:
+def test_missing_file_is_an_error(tmp_path: Path, registry: Registry) -> None:
     assert "no such file" in said(tmp_path / "no.toml", registry)
 
 
-def test_the_studies_that_come_with_the_zoo_can_be_read(registry: Registry) -> None:
+def test_shipped_studies_are_valid(registry: Registry) -> None:
     files = sorted((Path(__file__).parents[2] / "benchmarks").glob("*.toml"))
     assert files
     for file in files:
-        found = read_study(file, registry)
-        assert found.combinations
-        assert found.settings.seeds >= 5
+        parsed = read_study(file, registry)
+        assert parsed.combinations
+        assert parsed.settings.seeds >= 5
 
 
-def test_a_file_that_a_study_names_is_not_run_unasked(tmp_path: Path, registry: Registry) -> None:
+def test_code_file_of_a_study_needs_consent(tmp_path: Path, registry: Registry) -> None:
     ran, part, path = tmp_path / "ran", tmp_path / "part.py", tmp_path / "study.toml"
     part.write_text(f"import pathlib; pathlib.Path({str(ran)!r}).touch()\n")
     path.write_text(f'[[grid]]\nattention = "{part}"\n')

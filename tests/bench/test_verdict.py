@@ -1,4 +1,4 @@
-"""Verdicts: which row is meant, and which words its numbers and their kinds allow."""
+"""Verdicts: which rows a name matches, and the words for differences of each kind."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ KEYS = {"uniform": {"nats": [(0, 0, 0)]}}
 
 
 def level(nats: float, **more: Any) -> dict[str, Any]:
-    """So many nats per frame from two seeds, a little apart from piece to piece."""
+    """Results of two seeds with this mean of nats per frame, and small differences between pieces."""
     first = [10 * nats + 0.02, 30 * nats, 60 * nats - 0.02]
     return {"nats": [first, [10 * nats, 30 * nats + 0.02, 60 * nats - 0.02]], **more}
 
 
 def compared(tabled: Tabled, none: dict[str, Any], last: dict[str, Any]) -> Verdict:
-    """What is said of `none` against `last`."""
+    """The verdict of `none` against `last`."""
     return verdict(tabled(ATTENTIONS, core={"none": none, "last": last}, decoder=KEYS), "none", "last")
 
 
@@ -50,66 +50,72 @@ def compared(tabled: Tabled, none: dict[str, Any], last: dict[str, Any]) -> Verd
         ),
     ],
 )
-def test_a_sentence_says_no_more_than_the_kinds_allow(
+def test_words_depend_on_the_kinds_of_figures(
     tabled: Tabled, kinds: tuple[str, str], lower: str, higher: str
 ) -> None:
     first, second = kinds
     for nats, said, outcome in ((1.5, lower, "lower"), (2.5, higher, "higher")):
-        found = compared(tabled, level(nats, kind=first), level(2.0, kind=second))
+        comparison = compared(tabled, level(nats, kind=first), level(2.0, kind=second))
         is_clear = said.startswith("clearly")
         sign = "" if is_clear else "-" if nats < 2 else "+"
-        assert found.words.startswith(f"{said} {sign}0.500 (")
-        assert found.outcome == (outcome if is_clear else "level")
+        assert comparison.words.startswith(f"{said} {sign}0.500 (")
+        assert comparison.outcome == (outcome if is_clear else "level")
 
 
-def test_the_interval_stands_behind_the_number_nearer_end_first(tabled: Tabled) -> None:
+def test_interval_follows_the_difference_smaller_end_first(tabled: Tabled) -> None:
     for nats in (1.5, 2.5):
         last = {"nats": [(21, 60, 119), (20, 61, 119)]}
-        found = compared(tabled, level(nats), last)
-        near, far = map(float, re.search(r"by 0\.500 \((\S+) to (\d\.\d+)", found.words).groups())
-        low, high = found.difference.interval
+        comparison = compared(tabled, level(nats), last)
+        near, far = map(float, re.search(r"by 0\.500 \((\S+) to (\d\.\d+)", comparison.words).groups())
+        low, high = comparison.difference.interval
         assert 0 < near < 0.5 < far
         assert (near, far) == pytest.approx(sorted((abs(low), abs(high))), abs=6e-4)
-    assert found.basis == "n = 3 pieces, 2 seeds"
-    assert found.unit == "nats per frame"
+    assert comparison.basis == "n = 3 pieces, 2 seeds"
+    assert comparison.unit == "nats per frame"
 
 
-def test_what_changes_from_piece_to_piece_is_not_clear(tabled: Tabled) -> None:
-    found = compared(tabled, {"nats": [(30, 50, 130), (20, 70, 110)]}, level(2.0))
-    assert found.outcome == "level"
-    assert re.match(r"no clear difference, \+0\.050 \(-\d\.\d{3} to \+\d\.\d{3}", found.words)
+def test_difference_that_varies_between_pieces_is_not_clear(tabled: Tabled) -> None:
+    comparison = compared(tabled, {"nats": [(30, 50, 130), (20, 70, 110)]}, level(2.0))
+    assert comparison.outcome == "level"
+    assert re.match(r"no clear difference, \+0\.050 \(-\d\.\d{3} to \+\d\.\d{3}", comparison.words)
 
 
-def test_without_results_nothing_is_said(tabled: Tabled) -> None:
+def test_missing_results_give_no_verdict(tabled: Tabled) -> None:
     table = tabled(ATTENTIONS, core={"none": level(1.5)}, decoder=KEYS)
-    found = verdict(table, "none", "last")
-    assert (found.outcome, found.words, found.basis) == ("waiting", "no result yet", "n = 0 pieces, 2 seeds")
-    assert found.first is not None
-    assert found.second is None
+    comparison = verdict(table, "none", "last")
+    assert (comparison.outcome, comparison.words, comparison.basis) == (
+        "waiting",
+        "no result yet",
+        "n = 0 pieces, 2 seeds",
+    )
+    assert comparison.first is not None
+    assert comparison.second is None
 
 
-def test_the_best_is_the_one_that_validation_likes_best(tabled: Tabled) -> None:
-    """Of the rows that share a decoder, whatever the pieces say that are scored."""
+def test_best_row_has_the_lowest_validation_nats(tabled: Tabled) -> None:
+    """The choice among rows with the decoder does not depend on the scored pieces."""
     core = {"none": level(2.5, validation=(1.1, 1.3)), "last": level(1.5, validation=(1.4, 1.2))}
     keys = {"nats": [(0, 0, 0)], "validation": (0.5,)}
     table = tabled(PRODUCT, core=core, decoder={"rbm": keys, "lstm": keys})
     assert [row.labels["attention"] for row in table.rows] == ["last", "last", "none", "none"]
-    found = verdict(table, "best rbm", "last rbm")
-    assert found.names[0] == "none rbm"
-    assert found.outcome == "higher"
+    comparison = verdict(table, "best rbm", "last rbm")
+    assert comparison.names[0] == "none rbm"
+    assert comparison.outcome == "higher"
 
 
-def test_validation_of_the_decoder_counts_too(tabled: Tabled) -> None:
-    liked, lucky = level(0.9, validation=(0.1, 0.2)), level(0.5, validation=(0.3, 0.4))
+def test_best_row_includes_validation_of_the_decoder(tabled: Tabled) -> None:
+    low_validation, lucky = level(0.9, validation=(0.1, 0.2)), level(0.5, validation=(0.3, 0.4))
     core = {"none": level(1.0, validation=(2.0, 4.0)), "last": level(2.0, validation=(1.0, 1.0))}
-    table = tabled(PRODUCT, core=core, decoder={"rbm": liked, "lstm": lucky})
-    found = verdict(table, "best none", "none lstm")
-    assert found.names[0] == "none rbm"
-    judged = {row.label_for(table.study.slots): row.validation for row in table.rows}
-    assert judged == pytest.approx({"none rbm": 3.15, "none lstm": 3.35, "last rbm": 1.15, "last lstm": 1.35})
+    table = tabled(PRODUCT, core=core, decoder={"rbm": low_validation, "lstm": lucky})
+    comparison = verdict(table, "best none", "none lstm")
+    assert comparison.names[0] == "none rbm"
+    validations = {row.label_for(table.study.slots): row.validation for row in table.rows}
+    assert validations == pytest.approx(
+        {"none rbm": 3.15, "none lstm": 3.35, "last rbm": 1.15, "last lstm": 1.35}
+    )
 
 
-def test_one_term_is_compared_alone_and_loudness_by_the_struck_note(tabled: Tabled) -> None:
+def test_single_term_and_loudness_are_compared(tabled: Tabled) -> None:
     table = tabled(
         f'{ATTENTIONS}\nvelocity = ["lstm", "key"]',
         {"rates": {"codes": (90, 270, 540), "keys": (0, 0, 0)}, "velocity=mean": {"velocity": (20, 30, 50)}},
@@ -131,8 +137,8 @@ def table_name(table: Table, nats: float) -> str:
     return row.label_for(table.study.loud_slots)
 
 
-def told_apart(tabled: Tabled, judges: int, of_judges: float, of_rest: float) -> Verdict:
-    """`none` against `last`, where the first seeds of `none` come out otherwise than the rest."""
+def with_lucky_seeds(tabled: Tabled, judges: int, of_judges: float, of_rest: float) -> Verdict:
+    """`none` against `last`, where the first seeds of `none` differ from the others."""
     table = tabled(ATTENTIONS, core={"none": level(1.5), "last": level(2.0)}, decoder=KEYS)
     last = table.rows[-1]
     seeds = [replace(last.evaluations[0]) for _ in range(5)]
@@ -148,32 +154,32 @@ def told_apart(tabled: Tabled, judges: int, of_judges: float, of_rest: float) ->
     return Verdict(table, table, first, second, table.terms, "nats per frame")
 
 
-def moved(found: Evaluation, by: float) -> Evaluation:
-    codes = replace(found.terms["codes"], nats=found.terms["codes"].nats + by * found.frames)
-    return replace(found, terms={**found.terms, "codes": codes})
+def moved(evaluation: Evaluation, by: float) -> Evaluation:
+    codes = replace(evaluation.terms["codes"], nats=evaluation.terms["codes"].nats + by * evaluation.frames)
+    return replace(evaluation, terms={**evaluation.terms, "codes": codes})
 
 
-def test_a_verdict_may_hang_on_the_seeds_that_chose_the_rates(tabled: Tabled) -> None:
-    steady = told_apart(tabled, 2, -0.5, -0.5)
+def test_verdict_may_depend_on_the_selection_seeds(tabled: Tabled) -> None:
+    steady = with_lucky_seeds(tabled, 2, -0.5, -0.5)
     assert (steady.outcome, steady.depends_on_selection_seeds) == ("lower", False)
     assert steady.without_selection_seeds.value == pytest.approx(-0.5 - 0.01 / 3)
-    lucky = told_apart(tabled, 1, -0.05, -0.025)
+    lucky = with_lucky_seeds(tabled, 1, -0.05, -0.025)
     assert lucky.without_selection_seeds.value == pytest.approx(-0.025)
     assert (lucky.outcome, lucky.depends_on_selection_seeds) == ("lower", True)
 
 
-def test_without_a_choice_nothing_hangs_on_it(tabled: Tabled) -> None:
-    found = told_apart(tabled, 0, -0.5, -0.5)
-    assert found.without_selection_seeds is None
-    assert not found.depends_on_selection_seeds
+def test_verdict_without_selection_does_not_depend_on_it(tabled: Tabled) -> None:
+    comparison = with_lucky_seeds(tabled, 0, -0.5, -0.5)
+    assert comparison.without_selection_seeds is None
+    assert not comparison.depends_on_selection_seeds
 
 
-def test_rows_of_two_studies_are_compared_on_the_same_reading_alone(tabled: Tabled) -> None:
+def test_rows_of_two_studies_need_the_same_reading(tabled: Tabled) -> None:
     table = tabled(ATTENTIONS, core={"none": level(1.5), "last": level(2.0)}, decoder=KEYS)
     other = replace(table, study=replace(table.study, path=Path("other.toml")))
-    found = verdict(table, "none", "last", second_table=other)
-    assert found.outcome == "lower"
-    assert found.key != verdict(table, "none", "last").key
+    comparison = verdict(table, "none", "last", second_table=other)
+    assert comparison.outcome == "lower"
+    assert comparison.key != verdict(table, "none", "last").key
     before = replace(other, reading=replace(other.reading, number=READING - 1))
     apart = verdict(table, "none", "last", second_table=before)
     assert (apart.outcome, apart.p_value) == ("waiting", None)
@@ -188,8 +194,8 @@ def test_rows_of_two_studies_need_the_same_seeds(tabled: Tabled) -> None:
         verdict(table, "none", "last", second_table=other)
 
 
-def test_the_best_of_several_encoders_is_not_known(tabled: Tabled) -> None:
-    """Validation judges codes and keys, and not the residual, in which encoders differ."""
+def test_best_of_several_encoders_is_an_error(tabled: Tabled) -> None:
+    """Validation scores codes and keys, but not the residual, which differs between encoders."""
     table = tabled(
         f'encoder = ["onset", "sounding"]\n{ATTENTIONS}',
         core={"none": level(1.5), "last": level(2.0)},
@@ -199,7 +205,7 @@ def test_the_best_of_several_encoders_is_not_known(tabled: Tabled) -> None:
         verdict(table, "best last", "onset none")
 
 
-def test_a_name_may_leave_out_what_tells_no_rows_apart(tabled: Tabled) -> None:
+def test_name_may_omit_slots_if_it_stays_unique(tabled: Tabled) -> None:
     core = {"none": level(1.5), "last": level(2.0)}
     keys = {"nats": [(0, 0, 0)], "validation": (0.5,)}
     table = tabled(PRODUCT, core=core, decoder={"rbm": keys, "lstm": keys})
@@ -208,7 +214,7 @@ def test_a_name_may_leave_out_what_tells_no_rows_apart(tabled: Tabled) -> None:
     assert verdict(table, "none rbm", "last rbm").outcome == "lower"
 
 
-def test_a_row_that_is_not_there_is_named_with_those_that_are(tabled: Tabled) -> None:
+def test_unknown_row_is_reported_with_the_known_ones(tabled: Tabled) -> None:
     table = tabled(ATTENTIONS, core={"none": level(1.5), "last": level(2.0)}, decoder=KEYS)
     with pytest.raises(UsageError, match="nobody") as caught:
         verdict(table, "none", "nobody")

@@ -1,4 +1,4 @@
-"""A zoo of toy parts, so that what is printed does not change with the parts that ship."""
+"""A zoo of toy parts, so that outputs do not depend on the shipped parts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Run = Callable[..., "Said"]
 
 
 class Said:
-    """What one command line came to."""
+    """The exit code and output of a command line."""
 
     def __init__(self, code: int, out: str, err: str) -> None:
         self.code, self.out, self.err = code, out, err

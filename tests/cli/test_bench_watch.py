@@ -1,4 +1,4 @@
-"""What is seen of a study while it runs."""
+"""The progress display of a study."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FLOORS = FloorsCell("onset", "bach", "test")
         (200000, "about 2 days"),
     ],
 )
-def test_time_is_told_in_words(seconds: float, words: str) -> None:
+def test_durations_are_shown_in_words(seconds: float, words: str) -> None:
     assert in_words(seconds) == words
 
 
@@ -47,7 +47,7 @@ def cell() -> Cell:
     return Cell("core", recipe, "bach", "test", TrainSettings(lr=0.003), 2)
 
 
-def test_in_a_pipe_each_cell_has_a_line_and_is_called_by_its_parts() -> None:
+def test_each_cell_has_a_line_in_a_pipe() -> None:
     text = seen(
         False, (StudyProgress(3), None), (StudyProgress(3, 1, 1), FLOORS), (StudyProgress(3, 2, 2), cell())
     )
@@ -59,7 +59,7 @@ def test_in_a_pipe_each_cell_has_a_line_and_is_called_by_its_parts() -> None:
     ]
 
 
-def test_a_failure_is_told_at_once_and_counted() -> None:
+def test_failure_is_printed_at_once_and_counted() -> None:
     failed = {cell().name: [Problem("no music")]}
     for terminal in (False, True):
         text = seen(terminal, (StudyProgress(3, 1, 1, failed=failed), cell()))
@@ -74,6 +74,6 @@ def test_on_a_terminal_a_bar_fits_into_eighty_columns() -> None:
     assert "12 failed" in lines[-1]
 
 
-def test_results_of_other_music_are_told_of() -> None:
+def test_results_of_other_music_are_reported() -> None:
     text = seen(False, (StudyProgress(3, outdated={"a", "b"}), None))
     assert "2 results are of other music; they are computed again." in text

@@ -1,4 +1,4 @@
-"""Completion is tried in the shells themselves, at an interactive prompt."""
+"""Completion, tested in real shells at an interactive prompt."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TYPED = {
     "zoo build sampler.objective=b": "zoo build sampler.objective=bound ",
     "zoo build nothing.": "zoo build nothing.",
 }
-"""What is typed before the tab key, and what then stands at the prompt."""
+"""What is typed before the tab key -> the command line after it."""
 
 LINE = re.compile(rb"<<(.*?)>>")
 
@@ -106,35 +106,35 @@ def terminal(request: pytest.FixtureRequest, path: str) -> Iterator[Terminal]:
 
 @pytest.mark.slow
 def test_at_a_prompt(terminal: Terminal) -> None:
-    found = {}
+    completions = {}
     for line in TYPED:
         terminal.type(f"{line}\t\x10")
-        found[line] = terminal.wait_for(LINE)[1].decode()
+        completions[line] = terminal.wait_for(LINE)[1].decode()
         terminal.type("\x15")
-    assert found == TYPED
+    assert completions == TYPED
 
 
 def test_in_fish(path: str) -> None:
     if not shutil.which("fish"):
         pytest.skip("fish is not installed")
     command = "zoo completion fish | source; complete -C 'zoo build decoder=l'; complete -C 'zoo build dec'"
-    said = subprocess.run(
+    process = subprocess.run(
         ["fish", "--no-config", "-c", command],
         capture_output=True,
         text=True,
         env={**os.environ, "PATH": path},
         check=True,
     )
-    assert [line.split("\t")[0] for line in said.stdout.splitlines()] == ["decoder=lstm", "decoder="]
+    assert [line.split("\t")[0] for line in process.stdout.splitlines()] == ["decoder=lstm", "decoder="]
 
 
 def test_a_mistake_before_the_cursor_keeps_completion_quiet(path: str) -> None:
     environment = {**os.environ, "PATH": path, "_ZOO_COMPLETE": "bash_complete"}
     for line in ("zoo build decoder=zzz decoder.", "zoo build @gone.toml dec", "zoo build 'dec"):
-        said = subprocess.run(
+        process = subprocess.run(
             ["zoo"], env={**environment, "COMP_LINE": line}, capture_output=True, text=True, check=False
         )
-        assert said.stderr == ""
+        assert process.stderr == ""
 
 
 class Keys(Settings):
@@ -172,5 +172,5 @@ def test_a_recipe_with_keys_and_sections(typed: str, words: list[str]) -> None:
         """Train."""
 
     *before, unfinished = typed.split(" ")
-    found = Bash(train, {}, "zoo", "_ZOO_COMPLETE").get_completions(before, unfinished)
-    assert [item.value for item in found] == words
+    completions = Bash(train, {}, "zoo", "_ZOO_COMPLETE").get_completions(before, unfinished)
+    assert [item.value for item in completions] == words

@@ -43,7 +43,7 @@ def published(tmp_path):
     return tmp_path / "set.mat"
 
 
-def test_without_a_bundle_the_floors_stand_alone(folder, capsys):
+def test_floors_are_scored_without_a_bundle(folder, capsys):
     assert run(["evaluate", f"data={folder}"]) == 0
     out = capsys.readouterr().out
     assert "1 test piece of " in out
@@ -53,14 +53,14 @@ def test_without_a_bundle_the_floors_stand_alone(folder, capsys):
     assert "full score" in out
 
 
-def test_loudness_stands_beside_its_floors(bundles, folder, capsys):
+def test_loudness_has_floors(bundles, folder, capsys):
     words = [f"data={folder}", "split=valid"]
-    found = evaluated(capsys, "coins", "loud", *words)["velocity"]
+    evaluation = evaluated(capsys, "coins", "loud", *words)["velocity"]
     floors = ["velocity=mean", "velocity=key", "velocity=previous"]
-    assert [row["name"] for row in found["rows"]] == [*floors, "loud"]
-    assert found["unit"] == "nats per struck note"
-    assert [pair["second"] for pair in found["differences"]] == floors
-    assert evaluated(capsys, *words)["velocity"]["rows"] == found["rows"][:3]
+    assert [row["name"] for row in evaluation["rows"]] == [*floors, "loud"]
+    assert evaluation["unit"] == "nats per struck note"
+    assert [pair["second"] for pair in evaluation["differences"]] == floors
+    assert evaluated(capsys, *words)["velocity"]["rows"] == evaluation["rows"][:3]
     assert evaluated(capsys, "coins", *words)["velocity"]["rows"] == []
     assert run(["evaluate", "loud", *words]) == 0
     assert "Velocity of each struck note" in capsys.readouterr().out
@@ -69,14 +69,16 @@ def test_loudness_stands_beside_its_floors(bundles, folder, capsys):
 def test_json_gives_every_piece_of_every_row(folder, capsys):
     assert run(["evaluate", f"data={folder}", "split=train", "--json"]) == 0
     out, err = capsys.readouterr()
-    found = json.loads(out)
+    evaluation = json.loads(out)
     assert err == ""
-    assert found["data"]["split"] == "train"
-    rates = next(row for row in found["rows"] if row["name"] == "rates, onset")
+    assert evaluation["data"]["split"] == "train"
+    rates = next(row for row in evaluation["rows"] if row["name"] == "rates, onset")
     assert rates["score"]["kind"] == "exact"
-    assert rates["score"]["count"] == found["data"]["frames"] == sum(p["frames"] for p in rates["pieces"])
+    assert (
+        rates["score"]["count"] == evaluation["data"]["frames"] == sum(p["frames"] for p in rates["pieces"])
+    )
     nats = sum(sum(piece["nats"].values()) for piece in rates["pieces"])
-    assert rates["score"]["value"] == pytest.approx(nats / found["data"]["frames"])
+    assert rates["score"]["value"] == pytest.approx(nats / evaluation["data"]["frames"])
     low, high = rates["score"]["interval"]
     assert low < rates["score"]["value"] < high
 
@@ -100,14 +102,14 @@ def test_music_that_only_sounds_has_floors_of_sounding_keys(published, capsys):
         (["--sweep", "sampler.paths=1,2"], 2, "name a bundle"),
     ],
 )
-def test_a_mistake_is_told_with_what_to_do(words, code, says, capsys):
+def test_errors_have_hints(words, code, says, capsys):
     assert run(["evaluate", *words]) == code
     assert says in capsys.readouterr().err
 
 
 @pytest.fixture
 def bundles(tmp_path, monkeypatch):
-    """Untrained models, each in its bundle: one exact, one bounded, one with a say in loudness."""
+    """Bundles of untrained models: with an exact score, with a bound, and with a velocity part."""
     from zoo.model.build import build
     from zoo.model.bundle import save_bundle
     from zoo.registry import open_registry, parse_recipe
@@ -127,10 +129,10 @@ def evaluated(capsys, *words):
     return json.loads(capsys.readouterr().out)
 
 
-def test_bundles_stand_beside_the_floors_and_each_other(bundles, folder, capsys):
-    found = evaluated(capsys, "coins", "five", f"data={folder}", "split=valid")
-    assert [row["name"] for row in found["rows"]] == ["uniform", "rates", "markov", "coins", "five"]
-    sides = [(pair["first"], pair["second"]) for pair in found["differences"]]
+def test_bundles_and_floors_share_a_table(bundles, folder, capsys):
+    evaluation = evaluated(capsys, "coins", "five", f"data={folder}", "split=valid")
+    assert [row["name"] for row in evaluation["rows"]] == ["uniform", "rates", "markov", "coins", "five"]
+    sides = [(pair["first"], pair["second"]) for pair in evaluation["differences"]]
     assert ("five", "coins") in sides
     assert ("coins", "markov") in sides
 
@@ -145,12 +147,12 @@ def trained(folder, tmp_path, capsys):
 
 
 def note(capsys, *words):
-    """What `zoo evaluate` says on the side, without passages, which take time."""
+    """The notes of `zoo evaluate` on standard error, without passages, which take time."""
     assert run(["evaluate", *words, "samples=0"]) == 0
     return capsys.readouterr().err
 
 
-def test_it_is_said_how_many_scored_pieces_a_model_was_trained_on(trained, folder, tmp_path, capsys):
+def test_number_of_scored_training_pieces_is_reported(trained, folder, tmp_path, capsys):
     assert note(capsys, trained, f"data={folder}") == ""
     pieces = evaluated(capsys, trained, f"data={folder}", "split=train")["data"]["pieces"]
     assert note(capsys, trained, f"data={folder}", "split=train") == (
@@ -182,7 +184,7 @@ def train_piece(folder):
     return open_corpus(folder).split("train").pieces[0].title
 
 
-def test_a_bundle_that_does_not_list_its_pieces_is_told_from_one_that_does(trained, folder, tmp_path, capsys):
+def test_bundle_without_a_list_of_pieces_is_reported(trained, folder, tmp_path, capsys):
     from zoo.model.bundle import open_bundle, save_bundle
 
     bundle = open_bundle(trained)
@@ -196,7 +198,7 @@ def test_a_bundle_that_does_not_list_its_pieces_is_told_from_one_that_does(train
     assert "trained on other music (songs), and its bundle does not list the pieces" in said
 
 
-def test_it_is_said_what_is_left_out_where_nothing_is_unseen(bundles, folder, capsys):
+def test_omitted_results_are_reported(bundles, folder, capsys):
     def said(*words):
         assert run(["evaluate", "coins", f"data={folder}", *words]) == 0
         return capsys.readouterr().err
@@ -207,7 +209,7 @@ def test_it_is_said_what_is_left_out_where_nothing_is_unseen(bundles, folder, ca
     assert said("split=train", "samples=0") == ""
 
 
-def test_one_piece_is_a_piece_and_all_pieces_are_pieces(bundles, folder, capsys):
+def test_counts_have_the_right_plural(bundles, folder, capsys):
     for file in sorted(folder.iterdir())[3:]:
         file.unlink()
     assert run(["evaluate", "coins", f"data={folder}"]) == 0
@@ -218,10 +220,10 @@ def test_one_piece_is_a_piece_and_all_pieces_are_pieces(bundles, folder, capsys)
     assert "3 pieces of " in capsys.readouterr().out
 
 
-def test_what_a_model_writes_stands_beside_what_it_has_not_seen(bundles, folder, capsys):
+def test_generated_music_is_compared_with_unseen_music(bundles, folder, capsys):
     words = ["coins", "five", f"data={folder}", "split=valid", "samples=4"]
-    found = evaluated(capsys, *words)
-    *floors, coins, five = found["rows"]
+    evaluation = evaluated(capsys, *words)
+    *floors, coins, five = evaluation["rows"]
     assert all(floor["resemblance"] is None for floor in floors)
     assert coins["resemblance"] != five["resemblance"]
     assert coins["resemblance"]["frames"] == 16
@@ -229,13 +231,11 @@ def test_what_a_model_writes_stands_beside_what_it_has_not_seen(bundles, folder,
     measures = {measure["measure"]: measure for measure in coins["resemblance"]["measures"]}
     assert measures["keys at once"]["generated"] > measures["keys at once"]["held_out"]  # coins are fair
     assert measures["keys at once"]["distance"] > measures["keys at once"]["floor"]
-    assert evaluated(capsys, *words) == found
+    assert evaluated(capsys, *words) == evaluation
     assert evaluated(capsys, *words, "seed=1")["rows"][-1]["resemblance"] != five["resemblance"]
 
 
-def test_the_table_of_what_is_written_fits_and_stands_once_for_changes_that_do_not_touch_it(
-    bundles, folder, capsys
-):
+def test_resemblance_table_fits_and_has_no_duplicates(bundles, folder, capsys):
     words = ["five", f"data={folder}", "split=valid", "samples=4", "--sweep", "sampler.paths=1,2"]
     assert run(["evaluate", *words]) == 0
     _, text = capsys.readouterr().out.split("five sampler.paths=1: 4 passages of 16 frames next to")
@@ -245,18 +245,18 @@ def test_the_table_of_what_is_written_fits_and_stands_once_for_changes_that_do_n
     assert max(map(len, text.splitlines()[1:])) <= 80
 
 
-def test_nothing_is_written_where_nobody_asks_or_nothing_is_unseen(bundles, folder, capsys, monkeypatch):
+def test_passages_are_generated_only_if_needed(bundles, folder, capsys, monkeypatch):
     monkeypatch.setattr("zoo.model.generate.generate", lambda *_: pytest.fail("music was written"))
     for words in (["samples=0"], ["split=train"]):
-        found = evaluated(capsys, "coins", f"data={folder}", *words)
-        assert found["rows"][-1]["resemblance"] is None
+        evaluation = evaluated(capsys, "coins", f"data={folder}", *words)
+        assert evaluation["rows"][-1]["resemblance"] is None
     assert run(["evaluate", "coins", f"data={folder}", "samples=0"]) == 0
     assert "passages of" not in capsys.readouterr().out
 
 
-def test_a_live_setting_is_changed_for_the_row_and_told(bundles, folder, capsys):
-    found = evaluated(capsys, "five", f"data={folder}", "split=valid", "sampler.paths=2")
-    *_, five = found["rows"]
+def test_live_setting_is_changed_and_shown(bundles, folder, capsys):
+    evaluation = evaluated(capsys, "five", f"data={folder}", "split=valid", "sampler.paths=2")
+    *_, five = evaluation["rows"]
     assert five["name"] == "five sampler.paths=2"
     assert five["changed"] == {"sampler.paths": 2}
     assert five["score"]["kind"] == five["terms"]["codes"]["kind"] == "bound"
@@ -268,11 +268,11 @@ def test_a_live_setting_is_changed_for_the_row_and_told(bundles, folder, capsys)
     assert five["pieces"][0]["standard_errors"].keys() < five["pieces"][0]["nats"].keys()
 
 
-def test_a_sweep_shows_how_the_bound_moves(bundles, folder, capsys):
-    found = evaluated(capsys, "five", f"data={folder}", "split=valid", "--sweep", "sampler.paths=1,30")
-    one, thirty = found["rows"][-2:]
+def test_sweep_has_a_row_for_each_value(bundles, folder, capsys):
+    evaluation = evaluated(capsys, "five", f"data={folder}", "split=valid", "--sweep", "sampler.paths=1,30")
+    one, thirty = evaluation["rows"][-2:]
     assert (one["changed"], thirty["changed"]) == ({"sampler.paths": 1}, {"sampler.paths": 30})
-    last = found["differences"][-1]
+    last = evaluation["differences"][-1]
     assert (last["first"], last["second"]) == (thirty["name"], one["name"])
     assert last["value"] == pytest.approx(thirty["score"]["value"] - one["score"]["value"])
     assert last["value"] < 0.02
@@ -288,14 +288,12 @@ def test_a_sweep_shows_how_the_bound_moves(bundles, folder, capsys):
         (["nowhere"], 5, "nowhere"),
     ],
 )
-def test_what_a_bundle_does_not_take_is_refused(bundles, words, code, says, capsys):
+def test_other_settings_are_rejected(bundles, words, code, says, capsys):
     assert run(["evaluate", *words]) == code
     assert says in capsys.readouterr().err
 
 
-def test_music_that_only_sounds_is_refused_by_models_of_strikes_before_any_work(
-    bundles, published, capsys, monkeypatch
-):
+def test_music_without_onsets_is_rejected_before_any_work(bundles, published, capsys, monkeypatch):
     monkeypatch.setattr("zoo.measure.floors.floors", lambda *_: pytest.fail("work has begun"))
     assert run(["evaluate", "five", f"data={published}"]) == 3
     assert "encoder=sounding" in capsys.readouterr().err

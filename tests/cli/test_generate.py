@@ -1,4 +1,4 @@
-"""`zoo generate`: what is checked before any music is written, and what is told of it."""
+"""`zoo generate`: checks before any work, and output."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORDS = "attention=none attention.local=4 attention.features=5 sampler=independe
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with an untrained model and a tune of 20 sixteenths."""
     monkeypatch.chdir(tmp_path)
     save_bundle(build(parse_recipe(WORDS, open_registry())), "model")
@@ -37,32 +37,32 @@ def tune(meter: Meter | None = None) -> Roll:
     return Roll(onset, onset.copy(), np.where(onset, 64, 0).astype(np.uint8), meter=meter or Meter())
 
 
-def told(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
-    """What `zoo generate model -o new.mid --json` tells of the first piece."""
+def summary(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+    """The summary of the first piece by `zoo generate model -o new.mid --json`."""
     assert run(["generate", "model", "-o", "new.mid", "--json", "--force", *words]) == 0
     return json.loads(capsys.readouterr().out)["pieces"][0]
 
 
-def test_a_primer_is_continued_and_counted_apart(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_primer_is_continued_and_counted_separately(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["generate", "model", "-o", "new.mid", "--primer", "tune.mid", "--frames", "12"]
     assert run(words) == 0
     assert "in 2 bars of 4/4 (32 frames, 20 of them the primer)" in capsys.readouterr().out
     assert run([*words, "--json", "--force"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["primer_frames"], told["pieces"][0]["frames"]) == (20, 32)
-    assert read_midi(here / "new.mid").frames == 32
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["primer_frames"], summary["pieces"][0]["frames"]) == (20, 32)
+    assert read_midi(folder / "new.mid").frames == 32
 
 
-def test_a_primer_goes_on_in_its_own_meter(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_new_music_keeps_the_meter_of_the_primer(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     waltz = Meter.of(3, 4, offset=8)
     tune(waltz).write("waltz.mid")
-    found = told(capsys, "--primer", "waltz.mid", "--frames", "20")
-    assert (found["frames"], found["bars"], found["meter"]) == (40, 3, ["3/4"])
-    assert read_midi(here / "new.mid").meter.cut(0) == waltz
+    piece = summary(capsys, "--primer", "waltz.mid", "--frames", "20")
+    assert (piece["frames"], piece["bars"], piece["meter"]) == (40, 3, ["3/4"])
+    assert read_midi(folder / "new.mid").meter.cut(0) == waltz
 
 
-def test_a_primer_is_held_by_the_pedal_where_the_training_pieces_were(
-    here: Path, capsys: pytest.CaptureFixture[str]
+def test_primer_is_read_with_the_pedal_setting_of_training(
+    folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pressed = mido.MidiFile("tune.mid")
     pressed.tracks[-1].insert(0, mido.Message("control_change", control=64, value=127))
@@ -82,55 +82,53 @@ def test_a_primer_is_held_by_the_pedal_where_the_training_pieces_were(
             "1",
         ]
         assert run(words) == 0, capsys.readouterr().err
-        lengths[pedal] = read_midi(here / f"{pedal}.mid").sounding[:20].sum()
+        lengths[pedal] = read_midi(folder / f"{pedal}.mid").sounding[:20].sum()
     assert lengths["keep"] == 20
     assert lengths["hold"] == 20 * 21 // 2
 
 
-def test_a_rest_at_the_end_of_a_primer_is_kept(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_rest_at_the_end_of_a_primer_is_kept(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rested = mido.MidiFile("tune.mid")
     rested.tracks[-1][-1].time += 4 * rested.ticks_per_beat  # End of Track
     rested.save("rested.mid")
-    assert told(capsys, "--primer", "rested.mid", "--frames", "4")["frames"] == 20 + 16 + 4
-    opening = read_midi(here / "new.mid").sounding[:36]
+    assert summary(capsys, "--primer", "rested.mid", "--frames", "4")["frames"] == 20 + 16 + 4
+    opening = read_midi(folder / "new.mid").sounding[:36]
     assert opening[:20].any(1).all()
     assert not opening[20:].any()
 
 
-def test_a_primer_can_be_some_tracks_of_a_file(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_primer_can_be_some_tracks_of_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     song = mido.MidiFile("tune.mid")
     upper = song.tracks[-1].copy()
     upper[:] = [message for message in upper if message.type not in ("track_name", "end_of_track")][:9]
     upper.insert(0, mido.MetaMessage("track_name", name="Upper"))
     song.tracks.append(upper)
     song.save("song.mid")
-    whole = told(capsys, "--primer", "song.mid", "--frames", "1")
-    part = told(capsys, "--primer", "song.mid:Upper", "--frames", "1")
+    whole = summary(capsys, "--primer", "song.mid", "--frames", "1")
+    part = summary(capsys, "--primer", "song.mid:Upper", "--frames", "1")
     assert whole["frames"] == 21 > part["frames"]
     Path("song.mid").rename("song:Upper")
-    assert told(capsys, "--primer", "song:Upper", "--frames", "1")["frames"] == 21
+    assert summary(capsys, "--primer", "song:Upper", "--frames", "1")["frames"] == 21
     assert run(["generate", "model", "-o", "new.mid", "--force", "--primer", "tune.mid:Nothing"]) == 3
     assert "no track is called Nothing" in capsys.readouterr().err
 
 
-def test_a_primer_that_is_named_with_its_tracks_is_not_written_over(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_primer_with_tracks_is_not_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["generate", "model", "-o", "tune.mid", "--primer", "tune.mid:Piano", "--force"]) == 2
     assert "this is the primer" in capsys.readouterr().err
 
 
-def test_new_music_is_in_the_meter_that_is_asked_for(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = told(capsys, "--meter", "6/8", "--frames", "30")
-    assert (found["frames"], found["bars"], found["meter"]) == (30, 3, ["6/8"])
-    assert read_midi(here / "new.mid").meter == Meter.of(6, 8)
+def test_meter_option_sets_the_meter(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    piece = summary(capsys, "--meter", "6/8", "--frames", "30")
+    assert (piece["frames"], piece["bars"], piece["meter"]) == (30, 3, ["6/8"])
+    assert read_midi(folder / "new.mid").meter == Meter.of(6, 8)
     assert run(["generate", "model", "-o", "new.mid", "--force", "--meter", "2/4", "--frames", "8"]) == 0
     assert "in 1 bar of 2/4 (8 frames), " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("meter", ["3", "3/5", "0/4", "4/4/4", "256/4", "", "-3/4", "3/128"])
-def test_what_is_no_time_signature_is_refused(
-    here: Path, capsys: pytest.CaptureFixture[str], meter: str
+def test_invalid_time_signature_is_rejected(
+    folder: Path, capsys: pytest.CaptureFixture[str], meter: str
 ) -> None:
     assert run(["generate", "model", "-o", "new.mid", f"--meter={meter}"]) == 2
     assert (
@@ -140,14 +138,12 @@ def test_what_is_no_time_signature_is_refused(
     assert not Path("new.mid").exists()
 
 
-def test_a_primer_goes_on_in_the_meter_that_is_asked_for(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_meter_option_applies_after_the_primer(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its own bars stay as they are; the new bars begin where it ends, here inside a bar."""
     tune(Meter.of(4, 4, offset=12)).write("tune.mid")
-    found = told(capsys, "--meter", "3/4", "--primer", "tune.mid", "--frames", "30")
-    assert found["meter"] == ["4/4", "3/4"]
-    meter = read_midi(here / "new.mid").meter
+    piece = summary(capsys, "--meter", "3/4", "--primer", "tune.mid", "--frames", "30")
+    assert piece["meter"] == ["4/4", "3/4"]
+    meter = read_midi(folder / "new.mid").meter
     assert meter.cut(0).changes == (TimeSignature(-12, 4, 4), TimeSignature(20, 3, 4))
     assert meter.bar_lines(50).tolist() == [4, 20, 32, 44]
     words = ["generate", "model", "-o", "new.mid", "--force", "--meter", "3/4", "--primer", "tune.mid"]
@@ -156,16 +152,14 @@ def test_a_primer_goes_on_in_the_meter_that_is_asked_for(
 
 
 @pytest.mark.parametrize("name", ["new3", "new.mp3", "new.mid.gz", "new.", ".mid", "folder/", "-"])
-def test_other_names_than_those_of_music_are_refused(
-    here: Path, capsys: pytest.CaptureFixture[str], name: str
-) -> None:
+def test_unknown_suffixes_are_rejected(folder: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     assert run(["generate", "model", "-o", name]) == 2
-    told = capsys.readouterr().err
-    assert "the name of the music ends in .mid, .midi, .wav, .musicxml, .html or .htm\n  write -o " in told
-    assert sorted(path.name for path in here.iterdir()) == ["model", "tune.mid"]
+    summary = capsys.readouterr().err
+    assert "the name of the music ends in .mid, .midi, .wav, .musicxml, .html or .htm\n  write -o " in summary
+    assert sorted(path.name for path in folder.iterdir()) == ["model", "tune.mid"]
 
 
-def test_the_hint_of_a_wrong_name_is_a_right_one(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_hint_for_a_file_name_is_valid(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["generate", "model", "-o", "my new.mp3", "--picture", "new.svg"]
     assert run(words) == 2
     assert capsys.readouterr().err == (
@@ -175,57 +169,59 @@ def test_the_hint_of_a_wrong_name_is_a_right_one(here: Path, capsys: pytest.Capt
     )
     for name in ("new.MID", "new.midi"):
         assert run(["generate", "model", "-o", name, "--frames", "4"]) == 0
-        assert read_midi(here / name).frames <= 4
+        assert read_midi(folder / name).frames <= 4
 
 
-def test_the_rest_at_the_end_of_a_primer_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rest_at_the_end_of_a_primer_is_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tune().padded(26).write("rested.mid")
     words = ["generate", "model", "-o", "new.mid", "--primer", "rested.mid", "--frames", "6", "--force"]
     assert run(words) == 0
     assert "(32 frames, 26 of them the primer with a rest of 6 at its end)" in capsys.readouterr().out
     assert run([*words, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["primer_frames"], told["primer_rest"]) == (26, 6)
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["primer_frames"], summary["primer_rest"]) == (26, 6)
 
 
 def test_a_picture_shows_the_end_of_the_primer(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("matplotlib")
     drawn: list[int] = []
     monkeypatch.setattr("zoo.music.picture.write_picture", lambda roll, path, primer: drawn.append(primer))
-    told(capsys, "--picture", "new.png", "--primer", "tune.mid", "--frames", "4")
-    told(capsys, "--picture", "new.png", "--frames", "4")
+    summary(capsys, "--picture", "new.png", "--primer", "tune.mid", "--frames", "4")
+    summary(capsys, "--picture", "new.png", "--frames", "4")
     assert drawn == [20, 0]
 
 
-def test_a_model_writes_on_its_own_grid_in_the_meter_of_its_music(
-    here: Path, capsys: pytest.CaptureFixture[str]
+def test_generation_uses_the_grid_and_meter_of_the_model(
+    folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = build(parse_recipe(WORDS, open_registry()).on_grid(12))
     save_bundle(model, "model", data={"digest": "0", "meter": [3, 4]})
-    found = told(capsys)
-    assert (found["frames"], found["bars"], found["meter"]) == (64 * 12, 22, ["3/4"])
-    assert read_midi(here / "new.mid", grid=12).meter == Meter.of(3, 4, grid=12)
-    found = told(capsys, "--primer", "tune.mid", "--frames", "36")
-    assert (found["frames"], found["bars"]) == (20 * 3 + 36, 2)
+    piece = summary(capsys)
+    assert (piece["frames"], piece["bars"], piece["meter"]) == (64 * 12, 22, ["3/4"])
+    assert read_midi(folder / "new.mid", grid=12).meter == Meter.of(3, 4, grid=12)
+    piece = summary(capsys, "--primer", "tune.mid", "--frames", "36")
+    assert (piece["frames"], piece["bars"]) == (20 * 3 + 36, 2)
 
 
-def test_a_picture_is_drawn_of_the_first_piece(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_picture_is_drawn_of_the_first_piece(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib")
     words = ["--picture", "new.png", "--count", "2", "--meter", "7/8", "--frames", "40"]
-    assert told(capsys, *words)["bars"] == 3
+    assert summary(capsys, *words)["bars"] == 3
     assert Path("new.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_primer_is_not_written_over(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_primer_is_not_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = Path("tune.mid").read_bytes()
     assert run(["generate", "model", "-o", "./tune.mid", "--primer", "tune.mid"]) == 2
     assert "this is the primer" in capsys.readouterr().err
     assert Path("tune.mid").read_bytes() == before
 
 
-def test_missing_folders_are_told_before_any_work(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_folders_are_reported_before_any_work(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["generate", "nobody", "-o", "no/new.mid", "--picture", "nor/new.png"]) == 2
     err = capsys.readouterr().err
     assert "no/new.mid: there is no folder no\n" in err
@@ -233,7 +229,7 @@ def test_missing_folders_are_told_before_any_work(here: Path, capsys: pytest.Cap
     assert "nobody" not in err
 
 
-def test_music_that_is_there_is_not_written_over(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_existing_music_is_not_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("new.mid", "new-2.mid", "new.png"):
         Path(name).write_text("mine")
     words = ["generate", "model", "-o", "new.mid", "--frames", "4"]
@@ -245,17 +241,17 @@ def test_music_that_is_there_is_not_written_over(here: Path, capsys: pytest.Capt
     assert capsys.readouterr().err.startswith("error: new-2.mid: already exists")
     assert {Path(name).read_text() for name in ("new.mid", "new-2.mid", "new.png")} == {"mine"}
     assert run([*words, "--force"]) == 0
-    assert read_midi(here / "new.mid").frames <= 4
+    assert read_midi(folder / "new.mid").frames <= 4
 
 
-def test_force_does_not_reach_the_primer(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_force_does_not_overwrite_the_primer(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("tune.mid").rename("new-2.mid")
     words = ["generate", "model", "-o", "new.mid", "--count", "2", "--primer", "new-2.mid", "--force"]
     assert run(words) == 2
     assert "new-2.mid: this is the primer" in capsys.readouterr().err
 
 
-def test_a_bundle_that_is_there_is_not_written_over(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_existing_bundle_is_not_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = Path("model/model.safetensors").read_bytes()
     words = ["build", "markov", "-o", "model"]
     assert run(words) == 2

@@ -1,4 +1,4 @@
-"""`zoo generate` as a musician asks: lengths, tempo, primers, instruments, and kinds of files."""
+"""The musical options of `zoo generate`: lengths, tempo, primers, instruments and file formats."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def tune(bars: int = 6, meter: Meter | None = None, tempo: float = 90.0) -> Roll
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with an untrained model and a tune of 6 bars at 90."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ZOO_SOUNDFONT", "")
@@ -55,24 +55,24 @@ def written(*words: str, name: str = "new.mid") -> Roll:
     return read_midi(name, rest=True)
 
 
-def test_bars_are_those_of_the_meter_in_which_it_is_written(here: Path) -> None:
+def test_bars_follow_the_meter(folder: Path) -> None:
     assert written("--bars", "5").frames == 5 * 12
     assert written("--bars", "5", "--meter", "4/4").frames == 5 * 16
     assert written("--bars", "2", "--primer", "tune.mid").frames == (6 + 2) * 16
 
 
-def test_seconds_are_played_at_its_tempo(here: Path) -> None:
+def test_seconds_follow_the_tempo(folder: Path) -> None:
     assert written("--seconds", "30").frames == 30 * 2 * 4
     assert written("--seconds", "30", "--tempo", "60").frames == 30 * 4
     assert written("--seconds", "20", "--primer", "tune.mid").frames == 6 * 16 + 20 * 6
 
 
-def test_only_one_length_is_asked_for(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lengths_are_mutually_exclusive(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["generate", "model", "-o", "new.mid", "--bars", "2", "--seconds", "3"]) == 2
     assert "bars and seconds are mutually exclusive" in capsys.readouterr().err
 
 
-def test_the_tempo_is_that_of_the_whole_piece(here: Path) -> None:
+def test_tempo_applies_to_the_whole_piece(folder: Path) -> None:
     assert written("--tempo", "72").tempo == pytest.approx(72, abs=0.01)
     changing = Roll(tune().onset, tune().sounding, tune().velocity, 80.0, Meter(), ((0, 120.0), (48, 60.0)))
     changing.write("changing.mid")
@@ -80,7 +80,7 @@ def test_the_tempo_is_that_of_the_whole_piece(here: Path) -> None:
     assert (found.tempo, found.tempo_changes) == (pytest.approx(100, abs=0.01), ())
 
 
-def test_it_is_moved_by_semitones(here: Path) -> None:
+def test_music_is_transposed_by_semitones(folder: Path) -> None:
     plain, moved = written("--seed", "3"), written("--seed", "3", "--transpose", "-5")
     assert (moved.sounding[:, :-5] == plain.sounding[:, 5:]).all()
     assert not moved.sounding[:, -5:].any()
@@ -93,7 +93,7 @@ def in_d() -> Roll:
     return Roll.from_notes(Notes(start, start + 4, pitches - 21, np.full(8, 70, np.uint8)))
 
 
-def test_it_is_transposed_to_a_key(here: Path) -> None:
+def test_music_is_transposed_to_a_key(folder: Path) -> None:
     in_d().write("d.mid")
     plain = written("--primer", "d.mid", "--bars", "2")
     moved = written("--primer", "d.mid", "--bars", "2", "--key", "F")
@@ -102,7 +102,7 @@ def test_it_is_transposed_to_a_key(here: Path) -> None:
     assert estimate_tonality(alone).signature == Tonality(0).signature
 
 
-def test_a_key_is_named_as_musicians_do(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_key_is_named_as_musicians_do(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["generate", "model", "-o", "new.mid", "--key", "H"]) == 2
     assert "error: --key: 'H' is not a key\n  write C, F#, Bb for major keys" in capsys.readouterr().err
     assert run(["generate", "model", "-o", "new.mid", "--key", "C", "--transpose", "2"]) == 2
@@ -142,7 +142,7 @@ def begins(roll: Roll) -> int:
     return int(roll.notes().start.min(initial=roll.frames))
 
 
-def test_silent_bars_at_the_beginning_are_left_out(here: Path) -> None:
+def test_silent_bars_at_the_beginning_are_left_out(folder: Path) -> None:
     pieces = late(0, 5, 12, 31).generate(bars=3, count=4)
     assert [piece.frames for piece in pieces] == [36] * 4
     assert [begins(piece) for piece in pieces] == [0, 5, 0, 7]
@@ -152,7 +152,7 @@ def test_silent_bars_at_the_beginning_are_left_out(here: Path) -> None:
     assert (pieces[2].onset[:24] == kept[2].onset[12:]).all()
 
 
-def test_a_rest_after_a_primer_that_is_returned_is_kept(here: Path) -> None:
+def test_a_rest_after_a_primer_that_is_returned_is_kept(folder: Path) -> None:
     primer = tune(2, Meter.of(3, 4))
     whole = late(18).generate(bars=3, primer=primer)
     alone = late(18).generate(bars=3, primer=primer, without_primer=True)
@@ -161,11 +161,11 @@ def test_a_rest_after_a_primer_that_is_returned_is_kept(here: Path) -> None:
     assert begins(alone) == (32 + 18) % 12
 
 
-def test_silence_that_never_ends_is_not_waited_for(here: Path) -> None:
+def test_silence_that_never_ends_is_not_waited_for(folder: Path) -> None:
     assert late(10_000).generate(bars=3).frames == 36
 
 
-def test_an_option_keeps_the_silence(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_option_keeps_the_silence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     heard = []
     for seed in range(12):
         words = ["--temperature", "0.05", "--bars", "2", "--seed", str(seed)]
@@ -174,7 +174,7 @@ def test_an_option_keeps_the_silence(here: Path, capsys: pytest.CaptureFixture[s
     assert all(first == kept % 12 for first, kept in heard)
 
 
-def test_a_low_top_p_takes_the_likeliest(here: Path) -> None:
+def test_a_low_top_p_takes_the_likeliest(folder: Path) -> None:
     words = ["--bars", "2", "--top-p", "0.000001", "--keep-silence"]
     first, second = (written(*words, "--seed", seed) for seed in ("1", "2"))
     codes = [roll.onset for roll in (first, second)]
@@ -183,7 +183,7 @@ def test_a_low_top_p_takes_the_likeliest(here: Path) -> None:
     assert (free[0] != free[1]).any()
 
 
-def test_a_part_without_nucleus_sampling_is_named(here: Path) -> None:
+def test_a_part_without_nucleus_sampling_is_named(folder: Path) -> None:
     model = zoo.load("model")
     plain = model.model.sampler.sample
     model.model.sampler.sample = lambda features, state, generator, temperature=1.0: plain(  # type: ignore[method-assign]
@@ -194,7 +194,7 @@ def test_a_part_without_nucleus_sampling_is_named(here: Path) -> None:
         model.generate(bars=1, top_p=0.9)
 
 
-def test_the_best_candidate_is_as_likely_as_validation_music(here: Path) -> None:
+def test_the_best_candidate_is_as_likely_as_validation_music(folder: Path) -> None:
     model = zoo.load("model").model
     candidates = [written("--bars", "2", "--seed", str(seed)) for seed in range(4, 9)]
     nats = [mean_nats(model, roll.padded(24)) for roll in candidates]
@@ -206,7 +206,7 @@ def test_the_best_candidate_is_as_likely_as_validation_music(here: Path) -> None
         assert (best.sounding == candidates[place].sounding).all()
 
 
-def test_the_best_candidate_is_chosen_for_each_piece(here: Path) -> None:
+def test_the_best_candidate_is_chosen_for_each_piece(folder: Path) -> None:
     scores = {"validation": {"core": 40.0, "decoder": 0.0}}
     save_bundle(zoo.load("model").model, "model", scores=scores)
     model = zoo.load("model")
@@ -218,12 +218,12 @@ def test_the_best_candidate_is_chosen_for_each_piece(here: Path) -> None:
         assert (roll.sounding == chosen.sounding).all()
 
 
-def test_the_best_is_not_chosen_without_a_score(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_best_is_not_chosen_without_a_score(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["generate", "model", "-o", "new.mid", "--best-of", "3"]) == 2
     assert "has no validation score to compare candidates with" in capsys.readouterr().err
 
 
-def test_a_device_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_device_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plain = written("--seed", "2")
     assert (written("--seed", "2", "--device", "cpu").sounding == plain.sounding).all()
     for command in (["generate", "model", "-o", "x.mid"], ["evaluate", "model", "data=bach"]):
@@ -235,14 +235,16 @@ def test_a_device_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> No
         zoo.load("model").to("nonsense")
 
 
-def test_some_bars_of_a_primer_are_continued(here: Path) -> None:
+def test_some_bars_of_a_primer_are_continued(folder: Path) -> None:
     found = written("--primer", "tune.mid", "--primer-bars", "3-4", "--bars", "1")
     assert found.frames == (2 + 1) * 16
     assert found.notes().key[:8].tolist() == list(range(38, 46))
     assert written("--primer", "tune.mid", "--primer-bars", "2", "--bars", "1").frames == 3 * 16
 
 
-def test_the_new_music_can_be_written_alone(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_new_music_can_be_written_without_the_primer(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ["--primer", "tune.mid", "--primer-bars", "2", "--bars", "3", "--seed", "4"]
     whole = written(*words)
     alone = written(*words, "--without-primer")
@@ -266,8 +268,8 @@ def test_the_new_music_can_be_written_alone(here: Path, capsys: pytest.CaptureFi
         (["--instrument", "organ"], 2, "--instrument organ: several instruments match this name"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(
-    here: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, said: str
+def test_invalid_options_are_rejected(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, said: str
 ) -> None:
     assert run(["generate", "model", "-o", "new.mid", *words]) == code
     assert said in capsys.readouterr().err
@@ -277,17 +279,17 @@ def test_what_cannot_be_meant_is_refused(
 @pytest.mark.parametrize(
     ("word", "number"), [("1", 0), ("41", 40), ("128", 127), ("Violin", 40), ("church", 19)]
 )
-def test_instruments_go_by_number_and_name(word: str, number: int) -> None:
+def test_instruments_have_numbers_and_names(word: str, number: int) -> None:
     assert program(word) == number
 
 
 @pytest.mark.parametrize("word", ["0", "129", "", "xyzzy"])
-def test_other_instruments_are_refused(word: str) -> None:
+def test_unknown_instruments_are_rejected(word: str) -> None:
     with pytest.raises(UsageError, match="--instrument"):
         program(word)
 
 
-def test_the_instrument_is_that_of_the_track(here: Path) -> None:
+def test_the_instrument_is_that_of_the_track(folder: Path) -> None:
     written("--instrument", "cello")
     track = mido.MidiFile("new.mid").tracks[1]
     assert [message.program for message in track if message.type == "program_change"] == [42]
@@ -301,13 +303,13 @@ def test_a_range_of_bars() -> None:
             bar_range(text)
 
 
-def test_sound_lasts_as_long_as_the_music(here: Path) -> None:
+def test_sound_lasts_as_long_as_the_music(folder: Path) -> None:
     assert run(["generate", "model", "-o", "new.wav", "--seconds", "4"]) == 0
     with wave.open("new.wav") as file:
         assert file.getnframes() / file.getframerate() == pytest.approx(4.5, abs=0.01)
 
 
-def test_notation_has_the_notes_and_the_meter(here: Path) -> None:
+def test_notation_has_the_notes_and_the_meter(folder: Path) -> None:
     music21 = pytest.importorskip("music21")
     words = ["--primer", "tune.mid", "--primer-bars", "2", "--bars", "1", "--instrument", "violin"]
     assert run(["generate", "model", "-o", "new.musicxml", *words]) == 0
@@ -317,14 +319,14 @@ def test_notation_has_the_notes_and_the_meter(here: Path) -> None:
     assert score.flatten().getElementsByClass("TimeSignature")[0].ratioString == "4/4"
 
 
-def test_a_page_plays_the_piece(here: Path) -> None:
+def test_a_page_plays_the_piece(folder: Path) -> None:
     assert run(["generate", "model", "-o", "new.html", "--primer", "tune.mid", "--bars", "1"]) == 0
     text = Path("new.html").read_text("utf-8")
     told = json.loads(text.partition('id="pieces">')[2].partition("</script>")[0])
     assert (told["pieces"][0]["primer"], told["pieces"][0]["frames"]) == (96, 112)
 
 
-def test_music_that_is_hardly_any_is_warned_of(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_degenerate_music_gives_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = zoo.load("model").model
     for name, parameter in model.named_parameters():
         if "sampler" in name and name.endswith("bias"):
@@ -345,7 +347,7 @@ def test_silence_and_a_single_chord_are_dull() -> None:
     assert dull(Roll(None, chord)) == "90% of it is a single chord"
 
 
-def test_python_takes_the_same_words(here: Path) -> None:
+def test_python_api_takes_the_same_options(folder: Path) -> None:
     model = zoo.load("model")
     words: dict[str, Any] = {"bars": 2, "seed": 4, "tempo": 72.0, "transpose": 3, "primer_bars": (3, 4)}
     mine = model.generate(primer="tune.mid", without_primer=True, **words)
@@ -374,14 +376,14 @@ def test_python_takes_the_same_words(here: Path) -> None:
         {"best_of": 0},
     ],
 )
-def test_python_refuses_what_cannot_be_meant(here: Path, words: dict[str, Any]) -> None:
+def test_python_api_rejects_invalid_options(folder: Path, words: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         zoo.load("model").generate(**words)
     with pytest.raises(DataError, match="no bars 1 to 9"):
         zoo.load("model").generate(primer=tune(), primer_bars=(1, 9))
 
 
-def test_a_roll_is_written_as_its_name_says(here: Path) -> None:
+def test_suffix_selects_the_file_format(folder: Path) -> None:
     for name, begin in (("a.mid", b"MThd"), ("a.WAV", b"RIFF"), ("a.kar", b"MThd")):
         tune(1).write(name)
         assert Path(name).read_bytes()[:4] == begin

@@ -35,9 +35,9 @@ LIST = """
 @pytest.mark.usefixtures("toys")
 class TestList:
     def test_the_table(self, run: Run) -> None:
-        said = run("list")
-        assert said.out.strip("\n") == LIST.strip("\n")
-        assert said.err == "* default of its slot; `zoo show SLOT.NAME` shows the settings of a part\n"
+        result = run("list")
+        assert result.out.strip("\n") == LIST.strip("\n")
+        assert result.err == "* default of its slot; `zoo show SLOT.NAME` shows the settings of a part\n"
 
     def test_one_slot(self, run: Run) -> None:
         out = run("list", "decoder").out
@@ -45,8 +45,8 @@ class TestList:
         assert "voices" not in out
 
     def test_json(self, run: Run) -> None:
-        said = run("list", "velocity", "--json")
-        assert json.loads(said.out) == [
+        result = run("list", "velocity", "--json")
+        assert json.loads(result.out) == [
             {
                 "slot": "velocity",
                 "name": "none",
@@ -77,8 +77,8 @@ class TestList:
         ],
     )
     def test_no_slot(self, slot: str, err: str, run: Run) -> None:
-        said = run("list", slot)
-        assert (said.code, said.err) == (2, err)
+        result = run("list", slot)
+        assert (result.code, result.err) == (2, err)
 
     def test_a_users_menu_changes_the_default(self, run: Run) -> None:
         Path("registry.toml").write_text('[defaults]\ndecoder = "rbm"\n')
@@ -146,8 +146,8 @@ class TestShow:
         ],
     )
     def test_no_part(self, part: str, err: str, run: Run) -> None:
-        said = run("show", part)
-        assert (said.code, said.out, said.err) == (2, "", f"error: {err}\n")
+        result = run("show", part)
+        assert (result.code, result.out, result.err) == (2, "", f"error: {err}\n")
 
 
 PART = """
@@ -178,7 +178,7 @@ class TestLocalPlugins:
         Path("registry.toml").write_text('[plugins]\nmine = "./mine.py"\n')
         Path("mine.py").write_text(PART.replace("NAME", "mine"))
 
-    def test_they_wait_for_consent(self, run: Run) -> None:
+    def test_local_plugins_need_consent(self, run: Run) -> None:
         version = sha256(Path("mine.py").read_bytes()).hexdigest()[:12]
         assert run("plugin", "list").out.strip("\n") == PLUGINS.replace("VERSION", version).strip("\n")
         assert "mine" not in run("list").out
@@ -194,7 +194,7 @@ class TestLocalPlugins:
             ("mine", "ok", ["decoder.mine"])
         ]
 
-    def test_no_plugins_goes_before_local(self, run: Run) -> None:
+    def test_no_plugins_overrides_local(self, run: Run) -> None:
         rows = json.loads(run("plugin", "list", "--json", "--local", "--no-plugins").out)
         assert rows[1]["status"] == "off"
         assert rows[1]["reason"] == "excluded by ZOO_PLUGINS or --no-plugins"
@@ -219,7 +219,7 @@ class TestLocalPlugins:
             ("pathlib:Path", "its settings are not a subclass of zoo.parts.Settings"),
         ],
     )
-    def test_settings_that_cannot_be_loaded_are_told(self, settings: str, why: str, run: Run) -> None:
+    def test_settings_that_cannot_be_loaded_are_reported(self, settings: str, why: str, run: Run) -> None:
         Path("mine.py").write_text(
             PART.replace("NAME", "mine").replace('"a:B"', f'"a:B", settings="{settings}"')
         )
@@ -229,17 +229,17 @@ class TestLocalPlugins:
         assert row["reason"].endswith(why)
         assert "fix it" in row["remedy"]
 
-    def test_a_broken_one_is_named_beside_the_table_and_in_the_json(self, run: Run) -> None:
+    def test_broken_plugin_is_reported_in_table_and_json(self, run: Run) -> None:
         Path("mine.py").write_text("1/0")
-        said = run("list", "--json", "--local")
-        row = json.loads(said.out)[-1]
+        result = run("list", "--json", "--local")
+        row = json.loads(result.out)[-1]
         assert (row["slot"], row["plugin"], row["status"]) == ("", "mine", "failed")
         assert row["reason"] == "importing it failed: ZeroDivisionError: division by zero (mine.py, line 1)"
-        assert said.err == (
+        assert result.err == (
             f"plugin left out: plugin mine (mine {row['version']}): {row['reason']}\n"
             "  fix it, or write `mine = false` under [plugins] in ./registry.toml\n"
         )
-        assert said.code == 0
+        assert result.code == 0
 
     @pytest.mark.parametrize(
         ("content", "err"),
@@ -255,12 +255,12 @@ class TestLocalPlugins:
     )
     def test_mistakes_in_the_menu(self, content: str, err: str, run: Run) -> None:
         Path("registry.toml").write_text(content)
-        said = run("list")
-        assert said.code == 2
-        assert said.err.startswith(f"error: {err}")
+        result = run("list")
+        assert result.code == 2
+        assert result.err.startswith(f"error: {err}")
 
 
-def test_thirteen_bad_plugins_cost_little_and_are_all_named(tmp_path: Path) -> None:
+def test_thirteen_broken_plugins_are_reported_quickly(tmp_path: Path) -> None:
     head = "from zoo.parts import Description as D, hookimpl\n@hookimpl\ndef zoo_parts(): "
     bad = [
         "import no_such_package",
@@ -287,11 +287,11 @@ def test_thirteen_bad_plugins_cost_little_and_are_all_named(tmp_path: Path) -> N
         "import sys; sys.path.insert(0, sys.argv[1]); "
         "from zoo.cli.main import run; sys.exit(run(['list', '--json']))"
     )
-    said = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True
     )
-    rows = json.loads(said.stdout)
+    rows = json.loads(result.stdout)
     failed = {row["distribution"]: row["reason"] for row in rows if row["status"] in ("failed", "other api")}
     assert set(failed) == {f"polyzoo-bad-{number}" for number in range(13)}
     assert all(failed.values())
-    assert all(f"pip uninstall {name}" in said.stderr for name in failed)
+    assert all(f"pip uninstall {name}" in result.stderr for name in failed)

@@ -38,14 +38,14 @@ def fail_with(monkeypatch: pytest.MonkeyPatch) -> object:
 
 def test_version_and_help(run: Run) -> None:
     assert run("--version").out == f"polyzoo {__version__}"
-    said = run("--help")
-    assert said.code == 0
-    assert all(f"  {name} " in said.out for name in main.COMMANDS)
-    assert run().out == said.out
+    result = run("--help")
+    assert result.code == 0
+    assert all(f"  {name} " in result.out for name in main.COMMANDS)
+    assert run().out == result.out
 
 
 @pytest.mark.parametrize("name", list(main.COMMANDS))
-def test_the_table_says_what_each_command_says_of_itself(name: str) -> None:
+def test_command_list_matches_the_help_of_each_command(name: str) -> None:
     command = main.zoo.get_command(click.Context(main.zoo), name)
     assert command
     assert command.get_short_help_str(limit=500).rstrip(".") == main.COMMANDS[name].rstrip(".")
@@ -71,9 +71,9 @@ def test_the_table_says_what_each_command_says_of_itself(name: str) -> None:
         ),
     ],
 )
-def test_a_mistyped_command_line(words: str, err: str, run: Run) -> None:
-    said = run(*words.split())
-    assert (said.code, said.out, said.err) == (2, "", err)
+def test_typing_errors_get_hints(words: str, err: str, run: Run) -> None:
+    result = run(*words.split())
+    assert (result.code, result.out, result.err) == (2, "", err)
 
 
 @pytest.mark.parametrize(
@@ -92,13 +92,13 @@ def test_a_mistyped_command_line(words: str, err: str, run: Run) -> None:
 )
 def test_exit_codes(error: BaseException, code: int, run: Run, fail_with: object) -> None:
     fail_with(error)  # type: ignore[operator]
-    said = run("fail")
-    assert said.code == code
-    assert said.out == ""
-    assert "Traceback" not in said.err
+    result = run("fail")
+    assert result.code == code
+    assert result.out == ""
+    assert "Traceback" not in result.err
 
 
-def test_every_problem_is_told_and_nothing_in_it_is_markup(run: Run, fail_with: object) -> None:
+def test_all_problems_are_printed_without_markup(run: Run, fail_with: object) -> None:
     fail_with(  # type: ignore[operator]
         UsageError(
             Problem("this is [bold]not[/] bold", "a\x1b[31m/[/x].mid", "rename :smile: it"), "and more " * 20
@@ -110,20 +110,20 @@ def test_every_problem_is_told_and_nothing_in_it_is_markup(run: Run, fail_with: 
     )
 
 
-def test_a_full_disk_and_a_surprise_are_one_line(run: Run, fail_with: object) -> None:
+def test_full_disk_and_unexpected_errors_are_one_line(run: Run, fail_with: object) -> None:
     fail_with(OSError(28, "No space left on device", "/music/out.mid"))  # type: ignore[operator]
-    said = run("fail")
-    assert (said.code, said.err) == (1, "error: /music/out.mid: No space left on device\n")
+    result = run("fail")
+    assert (result.code, result.err) == (1, "error: /music/out.mid: No space left on device\n")
     fail_with(ValueError("boo"))  # type: ignore[operator]
     assert run("fail").err == "error: ValueError: boo\n  this is a bug; --trace shows where it happened\n"
 
 
 @pytest.mark.parametrize("words", [("--trace", "fail"), ("fail", "--trace")])
-def test_trace_shows_where(words: tuple[str, ...], run: Run, fail_with: object) -> None:
+def test_trace_prints_a_traceback(words: tuple[str, ...], run: Run, fail_with: object) -> None:
     fail_with(UsageError("boo"))  # type: ignore[operator]
-    said = run(*words)
-    assert "Traceback (most recent call last)" in said.err
-    assert said.err.endswith("error: boo\n")
+    result = run(*words)
+    assert "Traceback (most recent call last)" in result.err
+    assert result.err.endswith("error: boo\n")
 
 
 def zoo(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -133,7 +133,7 @@ def zoo(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_tables_are_cut_for_a_window_only(tmp_path: Path) -> None:
+def test_tables_are_truncated_only_on_a_terminal(tmp_path: Path) -> None:
     piped = zoo("list").stdout
     narrow = zoo("list", COLUMNS="80").stdout
     assert max(map(len, narrow.splitlines())) <= 80
@@ -164,13 +164,13 @@ READERLESS = (
 
 @pytest.mark.parametrize("words", READERLESS)
 @pytest.mark.parametrize("errors_too", [False, True])
-def test_a_closed_pipe_ends_it_quietly(words: str, errors_too: bool) -> None:
-    said = without_a_reader("-m", "zoo", *words.split(), errors_too=errors_too)
-    assert (said.returncode, said.stderr) == (1, None if errors_too else "")
+def test_closed_pipe_ends_the_command_silently(words: str, errors_too: bool) -> None:
+    result = without_a_reader("-m", "zoo", *words.split(), errors_too=errors_too)
+    assert (result.returncode, result.stderr) == (1, None if errors_too else "")
 
 
 @pytest.mark.parametrize("errors_too", [False, True])
-def test_an_error_is_told_when_the_reader_of_the_answer_has_gone(errors_too: bool) -> None:
+def test_error_is_printed_even_if_standard_output_is_closed(errors_too: bool) -> None:
     """The answer waits in a buffer until the error, and must not become a second error at exit."""
     script = """if True:
         import sys
@@ -184,8 +184,8 @@ def test_an_error_is_told_when_the_reader_of_the_answer_has_gone(errors_too: boo
         main._run = fail
         sys.exit(main.run([]))
     """
-    said = without_a_reader("-c", script, errors_too=errors_too)
-    assert (said.returncode, said.stderr) == (3, None if errors_too else "error: boo\n")
+    result = without_a_reader("-c", script, errors_too=errors_too)
+    assert (result.returncode, result.stderr) == (3, None if errors_too else "error: boo\n")
 
 
 LIGHT = """
@@ -200,9 +200,9 @@ print([run(line.split()) for line in lines], [run(line.split()) for line in wron
 """
 
 
-def test_nothing_heavy_is_imported_before_there_is_work() -> None:
-    said = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, check=True)
-    assert said.stderr.splitlines()[-1] == f"{[0] * 6} {[2] * 9}"
+def test_heavy_imports_are_deferred() -> None:
+    result = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, check=True)
+    assert result.stderr.splitlines()[-1] == f"{[0] * 6} {[2] * 9}"
 
 
 UNREAD = """
@@ -214,20 +214,20 @@ print(done, {"pydantic", "rich", "importlib.metadata"} & set(sys.modules), file=
 """
 
 
-def test_what_there_is_is_told_without_reading_a_setting_or_drawing_a_table() -> None:
-    said = subprocess.run([sys.executable, "-c", UNREAD], capture_output=True, text=True, check=True)
-    assert said.stderr.splitlines()[-1] == "[0, 2, 0, 2] set()"
+def test_list_as_json_does_not_import_pydantic_or_rich() -> None:
+    result = subprocess.run([sys.executable, "-c", UNREAD], capture_output=True, text=True, check=True)
+    assert result.stderr.splitlines()[-1] == "[0, 2, 0, 2] set()"
 
 
 def seconds(*words: str) -> float:
-    """How long one Python process takes."""
+    """Seconds that a Python process takes."""
     start = time.perf_counter()
     subprocess.run([sys.executable, *words], capture_output=True, check=False)
     return time.perf_counter() - start
 
 
 @pytest.mark.slow
-def test_help_list_and_mistakes_cost_little_more_than_their_libraries() -> None:
+def test_startup_time() -> None:
     libraries = (
         "-c",
         "import pluggy, click, rich.console, rich.table; from pydantic import BaseModel, Field",
@@ -240,7 +240,7 @@ def test_help_list_and_mistakes_cost_little_more_than_their_libraries() -> None:
     assert [line for line, best in zip(lines, ours, strict=True) if best > 2 * bare] == []
 
 
-def test_as_a_module_it_imports_nothing_from_the_current_folder(tmp_path: Path) -> None:
+def test_module_does_not_import_from_the_current_folder(tmp_path: Path) -> None:
     for name in ("click", "pluggy", "tomllib", "difflib"):
         (tmp_path / f"{name}.py").write_text("open('was-imported', 'w')\nraise SystemExit('imported')")
     command = [sys.executable, "-m", "zoo", "list", "--json"]
@@ -250,7 +250,7 @@ def test_as_a_module_it_imports_nothing_from_the_current_folder(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", ">/dev/full"])
-def test_without_a_stream_it_ends_without_a_trace(closed: str) -> None:
+def test_closed_standard_streams_are_supported(closed: str) -> None:
     script = f"{sys.executable} -m zoo list --json {closed}; echo $? >&3"
     done = subprocess.run(
         ["bash", "-c", f"exec 3>&1; out=$({script}); echo ${{#out}}"],
@@ -265,25 +265,25 @@ def test_without_a_stream_it_ends_without_a_trace(closed: str) -> None:
     assert "Exception ignored" not in done.stderr
 
 
-def test_a_name_cannot_pass_for_a_line_of_ours(run: Run, tmp_path: Path) -> None:
+def test_file_names_cannot_imitate_output(run: Run, tmp_path: Path) -> None:
     name = "music\nerror: all your files are gone\r\x1b[2K"
     for words in (["evaluate", name], ["generate", name, "-o", "out.mid"], ["data", "scan", name]):
-        said = run(*words)
-        assert said.code != 0
-        assert said.err.count("error: ") == 2
-        assert "\nerror: all" not in said.err
-        assert "\\nerror: all your files are gone\\r\\x1b" in said.err
+        result = run(*words)
+        assert result.code != 0
+        assert result.err.count("error: ") == 2
+        assert "\nerror: all" not in result.err
+        assert "\\nerror: all your files are gone\\r\\x1b" in result.err
 
 
-def test_a_name_that_is_no_utf_8_is_told_so(run: Run) -> None:
+def test_file_name_that_is_not_utf_8_is_an_error(run: Run) -> None:
     name = os.fsdecode(b"m\xfcsic")
     for words in (
         ["train", f"data={name}", "-o", "run"],
         ["evaluate", f"data={name}"],
         ["data", "scan", name],
     ):
-        said = run(*words)
-        assert said.code == 2
-        assert "not valid UTF-8\n  rename the file, or use a link to it: ln -s NAME music" in said.err
-        assert "surrogate" not in said.err
-        assert "m\\udcfcsic" in said.err
+        result = run(*words)
+        assert result.code == 2
+        assert "not valid UTF-8\n  rename the file, or use a link to it: ln -s NAME music" in result.err
+        assert "surrogate" not in result.err
+        assert "m\\udcfcsic" in result.err

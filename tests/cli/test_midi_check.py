@@ -21,11 +21,11 @@ def folder(tmp_path):
 
 
 def lines(out):
-    """What stands beside each label, in a file's block."""
+    """Label -> text, in the output for a file."""
     return {line.split()[0]: " ".join(line.split()[1:]) for line in out.splitlines() if line.startswith("  ")}
 
 
-def test_a_folder_goes_on_after_a_bad_file(folder, capsys):
+def test_bad_file_does_not_stop_the_check_of_a_folder(folder, capsys):
     assert run(["midi", "check", str(folder)]) == 3
     out, err = capsys.readouterr()
     names = [line for line in out.splitlines() if ".mid" in line.lower() and not line.startswith(" ")]
@@ -35,7 +35,7 @@ def test_a_folder_goes_on_after_a_bad_file(folder, capsys):
     assert "other.txt" not in out
 
 
-def test_a_file_is_told_in_a_musician_s_words(folder, capsys):
+def test_file_is_described_in_musical_terms(folder, capsys):
     assert run(["midi", "check", str(folder / "[")]) == 0
     out, err = capsys.readouterr()
     assert lines(out) == {
@@ -50,7 +50,7 @@ def test_a_file_is_told_in_a_musician_s_words(folder, capsys):
     assert "1 of 1 file can be read" in err
 
 
-def test_what_reading_costs_is_told(tmp_path, capsys):
+def test_losses_of_reading_are_shown(tmp_path, capsys):
     track = mido.MidiTrack()
     for turn in range(16):
         track.append(mido.Message("note_on", note=60 + 2 * (turn % 2), velocity=80))
@@ -73,7 +73,7 @@ def test_what_reading_costs_is_told(tmp_path, capsys):
     assert told["length"] == "1 bar, 16 frames, 8 to a quarter note"
 
 
-def test_the_meter_is_told(tmp_path, capsys):
+def test_meter_is_shown(tmp_path, capsys):
     one = np.array([1])
     notes = Notes(one - 1, one * 40, one + 38, one.astype(np.uint8))
     Roll.from_notes(notes, meter=Meter.of(3, 4, offset=10)).write(tmp_path / "upbeat.mid")
@@ -81,7 +81,7 @@ def test_the_meter_is_told(tmp_path, capsys):
     assert lines(capsys.readouterr().out)["meter"] == "3/4, after an upbeat of 1/8"
 
 
-def test_the_time_signatures_are_told_in_their_order(tmp_path, capsys):
+def test_time_signatures_are_shown_in_order(tmp_path, capsys):
     """A song of 4/4 with two bars of 3/4 in it, in every place where a command tells its meter."""
     changes = (TimeSignature(), TimeSignature(64, 3, 4), TimeSignature(88, 4, 4))
     one = np.array([1])
@@ -139,7 +139,7 @@ def test_the_pedal_can_be_heard(tmp_path, capsys):
         (["grid=4", "grid=6"], "error: grid=4 grid=6: a key is given twice\n  leave one of them out\n"),
     ],
 )
-def test_a_wrong_option_is_told(folder, capsys, words, told):
+def test_invalid_option_is_an_error(folder, capsys, words, told):
     assert run(["midi", "check", str(folder), *words]) == 2
     assert capsys.readouterr().err == told
 
@@ -168,7 +168,7 @@ def unsigned(path, frames, keys, lengths):
     midi.save(path)
 
 
-def test_it_is_told_where_the_meter_is_from(tmp_path, capsys):
+def test_source_of_the_meter_is_shown(tmp_path, capsys):
     chance = np.random.default_rng(0)
     bars = [(16 * bar + 4, int(chance.choice([10, 15, 17, 19]))) for bar in range(64)]
     notes = [(frame, key, 12) for frame, key in bars]
@@ -201,7 +201,7 @@ def test_one_change_of_tempo_is_one_change(tmp_path, capsys):
     assert lines(capsys.readouterr().out)["tempo"].endswith(" quarter notes per minute, 1 change")
 
 
-def test_json_is_all_that_is_on_standard_output(folder, capsys):
+def test_json_is_the_only_output(folder, capsys):
     assert run(["midi", "check", "--json", str(folder)]) == 3
     out, err = capsys.readouterr()
     good, bad = json.loads(out)
@@ -222,7 +222,7 @@ def test_a_broken_file_of_beats_is_named(folder, capsys):
     assert "line 2" in row["what"]
 
 
-def test_what_is_not_there_is_refused(folder, capsys):
+def test_missing_files_are_rejected(folder, capsys):
     assert run(["midi", "check", str(folder / "none.mid")]) == 3
     assert "No such file" in capsys.readouterr().out
     (folder / "empty").mkdir()

@@ -1,4 +1,4 @@
-"""`zoo play`: what is handed to a player, and what is said where there is none."""
+"""`zoo play`: the sound that a player receives, and the error without a player."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ TUNE = Roll.from_notes(Notes(np.array([0]), np.array([8]), np.array([40]), np.ar
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a tune, where an aplay keeps what it is given."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a tune, and a fake aplay that stores its input."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ZOO_SOUNDFONT", "")
     TUNE.write("tune.mid")
@@ -40,20 +40,20 @@ def length(name: str) -> float:
         return file.getnframes() / file.getframerate()
 
 
-def test_a_midi_file_is_heard(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_midi_file_is_played(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["play", "tune.mid"]) == 0
     assert "tune.mid: played by aplay" in capsys.readouterr().out
     assert length("heard.wav") == pytest.approx(1.5, abs=0.01)
 
 
-def test_a_sound_file_is_played_as_it_is(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sound_file_is_played_as_it_is(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("mine.wav").write_bytes(wav_bytes(sound(TUNE)))
     assert run(["play", "mine.wav", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"played": "mine.wav", "player": "aplay"}
     assert Path("heard.wav").read_bytes() == Path("mine.wav").read_bytes()
 
 
-def test_a_bundle_and_a_run_play_new_music(here: Path) -> None:
+def test_a_bundle_and_a_run_play_new_music(folder: Path) -> None:
     Path("run").mkdir()
     save_bundle(build(parse_recipe(WORDS, open_registry())), "run/bundle")
     heard = []
@@ -65,9 +65,9 @@ def test_a_bundle_and_a_run_play_new_music(here: Path) -> None:
 
 
 def test_without_a_player_it_says_what_to_install(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PATH", str(here))
+    monkeypatch.setenv("PATH", str(folder))
     assert run(["play", "tune.mid"]) == 1
     err = capsys.readouterr().err
     assert "tune.mid: no player was found (paplay, aplay, afplay, ffplay)" in err
@@ -75,13 +75,13 @@ def test_without_a_player_it_says_what_to_install(
     assert "zoo report tune.mid -o listen.html" in err
 
 
-def test_a_player_that_fails_is_told_of(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (here / "bin" / "aplay").write_text("#!/bin/sh\necho no sound card >&2\nexit 1\n")
+def test_failure_of_the_player_is_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "bin" / "aplay").write_text("#!/bin/sh\necho no sound card >&2\nexit 1\n")
     assert run(["play", "tune.mid"]) == 1
     assert "aplay could not play: no sound card" in capsys.readouterr().err
 
 
-def test_what_cannot_be_played_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_files_are_rejected(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("folder").mkdir()
     assert run(["play", "missing.mid"]) == 2
     assert "missing.mid: there is no such file or bundle" in capsys.readouterr().err

@@ -27,32 +27,32 @@ def careless(run: Run) -> str:
 
 
 def test_a_shipped_part_passes(run: Run) -> None:
-    said = run("plugin", "check", "velocity.none")
-    assert said.code == 0
-    first, *_, last = said.out.splitlines()
+    result = run("plugin", "check", "velocity.none")
+    assert result.code == 0
+    first, *_, last = result.out.splitlines()
     assert first.startswith("velocity.none  polyzoo ")
     assert last.startswith("ran ")
     assert ", failed 0, skipped " in last
-    assert "passed   description_is_complete" in said.out
+    assert "passed   description_is_complete" in result.out
 
 
 def test_a_failure_gives_requirement_observation_and_hint(run: Run, careless: str) -> None:
-    said = run("plugin", "check", careless)
-    assert said.code == 4
-    assert ", failed 1, skipped " in said.out.splitlines()[-1]
+    result = run("plugin", "check", careless)
+    assert result.code == 4
+    assert ", failed 1, skipped " in result.out.splitlines()[-1]
     assert (
         "failed   only_struck_keys_have_loudness: Predicted loudness is in (0, 1] for\n"
         "         struck keys and 0 for all others\n"
         "         observed: a key that is not struck has a loudness above 0\n"
         "         hint: apply a sigmoid or clamp, and multiply by the struck keys\n"
-    ) in said.out
-    assert "skipped  live_settings_take_effect: the part has no live setting" in said.out
+    ) in result.out
+    assert "skipped  live_settings_take_effect: the part has no live setting" in result.out
 
 
 def test_json(run: Run, careless: str) -> None:
-    said = run("plugin", "check", careless, "--json")
-    (report,) = json.loads(said.out)
-    assert (said.code, report["part"], report["ok"], report["failed"]) == (4, "velocity.careless", False, 1)
+    result = run("plugin", "check", careless, "--json")
+    (report,) = json.loads(result.out)
+    assert (result.code, report["part"], report["ok"], report["failed"]) == (4, "velocity.careless", False, 1)
     assert report["ran"] == report["passed"] + report["failed"]
     (failed,) = [check for check in report["checks"] if check["verdict"] == "failed"]
     assert failed == {
@@ -80,24 +80,24 @@ def test_json(run: Run, careless: str) -> None:
 )
 def test_no_such_part(part: str, err: str, run: Run) -> None:
     run("plugin", "new", "mine", "--slot", "velocity", "--file")
-    said = run("plugin", "check", part)
-    assert (said.code, said.out) == (2, "")
-    assert said.err.startswith(f"error: {err}")
+    result = run("plugin", "check", part)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith(f"error: {err}")
 
 
 def test_a_file_that_cannot_be_imported(run: Run) -> None:
     Path("broken.py").write_text("1/0")
-    said = run("plugin", "check", "./broken.py")
-    assert (said.code, said.out) == (4, "")
-    assert "importing it failed: ZeroDivisionError: division by zero (broken.py, line 1)" in said.err
-    assert said.err.endswith("\n  fix ./broken.py\n")
+    result = run("plugin", "check", "./broken.py")
+    assert (result.code, result.out) == (4, "")
+    assert "importing it failed: ZeroDivisionError: division by zero (broken.py, line 1)" in result.err
+    assert result.err.endswith("\n  fix ./broken.py\n")
 
 
 def test_a_class_that_cannot_be_imported_is_one_problem(run: Run) -> None:
     run("plugin", "new", "mine", "--slot", "velocity", "--file")
     file = Path("mine.py")
     file.write_text(file.read_text().replace('together", MineVelocity', 'together", "no_such:Class"'))
-    said = run("plugin", "check", "./mine.py")
-    assert (said.code, said.out) == (4, "")
-    assert said.err.count("No module named 'no_such'") == 1
-    assert said.err.endswith("\n  fix ./mine.py\n")
+    result = run("plugin", "check", "./mine.py")
+    assert (result.code, result.out) == (4, "")
+    assert result.err.count("No module named 'no_such'") == 1
+    assert result.err.endswith("\n  fix ./mine.py\n")

@@ -1,4 +1,4 @@
-"""What `zoo plugin new` writes keeps every promise of its slot, before anything in it is changed."""
+"""Plugins created by `zoo plugin new` pass all contract checks of their slot."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def test_a_package_passes_its_checks_and_is_listed(
     slot: str, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = f"my-{slot}"
-    said = run("plugin", "new", name, "--slot", slot, "--json")
-    assert said.code == 0
-    written = json.loads(said.out)
+    result = run("plugin", "new", name, "--slot", slot, "--json")
+    assert result.code == 0
+    written = json.loads(result.out)
     for path in written["written"]:
         text = Path(path).read_text()
         assert PLACEHOLDER not in text.lower()
@@ -58,8 +58,8 @@ def test_a_package_passes_its_checks_and_is_listed(
 
 @pytest.mark.parametrize("slot", SLOTS)
 def test_a_file_passes_its_checks_and_works_at_once(slot: str, run: Run) -> None:
-    said = run("plugin", "new", f"my-{slot}", "--slot", slot, "--file", "--json")
-    row = json.loads(said.out)
+    result = run("plugin", "new", f"my-{slot}", "--slot", slot, "--file", "--json")
+    row = json.loads(result.out)
     file = f"my_{slot}.py"
     assert row["written"] == [file]
     assert PLACEHOLDER not in Path(file).read_text().lower()
@@ -74,8 +74,8 @@ def test_a_file_passes_its_checks_and_works_at_once(slot: str, run: Run) -> None
 
 
 def test_what_is_printed(run: Run) -> None:
-    said = run("plugin", "new", "mdn", "--slot", "decoder")
-    assert said.out == (
+    result = run("plugin", "new", "mdn", "--slot", "decoder")
+    assert result.out == (
         "wrote polyzoo-mdn/pyproject.toml\n"
         "wrote polyzoo-mdn/README.md\n"
         "wrote polyzoo-mdn/polyzoo_mdn/__init__.py\n"
@@ -91,8 +91,8 @@ def test_what_is_printed(run: Run) -> None:
     readme = Path("polyzoo-mdn/README.md").read_text()
     assert "decoder=mdn" in readme
     assert "attention" not in readme
-    said = run("plugin", "new", "mdn", "--slot", "decoder", "--file")
-    assert said.out == (
+    result = run("plugin", "new", "mdn", "--slot", "decoder", "--file")
+    assert result.out == (
         "wrote mdn.py\n"
         "\n"
         "next\n"
@@ -137,30 +137,30 @@ def test_refused(
     name: str, slot: str, err: str, form: tuple[str, ...], run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("zoo.__version__", "0.1.0")
-    said = run("plugin", "new", name, "--slot", slot, *form)
-    assert (said.code, said.out, said.err) == (2, "", f"error: {err}\n")
+    result = run("plugin", "new", name, "--slot", slot, *form)
+    assert (result.code, result.out, result.err) == (2, "", f"error: {err}\n")
     assert list(Path().iterdir()) == []
 
 
-def test_what_is_there_already_stays_as_it_is(run: Run) -> None:
+def test_existing_files_are_kept(run: Run) -> None:
     Path("polyzoo-mine").mkdir()
     Path("mine.py").write_text("x = 1\n")
     for form, path in (((), "polyzoo-mine"), (("--file",), "mine.py")):
-        said = run("plugin", "new", "mine", "--slot", "decoder", *form)
-        assert said.code == 2
-        assert said.err == f"error: {path}: this already exists\n  move it, or choose another name\n"
+        result = run("plugin", "new", "mine", "--slot", "decoder", *form)
+        assert result.code == 2
+        assert result.err == f"error: {path}: this already exists\n  move it, or choose another name\n"
     assert list(Path("polyzoo-mine").iterdir()) == []
     assert Path("mine.py").read_text() == "x = 1\n"
 
 
-def test_another_plugins_name_is_taken_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_name_of_another_plugin_is_taken(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run("plugin", "new", "mine", "--slot", "velocity")
     put_on_path(Path("polyzoo-mine"), monkeypatch)
     monkeypatch.chdir("polyzoo-mine")
-    said = run("plugin", "new", "mine", "--slot", "velocity")
-    assert "velocity.mine: polyzoo-mine 0.1.0 has a part with this name" in said.err
-    said = run("plugin", "new", "mine", "--slot", "encoder")
-    assert "mine: polyzoo-mine 0.1.0 has a plugin with this name" in said.err
+    result = run("plugin", "new", "mine", "--slot", "velocity")
+    assert "velocity.mine: polyzoo-mine 0.1.0 has a part with this name" in result.err
+    result = run("plugin", "new", "mine", "--slot", "encoder")
+    assert "mine: polyzoo-mine 0.1.0 has a plugin with this name" in result.err
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""`zoo show train` and `zoo show generate`: everything that the two commands take."""
+"""`zoo show train` and `zoo show generate`: all settings and options of the two commands."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from .conftest import Run
 
 def shown(run: Run, command: str) -> dict[str, dict[str, Any]]:
     """What `zoo show COMMAND --json` lists, by name."""
-    said = run("show", command, "--json")
-    assert said.code == 0
-    data = json.loads(said.out)
+    result = run("show", command, "--json")
+    assert result.code == 0
+    data = json.loads(result.out)
     assert data["command"] == command
     return {setting["name"]: setting for setting in data["settings"]}
 
 
 def test_all_settings_of_training_are_shown(run: Run) -> None:
-    found = shown(run, "train")
+    shown_settings = shown(run, "train")
     names = [*TrainKeys.model_fields, *(f"train.{name}" for name in TrainSettings.model_fields)]
-    assert list(found) == names
-    assert found["train.batch"] == {
+    assert list(shown_settings) == names
+    assert shown_settings["train.batch"] == {
         "name": "train.batch",
         "default": "8",
         "takes": "a whole number from 1 to 65536",
@@ -38,18 +38,18 @@ def test_all_settings_of_training_are_shown(run: Run) -> None:
         "help": "fragments per batch",
         "live": False,
     }
-    assert found["train.minutes"]["help"] == "training time in minutes"
-    assert found["train.epochs"]["help"] == "number of passes over the training fragments"
-    assert found["pedal"]["choices"] == ["keep", "hold"]
+    assert shown_settings["train.minutes"]["help"] == "training time in minutes"
+    assert shown_settings["train.epochs"]["help"] == "number of passes over the training fragments"
+    assert shown_settings["pedal"]["choices"] == ["keep", "hold"]
 
 
 def test_all_options_of_generate_are_shown(run: Run) -> None:
-    found = shown(run, "generate")
+    shown_settings = shown(run, "generate")
     options = [
         option for option in generate.params if isinstance(option, click.Option) and option.expose_value
     ]
-    assert list(found) == [max(option.opts, key=len) for option in options]
-    ranges = {name: (about["default"], about["takes"]) for name, about in found.items()}
+    assert list(shown_settings) == [max(option.opts, key=len) for option in options]
+    ranges = {name: (about["default"], about["takes"]) for name, about in shown_settings.items()}
     assert ranges == {
         "-o": ("required", "a path"),
         "--frames": ("64 quarter notes", "a whole number of at least 1"),
@@ -78,24 +78,24 @@ def test_all_options_of_generate_are_shown(run: Run) -> None:
 
 
 @pytest.mark.parametrize("command", ["train", "generate"])
-def test_each_has_a_sentence_and_stands_in_the_table(command: str, run: Run) -> None:
-    found = shown(run, command)
-    assert all(about["help"] for about in found.values())
-    said = run("show", command)
-    assert said.code == 0
-    rows = {line.split()[0] for line in said.out.splitlines() if line.split()}
-    assert set(found) <= rows
+def test_every_setting_has_a_description_in_the_table(command: str, run: Run) -> None:
+    shown_settings = shown(run, command)
+    assert all(about["help"] for about in shown_settings.values())
+    result = run("show", command)
+    assert result.code == 0
+    rows = {line.split()[0] for line in result.out.splitlines() if line.split()}
+    assert set(shown_settings) <= rows
 
 
-def test_the_ranges_that_are_shown_are_kept(run: Run) -> None:
+def test_displayed_ranges_are_enforced(run: Run) -> None:
     for option, value in (("--frames", "0"), ("--count", "0"), ("--temperature", "1e9")):
-        said = run("generate", "model", "-o", "new.mid", option, value)
-        assert said.code == 2
-        assert f"Invalid value for '{option}'" in said.err
+        result = run("generate", "model", "-o", "new.mid", option, value)
+        assert result.code == 2
+        assert f"Invalid value for '{option}'" in result.err
 
 
 @pytest.mark.parametrize("command", ["train", "generate"])
-def test_no_torch_is_imported_for_it(command: str) -> None:
+def test_settings_are_shown_without_torch(command: str) -> None:
     script = (
         "import sys\nfrom zoo.cli.main import run\n"
         f"assert run(['show', {command!r}]) == 0\nassert 'torch' not in sys.modules\n"

@@ -64,8 +64,10 @@ def fill(trial: Path) -> Fill:
                 results.write(cell, _result(cell, nats.get(name, 0.0), reading))
         for floors in floor_cells(study):
             if floors.data == data:
-                found = _evaluation(_nats(9.0, 0), "codes", "keys", "residual")
-                results.write(floors, {"data": _data(data, reading), "floors": {"rates": found}, "made": {}})
+                evaluation = _evaluation(_nats(9.0, 0), "codes", "keys", "residual")
+                results.write(
+                    floors, {"data": _data(data, reading), "floors": {"rates": evaluation}, "made": {}}
+                )
 
     return go
 

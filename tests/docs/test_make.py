@@ -1,4 +1,4 @@
-"""Documents say what the zoo says: regions are filled, stale ones are named."""
+"""Regions of documents are filled, and stale ones are reported."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def resemblance(measure, distance):
     return {"frames": 144, "passages": [32, 17, 16], "measures": [likeness]}
 
 
-def test_what_a_model_writes_is_shown_as_zoo_evaluate_shows_it(make, tmp_path):
+def test_resemblance_is_shown_as_by_zoo_evaluate(make, tmp_path):
     rows = [
         {"name": "markov", "resemblance": None},
         {"name": "one/bundle", "resemblance": resemblance("keys at once", 1.125)},
@@ -115,7 +115,7 @@ def test_what_a_model_writes_is_shown_as_zoo_evaluate_shows_it(make, tmp_path):
         ("<!-- poem: spring -->\n<!-- /poem -->\n", "there is no way to fill"),
     ],
 )
-def test_what_cannot_be_made_is_refused(make, tmp_path, region, message):
+def test_regions_that_cannot_be_made_are_errors(make, tmp_path, region, message):
     (tmp_path / "README.md").write_text(region)
     with pytest.raises(make.RegionError, match=message):
         make.main([])

@@ -1,4 +1,4 @@
-"""Pictures carry the numbers they were drawn from; drawn from others, they are stale."""
+"""Pictures store the numbers they were drawn from, and are stale if these change."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_picture_is_drawn_once_and_shown(make, look, document, tmp_path):
     assert picture.stat().st_mtime_ns == drawn
 
 
-def test_a_picture_of_other_numbers_is_stale(make, look, document):
+def test_picture_of_outdated_numbers_is_stale(make, look, document):
     look(30)
     assert make.main([]) == 0
     look(31)
@@ -64,7 +64,7 @@ def test_a_picture_of_an_earlier_reading_says_so(make, look, document):
     assert "loudness-here.svg)\n\n*Earlier reading of here.*" in document.read_text()
 
 
-def test_a_picture_without_numbers_waits(make, document):
+def test_picture_without_numbers_is_skipped(make, document):
     assert make.main([]) == 0
     assert "waits for results" in document.read_text()
 
@@ -75,7 +75,7 @@ def test_an_unknown_picture_is_refused(make, tmp_path):
         make.main([])
 
 
-def test_a_look_into_a_training_that_is_not_kept_is_refused(make, look, document, tmp_path):
+def test_missing_training_of_a_picture_is_an_error(make, look, document, tmp_path):
     look(40)
     file = tmp_path / "benchmarks" / "results" / "looks" / "loudness-here.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "cell": "velocity-lstm-s0-0123"}))

@@ -1,4 +1,4 @@
-"""The first screen of the README: short, and its Python and its commands work."""
+"""The README: short first screen, working code and commands."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_its_table_lists_every_part_and_marks_the_defaults() -> None:
     assert default == {(entry.slot, entry.name) for entry in entries if is_default(entry, open_registry())}
 
 
-def test_its_python_composes_a_piece() -> None:
+def test_its_python_generates_a_piece() -> None:
     code = re.search(r"```python\n(.*?)```", README, re.S)
     assert code is not None
     exec(shorter(code[1]), {})

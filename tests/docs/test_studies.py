@@ -1,4 +1,4 @@
-"""Documents say of studies what the stored results say, and nothing else."""
+"""Statements about studies in documents follow from the stored results."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def document(make, tmp_path):
     return go
 
 
-def test_a_table_is_stale_when_results_come(make, document, fill, capsys):
+def test_table_is_stale_after_new_results(make, document, fill, capsys):
     fill("here", none=2.0)
     text = document("<!-- study: trial.toml data=here -->\n<!-- /study -->\n")
     assert "| lags | – |" in text
@@ -76,14 +76,14 @@ def test_an_answer_is_chosen_by_the_numbers(document, fill, lags, words, differe
     assert sum(other in shown for other in ("Lags help.", "Lags hurt.", "No matter.")) == 1
 
 
-def test_an_answer_turns_with_the_results(make, document, fill):
+def test_answer_changes_with_the_results(make, document, fill):
     fill("here", none=2.0, lags=1.5)
     document(ANSWER)
     fill("here", none=1.5, lags=2.0)
     assert make.main(["--check"]) == 1
 
 
-def test_pairs_stand_beside_each_other_for_all_music(document, fill):
+def test_pairs_are_compared_on_all_datasets(document, fill):
     fill("here", none=2.0, lags=1.5)
     fill("there", none=1.5, lags=2.0)
     text = document(
@@ -96,7 +96,7 @@ def test_pairs_stand_beside_each_other_for_all_music(document, fill):
     assert "n = 3 seeds, 12 pieces of here, 12 pieces of there" in text
 
 
-def test_words_about_a_study_stand_until_its_results_change(make, document, fill, tmp_path, capsys):
+def test_text_about_a_study_is_stale_after_new_results(make, document, fill, tmp_path, capsys):
     fill("here", none=2.0, lags=1.5)
     page = tmp_path / "README.md"
     region = "<!-- prose: trial.toml {} -->\nLags help, here.\n<!-- /prose -->\n"
@@ -111,7 +111,7 @@ def test_words_about_a_study_stand_until_its_results_change(make, document, fill
     assert "Lags help, here." in capsys.readouterr().err
 
 
-def test_bold_is_what_is_clear_among_all_differences(document, fill):
+def test_differences_clear_after_correction_are_bold(document, fill):
     fill("here", none=2.0, lags=8.993)
     fill("there", none=2.0, lags=2.0)
     region = "<!-- compare: trial.toml data={}\n{} -->\n<!-- /compare -->\n"
@@ -128,7 +128,7 @@ def test_bold_is_what_is_clear_among_all_differences(document, fill):
     assert "Clear on its own, but not after correction for all 13 differences on this page." in many
 
 
-def test_the_head_of_a_page_counts_what_is_clear_and_says_what_is_earlier(document, fill):
+def test_head_of_a_page_counts_clear_differences_and_earlier_readings(document, fill):
     fill("here", none=2.0, lags=1.5)
     fill("there", none=2.0, lags=2.0, reading=1)
     pairs = "<!-- compare: trial.toml\nlags against none\nnone against rates -->\n<!-- /compare -->\n"
@@ -140,7 +140,7 @@ def test_the_head_of_a_page_counts_what_is_clear_and_says_what_is_earlier(docume
     assert "- here: **Lags help.**" in text
 
 
-def test_a_summary_says_what_holds_among_all_differences(document, fill):
+def test_summary_uses_corrected_differences(document, fill):
     fill("here", none=8.993, lags=1.5)
     data = "".join(
         question(*rows, kind="summary", name=name, more='data = ["here"]')
@@ -156,7 +156,7 @@ def test_a_summary_says_what_holds_among_all_differences(document, fill):
     assert text.count("- here: No matter.") == 1
 
 
-def test_rows_of_two_studies_stand_against_each_other(document, fill, trial):
+def test_rows_of_two_studies_are_compared(document, fill, trial):
     fill("here", none=2.0, lags=1.5)
     fill("there", none=2.0, lags=1.5)
     (trial.parent / "other.toml").write_text(trial.read_text().replace('["here", "there"]', '"here"'))
@@ -166,7 +166,7 @@ def test_rows_of_two_studies_stand_against_each_other(document, fill, trial):
     assert "- there" not in text
 
 
-def test_text_about_some_music_stands_whatever_happens_to_other(make, document, fill, tmp_path, capsys):
+def test_text_about_a_dataset_ignores_results_of_others(make, document, fill, tmp_path, capsys):
     fill("here", none=2.0, lags=1.5)
     page = tmp_path / "README.md"
     region = "<!-- prose: trial.toml data=here {} -->\nLags help, here.\n<!-- /prose -->\n"
@@ -192,7 +192,7 @@ def test_text_about_some_music_stands_whatever_happens_to_other(make, document, 
         ),
     ],
 )
-def test_what_a_study_cannot_say_is_refused(make, tmp_path, fill, region, message):
+def test_invalid_regions_are_rejected(make, tmp_path, fill, region, message):
     fill("here", none=2.0, lags=1.5)
     (tmp_path / "README.md").write_text(region)
     (tmp_path / "README.toml").write_text(question())
@@ -217,7 +217,7 @@ def test_an_invalid_data_file_is_refused(make, tmp_path, fill, data, message):
         make.main([])
 
 
-def test_what_is_stored_is_shown_without_torch(trial, fill):
+def test_stored_results_are_shown_without_torch(trial, fill):
     fill("here", none=2.0, lags=1.5)
     reads = (
         "import sys, studies, pictures; from comparisons import Comparison; from pathlib import Path; "

@@ -1,4 +1,4 @@
-"""The tutorial works: its parts keep their promises, and its commands run as they are printed."""
+"""The tutorial: its parts pass the contract checks, and its commands run as printed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CASES = [case for file in FILES for case in zoo.testing.cases(open_registry().fi
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_parts_of_the_tutorial_keep_their_promises(case):
+def test_parts_of_the_tutorial_pass_their_checks(case):
     case()
 
 

@@ -1,4 +1,4 @@
-"""The third gate: what cannot work is refused before anything is trained, all of it, with a hint."""
+"""Building: all problems are reported with hints before any training."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def recipe(words: str = BASE) -> Recipe:
 
 
 def with_part(slot: Slot, target: Any) -> Recipe:
-    """The base recipe with a class of ours in one slot."""
+    """The base recipe with a custom class in one slot."""
     base = recipe()
     choice = base.parts[slot]
     description = Description(slot=slot, name="ours", summary="", target=target)
@@ -52,7 +52,7 @@ def problems(wrong: Recipe) -> str:
     return str(caught.value)
 
 
-def test_a_class_of_ones_own_takes_a_slot() -> None:
+def test_custom_class_can_fill_a_slot() -> None:
     model = build(with_part("attention", Echo))
     assert summary(model)["parts"]["attention"]["sizes"] == {"features": 7}
 
@@ -69,24 +69,24 @@ def test_weights_depend_on_the_seed_and_the_slot_alone() -> None:
     assert not torch.equal(weights[0], weights[2])
 
 
-def test_the_probe_leaves_counts_and_weights_alone() -> None:
+def test_probe_changes_neither_counts_nor_weights() -> None:
     counted = build(recipe("sampler=rates"))
     assert not any(buffer.any() for name, buffer in counted.named_buffers() if "count" in name)
 
 
-def test_a_width_that_is_not_what_is_published_is_named_with_both_numbers() -> None:
+def test_wrong_width_is_reported_with_both_numbers() -> None:
     class Liar(Echo):
         def __init__(self, settings: Settings, sizes: Sizes) -> None:
             super().__init__(settings, sizes)
             self.features = 9
 
-    said = problems(with_part("attention", Liar))
-    assert "(2, 4, 7)" in said
-    assert "(2, 4, 9)" in said
-    assert "attention=ours" in said
+    messages = problems(with_part("attention", Liar))
+    assert "(2, 4, 7)" in messages
+    assert "(2, 4, 9)" in messages
+    assert "attention=ours" in messages
 
 
-def test_a_layer_that_is_not_registered_is_found() -> None:
+def test_unregistered_layer_is_reported() -> None:
     class Forgetful(Echo):
         def __init__(self, settings: Settings, sizes: Sizes) -> None:
             super().__init__(settings, sizes)
@@ -95,24 +95,24 @@ def test_a_layer_that_is_not_registered_is_found() -> None:
         def forward(self, codes: Tensor, clock: Tensor, state: State) -> tuple[Tensor, State]:
             return self.linear(codes) + self.layers[0](codes), state
 
-    said = problems(with_part("attention", Forgetful))
-    assert "2 tensors are trained but not registered" in said
-    assert "nn.ModuleList" in said
+    messages = problems(with_part("attention", Forgetful))
+    assert "2 tensors are trained but not registered" in messages
+    assert "nn.ModuleList" in messages
 
 
-def test_a_parameter_that_no_gradient_reaches_is_found() -> None:
+def test_parameter_without_gradient_is_reported() -> None:
     class Idle(Echo):
         def __init__(self, settings: Settings, sizes: Sizes) -> None:
             super().__init__(settings, sizes)
             self.spare = nn.Linear(3, 3)
 
-    said = problems(with_part("attention", Idle))
-    assert "no gradient reaches" in said
-    assert "attention.spare.weight" in said
-    assert "attention.spare.bias" in said
+    messages = problems(with_part("attention", Idle))
+    assert "no gradient reaches" in messages
+    assert "attention.spare.weight" in messages
+    assert "attention.spare.bias" in messages
 
 
-def test_numbers_that_are_not_finite_are_found() -> None:
+def test_values_that_are_not_finite_are_reported() -> None:
     class Broken(Echo):
         def forward(self, codes: Tensor, clock: Tensor, state: State) -> tuple[Tensor, State]:
             return self.linear(codes) / 0, state
@@ -120,7 +120,7 @@ def test_numbers_that_are_not_finite_are_found() -> None:
     assert "not all finite" in problems(with_part("attention", Broken))
 
 
-def test_what_a_part_raises_is_told_with_the_parts_at_work() -> None:
+def test_exception_of_a_part_is_reported_with_the_parts() -> None:
     class Bad(Sampler):
         def loss(self, features: Tensor, codes: Tensor, generator: Generator) -> Tensor:
             return features @ codes
@@ -133,14 +133,14 @@ def test_what_a_part_raises_is_told_with_the_parts_at_work() -> None:
         ) -> tuple[Tensor, State]:
             return features, state
 
-    said = problems(with_part("sampler", Bad))
-    assert "training failed (RuntimeError" in said
-    assert "scoring failed (KeyError" in said
-    assert "generating failed" in said
-    assert "sampler=ours" in said
+    messages = problems(with_part("sampler", Bad))
+    assert "training failed (RuntimeError" in messages
+    assert "scoring failed (KeyError" in messages
+    assert "generating failed" in messages
+    assert "sampler=ours" in messages
 
 
-def test_targets_that_cannot_be_loaded_are_all_named() -> None:
+def test_all_classes_that_cannot_be_loaded_are_reported() -> None:
     base = with_part("attention", "nowhere.to_be:Found")
     choice = base.parts["sampler"]
     lost = replace(choice.entry.description, target="zoo.errors:ZooError")

@@ -1,4 +1,4 @@
-"""Bundles: loaded as they were written, or refused with one kind of error and a hint."""
+"""Bundles: loaded exactly as written, or rejected with a BundleError and a hint."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def bundle(written: Path, tmp_path: Path) -> Path:
-    """A copy to break."""
+    """A copy of the bundle for the test to damage."""
     shutil.copytree(written, tmp_path / "bundle")
     return tmp_path / "bundle"
 
 
 def seal(folder: Path) -> None:
-    """Make the manifest agree with what lies there, as somebody with bad intentions would."""
+    """Update the manifest to match the files, as an attacker would."""
     contents = {name: (folder / name).read_bytes() for name in FILES if name != "manifest.json"}
     (folder / "manifest.json").write_bytes(manifest(contents))
 
@@ -70,7 +70,7 @@ def change_config(folder: Path, change: Callable[[dict[str, Any]], object]) -> N
     seal(folder)
 
 
-def test_a_model_comes_back_as_it_was(written: Path) -> None:
+def test_model_survives_saving_and_loading(written: Path) -> None:
     model = load_bundle(written)
     assert digest(model.state_dict()) == digest(tiny().state_dict())
     assert str(model.recipe) == str(tiny().recipe)
@@ -86,7 +86,7 @@ def test_the_same_model_gives_the_same_bytes(written: Path, tmp_path: Path) -> N
         assert (again / name).read_bytes() == (written / name).read_bytes()
 
 
-def test_the_config_says_what_the_model_is(written: Path) -> None:
+def test_config_describes_the_model(written: Path) -> None:
     config = json.loads((written / "config.json").read_text())
     assert config["format"] == 1
     assert config["sizes"] == {"codes": 12, "features": 4, "keys": 88}
@@ -98,13 +98,13 @@ def test_the_config_says_what_the_model_is(written: Path) -> None:
     assert config["scores"]["valid"]["keys"] == 1.5
 
 
-def test_the_card_can_be_read_by_a_person(written: Path) -> None:
+def test_card_describes_the_model(written: Path) -> None:
     card = (written / "README.md").read_text()
     for said in ("attention=none", "zoo generate", "bach", "valid.codes | 3.25", "pip install polyzoo"):
         assert said in card
 
 
-def test_a_bundle_is_replaced_and_what_lies_beside_its_files_is_kept(bundle: Path) -> None:
+def test_replacing_a_bundle_keeps_other_files(bundle: Path) -> None:
     (bundle / "notes.txt").write_text("mine")
     (bundle / "takes").mkdir()
     (bundle / "takes" / "one.mid").write_bytes(b"MThd")
@@ -116,7 +116,7 @@ def test_a_bundle_is_replaced_and_what_lies_beside_its_files_is_kept(bundle: Pat
     assert [child.name for child in bundle.parent.iterdir()] == ["bundle"]
 
 
-def test_other_things_are_never_replaced(tmp_path: Path) -> None:
+def test_only_bundles_are_replaced(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.png").write_text("cat")
     (tmp_path / "file").write_text("text")
@@ -126,7 +126,7 @@ def test_other_things_are_never_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "photos" / "cat.png").read_text() == "cat"
 
 
-def test_weights_that_are_no_numbers_never_replace_good_ones(bundle: Path) -> None:
+def test_weights_that_are_not_finite_are_not_saved(bundle: Path) -> None:
     model = tiny()
     with torch.no_grad():
         next(model.parameters()).view(-1)[0] = float("nan")
@@ -135,7 +135,7 @@ def test_weights_that_are_no_numbers_never_replace_good_ones(bundle: Path) -> No
     assert digest(load_bundle(bundle).state_dict()) == digest(tiny().state_dict())
 
 
-def test_a_run_stands_for_its_bundle(bundle: Path) -> None:
+def test_bundle_is_found_in_its_run(bundle: Path) -> None:
     before = digest(load_bundle(bundle).state_dict())
     run = bundle.parent / "run"
     run.mkdir()
@@ -146,7 +146,7 @@ def test_a_run_stands_for_its_bundle(bundle: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "said"), [("missing", "no such bundle"), ("old.pt", "zoo import"), ("", "missing")]
 )
-def test_what_is_no_bundle_is_refused(tmp_path: Path, path: str, said: str) -> None:
+def test_other_paths_are_rejected(tmp_path: Path, path: str, said: str) -> None:
     (tmp_path / "old.pt").write_bytes(b"")
     with pytest.raises(BundleError, match=said):
         load_bundle(tmp_path / path)
@@ -154,9 +154,9 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path, path: str, said: str) -> N
 
 @pytest.mark.parametrize("name", ["manifest.json", "config.json"])
 def test_a_bundle_from_a_newer_version_names_the_version_that_reads_it(name: str, bundle: Path) -> None:
-    found = json.loads((bundle / name).read_text())
+    stored = json.loads((bundle / name).read_text())
     newer = {"format": 7, "signed": "by somebody", "polyzoo": "1.4.0", "versions": {"polyzoo": "1.4.0"}}
-    (bundle / name).write_text(json.dumps({**found, **newer}))
+    (bundle / name).write_text(json.dumps({**stored, **newer}))
     with pytest.raises(BundleError) as caught:
         load_bundle(bundle)
     newest = 2 if name == "manifest.json" else 1
@@ -167,8 +167,8 @@ def test_a_bundle_from_a_newer_version_names_the_version_that_reads_it(name: str
 
 @pytest.mark.parametrize("writer", [None, 3, "1.0'; rm -rf ~ #", "1" * 99, ["1.0"], "evil\n"])
 def test_a_hint_names_a_version_only_if_it_is_one(writer: object, bundle: Path) -> None:
-    found = json.loads((bundle / "manifest.json").read_text())
-    (bundle / "manifest.json").write_text(json.dumps({**found, "format": 7, "polyzoo": writer}))
+    stored = json.loads((bundle / "manifest.json").read_text())
+    (bundle / "manifest.json").write_text(json.dumps({**stored, "format": 7, "polyzoo": writer}))
     with pytest.raises(BundleError, match="by a newer polyzoo") as caught:
         load_bundle(bundle)
     assert caught.value.problems[0].hint == "pip install -U polyzoo"
@@ -178,8 +178,8 @@ def test_a_hint_names_a_version_only_if_it_is_one(writer: object, bundle: Path) 
 @pytest.mark.parametrize("name", ["manifest.json", "config.json"])
 def test_a_format_is_a_positive_integer(number: object, name: str, bundle: Path) -> None:
     """What a bundle says of its format is checked, also where its checksums fit."""
-    found = {**json.loads((bundle / name).read_text()), "format": number}
-    (bundle / name).write_bytes(canonical(found))
+    stored = {**json.loads((bundle / name).read_text()), "format": number}
+    (bundle / name).write_bytes(canonical(stored))
     if name == "config.json":
         seal(bundle)
     with pytest.raises(BundleError) as caught:
@@ -190,7 +190,7 @@ def test_a_format_is_a_positive_integer(number: object, name: str, bundle: Path)
     assert "its format is" in problem.what or number == 10**4000
 
 
-def test_every_damaged_file_is_named_at_once(bundle: Path) -> None:
+def test_all_damaged_files_are_reported_at_once(bundle: Path) -> None:
     (bundle / "sample.mid").unlink()
     (bundle / "config.json").write_text("other")
     with pytest.raises(BundleError) as caught:
@@ -264,7 +264,7 @@ def test_line_endings_that_git_converted_are_named(name: str, bundle: Path) -> N
     load_bundle(bundle)
 
 
-def test_parts_that_are_not_here_are_all_named(bundle: Path) -> None:
+def test_all_missing_parts_are_reported(bundle: Path) -> None:
     def change(config: dict[str, Any]) -> None:
         config["recipe"]["parts"]["attention"]["name"] = "polyzoo-weather/rain"
         config["recipe"]["parts"]["decoder"]["state_version"] = 9
@@ -278,20 +278,20 @@ def test_parts_that_are_not_here_are_all_named(bundle: Path) -> None:
 
 
 @pytest.mark.parametrize("broken", [{}, {"recipe": None}, {"recipe": {"parts": []}}, []])
-def test_a_config_that_describes_nothing_is_refused(bundle: Path, broken: Any) -> None:
+def test_empty_config_is_rejected(bundle: Path, broken: Any) -> None:
     (bundle / "config.json").write_text(json.dumps(broken))
     seal(bundle)
     with pytest.raises(BundleError):
         load_bundle(bundle)
 
 
-def test_weights_of_another_model_are_refused(bundle: Path) -> None:
+def test_weights_of_another_model_are_rejected(bundle: Path) -> None:
     change_config(bundle, lambda config: config["recipe"]["parts"]["decoder"]["settings"].update(hidden=5))
     with pytest.raises(BundleError, match=r"decoder\.\S+ are \d+.* not \d+"):
         load_bundle(bundle)
 
 
-def test_weights_must_be_there_and_finite() -> None:
+def test_weights_must_be_complete_and_finite() -> None:
     module = torch.nn.Linear(2, 1)
     before = digest(module.state_dict())
     weight = torch.tensor([[1.0, float("inf")]])
@@ -303,7 +303,7 @@ def test_weights_must_be_there_and_finite() -> None:
     assert digest(module.state_dict()) == before
 
 
-def test_weights_of_any_kind_come_back(tmp_path: Path) -> None:
+def test_weights_of_any_dtype_survive_packing(tmp_path: Path) -> None:
     tensors = {
         "whole": torch.tensor(3),
         "none": torch.zeros(0, 4),
@@ -312,10 +312,10 @@ def test_weights_of_any_kind_come_back(tmp_path: Path) -> None:
         "turned": torch.arange(6.0).reshape(2, 3).T,
     }
     tensors["shared"] = tensors["turned"]
-    found = unpack(pack(Weights(tensors, {"step": 3})), "here")
-    assert found.about == {"step": 3}
-    assert digest(found.tensors) == digest(tensors)
-    assert all(torch.equal(found.tensors[name], tensor) for name, tensor in tensors.items())
+    stored = unpack(pack(Weights(tensors, {"step": 3})), "here")
+    assert stored.about == {"step": 3}
+    assert digest(stored.tensors) == digest(tensors)
+    assert all(torch.equal(stored.tensors[name], tensor) for name, tensor in tensors.items())
 
 
 class Evil:
@@ -330,7 +330,7 @@ class Evil:
 
 @pytest.mark.parametrize("sealed", [False, True])
 @pytest.mark.parametrize("writer", ["pickle", "torch"])
-def test_a_pickle_under_a_good_name_is_never_run(bundle: Path, sealed: bool, writer: str) -> None:
+def test_pickle_is_never_loaded(bundle: Path, sealed: bool, writer: str) -> None:
     marker = bundle.parent / "run"
     for name in ("model.safetensors", "config.json", "manifest.json"):
         content = (bundle / name).read_bytes()
@@ -348,9 +348,7 @@ def test_a_pickle_under_a_good_name_is_never_run(bundle: Path, sealed: bool, wri
     load_bundle(bundle)
 
 
-def test_a_file_of_code_is_not_run_because_a_bundle_names_it(
-    bundle: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_code_file_of_a_bundle_needs_consent(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(bundle.parent)
     monkeypatch.delenv("ZOO_LOCAL", raising=False)
     Path("evil.py").write_text("import pathlib; pathlib.Path('run').touch()")
@@ -365,7 +363,7 @@ def test_a_file_of_code_is_not_run_because_a_bundle_names_it(
     assert not Path("run").exists()
 
 
-def test_a_pipe_is_not_waited_for(bundle: Path) -> None:
+def test_named_pipe_does_not_block(bundle: Path) -> None:
     for name in FILES:
         (bundle / name).unlink()
         os.mkfifo(bundle / name)

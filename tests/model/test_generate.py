@@ -1,4 +1,4 @@
-"""New music: inside the keyboard, repeatable, and faithful to a primer."""
+"""Generation: valid keys, reproducible, and faithful to a primer."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def primer(frames: int = 20) -> Roll:
     return Roll(onset=onset, sounding=sounding, velocity=velocity, tempo=90.0)
 
 
-def test_progress_is_told_of_every_new_sixteenth() -> None:
+def test_progress_is_reported_for_every_frame() -> None:
     heard: list[tuple[int, int]] = []
     generate(model(), frames=3, primer=primer(), progress=lambda done, total: heard.append((done, total)))
     assert heard == [(1, 3), (2, 3), (3, 3)]
 
 
 @RECIPES
-def test_every_struck_key_sounds_and_is_heard(words: str) -> None:
+def test_every_struck_key_sounds_and_has_loudness(words: str) -> None:
     for roll in generate(model(words), frames=40, count=3):
         onset, sounding, velocity = planes(roll)
         assert onset.shape == sounding.shape == velocity.shape == (40, 88)
@@ -69,15 +69,15 @@ def test_every_struck_key_sounds_and_is_heard(words: str) -> None:
 
 @RECIPES
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(words: str, tmp_path: Path) -> None:
-    one = model(words)
+    built = model(words)
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        generate(one, frames=40, seed=seed)[0].write(tmp_path / f"{name}.mid")
+        generate(built, frames=40, seed=seed)[0].write(tmp_path / f"{name}.mid")
     a, b, c = ((tmp_path / f"{name}.mid").read_bytes() for name in "abc")
     assert a == b
     assert a != c
 
 
-def test_what_is_written_opens_in_pretty_midi_within_the_keyboard(tmp_path: Path) -> None:
+def test_generated_file_opens_in_pretty_midi(tmp_path: Path) -> None:
     path = tmp_path / "new.mid"
     generate(model(), frames=64)[0].write(path)
     notes = [
@@ -88,27 +88,27 @@ def test_what_is_written_opens_in_pretty_midi_within_the_keyboard(tmp_path: Path
 
 
 @RECIPES
-def test_a_primer_stands_unchanged_and_is_continued(words: str) -> None:
-    given = primer()
-    for roll in generate(model(words), frames=30, count=2, primer=given):
+def test_primer_is_unchanged_and_continued(words: str) -> None:
+    opening = primer()
+    for roll in generate(model(words), frames=30, count=2, primer=opening):
         assert roll.frames == 50
         assert roll.tempo == 90.0
-        for plane, expected in zip(planes(roll), planes(given), strict=True):
+        for plane, expected in zip(planes(roll), planes(opening), strict=True):
             assert (plane[:20] == expected).all()
 
 
-def test_what_follows_depends_on_the_primer() -> None:
-    """A chain that has learned to stay where it is goes on with the primer's last key."""
-    one = model("encoder=keys encoder.plane=sounding attention=last sampler=markov decoder=uniform")
+def test_new_music_depends_on_the_primer() -> None:
+    """A Markov chain that has learned to stay continues with the last key of the primer."""
+    built = model("encoder=keys encoder.plane=sounding attention=last sampler=markov decoder=uniform")
     held = torch.zeros(1, 501, 88, dtype=torch.bool)
     held[:, 1:, 10] = True
     clock = Clock.common_time(torch.arange(-1, 500).unsqueeze(0))
-    one.count(Fragments(held, held, None, clock, torch.ones(1, 500, dtype=torch.bool)), first=True)
-    after = generate(one, frames=1, seed=3, primer=Roll(held[0, 1:17].numpy(), held[0, 1:17].numpy()))[0]
+    built.count(Fragments(held, held, None, clock, torch.ones(1, 500, dtype=torch.bool)), first=True)
+    after = generate(built, frames=1, seed=3, primer=Roll(held[0, 1:17].numpy(), held[0, 1:17].numpy()))[0]
     assert after.sounding[16, 10]
 
 
-def test_a_primer_that_does_not_say_what_is_pressed_presses_what_begins() -> None:
+def test_primer_without_onsets_strikes_keys_that_start_to_sound() -> None:
     sounding = primer().sounding
     roll = generate(model(), frames=4, primer=Roll(onset=None, sounding=sounding))[0]
     onset, heard, _ = planes(roll)
@@ -116,7 +116,7 @@ def test_a_primer_that_does_not_say_what_is_pressed_presses_what_begins() -> Non
     assert onset[:20].sum() == primer().onset.sum()  # type: ignore[union-attr]
 
 
-def test_generated_music_survives_being_written_and_read(tmp_path: Path) -> None:
+def test_generated_music_survives_a_round_trip_to_midi(tmp_path: Path) -> None:
     roll = generate(model(), frames=64, seed=5)[0]
     roll.write(tmp_path / "a.mid")
     back = read_midi(tmp_path / "a.mid")
@@ -125,60 +125,60 @@ def test_generated_music_survives_being_written_and_read(tmp_path: Path) -> None
         assert not expected[back.frames :].any()
 
 
-def test_a_high_temperature_tosses_coins_and_a_low_one_repeats_itself() -> None:
-    one = model("encoder=keys attention=none sampler=independent decoder.hidden=8")
-    frozen = [planes(generate(one, 20, seed=seed, temperature=1e-8)[0])[0] for seed in (0, 1)]
+def test_high_temperature_is_random_and_low_one_repetitive() -> None:
+    built = model("encoder=keys attention=none sampler=independent decoder.hidden=8")
+    frozen = [planes(generate(built, 20, seed=seed, temperature=1e-8)[0])[0] for seed in (0, 1)]
     assert (frozen[0] == frozen[1]).all()
-    wild = planes(generate(one, 50, temperature=1e4)[0])[0]
+    wild = planes(generate(built, 50, temperature=1e4)[0])[0]
     assert 0.45 < wild.mean() < 0.55
 
 
-def test_all_numbers_out_of_range_are_named_at_once() -> None:
+def test_all_arguments_out_of_range_are_reported_at_once() -> None:
     with pytest.raises(UsageError) as caught:
         generate(model(), frames=0, count=0, temperature=0)
     assert [problem.where for problem in caught.value.problems] == ["frames", "count", "temperature"]
 
 
 @pytest.mark.parametrize("temperature", [1e-40, 5e-324, 1e300, float("inf"), float("nan"), -1.0])
-def test_a_temperature_that_no_logits_can_be_divided_by_is_refused(temperature: float) -> None:
+def test_invalid_temperature_is_rejected(temperature: float) -> None:
     with pytest.raises(UsageError, match="temperature: must be from 1e-08 to 1e\\+08"):
         generate(model(), frames=1, temperature=temperature)
 
 
 @pytest.mark.parametrize("temperature", [1e-8, 1e8])
-def test_the_ends_of_the_temperatures_can_be_used(temperature: float) -> None:
+def test_extreme_temperatures_are_valid(temperature: float) -> None:
     generate(model(), frames=4, temperature=temperature)
 
 
-def test_new_music_goes_on_at_the_last_tempo_of_the_primer() -> None:
+def test_new_music_has_the_last_tempo_of_the_primer() -> None:
     changes = ((0, 120.0), (4, 60.0), (8, 90.0))
-    given = replace(primer(12), tempo_changes=(*changes, (12, 30.0)), tempo=1.0)
-    roll = generate(model(), frames=36, primer=given)[0]
+    opening = replace(primer(12), tempo_changes=(*changes, (12, 30.0)), tempo=1.0)
+    roll = generate(model(), frames=36, primer=opening)[0]
     assert roll.tempo_changes == changes
     minutes = 4 / 120 + 4 / 60 + 40 / 90
     assert roll.tempo == pytest.approx(48 / minutes, rel=1e-6)
 
 
-def test_a_tempo_of_the_result_is_that_of_the_file_it_is_written_to(tmp_path: Path) -> None:
-    given = replace(primer(12), tempo_changes=((0, 120.0), (4, 61.0), (8, 93.0)), tempo=1.0)
-    generate(model(), frames=36, primer=given)[0].write(tmp_path / "new.mid")
-    roll = generate(model(), frames=36, primer=given)[0].padded(60)
+def test_tempo_survives_a_round_trip_to_midi(tmp_path: Path) -> None:
+    opening = replace(primer(12), tempo_changes=((0, 120.0), (4, 61.0), (8, 93.0)), tempo=1.0)
+    generate(model(), frames=36, primer=opening)[0].write(tmp_path / "new.mid")
+    roll = generate(model(), frames=36, primer=opening)[0].padded(60)
     roll.write(tmp_path / "new.mid")
     assert read_midi(tmp_path / "new.mid", rest=True).tempo == roll.tempo
 
 
 @pytest.mark.parametrize("offset", [0, 4])
-def test_another_meter_begins_where_the_primer_ends(offset: int) -> None:
+def test_new_meter_starts_at_the_end_of_the_primer(offset: int) -> None:
     """An upbeat of the other meter is a short bar."""
-    given = replace(primer(20), meter=Meter(4, (TimeSignature(), TimeSignature(24, 2, 4))))
-    roll = generate(model(), frames=40, primer=given, meter=Meter.of(3, 4, offset=offset))[0]
+    opening = replace(primer(20), meter=Meter(4, (TimeSignature(), TimeSignature(24, 2, 4))))
+    roll = generate(model(), frames=40, primer=opening, meter=Meter.of(3, 4, offset=offset))[0]
     first = 12 - offset
     lines = [0, 16, 20, *range(20 + first, 60, 12)]
     assert roll.meter.bar_lines(60).tolist() == lines
-    assert generate(model(), frames=40, primer=given)[0].meter == given.meter
+    assert generate(model(), frames=40, primer=opening)[0].meter == opening.meter
 
 
-def test_what_is_drawn_hears_the_meter_that_is_asked_for() -> None:
+def test_new_music_depends_on_the_meter() -> None:
     heard: list[Clock] = []
 
     class Listening(torch.nn.Module):
@@ -191,9 +191,9 @@ def test_what_is_drawn_hears_the_meter_that_is_asked_for() -> None:
             heard.append(clock)
             return self.attention(codes, clock, state)
 
-    one = model()
-    one.attention = Listening(one.attention)  # type: ignore[assignment]
-    generate(one, frames=24, primer=primer(20), meter=Meter.of(3, 4))
+    built = model()
+    built.attention = Listening(built.attention)  # type: ignore[assignment]
+    generate(built, frames=24, primer=primer(20), meter=Meter.of(3, 4))
     places = torch.cat([clock.place for clock in heard], 1)[0, 1:].tolist()
     assert places[:20] == [*range(16), *range(4)]
     assert places[20:] == [*range(12), *range(12)]

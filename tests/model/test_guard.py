@@ -1,4 +1,4 @@
-"""Foreign parts answer for what they do: ending the program, and changing what all code shares."""
+"""Exits and changes of global state by third-party parts are attributed to their plugins."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def model() -> library.model.model.Model:
 
 
 @pytest.mark.parametrize("what", HARM)
-def test_what_a_call_changes_for_all_code_is_restored_and_the_part_named(what: str) -> None:
+def test_global_state_changed_by_a_call_is_restored_and_reported(what: str) -> None:
     made = model()
     Path("bad.txt").write_text(HARM[what])
     with restoring_global_state() as left, pytest.raises(PluginError) as raised:
@@ -100,7 +100,7 @@ def test_what_a_call_changes_for_all_code_is_restored_and_the_part_named(what: s
 
 
 @pytest.mark.parametrize("what", HARM)
-def test_what_an_import_changes_for_all_code_is_restored_and_the_plugin_named(what: str) -> None:
+def test_global_state_changed_by_an_import_is_restored_and_reported(what: str) -> None:
     Path("mine.py").write_text(PLUGIN.replace("IMPORTED", HARM[what]))
     with (
         restoring_global_state() as left,
@@ -110,7 +110,7 @@ def test_what_an_import_changes_for_all_code_is_restored_and_the_plugin_named(wh
     assert not left
 
 
-def test_what_torchs_first_import_changes_is_noticed() -> None:
+def test_change_during_the_first_import_of_torch_is_detected() -> None:
     Path("mine.py").write_text(PLUGIN.replace("IMPORTED", HARM["torch's default dtype"]))
     script = (
         "from zoo.registry import *\n"
@@ -123,7 +123,7 @@ def test_what_torchs_first_import_changes_is_noticed() -> None:
     assert done.stdout.endswith("torch.float32\n")
 
 
-def test_a_filter_of_one_warning_is_left_alone() -> None:
+def test_specific_warning_filter_is_allowed() -> None:
     made = model()
     Path("bad.txt").write_text("warnings.filterwarnings('ignore', message='mine only')")
     generate(made, frames=2)
@@ -132,7 +132,7 @@ def test_a_filter_of_one_warning_is_left_alone() -> None:
 @pytest.mark.parametrize(
     "error", ["SystemExit(0)", "GeneratorExit", "BaseException('odd')", "KeyError('odd')"]
 )
-def test_whatever_a_part_raises_is_an_error_of_its_plugin(error: str) -> None:
+def test_any_exception_of_a_part_is_a_plugin_error(error: str) -> None:
     made = model()
     Path("bad.txt").write_text(f"raise {error}")
     with pytest.raises(
@@ -141,7 +141,7 @@ def test_whatever_a_part_raises_is_an_error_of_its_plugin(error: str) -> None:
         generate(made, frames=2)
 
 
-def test_a_part_that_is_changed_by_hand_stays_a_copy_of_itself() -> None:
+def test_deep_copy_of_a_guarded_part_is_independent() -> None:
     """The probe works on a copy, whose guarded methods are those of the copy."""
     made = model()
     assert made.attention.forward.args[2].__self__ is made.attention  # type: ignore[attr-defined]
@@ -174,7 +174,7 @@ def zoo(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("place", ["forward", "backward"])
-def test_a_part_that_exits_with_0_is_no_success(place: str, songs: Path) -> None:
+def test_exit_of_a_part_is_an_error(place: str, songs: Path) -> None:
     code = "import traceback\nif any('fit.py' in f.filename for f in traceback.extract_stack()): sys.exit(0)"
     if place == "forward":
         Path("bad.txt").write_text(code)
@@ -193,7 +193,7 @@ def test_a_part_that_exits_with_0_is_no_success(place: str, songs: Path) -> None
 PRINTS = "print('said'); os.write(1, b'native'); sys.stdout.write('more'); os.system('echo child')"
 
 
-def test_a_part_that_prints_breaks_no_json(songs: Path) -> None:
+def test_output_of_a_part_does_not_mix_with_json(songs: Path) -> None:
     Path("bad.txt").write_text(PRINTS)
     done = zoo("train", *WORDS.split(), "-o", "run", "--json")
     assert done.returncode == 0, done.stderr
@@ -204,7 +204,7 @@ def test_a_part_that_prints_breaks_no_json(songs: Path) -> None:
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_a_part_that_closes_a_stream_is_named_in_what_is_said(stream: str, songs: Path) -> None:
+def test_part_that_closes_a_stream_is_reported(stream: str, songs: Path) -> None:
     Path("bad.txt").write_text(f"sys.{stream}.close()")
     done = zoo("train", *WORDS.split(), "-o", "run", "--json")
     assert done.returncode == 4

@@ -11,7 +11,7 @@ def model():
     return build(parse_recipe("", open_registry()))
 
 
-def test_live_settings_change_and_say_what_changed(model):
+def test_live_settings_are_changed_and_returned(model):
     assert set_live(model, ["sampler.paths=7", "velocity.level=90"]) == {
         "sampler.paths": 7,
         "velocity.level": 90,
@@ -20,7 +20,7 @@ def test_live_settings_change_and_say_what_changed(model):
     assert model.velocity.settings.level == 90
 
 
-def test_live_settings_are_told_by_their_description(model):
+def test_live_settings_come_from_descriptions(model):
     assert "sampler.paths" in live_settings(model)
     assert "sampler.hidden" not in live_settings(model)
 
@@ -36,12 +36,12 @@ def test_live_settings_are_told_by_their_description(model):
         ("lr=3", "not a setting of a part"),
     ],
 )
-def test_what_is_not_live_is_refused_with_a_reason(model, word, reason):
+def test_other_settings_are_rejected_with_a_reason(model, word, reason):
     with pytest.raises(UsageError, match=reason):
         set_live(model, [word])
 
 
-def test_all_that_is_wrong_is_told_and_nothing_changed(model):
+def test_all_errors_are_reported_and_nothing_is_changed(model):
     before = model.velocity.settings
     with pytest.raises(UsageError) as refused:
         set_live(model, ["velocity.level=33", "sampler.hidden=3", "sampler.paths=5", "sampler.paths=6"])

@@ -1,4 +1,4 @@
-"""The composition: one shift, terms that do not meet, and music that is drawn as it is scored."""
+"""The model: the shift by one frame, independent terms, and samples that match the scores."""
 
 from __future__ import annotations
 
@@ -57,20 +57,20 @@ def test_each_frame_is_predicted_from_the_one_before_it() -> None:
     assert batch.clock.place[:, -1].tolist() == [10, 2]
 
 
-def test_what_layers_drop_follows_from_the_generator_term_by_term() -> None:
+def test_dropout_is_seeded_separately_for_each_term() -> None:
     words = "attention=stacked attention.hidden=6 sampler=ordered sampler.hidden=6"
-    one = model(f"{words} decoder=ordered decoder.lstm=6 decoder.hidden=6")
-    other = model(f"{words} {SMALL.split()[-1]}")
+    built = model(f"{words} decoder=ordered decoder.lstm=6 decoder.hidden=6")
+    other_built = model(f"{words} {SMALL.split()[-1]}")
     fragments, before = music(), torch.default_generator.get_state()
-    losses = [one(fragments, generator(0, "loss", step)) for step in (0, 0, 1)]
+    losses = [built(fragments, generator(0, "loss", step)) for step in (0, 0, 1)]
     assert torch.equal(losses[0]["core"], losses[1]["core"])
     assert torch.equal(losses[0]["decoder"], losses[1]["decoder"])
     assert not torch.equal(losses[0]["core"], losses[2]["core"])
-    assert torch.equal(losses[0]["core"], other(fragments, generator(0, "loss", 0))["core"])
+    assert torch.equal(losses[0]["core"], other_built(fragments, generator(0, "loss", 0))["core"])
     assert torch.equal(torch.default_generator.get_state(), before)
 
 
-def test_building_and_scoring_leave_torchs_generator_alone() -> None:
+def test_building_and_scoring_do_not_use_the_global_generator() -> None:
     before = torch.default_generator.get_state()
     part = model("attention=stacked attention.hidden=6 sampler=ordered sampler.hidden=6").eval()
     scores = [part.log_probs(music(), generator(step, "score"))["codes"].value for step in range(2)]
@@ -88,23 +88,25 @@ def test_codes_fold_octaves_and_start_at_a() -> None:
 
 
 def test_every_parameter_belongs_to_exactly_one_term() -> None:
-    one = model()
-    names = {term: {name for name, _ in one.parameters_of(term)} for term in TERMS}
+    built = model()
+    names = {term: {name for name, _ in built.parameters_of(term)} for term in TERMS}
     for first, second in combinations(TERMS, 2):
         assert not names[first] & names[second]
-    assert set().union(*names.values()) == {name for name, _ in one.named_parameters()}
+    assert set().union(*names.values()) == {name for name, _ in built.named_parameters()}
 
 
-def test_a_term_learns_the_same_whatever_stands_beside_it() -> None:
+def test_term_learns_the_same_with_any_other_parts() -> None:
     fragments, seed = music(), generator(0, "loss")
     both = model()(fragments, seed)
-    other = model("sampler=independent attention=none decoder.hidden=8")(fragments, generator(0, "loss"))
-    assert torch.equal(both["decoder"], other["decoder"])
-    assert not torch.equal(both["core"], other["core"])
+    other_built = model("sampler=independent attention=none decoder.hidden=8")(
+        fragments, generator(0, "loss")
+    )
+    assert torch.equal(both["decoder"], other_built["decoder"])
+    assert not torch.equal(both["core"], other_built["core"])
 
 
-def test_losses_are_means_over_the_frames_that_count() -> None:
-    one, fragments = model("attention=none sampler=independent"), music(frames=12, past=0)
+def test_losses_are_means_over_unmasked_frames() -> None:
+    built, fragments = model("attention=none sampler=independent"), music(frames=12, past=0)
     cut = Fragments(
         fragments.onset,
         fragments.sounding,
@@ -117,8 +119,8 @@ def test_losses_are_means_over_the_frames_that_count() -> None:
         cut.clock[:, :8],
         cut.mask[:, :7],
     )
-    for term, loss in one(cut, generator(0)).items():
-        torch.testing.assert_close(loss, one(short, generator(0))[term])
+    for term, loss in built(cut, generator(0)).items():
+        torch.testing.assert_close(loss, built(short, generator(0))[term])
 
 
 def test_counted_parts_have_no_loss() -> None:
@@ -126,36 +128,38 @@ def test_counted_parts_have_no_loss() -> None:
     assert counted(music(), generator(0)) == {}
 
 
-def test_scores_come_in_parts_and_depend_on_the_past_alone() -> None:
-    one, fragments = model("attention=none sampler=independent"), music(past=0)
-    found = one.log_probs(fragments, generator(0))
-    assert sorted(found) == ["codes", "keys", "residual"]
+def test_scores_have_terms_and_depend_on_the_past_only() -> None:
+    built, fragments = model("attention=none sampler=independent"), music(past=0)
+    log_probs_by_term = built.log_probs(fragments, generator(0))
+    assert sorted(log_probs_by_term) == ["codes", "keys", "residual"]
     later = fragments.sounding.clone()
     assert fragments.onset is not None
     onset = fragments.onset.clone()
     onset[:, -2:], later[:, -2:] = False, False
-    changed = one.log_probs(Fragments(onset, later, None, fragments.clock, fragments.mask), generator(0))
-    for name in found:
-        torch.testing.assert_close(found[name].value[:, :-2], changed[name].value[:, :-2])
-        assert not torch.equal(found[name].value, changed[name].value)
+    changed = built.log_probs(Fragments(onset, later, None, fragments.clock, fragments.mask), generator(0))
+    for name in log_probs_by_term:
+        torch.testing.assert_close(log_probs_by_term[name].value[:, :-2], changed[name].value[:, :-2])
+        assert not torch.equal(log_probs_by_term[name].value, changed[name].value)
 
 
-def test_music_without_onsets_is_scored_by_what_sounds_and_has_no_residual() -> None:
+def test_music_without_onsets_has_no_residual() -> None:
     whole = music()
     sounding = Fragments(None, whole.sounding, None, whole.clock, whole.mask)
-    found = model("encoder=sounding attention=none sampler=independent").log_probs(sounding, generator(0))
-    assert sorted(found) == ["codes", "keys"]
+    log_probs_by_term = model("encoder=sounding attention=none sampler=independent").log_probs(
+        sounding, generator(0)
+    )
+    assert sorted(log_probs_by_term) == ["codes", "keys"]
     with pytest.raises(DataError, match="encoder=sounding"):
         model().batch(sounding)
 
 
-def test_a_sure_model_gives_the_music_it_is_sure_of() -> None:
-    """Keys that always follow each other are found by counting, and scored near certainty."""
-    one = model("encoder=keys attention=last sampler=markov decoder=uniform")
+def test_deterministic_music_is_counted_and_generated() -> None:
+    """Keys that always follow each other are learned by counting, with a probability near 1."""
+    built = model("encoder=keys attention=last sampler=markov decoder=uniform")
     keys = torch.zeros(1, 400, 88, dtype=torch.bool)
     keys[:, 1:, 40] = True
     fragments = Fragments(keys, keys, None, clock([0], 399), torch.ones(1, 399, dtype=torch.bool))
-    one.count(fragments, first=True)
-    found = one.log_probs(fragments, generator(0))
-    nats: Tensor = -(found["codes"].value + found["keys"].value).mean()
+    built.count(fragments, first=True)
+    log_probs_by_term = built.log_probs(fragments, generator(0))
+    nats: Tensor = -(log_probs_by_term["codes"].value + log_probs_by_term["keys"].value).mean()
     assert nats < 0.3

@@ -35,7 +35,7 @@ def test_bach_writes_music_without_silent_bars() -> None:
         assert (~sounding.any((1, 2))).sum() <= 1
 
 
-def test_a_name_is_taken_wherever_a_bundle_is(
+def test_commands_accept_names_of_pretrained_models(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)

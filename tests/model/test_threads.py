@@ -1,4 +1,4 @@
-"""The number of threads: one for small models, unless something else was asked for."""
+"""The number of threads: one for small models, unless set otherwise."""
 
 from __future__ import annotations
 
@@ -35,9 +35,7 @@ def small() -> Model:
 
 
 @pytest.mark.usefixtures("cores")
-def test_a_small_model_takes_one_thread_and_a_large_one_all(
-    small: Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_small_model_uses_one_thread_and_large_one_all(small: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     assert chosen_threads(small) == 1
     size = sum(parameter.numel() for parameter in small.parameters())
     assert size < LARGE
@@ -47,20 +45,22 @@ def test_a_small_model_takes_one_thread_and_a_large_one_all(
 
 @pytest.mark.usefixtures("cores")
 @pytest.mark.parametrize("name", VARIABLES)
-def test_the_usual_variables_win(small: Model, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_environment_variables_take_precedence(
+    small: Model, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.setenv(name, str(CORES))
     assert chosen_threads(small) == CORES
 
 
 @pytest.mark.usefixtures("cores")
-def test_a_number_set_in_the_program_wins_and_a_setting_over_both(small: Model) -> None:
+def test_explicit_settings_take_precedence(small: Model) -> None:
     torch.set_num_threads(2)
     assert chosen_threads(small) == 2
     assert chosen_threads(small, 5) == 5
 
 
 @pytest.mark.usefixtures("cores")
-def test_torch_has_its_own_number_again_afterwards(small: Model) -> None:
+def test_number_of_threads_is_restored(small: Model) -> None:
     def fail() -> Any:
         with computing(small) as count:
             assert count == torch.get_num_threads() == 1

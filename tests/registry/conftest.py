@@ -1,4 +1,4 @@
-"""Plugins made up for a test: files, and packages that look as if pip had installed them."""
+"""Plugins for tests: files, and packages with metadata as of pip."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def plugin_code(slot: str = "attention", name: str = "mine") -> str:
 
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No setting of the machine's, no module left behind, an empty current folder."""
+    """No settings of the machine, no modules left behind, and an empty current folder."""
     for variable in ("ZOO_PLUGINS", "ZOO_LOCAL", "ZOO_STRICT", "ZOO_TRACE"):
         monkeypatch.delenv(variable, raising=False)
     here = tmp_path / "here"

@@ -1,4 +1,4 @@
-"""Three plugins of strangers, installed by pip: one works, one is broken, one takes a name that is taken."""
+"""Three third-party plugins, installed by pip: one working, one broken, one named like a shipped part."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Zoo = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def write_sources(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The sources of the three, as their authors have them."""
+    """The source folders of the three plugins."""
     monkeypatch.chdir(folder)
     registry = open_registry()
     write_package("echo", "attention", registry)
@@ -67,7 +67,7 @@ def zoo(site: Path, tmp_path: Path) -> Zoo:
     return zoo
 
 
-def test_the_good_one_is_listed_built_and_keeps_its_promises(zoo: Zoo) -> None:
+def test_working_plugin_is_listed_and_passes_its_checks(zoo: Zoo) -> None:
     rows = json.loads(zoo("list", "attention", "--json").stdout)
     (row,) = [row for row in rows if row["name"] == "echo"]
     assert (row["word"], row["distribution"], row["version"]) == ("echo", "polyzoo-echo", "0.1.0")
@@ -80,7 +80,7 @@ def test_the_good_one_is_listed_built_and_keeps_its_promises(zoo: Zoo) -> None:
     assert "passed   plugin_loads_without_torch" in checked.stdout
 
 
-def test_the_broken_one_is_named_with_its_remedy_and_breaks_nothing(zoo: Zoo) -> None:
+def test_broken_plugin_is_reported_and_affects_nothing_else(zoo: Zoo) -> None:
     why = "importing it failed: ModuleNotFoundError: No module named 'no_such_module'"
     remedy = "fix it, or remove it with `pip uninstall polyzoo-broken`"
     listed = zoo("list")
@@ -99,7 +99,7 @@ def test_the_broken_one_is_named_with_its_remedy_and_breaks_nothing(zoo: Zoo) ->
     assert zoo("build").returncode == 0
 
 
-def test_the_shipped_part_keeps_its_name_and_the_other_is_reached_by_its_distribution(zoo: Zoo) -> None:
+def test_shipped_part_wins_and_the_other_needs_its_distribution(zoo: Zoo) -> None:
     (row,) = [row for row in plugins(zoo) if row["plugin"] == "crowd"]
     assert (row["status"], row["distribution"]) == ("shadowed", "polyzoo-crowd")
     assert row["reason"].startswith("decoder.lstm by polyzoo ")

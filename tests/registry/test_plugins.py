@@ -66,13 +66,13 @@ BAD = {
 
 
 def only(distribution: str) -> Plugin:
-    found = [plugin for plugin in open_registry().plugins() if plugin.source.distribution == distribution]
-    assert len(found) == 1
-    return found[0]
+    matches = [plugin for plugin in open_registry().plugins() if plugin.source.distribution == distribution]
+    assert len(matches) == 1
+    return matches[0]
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_bad_plugin_says_why_and_breaks_nothing(case: str, install: Install) -> None:
+def test_broken_plugin_has_a_reason_and_affects_nothing_else(case: str, install: Install) -> None:
     code, reason = BAD[case]
     install("polyzoo-bad", code)
     install("polyzoo-good", plugin_code())
@@ -101,7 +101,7 @@ def test_a_bad_plugin_says_why_and_breaks_nothing(case: str, install: Install) -
         (None, "", "its metadata cannot be read: the name or the version is missing"),
     ],
 )
-def test_bad_metadata_is_one_plugins_fault(
+def test_invalid_metadata_affects_one_plugin_only(
     points: str | None, metadata: str | None, reason: str, install: Install
 ) -> None:
     install("polyzoo-bad", points=points, metadata=metadata)
@@ -134,7 +134,7 @@ def test_settings_are_imported_when_their_part_is_asked_for(
         parse_recipe("attention.featurs=3", open_registry())  # what hints look at may be broken
 
 
-def test_another_generation_of_the_interfaces_is_its_own_kind_of_failure(install: Install) -> None:
+def test_other_api_version_has_its_own_status(install: Install) -> None:
     install("polyzoo-old", offering(GOOD.replace("summary", "api=0, summary")))
     plugin = only("polyzoo-old")
     assert plugin.health == "other api"
@@ -162,7 +162,7 @@ def test_strict_raises_with_the_cause(install: Install, monkeypatch: pytest.Monk
     assert isinstance(raised.value.__cause__, ZeroDivisionError)
 
 
-def test_foreign_code_does_not_run_where_shipped_parts_answer(install: Install) -> None:
+def test_shipped_parts_do_not_load_third_party_code(install: Install) -> None:
     install("polyzoo-good", plugin_code())
     parse_recipe("decoder=lstm attention.features=10", open_registry())
     for words in ("decoder.hiden=3", "decoder.hidden=0", "nonsense=1", "history", "attention history"):
@@ -173,7 +173,7 @@ def test_foreign_code_does_not_run_where_shipped_parts_answer(install: Install) 
     assert "polyzoo_good" in sys.modules
 
 
-def test_shipped_names_win_and_the_other_stays_reachable(install: Install) -> None:
+def test_shipped_part_wins_and_qualified_name_finds_the_other(install: Install) -> None:
     install("polyzoo-other", plugin_code("decoder", "lstm"))
     registry = open_registry()
     assert registry.find("decoder", "lstm").distribution == "polyzoo"
@@ -187,7 +187,7 @@ def test_shipped_names_win_and_the_other_stays_reachable(install: Install) -> No
     assert plugin.problem.hint == "write decoder=polyzoo-other/lstm"
 
 
-def test_two_strangers_with_one_name_are_an_error_at_use(install: Install) -> None:
+def test_ambiguous_name_is_an_error_when_used(install: Install) -> None:
     install("polyzoo-one", plugin_code())
     install("polyzoo-two", plugin_code(), version="3.0")
     registry = open_registry()
@@ -212,17 +212,17 @@ def test_two_strangers_with_one_name_are_an_error_at_use(install: Install) -> No
         ("one,two", {"one", "two"}),
     ],
 )
-def test_zoo_plugins_names_the_only_ones(
-    names: str | None, found: set[str], install: Install, monkeypatch: pytest.MonkeyPatch
+def test_zoo_plugins_selects_plugins(
+    names: str | None, matches: set[str], install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install("polyzoo-one", plugin_code(name="first"))
     install("polyzoo-two", plugin_code(name="second"))
     if names is not None:
         monkeypatch.setenv("ZOO_PLUGINS", names)
     plugins = [plugin for plugin in open_registry().plugins() if plugin.source.origin == "installed"]
-    assert {plugin.source.name for plugin in plugins if plugin.health == "ok"} == found
+    assert {plugin.source.name for plugin in plugins if plugin.health == "ok"} == matches
     assert {plugin.health for plugin in plugins} <= {"ok", "off"}
-    for name in {"one", "two"} - found:
+    for name in {"one", "two"} - matches:
         assert f"polyzoo_{name}" not in sys.modules
 
 
@@ -239,16 +239,14 @@ def test_metadata_in_the_current_folder_installs_nothing(
     assert not Path("was-run").exists()
 
 
-def test_the_current_folder_may_be_one_that_pip_installs_into(
-    install: Install, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_current_folder_may_be_a_site_packages(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     site = install("polyzoo-mine", plugin_code()).parent
     monkeypatch.chdir(site)
     monkeypatch.setattr("zoo.registry.sources.getsitepackages", lambda: [str(site)])
     assert "mine" in [plugin.source.name for plugin in open_registry().plugins()]
 
 
-def test_an_installed_plugin_is_never_a_file_beside_the_user(install: Install) -> None:
+def test_installed_plugin_is_not_shadowed_by_a_local_file(install: Install) -> None:
     Path("mine.py").write_text("open('was-run', 'w')")
     install("polyzoo-odd", points="[zoo.plugins]\nodd = mine.py\n")
     (plugin,) = [plugin for plugin in open_registry().plugins() if plugin.source.name == "odd"]

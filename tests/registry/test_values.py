@@ -35,7 +35,7 @@ def test_lists_of_numbers_survive(value: list[float]) -> None:
 
 
 @given(st.text(), st.sampled_from([int, float, bool, str, int | None, tuple[int, ...], Literal["a", 3]]))
-def test_any_text_means_something(text: str, kind: Any) -> None:
+def test_any_text_can_be_read(text: str, kind: Any) -> None:
     read_value(text, kind)
 
 
@@ -87,7 +87,7 @@ def test_reading(text: str, kind: Any, value: Any) -> None:
         ),
     ],
 )
-def test_what_a_setting_takes(kind: Any, bounds: dict[str, Any], words: str) -> None:
+def test_allowed_values_in_words(kind: Any, bounds: dict[str, Any], words: str) -> None:
     field = FieldInfo.from_annotation(Annotated[kind, Field(**bounds)])
     assert allowed(field) == words
 
