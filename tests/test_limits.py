@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from zoo.errors import BundleError, UsageError
-from zoo.limits import GENERATED, LIMITS, Kind, format_bytes, read_bytes, sha256_of
+from zoo.limits import GENERATED, LIMITS, InputKind, format_bytes, read_bytes, sha256_of
 from zoo.model.build import build, outline
 from zoo.model.bundle import load_bundle, save_bundle
 from zoo.model.generate import generate
@@ -48,7 +48,7 @@ def seal(bundle: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", LIMITS)
-def test_a_file_above_its_size_limit_is_an_error(kind: Kind, tmp_path: Path) -> None:
+def test_a_file_above_its_size_limit_is_an_error(kind: InputKind, tmp_path: Path) -> None:
     sparse(tmp_path / "file", LIMITS[kind] + 1)
     for read in (read_bytes, sha256_of):
         with pytest.raises(OSError, match=f"the limit for a {kind} file is {format_bytes(LIMITS[kind])}"):

@@ -21,7 +21,7 @@ from zoo.errors import Problem
 
 MIB, GIB = 2**20, 2**30
 
-Kind = Literal[
+InputKind = Literal[
     "manifest",
     "config",
     "card",
@@ -37,7 +37,7 @@ Kind = Literal[
     "study",
 ]
 
-LIMITS: dict[Kind, int] = {
+LIMITS: dict[InputKind, int] = {
     "manifest": MIB,
     "config": 16 * MIB,
     "card": 4 * MIB,
@@ -71,7 +71,7 @@ def too_much_music(frames: int, count: int) -> list[Problem]:
     return [Problem(what, "frames", "generate fewer at a time, each time with another seed")]
 
 
-def read_bytes(path: Path, kind: Kind, most: int | None = None) -> bytes:
+def read_bytes(path: Path, kind: InputKind, most: int | None = None) -> bytes:
     """Read a regular file within the size limit of its kind.
 
     Args:
@@ -86,14 +86,14 @@ def read_bytes(path: Path, kind: Kind, most: int | None = None) -> bytes:
         return file.read(size)
 
 
-def sha256_of(path: Path, kind: Kind) -> str:
+def sha256_of(path: Path, kind: InputKind) -> str:
     """The sha256 of a file, read in blocks; raises the same errors as `read_bytes`."""
     with _opened(path, kind, LIMITS[kind]) as (file, _):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
-def _opened(path: Path, kind: Kind, limit: int) -> Iterator[tuple[BufferedReader, int]]:
+def _opened(path: Path, kind: InputKind, limit: int) -> Iterator[tuple[BufferedReader, int]]:
     """Open a regular file within its size limit; yields the file and its size."""
     # Without O_NONBLOCK, opening a named pipe would block until a writer opens it.
     with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
@@ -105,7 +105,7 @@ def _opened(path: Path, kind: Kind, limit: int) -> Iterator[tuple[BufferedReader
         yield file, status.st_size
 
 
-def _too_large(size: int, kind: Kind, limit: int) -> str:
+def _too_large(size: int, kind: InputKind, limit: int) -> str:
     return f"the file has {format_bytes(size)}; the limit for a {kind} file is {format_bytes(limit)}"
 
 

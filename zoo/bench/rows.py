@@ -12,7 +12,7 @@ from zoo.bench.grid import Combination
 from zoo.bench.reading import Reading
 from zoo.bench.study import Study
 from zoo.measure.evaluation import SCORE, Difference, Evaluation, difference
-from zoo.measure.figure import Figure, Kind, combined_kind, mean
+from zoo.measure.figure import Figure, FigureKind, combined_kind, mean
 from zoo.measure.interval import Floats
 from zoo.parts import Slot
 from zoo.parts.terms import Term
@@ -87,7 +87,7 @@ class Row:
         """The given terms that were scored on this music."""
         return tuple(term for term in terms if term in self.evaluations[0].terms)
 
-    def kind(self, *terms: str) -> Kind:
+    def kind(self, *terms: str) -> FigureKind:
         """The kind of the sum of some terms, over all seeds."""
         return combined_kind(evaluation.total(*terms).kind for evaluation in self.evaluations)
 

@@ -32,21 +32,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import field_validator
 
 from zoo.bench.grid import Combination, combinations
+from zoo.data.split import Split
 from zoo.errors import Problem, UsageError, ZooError
 from zoo.limits import read_bytes
-from zoo.measure.figure import Kind
+from zoo.measure.figure import FigureKind
 from zoo.parts import SLOTS, Settings, Slot, setting
 from zoo.registry import Registry
 from zoo.registry.fields import check
 from zoo.registry.parse import raise_all
 from zoo.train.settings import BUDGETS, TrainSettings
-
-Split = Literal["train", "valid", "test"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class PublishedResult:
     """
 
     name: str
-    kind: Kind
+    kind: FigureKind
     source: str
     nats: Mapping[str, float]
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from zoo.measure.figure import Figure, Kind, combined_kind, mean
+from zoo.measure.figure import Figure, FigureKind, combined_kind, mean
 from zoo.measure.interval import Floats, Interval, spread
 
 DIGITS = 4
@@ -28,7 +28,7 @@ class Term:
     """
 
     nats: Floats
-    kind: Kind = "exact"
+    kind: FigureKind = "exact"
     variance: Floats | None = None
 
 
@@ -189,7 +189,7 @@ class Difference:
 
     value: float
     interval: Interval | None
-    kinds: tuple[Kind, Kind]
+    kinds: tuple[FigureKind, FigureKind]
     pieces: int
     p_value: float | None = None
 
@@ -254,7 +254,7 @@ def compare(first: Evaluation, second: Evaluation, *names: str) -> Difference:
 
 
 def difference(
-    nats: Floats, weight: Floats, kinds: tuple[Kind, Kind], families: Sequence[int] = ()
+    nats: Floats, weight: Floats, kinds: tuple[FigureKind, FigureKind], families: Sequence[int] = ()
 ) -> Difference:
     """The difference of two models from differences in nats.
 

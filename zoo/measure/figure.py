@@ -9,18 +9,19 @@ from typing import Literal
 import numpy as np
 
 from zoo.measure.interval import Floats, Interval, interval
+from zoo.parts.terms import Kind
 
-Kind = Literal["exact", "bound", "estimate", "estimated bound"]
+FigureKind = Literal[Kind, "estimated bound"]
 """The meaning of a number of nats.
 
 `exact`: the true number. `bound`: an upper bound on it. `estimate`: known up to a standard error.
 `estimated bound`: an upper bound known up to a standard error, such as the sum of a bound and an estimate.
 """
 
-MARKS: dict[Kind, str] = {"exact": "", "bound": "≤", "estimate": "~", "estimated bound": "≲"}
+MARKS: dict[FigureKind, str] = {"exact": "", "bound": "≤", "estimate": "~", "estimated bound": "≲"}
 
 
-def combined_kind(kinds: Iterable[Kind]) -> Kind:
+def combined_kind(kinds: Iterable[FigureKind]) -> FigureKind:
     """The kind of a sum of terms of these kinds."""
     distinct = set(kinds)
     if "estimated bound" in distinct or {"bound", "estimate"} <= distinct:
@@ -45,7 +46,7 @@ class Figure:
     """
 
     value: float
-    kind: Kind
+    kind: FigureKind
     interval: Interval | None
     error: float | None
     count: int
@@ -72,7 +73,7 @@ class Figure:
 def mean(
     total: Floats,
     weight: Floats,
-    kind: Kind = "exact",
+    kind: FigureKind = "exact",
     variance: Floats | None = None,
     families: Sequence[int] = (),
 ) -> Figure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from zoo.measure.evaluation import BOUNDS, SCORE, compare
-from zoo.measure.figure import MARKS, Figure, Kind
+from zoo.measure.figure import MARKS, Figure, FigureKind
 from zoo.measure.formatted import FormattedTable, Line, Note
 from zoo.measure.music import QUARTERS
 from zoo.measure.resemblance import FEWEST, Likeness, Resemblance
@@ -60,7 +60,7 @@ def half_width(figure: Figure) -> str:
     return "–" if figure.half_width is None else f"{figure.half_width:.3f}"
 
 
-def kind_notes(figures: Sequence[Figure], others: Sequence[Kind] = ()) -> Iterator[Note]:
+def kind_notes(figures: Sequence[Figure], others: Sequence[FigureKind] = ()) -> Iterator[Note]:
     """The meaning of the marks of some figures, and of other kinds beside them."""
     kinds = {figure.kind for figure in figures} | set(others)
     for kind, meaning in MEANINGS.items():

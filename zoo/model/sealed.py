@@ -11,7 +11,7 @@ from typing import Any
 
 import zoo
 from zoo.errors import BundleError, Problem
-from zoo.limits import Kind, read_bytes, sha256_of
+from zoo.limits import InputKind, read_bytes, sha256_of
 from zoo.model.format import check_format
 
 FORMAT = 2
@@ -21,7 +21,7 @@ CONFIG_FORMAT = 1
 MANIFEST = "manifest.json"
 CONFIG, WEIGHTS, CARD, SAMPLE = FILES = "config.json", "model.safetensors", "README.md", "sample.mid"
 """The files of a bundle besides its manifest."""
-KINDS: dict[str, Kind] = {CONFIG: "config", SAMPLE: "sample"}
+KINDS: dict[str, InputKind] = {CONFIG: "config", SAMPLE: "sample"}
 CHANGED = "was changed or damaged since it was written"
 
 
@@ -174,7 +174,7 @@ def _with_crlf(path: Path) -> Problem:
     )
 
 
-def _bytes(path: Path, kind: Kind) -> bytes:
+def _bytes(path: Path, kind: InputKind) -> bytes:
     with _reading(path):
         return read_bytes(path, kind)
 

@@ -18,7 +18,7 @@ from zoo.music.meter import Meter
 from zoo.music.rounding import SAME_PLACE
 from zoo.music.score import Score, Ticks
 
-Kind = Literal["stated", "shifted", "annotated", "unaligned"]
+AlignmentKind = Literal["stated", "shifted", "annotated", "unaligned"]
 Places = NDArray[np.float64]
 
 QUARTER_FRAME = 0.25
@@ -60,7 +60,7 @@ class Alignment:
         meter_from: how the meter was found; see `zoo.music.barline.FoundMeter`.
     """
 
-    kind: Kind
+    kind: AlignmentKind
     meter: Meter
     ticks: Places
     places: Places

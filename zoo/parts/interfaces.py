@@ -21,7 +21,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -31,11 +31,10 @@ from zoo.parts.clock import Clock
 from zoo.parts.counted import CountedResidual
 from zoo.parts.residual import Plane, Residual
 from zoo.parts.settings import Settings
+from zoo.parts.terms import Kind
 
 State = Any
 """Any nesting of tuples, lists and dicts of batch-first tensors."""
-
-Kind = Literal["exact", "bound", "estimate"]
 
 
 @dataclass(frozen=True)

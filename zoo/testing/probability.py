@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from zoo.parts.interfaces import Kind, LogProb
+from zoo.parts.interfaces import LogProb
+from zoo.parts.terms import Kind
 from zoo.testing.check import ContractViolationError, require
 
 RARE = 1e-6

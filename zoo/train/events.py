@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from zoo.parts.interfaces import Kind
-    from zoo.parts.terms import Term
+    from zoo.parts.terms import Kind, Term
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,7 @@ from zoo.data.batches import length_batches
 from zoo.errors import NonFiniteError, Problem
 from zoo.model.model import Model
 from zoo.model.random import generator
-from zoo.parts.interfaces import Kind
-from zoo.parts.terms import Term
+from zoo.parts.terms import Kind, Term
 
 SCORES: dict[str, Term] = {"codes": "core", "keys": "decoder", "velocity": "velocity"}
 """The score by which each term is validated; the residual is counted, so training does not change it."""
