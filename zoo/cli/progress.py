@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from zoo.progress import Progress
 
+INTERVAL = 10.0
+"""Seconds between two lines if standard error is not a terminal."""
+
 
 @contextmanager
 def waiting(label: str) -> Iterator[Progress]:
-    """Show a progress bar until the block ends; nothing if standard error is not a terminal."""
+    """Show a progress bar until the block ends; if standard error is not a terminal, a line now and then."""
     from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
     from zoo.cli.console import stderr, visible
 
+    if not stderr.is_terminal:
+        yield _lines(label)
+        return
     words = TextColumn("{task.description}", markup=False)
     columns = (SpinnerColumn(), words, BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Bars(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bars:
+    with Bars(*columns, console=stderr, transient=True) as bars:
         task = bars.add_task(visible(label), total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+def _lines(label: str) -> Progress:
+    """Print how much is done, every `INTERVAL` seconds from the first call."""
+    from zoo.cli.console import stderr, visible
+
+    printed = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        nonlocal printed
+        if time.monotonic() - printed >= INTERVAL:
+            printed = time.monotonic()
+            stderr.print(visible(f"{label}: {done:,} of {total:,}"), soft_wrap=True)
+
+    return progress

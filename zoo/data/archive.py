@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from zoo.data.options import Options
+from zoo.data.parallel import in_parallel
 from zoo.data.piece import Reading, Skipped, read_piece
 from zoo.data.split import SPELLINGS, Split
 from zoo.errors import DataError, Problem
@@ -67,35 +68,57 @@ def read_archive(path: Path, members: Members, options: Options) -> Iterator[Rea
             if len(infos) > MAX_MEMBERS:
                 raise _damaged(path, f"the archive contains more than {MAX_MEMBERS} files")
             split_of = _splits(archive, members.splits) if members.splits else {}
-            for info in sorted(infos, key=lambda info: info.filename):
-                match = re.fullmatch(members.pattern, info.filename)
-                if match is not None and not info.is_dir():
-                    title = match["title"]
-                    yield _read(archive, info, title, members, options, split_of.get(title))
+            inputs = (
+                (
+                    title := match["title"],
+                    _content(archive, info, members),
+                    members,
+                    options,
+                    split_of.get(title),
+                )
+                for info in sorted(infos, key=lambda info: info.filename)
+                if not info.is_dir() and (match := re.fullmatch(members.pattern, info.filename))
+            )
+            yield from in_parallel(_read, inputs, len(infos))
     except READ_ERRORS as error:
         raise _damaged(path, f"the archive is damaged: {error}") from error
 
 
+def _content(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, members: Members
+) -> tuple[bytes, Beats | None] | str:
+    """The MIDI file and the beats of a member, or why it is skipped."""
+    if ".." in PurePosixPath(info.filename).parts or info.filename.startswith("/"):
+        return "its name points outside the archive"
+    try:
+        return _bytes(archive, info), _beats(archive, info, members.beats)
+    except DataError as error:
+        return _reason(error)
+    except READ_ERRORS as error:
+        return f"it cannot be decompressed: {error}"
+
+
 def _read(
-    archive: zipfile.ZipFile,
-    info: zipfile.ZipInfo,
     title: str,
+    content: tuple[bytes, Beats | None] | str,
     members: Members,
     options: Options,
     split: Split | None,
 ) -> Reading | Skipped:
     from zoo.music.midi import examine_bytes
 
-    if ".." in PurePosixPath(info.filename).parts or info.filename.startswith("/"):
-        return Skipped(title, "its name points outside the archive")
+    if isinstance(content, str):
+        return Skipped(title, content)
+    data, beats = content
+    read = partial(examine_bytes, data, title, tracks=members.tracks, beats=beats)
     try:
-        data, beats = _bytes(archive, info), _beats(archive, info, members.beats)
-        read = partial(examine_bytes, data, title, tracks=members.tracks, beats=beats)
         return read_piece(title, read, options, split)
     except DataError as error:
-        return Skipped(title, "; ".join(problem.what for problem in error.problems))
-    except READ_ERRORS as error:
-        return Skipped(title, f"it cannot be decompressed: {error}")
+        return Skipped(title, _reason(error))
+
+
+def _reason(error: DataError) -> str:
+    return "; ".join(problem.what for problem in error.problems)
 
 
 def _beats(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Beats | None:

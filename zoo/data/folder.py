@@ -8,6 +8,7 @@ from pathlib import Path
 
 from zoo.data import boulanger
 from zoo.data.options import DEFAULTS, Options
+from zoo.data.parallel import in_parallel
 from zoo.data.piece import Reading, Skipped, read_piece
 from zoo.data.source import Source
 from zoo.errors import DataError, Problem
@@ -37,7 +38,8 @@ def source(path: Path, options: Options = DEFAULTS) -> Source:
         raise DataError(_no_midi(midi_path, listing))
 
     def read() -> Iterator[Reading | Skipped]:
-        return (_read(file, str(file.relative_to(root)), tracks, options) for file in listing.files)
+        inputs = ((file, str(file.relative_to(root)), tracks, options) for file in listing.files)
+        return in_parallel(_read, inputs, len(listing.files))
 
     return Source(
         name=str(path),
