@@ -56,7 +56,7 @@ def open_music(keys: MusicKeys, grid: int | None = None, *, scans: bool = False)
     from zoo.data import open_corpus
 
     options: dict[str, Any] = {"pedal": keys.pedal, "family": keys.family}
-    with waiting(f"reading {keys.data}") as progress:
+    with waiting(f"reading {keys.data}", lines=True) as progress:
         corpus = open_corpus(keys.data, grid=keys.grid or grid, progress=progress, **options)
     for line in _remarks(corpus, scans):
         stderr.print(visible(line), soft_wrap=True)

@@ -8,24 +8,29 @@ from contextlib import contextmanager
 
 from zoo.progress import Progress
 
-INTERVAL = 10.0
+INTERVAL = 30.0
 """Seconds between two lines if standard error is not a terminal."""
 
 
 @contextmanager
-def waiting(label: str) -> Iterator[Progress]:
-    """Show a progress bar until the block ends; if standard error is not a terminal, a line now and then."""
+def waiting(label: str, *, lines: bool = False) -> Iterator[Progress]:
+    """Show a progress bar until the block ends.
+
+    Args:
+        label: what is waited for.
+        lines: print a line now and then if standard error is not a terminal, instead of nothing.
+    """
     from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
     from zoo.cli.console import stderr, visible
 
-    if not stderr.is_terminal:
+    if lines and not stderr.is_terminal:
         yield _lines(label)
         return
     words = TextColumn("{task.description}", markup=False)
     columns = (SpinnerColumn(), words, BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Bars(*columns, console=stderr, transient=True) as bars:
+    with Bars(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bars:
         task = bars.add_task(visible(label), total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
 
