@@ -1,4 +1,4 @@
-"""Alignment: synthetic files come back on the grid and in the bars they were made in."""
+"""Alignment: synthetic files are read back on the grid and in the bars that they were made with."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from zoo.music.score import Score
 EXAMPLES = int(os.environ.get("ZOO_STRESS_EXAMPLES", "200"))
 DIVISION = 480
 FRAME = DIVISION // 4
-SIGNS = [(2, 4), (3, 4), (4, 4), (5, 4), (6, 8), (9, 8), (12, 8), (7, 8)]
+SIGNATURES = [(2, 4), (3, 4), (4, 4), (5, 4), (6, 8), (9, 8), (12, 8), (7, 8)]
 
 
 def score(frames, ticks=None, signatures=(), tempos=(), lengths=None, pitch=None, markers=()):
-    """A score whose notes are written in these frames of sixteenths, at these ticks if they are given."""
+    """A score of notes in these frames of sixteenths, or at these ticks if given."""
     frames = np.asarray(frames, np.int64)
     start = np.sort(frames * FRAME if ticks is None else np.asarray(ticks, np.int64))
     length = np.full(len(start), FRAME) if lengths is None else np.asarray(lengths) * FRAME
@@ -44,13 +44,13 @@ def score(frames, ticks=None, signatures=(), tempos=(), lengths=None, pitch=None
     )
 
 
-def placed(alignment: Alignment, music: Score) -> list[int]:
+def frames_of(alignment: Alignment, music: Score) -> list[int]:
     return np.floor(alignment.positions(music.start) + 0.5).astype(int).tolist()
 
 
 @dataclass(frozen=True)
 class File:
-    """A file as a program might write it, with the frames and the meter that it was made in."""
+    """A file as a program might write it, with its true frames and meter."""
 
     music: Score
     frames: NDArray[np.int64]
@@ -65,24 +65,24 @@ NEVER = st.just(0)
 def files(draw, late=NEVER):
     """Notes at random sixteenths, with an upbeat, jitter, tempos, and changes of meter.
 
-    The notes alone are late or early by up to two fifths of a frame, or all that the file holds is `late`.
+    Either only the notes are late or early, by up to two fifths of a frame, or everything is `late`.
     """
-    sign = draw(st.sampled_from(SIGNS))
-    bar = int(TimeSignature(0, *sign).bar(4))
+    signature = draw(st.sampled_from(SIGNATURES))
+    bar = int(TimeSignature(0, *signature).bar(4))
     upbeat = draw(st.one_of(st.just(0), st.integers(1, bar - 1)))
-    chance = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    frames = np.cumsum(chance.integers(1, 6, draw(st.integers(40, 120))))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    frames = np.cumsum(rng.integers(1, 6, draw(st.integers(40, 120))))
     delay = draw(late)
     shift = delay or draw(st.integers(-2 * FRAME // 5, 2 * FRAME // 5))
-    most = draw(st.sampled_from([0, FRAME // 10, FRAME // 5]))
-    jitter = chance.integers(-most, most + 1, len(frames))
+    max_jitter = draw(st.sampled_from([0, FRAME // 10, FRAME // 5]))
+    jitter = rng.integers(-max_jitter, max_jitter + 1, len(frames))
     ticks = np.maximum(frames * FRAME + shift + jitter, 0)
-    changes = [TimeSignature(upbeat - bar if upbeat else 0, *sign)]
+    changes = [TimeSignature(upbeat - bar if upbeat else 0, *signature)]
     signatures = [(0, *((upbeat, 16) if upbeat % 4 else (upbeat // 4, 4)))] if upbeat else []
-    signatures.append((upbeat * FRAME, *sign))
-    other = draw(st.sampled_from(SIGNS))
-    if draw(st.booleans()) and other != sign:
-        line = upbeat + bar * draw(st.integers(2, 3))  # after one bar it would be an upbeat
+    signatures.append((upbeat * FRAME, *signature))
+    other = draw(st.sampled_from(SIGNATURES))
+    if draw(st.booleans()) and other != signature:
+        line = upbeat + bar * draw(st.integers(2, 3))  # after a single bar, it would be an upbeat
         changes.append(TimeSignature(line, *other))
         signatures.append((line * FRAME, *other))
     signatures = [(tick + delay, upper, unit) for tick, upper, unit in signatures]
@@ -93,85 +93,85 @@ def files(draw, late=NEVER):
 
 @given(files(), st.sampled_from([4, 8, 12]))
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_frames_and_bars_come_back_whatever_the_shift_and_the_jitter(file, grid):
-    found = align(file.music, grid)
-    sixteenths = found.positions(file.music.start) * 4 / grid
+def test_frames_and_bars_are_recovered_for_any_shift_and_jitter(file, grid):
+    alignment = align(file.music, grid)
+    sixteenths = alignment.positions(file.music.start) * 4 / grid
     assert np.floor(sixteenths + 0.5).astype(int).tolist() == file.frames.tolist()
-    assert found.kind in ("stated", "shifted")
+    assert alignment.kind in ("stated", "shifted")
     if grid == 4:
-        assert found.off_grid < 0.1
+        assert alignment.off_grid < 0.1
     after = np.arange(file.frames[-1])
-    places, expected = found.meter.places(after * grid // 4), file.meter.places(after)
+    places, expected = alignment.meter.places(after * grid // 4), file.meter.places(after)
     assert (places.place * 4 / grid).tolist() == expected.place.tolist()
     assert (places.beat * 4 / grid).tolist() == expected.beat.tolist()
 
 
 @given(files(late=st.integers(1, 16 * FRAME)))
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_a_file_that_is_late_as_a_whole_keeps_its_notes_in_their_bars(file):
-    found = align(file.music)
-    frames = np.floor(found.positions(file.music.start) + 0.5).astype(int)
+def test_a_file_that_is_late_as_a_whole_keeps_its_bars(file):
+    alignment = align(file.music)
+    frames = np.floor(alignment.positions(file.music.start) + 0.5).astype(int)
     assert np.diff(frames).tolist() == np.diff(file.frames).tolist()
-    places, expected = found.meter.places(frames), file.meter.places(file.frames)
+    places, expected = alignment.meter.places(frames), file.meter.places(file.frames)
     assert places.place.tolist() == expected.place.tolist()
 
 
 @pytest.mark.parametrize("grid", [4, 6, 8, 12, 24])
-def test_music_on_the_files_own_grid_is_not_shifted(grid):
+def test_music_on_the_grid_of_the_file_is_not_shifted(grid):
     frames = np.arange(0, 400, 3)
     music = score(frames, signatures=((0, 3, 4),))
-    found = align(music, grid)
-    assert found.kind == "stated"
-    assert np.allclose(found.positions(music.start), frames * grid / 4)
-    assert found.meter == Meter.of(3, 4, grid=grid)
+    alignment = align(music, grid)
+    assert alignment.kind == "stated"
+    assert np.allclose(alignment.positions(music.start), frames * grid / 4)
+    assert alignment.meter == Meter.of(3, 4, grid=grid)
 
 
 @pytest.mark.parametrize("swing", [(0, 320), (0, 160, 320)])
-def test_swing_and_triplets_are_on_the_files_own_grid(swing):
+def test_swing_and_triplets_are_on_the_grid_of_the_file(swing):
     ticks = np.concatenate([quarter * DIVISION + np.array(swing) for quarter in range(40)])
-    found = align(score([], ticks))
-    assert found.kind == "stated"
-    assert np.allclose(found.positions(np.array([480, 960])), [4, 8])
+    alignment = align(score([], ticks))
+    assert alignment.kind == "stated"
+    assert np.allclose(alignment.positions(np.array([480, 960])), [4, 8])
     twelve = align(score([], ticks), 12)
     assert twelve.off_grid == 0
 
 
 @pytest.mark.parametrize("late", [50, -35, 100, 75])
-def test_triplets_beside_the_grid_are_put_on_the_beat(late):
+def test_triplets_off_the_grid_are_moved_to_the_beat(late):
     """Triplets that begin with a low and long note, late or early by up to a sixteenth."""
     quarters = np.repeat(np.arange(1, 41), 3)
     parts = np.tile([0, 160, 320], 40)
     pitch = np.tile([40, 60, 64], 40)
     music = score([], quarters * DIVISION + parts + late, lengths=np.tile([4, 1, 1], 40), pitch=pitch)
-    found = align(music, 12)
-    assert found.kind == "shifted"
-    assert found.off_grid == 0
-    assert np.allclose(found.positions(music.start), quarters * 12 + parts / 40)
+    alignment = align(music, 12)
+    assert alignment.kind == "shifted"
+    assert alignment.off_grid == 0
+    assert np.allclose(alignment.positions(music.start), quarters * 12 + parts / 40)
 
 
 def test_a_free_performance_is_unaligned():
-    chance = np.random.default_rng(0)
-    music = score([], np.cumsum(chance.integers(30, 400, 300)))
-    found = align(music)
-    assert found.kind == "unaligned"
-    assert found.off_grid > 0.4
-    assert np.allclose(found.positions(music.start), music.start / FRAME)
+    rng = np.random.default_rng(0)
+    music = score([], np.cumsum(rng.integers(30, 400, 300)))
+    alignment = align(music)
+    assert alignment.kind == "unaligned"
+    assert alignment.off_grid > 0.4
+    assert np.allclose(alignment.positions(music.start), music.start / FRAME)
 
 
-def test_few_notes_shift_nothing():
+def test_a_file_with_few_notes_is_not_shifted():
     assert align(score([], [50, 170, 290])).kind == "stated"
 
 
 def song(bars=64, seed=0):
     """Chords on the beat that change with the bar, low notes on the first, and a melody in eighths."""
-    chance = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     notes = []
     for bar in range(bars):
-        root = int(chance.choice([48, 53, 55, 57]))
+        root = int(rng.choice([48, 53, 55, 57]))
         notes.append((16 * bar, root - 12, 12))
         for beat in range(4):
             notes += [(16 * bar + 4 * beat, root + step, 3) for step in (0, 4, 7)]
-        notes += [(16 * bar + 2 * eighth, int(72 + chance.integers(12)), 2) for eighth in range(8)]
+        notes += [(16 * bar + 2 * eighth, int(72 + rng.integers(12)), 2) for eighth in range(8)]
     notes.sort()
     frames, pitch, lengths = zip(*notes, strict=True)
     return np.array(frames), np.array(pitch), np.array(lengths)
@@ -179,34 +179,34 @@ def song(bars=64, seed=0):
 
 @pytest.mark.parametrize("late", [0, 4, 5, 11, 14])
 @pytest.mark.parametrize("part", [0, 37])
-def test_without_a_word_of_the_file_accents_say_where_bars_begin(late, part):
+def test_without_time_signatures_bars_begin_at_accents(late, part):
     frames, pitch, lengths = song()
     ticks = (frames + late) * FRAME + part
-    found = align(score(frames, ticks, (), (), lengths, pitch))
-    assert found.meter == Meter.of(offset=-late % 16)
+    alignment = align(score(frames, ticks, (), (), lengths, pitch))
+    assert alignment.meter == Meter.of(offset=-late % 16)
 
 
-def test_a_meter_that_the_accents_contradict_is_not_believed():
+def test_a_meter_that_contradicts_the_accents_is_ignored():
     frames, pitch, lengths = song()
     music = score(frames, (frames + 5) * FRAME + 37, ((0, 2, 4),), (), lengths, pitch)
     assert align(music).meter == Meter.of(offset=11)
     assert align(replace(music, signatures=((0, 1, 4),))).meter == Meter.of(offset=11)
 
 
-def test_sections_that_are_marked_begin_bars():
+def test_bars_begin_at_markers():
     markers = [((16 * bar + 6) * FRAME, "section") for bar in (0, 8, 16, 24)]
     assert align(score(range(0, 400, 2), markers=markers)).meter == Meter.of(offset=10)
     assert align(score(range(0, 400, 2), markers=markers[:2])).meter == Meter()
 
 
-def test_what_comes_before_the_first_signature_is_an_upbeat_if_it_is_short():
+def test_short_music_before_the_first_time_signature_is_an_upbeat():
     music = score(range(0, 80, 2), signatures=((DIVISION, 3, 4),))
     assert align(music).meter == Meter.of(3, 4, offset=8)
     later = score(range(0, 80, 2), signatures=((8 * DIVISION, 3, 4),))
     assert align(later).meter == Meter(4, (TimeSignature(), TimeSignature(32, 3, 4)))
 
 
-def test_a_note_far_away_costs_no_memory():
+def test_a_very_late_note_needs_no_memory():
     frames, pitch, lengths = song(8)
     frames[-1] = 2**40
     assert align(score(frames, frames * FRAME + 37, (), (), lengths, pitch), 48).kind == "shifted"
@@ -217,19 +217,19 @@ def test_a_short_first_bar_is_an_upbeat():
     assert align(music).meter == Meter.of(offset=12)
 
 
-def test_a_first_bar_that_is_cut_short_by_the_same_signature_is_an_upbeat():
+def test_a_first_bar_cut_short_by_a_repeated_time_signature_is_an_upbeat():
     music = score(range(0, 80, 2), signatures=((0, 3, 4), (DIVISION, 3, 4)))
     assert align(music).meter == Meter.of(3, 4, offset=8)
 
 
-def test_a_signature_that_says_the_same_again_changes_nothing():
+def test_a_repeated_time_signature_changes_nothing():
     music = score(range(0, 80, 2), signatures=((0, 4, 4), (8 * DIVISION, 4, 4)))
     assert align(music).meter == Meter()
     cut = score(range(0, 80, 2), signatures=((0, 4, 4), (6 * DIVISION, 4, 4)))
     assert align(cut).meter == Meter(4, (TimeSignature(), TimeSignature(24, 4, 4)))
 
 
-def test_beats_bend_time_and_bars_follow_the_downbeats():
+def test_the_grid_follows_beats_and_bars_follow_downbeats():
     """A performance that slows down, in 3/4 with an upbeat of a quarter note."""
     lengths = 0.4 + 0.01 * np.arange(40)
     seconds = 0.7 + np.concatenate([[0], np.cumsum(lengths)])
@@ -237,81 +237,81 @@ def test_beats_bend_time_and_bars_follow_the_downbeats():
     sixteenths = np.interp(np.arange(0, 160) / 4, np.arange(len(seconds)), seconds)
     ticks = np.rint(sixteenths * DIVISION * 2).astype(int)
     music = score([], ticks)
-    found = align(music, beats=Beats(seconds, downbeat))
-    assert found.kind == "annotated"
-    places = placed(found, music)
+    alignment = align(music, beats=Beats(seconds, downbeat))
+    assert alignment.kind == "annotated"
+    places = frames_of(alignment, music)
     assert places == list(range(places[0], places[0] + 160))
     assert places[0] >= 0
-    assert str(found.meter) == "3/4"
-    assert found.meter.places(np.array([places[0] + 4])).place.tolist() == [0]
-    assert found.off_grid == 0
-    assert found.off_grid_before > 0.3
+    assert str(alignment.meter) == "3/4"
+    assert alignment.meter.places(np.array([places[0] + 4])).place.tolist() == [0]
+    assert alignment.off_grid == 0
+    assert alignment.off_grid_before > 0.3
 
 
 @pytest.mark.parametrize("missing", [[9, 10], [4], [14], [30]])
 @pytest.mark.parametrize("marked", [True, False])
-def test_a_beat_that_is_missing_does_not_tear_the_grid(missing, marked):
+def test_missing_beats_are_filled_in(missing, marked):
     downbeat = marked & (np.arange(32) % 4 == 0)
     beats = Beats(np.delete(np.arange(32) * 0.5, missing), np.delete(downbeat, missing))
     music = score(range(0, 124, 2))
-    found = align(music, beats=beats)
-    assert placed(found, music) == list(range(0, 124, 2))
-    assert found.meter == Meter()
+    alignment = align(music, beats=beats)
+    assert frames_of(alignment, music) == list(range(0, 124, 2))
+    assert alignment.meter == Meter()
 
 
-def test_a_beat_that_is_held_is_one_beat():
-    """A bar that has its four beats lacks none, however long one of them lasts."""
+def test_a_long_beat_in_a_complete_bar_is_one_beat():
+    """In a bar with four beats none is missing, however long one of them is."""
     lengths = np.full(31, 0.5)
     lengths[9] = 1.5
     seconds = np.concatenate([[0], np.cumsum(lengths)])
     music = score([], np.rint(seconds * 2 * DIVISION).astype(int))
-    found = align(music, beats=Beats(seconds, np.arange(32) % 4 == 0))
-    assert placed(found, music) == list(range(0, 128, 4))
-    assert found.meter == Meter()
+    alignment = align(music, beats=Beats(seconds, np.arange(32) % 4 == 0))
+    assert frames_of(alignment, music) == list(range(0, 128, 4))
+    assert alignment.meter == Meter()
 
 
 def test_a_bar_with_fewer_beats_is_a_change_of_meter():
     downbeat = np.isin(np.arange(32), [0, 4, 8, 10, 14, 18, 22, 26, 30])
-    found = align(score(range(0, 124, 2)), beats=Beats(np.arange(32) * 0.5, downbeat))
-    assert found.meter.changes == (TimeSignature(), TimeSignature(32, 2, 4), TimeSignature(40, 4, 4))
+    alignment = align(score(range(0, 124, 2)), beats=Beats(np.arange(32) * 0.5, downbeat))
+    assert alignment.meter.changes == (TimeSignature(), TimeSignature(32, 2, 4), TimeSignature(40, 4, 4))
 
 
-@pytest.mark.parametrize("each", [Fraction(1, 2), Fraction(3, 2)])
-def test_a_signature_in_the_annotation_says_what_a_beat_is(each):
+@pytest.mark.parametrize("beat", [Fraction(1, 2), Fraction(3, 2)])
+def test_an_annotated_time_signature_defines_the_length_of_a_beat(beat):
     """Bars of 6/8, counted in eighths or in dotted quarters, then bars of 2/4, counted in quarters."""
-    count = int(3 / each)
-    seconds = np.concatenate([np.arange(4 * count) * float(each) / 2, 6 + np.arange(17) * 0.5])
+    count = int(3 / beat)
+    seconds = np.concatenate([np.arange(4 * count) * float(beat) / 2, 6 + np.arange(17) * 0.5])
     downbeat = np.concatenate([np.arange(4 * count) % count == 0, np.arange(17) % 2 == 0])
     beats = Beats(seconds, downbeat, ((0, 6, 8), (4 * count, 2, 4)))
     music = score(range(0, 100, 2))
-    found = align(music, beats=beats)
-    assert found.meter.changes == (TimeSignature(0, 6, 8), TimeSignature(48, 2, 4))
-    assert placed(found, music) == list(range(0, 100, 2))
+    alignment = align(music, beats=beats)
+    assert alignment.meter.changes == (TimeSignature(0, 6, 8), TimeSignature(48, 2, 4))
+    assert frames_of(alignment, music) == list(range(0, 100, 2))
 
 
 @pytest.mark.parametrize("first", [0, 3])
-def test_bars_of_the_file_begin_at_the_only_downbeat(first):
+def test_the_bars_of_the_file_begin_at_a_single_downbeat(first):
     music = score(range(0, 96, 2), signatures=((0, 3, 4),))
     beats = Beats(np.arange(24) * 0.5, np.arange(24) == first)
     assert align(music, beats=beats).meter == Meter.of(3, 4)
 
 
-def test_on_a_coarse_grid_beats_keep_their_order():
+def test_beats_are_in_order_on_a_coarse_grid():
     music = score(range(0, 96, 2))
     beats = Beats(np.arange(48) * 0.25, np.arange(48) % 6 == 0, ((0, 6, 8),))
-    found = align(music, 1, beats)
-    assert np.allclose(found.positions(music.start), np.arange(48) / 2)
+    alignment = align(music, 1, beats)
+    assert np.allclose(alignment.positions(music.start), np.arange(48) / 2)
 
 
-def test_beats_that_count_in_compound_time_are_dotted():
+def test_beats_in_compound_time_are_dotted():
     music = score(range(0, 96, 2), signatures=((0, 6, 8),))
     seconds = np.arange(0, 12) * 0.75
-    found = align(music, beats=Beats(seconds, np.arange(12) % 2 == 0))
-    assert found.meter == Meter.of(6, 8)
-    assert placed(found, music) == list(range(0, 96, 2))
+    alignment = align(music, beats=Beats(seconds, np.arange(12) % 2 == 0))
+    assert alignment.meter == Meter.of(6, 8)
+    assert frames_of(alignment, music) == list(range(0, 96, 2))
 
 
-LISTED = {
+BEAT_FILES = {
     "two thirty-seconds": "0 db,1/16\n0.125 b\n",
     "bars of a sixteenth": "".join(f"{n / 8} db,1/16\n" for n in range(9)),
     "bars of thirty-seconds": "".join(f"{n / 16} db,{1 + n % 5}/32\n" for n in range(9)),
@@ -323,14 +323,14 @@ LISTED = {
 
 
 @pytest.mark.parametrize("grid", [1, 4, 12])
-@pytest.mark.parametrize("listed", LISTED)
-def test_any_beats_put_music_in_order_on_any_grid(listed, grid):
-    beats = read_beats(LISTED[listed].encode(), "song.beats.txt")
-    found = align(score(range(0, 96, 2)), grid, beats)
-    places = found.positions(np.arange(0, 5000, 40))
+@pytest.mark.parametrize("listed", BEAT_FILES)
+def test_positions_increase_for_any_beats_on_any_grid(listed, grid):
+    beats = read_beats(BEAT_FILES[listed].encode(), "song.beats.txt")
+    alignment = align(score(range(0, 96, 2)), grid, beats)
+    places = alignment.positions(np.arange(0, 5000, 40))
     assert (np.diff(places) > 0).all()
-    assert np.allclose(found.positions(found.ticks_at(places)), places)
-    assert (np.diff(found.meter.bars(100).line) > 0).all()
+    assert np.allclose(alignment.positions(alignment.ticks_at(places)), places)
+    assert (np.diff(alignment.meter.bars(100).line) > 0).all()
 
 
 @pytest.mark.parametrize("grid", [1, 4, 12])
@@ -338,12 +338,12 @@ def test_any_beats_put_music_in_order_on_any_grid(listed, grid):
     ("listed", "tempo"),
     [("two thirty-seconds", 480), ("bars of a sixteenth", 120), ("waltz", 120), ("jig", 120), ("table", 120)],
 )
-def test_music_on_steady_beats_is_as_fast_as_they_are(tmp_path, listed, tempo, grid):
+def test_music_on_steady_beats_has_their_tempo(tmp_path, listed, tempo, grid):
     song = tmp_path / "song.mid"
     Roll.from_notes(Notes(*(np.array([number]) for number in (0, 96, 40)), np.array([64], np.uint8))).write(
         song
     )
-    song.with_name("song.beats.txt").write_text(LISTED[listed])
+    song.with_name("song.beats.txt").write_text(BEAT_FILES[listed])
     reading = examine_midi(song, grid=grid)
     assert reading.alignment == "annotated"
     assert reading.roll.tempo == pytest.approx(tempo, rel=1e-3)
@@ -357,26 +357,26 @@ def test_music_on_steady_beats_is_as_fast_as_they_are(tmp_path, listed, tempo, g
         ("0 db,4/4\n.5 b\n1 b\n1.5 b\n2 db,4/4\n", [(0, 4, 4)]),
     ],
 )
-def test_a_time_signature_at_the_last_downbeat_holds_from_there(listed, changes):
-    found = align(score(range(0, 48, 2)), beats=read_beats(listed.encode(), "song.beats.txt"))
-    assert found.meter == Meter(4, tuple(TimeSignature(*change) for change in changes))
-    assert found.meter_from == "annotated"
+def test_a_time_signature_at_the_last_downbeat_takes_effect(listed, changes):
+    alignment = align(score(range(0, 48, 2)), beats=read_beats(listed.encode(), "song.beats.txt"))
+    assert alignment.meter == Meter(4, tuple(TimeSignature(*change) for change in changes))
+    assert alignment.meter_from == "annotated"
 
 
 @pytest.mark.parametrize(("grid", "lines"), [(1, [2, 7, 11, 16]), (4, [8, 26, 44]), (12, [24, 78])])
-def test_an_upbeat_to_bars_of_half_frames_leaves_the_downbeats_where_they_are(grid, lines):
-    """Two quarter notes before bars of 9/8, as beats, as two time signatures, and as one have it."""
+def test_an_upbeat_to_bars_of_half_frames_does_not_move_the_downbeats(grid, lines):
+    """Two quarter notes before bars of 9/8, stated by beats, by two time signatures, and by one."""
     ticks = np.arange(0, 20 * DIVISION, DIVISION // 2)
     beats = Beats(np.arange(32) * 0.25, np.arange(32) % 9 == 4, ((0, 9, 8),))
-    for found in (
+    for alignment in (
         align(score([], ticks), grid, beats),
         align(score([], ticks, signatures=((0, 2, 4), (2 * DIVISION, 9, 8))), grid),
         align(score([], ticks, signatures=((2 * DIVISION, 9, 8),)), grid),
     ):
-        assert found.meter.bar_lines(lines[-1] + 1).tolist() == lines
+        assert alignment.meter.bar_lines(lines[-1] + 1).tolist() == lines
 
 
-def test_a_meter_says_whether_it_was_stated_heard_annotated_or_assumed():
+def test_the_origin_of_the_meter_is_reported():
     frames, pitch, lengths = song()
     beats = Beats(np.arange(64) * 0.5, np.arange(64) % 3 == 0)
     upbeat = {"lengths": lengths, "pitch": pitch}
@@ -387,27 +387,27 @@ def test_a_meter_says_whether_it_was_stated_heard_annotated_or_assumed():
         "annotated": align(plain, beats=beats),
         "assumed": align(plain),
     }
-    assert {origin: found.meter_from for origin, found in origins.items()} == {
+    assert {origin: alignment.meter_from for origin, alignment in origins.items()} == {
         origin: origin for origin in origins
     }
 
 
 @pytest.mark.parametrize("signatures", [(), ((0, 3, 4),)])
-def test_beats_without_downbeats_leave_the_meter_to_the_file(signatures):
+def test_beats_without_downbeats_use_the_meter_of_the_file(signatures):
     music = score(range(0, 80, 2), signatures=signatures)
-    found = align(music, beats=Beats(np.arange(40) * 0.5, np.zeros(40, np.bool_)))
-    assert (found.kind, found.meter_from) == ("annotated", "stated" if signatures else "assumed")
+    alignment = align(music, beats=Beats(np.arange(40) * 0.5, np.zeros(40, np.bool_)))
+    assert (alignment.kind, alignment.meter_from) == ("annotated", "stated" if signatures else "assumed")
 
 
-def test_in_a_file_of_few_notes_or_a_free_one_the_meter_is_not_heard():
-    chance = np.random.default_rng(0)
-    free = np.cumsum(chance.integers(30, 400, 300))
+def test_no_meter_is_heard_in_short_or_unaligned_files():
+    rng = np.random.default_rng(0)
+    free = np.cumsum(rng.integers(30, 400, 300))
     for ticks in ([50, 170, 290], free):
         assert align(score([], ticks)).meter_from == "assumed"
         assert align(score([], ticks, signatures=((0, 3, 4),))).meter_from == "stated"
 
 
-def test_a_stated_meter_that_is_not_believed_is_heard():
+def test_a_contradicted_meter_is_heard_instead():
     frames, pitch, lengths = song()
     ticks = (frames + 4) * FRAME + 37
     assert align(score([], ticks, ((0, 4, 4),), (), lengths, pitch)).meter_from == "heard"

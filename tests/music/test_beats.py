@@ -1,4 +1,4 @@
-"""Files of beats: three layouts, and what is refused."""
+"""Beat files: three formats, and invalid files."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ ASAP = b"".join(
 )
 
 
-def test_of_two_ways_to_count_the_longer_bars_are_taken():
+def test_the_column_with_longer_bars_is_used():
     beats = read_beats(POP909, "001_beat_midi.txt")
     assert beats.seconds.tolist() == [0.5 * n for n in range(16)]
     assert np.flatnonzero(beats.downbeat).tolist() == [0, 4, 8, 12]
 
 
-def test_a_way_to_count_that_stumbles_is_left_for_one_that_does_not():
+def test_a_column_with_irregular_bars_is_not_used():
     marks = [0, 3, 4, 9, 10, 14]
     lines = (f"{n} {float(n % 2 == 0)} {float(n in marks)}" for n in range(16))
     assert np.flatnonzero(read_beats("\n".join(lines).encode(), "b").downbeat).tolist() == list(
@@ -31,14 +31,14 @@ def test_a_way_to_count_that_stumbles_is_left_for_one_that_does_not():
     )
 
 
-def test_annotations_name_downbeats_and_time_signatures():
+def test_annotations_state_downbeats_and_time_signatures():
     beats = read_beats(ASAP, "x_annotations.txt")
     assert np.flatnonzero(beats.downbeat).tolist() == [0, 3, 6]
     assert list(beats.signatures) == [(0, 3, 4)]
 
 
 @pytest.mark.parametrize("mark", ["db,0/4,0", "db,3/5,0", "db,-3", "db,x", "b,3/4,0", "bR"])
-def test_what_follows_a_mark_and_is_no_time_signature_is_passed_over(mark):
+def test_invalid_time_signatures_after_a_mark_are_ignored(mark):
     beats = read_beats(f"0\t0\t{mark}\n1\t1\tb\n".encode(), "x_annotations.txt")
     assert list(beats.signatures) == []
     assert beats.downbeat.tolist() == [mark.startswith("db"), False]
@@ -53,13 +53,13 @@ def test_what_follows_a_mark_and_is_no_time_signature_is_passed_over(mark):
         "\ufeff0 1\n0.5 0\n1 1",
     ],
 )
-def test_a_plain_table_may_have_a_heading_and_any_separator(text):
+def test_a_table_may_have_a_header_and_any_separator(text):
     beats = read_beats(text.encode(), "song.beats.csv")
     assert beats.seconds.tolist() == [0, 0.5, 1]
     assert beats.downbeat.tolist() == [True, False, True]
 
 
-def test_a_table_of_times_alone_knows_no_bars():
+def test_a_table_of_times_only_has_no_downbeats():
     assert not read_beats(b"0\n0.5\n1\n", "b").downbeat.any()
 
 
@@ -80,7 +80,7 @@ def test_a_table_of_times_alone_knows_no_bars():
         (b"1 " * 3_000_000, "larger than"),
     ],
 )
-def test_what_is_no_file_of_beats_is_refused_with_its_line(text, what):
+def test_an_invalid_beat_file_is_rejected_with_the_line(text, what):
     with pytest.raises(DataError, match=what) as caught:
         read_beats(text, "song.beats.csv")
     assert caught.value.problems[0].where == "song.beats.csv"
@@ -88,7 +88,7 @@ def test_what_is_no_file_of_beats_is_refused_with_its_line(text, what):
 
 
 @given(st.binary(max_size=300))
-def test_garbage_is_refused_and_nothing_else(data):
+def test_random_bytes_are_read_or_rejected(data):
     try:
         beats = read_beats(data, "b")
     except DataError:
@@ -96,7 +96,7 @@ def test_garbage_is_refused_and_nothing_else(data):
     assert len(beats.seconds) == len(beats.downbeat) >= 2
 
 
-def test_beats_are_found_beside_the_file(tmp_path):
+def test_beat_files_are_found_next_to_the_midi_file(tmp_path):
     song = tmp_path / "001.mid"
     assert find_beats(song) is None
     for name in ("001_annotations.txt", "001_beat_midi.txt", "001.beats.txt", "001.beats.csv"):
@@ -104,7 +104,7 @@ def test_beats_are_found_beside_the_file(tmp_path):
         assert find_beats(song) == tmp_path / name
 
 
-def test_a_file_of_beats_without_a_name_belongs_to_the_file_that_its_folder_is_named_after(tmp_path):
+def test_beat_midi_txt_belongs_to_the_file_with_the_name_of_the_folder(tmp_path):
     folder = tmp_path / "001"
     folder.mkdir()
     (folder / "beat_midi.txt").write_bytes(POP909)
@@ -112,6 +112,6 @@ def test_a_file_of_beats_without_a_name_belongs_to_the_file_that_its_folder_is_n
     assert find_beats(folder / "other.mid") is None
 
 
-def test_a_missing_file_is_a_declared_error(tmp_path):
+def test_a_missing_file_is_a_data_error(tmp_path):
     with pytest.raises(DataError, match="cannot be opened"):
         read_beats(tmp_path / "none.beats.csv")

@@ -1,6 +1,6 @@
-"""What small files play, from their bytes to the notes on the grid.
+"""Small files, read from their bytes to notes on the grid.
 
-The first half needs the reference data beside the repository; the second makes its own files.
+The first half needs the reference data next to the repository; the second half creates its own files.
 """
 
 import csv
@@ -19,7 +19,7 @@ C4, D4, E4, G4, A4, D5 = 60, 62, 64, 67, 69, 74
 PAIR = [(0, 4, C4), (4, 8, D4)]
 """C4 for a quarter note, then D4 for one."""
 
-RIGHT = {
+NOTES = {
     "overlap_same_pitch_fifo.mid": [(0, 4, C4), (4, 16, C4)],
     "art_of_fugue_ononoffoff.mid": [(0, 8, A4), (8, 12, D5), (8, 24, A4)],
     "unison_zero_plus_held.mid": PAIR,
@@ -54,9 +54,9 @@ METERS = {
     "waltz.mid": ("3/4", 0),
     "threefour.mid": ("3/4", 0),
 }
-"""Time signature, and how many frames the first bar lacks."""
+"""Time signature, and the number of frames missing from the first bar."""
 
-COUNTED = {
+REPORTED_IN = {
     "never_released_end.mid": "repairs",
     "velocity_bad.mid": "repairs",
     "ntrks_more.mid": "repairs",
@@ -67,7 +67,7 @@ COUNTED = {
     "trill32.mid": "losses",
     "thirtyseconds.mid": "losses",
 }
-"""Where a file's reading says that something was not as it should be."""
+"""The attribute of the reading that reports a fault in the file."""
 
 
 def rows(roll):
@@ -81,49 +81,49 @@ def cases(shared):
     return shared / "cases" / "reading"
 
 
-@pytest.mark.parametrize("name", RIGHT)
-def test_a_case_plays_what_it_should(cases, name):
-    assert rows(read_midi(cases / name)) == sorted(RIGHT[name])
+@pytest.mark.parametrize("name", NOTES)
+def test_a_case_has_the_expected_notes(cases, name):
+    assert rows(read_midi(cases / name)) == sorted(NOTES[name])
 
 
 @pytest.mark.parametrize("name", METERS)
-def test_a_case_has_its_bars(cases, name):
+def test_a_case_has_the_expected_bars(cases, name):
     meter = read_midi(cases / name).meter
     assert (str(meter), meter.offset) == METERS[name]
 
 
-@pytest.mark.parametrize("name", COUNTED)
-def test_a_case_tells_what_was_wrong(cases, name):
-    assert sum(getattr(examine_midi(cases / name), COUNTED[name]).values()) > 0
+@pytest.mark.parametrize("name", REPORTED_IN)
+def test_a_case_reports_its_faults(cases, name):
+    assert sum(getattr(examine_midi(cases / name), REPORTED_IN[name]).values()) > 0
 
 
-def test_no_case_is_forgotten(cases):
-    """Every MIDI file of the list is read, or refused with its own words."""
+def test_all_cases_are_read_or_rejected(cases):
+    """Every listed MIDI file is read, or rejected with its own message."""
     with (cases / "cases.tsv").open(encoding="utf-8") as table:
         names = [row["file"] for row in csv.DictReader(table, delimiter="\t")]
     midi = [name for name in names if name.endswith((".mid", ".rmi", ".gz"))]
-    assert set(RIGHT) | set(METERS) | set(COUNTED) <= set(midi)
-    told = {}
+    assert set(NOTES) | set(METERS) | set(REPORTED_IN) <= set(midi)
+    messages = {}
     for name in midi:
         try:
             roll = read_midi(cases / name)
         except MidiError as error:
-            told[name] = error.what
+            messages[name] = error.what
         else:
             assert roll.onset is not None
             assert not (roll.onset & ~roll.sounding).any()
-    refusable = {"gz.mid.gz", "clip2.mid", "leading_junk.mid", "five_byte_vlq.mid", "smpte25.mid"}
-    assert set(told) <= refusable | {"stray_far.mid"}
-    assert len(set(told.values())) == len(told)
+    rejected = {"gz.mid.gz", "clip2.mid", "leading_junk.mid", "five_byte_vlq.mid", "smpte25.mid"}
+    assert set(messages) <= rejected | {"stray_far.mid"}
+    assert len(set(messages.values())) == len(messages)
 
 
-def test_a_ghost_of_no_length_does_not_sound_for_bars(cases):
+def test_a_note_without_length_does_not_sound_for_bars(cases):
     notes = rows(read_midi(cases / "zero_off_first.mid"))
     assert [note for note in notes if note[0] == 16] == [(16, 20, C4)]
     assert all(end <= 1 or end == 16 for start, end, _ in notes if start == 0)
 
 
-def test_a_rest_at_the_end_is_there_for_those_who_ask(cases):
+def test_a_rest_at_the_end_is_read_on_request(cases):
     assert read_midi(cases / "primer_rest.mid").frames == 20
     assert read_midi(cases / "primer_rest.mid", rest=True).frames == 32
 
@@ -138,7 +138,7 @@ def test_a_late_file_is_shifted_onto_its_grid(cases):
     assert reading.off_grid == 0
 
 
-def test_a_voice_that_holds_is_not_cut_by_another(cases):
+def test_a_held_note_is_not_cut_by_another_voice(cases):
     roll = read_midi(cases / "held_in_unison.mid")
     assert roll.frames == 64
     assert roll.sounding[:, C4 - LOWEST_KEY].all()
@@ -147,7 +147,7 @@ def test_a_voice_that_holds_is_not_cut_by_another(cases):
 
 
 def file_of(*tracks, meta=(), end=0, division=480):
-    """The bytes of a file: tracks of (start, end, pitch) in ticks, after one of (tick, meta message)."""
+    """The content of a file: a track of (tick, meta message), then tracks of (start, end, pitch) in ticks."""
     midi = mido.MidiFile(ticks_per_beat=division)
     for number, notes in enumerate((meta, *tracks)):
         events = list(notes)
@@ -175,7 +175,7 @@ def read(*tracks, grid=4, **how):
 
 
 def quarters(bars, beats):
-    """A low note on every downbeat and high ones on the other beats."""
+    """A low note on each downbeat and high notes on the other beats."""
     return [
         (480 * (bar * beats + beat), 480 * (bar * beats + beat) + 480, 60 if beat else 36)
         for bar in range(bars)
@@ -183,13 +183,13 @@ def quarters(bars, beats):
     ]
 
 
-def test_a_voice_holds_its_key_through_the_notes_of_another():
+def test_a_voice_holds_its_key_through_notes_of_another_voice():
     long, short = [(0, 1920, 60)], [(480, 600, 60), (960, 1080, 60)]
     assert rows(read(long, short).roll) == [(0, 4, 60), (4, 8, 60), (8, 16, 60)]
     assert rows(read(long, [(0, 120, 60)]).roll) == [(0, 16, 60)]
 
 
-def test_what_does_not_fit_the_grid_is_counted():
+def test_notes_that_do_not_fit_the_grid_are_counted():
     trill = [(60 * turn, 60 * turn + 60, 60 + 2 * (turn % 2)) for turn in range(16)]
     reading = read(trill)
     assert (reading.roll.frames, reading.losses) == (8, {"merged": 8, "moved": 8})
@@ -198,14 +198,14 @@ def test_what_does_not_fit_the_grid_is_counted():
     assert (finer.roll.frames, finer.losses, finer.off_grid) == (16, {}, 0)
 
 
-def test_a_grace_note_is_not_struck_with_its_note():
+def test_a_grace_note_does_not_coincide_with_its_main_note():
     reading = read([(0, 440, 59), (440, 480, 61), (480, 960, 62)])
     assert rows(reading.roll) == [(0, 4, 59), (3, 4, 61), (4, 8, 62)]
     assert reading.losses["grace notes"] == 1
 
 
 @pytest.mark.parametrize(("beats", "unit", "frames"), [(3, 4, 12), (5, 4, 20), (6, 8, 12), (7, 8, 14)])
-def test_bars_are_those_of_the_time_signature(beats, unit, frames):
+def test_bars_follow_the_time_signature(beats, unit, frames):
     reading = read(quarters(24, 1), meta=[signature(0, beats, unit)])
     assert str(reading.roll.meter) == f"{beats}/{unit}"
     assert reading.roll.meter.bar_lines(3 * frames).tolist() == [0, frames, 2 * frames]
@@ -223,7 +223,7 @@ def test_a_rest_at_the_end():
     assert (reading.roll.frames, reading.end) == (4, 32)
 
 
-def test_tempo_is_kept_where_it_changes():
+def test_tempo_changes_are_read():
     meta = [
         (0, mido.MetaMessage("set_tempo", tempo=500_000)),
         (960, mido.MetaMessage("set_tempo", tempo=1_000_000)),
@@ -234,16 +234,16 @@ def test_tempo_is_kept_where_it_changes():
     assert read(quarters(4, 1), meta=meta[:1]).roll.tempo_changes == ()
 
 
-def test_a_tempo_that_changes_within_a_frame_keeps_its_time():
+def test_a_tempo_change_within_a_frame_keeps_the_total_time():
     tempos = [(0, 500_000), (930, 2_000_000), (940, 400_000)]
     meta = [(tick, mido.MetaMessage("set_tempo", tempo=tempo)) for tick, tempo in tempos]
     roll = read(quarters(4, 1), meta=meta).roll
     assert [frame for frame, _ in roll.tempo_changes] == [0, 7, 8]
-    lasts = 930 / 480 * 0.5 + 10 / 480 * 2 + 980 / 480 * 0.4
-    assert roll.frames / 4 / roll.tempo * 60 == pytest.approx(lasts)
+    seconds = 930 / 480 * 0.5 + 10 / 480 * 2 + 980 / 480 * 0.4
+    assert roll.frames / 4 / roll.tempo * 60 == pytest.approx(seconds)
 
 
-def test_notes_late_by_a_constant_are_put_on_their_grid():
+def test_notes_with_a_constant_delay_are_shifted_onto_the_grid():
     late = [(start + 58, end + 58, pitch) for start, end, pitch in quarters(16, 4)]
     reading = read(late)
     assert reading.alignment == "shifted"
@@ -251,7 +251,7 @@ def test_notes_late_by_a_constant_are_put_on_their_grid():
     assert (reading.off_grid, reading.losses) == (0, {})
 
 
-def test_the_pedal_holds_where_it_is_asked_to():
+def test_the_pedal_holds_notes_on_request():
     content = file_of([(0, 120, 60), (960, 1080, 62)])
     midi = mido.MidiFile(file=io.BytesIO(content))
     midi.tracks[1].insert(0, mido.Message("control_change", control=64, value=127))
@@ -266,7 +266,7 @@ def test_the_pedal_holds_where_it_is_asked_to():
 
 
 @pytest.mark.parametrize("grid", [0, 49])
-def test_a_grid_that_no_music_has_is_refused(grid):
+def test_an_invalid_grid_is_rejected(grid):
     with pytest.raises(UsageError, match="1 to 48"):
         read(quarters(1, 4), grid=grid)
 
@@ -277,7 +277,7 @@ def test_keys_outside_the_keyboard_are_counted():
     assert reading.roll.sounding.shape == (4, KEYS)
 
 
-def test_beats_beside_a_file_are_its_beats(tmp_path):
+def test_a_beat_file_defines_the_beats(tmp_path):
     played = [(int(480 * 1.3 * beat) + 77, int(480 * 1.3 * beat) + 400, 60) for beat in range(16)]
     (tmp_path / "free.mid").write_bytes(file_of(played))
     lines = [f"{(480 * 1.3 * beat + 77) / 960:.6f},{int(beat % 4 == 0)}" for beat in range(17)]
@@ -288,7 +288,7 @@ def test_beats_beside_a_file_are_its_beats(tmp_path):
     assert reading.roll.tempo == pytest.approx(120 / 1.3, rel=0.01)
 
 
-def test_beats_that_make_a_piece_endless_are_refused(tmp_path):
+def test_beats_that_make_a_piece_too_long_are_rejected(tmp_path):
     (tmp_path / "long.mid").write_bytes(file_of([(0, 480 * 4000, 60)]))
     (tmp_path / "long.beats.csv").write_text("0.0,1\n0.01,0\n0.02,0\n")
     with pytest.raises(MidiError, match="beats of its beat file") as caught:

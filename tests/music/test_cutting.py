@@ -1,4 +1,4 @@
-"""Parts of a piece: stretches of frames, and bars as scores number them."""
+"""Excerpts of a piece: ranges of frames, and bars as numbered in scores."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from zoo.music.tempo import cut_tempo
 
 def roll(*notes: tuple[int, int, int, int], frames: int = 0, meter: Meter | None = None) -> Roll:
     """The roll of (start, end, key, velocity)."""
-    start, end, key, loud = (np.array(column) for column in zip(*notes, strict=True))
-    return Roll.from_notes(Notes(start, end, key, loud.astype(np.uint8)), frames, meter=meter)
+    start, end, key, velocity = (np.array(column) for column in zip(*notes, strict=True))
+    return Roll.from_notes(Notes(start, end, key, velocity.astype(np.uint8)), frames, meter=meter)
 
 
-def told(piece: Roll) -> list[tuple[int, int, int, int]]:
+def rows(piece: Roll) -> list[tuple[int, int, int, int]]:
     notes = piece.notes()
     columns = (notes.start, notes.end, notes.key, notes.velocity)
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
-def test_notes_over_the_edges_are_struck_and_end_there() -> None:
+def test_notes_across_the_edges_are_cut_there() -> None:
     piece = roll((0, 12, 40, 90), (4, 6, 50, 70), (6, 20, 60, 50), frames=20)
-    assert told(piece.cut(5, 10)) == [(0, 5, 40, 90), (0, 1, 50, 70), (1, 5, 60, 50)]
+    assert rows(piece.cut(5, 10)) == [(0, 5, 40, 90), (0, 1, 50, 70), (1, 5, 60, 50)]
     assert piece.cut(5, 10).frames == 5
-    assert told(piece.cut(0, 20)) == told(piece)
+    assert rows(piece.cut(0, 20)) == rows(piece)
 
 
-def test_what_is_not_known_stays_unknown() -> None:
+def test_unknown_planes_stay_unknown() -> None:
     piece = roll((0, 12, 40, 90), (4, 6, 50, 70))
     blind = Roll(None, piece.sounding).cut(3, 8)
     assert blind.onset is None
@@ -41,10 +41,12 @@ def test_what_is_not_known_stays_unknown() -> None:
 
 
 @given(st.data())
-def test_a_cut_sounds_as_the_piece_does_there(data: st.DataObject) -> None:
+def test_an_excerpt_sounds_like_that_part_of_the_piece(data: st.DataObject) -> None:
     note = st.tuples(st.integers(0, 20), st.integers(1, 12), st.integers(0, 3), st.integers(1, 127))
     notes = data.draw(st.lists(note, min_size=1, max_size=12))
-    piece = roll(*((start, start + length, key, loud) for start, length, key, loud in notes), frames=40)
+    piece = roll(
+        *((start, start + length, key, velocity) for start, length, key, velocity in notes), frames=40
+    )
     first = data.draw(st.integers(0, 30))
     last = data.draw(st.integers(first + 1, 40))
     part = piece.cut(first, last)
@@ -61,24 +63,24 @@ def test_bars_are_numbered_as_in_a_score() -> None:
     assert (opening.frames, opening.meter) == (4 + 24, waltz.meter)  # the upbeat, then two bars
     third = waltz.bars(3, 3)
     assert (third.frames, third.meter.offset) == (12, 0)
-    assert told(third)[0] == (0, 1, 28, 64)
+    assert rows(third)[0] == (0, 1, 28, 64)
     assert waltz.bars(4, 4).frames == 4  # the piece ends inside it
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 1), (2, 1), (1, 5), (5, 5)])
-def test_bars_that_are_not_there_are_refused(first: int, last: int) -> None:
+def test_missing_bars_are_an_error(first: int, last: int) -> None:
     with pytest.raises(DataError, match=f"no bars {first} to {last}: the piece has 4"):
         roll((0, 64, 40, 64)).bars(first, last)
 
 
-def test_the_bar_line_after_some_bars() -> None:
+def test_bar_lines_after_a_frame() -> None:
     changing = Meter(4, (TimeSignature(-12, 4, 4), TimeSignature(20, 3, 4)))
     assert [changing.after(0, bars) for bars in range(1, 5)] == [4, 20, 32, 44]
     assert [changing.after(4, bars) for bars in range(1, 3)] == [20, 32]
     assert changing.after(7, 1) == 20
 
 
-def test_tempo_changes_are_those_of_the_part() -> None:
+def test_an_excerpt_has_its_own_tempo_changes() -> None:
     changes = ((0, 120.0), (16, 60.0), (32, 240.0))
     assert cut_tempo(90.0, (), 3, 9) == (90.0, ())
     assert cut_tempo(0.0, changes, 17, 30) == (60.0, ())

@@ -1,4 +1,4 @@
-"""Files from strangers: each loads right or is refused with the one declared error."""
+"""Untrusted files: each is read correctly or rejected with a MidiError."""
 
 import gzip
 import json
@@ -33,10 +33,10 @@ def number(value):
     return bytes(reversed(digits))
 
 
-def note(pitch, ticks, velocity=64, channel=0, wait=0):
+def note(pitch, ticks, velocity=64, channel=0, delta=0):
     return b"".join(
         [
-            number(wait),
+            number(delta),
             bytes([0x90 | channel, pitch, velocity]),
             number(ticks),
             bytes([0x80 | channel, pitch, 0]),
@@ -55,13 +55,13 @@ def is_tune(roll):
     return list(zip(*columns, strict=True)) == [(0, 4, 60), (4, 6, 64), (6, 14, 67)]
 
 
-def with_event(event, wait=b"\0"):
+def with_event(event, delta=b"\0"):
     """The good file with an event before the second note."""
-    return header() + track(note(60, 480), wait + event, note(64, 240), note(67, 960))
+    return header() + track(note(60, 480), delta + event, note(64, 240), note(67, 960))
 
 
 def repairable():
-    """Files whose notes are untouched: each must give the tune."""
+    """Files whose faults do not affect the notes: each must give the tune."""
     yield "good", GOOD
     yield "format 0", header(kind=0) + track(TUNE)
     yield "long header", header(size=9) + b"abc" + track(TUNE)
@@ -73,7 +73,7 @@ def repairable():
     yield "bytes after the end of track", header() + track(TUNE, end=b"\0\xff\x2f\0junk")
     yield "meta event longer than its kind", with_event(b"\xff\x20\3abc")
     for where in range(4):
-        tracks = [track(note(60, 480)), track(note(64, 240, wait=480)), track(note(67, 960, wait=720))]
+        tracks = [track(note(60, 480)), track(note(64, 240, delta=480)), track(note(67, 960, delta=720))]
         tracks.insert(where, b"MTrk\0\0\0\0")
         yield f"empty track at {where}", header(4) + b"".join(tracks)
     for kind in (0x00, 0x20, 0x21, 0x51, 0x54, 0x58, 0x59):
@@ -132,8 +132,8 @@ def repairable():
 
 
 def wrong_lengths():
-    """Files that announce other lengths or numbers than there are: each must give the tune."""
-    first, second = note(60, 480) + note(64, 240), note(67, 960, wait=720)
+    """Files with wrong lengths or numbers of tracks: each must give the tune."""
+    first, second = note(60, 480) + note(64, 240), note(67, 960, delta=720)
     for longer in (-(2**31), -30, -17, -8, -4, -1, 1, 2, 3, 4, 8, 12, 100, 2**20, 2**31, 2**32 - 40):
         yield f"length {longer:+} of the only track", header() + track(TUNE, longer=longer)
         yield f"length {longer:+}, bytes follow", header() + track(TUNE, longer=longer) + b"\0" * 50
@@ -158,7 +158,7 @@ def wrong_lengths():
 
 
 def wrapped():
-    """The tune in a RIFF file, as Windows keeps MIDI: each must give the tune."""
+    """RIFF files, as used by Windows: each must give the tune."""
     for size in (len(GOOD), len(GOOD) + 9, 0, 0xFFFFFFFF):
         data = b"data" + struct.pack("<I", size) + GOOD
         yield f"RIFF of {size} bytes", b"RIFF" + struct.pack("<I", 4 + len(data)) + b"RMID" + data
@@ -166,8 +166,8 @@ def wrapped():
     yield "RIFF with other chunks", b"RIFF" + struct.pack("<I", 4 + len(data)) + b"RMID" + data
 
 
-def refusable():
-    """Files that cannot be read, with the code that says why."""
+def rejected():
+    """Files that must be rejected, with the code of the error."""
     for size in range(len(GOOD) - 1):
         yield f"cut after {size} bytes", GOOD[:size], "not-midi" if size < 4 else "truncated"
     for name, content in (
@@ -236,63 +236,63 @@ def refusable():
         yield name, content, "no-notes"
     day = note(60, 2**21)
     yield "a note of nine hours", header() + track(note(60, 31_104_000)), "too-long"
-    yield "a note of years", header() + track(note(60, 1, wait=2**28 - 1)), "too-long"
+    yield "a note of years", header() + track(note(60, 1, delta=2**28 - 1)), "too-long"
     yield "years of waiting", header() + track(*[b"\xff\xff\xff\x7f\xff\1\0"] * 999, TUNE), "too-long"
     yield "one tick to the quarter note", header(division=1) + track(note(60, 2**20)), "too-long"
     yield (
         "a stray note before the rest",
-        header() + track(note(60, 480), note(62, 480, wait=2**26), TUNE),
+        header() + track(note(60, 480), note(62, 480, delta=2**26), TUNE),
         "too-long",
     )
     yield "slower than a day", header() + track(b"\0\xff\x51\3\xff\xff\xff", day, day, day), "too-long"
 
 
 def mutants(count):
-    """The good file with a few bytes changed, dropped, doubled or moved: anything may come of them."""
-    dice = random.Random(0)
+    """The good file with a few bytes changed, deleted or duplicated."""
+    rng = random.Random(0)
     for turn in range(count):
         content = bytearray(GOOD)
-        for _ in range(dice.randint(1, 4)):
-            at, to = sorted(dice.sample(range(len(content) + 1), 2))
-            piece = bytes(dice.randrange(256) for _ in range(dice.randint(0, 3)))
-            content[at : dice.choice((at, at + 1, to))] = dice.choice((piece, content[at:to] * 2, b"\xff"))
+        for _ in range(rng.randint(1, 4)):
+            at, to = sorted(rng.sample(range(len(content) + 1), 2))
+            piece = bytes(rng.randrange(256) for _ in range(rng.randint(0, 3)))
+            content[at : rng.choice((at, at + 1, to))] = rng.choice((piece, content[at:to] * 2, b"\xff"))
         yield f"mutant {turn}", bytes(content)
 
 
 REPAIRABLE = {**dict(repairable()), **dict(wrong_lengths()), **dict(wrapped())}
-REFUSABLE, MUTANTS = list(refusable()), dict(mutants(100))
+REJECTED, MUTANTS = list(rejected()), dict(mutants(100))
 
 
 def load(content):
     start = time.process_time()
     try:
-        return examine_bytes(content, "stranger.mid")
+        return examine_bytes(content, "untrusted.mid")
     finally:
         assert time.process_time() - start < 2
 
 
-def test_the_corpus_is_large():
-    assert len(REPAIRABLE) + len(REFUSABLE) + len(MUTANTS) > 300
+def test_there_are_many_cases():
+    assert len(REPAIRABLE) + len(REJECTED) + len(MUTANTS) > 300
 
 
 @pytest.mark.parametrize("name", REPAIRABLE)
-def test_what_does_not_touch_the_notes_is_repaired(name):
+def test_faults_that_do_not_affect_the_notes_are_repaired(name):
     reading = load(REPAIRABLE[name])
     assert is_tune(reading.roll)
 
 
-@pytest.mark.parametrize(("name", "content", "code"), REFUSABLE, ids=[name for name, _, _ in REFUSABLE])
-def test_anything_else_is_refused(name, content, code):
+@pytest.mark.parametrize(("name", "content", "code"), REJECTED, ids=[name for name, _, _ in REJECTED])
+def test_other_faults_are_rejected(name, content, code):
     with pytest.raises(MidiError) as caught:
         load(content)
     error = caught.value
     assert isinstance(error, DataError)
-    assert (error.code, error.path) == (code, "stranger.mid")
+    assert (error.code, error.path) == (code, "untrusted.mid")
     assert error.offset is None or 0 <= error.offset <= len(content)
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_mutant_is_read_or_refused(name):
+def test_a_mutant_is_read_or_rejected(name):
     try:
         roll = load(MUTANTS[name]).roll
     except MidiError:
@@ -313,14 +313,14 @@ def test_repairs_are_counted():
         assert load(REPAIRABLE[name]).repairs, name
 
 
-def test_the_command_line_goes_on_after_bad_files(tmp_path, capsys):
-    contents = [*REPAIRABLE.values(), *(content for _, content, _ in REFUSABLE)]
+def test_the_command_continues_after_bad_files(tmp_path, capsys):
+    contents = [*REPAIRABLE.values(), *(content for _, content, _ in REJECTED)]
     for number, content in enumerate(contents):
         (tmp_path / f"{number:03} [bold].mid").write_bytes(content)
     assert run(["midi", "check", str(tmp_path), "--json"]) == 3
     out, err = capsys.readouterr()
     readable = [row["readable"] for row in json.loads(out)]
-    assert readable == [True] * len(REPAIRABLE) + [False] * len(REFUSABLE)
+    assert readable == [True] * len(REPAIRABLE) + [False] * len(REJECTED)
     assert "Traceback" not in err
 
 
@@ -334,7 +334,7 @@ def test_the_command_line_goes_on_after_bad_files(tmp_path, capsys):
         (Limits(seconds=1.7), "too-long"),
     ],
 )
-def test_limits_are_settings(tmp_path, limits, code):
+def test_limits_can_be_set(tmp_path, limits, code):
     path = tmp_path / "good.mid"
     path.write_bytes(GOOD)
     assert read_midi(path, Limits(size=len(GOOD), events=7, notes=3, frames=14, seconds=1.75)).frames == 14
@@ -343,7 +343,7 @@ def test_limits_are_settings(tmp_path, limits, code):
     assert caught.value.code == code
 
 
-def test_a_pipe_is_not_waited_for(tmp_path):
+def test_a_pipe_is_rejected_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "pipe.mid")
     with pytest.raises(MidiError, match="not a regular file"):
         read_midi(tmp_path / "pipe.mid")
@@ -352,14 +352,14 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 @pytest.mark.parametrize(
     "path", ["", ".", "missing.mid", "/dev/zero", "nul\0.mid", "x" * 5000, "a\udcff.mid"]
 )
-def test_what_is_no_file_is_refused(path, tmp_path, monkeypatch):
+def test_paths_that_are_not_files_are_rejected(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MidiError) as caught:
         read_midi(path)
     assert caught.value.code in ("not-a-file", "unreadable")
 
 
-def test_a_link_to_itself_is_refused(tmp_path):
+def test_a_link_to_itself_is_rejected(tmp_path):
     (tmp_path / "loop.mid").symlink_to(tmp_path / "loop.mid")
     with pytest.raises(MidiError, match="cannot be opened"):
         read_midi(tmp_path / "loop.mid")
@@ -373,16 +373,16 @@ def test_a_file_larger_than_the_limit_is_not_read(tmp_path):
         read_midi(tmp_path / "large.mid")
 
 
-def test_any_name_will_do(tmp_path):
+def test_any_file_name_is_accepted(tmp_path):
     path = tmp_path / "[" / "] [bold]\n\x1b[2J.mid"
     path.parent.mkdir()
     path.write_bytes(GOOD)
     assert is_tune(read_midi(path))
 
 
-def test_ticks_finer_than_the_parser_can_hold_are_joined():
+def test_very_late_ticks_are_read_exactly():
     late = 2**27 + 5000
-    roll = load(header(division=0x7FFF) + track(note(60, 0x7FFF, wait=late))).roll
+    roll = load(header(division=0x7FFF) + track(note(60, 0x7FFF, delta=late))).roll
     start = round(4 * late / 0x7FFF)
     assert np.array_equal(np.flatnonzero(roll.sounding[:, 60 - LOWEST_KEY]), np.arange(start, start + 4))
 
@@ -393,7 +393,7 @@ def test_ticks_finer_than_the_parser_can_hold_are_joined():
     [b"\0\xb0" + b"\7\x40\0" * 5_000_000 + b"\7\x40", b"\0\x90" + b"\x3c\x40\0" * 500_000 + b"\x3c\x40"],
     ids=["events", "notes"],
 )
-def test_too_much_is_refused_before_it_is_all_read(tmp_path, events):
+def test_too_many_events_are_rejected(tmp_path, events):
     path = tmp_path / "large.mid"
     path.write_bytes(header() + track(events))
     with pytest.raises(MidiError, match="more than"):

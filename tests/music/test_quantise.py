@@ -1,4 +1,4 @@
-"""From ticks to frames: what goes where, and what it costs."""
+"""Quantising ticks to frames, and counting what it loses."""
 
 import numpy as np
 import pytest
@@ -13,8 +13,8 @@ DIVISION = 480
 SIXTEENTH = 120
 
 
-class Even:
-    """The grid of a file whose tick 0 is frame 0."""
+class EvenGrid:
+    """A grid on which tick 0 is frame 0."""
 
     def __init__(self, grid=4, division=DIVISION):
         self.grid, self.division = grid, division
@@ -31,19 +31,19 @@ def score_of(*rows, division=DIVISION):
 
 
 def read(*rows, grid=4):
-    """(start, end, pitch) in frames, the losses and what is left out."""
-    found = quantise(score_of(*rows), Even(grid))
-    notes = found.notes
+    """(start, end, pitch) in frames, the losses, and the notes left out."""
+    quantised = quantise(score_of(*rows), EvenGrid(grid))
+    notes = quantised.notes
     columns = (notes.start, notes.end, notes.key + LOWEST_KEY)
     played = sorted(zip(*(column.tolist() for column in columns), strict=True))
-    return played, dict(found.losses), dict(found.left_out)
+    return played, dict(quantised.losses), dict(quantised.left_out)
 
 
-def test_what_is_on_the_grid_loses_nothing():
+def test_notes_on_the_grid_lose_nothing():
     assert read((0, 480, 60), (480, 720, 62)) == ([(0, 4, 60), (4, 6, 62)], {}, {})
 
 
-def test_half_a_frame_counts_as_the_next():
+def test_half_a_frame_is_rounded_up():
     assert read((60, 300, 60), (59, 299, 62))[0] == [(0, 2, 62), (1, 3, 60)]
 
 
@@ -57,7 +57,7 @@ def test_a_grace_note_before_the_beat_stays_before_it():
 
 @pytest.mark.parametrize("ticks", [1, 5, 20, 30, 40, 59])
 @pytest.mark.parametrize("grid", [4, 6, 8, 12])
-def test_a_grace_note_of_any_length_is_not_struck_with_its_note(ticks, grid):
+def test_a_grace_note_of_any_length_does_not_coincide_with_its_main_note(ticks, grid):
     played, _, _ = read((0, 400, 59), (480 - ticks, 480, 61), (480, 960, 62), grid=grid)
     start = {pitch: start for start, _, pitch in played}
     assert start[62] == grid
@@ -65,13 +65,13 @@ def test_a_grace_note_of_any_length_is_not_struck_with_its_note(ticks, grid):
     assert start[61] < start[62]
 
 
-def test_a_grace_note_on_the_beat_gives_way_to_its_note():
+def test_a_grace_note_on_the_beat_is_moved_before_it():
     played, losses, _ = read((0, 400, 59), (480, 510, 61), (510, 960, 62))
     assert played == [(0, 3, 59), (3, 4, 61), (4, 8, 62)]
     assert losses["grace notes"] == 1
 
 
-def test_several_grace_notes_lead_to_one_note():
+def test_several_grace_notes_may_precede_a_note():
     slide = [(480 - 15 * left, 480 - 15 * (left - 1), 65 - left) for left in (3, 2, 1)]
     played, losses, _ = read((0, 400, 48), *slide, (480, 960, 65))
     assert [row for row in played if row[2] in (62, 63, 64)] == [(3, 4, 62), (3, 4, 63), (3, 4, 64)]
@@ -79,7 +79,7 @@ def test_several_grace_notes_lead_to_one_note():
     assert losses["grace notes"] == 3
 
 
-def test_a_grace_note_without_length_gives_way_to_its_neighbour():
+def test_a_grace_note_without_length_is_moved_before_its_main_note():
     played, losses, _ = read((0, 400, 48), (480, 480, 64), (480, 960, 65), (480, 960, 53))
     assert played == [(0, 3, 48), (3, 4, 64), (4, 8, 53), (4, 8, 65)]
     assert losses["grace notes"] == 1
@@ -91,37 +91,37 @@ def test_a_note_of_a_chord_without_length_is_kept_in_the_chord():
     assert (losses, left_out) == ({"lengthened": 3}, {})
 
 
-def test_a_grace_note_that_nothing_precedes_is_left_out():
+def test_a_grace_note_before_the_first_frame_is_left_out():
     played, losses, left_out = read((0, 30, 61), (30, 960, 62))
     assert (played, left_out) == ([(0, 8, 62)], {"grace notes before the first frame": 1})
     assert "grace notes" not in losses
 
 
-def test_a_chord_of_unsteady_hands_is_no_grace_note():
+def test_an_uneven_chord_has_no_grace_notes():
     played, losses, _ = read((465, 480, 60), (470, 960, 64), (500, 960, 67))
     assert [start for start, _, _ in played] == [4, 4, 4]
     assert losses == {"merged": 1, "lengthened": 1}
 
 
-def test_short_notes_that_come_early_are_on_the_beat():
+def test_short_early_notes_are_on_the_beat():
     early = [(480 * beat - 12, 480 * beat, 60) for beat in range(1, 9)]
     assert [start for start, _, _ in read(*early)[0]] == [4 * beat for beat in range(1, 9)]
 
 
-def test_a_trill_of_thirty_seconds_fills_its_time_and_no_more():
+def test_a_trill_of_thirty_seconds_keeps_its_duration():
     trill = [(60 * turn, 60 * turn + 60, 60 + 2 * (turn % 2)) for turn in range(16)]
     played, losses, _ = read(*trill)
     assert played == [(frame, frame + 1, pitch) for frame in range(8) for pitch in (60, 62)]
     assert losses == {"merged": 8, "moved": 8}
 
 
-def test_repeated_thirty_seconds_are_every_other_note():
+def test_every_second_of_repeated_thirty_seconds_is_lost():
     played, losses, _ = read(*[(60 * turn, 60 * turn + 60, 60) for turn in range(16)])
     assert played == [(frame, frame + 1, 60) for frame in range(8)]
     assert losses == {"struck again": 8, "moved": 8}
 
 
-def test_a_finer_grid_loses_none_of_them():
+def test_a_finer_grid_loses_no_thirty_seconds():
     played, losses, _ = read(*[(60 * turn, 60 * turn + 60, 60) for turn in range(16)], grid=8)
     assert (len(played), losses) == (16, {})
 
@@ -146,7 +146,7 @@ def test_triplets_and_swing_fit_a_grid_of_twelve():
     assert read(*fast, grid=12)[1] == {}
 
 
-def test_a_voice_that_holds_goes_on_where_another_strikes_its_key():
+def test_a_held_note_continues_where_another_voice_strikes_its_key():
     assert read((0, 1920, 60), (960, 1440, 60))[0] == [(0, 8, 60), (8, 16, 60)]
     repeats = [(480 * beat, 480 * beat + 60, 60) for beat in range(1, 8)]
     played, losses, _ = read((0, 64 * SIXTEENTH, 60), *repeats)
@@ -159,14 +159,14 @@ def test_a_unison_is_one_press():
     assert read((0, 480, 60), (5, 960, 60))[1] == {"doubled": 1}
 
 
-def test_what_the_keyboard_lacks_is_counted():
+def test_notes_outside_the_keyboard_are_counted():
     played, _, left_out = read((0, 480, 20), (0, 480, 21), (0, 480, 108), (0, 480, 109), (0, 480, 127))
     assert [pitch for _, _, pitch in played] == [21, 108]
     assert left_out == {"outside the 88 keys": 3}
     assert read() == ([], {}, {})
 
 
-def test_lengths_that_change_are_counted():
+def test_changed_lengths_are_counted():
     assert read((0, 10, 60))[1] == {"lengthened": 1}
     assert read((50, 310, 60))[1] == {"moved": 1, "lengthened": 1}
     assert read((70, 290, 60))[1] == {"moved": 1, "shortened": 1}
@@ -179,11 +179,11 @@ rows = st.tuples(st.integers(0, 6000), st.integers(0, 900), st.integers(40, 48))
 
 @given(st.lists(rows, min_size=1, max_size=60), st.integers(1, 48))
 @settings(max_examples=200, deadline=None)
-def test_no_note_goes_further_than_a_frame_and_a_half_or_overtakes_its_own_key(notes, grid):
+def test_notes_are_moved_by_a_frame_and_a_half_at_most(notes, grid):
     played, losses, left_out = read(*notes, grid=grid)
     starts = {(start, pitch) for start, _, pitch in played}
-    gone = losses.get("struck again", 0) + losses.get("doubled", 0)
-    assert len(notes) == len(played) + gone + sum(left_out.values())
+    lost = losses.get("struck again", 0) + losses.get("doubled", 0)
+    assert len(notes) == len(played) + lost + sum(left_out.values())
     for start, _, pitch in notes:
         place = start * grid / DIVISION
         near = {(round(place) + step, pitch) for step in (-2, -1, 0, 1)}
@@ -195,10 +195,10 @@ def test_no_note_goes_further_than_a_frame_and_a_half_or_overtakes_its_own_key(n
 
 @given(st.lists(st.tuples(st.integers(0, 99), st.integers(1, 9), st.integers(0, KEYS - 1)), min_size=1))
 @settings(max_examples=200, deadline=None)
-def test_jitter_of_a_fifth_of_a_frame_moves_nothing(notes):
-    dice = np.random.default_rng(len(notes))
+def test_jitter_of_a_fifth_of_a_frame_changes_nothing(notes):
+    rng = np.random.default_rng(len(notes))
     notes = [(start + 1, start + 1 + length, key + LOWEST_KEY) for start, length, key in notes]
     exact = [tuple(SIXTEENTH * place for place in row[:2]) + row[2:] for row in notes]
-    jitter = dice.integers(-23, 24, (len(notes), 2)).tolist()
-    loose = [(on + a, off + b, pitch) for (on, off, pitch), (a, b) in zip(exact, jitter, strict=True)]
-    assert read(*loose)[0] == read(*exact)[0]
+    jitter = rng.integers(-23, 24, (len(notes), 2)).tolist()
+    jittered = [(on + a, off + b, pitch) for (on, off, pitch), (a, b) in zip(exact, jitter, strict=True)]
+    assert read(*jittered)[0] == read(*exact)[0]

@@ -1,4 +1,4 @@
-"""Sound: the right frequencies at the right times, as long as the music, and never distorted."""
+"""Sound: correct frequencies, times and durations, without clipping."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from zoo.music.roll import Notes, Roll
 from zoo.music.sound import RATE, TAIL, sound, soundfont, wav_bytes, write_wav
 
 
-def roll(*notes: tuple[int, int, int, int], frames: int = 0, **about: Any) -> Roll:
+def roll(*notes: tuple[int, int, int, int], frames: int = 0, **attributes: Any) -> Roll:
     """The roll of (start, end, MIDI pitch, velocity)."""
     start, end, pitch, loud = (np.array(column) for column in zip(*notes, strict=True))
-    return Roll.from_notes(Notes(start, end, pitch - 21, loud.astype(np.uint8)), frames, **about)
+    return Roll.from_notes(Notes(start, end, pitch - 21, loud.astype(np.uint8)), frames, **attributes)
 
 
 def level(samples: NDArray[np.float32], first: float, last: float) -> float:
@@ -35,23 +35,23 @@ def peaks(samples: NDArray[np.float32], pitches: list[int]) -> list[float]:
     """The frequency of the strongest tone within a semitone of each pitch."""
     spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
     hertz = np.fft.rfftfreq(len(samples), 1 / RATE)
-    found = []
+    frequencies = []
     for pitch in pitches:
-        wanted = 440 * 2 ** ((pitch - 69) / 12)
-        near = np.flatnonzero(np.abs(np.log2(hertz.clip(1) / wanted)) < 1 / 24)
-        found.append(float(hertz[near[spectrum[near].argmax()]]))
+        frequency = 440 * 2 ** ((pitch - 69) / 12)
+        near = np.flatnonzero(np.abs(np.log2(hertz.clip(1) / frequency)) < 1 / 24)
+        frequencies.append(float(hertz[near[spectrum[near].argmax()]]))
         assert spectrum[near].max() > 10 * np.median(spectrum)
-    return found
+    return frequencies
 
 
 @pytest.mark.parametrize("pitch", [21, 33, 45, 60, 69, 84, 108])
 def test_each_key_has_its_frequency(pitch: int) -> None:
     samples = sound(roll((0, 16, pitch, 80)))
-    wanted = 440 * 2 ** ((pitch - 69) / 12)
-    assert peaks(samples, [pitch]) == [pytest.approx(wanted, rel=0.004, abs=0.6)]
+    frequency = 440 * 2 ** ((pitch - 69) / 12)
+    assert peaks(samples, [pitch]) == [pytest.approx(frequency, rel=0.004, abs=0.6)]
 
 
-def test_a_chord_has_all_of_them() -> None:
+def test_a_chord_has_all_frequencies() -> None:
     chord = [48, 60, 64, 67]
     samples = sound(roll(*((0, 16, pitch, 80) for pitch in chord)))
     assert peaks(samples, chord) == pytest.approx(
@@ -59,7 +59,7 @@ def test_a_chord_has_all_of_them() -> None:
     )
 
 
-def test_it_lasts_as_long_as_the_music_and_rings_out() -> None:
+def test_sound_has_the_duration_of_the_music_and_a_tail() -> None:
     music = roll((0, 8, 60, 80), frames=32, tempo=90.0, meter=Meter(8))
     samples = sound(music)
     assert len(samples) / RATE == pytest.approx(32 / 8 * 60 / 90 + TAIL, abs=0.001)
@@ -67,7 +67,7 @@ def test_it_lasts_as_long_as_the_music_and_rings_out() -> None:
     assert level(samples, 1.5, 2.5) < 1e-3
 
 
-def test_notes_sound_when_they_are_played_through_tempo_changes() -> None:
+def test_notes_start_on_time_after_tempo_changes() -> None:
     music = roll((0, 1, 60, 80), (8, 9, 60, 80), (12, 13, 60, 80), frames=16)
     samples = sound(replace(music, tempo=80.0, tempo_changes=((0, 120.0), (8, 60.0))))
     starts = (0.0, 1.0, 2.0)
@@ -83,7 +83,7 @@ def test_a_repeated_note_is_struck_again() -> None:
     assert level(again, 1.01, 1.2) > 1.2 * level(held, 1.01, 1.2)
 
 
-def test_loud_is_louder_than_soft_and_brighter() -> None:
+def test_loud_notes_are_louder_and_brighter() -> None:
     soft, loud = (sound(roll((0, 8, 57, velocity))) for velocity in (30, 120))
     assert level(loud, 0, 1) > 4 * level(soft, 0, 1)
 
@@ -94,7 +94,7 @@ def test_loud_is_louder_than_soft_and_brighter() -> None:
     assert brightness(loud) > 1.2 * brightness(soft)
 
 
-def test_the_loudest_music_is_not_distorted() -> None:
+def test_the_loudest_music_does_not_clip() -> None:
     samples = sound(roll(*((0, 16, pitch, 127) for pitch in range(21, 109))))
     assert np.abs(samples).max() == pytest.approx(0.9, abs=1e-4)
     quiet = sound(roll((0, 16, 60, 40)))
@@ -107,7 +107,7 @@ def test_silence_is_silent() -> None:
     assert len(samples) / RATE == pytest.approx(2 + TAIL, abs=0.001)
 
 
-def test_the_file_is_what_any_player_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_is_a_valid_wav_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZOO_SOUNDFONT", "")
     music = roll((0, 8, 60, 80))
     write_wav(music, tmp_path / "x.wav")
@@ -119,16 +119,16 @@ def test_the_file_is_what_any_player_reads(tmp_path: Path, monkeypatch: pytest.M
     assert read == pytest.approx(sound(music) * 32767, abs=0.51)
 
 
-def test_more_than_half_an_hour_is_refused(tmp_path: Path) -> None:
+def test_more_than_half_an_hour_is_rejected(tmp_path: Path) -> None:
     long = roll((0, 1, 60, 80), frames=4 * 2 * 60 * 31)
-    for refuse in (lambda: sound(long), lambda: write_wav(long, tmp_path / "x.wav")):
+    for render in (lambda: sound(long), lambda: write_wav(long, tmp_path / "x.wav")):
         with pytest.raises(UsageError, match="lasts 31 minutes; at most 30 can be written"):
-            refuse()
+            render()
 
 
 @pytest.fixture
 def synthesiser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A fluidsynth that copies the song it is given in place of its sound."""
+    """A fake fluidsynth that copies its MIDI file to the output."""
     program = tmp_path / "bin" / "fluidsynth"
     program.parent.mkdir()
     program.write_text('#!/bin/sh\ncp "${10}" "$8"\n')
@@ -138,7 +138,7 @@ def synthesiser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return program
 
 
-def test_fluidsynth_plays_where_it_is_installed(synthesiser: Path, tmp_path: Path) -> None:
+def test_fluidsynth_is_used_if_installed(synthesiser: Path, tmp_path: Path) -> None:
     from zoo.music.writing import midi_bytes
 
     music = roll((0, 8, 60, 80))
@@ -146,7 +146,7 @@ def test_fluidsynth_plays_where_it_is_installed(synthesiser: Path, tmp_path: Pat
     assert (tmp_path / "x.wav").read_bytes() == midi_bytes(music, 40)
 
 
-def test_what_fluidsynth_complains_of_is_told(
+def test_errors_of_fluidsynth_are_reported(
     synthesiser: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synthesiser.write_text("#!/bin/sh\necho no font >&2\nexit 1\n")
@@ -157,7 +157,7 @@ def test_what_fluidsynth_complains_of_is_told(
     assert not (tmp_path / "x.wav").exists()
 
 
-def test_a_soundfont_is_found_or_chosen(
+def test_a_soundfont_is_found_or_selected(
     synthesiser: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert soundfont() == tmp_path / "grand.sf2"

@@ -12,7 +12,7 @@ from zoo.music.guard import Limits, MidiError
 from zoo.music.walk import MAX_REST, STRAY_GAP, read_score
 
 EXAMPLES = int(os.environ.get("ZOO_STRESS_EXAMPLES", "200"))
-"""How many cases each property is tried on; `ZOO_STRESS_EXAMPLES=10000` for a long look."""
+"""Number of examples for each property; set `ZOO_STRESS_EXAMPLES=10000` for a stress test."""
 PAIR = [(0, 4, 60), (4, 8, 62)]
 """C4 for a quarter note, then D4 for one, in sixteenths."""
 GM2_DRUMS, GM2_MELODY, XG_DRUMS, XG_EFFECTS = 120, 121, 127, 64
@@ -111,17 +111,17 @@ CASES = {
         PAIR,
     ),
 }
-"""(start, end, pitch) of every note before it is on a keyboard, in sixteenths."""
+"""(start, end, pitch) of every note in sixteenths, before notes are merged onto a keyboard."""
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_case_reads_as_it_should(shared, name):
+def test_a_case_has_the_expected_notes(shared, name):
     content = (shared / "cases" / "reading" / name).read_bytes()
     assert rows(read_score(content, name)) == sorted(CASES[name])
 
 
 @pytest.mark.parametrize("name", ["bom", "crlf", "tab", "by_instrument"])
-def test_a_case_is_found_by_its_title(shared, name):
+def test_a_track_of_a_case_is_found_by_its_title(shared, name):
     content = (shared / "cases" / "reading" / f"name_{name}.mid").read_bytes()
     assert rows(read_score(content, name, tracks=["piano"])) == PAIR
 
@@ -129,7 +129,7 @@ def test_a_case_is_found_by_its_title(shared, name):
 @pytest.mark.parametrize(
     ("name", "code"), [("gz.mid.gz", "gzip"), ("clip2.mid", "clip"), ("leading_junk.mid", "macbinary")]
 )
-def test_a_case_is_refused_by_its_own_name(shared, name, code):
+def test_a_case_is_rejected_with_its_code(shared, name, code):
     with pytest.raises(MidiError) as caught:
         read_score((shared / "cases" / "reading" / name).read_bytes(), name)
     assert caught.value.code == code
@@ -163,11 +163,11 @@ def test_drums_are_left_out_on_any_channel(before, channel):
         [rhythm(0, 1), rhythm(0, 0)],
     ],
 )
-def test_a_melody_can_be_on_the_channel_of_drums(before):
+def test_a_melody_may_be_on_the_drum_channel(before):
     assert rows(read(track(*before, pair(9)))) == PAIR
 
 
-def test_banks_of_other_makers_are_no_drums():
+def test_banks_of_other_manufacturers_are_not_drums():
     assert (
         rows(read(track(exclusive(0x41, 0x10, 0x42, 0x12, 0x40, 0, 0x7F, 0, 0x41), bank(127), pair())))
         == PAIR
@@ -192,7 +192,7 @@ def test_programs_without_a_pitch_are_left_out(value, reason):
     assert score.left_out == ({reason: 2} if reason else {})
 
 
-def test_what_sounds_changes_with_the_program():
+def test_the_kind_of_sound_changes_with_the_program():
     later = pair(0, 70)
     score = read(track(program(126), pair(), program(5), later, program(115), pair(0, 40)))
     assert pitches(score) == [70, 72]
@@ -200,21 +200,21 @@ def test_what_sounds_changes_with_the_program():
     assert read(track(bank(XG_EFFECTS), pair())).left_out == {"sound effects": 2}
 
 
-def test_a_program_can_be_set_by_another_track():
+def test_a_program_may_be_set_by_another_track():
     assert read(track(program(126, 2)), track(pair(2))).left_out == {"sound effects": 2}
     assert read(track(pair(2)), track(program(126, 2))).left_out == {"sound effects": 2}
     own = read(track(program(126, 2), pair(2)), track(program(0, 2), pair(2, 70)))
     assert (pitches(own), own.left_out) == ([70, 72], {"sound effects": 2})
 
 
-def test_drums_of_a_track_that_was_not_asked_for_are_not_counted():
+def test_drums_in_other_tracks_are_not_counted():
     tracks = track(meta(3, b"Drums"), pair(9)), track(meta(3, b"Piano"), pair())
     assert read(*tracks, chosen=["Piano"]).left_out == {}
     assert read(*tracks, chosen=["Drums"]).left_out == {"drums": 2}
     assert read(*tracks, chosen=["Piano"]).tracks == [("Drums", 0), ("Piano", 2)]
 
 
-def test_ports_double_the_channels():
+def test_a_second_port_has_its_own_channels():
     second = [meta(0x21, b"\1"), pair(0, 70), b"\0\xb0\x40\x7f", pair(9)]
     score = read(track(pair(), rest=480), track(*second, rest=480))
     assert sorted(zip(score.channel.tolist(), score.pitch.tolist(), strict=True)) == [
@@ -244,14 +244,14 @@ TITLES = [
 ]
 
 
-@pytest.mark.parametrize(("asked", "written"), TITLES)
-def test_a_track_is_found_by_its_title(asked, written):
-    tracks = track(meta(3, b"Other"), pair(0, 40)), track(meta(3, written), pair())
-    score = read(*tracks, chosen=[asked])
+@pytest.mark.parametrize(("title", "encoded"), TITLES)
+def test_a_track_is_found_by_its_title(title, encoded):
+    tracks = track(meta(3, b"Other"), pair(0, 40)), track(meta(3, encoded), pair())
+    score = read(*tracks, chosen=[title])
     assert rows(score) == PAIR
-    title = score.tracks[1][0]
-    assert title.isprintable()
-    assert unicodedata.is_normalized("NFC", title)
+    decoded = score.tracks[1][0]
+    assert decoded.isprintable()
+    assert unicodedata.is_normalized("NFC", decoded)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_a_track_is_found_by_its_title(asked, written):
         "cr\u00e9\u00e9e",
     ],
 )
-def test_western_titles_are_not_taken_for_japanese(title):
+def test_western_titles_are_not_decoded_as_japanese(title):
     assert read(track(meta(3, title.encode("cp1252")), pair())).tracks == [(title, 2)]
 
 
@@ -281,13 +281,13 @@ def test_western_titles_are_not_taken_for_japanese(title):
         "\u2460\u30d9\u30fc\u30b9",
     ],
 )
-def test_japanese_titles_are_read(title):
+def test_japanese_titles_are_decoded(title):
     assert read(track(meta(3, title.encode("cp932")), pair())).tracks == [(title, 2)]
 
 
 @given(st.text(max_size=20))
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_any_title_finds_its_track(title):
+def test_a_track_is_found_by_any_title(title):
     score = read(track(meta(3, title.encode("utf-8", errors="replace")), pair()), track(pair(0, 70)))
     shown = score.tracks[0][0]
     assert "\n" not in shown
@@ -297,12 +297,12 @@ def test_any_title_finds_its_track(title):
         ) == [60, 62]
 
 
-def test_the_instrument_is_the_title_where_there_is_none():
+def test_the_instrument_is_the_title_if_there_is_none():
     assert read(track(meta(4, b"Grand"), meta(3, b"Right hand"), pair())).tracks == [("Right hand", 2)]
     assert read(track(meta(3, b" "), meta(4, b"Grand"), pair())).tracks == [("Grand", 2)]
 
 
-def test_a_title_that_no_track_has_is_told_what_there_is():
+def test_a_missing_title_is_an_error_that_lists_the_titles():
     with pytest.raises(MidiError, match=r"no track is called Cello; its tracks are Piano, Other\n") as caught:
         read(track(meta(3, b"Piano\r\n"), pair()), track(meta(3, b"Other")), chosen=["Cello"])
     assert caught.value.code == "no-track"
@@ -310,7 +310,7 @@ def test_a_title_that_no_track_has_is_told_what_there_is():
         read(track(pair()), chosen=[""])
 
 
-def test_time_is_kept_from_all_tracks():
+def test_timing_is_read_from_all_tracks():
     tempo, waltz, odd = b"\x07\xa1\x20", b"\3\2\x18\x08", b"\0\2\x18\x08"
     first = track(meta(0x51, tempo), meta(0x58, odd), meta(0x58, b"\4\2\x18\x08"), meta(6, b"Verse"))
     second = track(
@@ -323,7 +323,7 @@ def test_time_is_kept_from_all_tracks():
     assert score.repairs == {"odd time signature": 1}
 
 
-def test_of_two_at_one_tick_the_last_counts():
+def test_the_last_of_two_events_at_a_tick_counts():
     score = read(
         track(meta(0x51, b"\0\0\1"), meta(0x58, b"\4\2\0\0")),
         track(meta(0x51, b"\0\0\2"), meta(0x58, b"\6\3\0\0"), pair()),
@@ -332,11 +332,12 @@ def test_of_two_at_one_tick_the_last_counts():
 
 
 @pytest.mark.parametrize(
-    ("division", "a_second"), [(0xE728, 1000), (0xE850, 1920), (0xE250, 2400), (0xE364, 2997), (0xE701, 25)]
+    ("division", "ticks_per_second"),
+    [(0xE728, 1000), (0xE850, 1920), (0xE250, 2400), (0xE364, 2997), (0xE701, 25)],
 )
-def test_film_frames_are_read_at_120(division, a_second):
+def test_smpte_time_is_read_at_120(division, ticks_per_second):
     beat = 0x90, 60, 80
-    events = number(a_second) + bytes(beat) + number(a_second) + b"\x3c\0"
+    events = number(ticks_per_second) + bytes(beat) + number(ticks_per_second) + b"\x3c\0"
     score = read(track(meta(0x51, b"\x0f\x42\x40"), events), division=division)
     assert rows(score) == [(pytest.approx(8, rel=1e-4), pytest.approx(16, rel=1e-4), 60)]
     assert score.tempos == []
@@ -344,12 +345,12 @@ def test_film_frames_are_read_at_120(division, a_second):
 
 
 @pytest.mark.parametrize("rest", [0, 1, 3 * 480, MAX_REST * 480])
-def test_a_rest_at_the_end_counts(rest):
+def test_a_rest_at_the_end_is_kept(rest):
     assert read(track(pair(), rest=rest)).last == 960 + rest
     assert read(track(pair()), track(rest=rest)).last == max(960, rest)
 
 
-def test_an_end_hours_later_does_not():
+def test_an_end_hours_later_is_ignored():
     assert read(track(pair(), rest=480 * 7200)).last == 960
     assert read(track(pair(), rest=480), track(rest=480 * 7200)).last == 1440
     hanging = b"\0\x90\x43\x50"
@@ -357,13 +358,13 @@ def test_an_end_hours_later_does_not():
     assert rows(read(track(hanging, pair(), rest=480 * 100))) == sorted([*PAIR, (0, 408, 67)])
 
 
-def test_the_end_is_that_of_the_chosen_tracks():
+def test_the_end_is_that_of_the_selected_tracks():
     tracks = track(meta(3, b"Piano"), pair(), rest=480), track(meta(3, b"Bass"), pair(0, 40), rest=4800)
     assert read(*tracks, chosen=["piano"]).last == 1440
     assert read(*tracks, chosen=["piano", "BASS"]).last == 960 + 4800
 
 
-def test_a_stray_note_is_left_out_and_named():
+def test_a_stray_note_is_left_out_and_reported():
     far = number(480 * (STRAY_GAP + 1)) + b"\x90\x40\x50" + number(480) + b"\x80\x40\0"
     score = read(track(pair(), far))
     assert rows(score) == PAIR
@@ -374,7 +375,7 @@ def test_a_stray_note_is_left_out_and_named():
     assert len(read(track(pair(), far, pair())).start) == 5
 
 
-def test_a_piece_that_is_too_long_names_the_note_that_makes_it_so():
+def test_the_error_for_a_long_piece_names_the_last_note():
     with pytest.raises(
         MidiError, match="68004 sixteenths, more than 65536: E4 at quarter note 16000 ends"
     ) as caught:
@@ -395,7 +396,7 @@ def test_a_file_without_notes_is_a_score_without_notes():
     assert rows(read()) == []
 
 
-def test_limits_hold_for_the_chosen_tracks():
+def test_limits_apply_to_the_selected_tracks():
     tracks = track(meta(3, b"Piano"), pair()), track(meta(3, b"Bass"), pair(0, 40))
     read_score(file_of(*tracks), "made.mid", Limits(notes=2), ["Bass"])
     with pytest.raises(MidiError, match="more than 3 notes"):
@@ -403,12 +404,12 @@ def test_limits_hold_for_the_chosen_tracks():
 
 
 def test_mido_reads_the_same_notes(shared):
-    """What another reader says, of files in which no key is pressed twice before it is released."""
+    """Compare with another parser, on files in which no key is pressed twice before it is released."""
     files = sorted((shared / "data").glob("*/**/*.mid"))
     compared = 0
     for path in files[:: len(files) // 12]:
         score = read_score(path.read_bytes(), path)
-        found, open_notes, plain = [], {}, True
+        expected, open_notes, is_comparable = [], {}, True
         for number_of_track, messages in enumerate(mido.MidiFile(path).tracks):
             tick = 0
             for message in messages:
@@ -417,15 +418,15 @@ def test_mido_reads_the_same_notes(shared):
                     continue
                 key = number_of_track, message.channel, message.note
                 if message.type == "note_on" and message.velocity:
-                    plain &= key not in open_notes
+                    is_comparable &= key not in open_notes
                     open_notes[key] = tick, message.velocity
                 elif key in open_notes:
                     start, velocity = open_notes.pop(key)
-                    found.append((start, tick, message.note, velocity))
-        if plain and not open_notes:
+                    expected.append((start, tick, message.note, velocity))
+        if is_comparable and not open_notes:
             compared += 1
             columns = (score.start, score.end, score.pitch, score.velocity)
-            assert sorted(zip(*(column.tolist() for column in columns), strict=True)) == sorted(found)
+            assert sorted(zip(*(column.tolist() for column in columns), strict=True)) == sorted(expected)
     assert compared >= 6
 
 
@@ -452,7 +453,7 @@ junk = st.one_of(st.just(b""), st.binary(max_size=3))
 
 @st.composite
 def files(draw):
-    """Nearly MIDI: the frame is mostly right, what it holds mostly is not."""
+    """Almost valid MIDI: the chunks are mostly valid, their contents mostly are not."""
     head = [
         draw(st.sampled_from([1, 1, 1, 0, 2])),
         draw(st.integers(0, 5)),
@@ -471,7 +472,7 @@ def files(draw):
     )
 )
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_any_bytes_are_a_score_or_refused(content):
+def test_any_bytes_are_a_score_or_rejected(content):
     try:
         score = read_score(content, "fuzz.mid")
     except MidiError:
@@ -491,12 +492,12 @@ def test_any_bytes_are_a_score_or_refused(content):
 
 @given(st.data())
 @settings(max_examples=EXAMPLES, deadline=None)
-def test_bytes_after_the_end_and_wrong_lengths_change_nothing(data):
-    """Whatever the headers of sound tracks say, the notes are those that their events state."""
+def test_trailing_bytes_and_wrong_lengths_change_nothing(data):
+    """Whatever the headers of valid tracks state, the notes are those of their events."""
     bodies = [pair(0, 30 + 3 * number) for number in range(data.draw(st.integers(1, 4)))]
-    plain = read(*(track(body) for body in bodies))
+    expected = read(*(track(body) for body in bodies))
     wrong = b"MThd" + struct.pack(">IHHH", 6, 1, data.draw(st.integers(len(bodies), 9)), 480)
     for body in bodies:
         length = struct.pack(">I", data.draw(st.integers(0, 2**32 - 1) | st.integers(0, 60)))
         wrong += b"MTrk" + length + track(body)[8:] + b"\0" * data.draw(st.integers(0, 3))
-    assert rows(read_score(wrong, "wrong.mid")) == rows(plain)
+    assert rows(read_score(wrong, "wrong.mid")) == rows(expected)

@@ -1,4 +1,4 @@
-"""What a written file holds, seen by a program of others."""
+"""The contents of written files, as read by mido."""
 
 from fractions import Fraction
 
@@ -14,7 +14,7 @@ from zoo.music.writing import write_midi
 
 
 def written(tmp_path, **roll):
-    """The file of a roll with one note of a frame, as mido reads it."""
+    """Write a roll with one note of one frame, and read the file with mido."""
     one = np.array([1])
     notes = Notes(one - 1, one, one + 38, one.astype(np.uint8))
     whole = Roll.from_notes(notes, roll.pop("frames", 0), meter=roll.pop("meter", None))
@@ -32,7 +32,7 @@ def signatures(midi):
     return found
 
 
-def test_plain_common_time_is_written_in_the_bytes_it_always_was(tmp_path):
+def test_the_bytes_of_a_file_do_not_change(tmp_path):
     key = np.array([39, 39, 43])
     notes = Notes(np.array([0, 4, 4]), np.array([4, 8, 6]), key, np.array([64, 80, 90], np.uint8))
     Roll.from_notes(notes, tempo=97).write(tmp_path / "piece.mid")
@@ -45,7 +45,7 @@ def test_plain_common_time_is_written_in_the_bytes_it_always_was(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("meter", "right"),
+    ("meter", "expected"),
     [
         (Meter.of(3, 4), [(0, 3, 4)]),
         (Meter.of(6, 8), [(0, 6, 8)]),
@@ -58,8 +58,8 @@ def test_plain_common_time_is_written_in_the_bytes_it_always_was(tmp_path):
         (Meter(4, (TimeSignature(), TimeSignature(32, 3))), [(0, 4, 4), (8, 3, 4)]),
     ],
 )
-def test_time_signatures_stand_at_their_bar_lines(tmp_path, meter, right):
-    assert signatures(written(tmp_path, meter=meter, frames=40)) == right
+def test_time_signatures_are_written_at_their_bar_lines(tmp_path, meter, expected):
+    assert signatures(written(tmp_path, meter=meter, frames=40)) == expected
 
 
 def test_the_meter_after_the_end_is_not_written(tmp_path):
@@ -70,7 +70,7 @@ def test_the_meter_after_the_end_is_not_written(tmp_path):
 
 
 @pytest.mark.parametrize("grid", [1, 2, 3, 4, 5, 7, 12, 24, 46, 47, 48])
-def test_every_grid_has_whole_ticks(tmp_path, grid):
+def test_frames_are_whole_ticks_on_every_grid(tmp_path, grid):
     midi = written(tmp_path, meter=Meter.of(grid=grid), frames=3 * grid)
     assert midi.ticks_per_beat % grid == 0
     pressed = [message.time for message in midi.tracks[1] if message.type == "note_on"]
@@ -85,7 +85,7 @@ def test_the_track_ends_after_the_silence(tmp_path):
 
 @given(st.lists(st.integers(1, 2**24 - 1), min_size=1, max_size=20))
 @settings(max_examples=100, deadline=None)
-def test_changes_of_tempo_are_written_where_they_are(tmp_path_factory, tempos):
+def test_tempo_changes_are_written_at_their_frames(tmp_path_factory, tempos):
     changes = tuple((8 * turn, 6e7 / tempo) for turn, tempo in enumerate(tempos))
     midi = written(tmp_path_factory.getbasetemp(), tempo_changes=changes, frames=999)
     tick, found = 0, []
@@ -96,13 +96,13 @@ def test_changes_of_tempo_are_written_where_they_are(tmp_path_factory, tempos):
     assert found == [(960 * turn, tempo) for turn, tempo in enumerate(tempos)]
 
 
-@pytest.mark.parametrize(("tempo", "right"), [(1e9, 1), (1e-9, 2**24 - 1), (97, 618557)])
-def test_a_tempo_that_no_file_can_state_becomes_the_nearest(tmp_path, tempo, right):
+@pytest.mark.parametrize(("tempo", "expected"), [(1e9, 1), (1e-9, 2**24 - 1), (97, 618557)])
+def test_a_tempo_out_of_range_is_clipped(tmp_path, tempo, expected):
     midi = written(tmp_path, tempo=tempo)
-    assert [message.tempo for message in midi.tracks[0] if message.type == "set_tempo"] == [right]
+    assert [message.tempo for message in midi.tracks[0] if message.type == "set_tempo"] == [expected]
 
 
-def test_a_roll_is_at_hand_as_a_pretty_midi_object() -> None:
+def test_a_roll_can_be_converted_to_pretty_midi() -> None:
     notes = Notes(
         *(np.array(column) for column in ([0, 4, 8], [4, 8, 16], [39, 43, 46])), np.full(3, 70, np.uint8)
     )
@@ -112,5 +112,5 @@ def test_a_roll_is_at_hand_as_a_pretty_midi_object() -> None:
         (64, 70),
         (67, 70),
     ]
-    assert [str(sign).split()[0] for sign in played.time_signature_changes] == ["3/4"]
+    assert [str(signature).split()[0] for signature in played.time_signature_changes] == ["3/4"]
     assert played.get_end_time() == pytest.approx(4 * 60 / 90)
