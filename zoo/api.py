@@ -13,6 +13,7 @@ from zoo.data import Corpus, open_corpus
 from zoo.data.split import Split
 from zoo.errors import Problem, UsageError
 from zoo.measure.evaluator import evaluate
+from zoo.measure.validation import with_score
 from zoo.model.build import parameter_count
 from zoo.model.bundle import open_bundle, save_bundle
 from zoo.model.device import device_of
@@ -136,7 +137,8 @@ class ZooModel:
             result = fit(
                 self.model, corpus, chosen, None, listener, seed, origins=origins, callbacks=callbacks
             )
-        self._record = record(result, corpus, chosen, seed, origins)
+        told = record(result, corpus, chosen, seed, origins)
+        self._record = with_score(told, self.model, corpus, chosen, seed)
         self._pretrained = dict.fromkeys(SLOTS, "an earlier training")
         return result
 

@@ -43,7 +43,8 @@ def load(path: str | Path, *, local: bool = False) -> ZooModel:
     """Load a model from a bundle, on the CPU.
 
     Args:
-        path: the folder, the run that contains it, or the name of a pretrained model.
+        path: the folder, the run that contains it, the name of a pretrained model, or `hf:USER/NAME`, a
+            bundle on the Hugging Face Hub.
         local: whether code in files that the bundle names may be run.
 
     Raises:

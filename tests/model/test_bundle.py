@@ -100,7 +100,7 @@ def test_config_describes_the_model(written: Path) -> None:
 
 def test_card_describes_the_model(written: Path) -> None:
     card = (written / "README.md").read_text()
-    for said in ("attention=none", "zoo generate", "bach", "valid.codes | 3.25", "pip install polyzoo"):
+    for said in ("attention=none", "zoo generate", "bach", "valid.codes | 3.25", "pip install ./polyzoo"):
         assert said in card
 
 

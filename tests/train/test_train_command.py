@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+import zoo
 from zoo.cli.main import run
 from zoo.model.bundle import load_bundle
 from zoo.train.events import Started, Stepped, Validated
@@ -73,6 +74,21 @@ def test_the_command_trains_and_suggests_what_to_do_next(train: Train, songs: Pa
     assert config["training"]["seed"] == 3
     assert config["training"]["settings"]["steps"] == 4
     assert set(config["scores"]["validation"]) == {"core", "decoder"}
+
+
+def test_the_bundle_has_its_score_on_the_validation_pieces_with_kind_and_interval(
+    train: Train, songs: Path
+) -> None:
+    assert train("train.steps=2", "sampler.objective=bound").code == 0
+    config = json.loads(Path("run/bundle/config.json").read_text())
+    score = zoo.load("run").evaluate(songs, split="valid").score()
+    assert config["scores"]["validation_score"] == {
+        "nats": pytest.approx(score.value),
+        "kind": "bound",
+        "interval": score.interval and pytest.approx(list(score.interval)),
+        "pieces": 2,
+    }
+    assert "value: " in Path("run/bundle/README.md").read_text()
 
 
 def test_the_suggested_commands_have_the_same_data_options(train: Train, songs: Path) -> None:

@@ -42,6 +42,7 @@ COMMANDS: dict[str, str] = {
     "report": "Write a page with music of models to listen to; it opens in any browser, offline.",
     "votes": "Rank models by the votes of listeners, one file per listener.",
     "models": "List the pretrained models that are installed with the zoo.",
+    "push": "Publish a bundle on the Hugging Face Hub.",
     "data": "List corpora of music, show their contents, and check what could not be read.",
     "midi": "Inspect MIDI files: which can be read, what they contain, and what is wrong with the others.",
     "import": "Convert a model and a decoder of the original notebooks to a bundle.",

@@ -161,6 +161,7 @@ def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool,
 
 def _write(trained: _Trained, recipe: Recipe, output: Path) -> None:
     """Save the best weights as a bundle, with a sample of their music."""
+    from zoo.measure.validation import with_score
     from zoo.model.bundle import save_bundle
     from zoo.model.generate import generate
     from zoo.train.record import meter_of, record
@@ -168,6 +169,7 @@ def _write(trained: _Trained, recipe: Recipe, output: Path) -> None:
     model = trained.model.cpu()
     seed, settings = recipe.values["seed"], recipe.sections["train"]
     told = record(trained.result, trained.corpus, settings, seed, trained.origins)
+    told = with_score(told, model, trained.corpus, settings, seed)
     sample = generate(model, frames=64 * model.grid, seed=seed, meter=meter_of(told, model.grid))[0]
     save_bundle(model, output / "bundle", sample=sample, **told)
 

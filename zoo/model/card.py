@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from zoo.model.front_matter import front_matter
+from zoo.registry.registry import names_file
+
 CARD = """\
----
-library_name: polyzoo
-tags: [music, midi, symbolic-music]
----
+{front_matter}
 # {words}
 
 A model of polyphonic music, built with polyzoo {version} from these parts:
@@ -21,14 +21,16 @@ It reads and generates music on a grid of {frames} frames per quarter note, keys
 ## Usage
 
 ```console
-$ pip install {distributions}
-$ zoo generate . -o music.mid
+$ pip install {packages}
+$ zoo generate . -o music.mid{local}
 ```
+
+`pip install` is given copies of the sources here; use the name of a package that your index has.
 
 ```python
 import zoo
 
-zoo.load(".").generate(frames=256).write("music.mid")
+zoo.load("."{consent}).generate(frames=256).write("music.mid")
 ```
 {scores}
 ## Files
@@ -46,7 +48,9 @@ def card(config: Mapping[str, Any]) -> str:
     """The text of README.md, from the content of config.json."""
     parts = config["parts"]
     grid = config["grid"]
+    files = any(names_file(part["name"]) for part in parts.values())
     return CARD.format(
+        front_matter=front_matter(config),
         words=config["words"],
         version=config["versions"]["polyzoo"],
         parts=_table(
@@ -60,9 +64,17 @@ def card(config: Mapping[str, Any]) -> str:
         lowest=grid["lowest_key"],
         highest=grid["lowest_key"] + grid["keys"] - 1,
         trained=_trained(config["data"], config["training"], parts),
-        distributions=" ".join(sorted({"polyzoo", *(part["distribution"] for part in parts.values())})),
+        packages=" ".join(f"./{name}" for name in _packages(parts)),
+        local=" --local    # runs the code of a part that is a file" if files else "",
+        consent=", local=True" if files else "",
         scores=_scores(config["scores"]),
     )
+
+
+def _packages(parts: Mapping[str, Any]) -> list[str]:
+    """The distributions that the parts come from; a part that is a file of code has none."""
+    packaged = {part["distribution"] for part in parts.values() if not names_file(part["name"])}
+    return sorted({"polyzoo", *packaged})
 
 
 def _trained(

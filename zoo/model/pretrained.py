@@ -1,10 +1,11 @@
-"""Find bundles: in a folder, in a run, or by the name of a pretrained model, such as `bach`."""
+"""Find bundles: in a folder, in a run, on the Hub, or by the name of a pretrained model, such as `bach`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import zoo
+from zoo.model.hub import download, is_on_hub
 from zoo.model.sealed import MANIFEST
 
 FOLDER = Path(zoo.__file__).parent / "pretrained"
@@ -20,9 +21,15 @@ def pretrained_names() -> list[str]:
 def bundle_folder(path: str | Path) -> Path:
     """The folder of a bundle, given that folder, the run that contains it, or the name of a pretrained model.
 
-    A bundle or run with that name in the current folder takes precedence over a pretrained model. Any other
-    path is returned unchanged.
+    A bundle or run with that name in the current folder takes precedence over a pretrained model. A bundle on
+    the Hub, `hf:USER/NAME`, is downloaded. Any other path is returned unchanged.
+
+    Raises:
+        BundleError: the bundle cannot be downloaded.
+        ZooError: huggingface_hub, which downloads it, is not installed.
     """
+    if is_on_hub(path):
+        return download(str(path))
     folder = Path(path)
     for candidate in (folder, folder / BUNDLE):
         if (candidate / MANIFEST).is_file():

@@ -1,0 +1,299 @@
+"""Bundles on the Hub: published to and loaded from a stand-in of its HTTP interface on this machine."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+import pytest
+
+import zoo
+from zoo.errors import BundleError, ZooError
+from zoo.model import hub
+from zoo.model.card import card as card_of
+from zoo.model.front_matter import front_matter
+from zoo.model.pretrained import FOLDER, bundle_folder
+
+REPO = "someone/tiny-voices"
+TINY = "attention=none attention.local=3 attention.features=4 sampler=independent decoder.hidden=3"
+
+
+class Hub(ThreadingHTTPServer):
+    """As much of the Hub as a push and a download need: one repository, whose files are small."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answers)
+        self.files: dict[str, bytes] | None = None
+        self.address = f"http://127.0.0.1:{self.server_port}"
+        self.token = ""
+
+    @property
+    def sha(self) -> str:
+        return hashlib.sha1(b"".join((self.files or {}).values())).hexdigest()
+
+
+class _Answers(BaseHTTPRequestHandler):
+    server: Hub
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *words: object) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.token = self.headers.get("Authorization", "")
+        if not self.server.token:
+            return self._json({"error": "Invalid username or password."}, 401)
+        match urlparse(self.path).path.split("/")[2:]:
+            case ["validate-yaml"]:
+                return self._json({"errors": [], "warnings": []})
+            case ["repos", "create"]:
+                self.server.files = self.server.files or {}
+                return self._json({"url": f"{self.server.address}/{REPO}"})
+            case ["models", *_, "preupload", "main"]:
+                files = [
+                    {"path": file["path"], "uploadMode": "regular", "shouldIgnore": False}
+                    for file in json.loads(content)["files"]
+                ]
+                return self._json({"files": files})
+            case ["models", *_, "commit", "main"]:
+                assert self.server.files is not None
+                for line in map(json.loads, content.splitlines()):
+                    if line["key"] == "file":
+                        value = line["value"]
+                        self.server.files[value["path"]] = base64.b64decode(value["content"])
+                url = f"{self.server.address}/{REPO}/commit/{self.server.sha}"
+                return self._json({"commitUrl": url, "commitOid": self.server.sha})
+        return self._json({"error": "not found"}, 404)
+
+    def do_GET(self) -> None:
+        files, path = self.server.files, unquote(urlparse(self.path).path)
+        if files is None or REPO not in path:
+            return self._json({"error": "Repository not found"}, 404, {"X-Error-Code": "RepoNotFound"})
+        if path.startswith(f"/api/models/{REPO}/tree/"):
+            listed = [
+                {"type": "file", "path": name, "size": len(file), "oid": hashlib.sha1(file).hexdigest()}
+                for name, file in files.items()
+            ]
+            return self._json(listed)
+        if path.startswith("/api/"):
+            siblings = [{"rfilename": name} for name in files]
+            about = {
+                "id": REPO,
+                "modelId": REPO,
+                "sha": self.server.sha,
+                "siblings": siblings,
+                "private": False,
+            }
+            return self._json({**about, "tags": [], "downloads": 0, "likes": 0})
+        name = path.rpartition("/")[2]
+        if name not in files:
+            return self._json({"error": "Entry not found"}, 404, {"X-Error-Code": "EntryNotFound"})
+        digest = hashlib.sha1(files[name]).hexdigest()
+        return self._send(files[name], 200, {"ETag": f'"{digest}"', "X-Repo-Commit": self.server.sha})
+
+    do_HEAD = do_GET
+
+    def _json(self, content: Any, code: int = 200, headers: dict[str, str] | None = None) -> None:
+        self._send(
+            json.dumps(content).encode(), code, {"Content-Type": "application/json", **(headers or {})}
+        )
+
+    def _send(self, content: bytes, code: int, headers: dict[str, str]) -> None:
+        self.send_response(code)
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+
+@pytest.fixture
+def server() -> Iterator[Hub]:
+    with Hub() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    zoo.build(TINY).save(tmp_path / "bundle")
+    return tmp_path / "bundle"
+
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def command(server: Hub, tmp_path: Path) -> Command:
+    """Run a command with the stand-in as its Hub, and a cache of its own."""
+    pytest.importorskip("huggingface_hub")
+
+    def command(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        home = {
+            "HF_HOME": str(tmp_path / "hf"),
+            "HF_ENDPOINT": server.address,
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+        }
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+        words = (sys.executable, "-m", "zoo", *words)
+        options: dict[str, Any] = {"capture_output": True, "text": True, "check": False, "cwd": tmp_path}
+        return subprocess.run(words, env=kept | home | environment, **options)
+
+    return command
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.slow
+def test_a_bundle_goes_to_the_hub_and_comes_back(
+    command: Command, server: Hub, bundle: Path, tmp_path: Path
+) -> None:
+    card = bundle / "README.md"
+    card.write_text(card.read_text().replace("## Usage", "## How I use it"))
+    pushed = command("push", "bundle", REPO, "--license", "cc-by-4.0", HF_TOKEN="hf_of_a_test")
+    assert pushed.returncode == 0, pushed.stderr
+    assert f"zoo generate hf:{REPO}" in pushed.stdout
+    assert server.token == "Bearer hf_of_a_test"
+    assert server.files is not None
+    published = server.files.pop("README.md").decode()
+    assert server.files == {name: content for name, content in files(bundle).items() if name != "README.md"}
+    assert "license: cc-by-4.0" in published
+    assert "## How I use it" in published
+    assert "license" not in card.read_text()
+    server.files |= {"README.md": published.encode(), "evil.py": b"raise SystemExit"}
+
+    written = command("generate", f"hf:{REPO}", "-o", "new.mid", "--bars", "1")
+    assert written.returncode == 0, written.stderr
+    assert (tmp_path / "new.mid").read_bytes().startswith(b"MThd")
+    (snapshot,) = (tmp_path / "hf/hub").glob("models--*/snapshots/*")
+    assert sorted(path.name for path in snapshot.iterdir()) == sorted(
+        ["README.md", "config.json", "manifest.json", "model.safetensors"]
+    )
+    server.shutdown()
+    offline = command("show", f"hf:{REPO}@main", "--json", HF_HUB_OFFLINE="1")
+    assert offline.returncode == 0, offline.stderr
+    assert json.loads(offline.stdout)["config"] == json.loads((bundle / "config.json").read_text())
+
+
+@pytest.mark.slow
+def test_what_the_hub_refuses_is_a_message(command: Command, bundle: Path) -> None:
+    unknown = command("generate", f"hf:{REPO}", "-o", "new.mid")
+    assert unknown.returncode == 5
+    assert f"hf:{REPO}: the Hub cannot do this" in unknown.stderr
+    assert "check the name" in unknown.stderr
+    assert "Traceback" not in unknown.stderr
+    refused = command("push", "bundle", REPO)
+    assert refused.returncode == 2
+    assert "hf auth login" in refused.stderr
+    (bundle / "config.json").write_text("{}")
+    damaged = command("push", "bundle", REPO, HF_TOKEN="hf_of_a_test")
+    assert damaged.returncode == 5
+    assert command("push", "nothing", REPO).returncode == 5
+
+
+class FakeHub:
+    """A module with the functions of huggingface_hub that are used, without a network."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.asked: list[tuple[str, str | None]] = []
+
+    def snapshot_download(self, repo: str, **options: Any) -> str:
+        self.asked.append((repo, options["revision"]))
+        return str(self.folder)
+
+
+def test_a_revision_is_asked_for_and_the_model_is_loaded(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FakeHub(bundle)
+    monkeypatch.setattr(hub, "_hub", lambda where: fake)
+    hub.download.cache_clear()
+    assert str(zoo.load(f"hf:{REPO}@v2").recipe) == str(zoo.load(bundle).recipe)
+    assert str(zoo.build(f"core=@hf:{REPO}").recipe).startswith("encoder=onset attention=none")
+    assert fake.asked == [(REPO, "v2"), (REPO, None)]
+    hub.download.cache_clear()
+
+
+def test_a_repository_that_is_no_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "_hub", lambda where: FakeHub(tmp_path))
+    hub.download.cache_clear()
+    with pytest.raises(BundleError, match="is not a bundle"):
+        bundle_folder(f"hf:{REPO}")
+
+
+def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    hub.download.cache_clear()
+    with pytest.raises(ZooError) as caught:
+        bundle_folder(f"hf:{REPO}")
+    assert caught.value.problems[0].hint == "pip install 'polyzoo[hub]'"
+
+
+def front(config: dict[str, Any]) -> dict[str, Any]:
+    yaml = pytest.importorskip("yaml")
+    read: dict[str, Any] = yaml.safe_load(front_matter(config).removeprefix("---\n").removesuffix("\n---"))
+    return read
+
+
+def test_the_card_tells_the_hub_music_tags_and_the_score_with_kind_and_interval() -> None:
+    config = json.loads((FOLDER / "bach/config.json").read_text())
+    assert front(config)["datasets"] == ["bach"]
+    assert "model-index" not in front(config), "it records no interval"
+    config["words"] += ' "quoted": [words]'
+    config["scores"]["validation_score"] = {
+        "nats": 2.19012,
+        "kind": "bound",
+        "interval": [2.1, 2.3],
+        "pieces": 8,
+    }
+    card = front(config)
+    assert card["library_name"] == "polyzoo"
+    assert "midi" in card["tags"]
+    (model,) = card["model-index"]
+    assert model["name"] == config["words"]
+    (result,) = model["results"]
+    assert result["dataset"] == {"name": "bach", "type": "bach", "split": "validation"}
+    (metric,) = result["metrics"]
+    assert (metric["type"], metric["value"]) == ("nats-per-frame", 2.1901)
+    assert metric["args"] == {"kind": "bound", "interval_95": [2.1, 2.3], "pieces": 8}
+
+
+def test_the_hub_reads_the_card(bundle: Path) -> None:
+    cards = pytest.importorskip("huggingface_hub")
+    config = json.loads((FOLDER / "bach/config.json").read_text())
+    config["scores"]["validation_score"] = {"nats": 2.19, "kind": "exact", "interval": None, "pieces": 1}
+    data = cards.ModelCard(f"{front_matter(config)}\n# bach\n").data
+    (result,) = data.eval_results
+    assert (result.metric_value, result.metric_args["kind"], result.dataset_split) == (
+        2.19,
+        "exact",
+        "validation",
+    )
+
+
+def test_the_install_line_leaves_out_parts_that_are_files(tmp_path: Path, bundle: Path) -> None:
+    card = (bundle / "README.md").read_text()
+    assert "$ pip install ./polyzoo\n" in card
+    assert "--local" not in card
+    config = json.loads((bundle / "config.json").read_text())
+    config["parts"]["attention"] |= {"name": "./mine.py:mine", "distribution": "mine"}
+    config["parts"]["decoder"] |= {"name": "polyzoo-waltz/waltz", "distribution": "polyzoo-waltz"}
+    text = card_of(config)
+    assert "$ pip install ./polyzoo ./polyzoo-waltz\n" in text
+    assert "-o music.mid --local" in text
+    assert 'zoo.load(".", local=True)' in text

@@ -1,0 +1,43 @@
+"""The score of a trained model on its validation pieces, for the record in its bundle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zoo.data import Corpus
+from zoo.measure.evaluator import evaluate
+from zoo.model.model import Model
+from zoo.train.score import chosen_pieces
+from zoo.train.settings import TrainSettings
+
+
+def with_score(
+    record: dict[str, Any], model: Model, corpus: Corpus, settings: TrainSettings, seed: int
+) -> dict[str, Any]:
+    """A training record with the score of the model added to its `scores`.
+
+    The score is that of `zoo evaluate`, on the pieces that training was validated on; the nats of each term
+    in the record omit the residual and have no interval.
+
+    Args:
+        record: from `zoo.train.record.record`.
+        model: the trained model.
+        corpus: what it was trained on.
+        settings: how it was trained.
+        seed: the seed of its training.
+
+    Returns:
+        the record; unchanged without validation pieces.
+    """
+    pieces = corpus.split("valid")
+    indices = chosen_pieces(pieces, settings.on_grid(pieces.grid).validate_frames)
+    if not indices:
+        return record
+    figure = evaluate(model, pieces.take(indices), seed=seed).score()
+    score = {
+        "nats": figure.value,
+        "kind": figure.kind,
+        "interval": None if figure.interval is None else list(figure.interval),
+        "pieces": figure.pieces,
+    }
+    return {**record, "scores": {**record["scores"], "validation_score": score}}

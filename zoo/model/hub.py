@@ -1,0 +1,134 @@
+"""Bundles on the Hugging Face Hub: `hf:USER/NAME` wherever a bundle is named, and how to publish one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import zoo
+from zoo.errors import BundleError, Problem, UsageError, ZooError
+from zoo.model.sealed import CARD, FILES, MANIFEST, read_bundle
+
+PREFIX = "hf:"
+"""What the name of a bundle on the Hub starts with; `@REVISION` may follow the repository."""
+
+
+def is_on_hub(path: str | Path) -> bool:
+    """Whether a path names a bundle on the Hub."""
+    return str(path).startswith(PREFIX)
+
+
+@cache
+def download(name: str) -> Path:
+    """The folder of a bundle on the Hub, downloaded to the cache of huggingface_hub if it is not there yet.
+
+    Only the files of a bundle are downloaded, and nothing in them is executed.
+
+    Args:
+        name: `hf:USER/NAME` or `hf:USER/NAME@REVISION`, a branch, tag or commit.
+
+    Raises:
+        ZooError: huggingface_hub is not installed.
+        BundleError: there is no such repository, it cannot be reached, or it is not a bundle.
+    """
+    hub = _hub(name)
+    repo, _, revision = name.removeprefix(PREFIX).partition("@")
+    with _explained(name, BundleError):
+        folder = Path(
+            hub.snapshot_download(
+                repo,
+                revision=revision or None,
+                allow_patterns=[*FILES, MANIFEST],
+                library_name="polyzoo",
+                library_version=zoo.__version__,
+            )
+        )
+    if not (folder / MANIFEST).is_file():
+        hint = "a bundle is published with `zoo push BUNDLE USER/NAME`"
+        raise BundleError(Problem(f"the repository is not a bundle: it has no {MANIFEST}", name, hint))
+    return folder
+
+
+def upload(folder: Path, repo: str, *, private: bool = False, license: str = "") -> str:
+    """Publish a bundle as a model repository on the Hub, which is created if there is none.
+
+    The model card may have been edited; all other files must be as they were written.
+
+    Args:
+        folder: the bundle.
+        repo: `USER/NAME`.
+        private: whether a new repository is private.
+        license: identifier of the license for the published card, such as `mit`; empty to leave it as it is.
+
+    Returns:
+        the address of the repository.
+
+    Raises:
+        ZooError: huggingface_hub is not installed.
+        UsageError: the Hub refuses the upload or cannot be reached.
+        BundleError: the bundle is damaged.
+    """
+    hub = _hub(repo)
+    read_bundle(folder)
+    api = hub.HfApi(library_name="polyzoo", library_version=zoo.__version__)
+    with _explained(repo, UsageError):
+        address = str(api.create_repo(repo, private=private, exist_ok=True))
+        operations = [
+            hub.CommitOperationAdd(name, content) for name, content in _contents(folder, license, hub)
+        ]
+        api.create_commit(repo, operations, commit_message=f"Upload a bundle of polyzoo {zoo.__version__}")
+    return address
+
+
+def _contents(folder: Path, license: str, hub: Any) -> Iterator[tuple[str, Any]]:
+    """The files to upload: paths, or the content of a card with the license."""
+    for name in (*FILES, MANIFEST):
+        path = folder / name
+        if not path.is_file():
+            continue
+        if name == CARD and license:
+            card = hub.ModelCard(path.read_text("utf-8"), ignore_metadata_errors=True)
+            card.data.license = license
+            yield name, str(card).encode()
+        else:
+            yield name, str(path)
+
+
+def _hub(where: str) -> Any:
+    try:
+        import huggingface_hub
+    except ImportError as error:
+        hint = "pip install 'polyzoo[hub]'"
+        raise ZooError(
+            Problem("the Hub needs huggingface_hub, which is not installed", where, hint)
+        ) from error
+    return huggingface_hub
+
+
+@contextmanager
+def _explained(where: str, kind: type[ZooError]) -> Iterator[None]:
+    """What huggingface_hub raises, as one problem."""
+    try:
+        yield
+    except (KeyboardInterrupt, ZooError):
+        raise
+    except Exception as error:  # errors of several HTTP libraries, depending on the version
+        line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+        raise kind(Problem(f"the Hub cannot do this: {line}", where, _hint(error))) from error
+
+
+def _hint(error: Exception) -> str:
+    hints = {
+        "RepositoryNotFoundError": "check the name; a private repository needs `hf auth login`",
+        "RevisionNotFoundError": "check the part after @",
+        "LocalEntryNotFoundError": "check the network; what was downloaded before works offline",
+        "OfflineModeIsEnabled": "unset HF_HUB_OFFLINE",
+        "LocalTokenNotFoundError": "log in with `hf auth login`",
+        "HFValidationError": "write USER/NAME",
+    }
+    refused = getattr(getattr(error, "response", None), "status_code", 0) in (401, 403)
+    login = "log in with `hf auth login`, with a token that may write" if refused else ""
+    return hints.get(type(error).__name__, login)
