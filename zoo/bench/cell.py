@@ -171,12 +171,12 @@ def question(order: Mapping[str, Any]) -> str:
 
 
 def budget(train: TrainSettings) -> dict[str, Any]:
-    """The training settings that change the weights: all but device and threads.
+    """The training settings that change the weights: all but device, threads and tracker.
 
     Settings at the value that training had before they existed are left out, so that a new setting does not
     change the keys of stored results.
     """
-    settings = train.model_dump(mode="json", exclude={"device", "threads"})
+    settings = train.model_dump(mode="json", exclude={"device", "threads", "tracker"})
     kept = {name: value for name, value in settings.items() if name not in LEGACY or value != LEGACY[name]}
     if not any(kept[name] for name in ("minutes", "epochs", "steps")):
         kept["steps"] = STEPS

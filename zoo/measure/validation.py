@@ -7,7 +7,7 @@ from typing import Any
 from zoo.data import Corpus
 from zoo.measure.evaluator import evaluate
 from zoo.model.model import Model
-from zoo.train.score import chosen_pieces
+from zoo.train.score import choose_pieces
 from zoo.train.settings import TrainSettings
 
 
@@ -30,7 +30,7 @@ def with_score(
         the record; unchanged without validation pieces.
     """
     pieces = corpus.split("valid")
-    indices = chosen_pieces(pieces, settings.on_grid(pieces.grid).validate_frames)
+    indices = choose_pieces(pieces, settings.on_grid(pieces.grid).validate_frames)
     if not indices:
         return record
     figure = evaluate(model, pieces.take(indices), seed=seed).score()

@@ -24,6 +24,7 @@ from zoo.train.plan import plan
 from zoo.train.ranks import ALONE, Ranks
 from zoo.train.run import Run
 from zoo.train.settings import TrainSettings
+from zoo.train.trackers import trackers
 from zoo.train.validation import Validation
 
 
@@ -71,6 +72,7 @@ def fit(
     model.to(device_of(settings.device, "train.device"))
     learner = Learner(model, settings, seed, ranks)
     run, listen = (run, listen) if ranks.is_first else (None, None)
+    tracking = trackers(settings.tracker, run.folder if run else None) if ranks.is_first else []
     if run is not None:
         run.begin(plan(model.recipe, corpus, settings, seed, origins, ranks.count), resume=resume)
     batches = TrainingBatches(training, settings, seed, ranks)
@@ -80,7 +82,7 @@ def fit(
     if run is not None:
         # Metrics first, checkpoints last: the metrics of a step must exist before a checkpoint that includes
         # it, and a checkpoint must include what other callbacks changed.
-        all_callbacks = [Metrics(run), *all_callbacks, Checkpoints(run, batches, seed)]
+        all_callbacks = [Metrics(run), *all_callbacks, *tracking, Checkpoints(run, batches, seed)]
     with computing(model, settings.threads):
         if ranks.is_first and (run is None or not run.resume(learner)):
             _count(model, corpus, origins or {})

@@ -28,6 +28,7 @@ LEGACY: dict[str, Any] = {
     "schedule": "constant",
     "ema": 0.0,
     "precision": "float32",
+    "tracker": "none",
 }
 """Settings that were added in later versions, with the values that reproduce the behavior before.
 
@@ -92,6 +93,12 @@ class TrainSettings(Settings):
     device: str = setting("auto", "device to train on: auto, cpu, cuda, cuda:1 or mps", live=True)
     threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = setting(
         "auto", "number of threads to compute with; auto is one for small models on the CPU", live=True
+    )
+
+    tracker: Literal["none", "tensorboard", "csv", "trackio"] = setting(
+        "none",
+        "also write losses and scores for TensorBoard, as a table, or for trackio; see zoo.train.trackers",
+        live=True,
     )
 
     @model_validator(mode="after")

@@ -1,0 +1,123 @@
+"""Trackers: what other tools read back is what `metrics.jsonl` says, also after a resumption."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from zoo.bench.cell import budget
+from zoo.data import Corpus
+from zoo.errors import UsageError, ZooError
+from zoo.train.events import Event, Stepped
+from zoo.train.fit import fit
+from zoo.train.lock import lock_folder
+from zoo.train.run import Run
+from zoo.train.settings import TrainSettings
+from zoo.train.trackers import trackers
+
+Make = Callable[..., Any]
+Values = list[tuple[str, int, float]]
+
+
+@pytest.fixture
+def train(tiny: Make, fast: Make, corpus: Corpus, run_folder: Path) -> Callable[..., None]:
+    """Train six steps with a tracker, killed at the fifth and resumed from the third."""
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Stepped) and event.step == 5:
+            raise ZooError("killed")
+
+    def train(tracker: str) -> None:
+        settings = fast(steps=6, tracker=tracker)
+        with lock_folder(run_folder), pytest.raises(ZooError, match="killed"):
+            fit(tiny(), corpus, settings, Run(run_folder), stop)
+        with lock_folder(run_folder):
+            fit(tiny(), corpus, settings, Run(run_folder), resume=True)
+
+    return train
+
+
+def recorded(folder: Path) -> Values:
+    """The values in `metrics.jsonl`: name, step, value."""
+    values: Values = []
+    for event in map(json.loads, (folder / "metrics.jsonl").read_text().splitlines()):
+        values += [(f"loss/{term}", event["step"], value) for term, value in event.get("losses", {}).items()]
+        nats = event.get("nats", {})
+        values += [(f"nats/{term}", event["step"], value) for term, value in nats.items()]
+        values += [("nats/total", event["step"], sum(nats.values()))] if nats else []
+    return sorted(values)
+
+
+def test_the_event_files_say_what_the_metrics_say(train: Callable[..., None], run_folder: Path) -> None:
+    pytest.importorskip("tensorboard")
+    train("tensorboard")
+    # Apart from warnings about its own dependencies, TensorBoard reads as in its own server.
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    read = EventAccumulator(str(run_folder / "tensorboard")).Reload()
+    found = [(name, item.step, item.value) for name in read.Tags()["scalars"] for item in read.Scalars(name)]
+    expected = recorded(run_folder)
+    assert [value[:2] for value in sorted(found)] == [value[:2] for value in expected]
+    assert [value[2] for value in sorted(found)] == pytest.approx([value[2] for value in expected], rel=1e-6)
+    assert len(found) == 6 * 2 + 2 * 3
+
+
+def test_the_table_says_what_the_metrics_say(train: Callable[..., None], run_folder: Path) -> None:
+    train("csv")
+    with (run_folder / "tracker.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert sorted((row["name"], int(row["step"]), float(row["value"])) for row in rows) == recorded(
+        run_folder
+    )
+    assert float(rows[-1]["seconds"]) > 0
+
+
+def test_trackio_is_told_what_the_metrics_say(
+    train: Callable[..., None], run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: dict[tuple[str, int], float] = {}
+    begun: list[str] = []
+
+    def log(values: dict[str, float], step: int) -> None:
+        logged.update({(name, step): value for name, value in values.items() if name != "seconds"})
+
+    toy = SimpleNamespace(init=lambda **more: begun.append(more["resume"]), log=log, finish=lambda: None)
+    monkeypatch.setitem(sys.modules, "trackio", toy)
+    train("trackio")
+    assert sorted((name, step, value) for (name, step), value in logged.items()) == recorded(run_folder)
+    assert begun == ["never", "allow"]
+
+
+def test_a_tracker_changes_neither_weights_nor_what_a_run_is(
+    tiny: Make, fast: Make, corpus: Corpus, tmp_path: Path
+) -> None:
+    best = []
+    for tracker in ("none", "csv"):
+        with lock_folder(tmp_path / tracker) as folder:
+            best.append(fit(tiny(), corpus, fast(steps=3, tracker=tracker), Run(folder)).best)
+    assert best[0] == best[1]
+    assert budget(TrainSettings(tracker="csv")) == budget(TrainSettings())
+    with lock_folder(tmp_path / "none") as folder:
+        fit(tiny(), corpus, fast(steps=6, tracker="csv"), Run(folder), resume=True)
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "trackio"])
+def test_the_extra_is_named_where_a_package_is_missing(
+    name: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, {"tensorboard": "torch.utils.tensorboard"}.get(name, name), None)
+    with pytest.raises(ZooError) as caught:
+        trackers(name, tmp_path)
+    assert caught.value.problems[0].hint == f"pip install 'polyzoo[{name}]'"
+
+
+def test_a_tracker_needs_a_run(tiny: Make, fast: Make, corpus: Corpus) -> None:
+    with pytest.raises(UsageError, match="run folder"):
+        fit(tiny(), corpus, fast(steps=1, tracker="csv"))

@@ -1,0 +1,161 @@
+"""Trackers: callbacks that also write losses and scores for other tools: TensorBoard, trackio, or a table.
+
+`metrics.jsonl` is the record of a run and is always written; a tracker repeats it. When a run is resumed from
+a checkpoint, steps after the checkpoint are taken again: TensorBoard and the table drop their old values.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from zoo.errors import Problem, UsageError, ZooError
+from zoo.files import write_file, writing
+from zoo.train.callback import Callback
+from zoo.train.events import FitResult, Started, Stepped, Validated
+
+if TYPE_CHECKING:
+    from zoo.errors import NonFiniteError
+    from zoo.train.learner import Learner
+
+Name = Literal["none", "tensorboard", "csv", "trackio"]
+
+
+def trackers(name: Name, folder: Path | None) -> list[Callback]:
+    """The callbacks of `train.tracker`: none or one.
+
+    Args:
+        name: which tracker.
+        folder: the folder of the run.
+
+    Raises:
+        UsageError: there is no run folder to write to.
+        ZooError: a package that the tracker needs is not installed.
+    """
+    if name == "none":
+        return []
+    if folder is None:
+        hint = "train with `zoo train -o RUN`, or pass a callback, such as callbacks=[CsvTracker(FOLDER)]"
+        raise UsageError(Problem("a tracker needs a run folder to write to", "train.tracker", hint))
+    return [{"tensorboard": TensorBoardTracker, "csv": CsvTracker, "trackio": TrackioTracker}[name](folder)]
+
+
+class Tracker(Callback):
+    """Writes each event as values with names: `loss/core`, `nats/core`, `nats/total`."""
+
+    def write(self, values: Mapping[str, float], step: int, seconds: float) -> None:
+        """Write the values of one event."""
+        raise NotImplementedError
+
+    def on_step_end(self, learner: Learner, event: Stepped) -> None:
+        """Write the losses of a step."""
+        losses = {f"loss/{term}": loss for term, loss in event.losses.items()}
+        self.write(losses, event.step, event.seconds)
+
+    def on_validation(self, learner: Learner, event: Validated) -> None:
+        """Write the scores of a validation, and their sum."""
+        if event.nats:
+            nats = {f"nats/{term}": value for term, value in event.nats.items()}
+            self.write({**nats, "nats/total": sum(event.nats.values())}, event.step, event.seconds)
+
+
+class TensorBoardTracker(Tracker):
+    """Writes event files to `tensorboard/` in the run folder; `tensorboard --logdir RUNS` shows them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "tensorboard"
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise _missing("tensorboard") from error
+        self._open = SummaryWriter
+        self._writer: Any = None
+
+    def on_start(self, learner: Learner, event: Started) -> None:
+        """Open an event file that hides values of steps that are taken again."""
+        with writing(self._folder):
+            self._writer = self._open(str(self._folder), purge_step=event.step + 1)
+
+    def write(self, values: Mapping[str, float], step: int, seconds: float) -> None:
+        """Add scalars."""
+        for name, value in values.items():
+            self._writer.add_scalar(name, value, step)
+
+    def on_error(self, learner: Learner, error: NonFiniteError) -> None:
+        """Close the event file."""
+        self._writer.close()
+
+    def on_end(self, learner: Learner, result: FitResult) -> None:
+        """Close the event file."""
+        self._writer.close()
+
+
+class CsvTracker(Tracker):
+    """Writes `tracker.csv` to the run folder, a row for each value: step, seconds, name, value."""
+
+    HEAD = ("step", "seconds", "name", "value")
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "tracker.csv"
+
+    def on_start(self, learner: Learner, event: Started) -> None:
+        """Write the heading, and keep the rows of steps that are not taken again."""
+        rows = [self.HEAD, *self._kept(event.step, learner.validated)]
+        write_file(self._path, "".join(f"{','.join(row)}\n" for row in rows))
+
+    def write(self, values: Mapping[str, float], step: int, seconds: float) -> None:
+        """Append rows."""
+        with writing(self._path), self._path.open("a", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerows((step, seconds, name, value) for name, value in values.items())
+
+    def _kept(self, step: int, validated: int) -> Iterator[tuple[str, ...]]:
+        if not self._path.exists():
+            return
+        with self._path.open(encoding="utf-8", newline="") as file:
+            for row in csv.reader(file):
+                is_whole = len(row) == len(self.HEAD) and row[0].isdigit()
+                if is_whole and int(row[0]) <= (validated if row[2].startswith("nats/") else step):
+                    yield tuple(row)
+
+
+class TrackioTracker(Tracker):
+    """Logs to the local store of trackio, in the project `polyzoo`; `trackio show` opens it in a browser."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            import trackio
+        except ImportError as error:
+            raise _missing("trackio") from error
+        self._trackio, self._name = trackio, folder.resolve().name
+
+    def on_start(self, learner: Learner, event: Started) -> None:
+        """Start the run in the store, or continue it."""
+        config = {"recipe": str(learner.model.recipe), "device": event.device}
+        self._trackio.init(
+            project="polyzoo",
+            name=self._name,
+            config=config,
+            resume="allow" if event.step else "never",
+            auto_log_gpu=False,
+            embed=False,
+        )
+
+    def write(self, values: Mapping[str, float], step: int, seconds: float) -> None:
+        """Log values."""
+        self._trackio.log({**values, "seconds": seconds}, step=step)
+
+    def on_error(self, learner: Learner, error: NonFiniteError) -> None:
+        """Finish the run in the store."""
+        self._trackio.finish()
+
+    def on_end(self, learner: Learner, result: FitResult) -> None:
+        """Finish the run in the store."""
+        self._trackio.finish()
+
+
+def _missing(name: str) -> ZooError:
+    what = f"this tracker needs {name}, which is not installed"
+    return ZooError(Problem(what, f"train.tracker={name}", f"pip install 'polyzoo[{name}]'"))
