@@ -4,6 +4,7 @@
     <!-- parts: in full -->           a section for each part: settings, ranges, sources
     <!-- settings: COMMAND -->        the settings of `zoo train` or the options of `zoo generate`
     <!-- exits -->                    the exit codes
+    <!-- limits -->                   how much of each kind of input is read
     <!-- file: PATH -->               a file of the repository
     <!-- run: zoo WORDS -->           what the command prints
     <!-- fails: zoo WORDS -->         the same of a command that must fail
@@ -37,6 +38,7 @@ from blocks import run_command, show_file, show_resemblance
 from commands import table_of_command, table_of_exit_codes
 from comparisons import Comparison, Page
 from corpora import table_of_corpora
+from limits import table_of_limits
 from part_tables import sections_of_parts, table_of_parts
 from questions import Questions
 from regions import Region, RegionError, fill, regions
@@ -134,6 +136,8 @@ class Document:
                 return table_of_command(argument)
             case "exits":
                 return table_of_exit_codes()
+            case "limits":
+                return table_of_limits()
             case "file":
                 return show_file(ROOT / argument, folder)
             case "run" | "fails" as kind:

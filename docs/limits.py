@@ -1,0 +1,49 @@
+"""How much of each kind of input is read, from the constants that set the limits."""
+
+from __future__ import annotations
+
+from zoo.data import matlab, pitches, unpickle
+from zoo.limits import COLDEST, GENERATED, HEADER, HOTTEST, LIMITS, format_bytes
+from zoo.music.beats import MOST
+from zoo.music.guard import DEFAULT_LIMITS
+
+NAMES = {
+    "manifest": "`manifest.json` of a bundle",
+    "config": "`config.json` of a bundle",
+    "card": "model card of a bundle",
+    "sample": "`sample.mid` of a bundle",
+    "weights": "`model.safetensors` of a bundle",
+    "checkpoint": "checkpoint of a run, and no larger than its model can need",
+    "plan": "`recipe.json` of a run",
+    "metrics": "`metrics.jsonl` of a run",
+    "result": "result of a cell, file of votes",
+    "pack": "packed results of a dataset",
+    "menu": "`registry.toml`, recipes",
+    "code": "plugin in a file",
+    "study": "study",
+}
+
+
+def table_of_limits() -> str:
+    """A row for each kind of input."""
+    midi = DEFAULT_LIMITS
+    counts = f"{midi.events:,} events, {midi.notes:,} notes, {midi.frames:,} sixteenths"
+    rows = [
+        ("MIDI file", f"{format_bytes(midi.size)}, {counts}, {midi.seconds / 3600:g} hours"),
+        ("file of beats beside a MIDI file", f"{MOST:,} beats"),
+        (".mat file", f"{format_bytes(matlab.MAX_BYTES)} for each variable, decompressed"),
+        (
+            "pickle of a published set",
+            f"{unpickle.MAX_INSTRUCTIONS:,} instructions, {unpickle.MAX_OBJECTS:,} objects",
+        ),
+        (
+            "JSON file of pitches",
+            f"{format_bytes(pitches.MAX_BYTES)}, {pitches.MAX_PIECES:,} pieces, "
+            f"{pitches.MAX_FRAMES:,} frames",
+        ),
+        *((NAMES.get(kind, kind), format_bytes(size)) for kind, size in LIMITS.items()),
+        ("header of a weights file", format_bytes(HEADER)),
+        ("new music at once", f"{GENERATED:,} frames over all pieces"),
+        ("temperature", f"{COLDEST:g} to {HOTTEST:g}"),
+    ]
+    return "\n".join(["| input | limit |", "| --- | --- |", *(f"| {name} | {most} |" for name, most in rows)])
