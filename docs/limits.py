@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zoo.data import matlab, pitches, unpickle
 from zoo.limits import COLDEST, GENERATED, HEADER, HOTTEST, LIMITS, format_bytes
-from zoo.music.beats import MOST
+from zoo.music.beats import MAX_BEATS
 from zoo.music.guard import DEFAULT_LIMITS
 
 NAMES = {
@@ -30,7 +30,7 @@ def table_of_limits() -> str:
     counts = f"{midi.events:,} events, {midi.notes:,} notes, {midi.frames:,} sixteenths"
     rows = [
         ("MIDI file", f"{format_bytes(midi.size)}, {counts}, {midi.seconds / 3600:g} hours"),
-        ("file of beats beside a MIDI file", f"{MOST:,} beats"),
+        ("file of beats beside a MIDI file", f"{MAX_BEATS:,} beats"),
         (".mat file", f"{format_bytes(matlab.MAX_BYTES)} for each variable, decompressed"),
         (
             "pickle of a published set",

@@ -10,6 +10,7 @@ import ctypes
 import os
 import shutil
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,8 @@ from zoo.errors import Problem, ZooError
 
 UNFINISHED = ".part"
 """Suffix of temporary names; `sweep` removes those that a killed writer left behind."""
+IN_USE = (5, 32)
+"""Codes of Windows for a file that another process has open, such as a reader or a virus scanner."""
 HINT = "free some disk space or choose another path; existing files are unchanged"
 
 
@@ -35,7 +38,7 @@ def new_file(path: str | Path, hint: str = HINT) -> Iterator[Path]:
         with writing(path, hint):
             yield part
             flush(part)
-            part.replace(place)
+            _move(part, place)
             flush(place.parent)
     finally:
         _remove(part)
@@ -111,30 +114,48 @@ def _file(error: OSError, path: str | Path) -> str:
 
 
 def flush(path: Path) -> None:
-    """Flush the content of a file, or the entries of a folder, to disk."""
-    handle = os.open(path, os.O_RDONLY)
+    """Flush the content of a file, or the entries of a folder, to disk.
+
+    Windows flushes files that are open for writing, and cannot open folders. What may only be read was not
+    written just now.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    except PermissionError:
+        return
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
 
 
+def _move(part: Path, place: Path, tries: int = 20) -> None:
+    """Rename a file or folder; waits up to a second while another process has it open on Windows."""
+    try:
+        part.replace(place)
+    except PermissionError as error:
+        if tries == 0 or getattr(error, "winerror", None) not in IN_USE:
+            raise
+        time.sleep(0.05)
+        _move(part, place, tries - 1)
+
+
 def _swap(part: Path, place: Path) -> None:
     """Move a folder to `place`; an existing folder there ends up under the temporary name."""
     if not place.exists():
         with suppress(OSError):  # another process may have created it in the meantime
-            part.rename(place)
+            _move(part, place)
             return
     if not _exchange(part, place):
         # Without an atomic exchange there is a moment in which neither folder is in place.
         aside = _part(place)
-        place.rename(aside)
+        _move(place, aside)
         try:
-            part.rename(place)
+            _move(part, place)
         except OSError:
-            aside.rename(place)
+            _move(aside, place)
             raise
-        aside.rename(part)
+        _move(aside, part)
 
 
 def _exchange(path: Path, other: Path) -> bool:

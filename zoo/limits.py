@@ -11,6 +11,7 @@ import errno
 import hashlib
 import os
 import stat
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
@@ -86,6 +87,27 @@ def read_bytes(path: Path, kind: InputKind, most: int | None = None) -> bytes:
         return file.read(size)
 
 
+def read_text(path: Path, kind: InputKind) -> str:
+    """Read a UTF-8 text file within the size limit of its kind; a byte order mark is skipped.
+
+    Raises:
+        OSError: as `read_bytes`, or the file is UTF-16, as some editors on Windows save it.
+        UnicodeDecodeError: the file is not UTF-8.
+    """
+    content = read_bytes(path, kind)
+    if is_utf_16(content):
+        raise OSError(errno.EILSEQ, UTF_16, str(path))
+    return content.decode("utf-8-sig")
+
+
+UTF_16 = "the text is UTF-16, save it as UTF-8"
+
+
+def is_utf_16(content: bytes) -> bool:
+    """Whether a text begins with the byte order mark of UTF-16."""
+    return content.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
+
+
 def sha256_of(path: Path, kind: InputKind) -> str:
     """The sha256 of a file, read in blocks; raises the same errors as `read_bytes`."""
     with _opened(path, kind, LIMITS[kind]) as (file, _):
@@ -96,7 +118,9 @@ def sha256_of(path: Path, kind: InputKind) -> str:
 def _opened(path: Path, kind: InputKind, limit: int) -> Iterator[tuple[BufferedReader, int]]:
     """Open a regular file within its size limit; yields the file and its size."""
     # Without O_NONBLOCK, opening a named pipe would block until a writer opens it.
-    with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+    # Without O_BINARY, Windows would convert line endings and stop at the first byte 26.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags), "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", str(path))

@@ -15,6 +15,10 @@ from typing import Any
 from zoo.errors import Problem, ZooError
 from zoo.files import writing
 
+KILLED = 0xC000_0000
+"""On Windows, exit codes from here on are those of processes that the system ended. One that another program
+ended has any code, but wrote nothing."""
+
 Process = subprocess.Popen[str]
 
 
@@ -129,9 +133,10 @@ def run_process(
 
 def _failure(order: Mapping[str, Any], code: int, answer: str, errors: str) -> CellFailed:
     name = order["name"]
-    if code < 0:
+    if code < 0 or code >= KILLED or not (answer or errors.strip()):
         hint = "if memory is short, use fewer --jobs; the same command continues from here"
-        return CellFailed(Problem(f"was killed (signal {-code})", name, hint), killed=True)
+        how = f"signal {-code}" if code < 0 else f"exit code {code:#x}"
+        return CellFailed(Problem(f"was killed ({how})", name, hint), killed=True)
     try:
         problems = [Problem(**problem) for problem in json.loads(answer)["problems"]]
     except (ValueError, KeyError, TypeError):

@@ -39,7 +39,7 @@ from pydantic import field_validator
 from zoo.bench.grid import Combination, combinations
 from zoo.data.split import Split
 from zoo.errors import Problem, UsageError, ZooError
-from zoo.limits import read_bytes
+from zoo.limits import read_text
 from zoo.measure.figure import FigureKind
 from zoo.parts import SLOTS, Settings, Slot, setting
 from zoo.registry import Registry
@@ -176,16 +176,16 @@ def read_study(path: Path, registry: Registry) -> Study:
 def is_study(path: Path) -> bool:
     """Whether a file may be meant as a study: a TOML file with a grid."""
     try:
-        return "grid" in tomllib.loads(read_bytes(path, "study").decode())
+        return "grid" in tomllib.loads(read_text(path, "study"))
     except (OSError, ValueError):
         return False
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(read_bytes(path, "study").decode())
+        return tomllib.loads(read_text(path, "study"))
     except OSError as error:
-        what = f"cannot be read: {(error.strerror or 'unknown reason').lower()}"
+        what = f"cannot be read: {error.strerror or 'unknown reason'}"
         raise UsageError(Problem(what, str(path), "give the .toml file of a study")) from None
     except ValueError as error:
         raise UsageError(Problem(f"not a valid TOML file: {error}", str(path))) from None

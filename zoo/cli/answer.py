@@ -36,9 +36,16 @@ def take_standard_output() -> None:
     """
     sys.stdout, sys.stderr = sys.stdout or _nowhere(1), sys.stderr or _nowhere(2)
     sys.stdout.flush()
-    own = os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)
+    # In a code page of Windows, a character that it lacks must not end the command.
+    errors = sys.stdout.errors if is_unicode(sys.stdout) else "replace"
+    own = os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding, errors=errors)
     os.dup2(2, 1)
     _answer.aside, sys.stdout = sys.stdout, own
+
+
+def is_unicode(stream: TextIO) -> bool:
+    """Whether a stream can write every character."""
+    return (stream.encoding or "utf-8").lower().replace("_", "-").startswith("utf")
 
 
 def _nowhere(number: int) -> TextIO:

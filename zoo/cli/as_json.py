@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from zoo.cli.answer import ANSWER
+from zoo.cli.answer import ANSWER, is_unicode
 
 
 def print_json(data: Any) -> None:
     """Print data as JSON on standard output."""
-    text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(data, indent=2, ensure_ascii=not is_unicode(ANSWER), allow_nan=False)
     # Bytes of a file name that are not valid UTF-8 are escaped.
     ANSWER.write(text.encode(errors="backslashreplace").decode() + "\n")

@@ -17,6 +17,7 @@ from typing import Any
 import pluggy
 
 from zoo.errors import PluginError, Problem
+from zoo.limits import UTF_16, is_utf_16
 from zoo.parts import API, SLOTS, Description
 from zoo.parts.hooks import ZooSpec
 from zoo.registry.entry import Entry, Health, Plugin, remedy, settings_fault
@@ -103,7 +104,10 @@ class _FromSource(SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType:
         """The code of the file, compiled now."""
-        return self.source_to_code(self.get_data(self.path), self.path)
+        content = self.get_data(self.path)
+        if is_utf_16(content):
+            raise ImportError(UTF_16)
+        return self.source_to_code(content, self.path)
 
 
 def _import_file(path: Path) -> Any:

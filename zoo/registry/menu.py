@@ -13,7 +13,7 @@ from typing import Any
 
 import zoo
 from zoo.errors import Problem, UsageError
-from zoo.limits import read_bytes
+from zoo.limits import read_text
 from zoo.parts import SLOTS
 
 FILE = "registry.toml"
@@ -63,7 +63,7 @@ def read_menu(path: Path) -> Menu:
         UsageError: the file is not TOML or has invalid entries; holds all problems.
     """
     try:
-        tables = tomllib.loads(read_bytes(path, "menu").decode())
+        tables = tomllib.loads(read_text(path, "menu"))
     except OSError as error:
         what = f"cannot be read: {error.strerror}"
         raise UsageError(Problem(what, str(path), "check the file's permissions, or remove it")) from None

@@ -11,6 +11,7 @@ from zoo.model.build import parameter_count
 from zoo.model.bundle import Bundle
 from zoo.parts import SLOTS
 from zoo.registry.values import write_value
+from zoo.registry.words import split
 from zoo.train.settings import TrainSettings
 
 
@@ -78,5 +79,5 @@ def _command(bundle: Bundle) -> str:
         if name in fields and value != fields[name].get_default()
     ]
     seed = training.get("seed")
-    arguments = [*shlex.split(str(bundle.model.recipe)), f"data={data.get('name')}", *changed_settings]
+    arguments = [*split(str(bundle.model.recipe)), f"data={data.get('name')}", *changed_settings]
     return shlex.join(["zoo", "train", *arguments, *([f"seed={seed}"] if seed else []), "-o", "RUN"])

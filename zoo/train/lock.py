@@ -52,10 +52,20 @@ def lock_folder(
         with suppress(OSError):  # the folder may have become read-only or been deleted
             (place / HOLDER).unlink(missing_ok=True)
             if not (place / RECIPE).exists():
-                # A process that waits for this lock file notices that it was unlinked, and opens a new one.
-                (place / LOCK).unlink(missing_ok=True)
-                place.rmdir()
+                _remove(place, lock)
         lock.release()
+
+
+def _remove(place: Path, lock: FileLock) -> None:
+    """Remove a folder in which no run was started."""
+    try:
+        # A process that waits for this lock file notices that it was unlinked, and opens a new one.
+        (place / LOCK).unlink(missing_ok=True)
+    except PermissionError:
+        # Windows removes no open file; if another process has opened the file since, the folder stays.
+        lock.release()
+        (place / LOCK).unlink(missing_ok=True)
+    place.rmdir()
 
 
 def is_locked(folder: Path) -> bool:
