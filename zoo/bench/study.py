@@ -185,7 +185,8 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(read_text(path, "study"))
     except OSError as error:
-        what = f"cannot be read: {error.strerror or 'unknown reason'}"
+        reason = error.strerror or "unknown reason"
+        what = f"cannot be read: {reason[0].lower()}{reason[1:]}"
         raise UsageError(Problem(what, str(path), "give the .toml file of a study")) from None
     except ValueError as error:
         raise UsageError(Problem(f"not a valid TOML file: {error}", str(path))) from None
