@@ -203,7 +203,7 @@ def test_ambiguous_name_is_an_error_when_used(install: Install) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "found"),
+    ("names", "matches"),
     [
         (None, {"one", "two"}),
         ("", set()),
