@@ -50,7 +50,7 @@ def list_runs(folder: Path, as_json: bool) -> None:
         raise UsageError(Problem("there is no such folder", str(folder), hint))
     runs = [summarize(place) for place in find_runs(folder)]
     if as_json:
-        print_json([run_facts(run) for run in runs])
+        print_json([run.to_json() for run in runs])
     elif not runs:
         stderr.print("There are no runs here; `zoo train ... -o RUN` starts one.")
     else:
@@ -60,26 +60,6 @@ def list_runs(folder: Path, as_json: bool) -> None:
             "≤ a bound, ~ an estimate, ? of a kind that was not recorded"
         )
     print_problems([problem for run in runs for problem in run.problems], "damaged: ")
-
-
-def run_facts(run: RunSummary) -> dict[str, Any]:
-    """A run as JSON."""
-    return {
-        "run": str(run.folder),
-        "state": run.state,
-        "recipe": run.plan.get("words", ""),
-        "parts": run.parts,
-        "data": run.music,
-        "digest": run.plan.get("data", {}).get("digest", ""),
-        "seed": run.plan.get("seed"),
-        "steps": run.step,
-        "seconds": run.seconds,
-        "nats": run.nats,
-        "kind": run.kind,
-        "best": dict(run.best),
-        "kinds": dict(run.kinds),
-        "problems": [str(problem) for problem in run.problems],
-    }
 
 
 def marked(run: RunSummary) -> str:

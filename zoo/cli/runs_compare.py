@@ -161,11 +161,9 @@ def _shown(value: Any) -> str:
 def _facts(
     runs: Mapping[str, RunSummary], trainings: list[Training], rows: list[tuple[str, str, Any, Any]]
 ) -> dict[str, Any]:
-    from zoo.cli.runs import run_facts
-
     terms = dict.fromkeys(term for training in trainings for term in training.curves)
     return {
-        "runs": [run_facts(run) for run in runs.values()],
+        "runs": [run.to_json() for run in runs.values()],
         "curves": [{term: list(curve) for term, curve in each.curves.items()} for each in trainings],
         "comparable": {term: len({each.comparison_key(term) for each in trainings}) == 1 for term in terms},
         "differences": [dict(zip(("group", "key", "first", "second"), row, strict=True)) for row in rows],

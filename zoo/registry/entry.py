@@ -32,10 +32,6 @@ class Entry:
     source: Source
     file: str = ""
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the name; the unpickling process looks the part up in its own registry."""
-        return find_entry, (self.slot, self.qualified)
-
     def __deepcopy__(self, memo: dict[int, Any]) -> Entry:
         return self
 
@@ -103,13 +99,6 @@ class Entry:
     def place(self) -> str:
         """How error messages refer to the part: `attention=mine of ./mine.py 0123456789ab`."""
         return f"{self.slot}={self.name} of {self.source}"
-
-
-def find_entry(slot: Slot, name: str) -> Entry:
-    """Look a part up in the registry of this process; a file that is named is run."""
-    from zoo.registry.registry import open_registry
-
-    return open_registry().find(slot, name)
 
 
 def settings_fault(settings: Any) -> str:

@@ -6,12 +6,14 @@ has the name, because their code may be slow or broken.
 
 from __future__ import annotations
 
+import copyreg
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from zoo.errors import PluginError, Problem, UsageError
 from zoo.parts import SLOTS, Slot
@@ -236,3 +238,15 @@ def open_registry(folder: Path | None = None, *, local: bool = False) -> Registr
 
 def _is_set(variable: str) -> bool:
     return os.environ.get(variable, "") not in ("", "0")
+
+
+def _find(slot: Slot, name: str) -> Entry:
+    return open_registry().find(slot, name)
+
+
+def _by_name(entry: Entry) -> tuple[Any, ...]:
+    return _find, (entry.slot, entry.qualified)
+
+
+# An entry pickles as its name; the unpickling process looks the part up in a registry of its own.
+copyreg.pickle(Entry, _by_name)

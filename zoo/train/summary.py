@@ -77,6 +77,25 @@ class RunSummary:
             return "estimated bound"
         return next(kind for kind in ("bound", "estimate", "exact") if kind in known)
 
+    def to_json(self) -> dict[str, Any]:
+        """The summary for programs."""
+        return {
+            "run": str(self.folder),
+            "state": self.state,
+            "recipe": self.plan.get("words", ""),
+            "parts": self.parts,
+            "data": self.music,
+            "digest": self.plan.get("data", {}).get("digest", ""),
+            "seed": self.plan.get("seed"),
+            "steps": self.step,
+            "seconds": self.seconds,
+            "nats": self.nats,
+            "kind": self.kind,
+            "best": dict(self.best),
+            "kinds": dict(self.kinds),
+            "problems": [str(problem) for problem in self.problems],
+        }
+
 
 def find_runs(folder: Path) -> Iterator[Path]:
     """Find all run folders in a folder, including itself, in alphabetical order."""
