@@ -65,7 +65,7 @@ def check(words: list[str]) -> None:
     """Parse a command without running it."""
     command: click.Command = zoo
     context = click.Context(zoo, info_name="zoo")
-    while isinstance(command, click.Group) and (words or not command.invoke_without_command):
+    while isinstance(command, click.Group) and words:
         name, found, words = command.resolve_command(context, words)
         assert found is not None
         command, context = found, click.Context(found, context, name)
