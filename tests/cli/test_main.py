@@ -134,8 +134,8 @@ def zoo(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_tables_are_truncated_only_on_a_terminal(tmp_path: Path) -> None:
-    piped = zoo("list").stdout
-    narrow = zoo("list", COLUMNS="80").stdout
+    piped = zoo("show", "train").stdout
+    narrow = zoo("show", "train", COLUMNS="80").stdout
     assert max(map(len, narrow.splitlines())) <= 80
     assert len(piped.splitlines()) < len(narrow.splitlines())
     assert "…" not in piped + narrow
@@ -287,3 +287,46 @@ def test_file_name_that_is_not_utf_8_is_an_error(run: Run) -> None:
         assert "not valid UTF-8\n  rename the file, or use a link to it: ln -s NAME music" in result.err
         assert "surrogate" not in result.err
         assert "m\\udcfcsic" in result.err
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("train", "--tempo", "90"), "see `zoo train --help`"),
+        (("generate", "bach", "--temp", "90"), "did you mean --tempo"),
+        (("generate", "bach", "--hepl"), "did you mean --help"),
+    ],
+)
+def test_only_options_that_resemble_it_are_guessed(run: Run, words: tuple[str, ...], hint: str) -> None:
+    result = run(*words)
+    assert result.code == 2
+    assert hint in result.err
+
+
+@pytest.mark.parametrize("words", [("list",), ("plugin", "list"), ("data", "list"), ("models", "list")])
+def test_lists_fit_a_page_in_a_pipe(words: tuple[str, ...], tmp_path: Path) -> None:
+    script = "import sys\nfrom zoo.cli.main import run\nsys.exit(run(sys.argv[1:]))"
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    environment["ZOO_CACHE"] = str(tmp_path)
+    result = subprocess.run(
+        [sys.executable, "-c", script, *words], capture_output=True, check=True, env=environment, text=True
+    )
+    lines = result.stdout.splitlines()
+    assert len(lines) > 2
+    assert [line for line in lines if len(line) > 80 or line != line.rstrip()] == []
+
+
+def test_a_report_without_a_name_is_told_one(run: Run) -> None:
+    result = run("report", "bach", "-o", "")
+    assert result.code == 2
+    assert "write -o music.html" in result.err
+
+
+def test_a_bundle_needs_a_folder_of_its_own(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run("build", "-o", ".")
+    assert result.code == 2
+    assert "a bundle needs a folder of its own, not the current folder" in result.err
+    assert not (tmp_path / "manifest.json").exists()

@@ -302,3 +302,47 @@ def test_tables_fit_into_80_columns(zoo, folder, monkeypatch):
     assert "split pieces frames notes polyphony most silence keys loudness" in " ".join(out.split())
     _, out, _ = zoo("list")
     assert "…" not in out
+
+
+@pytest.fixture
+def song(tmp_path, tune):
+    """A folder of one song with two tracks, one of them with a title."""
+    place = tmp_path / "song"
+    place.mkdir()
+    tune(0, 30).write(place / "song.mid")
+    file = mido.MidiFile(place / "song.mid")
+    second = mido.MidiTrack(
+        [
+            mido.MetaMessage("track_name", name="Bass"),
+            mido.Message("note_on", note=36, velocity=70),
+            mido.Message("note_off", note=36, time=480),
+        ]
+    )
+    file.tracks.append(second)
+    file.save(place / "song.mid")
+    return place
+
+
+def test_scan_and_show_name_the_tracks_and_their_notes(zoo, song):
+    for words in (("scan", song), ("show", song, "1"), ("scan", song / "song.mid")):
+        code, out, _ = zoo(*words)
+        assert code == 0
+        assert "tracks" in out
+        assert "Bass (1)" in out
+        tracks = json.loads(zoo(*words, "--json")[1])["tracks"]
+        assert {"title": "Bass", "notes": 1} in tracks
+        assert sum(track["notes"] for track in tracks) == 31
+
+
+def test_scan_counts_the_tracks_of_a_folder_by_title(zoo, song, tune):
+    (song / "again.mid").write_bytes((song / "song.mid").read_bytes())
+    out = zoo("scan", song)[1]
+    assert "Bass (2 in 2 files)" in out
+    assert {"title": "Bass", "files": 2, "notes": 2} in json.loads(zoo("scan", song, "--json")[1])["tracks"]
+
+
+def test_scan_says_that_one_piece_leaves_nothing_to_judge_by(zoo, song, folder):
+    code, out, _ = zoo("scan", song)
+    assert code == 0
+    assert "there is one piece only: nothing is held out" in out
+    assert "held out" not in zoo("scan", folder)[1]

@@ -51,8 +51,12 @@ def train(
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
 
-    def go(*extra: str, words: list[str] = [*WORDS, f"data={songs}"]) -> Result:  # noqa: B006
-        code = run(["train", *words, *extra, "-o", "run"])
+    def go(
+        *extra: str,
+        words: list[str] = [*WORDS, f"data={songs}"],  # noqa: B006
+        output: str = "run",
+    ) -> Result:
+        code = run(["train", *words, *extra, "-o", output])
         return Result(code, *capsys.readouterr())
 
     return go
@@ -117,6 +121,58 @@ def test_a_run_is_resumed_without_its_words(train: Train) -> None:
     longer = train("train.epochs=1", "--resume", "--json", words=[])
     assert longer.code == 0, longer.err
     assert json.loads(longer.out)["steps"] > 2
+
+
+def test_a_run_finds_its_music_from_another_folder(
+    train: Train, songs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("tunes").symlink_to(songs)
+    train("train.steps=2", words=[*WORDS, "data=tunes"])
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    longer = train("train.steps=3", "--resume", "--json", words=[], output="../run")
+    assert longer.code == 0, longer.err
+    assert json.loads(longer.out)["steps"] == 3
+
+
+def test_the_music_may_be_named_again_but_not_exchanged(train: Train, songs: Path) -> None:
+    train("train.steps=2")
+    again = train(f"data={songs}", "train.steps=3", "--resume", "--json", words=[])
+    assert json.loads(again.out)["steps"] == 3
+    Path("other").mkdir()
+    (Path("other") / "a.mid").write_bytes(sorted(songs.glob("*.mid"))[0].read_bytes())
+    other = train("data=other", "--resume", words=[])
+    assert other.code == 2
+    assert "the music: is" in other.err
+    assert "omit data= to continue; zoo train @RUN data=NEW -o NEW_RUN trains" in other.err
+
+
+@pytest.mark.parametrize("output", [".", "", "/"])
+def test_a_run_needs_a_folder_of_its_own(train: Train, output: str) -> None:
+    result = train("train.steps=1", output=output)
+    assert result.code == 2
+    assert "a run needs a folder of its own" in result.err
+    assert not Path("recipe.json").exists()
+
+
+def test_music_without_a_name_is_refused(train: Train) -> None:
+    result = train("data=", "train.steps=1", words=[])
+    assert result.code == 2
+    assert "data=: no music is named" in result.err
+    assert "a shell variable may be unset" in result.err
+
+
+def test_a_single_piece_is_trained_on_with_a_note(train: Train, songs: Path) -> None:
+    Path("one").mkdir()
+    (Path("one") / "a.mid").write_bytes(sorted(songs.glob("*.mid"))[0].read_bytes())
+    result = train("train.steps=1", words=[*WORDS, "data=one"])
+    assert result.code == 0
+    assert "one: 1 training piece, 0 validation pieces" in result.err
+    assert "note: there is one piece only: nothing is held out" in result.err
+    assert "1 step in" in result.out
+    assert "run/bundle: the last weights" in result.out
+    assert "zoo evaluate" not in result.out
+    assert "Next:  zoo generate run/bundle" in result.out
 
 
 def test_resuming_a_missing_run_starts_it(train: Train) -> None:

@@ -7,10 +7,11 @@ Style comes from arguments (`style="bold"`) and `rich.text.Text`.
 from __future__ import annotations
 
 import os
+import re
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from zoo.cli.answer import ANSWER
 from zoo.cli.as_json import print_json as print_json
@@ -20,8 +21,23 @@ WIDE = 500
 """Width in columns if the output is a pipe or a file, where tables must not be cut."""
 
 
+PAGE = 80
+"""Width in columns of lists of sentences, which are wrapped in a pipe as well."""
+BLANKS = re.compile(r"[ ]+$", re.MULTILINE)
+
+
 class _Console(Console):
     """A console that lets `zoo.cli.main` handle a closed pipe, as for all other output."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print, without blanks at the ends of lines where the output is a pipe or a file."""
+        if self.is_terminal or self.quiet:
+            super().print(*objects, **options)
+            return
+        with self.capture() as capture:
+            super().print(*objects, **options)
+        self.file.write(BLANKS.sub("", capture.get()))
+        self.file.flush()
 
     def on_broken_pipe(self) -> None:
         """Raise the error again; rich would exit the program."""
@@ -39,3 +55,8 @@ stderr = _console(sys.stderr, stderr=True)
 
 stdout = _console(ANSWER, stderr=False)
 """The result of a command."""
+
+
+def print_list(table: RenderableType) -> None:
+    """Print a table of sentences on standard output, wrapped to the terminal or to a page."""
+    stdout.print(table, width=PAGE if stdout.width == WIDE else None)

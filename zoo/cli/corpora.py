@@ -68,6 +68,20 @@ def families(corpus: Corpus) -> list[list[str]]:
     return sorted((titles for titles in members.values() if len(titles) > 1), key=len, reverse=True)
 
 
+def not_held_out(corpus: Corpus) -> list[str]:
+    """A sentence where too little music leaves nothing to judge a model by."""
+    if corpus.split("test").pieces or not corpus.pieces:
+        return []
+    number = len(corpus.pieces)
+    pieces = "there is one piece only" if number == 1 else f"the {number:,} pieces share music"
+    if corpus.split("valid").pieces:
+        pieces = "there is too little music"
+        what = "no test piece is left, and `zoo evaluate` has nothing to score"
+    else:
+        what = "nothing is held out, and no score tells how well a model does on other music"
+    return [f"{pieces}: {what}; add more pieces, or score other music with split=all"]
+
+
 def families_row(corpus: Corpus) -> tuple[str, str]:
     """The number of families, as a row of a table."""
     from zoo.cli.counts import count, named

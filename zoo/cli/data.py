@@ -25,7 +25,7 @@ def command() -> None:
 @as_json_option
 def list_corpora(as_json: bool) -> None:
     """List the corpora that can be opened by name, and those in the cache."""
-    from zoo.cli.console import print_json, stdout
+    from zoo.cli.console import print_json, print_list, stdout
     from zoo.data.known import cached, known
 
     read, corpora = cached(), known()
@@ -37,7 +37,7 @@ def list_corpora(as_json: bool) -> None:
     known_table = table(("data=", "pieces", "here", "description"), map(_known_cells, corpora), lines=True)
     known_table.show_lines = True
     known_table.columns[0].max_width = 18
-    stdout.print(known_table)
+    print_list(known_table)
     if read:
         rows = [
             (corpus.name, f"{corpus.pieces:,}", f"{corpus.frames:,}", f"{corpus.bytes / 2**20:.1f}")

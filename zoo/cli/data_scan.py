@@ -16,11 +16,13 @@ from zoo.cli.corpora import (
     families_row,
     header,
     key_range,
+    not_held_out,
     opened,
     signatures_row,
     table,
 )
 from zoo.cli.counts import count
+from zoo.cli.tracks import Tracks, tracks_in_words, tracks_of, tracks_of_all
 from zoo.errors import DataError, Problem
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ def _facts(corpus: Corpus, summaries: dict[str, Summary]) -> dict[str, Any]:
         "copies": copies(corpus.pieces),
         "families": families(corpus),
         "leaks": _leak_facts(corpus),
+        "tracks": list(_tracks(corpus)),
         "skipped": [asdict(piece) for piece in corpus.skipped],
         "passed_over": dict(corpus.ignored),
     }
@@ -87,7 +90,7 @@ def _print(corpus: Corpus, summaries: dict[str, Summary], words: Sequence[str]) 
             stdout.print(f"and {count(len(leaks) - MOST_LEAKS, 'more pair')}; --json lists all")
     if corpus.skipped:
         stdout.print(table(("skipped", "why"), [(piece.title, piece.reason) for piece in corpus.skipped]))
-    for line in _advice(corpus, words):
+    for line in (*not_held_out(corpus), *_advice(corpus, words)):
         stdout.print(visible(line), soft_wrap=True)
 
 
@@ -155,6 +158,8 @@ def _reading_rows(summary: Summary, corpus: Corpus) -> list[tuple[str, str]]:
             ("position in the bar", f"{summary.spread:.3f} nats of entropy over all pieces, {inside}")
         )
     rows.append(families_row(corpus))
+    if named := tracks_in_words(_tracks(corpus)):
+        rows.append(("tracks", named))
     groups = copies(corpus.pieces)
     if groups:
         pieces = f"{sum(map(len, groups)):,} pieces are identical to another"
@@ -162,6 +167,14 @@ def _reading_rows(summary: Summary, corpus: Corpus) -> list[tuple[str, str]]:
     if corpus.ignored:
         rows.append(("ignored", counted(corpus.ignored)))
     return rows
+
+
+def _tracks(corpus: Corpus) -> Tracks:
+    """The tracks of the MIDI files that were read, whether or not they were chosen; none of other corpora."""
+    from zoo.data.folder import files_and_tracks
+
+    files, _ = files_and_tracks(corpus.name)
+    return tracks_of_all(files) if len(files) > 1 else [track for file in files for track in tracks_of(file)]
 
 
 def _cells(summary: Summary) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from zoo.cli.corpora import (
 )
 from zoo.cli.counts import count, named
 from zoo.cli.meters import in_order
+from zoo.cli.tracks import Tracks, tracks_in_words, tracks_of
 from zoo.errors import Problem, UsageError
 from zoo.music.meter import Meter
 
@@ -131,9 +132,18 @@ def _facts(corpus: Corpus, index: int) -> dict[str, Any]:
         **asdict(piece),
         "seconds": seconds if on_the_grid else None,
         **summary,
+        "tracks": list(_tracks(corpus, piece.title)),
         "copies": [other.title for other in others if other.digest == piece.digest],
         "relatives": [other.title for other in others if other.family == piece.family],
     }
+
+
+def _tracks(corpus: Corpus, title: str) -> Tracks:
+    """The tracks of the MIDI file that a piece was read from; none of other corpora."""
+    from zoo.data.folder import files_and_tracks
+
+    files, _ = files_and_tracks(corpus.name)
+    return next((tracks_of(file) for file in files if file.as_posix().endswith(title)), [])
 
 
 def _piece_table(facts: dict[str, Any]) -> Table:
@@ -155,6 +165,7 @@ def _piece_table(facts: dict[str, Any]) -> Table:
         ("silence", f"{facts['silence']:.1%} of the frames"),
         ("keys", key_range(facts["lowest"], facts["highest"])),
         ("loudness", "unknown" if facts["loudness"] is None else f"{facts['loudness']:.0f} of 127"),
+        *([("tracks", tracks_in_words(facts["tracks"]))] if facts["tracks"] else []),
         ("copies", named(facts["copies"]) or "none"),
         ("family", named(facts["relatives"], 6) or "no other piece of the corpus shares music with it"),
         ("digest", facts["digest"]),

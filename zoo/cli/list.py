@@ -31,9 +31,9 @@ def command(slot: str | None, as_json: bool) -> None:
     if as_json:
         print_json([*(_row(entry, registry) for entry in entries), *map(_unusable_row, unusable)])
     else:
-        from zoo.cli.console import stderr, stdout
+        from zoo.cli.console import print_list, stderr
 
-        stdout.print(_table(entries, registry))
+        print_list(_table(entries, registry))
         stderr.print("* default of its slot; `zoo show SLOT.NAME` shows the settings of a part")
     print_problems([plugin.problem for plugin in unusable if plugin.problem], "plugin left out: ")
 

@@ -134,8 +134,8 @@ def zoo(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-def _meant(given: str, names: Sequence[str], otherwise: str) -> str:
-    close = get_close_matches(given, names, n=1)
+def _meant(given: str, names: Sequence[str], otherwise: str, cutoff: float = 0.6) -> str:
+    close = get_close_matches(given, names, n=1, cutoff=cutoff)
     return f"did you mean {close[0]}" if close else otherwise
 
 
@@ -154,10 +154,11 @@ def _explain(error: click.UsageError) -> Problem:
             hint=_meant(error.command_name, names, f"`{place} --help` lists them"),
         )
     if isinstance(error, click.NoSuchOption):
-        return Problem(
-            f"{place} has no option {error.option_name}",
-            hint=f"did you mean {error.possibilities[0]}" if error.possibilities else help,
-        )
+        options = error.ctx.command.get_params(error.ctx) if error.ctx else []
+        names = [name for option in options for name in option.opts]
+        # Stricter than click, to which --help resembles --tempo.
+        hint = _meant(error.option_name, names, help, cutoff=0.75)
+        return Problem(f"{place} has no option {error.option_name}", hint=hint)
     return Problem(error.format_message().rstrip("."), place, help)
 
 

@@ -11,6 +11,7 @@ import click
 
 from zoo.cli.counts import count
 from zoo.cli.music import ReadingKeys
+from zoo.cli.tracks import tracks_in_words
 from zoo.errors import DataError, Problem, UsageError
 from zoo.music.grid import GRID, Pedal
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
     from zoo.music.midi import Reading
 
-SHOWN_TRACKS = 16
-"""How many tracks of a file are printed; `--json` has all of them."""
 WORDS = {
     "stated": "as the file states it",
     "shifted": "the file's own, shifted onto its notes",
@@ -241,7 +240,7 @@ def _lines(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "advice", _advice(row)
     yield "left out", _counts(row["left_out"])
     yield "repaired", _counts(row["repaired"])
-    yield "tracks", _tracks(row["tracks"])
+    yield "tracks", tracks_in_words(row["tracks"])
 
 
 def _meter(row: Mapping[str, Any]) -> str:
@@ -274,14 +273,3 @@ def _off_grid(row: Mapping[str, Any]) -> str:
 
 def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {what}" for what, count in counts.items())
-
-
-def _tracks(tracks: Sequence[Mapping[str, Any]]) -> str:
-    """The tracks that have notes, by title or number."""
-    sounding = [
-        f"{track['title'] or f'no. {number}'} ({track['notes']:,})"
-        for number, track in enumerate(tracks, start=1)
-        if track["notes"]
-    ]
-    more = len(sounding) - SHOWN_TRACKS
-    return ", ".join(sounding[:SHOWN_TRACKS]) + (f" and {more} more" if more > 0 else "")

@@ -24,7 +24,7 @@ def list_models(as_json: bool) -> None:
     from rich.table import Table
 
     from zoo.cli.as_json import print_json
-    from zoo.cli.console import stderr, stdout, visible
+    from zoo.cli.console import print_list, stderr, visible
     from zoo.model.pretrained import pretrained_names
 
     models = [_facts(name) for name in pretrained_names()]
@@ -37,7 +37,7 @@ def list_models(as_json: bool) -> None:
     for model in models:
         words = (model["name"], model["parts"], model["data"])
         table.add_row(*map(visible, words), f"{model['validation']:.3f}", f"{model['bytes'] / 1e6:.1f} MB")
-    stdout.print(table)
+    print_list(table)
     stderr.print(
         "nats: per frame of the validation pieces, lower is better; `zoo show NAME` prints the model card"
     )

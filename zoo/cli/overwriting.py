@@ -21,10 +21,29 @@ def would_be_lost(paths: Iterable[Path | None], force: bool) -> list[Problem]:
 
 
 def keep_what_is_there(path: Path | None, force: bool) -> None:
-    """Check before any work that no bundle would be overwritten.
+    """Check before any work that no bundle would be overwritten, and that there is a folder for a new one.
 
     Raises:
-        UsageError: a bundle would be overwritten.
+        UsageError: a bundle would be overwritten, or the path is the current folder.
     """
     if problems := would_be_lost([path], force):
         raise UsageError(*problems)
+    if path and not (path / MANIFEST).exists():
+        check_own_folder(path, "bundle")
+
+
+def check_own_folder(path: Path, what: str) -> None:
+    """Refuse the current folder, which `-o .` and `-o ""` name, and the root folder.
+
+    Args:
+        path: the folder that is to be written.
+        what: what is to be written there: `run` or `bundle`.
+
+    Raises:
+        UsageError: it is one of these folders.
+    """
+    folder = path.resolve()
+    if folder in (Path.cwd(), Path(folder.anchor)):
+        name = "the current folder" if folder == Path.cwd() else "the root folder"
+        hint = f"name a folder that is not there yet, such as -o my_{what}"
+        raise UsageError(Problem(f"a {what} needs a folder of its own, not {name}", f"-o {path}", hint))

@@ -32,9 +32,9 @@ def list_command(as_json: bool) -> None:
     if as_json:
         print_json([_row(plugin) for plugin in plugins])
         return
-    from zoo.cli.console import stdout
+    from zoo.cli.console import print_list
 
-    stdout.print(_table(plugins))
+    print_list(_table(plugins))
 
 
 def _row(plugin: Plugin) -> dict[str, Any]:

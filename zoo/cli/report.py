@@ -14,6 +14,7 @@ import click
 from zoo.cli.evaluate import EvaluateKeys, evaluate_keys, music_of, print_notes, scored
 from zoo.cli.overwriting import force_option, would_be_lost
 from zoo.cli.report_words import Named, find_named
+from zoo.cli.written import suggested
 from zoo.errors import Problem, UsageError
 from zoo.music.grid import FINE_GRID
 
@@ -132,7 +133,9 @@ def _check(output: Path, primer: Path | None, named: Named, has_data: bool, forc
     """Check before any work that the page can be written and that all options apply."""
     problems = []
     if output.suffix.lower() not in (".html", ".htm"):
-        problems.append(Problem("a report is an HTML page", str(output), f"write -o {output.stem}.html"))
+        problems.append(
+            Problem("a report is an HTML page", str(output), f"write -o {suggested(output, '.html')}")
+        )
     elif not output.parent.is_dir():
         problems.append(
             Problem(f"there is no folder {output.parent}", str(output), "create it, or choose another path")

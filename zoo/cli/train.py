@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zoo.cli.corpora import not_held_out
+from zoo.cli.counts import count
 from zoo.cli.music import MusicKeys, music_words, open_music
+from zoo.cli.overwriting import check_own_folder
 from zoo.cli.words import recipe_words
 from zoo.errors import Problem, UsageError
 from zoo.parts import Slot, setting
@@ -64,7 +67,10 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
     from zoo.train.plan import merge_words, plan_origins, plan_words, read_plan
     from zoo.train.swap import parse_swap
 
-    begun = read_plan(output) if resume else None
+    stored = read_plan(output)
+    if not stored:
+        check_own_folder(output, "run")
+    begun = stored if resume else None
     if resume and not begun and not words:
         hint = "give the folder of a run, or start one: zoo train data=FOLDER -o RUN"
         raise UsageError(Problem("there is no run here to resume", str(output), hint))
@@ -76,7 +82,7 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
         if ranks.is_first:
             _write(trained, swap.recipe, output)
     if ranks.is_first:
-        _print(trained.result, swap.recipe, output, as_json)
+        _print(trained, swap.recipe, output, as_json)
 
 
 @contextmanager
@@ -132,8 +138,9 @@ def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool,
     if not swap.sources:
         recipe = recipe.on_grid(corpus.grid)
     learned, judged = (len(corpus.split(name).pieces) for name in ("train", "valid"))
-    line = f"{corpus.name}: {learned} training pieces, {judged} validation pieces"
-    stderr.print(visible(line), soft_wrap=True)
+    pieces = f"{count(learned, 'training piece')}, {count(judged, 'validation piece')}"
+    for line in (f"{corpus.name}: {pieces}", *(f"note: {note}" for note in not_held_out(corpus))):
+        stderr.print(visible(line), soft_wrap=True)
     model = assemble(replace(swap, recipe=recipe), recipe.values["seed"])
     began = origins(swap, model) if swap.sources else known
     try:
@@ -174,15 +181,15 @@ def _write(trained: _Trained, recipe: Recipe, output: Path) -> None:
     save_bundle(model, output / "bundle", sample=sample, **told)
 
 
-def _print(result: FitResult, recipe: Recipe, output: Path, as_json: bool) -> None:
+def _print(trained: _Trained, recipe: Recipe, output: Path, as_json: bool) -> None:
     from zoo.cli.console import print_json, stdout, visible
     from zoo.train.watch import clock
 
-    bundle = output / "bundle"
+    result, bundle = trained.result, output / "bundle"
     if as_json:
         print_json(_facts(result, bundle))
         return
-    said = f"{result.step} steps in {clock(result.seconds)}"
+    said = f"{count(result.step, 'step')} in {clock(result.seconds)}"
     if result.best:
         terms = ", ".join(f"{term} {value:.3f}" for term, value in result.best.items())
         said += f"; {sum(result.best.values()):.3f} nats per frame of the validation pieces ({terms})"
@@ -191,12 +198,16 @@ def _print(result: FitResult, recipe: Recipe, output: Path, as_json: bool) -> No
         said += f"; training did not improve the {' and the '.join(kept)}; the original weights are kept"
     place, music = shlex.quote(str(bundle)), music_words(recipe.keys)
     sample = f"{bundle / 'sample.mid'}: a sample of their music"
-    for line in (said, f"{bundle}: the best weights", sample):
+    weights = f"{bundle}: the {'best' if result.best else 'last'} weights"
+    for line in (said, weights, sample):
         stdout.print(visible(line))
     foreign = any(choice.entry.source.is_file for choice in recipe.parts.values())
     local = " --local" if foreign else ""
-    stdout.print(visible(f"Next:  zoo evaluate {place} {music}{local}"), soft_wrap=True)
-    stdout.print(visible(f"       zoo generate {place} --seed 1 -o music.mid{local}"), soft_wrap=True)
+    following = [f"zoo generate {place} --seed 1 -o music.mid{local}"]
+    if trained.corpus.split("test").pieces:
+        following.insert(0, f"zoo evaluate {place} {music}{local}")
+    for lead, line in zip(("Next:  ", "       "), following, strict=False):
+        stdout.print(visible(lead + line), soft_wrap=True)
 
 
 def _facts(result: FitResult, bundle: Path) -> dict[str, Any]:

@@ -21,7 +21,9 @@ def check_endings(output: Path, picture: Path | None) -> None:
     from zoo.music.saving import MIDI, NOTATION, SOUND
 
     problems = [
-        Problem(f"{what} ends in {_either(endings)}", str(path), f"write {option} {_named(path, endings[0])}")
+        Problem(
+            f"{what} ends in {_either(endings)}", str(path), f"write {option} {suggested(path, endings[0])}"
+        )
         for what, option, path, endings in (
             ("the name of the music", "-o", output, (*MIDI, *SOUND, *NOTATION, *PAGES)),
             ("the name of a picture", "--picture", picture, (".png",)),
@@ -36,8 +38,8 @@ def _either(endings: Sequence[str]) -> str:
     return " or ".join(filter(None, [", ".join(endings[:-1]), endings[-1]]))
 
 
-def _named(path: Path, ending: str) -> str:
-    """The path with another ending, quoted for a shell."""
+def suggested(path: Path, ending: str) -> str:
+    """A file name to use instead: the path with another ending, quoted for a shell."""
     return shlex.quote(str(path.with_suffix(ending) if path.name.strip(".") else path / f"music{ending}"))
 
 

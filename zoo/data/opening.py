@@ -11,6 +11,7 @@ from zoo.data.published import PUBLISHED
 from zoo.data.source import Source
 from zoo.data.store import cache_folder, open_store
 from zoo.data.writing import write_store
+from zoo.errors import Problem, UsageError
 from zoo.music.grid import Pedal
 from zoo.progress import Progress
 
@@ -52,6 +53,11 @@ def open_corpus(
     return Corpus(source.name, store, ignored=source.ignored)
 
 
+def is_named(name: str) -> bool:
+    """Whether a corpus is opened by its name, such as `bach` or `pop909:MELODY`, not by a path."""
+    return name == bach.NAME or folder.split_tracks(name, PUBLISHED)[0] in PUBLISHED
+
+
 def find_source(
     name_or_path: str | Path, options: Options = DEFAULTS, progress: Progress | None = None
 ) -> Source:
@@ -61,7 +67,11 @@ def find_source(
 
     Raises:
         DataError: there is no such corpus, file or folder, or it contains no music.
+        UsageError: the name is empty.
     """
+    if not str(name_or_path).strip():
+        hint = "write data=bach, or data=FOLDER for a folder of MIDI files; a shell variable may be unset"
+        raise UsageError(Problem("no music is named", "data=", hint))
     if str(name_or_path) == bach.NAME:
         return bach.source(options)
     name, tracks = folder.split_tracks(str(name_or_path), PUBLISHED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from zoo.data import Corpus
 
 FORMAT = 1
+MUSIC = ("data", "family", "grid", "pedal")
+"""Keys that say which music is read, and how."""
 RANKS = "number of ranks"
 """The key of a plan's number of processes in messages."""
 
@@ -43,6 +46,7 @@ def plan(
         "format": FORMAT,
         "polyzoo": zoo.__version__,
         "words": str(recipe),
+        "folder": str(Path.cwd()),
         "parts": recipe.to_json()["parts"],
         "train": settings.model_dump(mode="json"),
         "data": {"name": corpus.name, "digest": corpus.digest, "grid": corpus.grid},
@@ -112,7 +116,20 @@ def plan_words(plan: Mapping[str, Any], folder: Path) -> list[Word]:
         raise BundleError(*(damaged(problem.what, str(path)) for problem in error.problems)) from None
     if any(word.key in SLOTS and names_file(word.text) and not word.version for word in words):
         raise BundleError(damaged("its words contradict its parts", str(path)))
+    words = [_from_folder(word, plan.get("folder")) for word in words]
     return [*words, *_old_defaults(plan["train"], {word.key for word in words}, str(path))]
+
+
+def _from_folder(word: Word, folder: Any) -> Word:
+    """The word, with a relative path of music as it leads from the folder that the run was started in."""
+    from zoo.data.folder import split_tracks
+    from zoo.data.opening import is_named
+
+    if word.key not in ("data", "family") or not isinstance(folder, str) or Path.cwd() == Path(folder):
+        return word
+    place = f"{folder}{os.sep}{word.text}"
+    is_path = word.text and not is_named(word.text) and Path(split_tracks(place)[0]).exists()
+    return replace(word, text=place) if is_path else word
 
 
 def _old_defaults(train: Mapping[str, Any], given: Collection[str], path: str) -> Iterator[Word]:
@@ -126,15 +143,16 @@ def _old_defaults(train: Mapping[str, Any], given: Collection[str], path: str) -
 def merge_words(stored: Sequence[Word], typed: Sequence[str]) -> list[Word | str]:
     """Merge the stored words of a run with words that were typed to resume it.
 
-    Typed training settings replace stored ones. A file of code that is typed again is thereby trusted, if it
-    is unchanged since the run was started. With any other typed words, the stored ones are ignored.
+    Typed training settings replace stored ones, and so does typed music, which must be the same. A file of
+    code that is typed again is thereby trusted, if it is unchanged since the run was started. With any other
+    typed words, the stored ones are ignored.
     """
     files = {word.key: word for word in stored if word.key in SLOTS and names_file(word.text)}
     pairs = [word.partition("=")[::2] for word in typed]
     trusted = [
         replace(files[key], text=text, origin="") for key, text in pairs if key in files and names_file(text)
     ]
-    train = [word for word in typed if word.startswith("train.")]
+    train = [word for word in typed if word.startswith("train.") or word.partition("=")[0] in MUSIC]
     if len(trusted) + len(train) < len(typed):
         return list(typed)
     keys = {word.partition("=")[0] for word in train}
@@ -155,11 +173,20 @@ def differences(stored: Mapping[str, Any], current: Mapping[str, Any]) -> list[P
         Problem(
             f"is now {after.get(key, 'not set')}, but the run was started with {before.get(key, 'none')}",
             key,
-            f"start it with torchrun --nproc-per-node {before[key]}" if key == RANKS else "",
+            _hint(key, before[key]) if key in before else "",
         )
         for key in sorted({*before, *after})
         if before.get(key) != after.get(key) and not key.startswith(replaced)
     ]
+
+
+def _hint(key: str, before: Any) -> str:
+    """What to do about a difference."""
+    if key == RANKS:
+        return f"start it with torchrun --nproc-per-node {before}"
+    if key == "the music":
+        return "omit data= to continue; zoo train @RUN data=NEW -o NEW_RUN trains the model on other music"
+    return ""
 
 
 def _flatten(plan: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -127,7 +127,9 @@ class Watch:
             threads = f"{event.threads} thread{'' if event.threads == 1 else 's'}"
             each = f" on each of {event.ranks} ranks" if event.ranks > 1 else ""
             where = f"training on {event.device} with {threads}{each}"
-            self._console.print(f"{where}{again}, {event.epoch} steps per epoch")
+            self._console.print(
+                f"{where}{again}, {event.epoch} step{'' if event.epoch == 1 else 's'} per epoch"
+            )
         elif isinstance(event, Validated):
             nats = ", ".join(f"{term} {value:.3f}" for term, value in event.nats.items())
             result = (
