@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from zoo.cli.bench_list import list_studies
+from zoo.cli.bench_site import site
 from zoo.cli.tables import print_tables, table_format, table_options
 from zoo.errors import Problem, UsageError, ZooError
 
@@ -33,6 +34,7 @@ def command() -> None:
 
 
 command.add_command(list_studies)
+command.add_command(site)
 
 
 @command.command("run")

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.files import write_file
+from zoo.report.html import environment, read_file, security_policy
 from zoo.report.piece import Piece
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
-
     from zoo.report.learning import Training
     from zoo.report.recipe import RecipeSummary
 
@@ -64,7 +60,7 @@ def page(report: Report) -> str:
     from zoo.report.resemblance import resemblance_tables
     from zoo.report.score import score_tables, scores_by_name
 
-    style, script = _read_file("page.css"), "\n".join(map(_read_file, SCRIPTS))
+    style, script = read_file("page.css"), "\n".join(map(read_file, SCRIPTS))
     groups = _group(report.pieces)
     content = {
         "groups": groups,
@@ -75,7 +71,7 @@ def page(report: Report) -> str:
     # The scripts find the piece of a card by its position on the page.
     pieces_in_order = [piece for pieces in groups.values() for piece in pieces]
     return (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
             **content,
@@ -84,7 +80,7 @@ def page(report: Report) -> str:
             can_vote=any(len(pieces) > 1 for pieces in groups.values()),
             style=Markup(style),
             script=Markup(script),
-            policy=_security_policy(style, script),
+            policy=security_policy(style, script),
             music=Markup(_pieces_as_json(pieces_in_order, scores_by_name(report.results))),
         )
     )
@@ -127,31 +123,3 @@ def _pieces_as_json(pieces: Sequence[Piece], scores: Mapping[str, Any]) -> str:
     }
     # A name that contains `</script>` must not end the element.
     return json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
-
-
-def _security_policy(style: str, script: str) -> str:
-    """A content security policy that allows only this style and this script."""
-    allowed = {"script-src": script, "style-src": style}
-    sources = (f"{directive} 'sha256-{_sha256(text)}'" for directive, text in allowed.items())
-    return "; ".join(["default-src 'none'", *sources, "base-uri 'none'", "form-action 'none'"])
-
-
-def _sha256(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _read_file(name: str) -> str:
-    return files("zoo.report").joinpath("page", name).read_text("utf-8")
-
-
-@cache
-def _environment() -> Environment:
-    import jinja2
-
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("zoo.report", "page"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -1,0 +1,129 @@
+"""`zoo bench site`: every stored row is on the page with its command, and the page fetches nothing."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zoo.cli.main import run
+from zoo.registry import open_registry, parse_recipe
+from zoo.train.settings import TrainSettings
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The leaderboard of two studies that come with the repository."""
+    folder = tmp_path_factory.mktemp("site")
+    studies = [str(BENCHMARKS / f"{name}.toml") for name in ("objective", "decoder")]
+    assert run(["bench", "site", *studies, "-o", str(folder / "pages")]) == 0
+    return folder / "pages" / "index.html"
+
+
+def rows_of(page: Path) -> list[dict[str, str]]:
+    """The cells of each row as text."""
+    rows = re.findall(r"<tr[^>]*data-music=.*?</tr>", page.read_text(), re.S)
+    names = ("music", "recipe", "nats", "kind", "interval", "weights", "study", "command")
+    cells = [
+        [html.unescape(re.sub(r"<[^>]+>", "", cell)) for cell in re.findall(r"<td.*?</td>", row, re.S)]
+        for row in rows
+    ]
+    return [dict(zip(names, each, strict=True)) for each in cells]
+
+
+def test_the_rows_are_those_of_the_tables(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "table", str(BENCHMARKS / "objective.toml"), "--json"]) == 0
+    expected = {
+        (
+            table["data"]["name"],
+            row["recipe"] or row["name"],
+            f"{row['score']['value']:.3f}",
+            row["score"]["kind"],
+        )
+        for table in json.loads(capsys.readouterr().out)
+        for row in table["rows"]
+    }
+    rows = rows_of(page)
+    found = {(row["music"].partition(",")[0], row["recipe"], row["nats"], row["kind"]) for row in rows}
+    assert expected <= found
+    assert len({(row["music"], row["recipe"], row["nats"], row["kind"]) for row in rows}) == len(rows)
+    assert {"bound", "exact"} <= {row["kind"] for row in rows}
+    assert all(re.fullmatch(r"\d+\.\d{3} … \d+\.\d{3}", row["interval"]) for row in rows)
+
+
+def test_the_command_of_a_row_trains_as_its_cells_were_trained(page: Path) -> None:
+    trained = [row for row in rows_of(page) if row["recipe"].startswith("encoder=")]
+    assert trained
+    for row in trained:
+        program, command, *words = row["command"].split()
+        assert (program, command, words[-2:]) == ("zoo", "train", ["-o", "RUN"])
+        parts = [
+            word for word in words[:-2] if word.partition(".")[0] != "train" and not word.startswith("data=")
+        ]
+        settings = [word for word in words if word.startswith("train.")]
+        recipe = parse_recipe([*parts, *settings], open_registry(), sections={"train": TrainSettings})
+        assert str(parse_recipe(parts, open_registry())) == row["recipe"]
+        assert recipe.sections["train"].steps is not None
+    assert all(row["command"].startswith("zoo bench run") for row in rows_of(page) if row not in trained)
+
+
+def test_the_page_fetches_nothing_and_runs_only_its_own_script(page: Path) -> None:
+    text = page.read_text()
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', text)
+    assert html.unescape(policy).startswith("default-src 'none'; script-src 'sha256-")
+    assert not re.search(r"(src|href)=|@import|url\(|http", text.replace("http-equiv", ""))
+    assert [path.name for path in page.parent.iterdir()] == ["index.html"]
+
+
+def test_names_cannot_break_out_of_the_page(tmp_path: Path) -> None:
+    shutil.copytree(BENCHMARKS / "results", tmp_path / "results")
+    title = "<script>alert(1)</script>"
+    study = str(shutil.copy(BENCHMARKS / "objective.toml", tmp_path))
+    assert run(["bench", "site", study, "-o", str(tmp_path / "pages"), "--title", title]) == 0
+    assert title not in (tmp_path / "pages/index.html").read_text()
+
+
+def test_studies_without_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = str(shutil.copy(BENCHMARKS / "objective.toml", tmp_path))
+    assert run(["bench", "site", study, "-o", str(tmp_path / "pages")]) == 2
+    assert "there are no results" in capsys.readouterr().err
+    assert not (tmp_path / "pages").exists()
+
+
+@pytest.mark.slow
+def test_a_reader_filters_and_sorts(page: Path) -> None:
+    program = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
+    sync = pytest.importorskip("playwright.sync_api")
+    if program is None:
+        pytest.skip("no Chromium on this machine")
+    with sync.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        window: Any = browser.new_page()
+        window.set_default_timeout(20_000)
+        errors: list[str] = []
+        window.on("pageerror", lambda error: errors.append(str(error)))
+        window.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+        window.goto(page.as_uri())
+        every = """rows => rows.filter(row => !row.hidden).map(
+            row => [row.dataset.music, row.dataset.decoder, +row.cells[2].dataset.value])"""
+        first = window.eval_on_selector_all("tbody tr", every)
+        assert len({music for music, _, _ in first}) == 1
+        assert len(first) < len(rows_of(page))
+        window.select_option("select[name=decoder]", "rbm")
+        rbm = window.eval_on_selector_all("tbody tr", every)
+        assert rbm
+        assert {decoder for _, decoder, _ in rbm} == {"rbm"}
+        assert window.inner_text("#count") == f"{len(rbm)} {'row' if len(rbm) == 1 else 'rows'}"
+        window.select_option("select[name=decoder]", "")
+        window.click("th:nth-child(3) button")
+        values = [value for _, _, value in window.eval_on_selector_all("tbody tr", every)]
+        assert values == sorted((value for _, _, value in first), reverse=True)
+        browser.close()
+        assert errors == []
