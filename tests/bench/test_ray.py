@@ -106,6 +106,7 @@ def test_local_cluster_gives_the_same_results_silently_and_in_isolation(
     assert results(there / "study.toml") == results(here / "study.toml")
     assert not (tmp_path / "imported").exists()
     assert "ray" not in err.lower().replace(str(tmp_path), "")
+    assert "note:" not in err
     assert "warning" not in err.lower()
     assert not (Path(os.environ["HOME"]) / ".ray").exists()
 
@@ -122,7 +123,8 @@ def test_cluster_at_an_address_retries_killed_workers(
                 os.kill(json.loads(path.read_text())["pid"], signal.SIGKILL)
                 killed = True
         time.sleep(0.01)
-    ended(driver)
+    err = ended(driver)
+    assert f"note: {address}: every user of this cluster can run code on its machines" in err
     assert killed
     assert len(results(study)) == 3
 
@@ -136,3 +138,46 @@ def test_address_without_a_cluster_is_an_error(write: Write, bench: Bench, quiet
     assert "cannot join a Ray cluster" in err
     assert "ray start --head" in err
     assert "Traceback" not in err
+
+
+LISTENING = """
+import os, sys
+from pathlib import Path
+from zoo.bench.on_ray import RayRunner
+from zoo.errors import ZooError
+try:
+    runner = RayRunner(Path(sys.argv[1]), 1)
+except ZooError as error:
+    sys.exit(str(error))
+sockets = set()
+for process in Path("/proc").glob("[0-9]*"):
+    try:
+        if os.getsid(int(process.name)) == os.getsid(0):
+            sockets |= {os.readlink(link) for link in (process / "fd").iterdir()}
+    except OSError:
+        continue
+lines = [line.split() for name in ("tcp", "tcp6") for line in open(f"/proc/net/{name}")]
+print(*(line[1] for line in lines if line[3] == "0A" and f"socket:[{line[9]}]" in sockets))
+runner.close()
+"""
+
+
+def test_own_cluster_listens_on_the_loopback_interface_only(quiet: None, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", LISTENING, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, start_new_session=True)
+    if "timed out during startup" in done.stderr:
+        pytest.skip("this machine is too busy to start Ray")
+    assert done.returncode == 0, done.stderr
+    addresses = {listening.partition(":")[0] for listening in done.stdout.split()}
+    assert addresses
+    assert addresses <= {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
+
+
+@pytest.mark.parametrize("joins", [True, False])
+def test_what_the_user_set_about_ray_is_kept(joins: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    from zoo.bench.on_ray import _configure
+
+    for name in ("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
+        monkeypatch.setenv(name, "theirs")
+    _configure(joins=joins)
+    assert os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == os.environ["RAY_AUTH_MODE"] == "theirs"

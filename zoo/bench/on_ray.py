@@ -107,11 +107,15 @@ def _forward(done: Future[dict[str, Any]], answer: Future[dict[str, Any]], name:
 def _configure(*, joins: bool) -> None:
     """Disable Ray's logging and usage statistics, unless the environment sets them.
 
-    A local cluster requires a random token, since any client that connects can run code.
+    A local cluster listens on the loopback interface and requires a random token, since any client that
+    connects can run code.
     """
     logging.getLogger("ray").setLevel(logging.ERROR)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if not joins:
+        # Its only switch for loopback, named after the systems where 0 is the default.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     if not joins and "RAY_AUTH_MODE" not in os.environ:
         os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
 

@@ -270,7 +270,11 @@ def _without_path(name: str, error: ZooError) -> ZooError:
 def _runner(name: str, work: Path, jobs: int | None, address: str | None) -> Runner:
     if name == "ray":
         from zoo.bench.on_ray import RayRunner
+        from zoo.cli.console import stderr, visible
 
+        if address:
+            what = "every user of this cluster can run code on its machines, this one included"
+            stderr.print(visible(f"note: {address}: {what}"))
         return RayRunner(work, jobs, address)
     from zoo.bench.local import LocalRunner
 
