@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install --constraint constraints.txt
 
-.PHONY: demo test bench stress check docs format clean
+.PHONY: demo test bench stress check docs format sbom clean
 
 # The main workflow on Bach's chorales: train two models (two minutes in all), compare them with the floors, and
 # generate music.
@@ -52,6 +52,12 @@ docs: .venv/dev
 format: .venv/dev
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+# What the environment consists of, as CycloneDX.
+sbom: .venv/demo
+	@mkdir -p build
+	@$(BIN)/python tests/dependencies/sbom.py build/polyzoo.cdx.json
+	@echo build/polyzoo.cdx.json
 
 clean:
 	rm -rf .venv demo build dist *.egg-info
