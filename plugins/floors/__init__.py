@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from zoo.parts import Description, hookimpl
+from zoo.parts.piano import KEYS
 
 BENCHMARK = (
     "Boulanger-Lewandowski, Bengio and Vincent, Modeling Temporal Dependencies in High-Dimensional "
@@ -27,7 +28,7 @@ def zoo_parts() -> Iterable[Description]:
             target="zoo_plugins.floors.keys:Keys",
             state_version=2,
             settings="zoo_plugins.floors.settings:KeysSettings",
-            gives=lambda settings: {"codes": 88, "plane": settings.plane},
+            gives=lambda settings: {"codes": KEYS, "plane": settings.plane},
         ),
         Description(
             slot="attention",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from zoo.parts.interfaces import Encoder
+from zoo.parts.piano import KEYS
 
 from .settings import KeysSettings
 
@@ -16,4 +17,4 @@ class Keys(Encoder):
     """
 
     def __init__(self, settings: KeysSettings) -> None:
-        super().__init__(settings, torch.eye(88, dtype=torch.bool), plane=settings.plane)
+        super().__init__(settings, torch.eye(KEYS, dtype=torch.bool), plane=settings.plane)

@@ -13,7 +13,7 @@ import pytest
 from zoo.errors import UsageError
 from zoo.music.guard import MidiError
 from zoo.music.midi import examine_bytes, examine_midi, read_midi
-from zoo.music.roll import KEYS, LOWEST_KEY
+from zoo.parts.piano import KEYS, LOWEST_KEY
 
 C4, D4, E4, G4, A4, D5 = 60, 62, 64, 67, 69, 74
 PAIR = [(0, 4, C4), (4, 8, D4)]

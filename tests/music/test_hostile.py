@@ -14,7 +14,7 @@ from zoo.cli.main import run
 from zoo.errors import DataError
 from zoo.music.guard import Limits, MidiError
 from zoo.music.midi import examine_bytes, read_midi
-from zoo.music.roll import LOWEST_KEY
+from zoo.parts.piano import LOWEST_KEY
 
 
 def header(tracks=1, division=480, kind=1, size=6):

@@ -13,8 +13,9 @@ from zoo.errors import ZooError
 from zoo.music.guard import MidiError
 from zoo.music.meter import Meter, TimeSignature
 from zoo.music.midi import examine_bytes, examine_midi, read_midi
-from zoo.music.roll import KEYS, LOWEST_KEY, Notes, Roll
+from zoo.music.roll import Notes, Roll
 from zoo.music.tempo import tempo_map
+from zoo.parts.piano import KEYS, LOWEST_KEY
 
 EXAMPLES = int(os.environ.get("ZOO_STRESS_EXAMPLES", "200"))
 """Number of examples for each property; set `ZOO_STRESS_EXAMPLES=100000` for a stress test."""

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoo.music.quantise import quantise
-from zoo.music.roll import KEYS, LOWEST_KEY
 from zoo.music.score import Score
+from zoo.parts.piano import KEYS, LOWEST_KEY
 
 DIVISION = 480
 SIXTEENTH = 120

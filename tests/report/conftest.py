@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from zoo.music.roll import LOWEST_KEY, Notes, Roll
+from zoo.music.roll import Notes, Roll
+from zoo.parts.piano import LOWEST_KEY
 from zoo.report import Piece, Report, write_report
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

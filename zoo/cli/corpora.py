@@ -109,7 +109,8 @@ def counted(counts: Mapping[str, int]) -> str:
 
 def key_range(lowest: int | None, highest: int | None) -> str:
     """The range of MIDI pitches as note names: 60 is C4."""
-    from zoo.music.roll import LOWEST_KEY, key_name
+    from zoo.music.roll import key_name
+    from zoo.parts.piano import LOWEST_KEY
 
     if lowest is None or highest is None:
         return "-"

@@ -25,7 +25,8 @@ from zoo.data.source import Source
 from zoo.errors import DataError, Problem
 from zoo.music.grid import GRID
 from zoo.music.meter import Meter, TimeSignature
-from zoo.music.roll import KEYS, Roll
+from zoo.music.roll import Roll
+from zoo.parts.piano import KEYS
 
 NAME = "bach"
 PIECES = 371

@@ -28,7 +28,8 @@ from zoo.data.split import SPELLINGS, SPLITS, Split
 from zoo.errors import DataError, Problem
 from zoo.music.grid import GRID
 from zoo.music.meter import Meter
-from zoo.music.roll import KEYS, Roll, key_name
+from zoo.music.roll import Roll, key_name
+from zoo.parts.piano import KEYS
 
 PLANES = frozenset({"sounding"})
 SUFFIXES = (".mat", *PICKLES, ".json")

@@ -16,8 +16,8 @@ from typing import Any
 from music21 import corpus
 
 from zoo.music.grid import GRID
-from zoo.music.notes import LOWEST_KEY
 from zoo.music.rounding import nearest_whole
+from zoo.parts.piano import LOWEST_KEY
 
 COLLECT_EVERY = 25
 """Scores between two garbage collections; automatic collection makes reading a third slower."""

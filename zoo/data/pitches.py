@@ -23,7 +23,8 @@ from zoo.data.split import SPELLINGS, SPLITS, Split
 from zoo.data.unpickle import UnsafePickle, unpickle
 from zoo.errors import DataError, Problem
 from zoo.music.meter import COMMON_TIME, Meter
-from zoo.music.roll import KEYS, LOWEST_KEY, Roll
+from zoo.music.roll import Roll
+from zoo.parts.piano import KEYS, LOWEST_KEY
 
 PICKLES = (".pickle", ".pkl")
 MAX_BYTES = 16 * 2**20

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from zoo.music.roll import KEYS, Roll
+from zoo.music.roll import Roll
+from zoo.parts.piano import KEYS
 
 Numbers = NDArray[np.int64]
 Hashes = NDArray[np.uint32]

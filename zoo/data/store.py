@@ -26,7 +26,7 @@ from zoo.data.family import Relation
 from zoo.data.piece import Piece, Skipped
 from zoo.music.grid import Pedal
 from zoo.music.meter import Meter
-from zoo.music.roll import KEYS
+from zoo.parts.piano import KEYS
 
 FORMAT = 5
 """Increased when the format changes, or the way in which pieces are read or split; older stores are then

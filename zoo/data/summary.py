@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from zoo.data.corpus import Corpus
 from zoo.data.piece import Piece
 from zoo.music.meter import Meter
-from zoo.music.roll import KEYS, LOWEST_KEY, Roll
+from zoo.music.roll import Roll
+from zoo.parts.piano import KEYS, LOWEST_KEY
 
 
 @dataclass(frozen=True)

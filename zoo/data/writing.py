@@ -27,7 +27,8 @@ from zoo.data.split import Split, connected_components, links_by_label, pattern,
 from zoo.data.store import FORMAT, Store, open_store
 from zoo.errors import DataError, Problem, ZooError
 from zoo.files import UNFINISHED, new_folder, writing
-from zoo.music.roll import KEYS, Roll
+from zoo.music.roll import Roll
+from zoo.parts.piano import KEYS
 from zoo.progress import Progress
 
 ABANDONED_AFTER = 24 * 3600.0

@@ -9,7 +9,8 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.music.roll import KEYS, Roll
+from zoo.music.roll import Roll
+from zoo.parts.piano import KEYS
 
 Hashes = NDArray[np.uint64]
 Indices = NDArray[np.int64]

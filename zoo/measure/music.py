@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from zoo.measure.interval import Floats
 from zoo.music.meter import Bars
-from zoo.music.roll import KEYS, Roll
-from zoo.music.tonality import PITCH_CLASSES, estimate_tonality, pitch_class_frames
+from zoo.music.roll import Roll
+from zoo.music.tonality import estimate_tonality, pitch_class_frames
+from zoo.parts.piano import KEYS, PITCH_CLASSES
 
 LAGS = (1, 2, 4)
 """Distances in bars at which repetition is measured."""

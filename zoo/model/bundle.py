@@ -48,8 +48,9 @@ from zoo.model.sealed import (
     read_bundle,
 )
 from zoo.model.weights import Weights, check_shapes, digest, not_finite, pack, read_weights, restore
-from zoo.music.roll import KEYS, LOWEST_KEY, Roll
+from zoo.music.roll import Roll
 from zoo.parts import SLOTS, Slot
+from zoo.parts.piano import KEYS, LOWEST_KEY
 from zoo.registry import Recipe, open_registry
 from zoo.registry.recipe import GridKeys
 

@@ -16,11 +16,12 @@ from zoo.model.model import Model
 from zoo.model.random import generator
 from zoo.model.threads import Threads, computing
 from zoo.music.meter import Meter
-from zoo.music.roll import KEYS, Roll
+from zoo.music.roll import Roll
 from zoo.music.tempo import mean_tempo
 from zoo.parts import Slot
 from zoo.parts.clock import Clock
 from zoo.parts.interfaces import Decoder, Sampler
+from zoo.parts.piano import KEYS
 
 TEMPO = 120.0
 """Default tempo, in quarter notes per minute."""

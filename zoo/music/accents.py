@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.parts.piano import PITCH_CLASSES
+
 Frames = NDArray[np.int64]
 Series = NDArray[np.float64]
 
@@ -86,8 +88,8 @@ class Accents:
 
 def _harmonic_change(start: Frames, pitch: Frames, at: Frames, window: int) -> Series:
     """The cosine distance between the pitch classes in the windows before and after each frame in `at`."""
-    pitch_class = np.zeros((len(start) + 1, 12))
-    pitch_class[np.arange(1, len(start) + 1), pitch % 12] = 1
+    pitch_class = np.zeros((len(start) + 1, PITCH_CLASSES))
+    pitch_class[np.arange(1, len(start) + 1), pitch % PITCH_CLASSES] = 1
     total = np.cumsum(pitch_class, axis=0)
     first, last, middle = (total[np.searchsorted(start, at + step)] for step in (-window, window, 0))
     before, after = middle - first, last - middle

@@ -8,15 +8,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-LOWEST_KEY = 21
-"""MIDI pitch of the first of the 88 keys, A0."""
-KEYS = 88
+from zoo.parts.piano import LOWEST_KEY, PITCH_CLASSES
+
 STEPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 
 def key_name(key: int) -> str:
     """The name of a key (0..87): A0 to C8, with sharps."""
-    octave, step = divmod(key + LOWEST_KEY, 12)
+    octave, step = divmod(key + LOWEST_KEY, PITCH_CLASSES)
     return f"{STEPS[step]}{octave - 1}"
 
 

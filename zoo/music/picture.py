@@ -18,7 +18,8 @@ from zoo.errors import Problem, ZooError
 from zoo.files import write_file
 from zoo.music.grid import GRID
 from zoo.music.meter import Bars
-from zoo.music.notes import LOWEST_KEY, Notes
+from zoo.music.notes import Notes
+from zoo.parts.piano import LOWEST_KEY, PITCH_CLASSES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -217,11 +218,13 @@ def _draw_keys(axes: Axes, page: _Page, begin: int, last: int) -> None:
     """Draw the rows of the black keys, and the names of the octaves."""
     pitches = range(page.low + LOWEST_KEY, page.high + LOWEST_KEY)
     for pitch in pitches:
-        if pitch % 12 in BLACK_KEYS:
+        if pitch % PITCH_CLASSES in BLACK_KEYS:
             axes.axhspan(pitch - LOWEST_KEY, pitch - LOWEST_KEY + 1, color=TINT, linewidth=0, zorder=0)
-    octaves = [pitch - LOWEST_KEY for pitch in pitches if pitch % 12 == 0]
+    octaves = [pitch - LOWEST_KEY for pitch in pitches if pitch % PITCH_CLASSES == 0]
     axes.hlines(octaves, begin, last, color=FAINT, linewidth=0.8, zorder=1)
-    axes.set_yticks([key + 0.5 for key in octaves], [f"C{(key + LOWEST_KEY) // 12 - 1}" for key in octaves])
+    axes.set_yticks(
+        [key + 0.5 for key in octaves], [f"C{(key + LOWEST_KEY) // PITCH_CLASSES - 1}" for key in octaves]
+    )
 
 
 def _draw_bars(axes: Axes, page: _Page, bars: Bars) -> None:

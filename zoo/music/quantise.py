@@ -9,9 +9,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.music.notes import KEYS, LOWEST_KEY, Notes
+from zoo.music.notes import Notes
 from zoo.music.rounding import SAME_PLACE, nearest
 from zoo.music.score import Score, Ticks
+from zoo.parts.piano import KEYS, LOWEST_KEY
 
 Places = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from zoo.errors import DataError, Problem, ZooError
 from zoo.music.grid import GRID, Pedal
 from zoo.music.meter import COMMON_TIME, Meter
-from zoo.music.notes import KEYS, LOWEST_KEY, Notes, key_name
+from zoo.music.notes import Notes, key_name
 from zoo.music.tempo import Changes, cut_tempo, mean_tempo
+from zoo.parts.piano import KEYS
 
 if TYPE_CHECKING:
     import pretty_midi
 
-__all__ = ["KEYS", "LOWEST_KEY", "Notes", "Roll", "key_name"]
+__all__ = ["Notes", "Roll", "key_name"]
 
 MAX_SHOWN = 3
 """Maximum number of time signatures in the `repr` of a roll."""

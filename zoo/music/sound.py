@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 
 from zoo.errors import Problem, UsageError, ZooError
 from zoo.files import new_file, write_file
-from zoo.music.notes import LOWEST_KEY, Notes
+from zoo.music.notes import Notes
 from zoo.music.tempo import played_at
+from zoo.parts.piano import LOWEST_KEY
 
 if TYPE_CHECKING:
     from zoo.music.roll import Roll

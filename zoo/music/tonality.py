@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import Problem, UsageError
-from zoo.music.roll import KEYS, LOWEST_KEY, Roll
+from zoo.music.roll import Roll
+from zoo.parts.piano import KEYS, LOWEST_KEY, PITCH_CLASSES
 
-PITCH_CLASSES = 12
 Mode = Literal["major", "minor"]
 
 # The probe-tone profiles of C major and C minor: Krumhansl, Cognitive Foundations of Musical Pitch, 1990.

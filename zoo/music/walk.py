@@ -14,11 +14,12 @@ from zoo.music.channels import PITCHED, REASONS, sounds
 from zoo.music.chunks import walk
 from zoo.music.events import ALL_SOUND_OFF, CHANGE, NOTE, PEDAL, RESET, Columns, Events
 from zoo.music.guard import DEFAULT_LIMITS, Limits, MidiError
-from zoo.music.notes import LOWEST_KEY, key_name
+from zoo.music.notes import key_name
 from zoo.music.pairing import NEVER, releases
 from zoo.music.score import Score, Ticks
 from zoo.music.tempo import seconds
 from zoo.music.titles import fold_title, tidy_title
+from zoo.parts.piano import LOWEST_KEY
 
 MAX_TITLES, MAX_TITLE_LENGTH = 12, 30
 """Maximum number of titles in an error, and characters of each."""

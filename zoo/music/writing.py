@@ -14,8 +14,8 @@ import numpy as np
 
 from zoo.files import write_file
 from zoo.music.meter import Meter, TimeSignature
-from zoo.music.notes import LOWEST_KEY
 from zoo.music.tempo import microseconds
+from zoo.parts.piano import LOWEST_KEY
 
 if TYPE_CHECKING:
     from zoo.music.roll import Roll

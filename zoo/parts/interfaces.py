@@ -29,6 +29,7 @@ from torch import Generator, Tensor, nn
 from zoo.errors import DataError, Problem
 from zoo.parts.clock import Clock
 from zoo.parts.counted import CountedResidual
+from zoo.parts.piano import KEYS
 from zoo.parts.residual import Plane, Residual
 from zoo.parts.settings import Settings
 from zoo.parts.terms import Kind
@@ -52,7 +53,7 @@ class Sizes:
     codes: int
     features: int
     membership: Tensor
-    keys: int = 88
+    keys: int = KEYS
     grid: int = 4
 
 

@@ -10,13 +10,12 @@ from torch.nn.functional import pad
 
 from zoo.parts.clock import Clock
 from zoo.parts.masks import never
-
-PITCH_CLASSES = 12
+from zoo.parts.piano import KEYS, PITCH_CLASSES
 
 
 def pitch_classes() -> Tensor:
     """The keys of each pitch class, (12, 88) bool; the first pitch class is A, that of the lowest key."""
-    return torch.arange(88) % PITCH_CLASSES == torch.arange(PITCH_CLASSES).unsqueeze(1)
+    return torch.arange(KEYS) % PITCH_CLASSES == torch.arange(PITCH_CLASSES).unsqueeze(1)
 
 
 def with_clock(codes: Tensor, clock: Clock) -> Tensor:

@@ -6,7 +6,8 @@ import base64
 from dataclasses import dataclass
 from typing import Any
 
-from zoo.music.roll import LOWEST_KEY, Roll
+from zoo.music.roll import Roll
+from zoo.parts.piano import LOWEST_KEY
 
 HUMAN = "human"
 """The `model` of all pieces that were not generated."""

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from zoo.parts.clock import Clock, joined
 from zoo.parts.interfaces import Sizes
+from zoo.parts.layers import pitch_classes
+from zoo.parts.piano import PITCH_CLASSES
 
 LONG = 150
 """Frames of long sequences: more than nine bars, and more than the longest lag of the baseline."""
@@ -31,8 +33,7 @@ def even_sizes() -> Sizes:
 
 def real_sizes(features: int = 130) -> Sizes:
     """Twelve pitch classes over the 88 keys of the piano."""
-    membership = torch.arange(88).unsqueeze(0) % 12 == torch.arange(12).unsqueeze(-1)
-    return Sizes(codes=12, features=features, membership=membership)
+    return Sizes(codes=PITCH_CLASSES, features=features, membership=pitch_classes())
 
 
 @dataclass(frozen=True)
