@@ -32,11 +32,10 @@ bench: .venv/dev
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks -q --benchmark-columns=median,min,rounds \
 	  --benchmark-group-by=group --benchmark-sort=min $(BENCH)
 
-# The same tests at full size: fuzzing, kills, full resumption, mutants, torn reads. Takes hours.
+# The bars of reliability at full size, hours; `make stress MINUTES=10` for a taste.
+# tests/stress/RESULTS.md has a line for each.
 stress: .venv/dev
-	@OMP_NUM_THREADS=1 ZOO_STRESS_EXAMPLES=100000 ZOO_STRESS_MUTANTS=10000 ZOO_STRESS_KILLS=200 \
-	  ZOO_STRESS_PAIRS=50 ZOO_STRESS_SECONDS=60 ZOO_STRESS_RESUME=full $(BIN)/python -m pytest -n 2 \
-	  tests/music tests/data tests/train tests/model tests/test_files.py
+	@$(BIN)/python tests/stress/run.py $(MINUTES)
 
 check: .venv/dev
 	@$(BIN)/ruff format --check .
