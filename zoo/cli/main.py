@@ -45,6 +45,7 @@ COMMANDS: dict[str, str] = {
     "push": "Publish a bundle on the Hugging Face Hub.",
     "data": "List corpora of music, show their contents, and check what could not be read.",
     "midi": "Inspect MIDI files: which can be read, what they contain, and what is wrong with the others.",
+    "export": "Export the encoder, attention or velocity of a bundle as a torch.export program.",
     "import": "Convert a model and a decoder of the original notebooks to a bundle.",
     "plugin": "List, check and create plugins.",
     "completion": "Print the completion script for a shell.",

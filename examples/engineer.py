@@ -1,0 +1,82 @@
+"""A trained model in another program: its attention in another module, streaming, fine-tuning, export.
+
+    python examples/engineer.py BUNDLE MUSIC
+
+BUNDLE is a folder, or the name of a pretrained model such as `bach`; MUSIC a folder of MIDI files or `bach`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+import zoo
+from zoo.model.export import export_part
+from zoo.parts.clock import Clock
+
+
+class NextChord(nn.Module):
+    """Another network on top of a trained attention: how many keys are pressed next?"""
+
+    def __init__(self, model: zoo.ZooModel) -> None:
+        super().__init__()
+        self.attention = model.model.attention
+        self.head = nn.Linear(self.attention.features, 1)
+
+    def forward(self, codes: Tensor, clock: Clock) -> Tensor:
+        """The expected number of keys (B, T) after each frame of codes (B, T, C)."""
+        features, _ = self.attention(codes, clock, self.attention.start(codes[:, :0]))
+        return self.head(features).squeeze(-1)
+
+
+def take_the_attention(model: zoo.ZooModel, corpus: zoo.Corpus) -> float:
+    """Train the new head for a few steps; the attention stays as it is. Returns the last loss."""
+    network = NextChord(model)
+    network.attention.requires_grad_(False)
+    optimizer = torch.optim.Adam(network.head.parameters(), lr=0.01)
+    batch = model.model.batch(corpus.fragments(corpus.starts()[:4]))
+    for _ in range(5):
+        loss = (network(batch.inputs, batch.clock) - batch.keys.sum(-1)).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    network.attention.requires_grad_(True)
+    return float(loss)
+
+
+def stream(model: zoo.ZooModel, frames: int) -> list[list[int]]:
+    """New music frame by frame, as a program would that plays along: the pressed keys of each frame."""
+    module, chance = model.model.eval(), torch.Generator().manual_seed(0)
+    keys = torch.zeros(1, 1, 88)
+    hearing = module.attention.start(module.encoder.fold(keys)[:, :0])
+    voices, hands = module.sampler.start(1), module.decoder.start(1)
+    played = []
+    with torch.inference_mode():
+        for frame in range(frames):
+            clock = Clock.common_time(torch.tensor([[frame - 1]]), model.recipe.grid)
+            features, hearing = module.attention(module.encoder.fold(keys), clock, hearing)
+            codes, voices = module.sampler.sample(features, voices, chance)
+            keys, hands = module.decoder.sample(codes, keys, hands, chance)
+            played.append(keys[0, 0].nonzero().flatten().tolist())
+    return played
+
+
+def main(bundle: str, music: str) -> None:
+    """Everything once, in a few seconds."""
+    model, corpus = zoo.load(bundle), zoo.open_corpus(music)
+    print(f"another network on its attention: loss {take_the_attention(model, corpus.split('train')):.2f}")
+    print(f"streamed: {stream(model, 16)}")
+    result = model.fit(corpus, steps=2, batch=2, progress=False)
+    print(f"fine-tuned for {result.step} steps")
+    pieces = model.generate(bars=2, count=3, seed=1)
+    print(f"a batch: {[len(piece.notes()) for piece in pieces]} notes")
+    exported = export_part(model.model, "attention")
+    torch.export.save(exported.program, Path("attention.pt2"), extra_files={"README.md": exported.readme})
+    print(f"attention.pt2 differs from the attention by at most {exported.error:.1e}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
