@@ -44,7 +44,7 @@ def take_the_attention(model: zoo.ZooModel, corpus: zoo.Corpus) -> float:
         loss.backward()
         optimizer.step()
     network.attention.requires_grad_(True)
-    return float(loss)
+    return loss.item()
 
 
 def stream(model: zoo.ZooModel, frames: int) -> list[list[int]]:
