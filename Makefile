@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install --constraint constraints.txt
 
-.PHONY: demo test bench stress check docs format sbom clean
+.PHONY: demo test speed stress check docs format sbom clean
 
 # The main workflow on Bach's chorales: train two models (two minutes in all), compare them with the floors, and
 # generate music.
@@ -27,10 +27,10 @@ test: .venv/dev
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 # The speed of training, generation, scoring and reading; in brackets, relative to the fastest of the group.
-# `make bench BENCH=--benchmark-json=speed.json` writes all measurements to a file.
-bench: .venv/dev
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks -q --benchmark-columns=median,min,rounds \
-	  --benchmark-group-by=group --benchmark-sort=min $(BENCH)
+# `make speed SPEED=--benchmark-json=speed.json` writes all measurements to a file.
+speed: .venv/dev
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks/speed -q --benchmark-columns=median,min,rounds \
+	  --benchmark-group-by=group --benchmark-sort=min $(SPEED)
 
 # The bars of reliability at full size, hours; `make stress MINUTES=10` for a taste.
 # tests/stress/RESULTS.md has a line for each.

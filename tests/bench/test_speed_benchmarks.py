@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_every_speed_benchmark_runs_once() -> None:
     # Its own process, because this one may run tests side by side, under which nothing is timed at all.
-    words = ["-m", "pytest", "benchmarks", "-q", "-p", "no:cacheprovider", "--benchmark-disable"]
+    words = ["-m", "pytest", "benchmarks/speed", "-q", "-p", "no:cacheprovider", "--benchmark-disable"]
     done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed" in done.stdout
