@@ -6,21 +6,25 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install --constraint
 
 .PHONY: demo test speed stress check docs format sbom clean
 
-# The main workflow on Bach's chorales: train two models (two minutes in all), compare them with the floors, and
-# generate music.
+# Music of a pretrained model within seconds. Then the main workflow on Bach's chorales: train two models (two
+# minutes in all), compare them with the floors, and generate music.
+RECIPE := train.optimizer=adamw train.warmup=50 train.schedule=cosine train.ema=0.99 train.group_by_length=true
 demo: .venv/demo
+	@mkdir -p demo
+	@$(BIN)/zoo generate bach --seed 1 -o demo/bach.mid --picture demo/bach.png --force
 	@$(BIN)/zoo train baseline sampler.objective=bound decoder.objective=conditional \
-	  data=bach train.minutes=1.25 -o demo/baseline --resume
+	  data=bach $(RECIPE) train.minutes=1.25 -o demo/baseline --resume
 	@$(BIN)/zoo train decoder=rbm attention=hierarchical sampler.objective=bound \
-	  data=bach train.minutes=0.75 -o demo/rbm --resume
+	  data=bach $(RECIPE) train.minutes=0.75 -o demo/rbm --resume
 	@$(BIN)/zoo evaluate demo/baseline/bundle demo/rbm/bundle data=bach
 	@$(BIN)/zoo generate demo/baseline/bundle --seed 1 -o demo/baseline.mid --picture demo/baseline.png --force
 	@$(BIN)/zoo generate demo/rbm/bundle --seed 1 -o demo/rbm.mid --picture demo/rbm.png --force
 	@echo
 	@echo "The trained models are in demo/*/bundle, their music in demo/*.mid and its pictures in demo/*.png."
-	@echo "Next:  $(BIN)/zoo generate demo/baseline/bundle --seed 2 -o demo/more.mid"
+	@echo "Next:  $(BIN)/zoo report bach demo/baseline demo/rbm -o demo/listen.html"
+	@echo "       $(BIN)/zoo generate demo/baseline/bundle --seed 2 -o demo/more.mid"
 	@echo "       $(BIN)/zoo build core=@demo/rbm decoder=@demo/baseline -o demo/swapped"
-	@echo "       $(BIN)/zoo train data=FOLDER_OF_MIDI_FILES -o my_run"
+	@echo "       $(BIN)/zoo train strong data=FOLDER_OF_MIDI_FILES train.minutes=10 -o my_run"
 	@echo "       $(BIN)/zoo list"
 
 test: .venv/dev
