@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,15 @@ os.environ.pop("COLUMNS", None)
 def as_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     """What commands print does not hang on the window that the tests are run in, which make tells of."""
     monkeypatch.delenv("COLUMNS", raising=False)
+
+
+@pytest.fixture(scope="session")
+def resident() -> Callable[[], int]:
+    """A function that measures the resident memory of this process in bytes."""
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        pytest.skip("resident memory is only available on Linux")
+    return lambda: int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.fixture(scope="session")

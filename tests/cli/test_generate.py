@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from zoo.music.roll import Roll
 from zoo.registry import open_registry, parse_recipe
 
 WORDS = "attention=none attention.local=4 attention.features=5 sampler=independent decoder.hidden=4"
+PROCESSES = int(os.environ.get("ZOO_STRESS_PROCESSES", "2"))
 
 
 @pytest.fixture
@@ -259,3 +263,18 @@ def test_existing_bundle_is_not_overwritten(folder: Path, capsys: pytest.Capture
     assert Path("model/model.safetensors").read_bytes() == before
     assert run([*words, "--force"]) == 0
     assert Path("model/model.safetensors").read_bytes() != before
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_bytes_in_every_process(folder: Path) -> None:
+    """Each process has other hashes of strings, and so another order of sets."""
+    words = ["generate", "model", "-o", "new.mid", "--force", "--frames", "40", "--seed"]
+    command = [sys.executable, "-m", "zoo", *words]
+
+    def generated(seed: int, hashes: int) -> bytes:
+        environment = os.environ | {"PYTHONHASHSEED": str(hashes)}
+        subprocess.run([*command, str(seed)], env=environment, capture_output=True, check=True)
+        return (folder / "new.mid").read_bytes()
+
+    assert len({generated(1, hashes) for hashes in range(PROCESSES)}) == 1
+    assert generated(1, 0) != generated(2, 0)

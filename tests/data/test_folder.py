@@ -19,6 +19,9 @@ from zoo.data.known import cached
 from zoo.data.options import Options
 from zoo.errors import DataError
 
+FILES = int(os.environ.get("ZOO_STRESS_FILES", "300"))
+"""Files over which memory is measured."""
+
 
 @pytest.fixture
 def folder(tmp_path, tune):
@@ -395,3 +398,19 @@ def test_a_beat_file_is_used_and_the_store_depends_on_it(tmp_path, tune):
         open_corpus(tmp_path)
     beats.unlink()
     assert open_corpus(tmp_path).digest == before.digest
+
+
+def test_memory_does_not_grow_with_files(tmp_path, tune, resident):
+    """Files are read in this process, as each of the processes does that read a large folder."""
+    paths = [tmp_path / f"{i}.mid" for i in range(10)]
+    for i, path in enumerate(paths):
+        tune(i, 200).write(path)
+
+    def read(count):
+        for i in range(count):
+            assert folders._read(paths[i % 10], "a", (), Options()).roll.frames == 200
+
+    read(100)
+    before = resident()
+    read(FILES)
+    assert resident() - before < 20 * 2**20

@@ -112,6 +112,8 @@ def test_a_source_without_usable_pieces_is_an_error_with_reasons(source, cache):
     assert "9 pieces" in caught.value.problems[0].what
 
 
+SECONDS = float(os.environ.get("ZOO_STRESS_SECONDS", "3"))
+
 WRITER = """
 import sys, time
 from pathlib import Path
@@ -151,17 +153,16 @@ def start(cache, role, seconds):
 
 
 def counted(process):
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=SECONDS + 60)
     assert process.returncode == 0
     return [int(number) for number in output.split()]
 
 
 @pytest.mark.slow
 def test_a_reader_never_sees_a_partial_store_while_four_writers_write(cache):
-    seconds = float(os.environ.get("ZOO_STRESS_SECONDS", "3"))
     counted(start(cache, "ready", 0))
-    writers = [start(cache, "writer", seconds) for _ in range(4)]
-    reads, torn = counted(start(cache, "reader", seconds))
+    writers = [start(cache, "writer", SECONDS) for _ in range(4)]
+    reads, torn = counted(start(cache, "reader", SECONDS))
     writes = sum(counted(writer)[0] for writer in writers)
     assert writes > 4
     assert reads > 10

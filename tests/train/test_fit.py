@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +23,8 @@ from zoo.train.score import Scores
 from zoo.train.settings import TrainSettings
 
 Make = Callable[..., Any]
+STEPS = int(os.environ.get("ZOO_STRESS_STEPS", "120"))
+"""Steps over which memory is measured."""
 
 
 def fit_digest(model: Model, corpus: Corpus, settings: TrainSettings, **options: Any) -> str:
@@ -199,23 +200,17 @@ def test_an_infinite_gradient_stops_training(tiny: Make, corpus: Corpus, fast: M
     assert digest(model.decoder.state_dict()) == before
 
 
-def test_memory_does_not_grow_with_steps(tiny: Make, corpus: Corpus, fast: Make) -> None:
+def test_memory_does_not_grow_with_steps(
+    tiny: Make, corpus: Corpus, fast: Make, resident: Callable[[], int]
+) -> None:
     used: list[int] = []
 
     def listen(event: Event) -> None:
-        if isinstance(event, Stepped) and event.step in (30, 120):
+        if isinstance(event, Stepped) and event.step in (30, STEPS):
             used.append(resident())
 
-    fit(tiny(), corpus, fast(steps=120, validate_every=30), listen=listen)
+    fit(tiny(), corpus, fast(steps=STEPS, validate_every=30), listen=listen)
     assert used[1] - used[0] < 20 * 2**20
-
-
-def resident() -> int:
-    """The resident memory of this process in bytes."""
-    statm = Path("/proc/self/statm")
-    if not statm.exists():
-        pytest.skip("resident memory is only available on Linux")
-    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_weights_do_not_depend_on_threads_which_are_recorded(tiny: Make, corpus: Corpus, fast: Make) -> None:
