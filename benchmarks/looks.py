@@ -22,7 +22,7 @@ from torch.utils._pytree import tree_map
 from zoo.bench.cell import Cell
 from zoo.bench.components import component_of
 from zoo.bench.grid import Combination
-from zoo.bench.reading import READING, Reading
+from zoo.bench.reading import READING, MusicReading
 from zoo.bench.results import Results
 from zoo.bench.study import Study, read_study
 from zoo.data import Corpus, open_corpus
@@ -92,7 +92,7 @@ class Trainings:
 
     def _is_of(self, result: Mapping[str, Any], data: str) -> bool:
         """Whether a result was measured on the music on this machine, in the current reading."""
-        stored = Reading.of(result)
+        stored = MusicReading.of(result)
         return (stored.digest, stored.number) == (self.music_of(data).digest, READING)
 
     def unseen(self, study: Study, data: str) -> Corpus:

@@ -15,7 +15,7 @@ from typing import Self
 from regions import RegionError
 from zoo.bench.assembly import tables
 from zoo.bench.results import Results
-from zoo.bench.rows import Table
+from zoo.bench.rows import StudyTable
 from zoo.bench.study import read_study
 from zoo.bench.verdict import BEST, Verdict, verdict
 from zoo.measure.interval import holm
@@ -53,7 +53,7 @@ class Comparison:
         data = tuple(name for name in options.get("data", "").split(",") if name)
         return cls(tuple(files), data, options.get("of", ""), tuple(map(parse_pair, lines)))
 
-    def tables(self, root: Path) -> list[Table]:
+    def tables(self, root: Path) -> list[StudyTable]:
         """Those of the first study, on the music that all studies share."""
         shared = set.intersection(*({table.data for table in read(root / file)} for file in self.files))
         if unknown := set(self.data) - shared:
@@ -114,13 +114,13 @@ def name_row(name: str, verdicts: Iterable[Verdict], side: int) -> str:
     return f"{name}: {', then '.join(rows)}" if rows else name
 
 
-def name_music(table: Table) -> str:
+def name_music(table: StudyTable) -> str:
     """The name of the music of a table, and whether it was read in an earlier way."""
     return f"{table.data} (earlier reading)" if table.is_earlier else table.data
 
 
 @lru_cache
-def read(file: Path) -> list[Table]:
+def read(file: Path) -> list[StudyTable]:
     """The tables of a study, from the results beside it."""
     registry = open_registry()
     return tables(read_study(file, registry), Results(file.parent / "results"), registry)

@@ -19,7 +19,7 @@ from typing import Any
 
 from regions import RegionError
 from zoo.bench.components import component_of
-from zoo.bench.reading import Reading
+from zoo.bench.reading import MusicReading
 from zoo.bench.results import Results
 from zoo.bench.study import read_study
 from zoo.registry import open_registry
@@ -43,10 +43,10 @@ def show_picture(text: str, root: Path, document: Path, *, draw: bool) -> str:
     kind, _, data = name.partition("-")
     if kind not in DRAWN:
         raise RegionError(f"there is no picture {name}; there are {', '.join(DRAWN)}, each of some music")
-    found = _curves(data, root) if kind == "curves" else _look(name, root)
-    if found is None:
+    content = _curves(data, root) if kind == "curves" else _look(name, root)
+    if content is None:
         return f"*The picture `{name}` waits for results.*"
-    numbers, reading = found
+    numbers, reading = content
     path = root / FOLDER / f"{name}.svg"
     digest = digest_of(numbers)
     if drawn_from(path) != digest:
@@ -65,8 +65,8 @@ def digest_of(numbers: Numbers) -> str:
 
 def drawn_from(path: Path) -> str | None:
     """The digest in a picture; None if there is none."""
-    found = MARK.search(path.read_text("utf-8")) if path.exists() else None
-    return found[1] if found else None
+    match = MARK.search(path.read_text("utf-8")) if path.exists() else None
+    return match[1] if match else None
 
 
 def save(figure: Any, path: Path, digest: str) -> None:
@@ -79,16 +79,16 @@ def save(figure: Any, path: Path, digest: str) -> None:
     plt.close(figure)
 
 
-def _look(name: str, root: Path) -> tuple[Numbers, Reading] | None:
+def _look(name: str, root: Path) -> tuple[Numbers, MusicReading] | None:
     """The numbers of benchmarks/looks.py, if the results of the trainings they come from are still stored."""
     path = root / LOOKS / f"{name}.json"
     if not path.exists():
         return None
-    found: Numbers = json.loads(path.read_text("utf-8"))
-    if lost := set(_cells(found)) - Results(root / LOOKS.parent).names():
+    numbers: Numbers = json.loads(path.read_text("utf-8"))
+    if lost := set(_cells(numbers)) - Results(root / LOOKS.parent).names():
         names = ", ".join(sorted(lost))
         raise RegionError(f"{name} was made from trainings whose results are no longer stored: {names}")
-    return found, Reading.of({"data": found})
+    return numbers, MusicReading.of({"data": numbers})
 
 
 def _cells(numbers: Any) -> Iterator[str]:
@@ -100,30 +100,32 @@ def _cells(numbers: Any) -> Iterator[str]:
             yield from _cells(value)
 
 
-def _curves(data: str, root: Path) -> tuple[Numbers, Reading] | None:
+def _curves(data: str, root: Path) -> tuple[Numbers, MusicReading] | None:
     """The learning curves of each attention, all seeds, by encoder."""
     registry, file = open_registry(), root / "benchmarks" / "attention.toml"
     study, results = read_study(file, registry), Results(file.parent / "results")
-    found: Numbers = {}
+    curves_by_encoder: Numbers = {}
     reading = None
     for row in study.combinations:
         component = component_of(row.recipe, "core", data, registry)
         choice = component.selection(study, results) if component else None
         cells = choice.cells if choice else ()
-        stored = [one for cell in cells if (one := results.read(cell)) and one["evaluation"]]
+        stored = [result for cell in cells if (result := results.read(cell)) and result["evaluation"]]
         if cells and len(stored) == len(cells):
-            curves = [one["curve"] for one in stored]
-            reading = Reading.of(stored[0])
-            found.setdefault(row.labels["encoder"], {})[row.labels["attention"]] = curves
-    return ({"data": data, "encoders": found}, reading) if reading else None
+            curves = [result["curve"] for result in stored]
+            reading = MusicReading.of(stored[0])
+            curves_by_encoder.setdefault(row.labels["encoder"], {})[row.labels["attention"]] = curves
+    return ({"data": data, "encoders": curves_by_encoder}, reading) if reading else None
 
 
 def draw_curves(numbers: Numbers) -> Any:
     """Validation nats after each hundred steps: the mean of the seeds, and from the lowest to the highest."""
     figure, axes = _panels(len(numbers["encoders"]), width=5.2, height=4.2)
-    names = list(dict.fromkeys(name for found in numbers["encoders"].values() for name in found))
-    for axis, (encoder, found) in zip(axes, numbers["encoders"].items(), strict=True):
-        for name, curves in found.items():
+    names = list(
+        dict.fromkeys(name for by_attention in numbers["encoders"].values() for name in by_attention)
+    )
+    for axis, (encoder, by_attention) in zip(axes, numbers["encoders"].items(), strict=True):
+        for name, curves in by_attention.items():
             style = names.index(name)
             steps = [step for step, _ in curves[0]]
             values = list(zip(*([nats for _, nats in curve] for curve in curves), strict=True))
@@ -141,10 +143,10 @@ def draw_curves(numbers: Numbers) -> Any:
 def draw_reading(numbers: Numbers) -> Any:
     """The mean weight of each lag, by the sixteenth of the bar that is foretold."""
     figure, axes = _panels(len(numbers["encoders"]), width=5.2, height=3.6)
-    for axis, (encoder, found) in zip(axes, numbers["encoders"].items(), strict=True):
-        grid = list(zip(*found["by_sixteenth"], strict=True))
+    for axis, (encoder, weights) in zip(axes, numbers["encoders"].items(), strict=True):
+        grid = list(zip(*weights["by_sixteenth"], strict=True))
         shown = axis.pcolormesh(grid, cmap="cividis", vmin=0, rasterized=True)
-        labels = [f"{lag:g}: {mean:.2f}" for lag, mean in zip(found["lags"], found["mean"], strict=True)]
+        labels = [f"{lag:g}: {mean:.2f}" for lag, mean in zip(weights["lags"], weights["mean"], strict=True)]
         axis.set_yticks([n + 0.5 for n in range(len(labels))], labels)
         axis.set_xticks([0.5, 4.5, 8.5, 12.5], ["1", "5", "9", "13"])
         axis.set(
@@ -159,9 +161,9 @@ def draw_reading(numbers: Numbers) -> Any:
 def draw_doublings(numbers: Numbers) -> Any:
     """Keys in frames of three pitch classes, and whether doublings go together."""
     figure, (left, right) = _panels(2, width=4.6, height=3.6)
-    found, most = numbers["of"], 7
-    width = 0.8 / len(found)
-    for n, (name, facts) in enumerate(found.items()):
+    models, most = numbers["of"], 7
+    width = 0.8 / len(models)
+    for n, (name, facts) in enumerate(models.items()):
         counts = {int(keys): count for keys, count in facts["keys"].items()}
         shares = [counts.get(keys, 0) / facts["frames"] for keys in range(numbers["classes"], most)]
         shares.append(sum(count for keys, count in counts.items() if keys >= most) / facts["frames"])
@@ -175,8 +177,8 @@ def draw_doublings(numbers: Numbers) -> Any:
     left.set_ylabel("share of these frames")
     left.legend(frameon=False, fontsize=8)
     right.axhline(0, color="grey", linewidth=0.8)
-    names = [name.replace(" ", "\n") for name in found]
-    right.set_xticks(range(len(found)), names, fontsize=8)
+    names = [name.replace(" ", "\n") for name in models]
+    right.set_xticks(range(len(models)), names, fontsize=8)
     right.set(title="is one class doubled if another is?", ylabel="correlation of two doublings")
     return figure
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from comparisons import CLEAR, Comparison, Page, name_music, name_row
 from zoo.bench.formatted import format_tables
 from zoo.bench.reading import EARLIER
-from zoo.bench.rows import Table
+from zoo.bench.rows import StudyTable
 from zoo.measure.formatted import FormattedTable
 from zoo.measure.printing import markdown
 
@@ -44,7 +44,7 @@ def digest(comparison: Comparison, root: Path) -> str:
     return hashlib.sha256(json.dumps(cells).encode()).hexdigest()[:8]
 
 
-def _parts(table: Table, of: str) -> list[FormattedTable]:
+def _parts(table: StudyTable, of: str) -> list[FormattedTable]:
     """The table of the score and that of loudness, or the latter alone."""
     parts = list(format_tables(table))
     return parts[1:] if of == "velocity" else parts
@@ -66,7 +66,7 @@ def difference_table(comparison: Comparison, page: Page, root: Path) -> str:
     return "\n".join([*lines, "", _caption(tables, comparison.of, page)])
 
 
-def _caption(tables: Sequence[Table], of: str, page: Page) -> str:
+def _caption(tables: Sequence[StudyTable], of: str, page: Page) -> str:
     unit = "struck note" if of == "velocity" else "frame"
     seeds = tables[0].study.settings.seeds
     counts = ", ".join(_pieces(table) for table in tables if table.rows)
@@ -76,7 +76,7 @@ def _caption(tables: Sequence[Table], of: str, page: Page) -> str:
     )
 
 
-def _pieces(table: Table) -> str:
+def _pieces(table: StudyTable) -> str:
     return f"{len(table.rows[0].evaluations[0].frames)} pieces of {table.data}"
 
 

@@ -137,8 +137,8 @@ class ZooModel:
             result = fit(
                 self.model, corpus, chosen, None, listener, seed, origins=origins, callbacks=callbacks
             )
-        told = record(result, corpus, chosen, seed, origins)
-        self._record = with_score(told, self.model, corpus, chosen, seed)
+        training_record = record(result, corpus, chosen, seed, origins)
+        self._record = with_score(training_record, self.model, corpus, chosen, seed)
         self._pretrained = dict.fromkeys(SLOTS, "an earlier training")
         return result
 

@@ -17,7 +17,7 @@ from zoo.bench.assembly import tables
 from zoo.bench.components import components, floor_cells
 from zoo.bench.reading import READING
 from zoo.bench.results import Results
-from zoo.bench.rows import Table
+from zoo.bench.rows import StudyTable
 from zoo.bench.study import Study, read_study
 from zoo.music.roll import Roll
 from zoo.registry import Registry, open_registry
@@ -33,7 +33,7 @@ device = "cpu"
 
 Write = Callable[..., Path]
 Bench = Callable[..., "subprocess.Popen[str]"]
-Tabled = Callable[..., Table]
+Tabled = Callable[..., StudyTable]
 
 FRAMES = (10, 30, 60)
 """The pieces of made-up results."""
@@ -112,7 +112,7 @@ def tabled(study: Callable[..., Study], registry: Registry, tmp_path: Path) -> T
         floors: Mapping[str, Mapping[str, Sequence[float]]] | None = None,
         planes: Sequence[str] = ("sounding",),
         **terms: Mapping[str, Mapping[str, Any]],
-    ) -> Table:
+    ) -> StudyTable:
         asked, results = study('data = "tunes"\nseeds = 2', grid), Results(tmp_path / "results")
         for component in components(asked, registry):
             name = component.recipe.parts[NAMES[component.term]].entry.name

@@ -22,8 +22,8 @@ from zoo.bench.results import Results
 from zoo.bench.study import Study, read_study
 from zoo.bench.work import do
 from zoo.data import Corpus
-from zoo.data.piece import Reading
-from zoo.data.source import Source
+from zoo.data.piece import SourcePiece
+from zoo.data.source import DataSource
 from zoo.data.split import Split
 from zoo.data.writing import write_store
 from zoo.music.meter import Meter
@@ -204,19 +204,19 @@ def test_existing_training_is_not_repeated(
     assert (tmp_path / "run" / "metrics.jsonl").read_text() == metrics
 
 
-def eighths() -> Iterator[Reading]:
+def eighths() -> Iterator[SourcePiece]:
     """Pieces of one repeated note each, on a grid of eighths."""
     for number, split in enumerate(get_args(Split)):
         onset = np.zeros((24, 88), np.bool_)
         onset[::2, 30 + number] = True
-        yield Reading(f"tune {number}", Roll(onset, onset, meter=Meter.of(grid=2)), split)
+        yield SourcePiece(f"tune {number}", Roll(onset, onset, meter=Meter.of(grid=2)), split)
 
 
 def test_a_cell_is_trained_on_the_grid_of_its_music(
     study: Read, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     planes = frozenset({"onset", "sounding"})
-    store = write_store(Source("tunes", planes, 3, eighths, "tunes", "", grid=2), tmp_path / "cache")
+    store = write_store(DataSource("tunes", planes, 3, eighths, "tunes", "", grid=2), tmp_path / "cache")
     monkeypatch.setattr("zoo.data.open_corpus", lambda place: Corpus("tunes", store))
     small_study = study('data = "tunes"', 'attention = "lags"\nsampler = "independent"', "steps = 2")
     cell = components(small_study, registry)[0].cell(small_study, small_study.rates[0], 0)

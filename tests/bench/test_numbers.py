@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from zoo.bench.formatted import format_tables, table_to_json
-from zoo.bench.rows import Row, Table
+from zoo.bench.rows import StudyRow, StudyTable
 from zoo.errors import ZooError
 from zoo.measure.evaluation import Evaluation, Term
 
-Tabled = Callable[..., Table]
+Tabled = Callable[..., StudyTable]
 FRAMES = (10, 30, 60)
 TOTALS = (30, 60, 60), (34, 66, 70)
 """Nats of each piece, all terms together: 1.5 a frame from the first seed, 1.7 from the second."""
@@ -22,17 +22,17 @@ OTHERS = (42, 50, 38), (38, 58, 84)
 """Of what it is compared with: 1.3 and 1.8."""
 
 
-def row(*seeds: dict[str, Term], frames: Sequence[float] = FRAMES) -> Row:
+def row(*seeds: dict[str, Term], frames: Sequence[float] = FRAMES) -> StudyRow:
     names = tuple(map(str, range(len(frames))))
     found = (Evaluation(names, names, np.array(frames, float), terms) for terms in seeds)
-    return Row({}, "", tuple(found), parameters={"core": 1000})
+    return StudyRow({}, "", tuple(found), parameters={"core": 1000})
 
 
 def term(*nats: float, kind: str = "exact", variance: Sequence[float] | None = None) -> Term:
     return Term(np.array(nats, float), kind, None if variance is None else np.array(variance, float))
 
 
-def plain(*seeds: Sequence[float], kind: str = "exact", frames: Sequence[float] = FRAMES) -> Row:
+def plain(*seeds: Sequence[float], kind: str = "exact", frames: Sequence[float] = FRAMES) -> StudyRow:
     return row(*({"codes": term(*nats, kind=kind)} for nats in seeds), frames=frames)
 
 

@@ -13,9 +13,9 @@ from zoo.bench.assembly import tables
 from zoo.bench.cell import Cell, FloorsCell
 from zoo.bench.components import Component, components, floor_cells
 from zoo.bench.formatted import format_tables
-from zoo.bench.reading import EARLIER, READING, Reading
+from zoo.bench.reading import EARLIER, READING, MusicReading
 from zoo.bench.results import Results
-from zoo.bench.rows import Row
+from zoo.bench.rows import StudyRow
 from zoo.bench.study import Study, read_study
 from zoo.errors import ZooError
 from zoo.measure.evaluation import Evaluation, Term
@@ -37,11 +37,11 @@ def read(tmp_path: Path, registry: Registry) -> Read:
     return go
 
 
-def row(nats: list[list[float]], parameters: int) -> Row:
+def row(nats: list[list[float]], parameters: int) -> StudyRow:
     digests = tuple(map(str, range(len(nats[0]))))
     frames = np.ones(len(digests))
     found = [Evaluation(digests, digests, frames, {"codes": Term(np.array(one))}) for one in nats]
-    return Row({}, "", tuple(found), parameters={"core": parameters})
+    return StudyRow({}, "", tuple(found), parameters={"core": parameters})
 
 
 def test_single_seed_gives_no_clear_difference() -> None:
@@ -232,8 +232,8 @@ def test_rows_on_different_grids_share_no_table(read: Read, registry: Registry, 
 
 
 def test_a_caption_says_the_grid_and_the_leaks() -> None:
-    assert list(Reading("d").notes) == list(Reading("d", leaks=0).notes) == []
-    assert list(Reading("d", grid=12, leaks=2).notes) == [
+    assert list(MusicReading("d").notes) == list(MusicReading("d", leaks=0).notes) == []
+    assert list(MusicReading("d", grid=12, leaks=2).notes) == [
         "12 frames per quarter note",
         "2 scored pieces share long passages with training pieces",
     ]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from zoo.bench.cell import Cell, FloorsCell
-from zoo.bench.reading import READING, Reading
+from zoo.bench.reading import READING, MusicReading
 from zoo.bench.results import Results
 from zoo.errors import BundleError, ZooError
 from zoo.registry import Registry, parse_recipe
@@ -82,7 +82,7 @@ def test_result_of_an_earlier_reading_is_matched_by_its_question(core: Cell, tmp
     results, _ = earlier(core, "core-none-s0-0123", tmp_path)
     found = results.read(core)
     assert found is not None
-    assert Reading.of(found).is_earlier
+    assert MusicReading.of(found).is_earlier
     assert results.read(replace(core, seed=1)) is None
     assert results.read(replace(core, train=TrainSettings(steps=3))) is None
 
@@ -124,7 +124,7 @@ CUTS: dict[str, Callable[[Content], Any]] = {
     "no digest": lambda c: c["data"].pop("digest"),
     "no reading at all": lambda c: c["data"].update(reading=0),
     "half a reading": lambda c: c["data"].update(reading=1.5),
-    "no frames to a quarter": lambda c: c["data"].update(grid=0),
+    "no frames per quarter note": lambda c: c["data"].update(grid=0),
     "less than no leaks": lambda c: c["data"].update(leaks=-1),
     "no planes": lambda c: c["data"].pop("planes"),
     "no kind": lambda c: c["evaluation"]["terms"]["codes"].pop("kind"),
@@ -227,7 +227,7 @@ def test_an_earlier_reading_in_a_pack_is_found_and_replaced(core: Cell, tmp_path
     results.pack("tunes")
     found = Results(tmp_path).read(core)
     assert found is not None
-    assert Reading.of(found).is_earlier
+    assert MusicReading.of(found).is_earlier
     new = ordered(core)
     new["data"]["reading"] = READING
     results = Results(tmp_path)

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from zoo.bench.reading import READING
-from zoo.bench.rows import Table
+from zoo.bench.rows import StudyTable
 from zoo.bench.verdict import Verdict, verdict
 from zoo.errors import UsageError
 from zoo.measure.evaluation import Evaluation
 
-Tabled = Callable[..., Table]
+Tabled = Callable[..., StudyTable]
 ATTENTIONS = 'attention = ["none", "last"]\nsampler = "independent"\ndecoder = "uniform"'
 PRODUCT = 'attention = ["none", "last"]\nsampler = "independent"\ndecoder = ["lstm", "rbm"]'
 KEYS = {"uniform": {"nats": [(0, 0, 0)]}}
@@ -132,7 +132,7 @@ def test_single_term_and_loudness_are_compared(tabled: Tabled) -> None:
     assert (loud.difference.value, loud.unit) == (pytest.approx(4 - 5), "nats per struck note")
 
 
-def table_name(table: Table, nats: float) -> str:
+def table_name(table: StudyTable, nats: float) -> str:
     (row,) = (row for row in table.loudness if row.figure("velocity").value == pytest.approx(nats))
     return row.label_for(table.study.loud_slots)
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from zoo.bench.cell import Cell, FloorsCell
 from zoo.bench.driver import StudyProgress
-from zoo.cli.bench_watch import Watch, in_words
+from zoo.cli.bench_watch import StudyWatch, in_words
 from zoo.errors import Problem
 from zoo.registry import open_registry, parse_recipe
 from zoo.train.settings import TrainSettings
@@ -35,7 +35,7 @@ def test_durations_are_shown_in_words(seconds: float, words: str) -> None:
 
 def seen(terminal: bool, *steps: tuple[StudyProgress, Cell | FloorsCell | None]) -> str:
     console = Console(file=io.StringIO(), width=80, force_terminal=terminal, markup=False, highlight=False)
-    with Watch(console) as watch:
+    with StudyWatch(console) as watch:
         for progress, ended in steps:
             watch(progress, ended)
     assert isinstance(console.file, io.StringIO)

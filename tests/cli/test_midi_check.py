@@ -70,7 +70,7 @@ def test_losses_of_reading_are_shown(tmp_path, capsys):
     told = lines(capsys.readouterr().out)
     assert "changed" not in told
     assert "advice" not in told
-    assert told["length"] == "1 bar, 16 frames, 8 to a quarter note"
+    assert told["length"] == "1 bar, 16 frames, 8 per quarter note"
 
 
 def test_meter_is_shown(tmp_path, capsys):

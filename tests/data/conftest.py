@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from zoo.data.corpus import Corpus
-from zoo.data.piece import Reading
-from zoo.data.source import Source
+from zoo.data.piece import SourcePiece
+from zoo.data.source import DataSource
 from zoo.data.writing import write_store
 from zoo.music.meter import Meter
 from zoo.music.roll import Roll
@@ -53,16 +53,16 @@ def tune() -> Callable[[int, int], Roll]:
 
 
 @pytest.fixture
-def source_of() -> Callable[..., Source]:
+def source_of() -> Callable[..., DataSource]:
     """A source of given rolls; i % 3 frames are missing from the first bar of piece i."""
 
-    def make(rolls: list[Roll], name: str = "noise", planes: frozenset[str] = ALL_PLANES) -> Source:
-        return Source(
+    def make(rolls: list[Roll], name: str = "noise", planes: frozenset[str] = ALL_PLANES) -> DataSource:
+        return DataSource(
             name=name,
             planes=planes,
             size=len(rolls),
             read=lambda: (
-                Reading(f"piece {i}", replace(roll, meter=Meter.of(offset=i % 3)))
+                SourcePiece(f"piece {i}", replace(roll, meter=Meter.of(offset=i % 3)))
                 for i, roll in enumerate(rolls)
             ),
             place=name,
@@ -73,6 +73,6 @@ def source_of() -> Callable[..., Source]:
 
 
 @pytest.fixture
-def corpus_of(cache: Path, source_of: Callable[..., Source]) -> Callable[..., Corpus]:
+def corpus_of(cache: Path, source_of: Callable[..., DataSource]) -> Callable[..., Corpus]:
     """A corpus of given rolls."""
     return lambda rolls, **options: Corpus("noise", write_store(source_of(rolls, **options), cache))

@@ -13,7 +13,7 @@ import pytest
 from zoo.data import Corpus, bach, open_corpus, opening
 from zoo.data.archive import Members, read_archive
 from zoo.data.options import Options
-from zoo.data.source import Source
+from zoo.data.source import DataSource
 from zoo.music.grid import GRID
 from zoo.music.meter import Meter
 from zoo.music.roll import Notes, Roll
@@ -67,8 +67,8 @@ def test_the_split_of_an_archive_is_the_same_on_every_grid(
         for file in sorted(folder.iterdir()):
             archive.write(file, file.name)
 
-    def source(_: Path, options: Options) -> Source:
-        return Source(
+    def source(_: Path, options: Options) -> DataSource:
+        return DataSource(
             name="zip",
             planes=frozenset({"onset", "sounding", "velocity"}),
             size=PIECES,

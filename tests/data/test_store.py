@@ -192,9 +192,9 @@ def test_writing_a_large_corpus_needs_little_more_memory_than_a_small_one(source
             tracemalloc.stop()
 
     def readings(count):
-        from zoo.data.piece import Reading
+        from zoo.data.piece import SourcePiece
 
         for i in range(count):
-            yield Reading(str(i), replace(roll, sounding=np.copy(roll.sounding)))
+            yield SourcePiece(str(i), replace(roll, sounding=np.copy(roll.sounding)))
 
     assert peak(120) < peak(20) + 100 * roll.sounding.nbytes

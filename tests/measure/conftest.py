@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from zoo.data.corpus import Corpus
-from zoo.data.piece import Reading
-from zoo.data.source import Source
+from zoo.data.piece import SourcePiece
+from zoo.data.source import DataSource
 from zoo.data.writing import write_store
 from zoo.music.roll import Roll
 
@@ -39,12 +39,12 @@ def corpus_of(tmp_path, monkeypatch) -> Callable[..., Corpus]:
     def make(
         rolls: list[Roll], planes: frozenset[str] = ALL_PLANES, name: str = "noise", grid: int = 4
     ) -> Corpus:
-        source = Source(
+        source = DataSource(
             name=name,
             planes=planes,
             grid=grid,
             size=len(rolls),
-            read=lambda: (Reading(f"piece {number}", roll) for number, roll in enumerate(rolls)),
+            read=lambda: (SourcePiece(f"piece {number}", roll) for number, roll in enumerate(rolls)),
             place=name,
             state=[roll.frames for roll in rolls],
         )

@@ -63,8 +63,8 @@ def test_a_table_of_few_passages_says_what_they_can_tell(passages, says):
     for table in resemblances([("bundle", Resemblance(144, (passages, 17, 16), (one,)))]):
         console.print(FittedTable(table))
     text = console.file.getvalue()
-    assert f"bundle: {passages} passage{'' if passages == 1 else 's'} of 144 frames" in text
-    assert ("too few: a verdict takes 3 passages" in text) is says
+    assert f"bundle: {passages} generated and 17 + 16 unseen passages of 144 frames" in text
+    assert ("too few: a verdict needs 3 generated passages" in text) is says
     assert (text.count("too few") == 2) is says
     assert ("few passages are high by chance" in text) is (passages < 10)
     assert max(map(len, text.splitlines())) <= 80

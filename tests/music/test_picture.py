@@ -233,7 +233,7 @@ def test_the_end_of_a_primer_is_marked_once_in_its_system(drawn):
 def test_the_heading_states_the_range_of_the_tempo_and_the_grid(drawn):
     changes = ((0, 96.0), (8, 131.6), (20, 80.2))
     assert drawn(lasting(32, tempo=100.0, tempo_changes=changes)).heading.endswith("♩ = 80 – 132")
-    assert drawn(lasting(32, Meter.of(grid=6))).heading.endswith("6 frames to a quarter note")
+    assert drawn(lasting(32, Meter.of(grid=6))).heading.endswith("6 frames per quarter note")
 
 
 def test_the_heading_counts_further_time_signatures(drawn):

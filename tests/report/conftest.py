@@ -14,7 +14,7 @@ import pytest
 
 from zoo.music.roll import Notes, Roll
 from zoo.parts.piano import LOWEST_KEY
-from zoo.report import Piece, Report, write_report
+from zoo.report import ListeningPiece, Report, write_report
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -36,7 +36,7 @@ def _scale(*pitches: int, frames: int = 4, velocity: int = 80, **options: Any) -
 def make_page(tmp_path: Path) -> Callable[..., str]:
     """Write a page with some pieces and return its URL."""
 
-    def make(*pieces: Piece, **options: Any) -> str:
+    def make(*pieces: ListeningPiece, **options: Any) -> str:
         write_report(Report("A report", pieces, **options), tmp_path / "report.html")
         return (tmp_path / "report.html").as_uri()
 
@@ -44,13 +44,15 @@ def make_page(tmp_path: Path) -> Callable[..., str]:
 
 
 @pytest.fixture
-def pair() -> tuple[Piece, Piece]:
+def pair() -> tuple[ListeningPiece, ListeningPiece]:
     """A loud rising scale and a soft falling scale by two models, 8 seconds each."""
     up = (60, 62, 64, 65, 67, 69, 71, 72)
     group = "From silence, seed 0"
     return (
-        Piece("models/one", _scale(*up, frames=8, velocity=100), group=group, primer=16, model="abc"),
-        Piece("models/two", _scale(*up[::-1], frames=8, velocity=30), group=group, model="def"),
+        ListeningPiece(
+            "models/one", _scale(*up, frames=8, velocity=100), group=group, primer=16, model="abc"
+        ),
+        ListeningPiece("models/two", _scale(*up[::-1], frames=8, velocity=30), group=group, model="def"),
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from zoo.music.roll import Roll
 from zoo.music.writing import midi_bytes
-from zoo.report import Piece
+from zoo.report import ListeningPiece
 from zoo.report.learning import Training
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -24,7 +24,7 @@ ROLL = ".piece >> nth=0 >> canvas.roll"
 MakePage = Callable[..., str]
 OpenPage = Callable[..., Any]
 Scale = Callable[..., Roll]
-Pair = tuple[Piece, Piece]
+Pair = tuple[ListeningPiece, ListeningPiece]
 
 
 def loudness(page: Any) -> float:
@@ -88,7 +88,7 @@ def test_playing_a_piece_pauses_the_previous_one(
 
 def test_sounding_keys_light_up(make_page: MakePage, open_page: OpenPage, scale: Scale) -> None:
     chord = Roll.from_notes(scale(60).notes())
-    page = open_page(make_page(Piece("c", scale(*MELODY, frames=8)), Piece("chord", chord)))
+    page = open_page(make_page(ListeningPiece("c", scale(*MELODY, frames=8)), ListeningPiece("chord", chord)))
     page.tab.evaluate("players[0].seek(players[0].line.seconds(8 * 4 + 2))")
     assert page.tab.get_attribute(".piece >> nth=0", "data-lit") == "67"
     pixel = """(() => { const { keys } = players[0], row = keys.height / (PAGE.high - PAGE.low + 1);
@@ -142,7 +142,7 @@ def test_double_speed_halves_the_time(make_page: MakePage, open_page: OpenPage, 
 def test_playback_follows_tempo_changes(make_page: MakePage, open_page: OpenPage, scale: Scale) -> None:
     roll = scale(*MELODY, frames=4, tempo=80.0)
     slower = Roll(roll.onset, roll.sounding, roll.velocity, 80.0, roll.meter, ((0, 120.0), (16, 60.0)))
-    page = open_page(make_page(Piece("slower", slower)))
+    page = open_page(make_page(ListeningPiece("slower", slower)))
     assert page.tab.evaluate("players[0].starts") == pytest.approx([0, 0.5, 1, 1.5, 2, 3, 4, 5])
     assert page.tab.evaluate("[1.5, 2, 4].map(s => players[0].line.frame(s))") == pytest.approx([12, 16, 24])
 
@@ -174,7 +174,7 @@ def test_the_download_is_the_midi_file(
     make_page: MakePage, open_page: OpenPage, tmp_path: Path, pair: Pair
 ) -> None:
     first, second = pair
-    page = open_page(make_page(first, Piece("songs/a song.mid", second.roll, midi=b"MThd original")))
+    page = open_page(make_page(first, ListeningPiece("songs/a song.mid", second.roll, midi=b"MThd original")))
     for number, name, content in (
         (0, "models-one.mid", midi_bytes(first.roll)),
         (1, "songs-a song.mid", b"MThd original"),
@@ -214,7 +214,7 @@ def test_blind_listening_hides_all_names(
 def test_blind_pieces_are_shuffled_and_equally_loud(
     make_page: MakePage, open_page: OpenPage, scale: Scale
 ) -> None:
-    pieces = [Piece(f"model {n}", scale(60 + n, velocity=20 + n), group="one") for n in range(8)]
+    pieces = [ListeningPiece(f"model {n}", scale(60 + n, velocity=20 + n), group="one") for n in range(8)]
     page = open_page(make_page(*pieces))
     page.tab.check("#blind")
     names = page.tab.locator(".name").evaluate_all("all => all.map(e => e.textContent)")
@@ -233,7 +233,8 @@ def test_the_page_fits_a_phone(make_page: MakePage, open_page: OpenPage, count: 
     tune = scale(*MELODY * 8, frames=8)
     name = "a/very/long/folder/of/models/that_has_no_place_to_break_a_line_at_whatever_happens/bundle"
     page = open_page(
-        make_page(*(Piece(name, tune) for _ in range(count)), command=f"zoo report {name} {name}"), width=390
+        make_page(*(ListeningPiece(name, tune) for _ in range(count)), command=f"zoo report {name} {name}"),
+        width=390,
     )
     assert page.tab.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.tab.locator(".piece").count() == count
@@ -241,7 +242,7 @@ def test_the_page_fits_a_phone(make_page: MakePage, open_page: OpenPage, count: 
 
 
 def test_a_long_roll_scrolls_with_the_music(make_page: MakePage, open_page: OpenPage, scale: Scale) -> None:
-    page = open_page(make_page(Piece("long", scale(*MELODY * 25, frames=8))), width=390)
+    page = open_page(make_page(ListeningPiece("long", scale(*MELODY * 25, frames=8))), width=390)
     assert page.tab.evaluate("players[0].roll.clientWidth") == 1600
     page.tab.evaluate("players[0].seek(players[0].length * 0.9)")
     page.tab.click(PLAY)
@@ -265,7 +266,7 @@ def test_the_page_follows_the_color_scheme_of_the_system(
 
 def test_names_are_escaped(make_page: MakePage, open_page: OpenPage, scale: Scale) -> None:
     name = "</script><img src=x onerror=alert(1)>&\"'"
-    url = make_page(Piece(name, scale(60)), Piece("other", scale(62)), command=name)
+    url = make_page(ListeningPiece(name, scale(60)), ListeningPiece("other", scale(62)), command=name)
     page = open_page(url)
     assert page.tab.locator(".name").first.inner_text() == name
     assert page.tab.evaluate("PAGE.pieces[0].name") == name

@@ -174,12 +174,14 @@ def test_with_data_models_continue_unseen_pieces_and_are_scored(songs: Path, pie
 
 def test_copies_of_training_pieces_are_marked(songs: Path, pieces: Any) -> None:
     from zoo.data import open_corpus
-    from zoo.report import Piece
+    from zoo.report import ListeningPiece
     from zoo.report.listening import mark_copies
 
     training = open_corpus("songs").split("train")
     fresh = Roll.from_notes(training.roll(0).notes().take(np.arange(1)), 16)
-    copy, original = mark_copies([Piece("copy", training.roll(0)), Piece("original", fresh)], training)
+    copy, original = mark_copies(
+        [ListeningPiece("copy", training.roll(0)), ListeningPiece("original", fresh)], training
+    )
     assert copy.copied == ((0, training.pieces[0].frames),)
     assert original.copied == ()
 

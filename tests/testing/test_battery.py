@@ -12,7 +12,7 @@ import zoo.testing
 from zoo.errors import UsageError
 from zoo.parts import SLOTS
 from zoo.registry import open_registry
-from zoo.testing.battery import Report, part_under_test, run_check
+from zoo.testing.battery import CheckReport, part_under_test, run_check
 from zoo.testing.check import Check, NotApplicableError, check
 from zoo.testing.under_test import PartUnderTest
 
@@ -61,7 +61,7 @@ def test_settings_are_tested_as_they_are_chosen():
 
 def test_fewer_checks_than_demanded_are_a_failure():
     report = zoo.testing.run("attention.last")
-    short = Report(report.part, report.outcomes[:3], report.demanded)
+    short = CheckReport(report.part, report.outcomes[:3], report.demanded)
     assert not short.having("failed")
     assert not short.ok
     assert str(short).endswith("must run")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from zoo.data import Corpus
-from zoo.data.piece import Reading
-from zoo.data.source import Source
+from zoo.data.piece import SourcePiece
+from zoo.data.source import DataSource
 from zoo.data.split import Split
 from zoo.data.writing import write_store
 from zoo.model.build import build
@@ -51,12 +51,12 @@ def tunes(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Corpus]:
     def make(train: int = 8, valid: int = 3, planes: str = "onset sounding velocity") -> Corpus:
         splits: list[Split] = [*["train"] * train, *["valid"] * valid, "test"]
 
-        def read() -> Iterator[Reading]:
+        def read() -> Iterator[SourcePiece]:
             for number, split in enumerate(splits):
-                yield Reading(f"tune {number}", tune(number), split=split)
+                yield SourcePiece(f"tune {number}", tune(number), split=split)
 
         name = f"tunes-{train}-{valid}"
-        source = Source(name, frozenset(planes.split()), len(splits), read, place=name, state=splits)
+        source = DataSource(name, frozenset(planes.split()), len(splits), read, place=name, state=splits)
         return Corpus(name, write_store(source, cache))
 
     return make

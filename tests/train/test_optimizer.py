@@ -15,8 +15,8 @@ from torch import nn
 
 from zoo.data import Corpus
 from zoo.data.fragments import Fragments
-from zoo.data.piece import Reading
-from zoo.data.source import Source
+from zoo.data.piece import SourcePiece
+from zoo.data.source import DataSource
 from zoo.data.writing import write_store
 from zoo.model.build import build
 from zoo.model.model import Model
@@ -221,13 +221,13 @@ def short_pieces(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     """Two hundred pieces of 20 to 90 frames, like chorales."""
     lengths = np.random.default_rng(0).integers(20, 90, 200)
 
-    def read() -> Iterator[Reading]:
+    def read() -> Iterator[SourcePiece]:
         for number, frames in enumerate(lengths):
             keys = np.zeros((frames, 88), np.bool_)
             keys[:, number % 88] = True
-            yield Reading(f"piece {number}", Roll(None, keys), split="train")
+            yield SourcePiece(f"piece {number}", Roll(None, keys), split="train")
 
-    source = Source("short", frozenset({"sounding"}), len(lengths), read, place="short", state="1")
+    source = DataSource("short", frozenset({"sounding"}), len(lengths), read, place="short", state="1")
     return Corpus("short", write_store(source, tmp_path_factory.mktemp("cache")))
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from zoo.bench.cell import slots_of
 from zoo.bench.components import Selection, component_of, floor_cells
 from zoo.bench.grid import Combination
-from zoo.bench.reading import Reading
+from zoo.bench.reading import MusicReading
 from zoo.bench.results import Results
-from zoo.bench.rows import OF_SCORE, Row, Table
+from zoo.bench.rows import OF_SCORE, StudyRow, StudyTable
 from zoo.bench.study import Study
 from zoo.errors import Problem, ZooError
 from zoo.measure.evaluation import SCORE, Evaluation
@@ -27,7 +27,9 @@ WithoutRow = Literal["missing", "failed"]
 """Why a combination has no row: results are missing, or a part diverged."""
 
 
-def tables(study: Study, results: Results, registry: Registry, only: Collection[str] = ()) -> list[Table]:
+def tables(
+    study: Study, results: Results, registry: Registry, only: Collection[str] = ()
+) -> list[StudyTable]:
     """The tables of a study from stored results, one for each dataset, or only for the datasets in `only`.
 
     Raises:
@@ -37,15 +39,15 @@ def tables(study: Study, results: Results, registry: Registry, only: Collection[
     return [_table(study, data, results, registry) for data in chosen]
 
 
-def _table(study: Study, data: str, results: Results, registry: Registry) -> Table:
-    readings: dict[str, Reading] = {}
-    rows: list[Row] = []
+def _table(study: Study, data: str, results: Results, registry: Registry) -> StudyTable:
+    readings: dict[str, MusicReading] = {}
+    rows: list[StudyRow] = []
     without_row: dict[WithoutRow, list[Combination]] = {"missing": [], "failed": []}
     for combination in study.combinations:
         row = _row(study, combination, data, results, registry, readings)
-        rows.append(row) if isinstance(row, Row) else without_row[row].append(combination)
+        rows.append(row) if isinstance(row, StudyRow) else without_row[row].append(combination)
     floors = list(_floors(study, data, results, readings))
-    return Table(
+    return StudyTable(
         study=study,
         data=data,
         reading=_common_reading(readings, data),
@@ -56,7 +58,7 @@ def _table(study: Study, data: str, results: Results, registry: Registry) -> Tab
     )
 
 
-def _common_reading(readings: Mapping[str, Reading], data: str) -> Reading | None:
+def _common_reading(readings: Mapping[str, MusicReading], data: str) -> MusicReading | None:
     """The reading that all cells share, given the reading of each by its name."""
     examples = {reading: name for name, reading in readings.items()}
     if len(examples) > 1:
@@ -72,8 +74,8 @@ def _row(
     data: str,
     results: Results,
     registry: Registry,
-    readings: dict[str, Reading],
-) -> Row | WithoutRow:
+    readings: dict[str, MusicReading],
+) -> StudyRow | WithoutRow:
     """The row of a combination, assembled from the results of its terms, or why there is none."""
     recipe = combination.recipe
     results_of: dict[Term, list[dict[str, Any]]] = {}
@@ -91,8 +93,8 @@ def _row(
         results_of[term] = [result for result in stored if result is not None]
         selections[term] = selection
         names = (cell.name for cell in selection.cells)
-        readings |= dict(zip(names, map(Reading.of, results_of[term]), strict=True))
-    return Row(
+        readings |= dict(zip(names, map(MusicReading.of, results_of[term]), strict=True))
+    return StudyRow(
         labels=combination.labels,
         floor="",
         evaluations=tuple(_evaluations(results_of)),
@@ -149,7 +151,9 @@ def _parts(results_of: Mapping[Term, Sequence[Mapping[str, Any]]]) -> dict[str, 
     return {slot: stored[0]["parts"][slot] for term, stored in results_of.items() for slot in slots_of(term)}
 
 
-def _floors(study: Study, data: str, results: Results, readings: dict[str, Reading]) -> Iterator[Row]:
+def _floors(
+    study: Study, data: str, results: Results, readings: dict[str, MusicReading]
+) -> Iterator[StudyRow]:
     """The floors of each plane of the study; their labels name the plane if there are two."""
     cells = [cell for cell in floor_cells(study) if cell.data == data]
     velocity_floors = set()
@@ -157,22 +161,22 @@ def _floors(study: Study, data: str, results: Results, readings: dict[str, Readi
         result = results.read(cell)
         if result is None:
             continue
-        readings[cell.name] = Reading.of(result)
+        readings[cell.name] = MusicReading.of(result)
         for name, content in result["floors"].items():
             is_of_velocity = name.startswith(VELOCITY_FLOORS)
             label = name if is_of_velocity or len(cells) == 1 else f"{name}, {cell.plane}"
             if not is_of_velocity or name not in velocity_floors:
-                yield Row({}, label, (Evaluation.from_json(content),), made=result["made"])
+                yield StudyRow({}, label, (Evaluation.from_json(content),), made=result["made"])
             velocity_floors.add(name)
 
 
-def _ranked(rows: Sequence[Row], slots: Sequence[Slot], terms: Sequence[str]) -> tuple[Row, ...]:
+def _ranked(rows: Sequence[StudyRow], slots: Sequence[Slot], terms: Sequence[str]) -> tuple[StudyRow, ...]:
     """The rows that score some terms, without duplicates, the lowest nats first.
 
     Rows that agree in the given slots have the same score: velocity does not change the score of keys, and
     only encoder and velocity change that of velocities.
     """
-    distinct: dict[str, Row] = {}
+    distinct: dict[str, StudyRow] = {}
     for row in rows:
         if terms[0] in row.evaluations[0].terms:
             distinct.setdefault(row.label_for(slots), row)

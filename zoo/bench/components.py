@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from zoo.bench.cell import Cell, FloorsCell, isolated
-from zoo.bench.reading import Reading
+from zoo.bench.reading import MusicReading
 from zoo.bench.results import Results
 from zoo.bench.study import Study
 from zoo.parts.terms import TERMS, Term
@@ -94,7 +94,7 @@ class Component:
 
 
 def _is_earlier(result: Mapping[str, Any] | None) -> bool:
-    return result is not None and Reading.of(result).is_earlier
+    return result is not None and MusicReading.of(result).is_earlier
 
 
 def _validation(results: Sequence[Mapping[str, Any] | None]) -> float:

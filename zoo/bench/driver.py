@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from zoo.bench.cell import Cell, FloorsCell
 from zoo.bench.local import CellFailed
 from zoo.bench.needs import LocalDataset, Needs
-from zoo.bench.reading import READING, Reading
+from zoo.bench.reading import READING, MusicReading
 from zoo.bench.results import Results
 from zoo.bench.study import Study
 from zoo.errors import Problem, UsageError
@@ -115,11 +115,11 @@ class Driver:
         return self._progress
 
     def _refuse_other_music(self) -> None:
-        outdated: dict[str, list[Reading]] = {name: [] for name in self._datasets}
+        outdated: dict[str, list[MusicReading]] = {name: [] for name in self._datasets}
         for cell in self._needs.possible():
             result = self._results.read(cell)
             if result is not None and not self._datasets[cell.data].has_produced(result):
-                outdated[cell.data].append(Reading.of(result))
+                outdated[cell.data].append(MusicReading.of(result))
         hint = "use --results ELSEWHERE to keep both, or --replace to compute them again"
         problems = [
             Problem(_describe(readings, self._datasets[name]), str(self._results.folder_of(name)), hint)
@@ -149,7 +149,7 @@ class Driver:
                 self._progress.failed[cell.name] = [_with_title(cell, problem) for problem in error.problems]
             return
         if not self._datasets[cell.data].has_produced(result):
-            self._progress.failed[cell.name] = [_other_music(cell, Reading.of(result))]
+            self._progress.failed[cell.name] = [_other_music(cell, MusicReading.of(result))]
             return
         self._results.write(cell, result)
         self._progress.ran += 1
@@ -159,7 +159,7 @@ class Driver:
             self._listen(self._progress, ended)
 
 
-def _describe(readings: Sequence[Reading], dataset: LocalDataset) -> str:
+def _describe(readings: Sequence[MusicReading], dataset: LocalDataset) -> str:
     """The stored results that are not of the music as it is read now."""
     count = "a result here is" if len(readings) == 1 else f"{len(readings)} results here are"
     digests = ", ".join(sorted({reading.digest[:12] for reading in readings}))
@@ -168,7 +168,7 @@ def _describe(readings: Sequence[Reading], dataset: LocalDataset) -> str:
     return f"{count} of other music ({digests}) than {dataset.place} ({dataset.digest[:12]})"
 
 
-def _other_music(cell: Cell | FloorsCell, reading: Reading) -> Problem:
+def _other_music(cell: Cell | FloorsCell, reading: MusicReading) -> Problem:
     """The problem of a result that a worker computed on other music."""
     if reading.number != READING:
         what = f"the worker reads music differently (reading {reading.number}, here {READING})"

@@ -11,7 +11,7 @@ import zoo
 from zoo.bench.cell import Cell, FloorsCell, budget
 from zoo.bench.components import Component
 from zoo.bench.needs import LocalDataset, Needs
-from zoo.bench.reading import READING, Reading
+from zoo.bench.reading import READING, MusicReading
 from zoo.bench.results import Results
 from zoo.bench.study import Study
 from zoo.registry import Registry
@@ -81,7 +81,7 @@ def forecasts(
     needs = Needs(study, results, datasets, registry)
     needs.refuse_unreadable()
     known, possible = list(needs.known()), {cell.name for cell in needs.possible()}
-    found = []
+    per_dataset = []
     for data in study.settings.data:
         every = results.every(data)
         seconds = _Timing(every.values())
@@ -104,7 +104,7 @@ def forecasts(
             for name, result in every.items()
             if _parts(result["order"]) in words and (name not in possible or name in needs.outdated)
         }
-        found.append(
+        per_dataset.append(
             Forecast(
                 data,
                 stored,
@@ -115,7 +115,7 @@ def forecasts(
                 unused,
             )
         )
-    return found
+    return per_dataset
 
 
 def _open(component: Component, needs: Needs, study: Study, known: Sequence[Cell | FloorsCell]) -> list[Cell]:
@@ -136,7 +136,7 @@ def _parts(order: Order) -> tuple[str, str]:
 def _reasons(result: Mapping[str, Any], study: Study, data: str, dataset: LocalDataset) -> Iterator[Reason]:
     """Everything in which a stored result with parts of the study differs from what the study needs."""
     order = result["order"]
-    differences = [*_music(Reading.of(result), dataset), *_question(order, study, data)]
+    differences = [*_music(MusicReading.of(result), dataset), *_question(order, study, data)]
     if not differences:
         made = result.get("made", {}).get("polyzoo", "unknown")
         field = "the version of the training, the scoring or a part"
@@ -144,7 +144,7 @@ def _reasons(result: Mapping[str, Any], study: Study, data: str, dataset: LocalD
     yield from differences
 
 
-def _music(reading: Reading, dataset: LocalDataset) -> Iterator[Reason]:
+def _music(reading: MusicReading, dataset: LocalDataset) -> Iterator[Reason]:
     if reading.number != READING:
         yield Reason("reading of the music", str(reading.number), str(READING))
     elif reading.digest != dataset.digest:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from zoo.bench.notes import notes
-from zoo.bench.rows import OF_SCORE, Row, Table
+from zoo.bench.rows import OF_SCORE, StudyRow, StudyTable
 from zoo.measure.evaluation import Difference
 from zoo.measure.figure import MARKS
 from zoo.measure.formatted import FormattedTable, Line
@@ -18,7 +18,7 @@ from zoo.parts import Slot
 from zoo.parts.terms import Term
 
 
-def format_tables(table: Table) -> Iterator[FormattedTable]:
+def format_tables(table: StudyTable) -> Iterator[FormattedTable]:
     """The table of the score, and that of loudness where something is known of it."""
     if table.rows or table.missing:
         yield _score_table(table)
@@ -26,7 +26,7 @@ def format_tables(table: Table) -> Iterator[FormattedTable]:
         yield _velocity_table(table)
 
 
-def _score_table(table: Table) -> FormattedTable:
+def _score_table(table: StudyTable) -> FormattedTable:
     slots, terms = table.study.slots, table.terms
     escape = ("escape",) if any("escaped" in row.evaluations[0].remarks for row in table.rows) else ()
     headings = (*slots, "nats ↓", "±", *terms, *escape, "to next", "weights", "min")
@@ -35,101 +35,103 @@ def _score_table(table: Table) -> FormattedTable:
         score = row.figure(*terms)
         cells = [*_labels(row, slots), number(score), half_width(score), *_shares(row, terms)]
         cells += [_escaped(row)] if escape else []
-        cells += [_apart(difference), _weights(row, *OF_SCORE), _time(row, *OF_SCORE)]
+        cells += [_to_next(difference), _weights(row, *OF_SCORE), _time(row, *OF_SCORE)]
         lines.append(_line(row, tuple(cells), difference))
     lines = _among(lines, table, len(headings))
     lines += [Line((*labels, *["–"] * (len(headings) - len(labels)))) for labels in _without(table)]
     return FormattedTable(_title(table), headings, len(slots), tuple(lines), tuple(notes(table, terms)))
 
 
-def _among(lines: Sequence[Line], table: Table, width: int) -> list[Line]:
+def _among(lines: Sequence[Line], table: StudyTable, width: int) -> list[Line]:
     """The rows with those of the literature where their numbers put them."""
     ranked = [(row.figure(*table.terms).value, line) for row, line in zip(table.rows, lines, strict=True)]
-    for one in table.study.published:
-        if table.data in one.nats:
-            nats, labels = one.nats[table.data], [one.name, *[""] * (len(table.study.slots) - 1)]
-            shown = f"{MARKS[one.kind]} {nats:g}".strip()
+    for published in table.study.published:
+        if table.data in published.nats:
+            nats, labels = published.nats[table.data], [published.name, *[""] * (len(table.study.slots) - 1)]
+            shown = f"{MARKS[published.kind]} {nats:g}".strip()
             cells = (*labels, shown, *["–"] * (width - len(labels) - 1))
             ranked.append((nats, Line(cells, is_floor=True)))
     return [line for _, line in sorted(ranked, key=lambda pair: pair[0])]
 
 
-def _shares(row: Row, terms: Sequence[str]) -> list[str]:
-    """The terms apart; a floor has every key for a code, so that these two do not compare with others."""
+def _shares(row: StudyRow, terms: Sequence[str]) -> list[str]:
+    """The value of each term; only the residual for a floor, which has every key for a code."""
     own = ("residual",) if row.floor else terms
     return [number(row.figure(term)) if term in own else "–" for term in terms]
 
 
-def _escaped(row: Row) -> str:
+def _escaped(row: StudyRow) -> str:
     share = row.evaluations[0].share("escaped")
     return "–" if share is None else f"{share.value:.1%}"
 
 
-def _velocity_table(table: Table) -> FormattedTable:
+def _velocity_table(table: StudyTable) -> FormattedTable:
     slots = table.study.loud_slots
     headings = (*slots, "nats ↓", "±", "to next", "weights", "min")
     lines = []
     for row, difference in _with_next(table.loudness, "velocity"):
-        found = row.figure("velocity")
-        cells = (*_labels(row, slots), number(found), half_width(found), _apart(difference))
+        figure = row.figure("velocity")
+        cells = (*_labels(row, slots), number(figure), half_width(figure), _to_next(difference))
         cells = (*cells, _weights(row, "velocity"), _time(row, "velocity"))
         lines.append(_line(row, cells, difference))
     title = f"{_title(table)}: velocity of each struck note"
     return FormattedTable(title, headings, len(slots), tuple(lines), tuple(notes(table, ("velocity",))))
 
 
-def _with_next(rows: Sequence[Row], *terms: str) -> Iterator[tuple[Row, Difference | None]]:
+def _with_next(rows: Sequence[StudyRow], *terms: str) -> Iterator[tuple[StudyRow, Difference | None]]:
     """Each row with how far it is below the next."""
     for row, following in pairwise((*rows, None)):
         assert row is not None
         yield row, row.minus(following, *terms) if following else None
 
 
-def _line(row: Row, cells: tuple[str, ...], difference: Difference | None) -> Line:
+def _line(row: StudyRow, cells: tuple[str, ...], difference: Difference | None) -> Line:
     return Line(cells, difference is not None and difference.is_clear, bool(row.floor))
 
 
-def _labels(row: Row, slots: Sequence[Slot]) -> list[str]:
+def _labels(row: StudyRow, slots: Sequence[Slot]) -> list[str]:
     """The parts of a row; a floor has its name in the first column."""
     if row.floor:
         return [row.floor, *[""] * (len(slots) - 1)]
     return [row.labels[slot] for slot in slots]
 
 
-def _without(table: Table) -> list[tuple[str, ...]]:
+def _without(table: StudyTable) -> list[tuple[str, ...]]:
     """The labels of combinations without a number, each once."""
     slots = table.study.slots
-    lacking = [tuple(one.labels[slot] for slot in slots) for one in (*table.missing, *table.failed)]
+    lacking = [
+        tuple(combination.labels[slot] for slot in slots) for combination in (*table.missing, *table.failed)
+    ]
     there = {tuple(_labels(row, slots)) for row in table.rows}
     return [labels for labels in dict.fromkeys(lacking) if labels not in there]
 
 
-def _apart(difference: Difference | None) -> str:
+def _to_next(difference: Difference | None) -> str:
     if difference is None or difference.interval is None:
         return "–"
     return f"{difference.value:+.3f}" if difference.is_clear else f"({difference.value:+.3f})"
 
 
-def _weights(row: Row, *terms: Term) -> str:
+def _weights(row: StudyRow, *terms: Term) -> str:
     """How many numbers some of its terms learned by gradient, in thousands."""
-    found = [row.parameters[term] for term in terms if term in row.parameters]
-    return f"{sum(found) / 1000:.0f}k" if found else "–"
+    counts = [row.parameters[term] for term in terms if term in row.parameters]
+    return f"{sum(counts) / 1000:.0f}k" if counts else "–"
 
 
-def _time(row: Row, *terms: Term) -> str:
+def _time(row: StudyRow, *terms: Term) -> str:
     """Training in whole minutes: machines differ, and so do two runs on one."""
-    found = [row.seconds[term] for term in terms if term in row.seconds]
-    if not found:
+    seconds = [row.seconds[term] for term in terms if term in row.seconds]
+    if not seconds:
         return "–"
-    return "<1" if sum(found) < 60 else f"{sum(found) / 60:.0f}"
+    return "<1" if sum(seconds) < 60 else f"{sum(seconds) / 60:.0f}"
 
 
-def _title(table: Table) -> str:
+def _title(table: StudyTable) -> str:
     name = table.study.settings.title or table.study.name
     return f"{name} {table.data}" if name[-1:] in "?!." else f"{name}: {table.data}"
 
 
-def table_to_json(table: Table) -> dict[str, Any]:
+def table_to_json(table: StudyTable) -> dict[str, Any]:
     """For programs: everything that is known of the rows."""
     return {
         "study": table.study.name,
@@ -144,13 +146,13 @@ def table_to_json(table: Table) -> dict[str, Any]:
             "unit": "nats per struck note",
             "rows": list(_row_facts(table.loudness, table.study.loud_slots, ("velocity",))),
         },
-        "published": [asdict(one) for one in table.study.published if table.data in one.nats],
+        "published": [asdict(row) for row in table.study.published if table.data in row.nats],
         "missing": [dict(combination.labels) for combination in table.missing],
         "failed": [dict(combination.labels) for combination in table.failed],
     }
 
 
-def _music_facts(table: Table) -> dict[str, Any]:
+def _music_facts(table: StudyTable) -> dict[str, Any]:
     """What the music is, and how it was read when it was measured."""
     known: dict[str, Any] = {"name": table.data, "split": table.study.settings.split}
     if (reading := table.reading) is None:
@@ -159,7 +161,9 @@ def _music_facts(table: Table) -> dict[str, Any]:
     return known | {"grid": reading.grid, "leaks": reading.leaks}
 
 
-def _row_facts(rows: Sequence[Row], slots: Sequence[Slot], terms: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _row_facts(
+    rows: Sequence[StudyRow], slots: Sequence[Slot], terms: Sequence[str]
+) -> Iterator[dict[str, Any]]:
     for row, difference in _with_next(rows, *terms):
         yield {
             "name": row.label_for(slots),

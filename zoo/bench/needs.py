@@ -8,7 +8,7 @@ from typing import Any
 
 from zoo.bench.cell import Cell, FloorsCell
 from zoo.bench.components import Component, components, floor_cells
-from zoo.bench.reading import READING, Reading
+from zoo.bench.reading import READING, MusicReading
 from zoo.bench.results import Results
 from zoo.bench.study import Study
 from zoo.errors import Problem, UsageError
@@ -31,7 +31,7 @@ class LocalDataset:
 
     def has_produced(self, result: Mapping[str, Any]) -> bool:
         """Whether a result was measured on this music in its current reading."""
-        reading = Reading.of(result)
+        reading = MusicReading.of(result)
         return (reading.digest, reading.number) == (self.digest, READING)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from zoo.bench.rows import Row, Table
+from zoo.bench.rows import StudyRow, StudyTable
 from zoo.measure.formatted import Note
 from zoo.measure.table import ESCAPE, RESIDUAL, kind_notes
 from zoo.train.settings import STEPS
@@ -12,7 +12,7 @@ from zoo.train.settings import STEPS
 BUDGETS = ("steps", "epochs", "minutes")
 
 
-def notes(table: Table, terms: Sequence[str]) -> Iterator[Note]:
+def notes(table: StudyTable, terms: Sequence[str]) -> Iterator[Note]:
     """The notes of one table.
 
     Args:
@@ -32,7 +32,7 @@ def notes(table: Table, terms: Sequence[str]) -> Iterator[Note]:
         yield Note(f"{failed.label_for(table.study.slots)}: the training of a part diverged")
 
 
-def _basis(table: Table, rows: Sequence[Row], terms: Sequence[str]) -> Iterator[str]:
+def _basis(table: StudyTable, rows: Sequence[StudyRow], terms: Sequence[str]) -> Iterator[str]:
     """The pieces, the music and the training budget that the numbers are based on."""
     settings, count = table.study.settings, rows[0].figure(*terms)
     unit = "struck note" if terms == ("velocity",) else "frame"
@@ -46,7 +46,7 @@ def _basis(table: Table, rows: Sequence[Row], terms: Sequence[str]) -> Iterator[
     yield f"nats per {unit}, lower is better"
 
 
-def _columns(table: Table, rows: Sequence[Row], terms: Sequence[str]) -> Iterator[Note]:
+def _columns(table: StudyTable, rows: Sequence[StudyRow], terms: Sequence[str]) -> Iterator[Note]:
     """The meaning of columns and signs."""
     figures = [row.figure(*terms) for row in rows]
     published = [] if terms == ("velocity",) else [p for p in table.study.published if table.data in p.nats]
@@ -72,7 +72,7 @@ def _columns(table: Table, rows: Sequence[Row], terms: Sequence[str]) -> Iterato
         yield Note(f"{row.name}: {row.source}")
 
 
-def _content(table: Table, terms: Sequence[str]) -> Iterator[str]:
+def _content(table: StudyTable, terms: Sequence[str]) -> Iterator[str]:
     """What this music cannot tell."""
     if terms == ("velocity",):
         return
@@ -82,7 +82,7 @@ def _content(table: Table, terms: Sequence[str]) -> Iterator[str]:
         yield "this music has no velocities, so they are not compared"
 
 
-def _budget(table: Table) -> str:
+def _budget(table: StudyTable) -> str:
     train = table.study.train_on(table.data)
     lengths = (f"{value:g} {name}" for name in BUDGETS if (value := getattr(train, name)))
     rates = ", ".join(f"{rate:g}" for rate in table.study.rates)

@@ -20,7 +20,7 @@ EARLIER = {
 
 
 @dataclass(frozen=True)
-class Reading:
+class MusicReading:
     """How the music of a result was read; only results with equal readings share a table.
 
     Attributes:
@@ -36,7 +36,7 @@ class Reading:
     leaks: int | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, result: Mapping[str, Any]) -> Reading:
+    def of(cls, result: Mapping[str, Any]) -> MusicReading:
         """The reading of a stored result."""
         data = result["data"]
         return cls(data["digest"], data.get("reading", 1), data.get("grid", GRID), data.get("leaks"))

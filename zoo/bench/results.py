@@ -17,7 +17,7 @@ from typing import Any
 from filelock import FileLock
 
 from zoo.bench.cell import Cell, FloorsCell, folder_of, question
-from zoo.bench.reading import READING, Reading
+from zoo.bench.reading import READING, MusicReading
 from zoo.bench.stored import is_valid
 from zoo.errors import Problem, ZooError
 from zoo.files import write_file, writing
@@ -224,7 +224,7 @@ def _refuse_newer(result: Any, path: Path) -> None:
 def _has_question(result: Any) -> bool:
     """Whether a result says what it answers, and on which music."""
     try:
-        return bool(question(result["order"]) and Reading.of(result))
+        return bool(question(result["order"]) and MusicReading.of(result))
     except (KeyError, TypeError, ValueError, AttributeError):
         return False
 
@@ -232,7 +232,7 @@ def _has_question(result: Any) -> bool:
 def _earlier_question(result: Any) -> str | None:
     """The question of a result of an earlier reading; None for any other content."""
     try:
-        return question(result["order"]) if Reading.of(result).is_earlier else None
+        return question(result["order"]) if MusicReading.of(result).is_earlier else None
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from zoo.bench.grid import Combination
-from zoo.bench.reading import Reading
+from zoo.bench.reading import MusicReading
 from zoo.bench.study import Study
 from zoo.measure.evaluation import SCORE, Difference, Evaluation, difference
 from zoo.measure.figure import Figure, FigureKind, combined_kind, mean
@@ -22,7 +22,7 @@ OF_SCORE: tuple[Term, ...] = ("core", "decoder")
 
 
 @dataclass(frozen=True)
-class Row:
+class StudyRow:
     """One row of a table: a combination, trained from every seed, or a floor.
 
     Attributes:
@@ -70,7 +70,7 @@ class Row:
         variance = np.stack(known) if known else None
         return mean(self._nats(terms), weight, self.kind(*terms), variance, self.families)
 
-    def minus(self, other: Row, *terms: str) -> Difference:
+    def minus(self, other: StudyRow, *terms: str) -> Difference:
         """The difference to another row on the same music, paired by piece and seed."""
         nats, weight = self._nats(terms) - other._nats(terms), self.evaluations[0].weight(*terms)
         # A single seed of trained parts gives no estimate of the variance over seeds.
@@ -79,7 +79,7 @@ class Row:
         paired = difference(nats, weight, kinds, self.families or other.families)
         return paired if has_spread else replace(paired, interval=None, p_value=None)
 
-    def without(self, seeds: int) -> Row:
+    def without(self, seeds: int) -> StudyRow:
         """The row without its first seeds; a row that learns nothing is unchanged."""
         return replace(self, evaluations=self.evaluations[seeds:]) if len(self.evaluations) > 1 else self
 
@@ -102,7 +102,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Table:
+class StudyTable:
     """All rows of a study on one dataset.
 
     Attributes:
@@ -117,9 +117,9 @@ class Table:
 
     study: Study
     data: str
-    reading: Reading | None
-    rows: tuple[Row, ...]
-    loudness: tuple[Row, ...]
+    reading: MusicReading | None
+    rows: tuple[StudyRow, ...]
+    loudness: tuple[StudyRow, ...]
     missing: tuple[Combination, ...]
     failed: tuple[Combination, ...] = ()
 

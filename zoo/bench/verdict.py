@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Literal
 
 from zoo.bench.grid import Combination
-from zoo.bench.rows import Row, Table
+from zoo.bench.rows import StudyRow, StudyTable
 from zoo.errors import Problem, UsageError
 from zoo.measure.evaluation import Difference
 from zoo.parts import Slot
@@ -32,10 +32,10 @@ class Verdict:
         unit: unit of the difference, such as "nats per frame".
     """
 
-    table: Table
-    second_table: Table
-    first: Row | None
-    second: Row | None
+    table: StudyTable
+    second_table: StudyTable
+    first: StudyRow | None
+    second: StudyRow | None
     terms: tuple[str, ...]
     unit: str
 
@@ -117,7 +117,7 @@ class Verdict:
 
 
 def verdict(
-    table: Table, first: str, second: str, term: str = "", second_table: Table | None = None
+    table: StudyTable, first: str, second: str, term: str = "", second_table: StudyTable | None = None
 ) -> Verdict:
     """Compare two rows of a table, or of the tables of two studies.
 
@@ -147,16 +147,16 @@ def verdict(
     return Verdict(table, second_table, *rows, terms, unit)
 
 
-def _label(table: Table, row: Row | None, terms: Sequence[str]) -> str:
+def _label(table: StudyTable, row: StudyRow | None, terms: Sequence[str]) -> str:
     return row.label_for(_slots(table, terms)) if row else ""
 
 
-def _slots(table: Table, terms: Sequence[str]) -> tuple[Slot, ...]:
+def _slots(table: StudyTable, terms: Sequence[str]) -> tuple[Slot, ...]:
     """The slots that distinguish the rows."""
     return table.study.loud_slots if terms == LOUDNESS else table.study.slots
 
 
-def _row(table: Table, name: str, terms: tuple[str, ...]) -> Row | None:
+def _row(table: StudyTable, name: str, terms: tuple[str, ...]) -> StudyRow | None:
     """The row with a name; None if it lacks results."""
     slots, rows = _slots(table, terms), table.loudness if terms == LOUDNESS else table.rows
     if name.startswith(BEST):
@@ -180,7 +180,7 @@ def _row(table: Table, name: str, terms: tuple[str, ...]) -> Row | None:
     return next((row for row in rows if row.label_for(slots) in matches), None)
 
 
-def _with_part(table: Table, slots: Sequence[Slot], part: str) -> list[Combination]:
+def _with_part(table: StudyTable, slots: Sequence[Slot], part: str) -> list[Combination]:
     """The combinations that have a part in one of the given slots."""
     return [row for row in table.study.combinations if part in [row.labels[slot] for slot in slots]]
 

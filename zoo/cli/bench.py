@@ -95,7 +95,7 @@ def run(
     from zoo.bench.local import default_jobs
     from zoo.bench.results import Results, prepare
     from zoo.bench.study import read_study
-    from zoo.cli.bench_watch import Watch
+    from zoo.cli.bench_watch import StudyWatch
     from zoo.cli.console import print_json, stderr, visible
     from zoo.registry import open_registry
     from zoo.train.lock import lock_folder
@@ -114,7 +114,7 @@ def run(
     prepare(work, "--work")
     with lock_folder(work / f"{study.name}.driver", "runs this study"):
         worker = _runner(runner, work, jobs, address)
-        with Watch(stderr) as watch:
+        with StudyWatch(stderr) as watch:
             progress = Driver(study, stored, worker, music, registry, watch, replace_outdated=replace).run()
     if as_json:
         print_json(_summary(progress))

@@ -72,7 +72,7 @@ def _facts(study: Study, results: Results, registry: Registry) -> dict[str, Any]
 def _counts(study: Study, data: str, results: Results, registry: Registry) -> dict[str, int]:
     """How many cells a study needs on a dataset, how many have results, and of an earlier reading."""
     from zoo.bench.components import components, floor_cells
-    from zoo.bench.reading import Reading
+    from zoo.bench.reading import MusicReading
 
     known: list[Any] = [cell for cell in floor_cells(study) if cell.data == data]
     later = 0
@@ -84,7 +84,7 @@ def _counts(study: Study, data: str, results: Results, registry: Registry) -> di
             known += {cell.name: cell for cell in cells}.values()
             later += 0 if selection else study.settings.seeds - len(trials) // len(study.rates)
     stored = [result for cell in known if (result := results.read(cell)) is not None]
-    earlier = sum(Reading.of(result).is_earlier for result in stored)
+    earlier = sum(MusicReading.of(result).is_earlier for result in stored)
     return {"cells": len(known) + later, "stored": len(stored) - earlier, "earlier": earlier}
 
 

@@ -11,7 +11,7 @@ import click
 from zoo.errors import Problem, UsageError
 
 if TYPE_CHECKING:
-    from zoo.bench.rows import Table
+    from zoo.bench.rows import StudyTable
 
 
 @click.command("site")
@@ -46,7 +46,7 @@ def site(studies: tuple[Path, ...], results: Path | None, output: Path, title: s
     stdout.print(visible(f"{path}: {len(rows)} rows of {len({row.music for row in rows})} kinds of music"))
 
 
-def _tables(studies: tuple[Path, ...], results: Path | None) -> Iterator[Table]:
+def _tables(studies: tuple[Path, ...], results: Path | None) -> Iterator[StudyTable]:
     """The tables of all studies."""
     from zoo.bench.assembly import tables
     from zoo.bench.results import Results

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from zoo.bench.driver import StudyProgress
 
 
-class Watch:
+class StudyWatch:
     """Shows the progress of a driver inside its `with` block."""
 
     def __init__(self, console: Console) -> None:
@@ -31,7 +31,7 @@ class Watch:
         self._began = time.monotonic()
         self._where = ""
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> StudyWatch:
         self._bars.start()
         return self
 

@@ -251,11 +251,11 @@ def _signature(meter: str | None) -> tuple[int, int] | None:
     """The requested time signature, as its upper and lower number."""
     if meter is None:
         return None
-    found = re.fullmatch(r"(\d{1,3})/(1|2|4|8|16|32|64)", meter)
-    if found is None or not 1 <= int(found[1]) <= 255:
+    match = re.fullmatch(r"(\d{1,3})/(1|2|4|8|16|32|64)", meter)
+    if match is None or not 1 <= int(match[1]) <= 255:
         what = f"{meter!r} is not a time signature"
         raise UsageError(Problem(what, "--meter", "write one such as 3/4, 6/8 or 5/4"))
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 def _check(paths: Sequence[Path], picture: Path | None, primer: Path | None, force: bool) -> None:

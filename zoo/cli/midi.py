@@ -227,7 +227,7 @@ def _table(row: Mapping[str, Any]) -> Table:
 
 def _lines(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Labels and their texts; rows with an empty text are not printed."""
-    unit, per = ("sixteenth", "") if row["grid"] == GRID else ("frame", f", {row['grid']} to a quarter note")
+    unit, per = ("sixteenth", "") if row["grid"] == GRID else ("frame", f", {row['grid']} per quarter note")
     rest = f", then a rest of {row['rest']:,}" if row["rest"] else ""
     yield "length", f"{count(row['bars'], 'bar')}, {count(row['frames'], unit)}{per}{rest}"
     yield "notes", f"{row['notes']:,} from {row['lowest']} to {row['highest']}"

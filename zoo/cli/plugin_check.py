@@ -12,7 +12,7 @@ from zoo.parts import SLOTS
 from zoo.registry import Entry, Registry, open_registry
 
 if TYPE_CHECKING:
-    from zoo.testing import Outcome, Report
+    from zoo.testing import CheckReport, Outcome
 
 STYLES = {"passed": "green", "failed": "bold red", "skipped": "yellow"}
 
@@ -51,7 +51,7 @@ def _entries(part: str, registry: Registry) -> list[Entry]:
     return entries
 
 
-def _run(entry: Entry) -> Report:
+def _run(entry: Entry) -> CheckReport:
     from zoo.cli.progress import waiting
     from zoo.registry.quiet import quiet_stdout
     from zoo.testing import run
@@ -60,7 +60,7 @@ def _run(entry: Entry) -> Report:
         return run(entry, progress=progress)
 
 
-def _row(report: Report) -> dict[str, Any]:
+def _row(report: CheckReport) -> dict[str, Any]:
     return {
         "part": report.part,
         "ok": report.ok,
@@ -80,7 +80,7 @@ def _row(report: Report) -> dict[str, Any]:
     }
 
 
-def _print(entry: Entry, report: Report) -> None:
+def _print(entry: Entry, report: CheckReport) -> None:
     from rich.table import Table
     from rich.text import Text
 

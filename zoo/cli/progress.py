@@ -21,7 +21,7 @@ def waiting(label: str, *, lines: bool = False) -> Iterator[Progress]:
         lines: print a line now and then if standard error is not a terminal, instead of nothing.
     """
     from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bars
+    from rich.progress import Progress as ProgressBars
 
     from zoo.cli.console import stderr, visible
 
@@ -30,7 +30,7 @@ def waiting(label: str, *, lines: bool = False) -> Iterator[Progress]:
         return
     words = TextColumn("{task.description}", markup=False)
     columns = (SpinnerColumn(), words, BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Bars(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bars:
+    with ProgressBars(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bars:
         task = bars.add_task(visible(label), total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
 

@@ -21,7 +21,7 @@ from zoo.music.grid import FINE_GRID
 if TYPE_CHECKING:
     from zoo.data import Corpus
     from zoo.model.bundle import Bundle
-    from zoo.report import Piece
+    from zoo.report import ListeningPiece
     from zoo.report.listening import Opening
 
 
@@ -194,23 +194,23 @@ def _measured(bundles: Mapping[str, Bundle], corpus: Corpus, keys: EvaluateKeys)
     return evaluations_to_json(rows, corpus, keys.split, keys.seed, floors)
 
 
-def _played(files: Sequence[Path]) -> Iterator[Piece]:
+def _played(files: Sequence[Path]) -> Iterator[ListeningPiece]:
     """The MIDI files as they are."""
     from zoo.music.beats import find_beats, read_beats
     from zoo.music.guard import DEFAULT_LIMITS, read_file
     from zoo.music.midi import examine_bytes
-    from zoo.report import Piece
+    from zoo.report import ListeningPiece
 
     for path in files:
         content, beside = read_file(path, DEFAULT_LIMITS), find_beats(path)
         beats = read_beats(beside) if beside else None
         roll = examine_bytes(content, path, grid=FINE_GRID, beats=beats).roll
-        yield Piece(str(path), roll, "MIDI file", midi=content)
+        yield ListeningPiece(str(path), roll, "MIDI file", midi=content)
 
 
 def _written(
     bundles: Mapping[str, Bundle], corpus: Corpus | None, keys: EvaluateKeys, wanted: Wanted
-) -> list[Piece]:
+) -> list[ListeningPiece]:
     """What the models write, opening by opening, each beside how the piece itself goes on."""
     if not bundles:
         return []
@@ -224,8 +224,8 @@ def _written(
         for name, bundle in bundles.items():
             with waiting(f"{name} writes") as progress:
                 pieces.append(generated_piece(name, bundle, opening, wanted.bars, progress))
-    heard = corpus is not None and all(piece.roll.meter.grid == corpus.grid for piece in pieces)
-    return mark_copies(pieces, corpus.split("train")) if corpus and heard else pieces
+    same_grid = corpus is not None and all(piece.roll.meter.grid == corpus.grid for piece in pieces)
+    return mark_copies(pieces, corpus.split("train")) if corpus and same_grid else pieces
 
 
 def _openings(corpus: Corpus | None, keys: EvaluateKeys, wanted: Wanted) -> list[Opening]:
@@ -236,10 +236,10 @@ def _openings(corpus: Corpus | None, keys: EvaluateKeys, wanted: Wanted) -> list
     seeds = range(wanted.seed, wanted.seed + wanted.count)
     if wanted.primer is None:
         pieces = corpus.split(keys.split) if corpus else None
-        found = (
+        openings = (
             unseen_openings(pieces, wanted.given, wanted.bars, wanted.count, wanted.seed) if pieces else []
         )
-        return found or silent_openings(wanted.count, wanted.seed)
+        return openings or silent_openings(wanted.count, wanted.seed)
     name, read = wanted.primer.name, partial(read_primer, wanted.primer)
     given = (1, wanted.given)
     whole = read(grid=corpus.grid if corpus else FINE_GRID)
@@ -266,5 +266,5 @@ def _print(report: Any, output: Path, as_json: bool) -> None:
         print_json({"path": str(output), "pieces": pieces, "results": len(report.results)})
         return
     count = len(report.pieces)
-    heard = f"{count} piece{'' if count == 1 else 's'} to listen to" if count else "tables and charts"
-    stdout.print(visible(f"{output}: {heard}; open it in a browser"))
+    content = f"{count} piece{'' if count == 1 else 's'} to listen to" if count else "tables and charts"
+    stdout.print(visible(f"{output}: {content}; open it in a browser"))

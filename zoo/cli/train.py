@@ -175,10 +175,12 @@ def _write(trained: _Trained, recipe: Recipe, output: Path) -> None:
 
     model = trained.model.cpu()
     seed, settings = recipe.values["seed"], recipe.sections["train"]
-    told = record(trained.result, trained.corpus, settings, seed, trained.origins)
-    told = with_score(told, model, trained.corpus, settings, seed)
-    sample = generate(model, frames=64 * model.grid, seed=seed, meter=meter_of(told, model.grid))[0]
-    save_bundle(model, output / "bundle", sample=sample, **told)
+    training_record = record(trained.result, trained.corpus, settings, seed, trained.origins)
+    training_record = with_score(training_record, model, trained.corpus, settings, seed)
+    sample = generate(model, frames=64 * model.grid, seed=seed, meter=meter_of(training_record, model.grid))[
+        0
+    ]
+    save_bundle(model, output / "bundle", sample=sample, **training_record)
 
 
 def _print(trained: _Trained, recipe: Recipe, output: Path, as_json: bool) -> None:
@@ -189,17 +191,17 @@ def _print(trained: _Trained, recipe: Recipe, output: Path, as_json: bool) -> No
     if as_json:
         print_json(_facts(result, bundle))
         return
-    said = f"{count(result.step, 'step')} in {clock(result.seconds)}"
+    summary = f"{count(result.step, 'step')} in {clock(result.seconds)}"
     if result.best:
         terms = ", ".join(f"{term} {value:.3f}" for term, value in result.best.items())
-        said += f"; {sum(result.best.values()):.3f} nats per frame of the validation pieces ({terms})"
+        summary += f"; {sum(result.best.values()):.3f} nats per frame of the validation pieces ({terms})"
     kept = [term for term, step in result.best_step.items() if step == 0 < result.step]
     if kept:
-        said += f"; training did not improve the {' and the '.join(kept)}; the original weights are kept"
+        summary += f"; training did not improve the {' and the '.join(kept)}; the original weights are kept"
     place, music = shlex.quote(str(bundle)), music_words(recipe.keys)
     sample = f"{bundle / 'sample.mid'}: a sample of their music"
     weights = f"{bundle}: the {'best' if result.best else 'last'} weights"
-    for line in (said, weights, sample):
+    for line in (summary, weights, sample):
         stdout.print(visible(line))
     foreign = any(choice.entry.source.is_file for choice in recipe.parts.values())
     local = " --local" if foreign else ""

@@ -45,7 +45,7 @@ def _print(ranked: Sequence[Standing], counted: int, left_out: int, listeners: i
     from zoo.cli.console import print_json, stdout
 
     if as_json:
-        models: list[dict[str, Any]] = [asdict(one) for one in ranked]
+        models: list[dict[str, Any]] = [asdict(standing) for standing in ranked]
         print_json({"ratings": counted, "left_out": left_out, "listeners": listeners, "models": models})
         return
     aside = f"; {left_out} that were not blind are left out" if left_out else ""
@@ -63,14 +63,19 @@ def _table(ranked: Sequence[Standing]) -> Any:
 
     from zoo.cli.console import visible
 
-    scored = any(one.score for one in ranked)
+    scored = any(standing.score for standing in ranked)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("model", overflow="fold", ratio=1)
     for heading in ("preferred", "strength", "95 % interval", "pairs", *(["nats/frame ↓"] if scored else [])):
         table.add_column(heading, justify="right", no_wrap=True)
-    for one in ranked:
-        low, high = one.interval
-        nats = [f"{one.score['value']:.3f}" if one.score else "–"] if scored else []
-        cells = (f"{one.preferred:.0%}", f"{one.strength:+.2f}", f"{low:+.2f} … {high:+.2f}", str(one.pairs))
-        table.add_row(visible(one.name), *cells, *nats)
+    for standing in ranked:
+        low, high = standing.interval
+        nats = [f"{standing.score['value']:.3f}" if standing.score else "–"] if scored else []
+        cells = (
+            f"{standing.preferred:.0%}",
+            f"{standing.strength:+.2f}",
+            f"{low:+.2f} … {high:+.2f}",
+            str(standing.pairs),
+        )
+        table.add_row(visible(standing.name), *cells, *nats)
     return table

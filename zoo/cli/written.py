@@ -49,9 +49,9 @@ def save_piece(roll: Roll, path: Path, instrument: int, primer: int) -> None:
         roll.write(path, instrument=instrument)
         return
     from zoo.music.writing import midi_bytes
-    from zoo.report import Piece, Report, write_report
+    from zoo.report import ListeningPiece, Report, write_report
 
-    piece = Piece(path.stem, roll, primer=primer, midi=midi_bytes(roll, instrument))
+    piece = ListeningPiece(path.stem, roll, primer=primer, midi=midi_bytes(roll, instrument))
     write_report(Report(path.stem, [piece]), path)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from zoo.data.options import Options
 from zoo.data.parallel import in_parallel
-from zoo.data.piece import Reading, Skipped, read_piece
+from zoo.data.piece import Skipped, SourcePiece, read_piece
 from zoo.data.split import SPELLINGS, Split
 from zoo.errors import DataError, Problem
 from zoo.music.beats import Beats, read_beats
@@ -56,7 +56,7 @@ class Members:
     beats: str = ""
 
 
-def read_archive(path: Path, members: Members, options: Options) -> Iterator[Reading | Skipped]:
+def read_archive(path: Path, members: Members, options: Options) -> Iterator[SourcePiece | Skipped]:
     """Read the pieces of a dataset from an archive, sorted by file name.
 
     Raises:
@@ -104,7 +104,7 @@ def _read(
     members: Members,
     options: Options,
     split: Split | None,
-) -> Reading | Skipped:
+) -> SourcePiece | Skipped:
     from zoo.music.midi import examine_bytes
 
     if isinstance(content, str):

@@ -20,8 +20,8 @@ from typing import IO, Any
 import numpy as np
 
 from zoo.data.options import Options
-from zoo.data.piece import Reading
-from zoo.data.source import Source
+from zoo.data.piece import SourcePiece
+from zoo.data.source import DataSource
 from zoo.errors import DataError, Problem
 from zoo.music.grid import GRID
 from zoo.music.meter import Meter, TimeSignature
@@ -34,7 +34,7 @@ PLANES = frozenset({"onset", "sounding"})
 MAX_PROCESSES = 4
 
 
-def source(options: Options) -> Source:
+def source(options: Options) -> DataSource:
     """The chorales as a source; they are read again when the version of music21 changes.
 
     Raises:
@@ -48,7 +48,7 @@ def source(options: Options) -> Source:
             Problem("the chorales come with music21, which is not installed", NAME, hint)
         ) from error
     grid = options.grid or GRID
-    return Source(
+    return DataSource(
         name=NAME,
         planes=PLANES,
         grid=grid,
@@ -60,7 +60,7 @@ def source(options: Options) -> Source:
     )
 
 
-def _read(grid: int) -> Iterator[Reading]:
+def _read(grid: int) -> Iterator[SourcePiece]:
     from music21.corpus import chorales
 
     titles = list(chorales.Iterator(returnType="filename"))
@@ -71,7 +71,7 @@ def _read(grid: int) -> Iterator[Reading]:
             rolls_by_title[title] = [_roll(score) for score in next(scores)]
         roll, *sixteenths = rolls_by_title[title]
         name = f"{number:03} {title.removeprefix('bach/')}"
-        yield Reading(name, roll, default_roll=sixteenths[0] if sixteenths else None)
+        yield SourcePiece(name, roll, default_roll=sixteenths[0] if sixteenths else None)
 
 
 def _scores(titles: Sequence[str], grid: int) -> Iterator[list[dict[str, Any]]]:

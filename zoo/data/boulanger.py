@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from zoo.data.matlab import MatFile, Unreadable
 from zoo.data.options import DEFAULTS, Options
-from zoo.data.piece import Reading, Skipped
+from zoo.data.piece import Skipped, SourcePiece
 from zoo.data.pitches import MAX_FRAMES, NO_FRAMES, PICKLES, SILENT, read_pitches
-from zoo.data.source import Source
+from zoo.data.source import DataSource
 from zoo.data.split import SPELLINGS, SPLITS, Split
 from zoo.errors import DataError, Problem
 from zoo.music.grid import GRID
@@ -46,7 +46,7 @@ GRIDS = (
 note."""
 
 
-def source(path: Path, options: Options = DEFAULTS) -> Source:
+def source(path: Path, options: Options = DEFAULTS) -> DataSource:
     """The pieces of one file as a source.
 
     Raises:
@@ -57,7 +57,7 @@ def source(path: Path, options: Options = DEFAULTS) -> Source:
     if not path.is_file():
         raise DataError(Problem("this file does not exist", where=str(path), hint="check the path"))
     status = path.stat()
-    return Source(
+    return DataSource(
         name=str(path),
         planes=PLANES,
         grid=grid,
@@ -85,11 +85,11 @@ def grid_of(path: Path, options: Options = DEFAULTS) -> int:
     raise DataError(Problem(what, str(path), hint))
 
 
-def _read(path: Path, meter: Meter) -> Iterator[Reading | Skipped]:
+def _read(path: Path, meter: Meter) -> Iterator[SourcePiece | Skipped]:
     return _read_matrices(path, meter) if path.suffix.lower() == ".mat" else read_pitches(path, meter)
 
 
-def _read_matrices(path: Path, meter: Meter) -> Iterator[Reading | Skipped]:
+def _read_matrices(path: Path, meter: Meter) -> Iterator[SourcePiece | Skipped]:
     frames = 0
     try:
         with path.open("rb") as file:
@@ -105,7 +105,7 @@ def _read_matrices(path: Path, meter: Meter) -> Iterator[Reading | Skipped]:
                 if invalid or not sounding.any():
                     yield Skipped(title, invalid or SILENT)
                 else:
-                    yield Reading(title, Roll(None, sounding, meter=meter), split, meter_from="assumed")
+                    yield SourcePiece(title, Roll(None, sounding, meter=meter), split, meter_from="assumed")
     except Unreadable as error:
         raise _wrong_format(path, str(error)) from error
     except OSError as error:

@@ -9,8 +9,8 @@ from pathlib import Path
 from zoo.data import boulanger
 from zoo.data.options import DEFAULTS, Options
 from zoo.data.parallel import in_parallel
-from zoo.data.piece import Reading, Skipped, read_piece
-from zoo.data.source import Source
+from zoo.data.piece import Skipped, SourcePiece, read_piece
+from zoo.data.source import DataSource
 from zoo.errors import DataError, Problem
 from zoo.music.beats import find_beats
 from zoo.music.grid import GRID
@@ -20,7 +20,7 @@ from zoo.music.listing import Listing, is_midi_name, midi_files
 PLANES = frozenset({"onset", "sounding", "velocity"})
 
 
-def source(path: Path, options: Options = DEFAULTS) -> Source:
+def source(path: Path, options: Options = DEFAULTS) -> DataSource:
     """The MIDI files at a path, which is a file or a folder with subfolders, as a source.
 
     Titles of the tracks to read may follow a colon, as in `midi:PIANO` or `midi:MELODY,PIANO`; see
@@ -37,11 +37,11 @@ def source(path: Path, options: Options = DEFAULTS) -> Source:
     if not listing.files:
         raise DataError(_no_midi(midi_path, listing))
 
-    def read() -> Iterator[Reading | Skipped]:
+    def read() -> Iterator[SourcePiece | Skipped]:
         inputs = ((file, str(file.relative_to(root)), tracks, options) for file in listing.files)
         return in_parallel(_read, inputs, len(listing.files))
 
-    return Source(
+    return DataSource(
         name=str(path),
         planes=PLANES,
         grid=options.grid or GRID,
@@ -99,7 +99,7 @@ def _exists(path: str | Path) -> bool:
         return False
 
 
-def _read(file: Path, title: str, tracks: Sequence[str], options: Options) -> Reading | Skipped:
+def _read(file: Path, title: str, tracks: Sequence[str], options: Options) -> SourcePiece | Skipped:
     from zoo.music.midi import examine_midi
 
     try:

@@ -8,7 +8,7 @@ from zoo.data import bach, boulanger, folder, published
 from zoo.data.corpus import Corpus
 from zoo.data.options import DEFAULTS, Options
 from zoo.data.published import PUBLISHED
-from zoo.data.source import Source
+from zoo.data.source import DataSource
 from zoo.data.store import cache_folder, open_store
 from zoo.data.writing import write_store
 from zoo.errors import Problem, UsageError
@@ -60,7 +60,7 @@ def is_named(name: str) -> bool:
 
 def find_source(
     name_or_path: str | Path, options: Options = DEFAULTS, progress: Progress | None = None
-) -> Source:
+) -> DataSource:
     """The source for a name or path; names take precedence over paths (`./bach` is always a path).
 
     A published dataset is downloaded unless it exists locally.

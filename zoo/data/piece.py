@@ -48,7 +48,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Reading:
+class SourcePiece:
     """A piece as read from its source.
 
     Attributes that are not listed are those of `Piece`.
@@ -79,7 +79,7 @@ class Skipped:
 
 def read_piece(
     title: str, read: Callable[..., midi.Reading], options: Options, split: Split | None = None
-) -> Reading:
+) -> SourcePiece:
     """Read a MIDI file as a piece.
 
     Args:
@@ -92,7 +92,7 @@ def read_piece(
         DataError: raised by `read`.
     """
     reading = read(grid=options.grid or GRID, pedal=options.pedal)
-    return Reading(
+    return SourcePiece(
         title=title,
         roll=reading.roll,
         split=split,

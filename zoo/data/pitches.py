@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.data.piece import Reading, Skipped
+from zoo.data.piece import Skipped, SourcePiece
 from zoo.data.split import SPELLINGS, SPLITS, Split
 from zoo.data.unpickle import UnsafePickle, unpickle
 from zoo.errors import DataError, Problem
@@ -41,7 +41,7 @@ OUTSIDE = "outside the 88 keys"
 """Why pitches are left out."""
 
 
-def read_pitches(path: Path, meter: Meter = COMMON_TIME) -> Iterator[Reading | Skipped]:
+def read_pitches(path: Path, meter: Meter = COMMON_TIME) -> Iterator[SourcePiece | Skipped]:
     """Read the pieces in a .pickle or .json file of frames; no code in the file is executed.
 
     Pitches outside the keyboard are left out and counted. Pieces without notes are skipped.
@@ -68,7 +68,7 @@ def read_pitches(path: Path, meter: Meter = COMMON_TIME) -> Iterator[Reading | S
         losses = {OUTSIDE: outside} if outside else {}
         if sounding.any():
             roll = Roll(None, sounding, meter=meter)
-            yield Reading(title, roll, split, meter_from="assumed", losses=losses)
+            yield SourcePiece(title, roll, split, meter_from="assumed", losses=losses)
         else:
             reason = SILENT if rows else NO_FRAMES
             yield Skipped(title, f"{reason} ({outside} {OUTSIDE})" if outside else reason)

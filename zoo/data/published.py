@@ -11,7 +11,7 @@ from zoo.data import boulanger, folder
 from zoo.data.archive import Members, is_archive, read_archive
 from zoo.data.download import Remote, fetch
 from zoo.data.options import DEFAULTS, Options
-from zoo.data.source import Source
+from zoo.data.source import DataSource
 from zoo.errors import DataError, Problem
 from zoo.music.grid import GRID
 from zoo.progress import Progress
@@ -96,7 +96,7 @@ def source(
     tracks: Sequence[str] = (),
     options: Options = DEFAULTS,
     progress: Progress | None = None,
-) -> Source:
+) -> DataSource:
     """A published dataset as a source; it is downloaded unless it exists locally.
 
     Args:
@@ -122,7 +122,7 @@ def source(
         return replace(file, name=remote.name, place=remote.name, size=published.pieces, state=digest)
     members = replace(archive, tracks=tuple(tracks) or archive.tracks)
     name = ":".join([remote.name, *([",".join(tracks)] if tracks else [])])
-    return Source(
+    return DataSource(
         name=name,
         planes=published.planes,
         grid=options.grid or GRID,

@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from zoo.data.piece import Reading
-from zoo.data.source import Source
+from zoo.data.piece import SourcePiece
+from zoo.data.source import DataSource
 from zoo.errors import DataError, Problem
 from zoo.music.roll import Roll
 
 
-def source(rolls: Sequence[Roll], name: str, titles: Sequence[str] = ()) -> Source:
+def source(rolls: Sequence[Roll], name: str, titles: Sequence[str] = ()) -> DataSource:
     """Rolls as a source; the store depends on the music only, so the same rolls are stored once.
 
     Raises:
@@ -23,10 +23,10 @@ def source(rolls: Sequence[Roll], name: str, titles: Sequence[str] = ()) -> Sour
     if problems := _problems(rolls, name, titles):
         raise DataError(*problems)
 
-    def read() -> Iterator[Reading]:
-        return (Reading(title, roll) for title, roll in zip(titles, rolls, strict=True))
+    def read() -> Iterator[SourcePiece]:
+        return (SourcePiece(title, roll) for title, roll in zip(titles, rolls, strict=True))
 
-    return Source(
+    return DataSource(
         name=name,
         planes=_planes(rolls[0]),
         size=len(rolls),

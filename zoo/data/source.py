@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.options import DEFAULTS, Options
-from zoo.data.piece import Reading, Skipped
+from zoo.data.piece import Skipped, SourcePiece
 from zoo.data.store import FORMAT
 from zoo.music.grid import GRID
 
 
 @dataclass(frozen=True)
-class Source:
+class DataSource:
     """Music that can be read into a store.
 
     Attributes:
@@ -37,7 +37,7 @@ class Source:
     name: str
     planes: frozenset[str]
     size: int
-    read: Callable[[], Iterator[Reading | Skipped]]
+    read: Callable[[], Iterator[SourcePiece | Skipped]]
     place: str
     state: Any
     grid: int = GRID

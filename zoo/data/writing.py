@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from zoo.data.family import Fingerprints, copy_relations
 from zoo.data.family_rule import check_matches, family_rule
-from zoo.data.piece import Piece, Reading, Skipped
-from zoo.data.source import Source
+from zoo.data.piece import Piece, Skipped, SourcePiece
+from zoo.data.source import DataSource
 from zoo.data.split import Split, connected_components, links_by_label, pattern, split_of
 from zoo.data.store import FORMAT, Store, open_store
 from zoo.errors import DataError, Problem, ZooError
@@ -38,7 +38,7 @@ MAX_SHOWN = 5
 """Maximum number of unusable files whose reasons an error lists."""
 
 
-def write_store(source: Source, cache: Path, progress: Progress | None = None) -> Store:
+def write_store(source: DataSource, cache: Path, progress: Progress | None = None) -> Store:
     """Read a source and write its store into the cache folder.
 
     Args:
@@ -63,7 +63,7 @@ def write_store(source: Source, cache: Path, progress: Progress | None = None) -
     return store
 
 
-def _write(source: Source, folder: Path, progress: Progress | None) -> None:
+def _write(source: DataSource, folder: Path, progress: Progress | None) -> None:
     with ExitStack() as files:
         writer = _Writer(files, folder, source)
         skipped = []
@@ -86,7 +86,7 @@ class _Writer:
     all pieces.
     """
 
-    def __init__(self, files: ExitStack, folder: Path, source: Source) -> None:
+    def __init__(self, files: ExitStack, folder: Path, source: DataSource) -> None:
         self.place = " ".join([source.place, *source.options.words()])
         self.planes, self.grid, self.pedal = source.planes, source.grid, source.options.pedal
         names = [f"{plane}.bits" for plane in sorted(self.planes - {"velocity"})]
@@ -102,7 +102,7 @@ class _Writer:
         self.rule = family_rule(self.family) if self.family else None
         self.notes = 0
 
-    def add(self, reading: Reading) -> None:
+    def add(self, reading: SourcePiece) -> None:
         """Append one piece."""
         roll = reading.roll
         if roll.meter.grid != self.grid:
@@ -197,14 +197,14 @@ def _remove_abandoned(cache: Path) -> None:
                 shutil.rmtree(part, ignore_errors=True)
 
 
-def _remove_outdated(cache: Path, source: Source) -> None:
+def _remove_outdated(cache: Path, source: DataSource) -> None:
     """Remove older stores of a source that has changed; open stores stay readable, as they are mapped."""
     for store in cache.glob(f"{source.store_prefix}-*"):
         if store.name != source.store_name:
             shutil.rmtree(store, ignore_errors=True)
 
 
-def _no_usable_piece(source: Source, skipped: list[Skipped]) -> DataError:
+def _no_usable_piece(source: DataSource, skipped: list[Skipped]) -> DataError:
     what = (
         f"none of its {len(skipped)} pieces can be used"
         if len(skipped) > 1

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from zoo.measure.figure import Figure, FigureKind, combined_kind, mean
-from zoo.measure.interval import Floats, Interval, spread
+from zoo.measure.interval import Floats, Interval, estimate_mean
 
 DIGITS = 4
 """Number of decimals that are stored; the nats of a piece are in the hundreds."""
@@ -264,7 +264,7 @@ def difference(
         kinds: kinds of the first and the second model's nats.
         families: (N,), number of the family of each piece; if empty, each piece is its own.
     """
-    mean = spread(nats, weight, families)
+    mean = estimate_mean(nats, weight, families)
     return Difference(
         value=float(nats.mean(0).sum()) / max(float(weight.sum()), 1.0),
         interval=mean.interval if mean else None,

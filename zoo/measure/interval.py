@@ -21,7 +21,7 @@ MAX_FREEDOM = 1000.0
 
 
 @dataclass(frozen=True)
-class Spread:
+class MeanEstimate:
     """A mean and its variance.
 
     Attributes:
@@ -50,7 +50,7 @@ class Spread:
         return float(2 * np.interp(angle, angles, probability))
 
 
-def spread(nats: Floats, weight: Floats, families: Sequence[int] = ()) -> Spread | None:
+def estimate_mean(nats: Floats, weight: Floats, families: Sequence[int] = ()) -> MeanEstimate | None:
     """The weighted mean of nats and its variance; None if there is only one family.
 
     For two models on the same pieces and seeds, pass the differences of their nats to get a paired interval.
@@ -82,10 +82,10 @@ def spread(nats: Floats, weight: Floats, families: Sequence[int] = ()) -> Spread
     variance_of_seeds = float((nats.sum(1) / total_weight).var(ddof=1)) / seeds if seeds > 1 else 0.0
     variance = variance_of_pieces + variance_of_seeds
     if variance == 0:
-        return Spread(mean, 0.0, 1.0)
+        return MeanEstimate(mean, 0.0, 1.0)
     denominator = variance_of_pieces**2 / max(1 / float(share @ share) - 1, 1.0)
     denominator += variance_of_seeds**2 / (seeds - 1) if seeds > 1 else 0.0
-    return Spread(mean, variance, min(variance**2 / denominator, MAX_FREEDOM))
+    return MeanEstimate(mean, variance, min(variance**2 / denominator, MAX_FREEDOM))
 
 
 def _sum_by_family(numbers: Floats, families: Sequence[int]) -> Floats:
@@ -98,7 +98,7 @@ def _sum_by_family(numbers: Floats, families: Sequence[int]) -> Floats:
 
 def interval(nats: Floats, weight: Floats, families: Sequence[int] = ()) -> Interval | None:
     """95 % interval of the mean of nats (S, N) with weights (N,); None if there is only one family."""
-    mean = spread(nats, weight, families)
+    mean = estimate_mean(nats, weight, families)
     return mean.interval if mean else None
 
 

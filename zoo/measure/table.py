@@ -20,12 +20,14 @@ LENGTHS = {"frames": "in frames", QUARTERS: "in quarter notes"}
 """How units of length are named."""
 FEW = 10
 """Passages below which a table of resemblance warns."""
+DISTANCE = "distance ↓ (95 %)"
+"""The heading of distances and their intervals."""
 RESEMBLING = (
-    Note("apart: distance between what is written and what is unseen (Wasserstein-1;", "apart ↓"),
-    Note("of pitch classes relative to the tonic, Jensen-Shannon in nats)", "apart ↓"),
+    Note("distance: between generated and unseen passages, with its 95 % interval", DISTANCE),
+    Note("(Wasserstein-1; pitch classes relative to the tonic: Jensen-Shannon in nats)", DISTANCE),
     Note("floor: the distance between two halves of the unseen pieces", "floor"),
-    Note("different: shuffled passages reach such a distance in any of these measures", "verdict"),
-    Note("less than once in 20 times (Holm's correction over the measures)", "verdict"),
+    Note("different: the distance would be this large in less than 5 % of random", "verdict"),
+    Note("shuffles of the passages (with Holm's correction over the measures)", "verdict"),
     Note("longest copy: the longest passage that is also in a training piece, in any key"),
 )
 RESIDUAL = Note(
@@ -129,7 +131,7 @@ def _differences(title: str, rows: Sequence[Row], unit: str, *terms: str) -> For
 
 
 def resemblances(generated: Iterable[tuple[str, Resemblance | None]]) -> Iterator[FormattedTable]:
-    """What each model writes next to unseen music, by name; once, where changed settings do not change it."""
+    """Generated next to unseen music, a table for each model; models with equal results share one."""
     shown: dict[Resemblance, str] = {}
     for name, resemblance in generated:
         if resemblance is not None:
@@ -140,10 +142,10 @@ def resemblances(generated: Iterable[tuple[str, Resemblance | None]]) -> Iterato
 
 def _resemblance(name: str, resemblance: Resemblance, *, is_last: bool) -> FormattedTable:
     """The table of one model; the notes stand below the last one."""
-    written, first, second = resemblance.passages
-    passages = "1 passage" if written == 1 else f"{written} passages"
-    title = f"{name}: {passages} of {resemblance.frames} frames next to {first} + {second} unseen ones"
-    headings = ("measure", "written", "unseen", "apart ↓", "95 % interval", "floor", "verdict")
+    generated, first, second = resemblance.passages
+    counts = f"{generated} generated and {first} + {second} unseen passages"
+    title = f"{name}: {counts} of {resemblance.frames} frames"
+    headings = ("measure", "generated", "unseen", DISTANCE, "floor", "verdict")
     lines = tuple(Line(tuple(_cells(likeness))) for likeness in resemblance.likenesses)
     fewest = min(min(likeness.passages) for likeness in resemblance.likenesses or [resemblance])
     notes = [*_few(fewest)]
@@ -155,7 +157,7 @@ def _resemblance(name: str, resemblance: Resemblance, *, is_last: bool) -> Forma
 def _few(passages: int) -> Iterator[Note]:
     """A warning if the smallest group has only so many passages."""
     if passages < FEWEST:
-        yield Note(f"too few: a verdict takes {FEWEST} passages, written and in each half of the unseen")
+        yield Note(f"too few: a verdict needs {FEWEST} generated passages and {FEWEST} in each unseen half")
     if passages < FEW:
         yield Note("distances and floors of few passages are high by chance alone")
 
@@ -177,7 +179,7 @@ def _cells(likeness: Likeness) -> Iterator[str]:
     yield likeness.measure
     yield number(likeness.generated)
     yield number(likeness.held_out)
-    yield number(likeness.distance)
-    yield "–" if likeness.interval is None else " … ".join(map(number, likeness.interval))
+    interval = "–" if likeness.interval is None else " … ".join(map(number, likeness.interval))
+    yield f"{number(likeness.distance)} ({interval})"
     yield number(likeness.floor)
     yield likeness.verdict

@@ -208,7 +208,7 @@ def _readme(
     ]
     text = [
         f"# {slot}={model.recipe.parts[slot].entry.name}",
-        f"One frame at a time, {model.grid} frames to a quarter note. Call `program.module()(*inputs)`; the "
+        f"One frame at a time, {model.grid} frames per quarter note. Call `program.module()(*inputs)`; the "
         "state before the first frame is the last of `program.example_inputs[0]`. Keys are those of a piano, "
         "A0 first; `bar`, `place`, `length` and `beat` are the number of the bar, the frames since its bar "
         "line, its length and that of a beat in frames.",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from zoo.music.accents import Accents
 from zoo.music.annotated import on_beats
-from zoo.music.barline import Bars, FoundMeter, MeterFrom
+from zoo.music.barline import FoundMeter, MeterFinder, MeterFrom
 from zoo.music.beats import Beats
 from zoo.music.grid import GRID
 from zoo.music.meter import Meter
@@ -68,9 +68,9 @@ class Alignment:
     off_grid_before: float = 0.0
     meter_from: MeterFrom = "assumed"
 
-    def with_meter(self, found: FoundMeter) -> Alignment:
+    def with_meter(self, meter: FoundMeter) -> Alignment:
         """The alignment with this meter."""
-        return replace(self, meter=found.meter, meter_from=found.origin)
+        return replace(self, meter=meter.meter, meter_from=meter.origin)
 
     def positions(self, ticks: Ticks) -> Places:
         """The positions of ticks in frames, not rounded; negative before the first frame."""
@@ -98,9 +98,9 @@ def align(score: Score, grid: int = GRID, beats: Beats | None = None) -> Alignme
     """
     unshifted = _unshifted(score, grid)
     if beats is not None and len(score.start):
-        ticks, places, found = on_beats(score, beats, grid)
+        ticks, places, meter = on_beats(score, beats, grid)
         annotated = replace(unshifted, kind="annotated", ticks=ticks, places=places)
-        return _measured(score, annotated.with_meter(found))
+        return _measured(score, annotated.with_meter(meter))
     unshifted = _measured(score, unshifted)
     if len(score.start) < MIN_NOTES:
         return unshifted.with_meter(_bars(score, unshifted).stated_or_assumed())
@@ -186,9 +186,9 @@ def _on_the_beat(score: Score, shift: float) -> float:
     return float(shift - max(early, 0))
 
 
-def _bars(score: Score, alignment: Alignment) -> Bars:
+def _bars(score: Score, alignment: Alignment) -> MeterFinder:
     """The bars of a score on its grid."""
-    return Bars(score, alignment.meter.grid, alignment.positions)
+    return MeterFinder(score, alignment.meter.grid, alignment.positions)
 
 
 def _with_bars(score: Score, alignment: Alignment) -> Alignment:

@@ -46,7 +46,7 @@ class FoundMeter(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Bars:
+class MeterFinder:
     """The bars of a file whose grid is known.
 
     Attributes:

@@ -195,7 +195,7 @@ def _caption(page: _Page, notes: int) -> Iterator[str]:
     slowest, fastest = f"{min(tempos):.0f}", f"{max(tempos):.0f}"
     yield f"♩ = {slowest}" if slowest == fastest else f"♩ = {slowest} – {fastest}"
     if roll.meter.grid != GRID:
-        yield f"{roll.meter.grid} frames to a quarter note"
+        yield f"{roll.meter.grid} frames per quarter note"
 
 
 def _draw_paper(figure: Figure, page: _Page, number: int) -> Axes:

@@ -30,7 +30,7 @@ class _Places(Protocol):
     def beat(self) -> Frames: ...
 
 
-class Meter(Protocol):
+class MeterLike(Protocol):
     """Anything that knows the bars of a piece, such as `zoo.music.meter.Meter`."""
 
     def places(self, frames: Frames) -> _Places:
@@ -70,7 +70,7 @@ class Clock:
         return cls(frames // bar, frames % bar, bar, torch.full_like(frames, grid), grid)
 
     @classmethod
-    def in_meters(cls, meters: Sequence[Meter], frames: Frames, grid: int = 4) -> Clock:
+    def in_meters(cls, meters: Sequence[MeterLike], frames: Frames, grid: int = 4) -> Clock:
         """Make a clock (B, T) from the meters of B pieces and their frame numbers (B, T).
 
         Args:

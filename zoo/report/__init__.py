@@ -6,6 +6,6 @@ a web server.
 """
 
 from zoo.report.page import Report, write_report
-from zoo.report.piece import Piece
+from zoo.report.piece import ListeningPiece
 
-__all__ = ["Piece", "Report", "write_report"]
+__all__ = ["ListeningPiece", "Report", "write_report"]

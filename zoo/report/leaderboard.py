@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from zoo.bench.rows import Row as StudyRow
-from zoo.bench.rows import Table
+from zoo.bench.rows import StudyRow, StudyTable
 from zoo.parts import SLOTS
 from zoo.registry.values import write_value
 from zoo.report.html import environment, read_file, security_policy
@@ -28,7 +27,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Row:
+class LeaderboardRow:
     """A row of a leaderboard.
 
     Attributes:
@@ -61,16 +60,16 @@ class Row:
         return self.interval[1] - self.interval[0] if self.interval else float("inf")
 
 
-def leaderboard_rows(tables: Sequence[Table]) -> list[Row]:
+def leaderboard_rows(tables: Sequence[StudyTable]) -> list[LeaderboardRow]:
     """The rows of all tables, sorted by music and nats; a combination that is in several studies once."""
-    distinct: dict[tuple[Any, ...], Row] = {}
+    distinct: dict[tuple[Any, ...], LeaderboardRow] = {}
     for table in tables:
         for row in (*_rows(table), *_published(table)):
             distinct.setdefault((row.music, row.recipe or row.name, row.value, row.kind), row)
     return sorted(distinct.values(), key=lambda row: (row.music, row.value))
 
 
-def leaderboard_page(rows: Sequence[Row], title: str) -> str:
+def leaderboard_page(rows: Sequence[LeaderboardRow], title: str) -> str:
     """The HTML of a leaderboard."""
     from markupsafe import Markup
 
@@ -93,10 +92,10 @@ def leaderboard_page(rows: Sequence[Row], title: str) -> str:
     )
 
 
-def _rows(table: Table) -> Iterator[Row]:
+def _rows(table: StudyTable) -> Iterator[LeaderboardRow]:
     for row in table.rows:
         figure = row.figure(*table.terms)
-        yield Row(
+        yield LeaderboardRow(
             music=_music(table),
             name=row.floor,
             value=figure.value,
@@ -110,20 +109,22 @@ def _rows(table: Table) -> Iterator[Row]:
         )
 
 
-def _published(table: Table) -> Iterator[Row]:
+def _published(table: StudyTable) -> Iterator[LeaderboardRow]:
     for published in table.study.published:
         if table.data in published.nats:
             value, study = published.nats[table.data], table.study.name
-            yield Row(_music(table), published.name, value, published.kind, None, study, published.source)
+            yield LeaderboardRow(
+                _music(table), published.name, value, published.kind, None, study, published.source
+            )
 
 
-def _music(table: Table) -> str:
+def _music(table: StudyTable) -> str:
     split = "" if table.study.settings.split == "test" else f", {table.study.settings.split} pieces"
     grid = f", grid {table.reading.grid}" if table.reading and table.reading.grid != 4 else ""
     return f"{table.data}{split}{grid}{', earlier reading' if table.is_earlier else ''}"
 
 
-def _command(row: StudyRow, table: Table) -> str:
+def _command(row: StudyRow, table: StudyTable) -> str:
     """The command that trains a combination from one seed, as its cells were trained."""
     if row.floor:
         return f"zoo bench run {table.study.name}.toml"
@@ -142,7 +143,7 @@ def _command(row: StudyRow, table: Table) -> str:
     return shlex.join(["zoo", "train", *row.recipe.split(), f"data={table.data}", *words, "-o", "RUN"])
 
 
-def write_leaderboard(tables: Sequence[Table], folder: Path, title: str) -> Path:
+def write_leaderboard(tables: Sequence[StudyTable], folder: Path, title: str) -> Path:
     """Write `index.html`, a page of its own, to a folder.
 
     Raises:

@@ -15,7 +15,7 @@ from zoo.model.weights import digest
 from zoo.music.grid import Pedal
 from zoo.music.roll import Roll
 from zoo.progress import Progress
-from zoo.report.piece import HUMAN, Piece
+from zoo.report.piece import HUMAN, ListeningPiece
 from zoo.train.record import meter_of, pedal_of
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Opening:
 
 def generated_piece(
     name: str, bundle: Bundle, opening: Opening, bars: int, progress: Progress = lambda done, total: None
-) -> Piece:
+) -> ListeningPiece:
     """Let a model continue an opening.
 
     Args:
@@ -71,17 +71,17 @@ def generated_piece(
         model, frames, 1, opening.seed, primer=primer, progress=progress, meter=None if primer else meter
     )[0]
     identity = digest(model.state_dict())[:12]
-    return Piece(name, roll, "generated", opening.group, primer=primer_frames, model=identity)
+    return ListeningPiece(name, roll, "generated", opening.group, primer=primer_frames, model=identity)
 
 
-def original_piece(opening: Opening, bars: int) -> Piece | None:
+def original_piece(opening: Opening, bars: int) -> ListeningPiece | None:
     """The original piece, cut to the length of the generated ones; None if it is unknown."""
     if opening.original is None or opening.primer is None:
         return None
     roll = opening.original
     primer_frames = opening.primer(roll.meter.grid, "keep").frames
     end = min(roll.meter.after(primer_frames, bars), roll.frames)
-    return Piece(
+    return ListeningPiece(
         opening.title, roll.cut(0, end), opening.kind, opening.group, primer=primer_frames, model=HUMAN
     )
 
@@ -117,7 +117,7 @@ def _opening(corpus: Corpus, index: int, primer_bars: int, seed: int) -> Opening
     return Opening(f"After the opening of {title}", seed, primer, roll, title, "not seen in training")
 
 
-def mark_copies(pieces: Sequence[Piece], training: Corpus) -> list[Piece]:
+def mark_copies(pieces: Sequence[ListeningPiece], training: Corpus) -> list[ListeningPiece]:
     """The same pieces, with the stretches marked that also occur in a training piece, in any key.
 
     Only stretches with at least `SHORTEST_COPY` quarter notes of sound are marked.

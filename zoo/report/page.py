@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.files import write_file
 from zoo.report.html import environment, read_file, security_policy
-from zoo.report.piece import Piece
+from zoo.report.piece import ListeningPiece
 
 if TYPE_CHECKING:
     from zoo.report.learning import Training
@@ -37,7 +37,7 @@ class Report:
     """
 
     title: str
-    pieces: Sequence[Piece] = ()
+    pieces: Sequence[ListeningPiece] = ()
     results: Sequence[Mapping[str, Any]] = ()
     trainings: Sequence[Training] = ()
     recipes: Sequence[RecipeSummary] = ()
@@ -102,14 +102,14 @@ def _sections(report: Report, content: Mapping[str, Any]) -> list[tuple[str, str
     return [(name.lower(), name) for name in names]
 
 
-def _group(pieces: Sequence[Piece]) -> dict[str, list[Piece]]:
-    groups: dict[str, list[Piece]] = {}
+def _group(pieces: Sequence[ListeningPiece]) -> dict[str, list[ListeningPiece]]:
+    groups: dict[str, list[ListeningPiece]] = {}
     for piece in pieces:
         groups.setdefault(piece.group, []).append(piece)
     return groups
 
 
-def _pieces_as_json(pieces: Sequence[Piece], scores: Mapping[str, Any]) -> str:
+def _pieces_as_json(pieces: Sequence[ListeningPiece], scores: Mapping[str, Any]) -> str:
     """The pieces and the scores of their models as JSON, escaped for a script element."""
     encoded: list[dict[str, Any]] = [piece.to_json() for piece in pieces]
     keys = [note[2] for piece in encoded for note in piece["notes"]] or [60]

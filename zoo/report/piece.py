@@ -14,7 +14,7 @@ HUMAN = "human"
 
 
 @dataclass(frozen=True)
-class Piece:
+class ListeningPiece:
     """A piece that can be played on the page.
 
     Attributes:

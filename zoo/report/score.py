@@ -54,7 +54,7 @@ class TableRow:
 
 
 @dataclass(frozen=True)
-class Table:
+class ScoreTable:
     """A table with a forest plot.
 
     Attributes:
@@ -74,7 +74,7 @@ class Table:
     notes: tuple[str, ...]
 
 
-def score_tables(result: Mapping[str, Any]) -> Iterator[Table]:
+def score_tables(result: Mapping[str, Any]) -> Iterator[ScoreTable]:
     """The tables of a result of `zoo evaluate --json`, or of a study from `zoo bench table --json`."""
     music = _describe_music(result["data"])
     if result["rows"]:
@@ -120,7 +120,7 @@ def _describe_music(data: Mapping[str, Any]) -> str:
     return f"{pieces}{data['split']} pieces of {data['name']}{frames}; music {data['digest'][:12]}"
 
 
-def _score_table(title: str, rows: Sequence[Mapping[str, Any]], heading: str) -> Table:
+def _score_table(title: str, rows: Sequence[Mapping[str, Any]], heading: str) -> ScoreTable:
     figures = [figure_from_json(row["score"]) for row in rows]
     terms = [term for term in SCORE if any(term in row["terms"] for row in rows)]
     # A floor far above all models would squeeze their intervals into a corner of the plot.
@@ -140,10 +140,10 @@ def _score_table(title: str, rows: Sequence[Mapping[str, Any]], heading: str) ->
     notes = tuple(meaning for kind, meaning in MEANINGS.items() if kind in kinds)
     units = "families of pieces" if figures[0].of_families else "pieces"
     notes = (f"± half the width of the 95 % interval over {units}", *notes)
-    return Table(title, (heading, "±", *terms), tuple(table_rows), ends, None, notes)
+    return ScoreTable(title, (heading, "±", *terms), tuple(table_rows), ends, None, notes)
 
 
-def _difference_tables(differences: Sequence[Mapping[str, Any]], unit: str) -> Iterator[Table]:
+def _difference_tables(differences: Sequence[Mapping[str, Any]], unit: str) -> Iterator[ScoreTable]:
     """The table of paired differences, each with its interval; none if there are no differences."""
     if not differences:
         return
@@ -164,7 +164,7 @@ def _difference_tables(differences: Sequence[Mapping[str, Any]], unit: str) -> I
     notes += [OF_BOUNDS] if any(verdict.endswith("(bounds)") for verdict in verdicts) else []
     ends = (f"{scale.low:+.2f}", f"{scale.high:+.2f}")
     headings = (unit, "95 % interval", "verdict")
-    yield Table("Paired differences", headings, tuple(rows), ends, scale(0), tuple(notes))
+    yield ScoreTable("Paired differences", headings, tuple(rows), ends, scale(0), tuple(notes))
 
 
 def _differences_to_next(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

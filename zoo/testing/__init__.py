@@ -3,8 +3,8 @@
 `run("decoder.lstm")` returns a report; `parametrize("decoder.lstm")` gives the same checks as pytest cases.
 """
 
-from zoo.testing.battery import Outcome, Report, checks, run
+from zoo.testing.battery import CheckReport, Outcome, checks, run
 from zoo.testing.cases import cases, parametrize
 from zoo.testing.check import Check
 
-__all__ = ["Check", "Outcome", "Report", "cases", "checks", "parametrize", "run"]
+__all__ = ["Check", "CheckReport", "Outcome", "cases", "checks", "parametrize", "run"]

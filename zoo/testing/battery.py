@@ -52,7 +52,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Report:
+class CheckReport:
     """The results of all checks of a part; `str(report)` is a one-line summary.
 
     Attributes:
@@ -89,7 +89,7 @@ def run(
     part: str | Entry | Description,
     settings: Mapping[str, Any] | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> Report:
+) -> CheckReport:
     """Run every check of a part's slot.
 
     Args:
@@ -107,7 +107,7 @@ def run(
         if progress:
             progress(done, len(battery))
         outcomes.append(run_check(check, tested))
-    return Report(str(tested), tuple(outcomes), sum(not check.optional for check in battery))
+    return CheckReport(str(tested), tuple(outcomes), sum(not check.optional for check in battery))
 
 
 def run_check(check: Check, tested: PartUnderTest) -> Outcome:
