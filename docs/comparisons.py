@@ -77,7 +77,7 @@ def parse_pair(line: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Page:
-    """The differences that a document states, each once.
+    """The differences that a document states, without duplicates.
 
     Attributes:
         stated: by the key of the verdict; without those that wait for results.

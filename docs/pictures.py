@@ -141,7 +141,7 @@ def draw_curves(numbers: Numbers) -> Any:
 
 
 def draw_reading(numbers: Numbers) -> Any:
-    """The mean weight of each lag, by the sixteenth of the bar that is foretold."""
+    """The mean weight of each lag, by the sixteenth of the bar that is predicted."""
     figure, axes = _panels(len(numbers["encoders"]), width=5.2, height=3.6)
     for axis, (encoder, weights) in zip(axes, numbers["encoders"].items(), strict=True):
         grid = list(zip(*weights["by_sixteenth"], strict=True))
@@ -150,7 +150,7 @@ def draw_reading(numbers: Numbers) -> Any:
         axis.set_yticks([n + 0.5 for n in range(len(labels))], labels)
         axis.set_xticks([0.5, 4.5, 8.5, 12.5], ["1", "5", "9", "13"])
         axis.set(
-            title=f"{numbers['data']}, encoder={encoder}", xlabel="sixteenth of the bar that is foretold"
+            title=f"{numbers['data']}, encoder={encoder}", xlabel="sixteenth of the bar that is predicted"
         )
         axis.set_ylabel("sixteenths back: mean weight")
         bar = figure.colorbar(shown, ax=axis, label="mean weight (equal would be 0.125)")

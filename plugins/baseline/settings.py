@@ -31,7 +31,7 @@ class VoicesSettings(Settings):
     """Number of voices, training objective, and tightness of the bound on the likelihood."""
 
     voices: int = setting(
-        5, "decisions per frame, and the most pitch classes of a frame that does not escape", ge=1, le=12
+        5, "decisions per frame; a frame with more pitch classes than this escapes", ge=1, le=12
     )
     hidden: int = setting(100, "width of the LSTM that all voices share", ge=1, le=4096)
     objective: Literal["no-aposter", "bound"] = setting(

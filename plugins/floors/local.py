@@ -14,7 +14,7 @@ Memory = tuple[Tensor, Tensor]
 
 
 class Local(Attention):
-    """Two stacked LSTMs that receive every frame and look nothing up.
+    """Two stacked LSTMs, without access to earlier frames except through their states.
 
     This is the attention of the baseline without its reader. Its widths are settings, so that it can have as
     many parameters as the attention it is compared with.

@@ -32,7 +32,7 @@ def zoo_parts() -> Iterable[Description]:
         Description(
             slot="attention",
             name="hierarchical",
-            summary="A stack of LSTMs that step slower and slower: every frame, every beat, every bar",
+            summary="A stack of increasingly slow LSTMs: one step per frame, per beat, per bar",
             target="zoo_plugins.hierarchical.hierarchical:Hierarchical",
             state_version=2,
             settings="zoo_plugins.hierarchical.settings:HierarchicalSettings",

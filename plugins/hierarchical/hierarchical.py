@@ -1,4 +1,4 @@
-"""A stack of LSTMs with slower and slower clocks."""
+"""A stack of LSTMs with increasingly slow clocks."""
 
 from __future__ import annotations
 

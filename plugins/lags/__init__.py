@@ -1,4 +1,4 @@
-"""The control for question 3: the same lags as in `history`, passed on without weighting."""
+"""The control for question 3: the same lags as in `history`, concatenated without weighting."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zoo.parts import Description, hookimpl
 
 @hookimpl
 def zoo_parts() -> Iterable[Description]:
-    """The attention that passes the lags on."""
+    """The attention that concatenates the lags."""
     return [
         Description(
             slot="attention",

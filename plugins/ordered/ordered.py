@@ -95,33 +95,33 @@ class OrderedDecoder(Decoder):
         top_p: float = 1.0,
     ) -> tuple[Tensor, Memory]:
         """Keys (B, 1, K) that fold to the codes; the temperature divides the logits of each step."""
-        known, state = self._known(codes, previous, state)
-        keys = self.speller.draw(known[:, 0], generator, temperature, self._rule(codes[:, 0]), top_p)
+        context, state = self._context(codes, previous, state)
+        keys = self.speller.draw(context[:, 0], generator, temperature, self._rule(codes[:, 0]), top_p)
         return keys.unsqueeze(1), state
 
     def follow(self, codes: Tensor, previous: Tensor, state: Memory) -> Memory:
         """The state after known frames."""
-        return self._known(codes, previous, state)[1]
+        return self._context(codes, previous, state)[1]
 
-    def _known(self, codes: Tensor, previous: Tensor, state: Memory) -> tuple[Tensor, Memory]:
+    def _context(self, codes: Tensor, previous: Tensor, state: Memory) -> tuple[Tensor, Memory]:
         present = torch.cat([codes, previous], -1)
         remembered, state = self.lstm(present, state)
         return torch.cat([remembered, present], -1), state
 
     def _nats(self, codes: Tensor, keys: Tensor, previous: Tensor) -> Tensor:
-        known, _ = self._known(codes, previous, self.start(len(codes)))
+        context, _ = self._context(codes, previous, self.start(len(codes)))
         fits = folds_to(keys, codes, self.membership)
-        nats = self.speller.log_prob(known[fits], keys[fits], self._rule(codes[fits]))
+        nats = self.speller.log_prob(context[fits], keys[fits], self._rule(codes[fits]))
         return nats.new_full(fits.shape, -torch.inf).masked_scatter(fits, nats)
 
     def _rule(self, codes: Tensor) -> Rule:
         """The rule for codes (M, C): allow the steps after which each code can still get a key."""
-        active, belongs = codes > 0, self.membership.to(codes)
-        playable = codes @ belongs > 0
+        active, membership = codes > 0, self.membership.to(codes)
+        playable = codes @ membership > 0
         place = torch.arange(self.sizes.keys, device=codes.device)
 
-        def rule(named: Tensor, rows: Tensor) -> Tensor:
-            waiting = active[rows] & (named @ belongs.T <= 0)
+        def rule(partial: Tensor, rows: Tensor) -> Tensor:
+            waiting = active[rows] & (partial @ membership.T <= 0)
             limit = self.highest.where(waiting, self.sizes.keys).amin(-1, keepdim=True)
             return torch.cat([playable[rows] & (place <= limit), ~waiting.any(-1, keepdim=True)], -1)
 

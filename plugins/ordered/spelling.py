@@ -20,9 +20,9 @@ Rule = Callable[[Tensor, Tensor], Tensor]
 below the last one chosen are ignored."""
 
 
-def anything(named: Tensor, rows: Tensor) -> Tensor:
+def anything(partial: Tensor, rows: Tensor) -> Tensor:
     """The rule that allows every set."""
-    return torch.ones(len(named), named.shape[-1] + 1, dtype=torch.bool, device=named.device)
+    return torch.ones(len(partial), partial.shape[-1] + 1, dtype=torch.bool, device=partial.device)
 
 
 class Speller(nn.Module):
@@ -48,23 +48,23 @@ class Speller(nn.Module):
         nn.init.normal_(self.last.weight, std=0.1)
         nn.init.zeros_(self.beside.weight)
 
-    def log_prob(self, known: Tensor, chosen: Tensor, rule: Rule = anything) -> Tensor:
+    def log_prob(self, context: Tensor, chosen: Tensor, rule: Rule = anything) -> Tensor:
         """Log-probabilities (M,) of sets (M, N) in {0, 1} that obey the rule, given inputs (M, I)."""
         count, members = chosen.shape
         ends = torch.ones_like(chosen[:, :1])
         rows, step = torch.cat([chosen, ends], -1).nonzero(as_tuple=True)
         begins = torch.cat([rows.new_ones(1, dtype=torch.bool), rows[1:] != rows[:-1]])
         last = torch.where(begins, members, step.roll(1))
-        named = chosen[rows] * (torch.arange(members, device=rows.device) < step.unsqueeze(-1))
-        push, shortcut, keep = (plane[rows] for plane in self._heard(known))
-        logits = self._logits(push, shortcut, keep, named, last)
-        nats = masked_log_softmax(logits, self._allowed(rule, named, last, rows))
+        partial = chosen[rows] * (torch.arange(members, device=rows.device) < step.unsqueeze(-1))
+        inputs, shortcut, mask = (plane[rows] for plane in self._shared(context))
+        logits = self._logits(inputs, shortcut, mask, partial, last)
+        nats = masked_log_softmax(logits, self._allowed(rule, partial, last, rows))
         by_step = nats.gather(-1, step.unsqueeze(-1)).squeeze(-1)
         return by_step.new_zeros(count).index_add(0, rows, by_step)
 
     def draw(
         self,
-        known: Tensor,
+        context: Tensor,
         generator: Generator,
         temperature: float = 1.0,
         rule: Rule = anything,
@@ -74,16 +74,16 @@ class Speller(nn.Module):
 
         With `top_p` below 1, each step is drawn from its nucleus.
         """
-        count, end = len(known), self.members
-        push, shortcut, keep = self._heard(known)
+        count, end = len(context), self.members
+        inputs, shortcut, mask = self._shared(context)
         # The same number for every row, however many steps it takes, so that rows do not affect each other.
-        uniform = torch.rand(count, end + 1, generator=generator, device=known.device)
-        rows = torch.arange(count, device=known.device)
-        last, spelled = torch.full_like(rows, end), known.new_zeros(count, end + 1)
+        uniform = torch.rand(count, end + 1, generator=generator, device=context.device)
+        rows = torch.arange(count, device=context.device)
+        last, spelled = torch.full_like(rows, end), context.new_zeros(count, end + 1)
         for turn in range(end + 1):
-            named = spelled[:, :end]
-            logits = self._logits(push, shortcut, keep, named, last) / temperature
-            allowed = self._allowed(rule, named, last, rows)
+            partial = spelled[:, :end]
+            logits = self._logits(inputs, shortcut, mask, partial, last) / temperature
+            allowed = self._allowed(rule, partial, last, rows)
             step = draw_at(nucleus(masked_log_softmax(logits, allowed), top_p), uniform[:, turn])
             step = torch.where(spelled[:, end] > 0, end, step)  # what has ended stays as it is
             spelled = spelled.scatter(-1, step.unsqueeze(-1), 1.0)
@@ -92,19 +92,21 @@ class Speller(nn.Module):
             last = torch.where(step < end, step, last)
         return spelled[:, :end]
 
-    def _heard(self, known: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What all steps of a frame share: the input to the hidden layer, the shortcut, the dropout mask."""
-        known = self.dropout(known)
-        push = self.hear(known)
-        return push, self.direct(known), self.dropout(torch.ones_like(push))
+    def _shared(self, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The terms shared by all steps of a frame: hidden input, shortcut and dropout mask."""
+        context = self.dropout(context)
+        inputs = self.hear(context)
+        return inputs, self.direct(context), self.dropout(torch.ones_like(inputs))
 
-    def _logits(self, push: Tensor, shortcut: Tensor, keep: Tensor, named: Tensor, last: Tensor) -> Tensor:
-        hidden = torch.relu(push + self.named(named) + self.last(last)) * keep
-        hidden = hidden + torch.relu(self.deepen(hidden)) * keep
+    def _logits(
+        self, inputs: Tensor, shortcut: Tensor, mask: Tensor, partial: Tensor, last: Tensor
+    ) -> Tensor:
+        hidden = torch.relu(inputs + self.named(partial) + self.last(last)) * mask
+        hidden = hidden + torch.relu(self.deepen(hidden)) * mask
         logits: Tensor = self.choose(hidden) + shortcut + self.beside(last)
         return logits
 
-    def _allowed(self, rule: Rule, named: Tensor, last: Tensor, rows: Tensor) -> Tensor:
+    def _allowed(self, rule: Rule, partial: Tensor, last: Tensor, rows: Tensor) -> Tensor:
         place = torch.arange(self.members + 1, device=last.device)
         above = (place > last.unsqueeze(-1)) | (last.unsqueeze(-1) == self.members)
-        return above & rule(named, rows)
+        return above & rule(partial, rows)

@@ -108,7 +108,7 @@ class RBM(Decoder):
     ) -> tuple[Tensor, Memory]:
         """Keys (B, 1, K) that fold to the codes; the temperature divides all energies.
 
-        With `top_p` below 1, states of the hidden units and keys given these are drawn from the likeliest.
+        With `top_p` below 1, hidden units and keys are drawn by nucleus sampling.
         """
         machine, state = self.machine(codes, previous, state)
         machine = machine.heated(temperature)

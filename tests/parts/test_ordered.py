@@ -70,11 +70,11 @@ def test_a_voicing_is_the_product_of_its_steps(toy_membership: Tensor, frames: D
         (1, 3): [4, 5, 6],
     }
     codes, previous = torch.tensor([[[1.0, 1, 0]]]), frames(1, 1, 6)
-    known, _ = decoder._known(codes, previous, decoder.start(1))
+    context, _ = decoder._context(codes, previous, decoder.start(1))
     for chosen in ((0, 1), (1, 3)):
         keys = torch.zeros(1, 1, 6)
         keys[..., list(chosen)] = 1
-        expected = spelled(decoder.speller, known[0, 0], list(chosen), lambda before: may[tuple(before)])
+        expected = spelled(decoder.speller, context[0, 0], list(chosen), lambda before: may[tuple(before)])
         result = decoder.log_prob(codes, keys, previous, rng).value
         torch.testing.assert_close(result, expected.view(1, 1))
 
@@ -106,7 +106,7 @@ def test_dropout_is_the_same_in_all_steps_of_a_frame(frames: Draw) -> None:
     """The log-probability of a chord is the sum over its steps only if all have the same dropout."""
     part, known = speller(4, dropout=0.5), frames(1, 3)
     torch.manual_seed(2)
-    push, shortcut, keep = part._heard(known)
+    push, shortcut, keep = part._shared(known)
     torch.manual_seed(2)
     whole = part.log_prob(known, torch.tensor([[1.0, 0, 1, 1]]))
     assert (keep == 0).any()

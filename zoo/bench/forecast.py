@@ -161,14 +161,14 @@ def _question(order: Order, study: Study, data: str) -> Iterator[Reason]:
     for name in sorted({*before, *now} - {"lr"}):
         values = tuple(each.get(name, LEGACY.get(name)) for each in (before, now))
         if values[0] != values[1]:
-            yield Reason(f"train.{name}", *map(_shown, values))
+            yield Reason(f"train.{name}", *map(_as_text, values))
     if before["lr"] not in study.rates:
         yield Reason("train.lr", f"{before['lr']:g}", " or ".join(f"{rate:g}" for rate in study.rates))
     if order["seed"] >= study.settings.seeds:
         yield Reason("seed", str(order["seed"]), f"0 to {study.settings.seeds - 1}")
 
 
-def _shown(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return "not set" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -19,7 +19,7 @@ from zoo.parts.terms import Term
 
 
 def format_tables(table: StudyTable) -> Iterator[FormattedTable]:
-    """The table of the score, and that of loudness where something is known of it."""
+    """The table of scores, and that of velocities if the study models them."""
     if table.rows or table.missing:
         yield _score_table(table)
     if any(not row.floor for row in table.loudness):
@@ -37,13 +37,15 @@ def _score_table(table: StudyTable) -> FormattedTable:
         cells += [_escaped(row)] if escape else []
         cells += [_to_next(difference), _weights(row, *OF_SCORE), _time(row, *OF_SCORE)]
         lines.append(_line(row, tuple(cells), difference))
-    lines = _among(lines, table, len(headings))
-    lines += [Line((*labels, *["–"] * (len(headings) - len(labels)))) for labels in _without(table)]
+    lines = _with_published(lines, table, len(headings))
+    lines += [
+        Line((*labels, *["–"] * (len(headings) - len(labels)))) for labels in _labels_without_results(table)
+    ]
     return FormattedTable(_title(table), headings, len(slots), tuple(lines), tuple(notes(table, terms)))
 
 
-def _among(lines: Sequence[Line], table: StudyTable, width: int) -> list[Line]:
-    """The rows with those of the literature where their numbers put them."""
+def _with_published(lines: Sequence[Line], table: StudyTable, width: int) -> list[Line]:
+    """The rows and the published figures, sorted by nats."""
     ranked = [(row.figure(*table.terms).value, line) for row, line in zip(table.rows, lines, strict=True)]
     for published in table.study.published:
         if table.data in published.nats:
@@ -79,7 +81,7 @@ def _velocity_table(table: StudyTable) -> FormattedTable:
 
 
 def _with_next(rows: Sequence[StudyRow], *terms: str) -> Iterator[tuple[StudyRow, Difference | None]]:
-    """Each row with how far it is below the next."""
+    """Each row with its difference to the next."""
     for row, following in pairwise((*rows, None)):
         assert row is not None
         yield row, row.minus(following, *terms) if following else None
@@ -96,8 +98,8 @@ def _labels(row: StudyRow, slots: Sequence[Slot]) -> list[str]:
     return [row.labels[slot] for slot in slots]
 
 
-def _without(table: StudyTable) -> list[tuple[str, ...]]:
-    """The labels of combinations without a number, each once."""
+def _labels_without_results(table: StudyTable) -> list[tuple[str, ...]]:
+    """The labels of combinations without results, without duplicates."""
     slots = table.study.slots
     lacking = [
         tuple(combination.labels[slot] for slot in slots) for combination in (*table.missing, *table.failed)
@@ -113,13 +115,13 @@ def _to_next(difference: Difference | None) -> str:
 
 
 def _weights(row: StudyRow, *terms: Term) -> str:
-    """How many numbers some of its terms learned by gradient, in thousands."""
+    """The number of trained parameters of some terms, in thousands."""
     counts = [row.parameters[term] for term in terms if term in row.parameters]
     return f"{sum(counts) / 1000:.0f}k" if counts else "–"
 
 
 def _time(row: StudyRow, *terms: Term) -> str:
-    """Training in whole minutes: machines differ, and so do two runs on one."""
+    """Training time in whole minutes; a finer unit would differ from run to run."""
     seconds = [row.seconds[term] for term in terms if term in row.seconds]
     if not seconds:
         return "–"
@@ -132,7 +134,7 @@ def _title(table: StudyTable) -> str:
 
 
 def table_to_json(table: StudyTable) -> dict[str, Any]:
-    """For programs: everything that is known of the rows."""
+    """The table as JSON, with more facts about each row than are printed."""
     return {
         "study": table.study.name,
         "title": table.study.settings.title,
@@ -153,7 +155,7 @@ def table_to_json(table: StudyTable) -> dict[str, Any]:
 
 
 def _music_facts(table: StudyTable) -> dict[str, Any]:
-    """What the music is, and how it was read when it was measured."""
+    """The identity of the music, and how it was read when it was measured."""
     known: dict[str, Any] = {"name": table.data, "split": table.study.settings.split}
     if (reading := table.reading) is None:
         return known | {"digest": ""}

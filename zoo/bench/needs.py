@@ -73,7 +73,7 @@ class Needs:
             raise UsageError(*(Problem(what, name, hint) for name in unreadable))
 
     def possible(self) -> Iterator[Cell | FloorsCell]:
-        """The cells whose results a run may read or write, each once."""
+        """The cells whose results a run may read or write, without duplicates."""
         yield from self.floors
         for component in self.components:
             trials, selection = component.trials(self._study), component.selection(self._study, self._results)

@@ -44,7 +44,7 @@ def list_models(as_json: bool) -> None:
 
 
 def _facts(name: str) -> dict[str, Any]:
-    """What the configuration of a pretrained model says, read without torch."""
+    """The configuration of a pretrained model, read without torch."""
     from zoo.model.pretrained import FOLDER
     from zoo.model.sealed import CONFIG, WEIGHTS
 

@@ -211,7 +211,7 @@ def _played(files: Sequence[Path]) -> Iterator[ListeningPiece]:
 def _written(
     bundles: Mapping[str, Bundle], corpus: Corpus | None, keys: EvaluateKeys, wanted: Wanted
 ) -> list[ListeningPiece]:
-    """What the models write, opening by opening, each beside how the piece itself goes on."""
+    """The continuations of each opening by all models, after that of the piece itself."""
     if not bundles:
         return []
     from zoo.cli.progress import waiting
@@ -229,7 +229,7 @@ def _written(
 
 
 def _openings(corpus: Corpus | None, keys: EvaluateKeys, wanted: Wanted) -> list[Opening]:
-    """What the models go on from: a primer, or unseen pieces, or silence."""
+    """The openings that the models continue: a primer, unseen pieces, or silence."""
     from zoo.music.primer import read_primer
     from zoo.report.listening import Opening, silent_openings, unseen_openings
 

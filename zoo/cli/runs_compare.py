@@ -24,7 +24,7 @@ RUN = click.Path(path_type=Path)
 def compare(first: Path, second: Path, as_json: bool) -> None:
     """Draw the learning curves of two runs, and list what differs: recipe, settings, data, versions.
 
-    Curves share a chart only where their nats compare: on the same music and grid, with the same encoder.
+    Curves share a chart only if their nats are comparable: same music, grid and encoder.
     """
     from zoo.cli.console import print_json, stdout, visible
     from zoo.report.learning import Training
@@ -56,7 +56,7 @@ def _check(folder: Path) -> None:
 
 
 def _names(first: Path, second: Path) -> tuple[str, str]:
-    """What the runs are called: their folders' names, or their paths if these are the same."""
+    """The names of the runs: those of their folders, or their paths if these are equal."""
     names = first.resolve().name, second.resolve().name
     return names if names[0] != names[1] else (str(first), str(second))
 
@@ -66,15 +66,17 @@ def differences(first: RunSummary, second: RunSummary) -> Iterator[tuple[str, st
 
     Where a slot holds another part, its settings and version are not listed as well.
     """
-    one, two = dict(_flat(first)), dict(_flat(second))
+    first_values, second_values = dict(_flat(first)), dict(_flat(second))
     other_parts = {
-        key for group, key in one if group == "recipe" and one[group, key] != two.get((group, key))
+        key
+        for group, key in first_values
+        if group == "recipe" and first_values[group, key] != second_values.get((group, key))
     }
     if first.versions and second.versions:  # only bundles record them
-        one |= {("versions", name): version for name, version in first.versions.items()}
-        two |= {("versions", name): version for name, version in second.versions.items()}
-    for group, key in dict.fromkeys((*one, *two)):
-        values = one.get((group, key)), two.get((group, key))
+        first_values |= {("versions", name): version for name, version in first.versions.items()}
+        second_values |= {("versions", name): version for name, version in second.versions.items()}
+    for group, key in dict.fromkeys((*first_values, *second_values)):
+        values = first_values.get((group, key)), second_values.get((group, key))
         if values[0] != values[1] and not (group != "recipe" and key.partition(".")[0] in other_parts):
             yield group, key, *values
 
@@ -98,16 +100,16 @@ def _flat(run: RunSummary) -> Iterator[tuple[tuple[str, str], Any]]:
 
 
 def _charts(trainings: list[Training]) -> Iterator[str]:
-    """The lines of all charts: one for each term, or one for each run where they do not compare."""
+    """The lines of all charts: one for each term, or one for each run if they are not comparable."""
     from zoo.cli.curves import chart
     from zoo.parts.terms import TERMS
     from zoo.report.learning import TITLES
 
     for term in TERMS:
-        curves = {each.name: each.curves[term] for each in trainings if each.curves.get(term)}
+        curves = {training.name: training.curves[term] for training in trainings if training.curves.get(term)}
         title = f"{TITLES[term]}; nats per frame of the validation pieces"
-        if len({each.comparison_key(term) for each in trainings if term in each.curves}) > 1:
-            yield f"{TITLES[term]}: the nats of these runs do not compare (other music, grid or encoder)"
+        if len({training.comparison_key(term) for training in trainings if term in training.curves}) > 1:
+            yield f"{TITLES[term]}: the nats of these runs are not comparable (other music, grid or encoder)"
             for name, curve in curves.items():
                 yield from chart(title, {name: curve})
         elif curves:
@@ -147,12 +149,12 @@ def _differences(rows: list[tuple[str, str, Any, Any]], names: tuple[str, str]) 
         table.add_column(visible(heading), overflow="fold")
     last = ""
     for group, key, *values in rows:
-        table.add_row("" if group == last else group, key, *(visible(_shown(value)) for value in values))
+        table.add_row("" if group == last else group, key, *(visible(_as_text(value)) for value in values))
         last = group
     return table
 
 
-def _shown(value: Any) -> str:
+def _as_text(value: Any) -> str:
     from zoo.registry.values import write_value
 
     return "–" if value is None else value if isinstance(value, str) else write_value(value)
@@ -164,7 +166,9 @@ def _facts(
     terms = dict.fromkeys(term for training in trainings for term in training.curves)
     return {
         "runs": [run.to_json() for run in runs.values()],
-        "curves": [{term: list(curve) for term, curve in each.curves.items()} for each in trainings],
-        "comparable": {term: len({each.comparison_key(term) for each in trainings}) == 1 for term in terms},
+        "curves": [{term: list(curve) for term, curve in training.curves.items()} for training in trainings],
+        "comparable": {
+            term: len({training.comparison_key(term) for training in trainings}) == 1 for term in terms
+        },
         "differences": [dict(zip(("group", "key", "first", "second"), row, strict=True)) for row in rows],
     }

@@ -48,7 +48,7 @@ def command(what: str, as_json: bool) -> None:
 
 
 def part_facts(entry: Entry, registry: Registry) -> dict[str, Any]:
-    """What a part says of itself and where it comes from; `zoo show --json` and docs/parts.md."""
+    """The description of a part and where it comes from; `zoo show --json` and docs/parts.md."""
     description = entry.description
     settings = entry.load_settings()
     plain = Choice(entry, settings())

@@ -1,4 +1,4 @@
-"""Writing new music: the formats by file name, what is printed, and a warning of hardly any music."""
+"""Writing new music: the formats by file name, what is printed, and a warning about almost silent pieces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from zoo.music.roll import Roll
 
 PAGES = (".html", ".htm")
-"""The ends of names of pages, which `zoo report` makes of more than one piece."""
+"""Endings of the file names of pages with one piece; `zoo report` writes pages with several."""
 
 
 def check_endings(output: Path, picture: Path | None) -> None:
@@ -102,13 +102,13 @@ def print_written(
     given = f", {frames:,} of them the primer" if frames else ""
     given += f" with a rest of {rest:,} at its end" if rest else ""
     for path, roll in written.items():
-        stdout.print(visible(f"{path}: {_told(roll, given)}"))
+        stdout.print(visible(f"{path}: {_in_a_line(roll, given)}"))
     if picture:
         stdout.print(visible(f"{picture}: the picture"))
 
 
-def _told(roll: Roll, given: str) -> str:
-    """A piece in a line; `given` is what its frames have of a primer."""
+def _in_a_line(roll: Roll, given: str) -> str:
+    """Statistics of a piece in one line; `given` describes its primer and may be empty."""
     from zoo.cli.meters import in_order
 
     facts = _facts(roll)

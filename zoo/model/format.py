@@ -25,18 +25,18 @@ def check_format(number: Any, newest: int, where: str, writer: Any = None) -> in
         BundleError: the value is not a positive integer, or newer; the hint names the version to install.
     """
     if type(number) is not int or number < 1:
-        what = f"its format is {_shown(number)}; it must be an integer of 1 or more"
+        what = f"its format is {_as_text(number)}; it must be an integer of 1 or more"
         raise BundleError(Problem(what, where, "restore a good copy, or train again"))
     if number > newest:
         known = writer if isinstance(writer, str) and VERSION.fullmatch(writer) else ""
         made = f"polyzoo {known}" if known else "a newer polyzoo"
-        what = f"was written by {made} (format {_shown(number)}); this version reads up to format {newest}"
+        what = f"was written by {made} (format {_as_text(number)}); this version reads up to format {newest}"
         hint = f"pip install -U 'polyzoo>={known}'" if known else "pip install -U polyzoo"
         raise BundleError(Problem(what, where, hint))
     return number
 
 
-def _shown(value: Any, length: int = 40) -> str:
+def _as_text(value: Any, length: int = 40) -> str:
     if value is None:
         return "missing"
     try:

@@ -13,7 +13,7 @@ from zoo.errors import BundleError, Problem, UsageError, ZooError
 from zoo.model.sealed import CARD, FILES, MANIFEST, read_bundle
 
 PREFIX = "hf:"
-"""What the name of a bundle on the Hub starts with; `@REVISION` may follow the repository."""
+"""Prefix of the names of bundles on the Hub; `@REVISION` may follow the repository."""
 
 
 def is_on_hub(path: str | Path) -> bool:
@@ -36,7 +36,7 @@ def download(name: str) -> Path:
     """
     hub = _hub(name)
     repo, _, revision = name.removeprefix(PREFIX).partition("@")
-    with _explained(name, BundleError):
+    with _hub_errors(name, BundleError):
         folder = Path(
             hub.snapshot_download(
                 repo,
@@ -74,7 +74,7 @@ def upload(folder: Path, repo: str, *, private: bool = False, license: str = "")
     hub = _hub(repo)
     read_bundle(folder)
     api = hub.HfApi(library_name="polyzoo", library_version=zoo.__version__)
-    with _explained(repo, UsageError):
+    with _hub_errors(repo, UsageError):
         address = str(api.create_repo(repo, private=private, exist_ok=True))
         operations = [
             hub.CommitOperationAdd(name, content) for name, content in _contents(folder, license, hub)
@@ -109,8 +109,8 @@ def _hub(where: str) -> Any:
 
 
 @contextmanager
-def _explained(where: str, kind: type[ZooError]) -> Iterator[None]:
-    """What huggingface_hub raises, as one problem."""
+def _hub_errors(where: str, kind: type[ZooError]) -> Iterator[None]:
+    """Convert any exception of huggingface_hub to a ZooError of this kind."""
     try:
         yield
     except (KeyboardInterrupt, ZooError):

@@ -42,7 +42,7 @@ class _Decisions:
 
 @dataclass(frozen=True)
 class _Past:
-    """What the frames before leave behind: frames since each key was struck, and which sound; (B, K)."""
+    """The state after earlier frames: frames since each key was struck, and which keys sound; (B, K)."""
 
     since: Tensor
     sounding: Tensor

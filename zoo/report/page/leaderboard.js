@@ -1,5 +1,5 @@
 "use strict";
-// Filters and sorting. Rows of different music do not compare, so one music is shown at a time.
+// Filters and sorting. Rows of different music are not comparable, so one music is shown at a time.
 const form = document.getElementById("filters"), table = document.getElementById("rows");
 const body = table.tBodies[0], headings = [...table.tHead.rows[0].cells];
 
