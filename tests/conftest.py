@@ -1,10 +1,11 @@
-"""What all tests share: one thread for torch, and where reference data may lie."""
+"""Fixtures of all tests: one thread for torch, the folder of reference data, a random number generator."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,14 +13,22 @@ import pytest
 # and inherited by the processes that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["MKL_NUM_THREADS"] = "1"
-# Workers of pytest-xdist are told of a window, in which commands would break their lines.
+# pytest-xdist passes the width of the terminal to its workers; commands would wrap their lines at it.
 os.environ.pop("COLUMNS", None)
 
 
 @pytest.fixture(autouse=True)
 def as_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What commands print does not hang on the window that the tests are run in, which make tells of."""
+    """Commands print as in a pipe, whatever the width of the terminal in which `make test` runs."""
     monkeypatch.delenv("COLUMNS", raising=False)
+
+
+@pytest.fixture
+def rng() -> Any:
+    """A torch generator with a fixed seed."""
+    import torch
+
+    return torch.Generator().manual_seed(1)
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +42,7 @@ def resident() -> Callable[[], int]:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of reference data beside the repository; a test that asks for it skips without."""
+    """The folder of reference data next to the repository; tests that use it are skipped without it."""
     named = os.environ.get("ZOO_SHARED")
     folder = Path(named) if named else Path(__file__).resolve().parents[2] / "shared"
     if not folder.is_dir():

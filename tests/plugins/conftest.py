@@ -11,11 +11,6 @@ from torch import Generator, Tensor
 
 
 @pytest.fixture
-def rng() -> Generator:
-    return Generator().manual_seed(1)
-
-
-@pytest.fixture
 def frames(rng: Generator) -> Callable[..., Tensor]:
     """Draw random frames, in which about a third of the values are 1."""
 
