@@ -6,7 +6,7 @@ import inspect
 import signal
 
 from part_tables import escape, table_of_settings
-from zoo.cli.takes import command_facts
+from zoo.cli.takes import command_to_json
 from zoo.errors import ZooError
 
 SIGNALS = {
@@ -19,7 +19,7 @@ SIGNALS = {
 def table_of_command(name: str) -> str:
     """The settings of `zoo train`, or the options of `zoo generate`."""
     head = "option" if name == "generate" else "setting"
-    return table_of_settings("", command_facts(name)["settings"], head, live="resumable")
+    return table_of_settings("", command_to_json(name)["settings"], head, live="resumable")
 
 
 def table_of_exit_codes() -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from zoo.cli.list import is_default
-from zoo.cli.show import part_facts
+from zoo.cli.show import part_to_json
 from zoo.parts import SLOTS, Fact
 from zoo.registry import Entry, Registry, open_registry
 
@@ -36,7 +36,7 @@ def sections_of_parts() -> str:
 
 
 def _section(entry: Entry, registry: Registry) -> Iterator[str]:
-    facts = part_facts(entry, registry)
+    facts = part_to_json(entry, registry)
     yield f"### {entry.slot}={entry.name}"
     yield f"**{facts['summary']}.**"
     yield _introduction(entry.load())

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from zoo.cli.main import zoo
-from zoo.cli.takes import command_facts
+from zoo.cli.takes import command_to_json
 from zoo.errors import ZooError
 from zoo.music.midi import write_midi
 from zoo.music.roll import Roll
@@ -70,7 +70,7 @@ def check(words: list[str]) -> None:
         assert found is not None
         command, context = found, click.Context(found, context, name)
     command.make_parser(context).parse_args(list(words))
-    known = {setting["name"] for setting in command_facts("train")["settings"]}
+    known = {setting["name"] for setting in command_to_json("train")["settings"]}
     assert [word for word in words if word.startswith("train.") and word.partition("=")[0] not in known] == []
     if command.name in ("build", "train"):
         slots = [word for word in words if re.match(r"[a-z.]+=", word) and not word.startswith(OTHER_KEYS)]

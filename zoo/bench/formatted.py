@@ -138,15 +138,15 @@ def table_to_json(table: StudyTable) -> dict[str, Any]:
     return {
         "study": table.study.name,
         "title": table.study.settings.title,
-        "data": _music_facts(table),
+        "data": _music_to_json(table),
         "seeds": table.study.settings.seeds,
         "train": table.study.train_on(table.data).model_dump(mode="json", exclude_none=True, exclude={"lr"}),
         "lr": list(table.study.rates),
         "unit": "nats per frame",
-        "rows": list(_row_facts(table.rows, table.study.slots, table.terms)),
+        "rows": list(_rows_to_json(table.rows, table.study.slots, table.terms)),
         "velocity": {
             "unit": "nats per struck note",
-            "rows": list(_row_facts(table.loudness, table.study.loud_slots, ("velocity",))),
+            "rows": list(_rows_to_json(table.loudness, table.study.loud_slots, ("velocity",))),
         },
         "published": [asdict(row) for row in table.study.published if table.data in row.nats],
         "missing": [dict(combination.labels) for combination in table.missing],
@@ -154,7 +154,7 @@ def table_to_json(table: StudyTable) -> dict[str, Any]:
     }
 
 
-def _music_facts(table: StudyTable) -> dict[str, Any]:
+def _music_to_json(table: StudyTable) -> dict[str, Any]:
     """The identity of the music, and how it was read when it was measured."""
     known: dict[str, Any] = {"name": table.data, "split": table.study.settings.split}
     if (reading := table.reading) is None:
@@ -163,7 +163,7 @@ def _music_facts(table: StudyTable) -> dict[str, Any]:
     return known | {"grid": reading.grid, "leaks": reading.leaks}
 
 
-def _row_facts(
+def _rows_to_json(
     rows: Sequence[StudyRow], slots: Sequence[Slot], terms: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
     for row, difference in _with_next(rows, *terms):

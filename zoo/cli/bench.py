@@ -188,12 +188,12 @@ def _forecast(
     study: Study, results: Results, datasets: dict[str, LocalDataset], jobs: int | None, as_json: bool
 ) -> None:
     from zoo.bench.forecast import forecasts
-    from zoo.cli.bench_forecast import forecast_facts, print_forecasts
+    from zoo.cli.bench_forecast import forecast_to_json, print_forecasts
     from zoo.cli.console import print_json
     from zoo.registry import open_registry
 
     made = forecasts(study, results, datasets, open_registry())
-    print_json([forecast_facts(forecast) for forecast in made]) if as_json else print_forecasts(made, jobs)
+    print_json([forecast_to_json(forecast) for forecast in made]) if as_json else print_forecasts(made, jobs)
 
 
 def _named(study: Study, words: tuple[str, ...]) -> list[str]:

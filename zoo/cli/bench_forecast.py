@@ -47,7 +47,7 @@ def print_forecasts(forecasts: Sequence[Forecast], jobs: int | None) -> None:
             stdout.print(visible(f"  {forecast.data}: results with {count(more, 'other difference')}"))
 
 
-def forecast_facts(forecast: Forecast) -> dict[str, Any]:
+def forecast_to_json(forecast: Forecast) -> dict[str, Any]:
     """A forecast as JSON."""
     return {
         "data": forecast.data,

@@ -36,7 +36,7 @@ def list_studies(folder: Path, results: Path | None, as_json: bool) -> None:
         raise UsageError(Problem("there is no such folder", str(folder), "name a folder of studies"))
     registry, stored = open_registry(), Results(results or folder / "results")
     problems: list[Problem] = []
-    studies = [_facts(study, stored, registry) for study in _studies(folder, registry, problems)]
+    studies = [_to_json(study, stored, registry) for study in _studies(folder, registry, problems)]
     if as_json:
         print_json(studies)
     elif studies:
@@ -58,7 +58,7 @@ def _studies(folder: Path, registry: Registry, problems: list[Problem]) -> Itera
                 problems += error.problems
 
 
-def _facts(study: Study, results: Results, registry: Registry) -> dict[str, Any]:
+def _to_json(study: Study, results: Results, registry: Registry) -> dict[str, Any]:
     return {
         "study": study.name,
         "file": str(study.path),

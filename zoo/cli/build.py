@@ -58,7 +58,7 @@ def command(words: tuple[str, ...], output: Path | None, force: bool, as_json: b
 def _print(model: Model, swap: Swap, output: Path | None, as_json: bool) -> None:
     from zoo.cli.console import print_json, stderr, stdout, visible
 
-    data = _facts(model, swap)
+    data = _to_json(model, swap)
     if as_json:
         print_json({**data, "bundle": str(output) if output else None})
         return
@@ -75,7 +75,7 @@ def _print(model: Model, swap: Swap, output: Path | None, as_json: bool) -> None
         )
 
 
-def _facts(model: Model, swap: Swap) -> dict[str, Any]:
+def _to_json(model: Model, swap: Swap) -> dict[str, Any]:
     """The parts of the model, and the source of the weights of each."""
     from zoo.model.build import summary
     from zoo.model.weights import digest

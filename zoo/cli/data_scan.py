@@ -52,14 +52,14 @@ def scan_command(words: tuple[str, ...], strict: bool, as_json: bool) -> None:
     music = opened(words, "zoo data scan", scans=True)[0]
     summaries = {name: summarise(music.split(name)) for name in SPLITS} | {"all": summarise(music)}
     if as_json:
-        print_json(_facts(music, summaries))
+        print_json(_to_json(music, summaries))
     else:
         _print(music, summaries, words)
     if strict and music.skipped:
         raise DataError(*(Problem(piece.reason, where=piece.title) for piece in music.skipped))
 
 
-def _facts(corpus: Corpus, summaries: dict[str, Summary]) -> dict[str, Any]:
+def _to_json(corpus: Corpus, summaries: dict[str, Summary]) -> dict[str, Any]:
     """All results of a scan, ready for JSON."""
     from zoo.data.piece import copies
 
@@ -68,7 +68,7 @@ def _facts(corpus: Corpus, summaries: dict[str, Summary]) -> dict[str, Any]:
         "summary": {name: asdict(summary) for name, summary in summaries.items()},
         "copies": copies(corpus.pieces),
         "families": families(corpus),
-        "leaks": _leak_facts(corpus),
+        "leaks": _leaks_to_json(corpus),
         "tracks": list(_tracks(corpus)),
         "skipped": [asdict(piece) for piece in corpus.skipped],
         "passed_over": dict(corpus.ignored),
@@ -94,7 +94,7 @@ def _print(corpus: Corpus, summaries: dict[str, Summary], words: Sequence[str]) 
         stdout.print(visible(line), soft_wrap=True)
 
 
-def _leak_facts(corpus: Corpus) -> list[dict[str, Any]]:
+def _leaks_to_json(corpus: Corpus) -> list[dict[str, Any]]:
     """Pairs of pieces in different splits that share music, one entry per view in which they do."""
     return [
         {

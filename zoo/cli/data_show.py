@@ -52,7 +52,7 @@ def show_command(words: tuple[str, ...], as_json: bool) -> None:
 
     music, piece = opened(words, "zoo data show", takes_piece=True)
     if piece is not None:
-        facts = _facts(music, _find(music, piece))
+        facts = _to_json(music, _find(music, piece))
         if as_json:
             print_json(facts)
         else:
@@ -117,7 +117,7 @@ def _find(corpus: Corpus, piece: str) -> int:
     raise UsageError(Problem(what, where=piece, hint=hint))
 
 
-def _facts(corpus: Corpus, index: int) -> dict[str, Any]:
+def _to_json(corpus: Corpus, index: int) -> dict[str, Any]:
     """One piece in detail."""
     from zoo.data.summary import summarise
 

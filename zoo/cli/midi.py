@@ -148,7 +148,7 @@ def _row(file: Path, grid: int, pedal: Pedal) -> dict[str, Any]:
     return {
         "path": str(file),
         "readable": True,
-        **_facts(reading),
+        **_to_json(reading),
         "better_grid": _better_grid(file, reading),
     }
 
@@ -168,7 +168,7 @@ def _better_grid(file: Path, reading: Reading) -> dict[str, int] | None:
     return {**asdict(better), **here}
 
 
-def _facts(reading: Reading) -> dict[str, Any]:
+def _to_json(reading: Reading) -> dict[str, Any]:
     from zoo.music.roll import key_name
 
     roll, notes = reading.roll, reading.roll.notes()

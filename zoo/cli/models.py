@@ -27,7 +27,7 @@ def list_models(as_json: bool) -> None:
     from zoo.cli.console import print_list, stderr, visible
     from zoo.model.pretrained import pretrained_names
 
-    models = [_facts(name) for name in pretrained_names()]
+    models = [_to_json(name) for name in pretrained_names()]
     if as_json:
         print_json(models)
         return
@@ -43,7 +43,7 @@ def list_models(as_json: bool) -> None:
     )
 
 
-def _facts(name: str) -> dict[str, Any]:
+def _to_json(name: str) -> dict[str, Any]:
     """The configuration of a pretrained model, read without torch."""
     from zoo.model.pretrained import FOLDER
     from zoo.model.sealed import CONFIG, WEIGHTS

@@ -39,7 +39,7 @@ def compare(first: Path, second: Path, as_json: bool) -> None:
     trainings = [Training.read(run.folder, name) for name, run in runs.items()]
     rows = list(differences(*runs.values()))
     if as_json:
-        print_json(_facts(runs, trainings, rows))
+        print_json(_to_json(runs, trainings, rows))
         return
     for line in _charts(trainings):
         stdout.print(visible(line), soft_wrap=True)
@@ -160,7 +160,7 @@ def _as_text(value: Any) -> str:
     return "–" if value is None else value if isinstance(value, str) else write_value(value)
 
 
-def _facts(
+def _to_json(
     runs: Mapping[str, RunSummary], trainings: list[Training], rows: list[tuple[str, str, Any, Any]]
 ) -> dict[str, Any]:
     terms = dict.fromkeys(term for training in trainings for term in training.curves)

@@ -9,8 +9,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from zoo.cli.named import complete_part, named_part
-from zoo.cli.show_bundle import bundle_facts, print_bundle
-from zoo.cli.takes import COMMANDS, command_facts, settings_facts
+from zoo.cli.show_bundle import bundle_to_json, print_bundle
+from zoo.cli.takes import COMMANDS, command_to_json, settings_to_json
 from zoo.model.pretrained import bundle_folder, is_bundle
 from zoo.registry import Choice, Entry, Registry, open_registry
 from zoo.registry.compatibility import facts
@@ -35,19 +35,19 @@ def command(what: str, as_json: bool) -> None:
     from zoo.cli.console import print_json
 
     if what in COMMANDS:
-        data = command_facts(what)
+        data = command_to_json(what)
         print_json(data) if as_json else _print_command(data)
         return
     if is_bundle(what):
-        facts = bundle_facts(bundle_folder(what))
+        facts = bundle_to_json(bundle_folder(what))
         print_json(facts) if as_json else print_bundle(facts)
         return
     registry = open_registry()
-    data = part_facts(named_part(what, registry, "zoo show"), registry)
+    data = part_to_json(named_part(what, registry, "zoo show"), registry)
     print_json(data) if as_json else _print(data)
 
 
-def part_facts(entry: Entry, registry: Registry) -> dict[str, Any]:
+def part_to_json(entry: Entry, registry: Registry) -> dict[str, Any]:
     """The description of a part and where it comes from; `zoo show --json` and docs/parts.md."""
     description = entry.description
     settings = entry.load_settings()
@@ -65,7 +65,7 @@ def part_facts(entry: Entry, registry: Registry) -> dict[str, Any]:
         "distribution": entry.distribution,
         "version": entry.version,
         "file": entry.file,
-        "settings": settings_facts(settings),
+        "settings": settings_to_json(settings),
     }
 
 

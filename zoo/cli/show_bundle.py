@@ -9,7 +9,7 @@ from typing import Any
 from zoo.model.sealed import CONFIG, MANIFEST, parsed, read_bundle, read_card
 
 
-def bundle_facts(folder: Path) -> dict[str, Any]:
+def bundle_to_json(folder: Path) -> dict[str, Any]:
     """The configuration of a bundle, its card, and the SHA-256 of its manifest, which covers all other files.
 
     Raises:

@@ -14,7 +14,7 @@ COMMANDS = ("train", "generate")
 """The commands whose settings `zoo show` prints."""
 
 
-def settings_facts(model: type[Settings], head: str = "") -> list[dict[str, Any]]:
+def settings_to_json(model: type[Settings], head: str = "") -> list[dict[str, Any]]:
     """The settings of a part, a section or a command, ready for JSON.
 
     Args:
@@ -34,14 +34,14 @@ def settings_facts(model: type[Settings], head: str = "") -> list[dict[str, Any]
     ]
 
 
-def command_facts(name: str) -> dict[str, Any]:
+def command_to_json(name: str) -> dict[str, Any]:
     """What one of `COMMANDS` takes besides parts, ready for JSON."""
     if name == "train":
         from zoo.cli.train import SECTIONS, TrainKeys, command
 
-        settings = settings_facts(TrainKeys)
+        settings = settings_to_json(TrainKeys)
         for head, model in SECTIONS.items():
-            settings += settings_facts(model, head)
+            settings += settings_to_json(model, head)
     else:
         from zoo.cli.generate import command
 

@@ -189,7 +189,7 @@ def _print(trained: _Trained, recipe: Recipe, output: Path, as_json: bool) -> No
 
     result, bundle = trained.result, output / "bundle"
     if as_json:
-        print_json(_facts(result, bundle))
+        print_json(_to_json(result, bundle))
         return
     summary = f"{count(result.step, 'step')} in {clock(result.seconds)}"
     if result.best:
@@ -212,7 +212,7 @@ def _print(trained: _Trained, recipe: Recipe, output: Path, as_json: bool) -> No
         stdout.print(visible(lead + line), soft_wrap=True)
 
 
-def _facts(result: FitResult, bundle: Path) -> dict[str, Any]:
+def _to_json(result: FitResult, bundle: Path) -> dict[str, Any]:
     return {
         "bundle": str(bundle),
         "steps": result.step,

@@ -68,7 +68,7 @@ def warn_of_dull(written: Mapping[Path, Roll], first: int) -> None:
             stderr.print(visible(line), soft_wrap=True)
 
 
-def _facts(roll: Roll) -> dict[str, Any]:
+def _to_json(roll: Roll) -> dict[str, Any]:
     """Statistics of a piece."""
     assert roll.onset is not None
     sounding = roll.sounding.sum(1)
@@ -95,7 +95,7 @@ def print_written(
 
     frames, rest = (primer.frames, _rest(primer)) if primer else (0, 0)
     if as_json:
-        pieces = [{"path": str(path), **_facts(roll)} for path, roll in written.items()]
+        pieces = [{"path": str(path), **_to_json(roll)} for path, roll in written.items()]
         about = {"primer_frames": frames, "primer_rest": rest, "picture": str(picture) if picture else None}
         print_json({"pieces": pieces, **about})
         return
@@ -111,7 +111,7 @@ def _in_a_line(roll: Roll, given: str) -> str:
     """Statistics of a piece in one line; `given` describes its primer and may be empty."""
     from zoo.cli.meters import in_order
 
-    facts = _facts(roll)
+    facts = _to_json(roll)
     bars = f"{facts['bars']:,} bar{'' if facts['bars'] == 1 else 's'} of {in_order(roll.meter, roll.frames)}"
     frames = f"({facts['frames']:,} frames{given})"
     return f"{facts['notes']:,} notes in {bars} {frames}, {facts['polyphony']} keys sounding on average"

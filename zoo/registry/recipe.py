@@ -87,7 +87,7 @@ class Recipe:
     def to_json(self) -> dict[str, Any]:
         """The recipe as JSON; `from_json` reads it."""
         return {
-            "parts": {slot: _part_json(choice) for slot, choice in self.parts.items()},
+            "parts": {slot: _part_to_json(choice) for slot, choice in self.parts.items()},
             "sections": {name: settings.model_dump(mode="json") for name, settings in self.sections.items()},
             "values": self.keys.model_dump(mode="json"),
         }
@@ -126,7 +126,7 @@ def _changed(head: str, settings: Settings) -> Iterator[str]:
             yield f"{key(head, name)}={write_value(value)}"
 
 
-def _part_json(choice: Choice) -> dict[str, Any]:
+def _part_to_json(choice: Choice) -> dict[str, Any]:
     return {
         "name": choice.entry.qualified,
         "version": choice.entry.version,

@@ -81,7 +81,7 @@ def page(report: Report) -> str:
             style=Markup(style),
             script=Markup(script),
             policy=security_policy(style, script),
-            music=Markup(_pieces_as_json(pieces_in_order, scores_by_name(report.results))),
+            music=Markup(_pieces_to_json(pieces_in_order, scores_by_name(report.results))),
         )
     )
 
@@ -109,7 +109,7 @@ def _group(pieces: Sequence[ListeningPiece]) -> dict[str, list[ListeningPiece]]:
     return groups
 
 
-def _pieces_as_json(pieces: Sequence[ListeningPiece], scores: Mapping[str, Any]) -> str:
+def _pieces_to_json(pieces: Sequence[ListeningPiece], scores: Mapping[str, Any]) -> str:
     """The pieces and the scores of their models as JSON, escaped for a script element."""
     encoded: list[dict[str, Any]] = [piece.to_json() for piece in pieces]
     keys = [note[2] for piece in encoded for note in piece["notes"]] or [60]
