@@ -19,7 +19,7 @@ from zoo.data.known import cached
 from zoo.data.options import Options
 from zoo.errors import DataError
 
-FILES = int(os.environ.get("ZOO_STRESS_FILES", "300"))
+FILES = int(os.environ.get("ZOO_STRESS_FILES", "500"))
 """Files over which memory is measured."""
 
 
