@@ -28,7 +28,7 @@ def show_file(file: Path, folder: Path) -> str:
 
 
 def run_command(command: str, folder: Path, *, fails: bool = False) -> str:
-    """What a zoo command prints on a page of 80 columns, as a block.
+    """The output of a zoo command, 80 columns wide, as a block.
 
     Raises:
         RegionError: it fails, or does not although it must.

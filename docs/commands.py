@@ -1,4 +1,4 @@
-"""What the commands take and how they end, from their own definitions."""
+"""The options and exit codes of all commands, from their definitions."""
 
 from __future__ import annotations
 

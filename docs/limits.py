@@ -1,4 +1,4 @@
-"""How much of each kind of input is read, from the constants that set the limits."""
+"""The limits on each kind of input, from the constants that set them."""
 
 from __future__ import annotations
 

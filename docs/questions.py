@@ -136,6 +136,6 @@ def _caveats(verdict: Verdict, page: Page) -> Iterator[str]:
 
 
 def _missing(verdict: Verdict, rows: Pair) -> Iterator[str]:
-    """How many rows may still become the best."""
+    """The number of rows that may still become the best."""
     if any(row.startswith(BEST) for row in rows) and (missing := len(verdict.table.missing)):
         yield f"The best so far: {missing} rows of the table wait for results."

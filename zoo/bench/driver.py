@@ -17,7 +17,7 @@ from zoo.errors import Problem, UsageError
 from zoo.registry import Registry
 
 TRIES = 2
-"""How many times a cell is started if its process keeps being killed."""
+"""Maximum number of times that a cell is started if its process is killed each time."""
 
 
 class Runner(Protocol):

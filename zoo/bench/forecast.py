@@ -40,7 +40,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a run of a study will do on one dataset.
+    """The work of a future run of a study on one dataset.
 
     Attributes:
         data: name of the dataset.
@@ -72,7 +72,7 @@ class Forecast:
 def forecasts(
     study: Study, results: Results, datasets: Mapping[str, LocalDataset], registry: Registry
 ) -> list[Forecast]:
-    """What `Driver.run` will do, for each dataset. Nothing is trained or written.
+    """The work that `Driver.run` would do, for each dataset. Nothing is trained or written.
 
     Raises:
         UsageError: an encoder cannot read one of the datasets.
@@ -159,7 +159,7 @@ def _question(order: Order, study: Study, data: str) -> Iterator[Reason]:
     before = budget(TrainSettings(**{**LEGACY, **order["train"]}))
     now = budget(study.train_on(data))
     for name in sorted({*before, *now} - {"lr"}):
-        values = tuple(each.get(name, LEGACY.get(name)) for each in (before, now))
+        values = tuple(settings.get(name, LEGACY.get(name)) for settings in (before, now))
         if values[0] != values[1]:
             yield Reason(f"train.{name}", *map(_as_text, values))
     if before["lr"] not in study.rates:

@@ -104,8 +104,8 @@ def _labels_without_results(table: StudyTable) -> list[tuple[str, ...]]:
     lacking = [
         tuple(combination.labels[slot] for slot in slots) for combination in (*table.missing, *table.failed)
     ]
-    there = {tuple(_labels(row, slots)) for row in table.rows}
-    return [labels for labels in dict.fromkeys(lacking) if labels not in there]
+    present = {tuple(_labels(row, slots)) for row in table.rows}
+    return [labels for labels in dict.fromkeys(lacking) if labels not in present]
 
 
 def _to_next(difference: Difference | None) -> str:

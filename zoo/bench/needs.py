@@ -102,11 +102,11 @@ class Needs:
                     yield from (cell for cell in cells if cell.name not in tried)
 
     def count(self) -> int:
-        """How many cells the study will need in all."""
+        """The number of cells that the study needs in total."""
         return len(self.floors) + sum(map(self.count_of, self.components))
 
     def count_of(self, component: Component) -> int:
-        """How many cells a component will need in all; as many as one that learns, before that is known."""
+        """Number of cells that a component needs in total; if unknown, that of one that learns."""
         trials = component.trials(self._study)
         # At the chosen rate, the trials have already run some of the seeds.
         remaining_seeds = self._study.settings.seeds - len(trials) // len(self._study.rates)

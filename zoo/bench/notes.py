@@ -73,7 +73,7 @@ def _columns(table: StudyTable, rows: Sequence[StudyRow], terms: Sequence[str]) 
 
 
 def _content(table: StudyTable, terms: Sequence[str]) -> Iterator[str]:
-    """What this music cannot tell."""
+    """Terms that this music lacks, and that are therefore not scored."""
     if terms == ("velocity",):
         return
     if "residual" not in terms:

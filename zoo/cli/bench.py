@@ -181,7 +181,7 @@ def table(
     if form == "json":
         print_json([table_to_json(result) for result in results_tables])
         return
-    print_tables([each for result in results_tables for each in format_tables(result)], form)
+    print_tables([formatted for table in results_tables for formatted in format_tables(table)], form)
 
 
 def _forecast(

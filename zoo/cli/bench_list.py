@@ -70,7 +70,7 @@ def _to_json(study: Study, results: Results, registry: Registry) -> dict[str, An
 
 
 def _counts(study: Study, data: str, results: Results, registry: Registry) -> dict[str, int]:
-    """How many cells a study needs on a dataset, how many have results, and of an earlier reading."""
+    """Numbers of cells of a study on a dataset: needed, with results, of an earlier reading."""
     from zoo.bench.components import components, floor_cells
     from zoo.bench.reading import MusicReading
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class BuildKeys(GridKeys):
-    """What `zoo build` takes besides parts and their settings."""
+    """The keys of `zoo build` besides parts and their settings."""
 
     seed: int = setting(0, "seed of the initial weights", ge=0)
 

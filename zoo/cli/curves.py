@@ -12,7 +12,7 @@ COLUMNS, ROWS = 64, 14
 MARGIN = 9
 """Columns left of the axis, for its numbers."""
 SIGNS = "ox"
-"""What points of the first and the second curve are drawn with; `*` where both are."""
+"""Characters for the points of the first and the second curve; `*` for both."""
 SETTLED = 8
 """The first eighth of a curve does not stretch the chart: nats fall steeply at first."""
 

@@ -141,7 +141,7 @@ def _advice(corpus: Corpus, words: Sequence[str]) -> Iterator[str]:
 
 
 def _reading_rows(summary: Summary, corpus: Corpus) -> list[tuple[str, str]]:
-    """How well the music fits its grid, what reading it lost, and what was not read."""
+    """The fit of the music to its grid, the losses of reading, and what was not read."""
     from zoo.data.piece import copies
 
     rows = [("grid", counted(summary.alignments)), ("meter", counted(summary.meters))]

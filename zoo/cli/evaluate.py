@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class EvaluateKeys(MusicKeys):
-    """What `zoo evaluate` takes besides live settings."""
+    """The keys of `zoo evaluate` besides live settings."""
 
     split: Literal["train", "valid", "test", "all"] = setting("test", "which pieces are scored")
     seed: int = setting(0, "seed of bounds, estimates and generated passages", ge=0)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from zoo.music.meter import Meter
 
 SHOWN_CHANGES = 3
-"""How many changes of the time signature are named; more are counted."""
+"""Maximum number of time signature changes that are listed; further ones are only counted."""
 
 
 def in_order(meter: Meter, frames: int) -> str:

@@ -26,14 +26,14 @@ WORDS = {
     "annotated": "from the file of beats",
     "unaligned": "none that fits the notes",
 }
-"""What `Reading.alignment` means."""
+"""Descriptions of the values of `Reading.alignment`."""
 METER_FROM = {
     "stated": "from the time signatures of the file",
     "heard": "inferred from the notes or markers of the file",
     "annotated": "from the downbeats in the file of beats",
     "assumed": "4/4 is assumed: the file has no time signature",
 }
-"""What `Reading.meter_from` means."""
+"""Descriptions of the values of `Reading.meter_from`."""
 
 
 @click.group("midi")
@@ -256,13 +256,13 @@ def _advice(row: Mapping[str, Any]) -> str:
     better = row["better_grid"]
     if better is None:
         return ""
-    here = f"grid={row['grid']} merges {better['merged_here']:,} and moves {better['moved_here']:,}"
-    there = f"merges {better['merged']:,} and moves {better['moved']:,} of {better['notes']:,} notes"
-    return f"grid={better['grid']} fits it better: it {there}, {here}"
+    current = f"grid={row['grid']} merges {better['merged_here']:,} and moves {better['moved_here']:,}"
+    improved = f"merges {better['merged']:,} and moves {better['moved']:,} of {better['notes']:,} notes"
+    return f"grid={better['grid']} fits it better: it {improved}, {current}"
 
 
 def _off_grid(row: Mapping[str, Any]) -> str:
-    """How many notes lie off the grid, and how many did before it was shifted."""
+    """The share of notes off the grid, now and before the grid was shifted."""
     if not row["off_grid"]:
         off = "all notes are on it"
     else:

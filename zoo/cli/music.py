@@ -64,7 +64,7 @@ def open_music(keys: MusicKeys, grid: int | None = None, *, scans: bool = False)
 
 
 def _remarks(corpus: Corpus, scans: bool) -> Iterator[str]:
-    """What a user should know before relying on what was read."""
+    """Remarks on the reading that a user should know."""
     if corpus.skipped:
         skipped, files = len(corpus.skipped), len(corpus.skipped) + len(corpus.pieces)
         why = "" if scans else f"; `zoo data scan {shlex.quote(corpus.name)}` shows why"

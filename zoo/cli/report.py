@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the models generate.
+    """The number, length and openings of the pieces to generate.
 
     Attributes:
         bars: number of new bars.
@@ -187,7 +187,7 @@ def _corpus(bundles: Mapping[str, Bundle], keys: EvaluateKeys) -> Corpus:
 
 
 def _measured(bundles: Mapping[str, Bundle], corpus: Corpus, keys: EvaluateKeys) -> dict[str, Any]:
-    """What `zoo evaluate --json` says of the models."""
+    """The scores of the models, as printed by `zoo evaluate --json`."""
     from zoo.measure.to_json import evaluations_to_json
 
     rows, floors = scored(bundles, [[]], corpus, keys)
@@ -202,8 +202,8 @@ def _played(files: Sequence[Path]) -> Iterator[ListeningPiece]:
     from zoo.report import ListeningPiece
 
     for path in files:
-        content, beside = read_file(path, DEFAULT_LIMITS), find_beats(path)
-        beats = read_beats(beside) if beside else None
+        content, beat_file = read_file(path, DEFAULT_LIMITS), find_beats(path)
+        beats = read_beats(beat_file) if beat_file else None
         roll = examine_bytes(content, path, grid=FINE_GRID, beats=beats).roll
         yield ListeningPiece(str(path), roll, "MIDI file", midi=content)
 

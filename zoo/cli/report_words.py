@@ -1,4 +1,4 @@
-"""What the words of `zoo report` name: models, runs, music, studies and results."""
+"""The arguments of `zoo report`: models, runs, music, studies and results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zoo.errors import Problem, UsageError
 
 @dataclass
 class Named:
-    """What the words of the command name, each kind in their order.
+    """The arguments of the command by kind, in the order given.
 
     Attributes:
         bundles: name -> folder of a bundle.

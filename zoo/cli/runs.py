@@ -39,7 +39,7 @@ def command() -> None:
 def list_runs(folder: Path, as_json: bool) -> None:
     """List each run with its parts, music, training time, best score and state.
 
-    A run is finished, interrupted (`zoo train -o RUN --resume` goes on with it), running, or damaged.
+    A run is finished, interrupted (`zoo train -o RUN --resume` continues it), running, or damaged.
     """
     from zoo.cli.console import print_json, stderr, stdout
     from zoo.cli.problems import print_problems

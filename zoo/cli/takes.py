@@ -1,4 +1,4 @@
-"""What `zoo train` and `zoo generate` take: each setting or option with its default, range and meaning."""
+"""The settings and options of `zoo train` and `zoo generate`, with their defaults, ranges and meanings."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def settings_to_json(model: type[Settings], head: str = "") -> list[dict[str, An
 
 
 def command_to_json(name: str) -> dict[str, Any]:
-    """What one of `COMMANDS` takes besides parts, ready for JSON."""
+    """The options of one of `COMMANDS`, without those of parts, ready for JSON."""
     if name == "train":
         from zoo.cli.train import SECTIONS, TrainKeys, command
 
@@ -72,7 +72,7 @@ def _default(option: click.Option) -> str:
 
 
 def _takes(option: click.Option) -> str:
-    """What an option takes, in the words that settings use: "a whole number of at least 1"."""
+    """The values that an option accepts, worded as for settings: "a whole number of at least 1"."""
     if option.is_flag:
         return "no value"
     if option.metavar:

@@ -11,13 +11,13 @@ from zoo.cli.counts import count
 from zoo.errors import DataError
 
 SHOWN = 16
-"""How many tracks are printed; `--json` has all of them."""
+"""Maximum number of tracks that are printed; `--json` has all of them."""
 Tracks = Sequence[Mapping[str, Any]]
-"""Of each track, its `title`, which may be empty, and its number of `notes`; in a folder also of `files`."""
+"""For each track its `title`, which may be empty, and the number of `notes`; in a folder also of `files`."""
 
 
 def tracks_of(file: Path) -> Tracks:
-    """The tracks of a MIDI file, in their order; none where it cannot be read."""
+    """The tracks of a MIDI file in order; none if it cannot be read."""
     from zoo.music.gridding import open_score
 
     try:

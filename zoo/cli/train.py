@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class TrainKeys(MusicKeys):
-    """What `zoo train` takes besides parts and training settings."""
+    """The keys of `zoo train` besides parts and training settings."""
 
     seed: int = setting(0, "seed of the initial weights and of all random choices", ge=0)
 

@@ -25,7 +25,7 @@ READ_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, csv.Error, OSError, EOFError),
     *(NotImplementedError, RuntimeError, ValueError, KeyError),
 )
-"""What `zipfile` and `csv` raise for archives, members and tables that are damaged or encrypted."""
+"""Exceptions of `zipfile` and `csv` for archives, members and tables that are damaged or encrypted."""
 BOUNDED_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 """Compression methods that `zipfile` decompresses in bounded steps; with others, a small member could fill
 the memory."""

@@ -92,7 +92,7 @@ def proposed_rule(titles: Sequence[str]) -> tuple[str, str] | None:
 
 
 def _joined(text: str, titles: Sequence[str]) -> int:
-    """How many pieces a rule puts into families of several pieces; 0 if one of them is too large."""
+    """Number of pieces that a rule puts into families of several pieces; 0 if one of them is too large."""
     rule = family_rule(text)
     sizes = Counter(family for title in titles if (family := rule(PurePosixPath(title).as_posix())))
     if max(sizes.values(), default=0) > max(MAX_FAMILY * len(titles), 2):

@@ -20,7 +20,7 @@ MIN_GAIN = 4
 
 @dataclass(frozen=True)
 class GridCost:
-    """What reading on a grid loses.
+    """The losses of reading on a grid.
 
     Attributes:
         grid: frames per quarter note.

@@ -1,4 +1,4 @@
-"""Which corpora can be opened: the named ones, the supported kinds of file, and what is in the cache."""
+"""The corpora that can be opened: the named ones, the supported kinds of file, and what is in the cache."""
 
 from __future__ import annotations
 

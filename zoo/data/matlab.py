@@ -33,7 +33,7 @@ NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8
 CLASSES = range(6, 16)
 """Classes of numeric matrices: double, single, and integers of 1 to 8 bytes."""
 CHUNK, DECOMPRESSED_CHUNK = 2**16, 2**20
-"""How many compressed bytes are read at once, and how many bytes they are decompressed to at once."""
+"""Number of compressed bytes read at a time, and of bytes decompressed at a time."""
 
 
 class Unreadable(ValueError):

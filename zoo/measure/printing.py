@@ -44,7 +44,7 @@ class FittedTable:
         yield Text()
 
     def _last_column(self, console: Console, options: ConsoleOptions) -> int:
-        """How many columns fit; the first number is always printed."""
+        """The number of columns that fit; the first number is always printed."""
         wide = options.update_width(len(self.table.headings) * 100)
         for last in range(len(self.table.headings), self.table.words + 1, -1):
             if Measurement.get(console, wide, _table(self.table, last)).minimum <= options.max_width:

@@ -17,7 +17,7 @@ MEANINGS = {
     "estimated bound": "≲ a bound that is itself estimated",
 }
 LENGTHS = {"frames": "in frames", QUARTERS: "in quarter notes"}
-"""How units of length are named."""
+"""Units of length -> their descriptions in notes."""
 FEW = 10
 """Passages below which a table of resemblance warns."""
 DISTANCE = "distance ↓ (95 %)"
@@ -163,7 +163,7 @@ def _few(passages: int) -> Iterator[Note]:
 
 
 def _lengths(likenesses: Sequence[Likeness]) -> Iterator[Note]:
-    """Which measures are lengths, and in which unit."""
+    """The measures that are lengths, by unit."""
     for unit, meaning in LENGTHS.items():
         names = [likeness.measure for likeness in likenesses if likeness.unit == unit]
         if names:

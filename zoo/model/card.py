@@ -95,12 +95,13 @@ def _trained(
 def _history(parts: Mapping[str, Any]) -> str:
     """All music that each part was trained on; empty if it is a single corpus for all parts."""
     trained_on = {slot: part.get("trained_on", []) for slot, part in parts.items()}
-    if len({tuple(music["digest"] for music in each) for each in trained_on.values()}) < 2 and all(
-        len(each) < 2 for each in trained_on.values()
-    ):
+    corpora = {tuple(music["digest"] for music in history) for history in trained_on.values()}
+    if len(corpora) < 2 and all(len(history) < 2 for history in trained_on.values()):
         return ""
     rows = [
-        (slot, music["name"], music["digest"][:12]) for slot, each in trained_on.items() for music in each
+        (slot, music["name"], music["digest"][:12])
+        for slot, history in trained_on.items()
+        for music in history
     ]
     table = _table(("slot", "music", "digest"), rows)
     return f"\nThe music that each part was trained on, oldest first:\n\n{table}\n"

@@ -162,7 +162,7 @@ def _on(place: Places, parts: int, division: int) -> NDArray[np.bool_]:
 
 
 def _shift(score: Score) -> tuple[float, float]:
-    """How many quarter notes the notes are late, and the share of notes that is off the shifted grid."""
+    """The lateness of the notes in quarter notes, and the share of notes off the shifted grid."""
     quarters = score.start / score.division
     means = {parts: np.exp(2j * np.pi * parts * quarters).mean() for parts in (SIXTEENTHS, SEXTUPLETS)}
     in_triplets = abs(means[SEXTUPLETS]) > abs(means[SIXTEENTHS]) + MIN_ADVANTAGE

@@ -8,7 +8,7 @@ HEADER = b"MThd"
 MACBINARY = 128
 """Size of the header that old Macintosh programs wrote before a file."""
 SEARCHED = 2**16
-"""How many bytes of an invalid file are searched for a MIDI header, to report its position."""
+"""Number of bytes of an invalid file that are searched for a MIDI header, to report its position."""
 OTHER_FORMATS = (
     (b"\x1f\x8b", "gzip", "this file is compressed with gzip"),
     (b"SMF2CLIP", "clip", "this is a MIDI 2.0 clip file"),

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from zoo.parts.description import Slot
 
 Kind = Literal["exact", "bound", "estimate"]
-"""What a log-probability promises: the true value, a lower bound of it in expectation, or an estimate."""
+"""The kind of a log-probability: the true value, in expectation a lower bound of it, or an estimate."""
 Term = Literal["core", "decoder", "velocity"]
 TERMS: tuple[Term, ...] = get_args(Term)
 SLOTS_OF: dict[Term, tuple[Slot, ...]] = {

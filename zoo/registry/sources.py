@@ -29,7 +29,7 @@ Origin = Literal["shipped", "installed", "local", "file"]
 
 @dataclass(frozen=True)
 class Source:
-    """Where a plugin comes from, known before any of its code runs.
+    """The origin of a plugin, known before any of its code runs.
 
     Attributes:
         name: the name in `registry.toml` or of the entry point.

@@ -1,4 +1,4 @@
-"""What all pages share: their templates, and a policy that lets them fetch nothing."""
+"""The templates of all pages, and a content security policy that blocks all requests."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ SHORTEST_COPY = 8
 
 @dataclass(frozen=True)
 class Opening:
-    """What models continue.
+    """An opening that models continue.
 
     Attributes:
         group: heading of the pieces that start with it.

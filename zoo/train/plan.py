@@ -181,7 +181,7 @@ def differences(stored: Mapping[str, Any], current: Mapping[str, Any]) -> list[P
 
 
 def _hint(key: str, before: Any) -> str:
-    """What to do about a difference."""
+    """How to resolve a difference."""
     if key == RANKS:
         return f"start it with torchrun --nproc-per-node {before}"
     if key == "the music":
