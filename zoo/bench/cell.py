@@ -26,7 +26,7 @@ YARDSTICK = 1
 """Version of the scoring, raised when the same weights would get another number. Results of other versions
 are ignored."""
 TRAINING = 2
-"""Version of the training, raised when the same training would give other weights or choose another
+"""Version of the training, raised when the same training would result in different weights or choose another
 checkpoint. If `zoo.bench.reading.READING` is raised with it, older results stay in their tables, marked as
 those of an earlier reading."""
 

@@ -9,8 +9,8 @@ from typing import Any
 from zoo.music.grid import GRID
 
 READING = 2
-"""Version of the reading, raised when the same files give other music. Results of earlier readings are kept
-and marked."""
+"""Version of the reading, raised when the same files are read as different music. Results of earlier readings
+are kept and marked."""
 
 EARLIER = {
     1: "bars were counted from the first note, pieces were not aligned to their beats, and versions of one "

@@ -127,7 +127,7 @@ from zoo.music.grid import QUARTERS
     show_default=True,
     metavar="NAME",
     help="Device to compute on: cpu, cuda, cuda:1, mps, or auto for the fastest; on each kind of device "
-    "a seed gives other music.",
+    "a seed results in different music.",
 )
 @click.option(
     "--picture",

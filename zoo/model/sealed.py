@@ -61,7 +61,7 @@ def read_bundle(folder: Path) -> dict[str, bytes]:
             if name == WEIGHTS:
                 actual = _weights_checksum(folder / name)
             else:
-                # Hash the bytes that are returned: a second read could give other ones.
+                # Hash the bytes that are returned: a second read could return different ones.
                 contents[name] = _bytes(folder / name, KINDS[name])
                 actual = hashlib.sha256(contents[name]).hexdigest()
         except BundleError as error:

@@ -101,13 +101,13 @@ class CountedResidual(Residual):
         past = past.after(struck, sounds)
         planes, draw = [(struck, sounds)], self._hold if self.plane == "onset" else self._strike_again
         share = max(AT_ONCE // len(keys), 1)
-        for some, places in zip(
+        for chunk, places in zip(
             torch.split(keys[:, struck.shape[1] :], share, 1),
             torch.split(position[:, struck.shape[1] :], share, 1),
             strict=True,
         ):
-            coins = torch.rand(some.transpose(0, 1).shape, generator=generator, device=keys.device)
-            planes.append(draw(some, places, clock.grid, past, coins.transpose(0, 1)))
+            coins = torch.rand(chunk.transpose(0, 1).shape, generator=generator, device=keys.device)
+            planes.append(draw(chunk, places, clock.grid, past, coins.transpose(0, 1)))
             past = past.after(*planes[-1])
         onset, sounding = (torch.cat(plane, 1) for plane in zip(*planes, strict=True))
         return onset, sounding
@@ -115,11 +115,11 @@ class CountedResidual(Residual):
     def _hold(
         self, keys: Tensor, position: Tensor, grid: int, past: _Past, coins: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Both planes of some frames whose strikes are known: which keys are held is drawn."""
+        """Both planes of frames with known strikes; which keys are held is drawn."""
         since = _steps(_frames_since(keys, past.since)[:, :-1], grid)
-        yes = coins < self._log_probs()[:, 1].exp()[_condition(position, since, keys)]
+        stays_held = coins < self._log_probs()[:, 1].exp()[_condition(position, since, keys)]
         sounding, before = [], past.sounding
-        for struck, held in zip(keys.unbind(1), yes.unbind(1), strict=True):
+        for struck, held in zip(keys.unbind(1), stays_held.unbind(1), strict=True):
             before = struck | (held & before)
             sounding.append(before)
         return keys, torch.stack(sounding, 1)
@@ -127,15 +127,15 @@ class CountedResidual(Residual):
     def _strike_again(
         self, keys: Tensor, position: Tensor, grid: int, past: _Past, coins: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Both planes of some frames whose sounding keys are known: which are struck again is drawn."""
+        """Both planes of frames with known sounding keys; which of them are struck again is drawn."""
         before = torch.cat([past.sounding.unsqueeze(1), keys[:, :-1]], 1)
         given, held = keys & ~before, keys & before
         shortest = _condition(position, torch.ones_like(keys, dtype=torch.int64), given)
         chances, onset, since = self._log_probs()[:, 1].exp(), [], past.since
         for frame in range(keys.shape[1]):
             longer = _steps(since, grid).clamp(max=LONGEST) - 1
-            yes = coins[:, frame] < chances[shortest[:, frame] + longer * 2 * (MOST + 1)]
-            onset.append(given[:, frame] | (held[:, frame] & yes))
+            is_struck = coins[:, frame] < chances[shortest[:, frame] + longer * 2 * (MOST + 1)]
+            onset.append(given[:, frame] | (held[:, frame] & is_struck))
             since = (since + 1).masked_fill(onset[-1], 1)
         return torch.stack(onset, 1), keys
 
@@ -159,7 +159,7 @@ def _frames_since(onset: Tensor, first: Tensor) -> Tensor:
 
     Args:
         onset: (B, T, K) bool.
-        first: (B, K), what it is before the first frame; where a key was never struck, 1.
+        first: (B, K), the value before the first frame; 1 for a key that was never struck.
     """
     time = torch.arange(onset.shape[1], device=onset.device).view(-1, 1)
     last = torch.cat([-first.unsqueeze(1), torch.where(onset, time, -first.unsqueeze(1))], 1).cummax(1).values
