@@ -159,7 +159,10 @@ def test_meter_option_applies_after_the_primer(folder: Path, capsys: pytest.Capt
 def test_unknown_suffixes_are_rejected(folder: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     assert run(["generate", "model", "-o", name]) == 2
     summary = capsys.readouterr().err
-    assert "the name of the music ends in .mid, .midi, .wav, .musicxml, .html or .htm\n  write -o " in summary
+    assert (
+        "the name of a music file must end in .mid, .midi, .wav, .musicxml, .html or .htm\n  write -o "
+        in summary
+    )
     assert sorted(path.name for path in folder.iterdir()) == ["model", "tune.mid"]
 
 
@@ -167,9 +170,10 @@ def test_hint_for_a_file_name_is_valid(folder: Path, capsys: pytest.CaptureFixtu
     words = ["generate", "model", "-o", "my new.mp3", "--picture", "new.svg"]
     assert run(words) == 2
     assert capsys.readouterr().err == (
-        "error: my new.mp3: the name of the music ends in .mid, .midi, .wav, .musicxml, .html or .htm\n"
+        "error: my new.mp3: "
+        "the name of a music file must end in .mid, .midi, .wav, .musicxml, .html or .htm\n"
         "  write -o 'my new.mid'\n"
-        "error: new.svg: the name of a picture ends in .png\n  write --picture new.png\n"
+        "error: new.svg: the name of a picture must end in .png\n  write --picture new.png\n"
     )
     for name in ("new.MID", "new.midi"):
         assert run(["generate", "model", "-o", name, "--frames", "4"]) == 0

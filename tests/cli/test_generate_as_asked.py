@@ -102,6 +102,17 @@ def test_music_is_transposed_to_a_key(folder: Path) -> None:
     assert estimate_tonality(alone).signature == Tonality(0).signature
 
 
+def test_a_relative_key_is_noted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    in_d().write("d.mid")
+    words = ["generate", "model", "-o", "new.mid", "--primer", "d.mid", "--bars", "2", "--force", "--key"]
+    assert run([*words, "Am"]) == 0
+    assert capsys.readouterr().err == (
+        "note: new.mid is in C, the relative major of Am, because the music is major\n"
+    )
+    assert run([*words, "F"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_key_is_named_as_musicians_do(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["generate", "model", "-o", "new.mid", "--key", "H"]) == 2
     assert "error: --key: 'H' is not a key\n  write C, F#, Bb for major keys" in capsys.readouterr().err

@@ -60,6 +60,12 @@ def test_command_list_matches_the_help_of_each_command(name: str) -> None:
         ("decoder=rbm", "error: decoder=rbm: a recipe needs a command\n  write zoo build decoder=rbm\n"),
         ("--vresion", "error: zoo has no option --vresion\n  did you mean --version\n"),
         ("list --jsn", "error: zoo list has no option --jsn\n  did you mean --json\n"),
+        ("train --resume my_run", "error: zoo train: -o is missing\n  add -o RUN; see `zoo train --help`\n"),
+        (
+            "generate bach -o new.mid --tempo fast",
+            "error: zoo generate: Invalid value for '--tempo': 'fast' is not a valid number\n"
+            "  see `zoo generate --help`\n",
+        ),
         (
             "show",
             "error: zoo show: Missing argument 'SLOT.NAME|BUNDLE|train|generate'\n  see `zoo show --help`\n",

@@ -64,15 +64,25 @@ def test_a_bundle_and_a_run_play_new_music(folder: Path) -> None:
     assert length("heard.wav") == pytest.approx(4.5, abs=0.01)
 
 
+@pytest.mark.parametrize(("platform", "package"), [("linux", "alsa-utils or ffmpeg"), ("darwin", "ffmpeg")])
 def test_without_a_player_it_says_what_to_install(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    platform: str,
+    package: str,
 ) -> None:
     monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr("zoo.cli.play.sys.platform", platform)
     assert run(["play", "tune.mid"]) == 1
     err = capsys.readouterr().err
-    assert "tune.mid: no player was found (paplay, aplay, afplay, ffplay)" in err
-    assert "apt install alsa-utils" in err
+    assert "tune.mid: found no player (paplay, aplay, afplay, ffplay)" in err
+    assert f"  install {package}, or listen in a browser" in err
     assert "zoo report tune.mid -o listen.html" in err
+    assert max(map(len, err.splitlines())) <= 100
+    Path("mine.wav").write_bytes(wav_bytes(sound(TUNE)))
+    assert run(["play", "mine.wav"]) == 1
+    assert "ffmpeg, or open the file in a browser" in capsys.readouterr().err
 
 
 def test_failure_of_the_player_is_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

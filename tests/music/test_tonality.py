@@ -58,6 +58,13 @@ def test_it_is_moved_the_shorter_way(up: int) -> None:
     assert (up + steps) % 12 == 0
 
 
+def test_relative_keys_share_a_signature() -> None:
+    for major, minor in (("C", "Am"), ("G", "Em"), ("Eb", "Cm"), ("B", "G#m"), ("F#", "D#m")):
+        assert Tonality.parse(major).relative == Tonality.parse(minor)
+        assert Tonality.parse(minor).relative == Tonality.parse(major)
+    assert [str(Tonality.parse(name)) for name in ("A#", "Dbm", "Gb")] == ["Bb", "C#m", "F#/Gb"]
+
+
 def test_music_in_minor_arrives_in_the_relative_minor_of_a_major_key() -> None:
     for up in range(12):
         moved = tune(A_MINOR, up).transposed(semitones_to(Tonality.parse("C"), tune(A_MINOR, up)))

@@ -172,6 +172,30 @@ def test_with_data_models_continue_unseen_pieces_and_are_scored(songs: Path, pie
     assert 'href="#learning"' not in text
 
 
+def test_fewer_unseen_pieces_than_requested_are_noted(
+    songs: Path, pieces: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [
+        "report",
+        "one",
+        "data=songs",
+        "samples=0",
+        "-o",
+        "page.html",
+        "--bars",
+        "1",
+        "--primer-bars",
+        "1",
+    ]
+    assert run([*words, "--count", "100"]) == 0
+    available = sum(piece["model"] == "human" for piece in pieces())
+    assert 0 < available < 100
+    assert f"split=test has only {available} piece" in (err := capsys.readouterr().err)
+    assert "to continue, not 100\n" in err
+    assert run([*words, "--count", str(available), "--force"]) == 0
+    assert "to continue" not in capsys.readouterr().err
+
+
 def test_copies_of_training_pieces_are_marked(songs: Path, pieces: Any) -> None:
     from zoo.data import open_corpus
     from zoo.report import ListeningPiece

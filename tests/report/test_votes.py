@@ -128,12 +128,23 @@ def test_the_command_counts_blind_ratings_only(saved: Path, capsys: pytest.Captu
     assert (output["ratings"], output["left_out"], output["listeners"]) == (3, 0, 1)
 
 
+def test_a_listener_without_counted_ratings_is_not_counted(
+    saved: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = json.loads(Path("votes.json").read_text())
+    sighted = [vote | {"blind": False} for vote in content["votes"]]
+    Path("sighted.json").write_text(json.dumps(content | {"votes": sighted}))
+    assert run(["votes", "votes.json", "sighted.json"]) == 0
+    assert "2 ratings of 1 listener; 4 that were not blind are left out" in capsys.readouterr().out
+
+
 def test_votes_without_a_comparison_are_an_error(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     content = json.loads(Path("votes.json").read_text())
     content["votes"] = content["votes"][1:]
     Path("votes.json").write_text(json.dumps(content))
     assert run(["votes", "votes.json"]) == 3
-    assert "votes.json: no two pieces of one group were rated blind (1 were not)" in capsys.readouterr().err
+    assert "votes.json: no two pieces of one group were rated blind\n" in (err := capsys.readouterr().err)
+    assert "count the 1 other rating" in err
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ def _trained_on(loaded: Mapping[str, Bundle], corpus: Corpus, pieces: Corpus) ->
         elif others:
             yield (
                 f"{name} was trained on other music ({names}) without the {scored}, but possibly with other "
-                "versions of them"
+                "versions of the same music"
             )
         elif known is None:
             yield f"{name} does not list its training pieces and may have seen some of the {scored}"

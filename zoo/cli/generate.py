@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from zoo.cli.overwriting import force_option, would_be_lost
-from zoo.cli.written import check_endings, print_written, save_piece, warn_of_dull
+from zoo.cli.written import check_endings, note_relative_keys, print_written, save_piece, warn_of_dull
 from zoo.errors import Problem, UsageError
 from zoo.limits import COLDEST, HOTTEST, too_much_music
 from zoo.music.grid import QUARTERS
@@ -22,6 +22,7 @@ from zoo.music.grid import QUARTERS
     "output",
     type=click.Path(path_type=Path),
     required=True,
+    metavar="FILE",
     help="File to write: .mid, .wav (sound), .musicxml (notation) or .html (a page that plays it).",
 )
 @click.option(
@@ -225,6 +226,8 @@ def command(
         write_picture(rolls[0], picture, primer=kept.frames if kept else 0)
     written = dict(zip(paths, rolls, strict=True))
     warn_of_dull(written, kept.frames if kept else 0)
+    if key is not None:
+        note_relative_keys(written, key, opening)
     print_written(written, kept, picture, as_json)
 
 

@@ -160,7 +160,13 @@ def _explain(error: click.UsageError) -> Problem:
         # Stricter than click, to which --help resembles --tempo.
         hint = _meant(error.option_name, names, help, cutoff=0.75)
         return Problem(f"{place} has no option {error.option_name}", hint=hint)
-    return Problem(error.format_message().rstrip("."), place, help)
+    if isinstance(error, click.MissingParameter) and isinstance(error.param, click.Option):
+        name = error.param.opts[0]
+        return Problem(f"{name} is missing", place, f"add {name} {error.param.metavar or 'PATH'}; {help}")
+    message = error.format_message().rstrip(".")
+    for name, plain in (("float range", "number"), ("integer range", "integer")):
+        message = message.replace(f"is not a valid {name}", f"is not a valid {plain}")
+    return Problem(message, place, help)
 
 
 def _answer(problems: Sequence[Problem], code: int) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,10 +26,6 @@ PLAYERS: dict[str, tuple[str, ...]] = {
     "ffplay": ("-nodisp", "-autoexit", "-loglevel", "error"),
 }
 """Programs that play a WAV file, in the order in which they are looked for, with the options they need."""
-INSTALL = (
-    "install one: apt install alsa-utils (aplay), dnf install alsa-utils, brew install ffmpeg (ffplay); "
-    "or write a page that a browser plays: zoo report"
-)
 
 
 @click.command("play")
@@ -68,8 +66,16 @@ def _player(what: Path) -> Sequence[str]:
     for name, options in PLAYERS.items():
         if shutil.which(name):
             return name, *options
-    hint = f"{INSTALL} {what} -o listen.html"
-    raise ZooError(Problem(f"no player was found ({', '.join(PLAYERS)})", str(what), hint))
+    package = "ffmpeg" if sys.platform in ("darwin", "win32") else "alsa-utils or ffmpeg"
+    hint = f"install {package}, or {_in_a_browser(what)}"
+    raise ZooError(Problem(f"found no player ({', '.join(PLAYERS)})", str(what), hint))
+
+
+def _in_a_browser(what: Path) -> str:
+    """How a browser plays it: a WAV file as it is, other music on a page."""
+    if what.suffix.lower() == ".wav":
+        return "open the file in a browser"
+    return f"listen in a browser: zoo report {shlex.quote(str(what))} -o listen.html"
 
 
 def _music(what: Path, bars: int, seed: int) -> Roll:

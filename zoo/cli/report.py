@@ -51,7 +51,14 @@ class Wanted:
     required=True,
     metavar="[BUNDLE|RUN|FILE.mid|STUDY.toml|RESULTS.json]... [KEY=VALUE]...",
 )
-@click.option("-o", "output", type=click.Path(path_type=Path), required=True, help="The page to write.")
+@click.option(
+    "-o",
+    "output",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE.html",
+    help="The page to write.",
+)
 @click.option(
     "--bars",
     type=click.IntRange(1, 1000),
@@ -239,6 +246,8 @@ def _openings(corpus: Corpus | None, keys: EvaluateKeys, wanted: Wanted) -> list
         openings = (
             unseen_openings(pieces, wanted.given, wanted.bars, wanted.count, wanted.seed) if pieces else []
         )
+        if openings and len(openings) < wanted.count:
+            _note_fewer(len(openings), wanted.count, keys.split)
         return openings or silent_openings(wanted.count, wanted.seed)
     name, read = wanted.primer.name, partial(read_primer, wanted.primer)
     given = (1, wanted.given)
@@ -253,6 +262,16 @@ def _openings(corpus: Corpus | None, keys: EvaluateKeys, wanted: Wanted) -> list
         )
         for seed in seeds
     ]
+
+
+def _note_fewer(available: int, wanted: int, split: str) -> None:
+    """Note that a split has fewer pieces to continue than requested."""
+    from zoo.cli.console import stderr
+    from zoo.cli.counts import count
+
+    stderr.print(
+        f"note: split={split} has only {count(available, 'piece')} to continue, not {wanted}", soft_wrap=True
+    )
 
 
 def _print(report: Any, output: Path, as_json: bool) -> None:

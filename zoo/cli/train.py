@@ -46,6 +46,7 @@ SECTIONS = {"train": TrainSettings}
     "output",
     type=click.Path(path_type=Path),
     required=True,
+    metavar="RUN",
     help="Folder of the run.",
 )
 @click.option("--resume", is_flag=True, help="Continue the run in this folder, if there is one.")
@@ -205,11 +206,14 @@ def _print(trained: _Trained, recipe: Recipe, output: Path, as_json: bool) -> No
         stdout.print(visible(line))
     foreign = any(choice.entry.source.is_file for choice in recipe.parts.values())
     local = " --local" if foreign else ""
-    following = [f"zoo generate {place} --seed 1 -o music.mid{local}"]
+    following = [
+        f"zoo generate {place} --seed 1 -o music.mid{local}",
+        f"zoo report {shlex.quote(str(output))} -o listen.html{local}",
+    ]
     if trained.corpus.split("test").pieces:
         following.insert(0, f"zoo evaluate {place} {music}{local}")
-    for lead, line in zip(("Next:  ", "       "), following, strict=False):
-        stdout.print(visible(lead + line), soft_wrap=True)
+    for index, line in enumerate(following):
+        stdout.print(visible(f"       {line}" if index else f"Next:  {line}"), soft_wrap=True)
 
 
 def _to_json(result: FitResult, bundle: Path) -> dict[str, Any]:

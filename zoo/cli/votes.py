@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zoo.cli.counts import count
 from zoo.errors import DataError, Problem
 
 if TYPE_CHECKING:
-    from zoo.report.votes import Standing
+    from zoo.report.votes import Standing, Vote
 
 
 @click.command("votes")
@@ -34,26 +35,28 @@ def command(files: tuple[Path, ...], everything: bool, as_json: bool) -> None:
     ranked = standings(counted, scores)
     if not ranked:
         left_out = len(votes) - len(counted)
-        what = "no two pieces of one group were rated" + (f" blind ({left_out} were not)" if left_out else "")
-        raise DataError(Problem(what, ", ".join(map(str, files)), "tick `listen blind` and rate them all"))
-    _print(ranked, len(counted), len(votes) - len(counted), len(read), as_json)
+        what = "no two pieces of one group were rated" + (" blind" if left_out else "")
+        hint = "tick `listen blind` before rating the pieces of a group"
+        hint += f", or count the {count(left_out, 'other rating')} with --all" if left_out else ""
+        raise DataError(Problem(what, ", ".join(map(str, files)), hint))
+    _print(ranked, counted, len(votes) - len(counted), as_json)
 
 
-def _print(ranked: Sequence[Standing], counted: int, left_out: int, listeners: int, as_json: bool) -> None:
+def _print(ranked: Sequence[Standing], counted: Sequence[Vote], left_out: int, as_json: bool) -> None:
     from dataclasses import asdict
 
     from zoo.cli.console import print_json, stdout
 
+    listeners = len({vote.listener for vote in counted})
     if as_json:
         models: list[dict[str, Any]] = [asdict(standing) for standing in ranked]
-        print_json({"ratings": counted, "left_out": left_out, "listeners": listeners, "models": models})
+        print_json({"ratings": len(counted), "left_out": left_out, "listeners": listeners, "models": models})
         return
     aside = f"; {left_out} that were not blind are left out" if left_out else ""
-    people = "1 listener" if listeners == 1 else f"{listeners} listeners"
-    stdout.print(f"{counted} ratings of {people}{aside}")
+    stdout.print(f"{count(len(counted), 'rating')} of {count(listeners, 'listener')}{aside}")
     stdout.print(_table(ranked))
     stdout.print(
-        "strength: log-odds of being preferred to an average one, with its 95 % interval", style="dim"
+        "strength: log-odds of being preferred to an average model, with its 95 % interval", style="dim"
     )
 
 

@@ -22,11 +22,13 @@ def check_endings(output: Path, picture: Path | None) -> None:
 
     problems = [
         Problem(
-            f"{what} ends in {_either(endings)}", str(path), f"write {option} {suggested(path, endings[0])}"
+            f"the name of {what} must end in {_either(endings)}",
+            str(path),
+            f"write {option} {suggested(path, endings[0])}",
         )
         for what, option, path, endings in (
-            ("the name of the music", "-o", output, (*MIDI, *SOUND, *NOTATION, *PAGES)),
-            ("the name of a picture", "--picture", picture, (".png",)),
+            ("a music file", "-o", output, (*MIDI, *SOUND, *NOTATION, *PAGES)),
+            ("a picture", "--picture", picture, (".png",)),
         )
         if path and path.suffix.lower() not in endings
     ]
@@ -68,6 +70,21 @@ def warn_of_dull(written: Mapping[Path, Roll], first: int) -> None:
             stderr.print(visible(line), soft_wrap=True)
 
 
+def note_relative_keys(written: Mapping[Path, Roll], key: str, primer: Roll | None) -> None:
+    """Note which pieces are in the relative key of the one requested, because they are in the other mode."""
+    from zoo.cli.console import stderr, visible
+    from zoo.music.tonality import Tonality, estimate_tonality
+
+    requested = Tonality.parse(key)
+    for path, roll in written.items():
+        mode = estimate_tonality(primer or roll).mode
+        if mode != requested.mode:
+            reached = f"{requested.relative}, the relative {mode} of {key}"
+            stderr.print(
+                visible(f"note: {path} is in {reached}, because the music is {mode}"), soft_wrap=True
+            )
+
+
 def _to_json(roll: Roll) -> dict[str, Any]:
     """Statistics of a piece."""
     assert roll.onset is not None
@@ -104,7 +121,7 @@ def print_written(
     for path, roll in written.items():
         stdout.print(visible(f"{path}: {_in_a_line(roll, given)}"))
     if picture:
-        stdout.print(visible(f"{picture}: the picture"))
+        stdout.print(visible(f"{picture}: piano roll"))
 
 
 def _in_a_line(roll: Roll, given: str) -> str:

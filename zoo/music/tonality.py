@@ -21,6 +21,11 @@ PROFILES: dict[Mode, tuple[float, ...]] = {
     "minor": (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17),
 }
 _NATURAL = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+NAMES: dict[Mode, tuple[str, ...]] = {
+    "major": ("C", "Db", "D", "Eb", "E", "F", "F#/Gb", "G", "Ab", "A", "Bb", "B"),
+    "minor": ("Cm", "C#m", "Dm", "D#m/Ebm", "Em", "Fm", "F#m", "Gm", "G#m", "Am", "Bbm", "Bm"),
+}
+"""The usual name of the key on each pitch class."""
 RELATIVE = 3
 """Semitones from the tonic of a minor key up to that of its relative major."""
 _MINOR = ("m", "min", "minor")
@@ -52,6 +57,16 @@ class Tonality:
         letter, accidental, mode = match.groups(default="")
         shift = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}[accidental]
         return cls((_NATURAL[letter] + shift) % PITCH_CLASSES, "minor" if mode in _MINOR else "major")
+
+    def __str__(self) -> str:
+        return NAMES[self.mode][self.tonic]
+
+    @property
+    def relative(self) -> Tonality:
+        """The key of the other mode with the same key signature."""
+        if self.mode == "minor":
+            return Tonality(self.signature)
+        return Tonality((self.tonic - RELATIVE) % PITCH_CLASSES, "minor")
 
     @property
     def signature(self) -> int:
