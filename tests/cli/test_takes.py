@@ -51,7 +51,7 @@ def test_all_options_of_generate_are_shown(run: Run) -> None:
     assert list(shown_settings) == [max(option.opts, key=len) for option in options]
     ranges = {name: (about["default"], about["takes"]) for name, about in shown_settings.items()}
     assert ranges == {
-        "-o": ("required", "a path"),
+        "-o": ("required", "FILE"),
         "--frames": ("64 quarter notes", "a whole number of at least 1"),
         "--bars": ("none", "a whole number from 1 to 10000"),
         "--seconds": ("none", "a number from 0 to 36000"),
