@@ -11,12 +11,14 @@ import click
 import numpy as np
 import pytest
 
-from zoo.cli.main import zoo
+import zoo as zoo_package
+from zoo.cli.main import run, zoo
 from zoo.cli.takes import command_to_json
 from zoo.errors import ZooError
 from zoo.music.midi import write_midi
 from zoo.music.roll import Roll
 from zoo.registry import open_registry, parse_recipe
+from zoo.train.settings import TrainSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -73,9 +75,11 @@ def check(words: list[str]) -> None:
     known = {setting["name"] for setting in command_to_json("train")["settings"]}
     assert [word for word in words if word.startswith("train.") and word.partition("=")[0] not in known] == []
     if command.name in ("build", "train"):
+        named = [word for word in words if word in open_registry().menu.recipes]
         slots = [word for word in words if re.match(r"[a-z.]+=", word) and not word.startswith(OTHER_KEYS)]
+        slots = [*named, *slots]
         if not any(re.search(r"=(\./|@)", word) for word in slots):
-            parse_recipe(" ".join(slots), open_registry())
+            parse_recipe(" ".join(slots), open_registry(), sections={"train": TrainSettings})
 
 
 @pytest.mark.parametrize("page", ["docs/python.md", "docs/listen.md"])
@@ -88,6 +92,8 @@ def test_its_python_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for name in ("song.mid", "opening.mid"):
         write_midi(roll, tmp_path / name)
     (tmp_path / "my_run").symlink_to(ROOT / "zoo" / "pretrained" / "bach")
+    zoo_package.build(attention="none").save("small")
+    assert run(["export", "small", "attention", "-o", "part.pt2"]) == 0
     names = {"first": roll, "second": roll}
     for code in blocks(page, "python"):
         exec(re.sub(r"minutes=\d+", "steps=2", code), names)

@@ -133,7 +133,7 @@ def run_process(
 
 def _failure(order: Mapping[str, Any], code: int, answer: str, errors: str) -> CellFailed:
     name = order["name"]
-    if code < 0 or code >= KILLED or not (answer or errors.strip()):
+    if code < 0 or code >= KILLED or (code and not (answer or errors.strip())):
         hint = "if memory is short, use fewer --jobs; the same command continues from here"
         how = f"signal {-code}" if code < 0 else f"exit code {code:#x}"
         return CellFailed(Problem(f"was killed ({how})", name, hint), killed=True)
