@@ -119,8 +119,8 @@ import sys, time
 from pathlib import Path
 import numpy as np
 from zoo.data.corpus import Corpus
-from zoo.data.piece import Reading
-from zoo.data.source import Source
+from zoo.data.piece import SourcePiece
+from zoo.data.source import DataSource
 from zoo.data.store import open_store
 from zoo.data.writing import write_store
 from zoo.music.roll import Roll
@@ -128,8 +128,8 @@ from zoo.music.roll import Roll
 cache, role, seconds = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
 rng = np.random.default_rng(0)
 rolls = [Roll(None, rng.random((200 + i, 88)) < 0.1) for i in range(3)]
-read = lambda: (Reading(str(i), roll) for i, roll in enumerate(rolls))
-source = Source("shared", frozenset({"sounding"}), 3, read, "shared", 1)
+read = lambda: (SourcePiece(str(i), roll) for i, roll in enumerate(rolls))
+source = DataSource("shared", frozenset({"sounding"}), 3, read, "shared", 1)
 if role == "ready":
     write_store(source, cache)
 end = time.monotonic() + seconds
