@@ -426,7 +426,7 @@ def test_the_format_of_a_run_is_checked(train: Make, uninterrupted: Path, number
 def test_a_checkpoint_that_does_not_say_where_it_stands_is_refused(
     name: str, lost: str, value: object, uninterrupted: Path
 ) -> None:
-    """Also where its checksum fits, as somebody can make it fit."""
+    """Even if its checksum matches, since an attacker can compute it."""
     weights = checkpoint(uninterrupted, name)
     if lost not in weights.about:
         return
