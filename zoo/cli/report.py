@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.cli.evaluate import EvaluateKeys, evaluate_keys, music_of, print_notes, scored
 from zoo.cli.overwriting import force_option, would_be_lost
 from zoo.cli.report_words import Named, find_named
+from zoo.cli.scoring import EvaluateKeys, evaluate_keys, music_of, print_notes, scored
 from zoo.cli.written import suggested
 from zoo.errors import Problem, UsageError
 from zoo.music.grid import FINE_GRID
