@@ -86,8 +86,9 @@ def forecasts(
         every = results.every(data)
         seconds = _Timing(every.values())
         cells = [cell for cell in known if cell.data == data]
-        stored = tuple(cell for cell in cells if needs.is_done(cell))
-        missing = tuple(cell for cell in cells if not needs.is_done(cell))
+        done = {cell.name for cell in cells if needs.is_done(cell)}
+        stored = tuple(cell for cell in cells if cell.name in done)
+        missing = tuple(cell for cell in cells if cell.name not in done)
         opened = [
             cell
             for component in needs.components
