@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from zoo.measure.evaluation import Evaluation, Term, compare
-from zoo.measure.figure import combined_kind, mean
+from zoo.measure.figure import mean
 from zoo.measure.interval import interval
+from zoo.parts.kinds import combined_kind
 
 
 def evaluation(*, frames=(10, 30), kinds=None, digests=None, struck=None, **nats):

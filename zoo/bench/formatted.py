@@ -10,11 +10,11 @@ from typing import Any
 from zoo.bench.notes import notes
 from zoo.bench.rows import OF_SCORE, StudyRow, StudyTable
 from zoo.measure.evaluation import Difference
-from zoo.measure.figure import MARKS
 from zoo.measure.formatted import FormattedTable, Line
 from zoo.measure.table import half_width, number
 from zoo.measure.to_json import difference_to_json, figure_to_json
 from zoo.parts import Slot
+from zoo.parts.kinds import MARKS
 from zoo.parts.terms import Term
 
 

@@ -12,9 +12,10 @@ from zoo.bench.grid import Combination
 from zoo.bench.reading import MusicReading
 from zoo.bench.study import Study
 from zoo.measure.evaluation import SCORE, Difference, Evaluation, difference
-from zoo.measure.figure import Figure, FigureKind, combined_kind, mean
+from zoo.measure.figure import Figure, mean
 from zoo.measure.interval import Floats
 from zoo.parts import Slot
+from zoo.parts.kinds import FigureKind, combined_kind
 from zoo.parts.terms import Term
 
 OF_SCORE: tuple[Term, ...] = ("core", "decoder")

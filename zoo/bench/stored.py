@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Any
 
 from zoo.bench.cell import SCORED, Cell, FloorsCell, slots_of
-from zoo.measure.figure import MARKS
+from zoo.parts.kinds import MARKS
 
 
 def is_valid(content: Any, cell: Cell | FloorsCell) -> bool:

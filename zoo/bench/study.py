@@ -40,8 +40,8 @@ from zoo.bench.grid import Combination, combinations
 from zoo.data.split import Split
 from zoo.errors import Problem, UsageError, ZooError
 from zoo.limits import read_text
-from zoo.measure.figure import FigureKind
 from zoo.parts import SLOTS, Settings, Slot, setting
+from zoo.parts.kinds import FigureKind
 from zoo.registry import Registry
 from zoo.registry.fields import check
 from zoo.registry.parse import raise_all

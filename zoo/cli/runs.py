@@ -62,21 +62,12 @@ def list_runs(folder: Path, as_json: bool) -> None:
     print_problems([problem for run in runs for problem in run.problems], "damaged: ")
 
 
-def marked(run: RunSummary) -> str:
-    """The best nats of a run with the mark of their kind."""
-    from zoo.measure.figure import MARKS
-
-    if run.nats is None:
-        return "–"
-    mark = MARKS[run.kind] if run.kind else "?"  # type: ignore[index]
-    return f"{mark}{' ' if mark else ''}{run.nats:.3f}"
-
-
 def _table(runs: Sequence[RunSummary], folder: Path) -> Any:
     from rich import box
     from rich.table import Table
 
     from zoo.cli.console import visible
+    from zoo.parts.kinds import marked
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("run", "recipe", "music"):
@@ -89,7 +80,8 @@ def _table(runs: Sequence[RunSummary], folder: Path) -> Any:
         name = folder.resolve().name if inside == Path() else str(inside)
         words = (name, " ".join(run.parts.values()), run.music)
         minutes = f"{run.seconds / 60:.1f}" if run.plan else "–"
-        table.add_row(*map(visible, words), minutes, marked(run), run.state)
+        nats = "–" if run.nats is None else marked(run.nats, run.kind)
+        table.add_row(*map(visible, words), minutes, nats, run.state)
     return table
 
 

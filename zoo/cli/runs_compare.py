@@ -123,7 +123,7 @@ def _results(runs: Mapping[str, RunSummary]) -> Any:
     from rich.table import Table
 
     from zoo.cli.console import visible
-    from zoo.measure.figure import MARKS
+    from zoo.parts.kinds import marked
 
     terms = dict.fromkeys(term for run in runs.values() for term in run.best)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -132,8 +132,7 @@ def _results(runs: Mapping[str, RunSummary]) -> Any:
         table.add_column(heading, justify="right")
     table.add_column("state")
     for name, run in runs.items():
-        marks = {term: MARKS[run.kinds[term]] if term in run.kinds else "?" for term in run.best}  # type: ignore[index]
-        best = (f"{marks[term]} {run.best[term]:.3f}".strip() if term in run.best else "–" for term in terms)
+        best = (marked(run.best[term], run.kinds.get(term)) if term in run.best else "–" for term in terms)
         table.add_row(visible(name), *best, f"{run.step:,}", f"{run.seconds / 60:.1f}", run.state)
     return table
 

@@ -8,8 +8,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from zoo.measure.figure import Figure, FigureKind, combined_kind, mean
+from zoo.measure.figure import Figure, mean
 from zoo.measure.interval import Floats, Interval, estimate_mean
+from zoo.parts.kinds import FigureKind, combined_kind
 
 DIGITS = 4
 """Number of decimals that are stored; the nats of a piece are in the hundreds."""

@@ -11,12 +11,12 @@ from torch import Tensor
 from zoo.data.batches import BATCH_FRAMES, length_batches
 from zoo.errors import DataError, Problem, ZooError
 from zoo.measure.evaluation import Evaluation, Term
-from zoo.measure.figure import combined_kind
 from zoo.measure.interval import Floats
 from zoo.model.counting import evaluation_mode
 from zoo.model.random import generator
 from zoo.model.threads import Threads, computing
 from zoo.parts.interfaces import LogProb
+from zoo.parts.kinds import combined_kind
 from zoo.progress import Progress
 
 if TYPE_CHECKING:

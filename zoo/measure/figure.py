@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from zoo.measure.interval import Floats, Interval, interval
-from zoo.parts.terms import Kind
-
-FigureKind = Literal[Kind, "estimated bound"]
-"""The meaning of a number of nats.
-
-`exact`: the true number. `bound`: an upper bound on it. `estimate`: known up to a standard error.
-`estimated bound`: an upper bound known up to a standard error, such as the sum of a bound and an estimate.
-"""
-
-MARKS: dict[FigureKind, str] = {"exact": "", "bound": "≤", "estimate": "~", "estimated bound": "≲"}
-
-
-def combined_kind(kinds: Iterable[FigureKind]) -> FigureKind:
-    """The kind of a sum of terms of these kinds."""
-    distinct = set(kinds)
-    if "estimated bound" in distinct or {"bound", "estimate"} <= distinct:
-        return "estimated bound"
-    if "bound" in distinct:
-        return "bound"
-    return "estimate" if "estimate" in distinct else "exact"
+from zoo.parts.kinds import FigureKind, marked
 
 
 @dataclass(frozen=True)
@@ -55,7 +35,7 @@ class Figure:
 
     def __str__(self) -> str:
         half = "" if self.half_width is None else f" ± {self.half_width:.3f}"
-        return f"{MARKS[self.kind]}{' ' if MARKS[self.kind] else ''}{self.value:.3f}{half}"
+        return f"{marked(self.value, self.kind)}{half}"
 
     @property
     def half_width(self) -> float | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from zoo.measure.evaluation import BOUNDS, SCORE, compare
-from zoo.measure.figure import MARKS, Figure, FigureKind
+from zoo.measure.figure import Figure
 from zoo.measure.formatted import FormattedTable, Line, Note
 from zoo.measure.music import QUARTERS
 from zoo.measure.resemblance import FEWEST, Likeness, Resemblance
 from zoo.measure.row import Row, pairs, velocity_rows
+from zoo.parts.kinds import FigureKind, marked
 
 MEANINGS = {
     "bound": "≤ a bound: the true number is not higher",
@@ -54,7 +55,7 @@ def tables(
 
 def number(figure: Figure) -> str:
     """The value with the mark of its kind."""
-    return f"{MARKS[figure.kind]} {figure.value:.3f}".strip()
+    return marked(figure.value, figure.kind)
 
 
 def half_width(figure: Figure) -> str:

@@ -29,10 +29,10 @@ from torch import Generator, Tensor, nn
 from zoo.errors import DataError, Problem
 from zoo.parts.clock import Clock
 from zoo.parts.counted import CountedResidual
+from zoo.parts.kinds import Kind
 from zoo.parts.piano import KEYS
 from zoo.parts.residual import Plane, Residual
 from zoo.parts.settings import Settings
-from zoo.parts.terms import Kind
 
 State = Any
 """Any nesting of tuples, lists and dicts of batch-first tensors."""

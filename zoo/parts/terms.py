@@ -1,4 +1,4 @@
-"""The three terms of the loss, which are trained independently, and the kinds of their scores.
+"""The three terms of the loss, which are trained independently.
 
 Attention and sampler are trained on codes, the decoder on keys given the true codes, and velocity on loudness
 given the struck keys. The terms share no parameters, so the training of a term depends only on its own parts
@@ -11,8 +11,6 @@ from typing import Literal, get_args
 
 from zoo.parts.description import Slot
 
-Kind = Literal["exact", "bound", "estimate"]
-"""The kind of a log-probability: the true value, in expectation a lower bound of it, or an estimate."""
 Term = Literal["core", "decoder", "velocity"]
 TERMS: tuple[Term, ...] = get_args(Term)
 SLOTS_OF: dict[Term, tuple[Slot, ...]] = {

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from zoo.parts.interfaces import LogProb
-from zoo.parts.terms import Kind
+from zoo.parts.kinds import Kind
 from zoo.testing.check import ContractViolationError, require
 
 RARE = 1e-6

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from zoo.parts.terms import Kind, Term
+    from zoo.parts.kinds import Kind
+    from zoo.parts.terms import Term
 
 
 @dataclass(frozen=True)

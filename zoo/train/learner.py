@@ -18,7 +18,8 @@ from zoo.errors import NonFiniteError, Problem
 from zoo.model.model import Model
 from zoo.model.random import generator
 from zoo.model.weights import Weights, pack, restore, unpack
-from zoo.parts.terms import SLOTS_OF, TERMS, Kind, Term
+from zoo.parts.kinds import Kind
+from zoo.parts.terms import SLOTS_OF, TERMS, Term
 from zoo.train.optimizer import Average, lr_factor, make_optimizer
 from zoo.train.ranks import ALONE, Ranks
 from zoo.train.settings import TrainSettings

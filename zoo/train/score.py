@@ -11,7 +11,8 @@ from zoo.data.batches import length_batches
 from zoo.errors import NonFiniteError, Problem
 from zoo.model.model import Model
 from zoo.model.random import generator
-from zoo.parts.terms import Kind, Term
+from zoo.parts.kinds import Kind
+from zoo.parts.terms import Term
 
 SCORES: dict[str, Term] = {"codes": "core", "keys": "decoder", "velocity": "velocity"}
 """The score by which each term is validated; the residual is counted, so training does not change it."""

@@ -13,6 +13,7 @@ from zoo.errors import BundleError, Problem
 from zoo.model.pretrained import BUNDLE, RECIPE
 from zoo.model.sealed import CONFIG, MANIFEST, damaged, parsed, read_bundle
 from zoo.parts import SLOTS
+from zoo.parts.kinds import MARKS, FigureKind, combined_kind
 from zoo.train.lock import LOCK, is_locked
 from zoo.train.metrics import METRICS, MetricsFile
 from zoo.train.plan import read_plan
@@ -47,7 +48,7 @@ class RunSummary:
     step: int = 0
     seconds: float = 0.0
     best: Mapping[str, float] = field(default_factory=dict)
-    kinds: Mapping[str, str] = field(default_factory=dict)
+    kinds: Mapping[str, FigureKind] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
@@ -68,14 +69,11 @@ class RunSummary:
         return sum(self.best.values()) if self.best else None
 
     @property
-    def kind(self) -> str | None:
+    def kind(self) -> FigureKind | None:
         """The kind of `nats`; None if that of a term is unknown."""
-        known = {self.kinds.get(term) for term in self.best}
-        if not known or None in known:
+        if not self.best or not self.best.keys() <= self.kinds.keys():
             return None
-        if {"bound", "estimate"} <= known:
-            return "estimated bound"
-        return next(kind for kind in ("bound", "estimate", "exact") if kind in known)
+        return combined_kind(self.kinds[term] for term in self.best)
 
     def to_json(self) -> dict[str, Any]:
         """The summary for programs."""
@@ -134,16 +132,16 @@ def summarize(folder: Path) -> RunSummary:
     return RunSummary(folder, state, plan, step, seconds, best, kinds, bundle.get("versions") or {}, problems)
 
 
-def _best(events: list[dict[str, Any]]) -> tuple[dict[str, float], dict[str, str]]:
+def _best(events: list[dict[str, Any]]) -> tuple[dict[str, float], dict[str, FigureKind]]:
     """The lowest nats of each term, and their kinds."""
     best: dict[str, float] = {}
-    kinds: dict[str, str] = {}
+    kinds: dict[str, FigureKind] = {}
     for event in events:
         for term, nats in event.get("nats", {}).items():
             if isinstance(nats, int | float) and nats < best.get(term, float("inf")):
                 best[term] = nats
                 kinds.pop(term, None)
-                if kind := (event.get("kinds") or {}).get(term):
+                if (kind := (event.get("kinds") or {}).get(term)) in list(MARKS):
                     kinds[term] = kind
     return best, kinds
 
