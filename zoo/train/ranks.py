@@ -133,8 +133,12 @@ def joined() -> Iterator[Ranks]:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     with _together():
         dist.init_process_group("cpu:gloo,cuda:nccl" if has_gpu else "gloo", timeout=PATIENCE)
-    yield Ranks(dist.get_rank(), dist.get_world_size())
-    dist.destroy_process_group()  # after an error it could wait for ranks that have ended
+    ranks = Ranks(dist.get_rank(), dist.get_world_size())
+    yield ranks
+    # Together, since Gloo may abort a rank that leaves while another is connected; after an error this could
+    # wait for ranks that have ended.
+    ranks.total(0)
+    dist.destroy_process_group()
 
 
 @contextmanager
