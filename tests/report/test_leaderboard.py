@@ -6,6 +6,7 @@ import html
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -98,32 +99,21 @@ def test_studies_without_results(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.slow
-def test_a_reader_filters_and_sorts(page: Path) -> None:
-    program = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
-    sync = pytest.importorskip("playwright.sync_api")
-    if program is None:
-        pytest.skip("no Chromium on this machine")
-    with sync.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        window: Any = browser.new_page()
-        window.set_default_timeout(20_000)
-        errors: list[str] = []
-        window.on("pageerror", lambda error: errors.append(str(error)))
-        window.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
-        window.goto(page.as_uri())
-        every = """rows => rows.filter(row => !row.hidden).map(
-            row => [row.dataset.music, row.dataset.decoder, +row.cells[2].dataset.value])"""
-        first = window.eval_on_selector_all("tbody tr", every)
-        assert len({music for music, _, _ in first}) == 1
-        assert len(first) < len(rows_of(page))
-        window.select_option("select[name=decoder]", "rbm")
-        rbm = window.eval_on_selector_all("tbody tr", every)
-        assert rbm
-        assert {decoder for _, decoder, _ in rbm} == {"rbm"}
-        assert window.inner_text("#count") == f"{len(rbm)} {'row' if len(rbm) == 1 else 'rows'}"
-        window.select_option("select[name=decoder]", "")
-        window.click("th:nth-child(3) button")
-        values = [value for _, _, value in window.eval_on_selector_all("tbody tr", every)]
-        assert values == sorted((value for _, _, value in first), reverse=True)
-        browser.close()
-        assert errors == []
+def test_a_reader_filters_and_sorts(page: Path, open_page: Callable[..., Any]) -> None:
+    opened = open_page(page.as_uri())
+    window = opened.tab
+    every = """rows => rows.filter(row => !row.hidden).map(
+        row => [row.dataset.music, row.dataset.decoder, +row.cells[2].dataset.value])"""
+    first = window.eval_on_selector_all("tbody tr", every)
+    assert len({music for music, _, _ in first}) == 1
+    assert len(first) < len(rows_of(page))
+    window.select_option("select[name=decoder]", "rbm")
+    rbm = window.eval_on_selector_all("tbody tr", every)
+    assert rbm
+    assert {decoder for _, decoder, _ in rbm} == {"rbm"}
+    assert window.inner_text("#count") == f"{len(rbm)} {'row' if len(rbm) == 1 else 'rows'}"
+    window.select_option("select[name=decoder]", "")
+    window.click("th:nth-child(3) button")
+    values = [value for _, _, value in window.eval_on_selector_all("tbody tr", every)]
+    assert values == sorted((value for _, _, value in first), reverse=True)
+    assert opened.messages == []
