@@ -187,7 +187,7 @@ def test_a_killed_cell_is_told_by_any_code(code: int, answer: str, errors: str, 
 @pytest.mark.parametrize("words", [["list"], ["bench", "table"], ["show", "generate"], ["show", "bach"]])
 @pytest.mark.parametrize("page", ["cp1252", "cp437", "ascii"])
 def test_a_redirected_table_survives_a_code_page(page: str, words: list[str], tmp_path: Path) -> None:
-    study = Path(__file__).parents[1] / "benchmarks" / "attention.toml"
+    study = Path(__file__).parents[1] / "benchmarks" / "studies" / "attention.toml"
     given = [*words, str(study)] if "table" in words else words
     done = subprocess.run(
         [sys.executable, "-m", "zoo", *given],

@@ -18,7 +18,7 @@ from zoo.music.midi import write_midi
 from zoo.music.roll import Roll
 from zoo.registry import open_registry, parse_recipe
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks" / "studies"
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from zoo.cli.main import run
 from zoo.registry import open_registry, parse_recipe
 from zoo.train.settings import TrainSettings
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks" / "studies"
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Statistics of trained parts, for the pictures of docs/answers.md.
 
-    python benchmarks/looks.py --work RUNS --data pop909=PATH
+    python benchmarks/studies/looks.py --work RUNS --data pop909=PATH
 
 Reads the trainings of `zoo bench run` from the first seed, and writes results/looks/*.json beside the
 studies. Parts that are not trained yet are skipped with a message.
@@ -111,7 +111,7 @@ class Trainings:
 @click.option("--data", "places", multiple=True, metavar="NAME=PATH", help="Path of a dataset.")
 @torch.no_grad()
 def main(work: Path, places: tuple[str, ...]) -> None:
-    """Write statistics of trained parts to benchmarks/results/looks."""
+    """Write statistics of trained parts to benchmarks/studies/results/looks."""
     trainings = Trainings(work, dict(word.split("=", 1) for word in places), open_registry())
     LOOKS.mkdir(parents=True, exist_ok=True)
     for name, measure in (("attention", reading), ("velocity", loudness), ("decoder", doublings)):
