@@ -1,6 +1,6 @@
 """Measure how well datasets fit their grid, for docs/reading.md.
 
-    python benchmarks/studies/reading.py --data pop909=PATH --data piano-midi=PATH
+    python benchmarks/studies/reading.py --data pop909=PATH --data classical=PATH
 
 Reads each dataset, counts the residual on its training pieces, scores it on its test pieces, and writes
 results/reading.json.
