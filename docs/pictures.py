@@ -80,7 +80,7 @@ def save(figure: Any, path: Path, digest: str) -> None:
 
 
 def _look(name: str, root: Path) -> tuple[Numbers, MusicReading] | None:
-    """The numbers of benchmarks/studies/looks.py, if the results of the trainings they come from are still stored."""
+    """Numbers of benchmarks/studies/looks.py, if the trainings they come from are still stored."""
     path = root / LOOKS / f"{name}.json"
     if not path.exists():
         return None
