@@ -88,7 +88,7 @@ def test_the_same_model_gives_the_same_bytes(written: Path, tmp_path: Path) -> N
 
 def test_config_describes_the_model(written: Path) -> None:
     config = json.loads((written / "config.json").read_text())
-    assert config["format"] == 1
+    assert config["format"] == 2
     assert config["sizes"] == {"codes": 12, "features": 4, "keys": 88}
     assert config["grid"]["frames_per_quarter"] == 4
     assert set(config["versions"]) == {"polyzoo", "torch", "python"}
@@ -135,6 +135,42 @@ def test_weights_that_are_not_finite_are_not_saved(bundle: Path) -> None:
     assert digest(load_bundle(bundle).state_dict()) == digest(tiny().state_dict())
 
 
+def test_half_precision_halves_the_parameters_and_keeps_buffers(tmp_path: Path) -> None:
+    model = tiny()
+    for name in ("full", "half"):
+        save_bundle(model, tmp_path / name, half=name == "half")
+    stored = unpack((tmp_path / "half" / "model.safetensors").read_bytes(), "half").tensors
+    parameters = dict(model.named_parameters())
+    assert {name for name, tensor in stored.items() if tensor.dtype == torch.float16} == set(parameters)
+    loaded = load_bundle(tmp_path / "half").state_dict()
+    for name, tensor in model.state_dict().items():
+        assert loaded[name].dtype == tensor.dtype
+        assert torch.equal(loaded[name], parameters[name].half().float() if name in parameters else tensor)
+    assert digest(tiny().state_dict()) == digest(model.state_dict()), "the model itself is not rounded"
+
+
+def test_a_bundle_in_half_precision_records_the_weights_that_are_loaded(tmp_path: Path) -> None:
+    save_bundle(tiny(), tmp_path / "half", half=True)
+    config = json.loads((tmp_path / "half" / "config.json").read_text())
+    model = load_bundle(tmp_path / "half")
+    for slot, part in config["parts"].items():
+        assert part["weights"] == digest(model.get_submodule(slot).state_dict())
+    save_bundle(model, tmp_path / "again", half=True)
+    assert (tmp_path / "again" / "model.safetensors").read_bytes() == (
+        tmp_path / "half" / "model.safetensors"
+    ).read_bytes()
+
+
+def test_weights_beyond_half_precision_are_not_saved(bundle: Path) -> None:
+    model = tiny()
+    with torch.no_grad():
+        next(model.parameters()).view(-1)[0] = 70_000
+    with pytest.raises(NonFiniteError, match="not all finite in half precision") as caught:
+        save_bundle(model, bundle, half=True)
+    assert caught.value.problems[0].hint == "save them without half"
+    assert digest(load_bundle(bundle).state_dict()) == digest(tiny().state_dict())
+
+
 def test_bundle_is_found_in_its_run(bundle: Path) -> None:
     before = digest(load_bundle(bundle).state_dict())
     run = bundle.parent / "run"
@@ -159,8 +195,7 @@ def test_a_bundle_from_a_newer_version_names_the_version_that_reads_it(name: str
     (bundle / name).write_text(json.dumps({**stored, **newer}))
     with pytest.raises(BundleError) as caught:
         load_bundle(bundle)
-    newest = 2 if name == "manifest.json" else 1
-    what = f"was written by polyzoo 1.4.0 (format 7); this version reads up to format {newest}"
+    what = "was written by polyzoo 1.4.0 (format 7); this version reads up to format 2"
     (problem,) = caught.value.problems
     assert (problem.what, problem.hint) == (what, "pip install -U 'polyzoo>=1.4.0'")
 
