@@ -73,8 +73,8 @@ from zoo.music.grid import QUARTERS
     "--key",
     metavar="NAME",
     show_default="as written",
-    help="Transpose the finished piece to this key, such as C, F#m or Bb; its key is estimated, from the "
-    "primer if there is one.",
+    help="Transpose the finished piece to this key, such as C, F#m or 'Bb minor'; its key is estimated, "
+    "from the primer if there is one.",
 )
 @click.option(
     "--instrument",
