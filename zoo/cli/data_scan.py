@@ -91,7 +91,7 @@ def _print(corpus: Corpus, summaries: dict[str, Summary], words: Sequence[str]) 
     if corpus.skipped:
         stdout.print(table(("skipped", "why"), [(piece.title, piece.reason) for piece in corpus.skipped]))
     for line in (*not_held_out(corpus), *_advice(corpus, words)):
-        stdout.print(visible(line), soft_wrap=True)
+        stdout.print_line(line)
 
 
 def _leaks_to_json(corpus: Corpus) -> list[dict[str, Any]]:

@@ -269,9 +269,7 @@ def _note_fewer(available: int, wanted: int, split: str) -> None:
     from zoo.cli.console import stderr
     from zoo.cli.counts import count
 
-    stderr.print(
-        f"note: split={split} has only {count(available, 'piece')} to continue, not {wanted}", soft_wrap=True
-    )
+    stderr.print_line(f"note: split={split} has only {count(available, 'piece')} to continue, not {wanted}")
 
 
 def _print(report: Any, output: Path, as_json: bool) -> None:

@@ -141,7 +141,7 @@ def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool,
     learned, judged = (len(corpus.split(name).pieces) for name in ("train", "valid"))
     pieces = f"{count(learned, 'training piece')}, {count(judged, 'validation piece')}"
     for line in (f"{corpus.name}: {pieces}", *(f"note: {note}" for note in not_held_out(corpus))):
-        stderr.print(visible(line), soft_wrap=True)
+        stderr.print_line(line)
     model = assemble(replace(swap, recipe=recipe), recipe.values["seed"])
     began = origins(swap, model) if swap.sources else known
     try:

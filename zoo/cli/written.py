@@ -60,20 +60,19 @@ def save_piece(roll: Roll, path: Path, instrument: int, primer: int) -> None:
 
 def warn_of_dull(written: Mapping[Path, Roll], first: int) -> None:
     """Warn of pieces that are almost silent or otherwise degenerate."""
-    from zoo.cli.console import stderr, visible
+    from zoo.cli.console import stderr
     from zoo.music.remarks import dull
 
     for path, roll in written.items():
         if remark := dull(roll, first):
-            line = (
+            stderr.print_line(
                 f"warning: {path}: {remark}; another --seed, a higher --temperature or longer training helps"
             )
-            stderr.print(visible(line), soft_wrap=True)
 
 
 def note_relative_keys(written: Mapping[Path, Roll], key: str, primer: Roll | None) -> None:
     """Note which pieces are in the relative key of the one requested, because they are in the other mode."""
-    from zoo.cli.console import stderr, visible
+    from zoo.cli.console import stderr
     from zoo.music.tonality import Tonality, estimate_tonality
 
     requested = Tonality.parse(key)
@@ -81,9 +80,7 @@ def note_relative_keys(written: Mapping[Path, Roll], key: str, primer: Roll | No
         mode = estimate_tonality(primer or roll).mode
         if mode != requested.mode:
             reached = f"{requested.relative}, the relative {mode} of {key}"
-            stderr.print(
-                visible(f"note: {path} is in {reached}, because the music is {mode}"), soft_wrap=True
-            )
+            stderr.print_line(f"note: {path} is in {reached}, because the music is {mode}")
 
 
 def _to_json(roll: Roll) -> dict[str, Any]:
