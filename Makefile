@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install --constraint constraints.txt
 
-.PHONY: demo test speed stress check docs format sbom clean
+.PHONY: demo test speed stress check docs site format sbom clean
 
 # Music of a pretrained model within seconds. Then the main workflow on Bach's chorales: train two models (two
 # minutes in all), compare them with the floors, and generate music.
@@ -51,6 +51,11 @@ check: .venv/dev
 # Regenerate the tables, settings and outputs in the documents.
 docs: .venv/dev
 	@$(BIN)/python docs/make.py
+
+# The documents as pages with search, in build/site; warnings are errors.
+site: .venv/dev
+	@OMP_NUM_THREADS=1 $(BIN)/python docs/make_site.py build/site
+	@echo "build/site/index.html"
 
 format: .venv/dev
 	@$(BIN)/ruff format .
