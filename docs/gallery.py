@@ -20,6 +20,7 @@ from zoo.measure.table import half_width, number
 from zoo.parts import SLOTS, Slot
 from zoo.registry import Entry, Registry, open_registry
 
+STUDIES = Path("benchmarks") / "studies"
 HEADINGS = ("study", "music", "best recipe", "nats ↓", "±", "kind", "place", "best floor")
 
 
@@ -129,8 +130,7 @@ class Studies:
     @property
     def files(self) -> list[Path]:
         """The files of the studies."""
-        found = sorted((self.root / "benchmarks").rglob("*.toml"))
-        return [file for file in found if is_study(file)]
+        return sorted(filter(is_study, (self.root / STUDIES).rglob("*.toml")))
 
     def write_pages(self, sources: Path) -> None:
         """A page with the tables of each study, and a list of them."""
@@ -146,7 +146,7 @@ class Studies:
 
     def page_name(self, file: Path) -> str:
         """The name of a study's page."""
-        return "-".join(file.relative_to(self.root / "benchmarks").with_suffix("").parts)
+        return "-".join(file.relative_to(self.root / STUDIES).with_suffix("").parts)
 
     def title(self, file: Path) -> str:
         """The title of a study."""

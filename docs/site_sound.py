@@ -23,7 +23,7 @@ def write_extra(root: Path, folder: Path) -> None:
     for name in PIECES:
         _zoo("generate", name, "--bars", "8", "--seed", "1", "-o", str(folder / "sound" / f"{name}.wav"))
     _zoo("report", *PIECES, "--count", "2", "-o", str(folder / "listen" / "index.html"))
-    studies = [str(root / "benchmarks"), str(root / "benchmarks" / "long")]
+    studies = [str(root / "benchmarks" / "studies" / name) for name in ("", "long")]
     _zoo("bench", "site", *studies, "-o", str(folder / "leaderboard"))
 
 

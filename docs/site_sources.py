@@ -20,7 +20,11 @@ RENAMED = {
     "CONTRIBUTING.md": "contributing.md",
     "docs/parts.md": "gallery.md",
 }
-FOLDERS = {"plugins": "gallery.md", "benchmarks": "benchmarks.md", "benchmarks/results": "benchmarks.md"}
+FOLDERS = {
+    "plugins": "gallery.md",
+    "benchmarks": "benchmarks.md",
+    "benchmarks/studies/results": "benchmarks.md",
+}
 PICTURES = (".svg", ".png")
 LANGUAGES = {".py": "python", ".toml": "toml", ".json": "json"}
 LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)\s#]+)(#[^)\s]*)?(?=\))")

@@ -143,7 +143,7 @@ class Meter:
 
     @property
     def offset(self) -> int:
-        """The number of frames missing from the first bar, such as 12 for an upbeat of a quarter note in 4/4."""
+        """The number of frames missing from the first bar, such as 12 for an upbeat of a quarter in 4/4."""
         return int(self.places(np.zeros(1, np.int64)).place[0])
 
     def places(self, frames: Frames) -> Places:
