@@ -384,7 +384,7 @@ def test_a_note_is_wrapped_on_a_terminal_alone(capsys: pytest.CaptureFixture[str
         console._Console(file=stream, width=80, markup=False, color_system=None).print_line(f"{LONG}; {LONG}")
         lines = stream.getvalue().splitlines()
         assert len(lines) == most
-        assert " ".join(lines) == f"{LONG}; {LONG}"
+        assert " ".join(line.strip() for line in lines) == f"{LONG}; {LONG}"
 
 
 def test_a_report_without_a_name_is_told_one(run: Run) -> None:

@@ -225,6 +225,28 @@ def test_a_leaking_pair_is_listed_once_with_its_largest_share(zoo, tmp_path):
     }
 
 
+def test_scan_explains_the_words_that_it_shows(zoo, folder, tmp_path):
+    out = zoo("scan", folder)[1]
+    assert "\nframe: the unit of time, a sixteenth note\n" in out
+    assert "\nonset: the frame in which a key is pressed\n" in out
+    assert "\nsilence: share of the frames in which nothing sounds\n" in out
+    assert "\ncopies: pieces with the same notes, in any key\n" in out
+    assert not [word for word in ("moved", "shares music", "heard") if f"\n{word}: " in out]
+    assert "\nframe: the unit of time, 1/12 of a quarter note\n" in zoo("scan", folder, "grid=12")[1]
+    for name, last in (("train", 3), ("test", 2)):
+        start = np.array([0, 1, last], np.int64)
+        notes = Notes(start, start + 1, 40 + start, np.full(3, 64, np.uint8))
+        Roll.from_notes(notes, meter=Meter(12)).write(folder / f"{name}.mid")
+    out = zoo("scan", folder)[1]
+    assert "\nmoved: notes that were moved by more than a quarter of a frame to the nearest frame\n" in out
+    tune = [[60 + step % 7 * (step % 5)] for step in range(400)]
+    (tmp_path / "set.json").write_text(json.dumps({"train": [tune], "valid": [tune], "test": [tune]}))
+    out = zoo("scan", tmp_path / "set.json")[1]
+    assert "\nshares music: a leak: the published splits divide pieces with common passages" in out
+    assert "\nonset: " not in out
+    assert json.loads(zoo("scan", folder, "--json")[1])["summary"]["all"]["pieces"] == 9
+
+
 def test_a_recommended_grid_is_explained(zoo, tmp_path):
     start = np.arange(0, 480, 4)
     notes = Notes(start, start + 4, 40 + np.arange(120) % 12, np.full(120, 64, np.uint8))

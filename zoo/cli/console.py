@@ -40,10 +40,10 @@ class _Console(Console):
         self.file.write(BLANKS.sub("", capture.get()))
         self.file.flush()
 
-    def print_line(self, line: str) -> None:
+    def print_line(self, line: str, style: str = "none") -> None:
         """Print a sentence: wrapped at words on a terminal, otherwise in one line."""
         text = visible(line)
-        self.print(wrapped(text, self.width) if self.is_terminal else text, soft_wrap=True)
+        self.print(wrapped(text, self.width, "  ") if self.is_terminal else text, style=style, soft_wrap=True)
 
     def on_broken_pipe(self) -> None:
         """Raise the error again; rich would exit the program."""

@@ -171,16 +171,14 @@ def _write(trained: _Trained, recipe: Recipe, output: Path) -> None:
     """Save the best weights as a bundle, with a sample of their music."""
     from zoo.measure.validation import with_score
     from zoo.model.bundle import save_bundle
-    from zoo.model.generate import generate
-    from zoo.train.record import meter_of, record
+    from zoo.train.compose import GenerationRequest, compose
+    from zoo.train.record import record
 
     model = trained.model.cpu()
     seed, settings = recipe.values["seed"], recipe.sections["train"]
     training_record = record(trained.result, trained.corpus, settings, seed, trained.origins)
     training_record = with_score(training_record, model, trained.corpus, settings, seed)
-    sample = generate(model, frames=64 * model.grid, seed=seed, meter=meter_of(training_record, model.grid))[
-        0
-    ]
+    sample = compose(model, training_record, GenerationRequest(seed=seed))[0]
     save_bundle(model, output / "bundle", sample=sample, **training_record)
 
 
