@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import wave
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import zoo
 from zoo.cli.main import run
 from zoo.errors import DataError, UsageError
 from zoo.model.build import build
-from zoo.model.bundle import save_bundle
+from zoo.model.bundle import open_bundle, save_bundle
 from zoo.music.instruments import program
 from zoo.music.meter import Meter
 from zoo.music.midi import read_midi
@@ -26,6 +27,7 @@ from zoo.music.remarks import dull
 from zoo.music.roll import Notes, Roll
 from zoo.music.tonality import Tonality, estimate_tonality
 from zoo.registry import open_registry, parse_recipe
+from zoo.report.listening import Opening, generated_piece
 from zoo.train.best_of import mean_nats
 
 WORDS = "attention=none attention.local=4 attention.features=5 sampler=independent decoder.hidden=4"
@@ -162,6 +164,14 @@ def test_silent_bars_at_the_beginning_are_left_out(folder: Path) -> None:
     assert [piece.frames for piece in kept] == [36] * 4
     assert [begins(piece) for piece in kept] == [0, 5, 12, 31]
     assert (pieces[2].onset[:24] == kept[2].onset[12:]).all()
+
+
+def test_pieces_of_a_page_begin_without_silent_bars(folder: Path) -> None:
+    bundle = replace(open_bundle("model"), model=late(31).model)
+    assert begins(generated_piece("late", bundle, Opening("From silence"), bars=3).roll) == 7
+    primer = tune(2, Meter.of(3, 4))
+    opening = Opening("After a tune", primer=lambda grid, pedal: primer)
+    assert not generated_piece("late", bundle, opening, bars=3).roll.onset[32 : 32 + 31].any()
 
 
 def test_a_rest_after_a_primer_that_is_returned_is_kept(folder: Path) -> None:

@@ -140,6 +140,17 @@ def test_columns_and_verdicts_that_need_it_are_explained():
     assert "not clear:" not in printed(floor, row("model", (1, 2, 3), residual=1.0))
 
 
+def test_a_missing_interval_is_explained():
+    rows = [row("a", [1.0, 2.0, 3.0], velocity=1.0), row("b", [2.0, 2.0, 2.0], velocity=2.0)]
+    assert "no interval" not in printed(*rows)
+    single = [
+        replace(one, evaluation=replace(one.evaluation, families=(0, 0, 0), struck=np.full(3, 2.0)))
+        for one in rows
+    ]
+    note = "– no interval: it needs pieces of at least two families\n"
+    assert printed(*single).count(note) == 4  # scores, their differences, and the same of velocities
+
+
 def test_the_verdict_on_two_bounds_speaks_of_bounds():
     floor = row("markov", (4, 5, 6), is_floor=True)
     one, other = row("one", (3, 4, 5), kind="bound"), row("other", (1, 2, 3), kind="estimated bound")

@@ -17,6 +17,7 @@ from zoo.cli.main import run
 from zoo.model.bundle import load_bundle
 from zoo.train.events import Started, Stepped, Validated
 from zoo.train.learner import Learner
+from zoo.train.summary import summarize
 from zoo.train.watch import Watch, clock
 
 WORDS = [
@@ -72,7 +73,8 @@ def test_the_command_trains_and_suggests_what_to_do_next(train: Train, songs: Pa
     assert "step 4 of 4" in result.err
     assert "nats/frame" in result.err
     assert load_bundle("run/bundle").recipe.parts["attention"].settings.local == 4
-    assert Path("run/bundle/sample.mid").read_bytes().startswith(b"MThd")
+    assert run(["generate", "run", "--seed", "3", "-o", "same.mid"]) == 0
+    assert Path("run/bundle/sample.mid").read_bytes() == Path("same.mid").read_bytes()
     config = json.loads(Path("run/bundle/config.json").read_text())
     assert config["data"]["name"] == songs.name
     assert config["training"]["seed"] == 3
@@ -93,6 +95,20 @@ def test_the_bundle_has_its_score_on_the_validation_pieces_with_kind_and_interva
         "pieces": 2,
     }
     assert "value: " in Path("run/bundle/README.md").read_text()
+
+
+def test_the_last_lines_name_the_score_and_the_terms_of_the_training(train: Train) -> None:
+    result = train("train.steps=2", "velocity=mean")
+    config = json.loads(Path("run/bundle/config.json").read_text())
+    terms, score = config["scores"]["validation"], config["scores"]["validation_score"]
+    keys = terms["core"] + terms["decoder"]
+    assert score["nats"] > keys
+    out = " ".join(result.out.split())
+    assert f"best validation: core {terms['core']:.3f}, decoder {terms['decoder']:.3f}, velocity" in out
+    assert f"{score['nats']:.3f} nats/frame on 2 validation pieces" in out
+    assert "on 2 validation pieces, as of `zoo evaluate`: with the residual, without velocity" in out
+    assert summarize(Path("run")).nats == pytest.approx(keys)
+    assert "`validation_score` is the score of `zoo evaluate`" in Path("run/bundle/README.md").read_text()
 
 
 def test_the_suggested_commands_have_the_same_data_options(train: Train, songs: Path) -> None:
@@ -273,11 +289,12 @@ def test_a_terminal_shows_a_table() -> None:
     with Watch(console) as watch:
         watch(Started(step=0, steps=100, seconds=None, epoch=10, device="cpu", threads=1))
         for step in range(1, 31):
-            losses = {"core": 3.0, "decoder": 2.0}
+            losses = {"core": 3.0, "decoder": 2.0, "velocity": 2.0}
             watch(Stepped(step, losses, frames=1000, seconds=0.5 * step))  # type: ignore[arg-type]
-        watch(Validated(30, {"core": 2.5, "decoder": 1.25}, ("core",), seconds=16.0))
+        watch(Validated(30, {"core": 2.5, "decoder": 1.25, "velocity": 1.0}, ("core",), seconds=16.0))
     text = window.getvalue()
-    for cell in ("step 30 of 100, epoch 3, 2,000 frames/s, 0:35 left", "core", "2.500", "together", "3.750"):
+    assert "step 30 of 100, epoch 3, 2,000 frames/s, 0:35 left" in text
+    for cell in ("core", "2.500", "core + decoder", "3.750", "velocity", "1.000"):
         assert cell in text
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from zoo.bench.rows import StudyRow, StudyTable
 from zoo.measure.formatted import Note
-from zoo.measure.table import ESCAPE, RESIDUAL, kind_notes
+from zoo.measure.table import ESCAPE, NO_INTERVAL, RESIDUAL, kind_notes
 from zoo.train.settings import STEPS
 
 BUDGETS = ("steps", "epochs", "minutes")
@@ -53,6 +53,8 @@ def _columns(table: StudyTable, rows: Sequence[StudyRow], terms: Sequence[str]) 
     over = "families" if figures[0].of_families else "pieces"
     over += " and seeds" if table.study.settings.seeds > 1 else ", of one seed"
     yield Note(f"± half of the 95 % interval over {over}", "±")
+    if any(figure.interval is None for figure in figures):
+        yield Note(NO_INTERVAL, "±")
     yield from kind_notes(figures, [row.kind for row in published])
     below = "next row measured here" if published else "row below"
     yield Note(

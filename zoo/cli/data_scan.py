@@ -90,11 +90,10 @@ def _print(corpus: Corpus, summaries: dict[str, Summary], words: Sequence[str]) 
     origins = (*summaries["all"].alignments, *summaries["all"].meters_from)
     _print_legend(explained(READING, {name for name, _ in rows}.union(origins)))
     if leaks := _leak_rows(corpus):
-        headings = ("shares music", "with", "share", "of the")
-        stdout.print(table(headings, leaks[:MOST_LEAKS]))
+        stdout.print(table(("shares music", "with", "share", "of the"), leaks[:MOST_LEAKS]))
         if len(leaks) > MOST_LEAKS:
             stdout.print(f"and {count(len(leaks) - MOST_LEAKS, 'more pair')}; --json lists all")
-        _print_legend(explained(LEAKS, headings))
+        _print_legend(explained(LEAKS, LEAKS))
     if corpus.skipped:
         stdout.print(table(("skipped", "why"), [(piece.title, piece.reason) for piece in corpus.skipped]))
     for line in (*not_held_out(corpus), *_advice(corpus, words)):

@@ -36,7 +36,7 @@ READING = {
     "grace notes": "put in the frame before the note that they lead to",
     "position in the bar": "where in the bar notes begin; the closer the two numbers, the more surely bars "
     "begin in the right place",
-    "families": "groups of pieces that share long passages; each is in one split, unless the splits are published",
+    "families": "groups of pieces that share long passages; each is in one split, except in published splits",
     "copies": "pieces with the same notes, in any key",
 }
 """The rows and words of the table of reading, in the order in which they are explained."""

@@ -80,10 +80,9 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
     known = plan_origins(begun) if begun and not swap.sources else {}
     with _ranks() as ranks, _locked(output, ranks):
         trained = _train(swap, known, output, resume, ranks)
-        if ranks.is_first:
-            _write(trained, swap.recipe, output)
+        score = _write(trained, swap.recipe, output) if ranks.is_first else None
     if ranks.is_first:
-        _print(trained, swap.recipe, output, as_json)
+        _print(trained, score, swap.recipe, output, as_json)
 
 
 @contextmanager
@@ -167,8 +166,8 @@ def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool,
     return _Trained(model, corpus, result, began)
 
 
-def _write(trained: _Trained, recipe: Recipe, output: Path) -> None:
-    """Save the best weights as a bundle, with a sample of their music."""
+def _write(trained: _Trained, recipe: Recipe, output: Path) -> Mapping[str, Any] | None:
+    """Save the best weights as a bundle, with a sample of their music; returns their validation score."""
     from zoo.measure.validation import with_score
     from zoo.model.bundle import save_bundle
     from zoo.train.compose import GenerationRequest, compose
@@ -180,27 +179,31 @@ def _write(trained: _Trained, recipe: Recipe, output: Path) -> None:
     training_record = with_score(training_record, model, trained.corpus, settings, seed)
     sample = compose(model, training_record, GenerationRequest(seed=seed))[0]
     save_bundle(model, output / "bundle", sample=sample, **training_record)
+    score: Mapping[str, Any] | None = training_record["scores"].get("validation_score")
+    return score
 
 
-def _print(trained: _Trained, recipe: Recipe, output: Path, as_json: bool) -> None:
+def _print(
+    trained: _Trained, score: Mapping[str, Any] | None, recipe: Recipe, output: Path, as_json: bool
+) -> None:
     from zoo.cli.console import print_json, stdout, visible
     from zoo.train.watch import clock
 
     result, bundle = trained.result, output / "bundle"
     if as_json:
-        print_json(_to_json(result, bundle))
+        print_json({**_to_json(result, bundle), "score": score})
         return
     summary = f"{count(result.step, 'step')} in {clock(result.seconds)}"
     if result.best:
         terms = ", ".join(f"{term} {value:.3f}" for term, value in result.best.items())
-        summary += f"; {sum(result.best.values()):.3f} nats per frame of the validation pieces ({terms})"
+        summary += f"; best validation: {terms} nats/frame"
     kept = [term for term, step in result.best_step.items() if step == 0 < result.step]
     if kept:
         summary += f"; training did not improve the {' and the '.join(kept)}; the original weights are kept"
     place, music = shlex.quote(str(bundle)), music_words(recipe.keys)
     sample = f"{bundle / 'sample.mid'}: a sample of their music"
     weights = f"{bundle}: the {'best' if result.best else 'last'} weights"
-    for line in (summary, weights, sample):
+    for line in (summary, *_score_in_words(score), weights, sample):
         stdout.print(visible(line))
     foreign = any(choice.entry.source.is_file for choice in recipe.parts.values())
     local = " --local" if foreign else ""
@@ -212,6 +215,18 @@ def _print(trained: _Trained, recipe: Recipe, output: Path, as_json: bool) -> No
         following.insert(0, f"zoo evaluate {place} {music}{local}")
     for index, line in enumerate(following):
         stdout.print(visible(f"       {line}" if index else f"Next:  {line}"), soft_wrap=True)
+
+
+def _score_in_words(score: Mapping[str, Any] | None) -> Iterator[str]:
+    """The score of the best weights in a line; nothing without validation pieces."""
+    from zoo.parts.kinds import marked
+
+    if score:
+        ends = score["interval"]
+        half = f" ± {(ends[1] - ends[0]) / 2:.3f}" if ends else ""
+        number = f"{marked(score['nats'], score['kind'])}{half} nats/frame"
+        pieces = count(score["pieces"], "validation piece")
+        yield f"score: {number} on {pieces}, as of `zoo evaluate`: with the residual, without velocity"
 
 
 def _to_json(result: FitResult, bundle: Path) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "training", f"{training.get('steps'):,} steps in {training.get('seconds', 0) / 60:.1f} minutes"
         yield "training settings", ", ".join(f"{k}={v}" for k, v in training.get("settings", {}).items())
     for term, nats in record.get("scores", {}).get("validation", {}).items():
-        yield f"validation, {term}", f"{nats:.3f} nats"
+        yield f"validation, {term}", f"{nats:.3f} nats per frame, without the residual"
     for slot, source in {**record.get("sources", {}), **training.get("began_from", {})}.items():
         yield f"{slot} taken from", str(source)
     versions = record.get("versions", {})

@@ -14,6 +14,7 @@ from zoo.model.pretrained import BUNDLE, RECIPE
 from zoo.model.sealed import CONFIG, MANIFEST, damaged, parsed, read_bundle
 from zoo.parts import SLOTS
 from zoo.parts.kinds import MARKS, FigureKind, combined_kind
+from zoo.parts.terms import OF_SCORE
 from zoo.train.lock import LOCK, is_locked
 from zoo.train.metrics import METRICS, MetricsFile
 from zoo.train.plan import read_plan
@@ -65,15 +66,22 @@ class RunSummary:
 
     @property
     def nats(self) -> float | None:
-        """The sum of the best nats of all terms; None before the first validation."""
-        return sum(self.best.values()) if self.best else None
+        """The sum of the best nats of codes and keys; None before the first validation.
+
+        A run of a study may train a single term, whose nats it is then.
+        """
+        return sum(self.best[term] for term in self._summed) if self.best else None
 
     @property
     def kind(self) -> FigureKind | None:
         """The kind of `nats`; None if that of a term is unknown."""
-        if not self.best or not self.best.keys() <= self.kinds.keys():
+        if not self.best or not self.kinds.keys() >= set(self._summed):
             return None
-        return combined_kind(self.kinds[term] for term in self.best)
+        return combined_kind(self.kinds[term] for term in self._summed)
+
+    @property
+    def _summed(self) -> list[str]:
+        return [term for term in OF_SCORE if term in self.best] or list(self.best)
 
     def to_json(self) -> dict[str, Any]:
         """The summary for programs."""
