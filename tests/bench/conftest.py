@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from zoo.bench.assembly import tables
@@ -19,7 +18,6 @@ from zoo.bench.reading import READING
 from zoo.bench.results import Results
 from zoo.bench.rows import StudyTable
 from zoo.bench.study import Study, read_study
-from zoo.music.roll import Roll
 from zoo.registry import Registry, open_registry
 
 BUDGET = """\
@@ -41,28 +39,6 @@ STRUCK = (4, 6, 10)
 NAMES = {"core": "attention", "decoder": "decoder", "velocity": "velocity"}
 """Term -> the slot whose part a made-up result is named by."""
 SCORES = {"core": "codes", "decoder": "keys", "velocity": "velocity"}
-
-
-def tune(number: int) -> Roll:
-    """Two voices that climb a triad, one note every other frame; each piece another key and length."""
-    frames = 24 + number
-    onset = np.zeros((frames, 88), np.bool_)
-    for frame in range(0, frames, 2):
-        onset[frame, [20 + number + (0, 4, 7, 12)[frame // 2 % 4], 44 + number]] = True
-    return Roll(onset, onset, np.where(onset, np.uint8(40 + number), np.uint8(0)))
-
-
-def write_tunes(folder: Path, count: int = 10) -> Path:
-    folder.mkdir(exist_ok=True)
-    for number in range(count):
-        tune(number).write(folder / f"{number}.mid")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tunes as a folder of MIDI files."""
-    return write_tunes(tmp_path_factory.mktemp("songs"))
 
 
 @pytest.fixture(scope="session")

@@ -45,11 +45,17 @@ command.add_command(site)
 )
 @click.option(
     "--runner",
-    type=click.Choice(["local", "ray"]),
+    type=click.Choice(["local", "ray", "slurm"]),
     default="local",
-    help="Where to run: on this machine or on Ray.",
+    help="Where to run: on this machine, on Ray, or as jobs of a SLURM cluster.",
 )
 @click.option("--address", help="Ray cluster to connect to; one on this machine by default.")
+@click.option(
+    "--slurm",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Parameter of the SLURM jobs, such as partition=long or timeout_min=60; may be repeated.",
+)
 @click.option(
     "--jobs", type=click.IntRange(1), help="Number of cells to run in parallel; one per core by default."
 )
@@ -72,8 +78,9 @@ def run(
     file: Path,
     results: Path | None,
     places: tuple[str, ...],
-    runner: Literal["local", "ray"],
+    runner: Literal["local", "ray", "slurm"],
     address: str | None,
+    slurm: tuple[str, ...],
     jobs: int | None,
     work: Path | None,
     replace: bool,
@@ -89,7 +96,8 @@ def run(
 
     With --runner ray and --address, cells run on the machines of a Ray cluster. They need no shared disk,
     only an installed zoo and the music under the same name or path. Results are sent back to this machine,
-    trainings stay where they ran.
+    trainings stay where they ran. With --runner slurm, each cell is a job of a SLURM cluster, and the --work
+    folder must be on a disk that its machines share.
     """
     from zoo.bench.driver import Driver
     from zoo.bench.local import default_jobs
@@ -102,18 +110,19 @@ def run(
 
     if address and runner != "ray":
         raise UsageError(Problem("only the Ray runner has an address", "--address", "add --runner ray"))
+    parameters = _parameters(slurm, runner)
     registry = open_registry()
     study = read_study(file, registry)
     music = _music(study, _places(study, places))
     stored, work = Results(results or file.parent / "results"), work or file.parent / "runs"
     if dry_run:
-        known_jobs = jobs if runner == "ray" else jobs or default_jobs()
+        known_jobs = jobs or default_jobs() if runner == "local" else jobs
         _forecast(study, stored, music, known_jobs, as_json)
         return
     prepare(stored.folder, "--results")
     prepare(work, "--work")
     with lock_folder(work / f"{study.name}.driver", "runs this study"):
-        worker = _runner(runner, work, jobs, address)
+        worker = _runner(runner, work, jobs, address, parameters)
         with StudyWatch(stderr) as watch:
             progress = Driver(study, stored, worker, music, registry, watch, replace_outdated=replace).run()
     if as_json:
@@ -267,7 +276,24 @@ def _without_path(name: str, error: ZooError) -> ZooError:
     return type(error)(*(Problem(p.what, p.where, hint) for p in error.problems))
 
 
-def _runner(name: str, work: Path, jobs: int | None, address: str | None) -> Runner:
+def _parameters(words: tuple[str, ...], runner: str) -> dict[str, str]:
+    """The parameters of `--slurm NAME=VALUE`.
+
+    Raises:
+        UsageError: a word has no value, or another runner was chosen.
+    """
+    if words and runner != "slurm":
+        raise UsageError(Problem("only the SLURM runner has parameters", "--slurm", "add --runner slurm"))
+    invalid = [word for word in words if not all(word.partition("=")[::2])]
+    if invalid:
+        hint = "write NAME=VALUE, such as partition=long"
+        raise UsageError(*(Problem("is not a parameter", f"--slurm {word}", hint) for word in invalid))
+    return dict(word.split("=", 1) for word in words)
+
+
+def _runner(
+    name: str, work: Path, jobs: int | None, address: str | None, parameters: dict[str, str]
+) -> Runner:
     if name == "ray":
         from zoo.bench.on_ray import RayRunner
         from zoo.cli.console import stderr, visible
@@ -276,6 +302,10 @@ def _runner(name: str, work: Path, jobs: int | None, address: str | None) -> Run
             what = "every user of this cluster can run code on its machines, this one included"
             stderr.print(visible(f"note: {address}: {what}"))
         return RayRunner(work, jobs, address)
+    if name == "slurm":
+        from zoo.bench.on_slurm import SlurmRunner
+
+        return SlurmRunner(work, jobs, parameters)
     from zoo.bench.local import LocalRunner
 
     return LocalRunner(work, jobs)

@@ -17,6 +17,13 @@ from zoo.music.meter import Meter
 from zoo.music.roll import Notes, Roll
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """Each test has its own cache."""
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "corpora"
+
+
 @pytest.fixture
 def folder(tmp_path, tune):
     path = tmp_path / "my [/] music"
