@@ -35,18 +35,18 @@ def test_training_shows_progress_on_a_terminal_only(
         monkeypatch.delenv(variable, raising=False)
     model, events = zoo.build(TINY), list[Event]()
 
-    def said(**asked: Any) -> str:
-        model.fit(songs, steps=2, batch=4, device="cpu", listen=events.append, **asked)
+    def progress_of(**options: Any) -> str:
+        model.fit(songs, steps=2, batch=4, device="cpu", listen=events.append, **options)
         out, err = capsys.readouterr()
         assert out == ""
         return str(err)
 
-    assert said() == ""
-    assert "step 2 of 2" in said(progress=True)
+    assert progress_of() == ""
+    assert "step 2 of 2" in progress_of(progress=True)
     assert len(events) == 9  # begun, two steps and a validation, twice; trained weights are scored first
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes any stream for a terminal
-    assert "validation, nats/frame" in said()
-    assert said(progress=False) == ""
+    assert "validation, nats/frame" in progress_of()
+    assert progress_of(progress=False) == ""
 
 
 def test_a_bundle_records_its_training(songs: Path, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ GRID = 'attention = "none local=4 features=5"\nsampler = "independent"\ndecoder 
 
 @pytest.fixture
 def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A home and a folder for Ray that are gone afterwards; sockets need a short path."""
+    """A home directory and a folder for Ray, removed afterwards; sockets need a short path."""
     with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
         monkeypatch.setenv("RAY_TMPDIR", folder)
         monkeypatch.setenv("HOME", folder)
@@ -38,16 +38,16 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def free_ports(count: int) -> list[int]:
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
+        for listener in sockets:
+            listener.bind(("127.0.0.1", 0))
+        return [int(listener.getsockname()[1]) for listener in sockets]
 
 
 @pytest.fixture
 def address(quiet: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A cluster on this machine, stopped at the end of the test."""
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    # With ports of their own nobody waits for the agents, which takes too long on a busy machine.
+    # Ray waits for agents without fixed ports, which takes too long on a busy machine.
     names = ("port", "metrics-export-port", "dashboard-agent-grpc-port", "dashboard-agent-listen-port",
              "runtime-env-agent-port")  # fmt: skip
     ports = dict(zip(names, free_ports(len(names)), strict=True))
@@ -55,8 +55,8 @@ def address(quiet: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     command += ["--node-ip-address=127.0.0.1", "--include-dashboard=false", "--disable-usage-stats"]
     command += [f"--{name}={port}" for name, port in ports.items()]
     log = Path(os.environ["RAY_TMPDIR"]) / "head.log"
-    with log.open("w") as said:
-        head = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, start_new_session=True)
+    with log.open("w") as stream:
+        head = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True)
     try:
         end = time.monotonic() + 180
         while "Ray runtime started" not in log.read_text():
@@ -74,12 +74,14 @@ def address(quiet: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def results(study: Path) -> dict[str, dict[str, Any]]:
-    """What is stored, without what was measured with a clock or says how many threads there were."""
-    found = {path.name: json.loads(path.read_text()) for path in (study.parent / "results").glob("*/*.json")}
-    for content in found.values():
+    """The stored results, without times and the number of threads."""
+    contents = {
+        path.name: json.loads(path.read_text()) for path in (study.parent / "results").glob("*/*.json")
+    }
+    for content in contents.values():
         content.pop("seconds", None)
         content["made"].pop("machine")
-    return found
+    return contents
 
 
 def ended(process: subprocess.Popen[str]) -> str:

@@ -28,13 +28,13 @@ File = Callable[..., Path]
 def written(tmp_path: Path) -> File:
     """A study of parts that learn nothing, in a file: `written("here", "there")`."""
 
-    def go(*music: str) -> Path:
+    def write_study(*music: str) -> Path:
         file = tmp_path / "study.toml"
         grid = 'attention = "last"\nsampler = "rates"\ndecoder = "uniform"'
         file.write_text(f"data = {json.dumps(music)}\nseeds = 1\n[train]\nsteps = 2\n[[grid]]\n{grid}\n")
         return file
 
-    return go
+    return write_study
 
 
 def store_floors(results: Path, data: str, digest: str = "d" * 64) -> Path:
@@ -47,7 +47,7 @@ def store_floors(results: Path, data: str, digest: str = "d" * 64) -> Path:
 
 
 class Begun:
-    """A runner that does nothing but show that work was begun."""
+    """A runner that only shows that work was started."""
 
     def submit(self, order: Mapping[str, Any]) -> Future[dict[str, Any]]:
         answer: Future[dict[str, Any]] = Future()
@@ -176,7 +176,7 @@ def test_table_accepts_the_data_option_of_a_run(
     file = written("here", "there")
     store_floors(tmp_path / "results", "here")
     assert run(["bench", "table", str(file), "--data", "here=/some/path:PIANO", "--json"]) == 0
-    assert [one["data"]["name"] for one in json.loads(capsys.readouterr().out)] == ["here"]
+    assert [table["data"]["name"] for table in json.loads(capsys.readouterr().out)] == ["here"]
     assert run(["bench", "table", str(file), "--data", "her"]) == 2
     assert "is not music of the study" in capsys.readouterr().err
 

@@ -370,7 +370,7 @@ def test_scan_counts_the_tracks_of_a_folder_by_title(zoo, song, tune):
     assert {"title": "Bass", "files": 2, "notes": 2} in json.loads(zoo("scan", song, "--json")[1])["tracks"]
 
 
-def test_scan_says_that_one_piece_leaves_nothing_to_judge_by(zoo, song, folder):
+def test_scan_of_one_piece_notes_that_nothing_is_held_out(zoo, song, folder):
     code, out, _ = zoo("scan", song)
     assert code == 0
     assert "there is one piece only: nothing is held out" in out

@@ -234,11 +234,11 @@ def test_primer_is_not_overwritten(folder: Path, capsys: pytest.CaptureFixture[s
 def test_missing_folders_are_reported_before_any_work(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["generate", "nobody", "-o", "no/new.mid", "--picture", "nor/new.png"]) == 2
+    assert run(["generate", "missing", "-o", "no/new.mid", "--picture", "nor/new.png"]) == 2
     err = capsys.readouterr().err
     assert "no/new.mid: there is no folder no\n" in err
     assert "nor/new.png: there is no folder nor\n" in err
-    assert "nobody" not in err
+    assert "missing" not in err
 
 
 def test_existing_music_is_not_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -78,8 +78,8 @@ def test_tempo_applies_to_the_whole_piece(folder: Path) -> None:
     assert written("--tempo", "72").tempo == pytest.approx(72, abs=0.01)
     changing = Roll(tune().onset, tune().sounding, tune().velocity, 80.0, Meter(), ((0, 120.0), (48, 60.0)))
     changing.write("changing.mid")
-    found = written("--primer", "changing.mid", "--tempo", "100")
-    assert (found.tempo, found.tempo_changes) == (pytest.approx(100, abs=0.01), ())
+    piece = written("--primer", "changing.mid", "--tempo", "100")
+    assert (piece.tempo, piece.tempo_changes) == (pytest.approx(100, abs=0.01), ())
 
 
 def test_music_is_transposed_by_semitones(folder: Path) -> None:
@@ -138,8 +138,8 @@ class Late(torch.nn.Module):
     def follow(self, *music: Any) -> Any:
         return self.decoder.follow(*music)
 
-    def sample(self, codes: Tensor, *others: Any, **choice: Any) -> Any:
-        keys, state = self.decoder.sample(torch.ones_like(codes), *others, **choice)
+    def sample(self, codes: Tensor, *rest: Any, **choice: Any) -> Any:
+        keys, state = self.decoder.sample(torch.ones_like(codes), *rest, **choice)
         is_heard = (self.frame >= self.first).view(-1, 1, 1)
         self.frame += 1
         return keys * is_heard, state
@@ -160,10 +160,10 @@ def test_silent_bars_at_the_beginning_are_left_out(folder: Path) -> None:
     pieces = late(0, 5, 12, 31).generate(bars=3, count=4)
     assert [piece.frames for piece in pieces] == [36] * 4
     assert [begins(piece) for piece in pieces] == [0, 5, 0, 7]
-    kept = late(0, 5, 12, 31).generate(bars=3, count=4, keep_silence=True)
-    assert [piece.frames for piece in kept] == [36] * 4
-    assert [begins(piece) for piece in kept] == [0, 5, 12, 31]
-    assert (pieces[2].onset[:24] == kept[2].onset[12:]).all()
+    with_silence = late(0, 5, 12, 31).generate(bars=3, count=4, keep_silence=True)
+    assert [piece.frames for piece in with_silence] == [36] * 4
+    assert [begins(piece) for piece in with_silence] == [0, 5, 12, 31]
+    assert (pieces[2].onset[:24] == with_silence[2].onset[12:]).all()
 
 
 def test_pieces_of_a_page_begin_without_silent_bars(folder: Path) -> None:
@@ -188,12 +188,12 @@ def test_silence_that_never_ends_is_not_waited_for(folder: Path) -> None:
 
 
 def test_an_option_keeps_the_silence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    heard = []
+    starts = []
     for seed in range(12):
         words = ["--temperature", "0.05", "--bars", "2", "--seed", str(seed)]
-        heard.append((begins(written(*words)), begins(written(*words, "--keep-silence"))))
-    assert all(first < 12 for first, _ in heard)
-    assert all(first == kept % 12 for first, kept in heard)
+        starts.append((begins(written(*words)), begins(written(*words, "--keep-silence"))))
+    assert all(trimmed < 12 for trimmed, _ in starts)
+    assert all(trimmed == full % 12 for trimmed, full in starts)
 
 
 def test_a_low_top_p_takes_the_likeliest(folder: Path) -> None:
@@ -258,9 +258,9 @@ def test_a_device_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_some_bars_of_a_primer_are_continued(folder: Path) -> None:
-    found = written("--primer", "tune.mid", "--primer-bars", "3-4", "--bars", "1")
-    assert found.frames == (2 + 1) * 16
-    assert found.notes().key[:8].tolist() == list(range(38, 46))
+    piece = written("--primer", "tune.mid", "--primer-bars", "3-4", "--bars", "1")
+    assert piece.frames == (2 + 1) * 16
+    assert piece.notes().key[:8].tolist() == list(range(38, 46))
     assert written("--primer", "tune.mid", "--primer-bars", "2", "--bars", "1").frames == 3 * 16
 
 
@@ -276,7 +276,7 @@ def test_new_music_can_be_written_without_the_primer(
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "message"),
     [
         (["--primer-bars", "2"], 2, "--primer-bars: there is no primer"),
         (["--without-primer"], 2, "--without-primer: there is no primer"),
@@ -291,10 +291,10 @@ def test_new_music_can_be_written_without_the_primer(
     ],
 )
 def test_invalid_options_are_rejected(
-    folder: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, said: str
+    folder: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, message: str
 ) -> None:
     assert run(["generate", "model", "-o", "new.mid", *words]) == code
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not Path("new.mid").exists()
 
 
@@ -344,8 +344,8 @@ def test_notation_has_the_notes_and_the_meter(folder: Path) -> None:
 def test_a_page_plays_the_piece(folder: Path) -> None:
     assert run(["generate", "model", "-o", "new.html", "--primer", "tune.mid", "--bars", "1"]) == 0
     text = Path("new.html").read_text("utf-8")
-    told = json.loads(text.partition('id="pieces">')[2].partition("</script>")[0])
-    assert (told["pieces"][0]["primer"], told["pieces"][0]["frames"]) == (96, 112)
+    page = json.loads(text.partition('id="pieces">')[2].partition("</script>")[0])
+    assert (page["pieces"][0]["primer"], page["pieces"][0]["frames"]) == (96, 112)
 
 
 def test_degenerate_music_gives_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

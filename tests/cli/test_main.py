@@ -387,7 +387,7 @@ def test_a_note_is_wrapped_on_a_terminal_alone(capsys: pytest.CaptureFixture[str
         assert " ".join(line.strip() for line in lines) == f"{LONG}; {LONG}"
 
 
-def test_a_report_without_a_name_is_told_one(run: Run) -> None:
+def test_report_without_a_name_suggests_one(run: Run) -> None:
     result = run("report", "bach", "-o", "")
     assert result.code == 2
     assert "write -o music.html" in result.err

@@ -52,7 +52,7 @@ def train(
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
 
-    def go(
+    def run_train(
         *extra: str,
         words: list[str] = [*WORDS, f"data={songs}"],  # noqa: B006
         output: str = "run",
@@ -60,7 +60,7 @@ def train(
         code = run(["train", *words, *extra, "-o", output])
         return Result(code, *capsys.readouterr())
 
-    return go
+    return run_train
 
 
 def test_the_command_trains_and_suggests_what_to_do_next(train: Train, songs: Path) -> None:
@@ -157,10 +157,10 @@ def test_the_music_may_be_named_again_but_not_exchanged(train: Train, songs: Pat
     assert json.loads(again.out)["steps"] == 3
     Path("other").mkdir()
     (Path("other") / "a.mid").write_bytes(sorted(songs.glob("*.mid"))[0].read_bytes())
-    other = train("data=other", "--resume", words=[])
-    assert other.code == 2
-    assert "the music: is" in other.err
-    assert "omit data= to continue; zoo train @RUN data=NEW -o NEW_RUN trains" in other.err
+    refused = train("data=other", "--resume", words=[])
+    assert refused.code == 2
+    assert "the music: is" in refused.err
+    assert "omit data= to continue; zoo train @RUN data=NEW -o NEW_RUN trains" in refused.err
 
 
 @pytest.mark.parametrize("output", [".", "", "/"])

@@ -37,7 +37,7 @@ def declared(project: Path = ROOT) -> dict[str, set[str]]:
 
 
 def imported(folders: Iterable[Path]) -> Iterator[tuple[str, Path]]:
-    """The foreign top-level modules that source files import, anywhere in them."""
+    """The third-party top-level modules that source files import, anywhere in them."""
     for folder in folders:
         for path in sorted(folder.rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_bytes())):

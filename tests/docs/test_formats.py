@@ -49,15 +49,17 @@ def fields(content: Any, path: str = "") -> Iterator[str]:
 
 
 def assert_same(heading: str, content: Any) -> None:
-    """Each field is listed, or something that it is part of; nothing else is."""
-    names, found = listed(heading), set(fields(content))
+    """Each field or its parent is listed, and nothing else."""
+    listed_names, paths = listed(heading), set(fields(content))
 
     def is_part(field: str, name: str) -> bool:
         return field == name or field.startswith(f"{name}.")
 
-    assert {field for field in found if not any(is_part(field, name) for name in names)} == set()
-    assert {name for name in names if not any(is_part(field, name) for field in found)} == set()
-    assert not any(one != other and is_part(one, other) for one in names for other in names)
+    assert {field for field in paths if not any(is_part(field, name) for name in listed_names)} == set()
+    assert {name for name in listed_names if not any(is_part(field, name) for field in paths)} == set()
+    assert not any(
+        first != second and is_part(first, second) for first in listed_names for second in listed_names
+    )
 
 
 @pytest.fixture(scope="module")

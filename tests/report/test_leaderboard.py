@@ -52,8 +52,8 @@ def test_the_rows_are_those_of_the_tables(page: Path, capsys: pytest.CaptureFixt
         for row in table["rows"]
     }
     rows = rows_of(page)
-    found = {(row["music"].partition(",")[0], row["recipe"], row["nats"], row["kind"]) for row in rows}
-    assert expected <= found
+    shown = {(row["music"].partition(",")[0], row["recipe"], row["nats"], row["kind"]) for row in rows}
+    assert expected <= shown
     assert len({(row["music"], row["recipe"], row["nats"], row["kind"]) for row in rows}) == len(rows)
     assert {"bound", "exact"} <= {row["kind"] for row in rows}
     assert all(re.fullmatch(r"\d+\.\d{3} … \d+\.\d{3}", row["interval"]) for row in rows)

@@ -58,12 +58,12 @@ def _columns(table: StudyTable, rows: Sequence[StudyRow], terms: Sequence[str]) 
     yield from kind_notes(figures, [row.kind for row in published])
     below = "next row measured here" if published else "row below"
     yield Note(
-        f"to next: paired difference to the {below}; in brackets where its own 95 % interval contains 0, "
+        f"to next: paired difference to the {below}; in brackets if its 95 % interval contains 0, "
         "otherwise the nats are bold",
         "to next",
     )
     if table.study.settings.seeds == 1:
-        yield Note("one seed cannot tell whether another reverses an order: – for a difference", "to next")
+        yield Note("a single seed gives no differences (–): another seed may reverse the order", "to next")
     yield ESCAPE
     yield Note("weights: number of parameters trained by gradient", "weights")
     yield Note("min: minutes of training", "min")

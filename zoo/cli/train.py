@@ -75,8 +75,8 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
     if resume and not begun and not words:
         hint = "give the folder of a run, or start one: zoo train data=FOLDER -o RUN"
         raise UsageError(Problem("there is no run here to resume", str(output), hint))
-    meant = merge_words(plan_words(begun, output), words) if begun else words
-    swap = parse_swap(meant, open_registry(), sections=SECTIONS, keys=TrainKeys)
+    merged = merge_words(plan_words(begun, output), words) if begun else words
+    swap = parse_swap(merged, open_registry(), sections=SECTIONS, keys=TrainKeys)
     known = plan_origins(begun) if begun and not swap.sources else {}
     with _ranks() as ranks, _locked(output, ranks):
         trained = _train(swap, known, output, resume, ranks)
@@ -197,9 +197,11 @@ def _print(
     if result.best:
         terms = ", ".join(f"{term} {value:.3f}" for term, value in result.best.items())
         summary += f"; best validation: {terms} nats/frame"
-    kept = [term for term, step in result.best_step.items() if step == 0 < result.step]
-    if kept:
-        summary += f"; training did not improve the {' and the '.join(kept)}; the original weights are kept"
+    unimproved = [term for term, step in result.best_step.items() if step == 0 < result.step]
+    if unimproved:
+        summary += (
+            f"; training did not improve the {' and the '.join(unimproved)}; the original weights are kept"
+        )
     place, music = shlex.quote(str(bundle)), music_words(recipe.keys)
     sample = f"{bundle / 'sample.mid'}: a sample of their music"
     weights = f"{bundle}: the {'best' if result.best else 'last'} weights"

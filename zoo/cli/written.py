@@ -110,13 +110,13 @@ def print_written(
 
     if as_json:
         pieces = [{"path": str(path), **_to_json(roll)} for path, roll in written.items()]
-        about = {
+        details = {
             "primer_bars": primer.meter.bars(primer.frames).count if primer else 0,
             "primer_frames": primer.frames if primer else 0,
             "primer_rest": _rest(primer) if primer else 0,
             "picture": str(picture) if picture else None,
         }
-        print_json({"pieces": pieces, **about})
+        print_json({"pieces": pieces, **details})
         return
     for path, roll in written.items():
         stdout.print(visible(f"{path}: {_in_a_line(roll, primer)}"))

@@ -65,7 +65,7 @@ def half_width(figure: Figure) -> str:
 
 
 def kind_notes(figures: Sequence[Figure], others: Sequence[FigureKind] = ()) -> Iterator[Note]:
-    """The meaning of the marks of some figures, and of other kinds beside them."""
+    """The meaning of the marks of some figures, and of additional kinds."""
     kinds = {figure.kind for figure in figures} | set(others)
     for kind, meaning in MEANINGS.items():
         errors = [figure.error for figure in figures if figure.kind == kind and figure.error is not None]
@@ -97,9 +97,7 @@ def _notes(rows: Sequence[Row]) -> Iterator[Note]:
     yield RESIDUAL
     yield ESCAPE
     families = scores[0].of_families
-    yield Note(
-        f"± half of the 95 % interval, had other {'families' if families else 'pieces'} been drawn", "±"
-    )
+    yield Note(f"± half of the 95 % interval over {'families' if families else 'pieces'}", "±")
     if families:
         yield Note(
             f"{scores[0].pieces} pieces{families}: pieces that share music count as one in intervals", "±"

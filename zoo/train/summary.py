@@ -156,21 +156,21 @@ def _best(events: list[dict[str, Any]]) -> tuple[dict[str, float], dict[str, Fig
 
 def _damage(folder: Path) -> Iterator[Problem]:
     """A problem for each checkpoint that is damaged or missing, so that `Run.resume` would fail."""
-    about: dict[str, dict[str, Any]] = {}
+    metadata: dict[str, dict[str, Any]] = {}
     for name in (BEST, LAST):
         if (folder / name).exists():
             try:
-                about[name] = _about(folder / name)
+                metadata[name] = _metadata(folder / name)
             except BundleError as error:
                 yield from error.problems
                 return
-    if BEST in about and LAST not in about:
+    if BEST in metadata and LAST not in metadata:
         yield damaged("is missing", str(folder / LAST))
-    if LAST in about and about[LAST].get("validated", -1) >= 0 and BEST not in about:
+    if LAST in metadata and metadata[LAST].get("validated", -1) >= 0 and BEST not in metadata:
         yield damaged("is missing", str(folder / BEST))
 
 
-def _about(path: Path) -> dict[str, Any]:
+def _metadata(path: Path) -> dict[str, Any]:
     """The metadata of a checkpoint, after checking that the file is as long as its header says.
 
     Raises:
@@ -180,8 +180,8 @@ def _about(path: Path) -> dict[str, Any]:
 
     try:
         with safe_open(path, "np") as file:
-            about: dict[str, Any] = json.loads(file.metadata()[HEADER])["about"]
-            return about
+            metadata: dict[str, Any] = json.loads(file.metadata()[HEADER])["about"]
+            return metadata
     except Exception as error:  # a parser may raise anything on arbitrary bytes
         raise BundleError(damaged("is damaged, cut short, or not a safetensors file", str(path))) from error
 
