@@ -36,6 +36,7 @@ InputKind = Literal[
     "menu",
     "code",
     "study",
+    "claim",
 ]
 
 LIMITS: dict[InputKind, int] = {
@@ -52,6 +53,7 @@ LIMITS: dict[InputKind, int] = {
     "menu": 4 * MIB,
     "code": 16 * MIB,
     "study": 16 * MIB,
+    "claim": MIB,
 }
 """Maximum size in bytes, by kind of file."""
 

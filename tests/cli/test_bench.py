@@ -15,11 +15,8 @@ from zoo.bench.cell import FloorsCell
 from zoo.bench.local import CellFailed
 from zoo.bench.reading import READING
 from zoo.bench.results import Results
-from zoo.bench.study import read_study
-from zoo.cli.bench import _places
 from zoo.cli.main import run
-from zoo.errors import Problem, UsageError
-from zoo.registry import open_registry
+from zoo.errors import Problem
 
 File = Callable[..., Path]
 
@@ -111,34 +108,6 @@ def test_unwritable_folder_is_reported_with_a_hint(
     message = " ".join(capsys.readouterr().err.split())
     assert "cannot be written" in message
     assert f"choose a writable folder with {option}" in message
-
-
-@pytest.mark.parametrize(
-    ("given", "places"),
-    [
-        (["a=/x"], {"a": "/x", "a=b": "a=b"}),
-        (["a=b=/x"], {"a": "a", "a=b": "/x"}),
-        (["a=b=/x", "a=/y=z"], {"a": "/y=z", "a=b": "/x"}),
-        (["a=b"], {"a": "b", "a=b": "a=b"}),
-        (["a=b="], {"a": "b=", "a=b": "a=b"}),
-    ],
-)
-def test_longest_matching_name_gets_the_path(written: File, given: list[str], places: dict[str, str]) -> None:
-    assert _places(read_study(written("a", "a=b"), open_registry()), tuple(given)) == places
-
-
-@pytest.mark.parametrize("word", ["songs", "songs="])
-def test_name_without_a_path_is_an_error(word: str, written: File) -> None:
-    with pytest.raises(UsageError) as caught:
-        _places(read_study(written("songs"), open_registry()), (word,))
-    (problem,) = caught.value.problems
-    assert (problem.what, problem.where) == ("has no path", f"--data {word}")
-    assert "--data songs=PATH" in problem.hint
-
-
-def test_unknown_dataset_is_an_error(written: File) -> None:
-    with pytest.raises(UsageError, match="is not music of the study"):
-        _places(read_study(written("songs"), open_registry()), ("sons=/x",))
 
 
 def test_missing_dataset_gets_a_hint_for_its_path(written: File, capsys: pytest.CaptureFixture[str]) -> None:

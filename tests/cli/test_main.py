@@ -13,7 +13,7 @@ import pytest
 
 from zoo import __version__
 from zoo.cli import main
-from zoo.errors import BundleError, DataError, NonFiniteError, PluginError, Problem, UsageError
+from zoo.errors import BundleError, ClaimError, DataError, NonFiniteError, PluginError, Problem, UsageError
 from zoo.music.roll import Notes, Roll
 
 from .conftest import Run
@@ -95,6 +95,7 @@ def test_typing_errors_get_hints(words: str, err: str, run: Run) -> None:
         (PluginError("x"), 4),
         (BundleError("x"), 5),
         (NonFiniteError("x"), 6),
+        (ClaimError("x"), 7),
         (KeyboardInterrupt(), 130),
         (click.Abort(), 130),
         (ValueError("x"), 1),

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from zoo.bench.claim import FORMAT as CLAIM
+from zoo.bench.claim import Claim
 from zoo.bench.reading import READING
 from zoo.bench.study import StudySettings
 from zoo.data.store import FORMAT as STORE
@@ -110,6 +112,10 @@ def test_the_fields_of_a_cache_are_listed(written: Path) -> None:
     assert_same("Cache", json.loads((written / "store" / "pieces.json").read_text("utf-8")))
 
 
+def test_the_fields_of_a_claim_are_listed() -> None:
+    assert listed("Claim") == set(Claim.model_fields)
+
+
 def test_the_keys_of_a_study_are_listed() -> None:
     assert listed("Study") == {*StudySettings.model_fields, "train", "grid", "published"}
 
@@ -121,6 +127,7 @@ def test_the_versions_are_those_of_the_code() -> None:
         f"`model.safetensors` | `format` | {CONFIG_FORMAT} |",
         f"| run | `recipe.json` and checkpoints: `format` | {RUN} |",
         f"(absent: 1) and `data.reading` | 1, {READING} |",
+        f"| submission | `claim.json`: `format` | {CLAIM} |",
         f"| cache of a corpus | `pieces.json`: `format` | {STORE} |",
     ):
         assert line in PAGE

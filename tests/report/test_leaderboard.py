@@ -31,7 +31,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rows_of(page: Path) -> list[dict[str, str]]:
     """The cells of each row as text."""
     rows = re.findall(r"<tr[^>]*data-music=.*?</tr>", page.read_text(), re.S)
-    names = ("music", "recipe", "nats", "kind", "interval", "weights", "study", "command")
+    names = ("music", "recipe", "nats", "kind", "interval", "weights", "origin", "command")
     cells = [
         [html.unescape(re.sub(r"<[^>]+>", "", cell)) for cell in re.findall(r"<td.*?</td>", row, re.S)]
         for row in rows

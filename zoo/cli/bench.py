@@ -11,6 +11,9 @@ import click
 
 from zoo.cli.bench_list import list_studies
 from zoo.cli.bench_site import site
+from zoo.cli.bench_submit import submit
+from zoo.cli.bench_verify import verify
+from zoo.cli.places import data_option, named_places
 from zoo.cli.tables import print_tables, table_format, table_options
 from zoo.errors import Problem, UsageError, ZooError
 
@@ -35,14 +38,14 @@ def command() -> None:
 
 command.add_command(list_studies)
 command.add_command(site)
+command.add_command(submit)
+command.add_command(verify)
 
 
 @command.command("run")
 @FILE
 @RESULTS
-@click.option(
-    "--data", "places", multiple=True, metavar="NAME=PATH", help="Path of the study's music on this machine."
-)
+@data_option("the study")
 @click.option(
     "--runner",
     type=click.Choice(["local", "ray", "slurm"]),
@@ -113,7 +116,7 @@ def run(
     parameters = _parameters(slurm, runner)
     registry = open_registry()
     study = read_study(file, registry)
-    music = _music(study, _places(study, places))
+    music = _music(study, named_places(study.settings.data, places, "the study"))
     stored, work = Results(results or file.parent / "results"), work or file.parent / "runs"
     if dry_run:
         known_jobs = jobs or default_jobs() if runner == "local" else jobs
@@ -224,32 +227,6 @@ def _has_files(study: Study) -> bool:
 def _summary(progress: StudyProgress) -> dict[str, Any]:
     failed = {name: [asdict(problem) for problem in problems] for name, problems in progress.failed.items()}
     return {"cells": progress.needed, "done": progress.done, "ran": progress.ran, "failed": failed}
-
-
-def _places(study: Study, given: tuple[str, ...]) -> dict[str, str]:
-    """The path of each dataset of the study: as given by --data, or else its name."""
-    from zoo.registry.words import not_text
-
-    places = {name: name for name in study.settings.data}
-    problems = []
-    for word in given:
-        if invalid := not_text(word, f"--data {word}"):
-            problems += invalid
-            continue
-        # A name may contain "=" itself, so take the longest name that leaves a path.
-        named = (name for name in places if word.startswith(f"{name}=") and word != f"{name}=")
-        name = max(named, key=len, default="")
-        if name:
-            places[name] = word[len(name) + 1 :]
-        elif (name := word.removesuffix("=")) in places:
-            hint = f"write --data {name}=PATH, or omit it if the music has the same name here"
-            problems.append(Problem("has no path", f"--data {word}", hint))
-        else:
-            hint = f"the study uses {', '.join(places)}"
-            problems.append(Problem("is not music of the study", f"--data {word}", hint))
-    if problems:
-        raise UsageError(*problems)
-    return places
 
 
 def _music(study: Study, places: dict[str, str]) -> dict[str, LocalDataset]:

@@ -34,7 +34,7 @@ class RecipeSummary:
     @classmethod
     def from_bundle(cls, name: str, bundle: Bundle) -> RecipeSummary:
         """The summary of a bundle."""
-        return cls(name, tuple(_parts(bundle)), tuple(_facts(bundle.record)), _command(bundle))
+        return cls(name, tuple(_parts(bundle)), tuple(_facts(bundle.record)), training_command(bundle))
 
 
 def _parts(bundle: Bundle) -> Iterator[tuple[str, str, str, str, str]]:
@@ -67,7 +67,8 @@ def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "versions", ", ".join(f"{package} {version}" for package, version in versions.items())
 
 
-def _command(bundle: Bundle) -> str:
+def training_command(bundle: Bundle) -> str:
+    """The command that trains a bundle again; empty if it was assembled or fine-tuned."""
     record = bundle.record
     data, training = record.get("data"), record.get("training")
     if not data or not training or record.get("sources") or training.get("began_from"):
