@@ -24,7 +24,9 @@ def write_extra(root: Path, folder: Path) -> None:
         _zoo("generate", name, "--bars", "8", "--seed", "1", "-o", str(folder / "sound" / f"{name}.wav"))
     _zoo("report", *PIECES, "--count", "2", "-o", str(folder / "listen" / "index.html"))
     studies = [str(root / "benchmarks" / "studies" / name) for name in ("", "long")]
-    _zoo("bench", "site", *studies, "-o", str(folder / "leaderboard"))
+    scored = ["--bundle", "bach", "--bundle", "baseline"]
+    scored += ["--submissions", str(root / "benchmarks" / "submissions"), "--local"]
+    _zoo("bench", "site", *studies, *scored, "-o", str(folder / "leaderboard"))
 
 
 def _zoo(*words: str) -> None:

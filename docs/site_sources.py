@@ -24,6 +24,7 @@ FOLDERS = {
     "plugins": "gallery.md",
     "benchmarks": "benchmarks.md",
     "benchmarks/studies/results": "benchmarks.md",
+    "benchmarks/submissions": "leaderboard.md",
 }
 PICTURES = (".svg", ".png")
 LANGUAGES = {".py": "python", ".toml": "toml", ".json": "json"}

@@ -337,7 +337,7 @@ def test_lists_fit_a_page_in_a_pipe(words: tuple[str, ...], tmp_path: Path) -> N
         ("data", "scan", "songs"),
         ("runs", "."),
         ("evaluate", "bach", "data=songs", "split=all"),
-        ("bench", "table", str(ROOT / "benchmarks" / "combinations.toml")),
+        ("bench", "table", str(ROOT / "benchmarks" / "studies" / "combinations.toml")),
     ],
 )
 def test_lines_in_a_pipe_have_no_blanks_at_the_end(words: tuple[str, ...], tmp_path: Path) -> None:
