@@ -36,10 +36,10 @@ speed: .venv/dev
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks/speed -q --benchmark-columns=median,min,rounds \
 	  --benchmark-group-by=group --benchmark-sort=min $(SPEED)
 
-# The bars of reliability at full size, hours; `make stress MINUTES=10` for a taste.
+# The bars of reliability at full size, hours; `make stress MINUTES=10` for a taste, BARS="R5 R12" for some.
 # tests/stress/RESULTS.md has a line for each.
 stress: .venv/dev
-	@$(BIN)/python tests/stress/run.py $(MINUTES)
+	@$(BIN)/python tests/stress/run.py "$(MINUTES)" $(BARS)
 
 check: .venv/dev
 	@$(BIN)/ruff format --check .

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ import pytest
 # and inherited by the processes that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["MKL_NUM_THREADS"] = "1"
+# A shell that starts the tests in the background lets them ignore Ctrl-C, which tests send to processes.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # pytest-xdist passes the width of the terminal to its workers; commands would wrap their lines at it.
 os.environ.pop("COLUMNS", None)
 

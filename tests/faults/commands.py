@@ -131,7 +131,9 @@ def read(path: Path, written: bytes) -> Any:
         return [column for column in columns if column[0] != "seconds"]
     if path.name == "manifest.json":
         digests = json.loads(written)["files"]
-        return {name: sha256((path.parent / name).read_bytes()).hexdigest() == digests[name] for name in digests}
+        return {
+            name: sha256((path.parent / name).read_bytes()).hexdigest() == digests[name] for name in digests
+        }
     if path.parent.name == "bundle" and path.suffix in (".json", ".md"):
         return [line for line in written.splitlines() if b"seconds" not in line]
     return written

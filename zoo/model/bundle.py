@@ -50,6 +50,7 @@ from zoo.model.sealed import (
 )
 from zoo.model.weights import Weights, check_finite, check_shapes, digest, pack, read_weights, restore
 from zoo.music.roll import Roll
+from zoo.music.writing import midi_bytes
 from zoo.parts import SLOTS, Slot
 from zoo.parts.piano import KEYS, LOWEST_KEY
 from zoo.registry import Recipe, open_registry
@@ -109,14 +110,13 @@ def save_bundle(
         WEIGHTS: pack(Weights(tensors, {"format": CONFIG_FORMAT})),
         CARD: card(config).encode(),
     }
+    if sample is not None:
+        contents[SAMPLE] = midi_bytes(sample)
     # The bundle is written beside the old one and takes its place only when complete: a reader sees one of
     # the two. The manifest comes last, so that a folder without it is never mistaken for a bundle.
     with new_folder(place) as folder:
         for name, content in contents.items():
             (folder / name).write_bytes(content)
-        if sample is not None:
-            sample.write(folder / SAMPLE)
-            contents[SAMPLE] = (folder / SAMPLE).read_bytes()
         (folder / MANIFEST).write_bytes(manifest(contents))
         for file in other_files:
             _link(file, folder / file.name)

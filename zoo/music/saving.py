@@ -82,6 +82,14 @@ def musicxml_bytes(roll: Roll, instrument: int = 0) -> bytes:
     divisors = tuple(sorted({roll.meter.grid, 1}))
     score = converter.parseData(midi_bytes(roll, instrument), format="midi", quarterLengthDivisors=divisors)
     content: bytes = GeneralObjectExporter(score).parse()
+    return _numbered(re.sub(rb"\s*<encoding-date>.*?</encoding-date>", b"", content))
+
+
+def _numbered(content: bytes) -> bytes:
+    """MusicXML with numbers in place of random identifiers."""
     names: dict[bytes, bytes] = {}
-    content = re.sub(rb"\s*<encoding-date>.*?</encoding-date>", b"", content)
-    return RANDOM.sub(lambda name: names.setdefault(name[0], b'"%c%d"' % (name[0][1], len(names) + 1)), content)
+
+    def name(drawn: re.Match[bytes]) -> bytes:
+        return names.setdefault(drawn[0], b'"%c%d"' % (drawn[0][1], len(names) + 1))
+
+    return RANDOM.sub(name, content)
