@@ -120,15 +120,23 @@ class Stage:
         self.new = content(server.work)
 
     def _set_up(self) -> None:
-        work = self.server.work
+        work, base = self.server.work, self.server.folder / "base"
         for folder in (work, self._before):
             shutil.rmtree(folder, ignore_errors=True)
-        furnish(work)
-        cached = ["data scan songs"] if self.writer.warm else []
-        for words in (f"build {TINY} -o bundle", *cached, *self.writer.before.splitlines()):
+        if not base.exists():
+            furnish(work)
+            self._prepare(f"build {TINY} -o bundle\ndata scan songs")
+            work.rename(base)
+        shutil.copytree(base, work)
+        if not self.writer.warm:
+            shutil.rmtree(work / "cache")
+        self._prepare(self.writer.before)
+        work.rename(self._before)
+
+    def _prepare(self, commands: str) -> None:
+        for words in commands.splitlines():
             outcome = self.server.run(words)
             assert outcome.code == 0, outcome.err
-        work.rename(self._before)
 
     def set(self) -> None:
         """Put everything back as it was before the command."""
