@@ -1,35 +1,16 @@
-"""The keys by which commands take music, and opening it with a progress bar."""
+"""Opening the music of a command with a progress bar, and the words that name it."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from zoo.cli.counts import count
-from zoo.parts import setting
-from zoo.registry.recipe import GridKeys
+from zoo.train.keys import MusicKeys
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
-
-
-class ReadingKeys(GridKeys):
-    """How MIDI files are read."""
-
-    pedal: Literal["keep", "hold"] = setting(
-        "keep", "where notes end: keep, when the key is released; hold, when the sustain pedal rises"
-    )
-
-
-class MusicKeys(ReadingKeys):
-    """Which music is read, and how; the keys of every command that takes music."""
-
-    data: str = setting("bach", "bach or another name of `zoo data list`, a folder of MIDI files, or a file")
-    family: str = setting(
-        "",
-        "pieces to keep in one split: a regular expression on titles, or a CSV file of titles and families",
-    )
 
 
 def music_words(keys: MusicKeys) -> str:
@@ -51,7 +32,7 @@ def open_music(keys: MusicKeys, grid: int | None = None, *, scans: bool = False)
     Raises:
         DataError, UsageError: as `zoo.data.open_corpus`.
     """
-    from zoo.cli.console import stderr
+    from zoo.cli.console import stderr, visible
     from zoo.cli.progress import waiting
     from zoo.data import open_corpus
 
@@ -59,7 +40,7 @@ def open_music(keys: MusicKeys, grid: int | None = None, *, scans: bool = False)
     with waiting(f"reading {keys.data}", lines=True) as progress:
         corpus = open_corpus(keys.data, grid=keys.grid or grid, progress=progress, **options)
     for line in _remarks(corpus, scans):
-        stderr.print_line(line)
+        stderr.print(visible(line), soft_wrap=True)
     return corpus
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from zoo.cli.counts import count
-from zoo.cli.music import MusicKeys, open_music
+from zoo.cli.music import open_music
 from zoo.errors import Problem, UsageError
 from zoo.parts import SLOTS, setting
+from zoo.train.keys import MusicKeys
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
@@ -74,11 +75,11 @@ def music_of(keys: EvaluateKeys, models: Mapping[str, Model]) -> Corpus:
 
 def print_notes(loaded: Mapping[str, Bundle], corpus: Corpus, keys: EvaluateKeys) -> None:
     """Print what is left out, and which models may have been trained on pieces that they are scored on."""
-    from zoo.cli.console import stderr
+    from zoo.cli.console import stderr, visible
 
     pieces = corpus.split(keys.split)
     for note in (*_left_out(loaded, pieces, keys), *_trained_on(loaded, corpus, pieces)):
-        stderr.print_line(f"note: {note}")
+        stderr.print(visible(f"note: {note}"), soft_wrap=True)
 
 
 def _left_out(loaded: Mapping[str, Bundle], pieces: Corpus, keys: EvaluateKeys) -> Iterator[str]:

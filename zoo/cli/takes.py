@@ -37,7 +37,8 @@ def settings_to_json(model: type[Settings], head: str = "") -> list[dict[str, An
 def command_to_json(name: str) -> dict[str, Any]:
     """The options of one of `COMMANDS`, without those of parts, ready for JSON."""
     if name == "train":
-        from zoo.cli.train import SECTIONS, TrainKeys, command
+        from zoo.cli.train import SECTIONS, command
+        from zoo.train.keys import TrainKeys
 
         settings = settings_to_json(TrainKeys)
         for head, model in SECTIONS.items():

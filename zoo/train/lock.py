@@ -26,7 +26,12 @@ PATIENCE = 0.3
 
 @contextmanager
 def lock_folder(
-    folder: str | Path, activity: str = "is training here", patience: float = PATIENCE
+    folder: str | Path,
+    activity: str = "is training here",
+    patience: float = PATIENCE,
+    *,
+    plan: str = RECIPE,
+    what: str = "run",
 ) -> Iterator[Path]:
     """Lock a run folder against other processes inside the block; the folder is created if missing.
 
@@ -36,13 +41,15 @@ def lock_folder(
         folder: a folder that is missing, empty, or contains a run.
         activity: what the error message says about the process that holds the lock.
         patience: seconds to wait for the lock; negative to wait forever.
+        plan: the file that the folder contains once its work was started.
+        what: what the folder is for, in error messages: `run` or `search`.
 
     Raises:
         UsageError: another process holds the lock, or the folder contains something other than a run.
         ZooError: the folder cannot be created.
     """
     place = Path(folder)
-    _check_folder(place)
+    _check_folder(place, plan, what)
     lock = _acquire(place, activity, patience)
     try:
         sweep(place)
@@ -51,7 +58,7 @@ def lock_folder(
     finally:
         with suppress(OSError):  # the folder may have become read-only or been deleted
             (place / HOLDER).unlink(missing_ok=True)
-            if not (place / RECIPE).exists():
+            if not (place / plan).exists():
                 _remove(place, lock)
         lock.release()
 
@@ -101,17 +108,17 @@ def _acquire(place: Path, activity: str, patience: float, tries: int = 20) -> Fi
     return lock
 
 
-def _check_folder(place: Path) -> None:
-    """Check that the folder is missing, empty, or contains a run; hidden files do not matter."""
+def _check_folder(place: Path, plan: str, what: str) -> None:
+    """Check that the folder is missing, empty, or contains its plan; hidden files do not matter."""
     if place.exists() and not place.is_dir():
         raise UsageError(Problem("is a file, not a folder", str(place), "choose a new folder"))
-    own_files = {RECIPE, LOCK, HOLDER}
-    if place.exists() and not (place / RECIPE).exists():
+    own_files = {plan, LOCK, HOLDER}
+    if place.exists() and not (place / plan).exists():
         other_files = [child.name for child in place.iterdir() if child.name not in own_files]
         visible = [name for name in other_files if not name.startswith(".")]
         if visible:
-            what = f"contains other files ({visible[0]}) and no run"
-            raise UsageError(Problem(what, str(place), "choose a new folder"))
+            problem = f"contains other files ({visible[0]}) and no {what}"
+            raise UsageError(Problem(problem, str(place), "choose a new folder"))
 
 
 def _describe_process() -> dict[str, str | int]:

@@ -116,11 +116,11 @@ def plan_words(plan: Mapping[str, Any], folder: Path) -> list[Word]:
         raise BundleError(*(damaged(problem.what, str(path)) for problem in error.problems)) from None
     if any(word.key in SLOTS and names_file(word.text) and not word.version for word in words):
         raise BundleError(damaged("its words contradict its parts", str(path)))
-    words = [_from_folder(word, plan.get("folder")) for word in words]
+    words = [from_folder(word, plan.get("folder")) for word in words]
     return [*words, *_old_defaults(plan["train"], {word.key for word in words}, str(path))]
 
 
-def _from_folder(word: Word, folder: Any) -> Word:
+def from_folder(word: Word, folder: Any) -> Word:
     """The word, with a relative path of music as it leads from the folder that the run was started in."""
     from zoo.data.folder import split_tracks
     from zoo.data.opening import is_named

@@ -99,8 +99,8 @@ def parse_swap(
         BundleError: the only problems are sources that are missing, damaged, or need missing parts.
         PluginError: the only problem is a plugin.
     """
-    all_words = [_expand(word) for word in split(words)]
-    source_words = [word for word in all_words if isinstance(word, str) and _names_source(word)]
+    all_words = [expand(word) for word in split(words)]
+    source_words = [word for word in all_words if isinstance(word, str) and names_source(word)]
     rest = [word for word in all_words if word not in source_words]
     if not source_words:
         return Swap(parse_recipe(rest, registry, sections=sections, keys=keys), {})
@@ -128,7 +128,7 @@ def parse_swap(
     return Swap(recipe.on_grid(grid), {slot: taken[slot].source for slot in SLOTS if slot in taken})
 
 
-def _expand(word: str | Word) -> str | Word:
+def expand(word: str | Word) -> str | Word:
     """Expand `@BUNDLE` to `core=@BUNDLE` if it is a folder or a pretrained model, not a file of settings."""
     is_folder = isinstance(word, str) and word.startswith("@") and bundle_folder(word[1:]).is_dir()
     return f"core={word}" if is_folder else word
@@ -140,7 +140,7 @@ def _head(word: str | Word) -> str:
     return key.partition(".")[0]
 
 
-def _names_source(word: str) -> bool:
+def names_source(word: str) -> bool:
     """Whether a word names a run or bundle."""
     key, sign, text = word.partition("=")
     return bool(sign) and (key == "core" or (key in SLOTS and text.startswith("@")))

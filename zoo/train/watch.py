@@ -15,7 +15,6 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from zoo.parts.terms import OF_SCORE
 from zoo.train.events import Event, Listen, Started, Stepped, Validated
 
 if TYPE_CHECKING:
@@ -97,10 +96,15 @@ class TrainingProgress:
 
 
 class Watch:
-    """Shows events on a console inside its `with` block."""
+    """Shows events on a console inside its `with` block.
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    Args:
+        console: where to show them.
+        lines: whether to also print lines that stay: the start, and, without a terminal, the progress.
+    """
+
+    def __init__(self, console: Console, *, lines: bool = True) -> None:
+        self._console, self._lines = console, lines
         self._progress = TrainingProgress()
         self._printed_at = 0.0
         self._live = Live(console=console, transient=True, get_renderable=self._picture, refresh_per_second=4)
@@ -118,7 +122,7 @@ class Watch:
     def __call__(self, event: Event) -> None:
         """Update the table, or print a line."""
         self._progress.update(event)
-        if isinstance(event, Started) or not self._console.is_terminal:
+        if self._lines and (isinstance(event, Started) or not self._console.is_terminal):
             self._print(event)
 
     def _print(self, event: Event) -> None:
@@ -178,7 +182,7 @@ def watched(progress: bool | None, listen: Listen | None) -> Iterator[Listen | N
 
 
 def _terms(progress: TrainingProgress) -> Table:
-    """A row for each term; the nats of codes and keys have a sum, losses of different kinds do not."""
+    """A row for each term; nats have a sum, losses of different kinds do not."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
     for heading in ("loss", "validation, nats/frame", "best"):
@@ -186,10 +190,9 @@ def _terms(progress: TrainingProgress) -> Table:
     for term in progress.losses:
         columns = (progress.losses, progress.nats, progress.best)
         table.add_row(term, *(f"{column[term]:.3f}" if term in column else "" for column in columns))
-    if progress.nats.keys() >= set(OF_SCORE):
-        validated = (progress.nats, progress.best)
-        sums = (f"{sum(column.get(term, 0.0) for term in OF_SCORE):.3f}" for column in validated)
-        table.add_row(" + ".join(OF_SCORE), "", *sums, end_section=True)
+    if len(progress.nats) > 1:
+        together = (f"{sum(column.values()):.3f}" for column in (progress.nats, progress.best))
+        table.add_row("together", "", *together, end_section=True)
     return table
 
 
