@@ -31,12 +31,11 @@ def sections_of_parts() -> str:
     for slot in SLOTS:
         blocks.append(f"## {slot}")
         for entry in registry.shipped_entries(slot):
-            blocks += sections_of_part(entry, registry)
+            blocks += _section(entry, registry)
     return "\n\n".join(blocks)
 
 
-def sections_of_part(entry: Entry, registry: Registry) -> Iterator[str]:
-    """The heading of a part, and what it says of itself."""
+def _section(entry: Entry, registry: Registry) -> Iterator[str]:
     facts = part_to_json(entry, registry)
     yield f"### {entry.slot}={entry.name}"
     yield f"**{facts['summary']}.**"

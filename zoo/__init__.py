@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from zoo.create import build, load
     from zoo.data import Corpus, open_corpus
     from zoo.music.roll import Roll
+    from zoo.search.api import tune
     from zoo.train.callback import Callback
 
 __version__ = "0.2.0"
 
-__all__ = ["Callback", "Corpus", "Roll", "ZooModel", "__version__", "build", "load", "open_corpus"]
+__all__ = ["Callback", "Corpus", "Roll", "ZooModel", "__version__", "build", "load", "open_corpus", "tune"]
 
 _MODULES = {
     "ZooModel": "zoo.api",
@@ -28,6 +29,7 @@ _MODULES = {
     "Corpus": "zoo.data",
     "open_corpus": "zoo.data",
     "Roll": "zoo.music.roll",
+    "tune": "zoo.search.api",
 }
 
 

@@ -36,7 +36,7 @@ InputKind = Literal[
     "menu",
     "code",
     "study",
-    "claim",
+    "journal",
 ]
 
 LIMITS: dict[InputKind, int] = {
@@ -53,7 +53,7 @@ LIMITS: dict[InputKind, int] = {
     "menu": 4 * MIB,
     "code": 16 * MIB,
     "study": 16 * MIB,
-    "claim": MIB,
+    "journal": 256 * MIB,
 }
 """Maximum size in bytes, by kind of file."""
 

@@ -48,7 +48,7 @@ def path(tmp_path: Path) -> str:
 
 
 class Terminal:
-    """A shell in a pseudo-terminal."""
+    """A shell at a terminal of its own."""
 
     def __init__(self, command: Sequence[str], path: str) -> None:
         self.screen, end = pty.openpty()

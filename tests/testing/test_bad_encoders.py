@@ -139,7 +139,7 @@ class RestoresGhosts(Good):
         self.residual = Ghosts("onset")
 
 
-class HasUntrainedWeights(Good):
+class HasWeightsNobodyTrains(Good):
     caught_by = ("every_parameter_learns",)
 
     def __init__(self, settings):

@@ -28,23 +28,20 @@ def list_corpora(as_json: bool) -> None:
     from zoo.cli.console import print_json, print_list, stdout
     from zoo.data.known import cached, known
 
-    in_cache, corpora = cached(), known()
+    read, corpora = cached(), known()
     if as_json:
         print_json(
-            {
-                "known": [_plain(corpus) for corpus in corpora],
-                "cached": [_plain(corpus) for corpus in in_cache],
-            }
+            {"known": [_plain(corpus) for corpus in corpora], "cached": [_plain(corpus) for corpus in read]}
         )
         return
     known_table = table(("data=", "pieces", "here", "description"), map(_known_cells, corpora), lines=True)
     known_table.show_lines = True
     known_table.columns[0].max_width = 18
     print_list(known_table)
-    if in_cache:
+    if read:
         rows = [
             (corpus.name, f"{corpus.pieces:,}", f"{corpus.frames:,}", f"{corpus.bytes / 2**20:.1f}")
-            for corpus in in_cache
+            for corpus in read
         ]
         stdout.print(table(("in the cache", "pieces", "frames", "MiB in the cache"), rows))
 

@@ -34,6 +34,7 @@ COMMANDS: dict[str, str] = {
     "show": "Show one part, the model card of a bundle, or all settings of train or generate.",
     "build": "Assemble parts, check that they are compatible and run, and show their sizes.",
     "train": "Train a model on music and keep its best weights as a bundle.",
+    "tune": "Search over parts and settings: train trial after trial, and keep the best model.",
     "runs": "List the runs below a folder, or compare two of them.",
     "evaluate": "Score trained models on unseen pieces, next to the floors.",
     "bench": "Compare combinations: train what a study needs, and print its table.",

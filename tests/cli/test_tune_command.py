@@ -1,0 +1,247 @@
+"""`zoo tune`: its table, its errors, and a search that is killed and continued."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from zoo.cli.main import run
+from zoo.music.roll import Roll
+from zoo.search.store import JOURNAL
+from zoo.train.learner import Learner
+
+pytest.importorskip("optuna")
+
+WORDS = [
+    "attention=none",
+    "attention.local=4..8",
+    "attention.features=5",
+    "sampler.hidden=4",
+    "decoder=lstm,uniform",
+    "decoder.hidden=4..9",
+    "train.batch=4",
+    "train.frames=16",
+    "train.stride=8",
+    "train.past=4",
+    "train.validate_every=2",
+    "train.lr=1e-3..1e-1:log",
+    "train.device=cpu",
+]
+
+
+class Result:
+    """The exit code and output of a command."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+Tune = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("songs")
+    for number in range(10):
+        frames = 24 + number
+        onset = np.zeros((frames, 88), np.bool_)
+        for frame in range(0, frames, 2):
+            onset[frame, [20 + number + (0, 4, 7, 12)[frame // 2 % 4], 44 + number]] = True
+        Roll(onset, onset, np.where(onset, np.uint8(64), np.uint8(0))).write(folder / f"{number}.mid")
+    return folder
+
+
+@pytest.fixture
+def tune(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Tune:
+    """`zoo tune -o search` in an empty folder, with tiny models and a folder of tunes."""
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+    def go(*extra: str, words: list[str] = [*WORDS, f"data={songs}"], output: str = "search") -> Result:  # noqa: B006
+        code = run(["tune", *words, *extra, "-o", output])
+        return Result(code, *capsys.readouterr())
+
+    return go
+
+
+def results(text: str) -> dict[str, Any]:
+    """The JSON of a search, without what was measured with a clock."""
+    content: dict[str, Any] = json.loads(text)
+    for trial in content["trials"]:
+        del trial["seconds"]
+    return content
+
+
+def test_the_table_ranks_trials_and_the_best_command_gives_the_same_model(tune: Tune) -> None:
+    result = tune("train.steps=4", "--trials", "3", "--seed", "1")
+    assert result.code == 0, result.err
+    heading, _, *rows = [line.split() for line in result.out.splitlines() if line.strip()]
+    searched = ["decoder", "attention.local", "decoder.hidden", "train.lr"]
+    assert heading == ["trial", "nats", *searched, "minutes", "state"]
+    nats = [float(row[2]) for row in rows[:3]]  # after the mark of a bound
+    assert nats == sorted(nats)
+    assert "3 trials: 3 complete" in result.out
+    assert f"search/bundle: the model of trial {rows[0][0]}" in result.out
+    assert "the best so far" in result.err
+    command = next(line for line in result.out.splitlines() if line.startswith("Next:")).removeprefix("Next:")
+    words = shlex.split(command)
+    assert words[:2] == ["zoo", "train"]
+    assert run(words[1:]) == 0
+    trained, kept = (
+        Path(folder, "model.safetensors").read_bytes() for folder in ("best/bundle", "search/bundle")
+    )
+    assert trained == kept
+
+
+def test_a_search_is_continued_and_extended(tune: Tune) -> None:
+    assert tune("train.steps=2", "--trials", "2").code == 0
+    again = tune("train.steps=2", "--trials", "2")
+    assert again.code == 2
+    assert "use --resume to continue it" in again.err
+    complete = tune("--resume", "--json", words=[])
+    assert complete.code == 0
+    assert "The search was complete; raise --trials to search further." in complete.err
+    longer = tune("--resume", "--trials", "3", "--json", words=[])
+    assert len(json.loads(longer.out)["trials"]) == 3
+    assert json.loads(longer.out)["trials"][:2] == json.loads(complete.out)["trials"]
+
+
+def test_all_mistakes_are_reported_at_once(tune: Tune) -> None:
+    result = tune("train.steps=2", "train.ema=0.1..2", "attention.features=9..x", "--trials", "2", words=[])
+    assert (result.code, result.out) == (2, "")
+    assert "train.ema=0.1..2: it takes a number of at least 0, below 1" in result.err
+    assert "attention.features=9..x: the bounds of a range must be whole numbers" in result.err
+    assert not Path("search").exists()
+
+
+@pytest.mark.parametrize("output", [".", "/"])
+def test_a_search_needs_a_folder_of_its_own(tune: Tune, output: str) -> None:
+    result = tune("train.steps=1", output=output)
+    assert result.code == 2
+    assert "a search needs a folder of its own" in result.err
+
+
+def test_the_folder_of_something_else_is_left_alone(tune: Tune) -> None:
+    Path("search").mkdir()
+    Path("search/notes.txt").write_text("mine")
+    result = tune("train.steps=1")
+    assert result.code == 2
+    assert "contains other files (notes.txt) and no search" in result.err
+    assert [path.name for path in Path("search").iterdir()] == ["notes.txt"]
+
+
+def test_a_failed_trial_is_shown_with_its_reason(tune: Tune, monkeypatch: pytest.MonkeyPatch) -> None:
+    learn = Learner.learn
+    calls: list[int] = []
+
+    def spoil(learner: Learner, *arguments: Any) -> Any:
+        calls.append(learner.step)
+        if len(calls) == 1:
+            next(learner.model.attention.parameters()).register_hook(lambda gradient: gradient * float("nan"))
+        return learn(learner, *arguments)
+
+    monkeypatch.setattr(Learner, "learn", spoil)
+    result = tune("train.steps=2", "--trials", "2")
+    assert result.code == 0, result.err
+    assert "trial 1 of 2: failed (the gradient of the core is nan" in result.err
+    assert "2 trials: 1 complete, 1 failed" in result.out
+
+
+def test_ctrl_c_prints_the_command_to_continue(tune: Tune, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = results(tune("train.steps=6", "--trials", "2", "--json", output="whole").out)
+    learn, steps = Learner.learn, []
+
+    def press(learner: Learner, *arguments: Any) -> Any:
+        steps.append(learner.step)
+        if len(steps) == 10:
+            signal.raise_signal(signal.SIGINT)
+        return learn(learner, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "learn", press)
+        result = tune("train.steps=6", "--trials", "2")
+    assert result.code == 130
+    assert "Continue with: zoo tune -o search --resume" in result.err
+    again = results(tune("--resume", "--json", words=[]).out)
+    assert again["trials"] == whole["trials"]
+
+
+@pytest.fixture
+def start(songs: Path, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start `zoo tune` in a process of its own."""
+    started: list[subprocess.Popen[str]] = []
+
+    def go(*words: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "zoo", "tune", *WORDS, f"data={songs}", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, "ZOO_CACHE": str(tmp_path / "cache")},
+        )
+        started.append(process)
+        return process
+
+    yield go
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until the condition holds."""
+    end = time.monotonic() + 300
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+def test_a_killed_search_ends_with_the_table_of_an_uninterrupted_one(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    budget = ["train.steps=8", "--trials", "7", "--seed", "1", "--json"]
+    out, err = start(*budget, "-o", "whole").communicate(timeout=300)
+    whole = results(out)
+    assert len(whole["trials"]) == 7, err
+
+    for number in (2, 6):  # killed in the middle of the training of these trials
+        process = start(*budget, "-o", "search", "--resume")
+        until((tmp_path / "search" / "trials" / f"{number:03d}" / "best.safetensors").exists)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        with (tmp_path / "search" / JOURNAL).open("a") as journal:
+            journal.write('{"op_code":5,"worker')  # as a full disk leaves a line
+    out, err = start(*budget, "-o", "search", "--resume").communicate(timeout=300)
+    killed = results(out)
+    assert killed["trials"] == whole["trials"], err
+    assert {trial["state"] for trial in killed["trials"]} == {"complete", "pruned"}
+    bundles = [tmp_path / name / "bundle" / "model.safetensors" for name in ("whole", "search")]
+    assert bundles[0].read_bytes() == bundles[1].read_bytes()
+
+
+@pytest.mark.slow
+def test_two_searches_in_one_folder_are_refused(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    first = start("train.steps=100000", "-o", "search")
+    until((tmp_path / "search" / "trials" / "001" / "last.safetensors").exists)
+    second = start("train.steps=100000", "-o", "search", "--resume")
+    _, err = second.communicate(timeout=300)
+    assert second.returncode == 2
+    assert f"process {first.pid}" in err
+    assert "is searching here" in err

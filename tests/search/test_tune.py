@@ -1,0 +1,193 @@
+"""Whole searches in this process: failing trials, the best bundle, and `zoo.tune`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import zoo
+from zoo.errors import DataError, PluginError, Problem, UsageError, ZooError
+from zoo.search import trial as trials
+from zoo.search.tune import SearchResult
+from zoo.train.learner import Learner
+from zoo.train.summary import summarize
+
+Tune = Callable[..., SearchResult]
+
+
+@pytest.fixture
+def tune(words: list[str], tmp_path: Path) -> Tune:
+    """A search of three trials of four steps, unless arguments say otherwise."""
+
+    def go(*more: str, steps: int = 4, **options: Any) -> SearchResult:
+        given = {"output": tmp_path / "search", "trials": 3, "seed": 1, **options}
+        replaced = {word.partition("=")[0] for word in more}
+        kept = [word for word in words if word.partition("=")[0] not in replaced]
+        return zoo.tune([*kept, f"train.steps={steps}", *more], **given)
+
+    return go
+
+
+def test_the_best_trial_is_kept_as_a_bundle(tune: Tune, songs: Path, tmp_path: Path) -> None:
+    result = tune()
+    best = result.best
+    assert best is not None
+    assert [trial.state for trial in result.trials] == ["complete"] * 3
+    assert best.nats == min(trial.nats or 9e9 for trial in result.trials)
+    model = zoo.load(result.bundle)
+    score = model.evaluate(songs, split="valid").score()
+    assert (score.value, score.kind) == (pytest.approx(best.nats), best.kind)
+    assert model.recipe.parts["decoder"].entry.name == best.chosen["decoder"]
+    assert model.recipe.parts["attention"].settings.local == int(best.chosen["attention.local"])
+    assert (result.bundle / "sample.mid").exists()
+
+
+def test_trials_leave_their_metrics_and_no_checkpoints(tune: Tune, tmp_path: Path) -> None:
+    result = tune()
+    folders = sorted((tmp_path / "search" / "trials").iterdir())
+    assert [folder.name for folder in folders] == ["001", "002", "003"]
+    assert not list((tmp_path / "search" / "trials").rglob("*.safetensors"))
+    for folder, trial in zip(folders, result.trials, strict=True):
+        summary = summarize(folder)
+        assert (summary.state, summary.step) == ("finished", 4)
+        assert summary.plan["train"]["lr"] == float(trial.chosen["train.lr"])
+
+
+def test_a_diverging_trial_fails_and_the_search_goes_on(tune: Tune, monkeypatch: pytest.MonkeyPatch) -> None:
+    learn = Learner.learn
+    models: list[Any] = []
+
+    def spoil(learner: Learner, *arguments: Any) -> Any:
+        if learner.model not in models:
+            models.append(learner.model)
+        if len(models) == 2:
+            next(learner.model.attention.parameters()).register_hook(lambda gradient: gradient * float("nan"))
+        return learn(learner, *arguments)
+
+    monkeypatch.setattr(Learner, "learn", spoil)
+    result = tune()
+    assert [trial.state for trial in result.trials] == ["complete", "failed", "complete"]
+    assert "nan" in result.trials[1].problem
+    assert result.ranked()[-1].number == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [
+        (PluginError(Problem("it failed", "decoder=mine")), "decoder=mine: it failed"),
+        (MemoryError(), "MemoryError"),
+    ],
+)
+def test_other_errors_of_a_trial_fail_it_too(
+    tune: Tune, monkeypatch: pytest.MonkeyPatch, error: BaseException, problem: str
+) -> None:
+    assemble, calls = trials.assemble, []
+
+    def fail_once(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise error
+        return assemble(*arguments)
+
+    monkeypatch.setattr(trials, "assemble", fail_once)
+    result = tune(trials=2)
+    assert [trial.state for trial in result.trials] == ["failed", "complete"]
+    assert result.trials[0].problem == problem
+
+
+def test_a_search_whose_trials_all_fail_is_an_error(tune: Tune, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: Any) -> Any:
+        raise PluginError(Problem("it failed", "decoder=mine"))
+
+    monkeypatch.setattr(trials, "assemble", fail)
+    with pytest.raises(ZooError, match="no trial was complete") as caught:
+        tune(trials=2)
+    assert "it failed" in str(caught.value)
+
+
+def test_values_that_do_not_fit_together_fail_their_trial(tune: Tune) -> None:
+    result = tune("train.stride=8,16", "train.frames=16,8", trials=6, seed=3)
+    states = {trial.state: trial for trial in result.trials}
+    assert set(states) == {"complete", "failed"}
+    assert "leaves gaps between fragments" in states["failed"].problem
+
+
+def test_a_mistake_that_concerns_all_trials_ends_the_search(tune: Tune) -> None:
+    with pytest.raises(UsageError, match="no device abacus"):
+        tune("train.device=abacus")
+    assert [trial.state for trial in tune(resume=True).trials] == ["complete"] * 3
+
+
+def test_a_full_disk_ends_the_search_and_not_the_trial(tune: Tune, monkeypatch: pytest.MonkeyPatch) -> None:
+    fit = trials.fit
+
+    def full(*arguments: Any, **options: Any) -> Any:
+        raise ZooError(Problem("cannot be written: no space left on device"))
+
+    monkeypatch.setattr(trials, "fit", full)
+    with pytest.raises(ZooError, match="no space left"):
+        tune()
+    monkeypatch.setattr(trials, "fit", fit)
+    assert [trial.state for trial in tune(resume=True).trials] == ["complete"] * 3
+
+
+def test_bad_trials_are_pruned(tune: Tune) -> None:
+    result = tune(trials=9, steps=8)
+    states = [trial.state for trial in result.trials]
+    assert "pruned" in states
+    assert states[:5] == ["complete"] * 5
+    pruned = result.trials[states.index("pruned")]
+    assert 4 <= pruned.steps < 8
+
+
+def test_scores_of_different_encoders_compare(tune: Tune, songs: Path) -> None:
+    result = tune("encoder=onset,sounding", trials=4)
+    assert {trial.chosen["encoder"] for trial in result.trials} == {"onset", "sounding"}
+    study = [json.loads(line) for line in (result.folder / "study.journal").read_text().splitlines()]
+    reported = [entry["intermediate_value"] for entry in study if "intermediate_value" in entry]
+    for trial, halfway in zip(result.trials, reported, strict=True):
+        # Both are whole scores: what a trial improves from its second to its fourth step is little.
+        assert trial.nats == pytest.approx(halfway, rel=0.25)
+
+
+def test_words_may_be_keywords_and_continue_a_search(words: list[str], songs: Path, tmp_path: Path) -> None:
+    rest = [word for word in words if not word.startswith("data=")]
+    options: dict[str, Any] = {"output": tmp_path / "search", "seed": 2}
+    first = zoo.tune([*rest, "train.steps=2"], data=str(songs), trials=1, **options)
+    again = zoo.tune(output=tmp_path / "search", trials=2, resume=True)
+    assert again.trials[0] == first.trials[0]
+    assert len(again.trials) == 2
+
+
+def test_another_search_is_not_continued(tune: Tune, words: list[str], tmp_path: Path) -> None:
+    tune(trials=1)
+    with pytest.raises(UsageError, match="use --resume to continue it"):
+        tune(trials=1)
+    with pytest.raises(UsageError) as caught:
+        tune("train.clip=2", seed=7, resume=True)
+    assert {problem.where for problem in caught.value.problems[1:]} == {"train.clip", "--seed"}
+    with pytest.raises(UsageError, match="there is no search here to continue"):
+        zoo.tune(output=tmp_path / "nothing", resume=True)
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_other_music_does_not_continue_a_search(tune: Tune, songs: Path, tmp_path: Path) -> None:
+    tune(trials=1)
+    (tmp_path / "other").mkdir()
+    for path in sorted(songs.glob("*.mid"))[:8]:
+        (tmp_path / "other" / path.name).write_bytes(path.read_bytes())
+    plan = json.loads((tmp_path / "search" / "search.json").read_text())
+    plan["words"]["data"] = str(tmp_path / "other")
+    (tmp_path / "search" / "search.json").write_text(json.dumps(plan))
+    with pytest.raises(UsageError, match="the music: is now"):
+        zoo.tune(output=tmp_path / "search", trials=2, resume=True)
+
+
+def test_music_needs_validation_pieces(words: list[str], songs: Path, tmp_path: Path) -> None:
+    words = [word for word in words if not word.startswith("data=")]
+    with pytest.raises(DataError, match="no validation pieces to compare trials on"):
+        zoo.tune(words, data=str(songs / "0.mid"), output=tmp_path / "search")

@@ -1,0 +1,167 @@
+"""Start or continue a search: what `zoo tune` and `zoo.tune` have in common."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from zoo.data import Corpus
+from zoo.errors import Problem, UsageError
+from zoo.registry import Registry, open_registry
+from zoo.registry.words import split
+from zoo.search.plan import SEARCH, Plan, check_same, read_plan
+from zoo.search.space import Chosen, Space, parse_space
+from zoo.search.store import Store
+from zoo.search.tune import SearchResult, Tuner, Watcher, read_result
+from zoo.search.watch import SearchWatch
+from zoo.train.keys import TrainKeys
+from zoo.train.lock import lock_folder
+
+TRIALS = 20
+"""Default number of trials."""
+
+
+def tune(
+    words: str | Sequence[str] = "",
+    *,
+    output: str | Path,
+    trials: int | None = None,
+    seed: int | None = None,
+    resume: bool = False,
+    progress: bool | None = None,
+    local: bool = False,
+    **slots: str | int | float,
+) -> SearchResult:
+    """Search over parts and settings; the model of the best trial is saved as a bundle.
+
+        result = zoo.tune("decoder=lstm,rbm", data="bach", output="my_search", trials=20)
+        model = zoo.load(result.bundle)
+
+    Args:
+        words: the recipe with ranges and lists, as for `zoo tune`: `train.lr=1e-4..1e-2:log train.minutes=2`.
+        output: the folder of the search.
+        trials: number of trials; by default 20, or as many as the search was started with.
+        seed: seed of the choice of values; by default 0, or that of the search.
+        resume: whether to continue the search in the folder, if there is one; the words may then be omitted.
+        progress: whether to show progress on standard error; by default only on a terminal.
+        local: whether code in files that a `registry.toml` or a stored search names may be run.
+        slots: words as keyword arguments, such as `data="bach"`.
+
+    Raises:
+        UsageError: the recipe is invalid; holds all problems. Or the folder contains another search, or this
+            one and `resume` is false.
+        DataError: the music cannot be read, or has no validation pieces.
+        ZooError: Optuna is not installed, or no trial was complete.
+    """
+    from rich.console import Console
+
+    named = [f"{key}={text}" for key, text in slots.items()]
+    search = open_search(
+        [*split(words), *named], Path(output), trials, seed, resume, open_registry(local=local)
+    )
+    console = Console(stderr=True, markup=False, highlight=False)
+    console.quiet = not (console.is_terminal if progress is None else progress)
+    with SearchWatch(console, search.plan.trials) as watcher:
+        return search.run(_open, watcher)
+
+
+def _open(keys: Any) -> Corpus:
+    from zoo.data import open_corpus
+
+    return open_corpus(keys.data, grid=keys.grid, pedal=keys.pedal, family=keys.family)
+
+
+class Search:
+    """A search that may be run.
+
+    Attributes:
+        plan: its plan.
+        space: what is searched.
+        folder: its folder.
+        registry: where to look up parts.
+    """
+
+    def __init__(self, plan: Plan, space: Space, folder: Path, registry: Registry) -> None:
+        self.plan, self.space, self.folder = plan, space, folder
+        self.registry = registry
+
+    def run(self, open_music: Callable[[TrainKeys], Corpus], watcher: Watcher) -> SearchResult:
+        """Run what is missing; a search that has all its trials is only read.
+
+        Args:
+            open_music: opens the music that the recipe names.
+            watcher: is told what happens.
+
+        Raises:
+            UsageError: the music is not that of the search.
+            DataError, ZooError, KeyboardInterrupt: as `Tuner.run`.
+        """
+        with lock_folder(self.folder, "is searching here", plan=SEARCH, what="search"):
+            stored = read_plan(self.folder)
+            if stored is not None:
+                store = Store(self.folder, stored.seed)
+                result = read_result(self.folder, store)
+                if len(result.trials) >= self.plan.trials and result.best:
+                    return result
+            corpus = open_music(self._keys())
+            plan = replace(self.plan, music=corpus.digest)
+            if stored is not None:
+                check_same(stored, plan, self.folder)
+            plan.write(self.folder)
+            store = Store(self.folder, plan.seed)
+            tuner = Tuner(self.space, corpus, self.folder, store, self.registry, watcher)
+            return tuner.run(plan.trials)
+
+    def command(self, chosen: Chosen) -> str:
+        """The command that trains the recipe with the chosen values again, without its folder."""
+        typed = [word.partition("=") for word in self.plan.typed]
+        kept = [
+            key + sign + chosen.get(key, text) for key, sign, text in typed if self.space.applies(key, chosen)
+        ]
+        # What a file or a named recipe lets vary is added, which overrides it.
+        added = [f"{key}={text}" for key, text in chosen.items() if key not in {key for key, _, _ in typed}]
+        return shlex.join(["zoo", "train", *kept, *added])
+
+    def _keys(self) -> Any:
+        return self.space.parse(next(self.space.examples), self.registry).recipe.keys
+
+
+def open_search(
+    words: Sequence[str],
+    folder: Path,
+    trials: int | None,
+    seed: int | None,
+    resume: bool,
+    registry: Registry,
+) -> Search:
+    """Read the words of a search, or those of the search that is continued, and validate all values.
+
+    Raises:
+        UsageError: words are invalid; or the folder contains another search, or this one and `resume` is
+            false; or there is nothing to continue.
+        BundleError: the stored plan is damaged.
+    """
+    stored = read_plan(folder)
+    if stored is None and resume and not words:
+        hint = "give the folder of a search, or start one: zoo tune train.lr=1e-4..1e-2:log -o SEARCH"
+        raise UsageError(Problem("there is no search here to continue", str(folder), hint))
+    if stored is not None and not resume:
+        hint = "use --resume to continue it, or choose a new folder"
+        raise UsageError(Problem("already contains a search", str(folder), hint))
+    meant = stored.stored_words(folder) if stored is not None and not words else words
+    space = parse_space(meant, registry)
+    if stored is None:
+        return Search(
+            Plan.of(words, space, TRIALS if trials is None else trials, seed or 0), space, folder, registry
+        )
+    given = replace(
+        Plan.of(words or stored.typed, space, stored.trials if trials is None else trials, stored.seed),
+        seed=stored.seed if seed is None else seed,
+        folder=stored.folder,
+        music=stored.music,
+    )
+    check_same(stored, given, folder)
+    return Search(given, space, folder, registry)

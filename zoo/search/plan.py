@@ -1,0 +1,124 @@
+"""The plan of a search: its words, number of trials, seed and music, stored in `search.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import zoo
+from zoo.errors import BundleError, Problem, UsageError
+from zoo.files import write_file
+from zoo.limits import read_bytes
+from zoo.model.format import check_format
+from zoo.model.sealed import damaged, parsed
+from zoo.registry.words import Word
+from zoo.search.space import Space
+from zoo.train.plan import from_folder
+
+FORMAT = 1
+SEARCH = "search.json"
+LIVE = ("train.device", "train.threads", "train.tracker")
+"""Keys that may be different when a search is continued."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The plan of a search.
+
+    Attributes:
+        typed: its words, as typed.
+        words: key -> text of the words, with named recipes and files expanded.
+        others: words for trained parts.
+        trials: number of trials.
+        seed: seed of the choice of values.
+        folder: folder in which it was started; relative paths of music are resolved there.
+        music: digest of the music; empty before it was read.
+    """
+
+    typed: tuple[str, ...]
+    words: Mapping[str, str]
+    others: tuple[str, ...]
+    trials: int
+    seed: int
+    folder: str = field(default_factory=lambda: str(Path.cwd()))
+    music: str = ""
+
+    @classmethod
+    def of(cls, typed: Sequence[str], space: Space, trials: int, seed: int) -> Plan:
+        """The plan of a new search."""
+        words = {word.key: word.text for word in space.words}
+        return cls(tuple(typed), words, space.others, trials, seed)
+
+    def write(self, folder: Path) -> None:
+        """Write it to the folder of the search."""
+        content = {"format": FORMAT, "polyzoo": zoo.__version__, **vars(self)}
+        write_file(folder / SEARCH, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+    def stored_words(self, folder: Path) -> list[str | Word]:
+        """Its words, marked as read from a file: code in a file that they name needs consent."""
+        origin = str(folder / SEARCH)
+        words = [Word(key, text, origin) for key, text in self.words.items()]
+        return [*self.others, *(from_folder(word, self.folder) for word in words)]
+
+
+def read_plan(folder: Path) -> Plan | None:
+    """Read the plan of a search; None if the folder contains no search.
+
+    Raises:
+        BundleError: it is damaged, or from a newer version.
+    """
+    path = folder / SEARCH
+    if not path.is_file():
+        return None
+    try:
+        content = parsed(read_bytes(path, "plan"), path)
+    except OSError as error:
+        raise BundleError(damaged(f"cannot be read: {error.strerror}", str(path))) from error
+    check_format(content.get("format"), FORMAT, str(path), content.get("polyzoo"))
+    try:
+        plan = Plan(**{name: content[name] for name in Plan.__dataclass_fields__})
+        if not _is_valid(plan):
+            raise TypeError
+    except (KeyError, TypeError):
+        raise BundleError(damaged("is not the plan of a search", str(path))) from None
+    return replace(plan, typed=tuple(plan.typed), others=tuple(plan.others))
+
+
+def _is_valid(plan: Plan) -> bool:
+    texts: list[Any] = [*plan.typed, *plan.others, *plan.words.values(), plan.folder, plan.music]
+    numbers = (plan.trials, plan.seed)
+    return all(isinstance(text, str) for text in texts) and all(type(number) is int for number in numbers)
+
+
+def check_same(stored: Plan, given: Plan, folder: Path) -> None:
+    """Check that a search may be continued with other words.
+
+    Raises:
+        UsageError: the search is another one; lists all differences.
+    """
+    before, after = _entries(stored), _entries(given)
+    changed = [
+        Problem(
+            f"is now {after.get(key, 'not set')}, but the search was started with {before.get(key, 'none')}",
+            key,
+        )
+        for key in sorted({*before, *after})
+        if before.get(key) != after.get(key)
+    ]
+    if changed:
+        what = "contains another search"
+        raise UsageError(Problem(what, str(folder), "choose a new folder, or omit what differs"), *changed)
+
+
+def _entries(plan: Plan) -> dict[str, str]:
+    """What the results of a search depend on."""
+    words = {key: text for key, text in plan.words.items() if key not in (*LIVE, "data", "family")}
+    return {
+        **words,
+        **dict.fromkeys(plan.others, "named"),
+        "--seed": str(plan.seed),
+        "the music": plan.music[:12],
+    }

@@ -1,0 +1,157 @@
+"""One trial of a search: train a model with the chosen values, and score it on the validation pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from zoo.data import Corpus
+from zoo.measure.evaluator import evaluate
+from zoo.measure.validation import with_score
+from zoo.model.model import Model
+from zoo.train.assemble import assemble, origins
+from zoo.train.callback import Callback
+from zoo.train.events import FitResult, Listen, Started, Validated
+from zoo.train.fit import fit
+from zoo.train.learner import Learner
+from zoo.train.lock import lock_folder
+from zoo.train.record import record
+from zoo.train.run import Run
+from zoo.train.score import choose_pieces
+from zoo.train.settings import TrainSettings
+from zoo.train.swap import Swap
+
+Report = Callable[[int, float], bool]
+"""Takes a tenth of the budget and the nats by then, and returns whether to prune the trial."""
+CHECKPOINTS = ("last.safetensors", "best.safetensors")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trial after training.
+
+    Attributes:
+        model: the model with its best weights.
+        result: the result of training.
+        record: the training record, with the score on the validation pieces unless the trial was pruned.
+        pruned: whether it was pruned.
+    """
+
+    model: Model
+    result: FitResult
+    record: dict[str, Any]
+    pruned: bool
+
+    @property
+    def score(self) -> dict[str, Any]:
+        """The score of `zoo evaluate` on the validation pieces: `nats`, `kind` and more."""
+        score: dict[str, Any] = self.record["scores"]["validation_score"]
+        return score
+
+
+def train_trial(
+    swap: Swap, corpus: Corpus, folder: Path, report: Report, listen: Listen | None, *, whole: bool
+) -> Trained:
+    """Train a trial in its run folder, from its last checkpoint if there is one.
+
+    Args:
+        swap: the recipe with the chosen values, and the trained parts to start from.
+        corpus: the music; it must have validation pieces.
+        folder: the folder of the run.
+        report: called at validations; decides whether the trial goes on.
+        listen: called with the events of training.
+        whole: whether to report whole scores, with the residual, since encoders differ between trials.
+
+    Raises:
+        UsageError, PluginError: the parts cannot be built with these values.
+        NonFiniteError: a value became NaN or infinite.
+        DataError: the recipe needs something that the music lacks.
+        KeyboardInterrupt: the search was interrupted; the run is saved.
+    """
+    recipe = swap.recipe if swap.sources else swap.recipe.on_grid(corpus.grid)
+    seed, settings = recipe.values["seed"], recipe.sections["train"]
+    model = assemble(replace(swap, recipe=recipe), seed)
+    began = origins(swap, model)
+    pruning = Pruning(report, Residual(corpus, settings) if whole else None)
+    with lock_folder(folder):
+        result = fit(
+            model,
+            corpus,
+            settings,
+            Run(folder),
+            listen,
+            seed,
+            resume=True,
+            origins=began,
+            callbacks=[pruning],
+        )
+    model.cpu()
+    about = record(result, corpus, settings, seed, began)
+    if not pruning.pruned:
+        about = with_score(about, model, corpus, settings, seed)
+    return Trained(model, result, about, pruning.pruned)
+
+
+def discard_checkpoints(folder: Path) -> None:
+    """Remove the checkpoints of a finished trial, which take several times the memory of its model."""
+    for name in CHECKPOINTS:
+        (folder / name).unlink(missing_ok=True)
+
+
+class Residual:
+    """The residual of a model on the validation pieces; training does not change it."""
+
+    def __init__(self, corpus: Corpus, settings: TrainSettings) -> None:
+        pieces = corpus.split("valid")
+        self._pieces = pieces.take(choose_pieces(pieces, settings.on_grid(pieces.grid).validate_frames))
+
+    def nats(self, model: Model) -> float:
+        """Its nats per frame."""
+        evaluation = evaluate(model, self._pieces)
+        return evaluation.figure("residual").value if "residual" in evaluation.terms else 0.0
+
+
+class Pruning(Callback):
+    """Reports the best nats at each tenth of the budget, and ends training if the trial is pruned.
+
+    Tenths, not steps, are compared, because with a budget in minutes some trials take more steps than others.
+
+    Attributes:
+        pruned: whether the trial was pruned.
+    """
+
+    def __init__(self, report: Report, residual: Residual | None) -> None:
+        self._report, self._residual = report, residual
+        self._begun: Started | None = None
+        self._counted: float | None = None
+        self.pruned = False
+
+    def on_start(self, learner: Learner, event: Started) -> None:
+        """Take the budget, and repeat the decision of the last validation if the search was stopped then."""
+        self._begun = event
+        if learner.validated >= 0:
+            self._decide(learner, learner.validated, learner.seconds)
+
+    def on_validation(self, learner: Learner, event: Validated) -> None:
+        """Report the best nats so far."""
+        self._decide(learner, event.step, event.seconds)
+
+    def _decide(self, learner: Learner, step: int, seconds: float) -> None:
+        tenth = self._tenth(step, seconds)
+        if tenth < 10 and self._report(tenth, sum(learner.best.nats.values()) + self._residual_of(learner)):
+            self.pruned = learner.should_stop = True
+
+    def _tenth(self, step: int, seconds: float) -> int:
+        assert self._begun is not None
+        if self._begun.steps is not None:
+            return 10 * step // self._begun.steps
+        return int(10 * seconds / (self._begun.seconds or 1))
+
+    def _residual_of(self, learner: Learner) -> float:
+        if self._residual is None:
+            return 0.0
+        if self._counted is None:
+            self._counted = self._residual.nats(learner.model)
+        return self._counted

@@ -1,0 +1,196 @@
+"""Run a search: trial after trial until there are as many as asked for.
+
+    search.json        the plan; a search can only be continued with the same plan
+    study.journal      Optuna's record of all trials
+    trials/001         the run of each trial: recipe, metrics, and checkpoints until it is finished
+    bundle             the best model so far
+    lock, holder.json  the lock, and the process that holds it
+
+The bundle of a new best trial is written before the trial is recorded as complete, and its checkpoints are
+removed afterwards: after a kill in between, the trial is taken up again and ends the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from zoo.data import Corpus
+from zoo.errors import DataError, NonFiniteError, PluginError, Problem, UsageError, ZooError
+from zoo.model.pretrained import BUNDLE
+from zoo.registry import Registry
+from zoo.registry.entry import plugin_error
+from zoo.search.space import Space
+from zoo.search.store import Store, TrialResult
+from zoo.search.trial import Trained, discard_checkpoints, train_trial
+from zoo.train.events import Event
+from zoo.train.record import save_trained
+from zoo.train.swap import Swap
+
+if TYPE_CHECKING:
+    import optuna
+
+TRIALS = "trials"
+
+
+class Watcher(Protocol):
+    """Is told what happens in a search."""
+
+    def begin(self, number: int, chosen: Mapping[str, str]) -> None:
+        """A trial begins, or is taken up again."""
+
+    def __call__(self, event: Event) -> None:
+        """An event of the training of the trial."""
+
+    def end(self, trial: TrialResult, best: TrialResult | None) -> None:
+        """The trial has ended; `best` is the best one so far."""
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """The trials of a search.
+
+    Attributes:
+        folder: the folder of the search.
+        trials: all finished trials, in order.
+        importances: how much each searched key explains of the differences between good and other trials, in
+            all 1; empty with few trials.
+    """
+
+    folder: Path
+    trials: Sequence[TrialResult]
+    importances: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def best(self) -> TrialResult | None:
+        """The complete trial with the lowest nats; None if none is complete."""
+        return best_of(self.trials)
+
+    @property
+    def bundle(self) -> Path:
+        """The bundle of the best trial."""
+        return self.folder / BUNDLE
+
+    def ranked(self) -> list[TrialResult]:
+        """Complete trials from the best on, then pruned ones, then failed ones."""
+        order = ("complete", "pruned", "failed")
+        return sorted(self.trials, key=lambda t: (order.index(t.state), t.nats or 0.0, t.number))
+
+
+def best_of(trials: Sequence[TrialResult]) -> TrialResult | None:
+    """The complete trial with the lowest nats, of several the first; None if none is complete."""
+    complete = [trial for trial in trials if trial.state == "complete" and trial.nats is not None]
+    return min(complete, key=lambda trial: trial.nats or 0.0, default=None)
+
+
+def read_result(folder: Path, store: Store) -> SearchResult:
+    """The finished trials of a search."""
+    finished = [trial for trial in store.trials() if trial.state != "running"]
+    return SearchResult(folder, finished, store.importances())
+
+
+@dataclass
+class Tuner:
+    """Runs the trials of a search, in a folder that must be locked with `lock_folder`.
+
+    Attributes:
+        space: what is searched.
+        corpus: the music.
+        folder: the folder of the search.
+        store: its trials.
+        registry: where to look up parts.
+        watcher: is told what happens.
+    """
+
+    space: Space
+    corpus: Corpus
+    folder: Path
+    store: Store
+    registry: Registry
+    watcher: Watcher
+
+    def run(self, trials: int) -> SearchResult:
+        """Run trials until there are so many finished ones: complete, pruned or failed.
+
+        Raises:
+            DataError: the music has no validation pieces, or a recipe needs something that it lacks.
+            ZooError: something cannot be written; or no trial was complete, with the problems of them all.
+            KeyboardInterrupt: the search was interrupted; the running trial is saved.
+        """
+        if not self.corpus.split("valid").pieces:
+            what = "there are no validation pieces to compare trials on"
+            raise DataError(Problem(what, self.corpus.name, "add more pieces"))
+        finished = [trial for trial in self.store.trials() if trial.state != "running"]
+        for trial in finished:
+            discard_checkpoints(self._folder(trial.number))
+        for _ in range(len(finished), trials):
+            self._run_next()
+        result = read_result(self.folder, self.store)
+        if result.trials and result.best is None:
+            problems = dict.fromkeys(trial.problem for trial in result.trials if trial.problem)
+            raise ZooError(Problem("no trial was complete", str(self.folder)), *problems)
+        return result
+
+    def _run_next(self) -> None:
+        trial = self.store.next()
+        chosen = self.store.choose(trial, self.space)
+        number = trial.number + 1
+        self.watcher.begin(number, chosen)
+        try:
+            swap = self.space.parse(chosen, self.registry)
+        except UsageError as error:  # between the bounds, some values may not fit together
+            done = self._fail(trial, error)
+        else:
+            done = self._attempt(trial, swap)
+        discard_checkpoints(self._folder(number))
+        self.watcher.end(done, best_of(self.store.trials()))
+
+    def _attempt(self, trial: optuna.Trial, swap: Swap) -> TrialResult:
+        """Train and score a trial; an error that its values may have caused fails it."""
+        try:
+            return self._end(trial, self._train(trial, swap))
+        except (NonFiniteError, PluginError, MemoryError) as error:
+            return self._fail(trial, error)
+        except ZooError:
+            raise  # it would end every trial
+        except Exception as error:
+            if plugin_error(error) is None and not _is_out_of_memory(error):
+                raise
+            return self._fail(trial, plugin_error(error) or error)
+
+    def _train(self, trial: optuna.Trial, swap: Swap) -> Trained:
+        return train_trial(
+            swap,
+            self.corpus,
+            self._folder(trial.number + 1),
+            lambda tenth, nats: self.store.report(trial, tenth, nats),
+            self.watcher,
+            whole="encoder" in self.space.searched,
+        )
+
+    def _end(self, trial: optuna.Trial, trained: Trained) -> TrialResult:
+        """Record a trial as complete or pruned; if it is the best so far, save its model first."""
+        about = {"steps": trained.result.step, "seconds": round(trained.result.seconds, 1)}
+        if trained.pruned:
+            return self.store.finish(trial, "pruned", **about)
+        nats = float(trained.score["nats"])
+        best = best_of(self.store.trials())
+        if best is None or best.nats is None or nats < best.nats:
+            seed = trained.record["training"]["seed"]
+            save_trained(trained.model, self.folder / BUNDLE, trained.record, seed)
+        return self.store.finish(trial, "complete", nats, kind=trained.score["kind"], **about)
+
+    def _fail(self, trial: optuna.Trial, error: BaseException) -> TrialResult:
+        problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return self.store.finish(trial, "failed", problem=problem)
+
+    def _folder(self, number: int) -> Path:
+        return self.folder / TRIALS / f"{number:03d}"
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError)
