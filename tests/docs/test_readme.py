@@ -71,6 +71,15 @@ def test_its_first_commands_train_and_compose() -> None:
     assert Path("new.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_its_plugin_is_written_checked_and_trained() -> None:
+    section = README.split("## Write a plugin")[1].split("## Documentation")[0]
+    lines = [line.partition("  #")[0] for line in section.splitlines() if line.startswith("    ")]
+    commands = [shlex.split(line)[1:] for line in lines]
+    assert [words[0] for words in commands] == ["plugin", "plugin", "train"]
+    commands[-1].append("train.steps=2")
+    assert [run(words) for words in commands] == [0, 0, 0]
+
+
 @pytest.mark.parametrize(
     "page", ["README.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
 )

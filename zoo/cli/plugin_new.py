@@ -20,12 +20,15 @@ from zoo.registry import open_registry
 def new_command(name: str, slot: str, alone: bool, as_json: bool) -> None:
     """Create a plugin that works, as a starting point for your own.
 
-    A package polyzoo-NAME with its tests, or with --file a single NAME.py, in the current folder.
+    A package polyzoo-NAME with its tests, or with --file a single NAME.py, in the current folder. Parts are
+    named with hyphens, modules with underscores; NAME may have either.
     """
     from zoo.cli.console import print_json
     from zoo.scaffold.writing import write_file, write_package
 
     place = one_slot(slot, "--slot")
+    if name.islower():  # other names are invalid, and reported as they were typed
+        name = name.replace("_", "-")
     if alone:
         path = write_file(name, place, open_registry())
         word = f"./{path}"
