@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install --constraint constraints.txt
 
-.PHONY: demo test speed stress check docs format sbom clean
+.PHONY: demo test speed stress check docs site format sbom clean
 
 # Music of a pretrained model within seconds. Then the main workflow on Bach's chorales: train two models (two
 # minutes in all), compare them with the floors, and generate music.
@@ -36,10 +36,10 @@ speed: .venv/dev
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks/speed -q --benchmark-columns=median,min,rounds \
 	  --benchmark-group-by=group --benchmark-sort=min $(SPEED)
 
-# The bars of reliability at full size, hours; `make stress MINUTES=10` for a taste.
+# The bars of reliability at full size, hours; `make stress MINUTES=10` for a taste, BARS="R5 R12" for some.
 # tests/stress/RESULTS.md has a line for each.
 stress: .venv/dev
-	@$(BIN)/python tests/stress/run.py $(MINUTES)
+	@$(BIN)/python tests/stress/run.py "$(MINUTES)" $(BARS)
 
 check: .venv/dev
 	@$(BIN)/ruff format --check .
@@ -51,6 +51,11 @@ check: .venv/dev
 # Regenerate the tables, settings and outputs in the documents.
 docs: .venv/dev
 	@$(BIN)/python docs/make.py
+
+# The documents as pages with search, in build/site; warnings are errors.
+site: .venv/dev
+	@OMP_NUM_THREADS=1 $(BIN)/python docs/make_site.py build/site
+	@echo "build/site/index.html"
 
 format: .venv/dev
 	@$(BIN)/ruff format .

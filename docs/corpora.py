@@ -1,4 +1,4 @@
-"""The table of known sets in docs/reading.md, from the results of benchmarks/reading.py."""
+"""The table of known sets in docs/reading.md, from the results of benchmarks/studies/reading.py."""
 
 from __future__ import annotations
 

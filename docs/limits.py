@@ -21,6 +21,7 @@ NAMES = {
     "menu": "`registry.toml`, recipes",
     "code": "plugin in a file",
     "study": "study",
+    "claim": "`claim.json` of a submission",
     "journal": "trials of a search",
 }
 

@@ -14,7 +14,7 @@
                                       data=NAME before the digest, for those on some music
     <!-- picture: NAME -->            a picture, see pictures.py
     <!-- resemblance: FILE NAME -->   how music of a model in a file of `zoo evaluate --json` compares
-    <!-- corpora: FILE -->            how the sets in a file of benchmarks/reading.py lie on their grids
+    <!-- corpora: FILE -->            how the sets in a file of studies/reading.py lie on their grids
 
 A region ends with its kind: `<!-- /parts -->`. The commands of a document run in one empty folder of their
 own, which also contains the files that the document has shown before.

@@ -31,11 +31,12 @@ def sections_of_parts() -> str:
     for slot in SLOTS:
         blocks.append(f"## {slot}")
         for entry in registry.shipped_entries(slot):
-            blocks += _section(entry, registry)
+            blocks += sections_of_part(entry, registry)
     return "\n\n".join(blocks)
 
 
-def _section(entry: Entry, registry: Registry) -> Iterator[str]:
+def sections_of_part(entry: Entry, registry: Registry) -> Iterator[str]:
+    """The heading of a part, and what it says of itself."""
     facts = part_to_json(entry, registry)
     yield f"### {entry.slot}={entry.name}"
     yield f"**{facts['summary']}.**"

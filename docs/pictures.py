@@ -25,7 +25,7 @@ from zoo.bench.study import read_study
 from zoo.registry import open_registry
 
 FOLDER = Path("docs") / "pictures"
-LOOKS = Path("benchmarks") / "results" / "looks"
+LOOKS = Path("benchmarks") / "studies" / "results" / "looks"
 COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#7F7F7F")
 """Distinguishable with colour-blindness (Okabe and Ito, 2008)."""
 DASHES = ("-", "--", ":", "-", "--", "-", "-.", "--")
@@ -80,7 +80,7 @@ def save(figure: Any, path: Path, digest: str) -> None:
 
 
 def _look(name: str, root: Path) -> tuple[Numbers, MusicReading] | None:
-    """The numbers of benchmarks/looks.py, if the results of the trainings they come from are still stored."""
+    """Numbers of benchmarks/studies/looks.py, if the trainings they come from are still stored."""
     path = root / LOOKS / f"{name}.json"
     if not path.exists():
         return None
@@ -102,7 +102,7 @@ def _cells(numbers: Any) -> Iterator[str]:
 
 def _curves(data: str, root: Path) -> tuple[Numbers, MusicReading] | None:
     """The learning curves of each attention, all seeds, by encoder."""
-    registry, file = open_registry(), root / "benchmarks" / "attention.toml"
+    registry, file = open_registry(), root / "benchmarks" / "studies" / "attention.toml"
     study, results = read_study(file, registry), Results(file.parent / "results")
     curves_by_encoder: Numbers = {}
     reading = None

@@ -1,8 +1,8 @@
 """Tables of studies and of differences, from the results that are stored in the repository.
 
-    <!-- study: benchmarks/attention.toml data=bach -->     its tables
+    <!-- study: benchmarks/studies/attention.toml data=bach -->     its tables
 
-    <!-- compare: benchmarks/attention.toml
+    <!-- compare: benchmarks/studies/attention.toml
     onset lags against onset history
     best onset against best sounding -->                    differences, one pair of rows a line
 

@@ -73,15 +73,15 @@ def test_every_combination(encoder: str, attention: str, tmp_path: Path) -> None
         model = build(recipe)
         two_steps(model, fragments)
         save_bundle(model, tmp_path / "bundle")
-        kept = load_bundle(tmp_path / "bundle")
-        (played,), (again,) = (generate(one, frames=4, seed=1) for one in (model, kept))
-        for plane, other in zip(
+        loaded = load_bundle(tmp_path / "bundle")
+        (played,), (again,) = (generate(each, frames=4, seed=1) for each in (model, loaded))
+        for plane, plane_again in zip(
             (played.onset, played.sounding, played.velocity),
             (again.onset, again.sounding, again.velocity),
             strict=True,
         ):
             assert plane is not None
-            assert other is not None
-            assert (plane == other).all(), str(recipe)
+            assert plane_again is not None
+            assert (plane == plane_again).all(), str(recipe)
         for name, weight in model.state_dict().items():
-            assert torch.equal(weight, kept.state_dict()[name]), str(recipe)
+            assert torch.equal(weight, loaded.state_dict()[name]), str(recipe)

@@ -116,16 +116,16 @@ def metadata(wheel: Path) -> Message:
 
 
 @pytest.mark.slow
-def test_the_metadata_says_who_what_and_for_whom(wheel: Path) -> None:
-    about = metadata(wheel)
-    assert about["Author"] == "polyzoo contributors"
-    assert about["License-Expression"] == "MIT"
-    assert about["Requires-Python"] == ">=3.11"
-    assert about["Description-Content-Type"] == "text/markdown"
-    assert {"music", "midi"} <= set(about["Keywords"].split(","))
-    classifiers = about.get_all("Classifier", [])
+def test_metadata_of_the_wheel(wheel: Path) -> None:
+    fields = metadata(wheel)
+    assert fields["Author"] == "polyzoo contributors"
+    assert fields["License-Expression"] == "MIT"
+    assert fields["Requires-Python"] == ">=3.11"
+    assert fields["Description-Content-Type"] == "text/markdown"
+    assert {"music", "midi"} <= set(fields["Keywords"].split(","))
+    classifiers = fields.get_all("Classifier", [])
     assert "Programming Language :: Python :: 3.13" in classifiers
-    assert {"rich>=14.3", "markupsafe>=2.1"} <= set(about.get_all("Requires-Dist", []))
+    assert {"rich>=14.3", "markupsafe>=2.1"} <= set(fields.get_all("Requires-Dist", []))
 
 
 @pytest.mark.slow
@@ -134,8 +134,10 @@ def test_an_empty_environment_lists_parts_and_writes_music(name: str, programs: 
     home, here = tmp_path / "home", tmp_path / "here"
     home.mkdir()
     here.mkdir()
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("ZOO_", "XDG_", "PYTHON"))}
-    environment = {**kept, "HOME": str(home)}
+    inherited = {
+        key: value for key, value in os.environ.items() if not key.startswith(("ZOO_", "XDG_", "PYTHON"))
+    }
+    environment = {**inherited, "HOME": str(home)}
     rows = json.loads(run([programs / name, "list", "--json"], cwd=here, env=environment))
     assert {row["slot"] for row in rows} == {"encoder", "attention", "sampler", "decoder", "velocity"}
     assert str(programs.parent) in rows[0]["file"]

@@ -73,7 +73,7 @@ def test_a_model_can_be_pickled_saved_and_copied(words: str) -> None:
     ):
         assert have_equal_weights(model, again)
         assert str(again.recipe) == str(model.recipe)
-        first, second = (generate(one, frames=8, seed=3)[0] for one in (model, again))
+        first, second = (generate(each, frames=8, seed=3)[0] for each in (model, again))
         assert np.array_equal(first.sounding, second.sounding)
 
 
@@ -156,13 +156,13 @@ def test_the_repr_of_a_model() -> None:
 def test_a_bundle_is_replaced_only_on_request(tmp_path: Path) -> None:
     model = zoo.build(TINY)
     model.save_pretrained(tmp_path / "kept")
-    other = zoo.build(TINY, seed=1)
+    replacement = zoo.build(TINY, seed=1)
     with pytest.raises(UsageError, match="already") as error:
-        other.save(tmp_path / "kept")
+        replacement.save(tmp_path / "kept")
     assert "overwrite=True" in error.value.problems[0].hint
     assert have_equal_weights(zoo.ZooModel.from_pretrained(tmp_path / "kept").model, model.model)
-    other.save(tmp_path / "kept", overwrite=True)
-    assert have_equal_weights(zoo.load(tmp_path / "kept").model, other.model)
+    replacement.save(tmp_path / "kept", overwrite=True)
+    assert have_equal_weights(zoo.load(tmp_path / "kept").model, replacement.model)
 
 
 def test_several_pieces_and_a_primer_from_a_file(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> None:
         really["fsync"](handle)
 
     def closed(name: str) -> Callable[..., Any]:
-        def go(path: Any, *more: Any, **named: Any) -> Any:
+        def wrapped(path: Any, *more: Any, **named: Any) -> Any:
             if "filelock" in os.fspath(path):  # the library has code of its own for Windows
                 return really[name](path, *more, **named)
             if is_open(path) or (more and is_open(more[0])):
@@ -86,7 +86,7 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> None:
                 raise denied(path)
             return really[name](path, *more, **named)
 
-        return go
+        return wrapped
 
     monkeypatch.setattr(os, "open", open_file)
     monkeypatch.setattr(os, "fsync", fsync)
@@ -158,7 +158,7 @@ def test_a_training_is_done_resumed_and_writes_music(windows: None, songs: Path,
     assert run(["generate", str(tmp_path / "run"), "-o", str(tmp_path / "new.mid"), "--frames", "16"]) == 0
 
 
-def test_a_folder_in_which_nothing_was_begun_is_removed_after_its_lock(windows: None, tmp_path: Path) -> None:
+def test_an_unused_folder_is_removed_after_its_lock(windows: None, tmp_path: Path) -> None:
     with lock_folder(tmp_path / "run"):
         assert (tmp_path / "run" / "lock").exists()
     assert not (tmp_path / "run").exists()
@@ -177,7 +177,9 @@ def test_a_folder_in_which_nothing_was_begun_is_removed_after_its_lock(windows: 
         (5, '{"problems": [{"what": "is damaged", "where": "run", "hint": ""}]}', "", False),
     ],
 )
-def test_a_killed_cell_is_told_by_any_code(code: int, answer: str, errors: str, killed: bool) -> None:
+def test_a_killed_cell_is_recognised_by_any_exit_code(
+    code: int, answer: str, errors: str, killed: bool
+) -> None:
     failure = _failure({"name": "core"}, code, answer, errors)
     assert isinstance(failure, CellFailed)
     assert failure.killed == killed
@@ -187,7 +189,7 @@ def test_a_killed_cell_is_told_by_any_code(code: int, answer: str, errors: str, 
 @pytest.mark.parametrize("words", [["list"], ["bench", "table"], ["show", "generate"], ["show", "bach"]])
 @pytest.mark.parametrize("page", ["cp1252", "cp437", "ascii"])
 def test_a_redirected_table_survives_a_code_page(page: str, words: list[str], tmp_path: Path) -> None:
-    study = Path(__file__).parents[1] / "benchmarks" / "attention.toml"
+    study = Path(__file__).parents[1] / "benchmarks" / "studies" / "attention.toml"
     given = [*words, str(study)] if "table" in words else words
     done = subprocess.run(
         [sys.executable, "-m", "zoo", *given],

@@ -33,13 +33,13 @@ class Shim:
         patch.setattr(files, "_exchange", self._wrap(files._exchange))
 
     def _wrap(self, really: Callable[..., Any]) -> Callable[..., Any]:
-        def go(*given: Any, **named: Any) -> Any:
+        def wrapped(*args: Any, **options: Any) -> Any:
             self.count += 1
             if self.count == self._fail_at:
                 raise OSError(self._code, os.strerror(self._code))
-            return really(*given, **named)
+            return really(*args, **options)
 
-        return go
+        return wrapped
 
 
 def write_file(folder: Path, text: str) -> None:

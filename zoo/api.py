@@ -255,7 +255,7 @@ class ZooModel:
         """Open a corpus on the grid of the model."""
         return data if isinstance(data, Corpus) else open_corpus(str(data), grid=self.model.grid)
 
-    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+    def save(self, path: str | Path, *, overwrite: bool = False, half: bool = False) -> None:
         """Save the model as a bundle: a folder that `zoo.load` and all commands read.
 
         The bundle contains the record of the training, including that of a model that was loaded.
@@ -263,15 +263,17 @@ class ZooModel:
         Args:
             path: the folder.
             overwrite: whether to replace an existing bundle.
+            half: whether to store parameters in half precision, for a bundle of about half the size. The
+                recorded scores are those before rounding.
 
         Raises:
             UsageError: the folder contains a bundle and `overwrite` is not set, or contains other files.
-            NonFiniteError: the weights are not all finite.
+            NonFiniteError: the weights are not all finite, or exceed half precision.
         """
         if not overwrite and (Path(path) / MANIFEST).exists():
             what = "a bundle already exists"
             raise UsageError(Problem(what, str(path), "choose another folder, or pass overwrite=True"))
-        save_bundle(self.model, path, **self._record)
+        save_bundle(self.model, path, half=half, **self._record)
 
     def save_pretrained(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Save the model as a bundle; the same as `save`."""

@@ -17,6 +17,8 @@ def build(
 ) -> ZooModel:
     """Build a model with initial weights; without words, the baseline.
 
+    ::
+
         zoo.build("decoder=rbm attention=hierarchical")
         zoo.build("core=@RUN_A decoder=@RUN_B")
 

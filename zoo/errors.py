@@ -5,7 +5,8 @@
     ├── DataError           3: the music cannot be used
     ├── PluginError         4: a plugin is missing, broken or ambiguous
     ├── BundleError         5: a bundle, run or checkpoint cannot be read
-    └── NonFiniteError      6: training produced NaN or infinity
+    ├── NonFiniteError      6: training produced NaN or infinity
+    └── ClaimError          7: a submission does not have the score that it claims
 
 An error holds all problems that were detected, not only the first.
 """
@@ -76,3 +77,9 @@ class NonFiniteError(ZooError):
     """Training stopped because a value became NaN or infinite."""
 
     exit_code = 6
+
+
+class ClaimError(ZooError):
+    """A submission to the leaderboard does not have the score that it claims."""
+
+    exit_code = 7

@@ -36,6 +36,7 @@ InputKind = Literal[
     "menu",
     "code",
     "study",
+    "claim",
     "journal",
 ]
 
@@ -53,6 +54,7 @@ LIMITS: dict[InputKind, int] = {
     "menu": 4 * MIB,
     "code": 16 * MIB,
     "study": 16 * MIB,
+    "claim": MIB,
     "journal": 256 * MIB,
 }
 """Maximum size in bytes, by kind of file."""

@@ -21,7 +21,7 @@ class History(Attention):
 
     The original calls it HistoryUser. A local LSTM receives every frame. A second LSTM, the reader, predicts
     weights for the codes at a few lags: for the frame to be predicted, t+1, lag n is frame t+1-n. An
-    aggregation LSTM combines the output of the local LSTM and the weighted sum of codes to the features.
+    aggregation LSTM combines the output of the local LSTM and the weighted sum of codes into the features.
     Frames before the past are silent.
     """
 

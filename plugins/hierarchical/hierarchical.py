@@ -21,8 +21,8 @@ class Hierarchical(Attention):
 
     A level ticks in the last frame of a beat, a bar or a group of bars, as the clock counts them in the meter
     of the piece. It then takes the output of the level below as input and holds its own output until the next
-    tick. One LSTM combines the outputs of all levels to the features. A slow level depends on the past only,
-    and its gradient passes many bars in few steps.
+    tick. One LSTM combines the outputs of all levels into the features. A slow level depends only on the
+    past, and its gradient passes many bars in few steps.
 
     All levels are registered modules. In the original they were not, so their weights were never trained.
     """

@@ -17,7 +17,7 @@ class Latency(Attention):
     """Recurrence with a pulse: a line of lag 4 continues from its state of four quarter notes ago.
 
     An LSTM in nine groups; at frame t a group continues from its hidden and cell state of frame t-lag. A
-    second LSTM combines all groups to the features. With `mix` the gates of each group also receive the
+    second LSTM combines all groups into the features. With `mix` the gates of each group also receive the
     delayed states of all other groups, so time has to be processed frame by frame. Without it the groups are
     independent (the original's "capsules"), and a line of lag L is L interleaved sequences that run in
     parallel.

@@ -1,6 +1,6 @@
-"""A part trained with stand-ins in the other slots is the same as in a whole model.
+"""A part trained with stand-ins in the other slots equals the part of a whole model.
 
-This is what allows a table to put rows together from cores, decoders and velocities that never met.
+Tables can therefore combine cores, decoders and velocities that were trained separately.
 """
 
 from __future__ import annotations
@@ -68,16 +68,16 @@ def test_isolated_term_learns_the_same_as_in_a_whole_model(
     for term in TERMS:
         cell = Cell(term, isolated(recipe, term, registry), "tunes", "test", settings, SEED)
         result = do(cell.order(str(songs)), tmp_path / term)
-        # What is stored of it is, to the last digit, what the whole model would have stored.
+        # The stored result is, to the last digit, that of the whole model.
         assert result["evaluation"]["terms"] == together.to_json(*SCORED[term])["terms"]
         assert result["validation"] == history.best[term]
-        curve = [(seen.step, seen.nats[term]) for seen in history.validations]
-        # What learns by counting alone is done at once and has no curve.
+        curve = [(validation.step, validation.nats[term]) for validation in history.validations]
+        # Parts that only count are trained at once and have no learning curve.
         assert result["curve"] == curve if result["learns"] else result["curve"][0][1] == curve[-1][1]
-        mine, whole = tensors_of(tmp_path / term, term), tensors_of(tmp_path / "whole", term)
-        assert mine.keys() == whole.keys()
-        assert all(torch.equal(mine[name], whole[name]) for name in mine)
-        assert mine or not result["learns"]
+        isolated_part, whole = tensors_of(tmp_path / term, term), tensors_of(tmp_path / "whole", term)
+        assert isolated_part.keys() == whole.keys()
+        assert all(torch.equal(isolated_part[name], whole[name]) for name in isolated_part)
+        assert isolated_part or not result["learns"]
 
 
 def test_terms_add_up_to_the_whole_score() -> None:
@@ -92,27 +92,27 @@ def test_terms_add_up_to_the_whole_score() -> None:
 
 def test_stored_evaluation_equals_the_original(songs: Path, registry: Registry) -> None:
     corpus = open_corpus(str(songs)).split("test")
-    found = evaluate(build(parse_recipe(WHOLE["by chance"], registry)), corpus, seed=SEED)
-    again = Evaluation.from_json(found.to_json())
-    assert again.digests == found.digests
-    assert again.terms.keys() == found.terms.keys()
-    for name, term in found.terms.items():
+    evaluation = evaluate(build(parse_recipe(WHOLE["by chance"], registry)), corpus, seed=SEED)
+    again = Evaluation.from_json(evaluation.to_json())
+    assert again.digests == evaluation.digests
+    assert again.terms.keys() == evaluation.terms.keys()
+    for name, term in evaluation.terms.items():
         assert again.terms[name].kind == term.kind
         assert again.terms[name].nats == pytest.approx(term.nats, abs=1e-4)
         assert (again.terms[name].variance is None) == (term.variance is None)
     assert again.struck is not None
-    assert list(again.struck) == list(found.struck if found.struck is not None else [])
-    assert list(again.frames) == list(found.frames)
-    assert again.remarks.keys() == found.remarks.keys()
-    assert again.families == found.families == tuple(piece.family for piece in corpus.pieces)
+    assert list(again.struck) == list(evaluation.struck if evaluation.struck is not None else [])
+    assert list(again.frames) == list(evaluation.frames)
+    assert again.remarks.keys() == evaluation.remarks.keys()
+    assert again.families == evaluation.families == tuple(piece.family for piece in corpus.pieces)
 
 
 def test_stored_evaluation_without_families_has_one_per_piece() -> None:
     stored = {"pieces": ["a", "b"], "frames": [4, 4], "struck": None, "remarks": {}}
     stored["terms"] = {"codes": {"kind": "exact", "nats": [1.0, 2.0], "variance": None}}
-    found = Evaluation.from_json(stored)
-    assert found.families == ()
-    assert (found.score().families, found.score().interval) != (1, None)
+    evaluation = Evaluation.from_json(stored)
+    assert evaluation.families == ()
+    assert (evaluation.score().families, evaluation.score().interval) != (1, None)
 
 
 def folder(path: Path) -> Path:
@@ -120,7 +120,7 @@ def folder(path: Path) -> Path:
     return path
 
 
-def test_another_yardstick_scores_again_without_a_training_step(
+def test_new_yardstick_scores_again_without_a_training_step(
     songs: Path, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = TrainSettings(steps=3, batch=2, frames=16, stride=16, validate_every=3, device="cpu")
@@ -141,14 +141,14 @@ def test_another_yardstick_scores_again_without_a_training_step(
     assert second["curve"] == first["curve"]
 
 
-def test_a_training_has_another_name_with_whatever_changes_its_weights(registry: Registry) -> None:
+def test_training_name_changes_with_everything_that_changes_its_weights(registry: Registry) -> None:
     recipe = isolated(parse_recipe("attention=none", registry), "core", registry)
     cell = Cell("core", recipe, "tunes", "test", TrainSettings(steps=3), SEED)
-    others = [
+    changed = [
         replace(cell, seed=SEED + 1),
         replace(cell, data="other"),
         replace(cell, train=TrainSettings(steps=4)),
         replace(cell, recipe=isolated(parse_recipe("attention=lags", registry), "core", registry)),
     ]
-    assert len({cell.training, *(other.training for other in others)}) == 1 + len(others)
+    assert len({cell.training, *(variant.training for variant in changed)}) == 1 + len(changed)
     assert replace(cell, split="valid").training == cell.training

@@ -49,7 +49,7 @@ def test_product_of_parts_needs_one_training_per_part(study: Read, registry: Reg
     """
     parsed = study('data = "tunes"', grid)
     assert len(parsed.combinations) == 48
-    terms = [one.term for one in components(parsed, registry)]
+    terms = [component.term for component in components(parsed, registry)]
     assert {term: terms.count(term) for term in terms} == {"core": 8, "decoder": 3, "velocity": 2}
     assert len(floor_cells(parsed)) == 1
 
@@ -62,7 +62,7 @@ def test_components_are_separate_for_encoders_and_datasets(study: Read, registry
 
 def test_velocity_is_trained_only_if_rows_and_music_have_it(study: Read, registry: Registry) -> None:
     silent = study(grid='velocity = "none"')
-    assert [one.term for one in components(silent, registry)] == ["core", "decoder"]
+    assert [component.term for component in components(silent, registry)] == ["core", "decoder"]
     loud = study(grid='velocity = "lstm"')
     velocity = components(loud, registry)[-1]
     assert velocity.suits({"onset", "velocity"})
@@ -70,10 +70,10 @@ def test_velocity_is_trained_only_if_rows_and_music_have_it(study: Read, registr
 
 
 def test_other_parts_do_not_change_the_cell(registry: Registry) -> None:
-    one = parse_recipe("attention=lags decoder=rbm velocity=mean", registry)
-    other = parse_recipe("attention=lags decoder=lstm", registry)
-    assert isolated(one, "core", registry).digest == isolated(other, "core", registry).digest
-    assert isolated(one, "decoder", registry).digest != isolated(other, "decoder", registry).digest
+    first = parse_recipe("attention=lags decoder=rbm velocity=mean", registry)
+    second = parse_recipe("attention=lags decoder=lstm", registry)
+    assert isolated(first, "core", registry).digest == isolated(second, "core", registry).digest
+    assert isolated(first, "decoder", registry).digest != isolated(second, "decoder", registry).digest
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_key_changes_with_everything_that_changes_the_result(cell: Cell, words: 
     "words", ["attention=history", "attention=none attention.local=3", "encoder=sounding"]
 )
 def test_the_key_changes_with_the_recipe(cell: Cell, words: str, registry: Registry) -> None:
-    other = parse_recipe(f"velocity=lstm {words}", registry)
-    assert dataclasses.replace(cell, recipe=other).key != cell.key
+    recipe = parse_recipe(f"velocity=lstm {words}", registry)
+    assert dataclasses.replace(cell, recipe=recipe).key != cell.key
 
 
 def test_the_key_changes_with_the_yardstick(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +139,7 @@ def test_stored_results_stay_in_their_tables_when_a_counter_is_raised(
     """They are then results of an earlier reading."""
     monkeypatch.setattr(cell_module, "TRAINING", cell_module.TRAINING + 1)
     monkeypatch.setattr(reading_module, "READING", reading_module.READING + 1)
-    folder = Path(__file__).parents[2] / "benchmarks"
+    folder = Path(__file__).parents[2] / "benchmarks" / "studies"
     files = sorted(folder.glob("*.toml"))
     assert files
     for file in files:
@@ -174,8 +174,8 @@ def test_new_setting_does_not_change_old_questions(cell: Cell) -> None:
     order = cell.order("")
     order["train"] = {name: value for name, value in order["train"].items() if name not in LEGACY}
     assert question(order) == question(cell.order(""))
-    other = dataclasses.replace(cell, train=TrainSettings(steps=4, schedule="cosine"))
-    assert question(order) != question(other.order(""))
+    changed = dataclasses.replace(cell, train=TrainSettings(steps=4, schedule="cosine"))
+    assert question(order) != question(changed.order(""))
 
 
 def test_cell_name_is_a_valid_file_name(cell: Cell) -> None:

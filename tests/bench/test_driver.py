@@ -199,10 +199,8 @@ def test_result_of_a_worker_with_an_earlier_reading_is_rejected(
     assert whats == {f"the worker reads music differently (reading 1, here {READING})"}
 
 
-def test_a_single_result_of_other_music_is_not_lost_either(
-    small: Study, tmp_path: Path, registry: Registry
-) -> None:
-    """Of a part whose trials are gone nobody knows which seeds will be needed."""
+def test_a_single_result_of_other_music_is_kept(small: Study, tmp_path: Path, registry: Registry) -> None:
+    """If the trials of a part are missing, the seeds that it needs are unknown."""
     drive(small, tmp_path / "results", Toy(), registry)
     for path in (tmp_path / "results" / "tunes").iterdir():
         if not path.name.startswith("core-onset-none-independent-s2"):

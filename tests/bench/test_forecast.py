@@ -164,8 +164,8 @@ def test_a_stored_cell_is_not_used_for_a_reason(
 def test_one_validation_setting_makes_cells_foreign(study: Read, drive: Drive, forecast: Ask) -> None:
     small = study(HEAD, GRID, TRAIN)
     drive(small)
-    other = replace(small, train=small.train.model_copy(update={"validate_every": 200}))
-    ((reasons, names),) = forecast(other).reasons
+    changed = replace(small, train=small.train.model_copy(update={"validate_every": 200}))
+    ((reasons, names),) = forecast(changed).reasons
     assert reasons == (Reason("train.validate_every", "2", "200"),)
     assert len(names) == 16
     assert str(reasons[0]) == "train.validate_every is 2, the study has 200"
@@ -178,8 +178,8 @@ def test_more_rates_and_seeds_than_the_study_has_are_named(study: Read, drive: D
             'data = "tunes"\nseeds = 2', 'attention = "none"\nsampler = "independent"', "steps = 2\nlr = 0.01"
         )
     )
-    found = {reason for reasons, _ in made.reasons for reason in reasons}
-    assert found == {Reason("train.lr", "0.1", "0.01"), Reason("seed", "2", "0 to 1")}
+    reasons_found = {reason for reasons, _ in made.reasons for reason in reasons}
+    assert reasons_found == {Reason("train.lr", "0.1", "0.01"), Reason("seed", "2", "0 to 1")}
     assert len(made.missing) + made.open == 0
 
 

@@ -31,27 +31,27 @@ def file(write: Write) -> Path:
     return write('data = "tunes"\nseeds = 2', GRID, "steps = 60")
 
 
-def until(found: Callable[[], Any], seconds: float = 300) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 300) -> Any:
     """Poll until the function returns something true, and return it."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        result = found()
+        result = condition()
         if result:
             return result
         time.sleep(0.01)
-    raise AssertionError("it never came")
+    raise AssertionError("timed out")
 
 
 def holders(work: Path, begun: bool = True) -> dict[str, int]:
-    """The cells that are being trained, and by which process; `begun` where there is something to resume."""
-    found = {}
+    """The process that trains each cell; with `begun`, only cells that can be resumed."""
+    pids = {}
     for path in work.glob("*-s[0-9]*/holder.json"):
         try:
             if not begun or (path.parent / "last.safetensors").exists():
-                found[path.parent.name] = json.loads(path.read_text())["pid"]
+                pids[path.parent.name] = json.loads(path.read_text())["pid"]
         except (OSError, ValueError):
             continue
-    return found
+    return pids
 
 
 def lives(pid: int) -> bool:
@@ -69,9 +69,11 @@ def ended(process: subprocess.Popen[str], code: int = 0) -> tuple[str, str]:
 
 
 def results(study: Path) -> dict[str, dict[str, Any]]:
-    """What is stored, without what was measured with a clock."""
-    found = {path.name: json.loads(path.read_text()) for path in (study.parent / "results").glob("*/*.json")}
-    return {name: {k: v for k, v in one.items() if k != "seconds"} for name, one in found.items()}
+    """The stored results, without times."""
+    contents = {
+        path.name: json.loads(path.read_text()) for path in (study.parent / "results").glob("*/*.json")
+    }
+    return {name: {k: v for k, v in content.items() if k != "seconds"} for name, content in contents.items()}
 
 
 def table(study: Path, capsys: pytest.CaptureFixture[str]) -> str:
@@ -125,7 +127,7 @@ def test_interrupted_study_saves_trainings_and_stops_workers(
 ) -> None:
     long = write('data = "tunes"\nseeds = 1', GRID, "steps = 100000")
     driver = bench(long, "--jobs", "2")
-    cells = until(lambda: len(found := holders(tmp_path / "runs")) == 2 and found)
+    cells = until(lambda: len(pids := holders(tmp_path / "runs")) == 2 and pids)
     _, err = ended(bench(long), 2)
     assert f"process {driver.pid}" in err
     assert "runs this study" in err

@@ -18,7 +18,7 @@ from zoo.music.midi import write_midi
 from zoo.music.roll import Roll
 from zoo.registry import open_registry, parse_recipe
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks" / "studies"
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def study() -> Study:
 
 
 class Untrained:
-    """Stands for the trainings of a study: models that are not trained."""
+    """Untrained models in place of the trained models of a study."""
 
     def __init__(self, corpus: Corpus, *recipes: str) -> None:
         self._corpus, self._recipes = corpus, recipes
@@ -60,7 +60,7 @@ class Untrained:
     def unseen(self, study: Study, data: str) -> Corpus:
         return self._corpus
 
-    def trained(self, *asked: Any) -> Any:
+    def trained(self, *args: Any) -> Any:
         for recipe in self._recipes:
             model = build(parse_recipe(recipe, open_registry()), 0).eval().requires_grad_(False)
             row = SimpleNamespace(labels={"encoder": "onset", "decoder": recipe})

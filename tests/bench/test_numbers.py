@@ -24,8 +24,8 @@ OTHERS = (42, 50, 38), (38, 58, 84)
 
 def row(*seeds: dict[str, Term], frames: Sequence[float] = FRAMES) -> StudyRow:
     names = tuple(map(str, range(len(frames))))
-    found = (Evaluation(names, names, np.array(frames, float), terms) for terms in seeds)
-    return StudyRow({}, "", tuple(found), parameters={"core": 1000})
+    evaluations = (Evaluation(names, names, np.array(frames, float), terms) for terms in seeds)
+    return StudyRow({}, "", tuple(evaluations), parameters={"core": 1000})
 
 
 def term(*nats: float, kind: str = "exact", variance: Sequence[float] | None = None) -> Term:
@@ -40,13 +40,13 @@ def left_out(nats: Sequence[float], frames: Sequence[float] = FRAMES) -> float:
     """Jackknife variance of the mean over pieces."""
     count, mean = len(frames), sum(nats) / sum(frames)
     without = [(sum(nats) - nats[i]) / (sum(frames) - frames[i]) for i in range(count)]
-    return (count - 1) / count * sum((one - mean) ** 2 for one in without)
+    return (count - 1) / count * sum((estimate - mean) ** 2 for estimate in without)
 
 
 def between(*means: float) -> float:
     """Variance of the mean over seeds."""
     middle = sum(means) / len(means)
-    return sum((one - middle) ** 2 for one in means) / (len(means) - 1) / len(means)
+    return sum((mean - middle) ** 2 for mean in means) / (len(means) - 1) / len(means)
 
 
 def freedom(of_pieces: float, of_seeds: float) -> float:
@@ -66,19 +66,19 @@ def test_a_figure_sums_its_terms_over_frames_and_seeds() -> None:
         "keys": term(6, 14, 20, kind="estimate", variance=(5, 10, 15)),
         "residual": term(4, 6, 10, variance=(20, 10, 20)),
     }
-    found = row(first, second)
-    score = found.figure("codes", "keys", "residual")
+    study_row = row(first, second)
+    score = study_row.figure("codes", "keys", "residual")
     assert score.value == pytest.approx(1.6)
     assert score.kind == "estimated bound"
     assert (score.count, score.pieces) == (100, 3)
     # the root of 25 + 39 + 30 + 50, a mean of two seeds over a hundred frames
     assert score.error == pytest.approx(12 / 2 / 100)
     assert score.interval == pytest.approx(plain(*TOTALS).figure("codes").interval)
-    assert found.by_seed("codes", "keys", "residual") == pytest.approx([1.5, 1.7])
-    keys = found.figure("keys")
+    assert study_row.by_seed("codes", "keys", "residual") == pytest.approx([1.5, 1.7])
+    keys = study_row.figure("keys")
     assert (keys.value, keys.kind) == (pytest.approx(0.4), "estimate")
     assert keys.error == pytest.approx(55**0.5 / 2 / 100)
-    codes = found.figure("codes")
+    codes = study_row.figure("codes")
     assert (codes.value, codes.kind, codes.error) == (pytest.approx(1.0), "bound", None)
 
 
@@ -91,35 +91,35 @@ def test_the_interval_of_a_figure_is_of_pieces_and_seeds() -> None:
 
 
 def test_a_difference_is_paired_by_piece_and_seed() -> None:
-    found = plain(*TOTALS, kind="bound").minus(plain(*OTHERS), "codes")
+    difference = plain(*TOTALS, kind="bound").minus(plain(*OTHERS), "codes")
     # the pieces' own differences a frame are -0.8, 0.3 and 0.067, whose mean would be -0.144
-    assert found.value == pytest.approx(0.05)
-    assert (found.kinds, found.pieces) == (("bound", "exact"), 3)
+    assert difference.value == pytest.approx(0.05)
+    assert (difference.kinds, difference.pieces) == (("bound", "exact"), 3)
     of_pieces, of_seeds = left_out((-8, 9, 4)), between(0.2, -0.1)
     assert freedom(of_pieces, of_seeds) == pytest.approx(1.9796, abs=1e-4)
     half = 4.3455 * (of_pieces + of_seeds) ** 0.5
-    assert found.interval == pytest.approx((0.05 - half, 0.05 + half), rel=5e-4)
+    assert difference.interval == pytest.approx((0.05 - half, 0.05 + half), rel=5e-4)
     back = plain(*OTHERS).minus(plain(*TOTALS, kind="bound"), "codes")
     assert (back.value, back.kinds) == (pytest.approx(-0.05), ("exact", "bound"))
 
 
 def test_one_seed_has_an_interval_over_pieces_alone() -> None:
     # Pieces of 10, 40 and 90 frames are as good as two alike, so Student's t has one degree of freedom.
-    found = plain((20, 90, 170), frames=(10, 40, 90)).figure("codes")
+    figure = plain((20, 90, 170), frames=(10, 40, 90)).figure("codes")
     # Without each of them in turn it is 2, 1.9 and 2.2 nats a frame.
     half = 12.7062 * (2 / 3 * (0 + 0.01 + 0.04)) ** 0.5
-    assert found.value == pytest.approx(2)
-    assert found.interval == pytest.approx((2 - half, 2 + half), rel=5e-4)
+    assert figure.value == pytest.approx(2)
+    assert figure.interval == pytest.approx((2 - half, 2 + half), rel=5e-4)
 
 
 def test_p_value_is_two_sided() -> None:
     few = (10, 40, 90)
     first, second = (replace(plain(nats, frames=few), parameters={}) for nats in ((20, 90, 170), (0, 0, 0)))
     # Of one degree of freedom, as above, Student's t is Cauchy's.
-    apart = 2 / (2 / 3 * (0 + 0.01 + 0.04)) ** 0.5
-    for found in (first.minus(second, "codes"), second.minus(first, "codes")):
-        assert found.p_value == pytest.approx(1 - 2 / pi * atan(apart), abs=2e-4)
-        assert not found.is_clear
+    statistic = 2 / (2 / 3 * (0 + 0.01 + 0.04)) ** 0.5
+    for difference in (first.minus(second, "codes"), second.minus(first, "codes")):
+        assert difference.p_value == pytest.approx(1 - 2 / pi * atan(statistic), abs=2e-4)
+        assert not difference.is_clear
 
 
 GRID = 'attention = ["none", "last"]\nsampler = "independent"\ndecoder = "uniform"'
@@ -142,25 +142,25 @@ def test_parts_that_learn_nothing_are_repeated_for_each_seed(tabled: Tabled) -> 
 
 
 def test_results_of_different_music_share_no_table(tabled: Tabled) -> None:
-    other = {**HIGH, "digest": "e" * 64}
+    high = {**HIGH, "digest": "e" * 64}
     with pytest.raises(ZooError, match="of different music") as caught:
-        tabled(GRID, core={"none": LOW, "last": other}, decoder=KEYS)
+        tabled(GRID, core={"none": LOW, "last": high}, decoder=KEYS)
     assert "d" * 12 in str(caught.value)
     assert "e" * 12 in str(caught.value)
 
 
 def test_floors_of_different_music_share_no_table(tabled: Tabled) -> None:
     floors = {"rates": {"codes": (90, 270, 540), "keys": (0, 0, 0)}}
-    other = {"uniform": {**KEYS["uniform"], "digest": "e" * 64}}
+    decoder = {"uniform": {**KEYS["uniform"], "digest": "e" * 64}}
     core = {name: {**nats, "digest": "e" * 64} for name, nats in (("none", LOW), ("last", HIGH))}
     with pytest.raises(ZooError, match="of different music"):
-        tabled(GRID, floors, core=core, decoder=other)
+        tabled(GRID, floors, core=core, decoder=decoder)
 
 
 def test_music_without_loudness_has_rows_of_parts_that_learn_it(tabled: Tabled) -> None:
     floors = {"rates": {"codes": (90, 270, 540), "keys": (0, 0, 0)}}
     table = tabled(f'{GRID}\nvelocity = "lstm"', floors, core={"none": LOW, "last": HIGH}, decoder=KEYS)
-    assert [found.figure(*table.terms).value for found in table.rows] == pytest.approx([2.6, 3.45, 9])
+    assert [row.figure(*table.terms).value for row in table.rows] == pytest.approx([2.6, 3.45, 9])
     assert table.missing == ()
     assert len(list(format_tables(table))) == 1
 
@@ -179,15 +179,15 @@ LOUD = {
 def test_rows_wait_for_results_of_velocity(tabled: Tabled) -> None:
     table = tabled(f'{GRID}\nvelocity = "lstm"', **LOUD)
     assert len(table.missing) == 2
-    assert [found.floor for found in table.rows] == ["rates"]
+    assert [row.floor for row in table.rows] == ["rates"]
 
 
 def test_rows_and_velocities_are_listed_without_duplicates(
     tabled: Tabled,
 ) -> None:
-    found = {"lstm": {"nats": [(16, 24, 40), (17, 25, 42)]}, "key": {"nats": [(18, 27, 45)]}}
-    table = tabled(f'{GRID}\nvelocity = ["lstm", "key"]', **LOUD, velocity=found)
-    assert [one.labels["attention"] for one in table.rows if not one.floor] == ["none", "last"]
+    velocity = {"lstm": {"nats": [(16, 24, 40), (17, 25, 42)]}, "key": {"nats": [(18, 27, 45)]}}
+    table = tabled(f'{GRID}\nvelocity = ["lstm", "key"]', **LOUD, velocity=velocity)
+    assert [row.labels["attention"] for row in table.rows if not row.floor] == ["none", "last"]
     _, loudness = format_tables(table)
     column = loudness.headings.index("nats ↓")
     assert [line.cells[column] for line in loudness.lines] == ["4.100", "4.500", "5.000"]

@@ -9,7 +9,7 @@ from zoo.errors import UsageError
 from zoo.registry import open_registry
 
 GRID = '[[grid]]\nattention = "none"\n'
-ROW = 'name = "RNN"\nkind = "exact"\nsource = "somebody 2012"\nnats = { bach = 8 }\n'
+ROW = 'name = "RNN"\nkind = "exact"\nsource = "Example 2012"\nnats = { bach = 8 }\n'
 
 
 def study(folder: Path, text: str):
@@ -27,7 +27,7 @@ def test_published_row_is_read(tmp_path: Path) -> None:
     "row",
     [
         ROW.replace("exact", "certain"),
-        ROW.replace('source = "somebody 2012"\n', ""),
+        ROW.replace('source = "Example 2012"\n', ""),
         ROW.replace("8", '"8"'),
         f"{ROW}year = 2012\n",
     ],

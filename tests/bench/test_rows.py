@@ -30,18 +30,18 @@ PIECES = 12
 def read(tmp_path: Path, registry: Registry) -> Read:
     path = tmp_path / "study.toml"
 
-    def go(text: str) -> Study:
+    def read_text(text: str) -> Study:
         path.write_text(text)
         return read_study(path, registry)
 
-    return go
+    return read_text
 
 
 def row(nats: list[list[float]], parameters: int) -> StudyRow:
     digests = tuple(map(str, range(len(nats[0]))))
     frames = np.ones(len(digests))
-    found = [Evaluation(digests, digests, frames, {"codes": Term(np.array(one))}) for one in nats]
-    return StudyRow({}, "", tuple(found), parameters={"core": parameters})
+    evaluations = [Evaluation(digests, digests, frames, {"codes": Term(np.array(values))}) for values in nats]
+    return StudyRow({}, "", tuple(evaluations), parameters={"core": parameters})
 
 
 def test_single_seed_gives_no_clear_difference() -> None:
@@ -53,15 +53,15 @@ def test_single_seed_gives_no_clear_difference() -> None:
 
 def test_intervals_of_rows_and_of_their_differences_are_over_families() -> None:
     nats = [[1.0, 1.0, 3.0, 4.0], [1.1, 1.1, 3.1, 4.1]]
-    apart, copied = row(nats, 0), row(nats, 0)
-    found = tuple(replace(one, families=(7, 7, 2, 3)) for one in copied.evaluations)
-    copied, floor = replace(copied, evaluations=found), row([[0.9, 0.9, 2.0, 3.0]], 0)
-    assert copied.figure("codes").value == apart.figure("codes").value
-    assert (copied.figure("codes").families, apart.figure("codes").families) == (3, 4)
-    assert copied.figure("codes").half_width > apart.figure("codes").half_width
-    intervals = {copied.minus(floor, "codes").interval, apart.minus(floor, "codes").interval}
+    ungrouped, copied = row(nats, 0), row(nats, 0)
+    in_families = tuple(replace(evaluation, families=(7, 7, 2, 3)) for evaluation in copied.evaluations)
+    copied, floor = replace(copied, evaluations=in_families), row([[0.9, 0.9, 2.0, 3.0]], 0)
+    assert copied.figure("codes").value == ungrouped.figure("codes").value
+    assert (copied.figure("codes").families, ungrouped.figure("codes").families) == (3, 4)
+    assert copied.figure("codes").half_width > ungrouped.figure("codes").half_width
+    intervals = {copied.minus(floor, "codes").interval, ungrouped.minus(floor, "codes").interval}
     assert len(intervals) == 2
-    # Results from before families were known are paired with newer ones.
+    # Results without families, from older versions, are paired with newer ones.
     assert floor.minus(copied, "codes").p_value == copied.minus(floor, "codes").p_value
 
 
@@ -73,19 +73,19 @@ def evaluation(terms: dict[str, float]) -> dict:
         "pieces": [f"{number:02}" for number in range(PIECES)],
         "frames": frames,
         "struck": None,
-        "terms": {name: {"kind": "exact", "nats": one, "variance": None} for name, one in nats.items()},
+        "terms": {name: {"kind": "exact", "nats": values, "variance": None} for name, values in nats.items()},
         "remarks": {},
     }
 
 
 def result(cell: Cell | FloorsCell, level: float) -> dict:
-    about = {"data": {"digest": "d" * 64, "planes": ["sounding"], "reading": READING}, "made": {}}
+    head = {"data": {"digest": "d" * 64, "planes": ["sounding"], "reading": READING}, "made": {}}
     if isinstance(cell, FloorsCell):
-        return {**about, "floors": {"rates": evaluation({"codes": 9.0, "keys": 0.0})}}
+        return {**head, "floors": {"rates": evaluation({"codes": 9.0, "keys": 0.0})}}
     term = {"core": "codes", "decoder": "keys"}[cell.term]
     nats = evaluation({term: level + 0.01 * cell.seed})
     known = {"validation": level + abs(cell.train.lr - 0.01), "learns": True, "parameters": 5, "seconds": 1.0}
-    return {**about, **known, "evaluation": nats, "parts": dict.fromkeys(cell.recipe.parts, "x 1")}
+    return {**head, **known, "evaluation": nats, "parts": dict.fromkeys(cell.recipe.parts, "x 1")}
 
 
 def fill(study: Study, registry: Registry, results: Results) -> None:
@@ -116,9 +116,9 @@ encoder = "sounding"
 attention = ["none", "history"]
 sampler = "independent"
 [[published]]
-name = "Somebody's"
+name = "Published"
 kind = "estimate"
-source = "Somebody 2012"
+source = "Example 2012"
 nats = { tunes = 3.5, others = 1 }
 """
 
@@ -128,9 +128,9 @@ def test_a_table_ranks_rows_floors_and_the_literature(read: Read, registry: Regi
     fill(small_study, registry, results)
     (sheet,) = format_tables(tables(small_study, results, registry)[0])
     shown = [line.cells[:2] for line in sheet.lines]
-    assert [cells[0] for cells in shown] == ["none", "Somebody's", "history", "rates"]
+    assert [cells[0] for cells in shown] == ["none", "Published", "history", "rates"]
     assert shown[1][1] == "~ 3.5"
-    assert "Somebody's: Somebody 2012" in sheet.explanations()
+    assert "Published: Example 2012" in sheet.explanations()
     assert sheet.lines[0].is_clear
     (floor,) = [line for line in sheet.lines if line.cells[0] == "rates"]
     assert floor.cells[3:5] == ("–", "–")
@@ -188,8 +188,8 @@ def test_a_rate_is_chosen_by_two_seeds(read: Read, registry: Registry, tmp_path:
     assert ({cell.train.lr for cell in choice.cells}, choice.selection_seeds) == ({0.02}, 2)
 
 
-def of_earlier(found: dict) -> dict:
-    return {**found, "data": {name: value for name, value in found["data"].items() if name != "reading"}}
+def of_earlier(content: dict) -> dict:
+    return {**content, "data": {name: value for name, value in content["data"].items() if name != "reading"}}
 
 
 def test_earlier_reading_may_select_rates_by_one_seed(read: Read, registry: Registry, tmp_path: Path) -> None:
@@ -207,8 +207,8 @@ def test_earlier_reading_may_select_rates_by_one_seed(read: Read, registry: Regi
     assert (table.missing, table.selection_seeds, table.is_earlier) == ((), 1, True)
     (sheet,) = format_tables(table)
     assert any("from 0.01, 0.02 by validation of the first seed" in note for note in sheet.explanations())
-    (said,) = [note for note in sheet.explanations() if "earlier reading" in note]
-    assert "bars were counted from the first note" in said
+    (caption,) = [note for note in sheet.explanations() if "earlier reading" in note]
+    assert "bars were counted from the first note" in caption
 
 
 def test_rows_of_different_readings_share_no_table(read: Read, registry: Registry, tmp_path: Path) -> None:
@@ -224,14 +224,14 @@ def test_rows_on_different_grids_share_no_table(read: Read, registry: Registry, 
     small_study, results = read(GRID), Results(tmp_path / "results")
     fill(small_study, registry, results)
     (cell,) = floor_cells(small_study)
-    found = result(cell, 0)
-    found["data"]["grid"] = 12
-    results.write(cell, found)
+    content = result(cell, 0)
+    content["data"]["grid"] = 12
+    results.write(cell, content)
     with pytest.raises(ZooError, match="12 frames per quarter note in floors"):
         tables(small_study, results, registry)
 
 
-def test_a_caption_says_the_grid_and_the_leaks() -> None:
+def test_caption_contains_the_grid_and_the_leaks() -> None:
     assert list(MusicReading("d").notes) == list(MusicReading("d", leaks=0).notes) == []
     assert list(MusicReading("d", grid=12, leaks=2).notes) == [
         "12 frames per quarter note",
@@ -246,7 +246,9 @@ def test_failed_rows_are_distinguished_from_missing_ones(
     small_study, results = read(GRID), Results(tmp_path / "results")
     fill(small_study, registry, results)
     core = next(
-        one for one in components(small_study, registry) if one.recipe.parts["attention"].entry.name == "none"
+        component
+        for component in components(small_study, registry)
+        if component.recipe.parts["attention"].entry.name == "none"
     )
     for cell in chosen(core, small_study, results):
         results.write(cell, {**result(cell, 1.0), "evaluation": None})

@@ -50,8 +50,8 @@ def trained() -> Content:
 
 
 def floors() -> Content:
-    found = {"rates": evaluation("codes", "keys", "residual"), "velocity=mean": evaluation("velocity")}
-    return {"data": trained()["data"], "made": {}, "floors": found}
+    evaluations = {"rates": evaluation("codes", "keys", "residual"), "velocity=mean": evaluation("velocity")}
+    return {"data": trained()["data"], "made": {}, "floors": evaluations}
 
 
 def put(folder: Path, cell: Cell | FloorsCell, content: Any) -> Results:
@@ -80,9 +80,9 @@ def earlier(cell: Cell, name: str, folder: Path) -> tuple[Results, Path]:
 
 def test_result_of_an_earlier_reading_is_matched_by_its_question(core: Cell, tmp_path: Path) -> None:
     results, _ = earlier(core, "core-none-s0-0123", tmp_path)
-    found = results.read(core)
-    assert found is not None
-    assert MusicReading.of(found).is_earlier
+    content = results.read(core)
+    assert content is not None
+    assert MusicReading.of(content).is_earlier
     assert results.read(replace(core, seed=1)) is None
     assert results.read(replace(core, train=TrainSettings(steps=3))) is None
 
@@ -225,9 +225,9 @@ def test_an_earlier_reading_in_a_pack_is_found_and_replaced(core: Cell, tmp_path
     results.folder_of("tunes").mkdir()
     (results.folder_of("tunes") / "core-of-another-time.json").write_text(json.dumps(old))
     results.pack("tunes")
-    found = Results(tmp_path).read(core)
-    assert found is not None
-    assert MusicReading.of(found).is_earlier
+    content = Results(tmp_path).read(core)
+    assert content is not None
+    assert MusicReading.of(content).is_earlier
     new = ordered(core)
     new["data"]["reading"] = READING
     results = Results(tmp_path)

@@ -16,7 +16,7 @@ from zoo.registry import Registry
 Read = Callable[..., Study]
 
 
-def said(path: Path, registry: Registry) -> str:
+def error_message(path: Path, registry: Registry) -> str:
     with pytest.raises(UsageError) as caught:
         read_study(path, registry)
     return "\n".join(str(problem) for problem in caught.value.problems)
@@ -77,18 +77,18 @@ def test_dataset_may_override_the_budget(study: Read, registry: Registry) -> Non
     assert parsed.train_on("tunes") is parsed.train
     bach = parsed.train_on("bach")
     assert (bach.minutes, bach.steps, bach.batch, bach.validate_every) == (2.0, None, 4, 50)
-    cells = [one.cell(parsed, 0.01, 0) for one in components(parsed, registry)]
+    cells = [component.cell(parsed, 0.01, 0) for component in components(parsed, registry)]
     assert {(cell.data, cell.train.steps, cell.train.minutes, cell.train.lr) for cell in cells} == {
         ("tunes", 7, None, 0.01),
         ("bach", None, 2.0, 0.01),
     }
     plain = study('data = "tunes"', 'decoder = "rbm"', "steps = 7\nlr = [0.1, 0.01]")
-    keys = {one.cell(plain, 0.01, 0).key for one in components(plain, registry)}
+    keys = {component.cell(plain, 0.01, 0).key for component in components(plain, registry)}
     assert keys < {cell.key for cell in cells}
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("table", "message"),
     [
         ("[train.bahc]\nsteps = 3", "the study has no such dataset"),
         ("[train.bach]\nlr = 0.1", "learning rates are the same for all datasets"),
@@ -96,8 +96,8 @@ def test_dataset_may_override_the_budget(study: Read, registry: Registry) -> Non
         ("[train.bach]\nsteps = 3\nminutes = 2.0", "mutually exclusive"),
     ],
 )
-def test_invalid_budget_of_a_dataset_is_an_error(study: Read, table: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+def test_invalid_budget_of_a_dataset_is_an_error(study: Read, table: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         study('data = ["tunes", "bach"]', f'decoder = "rbm"\n{table}', "steps = 7")
 
 
@@ -167,17 +167,17 @@ def test_all_errors_are_reported_at_once_with_file_and_hint(
 def test_invalid_studies_are_errors(tmp_path: Path, registry: Registry, text: str, says: str) -> None:
     file = tmp_path / "wrong.toml"
     file.write_text(text)
-    parsed = said(file, registry)
+    parsed = error_message(file, registry)
     assert says in parsed
     assert str(file) in parsed
 
 
 def test_missing_file_is_an_error(tmp_path: Path, registry: Registry) -> None:
-    assert "no such file" in said(tmp_path / "no.toml", registry)
+    assert "no such file" in error_message(tmp_path / "no.toml", registry)
 
 
 def test_shipped_studies_are_valid(registry: Registry) -> None:
-    files = sorted((Path(__file__).parents[2] / "benchmarks").glob("*.toml"))
+    files = sorted((Path(__file__).parents[2] / "benchmarks" / "studies").glob("*.toml"))
     assert files
     for file in files:
         parsed = read_study(file, registry)

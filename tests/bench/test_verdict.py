@@ -54,11 +54,11 @@ def test_words_depend_on_the_kinds_of_figures(
     tabled: Tabled, kinds: tuple[str, str], lower: str, higher: str
 ) -> None:
     first, second = kinds
-    for nats, said, outcome in ((1.5, lower, "lower"), (2.5, higher, "higher")):
+    for nats, words, outcome in ((1.5, lower, "lower"), (2.5, higher, "higher")):
         comparison = compared(tabled, level(nats, kind=first), level(2.0, kind=second))
-        is_clear = said.startswith("clearly")
+        is_clear = words.startswith("clearly")
         sign = "" if is_clear else "-" if nats < 2 else "+"
-        assert comparison.words.startswith(f"{said} {sign}0.500 (")
+        assert comparison.words.startswith(f"{words} {sign}0.500 (")
         assert comparison.outcome == (outcome if is_clear else "level")
 
 
@@ -142,9 +142,12 @@ def with_lucky_seeds(tabled: Tabled, judges: int, of_judges: float, of_rest: flo
     table = tabled(ATTENTIONS, core={"none": level(1.5), "last": level(2.0)}, decoder=KEYS)
     last = table.rows[-1]
     seeds = [replace(last.evaluations[0]) for _ in range(5)]
-    apart = [of_judges if seed < judges else of_rest for seed in range(5)]
+    shifts = [of_judges if seed < judges else of_rest for seed in range(5)]
     wobble = [0.0, 0.01, -0.01, 0.02, -0.02]
-    lower = [moved(one, by + by_chance) for one, by, by_chance in zip(seeds, apart, wobble, strict=True)]
+    lower = [
+        moved(evaluation, by + by_chance)
+        for evaluation, by, by_chance in zip(seeds, shifts, wobble, strict=True)
+    ]
     first, second = (
         replace(last, evaluations=tuple(lower), selection_seeds=judges),
         replace(last, evaluations=tuple(seeds)),
@@ -176,22 +179,22 @@ def test_verdict_without_selection_does_not_depend_on_it(tabled: Tabled) -> None
 
 def test_rows_of_two_studies_need_the_same_reading(tabled: Tabled) -> None:
     table = tabled(ATTENTIONS, core={"none": level(1.5), "last": level(2.0)}, decoder=KEYS)
-    other = replace(table, study=replace(table.study, path=Path("other.toml")))
-    comparison = verdict(table, "none", "last", second_table=other)
+    second = replace(table, study=replace(table.study, path=Path("other.toml")))
+    comparison = verdict(table, "none", "last", second_table=second)
     assert comparison.outcome == "lower"
     assert comparison.key != verdict(table, "none", "last").key
-    before = replace(other, reading=replace(other.reading, number=READING - 1))
-    apart = verdict(table, "none", "last", second_table=before)
-    assert (apart.outcome, apart.p_value) == ("waiting", None)
-    assert "different readings" in apart.words
+    before = replace(second, reading=replace(second.reading, number=READING - 1))
+    waiting = verdict(table, "none", "last", second_table=before)
+    assert (waiting.outcome, waiting.p_value) == ("waiting", None)
+    assert "different readings" in waiting.words
 
 
 def test_rows_of_two_studies_need_the_same_seeds(tabled: Tabled) -> None:
     table = tabled(ATTENTIONS, core={"none": level(1.5), "last": level(2.0)}, decoder=KEYS)
     more = table.study.settings.model_copy(update={"seeds": 3})
-    other = replace(table, study=replace(table.study, settings=more))
+    second = replace(table, study=replace(table.study, settings=more))
     with pytest.raises(UsageError, match="differ in seeds or split"):
-        verdict(table, "none", "last", second_table=other)
+        verdict(table, "none", "last", second_table=second)
 
 
 def test_best_of_several_encoders_is_an_error(tabled: Tabled) -> None:
@@ -216,8 +219,8 @@ def test_name_may_omit_slots_if_it_stays_unique(tabled: Tabled) -> None:
 
 def test_unknown_row_is_reported_with_the_known_ones(tabled: Tabled) -> None:
     table = tabled(ATTENTIONS, core={"none": level(1.5), "last": level(2.0)}, decoder=KEYS)
-    with pytest.raises(UsageError, match="nobody") as caught:
-        verdict(table, "none", "nobody")
+    with pytest.raises(UsageError, match="unknown") as caught:
+        verdict(table, "none", "unknown")
     assert "last, none" in str(caught.value)
-    with pytest.raises(UsageError, match="best nobody"):
-        verdict(table, "best nobody", "none")
+    with pytest.raises(UsageError, match="best unknown"):
+        verdict(table, "best unknown", "none")

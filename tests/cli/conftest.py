@@ -13,10 +13,10 @@ import pytest
 from zoo.parts import Description, Settings, hookimpl, setting
 from zoo.registry.menu import Menu
 
-Run = Callable[..., "Said"]
+Run = Callable[..., "Output"]
 
 
-class Said:
+class Output:
     """The exit code and output of a command line."""
 
     def __init__(self, code: int, out: str, err: str) -> None:
@@ -25,7 +25,7 @@ class Said:
 
 class Deep(Settings):
     hidden: int = setting(100, "hidden units", ge=1, le=4096)
-    kind: Literal["plain", "wide"] = setting("plain", "how it hears", live=True)
+    kind: Literal["plain", "wide"] = setting("plain", "kind of LSTM", live=True)
 
 
 class Toys:
@@ -35,7 +35,7 @@ class Toys:
         return [
             Description("encoder", "fold", "Octaves folded", "a:B", gives=lambda settings: {"codes": 12}),
             Description("attention", "history", "Looks back, [b]boldly[/b]", "a:B"),
-            Description("sampler", "voices", "One after the other, each hearing those before it", "a:B"),
+            Description("sampler", "voices", "One note at a time, given those before it", "a:B"),
             Description("decoder", "lstm", "Remembers", "a:B", settings=Deep, citation="Hochreiter 1997"),
             Description("decoder", "rbm", "Balances", "a:B", settings=Deep, status="experimental"),
             Description("velocity", "none", "Even", "a:B"),
@@ -44,7 +44,7 @@ class Toys:
 
 @pytest.fixture
 def toys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The toy parts in place of the shipped ones, and no foreign plugin."""
+    """The toy parts instead of the shipped ones, and no third-party plugins."""
     module = ModuleType("toy_plugin")
     module.__file__ = "/zoo/toys.py"
     module.zoo_parts = Toys.zoo_parts  # type: ignore[attr-defined]
@@ -64,22 +64,22 @@ def toys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Run a command line in this process, in an empty folder, on a page of 80 columns."""
+    """Run a command line in this process, in an empty folder, with 80 columns."""
     from zoo.cli import console, main
 
     monkeypatch.setattr(console.stdout, "width", 80)
     monkeypatch.setattr(console.stderr, "width", 80)
     for variable in ("ZOO_PLUGINS", "ZOO_LOCAL", "ZOO_STRICT", "ZOO_TRACE"):
-        # Set first, so that what a command sets is undone as well.
+        # Set first, so that monkeypatch also undoes what a command sets.
         monkeypatch.setenv(variable, "")
         monkeypatch.delenv(variable)
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
 
-    def run(*words: str) -> Said:
+    def run(*words: str) -> Output:
         code = main.run(words)
         out, err = capsys.readouterr()
-        return Said(code, "\n".join(line.rstrip() for line in out.splitlines()), err)
+        return Output(code, "\n".join(line.rstrip() for line in out.splitlines()), err)
 
     return run

@@ -48,7 +48,7 @@ def path(tmp_path: Path) -> str:
 
 
 class Terminal:
-    """A shell at a terminal of its own."""
+    """A shell in a pseudo-terminal."""
 
     def __init__(self, command: Sequence[str], path: str) -> None:
         self.screen, end = pty.openpty()

@@ -194,19 +194,19 @@ def test_bundle_without_a_list_of_pieces_is_reported(trained, folder, tmp_path, 
     assert note(capsys, older, f"data={folder}") == ""
     assert f"note: {older} was trained on" in note(capsys, older, f"data={folder}", "split=train")
     (folder / train_piece(folder)).unlink()
-    said = note(capsys, older, f"data={folder}")
-    assert "trained on other music (songs), and its bundle does not list the pieces" in said
+    text = note(capsys, older, f"data={folder}")
+    assert "trained on other music (songs), and its bundle does not list the pieces" in text
 
 
 def test_omitted_results_are_reported(bundles, folder, capsys):
-    def said(*words):
+    def notes(*words):
         assert run(["evaluate", "coins", f"data={folder}", *words]) == 0
         return capsys.readouterr().err
 
-    assert "note: floors and generated passages are left out: split=all" in said("split=all")
-    assert "floors and generated passages are left out" in said("split=all", "samples=0")
-    assert "passages are left out: split=train" in said("split=train")
-    assert said("split=train", "samples=0") == ""
+    assert "note: floors and generated passages are left out: split=all" in notes("split=all")
+    assert "floors and generated passages are left out" in notes("split=all", "samples=0")
+    assert "passages are left out: split=train" in notes("split=train")
+    assert notes("split=train", "samples=0") == ""
 
 
 def test_counts_have_the_right_plural(bundles, folder, capsys):
@@ -270,11 +270,11 @@ def test_live_setting_is_changed_and_shown(bundles, folder, capsys):
 
 def test_sweep_has_a_row_for_each_value(bundles, folder, capsys):
     evaluation = evaluated(capsys, "five", f"data={folder}", "split=valid", "--sweep", "sampler.paths=1,30")
-    one, thirty = evaluation["rows"][-2:]
-    assert (one["changed"], thirty["changed"]) == ({"sampler.paths": 1}, {"sampler.paths": 30})
+    single, thirty = evaluation["rows"][-2:]
+    assert (single["changed"], thirty["changed"]) == ({"sampler.paths": 1}, {"sampler.paths": 30})
     last = evaluation["differences"][-1]
-    assert (last["first"], last["second"]) == (thirty["name"], one["name"])
-    assert last["value"] == pytest.approx(thirty["score"]["value"] - one["score"]["value"])
+    assert (last["first"], last["second"]) == (thirty["name"], single["name"])
+    assert last["value"] == pytest.approx(thirty["score"]["value"] - single["score"]["value"])
     assert last["value"] < 0.02
 
 

@@ -50,11 +50,13 @@ def summary(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
 def test_primer_is_continued_and_counted_separately(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["generate", "model", "-o", "new.mid", "--primer", "tune.mid", "--frames", "12"]
     assert run(words) == 0
-    assert "in 2 bars of 4/4 (32 frames, 20 of them the primer)" in capsys.readouterr().out
+    assert "in 2 bars of 4/4 (32 frames; the primer ends in bar 2, frame 20)" in capsys.readouterr().out
     assert run([*words, "--json", "--force"]) == 0
     summary = json.loads(capsys.readouterr().out)
-    assert (summary["primer_frames"], summary["pieces"][0]["frames"]) == (20, 32)
-    assert read_midi(folder / "new.mid").frames == 32
+    assert (summary["primer_bars"], summary["primer_frames"], summary["pieces"][0]["frames"]) == (2, 20, 32)
+    assert run([*words, "--primer-bars", "1", "--force"]) == 0
+    assert "in 2 bars of 4/4 (28 frames; the primer ends with bar 1, frame 16)" in capsys.readouterr().out
+    assert read_midi(folder / "new.mid").frames == 28
 
 
 def test_new_music_keeps_the_meter_of_the_primer(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -184,7 +186,9 @@ def test_rest_at_the_end_of_a_primer_is_reported(folder: Path, capsys: pytest.Ca
     tune().padded(26).write("rested.mid")
     words = ["generate", "model", "-o", "new.mid", "--primer", "rested.mid", "--frames", "6", "--force"]
     assert run(words) == 0
-    assert "(32 frames, 26 of them the primer with a rest of 6 at its end)" in capsys.readouterr().out
+    assert (
+        "(32 frames; the primer ends in bar 2, frame 26, with a rest of 6 frames)" in capsys.readouterr().out
+    )
     assert run([*words, "--json"]) == 0
     summary = json.loads(capsys.readouterr().out)
     assert (summary["primer_frames"], summary["primer_rest"]) == (26, 6)
@@ -230,11 +234,11 @@ def test_primer_is_not_overwritten(folder: Path, capsys: pytest.CaptureFixture[s
 def test_missing_folders_are_reported_before_any_work(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["generate", "nobody", "-o", "no/new.mid", "--picture", "nor/new.png"]) == 2
+    assert run(["generate", "missing", "-o", "no/new.mid", "--picture", "nor/new.png"]) == 2
     err = capsys.readouterr().err
     assert "no/new.mid: there is no folder no\n" in err
     assert "nor/new.png: there is no folder nor\n" in err
-    assert "nobody" not in err
+    assert "missing" not in err
 
 
 def test_existing_music_is_not_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import wave
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import zoo
 from zoo.cli.main import run
 from zoo.errors import DataError, UsageError
 from zoo.model.build import build
-from zoo.model.bundle import save_bundle
+from zoo.model.bundle import open_bundle, save_bundle
 from zoo.music.instruments import program
 from zoo.music.meter import Meter
 from zoo.music.midi import read_midi
@@ -26,6 +27,7 @@ from zoo.music.remarks import dull
 from zoo.music.roll import Notes, Roll
 from zoo.music.tonality import Tonality, estimate_tonality
 from zoo.registry import open_registry, parse_recipe
+from zoo.report.listening import Opening, generated_piece
 from zoo.train.best_of import mean_nats
 
 WORDS = "attention=none attention.local=4 attention.features=5 sampler=independent decoder.hidden=4"
@@ -76,8 +78,8 @@ def test_tempo_applies_to_the_whole_piece(folder: Path) -> None:
     assert written("--tempo", "72").tempo == pytest.approx(72, abs=0.01)
     changing = Roll(tune().onset, tune().sounding, tune().velocity, 80.0, Meter(), ((0, 120.0), (48, 60.0)))
     changing.write("changing.mid")
-    found = written("--primer", "changing.mid", "--tempo", "100")
-    assert (found.tempo, found.tempo_changes) == (pytest.approx(100, abs=0.01), ())
+    piece = written("--primer", "changing.mid", "--tempo", "100")
+    assert (piece.tempo, piece.tempo_changes) == (pytest.approx(100, abs=0.01), ())
 
 
 def test_music_is_transposed_by_semitones(folder: Path) -> None:
@@ -98,6 +100,7 @@ def test_music_is_transposed_to_a_key(folder: Path) -> None:
     plain = written("--primer", "d.mid", "--bars", "2")
     moved = written("--primer", "d.mid", "--bars", "2", "--key", "F")
     assert (moved.sounding[:, 3:] == plain.sounding[:, :-3]).all()
+    assert (written("--primer", "d.mid", "--bars", "2", "--key", " f Major").sounding == moved.sounding).all()
     alone = written("--bars", "8", "--seed", "1", "--key", "Am")
     assert estimate_tonality(alone).signature == Tonality(0).signature
 
@@ -115,7 +118,7 @@ def test_a_relative_key_is_noted(folder: Path, capsys: pytest.CaptureFixture[str
 
 def test_a_key_is_named_as_musicians_do(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["generate", "model", "-o", "new.mid", "--key", "H"]) == 2
-    assert "error: --key: 'H' is not a key\n  write C, F#, Bb for major keys" in capsys.readouterr().err
+    assert "error: --key: 'H' is not a key\n  write C, F# or Bb major for" in capsys.readouterr().err
     assert run(["generate", "model", "-o", "new.mid", "--key", "C", "--transpose", "2"]) == 2
     assert "mutually exclusive" in capsys.readouterr().err
     assert not Path("new.mid").exists()
@@ -135,8 +138,8 @@ class Late(torch.nn.Module):
     def follow(self, *music: Any) -> Any:
         return self.decoder.follow(*music)
 
-    def sample(self, codes: Tensor, *others: Any, **choice: Any) -> Any:
-        keys, state = self.decoder.sample(torch.ones_like(codes), *others, **choice)
+    def sample(self, codes: Tensor, *rest: Any, **choice: Any) -> Any:
+        keys, state = self.decoder.sample(torch.ones_like(codes), *rest, **choice)
         is_heard = (self.frame >= self.first).view(-1, 1, 1)
         self.frame += 1
         return keys * is_heard, state
@@ -157,10 +160,18 @@ def test_silent_bars_at_the_beginning_are_left_out(folder: Path) -> None:
     pieces = late(0, 5, 12, 31).generate(bars=3, count=4)
     assert [piece.frames for piece in pieces] == [36] * 4
     assert [begins(piece) for piece in pieces] == [0, 5, 0, 7]
-    kept = late(0, 5, 12, 31).generate(bars=3, count=4, keep_silence=True)
-    assert [piece.frames for piece in kept] == [36] * 4
-    assert [begins(piece) for piece in kept] == [0, 5, 12, 31]
-    assert (pieces[2].onset[:24] == kept[2].onset[12:]).all()
+    with_silence = late(0, 5, 12, 31).generate(bars=3, count=4, keep_silence=True)
+    assert [piece.frames for piece in with_silence] == [36] * 4
+    assert [begins(piece) for piece in with_silence] == [0, 5, 12, 31]
+    assert (pieces[2].onset[:24] == with_silence[2].onset[12:]).all()
+
+
+def test_pieces_of_a_page_begin_without_silent_bars(folder: Path) -> None:
+    bundle = replace(open_bundle("model"), model=late(31).model)
+    assert begins(generated_piece("late", bundle, Opening("From silence"), bars=3).roll) == 7
+    primer = tune(2, Meter.of(3, 4))
+    opening = Opening("After a tune", primer=lambda grid, pedal: primer)
+    assert not generated_piece("late", bundle, opening, bars=3).roll.onset[32 : 32 + 31].any()
 
 
 def test_a_rest_after_a_primer_that_is_returned_is_kept(folder: Path) -> None:
@@ -177,12 +188,12 @@ def test_silence_that_never_ends_is_not_waited_for(folder: Path) -> None:
 
 
 def test_an_option_keeps_the_silence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    heard = []
+    starts = []
     for seed in range(12):
         words = ["--temperature", "0.05", "--bars", "2", "--seed", str(seed)]
-        heard.append((begins(written(*words)), begins(written(*words, "--keep-silence"))))
-    assert all(first < 12 for first, _ in heard)
-    assert all(first == kept % 12 for first, kept in heard)
+        starts.append((begins(written(*words)), begins(written(*words, "--keep-silence"))))
+    assert all(trimmed < 12 for trimmed, _ in starts)
+    assert all(trimmed == full % 12 for trimmed, full in starts)
 
 
 def test_a_low_top_p_takes_the_likeliest(folder: Path) -> None:
@@ -247,9 +258,9 @@ def test_a_device_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_some_bars_of_a_primer_are_continued(folder: Path) -> None:
-    found = written("--primer", "tune.mid", "--primer-bars", "3-4", "--bars", "1")
-    assert found.frames == (2 + 1) * 16
-    assert found.notes().key[:8].tolist() == list(range(38, 46))
+    piece = written("--primer", "tune.mid", "--primer-bars", "3-4", "--bars", "1")
+    assert piece.frames == (2 + 1) * 16
+    assert piece.notes().key[:8].tolist() == list(range(38, 46))
     assert written("--primer", "tune.mid", "--primer-bars", "2", "--bars", "1").frames == 3 * 16
 
 
@@ -259,13 +270,13 @@ def test_new_music_can_be_written_without_the_primer(
     words = ["--primer", "tune.mid", "--primer-bars", "2", "--bars", "3", "--seed", "4"]
     whole = written(*words)
     alone = written(*words, "--without-primer")
-    assert "of them the primer" not in capsys.readouterr().out.splitlines()[-1]
+    assert "the primer" not in capsys.readouterr().out.splitlines()[-1]
     assert alone.frames == 3 * 16
     assert (alone.sounding == whole.sounding[32:]).all()
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "message"),
     [
         (["--primer-bars", "2"], 2, "--primer-bars: there is no primer"),
         (["--without-primer"], 2, "--without-primer: there is no primer"),
@@ -280,10 +291,10 @@ def test_new_music_can_be_written_without_the_primer(
     ],
 )
 def test_invalid_options_are_rejected(
-    folder: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, said: str
+    folder: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, message: str
 ) -> None:
     assert run(["generate", "model", "-o", "new.mid", *words]) == code
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not Path("new.mid").exists()
 
 
@@ -333,8 +344,8 @@ def test_notation_has_the_notes_and_the_meter(folder: Path) -> None:
 def test_a_page_plays_the_piece(folder: Path) -> None:
     assert run(["generate", "model", "-o", "new.html", "--primer", "tune.mid", "--bars", "1"]) == 0
     text = Path("new.html").read_text("utf-8")
-    told = json.loads(text.partition('id="pieces">')[2].partition("</script>")[0])
-    assert (told["pieces"][0]["primer"], told["pieces"][0]["frames"]) == (96, 112)
+    page = json.loads(text.partition('id="pieces">')[2].partition("</script>")[0])
+    assert (page["pieces"][0]["primer"], page["pieces"][0]["frames"]) == (96, 112)
 
 
 def test_degenerate_music_gives_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,8 +20,8 @@ LIST = """
  *     history   Looks back, [b]boldly[/b]                toys     stable
 
      sampler
- *     voices    One after the other, each hearing        toys     stable
-                 those before it
+ *     voices    One note at a time, given those before   toys     stable
+                 it
 
      decoder
  *     lstm      Remembers                                toys     stable
@@ -95,7 +95,7 @@ Remembers
  ──────────────────────────────────────────────────────────────────────────
  hidden     100       hidden units
                       a whole number from 1 to 4096
- kind       plain     how it hears
+ kind       plain     kind of LSTM
                       one of plain, wide; can be changed on a trained model
 
 
@@ -123,7 +123,7 @@ class TestShow:
             "default": "plain",
             "takes": "one of plain, wide",
             "choices": ["plain", "wide"],
-            "help": "how it hears",
+            "help": "kind of LSTM",
             "live": True,
         }
 

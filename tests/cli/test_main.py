@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -7,13 +8,17 @@ import time
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 
 from zoo import __version__
 from zoo.cli import main
-from zoo.errors import BundleError, DataError, NonFiniteError, PluginError, Problem, UsageError
+from zoo.errors import BundleError, ClaimError, DataError, NonFiniteError, PluginError, Problem, UsageError
+from zoo.music.roll import Notes, Roll
 
 from .conftest import Run
+
+ROOT = Path(__file__).parents[2]
 
 
 def failing(error: BaseException) -> click.Command:
@@ -90,6 +95,7 @@ def test_typing_errors_get_hints(words: str, err: str, run: Run) -> None:
         (PluginError("x"), 4),
         (BundleError("x"), 5),
         (NonFiniteError("x"), 6),
+        (ClaimError("x"), 7),
         (KeyboardInterrupt(), 130),
         (click.Abort(), 130),
         (ValueError("x"), 1),
@@ -322,7 +328,67 @@ def test_lists_fit_a_page_in_a_pipe(words: tuple[str, ...], tmp_path: Path) -> N
     assert [line for line in lines if len(line) > 80 or line != line.rstrip()] == []
 
 
-def test_a_report_without_a_name_is_told_one(run: Run) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("show", "train"),
+        ("show", "generate"),
+        ("show", "bach"),
+        ("data", "scan", "songs"),
+        ("runs", "."),
+        ("evaluate", "bach", "data=songs", "split=all"),
+        ("bench", "table", str(ROOT / "benchmarks" / "studies" / "combinations.toml")),
+    ],
+)
+def test_lines_in_a_pipe_have_no_blanks_at_the_end(words: tuple[str, ...], tmp_path: Path) -> None:
+    start = np.arange(8, dtype=np.int64) * 4
+    notes = Notes(start, start + 4, 40 + start // 2, np.full(8, 64, np.uint8))
+    (tmp_path / "songs").mkdir()
+    Roll.from_notes(notes).write(tmp_path / "songs" / "up.mid")
+    (tmp_path / "damaged_run").mkdir()
+    for name in ("last.safetensors", "metrics.jsonl"):
+        (tmp_path / "damaged_run" / name).touch()
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    environment["ZOO_CACHE"] = str(tmp_path / "cache")
+    command = [sys.executable, "-m", "zoo", *words]
+    result = subprocess.run(command, capture_output=True, cwd=tmp_path, env=environment, text=True)
+    assert result.returncode == 0, result.stderr
+    assert len(lines := result.stdout.splitlines()) > 1
+    assert [line for line in (*lines, *result.stderr.splitlines()) if line != line.rstrip()] == []
+
+
+LONG = "a model whose name is longer than a line of eighty columns can hold, and a hint that is as long"
+
+
+@pytest.mark.parametrize("width", [80, 50])
+def test_errors_and_notes_are_wrapped_at_words_on_a_terminal(
+    run: Run, fail_with: object, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    hint = f"{LONG}: `zoo train data=FOLDER -o RUN` or any other command"
+    fail_with(UsageError(Problem(LONG, "place", hint)))  # type: ignore[operator]
+    assert run("fail").err == f"error: place: {LONG}\n  {hint}\n"
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    lines = click.unstyle(run("fail").err).splitlines()
+    assert max(map(len, lines)) <= width
+    assert len(lines) == sum(line.startswith(("error", "  ")) for line in lines) > 3
+    assert " ".join(line.strip() for line in lines) == f"error: place: {LONG} {hint}"
+    assert sum("`zoo train data=FOLDER -o RUN`" in line for line in lines) == 1
+
+
+def test_a_note_is_wrapped_on_a_terminal_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    from zoo.cli import console
+
+    for is_terminal, most in ((False, 1), (True, 3)):
+        stream = io.StringIO()
+        stream.isatty = lambda answer=is_terminal: answer  # type: ignore[method-assign, misc]
+        console._Console(file=stream, width=80, markup=False, color_system=None).print_line(f"{LONG}; {LONG}")
+        lines = stream.getvalue().splitlines()
+        assert len(lines) == most
+        assert " ".join(line.strip() for line in lines) == f"{LONG}; {LONG}"
+
+
+def test_report_without_a_name_suggests_one(run: Run) -> None:
     result = run("report", "bach", "-o", "")
     assert result.code == 2
     assert "write -o music.html" in result.err

@@ -59,33 +59,33 @@ def test_losses_of_reading_are_shown(tmp_path, capsys):
     midi = mido.MidiFile(ticks_per_beat=480, tracks=[track])
     midi.save(tmp_path / "trill.mid")
     assert run(["midi", "check", str(tmp_path / "trill.mid")]) == 0
-    told = lines(capsys.readouterr().out)
-    assert told["changed"] == "8 merged, 8 moved"
-    assert told["advice"] == (
+    report = lines(capsys.readouterr().out)
+    assert report["changed"] == "8 merged, 8 moved"
+    assert report["advice"] == (
         "grid=8 fits it better: it merges 0 and moves 0 of 16 notes, grid=4 merges 8 and moves 8"
     )
-    assert told["left"] == "out 1 drums"
-    assert told["grid"].endswith("50.0% of notes are more than a quarter of a frame off it")
+    assert report["left"] == "out 1 drums"
+    assert report["grid"].endswith("50.0% of notes are more than a quarter of a frame off it")
     assert run(["midi", "check", "grid=8", str(tmp_path / "trill.mid")]) == 0
-    told = lines(capsys.readouterr().out)
-    assert "changed" not in told
-    assert "advice" not in told
-    assert told["length"] == "1 bar, 16 frames, 8 per quarter note"
+    report = lines(capsys.readouterr().out)
+    assert "changed" not in report
+    assert "advice" not in report
+    assert report["length"] == "1 bar, 16 frames, 8 per quarter note"
 
 
 def test_meter_is_shown(tmp_path, capsys):
-    one = np.array([1])
-    notes = Notes(one - 1, one * 40, one + 38, one.astype(np.uint8))
+    ones = np.array([1])
+    notes = Notes(ones - 1, ones * 40, ones + 38, ones.astype(np.uint8))
     Roll.from_notes(notes, meter=Meter.of(3, 4, offset=10)).write(tmp_path / "upbeat.mid")
     assert run(["midi", "check", str(tmp_path / "upbeat.mid")]) == 0
     assert lines(capsys.readouterr().out)["meter"] == "3/4, after an upbeat of 1/8"
 
 
 def test_time_signatures_are_shown_in_order(tmp_path, capsys):
-    """A song of 4/4 with two bars of 3/4 in it, in every place where a command tells its meter."""
+    """A song of 4/4 with two bars of 3/4 in it, wherever a command shows its meter."""
     changes = (TimeSignature(), TimeSignature(64, 3, 4), TimeSignature(88, 4, 4))
-    one = np.array([1])
-    notes = Notes(one - 1, one * 120, one + 38, one.astype(np.uint8))
+    ones = np.array([1])
+    notes = Notes(ones - 1, ones * 120, ones + 38, ones.astype(np.uint8))
     Roll.from_notes(notes, meter=Meter(4, changes)).write(tmp_path / "song.mid")
     assert run(["midi", "check", str(tmp_path / "song.mid")]) == 0
     assert lines(capsys.readouterr().out)["meter"] == "4/4, then 3/4 from bar 5, then 4/4 from bar 7"
@@ -113,7 +113,7 @@ def test_a_grid_for_swing_is_named_and_can_be_tried(tmp_path, capsys):
     assert (row["grid"], row["losses"], row["better_grid"]) == (6, {}, None)
 
 
-def test_the_pedal_can_be_heard(tmp_path, capsys):
+def test_pedal_can_be_applied(tmp_path, capsys):
     track = mido.MidiTrack([mido.Message("control_change", control=64, value=127)])
     track.append(mido.Message("note_on", note=60, velocity=80))
     track.append(mido.Message("note_off", note=60, time=480))
@@ -127,7 +127,7 @@ def test_the_pedal_can_be_heard(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["gird=12"], "error: gird=12: there is no such setting\n  did you mean grid\n"),
         (
@@ -139,9 +139,9 @@ def test_the_pedal_can_be_heard(tmp_path, capsys):
         (["grid=4", "grid=6"], "error: grid=4 grid=6: a key is given twice\n  leave one of them out\n"),
     ],
 )
-def test_invalid_option_is_an_error(folder, capsys, words, told):
+def test_invalid_option_is_an_error(folder, capsys, words, message):
     assert run(["midi", "check", str(folder), *words]) == 2
-    assert capsys.readouterr().err == told
+    assert capsys.readouterr().err == message
 
 
 def test_a_file_must_be_named(capsys):

@@ -56,11 +56,11 @@ def test_a_sound_file_is_played_as_it_is(folder: Path, capsys: pytest.CaptureFix
 def test_a_bundle_and_a_run_play_new_music(folder: Path) -> None:
     Path("run").mkdir()
     save_bundle(build(parse_recipe(WORDS, open_registry())), "run/bundle")
-    heard = []
+    sounds = []
     for name in ("run/bundle", "run"):
         assert run(["play", name, "--bars", "2", "--seed", "1"]) == 0
-        heard.append(Path("heard.wav").read_bytes())
-    assert heard[0] == heard[1]
+        sounds.append(Path("heard.wav").read_bytes())
+    assert sounds[0] == sounds[1]
     assert length("heard.wav") == pytest.approx(4.5, abs=0.01)
 
 

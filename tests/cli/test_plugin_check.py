@@ -49,6 +49,21 @@ def test_a_failure_gives_requirement_observation_and_hint(run: Run, careless: st
     assert "skipped  live_settings_take_effect: the part has no live setting" in result.out
 
 
+def test_settings_are_those_that_are_checked(run: Run) -> None:
+    for part, word in (("attention.none", "local=3"), ("attention=none", "attention.local=3")):
+        result = run("plugin", "check", part, word)
+        assert result.code == 0
+        assert result.out.startswith("attention.none local=3  polyzoo ")
+
+
+def test_invalid_settings_are_all_reported(run: Run, careless: str) -> None:
+    result = run("plugin", "check", "attention.none", "local=0", "depth=2", "local")
+    assert result.code == 2
+    assert "local: settings are written SETTING=VALUE" in result.err
+    assert "attention.depth=2: attention=none has no setting depth" in result.err
+    assert "attention.local" in result.err
+
+
 def test_json(run: Run, careless: str) -> None:
     result = run("plugin", "check", careless, "--json")
     (report,) = json.loads(result.out)

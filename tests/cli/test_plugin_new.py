@@ -18,7 +18,7 @@ from .conftest import Run
 
 
 def put_on_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Metadata beside the written package, as pip would leave it after an editable installation."""
+    """Metadata next to the written package, as pip would leave it after an editable installation."""
     monkeypatch.setenv("PYTHONPATH", str(folder.resolve()))
     project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
     info = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"

@@ -49,7 +49,7 @@ def test_all_options_of_generate_are_shown(run: Run) -> None:
         option for option in generate.params if isinstance(option, click.Option) and option.expose_value
     ]
     assert list(shown_settings) == [max(option.opts, key=len) for option in options]
-    ranges = {name: (about["default"], about["takes"]) for name, about in shown_settings.items()}
+    ranges = {name: (row["default"], row["takes"]) for name, row in shown_settings.items()}
     assert ranges == {
         "-o": ("required", "FILE"),
         "--frames": ("64 quarter notes", "a whole number of at least 1"),
@@ -80,7 +80,7 @@ def test_all_options_of_generate_are_shown(run: Run) -> None:
 @pytest.mark.parametrize("command", ["train", "generate"])
 def test_every_setting_has_a_description_in_the_table(command: str, run: Run) -> None:
     shown_settings = shown(run, command)
-    assert all(about["help"] for about in shown_settings.values())
+    assert all(row["help"] for row in shown_settings.values())
     result = run("show", command)
     assert result.code == 0
     rows = {line.split()[0] for line in result.out.splitlines() if line.split()}

@@ -40,19 +40,6 @@ def noise() -> Callable[[int, int], Roll]:
 
 
 @pytest.fixture
-def tune() -> Callable[[int, int], Roll]:
-    """One note per frame on random keys, which is fast to write and read as MIDI."""
-
-    def make(seed: int, frames: int) -> Roll:
-        keys = np.random.default_rng(seed).integers(88, size=frames)
-        onset = np.eye(88, dtype=np.bool_)[keys]
-        velocity = np.where(onset, np.uint8(1 + seed % 127), np.uint8(0))
-        return Roll(onset, onset, velocity, tempo=60.0 + seed)
-
-    return make
-
-
-@pytest.fixture
 def source_of() -> Callable[..., DataSource]:
     """A source of given rolls; i % 3 frames are missing from the first bar of piece i."""
 

@@ -78,7 +78,7 @@ def test_the_meter_is_that_of_the_score_on_every_grid():
     assert [triplets.onset[:, key - 21].argmax() for key in (60, 62, 64, 65)] == [0, 4, 8, 12]
 
 
-def test_bars_are_counted_anew_after_a_short_bar():
+def test_bar_positions_restart_after_a_short_bar():
     cut = score("4/4 c1 d1 e1")
     for bar in cut.recurse().getElementsByClass("Measure")[1:2]:
         bar.notes[0].quarterLength = 3.0

@@ -33,11 +33,11 @@ def surrounded(plane, past=PAST, frames=FRAMES):
 
 def test_rolls_are_returned_unchanged(corpus, rolls):
     for i, roll in enumerate(rolls):
-        kept = corpus.roll(i)
-        assert equal(kept.onset, roll.onset)
-        assert equal(kept.sounding, roll.sounding)
-        assert equal(kept.velocity, roll.velocity)
-        assert kept.tempo == roll.tempo
+        stored = corpus.roll(i)
+        assert equal(stored.onset, roll.onset)
+        assert equal(stored.sounding, roll.sounding)
+        assert equal(stored.velocity, roll.velocity)
+        assert stored.tempo == roll.tempo
     assert corpus.frames == sum(LENGTHS)
     assert [piece.frames for piece in corpus.pieces] == list(LENGTHS)
 

@@ -160,7 +160,7 @@ def test_a_failed_download_leaves_no_file_and_suggests_a_manual_download(
     elif fault == "missing":
         server.files.clear()
     elif fault == "gone":
-        closed = replace(remote, url="http://127.0.0.1:9/nobody")
+        closed = replace(remote, url="http://127.0.0.1:9/closed")
         monkeypatch.setitem(PUBLISHED, "jsb", replace(PUBLISHED["jsb"], remote=closed))
     reason = {
         "cut": "interrupted",

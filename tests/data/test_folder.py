@@ -103,11 +103,11 @@ def test_the_music_is_that_of_the_files(folder, tune):
 
     corpus = open_corpus(folder)
     for i, piece in enumerate(corpus.pieces):
-        roll, kept = read_midi(folder / piece.title), corpus.roll(i)
-        assert np.array_equal(kept.onset, roll.onset)
-        assert np.array_equal(kept.sounding, roll.sounding)
-        assert np.array_equal(kept.velocity, roll.velocity)
-        assert kept.tempo == roll.tempo
+        roll, stored = read_midi(folder / piece.title), corpus.roll(i)
+        assert np.array_equal(stored.onset, roll.onset)
+        assert np.array_equal(stored.sounding, roll.sounding)
+        assert np.array_equal(stored.velocity, roll.velocity)
+        assert stored.tempo == roll.tempo
 
 
 def test_copies_share_a_split(folder):

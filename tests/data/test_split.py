@@ -43,8 +43,8 @@ def test_different_music_has_a_different_pattern(tune):
     later[0, 30] = True
     wrong_note = tune.onset.copy()
     wrong_note[10, 40] ^= True
-    others = [inverted, replace(tune, onset=later), replace(tune, onset=wrong_note)]
-    assert len({pattern(tune), *(pattern(other) for other in others)}) == 4
+    changed = [inverted, replace(tune, onset=later), replace(tune, onset=wrong_note)]
+    assert len({pattern(tune), *(pattern(variant) for variant in changed)}) == 4
 
 
 def test_without_onsets_the_sounding_keys_count(tune):

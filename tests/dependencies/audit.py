@@ -17,6 +17,8 @@ WRAPPED = {"torch.utils.tensorboard": "tensorboard"}
 """Modules of one package that need another one."""
 LATE = ("import_module", "importorskip", "find_spec")
 """Functions that import a module by its name."""
+NAMED = ("extensions", "html_theme")
+"""Variables of Sphinx's configuration that name modules."""
 
 
 def normal(name: str) -> str:
@@ -35,7 +37,7 @@ def declared(project: Path = ROOT) -> dict[str, set[str]]:
 
 
 def imported(folders: Iterable[Path]) -> Iterator[tuple[str, Path]]:
-    """The foreign top-level modules that source files import, anywhere in them."""
+    """The third-party top-level modules that source files import, anywhere in them."""
     for folder in folders:
         for path in sorted(folder.rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_bytes())):
@@ -44,6 +46,9 @@ def imported(folders: Iterable[Path]) -> Iterator[tuple[str, Path]]:
                     names = [alias.name for alias in node.names]
                 elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
                     names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+                elif path.name == "conf.py" and isinstance(node, ast.Assign):
+                    if ast.unparse(node.targets[0]) in NAMED:
+                        names = [a.value for a in ast.walk(node.value) if isinstance(a, ast.Constant)]
                 elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(LATE):
                     names = [a.value for a in node.args if isinstance(a, ast.Constant) and str(a.value)]
                 for name in map(str, names):
@@ -60,7 +65,7 @@ def distributions(module: str, known: Mapping[str, list[str]]) -> set[str]:
 def audit(project: Path = ROOT) -> list[str]:
     """What is imported but not declared, and what is declared but never used; empty if all is well."""
     groups, known = declared(project), metadata.packages_distributions()
-    runtime = set().union(*(names for group, names in groups.items() if group != "dev"))
+    runtime = set().union(*(names for group, names in groups.items() if group not in ("dev", "docs")))
     used: set[str] = set()
     problems = set()
     for module, path in imported([project / "zoo", project / "plugins"]):
@@ -76,7 +81,10 @@ def audit(project: Path = ROOT) -> list[str]:
     tests = [project / name for name in ("tests", "benchmarks", "docs")]
     dev = {name for module, _ in imported(tests) for name in distributions(module, known)} | {"setuptools"}
     problems |= {
-        f"{name} is declared for dev and unused" for name in groups["dev"] - dev if not is_tool(name)
+        f"{name} is declared for {group} and unused"
+        for group in ("dev", "docs")
+        for name in groups.get(group, set()) - dev
+        if not is_tool(name)
     }
     return sorted(problems)
 

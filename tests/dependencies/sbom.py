@@ -56,9 +56,9 @@ def reached() -> dict[str, list[str]]:
 
 def component(name: str) -> dict[str, Any]:
     """A package as CycloneDX describes it."""
-    about = metadata.metadata(name)
-    version = about["Version"]
-    license = about.get("License-Expression") or _classified(about) or about.get("License")
+    package = metadata.metadata(name)
+    version = package["Version"]
+    license = package.get("License-Expression") or _classified(package) or package.get("License")
     licenses = [{"license": {"name": license.splitlines()[0][:100]}}] if license else []
     kind = "application" if name == ROOT else "library"
     purl = f"pkg:pypi/{name}@{version}"
@@ -72,14 +72,14 @@ def component(name: str) -> dict[str, Any]:
     }
 
 
-def _classified(about: Any) -> str:
-    classifiers = about.get_all("Classifier") or []
-    found = (line.rpartition(" :: ")[2] for line in classifiers if line.startswith("License ::"))
-    return next(found, "")
+def _classified(package: Any) -> str:
+    classifiers = package.get_all("Classifier") or []
+    licenses = (line.rpartition(" :: ")[2] for line in classifiers if line.startswith("License ::"))
+    return next(licenses, "")
 
 
 def bill() -> dict[str, Any]:
-    """The whole bill; the same environment gives the same one."""
+    """The whole bill of materials, which depends only on the environment."""
     graph = reached()
     parts = {name: component(name) for name in sorted(graph)}
     return {
@@ -89,7 +89,10 @@ def bill() -> dict[str, Any]:
         "metadata": {"component": parts[ROOT]},
         "components": [part for name, part in parts.items() if name != ROOT],
         "dependencies": [
-            {"ref": parts[name]["bom-ref"], "dependsOn": [parts[other]["bom-ref"] for other in graph[name]]}
+            {
+                "ref": parts[name]["bom-ref"],
+                "dependsOn": [parts[dependency]["bom-ref"] for dependency in graph[name]],
+            }
             for name in sorted(graph)
         ],
     }

@@ -50,9 +50,9 @@ def trial(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def fill(trial: Path) -> Fill:
-    """Store results of the study on some music: `fill("here", none=2.0, lags=1.5)` in nats a frame."""
+    """Store results of the study on some music: `fill("here", none=2.0, lags=1.5)` in nats per frame."""
 
-    def go(data: str, reading: int = READING, **nats: float) -> None:
+    def store(data: str, reading: int = READING, **nats: float) -> None:
         registry = open_registry()
         study, results = read_study(trial, registry), Results(trial.parent / "results")
         for component in components(study, registry):
@@ -69,7 +69,7 @@ def fill(trial: Path) -> Fill:
                     floors, {"data": _data(data, reading), "floors": {"rates": evaluation}, "made": {}}
                 )
 
-    return go
+    return store
 
 
 def _nats(mean: float, seed: int) -> list[float]:

@@ -68,9 +68,9 @@ def check(words: list[str]) -> None:
     command: click.Command = zoo
     context = click.Context(zoo, info_name="zoo")
     while isinstance(command, click.Group) and words:
-        name, found, words = command.resolve_command(context, words)
-        assert found is not None
-        command, context = found, click.Context(found, context, name)
+        name, subcommand, words = command.resolve_command(context, words)
+        assert subcommand is not None
+        command, context = subcommand, click.Context(subcommand, context, name)
     command.make_parser(context).parse_args(list(words))
     known = {setting["name"] for setting in command_to_json("train")["settings"]}
     assert [word for word in words if word.startswith("train.") and word.partition("=")[0] not in known] == []
@@ -99,7 +99,7 @@ def test_its_python_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         exec(re.sub(r"minutes=\d+", "steps=2", code), names)
 
 
-def test_invalid_commands_are_noticed() -> None:
+def test_invalid_commands_are_rejected() -> None:
     assert sum(len(list(commands(page))) for page in PAGES) > 50
     check(["generate", "my_run", "-o", "new.mid", "--seed", "3"])
     for words in (

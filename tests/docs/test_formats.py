@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from zoo.bench.claim import FORMAT as CLAIM
+from zoo.bench.claim import Claim
 from zoo.bench.reading import READING
 from zoo.bench.study import StudySettings
 from zoo.data.store import FORMAT as STORE
@@ -51,15 +53,17 @@ def fields(content: Any, path: str = "") -> Iterator[str]:
 
 
 def assert_same(heading: str, content: Any) -> None:
-    """Each field is listed, or something that it is part of; nothing else is."""
-    names, found = listed(heading), set(fields(content))
+    """Each field or its parent is listed, and nothing else."""
+    listed_names, paths = listed(heading), set(fields(content))
 
     def is_part(field: str, name: str) -> bool:
         return field == name or field.startswith(f"{name}.")
 
-    assert {field for field in found if not any(is_part(field, name) for name in names)} == set()
-    assert {name for name in names if not any(is_part(field, name) for field in found)} == set()
-    assert not any(one != other and is_part(one, other) for one in names for other in names)
+    assert {field for field in paths if not any(is_part(field, name) for name in listed_names)} == set()
+    assert {name for name in listed_names if not any(is_part(field, name) for field in paths)} == set()
+    assert not any(
+        first != second and is_part(first, second) for first in listed_names for second in listed_names
+    )
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +114,10 @@ def test_the_fields_of_a_cache_are_listed(written: Path) -> None:
     assert_same("Cache", json.loads((written / "store" / "pieces.json").read_text("utf-8")))
 
 
+def test_the_fields_of_a_claim_are_listed() -> None:
+    assert listed("Claim") == set(Claim.model_fields)
+
+
 def test_the_keys_of_a_study_are_listed() -> None:
     assert listed("Study") == {*StudySettings.model_fields, "train", "grid", "published"}
 
@@ -126,6 +134,7 @@ def test_the_versions_are_those_of_the_code() -> None:
         f"| run | `recipe.json` and checkpoints: `format` | {RUN} |",
         f"| search | `search.json`: `format` | {SEARCH} |",
         f"(absent: 1) and `data.reading` | 1, {READING} |",
+        f"| submission | `claim.json`: `format` | {CLAIM} |",
         f"| cache of a corpus | `pieces.json`: `format` | {STORE} |",
     ):
         assert line in PAGE

@@ -110,7 +110,7 @@ def test_resemblance_is_shown_as_by_zoo_evaluate(make, tmp_path):
 @pytest.mark.parametrize(
     ("region", "message"),
     [
-        ("<!-- run: zoo build decoder=nobody -->\n<!-- /run -->\n", "exit code 2"),
+        ("<!-- run: zoo build decoder=unknown -->\n<!-- /run -->\n", "exit code 2"),
         ("<!-- fails: zoo list -->\n<!-- /fails -->\n", "exit code 0"),
         ("<!-- poem: spring -->\n<!-- /poem -->\n", "there is no way to fill"),
     ],

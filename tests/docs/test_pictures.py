@@ -13,16 +13,16 @@ TEXT = "<!-- picture: loudness-here\nHow loud. -->\n<!-- /picture -->\n"
 
 @pytest.fixture
 def look(tmp_path):
-    """Store numbers for the picture: `look(notes)`, of an earlier reading `look(notes, 1)`."""
+    """Store numbers for the picture: `look(notes)`, or `look(notes, 1)` of an earlier reading."""
 
-    def go(notes: int, reading: int = READING) -> None:
-        folder = tmp_path / "benchmarks" / "results" / "looks"
+    def store(notes: int, reading: int = READING) -> None:
+        folder = tmp_path / "benchmarks" / "studies" / "results" / "looks"
         folder.mkdir(parents=True, exist_ok=True)
-        found = {"data": "here", "notes": notes, "bin": 32, "counts": [[notes, 0, 0, 1]] * 4}
-        content = {**found, "digest": "d" * 64, "reading": reading, "correlation": 0.5, "spread": 3.0}
+        numbers = {"data": "here", "notes": notes, "bin": 32, "counts": [[notes, 0, 0, 1]] * 4}
+        content = {**numbers, "digest": "d" * 64, "reading": reading, "correlation": 0.5, "spread": 3.0}
         (folder / "loudness-here.json").write_text(json.dumps(content))
 
-    return go
+    return store
 
 
 @pytest.fixture
@@ -77,11 +77,11 @@ def test_an_unknown_picture_is_refused(make, tmp_path):
 
 def test_missing_training_of_a_picture_is_an_error(make, look, document, tmp_path):
     look(40)
-    file = tmp_path / "benchmarks" / "results" / "looks" / "loudness-here.json"
+    file = tmp_path / "benchmarks" / "studies" / "results" / "looks" / "loudness-here.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "cell": "velocity-lstm-s0-0123"}))
     with pytest.raises(make.RegionError, match="velocity-lstm-s0-0123"):
         make.main([])
-    kept = tmp_path / "benchmarks" / "results" / "here" / "velocity-lstm-s0-0123.json"
-    kept.parent.mkdir()
-    kept.write_text("{}")
+    stored = tmp_path / "benchmarks" / "studies" / "results" / "here" / "velocity-lstm-s0-0123.json"
+    stored.parent.mkdir()
+    stored.write_text("{}")
     assert make.main([]) == 0

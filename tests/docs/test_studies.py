@@ -31,9 +31,9 @@ def question(*rows, kind="answer", name="lags", more=""):
 
 @pytest.fixture
 def document(make, tmp_path):
-    """Write a document, make it, and give what became of it."""
+    """Write a document, fill its regions, and return the result."""
 
-    def go(text, data=None):
+    def make_document(text, data=None):
         path = tmp_path / "README.md"
         path.write_text(text)
         path.with_suffix(".toml").write_text(data or question())
@@ -41,7 +41,7 @@ def document(make, tmp_path):
         assert make.main(["--check"]) == 0
         return path.read_text()
 
-    return go
+    return make_document
 
 
 def test_table_is_stale_after_new_results(make, document, fill, capsys):
@@ -73,7 +73,7 @@ def test_an_answer_is_chosen_by_the_numbers(document, fill, lags, words, differe
     assert f"- here: **{words}** `lags` against `none`: {difference}" in shown
     assert "n = 12 pieces, 3 seeds" in shown
     assert "- there: no result yet." in shown
-    assert sum(other in shown for other in ("Lags help.", "Lags hurt.", "No matter.")) == 1
+    assert sum(sentence in shown for sentence in ("Lags help.", "Lags hurt.", "No matter.")) == 1
 
 
 def test_answer_changes_with_the_results(make, document, fill):
@@ -122,8 +122,8 @@ def test_differences_clear_after_correction_are_bold(document, fill):
         assert "| **clearly lower by 0.006" in text
         assert "over all 1 differences" in text
     assert "on its own, but" not in again
-    others = "".join(region.format("there of=" + term, PAIRS) for term in TERMS)
-    many = document(pair + ANSWER + others, data)
+    more_regions = "".join(region.format("there of=" + term, PAIRS) for term in TERMS)
+    many = document(pair + ANSWER + more_regions, data)
     assert "| clearly lower by 0.006" in many
     assert "Clear on its own, but not after correction for all 13 differences on this page." in many
 
@@ -184,7 +184,7 @@ def test_text_about_a_dataset_ignores_results_of_others(make, document, fill, tm
     [
         ("<!-- study: trial.toml data=nowhere -->\n<!-- /study -->\n", "not of nowhere"),
         ("<!-- study: trial.toml colour=red -->\n<!-- /study -->\n", "takes data= and of="),
-        ("<!-- compare: trial.toml\nlags against nobody -->\n<!-- /compare -->\n", "no such row"),
+        ("<!-- compare: trial.toml\nlags against unknown -->\n<!-- /compare -->\n", "no such row"),
         ("<!-- compare: trial.toml\nlags or none -->\n<!-- /compare -->\n", "write ROW against ROW"),
         (
             "<!-- answer: sunset -->\n<!-- /answer -->\n",

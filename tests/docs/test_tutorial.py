@@ -29,7 +29,7 @@ def test_parts_of_the_tutorial_pass_their_checks(case):
 
 
 def commands() -> list[list[str]]:
-    """What the tutorial tells to type, made small: two steps on a few tunes."""
+    """The commands of the tutorial with a small budget: two steps on a few tunes."""
     text = TUTORIAL.read_text("utf-8")
     lines = "".join(re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S)).splitlines()
     small = {

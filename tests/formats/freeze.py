@@ -29,7 +29,7 @@ from zoo.data import Corpus, open_corpus
 from zoo.data.store import FORMAT as STORE
 from zoo.measure import evaluate
 from zoo.model import sealed
-from zoo.model.bundle import load_bundle
+from zoo.model.bundle import load_bundle, open_bundle, save_bundle
 from zoo.model.model import Model
 from zoo.model.weights import digest
 from zoo.music.roll import Roll
@@ -85,9 +85,10 @@ def rows(folder: Path) -> Iterator[list[Any]]:
 
 
 def make_bundle(folder: Path, songs: Path) -> dict[str, Any]:
-    """A trained model, with a sample of its music."""
+    """A trained model in half precision."""
     train(songs, folder.with_name("trained"))
-    shutil.move(folder.with_name("trained") / "bundle", folder)
+    bundle = open_bundle(folder.with_name("trained") / "bundle")
+    save_bundle(bundle.model, folder, half=True, **bundle.record)
     model = load_bundle(folder)
     return {"weights": digest(model.state_dict()), "nats": score(model)}
 
@@ -146,7 +147,7 @@ def zoo(*words: str) -> None:
 
 
 KINDS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
-    f"bundle-{sealed.FORMAT}": make_bundle,
+    f"bundle-{sealed.FORMAT}-{sealed.CONFIG_FORMAT}": make_bundle,
     f"run-{runs.FORMAT}": make_run,
     f"results-{READING}": make_results,
     f"store-{STORE}": make_store,

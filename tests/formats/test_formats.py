@@ -41,7 +41,7 @@ Frozen = tuple[Path, dict[str, Any]]
 def unpacked(tmp_path: Path) -> Callable[[str], Frozen]:
     """A frozen folder and what must be read from it."""
 
-    def go(name: str) -> Frozen:
+    def unpack_folder(name: str) -> Frozen:
         with zipfile.ZipFile(HERE / f"{name}.zip") as archive:
             archive.extractall(tmp_path / name)
         expected = tmp_path / name / "expected.json"
@@ -49,7 +49,7 @@ def unpacked(tmp_path: Path) -> Callable[[str], Frozen]:
         expected.unlink()
         return tmp_path / name, content
 
-    return go
+    return unpack_folder
 
 
 def of(kind: str) -> pytest.MarkDecorator:
@@ -100,9 +100,9 @@ def test_results_of_every_reading_are_in_the_table(
     folder, expected = unpacked(name)
     if packed:
         assert Results(folder / "results").pack("tunes") == 4
-    found = list(freeze.rows(folder))
-    assert [label for label, _ in found] == [label for label, _ in expected["rows"]]
-    assert [nats for _, nats in found] == pytest.approx([nats for _, nats in expected["rows"]])
+    rows = list(freeze.rows(folder))
+    assert [label for label, _ in rows] == [label for label, _ in expected["rows"]]
+    assert [nats for _, nats in rows] == pytest.approx([nats for _, nats in expected["rows"]])
 
 
 @of("store")

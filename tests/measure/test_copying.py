@@ -65,9 +65,9 @@ def test_the_longest_copy_is_that_of_an_exhaustive_search(seed):
 @pytest.mark.parametrize("length", [1, 2, 31, 32, 33])
 def test_a_copy_is_found_at_its_full_length_in_any_key(semitones, length):
     dense = {"keys": 24, "density": 0.4}
-    source, other = random_roll(1, **dense), random_roll(2, **dense)
+    source, background = random_roll(1, **dense), random_roll(2, **dense)
     passage = concatenate(
-        part(other, 0, 10), transpose(part(source, 20, 20 + length), semitones), part(other, 10, 20)
+        part(background, 0, 10), transpose(part(source, 20, 20 + length), semitones), part(background, 10, 20)
     )
     assert longest_copy(passage, random_roll(3, **dense), source) == length
 

@@ -80,12 +80,12 @@ def test_no_row_begins_with_what_the_row_before_would_take_for_its_own(first: st
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n", "\u2028"])
 def test_a_line_break_in_a_name_a_title_or_a_note_breaks_no_line(end: str) -> None:
-    found = sheet((f"no{end}ne", "1", "2"), title=f"Which{end}one?", notes=(f"RNN: one{end}2012",))
-    page = latex(found)
+    table = sheet((f"no{end}ne", "1", "2"), title=f"Which{end}one?", notes=(f"RNN: one{end}2012",))
+    page = latex(table)
     before, _, inside = page.partition(r"\begin{tabular}")
     assert before.splitlines() == ["% Which one?", "% RNN: one 2012"]
     assert rows(inside)[1] == ["no ne", "1", "2"]
-    assert markdown(found).splitlines() == [
+    assert markdown(table).splitlines() == [
         "**Which one?**",
         "",
         "| attention | nats ↓ | ± |",

@@ -39,10 +39,10 @@ def likeness(measure, unit):
 
 def test_what_is_written_has_a_line_for_each_measure_and_the_unit_of_lengths():
     units = {name: measure.unit for name, measure in MEASURES.items()} | {"longest copy": QUARTERS}
-    found = Resemblance(144, (32, 17, 16), tuple(likeness(*one) for one in units.items()))
+    resemblance = Resemblance(144, (32, 17, 16), tuple(likeness(*each) for each in units.items()))
     older = Resemblance(144, (32, 17, 16), (likeness("note length", "frames"),))
     for shown, unit in (
-        (found, "note length and longest copy: in quarter notes"),
+        (resemblance, "note length and longest copy: in quarter notes"),
         (older, "note length: in frames"),
     ):
         console = Console(file=io.StringIO(), width=80, markup=False)
@@ -51,16 +51,18 @@ def test_what_is_written_has_a_line_for_each_measure_and_the_unit_of_lengths():
         lines = console.file.getvalue().splitlines()
         assert unit in lines
         assert max(map(len, lines)) <= 80
-        measures = [line for line in lines if line.startswith(tuple(one.measure for one in shown.likenesses))]
+        measures = [
+            line for line in lines if line.startswith(tuple(each.measure for each in shown.likenesses))
+        ]
         table = [line for line in measures if "…" in line]
         assert len(table) == len(shown.likenesses)
 
 
 @pytest.mark.parametrize(("passages", "says"), [(1, True), (2, True), (3, False), (10, False)])
-def test_a_table_of_few_passages_says_what_they_can_tell(passages, says):
-    one = replace(likeness("note length", QUARTERS), passages=(passages, 17, 16))
+def test_few_passages_are_explained(passages, says):
+    few = replace(likeness("note length", QUARTERS), passages=(passages, 17, 16))
     console = Console(file=io.StringIO(), width=80, markup=False)
-    for table in resemblances([("bundle", Resemblance(144, (passages, 17, 16), (one,)))]):
+    for table in resemblances([("bundle", Resemblance(144, (passages, 17, 16), (few,)))]):
         console.print(FittedTable(table))
     text = console.file.getvalue()
     assert f"bundle: {passages} generated and 17 + 16 unseen passages of 144 frames" in text
@@ -103,7 +105,7 @@ def test_every_number_stands_with_its_kind_in_eighty_columns():
     assert "lower" in text
 
 
-def test_what_the_music_does_not_say_is_said():
+def test_missing_onsets_are_explained():
     text = printed(row("markov", (4, 5, 6), is_floor=True))
     assert "this music contains no onsets" in text
     assert "bound" not in text
@@ -140,13 +142,24 @@ def test_columns_and_verdicts_that_need_it_are_explained():
     assert "not clear:" not in printed(floor, row("model", (1, 2, 3), residual=1.0))
 
 
-def test_the_verdict_on_two_bounds_speaks_of_bounds():
+def test_a_missing_interval_is_explained():
+    rows = [row("a", [1.0, 2.0, 3.0], velocity=1.0), row("b", [2.0, 2.0, 2.0], velocity=2.0)]
+    assert "no interval" not in printed(*rows)
+    single = [
+        replace(each, evaluation=replace(each.evaluation, families=(0, 0, 0), struck=np.full(3, 2.0)))
+        for each in rows
+    ]
+    note = "– no interval: it needs pieces of at least two families\n"
+    assert printed(*single).count(note) == 4  # scores, their differences, and the same of velocities
+
+
+def test_a_verdict_on_two_bounds_is_marked():
     floor = row("markov", (4, 5, 6), is_floor=True)
-    one, other = row("one", (3, 4, 5), kind="bound"), row("other", (1, 2, 3), kind="estimated bound")
-    text = printed(floor, one, other)
+    first, second = row("one", (3, 4, 5), kind="bound"), row("other", (1, 2, 3), kind="estimated bound")
+    text = printed(floor, first, second)
     verdicts = [line.rpartition("  ")[2].strip() for line in text.splitlines() if " - " in line]
     # a bound below an exact number shows that the true one is lower, two bounds show nothing of it
     assert verdicts == ["lower", "lower", "lower (bounds)"]
     assert "(bounds): the bounds differ" in text
-    assert "(bounds)" not in printed(floor, one)
+    assert "(bounds)" not in printed(floor, first)
     assert max(map(len, text.splitlines())) <= 80

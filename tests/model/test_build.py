@@ -59,12 +59,12 @@ def test_custom_class_can_fill_a_slot() -> None:
 
 def test_weights_depend_on_the_seed_and_the_slot_alone() -> None:
     before = torch.random.get_rng_state()
-    one, other = build(recipe()), build(recipe("sampler=voices attention=history"))
+    first, second = build(recipe()), build(recipe("sampler=voices attention=history"))
     assert torch.equal(torch.random.get_rng_state(), before)
-    for name, weight in one.decoder.state_dict().items():
-        assert torch.equal(weight, other.decoder.state_dict()[name])
+    for name, weight in first.decoder.state_dict().items():
+        assert torch.equal(weight, second.decoder.state_dict()[name])
     again, different = build(recipe(), seed=0), build(recipe(), seed=1)
-    weights = [model.state_dict()["sampler.linear.weight"] for model in (one, again, different)]
+    weights = [model.state_dict()["sampler.linear.weight"] for model in (first, again, different)]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
 

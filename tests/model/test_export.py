@@ -43,14 +43,14 @@ def test_a_program_computes_what_the_attention_does(here: Path) -> None:
     attention = zoo.load("model").model.attention.eval()
     step, clock = program.module(), Clock(bar, place, length, beat, 4)
     with torch.no_grad():
-        mine, kept = step(torch.ones_like(codes), bar, place, length, beat, state)
+        mine, state_after = step(torch.ones_like(codes), bar, place, length, beat, state)
         theirs, after = attention(torch.ones_like(codes), clock, attention.start(codes[:, :0]))
         assert torch.allclose(mine, theirs, atol=1e-5)
-        again, _ = step(codes, bar, place, length, beat, kept)
+        again, _ = step(codes, bar, place, length, beat, state_after)
         assert torch.allclose(again, attention(codes, clock, after)[0], atol=1e-5)
 
 
-def test_what_cannot_be_exported_is_said(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_exports_are_rejected(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["export", "model", "decoder", "-o", "part.pt2"]) == 2
     assert "a decoder draws at random, which an exported program cannot" in capsys.readouterr().err
     assert run(["export", "model", "attention", "-o", "part.bin"]) == 2

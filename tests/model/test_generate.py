@@ -48,9 +48,9 @@ def primer(frames: int = 20) -> Roll:
 
 
 def test_progress_is_reported_for_every_frame() -> None:
-    heard: list[tuple[int, int]] = []
-    generate(model(), frames=3, primer=primer(), progress=lambda done, total: heard.append((done, total)))
-    assert heard == [(1, 3), (2, 3), (3, 3)]
+    calls: list[tuple[int, int]] = []
+    generate(model(), frames=3, primer=primer(), progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(1, 3), (2, 3), (3, 3)]
 
 
 @RECIPES
@@ -111,8 +111,8 @@ def test_new_music_depends_on_the_primer() -> None:
 def test_primer_without_onsets_strikes_keys_that_start_to_sound() -> None:
     sounding = primer().sounding
     roll = generate(model(), frames=4, primer=Roll(onset=None, sounding=sounding))[0]
-    onset, heard, _ = planes(roll)
-    assert (heard[:20] == sounding).all()
+    onset, whole, _ = planes(roll)
+    assert (whole[:20] == sounding).all()
     assert onset[:20].sum() == primer().onset.sum()  # type: ignore[union-attr]
 
 
@@ -179,7 +179,7 @@ def test_new_meter_starts_at_the_end_of_the_primer(offset: int) -> None:
 
 
 def test_new_music_depends_on_the_meter() -> None:
-    heard: list[Clock] = []
+    clocks: list[Clock] = []
 
     class Listening(torch.nn.Module):
         def __init__(self, attention: torch.nn.Module) -> None:
@@ -188,12 +188,12 @@ def test_new_music_depends_on_the_meter() -> None:
             self.start = attention.start
 
         def forward(self, codes: torch.Tensor, clock: Clock, state: object) -> object:
-            heard.append(clock)
+            clocks.append(clock)
             return self.attention(codes, clock, state)
 
     built = model()
     built.attention = Listening(built.attention)  # type: ignore[assignment]
     generate(built, frames=24, primer=primer(20), meter=Meter.of(3, 4))
-    places = torch.cat([clock.place for clock in heard], 1)[0, 1:].tolist()
+    places = torch.cat([clock.place for clock in clocks], 1)[0, 1:].tolist()
     assert places[:20] == [*range(16), *range(4)]
     assert places[20:] == [*range(12), *range(12)]

@@ -24,12 +24,12 @@ from zoo.model.card import card as card_of
 from zoo.model.front_matter import front_matter
 from zoo.model.pretrained import FOLDER, bundle_folder
 
-REPO = "someone/tiny-voices"
+REPO = "user/tiny-voices"
 TINY = "attention=none attention.local=3 attention.features=4 sampler=independent decoder.hidden=3"
 
 
 class Hub(ThreadingHTTPServer):
-    """As much of the Hub as a push and a download need: one repository, whose files are small."""
+    """The part of the Hub that a push and a download need: one repository of small files."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
@@ -88,14 +88,14 @@ class _Answers(BaseHTTPRequestHandler):
             return self._json(listed)
         if path.startswith("/api/"):
             siblings = [{"rfilename": name} for name in files]
-            about = {
+            model = {
                 "id": REPO,
                 "modelId": REPO,
                 "sha": self.server.sha,
                 "siblings": siblings,
                 "private": False,
             }
-            return self._json({**about, "tags": [], "downloads": 0, "likes": 0})
+            return self._json({**model, "tags": [], "downloads": 0, "likes": 0})
         name = path.rpartition("/")[2]
         if name not in files:
             return self._json({"error": "Entry not found"}, 404, {"X-Error-Code": "EntryNotFound"})
@@ -137,7 +137,7 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def command(server: Hub, tmp_path: Path) -> Command:
-    """Run a command with the stand-in as its Hub, and a cache of its own."""
+    """Run a command with the stand-in as its Hub and a separate cache."""
     pytest.importorskip("huggingface_hub")
 
     def command(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -146,10 +146,10 @@ def command(server: Hub, tmp_path: Path) -> Command:
             "HF_ENDPOINT": server.address,
             "HF_HUB_DISABLE_TELEMETRY": "1",
         }
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
         words = (sys.executable, "-m", "zoo", *words)
         options: dict[str, Any] = {"capture_output": True, "text": True, "check": False, "cwd": tmp_path}
-        return subprocess.run(words, env=kept | home | environment, **options)
+        return subprocess.run(words, env=inherited | home | environment, **options)
 
     return command
 
@@ -217,7 +217,7 @@ class FakeHub:
         return str(self.folder)
 
 
-def test_a_revision_is_asked_for_and_the_model_is_loaded(
+def test_a_revision_is_requested_and_its_model_is_loaded(
     bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake = FakeHub(bundle)
@@ -250,7 +250,7 @@ def front(config: dict[str, Any]) -> dict[str, Any]:
     return read
 
 
-def test_the_card_tells_the_hub_music_tags_and_the_score_with_kind_and_interval() -> None:
+def test_the_card_contains_music_tags_and_the_score_with_kind_and_interval() -> None:
     config = json.loads((FOLDER / "bach/config.json").read_text())
     assert front(config)["datasets"] == ["bach"]
     assert "model-index" not in front(config), "it records no interval"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 
 import zoo
 from zoo.cli.main import run
@@ -13,7 +14,7 @@ from zoo.measure.evaluator import evaluate
 from zoo.model.pretrained import FOLDER, bundle_folder, is_bundle, pretrained_names
 from zoo.music.midi import read_midi
 
-NATS = {"bach": 2.45566, "baseline": 2.83821, "pop": 1.93026}
+NATS = {"bach": 2.45570, "baseline": 2.83827, "pop": 1.93025}
 """Nats per frame, codes and keys, of the sample that comes with each model."""
 
 
@@ -23,6 +24,14 @@ def test_the_sample_is_scored_as_when_the_model_was_made(name: str) -> None:
     corpus = zoo.Corpus.from_rolls([read_midi(FOLDER / name / "sample.mid")])
     evaluation = evaluate(model.model, corpus)
     assert evaluation.figure("codes", "keys").value == pytest.approx(NATS[name], abs=5e-5)
+
+
+@pytest.mark.parametrize("name", pretrained_names())
+def test_the_weights_are_in_half_precision_and_small(name: str) -> None:
+    assert sum(file.stat().st_size for file in (FOLDER / name).iterdir()) < 5_000_000
+    with safe_open(FOLDER / name / "model.safetensors", "pt") as file:
+        dtypes = {key: file.get_slice(key).get_dtype() for key in file.keys()}  # noqa: SIM118 - no mapping
+    assert {dtypes[key] for key, _ in zoo.load(name).model.named_parameters()} == {"F16"}
 
 
 def test_all_pretrained_models_have_a_score_here() -> None:

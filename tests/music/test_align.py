@@ -399,7 +399,7 @@ def test_beats_without_downbeats_use_the_meter_of_the_file(signatures):
     assert (alignment.kind, alignment.meter_from) == ("annotated", "stated" if signatures else "assumed")
 
 
-def test_no_meter_is_heard_in_short_or_unaligned_files():
+def test_no_meter_is_inferred_in_short_or_unaligned_files():
     rng = np.random.default_rng(0)
     free = np.cumsum(rng.integers(30, 400, 300))
     for ticks in ([50, 170, 290], free):
@@ -407,7 +407,7 @@ def test_no_meter_is_heard_in_short_or_unaligned_files():
         assert align(score([], ticks, signatures=((0, 3, 4),))).meter_from == "stated"
 
 
-def test_a_contradicted_meter_is_heard_instead():
+def test_a_contradicted_meter_is_replaced_by_an_inferred_one():
     frames, pitch, lengths = song()
     ticks = (frames + 4) * FRAME + 37
     assert align(score([], ticks, ((0, 4, 4),), (), lengths, pitch)).meter_from == "heard"

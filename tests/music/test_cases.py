@@ -259,9 +259,9 @@ def test_the_pedal_holds_notes_on_request():
     midi.tracks[1] += [mido.Message("control_change", control=64, value=0, time=360), last]
     pedalled = io.BytesIO()
     midi.save(file=pedalled)
-    kept = examine_bytes(pedalled.getvalue(), "made.mid").roll
+    as_written = examine_bytes(pedalled.getvalue(), "made.mid").roll
     held = examine_bytes(pedalled.getvalue(), "made.mid", pedal="hold").roll
-    assert rows(kept) == [(0, 1, 60), (8, 9, 62)]
+    assert rows(as_written) == [(0, 1, 60), (8, 9, 62)]
     assert rows(held) == [(0, 12, 60), (8, 12, 62)]
 
 

@@ -85,6 +85,6 @@ def test_an_excerpt_has_its_own_tempo_changes() -> None:
     assert cut_tempo(90.0, (), 3, 9) == (90.0, ())
     assert cut_tempo(0.0, changes, 17, 30) == (60.0, ())
     assert cut_tempo(0.0, changes, 32, 48) == (240.0, ())
-    steady, kept = cut_tempo(0.0, changes, 8, 24)
-    assert kept == ((0, 120.0), (8, 60.0))
+    steady, tempos = cut_tempo(0.0, changes, 8, 24)
+    assert tempos == ((0, 120.0), (8, 60.0))
     assert steady == pytest.approx(80.0)  # eight frames at 120, eight at 60

@@ -114,7 +114,7 @@ def test_a_roll_is_equivalent_to_its_notes(rows):
         here = [row for row in rows if (row[0], row[2]) == (start, key)]
         held = max(first + length for first, length, k, _ in rows if k == key and first <= start)
         longest = max(start + 1, held)
-        next_press = min((other for other, k in pressed if k == key and other > start), default=longest)
+        next_press = min((onset for onset, k in pressed if k == key and onset > start), default=longest)
         assert (end, velocity) == (min(longest, next_press), max(row[3] for row in here))
 
 

@@ -273,9 +273,9 @@ def test_louder_notes_have_another_colour(pixels):
 
 
 def test_pieces_are_broken_into_systems(pixels):
-    one, four = (pixels(roll((0, 4, 40, 64), (frames - 4, frames, 50, 64))) for frames in (256, 1024))
-    assert one.shape[1] == four.shape[1]
-    assert 3 * one.shape[0] < four.shape[0] < 4 * one.shape[0]
+    single, four = (pixels(roll((0, 4, 40, 64), (frames - 4, frames, 50, 64))) for frames in (256, 1024))
+    assert single.shape[1] == four.shape[1]
+    assert 3 * single.shape[0] < four.shape[0] < 4 * single.shape[0]
 
 
 @pytest.mark.parametrize("frames", [0, 1, 17])

@@ -33,13 +33,25 @@ def tune(pitches: tuple[int, ...], up: int = 0) -> Roll:
         ("B#", Tonality(0)),
         ("Eb major", Tonality(3)),
         ("D minor", Tonality(2, "minor")),
+        ("c minor", Tonality(0, "minor")),
+        ("Cm", Tonality(0, "minor")),
+        ("CM", Tonality(0)),
+        ("c", Tonality(0)),
+        ("f#", Tonality(6)),
+        ("b", Tonality(11)),
+        ("bb", Tonality(10)),
+        ("Bb minor", Tonality(10, "minor")),
+        (" bb  Minor ", Tonality(10, "minor")),
+        ("F# m", Tonality(6, "minor")),
+        ("f sharp minor", Tonality(6, "minor")),
+        ("E flat", Tonality(3)),
     ],
 )
 def test_names_of_keys(name: str, key: Tonality) -> None:
     assert Tonality.parse(name) == key
 
 
-@pytest.mark.parametrize("name", ["", "H", "c", "Cmm", "C##", "m", "A Moll", "Amix"])
+@pytest.mark.parametrize("name", ["", " ", "H", "Cmm", "C##", "m", "A Moll", "Amix", "minor c"])
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(UsageError, match="is not a key"):
         Tonality.parse(name)

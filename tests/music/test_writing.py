@@ -15,8 +15,8 @@ from zoo.music.writing import write_midi
 
 def written(tmp_path, **roll):
     """Write a roll with one note of one frame, and read the file with mido."""
-    one = np.array([1])
-    notes = Notes(one - 1, one, one + 38, one.astype(np.uint8))
+    ones = np.array([1])
+    notes = Notes(ones - 1, ones, ones + 38, ones.astype(np.uint8))
     whole = Roll.from_notes(notes, roll.pop("frames", 0), meter=roll.pop("meter", None))
     path = tmp_path / "piece.mid"
     write_midi(Roll(whole.onset, whole.sounding, whole.velocity, meter=whole.meter, **roll), path)
@@ -24,12 +24,12 @@ def written(tmp_path, **roll):
 
 
 def signatures(midi):
-    tick, found = 0, []
+    tick, changes = 0, []
     for message in midi.tracks[0]:
         tick += message.time
         if message.type == "time_signature":
-            found.append((Fraction(tick, midi.ticks_per_beat), message.numerator, message.denominator))
-    return found
+            changes.append((Fraction(tick, midi.ticks_per_beat), message.numerator, message.denominator))
+    return changes
 
 
 def test_the_bytes_of_a_file_do_not_change(tmp_path):
@@ -88,12 +88,12 @@ def test_the_track_ends_after_the_silence(tmp_path):
 def test_tempo_changes_are_written_at_their_frames(tmp_path_factory, tempos):
     changes = tuple((8 * turn, 6e7 / tempo) for turn, tempo in enumerate(tempos))
     midi = written(tmp_path_factory.getbasetemp(), tempo_changes=changes, frames=999)
-    tick, found = 0, []
+    tick, written_changes = 0, []
     for message in midi.tracks[0]:
         tick += message.time
         if message.type == "set_tempo":
-            found.append((tick, message.tempo))
-    assert found == [(960 * turn, tempo) for turn, tempo in enumerate(tempos)]
+            written_changes.append((tick, message.tempo))
+    assert written_changes == [(960 * turn, tempo) for turn, tempo in enumerate(tempos)]
 
 
 @pytest.mark.parametrize(("tempo", "expected"), [(1e9, 1), (1e-9, 2**24 - 1), (97, 618557)])

@@ -57,8 +57,8 @@ def possible_scores(plane, keys):
     """All scores (onset, sounding) of a piece with given keys in one plane."""
     cells = [(frame, key) for frame in range(keys.shape[0]) for key in range(keys.shape[1])]
     for answers in product((False, True), repeat=len(cells)):
-        other = torch.tensor(answers).view(keys.shape)
-        onset, sounding = (keys, other) if plane == "onset" else (other, keys)
+        second_plane = torch.tensor(answers).view(keys.shape)
+        onset, sounding = (keys, second_plane) if plane == "onset" else (second_plane, keys)
         before = torch.cat([torch.zeros_like(sounding[:1]), sounding[:-1]])
         if not (onset & ~sounding).any() and not (sounding & ~before & ~onset).any():
             yield onset, sounding
@@ -77,7 +77,7 @@ def questions_one_by_one(plane, onset, sounding):
             if onset[frame, key] if plane == "onset" else not sounding[frame, key]:
                 continue
             since = next(ago for ago in range(1, frame + 1) if onset[frame - ago, key])
-            near = any(abs(key - other) <= 2 for other in given)
+            near = any(abs(key - neighbour) <= 2 for neighbour in given)
             answer = (sounding if plane == "onset" else onset)[frame, key]
             yield (frame % 16, min(since, 8), min(len(given), 3), near), bool(answer)
 
@@ -122,8 +122,8 @@ def test_counts_equal_the_definition(plane):
     residual.count(onset, sounding, clock(onset.shape[1]), mask=mask)
     wanted = {}
     for row, frames in ((0, 50), (1, 20)):
-        for asked in questions_one_by_one(plane, onset[row, :frames], sounding[row, :frames]):
-            wanted[asked] = wanted.get(asked, 0) + 1
+        for question in questions_one_by_one(plane, onset[row, :frames], sounding[row, :frames]):
+            wanted[question] = wanted.get(question, 0) + 1
     table = residual.counts.view(2, 8, 8, 12, 8, 4, 2, 2)[0, 3, :4, ::3].reshape(16, 8, 4, 2, 2)
     assert table.sum().item() == sum(wanted.values())
     for ((position, since, many, near), answer), times in wanted.items():

@@ -10,18 +10,18 @@ from zoo.parts.layers import pitch_classes
 from zoo.parts.masks import draw_keys, draw_one, folds_to, likely, nucleus
 
 
-def kept(probabilities: list[float], top_p: float) -> list[int]:
+def in_nucleus(probabilities: list[float], top_p: float) -> list[int]:
     log_probs = torch.tensor(probabilities).log()
     return (nucleus(log_probs, top_p) > -1e6).nonzero().flatten().tolist()
 
 
 def test_the_nucleus_is_the_smallest_set_with_the_probability() -> None:
     probabilities = [0.1, 0.5, 0.05, 0.3, 0.05]
-    assert kept(probabilities, 0.4) == [1]
-    assert kept(probabilities, 0.6) == [1, 3]
-    assert kept(probabilities, 0.85) == [0, 1, 3]
-    assert kept(probabilities, 1e-9) == [1]
-    assert kept(probabilities, 1.0) == [0, 1, 2, 3, 4]
+    assert in_nucleus(probabilities, 0.4) == [1]
+    assert in_nucleus(probabilities, 0.6) == [1, 3]
+    assert in_nucleus(probabilities, 0.85) == [0, 1, 3]
+    assert in_nucleus(probabilities, 1e-9) == [1]
+    assert in_nucleus(probabilities, 1.0) == [0, 1, 2, 3, 4]
 
 
 def test_in_the_limit_only_the_most_likely_outcome_is_drawn() -> None:

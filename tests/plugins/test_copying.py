@@ -39,11 +39,11 @@ def test_retrieval_returns_what_followed_similar_moments_within_reach(frames: Dr
     for now in range(11):
         for head in range(2):
             of_head = slice(4 * head, 4 * head + 4)
-            asked, scores = part.ask(outline)[0, now, of_head], [part.nothing(outline)[0, now, head]]
+            query, scores = part.ask(outline)[0, now, of_head], [part.nothing(outline)[0, now, head]]
             moments = range(max(now - 3, 0), now)
             for moment in moments:
                 like = described[0, moment, of_head] + part.distances[head, :, now - 1 - moment]
-                scores.append(asked @ like / 2)
+                scores.append(query @ like / 2)
             weights = torch.stack(scores).softmax(0)[1:]
             came_next = codes[0, [moment + 1 for moment in moments]]
             torch.testing.assert_close(result[now, head], weights @ came_next)
@@ -55,8 +55,8 @@ def test_the_past_is_retrieved_except_silence_before_the_piece(frames: Draw) -> 
     silent = torch.cat([torch.zeros(2, 5, 3), codes], 1)
     assert torch.equal(features(part, silent, past=5, first=18), features(part, codes, first=18))
     after = features(part, codes, past=11, first=18)
-    other = torch.cat([codes[:, :10], 1 - codes[:, 10:11], codes[:, 11:]], 1)
-    assert (features(part, other, past=11, first=18)[:, 0] != after[:, 0]).any()
+    changed = torch.cat([codes[:, :10], 1 - codes[:, 10:11], codes[:, 11:]], 1)
+    assert (features(part, changed, past=11, first=18)[:, 0] != after[:, 0]).any()
 
 
 @torch.no_grad()

@@ -55,9 +55,9 @@ def test_rows_at_different_positions_of_the_bar_are_independent(frames: Draw) ->
     part, codes, clock = hierarchical(), frames(3, 40, 3), clocks(-1, 6, 13, length=40)
     whole, _ = part(codes, clock, part.start(codes[:, :0]))
     for row in range(3):
-        one = slice(row, row + 1)
-        alone, _ = part(codes[one], clock[one], part.start(codes[one, :0]))
-        torch.testing.assert_close(alone, whole[one])
+        only = slice(row, row + 1)
+        alone, _ = part(codes[only], clock[only], part.start(codes[only, :0]))
+        torch.testing.assert_close(alone, whole[only])
 
 
 @torch.no_grad()

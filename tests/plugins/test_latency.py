@@ -104,12 +104,14 @@ def test_gradients_of_mixed_lines_are_numerically_correct(length: int) -> None:
     def draw(*shape: int) -> Tensor:
         return torch.randn(shape, generator=rng, dtype=torch.float64, requires_grad=True)
 
-    def walk(present: Tensor, *others: Tensor) -> list[Tensor]:
-        weights, states = others[: len(names)], others[len(names) :]
+    def walk(present: Tensor, *tensors: Tensor) -> list[Tensor]:
+        weights, states = tensors[: len(names)], tensors[len(names) :]
         recent = tuple(zip(states[::2], states[1::2], strict=True))
-        hidden, kept = functional_call(lines, dict(zip(names, weights, strict=True)), (present, recent))
-        return [hidden, *(plane for memory in kept for plane in memory)]
+        hidden, states_after = functional_call(
+            lines, dict(zip(names, weights, strict=True)), (present, recent)
+        )
+        return [hidden, *(plane for memory in states_after for plane in memory)]
 
     states = [draw(2, lag, 4) for lag in lags for _ in ("hidden", "cell")]
-    weights = [draw(*one.shape) for one in lines.parameters()]
+    weights = [draw(*weight.shape) for weight in lines.parameters()]
     assert gradcheck(walk, (draw(2, length, 3 + CLOCK), *weights, *states), fast_mode=True)

@@ -49,8 +49,8 @@ def test_a_chord_is_the_product_of_its_steps(frames: Draw, all_sets: Sets) -> No
         return list(range(before[-1] + 1 if before else 0, 5))
 
     expected = [
-        spelled(part, row, one.nonzero().flatten().tolist(), above)
-        for row, one in zip(known, sets, strict=True)
+        spelled(part, row, members.nonzero().flatten().tolist(), above)
+        for row, members in zip(known, sets, strict=True)
     ]
     torch.testing.assert_close(part.log_prob(known, sets), torch.stack(expected))
 

@@ -47,5 +47,5 @@ def test_dropout_is_only_active_in_training(frames: Draw) -> None:
 def test_a_single_layer_has_no_dropout(frames: Draw) -> None:
     part, codes = stacked(layers=1, dropout=0.5), frames(2, 7, 3)
     clock = Clock.common_time(torch.arange(7).expand(2, -1))
-    one, other = (part(codes, clock, part.start(codes[:, :0]))[0] for _ in range(2))
-    assert torch.equal(one, other)
+    first, second = (part(codes, clock, part.start(codes[:, :0]))[0] for _ in range(2))
+    assert torch.equal(first, second)

@@ -60,13 +60,13 @@ def test_a_block_equals_the_definition_of_attention(frames: Draw) -> None:
         module.register_forward_pre_hook(note)
     features(part, codes)
     normal = block.norms[0](module_inputs[block])[0]
-    asked, (keys, values) = block.ask(normal), block.tell(normal).chunk(2, -1)
+    query, (keys, values) = block.ask(normal), block.tell(normal).chunk(2, -1)
     for head in range(2):
         of_head = slice(4 * head, 4 * head + 4)
         for now in range(4):
             back = torch.arange(now, -1, -1)
             wanted = keys[: now + 1, of_head] + block.distances[head][:, back].T
-            weights = (wanted @ asked[now, of_head] / 2).softmax(0)
+            weights = (wanted @ query[now, of_head] / 2).softmax(0)
             expected = weights @ values[: now + 1, of_head]
             torch.testing.assert_close(module_inputs[block.join][0, now, of_head], expected)
 

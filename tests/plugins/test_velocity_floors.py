@@ -104,12 +104,12 @@ def test_the_spread_of_floors_is_calibrated_on_unmasked_notes(
     part: type[LogisticVelocity], velocities: Tensor
 ) -> None:
     """Masked notes have no influence on the spread, and no other spread is better."""
-    floor, other = counted(part, velocities), counted(part, velocities)
+    floor, padded = counted(part, velocities), counted(part, velocities)
     louder = torch.where(MASK.unsqueeze(-1), velocities, (velocities > 0) * 127)
     floor.calibrate(*part_inputs(velocities), mask=MASK, first=True)
-    # Previous hears the frame before: only what is expected of notes that count may matter.
-    other.calibrate(*part_inputs(louder), mask=MASK, first=True)
-    torch.testing.assert_close(floor.spread.evidence, other.spread.evidence)
+    # `Previous` depends on the frame before; only expectations of unmasked notes may matter.
+    padded.calibrate(*part_inputs(louder), mask=MASK, first=True)
+    torch.testing.assert_close(floor.spread.evidence, padded.spread.evidence)
 
     codes, struck, loudness, previous = part_inputs(velocities)
     scored = floor.log_prob(codes, struck, loudness, previous)

@@ -74,9 +74,9 @@ def test_the_loudness_depends_on_keys_only_with_struck(rng: Generator) -> None:
     codes, keys, _, previous = accents(2, 12, rng)
     for struck in (True, False):
         part = velocity(struck=struck)
-        one, _ = part.expect(codes, keys, previous, part.start(2))
-        other, _ = part.expect(codes, keys.flip(-1), previous, part.start(2))
-        assert torch.equal(one, other) is not struck
+        loudness, _ = part.expect(codes, keys, previous, part.start(2))
+        loudness_of_other_keys, _ = part.expect(codes, keys.flip(-1), previous, part.start(2))
+        assert torch.equal(loudness, loudness_of_other_keys) is not struck
 
 
 @torch.no_grad()

@@ -91,11 +91,11 @@ def test_no_aposter_is_the_cross_entropy_of_p_without_b():
             own.shape[:-1]
         )
 
-    said, denied = torch.zeros_like(codes), torch.zeros_like(codes)
+    affirmed, denied = torch.zeros_like(codes), torch.zeros_like(codes)
     for own in sampler.distributions(features, codes, draw).exp():
-        said = said + (1 - said) * own[..., :CODES]
+        affirmed = affirmed + (1 - affirmed) * own[..., :CODES]
         denied = denied + (1 - denied) * own[..., CODES:]
-    expected = binary_cross_entropy(said * (1 - denied), codes, reduction="none").sum(-1)
+    expected = binary_cross_entropy(affirmed * (1 - denied), codes, reduction="none").sum(-1)
     assert torch.allclose(loss, expected)
 
 
@@ -257,8 +257,8 @@ def test_a_single_path_in_chunks_equals_the_whole():
     whole = sampler.follow(features, codes, sampler.start(2), seeded())
     state = sampler.follow(features[:, :2], codes[:, :2], sampler.start(2), seeded(1))
     cut = sampler.follow(features[:, 2:], codes[:, 2:], state, seeded(2))
-    for one, other in zip(whole, cut, strict=True):
-        assert torch.allclose(one, other, atol=1e-5)
+    for expected, actual in zip(whole, cut, strict=True):
+        assert torch.allclose(expected, actual, atol=1e-5)
 
 
 @pytest.mark.parametrize("codes", [1, 2, 4])
@@ -286,8 +286,8 @@ def test_paths_are_resampled_by_their_weights():
 
 
 def test_the_state_dict_contains_the_counts():
-    sampler, other = make(), make()
+    sampler, restored = make(), make()
     sampler.count(MUSIC["every class"], mask=torch.ones(2, 5, dtype=torch.bool))
-    other.load_state_dict(sampler.state_dict())
-    assert torch.equal(other.rates, sampler.rates)
-    assert float(other.rates[0]) == pytest.approx(11 / 12)
+    restored.load_state_dict(sampler.state_dict())
+    assert torch.equal(restored.rates, sampler.rates)
+    assert float(restored.rates[0]) == pytest.approx(11 / 12)

@@ -50,7 +50,7 @@ def features():
 class Step:
     """A path through a frame: its codes, its probabilities and the states after it."""
 
-    said: tuple[int, ...]
+    codes: tuple[int, ...]
     probability: float
     restricted: dict[tuple[int, ...], float]
     memories: tuple
@@ -79,10 +79,10 @@ def all_paths(voices):
 
 
 def continuations(sampler, codes):
-    """The paths of q: they say exactly the codes or, where these are too many, only sounding ones."""
-    true = [path for path in all_paths(sampler.voices) if all(is_true(one, codes) for one in path)]
+    """The paths of q: they decide exactly the codes or, if there are too many, only sounding codes."""
+    true = [path for path in all_paths(sampler.voices) if all(is_true(decision, codes) for decision in path)]
     if sum(codes) > sampler.voices:
-        return {path for path in true if all(one < CODES for one in path)}
+        return {path for path in true if all(decision < CODES for decision in path)}
     return {path for path in true if outcomes_of(path) == codes}
 
 
@@ -100,7 +100,9 @@ def steps(sampler, frame, memories) -> list[Step]:
             shares = weights / weights.sum()
             probability *= float(shares[decision])
             for codes in restricted:
-                starts = {other[voice] for other in allowed[codes] if other[:voice] == path[:voice]}
+                starts = {
+                    candidate[voice] for candidate in allowed[codes] if candidate[:voice] == path[:voice]
+                }
                 restricted[codes] *= float(shares[decision] / sum(shares[start] for start in starts))
             decided[decision] = 1
             after.append(memory)
@@ -121,7 +123,7 @@ def exact(sampler, features) -> dict[tuple, float]:
             later = rest(frame + 1, step.memories)
             for codes in EVERY_CODES:
                 independent = np.prod(np.where(codes, rates, 1 - rates))
-                mass = (1 - escape) * step.probability * (codes == step.said)
+                mass = (1 - escape) * step.probability * (codes == step.codes)
                 mass += escape * independent * step.restricted.get(codes, 0.0)
                 for tail, probability in later.items():
                     table[codes, *tail] = table.get((codes, *tail), 0.0) + mass * probability

@@ -55,8 +55,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def zoo(site: Path, tmp_path: Path) -> Zoo:
     """Run a command line in a process that finds the three."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ZOO_")}
-    environment = {**kept, "PYTHONPATH": str(site)}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("ZOO_")}
+    environment = {**inherited, "PYTHONPATH": str(site)}
 
     def zoo(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "zoo", *words]
@@ -92,10 +92,10 @@ def test_broken_plugin_is_reported_and_affects_nothing_else(zoo: Zoo) -> None:
     assert (row["status"], row["distribution"], row["version"]) == ("failed", "polyzoo-broken", "0.1.0")
     assert row["reason"].startswith(why)
     assert row["remedy"] == remedy
-    asked = zoo("build", "attention=polyzoo-broken/broken")
-    assert asked.returncode == 4
-    assert "polyzoo-broken 0.1.0" in asked.stderr
-    assert remedy in asked.stderr
+    result = zoo("build", "attention=polyzoo-broken/broken")
+    assert result.returncode == 4
+    assert "polyzoo-broken 0.1.0" in result.stderr
+    assert remedy in result.stderr
     assert zoo("build").returncode == 0
 
 
@@ -104,11 +104,11 @@ def test_shipped_part_wins_and_the_other_needs_its_distribution(zoo: Zoo) -> Non
     assert (row["status"], row["distribution"]) == ("shadowed", "polyzoo-crowd")
     assert row["reason"].startswith("decoder.lstm by polyzoo ")
     assert row["remedy"] == "write decoder=polyzoo-crowd/lstm"
-    shipped, other = (
+    shipped, shadowed = (
         json.loads(zoo("build", f"decoder={word}", "--json").stdout)["parts"]["decoder"]
         for word in ("lstm", "polyzoo-crowd/lstm")
     )
-    assert shipped["settings"]["hidden"] != other["settings"]["hidden"]
+    assert shipped["settings"]["hidden"] != shadowed["settings"]["hidden"]
     assert zoo("plugin", "check", "decoder.polyzoo-crowd/lstm").returncode == 0
 
 

@@ -66,8 +66,8 @@ def test_any_text_can_be_read(text: str, kind: Any) -> None:
     ],
 )
 def test_reading(text: str, kind: Any, value: Any) -> None:
-    found = read_value(text, kind)
-    assert (found, type(found)) == (value, type(value))
+    result = read_value(text, kind)
+    assert (result, type(result)) == (value, type(value))
 
 
 @pytest.mark.parametrize(

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from zoo.music.roll import Notes, Roll
-from zoo.parts.piano import LOWEST_KEY
+from zoo.music.roll import Roll
 from zoo.report import ListeningPiece, Report, write_report
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-
-
-@pytest.fixture
-def scale() -> Callable[..., Roll]:
-    """Make a roll of MIDI pitches, one after another, each `frames` long: `scale(60, 62, frames=4)`."""
-    return _scale
-
-
-def _scale(*pitches: int, frames: int = 4, velocity: int = 80, **options: Any) -> Roll:
-    start = np.arange(len(pitches), dtype=np.int64) * frames
-    key = np.array(pitches, np.int64) - LOWEST_KEY
-    notes = Notes(start, start + frames, key, np.full(len(pitches), velocity, np.uint8))
-    return Roll.from_notes(notes, **options)
 
 
 @pytest.fixture
@@ -44,28 +27,14 @@ def make_page(tmp_path: Path) -> Callable[..., str]:
 
 
 @pytest.fixture
-def pair() -> tuple[ListeningPiece, ListeningPiece]:
+def pair(scale: Callable[..., Roll]) -> tuple[ListeningPiece, ListeningPiece]:
     """A loud rising scale and a soft falling scale by two models, 8 seconds each."""
     up = (60, 62, 64, 65, 67, 69, 71, 72)
     group = "From silence, seed 0"
     return (
-        ListeningPiece(
-            "models/one", _scale(*up, frames=8, velocity=100), group=group, primer=16, model="abc"
-        ),
-        ListeningPiece("models/two", _scale(*up[::-1], frames=8, velocity=30), group=group, model="def"),
+        ListeningPiece("models/one", scale(*up, frames=8, velocity=100), group=group, primer=16, model="abc"),
+        ListeningPiece("models/two", scale(*up[::-1], frames=8, velocity=30), group=group, model="def"),
     )
-
-
-@pytest.fixture
-def page_data() -> Callable[[str], Any]:
-    """Extract the embedded JSON from the HTML of a page."""
-
-    def read(text: str) -> Any:
-        match = re.search(r'<script type="application/json" id="pieces">(.*?)</script>', text, re.S)
-        assert match
-        return json.loads(match[1])
-
-    return read
 
 
 @pytest.fixture(scope="session")

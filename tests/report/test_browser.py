@@ -203,12 +203,28 @@ def test_blind_listening_hides_all_names(
     assert page.tab.inner_text("#count") == "2 of 2 rated"
     with page.tab.expect_download() as download:
         page.tab.click("#save")
-    assert re.fullmatch(r"votes-[0-9a-f]{12}\.json", download.value.suggested_filename)
+    assert re.fullmatch(r"votes-[0-9a-f]{12}-[0-9a-f]{8}\.json", download.value.suggested_filename)
     download.value.save_as(tmp_path / "votes.json")
-    votes = json.loads((tmp_path / "votes.json").read_text())["votes"]
+    saved = json.loads((tmp_path / "votes.json").read_text())
+    assert download.value.suggested_filename == f"votes-{saved['page']}-{saved['listener']}.json"
+    votes = saved["votes"]
     assert {(vote["rating"], vote["blind"]) for vote in votes} == {(5, True), (3, True)}
     models = {vote["name"]: vote["model"] for vote in votes}
     assert models == {"models/one": "abc", "models/two": "def"}
+
+
+def test_each_listener_saves_a_file_of_their_own(
+    make_page: MakePage, open_page: OpenPage, pair: Pair
+) -> None:
+    url = make_page(*pair)
+    names = set()
+    for _ in range(3):
+        page = open_page(url)
+        page.tab.click(".piece >> nth=0 >> [data-rating='5']")
+        with page.tab.expect_download() as download:
+            page.tab.click("#save")
+        names.add(download.value.suggested_filename)
+    assert len(names) == 3
 
 
 def test_blind_pieces_are_shuffled_and_equally_loud(

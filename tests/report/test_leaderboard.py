@@ -16,7 +16,7 @@ from zoo.cli.main import run
 from zoo.registry import open_registry, parse_recipe
 from zoo.train.settings import TrainSettings
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks" / "studies"
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rows_of(page: Path) -> list[dict[str, str]]:
     """The cells of each row as text."""
     rows = re.findall(r"<tr[^>]*data-music=.*?</tr>", page.read_text(), re.S)
-    names = ("music", "recipe", "nats", "kind", "interval", "weights", "study", "command")
+    names = ("music", "recipe", "nats", "kind", "interval", "weights", "origin", "command")
     cells = [
         [html.unescape(re.sub(r"<[^>]+>", "", cell)) for cell in re.findall(r"<td.*?</td>", row, re.S)]
         for row in rows
@@ -52,8 +52,8 @@ def test_the_rows_are_those_of_the_tables(page: Path, capsys: pytest.CaptureFixt
         for row in table["rows"]
     }
     rows = rows_of(page)
-    found = {(row["music"].partition(",")[0], row["recipe"], row["nats"], row["kind"]) for row in rows}
-    assert expected <= found
+    shown = {(row["music"].partition(",")[0], row["recipe"], row["nats"], row["kind"]) for row in rows}
+    assert expected <= shown
     assert len({(row["music"], row["recipe"], row["nats"], row["kind"]) for row in rows}) == len(rows)
     assert {"bound", "exact"} <= {row["kind"] for row in rows}
     assert all(re.fullmatch(r"\d+\.\d{3} … \d+\.\d{3}", row["interval"]) for row in rows)

@@ -128,6 +128,25 @@ def test_the_command_counts_blind_ratings_only(saved: Path, capsys: pytest.Captu
     assert (output["ratings"], output["left_out"], output["listeners"]) == (3, 0, 1)
 
 
+def test_the_last_rating_counts_if_a_listener_saved_several_files(
+    saved: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = json.loads(Path("votes.json").read_text())
+    for file, listener, at, first in (
+        ("one.json", "1a", "2024-05-01T10:00", 4),
+        ("one (1).json", "1a", "2024-05-01T11:00", 1),
+        ("two.json", "2b", "2024-05-01T09:00", 1),
+    ):
+        changed = [vote | {"at": at} for vote in content["votes"]]
+        changed[0]["rating"] = first
+        Path(file).write_text(json.dumps(content | {"listener": listener, "votes": changed}))
+    for files in (["one.json", "one (1).json", "two.json"], ["two.json", "one (1).json", "one.json"]):
+        assert run(["votes", *files, "--json"]) == 0
+        output = json.loads(capsys.readouterr().out)
+        assert (output["ratings"], output["listeners"]) == (4, 2)
+        assert [model["name"] for model in output["models"]] == ["b", "a"]
+
+
 def test_a_listener_without_counted_ratings_is_not_counted(
     saved: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,6 +173,7 @@ def test_votes_without_a_comparison_are_an_error(saved: Path, capsys: pytest.Cap
         {"votes": [{"rating": 3}]},
         {"models": None},
         {"format": "x"},
+        {"listener": 3},
         {"votes": [{"group": "g", "name": "a", "model": "b", "rating": 9, "blind": True}]},
         {"votes": [{"group": "g", "name": "a", "model": None, "rating": 3, "blind": True}]},
     ],

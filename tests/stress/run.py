@@ -3,9 +3,12 @@
     python tests/stress/run.py            # hours
     python tests/stress/run.py 10         # ten minutes: counts are lowered in proportion
     python tests/stress/run.py 10 R5 R12  # some bars; the others keep their lines
+    python tests/stress/run.py "" R5      # one bar at its full count
 
-`make stress` and `make stress MINUTES=10` do the same. Each bar is a group of tests whose counts depend on an
-environment variable; tests/stress/RESULTS.md has a line for each: the count that was run, and the result.
+`make stress`, `make stress MINUTES=10` and `make stress BARS="R5 R12"` do the same. Each bar is a group of
+tests whose counts depend on an environment variable; tests/stress/RESULTS.md has a line for each: the count
+that was run, and the result. Short bars come first. A line is written when its bar ends, so that a run that
+was stopped can go on with the other bars.
 """
 
 from __future__ import annotations
@@ -68,6 +71,7 @@ BARS = (
     Bar("R6", "kill -9 during a save", (FILES, "-k", "killed"), "KILLS", 500, 0.3),
     Bar("R7", "exact resume of every combination", ("tests/train/test_resume_all.py",), "RESUME", 1, 2),
     Bar("R8", "a full disk, a fault at every write", ("tests", "-k", "full_disk or write_fault")),
+    Bar("R8c", "a fault or kill at every write of every command", ("tests/faults",), "FAULTS", 1, 3),
     Bar("R9", "two trainings in one folder", (RUN, "-k", "only_one_process"), "PAIRS", 50, 0.1),
     Bar(
         "R10",
@@ -120,6 +124,8 @@ BARS = (
 )
 
 
+WHOLE = ("RESUME", "FAULTS")
+"""Variables of bars that run everything or a sample, not a count."""
 LEAST = {
     "EXAMPLES": 200,
     "KILLS": 20,
@@ -147,10 +153,10 @@ def run(bar: Bar, share: float, seconds: float) -> tuple[str, str]:
     """Run the tests of a bar; the count and the result."""
     count = count_of(bar, share)
     settings = {f"ZOO_STRESS_{bar.variable}": str(count)} if bar.variable else {}
-    if bar.variable == "RESUME":
-        settings = {"ZOO_STRESS_RESUME": "full"} if share >= 1 else {}
+    if bar.variable in WHOLE:
+        settings = {f"ZOO_STRESS_{bar.variable}": "full"} if share >= 1 else {}
     shown = f"{count:,} of {bar.full:,}"
-    if bar.variable in ("", "RESUME"):
+    if bar.variable in ("", *WHOLE):
         shown = "all" if share >= 1 or not bar.variable else "sample"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=line", *bar.tests]
     try:
@@ -177,12 +183,14 @@ def run(bar: Bar, share: float, seconds: float) -> tuple[str, str]:
 def main(words: list[str]) -> int:
     """Run all bars and write the results; 1 if one is not met."""
     minutes = float(words[0]) if words and words[0] else 0.0
-    whole = sum(bar.hours for bar in BARS) * 60
-    share = minutes / whole if minutes else 1.0
+    if unknown := set(words[1:]) - {bar.name for bar in BARS}:
+        print(f"no such bars: {', '.join(sorted(unknown))}", file=sys.stderr)
+        return 2
+    chosen = [bar for bar in BARS if bar.name in words[1:] or not words[1:]]
+    chosen.sort(key=lambda bar: bar.hours)
+    share = minutes / (sum(bar.hours for bar in chosen) * 60) if minutes else 1.0
     rows = {bar.name: f"| {bar.name} | {bar.what} | 0 | not run | | |" for bar in BARS} | previous()
-    for bar in BARS:
-        if words[1:] and bar.name not in words[1:]:
-            continue
+    for bar in chosen:
         limit = max(300.0, bar.hours * 3600 * min(1, share) * 3) if minutes else 12 * 3600.0
         began = time.monotonic()
         count, result = run(bar, share, limit)

@@ -68,6 +68,18 @@ class NoisyEstimate(Good):
         return LogProb(value + noise, "estimate", variance=torch.full_like(value, 0.0025))
 
 
+class NearlyCertain(Good):
+    """A valid part that gives most keys a probability that is 0 in floating point."""
+
+    def logits(self, codes, previous, state=None):
+        logits, state = super().logits(codes, previous, state)
+        return logits - 2000 * torch.arange(self.sizes.keys), state
+
+
+def test_keys_without_probability_are_no_condition():
+    assert not caught(NearlyCertain) & {"key_probabilities_sum_to_one", "following_keys_matches_drawing"}
+
+
 @pytest.mark.parametrize("good", [Good, NoisyEstimate])
 def test_a_good_decoder_passes_every_check(good):
     report = zoo.testing.run(described(good))

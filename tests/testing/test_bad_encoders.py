@@ -139,7 +139,7 @@ class RestoresGhosts(Good):
         self.residual = Ghosts("onset")
 
 
-class HasWeightsNobodyTrains(Good):
+class HasUntrainedWeights(Good):
     caught_by = ("every_parameter_learns",)
 
     def __init__(self, settings):

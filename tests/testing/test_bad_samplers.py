@@ -82,6 +82,17 @@ class NoisyEstimate(Good):
         return LogProb(value + noise, "estimate", variance=torch.full_like(value, 0.01))
 
 
+class NearlyCertain(Good):
+    """A valid part that gives most codes a probability that is 0 in floating point."""
+
+    def logits(self, features, before):
+        return 2000 * super().logits(features, before).sign()
+
+
+def test_codes_without_probability_are_no_condition():
+    assert "following_codes_matches_drawing" not in caught(NearlyCertain)
+
+
 @pytest.mark.parametrize("good", [Good, NoisyBound, NoisyEstimate])
 def test_a_good_sampler_passes_every_check(good):
     report = zoo.testing.run(described(good))
@@ -246,6 +257,26 @@ class ForgetsItsCounts(Good):
     def __init__(self, settings, sizes):
         super().__init__(settings, sizes)
         self.register_buffer("on", torch.zeros(sizes.codes), persistent=False)
+
+
+class SharesChance(Good):
+    """Draws a code only where it has to: rows take random numbers that the rows before them left."""
+
+    def sample(self, features, state, generator, temperature=1.0):
+        chance = (self.logits(features, state["before"]) / temperature).sigmoid()
+        codes = (chance > 0.9).float()
+        open_codes = (chance > 0.1) & (chance <= 0.9)
+        codes[open_codes] = torch.bernoulli(chance[open_codes], generator=generator).to(codes)
+        return codes, {"before": codes}
+
+
+def test_a_shared_stream_of_random_numbers_is_named():
+    (outcome,) = (
+        outcome
+        for outcome in zoo.testing.run(described(SharesChance)).having("failed")
+        if outcome.check.name == "rows_are_independent"
+    )
+    assert outcome.reason.endswith("other rows change how many random numbers `sample` draws")
 
 
 class LeaksBetweenRows(Good):

@@ -97,12 +97,3 @@ def fast() -> Callable[..., TrainSettings]:
 @pytest.fixture
 def run_folder(tmp_path: Path) -> Path:
     return tmp_path / "run"
-
-
-@pytest.fixture(scope="session")
-def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tunes as a folder of MIDI files."""
-    folder = tmp_path_factory.mktemp("songs")
-    for number in range(10):
-        tune(number).write(folder / f"{number}.mid")
-    return folder

@@ -70,7 +70,7 @@ def zoo(
     Path("mine.py").write_text(PLUGIN)
     Path("songs").symlink_to(songs)
 
-    def go(*words: str) -> tuple[int, str]:
+    def run_command(*words: str) -> tuple[int, str]:
         Path("was-run").unlink(missing_ok=True)
         with pytest.MonkeyPatch.context() as patch:
             for variable in ("ZOO_PLUGINS", "ZOO_LOCAL"):
@@ -80,7 +80,7 @@ def zoo(
         captured = capsys.readouterr()
         return code, captured.out + captured.err
 
-    return go
+    return run_command
 
 
 def was_run() -> bool:

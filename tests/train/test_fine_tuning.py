@@ -66,9 +66,9 @@ def test_untrained_weights_are_not_validated_before_training(corpus: Corpus) -> 
 
 
 def test_all_music_that_a_part_was_trained_on_is_recorded(bundle: Path, tunes: Make, tmp_path: Path) -> None:
-    other, third = tunes(train=6, valid=2), tunes(train=5, valid=2)
+    second, third = tunes(train=6, valid=2), tunes(train=5, valid=2)
     model = zoo.load(bundle)
-    model.fit(other, steps=2, lr=0.001, **QUICK)
+    model.fit(second, steps=2, lr=0.001, **QUICK)
     model.save(tmp_path / "more")
     both = zoo.build(f"core=@{tmp_path / 'more'} decoder=@{bundle}")
     both.save(tmp_path / "both")
@@ -166,13 +166,13 @@ def train(
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
 
-    def go(*words: str) -> tuple[int, str, str]:
+    def run_train(*words: str) -> tuple[int, str, str]:
         code = run(["train", *words, f"data={songs}", *WORDS[len(TINY.split()) :]])
         return code, *capsys.readouterr()
 
     for seed, name in enumerate("ab"):
-        assert go(*TINY.split(), "train.steps=4", f"seed={seed}", "-o", name)[0] == 0
-    return go
+        assert run_train(*TINY.split(), "train.steps=4", f"seed={seed}", "-o", name)[0] == 0
+    return run_train
 
 
 def config(folder: str) -> dict[str, Any]:
@@ -238,15 +238,15 @@ def test_evaluate_notes_which_parts_were_trained_on_other_music(
     words = [f"decoder=@{bundle}", *TINY.split()[:3], "train.steps=1", "train.lr=0.001", "-o", "more"]
     code, _, err = train(*words)
     assert code == 0, err
-    (other := tmp_path / "other").mkdir()
+    (unseen := tmp_path / "other").mkdir()
     onset = np.zeros((32, 88), np.bool_)
     onset[::4, 40] = True
-    Roll(onset, onset).write(other / "unknown.mid")
-    notes = evaluate_notes(other, capsys)
+    Roll(onset, onset).write(unseen / "unknown.mid")
+    notes = evaluate_notes(unseen, capsys)
     assert f"other music (tunes-8-3: encoder, decoder and {songs.name}) without" in notes
     learned = open_corpus(songs).split("train").pieces[0].title
-    shutil.copy(songs / learned, other / "known.mid")
-    assert "was trained on 1 of the 2 pieces scored here" in evaluate_notes(other, capsys)
+    shutil.copy(songs / learned, unseen / "known.mid")
+    assert "was trained on 1 of the 2 pieces scored here" in evaluate_notes(unseen, capsys)
 
 
 def evaluate_notes(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:

@@ -65,7 +65,7 @@ def train_run(
     curve = Run(folder).validations("core"), Run(folder).validations("decoder")
     return [
         digest(model.state_dict()),
-        *(about["weights"] for about in checkpoints),
+        *(metadata["weights"] for metadata in checkpoints),
         history.best_step,
         curve,
     ]

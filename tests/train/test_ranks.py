@@ -71,7 +71,7 @@ def start(act: Callable[[Ranks], None], count: int = 2) -> list[int | None]:
 def train(corpus: Corpus, tiny: Make, fast: Make) -> Callable[..., None]:
     """Train a tiny model in a folder, on one of several ranks or alone."""
 
-    def go(folder: Path, ranks: Ranks = ALONE, listen: Any = None, **more: Any) -> None:
+    def train_rank(folder: Path, ranks: Ranks = ALONE, listen: Any = None, **more: Any) -> None:
         settings = fast(**{"steps": STEPS, **more})
         if not ranks.is_first:
             fit(tiny(VOICES, seed=ranks.number), corpus, settings, ranks=ranks)
@@ -79,7 +79,7 @@ def train(corpus: Corpus, tiny: Make, fast: Make) -> Callable[..., None]:
         with lock_folder(folder) as place:
             fit(tiny(VOICES), corpus, settings, Run(place), listen, resume=True, ranks=ranks)
 
-    return go
+    return train_rank
 
 
 @pytest.fixture(scope="session")
@@ -125,7 +125,7 @@ def test_two_ranks_learn_what_one_does_on_twice_the_batches(
     assert_same(run_folder, unbroken)
 
 
-def test_the_first_rank_is_told_of_all_frames(train: Make, run_folder: Path) -> None:
+def test_the_first_rank_counts_the_frames_of_all_ranks(train: Make, run_folder: Path) -> None:
     events: list[Event] = []
 
     def act(ranks: Ranks) -> None:

@@ -44,13 +44,15 @@ fork = multiprocessing.get_context("fork")
 def train(corpus: Corpus, tiny: Make, fast: Make) -> Callable[..., Model]:
     """Train a tiny model in a run folder; by default an existing run is resumed."""
 
-    def go(folder: Path, listen: Any = None, words: str = "", resume: bool = True, **options: Any) -> Model:
+    def train_model(
+        folder: Path, listen: Any = None, words: str = "", resume: bool = True, **options: Any
+    ) -> Model:
         model, settings = tiny(words), fast(**{"steps": STEPS, **options})
         with lock_folder(folder) as place:
             fit(model, corpus, settings, Run(place), listen, resume=resume)
         return model
 
-    return go
+    return train_model
 
 
 def checkpoint(folder: Path, name: str) -> Weights:
@@ -266,19 +268,19 @@ def test_only_one_process_trains_in_a_folder(train: Make, run_folder: Path, pair
 def test_a_folder_that_was_just_removed_is_created_again(
     run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that starts no run removes the folder, perhaps while another is about to lock it."""
-    acquire, others = FileLock.acquire, [run_folder]
+    """A process that starts no run removes the folder, possibly while another process is about to lock it."""
+    acquire, to_remove = FileLock.acquire, [run_folder]
 
     def late(self: FileLock, **options: Any) -> object:
-        if others:
-            others.pop().rmdir()
+        if to_remove:
+            to_remove.pop().rmdir()
             raise FileNotFoundError(2, "No such file or directory")
         return acquire(self, **options)
 
     monkeypatch.setattr(FileLock, "acquire", late)
     with lock_folder(run_folder) as place:
         assert place.is_dir()
-    assert not others
+    assert not to_remove
     assert not run_folder.exists()
 
 

@@ -30,7 +30,7 @@ def start(songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     Path("songs").symlink_to(songs)
     processes: list[subprocess.Popen[str]] = []
 
-    def go(words: str, ignored: int | None = None, **options: int) -> subprocess.Popen[str]:
+    def start_command(words: str, ignored: int | None = None, **options: int) -> subprocess.Popen[str]:
         def prepare() -> None:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN if number == ignored else signal.SIG_DFL)
@@ -40,7 +40,7 @@ def start(songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         processes.append(subprocess.Popen(command, text=True, preexec_fn=prepare, **streams))  # type: ignore[call-overload]
         return processes[-1]
 
-    yield go
+    yield start_command
     for process in processes:
         process.kill()
         process.communicate()

@@ -62,14 +62,14 @@ def test_the_event_files_say_what_the_metrics_say(train: Callable[..., None], ru
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     read = EventAccumulator(str(run_folder / "tensorboard")).Reload()
-    found = [(name, item.step, item.value) for name in read.Tags()["scalars"] for item in read.Scalars(name)]
+    values = [(name, item.step, item.value) for name in read.Tags()["scalars"] for item in read.Scalars(name)]
     expected = recorded(run_folder)
-    assert [value[:2] for value in sorted(found)] == [value[:2] for value in expected]
-    assert [value[2] for value in sorted(found)] == pytest.approx([value[2] for value in expected], rel=1e-6)
-    assert len(found) == 6 * 2 + 2 * 3
+    assert [value[:2] for value in sorted(values)] == [value[:2] for value in expected]
+    assert [value[2] for value in sorted(values)] == pytest.approx([value[2] for value in expected], rel=1e-6)
+    assert len(values) == 6 * 2 + 2 * 3
 
 
-def test_the_table_says_what_the_metrics_say(train: Callable[..., None], run_folder: Path) -> None:
+def test_the_csv_table_equals_the_metrics(train: Callable[..., None], run_folder: Path) -> None:
     train("csv")
     with (run_folder / "tracker.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -79,20 +79,22 @@ def test_the_table_says_what_the_metrics_say(train: Callable[..., None], run_fol
     assert float(rows[-1]["seconds"]) > 0
 
 
-def test_trackio_is_told_what_the_metrics_say(
+def test_trackio_receives_the_metrics(
     train: Callable[..., None], run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logged: dict[tuple[str, int], float] = {}
-    begun: list[str] = []
+    resume_modes: list[str] = []
 
     def log(values: dict[str, float], step: int) -> None:
         logged.update({(name, step): value for name, value in values.items() if name != "seconds"})
 
-    toy = SimpleNamespace(init=lambda **more: begun.append(more["resume"]), log=log, finish=lambda: None)
+    toy = SimpleNamespace(
+        init=lambda **more: resume_modes.append(more["resume"]), log=log, finish=lambda: None
+    )
     monkeypatch.setitem(sys.modules, "trackio", toy)
     train("trackio")
     assert sorted((name, step, value) for (name, step), value in logged.items()) == recorded(run_folder)
-    assert begun == ["never", "allow"]
+    assert resume_modes == ["never", "allow"]
 
 
 def test_a_tracker_changes_neither_weights_nor_what_a_run_is(

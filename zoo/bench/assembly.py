@@ -12,12 +12,12 @@ from zoo.bench.components import Selection, component_of, floor_cells
 from zoo.bench.grid import Combination
 from zoo.bench.reading import MusicReading
 from zoo.bench.results import Results
-from zoo.bench.rows import OF_SCORE, StudyRow, StudyTable
+from zoo.bench.rows import StudyRow, StudyTable
 from zoo.bench.study import Study
 from zoo.errors import Problem, ZooError
 from zoo.measure.evaluation import SCORE, Evaluation
 from zoo.parts import Slot
-from zoo.parts.terms import TERMS, Term
+from zoo.parts.terms import OF_SCORE, TERMS, Term
 from zoo.registry import Registry
 
 VELOCITY_FLOORS = "velocity="

@@ -177,10 +177,12 @@ def budget(train: TrainSettings) -> dict[str, Any]:
     change the keys of stored results.
     """
     settings = train.model_dump(mode="json", exclude={"device", "threads", "tracker"})
-    kept = {name: value for name, value in settings.items() if name not in LEGACY or value != LEGACY[name]}
-    if not any(kept[name] for name in ("minutes", "epochs", "steps")):
-        kept["steps"] = STEPS
-    return kept
+    relevant = {
+        name: value for name, value in settings.items() if name not in LEGACY or value != LEGACY[name]
+    }
+    if not any(relevant[name] for name in ("minutes", "epochs", "steps")):
+        relevant["steps"] = STEPS
+    return relevant
 
 
 def slots_of(term: Term) -> tuple[Slot, ...]:

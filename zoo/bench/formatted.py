@@ -8,14 +8,14 @@ from itertools import pairwise
 from typing import Any
 
 from zoo.bench.notes import notes
-from zoo.bench.rows import OF_SCORE, StudyRow, StudyTable
+from zoo.bench.rows import StudyRow, StudyTable
 from zoo.measure.evaluation import Difference
 from zoo.measure.formatted import FormattedTable, Line
 from zoo.measure.table import half_width, number
 from zoo.measure.to_json import difference_to_json, figure_to_json
 from zoo.parts import Slot
 from zoo.parts.kinds import MARKS
-from zoo.parts.terms import Term
+from zoo.parts.terms import OF_SCORE, Term
 
 
 def format_tables(table: StudyTable) -> Iterator[FormattedTable]:

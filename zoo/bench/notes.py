@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from zoo.bench.rows import StudyRow, StudyTable
 from zoo.measure.formatted import Note
-from zoo.measure.table import ESCAPE, RESIDUAL, kind_notes
+from zoo.measure.table import ESCAPE, NO_INTERVAL, RESIDUAL, kind_notes
 from zoo.train.settings import STEPS
 
 BUDGETS = ("steps", "epochs", "minutes")
@@ -53,15 +53,17 @@ def _columns(table: StudyTable, rows: Sequence[StudyRow], terms: Sequence[str]) 
     over = "families" if figures[0].of_families else "pieces"
     over += " and seeds" if table.study.settings.seeds > 1 else ", of one seed"
     yield Note(f"± half of the 95 % interval over {over}", "±")
+    if any(figure.interval is None for figure in figures):
+        yield Note(NO_INTERVAL, "±")
     yield from kind_notes(figures, [row.kind for row in published])
     below = "next row measured here" if published else "row below"
     yield Note(
-        f"to next: paired difference to the {below}; in brackets where its own 95 % interval contains 0, "
+        f"to next: paired difference to the {below}; in brackets if its 95 % interval contains 0, "
         "otherwise the nats are bold",
         "to next",
     )
     if table.study.settings.seeds == 1:
-        yield Note("one seed cannot tell whether another reverses an order: – for a difference", "to next")
+        yield Note("a single seed gives no differences (–): another seed may reverse the order", "to next")
     yield ESCAPE
     yield Note("weights: number of parameters trained by gradient", "weights")
     yield Note("min: minutes of training", "min")

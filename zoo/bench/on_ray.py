@@ -18,9 +18,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from zoo.bench.local import CellFailed, run_process
-from zoo.data.known import known
-from zoo.errors import Problem, UsageError, ZooError
+from zoo.bench.remote import run_on_worker, settle, settle_lost, with_absolute_place
+from zoo.errors import Problem, UsageError
 
 
 class RayRunner:
@@ -61,17 +60,13 @@ class RayRunner:
                 place, hint = f"--address {address}", "start one with `ray start --head`"
             what = f"cannot {'join' if address else 'start'} a Ray cluster: {_first_line(error)}"
             raise UsageError(Problem(what, place, hint)) from error
-        self._task = ray.remote(num_cpus=1, max_retries=0)(_run_on_worker)
+        self._task = ray.remote(num_cpus=1, max_retries=0)(run_on_worker)
         self._work, self._here = str(work.resolve()), str(Path.cwd())
 
     def submit(self, order: Mapping[str, Any]) -> Future[dict[str, Any]]:
         """Start a cell; the future holds its result or raises `CellFailed`."""
         answer: Future[dict[str, Any]] = Future()
-        place = Path(order["place"])
-        # Relative paths refer to the current folder, and a worker has another. Names of datasets stay.
-        is_path = place.exists() and order["place"] not in {corpus.name for corpus in known()}
-        sent = {**order, "place": str(place.resolve()) if is_path else order["place"]}
-        reply = self._task.remote(sent, self._work, self._here).future()
+        reply = self._task.remote(with_absolute_place(order), self._work, self._here).future()
         reply.add_done_callback(lambda done: _forward(done, answer, order["name"]))
         return answer
 
@@ -81,27 +76,14 @@ class RayRunner:
         self._nowhere.cleanup()
 
 
-def _run_on_worker(order: dict[str, Any], work: str, here: str) -> dict[str, Any]:
-    place = Path(here) if Path(here).is_dir() else None
-    try:
-        return {"result": run_process(order, Path(work) / order["training"], here=place)}
-    except ZooError as error:
-        problems = [(problem.what, problem.where, problem.hint) for problem in error.problems]
-        return {"problems": problems, "killed": isinstance(error, CellFailed) and error.killed}
-
-
 def _forward(done: Future[dict[str, Any]], answer: Future[dict[str, Any]], name: str) -> None:
-    """Set the result or the `CellFailed` of a task; a cell whose worker died may be tried again."""
+    """Set the result or the `CellFailed` of a task."""
     try:
         reply = done.result()
     except Exception as error:
-        problem = Problem(f"its Ray worker died: {type(error).__name__}", name)
-        answer.set_exception(CellFailed(problem, killed=True))
+        settle_lost(answer, f"its Ray worker died: {type(error).__name__}", name)
         return
-    if "result" in reply:
-        answer.set_result(reply["result"])
-    else:
-        answer.set_exception(CellFailed(*(Problem(*p) for p in reply["problems"]), killed=reply["killed"]))
+    settle(answer, reply)
 
 
 def _configure(*, joins: bool) -> None:

@@ -18,9 +18,6 @@ from zoo.parts import Slot
 from zoo.parts.kinds import FigureKind, combined_kind
 from zoo.parts.terms import Term
 
-OF_SCORE: tuple[Term, ...] = ("core", "decoder")
-"""The terms of the loss that contribute to the score."""
-
 
 @dataclass(frozen=True)
 class StudyRow:

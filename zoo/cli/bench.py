@@ -11,6 +11,9 @@ import click
 
 from zoo.cli.bench_list import list_studies
 from zoo.cli.bench_site import site
+from zoo.cli.bench_submit import submit
+from zoo.cli.bench_verify import verify
+from zoo.cli.places import data_option, named_places
 from zoo.cli.tables import print_tables, table_format, table_options
 from zoo.errors import Problem, UsageError, ZooError
 
@@ -35,21 +38,27 @@ def command() -> None:
 
 command.add_command(list_studies)
 command.add_command(site)
+command.add_command(submit)
+command.add_command(verify)
 
 
 @command.command("run")
 @FILE
 @RESULTS
-@click.option(
-    "--data", "places", multiple=True, metavar="NAME=PATH", help="Path of the study's music on this machine."
-)
+@data_option("the study")
 @click.option(
     "--runner",
-    type=click.Choice(["local", "ray"]),
+    type=click.Choice(["local", "ray", "slurm"]),
     default="local",
-    help="Where to run: on this machine or on Ray.",
+    help="Where to run: on this machine, on Ray, or as jobs of a SLURM cluster.",
 )
 @click.option("--address", help="Ray cluster to connect to; one on this machine by default.")
+@click.option(
+    "--slurm",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Parameter of the SLURM jobs, such as partition=long or timeout_min=60; may be repeated.",
+)
 @click.option(
     "--jobs", type=click.IntRange(1), help="Number of cells to run in parallel; one per core by default."
 )
@@ -72,8 +81,9 @@ def run(
     file: Path,
     results: Path | None,
     places: tuple[str, ...],
-    runner: Literal["local", "ray"],
+    runner: Literal["local", "ray", "slurm"],
     address: str | None,
+    slurm: tuple[str, ...],
     jobs: int | None,
     work: Path | None,
     replace: bool,
@@ -89,7 +99,8 @@ def run(
 
     With --runner ray and --address, cells run on the machines of a Ray cluster. They need no shared disk,
     only an installed zoo and the music under the same name or path. Results are sent back to this machine,
-    trainings stay where they ran.
+    trainings stay where they ran. With --runner slurm, each cell is a job of a SLURM cluster, and the --work
+    folder must be on a disk that its machines share.
     """
     from zoo.bench.driver import Driver
     from zoo.bench.local import default_jobs
@@ -102,18 +113,19 @@ def run(
 
     if address and runner != "ray":
         raise UsageError(Problem("only the Ray runner has an address", "--address", "add --runner ray"))
+    parameters = _parameters(slurm, runner)
     registry = open_registry()
     study = read_study(file, registry)
-    music = _music(study, _places(study, places))
+    music = _music(study, named_places(study.settings.data, places, "the study"))
     stored, work = Results(results or file.parent / "results"), work or file.parent / "runs"
     if dry_run:
-        known_jobs = jobs if runner == "ray" else jobs or default_jobs()
+        known_jobs = jobs or default_jobs() if runner == "local" else jobs
         _forecast(study, stored, music, known_jobs, as_json)
         return
     prepare(stored.folder, "--results")
     prepare(work, "--work")
     with lock_folder(work / f"{study.name}.driver", "runs this study"):
-        worker = _runner(runner, work, jobs, address)
+        worker = _runner(runner, work, jobs, address, parameters)
         with StudyWatch(stderr) as watch:
             progress = Driver(study, stored, worker, music, registry, watch, replace_outdated=replace).run()
     if as_json:
@@ -217,32 +229,6 @@ def _summary(progress: StudyProgress) -> dict[str, Any]:
     return {"cells": progress.needed, "done": progress.done, "ran": progress.ran, "failed": failed}
 
 
-def _places(study: Study, given: tuple[str, ...]) -> dict[str, str]:
-    """The path of each dataset of the study: as given by --data, or else its name."""
-    from zoo.registry.words import not_text
-
-    places = {name: name for name in study.settings.data}
-    problems = []
-    for word in given:
-        if invalid := not_text(word, f"--data {word}"):
-            problems += invalid
-            continue
-        # A name may contain "=" itself, so take the longest name that leaves a path.
-        named = (name for name in places if word.startswith(f"{name}=") and word != f"{name}=")
-        name = max(named, key=len, default="")
-        if name:
-            places[name] = word[len(name) + 1 :]
-        elif (name := word.removesuffix("=")) in places:
-            hint = f"write --data {name}=PATH, or omit it if the music has the same name here"
-            problems.append(Problem("has no path", f"--data {word}", hint))
-        else:
-            hint = f"the study uses {', '.join(places)}"
-            problems.append(Problem("is not music of the study", f"--data {word}", hint))
-    if problems:
-        raise UsageError(*problems)
-    return places
-
-
 def _music(study: Study, places: dict[str, str]) -> dict[str, LocalDataset]:
     from zoo.bench.needs import LocalDataset
     from zoo.cli.music import open_music
@@ -268,7 +254,24 @@ def _without_path(name: str, error: ZooError) -> ZooError:
     return type(error)(*(Problem(p.what, p.where, hint) for p in error.problems))
 
 
-def _runner(name: str, work: Path, jobs: int | None, address: str | None) -> Runner:
+def _parameters(words: tuple[str, ...], runner: str) -> dict[str, str]:
+    """The parameters of `--slurm NAME=VALUE`.
+
+    Raises:
+        UsageError: a word has no value, or another runner was chosen.
+    """
+    if words and runner != "slurm":
+        raise UsageError(Problem("only the SLURM runner has parameters", "--slurm", "add --runner slurm"))
+    invalid = [word for word in words if not all(word.partition("=")[::2])]
+    if invalid:
+        hint = "write NAME=VALUE, such as partition=long"
+        raise UsageError(*(Problem("is not a parameter", f"--slurm {word}", hint) for word in invalid))
+    return dict(word.split("=", 1) for word in words)
+
+
+def _runner(
+    name: str, work: Path, jobs: int | None, address: str | None, parameters: dict[str, str]
+) -> Runner:
     if name == "ray":
         from zoo.bench.on_ray import RayRunner
         from zoo.cli.console import stderr, visible
@@ -277,6 +280,10 @@ def _runner(name: str, work: Path, jobs: int | None, address: str | None) -> Run
             what = "every user of this cluster can run code on its machines, this one included"
             stderr.print(visible(f"note: {address}: {what}"))
         return RayRunner(work, jobs, address)
+    if name == "slurm":
+        from zoo.bench.on_slurm import SlurmRunner
+
+        return SlurmRunner(work, jobs, parameters)
     from zoo.bench.local import LocalRunner
 
     return LocalRunner(work, jobs)

@@ -16,6 +16,7 @@ from rich.console import Console, RenderableType
 from zoo.cli.answer import ANSWER
 from zoo.cli.as_json import print_json as print_json
 from zoo.cli.problems import visible as visible
+from zoo.cli.problems import wrapped
 
 WIDE = 500
 """Width in columns if the output is a pipe or a file, where tables must not be cut."""
@@ -39,12 +40,17 @@ class _Console(Console):
         self.file.write(BLANKS.sub("", capture.get()))
         self.file.flush()
 
+    def print_line(self, line: str, style: str = "none") -> None:
+        """Print a sentence: wrapped at words on a terminal, otherwise in one line."""
+        text = visible(line)
+        self.print(wrapped(text, self.width, "  ") if self.is_terminal else text, style=style, soft_wrap=True)
+
     def on_broken_pipe(self) -> None:
         """Raise the error again; rich would exit the program."""
         raise
 
 
-def _console(stream: TextIO, *, stderr: bool) -> Console:
+def _console(stream: TextIO, *, stderr: bool) -> _Console:
     width = None if stream.isatty() or "COLUMNS" in os.environ else WIDE
     file = None if stderr else stream
     return _Console(stderr=stderr, file=file, width=width, markup=False, highlight=False, emoji=False)

@@ -46,13 +46,13 @@ def opened(
     from zoo.train.keys import MusicKeys
 
     settings = [word for word in words if word.partition("=")[0] in MusicKeys.model_fields and "=" in word]
-    others = [word for word in words if word not in settings]
-    if not 1 <= len(others) <= 1 + takes_piece:
+    names = [word for word in words if word not in settings]
+    if not 1 <= len(names) <= 1 + takes_piece:
         what = "name one corpus" + (", and at most one piece" if takes_piece else "")
         example = f"such as {command} FOLDER{' PIECE' if takes_piece else ''} grid=12"
-        raise UsageError(Problem(what, " ".join(others), example))
-    keys = parse_recipe([*settings, f"data={others[0]}"], open_registry(), keys=MusicKeys).keys
-    return open_music(keys, scans=scans), others[1] if len(others) > 1 else None
+        raise UsageError(Problem(what, " ".join(names), example))
+    keys = parse_recipe([*settings, f"data={names[0]}"], open_registry(), keys=MusicKeys).keys
+    return open_music(keys, scans=scans), names[1] if len(names) > 1 else None
 
 
 def header(corpus: Corpus) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def not_held_out(corpus: Corpus) -> list[str]:
         pieces = "there is too little music"
         what = "no test piece is left, and `zoo evaluate` has nothing to score"
     else:
-        what = "nothing is held out, and no score tells how well a model does on other music"
+        what = "nothing is held out, so no score shows how well a model generalizes"
     return [f"{pieces}: {what}; add more pieces, or score other music with split=all"]
 
 

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+OF_TRAINING = (
+    "codes and keys per frame of the validation pieces, at best; lower is better; "
+    "`zoo evaluate` adds the residual, and scores test pieces"
+)
+"""What the nats of trainings are, and why the score of `zoo evaluate` differs."""
+
 
 def count(number: int, noun: str) -> str:
     """A number and its noun in the singular or plural: `1 piece`, `1,200 pieces`."""

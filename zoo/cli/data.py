@@ -28,20 +28,23 @@ def list_corpora(as_json: bool) -> None:
     from zoo.cli.console import print_json, print_list, stdout
     from zoo.data.known import cached, known
 
-    read, corpora = cached(), known()
+    in_cache, corpora = cached(), known()
     if as_json:
         print_json(
-            {"known": [_plain(corpus) for corpus in corpora], "cached": [_plain(corpus) for corpus in read]}
+            {
+                "known": [_plain(corpus) for corpus in corpora],
+                "cached": [_plain(corpus) for corpus in in_cache],
+            }
         )
         return
     known_table = table(("data=", "pieces", "here", "description"), map(_known_cells, corpora), lines=True)
     known_table.show_lines = True
     known_table.columns[0].max_width = 18
     print_list(known_table)
-    if read:
+    if in_cache:
         rows = [
             (corpus.name, f"{corpus.pieces:,}", f"{corpus.frames:,}", f"{corpus.bytes / 2**20:.1f}")
-            for corpus in read
+            for corpus in in_cache
         ]
         stdout.print(table(("in the cache", "pieces", "frames", "MiB in the cache"), rows))
 

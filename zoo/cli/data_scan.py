@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from zoo.cli.corpora import (
     table,
 )
 from zoo.cli.counts import count
+from zoo.cli.scan_legend import COLUMNS, LEAKS, PLANES, READING, explained, frame
 from zoo.cli.tracks import Tracks, tracks_in_words, tracks_of, tracks_of_all
 from zoo.errors import DataError, Problem
 
@@ -83,15 +84,29 @@ def _print(corpus: Corpus, summaries: dict[str, Summary], words: Sequence[str]) 
     stdout.print(visible(f"{corpus.name}: {planes}; digest {corpus.digest[:12]}"))
     headings = ("split", "pieces", "frames", "notes", "polyphony", "most", "silence", "keys", "loudness")
     stdout.print(table(headings, [(name, *_cells(summary)) for name, summary in summaries.items()]))
-    stdout.print(table(("reading", ""), _reading_rows(summaries["all"], corpus)))
+    _print_legend([frame(corpus.grid), *explained(PLANES, corpus.planes), *explained(COLUMNS, headings)])
+    rows = _reading_rows(summaries["all"], corpus)
+    stdout.print(table(("reading", ""), rows))
+    origins = (*summaries["all"].alignments, *summaries["all"].meters_from)
+    _print_legend(explained(READING, {name for name, _ in rows}.union(origins)))
     if leaks := _leak_rows(corpus):
         stdout.print(table(("shares music", "with", "share", "of the"), leaks[:MOST_LEAKS]))
         if len(leaks) > MOST_LEAKS:
             stdout.print(f"and {count(len(leaks) - MOST_LEAKS, 'more pair')}; --json lists all")
+        _print_legend(explained(LEAKS, LEAKS))
     if corpus.skipped:
         stdout.print(table(("skipped", "why"), [(piece.title, piece.reason) for piece in corpus.skipped]))
     for line in (*not_held_out(corpus), *_advice(corpus, words)):
-        stdout.print(visible(line), soft_wrap=True)
+        stdout.print()
+        stdout.print_line(line)
+
+
+def _print_legend(lines: Iterable[str]) -> None:
+    """Print explanations below a table."""
+    from zoo.cli.console import stdout
+
+    for line in lines:
+        stdout.print_line(line, style="dim")
 
 
 def _leaks_to_json(corpus: Corpus) -> list[dict[str, Any]]:

@@ -22,13 +22,13 @@ def command(bundle: Path, slot: str, output: Path, force: bool, as_json: bool) -
     """Export the encoder, attention or velocity of a bundle as a torch.export program.
 
     The program runs without the zoo, one frame at a time, and is compared with the part. A README with the
-    shapes of its inputs and outputs is in the file, and printed.
+    shapes of its inputs and outputs is stored in the file and printed.
     """
     from zoo.cli.console import stdout, visible
     from zoo.model.bundle import open_bundle
 
     if output.suffix != ".pt2":
-        raise UsageError(Problem("the name of a program ends in .pt2", str(output), "write -o part.pt2"))
+        raise UsageError(Problem("the name of a program must end in .pt2", str(output), "write -o part.pt2"))
     if problems := would_be_lost([output], force):
         raise UsageError(*problems)
     part = one_slot(slot, slot)

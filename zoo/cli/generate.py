@@ -73,8 +73,8 @@ from zoo.music.grid import QUARTERS
     "--key",
     metavar="NAME",
     show_default="as written",
-    help="Transpose the finished piece to this key, such as C, F#m or Bb; its key is estimated, from the "
-    "primer if there is one.",
+    help="Transpose the finished piece to this key, such as C, F#m or 'Bb minor'; its key is estimated, "
+    "from the primer if there is one.",
 )
 @click.option(
     "--instrument",
@@ -217,18 +217,18 @@ def command(
     )
     with waiting(f"writing {output}") as progress:
         rolls = compose(opened.model, opened.record, request, progress, threads or "auto")
-    kept = None if without_primer else opening
+    written_primer = None if without_primer else opening
     for path, roll in zip(paths, rolls, strict=True):
-        save_piece(roll, path, played, kept.frames if kept else 0)
+        save_piece(roll, path, played, written_primer.frames if written_primer else 0)
     if picture:
         from zoo.music.picture import write_picture
 
-        write_picture(rolls[0], picture, primer=kept.frames if kept else 0)
+        write_picture(rolls[0], picture, primer=written_primer.frames if written_primer else 0)
     written = dict(zip(paths, rolls, strict=True))
-    warn_of_dull(written, kept.frames if kept else 0)
+    warn_of_dull(written, written_primer.frames if written_primer else 0)
     if key is not None:
         note_relative_keys(written, key, opening)
-    print_written(written, kept, picture, as_json)
+    print_written(written, written_primer, picture, as_json)
 
 
 def _lonely(primer: str | None, primer_bars: str | None, without_primer: bool) -> list[Problem]:

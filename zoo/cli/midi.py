@@ -114,7 +114,7 @@ def _is_key(word: str, known: Collection[str]) -> bool:
 
 def _files(paths: Sequence[Path], *, quiet: bool) -> list[Path]:
     """The files to inspect; prints what is ignored in folders, unless `quiet`."""
-    from zoo.cli.console import stderr, visible
+    from zoo.cli.console import stderr
     from zoo.music.listing import midi_files
 
     files = []
@@ -127,7 +127,7 @@ def _files(paths: Sequence[Path], *, quiet: bool) -> list[Path]:
             raise DataError(Problem("this folder contains no MIDI file", str(path)))
         if listing.ignored and not quiet:
             ignored = ", ".join(f"{what}: {count}" for what, count in listing.ignored.most_common())
-            stderr.print(visible(f"{path}: ignored {ignored}"), soft_wrap=True)
+            stderr.print_line(f"{path}: ignored {ignored}")
         files += listing.files
     return files
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from zoo.cli.counts import OF_TRAINING
+
 
 @click.group("models")
 def command() -> None:
@@ -38,15 +40,14 @@ def list_models(as_json: bool) -> None:
         words = (model["name"], model["parts"], model["data"])
         table.add_row(*map(visible, words), f"{model['validation']:.3f}", f"{model['bytes'] / 1e6:.1f} MB")
     print_list(table)
-    stderr.print(
-        "nats: per frame of the validation pieces, lower is better; `zoo show NAME` prints the model card"
-    )
+    stderr.print_line(f"nats: {OF_TRAINING}; `zoo show NAME` prints the model card")
 
 
 def _to_json(name: str) -> dict[str, Any]:
     """The configuration of a pretrained model, read without torch."""
     from zoo.model.pretrained import FOLDER
     from zoo.model.sealed import CONFIG, WEIGHTS
+    from zoo.parts.terms import OF_SCORE
 
     config = json.loads((FOLDER / name / CONFIG).read_text("utf-8"))
     parts = config["recipe"]["parts"]
@@ -55,6 +56,6 @@ def _to_json(name: str) -> dict[str, Any]:
         "parts": " ".join(f"{slot}={part['name'].rpartition('/')[2]}" for slot, part in parts.items()),
         "data": config["data"]["name"],
         "digest": config["data"]["digest"],
-        "validation": sum(config["scores"]["validation"].values()),
+        "validation": sum(config["scores"]["validation"][term] for term in OF_SCORE),
         "bytes": (FOLDER / name / WEIGHTS).stat().st_size,
     }

@@ -32,7 +32,7 @@ def open_music(keys: MusicKeys, grid: int | None = None, *, scans: bool = False)
     Raises:
         DataError, UsageError: as `zoo.data.open_corpus`.
     """
-    from zoo.cli.console import stderr, visible
+    from zoo.cli.console import stderr
     from zoo.cli.progress import waiting
     from zoo.data import open_corpus
 
@@ -40,7 +40,7 @@ def open_music(keys: MusicKeys, grid: int | None = None, *, scans: bool = False)
     with waiting(f"reading {keys.data}", lines=True) as progress:
         corpus = open_corpus(keys.data, grid=keys.grid or grid, progress=progress, **options)
     for line in _remarks(corpus, scans):
-        stderr.print(visible(line), soft_wrap=True)
+        stderr.print_line(line)
     return corpus
 
 

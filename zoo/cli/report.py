@@ -147,8 +147,8 @@ def _check(output: Path, primer: Path | None, named: Named, has_data: bool, forc
         problems.append(
             Problem(f"there is no folder {output.parent}", str(output), "create it, or choose another path")
         )
-    for asked, option in ((primer, "--primer"), (has_data, "data=")):
-        if asked and not named.bundles:
+    for value, option in ((primer, "--primer"), (has_data, "data=")):
+        if value and not named.bundles:
             problems.append(Problem("there is no model to use it with", option, "name a bundle or a run"))
     problems += would_be_lost([output], force)
     if problems:
@@ -269,9 +269,7 @@ def _note_fewer(available: int, wanted: int, split: str) -> None:
     from zoo.cli.console import stderr
     from zoo.cli.counts import count
 
-    stderr.print(
-        f"note: split={split} has only {count(available, 'piece')} to continue, not {wanted}", soft_wrap=True
-    )
+    stderr.print_line(f"note: split={split} has only {count(available, 'piece')} to continue, not {wanted}")
 
 
 def _print(report: Any, output: Path, as_json: bool) -> None:

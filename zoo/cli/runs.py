@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zoo.cli.counts import OF_TRAINING
 from zoo.cli.runs_compare import compare
 from zoo.errors import Problem, UsageError
 
@@ -55,10 +56,7 @@ def list_runs(folder: Path, as_json: bool) -> None:
         stderr.print("There are no runs here; `zoo train ... -o RUN` starts one.")
     else:
         stdout.print(_table(runs, folder))
-        stderr.print(
-            "nats: per frame of the validation pieces, at best; lower is better; "
-            "≤ a bound, ~ an estimate, ? of a kind that was not recorded"
-        )
+        stderr.print_line(f"nats: {OF_TRAINING}; ≤ a bound, ~ an estimate, ? of a kind that was not recorded")
     print_problems([problem for run in runs for problem in run.problems], "damaged: ")
 
 

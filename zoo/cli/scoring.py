@@ -75,11 +75,11 @@ def music_of(keys: EvaluateKeys, models: Mapping[str, Model]) -> Corpus:
 
 def print_notes(loaded: Mapping[str, Bundle], corpus: Corpus, keys: EvaluateKeys) -> None:
     """Print what is left out, and which models may have been trained on pieces that they are scored on."""
-    from zoo.cli.console import stderr, visible
+    from zoo.cli.console import stderr
 
     pieces = corpus.split(keys.split)
     for note in (*_left_out(loaded, pieces, keys), *_trained_on(loaded, corpus, pieces)):
-        stderr.print(visible(f"note: {note}"), soft_wrap=True)
+        stderr.print_line(f"note: {note}")
 
 
 def _left_out(loaded: Mapping[str, Bundle], pieces: Corpus, keys: EvaluateKeys) -> Iterator[str]:

@@ -118,6 +118,6 @@ def _settings(head: str, settings: Sequence[Mapping[str, Any]], live: str) -> An
         table.add_column(heading, overflow="fold")
     for setting in settings:
         takes = setting["takes"] + (f"; {live}" if setting["live"] else "")
-        about = Text(setting["help"]).append(f"\n{takes}", style="dim")
-        table.add_row(setting["name"], setting["default"], about)
+        description = Text(setting["help"]).append(f"\n{takes}", style="dim")
+        table.add_row(setting["name"], setting["default"], description)
     return table

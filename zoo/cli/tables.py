@@ -34,11 +34,11 @@ def table_format(as_md: bool, as_latex: bool, as_json: bool) -> TableFormat:
         UsageError: they choose more than one.
     """
     chosen: dict[TableFormat, bool] = {"md": as_md, "latex": as_latex, "json": as_json}
-    asked = [form for form, is_asked in chosen.items() if is_asked]
-    if len(asked) > 1:
-        words = " ".join(f"--{form}" for form in asked)
+    requested = [form for form, is_chosen in chosen.items() if is_chosen]
+    if len(requested) > 1:
+        words = " ".join(f"--{form}" for form in requested)
         raise UsageError(Problem("a table is printed in one format at a time", words, "choose one of them"))
-    return asked[0] if asked else "terminal"
+    return requested[0] if requested else "terminal"
 
 
 def print_tables(tables: Sequence[FormattedTable], form: TableFormat) -> None:

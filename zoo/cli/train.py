@@ -70,15 +70,14 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
     if resume and not begun and not words:
         hint = "give the folder of a run, or start one: zoo train data=FOLDER -o RUN"
         raise UsageError(Problem("there is no run here to resume", str(output), hint))
-    meant = merge_words(plan_words(begun, output), words) if begun else words
-    swap = parse_swap(meant, open_registry(), sections=SECTIONS, keys=TrainKeys)
+    merged = merge_words(plan_words(begun, output), words) if begun else words
+    swap = parse_swap(merged, open_registry(), sections=SECTIONS, keys=TrainKeys)
     known = plan_origins(begun) if begun and not swap.sources else {}
     with _ranks() as ranks, _locked(output, ranks):
         trained = _train(swap, known, output, resume, ranks)
-        if ranks.is_first:
-            _write(trained, swap.recipe, output)
+        score = _write(trained, swap.recipe, output) if ranks.is_first else None
     if ranks.is_first:
-        _print(trained, swap.recipe, output, as_json)
+        _print(trained, score, swap.recipe, output, as_json)
 
 
 @contextmanager
@@ -136,7 +135,7 @@ def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool,
     learned, judged = (len(corpus.split(name).pieces) for name in ("train", "valid"))
     pieces = f"{count(learned, 'training piece')}, {count(judged, 'validation piece')}"
     for line in (f"{corpus.name}: {pieces}", *(f"note: {note}" for note in not_held_out(corpus))):
-        stderr.print(visible(line), soft_wrap=True)
+        stderr.print_line(line)
     model = assemble(replace(swap, recipe=recipe), recipe.values["seed"])
     began = origins(swap, model) if swap.sources else known
     try:
@@ -162,37 +161,44 @@ def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool,
     return _Trained(model, corpus, result, began)
 
 
-def _write(trained: _Trained, recipe: Recipe, output: Path) -> None:
-    """Save the best weights as a bundle, with a sample of their music."""
+def _write(trained: _Trained, recipe: Recipe, output: Path) -> Mapping[str, Any] | None:
+    """Save the best weights as a bundle, with a sample of their music; returns their validation score."""
     from zoo.measure.validation import with_score
-    from zoo.train.record import record, save_trained
+    from zoo.train.compose import save_trained
+    from zoo.train.record import record
 
     model = trained.model.cpu()
     seed, settings = recipe.values["seed"], recipe.sections["train"]
     training_record = record(trained.result, trained.corpus, settings, seed, trained.origins)
     training_record = with_score(training_record, model, trained.corpus, settings, seed)
     save_trained(model, output / "bundle", training_record, seed)
+    score: Mapping[str, Any] | None = training_record["scores"].get("validation_score")
+    return score
 
 
-def _print(trained: _Trained, recipe: Recipe, output: Path, as_json: bool) -> None:
+def _print(
+    trained: _Trained, score: Mapping[str, Any] | None, recipe: Recipe, output: Path, as_json: bool
+) -> None:
     from zoo.cli.console import print_json, stdout, visible
     from zoo.train.watch import clock
 
     result, bundle = trained.result, output / "bundle"
     if as_json:
-        print_json(_to_json(result, bundle))
+        print_json({**_to_json(result, bundle), "score": score})
         return
     summary = f"{count(result.step, 'step')} in {clock(result.seconds)}"
     if result.best:
         terms = ", ".join(f"{term} {value:.3f}" for term, value in result.best.items())
-        summary += f"; {sum(result.best.values()):.3f} nats per frame of the validation pieces ({terms})"
-    kept = [term for term, step in result.best_step.items() if step == 0 < result.step]
-    if kept:
-        summary += f"; training did not improve the {' and the '.join(kept)}; the original weights are kept"
+        summary += f"; best validation: {terms} nats/frame"
+    unimproved = [term for term, step in result.best_step.items() if step == 0 < result.step]
+    if unimproved:
+        summary += (
+            f"; training did not improve the {' and the '.join(unimproved)}; the original weights are kept"
+        )
     place, music = shlex.quote(str(bundle)), music_words(recipe.keys)
     sample = f"{bundle / 'sample.mid'}: a sample of their music"
     weights = f"{bundle}: the {'best' if result.best else 'last'} weights"
-    for line in (summary, weights, sample):
+    for line in (summary, *_score_in_words(score), weights, sample):
         stdout.print(visible(line))
     foreign = any(choice.entry.source.is_file for choice in recipe.parts.values())
     local = " --local" if foreign else ""
@@ -204,6 +210,18 @@ def _print(trained: _Trained, recipe: Recipe, output: Path, as_json: bool) -> No
         following.insert(0, f"zoo evaluate {place} {music}{local}")
     for index, line in enumerate(following):
         stdout.print(visible(f"       {line}" if index else f"Next:  {line}"), soft_wrap=True)
+
+
+def _score_in_words(score: Mapping[str, Any] | None) -> Iterator[str]:
+    """The score of the best weights in a line; nothing without validation pieces."""
+    from zoo.parts.kinds import marked
+
+    if score:
+        ends = score["interval"]
+        half = f" ± {(ends[1] - ends[0]) / 2:.3f}" if ends else ""
+        number = f"{marked(score['nats'], score['kind'])}{half} nats/frame"
+        pieces = count(score["pieces"], "validation piece")
+        yield f"score: {number} on {pieces}, as of `zoo evaluate`: with the residual, without velocity"
 
 
 def _to_json(result: FitResult, bundle: Path) -> dict[str, Any]:

@@ -24,12 +24,13 @@ def command(files: tuple[Path, ...], everything: bool, as_json: bool) -> None:
 
     A page of `zoo report` saves votes: listen blind, rate the pieces, save the votes. Of two pieces of a
     group the one with the higher rating is preferred. The strength of each model and its 95 % interval are
-    estimated from all preferences. Human pieces are listed together as `human`.
+    estimated from all preferences. Human pieces are listed together as `human`. If a listener saved a page
+    twice, the last rating of each piece counts.
     """
-    from zoo.report.votes import read_votes, standings
+    from zoo.report.votes import latest, read_votes, standings
 
     read = [read_votes(file) for file in dict.fromkeys(files)]
-    votes = [vote for file_votes, _ in read for vote in file_votes]
+    votes = latest(vote for file_votes, _ in read for vote in file_votes)
     counted = [vote for vote in votes if vote.blind or everything]
     scores = {name: score for _, file_scores in read for name, score in file_scores.items()}
     ranked = standings(counted, scores)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.cli.counts import count
 from zoo.errors import Problem, UsageError
 
 if TYPE_CHECKING:
@@ -59,20 +60,19 @@ def save_piece(roll: Roll, path: Path, instrument: int, primer: int) -> None:
 
 def warn_of_dull(written: Mapping[Path, Roll], first: int) -> None:
     """Warn of pieces that are almost silent or otherwise degenerate."""
-    from zoo.cli.console import stderr, visible
+    from zoo.cli.console import stderr
     from zoo.music.remarks import dull
 
     for path, roll in written.items():
         if remark := dull(roll, first):
-            line = (
+            stderr.print_line(
                 f"warning: {path}: {remark}; another --seed, a higher --temperature or longer training helps"
             )
-            stderr.print(visible(line), soft_wrap=True)
 
 
 def note_relative_keys(written: Mapping[Path, Roll], key: str, primer: Roll | None) -> None:
     """Note which pieces are in the relative key of the one requested, because they are in the other mode."""
-    from zoo.cli.console import stderr, visible
+    from zoo.cli.console import stderr
     from zoo.music.tonality import Tonality, estimate_tonality
 
     requested = Tonality.parse(key)
@@ -80,9 +80,7 @@ def note_relative_keys(written: Mapping[Path, Roll], key: str, primer: Roll | No
         mode = estimate_tonality(primer or roll).mode
         if mode != requested.mode:
             reached = f"{requested.relative}, the relative {mode} of {key}"
-            stderr.print(
-                visible(f"note: {path} is in {reached}, because the music is {mode}"), soft_wrap=True
-            )
+            stderr.print_line(f"note: {path} is in {reached}, because the music is {mode}")
 
 
 def _to_json(roll: Roll) -> dict[str, Any]:
@@ -110,25 +108,37 @@ def print_written(
     """Print what was written, in a line for each piece or as JSON."""
     from zoo.cli.console import print_json, stdout, visible
 
-    frames, rest = (primer.frames, _rest(primer)) if primer else (0, 0)
     if as_json:
         pieces = [{"path": str(path), **_to_json(roll)} for path, roll in written.items()]
-        about = {"primer_frames": frames, "primer_rest": rest, "picture": str(picture) if picture else None}
-        print_json({"pieces": pieces, **about})
+        details = {
+            "primer_bars": primer.meter.bars(primer.frames).count if primer else 0,
+            "primer_frames": primer.frames if primer else 0,
+            "primer_rest": _rest(primer) if primer else 0,
+            "picture": str(picture) if picture else None,
+        }
+        print_json({"pieces": pieces, **details})
         return
-    given = f", {frames:,} of them the primer" if frames else ""
-    given += f" with a rest of {rest:,} at its end" if rest else ""
     for path, roll in written.items():
-        stdout.print(visible(f"{path}: {_in_a_line(roll, given)}"))
+        stdout.print(visible(f"{path}: {_in_a_line(roll, primer)}"))
     if picture:
         stdout.print(visible(f"{picture}: piano roll"))
 
 
-def _in_a_line(roll: Roll, given: str) -> str:
-    """Statistics of a piece in one line; `given` describes its primer and may be empty."""
+def _in_a_line(roll: Roll, primer: Roll | None) -> str:
+    """Statistics of a piece in one line."""
     from zoo.cli.meters import in_order
 
     facts = _to_json(roll)
-    bars = f"{facts['bars']:,} bar{'' if facts['bars'] == 1 else 's'} of {in_order(roll.meter, roll.frames)}"
-    frames = f"({facts['frames']:,} frames{given})"
-    return f"{facts['notes']:,} notes in {bars} {frames}, {facts['polyphony']} keys sounding on average"
+    bars = f"{count(facts['bars'], 'bar')} of {in_order(roll.meter, roll.frames)}"
+    length = f"{bars} ({count(roll.frames, 'frame')}{_end_of(primer)})"
+    return f"{facts['notes']:,} notes in {length}, {facts['polyphony']} keys sounding on average"
+
+
+def _end_of(primer: Roll | None) -> str:
+    """Where the primer ends: `; the primer ends with bar 4, frame 64`; empty without a primer."""
+    if primer is None or not primer.frames:
+        return ""
+    bars = primer.meter.bars(primer.frames)
+    where = f"{'with' if bars.end[-1] == primer.frames else 'in'} bar {bars.count:,}, frame {primer.frames:,}"
+    rest = _rest(primer)
+    return f"; the primer ends {where}" + (f", with a rest of {count(rest, 'frame')}" if rest else "")

@@ -99,7 +99,7 @@ class Corpus:
 
     @property
     def pedal(self) -> Pedal:
-        """Where notes end: when the key is released (`keep`), or when the sustain pedal is (`hold`)."""
+        """Where notes end, `keep` for the release of the key, `hold` for that of the sustain pedal."""
         return self._store.pedal
 
     @property

@@ -36,6 +36,7 @@ RESIDUAL = Note(
 )
 ESCAPE = Note("escape: frames with more pitch classes than there are voices", "escape")
 UNCLEAR = "not clear: the interval contains 0, or a higher bound leaves the order of the true values open"
+NO_INTERVAL = "– no interval: it needs pieces of at least two families"
 OF_BOUNDS = "(bounds): the bounds differ; how far below them the true values are is unknown"
 
 
@@ -64,7 +65,7 @@ def half_width(figure: Figure) -> str:
 
 
 def kind_notes(figures: Sequence[Figure], others: Sequence[FigureKind] = ()) -> Iterator[Note]:
-    """The meaning of the marks of some figures, and of other kinds beside them."""
+    """The meaning of the marks of some figures, and of additional kinds."""
     kinds = {figure.kind for figure in figures} | set(others)
     for kind, meaning in MEANINGS.items():
         errors = [figure.error for figure in figures if figure.kind == kind and figure.error is not None]
@@ -96,22 +97,24 @@ def _notes(rows: Sequence[Row]) -> Iterator[Note]:
     yield RESIDUAL
     yield ESCAPE
     families = scores[0].of_families
-    yield Note(
-        f"± half of the 95 % interval, had other {'families' if families else 'pieces'} been drawn", "±"
-    )
+    yield Note(f"± half of the 95 % interval over {'families' if families else 'pieces'}", "±")
     if families:
         yield Note(
             f"{scores[0].pieces} pieces{families}: pieces that share music count as one in intervals", "±"
         )
+    if any(score.interval is None for score in scores):
+        yield Note(NO_INTERVAL, "±")
     yield from kind_notes(scores)
 
 
 def _velocities(rows: Sequence[Row]) -> FormattedTable:
-    lines = []
-    for row in rows:
-        figure = row.evaluation.figure("velocity")
-        lines.append(Line((row.label, number(figure), half_width(figure)), is_floor=row.is_floor))
-    return FormattedTable("Velocity of each struck note", ("row", "nats/note ↓", "±"), 1, tuple(lines))
+    figures = [row.evaluation.figure("velocity") for row in rows]
+    lines = tuple(
+        Line((row.label, number(figure), half_width(figure)), is_floor=row.is_floor)
+        for row, figure in zip(rows, figures, strict=True)
+    )
+    notes = [Note(NO_INTERVAL, "±")] if any(figure.interval is None for figure in figures) else []
+    return FormattedTable("Velocity of each struck note", ("row", "nats/note ↓", "±"), 1, lines, tuple(notes))
 
 
 def _differences(title: str, rows: Sequence[Row], unit: str, *terms: str) -> FormattedTable:
@@ -124,7 +127,8 @@ def _differences(title: str, rows: Sequence[Row], unit: str, *terms: str) -> For
         value = f"{difference.mark} {difference.value:+.3f}".strip()
         verdicts.add(difference.verdict)
         lines.append(Line((f"{first.name} - {second.name}", value, ends, difference.verdict)))
-    notes = [Note(UNCLEAR, "verdict")] if "not clear" in verdicts else []
+    notes = [Note(NO_INTERVAL, "95 % interval")] if any(line.cells[2] == "–" for line in lines) else []
+    notes += [Note(UNCLEAR, "verdict")] if "not clear" in verdicts else []
     notes += [Note(OF_BOUNDS, "verdict")] if any(verdict.endswith(BOUNDS) for verdict in verdicts) else []
     return FormattedTable(
         title, ("difference", unit, "95 % interval", "verdict"), 1, tuple(lines), tuple(notes)

@@ -24,12 +24,13 @@ from typing import Any
 import torch
 
 import zoo
-from zoo.errors import BundleError, NonFiniteError, Problem, UsageError, ZooError
+from zoo.errors import BundleError, Problem, UsageError, ZooError
 from zoo.files import new_folder, writing
 from zoo.model.build import build, outline, parameter_count
 from zoo.model.card import card
 from zoo.model.code import code_of, located
 from zoo.model.format import check_format
+from zoo.model.half import narrowed, rounded
 from zoo.model.model import Model
 from zoo.model.pretrained import bundle_folder, pretrained_names
 from zoo.model.provenance import MusicRecord, shared_pieces, without_pieces
@@ -47,8 +48,9 @@ from zoo.model.sealed import (
     parsed,
     read_bundle,
 )
-from zoo.model.weights import Weights, check_shapes, digest, not_finite, pack, read_weights, restore
+from zoo.model.weights import Weights, check_finite, check_shapes, digest, pack, read_weights, restore
 from zoo.music.roll import Roll
+from zoo.music.writing import midi_bytes
 from zoo.parts import SLOTS, Slot
 from zoo.parts.piano import KEYS, LOWEST_KEY
 from zoo.registry import Recipe, open_registry
@@ -66,6 +68,7 @@ def save_bundle(
     sources: Mapping[Slot, str] | None = None,
     trained_on: Mapping[Slot, Sequence[MusicRecord]] | None = None,
     versions: Mapping[str, str] | None = None,
+    half: bool = False,
 ) -> None:
     """Write a model as a bundle. An existing bundle is replaced; other files in its folder are kept.
 
@@ -79,18 +82,19 @@ def save_bundle(
         sources: slot -> the run or bundle that a trained part was taken from unchanged.
         trained_on: slot -> all music that the part was trained on, oldest first.
         versions: versions of the packages that trained the weights; by default the installed ones.
+        half: whether to store the parameters in half precision.
 
     Raises:
-        NonFiniteError: the weights are not all finite; nothing is written.
+        NonFiniteError: the weights are not all finite, or exceed half precision; nothing is written.
         UsageError: the path exists and is not a bundle; it is not changed.
         ZooError: the folder cannot be written.
     """
     place = Path(path)
-    tensors = model.state_dict()
-    if bad := not_finite(tensors):
-        raise NonFiniteError(
-            Problem(f"weights {', '.join(bad)} are not all finite, so they are not saved", str(place))
-        )
+    check_finite(model.state_dict(), str(place))
+    if half:
+        model = rounded(model)
+        check_finite(model.state_dict(), str(place), "finite in half precision", "save them without half")
+    tensors = narrowed(model) if half else model.state_dict()
     other_files = _other_files(place)
     config = {
         **_config(model, sources or {}, trained_on or {}),
@@ -106,14 +110,13 @@ def save_bundle(
         WEIGHTS: pack(Weights(tensors, {"format": CONFIG_FORMAT})),
         CARD: card(config).encode(),
     }
+    if sample is not None:
+        contents[SAMPLE] = midi_bytes(sample)
     # The bundle is written beside the old one and takes its place only when complete: a reader sees one of
     # the two. The manifest comes last, so that a folder without it is never mistaken for a bundle.
     with new_folder(place) as folder:
         for name, content in contents.items():
             (folder / name).write_bytes(content)
-        if sample is not None:
-            sample.write(folder / SAMPLE)
-            contents[SAMPLE] = (folder / SAMPLE).read_bytes()
         (folder / MANIFEST).write_bytes(manifest(contents))
         for file in other_files:
             _link(file, folder / file.name)

@@ -43,6 +43,12 @@ zoo.load("."{consent}).generate(frames=256).write("music.mid")
 polyzoo does not load a bundle if one of these files was changed. This README may be edited.
 """
 
+TERMS = """\
+Nats per frame of validation pieces, lower is better. `validation` has the terms of the training: core
+(codes), decoder (keys given the codes) and velocity."""
+SCORE = """
+`validation_score` is the score of `zoo evaluate`: core, decoder and residual, without velocity."""
+
 
 def card(config: Mapping[str, Any]) -> str:
     """The text of README.md, from the content of config.json."""
@@ -110,7 +116,8 @@ def _history(parts: Mapping[str, Any]) -> str:
 def _scores(scores: Mapping[str, Any] | None) -> str:
     if not scores:
         return ""
-    return f"\n## Scores\n\nNats per frame, lower is better.\n\n{_table(('score', 'value'), _flat(scores))}\n"
+    about = TERMS + (SCORE if "validation_score" in scores else "")
+    return f"\n## Scores\n\n{about}\n\n{_table(('score', 'value'), _flat(scores))}\n"
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -1,7 +1,8 @@
 """Code files of the parts in a bundle, as paths relative to the bundle.
 
 A recipe names such a file as the user typed it, relative to the current folder. A bundle also stores the path
-relative to itself, so that bundle and file can be moved together and loaded from anywhere.
+relative to itself, so that bundle and file can be moved together and loaded from anywhere. A file beside the
+bundle is used as well, as in a submission to the leaderboard.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from zoo.parts import SLOTS, Slot
 from zoo.registry import Recipe
 from zoo.registry.registry import file_of, names_file
+from zoo.registry.sources import file_version
 
 
 def code_of(recipe: Recipe, place: Path) -> dict[Slot, str]:
@@ -33,7 +35,7 @@ def code_of(recipe: Recipe, place: Path) -> dict[Slot, str]:
 
 
 def located(recipe: Any, code: Any, place: Path) -> Any:
-    """A stored recipe in which files that do not exist are replaced by those relative to the bundle.
+    """A stored recipe whose files are replaced by those near the bundle, where these are the stored ones.
 
     Args:
         recipe: the output of `Recipe.to_json`; if it is damaged, `Recipe.from_json` reports that later.
@@ -48,13 +50,20 @@ def located(recipe: Any, code: Any, place: Path) -> Any:
 
 
 def _moved(part: Any, relative: Any, place: Path) -> Any:
-    """A stored part with the path of its file replaced, if only the path relative to the bundle exists."""
+    """A stored part whose file is replaced by the first of the known places that has the stored version.
+
+    The places are the path as typed, the path relative to the bundle, and the folder that contains the
+    bundle. If none has the version, the first file that exists is named, and its version is reported later.
+    """
     name = part.get("name") if isinstance(part, Mapping) else None
     if not isinstance(name, str) or not isinstance(relative, str) or not names_file(name):
         return part
-    file = file_of(name)
-    if file.exists() or not (place / relative).exists():
+    typed = file_of(name)
+    existing = [file for file in (typed, place / relative, place.parent / typed.name) if file.is_file()]
+    same = [file for file in existing if file_version(file) == part.get("version")]
+    file = next(iter(same or existing), typed)
+    if file == typed:
         return part
-    current = Path(os.path.relpath(place / relative)).as_posix()
+    current = Path(os.path.relpath(file)).as_posix()
     part_name = "" if name.endswith(".py") else f":{name.rpartition(':')[2]}"
     return {**part, "name": f"./{current}{part_name}"}

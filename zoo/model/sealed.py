@@ -16,8 +16,8 @@ from zoo.model.format import check_format
 
 FORMAT = 2
 """Format of the manifest. Format 2 has its own checksum and omits the model card, which may be edited."""
-CONFIG_FORMAT = 1
-"""Format of the configuration and of the weights."""
+CONFIG_FORMAT = 2
+"""Format of the configuration and of the weights. In format 2, parameters may be in half precision."""
 MANIFEST = "manifest.json"
 CONFIG, WEIGHTS, CARD, SAMPLE = FILES = "config.json", "model.safetensors", "README.md", "sample.mid"
 """The files of a bundle besides its manifest."""

@@ -17,8 +17,9 @@ from safetensors import safe_open
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from zoo.errors import BundleError, Problem
+from zoo.errors import BundleError, NonFiniteError, Problem
 from zoo.limits import read_bytes
+from zoo.model.half import widened
 from zoo.model.sealed import damaged
 
 HEADER = "zoo"
@@ -122,23 +123,41 @@ def not_finite(tensors: Mapping[str, Tensor]) -> list[str]:
     return [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]
 
 
+def check_finite(tensors: Mapping[str, Tensor], where: str, state: str = "finite", hint: str = "") -> None:
+    """Check weights before they are saved.
+
+    Args:
+        tensors: the weights.
+        where: where they would be saved, for error messages.
+        state: what they must be, in words.
+        hint: what to do if they are not.
+
+    Raises:
+        NonFiniteError: a value is not finite.
+    """
+    if bad := not_finite(tensors):
+        what = f"weights {', '.join(bad)} are not all {state}, so they are not saved"
+        raise NonFiniteError(Problem(what, where, hint))
+
+
 def restore(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
     """Load weights into a module, which must have exactly these.
 
     Args:
         module: the module.
-        tensors: all its weights, by name.
+        tensors: all its weights, by name; float16 where the module has float32 is converted.
         where: where the weights come from, for error messages.
 
     Raises:
         BundleError: names, shapes or dtypes differ, or a value is not finite; the module is unchanged.
     """
+    tensors = widened(tensors, module.state_dict())
     problems = [*_mismatches(module.state_dict(), tensors, where)]
     bad = not_finite(tensors)
     problems += [damaged(f"weights {name} are not all finite", where) for name in bad]
     if problems:
         raise BundleError(*problems)
-    module.load_state_dict(dict(tensors))
+    module.load_state_dict(tensors)
 
 
 def _mismatches(

@@ -169,8 +169,8 @@ class MeterFinder:
 
     def _without_repeats(self, signatures: list[TimeSignature]) -> list[TimeSignature]:
         """Without time signatures that repeat the one in effect."""
-        kept = signatures[:1]
+        changes = signatures[:1]
         for signature in signatures[1:]:
-            if not kept[-1].implies(signature, self.grid):
-                kept.append(signature)
-        return kept
+            if not changes[-1].implies(signature, self.grid):
+                changes.append(signature)
+        return changes

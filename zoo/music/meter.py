@@ -143,7 +143,7 @@ class Meter:
 
     @property
     def offset(self) -> int:
-        """The number of frames missing from the first bar: 12 for an upbeat of a quarter note in 4/4."""
+        """The number of frames missing from the first bar, such as 12 for an upbeat of a quarter in 4/4."""
         return int(self.places(np.zeros(1, np.int64)).place[0])
 
     def places(self, frames: Frames) -> Places:
@@ -237,10 +237,10 @@ class Meter:
     def cut(self, first: int) -> Meter:
         """The meter of the music from frame `first` on."""
         shifted = [replace(change, frame=change.frame - first) for change in self.changes]
-        kept = [change for change in shifted if change.frame > 0]
+        later = [change for change in shifted if change.frame > 0]
         before = [change for change in shifted if change.frame <= 0]
         opening = before[-1] if before else shifted[0]
-        return Meter(self.grid, (opening.opening(self.grid), *kept))
+        return Meter(self.grid, (opening.opening(self.grid), *later))
 
     def then(self, frame: int, following: Meter) -> Meter:
         """Append another meter; the bar in which it begins is cut short.

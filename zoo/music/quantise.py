@@ -80,15 +80,15 @@ def quantise(score: Score, grid: Grid) -> Quantised:
     start = nearest(written_start)
     is_grace, is_early = _short_notes(written_start, written_end, key, start)
     start = start - is_early
-    kept = np.flatnonzero(~is_grace | (start >= 0))
+    played = np.flatnonzero(~is_grace | (start >= 0))
     start = np.maximum(start, 0)
     end = np.maximum(nearest(written_end), start + 1)
     left_out = {
         "outside the 88 keys": len(score.pitch) - len(inside),
-        "grace notes before the first frame": len(inside) - len(kept),
+        "grace notes before the first frame": len(inside) - len(played),
     }
-    notes = Notes(start, end, key, velocity).take(kept)
-    losses = _losses(notes, written_start[kept], written_end[kept], is_grace[kept])
+    notes = Notes(start, end, key, velocity).take(played)
+    losses = _losses(notes, written_start[played], written_end[played], is_grace[played])
     return Quantised(notes.on_one_keyboard(), _nonzero(losses), _nonzero(left_out))
 
 

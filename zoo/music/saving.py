@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 MIDI, SOUND, NOTATION = (".mid", ".midi"), (".wav",), (".musicxml",)
 ENDINGS = {"MIDI": MIDI, "sound": SOUND, "notation": NOTATION}
 """Supported kinds of files and their suffixes."""
+RANDOM = re.compile(rb'"[PI][0-9a-f]{32}"')
+"""An identifier of a part or an instrument that music21 has drawn."""
 
 
 def save(roll: Roll, path: str | Path, *, instrument: int = 0) -> None:
@@ -62,7 +65,8 @@ def choices() -> str:
 def musicxml_bytes(roll: Roll, instrument: int = 0) -> bytes:
     """The roll as MusicXML, which notation programs such as MuseScore can open.
 
-    Spelling, ties and voices are chosen by music21.
+    Spelling, ties and voices are chosen by music21. The same roll gives the same bytes: identifiers are
+    numbered, where music21 draws them at random, and there is no date.
 
     Raises:
         UsageError: music21 is not installed.
@@ -78,4 +82,14 @@ def musicxml_bytes(roll: Roll, instrument: int = 0) -> bytes:
     divisors = tuple(sorted({roll.meter.grid, 1}))
     score = converter.parseData(midi_bytes(roll, instrument), format="midi", quarterLengthDivisors=divisors)
     content: bytes = GeneralObjectExporter(score).parse()
-    return content
+    return _numbered(re.sub(rb"\s*<encoding-date>.*?</encoding-date>", b"", content))
+
+
+def _numbered(content: bytes) -> bytes:
+    """MusicXML with numbers in place of random identifiers."""
+    names: dict[bytes, bytes] = {}
+
+    def name(drawn: re.Match[bytes]) -> bytes:
+        return names.setdefault(drawn[0], b'"%c%d"' % (drawn[0][1], len(names) + 1))
+
+    return RANDOM.sub(name, content)

@@ -56,10 +56,10 @@ def cut_tempo(tempo: float, changes: Changes, first: int, last: int) -> tuple[fl
     """
     before = [(0, tempo_then) for frame, tempo_then in changes if frame <= first][-1:]
     inside = ((frame - first, tempo_then) for frame, tempo_then in changes if first < frame < last)
-    kept = (*before, *inside)
-    if len(kept) < 2:
-        return (kept[0][1] if kept else tempo), ()
-    return mean_tempo(kept, last - first), kept
+    excerpt = (*before, *inside)
+    if len(excerpt) < 2:
+        return (excerpt[0][1] if excerpt else tempo), ()
+    return mean_tempo(excerpt, last - first), excerpt
 
 
 def played_at(

@@ -28,7 +28,8 @@ NAMES: dict[Mode, tuple[str, ...]] = {
 """The usual name of the key on each pitch class."""
 RELATIVE = 3
 """Semitones from the tonic of a minor key up to that of its relative major."""
-_MINOR = ("m", "min", "minor")
+_NAME = re.compile(r"([A-G]) *(#|b|♯|♭|sharp|flat)? *(m|min|minor|maj|major)?", re.IGNORECASE)
+_ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "sharp": 1, "b": -1, "♭": -1, "flat": -1}
 
 
 @dataclass(frozen=True)
@@ -45,18 +46,21 @@ class Tonality:
 
     @classmethod
     def parse(cls, name: str, where: str = "key") -> Self:
-        """The key of a name: `C`, `Am`, `F#m`, `Bbm`, `Eb major`.
+        """The key of a name: `C`, `Am`, `F#m`, `Bb minor`, `e flat major`.
+
+        Upper and lower case are the same, except that `CM` is C major and `Cm` is C minor.
 
         Raises:
             UsageError: there is no such key; `where` names the option.
         """
-        match = re.fullmatch(r"([A-G])(#|b|♯|♭)? ?(m|min|minor|maj|major)?", name)
+        match = _NAME.fullmatch(name.strip())
         if match is None:
-            hint = "write C, F#, Bb for major keys and Am, F#m, Bbm for minor ones"
+            hint = "write C, F# or Bb major for major keys and Cm, F#m or Bb minor for minor ones"
             raise UsageError(Problem(f"{name!r} is not a key", where, hint))
         letter, accidental, mode = match.groups(default="")
-        shift = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}[accidental]
-        return cls((_NATURAL[letter] + shift) % PITCH_CLASSES, "minor" if mode in _MINOR else "major")
+        shift = _ACCIDENTALS[accidental.lower()]
+        is_minor = mode == "m" or mode.lower() in ("min", "minor")
+        return cls((_NATURAL[letter.upper()] + shift) % PITCH_CLASSES, "minor" if is_minor else "major")
 
     def __str__(self) -> str:
         return NAMES[self.mode][self.tonic]

@@ -89,22 +89,22 @@ def _score(events: Events, columns: Columns, selected: NDArray[np.bool_]) -> Sco
     track, sound = columns.track[press], sounds(columns, events.roland)[press]
     released, from_other_tracks = releases(columns)
     end = np.where(released == NEVER, _track_ends(events, columns)[columns.track], released)
-    kept = press[selected[track] & (sound == PITCHED)]
-    kept = kept[np.argsort(columns.tick[kept], kind="stable")]
+    chosen = press[selected[track] & (sound == PITCHED)]
+    chosen = chosen[np.argsort(columns.tick[chosen], kind="stable")]
     repairs = {
-        "note never released": int((released[kept] == NEVER).sum()),
-        "note without length": int((end[kept] == columns.tick[kept]).sum()),
+        "note never released": int((released[chosen] == NEVER).sum()),
+        "note without length": int((end[chosen] == columns.tick[chosen]).sum()),
         "note released by another track": from_other_tracks,
     }
     counts = np.bincount(track[sound == PITCHED], minlength=len(events.tracks)).tolist()
     unpitched = {reason: int((selected[track] & (sound == kind)).sum()) for kind, reason in REASONS.items()}
     return Score(
         division=events.division,
-        start=columns.tick[kept],
-        end=end[kept],
-        pitch=columns.first[kept],
-        velocity=columns.second[kept].astype(np.uint8),
-        channel=columns.channel[kept],
+        start=columns.tick[chosen],
+        end=end[chosen],
+        pitch=columns.first[chosen],
+        velocity=columns.second[chosen].astype(np.uint8),
+        channel=columns.channel[chosen],
         tempos=sorted(dict(events.tempos).items()),
         signatures=sorted({signature[0]: signature for signature in events.signatures}.values()),
         markers=sorted(set(events.markers)),
@@ -154,10 +154,12 @@ def _without_strays(score: Score) -> Score:
     cuts = np.flatnonzero((silence > STRAY_GAP * score.division) & are_few) + 1
     if len(cuts) == 0:
         return score
-    kept = slice(0, int(cuts[0]))
-    columns = {name: getattr(score, name)[kept] for name in ("start", "end", "pitch", "velocity", "channel")}
-    reason = f"far behind the others, from {_described(score, kept.stop)} on"
-    return replace(score, **columns, left_out={**score.left_out, reason: count - kept.stop})
+    before_gap = slice(0, int(cuts[0]))
+    columns = {
+        name: getattr(score, name)[before_gap] for name in ("start", "end", "pitch", "velocity", "channel")
+    }
+    reason = f"far behind the others, from {_described(score, before_gap.stop)} on"
+    return replace(score, **columns, left_out={**score.left_out, reason: count - before_gap.stop})
 
 
 def _described(score: Score, note: int) -> str:

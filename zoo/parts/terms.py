@@ -13,6 +13,8 @@ from zoo.parts.description import Slot
 
 Term = Literal["core", "decoder", "velocity"]
 TERMS: tuple[Term, ...] = get_args(Term)
+OF_SCORE: tuple[Term, ...] = ("core", "decoder")
+"""The terms of the score that ranks models; velocity has a score of its own, per note."""
 SLOTS_OF: dict[Term, tuple[Slot, ...]] = {
     "core": ("attention", "sampler"),
     "decoder": ("decoder",),

@@ -45,7 +45,7 @@ class Recipe:
 
     @property
     def values(self) -> dict[str, Any]:
-        """The keys by name: `recipe.values["seed"]`."""
+        """The keys by name, such as `recipe.values["seed"]`."""
         return dict(self.keys)
 
     @property

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from zoo.bench.rows import StudyRow, StudyTable
+from zoo.music.grid import GRID
 from zoo.parts import SLOTS
 from zoo.registry.values import write_value
 from zoo.report.html import environment, read_file, security_policy
+from zoo.report.page import PLAYER, pieces_to_json
+from zoo.report.piece import ListeningPiece
 from zoo.train.settings import TrainSettings
 
 COLUMNS = (
@@ -21,7 +24,7 @@ COLUMNS = (
     ("kind", "text"),
     ("interval", "number"),
     ("weights", "number"),
-    ("study", "text"),
+    ("origin", "text"),
 )
 """Headings of the columns by which rows can be sorted, and what is in them."""
 
@@ -39,8 +42,11 @@ class LeaderboardRow:
         kind: kind of the value.
         interval: 95 % interval; None if it is not known.
         weights: number of trained parameters.
-        study: name of the study.
+        origin: name of the study, of the bundle or of the submission.
         command: the command that trains the model, or computes the floor; the source of a published figure.
+        digest: digest of the music; empty for a published figure.
+        outside: for a submission, which third-party parts it has; empty for all other rows.
+        sample: music of the model; None without a bundle.
     """
 
     music: str
@@ -48,11 +54,14 @@ class LeaderboardRow:
     value: float
     kind: str
     interval: tuple[float, float] | None
-    study: str
+    origin: str
     command: str
     parts: Mapping[str, str] = field(default_factory=dict)
     recipe: str = ""
     weights: int = 0
+    digest: str = ""
+    outside: str = ""
+    sample: ListeningPiece | None = None
 
     @property
     def width(self) -> float:
@@ -60,21 +69,36 @@ class LeaderboardRow:
         return self.interval[1] - self.interval[0] if self.interval else float("inf")
 
 
-def leaderboard_rows(tables: Sequence[StudyTable]) -> list[LeaderboardRow]:
-    """The rows of all tables, sorted by music and nats; a combination that is in several studies once."""
+def leaderboard_rows(
+    tables: Sequence[StudyTable], bundles: Sequence[LeaderboardRow] = ()
+) -> list[LeaderboardRow]:
+    """The rows of all tables and bundles, sorted by music and nats; a combination in several studies once.
+
+    Bundles that were scored on other music of the same name as that of a table get a heading of their own.
+    """
     distinct: dict[tuple[Any, ...], LeaderboardRow] = {}
     for table in tables:
         for row in (*_rows(table), *_published(table)):
             distinct.setdefault((row.music, row.recipe or row.name, row.value, row.kind), row)
-    return sorted(distinct.values(), key=lambda row: (row.music, row.value))
+    digests = {row.music: row.digest for row in distinct.values() if row.digest}
+    rows = [*distinct.values(), *(_under_own_music(row, digests.get(row.music)) for row in bundles)]
+    return sorted(rows, key=lambda row: (row.music, row.value))
+
+
+def _under_own_music(row: LeaderboardRow, digest: str | None) -> LeaderboardRow:
+    """The row of a bundle; its music is renamed if tables have other music of that name."""
+    if digest in (None, row.digest):
+        return row
+    return replace(row, music=f"{row.music}, music {row.digest[:12]}")
 
 
 def leaderboard_page(rows: Sequence[LeaderboardRow], title: str) -> str:
     """The HTML of a leaderboard."""
     from markupsafe import Markup
 
+    pieces = [row.sample for row in rows if row.sample]
     style = read_file("page.css") + read_file("leaderboard.css")
-    script = read_file("leaderboard.js")
+    script = "\n".join(map(read_file, (*(PLAYER if pieces else ()), "leaderboard.js")))
     slots = {slot: sorted({row.parts[slot] for row in rows if slot in row.parts}) for slot in SLOTS}
     return (
         environment()
@@ -82,6 +106,10 @@ def leaderboard_page(rows: Sequence[LeaderboardRow], title: str) -> str:
         .render(
             title=title,
             rows=rows,
+            pieces=pieces,
+            groups={"": pieces} if pieces else {},
+            can_vote=False,
+            music=Markup(pieces_to_json(pieces, {})),
             columns=COLUMNS,
             musics=list(dict.fromkeys(row.music for row in rows)),
             slots={slot: parts for slot, parts in slots.items() if len(parts) > 1},
@@ -101,8 +129,9 @@ def _rows(table: StudyTable) -> Iterator[LeaderboardRow]:
             value=figure.value,
             kind=figure.kind,
             interval=figure.interval,
-            study=table.study.name,
+            origin=table.study.name,
             command=_command(row, table),
+            digest=table.reading.digest if table.reading else "",
             parts={slot: label.split()[0] for slot, label in row.labels.items()},
             recipe=row.recipe,
             weights=sum(row.parameters.get(term, 0) for term in ("core", "decoder")),
@@ -119,9 +148,15 @@ def _published(table: StudyTable) -> Iterator[LeaderboardRow]:
 
 
 def _music(table: StudyTable) -> str:
-    split = "" if table.study.settings.split == "test" else f", {table.study.settings.split} pieces"
-    grid = f", grid {table.reading.grid}" if table.reading and table.reading.grid != 4 else ""
-    return f"{table.data}{split}{grid}{', earlier reading' if table.is_earlier else ''}"
+    grid = table.reading.grid if table.reading else GRID
+    name = music_name(table.data, grid, table.study.settings.split)
+    return f"{name}, earlier reading" if table.is_earlier else name
+
+
+def music_name(data: str, grid: int, split: str = "test") -> str:
+    """How the page names music: the dataset, and the split and the grid unless they are the usual ones."""
+    pieces = "" if split == "test" else f", {split} pieces"
+    return f"{data}{pieces}" + ("" if grid == GRID else f", grid {grid}")
 
 
 def _command(row: StudyRow, table: StudyTable) -> str:
@@ -143,7 +178,7 @@ def _command(row: StudyRow, table: StudyTable) -> str:
     return shlex.join(["zoo", "train", *row.recipe.split(), f"data={table.data}", *words, "-o", "RUN"])
 
 
-def write_leaderboard(tables: Sequence[StudyTable], folder: Path, title: str) -> Path:
+def write_leaderboard(rows: Sequence[LeaderboardRow], folder: Path, title: str) -> Path:
     """Write `index.html`, a page of its own, to a folder.
 
     Raises:
@@ -154,5 +189,5 @@ def write_leaderboard(tables: Sequence[StudyTable], folder: Path, title: str) ->
     path = folder / "index.html"
     with writing(path):
         folder.mkdir(parents=True, exist_ok=True)
-    write_file(path, leaderboard_page(leaderboard_rows(tables), title))
+    write_file(path, leaderboard_page(rows, title))
     return path

@@ -10,13 +10,13 @@ import numpy as np
 
 from zoo.measure.copying import copied_stretches
 from zoo.model.bundle import Bundle
-from zoo.model.generate import generate
 from zoo.model.weights import digest
 from zoo.music.grid import Pedal
 from zoo.music.roll import Roll
 from zoo.progress import Progress
 from zoo.report.piece import HUMAN, ListeningPiece
-from zoo.train.record import meter_of, pedal_of
+from zoo.train.compose import GenerationRequest, compose
+from zoo.train.record import pedal_of
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
@@ -60,17 +60,14 @@ def generated_piece(
         progress: called with the number of new frames so far and the total.
 
     Raises:
-        UsageError, DataError: as `zoo.model.generate.generate`.
+        UsageError, DataError: as `zoo.train.compose.compose`.
     """
     model = bundle.model
     primer = opening.primer(model.grid, pedal_of(bundle.record)) if opening.primer else None
-    primer_frames = primer.frames if primer else 0
-    meter = primer.meter if primer else meter_of(bundle.record, model.grid)
-    frames = meter.after(primer_frames, bars) - primer_frames
-    roll = generate(
-        model, frames, 1, opening.seed, primer=primer, progress=progress, meter=None if primer else meter
-    )[0]
+    request = GenerationRequest(bars=bars, seed=opening.seed, primer=primer)
+    roll = compose(model, bundle.record, request, progress)[0]
     identity = digest(model.state_dict())[:12]
+    primer_frames = primer.frames if primer else 0
     return ListeningPiece(name, roll, "generated", opening.group, primer=primer_frames, model=identity)
 
 

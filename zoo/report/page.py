@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from zoo.report.learning import Training
     from zoo.report.recipe import RecipeSummary
 
-SCRIPTS = ("piano.js", "player.js", "votes.js")
+PLAYER = ("piano.js", "player.js")
+"""The scripts that draw and play pieces."""
+SCRIPTS = (*PLAYER, "votes.js")
 MARGIN = 2
 """Number of keys that a piano roll shows above the highest note and below the lowest."""
 
@@ -76,12 +78,13 @@ def page(report: Report) -> str:
         .render(
             **content,
             report=report,
+            pieces=report.pieces,
             sections=_sections(report, content),
             can_vote=any(len(pieces) > 1 for pieces in groups.values()),
             style=Markup(style),
             script=Markup(script),
             policy=security_policy(style, script),
-            music=Markup(_pieces_to_json(pieces_in_order, scores_by_name(report.results))),
+            music=Markup(pieces_to_json(pieces_in_order, scores_by_name(report.results))),
         )
     )
 
@@ -109,7 +112,7 @@ def _group(pieces: Sequence[ListeningPiece]) -> dict[str, list[ListeningPiece]]:
     return groups
 
 
-def _pieces_to_json(pieces: Sequence[ListeningPiece], scores: Mapping[str, Any]) -> str:
+def pieces_to_json(pieces: Sequence[ListeningPiece], scores: Mapping[str, Any]) -> str:
     """The pieces and the scores of their models as JSON, escaped for a script element."""
     encoded: list[dict[str, Any]] = [piece.to_json() for piece in pieces]
     keys = [note[2] for piece in encoded for note in piece["notes"]] or [60]

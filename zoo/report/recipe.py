@@ -34,7 +34,7 @@ class RecipeSummary:
     @classmethod
     def from_bundle(cls, name: str, bundle: Bundle) -> RecipeSummary:
         """The summary of a bundle."""
-        return cls(name, tuple(_parts(bundle)), tuple(_facts(bundle.record)), _command(bundle))
+        return cls(name, tuple(_parts(bundle)), tuple(_facts(bundle.record)), training_command(bundle))
 
 
 def _parts(bundle: Bundle) -> Iterator[tuple[str, str, str, str, str]]:
@@ -59,7 +59,7 @@ def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "training", f"{training.get('steps'):,} steps in {training.get('seconds', 0) / 60:.1f} minutes"
         yield "training settings", ", ".join(f"{k}={v}" for k, v in training.get("settings", {}).items())
     for term, nats in record.get("scores", {}).get("validation", {}).items():
-        yield f"validation, {term}", f"{nats:.3f} nats"
+        yield f"validation, {term}", f"{nats:.3f} nats per frame, without the residual"
     for slot, source in {**record.get("sources", {}), **training.get("began_from", {})}.items():
         yield f"{slot} taken from", str(source)
     versions = record.get("versions", {})
@@ -67,7 +67,8 @@ def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "versions", ", ".join(f"{package} {version}" for package, version in versions.items())
 
 
-def _command(bundle: Bundle) -> str:
+def training_command(bundle: Bundle) -> str:
+    """The command that trains a bundle again; empty if it was assembled or fine-tuned."""
     record = bundle.record
     data, training = record.get("data"), record.get("training")
     if not data or not training or record.get("sources") or training.get("began_from"):

@@ -14,7 +14,7 @@ import numpy as np
 
 from zoo.measure.evaluation import SCORE
 from zoo.measure.figure import Figure
-from zoo.measure.table import MEANINGS, OF_BOUNDS, UNCLEAR, half_width, number
+from zoo.measure.table import MEANINGS, NO_INTERVAL, OF_BOUNDS, UNCLEAR, half_width, number
 from zoo.report.scale import Scale
 
 WIDTH, MARGIN = 260, 6
@@ -140,6 +140,7 @@ def _score_table(title: str, rows: Sequence[Mapping[str, Any]], heading: str) ->
     notes = tuple(meaning for kind, meaning in MEANINGS.items() if kind in kinds)
     units = "families of pieces" if figures[0].of_families else "pieces"
     notes = (f"± half the width of the 95 % interval over {units}", *notes)
+    notes += (NO_INTERVAL,) if any(figure.interval is None for figure in figures) else ()
     return ScoreTable(title, (heading, "±", *terms), tuple(table_rows), ends, None, notes)
 
 

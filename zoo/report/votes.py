@@ -35,12 +35,13 @@ class Vote:
     """One rating.
 
     Attributes:
-        listener: the file of votes that it is from.
+        listener: the listener named in the file of votes, by older pages the file itself.
         group: heading of the pieces that were compared.
         name: the model that generated the piece, or the title of a human piece.
         model: digest of the model; `human` for a human piece.
         rating: 1 to 5; higher is better.
         blind: whether names were hidden.
+        at: when it was given, in ISO 8601; empty if unknown.
     """
 
     listener: str
@@ -49,6 +50,7 @@ class Vote:
     model: str
     rating: int
     blind: bool
+    at: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ def read_votes(path: str | Path) -> tuple[list[Vote], dict[str, Any]]:
             raise ValueError("the format is an integer from 1 on")
         if content["format"] > FORMAT:
             raise DataError(Problem("was saved by a newer polyzoo", str(place), "pip install -U polyzoo"))
-        votes = [_parse_vote(vote, f"{place}") for vote in content["votes"]]
+        listener = content.get("listener", str(place))
+        votes = [_parse_vote(vote, listener) for vote in content["votes"]]
         return votes, dict(content["models"])
     except OSError as error:
         raise DataError(Problem(f"cannot be read: {error.strerror}", str(place))) from error
@@ -98,9 +101,16 @@ def _parse_vote(vote: Mapping[str, Any], listener: str) -> Vote:
     group, name, model, rating, blind = (vote[key] for key in ("group", "name", "model", "rating", "blind"))
     if not (type(rating) is int and 1 <= rating <= 5 and type(blind) is bool):
         raise ValueError(f"invalid rating {rating!r} or invalid blind {blind!r}")
-    if not all(isinstance(text, str) for text in (group, name, model)):
-        raise TypeError(f"group {group!r}, name {name!r} and model {model!r} must be strings")
-    return Vote(listener, group, name, model, rating, blind)
+    at = vote.get("at", "")
+    if not all(isinstance(text, str) for text in (listener, group, name, model, at)):
+        raise TypeError(f"one of {listener!r}, {group!r}, {name!r}, {model!r} and {at!r} is not a string")
+    return Vote(listener, group, name, model, rating, blind, at)
+
+
+def latest(votes: Iterable[Vote]) -> list[Vote]:
+    """The last rating of each piece by each listener, who may have saved several files."""
+    by_time = sorted(votes, key=lambda vote: vote.at)
+    return list({(vote.listener, vote.group, vote.name, vote.model): vote for vote in by_time}.values())
 
 
 def standings(votes: Sequence[Vote], scores: Mapping[str, Any] | None = None) -> list[Standing]:

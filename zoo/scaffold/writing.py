@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from zoo.errors import Problem, UsageError
+from zoo.files import new_file, new_folder
 from zoo.parts import Slot
 from zoo.registry import Registry
 from zoo.scaffold.naming import module_name, problems_with, renamed
@@ -19,6 +20,7 @@ def write_package(name: str, slot: Slot, registry: Registry) -> list[Path]:
 
     Raises:
         UsageError: the name is invalid or taken, or the folder exists; holds all problems.
+        ZooError: the folder cannot be written; nothing is left of it.
     """
     folder, package = Path(f"polyzoo-{name}"), f"polyzoo_{module_name(name)}"
     _require_free(name, slot, folder, registry)
@@ -29,7 +31,12 @@ def write_package(name: str, slot: Slot, registry: Registry) -> list[Path]:
         f"{package}/part.py": f"{slot}/part.py",
         "tests/test_contract.py": "test_contract.py",
     }
-    return [_write(folder / path, template, slot, name) for path, template in templates.items()]
+    texts = {path: _text(template, slot, name) for path, template in templates.items()}
+    with new_folder(folder) as part:
+        for path, text in texts.items():
+            (part / path).parent.mkdir(exist_ok=True)
+            (part / path).write_text(text, encoding="utf-8")
+    return [folder / path for path in texts]
 
 
 def write_file(name: str, slot: Slot, registry: Registry) -> Path:
@@ -37,10 +44,14 @@ def write_file(name: str, slot: Slot, registry: Registry) -> Path:
 
     Raises:
         UsageError: the name is invalid or taken, or the file exists; holds all problems.
+        ZooError: the file cannot be written.
     """
     path = Path(f"{module_name(name)}.py")
     _require_free(name, slot, path, registry)
-    return _write(path, f"{slot}/alone.py", slot, name)
+    text = _text(f"{slot}/alone.py", slot, name)
+    with new_file(path) as part:
+        part.write_text(text, encoding="utf-8")
+    return path
 
 
 def _require_free(name: str, slot: Slot, target: Path, registry: Registry) -> None:
@@ -52,8 +63,6 @@ def _require_free(name: str, slot: Slot, target: Path, registry: Registry) -> No
         raise UsageError(*problems)
 
 
-def _write(path: Path, template: str, slot: Slot, name: str) -> Path:
+def _text(template: str, slot: Slot, name: str) -> str:
     text = files("zoo.scaffold").joinpath(template).read_text(encoding="utf-8")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(renamed(text, slot, name), encoding="utf-8")
-    return path
+    return renamed(text, slot, name)

@@ -25,8 +25,8 @@ from zoo.registry.entry import plugin_error
 from zoo.search.space import Space
 from zoo.search.store import Store, TrialResult
 from zoo.search.trial import Trained, discard_checkpoints, train_trial
+from zoo.train.compose import save_trained
 from zoo.train.events import Event
-from zoo.train.record import save_trained
 from zoo.train.swap import Swap
 
 if TYPE_CHECKING:

@@ -68,14 +68,17 @@ def start(part: Part, slot: Slot, music: Music) -> State:
     return cast(Sampler | Decoder | Velocity, part).start(music.batch)
 
 
-def step(part: Part, slot: Slot, music: Music, state: State, seed: int = 0) -> tuple[Tensor, State]:
+def step(
+    part: Part, slot: Slot, music: Music, state: State, generator: Generator | None = None
+) -> tuple[Tensor, State]:
     """The output for one chunk of music and the state after it; samplers and decoders draw one frame."""
+    generator = generator or chance()
     if slot == "attention":
         return cast(Attention, part)(music.codes, music.clock, state)  # type: ignore[no-any-return]
     if slot == "sampler":
-        return cast(Sampler, part).sample(music.features, state, chance(seed))
+        return cast(Sampler, part).sample(music.features, state, generator)
     if slot == "decoder":
-        return cast(Decoder, part).sample(music.codes, music.previous, state, chance(seed))
+        return cast(Decoder, part).sample(music.codes, music.previous, state, generator)
     return cast(Velocity, part).predict(music.codes, music.keys, music.previous_loudness, state)
 
 

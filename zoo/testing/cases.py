@@ -49,6 +49,8 @@ def parametrize(
 ) -> pytest.MarkDecorator:
     """A decorator that runs a test function with argument `case` once for each check of the part's slot.
 
+    ::
+
         @zoo.testing.parametrize("decoder.mdn")
         def test_contract(case):
             case()

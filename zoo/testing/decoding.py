@@ -15,6 +15,7 @@ from zoo.testing.check import check, require
 from zoo.testing.music import fold, random_music, real_sizes
 from zoo.testing.probability import (
     FEW_DRAWS,
+    IMPOSSIBLE,
     Scored,
     entropy,
     everything,
@@ -88,6 +89,21 @@ def _folding(part: Decoder, codes: Tensor) -> Tensor:
     return outcomes[(fold(outcomes, part.sizes) == codes).all(-1).squeeze(-1)]
 
 
+def _first_frame(part: Decoder, passage: Passage) -> tuple[Tensor, Scored]:
+    """Keys (1, 1, K) of the first frame that the part can draw, and their probability.
+
+    All keys that the codes allow, or a draw if a part that is nearly certain gives these no probability.
+    """
+    frame = replace(passage, codes=passage.codes[:, :1])
+    keys = _folding(part, passage.codes[0, 0])[-1:]
+    marginal = _score(part, frame, keys)
+    if marginal.total < IMPOSSIBLE:
+        keys = _draw(part, frame, draws=1)
+        marginal = _score(part, frame, keys)
+        require(marginal.total >= IMPOSSIBLE, "keys of probability 0 were drawn")
+    return keys, marginal
+
+
 def _tally(drawn: Tensor, outcomes: Tensor) -> Tensor:
     """The number of draws of each outcome (N, T, K); every draw must be one of them."""
     numbers, order = number_of(outcomes).sort()
@@ -109,8 +125,7 @@ def key_probabilities_sum_to_one(tested: PartUnderTest) -> None:
         keys = _folding(part, passage.codes[0, 0])
         require_total_one(_score(part, passage, keys), f"codes {passage.codes.int().tolist()[0][0]}")
     for passage in passages(part, 2):
-        first = _folding(part, passage.codes[0, 0])[-1:]
-        marginal = _score(part, replace(passage, codes=passage.codes[:, :1]), first)
+        first, marginal = _first_frame(part, passage)
         second = _folding(part, passage.codes[0, 1])
         joint = _score(part, passage, torch.cat([first.expand(len(second), -1, -1), second], 1))
         require_total_one(
@@ -181,7 +196,7 @@ def following_keys_matches_drawing(tested: PartUnderTest) -> None:
     """After following known frames, the frequencies of drawn keys match exp(log_prob) given those frames."""
     part = cast(Decoder, tested.build_randomised())
     for passage in passages(part, 2):
-        known = _folding(part, passage.codes[0, 0])[-1:]
+        known, _ = _first_frame(part, passage)
         second = _folding(part, passage.codes[0, 1])
         joint = _score(part, passage, torch.cat([known.expand(len(second), -1, -1), second], 1))
         after = joint.given(joint.total)

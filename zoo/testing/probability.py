@@ -27,6 +27,8 @@ REPEATS = 4, 16
 """Minimum and maximum number of evaluations of a score that is not exact."""
 ROWS = 256
 """Target for the total number of such evaluations, within the limits of `REPEATS`."""
+IMPOSSIBLE = 1e-200
+"""Probability below which an event is not used as a condition: ratios of such numbers lose their digits."""
 DRAWS = 8000
 FEW_DRAWS = 2000
 """Draws for scores that are not exact: they have larger errors of their own, and such parts are slow."""

@@ -16,10 +16,7 @@ from zoo.model.random import generator
 from zoo.model.threads import Threads, computing
 from zoo.music.roll import Roll
 from zoo.parts.clock import Clock
-from zoo.parts.terms import Term
-
-SCORED: tuple[Term, ...] = ("core", "decoder")
-"""The terms by which candidates are chosen: the keys, without velocities."""
+from zoo.parts.terms import OF_SCORE
 
 
 def typical_nats(record: Mapping[str, Any]) -> float:
@@ -29,10 +26,10 @@ def typical_nats(record: Mapping[str, Any]) -> float:
         UsageError: the record has no validation score.
     """
     scores = record.get("scores", {}).get("validation", {})
-    if not all(term in scores for term in SCORED):
+    if not all(term in scores for term in OF_SCORE):
         what = "this model has no validation score to compare candidates with"
         raise UsageError(Problem(what, "best_of", "train it on music with validation pieces"))
-    return float(sum(scores[term] for term in SCORED))
+    return float(sum(scores[term] for term in OF_SCORE))
 
 
 def closest(

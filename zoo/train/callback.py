@@ -17,7 +17,7 @@ class Callback:
     A listener only receives events. A callback also receives the learner: it may read the model and its
     gradients, change weights or settings of parts, write files, or end training by setting
     `learner.should_stop`. Checkpoints contain no state of callbacks: for a resumed run to equal an
-    uninterrupted one, a callback must depend on the step and the model alone.
+    uninterrupted one, a callback must depend on the step and the model alone::
 
         class StopAt(Callback):
             def on_validation(self, learner, event):

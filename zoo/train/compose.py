@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from zoo.errors import Problem, UsageError
+from zoo.model.bundle import save_bundle
 from zoo.model.generate import TEMPO, generate
 from zoo.model.model import Model
 from zoo.model.threads import Threads
@@ -165,6 +166,19 @@ def compose(
     first = request.primer.frames if request.primer and not request.without_primer else 0
     chosen = closest(draw, lambda roll: mean_nats(model, roll, first, threads), target, request.best_of)
     return [_finish(roll, request) for roll in chosen]
+
+
+def save_trained(model: Model, path: Path, record: Mapping[str, Any], seed: int) -> None:
+    """Save a trained model as a bundle, with a sample of its music.
+
+    Args:
+        model: the trained model.
+        path: folder of the bundle.
+        record: its training record.
+        seed: seed of the sample.
+    """
+    sample = compose(model, record, GenerationRequest(seed=seed))[0]
+    save_bundle(model, path, sample=sample, **record)
 
 
 def _frames(model: Model, request: GenerationRequest, meter: Meter | None) -> int:

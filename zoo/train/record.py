@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data import Corpus
-from zoo.model.bundle import save_bundle
-from zoo.model.generate import generate
-from zoo.model.model import Model
 from zoo.model.provenance import MusicRecord, Origin
 from zoo.music.grid import Pedal
 from zoo.music.meter import Meter
@@ -78,20 +75,6 @@ def record(
             slot: [*(origins[slot].trained_on if slot in origins else ()), music] for slot in SLOTS
         },
     }
-
-
-def save_trained(model: Model, path: Path, record: Mapping[str, Any], seed: int) -> None:
-    """Save a trained model as a bundle, with a sample of its music.
-
-    Args:
-        model: the trained model.
-        path: folder of the bundle.
-        record: its training record.
-        seed: seed of the sample.
-    """
-    meter = meter_of(record, model.grid)
-    sample = generate(model, frames=64 * model.grid, seed=seed, meter=meter)[0]
-    save_bundle(model, path, sample=sample, **record)
 
 
 def trained_on(record: Mapping[str, Any], corpus: Corpus, pieces: Corpus) -> int | None:

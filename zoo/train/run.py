@@ -134,8 +134,8 @@ class Run:
         if invalid := not_finite(weights.tensors):
             what = f"{', '.join(invalid)} are not all finite, so the previous checkpoint is kept"
             raise NonFiniteError(Problem(what, str(path), "lower train.lr"))
-        about = {"format": FORMAT, "weights": digest(weights.tensors), **weights.about}
-        write_file(path, pack(Weights(weights.tensors, about)))
+        metadata = {"format": FORMAT, "weights": digest(weights.tensors), **weights.about}
+        write_file(path, pack(Weights(weights.tensors, metadata)))
 
     def _load(self, name: str, limit: int | None = None) -> Weights | None:
         path = self.folder / f"{name}.safetensors"
@@ -152,12 +152,12 @@ class Run:
         """Drop the lines of steps that will be repeated, and damaged lines."""
         if self.metrics.path.exists():
             events = ((line, parse_event(line)) for line in self.metrics.lines())
-            kept = (
+            remaining = (
                 line
                 for line, event in events
                 if event.get("step", inf) <= (validated if "nats" in event else step)
             )
-            write_file(self.metrics.path, b"".join(line + b"\n" for line in kept))
+            write_file(self.metrics.path, b"".join(line + b"\n" for line in remaining))
 
 
 def _is_number(value: Any) -> bool:

@@ -14,6 +14,7 @@ from zoo.model.pretrained import BUNDLE, RECIPE
 from zoo.model.sealed import CONFIG, MANIFEST, damaged, parsed, read_bundle
 from zoo.parts import SLOTS
 from zoo.parts.kinds import MARKS, FigureKind, combined_kind
+from zoo.parts.terms import OF_SCORE
 from zoo.train.lock import LOCK, is_locked
 from zoo.train.metrics import METRICS, MetricsFile
 from zoo.train.plan import read_plan
@@ -65,15 +66,22 @@ class RunSummary:
 
     @property
     def nats(self) -> float | None:
-        """The sum of the best nats of all terms; None before the first validation."""
-        return sum(self.best.values()) if self.best else None
+        """The sum of the best nats of codes and keys; None before the first validation.
+
+        A run of a study may train a single term, whose nats it is then.
+        """
+        return sum(self.best[term] for term in self._summed) if self.best else None
 
     @property
     def kind(self) -> FigureKind | None:
         """The kind of `nats`; None if that of a term is unknown."""
-        if not self.best or not self.best.keys() <= self.kinds.keys():
+        if not self.best or not self.kinds.keys() >= set(self._summed):
             return None
-        return combined_kind(self.kinds[term] for term in self.best)
+        return combined_kind(self.kinds[term] for term in self._summed)
+
+    @property
+    def _summed(self) -> list[str]:
+        return [term for term in OF_SCORE if term in self.best] or list(self.best)
 
     def to_json(self) -> dict[str, Any]:
         """The summary for programs."""
@@ -148,21 +156,21 @@ def _best(events: list[dict[str, Any]]) -> tuple[dict[str, float], dict[str, Fig
 
 def _damage(folder: Path) -> Iterator[Problem]:
     """A problem for each checkpoint that is damaged or missing, so that `Run.resume` would fail."""
-    about: dict[str, dict[str, Any]] = {}
+    metadata: dict[str, dict[str, Any]] = {}
     for name in (BEST, LAST):
         if (folder / name).exists():
             try:
-                about[name] = _about(folder / name)
+                metadata[name] = _metadata(folder / name)
             except BundleError as error:
                 yield from error.problems
                 return
-    if BEST in about and LAST not in about:
+    if BEST in metadata and LAST not in metadata:
         yield damaged("is missing", str(folder / LAST))
-    if LAST in about and about[LAST].get("validated", -1) >= 0 and BEST not in about:
+    if LAST in metadata and metadata[LAST].get("validated", -1) >= 0 and BEST not in metadata:
         yield damaged("is missing", str(folder / BEST))
 
 
-def _about(path: Path) -> dict[str, Any]:
+def _metadata(path: Path) -> dict[str, Any]:
     """The metadata of a checkpoint, after checking that the file is as long as its header says.
 
     Raises:
@@ -172,8 +180,8 @@ def _about(path: Path) -> dict[str, Any]:
 
     try:
         with safe_open(path, "np") as file:
-            about: dict[str, Any] = json.loads(file.metadata()[HEADER])["about"]
-            return about
+            metadata: dict[str, Any] = json.loads(file.metadata()[HEADER])["about"]
+            return metadata
     except Exception as error:  # a parser may raise anything on arbitrary bytes
         raise BundleError(damaged("is damaged, cut short, or not a safetensors file", str(path))) from error
 

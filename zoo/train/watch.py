@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from zoo.parts.terms import OF_SCORE
 from zoo.train.events import Event, Listen, Started, Stepped, Validated
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ def watched(progress: bool | None, listen: Listen | None) -> Iterator[Listen | N
 
 
 def _terms(progress: TrainingProgress) -> Table:
-    """A row for each term; nats have a sum, losses of different kinds do not."""
+    """A row for each term; the nats of codes and keys have a sum, losses of different kinds do not."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
     for heading in ("loss", "validation, nats/frame", "best"):
@@ -190,9 +191,10 @@ def _terms(progress: TrainingProgress) -> Table:
     for term in progress.losses:
         columns = (progress.losses, progress.nats, progress.best)
         table.add_row(term, *(f"{column[term]:.3f}" if term in column else "" for column in columns))
-    if len(progress.nats) > 1:
-        together = (f"{sum(column.values()):.3f}" for column in (progress.nats, progress.best))
-        table.add_row("together", "", *together, end_section=True)
+    if progress.nats.keys() >= set(OF_SCORE):
+        validated = (progress.nats, progress.best)
+        sums = (f"{sum(column.get(term, 0.0) for term in OF_SCORE):.3f}" for column in validated)
+        table.add_row(" + ".join(OF_SCORE), "", *sums, end_section=True)
     return table
 
 

@@ -1,6 +1,8 @@
 /* Blind listening: names are hidden and pieces shuffled; votes stay in memory until they are saved to a file. */
 const votes = new Map(); // index of a piece -> its latest vote
 const blind = document.getElementById("blind");
+// Names the file, so that the files of several listeners can lie in one folder.
+const listener = [...crypto.getRandomValues(new Uint8Array(4))].map(byte => byte.toString(16).padStart(2, "0")).join("");
 let unsaved = false;
 
 const letter = i => (i < 26 ? "" : letter(Math.floor(i / 26) - 1)) + String.fromCharCode(65 + i % 26);
@@ -50,10 +52,10 @@ function vote(player, rating) {
 }
 
 function saveVotes() {
-  const content = { format: 1, page: PAGE.id, models: PAGE.models, votes: [...votes.values()] };
+  const content = { format: 1, page: PAGE.id, listener, models: PAGE.models, votes: [...votes.values()] };
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([JSON.stringify(content, null, 1)], { type: "application/json" }));
-  link.download = `votes-${PAGE.id}.json`;
+  link.download = `votes-${PAGE.id}-${listener}.json`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   unsaved = false;

@@ -1,0 +1,34 @@
+"""What the site has to hear and to sort: music of the pretrained models, and the leaderboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zoo.cli.main import run
+
+EXTRA = "extra"
+"""The folder among the sources whose content Sphinx copies as it is."""
+PIECES = ("bach", "baseline", "pop")
+"""The pretrained models, which write the music of the site."""
+
+
+def write_extra(root: Path, folder: Path) -> None:
+    """Sound files, the page to listen to, and the leaderboard, which Sphinx copies as they are.
+
+    Raises:
+        RuntimeError: a command fails.
+    """
+    (folder / "sound").mkdir(parents=True)
+    (folder / "listen").mkdir()
+    for name in PIECES:
+        _zoo("generate", name, "--bars", "8", "--seed", "1", "-o", str(folder / "sound" / f"{name}.wav"))
+    _zoo("report", *PIECES, "--count", "2", "-o", str(folder / "listen" / "index.html"))
+    studies = [str(root / "benchmarks" / "studies" / name) for name in ("", "long")]
+    scored = ["--bundle", "bach", "--bundle", "baseline"]
+    scored += ["--submissions", str(root / "benchmarks" / "submissions"), "--local"]
+    _zoo("bench", "site", *studies, *scored, "-o", str(folder / "leaderboard"))
+
+
+def _zoo(*words: str) -> None:
+    if code := run(words):
+        raise RuntimeError(f"zoo {' '.join(words)} ends with exit code {code}")

@@ -1,0 +1,117 @@
+"""Studies as SLURM jobs, with submitit's local executor in place of a cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zoo.cli.main import run
+
+pytest.importorskip("submitit", reason="submitit is not installed")
+
+Write = Callable[..., Path]
+Bench = Callable[..., "subprocess.Popen[str]"]
+HEAD = 'data = "tunes"\nseeds = 1'
+GRID = 'attention = "none local=4 features=5"\nsampler = "independent"\ndecoder = "uniform"'
+LOCAL = ("--runner", "slurm", "--slurm", "cluster=local")
+
+
+def results(study: Path) -> dict[str, dict[str, Any]]:
+    """The stored results, without times and numbers of threads."""
+    stored = {path.name: json.loads(path.read_text()) for path in (study.parent / "results").glob("*/*.json")}
+    for content in stored.values():
+        content.pop("seconds", None)
+        content["made"].pop("machine")
+    return stored
+
+
+def errors(process: subprocess.Popen[str], code: int = 0) -> str:
+    """The standard error of a run with the expected exit code."""
+    _, err = process.communicate(timeout=500)
+    assert process.returncode == code, err
+    return err
+
+
+@pytest.mark.slow
+def test_jobs_give_the_same_results_as_processes(
+    write: Write, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
+        folder.mkdir()
+        write(HEAD, GRID).rename(folder / "study.toml")
+    errors(bench(here / "study.toml", "--jobs", "1"))
+    monkeypatch.chdir(there)
+    for name in ("queue", "secrets", "numpy"):
+        Path(f"{name}.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'a').write('{name} ')")
+    errors(bench(there / "study.toml", *LOCAL, "--jobs", "2"))
+    assert len(results(here / "study.toml")) == 3
+    assert results(there / "study.toml") == results(here / "study.toml")
+    assert not (tmp_path / "imported").exists()
+
+
+@pytest.mark.slow
+def test_a_killed_job_is_submitted_again(write: Write, bench: Bench, tmp_path: Path) -> None:
+    study = write(HEAD, GRID, "steps = 300")
+    driver = bench(study, *LOCAL)
+    killed = False
+    while not killed and driver.poll() is None:
+        for path in tmp_path.glob("runs/core-*/holder.json"):
+            with suppress(OSError, ValueError):
+                os.kill(json.loads(path.read_text())["pid"], signal.SIGKILL)
+                killed = True
+        time.sleep(0.01)
+    errors(driver)
+    assert killed
+    assert len(results(study)) == 3
+
+
+@pytest.mark.slow
+def test_ctrl_c_cancels_the_jobs(write: Write, bench: Bench, tmp_path: Path) -> None:
+    driver = bench(write(HEAD, GRID, "steps = 100000"), *LOCAL)
+    holders: list[Path] = []
+    while not holders and driver.poll() is None:
+        holders = list(tmp_path.glob("runs/core-*/holder.json"))
+        time.sleep(0.01)
+    worker = json.loads(holders[0].read_text())["pid"]
+    driver.send_signal(signal.SIGINT)
+    errors(driver, 130)
+    end = time.monotonic() + 60
+    while Path(f"/proc/{worker}").exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{worker}").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--slurm", "cluster=local"], "only the SLURM runner has parameters"),
+        (["--runner", "slurm", "--slurm", "partition"], "is not a parameter"),
+        (["--runner", "slurm", "--slurm", "cluster=moon"], "moon"),
+        ([*LOCAL, "--slurm", "colour=red"], "'colour'"),
+        ([*LOCAL, "--slurm", "timeout_min=soon"], '"timeout_min"'),
+    ],
+)
+def test_invalid_parameters_are_errors(
+    write: Write, songs: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["bench", "run", str(write(HEAD, GRID)), "--data", f"tunes={songs}", *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_without_slurm_the_hint_names_the_local_trial(
+    write: Write, songs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    study = write(HEAD, GRID)
+    assert run(["bench", "run", str(study), "--data", f"tunes={songs}", "--runner", "slurm"]) == 2
+    assert "--slurm cluster=local" in capsys.readouterr().err

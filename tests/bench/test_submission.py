@@ -1,0 +1,190 @@
+"""Submissions: a bundle of a third-party plugin is scored again, and accepted only with its own score."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zoo.bench.submission import read_submission, verify
+from zoo.cli.main import run
+from zoo.data import open_corpus
+from zoo.errors import BundleError, ClaimError, UsageError
+from zoo.model.bundle import open_bundle, save_bundle
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SMALL = [
+    "sampler.hidden=4",
+    "decoder.hidden=4",
+    "train.steps=2",
+    "train.batch=2",
+    "train.frames=16",
+    "train.stride=8",
+    "train.past=4",
+]
+
+Edit = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def submitted(tmp_path_factory: pytest.TempPathFactory, songs: Path) -> Path:
+    """A submission whose attention is a file that `zoo plugin new` wrote, and which was removed since."""
+    folder = tmp_path_factory.mktemp("author")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("ZOO_LOCAL", "")
+        words = ["attention=./mine.py", f"data={songs}", *SMALL, "-o", "run"]
+        assert run(["plugin", "new", "mine", "--slot", "attention", "--file"]) == 0
+        assert run(["train", *words]) == 0
+        assert run(["bench", "submit", "run", f"data={songs}", "-o", "submissions/mine", "--local"]) == 0
+        Path("mine.py").unlink()
+    return folder / "submissions" / "mine"
+
+
+@pytest.fixture
+def edited(tmp_path: Path, submitted: Path, monkeypatch: pytest.MonkeyPatch) -> Edit:
+    """Copy the submission elsewhere with another claim; code in files may be run."""
+    monkeypatch.setenv("ZOO_LOCAL", "1")
+
+    def copy(**changes: Any) -> Path:
+        folder = Path(shutil.copytree(submitted, tmp_path / "submissions" / "mine"))
+        claim = json.loads((folder / "claim.json").read_text())
+        (folder / "claim.json").write_text(json.dumps({**claim, **changes}))
+        return folder
+
+    return copy
+
+
+def test_a_third_party_submission_is_accepted(
+    edited: Edit, songs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = edited()
+    assert sorted(path.name for path in folder.iterdir()) == ["bundle", "claim.json", "mine.py"]
+    assert run(["bench", "verify", str(folder.parent), "--data", f"{songs.name}={songs}", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    claim = json.loads((folder / "claim.json").read_text())
+    assert row["accepted"]
+    assert "mine.py" in row["recipe"]
+    assert (row["kind"], row["nats"]) == (claim["kind"], pytest.approx(claim["nats"], abs=1e-4))
+
+
+def test_an_edited_number_is_refused_with_both_numbers(
+    edited: Edit, songs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = edited(nats=1.25)
+    assert run(["bench", "verify", str(folder), "--data", f"{songs.name}={songs}"]) == 7
+    printed = capsys.readouterr()
+    assert "it claims ≤ 1.250 nats per frame; scored again, it has ≤" in " ".join(printed.err.split())
+    assert "accepted" not in printed.out
+
+
+def test_other_music_is_refused(edited: Edit, songs: Path) -> None:
+    folder = edited(digest="0" * 64)
+    with pytest.raises(ClaimError, match="it claims a score on music 000000000000"):
+        verify(read_submission(folder), open_corpus(str(songs)))
+
+
+def test_all_contradictions_are_reported(edited: Edit, songs: Path) -> None:
+    folder = edited(kind="exact", interval=[1.0, 2.0])
+    with pytest.raises(ClaimError) as caught:
+        verify(read_submission(folder), open_corpus(str(songs)))
+    kind, interval = caught.value.problems
+    assert kind.what == "the claimed kind is exact; scored again, the number is a bound"
+    assert interval.what == "the claimed interval is 1.000 … 2.000; scored again, it is missing"
+
+
+def test_pieces_seen_in_training_are_refused(edited: Edit, songs: Path) -> None:
+    folder, corpus = edited(), open_corpus(str(songs))
+    bundle = open_bundle(folder / "bundle")
+    digests = [piece.digest[:12] for piece in corpus.split("test").pieces]
+    music = {"name": "songs", "digest": corpus.digest, "piece_digests": digests}
+    trained_on = {"trained_on": {"attention": [music]}, "data": music}
+    save_bundle(bundle.model, folder / "bundle", **{**bundle.record, **trained_on})
+    with pytest.raises(ClaimError, match=f"trained on {len(digests)} of the {len(digests)} test pieces"):
+        verify(read_submission(folder), corpus)
+
+
+def test_a_damaged_bundle_is_refused(edited: Edit, songs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = edited()
+    weights = folder / "bundle" / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    assert run(["bench", "verify", str(folder)]) == BundleError.exit_code
+    assert "was changed or damaged" in capsys.readouterr().err
+
+
+def test_changed_code_is_refused(edited: Edit, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = edited()
+    with (folder / "mine.py").open("a") as file:
+        file.write("\n")
+    assert run(["bench", "verify", str(folder)]) == BundleError.exit_code
+    assert "the file has changed" in capsys.readouterr().err
+
+
+def test_code_runs_only_with_consent(
+    edited: Edit, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = edited()
+    monkeypatch.setenv("ZOO_LOCAL", "")
+    (folder / "mine.py").write_text("raise SystemExit('this code ran')")
+    assert run(["bench", "verify", str(folder)]) == BundleError.exit_code
+    assert "--local" in capsys.readouterr().err
+
+
+def test_a_part_that_hears_the_future_cannot_be_submitted(
+    tmp_path: Path, songs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ZOO_LOCAL", "")
+    assert run(["plugin", "new", "mine", "--slot", "attention", "--file"]) == 0
+    code = Path("mine.py").read_text()
+    Path("mine.py").write_text(code.replace("return features, state", "return features.roll(-1, 1), state"))
+    assert run(["train", "attention=./mine.py", f"data={songs}", *SMALL, "-o", "run"]) == 0
+    assert run(["bench", "submit", "run", f"data={songs}", "-o", "mine", "--local"]) == 4
+    assert "violates the contract" in capsys.readouterr().err
+    assert not Path("mine").exists()
+
+
+def test_all_refusals_are_printed(edited: Edit, songs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = edited(nats=1.25)
+    (folder.parent / "empty").mkdir()
+    assert run(["bench", "verify", str(folder.parent), "--data", f"{songs.name}={songs}"]) == 7
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "empty/claim.json: cannot be read" in printed
+    assert "it claims ≤ 1.250" in printed
+
+
+def test_an_existing_submission_is_kept(submitted: Path, songs: Path) -> None:
+    assert run(["bench", "submit", "bach", f"data={songs}", "-o", str(submitted)]) == UsageError.exit_code
+
+
+def test_submissions_show_on_the_page(
+    edited: Edit, songs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = edited()
+    study = str(REPOSITORY / "benchmarks/studies/objective.toml")
+    words = ["bench", "site", study, "--submissions", str(folder.parent), "-o", str(tmp_path / "site")]
+    assert run([*words, "--data", f"{songs.name}={songs}"]) == 0
+    page = (tmp_path / "site" / "index.html").read_text()
+    assert "submission mine" in page
+    assert '<span class="outside">from outside</span> plugin: attention of' in page
+    assert '<a href="#piece-1">listen</a>' in page
+    assert 'id="piece-1"' in page
+
+
+def test_submissions_of_the_repository(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ZOO_LOCAL", "1")
+    folder = REPOSITORY / "benchmarks" / "submissions"
+    code = run(["bench", "verify", str(folder)])
+    printed = capsys.readouterr()
+    assert code == 0, printed.err
+    names = [child.name for child in folder.iterdir() if child.is_dir()]
+    assert printed.out.count(": accepted, ") == len(names)
+    assert bool(names) or "There are no submissions in" in printed.err

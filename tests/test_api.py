@@ -1,0 +1,120 @@
+"""Training, generating and saving from Python."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import zoo
+from zoo.model.card import card
+from zoo.model.sealed import canonical, manifest
+from zoo.music.midi import read_midi
+from zoo.train.events import Event
+
+TINY = "attention=none attention.local=4 attention.features=5 sampler.hidden=4 decoder.hidden=4"
+
+
+def test_a_model_is_trained_generates_and_is_scored(songs: Path, tmp_path: Path) -> None:
+    model = zoo.build(TINY)
+    assert "attention.local=4" in repr(model)
+    history = model.fit(songs, steps=2, batch=4, device="cpu")
+    model.generate(frames=32, seed=1).write(tmp_path / "out.mid")
+    assert history.step == 2
+    assert read_midi(tmp_path / "out.mid").frames > 0
+    assert model.evaluate(songs, split="valid").score().value > 0
+
+
+def test_training_shows_progress_on_a_terminal_only(
+    songs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("FORCE_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(variable, raising=False)
+    model, events = zoo.build(TINY), list[Event]()
+
+    def progress_of(**options: Any) -> str:
+        model.fit(songs, steps=2, batch=4, device="cpu", listen=events.append, **options)
+        out, err = capsys.readouterr()
+        assert out == ""
+        return str(err)
+
+    assert progress_of() == ""
+    assert "step 2 of 2" in progress_of(progress=True)
+    assert len(events) == 9  # begun, two steps and a validation, twice; trained weights are scored first
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes any stream for a terminal
+    assert "validation, nats/frame" in progress_of()
+    assert progress_of(progress=False) == ""
+
+
+def test_a_bundle_records_its_training(songs: Path, tmp_path: Path) -> None:
+    model = zoo.build(TINY)
+    model.save(tmp_path / "before")
+    model.fit(songs, steps=2, batch=4, device="cpu", seed=3)
+    model.save(tmp_path / "after")
+    before, after = (
+        json.loads((tmp_path / name / "config.json").read_text()) for name in ("before", "after")
+    )
+    assert before["data"] is before["training"] is None
+    assert after["data"]["name"] == songs.name
+    assert (after["training"]["seed"], after["training"]["steps"]) == (3, 2)
+    assert set(after["scores"]["validation"]) == {"core", "decoder"}
+    assert "There is no record of any training" in (tmp_path / "before" / "README.md").read_text()
+    for file in ("config.json", "README.md"):
+        text = (tmp_path / "after" / file).read_text()
+        assert songs.name in text
+        assert str(songs.parent) not in text
+
+
+def test_loading_and_saving_keeps_the_record(songs: Path, tmp_path: Path) -> None:
+    model = zoo.build(TINY)
+    model.fit(songs, steps=2, batch=4, device="cpu")
+    model.save(tmp_path / "trained")
+    zoo.build(f"core=@{tmp_path / 'trained'} decoder=@{tmp_path / 'trained'}").save(tmp_path / "taken")
+    pretend_older(tmp_path / "trained")
+    for name in ("trained", "taken"):
+        zoo.load(tmp_path / name).save(tmp_path / "again", overwrite=True)
+        for file in ("config.json", "README.md"):
+            saved, original = (tmp_path / folder / file for folder in ("again", name))
+            assert sorted(saved.read_text().splitlines()) == sorted(original.read_text().splitlines())
+
+
+def pretend_older(bundle: Path) -> None:
+    """Change a bundle as if it had been made by older versions."""
+    config = json.loads((bundle / "config.json").read_text())
+    config["versions"] |= {"polyzoo": "0.0.9", "torch": "2.0.0"}
+    contents = {file: (bundle / file).read_bytes() for file in ("model.safetensors",)}
+    contents |= {"config.json": canonical(config), "README.md": card(config).encode()}
+    for file, content in {**contents, "manifest.json": manifest(contents)}.items():
+        (bundle / file).write_bytes(content)
+
+
+def test_a_loaded_model_has_the_saved_weights(songs: Path, tmp_path: Path) -> None:
+    model = zoo.build(TINY)
+    model.fit(songs, steps=1, batch=4, device="cpu")
+    model.save(tmp_path / "kept")
+    again = zoo.load(tmp_path / "kept").model.state_dict()
+    for name, weights in model.model.state_dict().items():
+        assert torch.equal(again[name], weights)
+
+
+@pytest.mark.parametrize("words", ["markov velocity=key", TINY])
+def test_training_on_the_same_music_again_does_not_count_it_twice(
+    words: str, songs: Path, tmp_path: Path
+) -> None:
+    model = zoo.build(words)
+    model.fit(songs, steps=1, batch=4, device="cpu")
+    model.save(tmp_path / "kept")
+    once, again = counts(model), zoo.load(tmp_path / "kept")
+    again.fit(songs, steps=1, batch=4, device="cpu")
+    assert any(count.sum() > 0 for count in once.values())
+    for name, count in counts(again).items():
+        assert torch.equal(count, once[name]), name
+
+
+def counts(model: zoo.ZooModel) -> dict[str, torch.Tensor]:
+    """All integer tensors: the counts, without weights that are trained by gradient."""
+    state = model.model.state_dict()
+    return {name: value.clone() for name, value in state.items() if value.dtype == torch.int64}

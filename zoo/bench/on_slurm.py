@@ -1,0 +1,130 @@
+"""The SLURM runner: cells as jobs of a SLURM cluster, submitted with submitit.
+
+The machines of the cluster share the folder of the trainings. A job that reaches its time limit or is
+preempted is submitted once more, and resumes its training from the last checkpoint.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Any
+
+from zoo.bench.remote import run_on_worker, settle, settle_lost, with_absolute_place
+from zoo.errors import Problem, UsageError
+
+DEFAULTS: dict[str, Any] = {"name": "zoo", "timeout_min": 240, "cpus_per_task": 1}
+"""Parameters of a job unless `--slurm` sets others."""
+POLL = 0.5
+"""Seconds between two checks whether jobs have ended; submitit asks SLURM itself once a minute at most."""
+
+
+class SlurmRunner:
+    """Runs cells as SLURM jobs.
+
+    Args:
+        work: folder for the trainings, on a disk that all machines share.
+        jobs: maximum number of jobs that are submitted at a time; by default all.
+        parameters: parameters of submitit such as `timeout_min` and `mem_gb`, or of SLURM such as
+            `partition`. `cluster="local"` starts jobs on this machine instead, to try a study.
+
+    Raises:
+        UsageError: submitit is not installed, this machine has no SLURM, or a parameter is invalid.
+    """
+
+    def __init__(
+        self, work: Path, jobs: int | None = None, parameters: Mapping[str, str] | None = None
+    ) -> None:
+        # Jobs start Python with -m, which would import from the current folder.
+        os.environ["PYTHONSAFEPATH"] = "1"
+        self._work, self._here = work.resolve(), str(Path.cwd())
+        self._executor = _executor(self._work / "slurm", dict(parameters or {}))
+        self._jobs = jobs
+        self._waiting: list[tuple[dict[str, Any], Future[dict[str, Any]]]] = []
+        self._running: list[tuple[Any, str, Future[dict[str, Any]]]] = []
+        self._lock, self._closed = Lock(), Event()
+        Thread(target=self._poll, daemon=True).start()
+
+    def submit(self, order: Mapping[str, Any]) -> Future[dict[str, Any]]:
+        """Submit a cell; the future holds its result or raises `CellFailed`."""
+        answer: Future[dict[str, Any]] = Future()
+        with self._lock:
+            self._waiting.append((with_absolute_place(order), answer))
+        return answer
+
+    def close(self) -> None:
+        """Cancel all jobs; their trainings are saved, and a later run resumes from them."""
+        self._closed.set()
+        with self._lock:
+            for job, _, _ in self._running:
+                with suppress(Exception):  # the job has ended by itself
+                    job.cancel(check=False)
+
+    def _poll(self) -> None:
+        """Submit what is waiting, and settle what has ended, until the runner is closed."""
+        while not self._closed.wait(POLL):
+            with self._lock:
+                ended = [entry for entry in self._running if entry[0].done()]
+                self._running = [entry for entry in self._running if entry not in ended]
+                while self._waiting and (self._jobs is None or len(self._running) < self._jobs):
+                    self._start(*self._waiting.pop(0))
+            for job, name, answer in ended:
+                _settle_job(job, name, answer)
+
+    def _start(self, order: dict[str, Any], answer: Future[dict[str, Any]]) -> None:
+        try:
+            job = self._executor.submit(run_on_worker, order, str(self._work), self._here)
+        except Exception as error:  # submitit passes on whatever sbatch answers
+            problem = f"SLURM did not accept the job: {_last_line(error)}"
+            settle(answer, {"problems": [(problem, order["name"], "")], "killed": False})
+            return
+        self._running.append((job, order["name"], answer))
+
+
+def _executor(folder: Path, parameters: dict[str, str]) -> Any:
+    try:
+        import submitit
+    except ImportError as error:
+        hint = "pip install 'polyzoo[slurm]', or leave out --runner slurm"
+        raise UsageError(Problem("submitit is not installed", "--runner slurm", hint)) from error
+    cluster = parameters.pop("cluster", "slurm")
+    try:
+        executor = submitit.AutoExecutor(folder=folder / "%j", cluster=cluster)
+    except (RuntimeError, ValueError) as error:
+        hint = "run it on a machine of the cluster, or try it with --slurm cluster=local"
+        raise UsageError(Problem(_last_line(error), "--runner slurm", hint)) from error
+    shared = submitit.AutoExecutor._typed_parameters()
+    named = {name if name in shared else f"slurm_{name}": _value(value) for name, value in parameters.items()}
+    try:
+        executor.update_parameters(**DEFAULTS | named)
+    except (NameError, AssertionError, ValueError) as error:
+        what = str(error).partition("\n")[0]
+        hint = f"use {', '.join(sorted(shared))}, or a parameter of SLURM such as partition"
+        raise UsageError(Problem(what, "--slurm", hint)) from error
+    return executor
+
+
+def _value(text: str) -> int | float | str:
+    """A parameter as a number, if it is one."""
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text
+
+
+def _settle_job(job: Any, name: str, answer: Future[dict[str, Any]]) -> None:
+    """Set the result or the `CellFailed` of a job that has ended."""
+    try:
+        reply = job.result()
+    except Exception as error:  # of submitit: no result, or an error before the cell began
+        settle_lost(answer, f"its job {job.job_id} ended without a result: {_last_line(error)}", name)
+        return
+    settle(answer, reply)
+
+
+def _last_line(error: Exception) -> str:
+    return next(iter(reversed(str(error).strip().splitlines())), type(error).__name__)

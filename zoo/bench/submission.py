@@ -1,0 +1,175 @@
+"""Submissions to the leaderboard: folders with a bundle and the score that its author claims.
+
+    NAME/bundle/        the bundle
+    NAME/claim.json     the claimed score, see `Claim`
+    NAME/*.py           the code of its parts that are files
+
+A submission is accepted if its bundle, scored again, has the claimed score.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.bench.claim import FILE, SPLIT, Claim
+from zoo.data import Corpus
+from zoo.errors import ClaimError, Problem, UsageError
+from zoo.files import new_folder, writing
+from zoo.measure.evaluation import Evaluation
+from zoo.measure.evaluator import check_music, evaluate
+from zoo.model.bundle import Bundle, open_bundle
+from zoo.model.pretrained import bundle_folder
+from zoo.model.sealed import FILES, MANIFEST, canonical
+from zoo.parts import Slot
+from zoo.progress import Progress
+from zoo.registry.compatibility import Choice
+from zoo.registry.sources import SHIPPED
+from zoo.train.record import trained_on
+
+BUNDLE = "bundle"
+"""The folder of the bundle in a submission."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A submission as it was read, not yet scored again.
+
+    Attributes:
+        folder: its folder.
+        claim: the claimed score.
+        bundle: the model and its record.
+    """
+
+    folder: Path
+    claim: Claim
+    bundle: Bundle
+
+    @property
+    def name(self) -> str:
+        """The name of the folder."""
+        return self.folder.resolve().name
+
+
+def submission_folders(place: Path) -> list[Path]:
+    """The submissions that a path names: the folder itself, or else all folders in it.
+
+    Raises:
+        UsageError: there is no such folder.
+    """
+    if not place.is_dir():
+        raise UsageError(Problem("there is no such folder", str(place), "check the path"))
+    if (place / FILE).exists() or (place / BUNDLE).exists():
+        return [place]
+    return sorted(child for child in place.iterdir() if child.is_dir())
+
+
+def read_submission(folder: Path) -> Submission:
+    """Read a submission. Code that comes with it is run only with `--local`.
+
+    Raises:
+        ClaimError: the claim is missing or invalid.
+        BundleError: the bundle is missing or damaged, or needs parts that are not available.
+    """
+    return Submission(folder, Claim.read(folder / FILE), open_bundle(folder / BUNDLE))
+
+
+def third_party(bundle: Bundle) -> dict[Slot, Choice]:
+    """Slot -> part and settings, of all parts that are not shipped with the zoo."""
+    parts = bundle.model.recipe.parts.items()
+    return {slot: choice for slot, choice in parts if choice.entry.distribution != SHIPPED}
+
+
+def score_unseen(
+    bundle: Bundle, corpus: Corpus, seed: int, where: str, progress: Progress | None = None
+) -> Evaluation:
+    """Score a bundle on the test pieces of a corpus, none of which it may have been trained on.
+
+    Raises:
+        ClaimError: it was, or may have been, trained on some of them.
+        DataError: as `zoo.measure.evaluator.evaluate`.
+    """
+    pieces = corpus.split(SPLIT)
+    check_music(bundle.model, pieces)
+    seen = trained_on(bundle.record, corpus, pieces)
+    if seen is None:
+        what = "its bundle does not list the pieces it was trained on, so they may include test pieces"
+        raise ClaimError(Problem(what, where, "train it with this version of polyzoo"))
+    if seen:
+        what = f"it was trained on {seen:,} of the {len(pieces.pieces):,} test pieces"
+        raise ClaimError(Problem(what, where, "train it on the training pieces of this music"))
+    return evaluate(bundle.model, pieces, seed=seed, progress=progress)
+
+
+def verify(submission: Submission, corpus: Corpus, progress: Progress | None = None) -> Evaluation:
+    """Score a submission again.
+
+    Args:
+        submission: the submission.
+        corpus: the music that the claim names, as it is read here.
+        progress: as in `zoo.measure.evaluator.evaluate`.
+
+    Raises:
+        ClaimError: the music is not that of the claim, the model was trained on test pieces, or the new score
+            contradicts the claim; holds all contradictions.
+        DataError: as `zoo.measure.evaluator.evaluate`.
+    """
+    claim, where = submission.claim, str(submission.folder)
+    if claim.digest != corpus.digest:
+        what = (
+            f"it claims a score on music {claim.digest[:12]}; {claim.data} is music {corpus.digest[:12]} here"
+        )
+        hint = "the pieces differ, or another version of polyzoo reads them; submit it again"
+        raise ClaimError(Problem(what, where, hint))
+    evaluation = score_unseen(submission.bundle, corpus, claim.seed, where, progress)
+    hint = f"write {FILE} with `zoo bench submit`, and do not edit it"
+    problems = [Problem(what, where, hint) for what in claim.contradictions(evaluation.score())]
+    if problems:
+        raise ClaimError(*problems)
+    return evaluation
+
+
+def write_submission(path: str | Path, bundle: Bundle, claim: Claim, folder: Path) -> None:
+    """Copy a bundle and the code of its parts to a new submission, next to its claim.
+
+    Args:
+        path: the bundle, as named by the user.
+        bundle: its content.
+        claim: its score.
+        folder: the folder of the submission, which must not exist.
+
+    Raises:
+        UsageError: the folder exists, or another machine cannot find the code of a part.
+        ZooError: it cannot be written.
+    """
+    if folder.exists():
+        raise UsageError(Problem("already exists", str(folder), "choose another name, or remove the folder"))
+    files = list(_code(bundle))
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    with new_folder(folder) as part:
+        (part / BUNDLE).mkdir()
+        for name in (*FILES, MANIFEST):
+            if (source := bundle_folder(path) / name).exists():
+                shutil.copyfile(source, part / BUNDLE / name)
+        for file in files:
+            shutil.copyfile(file, part / file.name)
+        (part / FILE).write_bytes(canonical(claim.to_json()))
+
+
+def _code(bundle: Bundle) -> Iterator[Path]:
+    """The files of code that a submission must contain.
+
+    Raises:
+        UsageError: a part is listed in the user's `registry.toml`, which is not submitted.
+    """
+    for slot, choice in third_party(bundle).items():
+        source = choice.entry.source
+        if source.origin == "local":
+            what = "is listed in ./registry.toml, which is not part of a submission"
+            hint = f"train with {slot}=./FILE.py, or publish the plugin as a package"
+            raise UsageError(Problem(what, f"{slot}={choice.entry.qualified}", hint))
+        if source.is_file:
+            yield Path(source.target)

@@ -1,0 +1,55 @@
+"""`--data NAME=PATH`: where the music of a study or of submissions is on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+
+from zoo.errors import Problem, UsageError
+
+
+def data_option(owner: str) -> Callable[[Any], Any]:
+    """The option `--data`, which may be repeated.
+
+    Args:
+        owner: whose music it is, for the help text, such as `the study`.
+    """
+    help = f"Path of music of {owner} on this machine."
+    return click.option("--data", "places", multiple=True, metavar="NAME=PATH", help=help)
+
+
+def named_places(names: Iterable[str], given: Iterable[str], owner: str) -> dict[str, str]:
+    """The path of each dataset: as given by `--data`, or else its name.
+
+    Args:
+        names: the datasets.
+        given: the values of `--data`.
+        owner: whose music it is, for error messages, such as `the study`.
+
+    Raises:
+        UsageError: a value is not `NAME=PATH`, or names other music.
+    """
+    from zoo.registry.words import not_text
+
+    places = {name: name for name in names}
+    problems = []
+    for word in given:
+        if invalid := not_text(word, f"--data {word}"):
+            problems += invalid
+            continue
+        # A name may contain "=" itself, so take the longest name that leaves a path.
+        named = (name for name in places if word.startswith(f"{name}=") and word != f"{name}=")
+        name = max(named, key=len, default="")
+        if name:
+            places[name] = word[len(name) + 1 :]
+        elif (name := word.removesuffix("=")) in places:
+            hint = f"write --data {name}=PATH, or omit it if the music has the same name here"
+            problems.append(Problem("has no path", f"--data {word}", hint))
+        else:
+            hint = f"the names of this music are {', '.join(places)}" if places else ""
+            problems.append(Problem(f"is not music of {owner}", f"--data {word}", hint))
+    if problems:
+        raise UsageError(*problems)
+    return places
