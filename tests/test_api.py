@@ -43,8 +43,8 @@ def test_training_shows_progress_on_a_terminal_only(
 
     assert progress_of() == ""
     assert "step 2 of 2" in progress_of(progress=True)
-    assert len(events) == 9  # begun, two steps and a validation, twice; trained weights are scored first
-    monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes any stream for a terminal
+    assert len(events) == 9  # started, two steps and a validation, twice; trained weights are validated first
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich then treats any stream as a terminal
     assert "validation, nats/frame" in progress_of()
     assert progress_of(progress=False) == ""
 

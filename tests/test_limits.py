@@ -96,7 +96,7 @@ import resource, sys
 import zoo
 from zoo.errors import BundleError
 from zoo.model.bundle import load_bundle
-zoo.build(sys.argv[1])  # whatever is imported and built for any model is taken by now
+zoo.build(sys.argv[1])  # by now, the memory for imports and for any model is allocated
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     load_bundle(sys.argv[2]) if len(sys.argv) < 4 else zoo.build(sys.argv[3])

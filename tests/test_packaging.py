@@ -1,4 +1,4 @@
-"""The package as strangers get it: a wheel from the sdist, in an environment where nothing else of it is."""
+"""The package as users install it: a wheel built from the sdist, in a fresh environment."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_s
 
 
 def declared() -> set[str]:
-    """The distributions that pyproject.toml asks for, extras included."""
+    """The distributions that pyproject.toml requires, including extras."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = [
         *project["dependencies"],
@@ -104,7 +104,7 @@ def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = place / "bin" / "python"
     run([sys.executable, *PIP, "--python", python, "install", *OFFLINE, wheel])
     (packages,) = place.glob("lib/python*/site-packages")
-    # A plain path in a .pth file comes last, and the editable install that may be there stays asleep.
+    # A path in a .pth file comes last on sys.path, and an editable install there is not activated.
     (packages / "dependencies.pth").write_text(str(Path(np.__file__).parents[1]) + "\n")
     return place / "bin"
 

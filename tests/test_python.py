@@ -102,7 +102,7 @@ def test_calling_a_model_returns_the_losses(batch: Fragments) -> None:
     assert all(loss.requires_grad and loss.ndim == 0 for loss in losses.values())
 
 
-# torch's compiler looks at gradients of tensors that are no leaves, and warns of that itself
+# torch's compiler reads gradients of non-leaf tensors, and warns about it
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")
 def test_hooks_and_compile_work_with_a_step(batch: Fragments) -> None:
     model = zoo.build(TINY).model

@@ -76,7 +76,7 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def closed(name: str) -> Callable[..., Any]:
         def wrapped(path: Any, *more: Any, **named: Any) -> Any:
-            if "filelock" in os.fspath(path):  # the library has code of its own for Windows
+            if "filelock" in os.fspath(path):  # filelock has its own implementation for Windows
                 return really[name](path, *more, **named)
             if is_open(path) or (more and is_open(more[0])):
                 raise denied(path, 32)
@@ -266,7 +266,7 @@ def test_files_are_opened_as_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_no_module_needs_what_windows_lacks() -> None:
-    """Modules of POSIX alone are imported where they are used, if at all."""
+    """POSIX-only modules are imported only where they are used."""
     lacking = ("fcntl", "resource", "pwd", "grp", "termios")
     code = f"""
 import builtins, importlib, pkgutil, sys

@@ -1,4 +1,4 @@
-"""A fault at every single write operation, as SQLite tests its own: one error, and old files are whole."""
+"""A fault at each write operation, as in SQLite's tests: one error, and old files are unchanged."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def write_bundle(folder: Path, text: str) -> None:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """What stands under its own name; a bundle must load."""
+    """The content of the file or folder; a bundle must load."""
     if (folder / "bundle").exists():
         digest(zoo.load(folder / "bundle").model.state_dict())
     return {
@@ -73,7 +73,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def failure(action: Callable[[], None]) -> str:
-    """The message of the one error that is declared; any other is raised."""
+    """The message of the documented error; any other error is raised."""
     try:
         action()
     except ZooError as error:

@@ -136,7 +136,7 @@ def test_stored_results_keep_their_names(registry: Registry) -> None:
 def test_stored_results_stay_in_their_tables_when_a_counter_is_raised(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are then results of an earlier reading."""
+    """They then count as results of an earlier reading."""
     monkeypatch.setattr(cell_module, "TRAINING", cell_module.TRAINING + 1)
     monkeypatch.setattr(reading_module, "READING", reading_module.READING + 1)
     folder = Path(__file__).parents[2] / "benchmarks" / "studies"

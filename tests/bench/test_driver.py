@@ -53,7 +53,7 @@ class Toy:
         content: dict[str, Any] = {"order": order, "data": data, "made": {}, "floors": {}}
         if order["term"] != "floors":
             learns = not (order["term"] == "decoder" and "decoder=uniform" in order["recipe"])
-            # As if 0.01 were best for what learns with `attention=last`, and 0.1 for all others.
+            # The best rate is 0.01 for cells with `attention=last`, and 0.1 for all others.
             best = 0.01 if "attention=last sampler=independent" in order["recipe"] else 0.1
             content |= {"learns": learns, "validation": abs(order["train"]["lr"] - best)}
             content |= {"evaluation": None, "parameters": 5 * learns, "parts": dict.fromkeys(SLOTS, "x 1")}

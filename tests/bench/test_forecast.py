@@ -1,4 +1,4 @@
-"""`zoo bench run --dry-run` and `zoo bench list`: what is said is what a run then does."""
+"""`zoo bench run --dry-run` and `zoo bench list`: the forecast equals what a run then does."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TRAIN = "steps = 2\nlr = [0.01, 0.1]"
 
 
 class Instant:
-    """A runner that has made-up results at once, up to a number of cells."""
+    """A runner that returns made-up results immediately, up to a number of cells."""
 
     def __init__(self, most: int = 1000) -> None:
         self.orders: list[dict[str, Any]] = []
@@ -101,7 +101,7 @@ def test_the_forecast_is_what_a_run_does(study: Read, drive: Drive, forecast: As
     small = study(HEAD, GRID, TRAIN)
     first = forecast(small)
     assert not results.exists()
-    # Of `decoder=uniform` it is not known yet that it learns nothing, and saves four cells.
+    # The forecast does not know yet that `decoder=uniform` has no parameters, which saves four cells.
     assert len(first.missing) + first.open == 17 + 4
     assert (first.stored, first.unused, first.without_estimate) == ((), {}, 20)
     drive(small)

@@ -98,7 +98,7 @@ def test_killed_and_restarted_study_gives_the_table_of_an_uninterrupted_one(
     driver = bench(file, "--jobs", "2")
     name, pid = until(lambda: next(iter(holders(tmp_path / "runs").items()), None))
     os.kill(pid, signal.SIGKILL)
-    until(lambda: holders(tmp_path / "runs", begun=False).get(name, pid) != pid)  # it is tried again
+    until(lambda: holders(tmp_path / "runs", begun=False).get(name, pid) != pid)  # it is retried
     until(lambda: results(file))
     driver.kill()
     driver.wait()

@@ -1,4 +1,4 @@
-"""The script of the pictures looks into models as they are built today, on whole pieces of any length."""
+"""The script for pictures works with current models, on whole pieces of any length."""
 
 from __future__ import annotations
 

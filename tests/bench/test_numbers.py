@@ -50,7 +50,7 @@ def between(*means: float) -> float:
 
 
 def freedom(of_pieces: float, of_seeds: float) -> float:
-    """Satterthwaite's, of two seeds and of as many pieces as weigh alike."""
+    """Satterthwaite's degrees of freedom, from two seeds and the effective number of pieces."""
     alike = 100**2 / (10**2 + 30**2 + 60**2)
     return (of_pieces + of_seeds) ** 2 / (of_pieces**2 / (alike - 1) + of_seeds**2)
 
@@ -92,7 +92,7 @@ def test_the_interval_of_a_figure_is_of_pieces_and_seeds() -> None:
 
 def test_a_difference_is_paired_by_piece_and_seed() -> None:
     difference = plain(*TOTALS, kind="bound").minus(plain(*OTHERS), "codes")
-    # the pieces' own differences a frame are -0.8, 0.3 and 0.067, whose mean would be -0.144
+    # the differences of the pieces per frame are -0.8, 0.3 and 0.067, whose mean would be -0.144
     assert difference.value == pytest.approx(0.05)
     assert (difference.kinds, difference.pieces) == (("bound", "exact"), 3)
     of_pieces, of_seeds = left_out((-8, 9, 4)), between(0.2, -0.1)
@@ -104,9 +104,9 @@ def test_a_difference_is_paired_by_piece_and_seed() -> None:
 
 
 def test_one_seed_has_an_interval_over_pieces_alone() -> None:
-    # Pieces of 10, 40 and 90 frames are as good as two alike, so Student's t has one degree of freedom.
+    # Pieces of 10, 40 and 90 frames are effectively two, so Student's t has one degree of freedom.
     figure = plain((20, 90, 170), frames=(10, 40, 90)).figure("codes")
-    # Without each of them in turn it is 2, 1.9 and 2.2 nats a frame.
+    # Leaving out each of them in turn gives 2, 1.9 and 2.2 nats per frame.
     half = 12.7062 * (2 / 3 * (0 + 0.01 + 0.04)) ** 0.5
     assert figure.value == pytest.approx(2)
     assert figure.interval == pytest.approx((2 - half, 2 + half), rel=5e-4)
@@ -115,7 +115,7 @@ def test_one_seed_has_an_interval_over_pieces_alone() -> None:
 def test_p_value_is_two_sided() -> None:
     few = (10, 40, 90)
     first, second = (replace(plain(nats, frames=few), parameters={}) for nats in ((20, 90, 170), (0, 0, 0)))
-    # Of one degree of freedom, as above, Student's t is Cauchy's.
+    # With one degree of freedom, as above, Student's t is the Cauchy distribution.
     statistic = 2 / (2 / 3 * (0 + 0.01 + 0.04)) ** 0.5
     for difference in (first.minus(second, "codes"), second.minus(first, "codes")):
         assert difference.p_value == pytest.approx(1 - 2 / pi * atan(statistic), abs=2e-4)

@@ -85,7 +85,7 @@ def results(study: Path) -> dict[str, dict[str, Any]]:
 
 
 def ended(process: subprocess.Popen[str]) -> str:
-    """What it said on standard error, having done all it should."""
+    """The standard error of a process that succeeded."""
     _, err = process.communicate(timeout=500)
     if "timed out during startup" in err:
         pytest.skip("this machine is too busy to start Ray")

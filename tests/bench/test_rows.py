@@ -89,7 +89,7 @@ def result(cell: Cell | FloorsCell, level: float) -> dict:
 
 
 def fill(study: Study, registry: Registry, results: Results) -> None:
-    """Results in which each core is one nat worse than the one before."""
+    """Store results in which each core is one nat worse than the previous one."""
     for cell in floor_cells(study):
         results.write(cell, result(cell, 0))
     for level, component in enumerate(components(study, registry)):

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_every_speed_benchmark_runs_once() -> None:
-    # Its own process, because this one may run tests side by side, under which nothing is timed at all.
+    # In a new process, because pytest-benchmark times nothing if this one runs tests in parallel.
     words = ["-m", "pytest", "benchmarks/speed", "-q", "-p", "no:cacheprovider", "--benchmark-disable"]
     done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

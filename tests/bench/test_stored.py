@@ -88,7 +88,7 @@ def test_result_of_an_earlier_reading_is_matched_by_its_question(core: Cell, tmp
 
 
 def test_result_of_the_current_reading_needs_its_own_name(core: Cell, tmp_path: Path) -> None:
-    """It is of another part, or of a training that would come to other weights."""
+    """It belongs to another part, or to a training run with other weights."""
     results, path = earlier(core, "core-none-s0-0123", tmp_path)
     content = json.loads(path.read_text())
     content["data"]["reading"] = READING

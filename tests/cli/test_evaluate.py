@@ -31,7 +31,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def published(tmp_path):
-    """A file in the form of the Boulanger-Lewandowski sets, which know only what sounds."""
+    """A file in the form of the Boulanger-Lewandowski sets, which contain only sounding keys."""
     savemat = pytest.importorskip("scipy.io").savemat
     sets = {}
     for first, name in enumerate(("traindata", "validdata", "testdata")):

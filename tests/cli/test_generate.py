@@ -275,7 +275,7 @@ def test_existing_bundle_is_not_overwritten(folder: Path, capsys: pytest.Capture
 
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_in_every_process(folder: Path) -> None:
-    """Each process has other hashes of strings, and so another order of sets."""
+    """String hashes, and therefore the order of sets, differ between processes."""
     words = ["generate", "model", "-o", "new.mid", "--force", "--frames", "40", "--seed"]
     command = [sys.executable, "-m", "zoo", *words]
 

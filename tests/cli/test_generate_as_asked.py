@@ -34,7 +34,7 @@ WORDS = "attention=none attention.local=4 attention.features=5 sampler=independe
 
 
 def tune(bars: int = 6, meter: Meter | None = None, tempo: float = 90.0) -> Roll:
-    """A quarter note on each beat, each on a key of its own."""
+    """A quarter note on each beat, each on a different key."""
     start = np.arange(4 * bars, dtype=np.int64) * 4
     loud = np.full(len(start), 70, np.uint8)
     return Roll.from_notes(
@@ -125,7 +125,7 @@ def test_a_key_is_named_as_musicians_do(folder: Path, capsys: pytest.CaptureFixt
 
 
 class Late(torch.nn.Module):
-    """The decoder of the model, silent before a frame of each piece."""
+    """The decoder of the model, but silent before a given frame of each piece."""
 
     def __init__(self, decoder: Any, first: list[int]) -> None:
         super().__init__()

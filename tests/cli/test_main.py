@@ -30,7 +30,7 @@ def failing(error: BaseException) -> click.Command:
 
 @pytest.fixture
 def fail_with(monkeypatch: pytest.MonkeyPatch) -> object:
-    """Put a command `fail` into the zoo that raises the given error."""
+    """Add a command `fail` to the zoo that raises the given error."""
 
     def fail_with(error: BaseException) -> None:
         module = type(sys)("zoo.cli.fail")
@@ -183,7 +183,7 @@ def test_closed_pipe_ends_the_command_silently(words: str, errors_too: bool) -> 
 
 @pytest.mark.parametrize("errors_too", [False, True])
 def test_error_is_printed_even_if_standard_output_is_closed(errors_too: bool) -> None:
-    """The answer waits in a buffer until the error, and must not become a second error at exit."""
+    """The buffered output is discarded after the error and causes no second one at exit."""
     script = """if True:
         import sys
         from zoo.cli import main
@@ -246,7 +246,7 @@ def test_startup_time() -> None:
     )
     lines = [("--help",), ("list",), ("build", "decoder.hiden=3")]
     rivals = [libraries, *(("-m", "zoo", *line) for line in lines)]
-    # In turn, and each side's best of many tries: a busy machine must disturb all tries of one to matter.
+    # Alternately, with the best of many runs for each: only a machine that is busy all the time distorts it.
     tries = [[seconds(*words) for words in rivals] for _ in range(10)]
     bare, *ours = map(min, zip(*tries, strict=True))
     assert [line for line, best in zip(lines, ours, strict=True) if best > 2 * bare] == []

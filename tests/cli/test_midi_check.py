@@ -92,7 +92,7 @@ def test_time_signatures_are_shown_in_order(tmp_path, capsys):
 
 
 def swing(path):
-    """Eighths in triplets, as many as a beat has and a half."""
+    """Write swung eighths: two thirds and one third of a beat."""
     track = mido.MidiTrack()
     for _ in range(24):
         track.append(mido.Message("note_on", note=60, velocity=80))

@@ -17,7 +17,7 @@ BROKEN = """
 
 @pytest.fixture
 def careless(run: Run) -> str:
-    """A velocity part that gives a loudness to keys that are not struck."""
+    """A velocity part that returns a loudness for keys that are not struck."""
     run("plugin", "new", "careless", "--slot", "velocity", "--file")
     file = Path("careless.py")
     text = file.read_text()

@@ -401,7 +401,7 @@ def test_a_beat_file_is_used_and_the_store_depends_on_it(tmp_path, tune):
 
 
 def test_memory_does_not_grow_with_files(tmp_path, tune, resident):
-    """Files are read in this process, as each of the processes does that read a large folder."""
+    """Read files in this process, as each worker does for a large folder."""
     paths = [tmp_path / f"{i}.mid" for i in range(10)]
     for i, path in enumerate(paths):
         tune(i, 200).write(path)

@@ -1,4 +1,4 @@
-"""Reading in parallel processes: the same store as one process writes, and no process left behind."""
+"""Reading in parallel processes: the same store as with one process, and no process is left running."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_processes_end_with_the_one_that_started_them():
 
 
 def _is_running(process: int) -> bool:
-    """Whether a process does anything; one that has ended may wait for its parent to notice."""
+    """Whether a process is running; a zombie is not."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

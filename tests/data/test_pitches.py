@@ -296,7 +296,7 @@ edits = st.lists(
 @given(seed=st.sampled_from(SEEDS), edits=edits)
 @settings(max_examples=EXAMPLES, deadline=None)
 def test_a_mutant_is_read_or_rejected(seed, edits):
-    """If it is read, the result is plain data."""
+    """If the pickle is read, the result is plain data."""
     content = bytearray(seed)
     for at, drop, insert in edits:
         at %= len(content) + 1

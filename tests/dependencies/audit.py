@@ -22,7 +22,7 @@ NAMED = ("extensions", "html_theme")
 
 
 def normal(name: str) -> str:
-    """The name of a distribution in the form by which names are compared."""
+    """The normalized name of a distribution."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -58,12 +58,12 @@ def imported(folders: Iterable[Path]) -> Iterator[tuple[str, Path]]:
 
 
 def distributions(module: str, known: Mapping[str, list[str]]) -> set[str]:
-    """The distributions that provide a module; its own name where none is installed."""
+    """The distributions that provide a module; its own name if none is installed."""
     return {normal(name) for name in known.get(module, [module])}
 
 
 def audit(project: Path = ROOT) -> list[str]:
-    """What is imported but not declared, and what is declared but never used; empty if all is well."""
+    """Packages that are imported but not declared, and packages that are declared but never used."""
     groups, known = declared(project), metadata.packages_distributions()
     runtime = set().union(*(names for group, names in groups.items() if group not in ("dev", "docs")))
     used: set[str] = set()
@@ -71,7 +71,7 @@ def audit(project: Path = ROOT) -> list[str]:
     for module, path in imported([project / "zoo", project / "plugins"]):
         provided = distributions(module, known)
         used |= provided & runtime
-        # What tests of plugins are made of may use what tests use.
+        # zoo.testing is used in tests of plugins, so it may import test dependencies.
         allowed = groups["dev"] if path.is_relative_to(project / "zoo" / "testing") else set()
         if not provided & (runtime | allowed):
             problems.add(
@@ -94,7 +94,7 @@ def is_tool(name: str) -> bool:
     try:
         package = metadata.distribution(name)
     except metadata.PackageNotFoundError:
-        return True  # not installed: nothing is known of it
+        return True  # not installed, so its metadata are unknown
     makefile = (ROOT / "Makefile").read_text("utf-8")
     commands = {path.name for path in package.files or () if path.parent.name in ("bin", "Scripts")}
     return any(f"/{name} " in makefile or f"/{name}\n" in makefile for name in commands) or any(

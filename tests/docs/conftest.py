@@ -1,4 +1,4 @@
-"""The script that makes documents, working in an empty folder, and studies with results made up."""
+"""docs/make.py in an empty folder, and studies with made-up results."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def make(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
 
 @pytest.fixture
 def trial(tmp_path: Path) -> Path:
-    """A study of two attentions and two decoders on two sets of music."""
+    """A study of two attentions and two decoders on two datasets."""
     file = tmp_path / "trial.toml"
     file.write_text(
         'data = ["here", "there"]\nseeds = 3\n[train]\nsteps = 2\n[[grid]]\n'

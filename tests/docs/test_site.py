@@ -46,7 +46,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Page(HTMLParser):
-    """The links of a page and the anchors to which others may link."""
+    """The links of a page, and its anchors."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ def page(file: Path) -> Page:
 
 
 def broken(folder: Path) -> Iterator[str]:
-    """The links of all pages that lead to no file or to no anchor of a page."""
+    """The broken links of all pages."""
     for file in sorted(folder.rglob("*.html")):
         for link in page(file).links:
             url = urlsplit(link)

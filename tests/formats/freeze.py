@@ -94,7 +94,7 @@ def make_bundle(folder: Path, songs: Path) -> dict[str, Any]:
 
 
 def make_run(folder: Path, songs: Path) -> dict[str, Any]:
-    """A training that can go on, without its bundle."""
+    """A training run that can be resumed, without its bundle."""
     train(songs, folder)
     shutil.rmtree(folder / "bundle")
     (folder / "lock").unlink(missing_ok=True)
@@ -123,7 +123,7 @@ def make_store(folder: Path, songs: Path) -> dict[str, Any]:
 
 
 def keys(corpus: Corpus) -> list[list[int]]:
-    """Of each piece how many keys are pressed, sounding, and how loud they are together."""
+    """The sums of onset, sounding and velocity of each piece."""
     sums = []
     for roll in corpus:
         assert roll.onset is not None
@@ -134,7 +134,7 @@ def keys(corpus: Corpus) -> list[list[int]]:
 
 def train(songs: Path, run: Path) -> None:
     """Train a tiny model."""
-    os.chdir(songs.parent)  # so that the run names no folder of this machine
+    os.chdir(songs.parent)  # so that the run contains no path of this machine
     zoo("train", *PARTS.split(), f"data={songs.name}", *(f"train.{word}" for word in TRAIN), "-o", str(run))
 
 

@@ -1,4 +1,4 @@
-"""Printing: whatever a part, a title or a work of the literature is called, the page stays a table."""
+"""Printing: special characters in names, titles and citations do not break a table."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ def test_a_verdict_on_two_bounds_is_marked():
     first, second = row("one", (3, 4, 5), kind="bound"), row("other", (1, 2, 3), kind="estimated bound")
     text = printed(floor, first, second)
     verdicts = [line.rpartition("  ")[2].strip() for line in text.splitlines() if " - " in line]
-    # a bound below an exact number shows that the true one is lower, two bounds show nothing of it
+    # a bound below an exact number shows that the true one is lower, two bounds do not
     assert verdicts == ["lower", "lower", "lower (bounds)"]
     assert "(bounds): the bounds differ" in text
     assert "(bounds)" not in printed(floor, first)

@@ -212,7 +212,7 @@ def test_a_hint_names_a_version_only_if_it_is_one(writer: object, bundle: Path) 
 @pytest.mark.parametrize("number", ["x", -5, 0, True, 1.0, None, [], "9" * 10_000, 10**4000])
 @pytest.mark.parametrize("name", ["manifest.json", "config.json"])
 def test_a_format_is_a_positive_integer(number: object, name: str, bundle: Path) -> None:
-    """What a bundle says of its format is checked, also where its checksums fit."""
+    """The format of a bundle is checked even if its checksums are correct."""
     stored = {**json.loads((bundle / name).read_text()), "format": number}
     (bundle / name).write_bytes(canonical(stored))
     if name == "config.json":

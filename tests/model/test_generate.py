@@ -62,7 +62,7 @@ def test_every_struck_key_sounds_and_has_loudness(words: str) -> None:
         assert (sounding | ~onset).all()
         assert ((velocity > 0) == onset).all()
         assert velocity.max() <= 127
-        # Nothing sounds that was not struck once and held since.
+        # Every sounding key was struck and has been held since.
         begins = sounding & ~np.vstack([np.zeros((1, 88), np.bool_), sounding[:-1]])
         assert (onset | ~begins).all()
 

@@ -154,7 +154,7 @@ def test_music_without_onsets_has_no_residual() -> None:
 
 
 def test_deterministic_music_is_counted_and_generated() -> None:
-    """Keys that always follow each other are learned by counting, with a probability near 1."""
+    """The model counts that the keys always follow each other, with a probability near 1."""
     built = model("encoder=keys attention=last sampler=markov decoder=uniform")
     keys = torch.zeros(1, 400, 88, dtype=torch.bool)
     keys[:, 1:, 40] = True

@@ -19,7 +19,7 @@ CORES = 3
 
 @pytest.fixture
 def cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A program that torch gave three threads, and whose user said nothing."""
+    """A process with three torch threads and no thread settings."""
     before = torch.get_num_threads()
     torch.set_num_threads(CORES)
     monkeypatch.setattr(threads, "_INHERITED", CORES)

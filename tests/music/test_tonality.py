@@ -1,4 +1,4 @@
-"""Keys: names that are read, keys that are estimated, and how far it is from one to another."""
+"""Keys: parsing names, estimation, and the interval between two keys."""
 
 from __future__ import annotations
 

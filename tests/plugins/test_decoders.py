@@ -126,7 +126,7 @@ def test_with_one_code_per_key_the_keys_are_certain(frames: Draw, rng: Generator
 def test_each_objective_of_the_lstm_converges_to_its_optimum(
     toy_membership: Tensor, rng: Generator, objective: str, nats: float
 ) -> None:
-    """One of two keys, never both: fair coins know nothing of that, and land both in a third of the cases."""
+    """Exactly one of two keys sounds; independent keys would both sound in a third of the frames."""
     torch.manual_seed(0)
     sizes = Sizes(codes=3, features=0, membership=toy_membership, keys=6)
     decoder = LSTMDecoder(LSTMSettings(hidden=4, objective=objective), sizes)

@@ -131,7 +131,7 @@ def test_settings_are_imported_when_their_part_is_asked_for(
     with pytest.raises(UsageError, match=r"(?s)attention=x of .*did you mean decoder=lstm"):
         parse_recipe("attention=x decoder=lsmt", open_registry())
     with pytest.raises(UsageError, match=r"did you mean attention\.features"):
-        parse_recipe("attention.featurs=3", open_registry())  # what hints look at may be broken
+        parse_recipe("attention.featurs=3", open_registry())  # hints must also work with broken plugins
 
 
 def test_other_api_version_has_its_own_status(install: Install) -> None:

@@ -1,4 +1,4 @@
-"""Run the bars of reliability at their full counts, or for some minutes, and write what was found.
+"""Run the reliability tests at full size, or for some minutes, and write their results.
 
     python tests/stress/run.py            # hours
     python tests/stress/run.py 10         # ten minutes: counts are lowered in proportion
@@ -29,7 +29,7 @@ RESULTS = Path(__file__).parent / "RESULTS.md"
 
 @dataclass(frozen=True)
 class Bar:
-    """What is promised, and the tests that hold it.
+    """A promise, and the tests of it.
 
     Attributes:
         name: its number.
@@ -173,7 +173,7 @@ def run(bar: Bar, share: float, seconds: float) -> tuple[str, str]:
         return shown, f"NOT MET: not finished within {seconds / 60:.0f} min"
     lines = done.stdout.splitlines()
     summary = lines[-1].strip("= ").partition(" in ")[0] if lines else done.stderr.strip()[-200:]
-    # A bar whose only test was skipped is not met, nor is one that selects no test (exit code 5 of pytest).
+    # If the only test was skipped or no test was selected (exit code 5 of pytest), the promise is not met.
     if done.returncode == 0 and " passed" in summary:
         return shown, f"met ({summary})"
     failed = [line.split()[1].rpartition("::")[2] for line in lines if line.startswith(("FAILED ", "ERROR "))]

@@ -190,7 +190,7 @@ class FlattensWhenCool(Good):
 
 
 class DropsUnlikelyKeys(Good):
-    """Leaves out unlikely keys even where their code then has none."""
+    """Leaves out unlikely keys even if their code then has none."""
 
     caught_by = ("low_top_p_keeps_the_likeliest_keys",)
 

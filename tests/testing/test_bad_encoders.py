@@ -20,7 +20,7 @@ class Good(Encoder):
 
 
 class Sounding(Encoder):
-    """Valid as well, with the other plane."""
+    """A valid encoder of the other plane."""
 
     def __init__(self, settings):
         super().__init__(settings, CLASSES, plane="sounding")

@@ -192,7 +192,7 @@ class FlattensWhenCool(Good):
 
 
 class IgnoresTopP(Good):
-    """Takes the argument and draws as before."""
+    """Accepts the argument but ignores it."""
 
     caught_by = ("low_top_p_keeps_the_likeliest",)
 
@@ -260,7 +260,7 @@ class ForgetsItsCounts(Good):
 
 
 class SharesChance(Good):
-    """Draws a code only where it has to: rows take random numbers that the rows before them left."""
+    """Draws random numbers only if needed, so the draws of a row depend on the rows before it."""
 
     def sample(self, features, state, generator, temperature=1.0):
         chance = (self.logits(features, state["before"]) / temperature).sigmoid()

@@ -78,7 +78,7 @@ def _check(name: str) -> Check:
 def test_only_an_optional_check_may_be_skipped():
     @check("attention", hint="none")
     def never_applies(tested):
-        """Nothing."""
+        """A test without assertions."""
         raise NotApplicableError("not applicable")
 
     assert run_check(never_applies, _last()).verdict == "failed"
@@ -89,7 +89,7 @@ def test_only_an_optional_check_may_be_skipped():
 def test_any_exception_of_a_part_is_a_failure_with_file_and_line():
     @check("attention", hint="none")
     def falls_over(tested):
-        """Nothing."""
+        """A test without assertions."""
         raise KeyError("octave")
 
     outcome = run_check(falls_over, _last())

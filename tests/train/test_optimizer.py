@@ -207,7 +207,7 @@ def test_without_validation_pieces_the_average_is_kept(tiny: Make, tunes: Make, 
 
 
 def test_accumulated_batches_equal_one_large_batch(corpus: Corpus, fast: Make) -> None:
-    """For parts without random losses."""
+    """Only for parts without random losses."""
     words = "attention=none attention.local=4 attention.features=5 sampler=independent decoder=uniform"
     large, accumulated = (build(parse_recipe(words, open_registry())) for _ in range(2))
     fit(large, corpus, fast(steps=2, batch=8, lr=0.001))

@@ -39,7 +39,7 @@ VOICES = "sampler.objective=bound"
 
 
 def start(act: Callable[[Ranks], None], count: int = 2) -> list[int | None]:
-    """Run a function on so many ranks, as torchrun would start them; their exit codes."""
+    """Run a function on several ranks, as torchrun does; returns their exit codes."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -84,7 +84,7 @@ def train(corpus: Corpus, tiny: Make, fast: Make) -> Callable[..., None]:
 
 @pytest.fixture(scope="session")
 def unbroken(train: Make, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of two ranks that nothing disturbed."""
+    """A run of two ranks without interruption."""
     folder = tmp_path_factory.mktemp("ranks") / "unbroken"
     assert start(lambda ranks: train(folder, ranks)) == [0, 0]
     return folder
@@ -94,7 +94,7 @@ def unbroken(train: Make, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_gradient_is_that_of_the_joined_batches(
     corpus: Corpus, tiny: Make, fast: Make, tmp_path: Path, count: int
 ) -> None:
-    """With fragments that are partly padding, a mean of the ranks' means would be another gradient."""
+    """With partly padded fragments, the mean of the ranks' means is a different gradient."""
 
     def gradients(ranks: Ranks = ALONE, **more: Any) -> dict[str, Any]:
         settings = fast(frames=28, stride=28, batch=3, clip=1e9, **more)

@@ -121,7 +121,7 @@ def test_a_signal_leaves_no_partial_files(name: str, start: Start) -> None:
         start("generate bundle -o out.mid --frames 60000"),
         start("data scan bach grid=7"),
     ]
-    time.sleep(4)  # somewhere in the middle of their work
+    time.sleep(4)  # at an arbitrary point of their work
     for process in processes:
         process.send_signal(signal.Signals[name])
     for process in processes:

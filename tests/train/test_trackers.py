@@ -1,4 +1,4 @@
-"""Trackers: what other tools read back is what `metrics.jsonl` says, also after a resumption."""
+"""Trackers: other tools read the values in `metrics.jsonl`, also after resuming."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def recorded(folder: Path) -> Values:
     return sorted(values)
 
 
-def test_the_event_files_say_what_the_metrics_say(train: Callable[..., None], run_folder: Path) -> None:
+def test_event_files_equal_the_metrics(train: Callable[..., None], run_folder: Path) -> None:
     pytest.importorskip("tensorboard")
     train("tensorboard")
-    # Apart from warnings about its own dependencies, TensorBoard reads as in its own server.
+    # TensorBoard's own reader, which warns about its dependencies when imported.
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     read = EventAccumulator(str(run_folder / "tensorboard")).Reload()
