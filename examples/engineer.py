@@ -32,8 +32,8 @@ class NextChord(nn.Module):
         return self.head(features).squeeze(-1)
 
 
-def take_the_attention(model: zoo.ZooModel, corpus: zoo.Corpus) -> float:
-    """Train the new head for a few steps; the attention stays as it is. Returns the last loss."""
+def train_head(model: zoo.ZooModel, corpus: zoo.Corpus) -> float:
+    """Train the new head for a few steps with the attention frozen. Returns the last loss."""
     network = NextChord(model)
     network.attention.requires_grad_(False)
     optimizer = torch.optim.Adam(network.head.parameters(), lr=0.01)
@@ -48,16 +48,16 @@ def take_the_attention(model: zoo.ZooModel, corpus: zoo.Corpus) -> float:
 
 
 def stream(model: zoo.ZooModel, frames: int) -> list[list[int]]:
-    """New music frame by frame, as a program would that plays along: the pressed keys of each frame."""
+    """New music frame by frame, as for live accompaniment: the pressed keys of each frame."""
     module, chance = model.model.eval(), torch.Generator().manual_seed(0)
     keys = torch.zeros(1, 1, 88)
-    hearing = module.attention.start(module.encoder.fold(keys)[:, :0])
+    attention_state = module.attention.start(module.encoder.fold(keys)[:, :0])
     voices, hands = module.sampler.start(1), module.decoder.start(1)
     played = []
     with torch.inference_mode():
         for frame in range(frames):
             clock = Clock.common_time(torch.tensor([[frame - 1]]), model.recipe.grid)
-            features, hearing = module.attention(module.encoder.fold(keys), clock, hearing)
+            features, attention_state = module.attention(module.encoder.fold(keys), clock, attention_state)
             codes, voices = module.sampler.sample(features, voices, chance)
             keys, hands = module.decoder.sample(codes, keys, hands, chance)
             played.append(keys[0, 0].nonzero().flatten().tolist())
@@ -65,9 +65,9 @@ def stream(model: zoo.ZooModel, frames: int) -> list[list[int]]:
 
 
 def main(bundle: str, music: str) -> None:
-    """Everything once, in a few seconds."""
+    """Run each example once, in a few seconds."""
     model, corpus = zoo.load(bundle), zoo.open_corpus(music)
-    print(f"another network on its attention: loss {take_the_attention(model, corpus.split('train')):.2f}")
+    print(f"another network on its attention: loss {train_head(model, corpus.split('train')):.2f}")
     print(f"streamed: {stream(model, 16)}")
     result = model.fit(corpus, steps=2, batch=2, progress=False)
     print(f"fine-tuned for {result.step} steps")

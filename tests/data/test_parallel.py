@@ -137,10 +137,10 @@ def _is_running(process: int) -> bool:
 def test_progress_on_a_pipe_is_a_line_now_and_then(capsys, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    with progress.waiting("reading midi", lines=True) as tell:
+    with progress.waiting("reading midi", lines=True) as report:
         for done in range(1, 2001):
             now[0] += 0.05
-            tell(done, 2000)
+            report(done, 2000)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) in (3, 4)
     assert lines[0].startswith("reading midi: 60")
