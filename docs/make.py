@@ -14,6 +14,7 @@
                                       data=NAME before the digest, for those on some music
     <!-- picture: NAME -->            a picture, see pictures.py
     <!-- resemblance: FILE NAME -->   how music of a model in a file of `zoo evaluate --json` compares
+    <!-- finetuning: FILE -->         the results of studies/finetuning.py
     <!-- corpora: FILE -->            how the sets in a file of studies/reading.py lie on their grids
 
 A region ends with its kind: `<!-- /parts -->`. The commands of a document run in one empty folder of their
@@ -38,6 +39,7 @@ from blocks import run_command, show_file, show_resemblance
 from commands import table_of_command, table_of_exit_codes
 from comparisons import Comparison, Page
 from corpora import table_of_corpora
+from finetuning_table import table_of_finetuning
 from limits import table_of_limits
 from part_tables import sections_of_parts, table_of_parts
 from questions import Questions
@@ -147,6 +149,8 @@ class Document:
             case "resemblance":
                 file, name = argument.rsplit(maxsplit=1)
                 return show_resemblance(ROOT / file, name)
+            case "finetuning":
+                return table_of_finetuning(ROOT / argument)
             case "corpora":
                 return table_of_corpora(ROOT / argument)
             case "prose":
