@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 OF_TRAINING = (
-    "codes and keys per frame of the validation pieces, at best; lower is better; "
-    "`zoo evaluate` adds the residual, and scores test pieces"
+    "codes and keys, per frame of the validation pieces (best so far, lower is better); "
+    "`zoo evaluate` scores the test pieces and adds the residual"
 )
-"""What the nats of trainings are, and why the score of `zoo evaluate` differs."""
+"""What the nats of training runs are, and why the score of `zoo evaluate` differs."""
 
 
 def count(number: int, noun: str) -> str:
