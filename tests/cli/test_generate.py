@@ -177,6 +177,8 @@ def test_hint_for_a_file_name_is_valid(folder: Path, capsys: pytest.CaptureFixtu
         "  write -o 'my new.mid'\n"
         "error: new.svg: the name of a picture must end in .png\n  write --picture new.png\n"
     )
+    assert run(["generate", "model", "-o", "-"]) == 2
+    assert capsys.readouterr().err.endswith("or .htm\n  write -o music.mid\n")
     for name in ("new.MID", "new.midi"):
         assert run(["generate", "model", "-o", name, "--frames", "4"]) == 0
         assert read_midi(folder / name).frames <= 4

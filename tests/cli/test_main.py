@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 import time
@@ -386,6 +387,15 @@ def test_a_note_is_wrapped_on_a_terminal_alone(capsys: pytest.CaptureFixture[str
         lines = stream.getvalue().splitlines()
         assert len(lines) == most
         assert " ".join(line.strip() for line in lines) == f"{LONG}; {LONG}"
+
+
+def test_help_of_train_lists_all_settings(run: Run) -> None:
+    from zoo.train.settings import TrainSettings
+
+    out = run("train", "--help").out
+    for name in ("data", "grid", "pedal", *(f"train.{name}" for name in TrainSettings.model_fields)):
+        assert re.search(rf"^  {re.escape(name)}=\S+  ", out, re.MULTILINE), name
+    assert max(map(len, out.splitlines())) <= 80
 
 
 def test_report_without_a_name_suggests_one(run: Run) -> None:

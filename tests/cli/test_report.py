@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import mido
 import numpy as np
 import pytest
 
@@ -86,6 +87,24 @@ def test_models_continue_the_same_primer_next_to_the_original(folder: Path, piec
     assert {piece["primer"] / piece["grid"] for piece in shown} == {8}
     primers = [[note[2] for note in piece["notes"] if note[0] / piece["grid"] < 8] for piece in shown]
     assert primers == [list(range(60, 68))] * 3
+
+
+def test_a_primer_may_be_a_track_and_any_of_its_bars(
+    folder: Path, pieces: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = mido.MidiFile("tune.mid")
+    file.tracks[-1].insert(0, mido.MetaMessage("track_name", name="Tune"))
+    file.save("titled.mid")
+    words = ["report", "one", "-o", "page.html", "--primer", "titled.mid:Tune", "--primer-bars", "2-3"]
+    assert run([*words, "--bars", "1"]) == 0
+    human, generated = pieces()
+    assert human["group"] == generated["group"] == "After bars 2 to 3 of titled.mid, seed 0"
+    assert [note[2] for note in human["notes"]] == list(range(64, 76))
+    assert [note[2] for note in generated["notes"] if note[0] < generated["primer"]] == list(range(64, 72))
+    assert run([*words[:5], "titled.mid:Bass", "--force"]) == 3
+    assert "titled.mid: no track is called Bass" in capsys.readouterr().err
+    assert run(["report", "one", "-o", "page.html", "--primer-bars", "2-3", "--force"]) == 2
+    assert "add --primer FILE, or write 3" in capsys.readouterr().err
 
 
 def test_a_run_is_replaced_by_its_bundle(folder: Path, pieces: Any) -> None:

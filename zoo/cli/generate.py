@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from zoo.cli.overwriting import force_option, would_be_lost
+from zoo.cli.report_openings import split_primer
 from zoo.cli.written import check_endings, note_relative_keys, print_written, save_piece, warn_of_dull
 from zoo.errors import Problem, UsageError
 from zoo.limits import COLDEST, HOTTEST, too_much_music
@@ -175,7 +176,7 @@ def command(
         raise UsageError(*problems)
     paths = [output.with_stem(f"{output.stem}-{number}") for number in range(1, count + 1)]
     paths = paths if count > 1 else [output]
-    place, tracks = _split_primer(primer)
+    place, tracks = split_primer(primer)
     _check(paths, picture, place, force)
     signature = _signature(meter)
     from zoo.cli.progress import waiting
@@ -238,16 +239,6 @@ def _lonely(primer: str | None, primer_bars: str | None, without_primer: bool) -
     return [
         Problem("there is no primer", name, hint) for name, value in given.items() if value and not primer
     ]
-
-
-def _split_primer(primer: str | None) -> tuple[Path | None, Sequence[str]]:
-    """The file, and the titles of the tracks to continue."""
-    from zoo.data.folder import split_tracks
-
-    if primer is None:
-        return None, ()
-    place, tracks = split_tracks(primer)
-    return Path(place), tracks
 
 
 def _signature(meter: str | None) -> tuple[int, int] | None:

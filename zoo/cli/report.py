@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from zoo.cli.overwriting import force_option, would_be_lost
+from zoo.cli.report_openings import Wanted, given_bars, openings
 from zoo.cli.report_words import Named, find_named
 from zoo.cli.scoring import EvaluateKeys, evaluate_keys, music_of, print_notes, scored
 from zoo.cli.written import suggested
@@ -22,26 +21,6 @@ if TYPE_CHECKING:
     from zoo.data import Corpus
     from zoo.model.bundle import Bundle
     from zoo.report import ListeningPiece
-    from zoo.report.listening import Opening
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """The number, length and openings of the pieces to generate.
-
-    Attributes:
-        bars: number of new bars.
-        count: number of pieces per model.
-        primer: the MIDI file to continue; None for unseen pieces, or silence.
-        given: number of bars of the primer.
-        seed: seed of the generation.
-    """
-
-    bars: int
-    count: int
-    primer: Path | None
-    given: int
-    seed: int
 
 
 @click.command("report")
@@ -75,16 +54,16 @@ class Wanted:
 )
 @click.option(
     "--primer",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="MIDI file to continue; by default an unseen piece with data=, else silence.",
+    metavar="FILE[:TRACK,...]",
+    help="MIDI file to continue, or its tracks with these titles; by default an unseen piece with data=, "
+    "else silence.",
 )
 @click.option(
     "--primer-bars",
-    type=click.IntRange(1, 1000),
-    default=4,
+    default="4",
+    metavar="N[-M]",
     show_default=True,
-    help="Number of bars of the primer, from its beginning.",
+    help="Bars of the primer: 4 for the first four, 9-12 for those.",
 )
 @force_option
 @click.option("--json", "as_json", is_flag=True, help="Print what is on the page as JSON.")
@@ -93,8 +72,8 @@ def command(
     output: Path,
     bars: int,
     count: int,
-    primer: Path | None,
-    primer_bars: int,
+    primer: str | None,
+    primer_bars: str,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -111,6 +90,7 @@ def command(
     named = find_named([word for word in words if "=" not in word])
     keys = evaluate_keys([word for word in words if "=" in word])
     has_data = any(word.startswith("data=") for word in words)
+    given = given_bars(primer_bars, primer)
     _check(output, primer, named, has_data, force)
     from zoo.report import Report, write_report
     from zoo.report.learning import Training
@@ -121,7 +101,7 @@ def command(
     results = [result for file in named.results for result in read_results(file)]
     results += [result for file in named.studies for result in _study(file)]
     bundles = _opened(named.bundles)
-    wanted = Wanted(bars, count, primer, primer_bars, keys.seed)
+    wanted = Wanted(bars, count, primer, given, keys.seed)
     corpus = _corpus(bundles, keys) if has_data else None
     pieces = [*_played(named.music), *_written(bundles, corpus, keys, wanted)]
     report = Report(
@@ -136,7 +116,7 @@ def command(
     _print(report, output, as_json)
 
 
-def _check(output: Path, primer: Path | None, named: Named, has_data: bool, force: bool) -> None:
+def _check(output: Path, primer: str | None, named: Named, has_data: bool, force: bool) -> None:
     """Check before any work that the page can be written and that all options apply."""
     problems = []
     if output.suffix.lower() not in (".html", ".htm"):
@@ -225,7 +205,7 @@ def _written(
     from zoo.report.listening import generated_piece, mark_copies, original_piece
 
     pieces = []
-    for opening in _openings(corpus, keys, wanted):
+    for opening in openings(corpus, keys.split, wanted):
         original = original_piece(opening, wanted.bars)
         pieces += [original] if original else []
         for name, bundle in bundles.items():
@@ -233,43 +213,6 @@ def _written(
                 pieces.append(generated_piece(name, bundle, opening, wanted.bars, progress))
     same_grid = corpus is not None and all(piece.roll.meter.grid == corpus.grid for piece in pieces)
     return mark_copies(pieces, corpus.split("train")) if corpus and same_grid else pieces
-
-
-def _openings(corpus: Corpus | None, keys: EvaluateKeys, wanted: Wanted) -> list[Opening]:
-    """The openings that the models continue: a primer, unseen pieces, or silence."""
-    from zoo.music.primer import read_primer
-    from zoo.report.listening import Opening, silent_openings, unseen_openings
-
-    seeds = range(wanted.seed, wanted.seed + wanted.count)
-    if wanted.primer is None:
-        pieces = corpus.split(keys.split) if corpus else None
-        openings = (
-            unseen_openings(pieces, wanted.given, wanted.bars, wanted.count, wanted.seed) if pieces else []
-        )
-        if openings and len(openings) < wanted.count:
-            _note_fewer(len(openings), wanted.count, keys.split)
-        return openings or silent_openings(wanted.count, wanted.seed)
-    name, read = wanted.primer.name, partial(read_primer, wanted.primer)
-    given = (1, wanted.given)
-    whole = read(grid=corpus.grid if corpus else FINE_GRID)
-    return [
-        Opening(
-            group=f"After the opening of {name}, seed {seed}",
-            seed=seed,
-            primer=lambda grid, pedal: read(grid=grid, pedal=pedal, bars=given),
-            original=whole,
-            title=name,
-        )
-        for seed in seeds
-    ]
-
-
-def _note_fewer(available: int, wanted: int, split: str) -> None:
-    """Note that a split has fewer pieces to continue than requested."""
-    from zoo.cli.console import stderr
-    from zoo.cli.counts import count
-
-    stderr.print_line(f"note: split={split} has only {count(available, 'piece')} to continue, not {wanted}")
 
 
 def _print(report: Any, output: Path, as_json: bool) -> None:

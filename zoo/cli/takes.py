@@ -37,18 +37,20 @@ def settings_to_json(model: type[Settings], head: str = "") -> list[dict[str, An
 def command_to_json(name: str) -> dict[str, Any]:
     """The options of one of `COMMANDS`, without those of parts, ready for JSON."""
     if name == "train":
-        from zoo.cli.train import SECTIONS, command
+        from zoo.cli import train
         from zoo.train.keys import TrainKeys
 
+        described: click.Command = train.command
         settings = settings_to_json(TrainKeys)
-        for head, model in SECTIONS.items():
+        for head, model in train.SECTIONS.items():
             settings += settings_to_json(model, head)
     else:
-        from zoo.cli.generate import command
+        from zoo.cli import generate
 
-        options = [option for option in command.params if isinstance(option, click.Option)]
+        described = generate.command
+        options = [option for option in described.params if isinstance(option, click.Option)]
         settings = [_option(option) for option in options if option.expose_value]
-    return {"command": name, "summary": command.get_short_help_str(limit=500), "settings": settings}
+    return {"command": name, "summary": described.get_short_help_str(limit=500), "settings": settings}
 
 
 def _option(option: click.Option) -> dict[str, Any]:

@@ -34,7 +34,22 @@ if TYPE_CHECKING:
 SECTIONS = {"train": TrainSettings}
 
 
-@click.command("train")
+class _WithSettings(click.Command):
+    """A command whose help lists the settings of training."""
+
+    def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """List them below the options, each with its default and meaning."""
+        from zoo.cli.takes import command_to_json
+
+        rows = [
+            (f"{setting['name']}={setting['default']}", setting["help"])
+            for setting in command_to_json("train")["settings"]
+        ]
+        with formatter.section("Settings (`zoo show train` also shows their ranges)"):
+            formatter.write_dl(rows, col_max=32)
+
+
+@click.command("train", cls=_WithSettings)
 @recipe_words(TrainKeys, SECTIONS)
 @click.option(
     "-o",

@@ -43,7 +43,10 @@ def _either(endings: Sequence[str]) -> str:
 
 def suggested(path: Path, ending: str) -> str:
     """A file name to use instead: the path with another ending, quoted for a shell."""
-    return shlex.quote(str(path.with_suffix(ending) if path.name.strip(".") else path / f"music{ending}"))
+    if path.name == "-":
+        path = path.with_name("music")
+    named = path.with_suffix(ending) if path.name.strip(".") else path / f"music{ending}"
+    return shlex.quote(str(named))
 
 
 def save_piece(roll: Roll, path: Path, instrument: int, primer: int) -> None:
