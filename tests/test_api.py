@@ -10,10 +10,12 @@ import pytest
 import torch
 
 import zoo
+from zoo.model.bundle import open_bundle, save_bundle
 from zoo.model.card import card
 from zoo.model.sealed import canonical, manifest
 from zoo.music.midi import read_midi
 from zoo.train.events import Event
+from zoo.train.record import trained_on
 
 TINY = "attention=none attention.local=4 attention.features=5 sampler.hidden=4 decoder.hidden=4"
 
@@ -66,6 +68,35 @@ def test_a_bundle_records_its_training(songs: Path, tmp_path: Path) -> None:
         text = (tmp_path / "after" / file).read_text()
         assert songs.name in text
         assert str(songs.parent) not in text
+
+
+@pytest.mark.parametrize("begin", ["built", "loaded", "fine-tuned"])
+def test_a_training_of_another_program_is_not_recorded_as_unseen_music(
+    begin: str, songs: Path, tmp_path: Path
+) -> None:
+    model, folder = zoo.build(TINY), tmp_path / "bundle"
+    if begin != "built":
+        model.fit(songs, steps=2, batch=4, device="cpu")
+        model.save(folder)
+        model = zoo.load(folder)
+    corpus = zoo.open_corpus(str(songs))
+    assert (trained_on(open_bundle(folder), corpus, corpus.split("test")) == 0) if begin != "built" else True
+    with torch.no_grad():
+        model.model.sampler.linear.weight.mul_(0.5)
+    if begin == "fine-tuned":
+        model.fit(songs, steps=1, batch=4, device="cpu")
+    model.save(folder, overwrite=True)
+    bundle = open_bundle(folder)
+    assert trained_on(bundle, corpus, corpus.split("test")) is None
+    assert "unknown music" in {music["name"] for music in bundle.record["trained_on"]["sampler"]}
+    assert ("scores" in bundle.record) == (begin == "fine-tuned")
+
+
+def test_weights_without_a_record_may_have_seen_all_pieces(songs: Path, tmp_path: Path) -> None:
+    model = zoo.build(TINY)
+    save_bundle(model.model, tmp_path / "bundle")
+    corpus = zoo.open_corpus(str(songs))
+    assert trained_on(open_bundle(tmp_path / "bundle"), corpus, corpus.split("test")) is None
 
 
 def test_loading_and_saving_keeps_the_record(songs: Path, tmp_path: Path) -> None:

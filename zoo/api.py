@@ -20,7 +20,6 @@ from zoo.model.device import device_of
 from zoo.model.model import Model
 from zoo.model.provenance import MusicRecord, Origin
 from zoo.model.sealed import MANIFEST
-from zoo.model.weights import digest
 from zoo.music.meter import Meter
 from zoo.music.primer import read_primer
 from zoo.music.roll import Roll
@@ -28,7 +27,7 @@ from zoo.parts import SLOTS, Slot
 from zoo.registry import Recipe, open_registry, parse_recipe
 from zoo.train.compose import GenerateOptions, GenerationRequest, compose
 from zoo.train.fit import fit
-from zoo.train.record import pedal_of, record
+from zoo.train.record import pedal_of, record, weights_of_parts, with_changed_weights
 from zoo.train.settings import TrainSettings
 from zoo.train.watch import watched
 
@@ -57,6 +56,7 @@ class ZooModel:
         self.model = model
         self._record = dict(record or {})
         self._pretrained = dict(pretrained or {})  # slot -> where the trained weights of its part come from
+        self._recorded_weights = weights_of_parts(model)  # the weights that the record describes
 
     def __repr__(self) -> str:
         return f"ZooModel({str(self.recipe)!r}, {self.num_parameters:,} parameters, device={self.device})"
@@ -140,17 +140,26 @@ class ZooModel:
         training_record = record(result, corpus, chosen, seed, origins)
         self._record = with_score(training_record, self.model, corpus, chosen, seed)
         self._pretrained = dict.fromkeys(SLOTS, "an earlier training")
+        self._recorded_weights = weights_of_parts(self.model)
         return result
 
     def _origins(self) -> dict[Slot, Origin]:
         """The origins of the weights of parts that are already trained."""
-        trained_on: Mapping[Slot, Sequence[MusicRecord]] = self._record.get("trained_on", {})
-        return {
-            slot: Origin(
-                source, digest(self.model.get_submodule(slot).state_dict()), tuple(trained_on.get(slot, ()))
-            )
-            for slot, source in self._pretrained.items()
+        weights = weights_of_parts(self.model)
+        record = with_changed_weights(self._record, self._changed(weights))
+        trained_on: Mapping[Slot, Sequence[MusicRecord]] = record.get("trained_on", {})
+        sources = {
+            **dict.fromkeys(self._changed(weights), "a training of another program"),
+            **self._pretrained,
         }
+        return {
+            slot: Origin(source, weights[slot], tuple(trained_on.get(slot, ())))
+            for slot, source in sources.items()
+        }
+
+    def _changed(self, weights: Mapping[Slot, str]) -> list[Slot]:
+        """The parts whose weights were changed by other means than `fit`."""
+        return [slot for slot in SLOTS if weights[slot] != self._recorded_weights[slot]]
 
     @overload
     def generate(
@@ -258,7 +267,8 @@ class ZooModel:
     def save(self, path: str | Path, *, overwrite: bool = False, half: bool = False) -> None:
         """Save the model as a bundle: a folder that `zoo.load` and all commands read.
 
-        The bundle contains the record of the training, including that of a model that was loaded.
+        The bundle contains the record of the training, including that of a model that was loaded. If weights
+        were changed by other means than `fit`, it records that they may have been trained on any music.
 
         Args:
             path: the folder.
@@ -273,7 +283,8 @@ class ZooModel:
         if not overwrite and (Path(path) / MANIFEST).exists():
             what = "a bundle already exists"
             raise UsageError(Problem(what, str(path), "choose another folder, or pass overwrite=True"))
-        save_bundle(self.model, path, half=half, **self._record)
+        record = with_changed_weights(self._record, self._changed(weights_of_parts(self.model)))
+        save_bundle(self.model, path, half=half, **record)
 
     def save_pretrained(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Save the model as a bundle; the same as `save`."""

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from zoo.bench.on_slurm import SlurmRunner
 from zoo.cli.main import run
 
 pytest.importorskip("submitit", reason="submitit is not installed")
@@ -89,6 +91,30 @@ def test_ctrl_c_cancels_the_jobs(write: Write, bench: Bench, tmp_path: Path) -> 
     while Path(f"/proc/{worker}").exists() and time.monotonic() < end:
         time.sleep(0.1)
     assert not Path(f"/proc/{worker}").exists()
+
+
+def test_a_result_that_came_with_the_folder_is_not_unpickled(tmp_path: Path) -> None:
+    runners = [SlurmRunner(tmp_path, parameters={"cluster": "local"}) for _ in range(2)]
+    for runner in runners:
+        runner.close()
+    folders = [runner._executor.folder.parent for runner in runners]
+    assert folders[0] != folders[1]
+    for folder in folders:
+        assert folder.parent == tmp_path / "slurm"
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert list(folder.iterdir()) == []
+
+
+def test_jobs_of_a_cluster_import_nothing_from_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    srun = tmp_path / "srun"  # submitit takes a machine that has it for one of a cluster
+    srun.write_text("#!/bin/sh\n")
+    srun.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    runner = SlurmRunner(tmp_path)
+    runner.close()
+    assert f"{sys.executable} -P -u -m submitit" in runner._executor._executor._submitit_command_str
 
 
 @pytest.mark.parametrize(

@@ -338,6 +338,13 @@ def test_weights_must_be_complete_and_finite() -> None:
     assert digest(module.state_dict()) == before
 
 
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.complex64, torch.bool])
+def test_a_dtype_that_torch_cannot_compute_with_is_refused(dtype: torch.dtype) -> None:
+    module, tensors = torch.nn.Linear(2, 1), torch.nn.Linear(2, 1).state_dict()
+    with pytest.raises(BundleError, match="weights weight are 1 x 2"):
+        restore(module, {**tensors, "weight": tensors["weight"].to(dtype)}, "here")
+
+
 def test_weights_of_any_dtype_survive_packing(tmp_path: Path) -> None:
     tensors = {
         "whole": torch.tensor(3),

@@ -7,6 +7,9 @@ preempted is submitted once more, and resumes its training from the last checkpo
 from __future__ import annotations
 
 import os
+import secrets
+import shlex
+import sys
 from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
@@ -16,6 +19,7 @@ from typing import Any
 
 from zoo.bench.remote import run_on_worker, settle, settle_lost, with_absolute_place
 from zoo.errors import Problem, UsageError
+from zoo.files import writing
 
 DEFAULTS: dict[str, Any] = {"name": "zoo", "timeout_min": 240, "cpus_per_task": 1}
 """Parameters of a job unless `--slurm` sets others."""
@@ -39,10 +43,10 @@ class SlurmRunner:
     def __init__(
         self, work: Path, jobs: int | None = None, parameters: Mapping[str, str] | None = None
     ) -> None:
-        # Jobs start Python with -m, which would import from the current folder.
+        # The local jobs of submitit start Python with -m, which would import from the current folder.
         os.environ["PYTHONSAFEPATH"] = "1"
         self._work, self._here = work.resolve(), str(Path.cwd())
-        self._executor = _executor(self._work / "slurm", dict(parameters or {}))
+        self._executor = _executor(_new_folder(self._work), dict(parameters or {}))
         self._jobs = jobs
         self._waiting: list[tuple[dict[str, Any], Future[dict[str, Any]]]] = []
         self._running: list[tuple[Any, str, Future[dict[str, Any]]]] = []
@@ -85,6 +89,18 @@ class SlurmRunner:
         self._running.append((job, order["name"], answer))
 
 
+def _new_folder(work: Path) -> Path:
+    """A folder for the pickled orders and results of this runner, which is not there yet.
+
+    A result is unpickled, which can run code, so it must not be taken from a file that was there before.
+    """
+    folder = work / "slurm" / secrets.token_hex(8)
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700)
+    return folder
+
+
 def _executor(folder: Path, parameters: dict[str, str]) -> Any:
     try:
         import submitit
@@ -93,7 +109,10 @@ def _executor(folder: Path, parameters: dict[str, str]) -> Any:
         raise UsageError(Problem("submitit is not installed", "--runner slurm", hint)) from error
     cluster = parameters.pop("cluster", "slurm")
     try:
-        executor = submitit.AutoExecutor(folder=folder / "%j", cluster=cluster)
+        # -P: a cluster need not pass PYTHONSAFEPATH on to its jobs.
+        executor = submitit.AutoExecutor(
+            folder=folder / "%j", cluster=cluster, slurm_python=f"{shlex.quote(sys.executable)} -P"
+        )
     except (RuntimeError, ValueError) as error:
         hint = "run it on a machine of the cluster, or try it with --slurm cluster=local"
         raise UsageError(Problem(_last_line(error), "--runner slurm", hint)) from error

@@ -106,7 +106,7 @@ def _trained_on(loaded: Mapping[str, Bundle], corpus: Corpus, pieces: Corpus) ->
     for name, bundle in loaded.items():
         others = other_music(bundle.record["trained_on"], corpus.digest)
         names = " and ".join(_music_and_parts(music, slots) for music, slots in others.items())
-        known = trained_on(bundle.record, corpus, pieces)
+        known = trained_on(bundle, corpus, pieces)
         if known:
             yield f"{name} was trained on {known:,} of the {scored}"
         elif others and known is None:
@@ -148,7 +148,7 @@ def _rows(
     with waiting("the floors"):
         rows = _floor_rows(models, corpus, pieces) if keys.split != "all" else []
     for name, model in models.items():
-        seen = trained_on(loaded[name].record, corpus, pieces)
+        seen = trained_on(loaded[name], corpus, pieces)
         for words in variants:
             changed = set_live(model, words)
             with waiting(" ".join([name, *words])) as progress:

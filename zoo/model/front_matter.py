@@ -29,7 +29,9 @@ def front_matter(config: Mapping[str, Any]) -> str:
 
 def _music(config: Mapping[str, Any]) -> Iterator[str]:
     """The names of all music that the parts were trained on, without duplicates."""
-    trained_on = (music for part in config["parts"].values() for music in part.get("trained_on", []))
+    trained_on = (
+        music for part in config["parts"].values() for music in part.get("trained_on", []) if music["digest"]
+    )
     names = [music["name"] for music in trained_on] or [(config["data"] or {}).get("name")]
     yield from dict.fromkeys(filter(None, names))
 

@@ -152,9 +152,11 @@ def restore(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Non
         BundleError: names, shapes or dtypes differ, or a value is not finite; the module is unchanged.
     """
     tensors = widened(tensors, module.state_dict())
-    problems = [*_mismatches(module.state_dict(), tensors, where)]
-    bad = not_finite(tensors)
-    problems += [damaged(f"weights {name} are not all finite", where) for name in bad]
+    expected = module.state_dict()
+    problems = [*_mismatches(expected, tensors, where)]
+    # torch cannot compute with all dtypes that a file can contain, such as float8.
+    computable = {n: t for n, t in tensors.items() if n in expected and t.dtype == expected[n].dtype}
+    problems += [damaged(f"weights {name} are not all finite", where) for name in not_finite(computable)]
     if problems:
         raise BundleError(*problems)
     module.load_state_dict(tensors)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from zoo.data import Corpus
+from zoo.model.bundle import Bundle
+from zoo.model.model import Model
 from zoo.model.provenance import MusicRecord, Origin
+from zoo.model.weights import digest
 from zoo.music.grid import Pedal
 from zoo.music.meter import Meter
 from zoo.parts import SLOTS, Slot
@@ -17,6 +20,8 @@ from zoo.train.settings import TrainSettings
 
 DIGITS = 12
 """Length of the digest of a piece in a record."""
+UNKNOWN: MusicRecord = {"name": "unknown music", "digest": ""}
+"""The record of music that weights were trained on by other means than `zoo.train.fit.fit`."""
 
 
 def common_meter(corpus: Corpus) -> list[int]:
@@ -77,22 +82,51 @@ def record(
     }
 
 
-def trained_on(record: Mapping[str, Any], corpus: Corpus, pieces: Corpus) -> int | None:
+def weights_of_parts(model: Model) -> dict[Slot, str]:
+    """Slot -> digest of the weights of its part."""
+    return {slot: digest(model.get_submodule(slot).state_dict()) for slot in SLOTS}
+
+
+def with_changed_weights(record: Mapping[str, Any], changed: Collection[Slot]) -> dict[str, Any]:
+    """A training record after the weights of some parts were changed in an unknown way.
+
+    These parts may have been trained on any music. Scores, settings and sources are those of the old weights
+    and are left out.
+
+    Args:
+        record: the arguments of `save_bundle`.
+        changed: the parts.
+    """
+    if not changed:
+        return dict(record)
+    kept = {key: value for key, value in record.items() if key not in ("scores", "training")}
+    music: Mapping[Slot, Sequence[MusicRecord]] = record.get("trained_on", {})
+    sources: Mapping[Slot, str] = record.get("sources", {})
+    return {
+        **kept,
+        "sources": {slot: source for slot, source in sources.items() if slot not in changed},
+        "trained_on": {**music, **{slot: (*music.get(slot, ()), UNKNOWN) for slot in changed}},
+    }
+
+
+def trained_on(bundle: Bundle, corpus: Corpus, pieces: Corpus) -> int | None:
     """The number of pieces that a model was trained on, even if they were read from elsewhere.
 
     A piece counts only if all of its notes are the same.
 
     Args:
-        record: the training record of the model.
+        bundle: the model and its record.
         corpus: the corpus that contains the pieces.
         pieces: the pieces to be scored.
 
     Returns:
-        The number of pieces; None if it is unknown, since the record of an older version does not list them.
+        The number of pieces; None if it is unknown, since the record of an older version does not list them,
+        or there is no record for a part that has weights.
     """
-    music_by_slot: Mapping[Slot, Sequence[MusicRecord]] = record.get("trained_on", {})
+    music_by_slot: Mapping[Slot, Sequence[MusicRecord]] = bundle.record.get("trained_on", {})
     digests: set[str] = set()
-    is_complete = all(music_by_slot.get(slot) for slot in record.get("sources", ()))
+    with_weights = [slot for slot in SLOTS if bundle.model.get_submodule(slot).state_dict()]
+    is_complete = all(music_by_slot.get(slot) for slot in (*with_weights, *bundle.record.get("sources", ())))
     for music in {music["digest"]: music for listed in music_by_slot.values() for music in listed}.values():
         if "piece_digests" in music:
             digests |= set(music["piece_digests"])
