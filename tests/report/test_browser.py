@@ -257,6 +257,21 @@ def test_the_page_fits_a_phone(make_page: MakePage, open_page: OpenPage, count: 
     assert page.messages == []
 
 
+def test_only_visible_rolls_are_drawn_when_a_page_opens(
+    make_page: MakePage, open_page: OpenPage, scale: Scale
+) -> None:
+    tune = scale(*MELODY * 8, frames=8)
+    page = open_page(make_page(*(ListeningPiece(f"tune {n}", tune) for n in range(40))))
+    wait_until(page, "players[0].isVisible")
+    drawn = "players.filter(player => player.isVisible).length"
+    assert page.tab.evaluate(drawn) < 20
+    page.tab.locator(".piece").last.scroll_into_view_if_needed()
+    wait_until(page, "players.at(-1).isVisible")
+    page.tab.click(".piece >> nth=-1 >> button.play")
+    wait_for_sound(page, True)
+    assert page.tab.evaluate("state.playing === players.at(-1)")
+
+
 def test_a_long_roll_scrolls_with_the_music(make_page: MakePage, open_page: OpenPage, scale: Scale) -> None:
     page = open_page(make_page(ListeningPiece("long", scale(*MELODY * 25, frames=8))), width=390)
     assert page.tab.evaluate("players[0].roll.clientWidth") == 1600
