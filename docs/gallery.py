@@ -44,17 +44,17 @@ def page_name(entry: Entry) -> str:
 
 def gallery_page(entries: Sequence[Entry], registry: Registry) -> str:
     """All parts by slot, each linked to its page; the default of each slot is set in bold."""
-    blocks = []
+    blocks: list[str] = []
     for slot in SLOTS:
         rows = ["| part | description |", "| --- | --- |"]
         chosen = [entry for entry in entries if entry.slot == slot]
         for entry in chosen:
             name = f"**{entry.name}**" if is_default(entry, registry) else entry.name
             rows.append(f"| [{name}](parts/{page_name(entry)}.md) | {escape(entry.description.summary)} |")
-        pages = "\n".join(f"{entry.name} <parts/{page_name(entry)}>" for entry in chosen)
+        pages = "\n".join(f"parts/{page_name(entry)}" for entry in chosen)
         toctree = f"```{{toctree}}\n:hidden:\n\n{pages}\n```"
         blocks += [f"## {slot}", SLOT_WORDS[slot], "\n".join(rows), toctree]
-    return "\n\n".join(blocks) + "\n"
+    return "\n\n".join([*blocks, "```{toctree}\n:hidden:\n\nstudies/index\n```"])
 
 
 SLOT_WORDS: Mapping[Slot, str] = {
@@ -163,7 +163,7 @@ class Studies:
         found = [each for each in ranked if any(_has(row, entry) for row in each[2])]
         compared = [each for each in found if len({row.labels[entry.slot] for row in each[2]}) > 1]
         if not found:
-            yield "No stored study contains this part."
+            yield UNTRIED
             return
         lines = [self._line(entry, *each) for each in compared or found]
         yield "\n".join(
@@ -192,11 +192,14 @@ class Studies:
         return f"| {' | '.join(cells)} |"
 
 
+UNTRIED = "No stored study contains this part. [Compare variants](../studies.md) shows how to run one."
+
 RESULTS = """\
 Nats per {unit}, lower is better, ± half of the 95 % interval. [Kinds](../scoring.md): exact, bound (≤) or
 estimate (~). Each line is the best row with this part in a study that compares parts of its slot, with its
 place among all combinations of that study. *Best floor*: the lowest score of a model that only counts. Rows
-of different studies had different training budgets and are not comparable."""
+of different studies had different training budgets and are not comparable. *Earlier reading*: the music was
+read by an [earlier version](../benchmarks.md#studies)."""
 
 
 def _ranked(table: StudyTable, slot: Slot) -> list[StudyRow]:

@@ -20,6 +20,7 @@ extensions = [
 ]
 root_doc = "index"
 highlight_language = "sh"
+smartquotes = False  # quotes and dashes of commands stay as they are typed
 default_role = "code"
 
 myst_heading_anchors = 4
@@ -44,6 +45,8 @@ nitpick_ignore_regex = [
 ]
 
 html_theme = "furo"
+pygments_style = "friendly"
+pygments_dark_style = "github-dark"
 html_title = "polyzoo"
 exclude_patterns = ["extra"]
 html_static_path = [str(Path(__file__).parent / "static")]
