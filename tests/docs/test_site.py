@@ -146,7 +146,7 @@ def test_search_finds_every_setting(search: Search) -> None:
         ["build", "sampler.voices=99"],
         ["train", "data=no_such_music"],
         ["generate", "no_such_model", "-o", "new.mid"],
-        ["generate", "bach", "-o", "new.mid", "--key", "H"],
+        ["generate", "bach", "-o", "new.mid", "--bars", "4", "--seconds", "9"],
         ["generate", "bach", "-o", "new.mid", "--meter", "waltz"],
         ["midi", "check", "text.mid"],
         ["bench", "table", "no_such_study.toml"],
