@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import click
@@ -36,18 +37,13 @@ def settings_to_json(model: type[Settings], head: str = "") -> list[dict[str, An
 
 def command_to_json(name: str) -> dict[str, Any]:
     """The options of one of `COMMANDS`, without those of parts, ready for JSON."""
+    described: click.Command = import_module(f"zoo.cli.{name}").command
     if name == "train":
-        from zoo.cli import train
         from zoo.train.keys import TrainKeys
+        from zoo.train.settings import TrainSettings
 
-        described: click.Command = train.command
-        settings = settings_to_json(TrainKeys)
-        for head, model in train.SECTIONS.items():
-            settings += settings_to_json(model, head)
+        settings = [*settings_to_json(TrainKeys), *settings_to_json(TrainSettings, "train")]
     else:
-        from zoo.cli import generate
-
-        described = generate.command
         options = [option for option in described.params if isinstance(option, click.Option)]
         settings = [_option(option) for option in options if option.expose_value]
     return {"command": name, "summary": described.get_short_help_str(limit=500), "settings": settings}
