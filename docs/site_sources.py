@@ -6,6 +6,7 @@ leads to its page, and a link to code leads to a page that shows the code.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -26,6 +27,7 @@ FOLDERS = {
     "benchmarks/studies/results": "benchmarks.md",
     "benchmarks/submissions": "leaderboard.md",
 }
+NOTEBOOK = ".ipynb"
 PICTURES = (".svg", ".png")
 LANGUAGES = {".py": "python", ".toml": "toml", ".json": "json"}
 LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)\s#]+)(#[^)\s]*)?(?=\))")
@@ -34,7 +36,7 @@ LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)\s#]+)(#[^)\s]*)?(?=\))")
 def documents(root: Path) -> Iterator[str]:
     """The documents that are pages of the site, by their paths in the repository."""
     yield from ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/README.md")
-    for pattern in ("docs/*.md", "plugins/*/README.md"):
+    for pattern in ("docs/*.md", "plugins/*/README.md", "notebooks/*.ipynb"):
         yield from (path.relative_to(root).as_posix() for path in sorted(root.glob(pattern)))
 
 
@@ -43,6 +45,8 @@ def page_of(document: str) -> str:
     if document in RENAMED:
         return RENAMED[document]
     place = Path(document)
+    if place.suffix == NOTEBOOK:
+        return f"notebooks/{place.stem}.md"
     return f"plugins/{place.parent.name}.md" if place.parts[0] == "plugins" else place.name
 
 
@@ -81,7 +85,9 @@ class Links:
 
     def rewritten(self) -> str:
         """The text of the document, its links leading to pages."""
-        return LINK.sub(self._rewrite, (self.root / self.document).read_text("utf-8"))
+        file = self.root / self.document
+        text = notebook_text(file) if file.suffix == NOTEBOOK else file.read_text("utf-8")
+        return LINK.sub(self._rewrite, text)
 
     def _rewrite(self, link: re.Match[str]) -> str:
         name, anchor = link[1], link[2] or ""
@@ -96,7 +102,7 @@ class Links:
             raise FileNotFoundError(f"{self.document} links to {target}, which does not exist")
         if target in FOLDERS:
             return FOLDERS[target]
-        if place.suffix == ".md":
+        if place.suffix in (".md", NOTEBOOK):
             return page_of(target)
         if place.suffix in PICTURES:
             write_copy(place, self.sources / "pictures" / place.name)
@@ -105,6 +111,13 @@ class Links:
 
     def _from_here(self, page: str) -> str:
         return os.path.relpath(page, Path(self.page).parent)
+
+
+def notebook_text(file: Path) -> str:
+    """The cells of a notebook as Markdown, without outputs."""
+    cells = json.loads(file.read_text("utf-8"))["cells"]
+    texts = [("".join(cell["source"]), cell["cell_type"]) for cell in cells]
+    return "\n\n".join(text if kind == "markdown" else f"```python\n{text}\n```" for text, kind in texts)
 
 
 def part_page(anchor: str) -> str:

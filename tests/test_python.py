@@ -278,6 +278,14 @@ def test_rolls_and_evaluations_print_as_text_and_in_a_notebook(corpus: zoo.Corpu
     assert f"<td>{result.score()}</td>" in result._repr_html_()
 
 
+def test_a_corpus_shows_its_splits_in_a_notebook(corpus: zoo.Corpus) -> None:
+    shown = corpus._repr_html_()
+    training = corpus.split("train")
+    assert f"<th>train</th><td>{len(training)}</td><td>{training.frames:,}</td>" in shown
+    assert zoo.Corpus.from_rolls([tune()], name="<b>")._repr_html_().startswith("<table><caption")
+    assert "<b>" not in zoo.Corpus.from_rolls([tune()], name="<b>")._repr_html_()
+
+
 def test_importing_the_zoo_imports_no_torch() -> None:
     code = "import sys, zoo; dir(zoo); assert 'torch' not in sys.modules and 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -86,6 +87,21 @@ class Corpus:
         )
         grid = "" if self.grid == GRID else f", grid={self.grid}"
         return f"Corpus({self.name!r}, {len(self)} pieces ({counts}), {self.frames:,} frames{grid})"
+
+    def _repr_html_(self) -> str:
+        """Pieces and frames of each split, as a table for notebooks."""
+        frames, pieces = Counter[str](), Counter[str]()
+        for piece in self.pieces:
+            frames[piece.split] += piece.frames
+            pieces[piece.split] += 1
+        rows = "".join(
+            f"<tr><th>{split}</th><td>{pieces[split]:,}</td><td>{frames[split]:,}</td></tr>"
+            for split in ("train", "valid", "test")
+            if pieces[split]
+        )
+        caption = f"{escape(self.name)}: {self.grid} frames per quarter note"
+        head = "<tr><th>split</th><th>pieces</th><th>frames</th></tr>"
+        return f'<table><caption style="white-space: nowrap">{caption}</caption>{head}{rows}</table>'
 
     @property
     def planes(self) -> frozenset[str]:

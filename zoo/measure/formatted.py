@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from html import escape
 from typing import NamedTuple
+
+GREY = ' style="opacity: 0.65"'
+"""How a row of a floor is shown in a notebook."""
 
 
 @dataclass(frozen=True)
@@ -55,3 +60,23 @@ class FormattedTable:
         """The notes about the whole table and about its first `columns` columns, by default all."""
         shown = ("", *self.headings[:columns])
         return [note.text for note in self.notes if note.column in shown]
+
+    def _repr_html_(self) -> str:
+        """The table in a notebook; floors are grey."""
+        caption = f'<caption style="white-space: nowrap">{escape(self.title)}</caption>'
+        head = self._html("th", map(escape, self.headings))
+        lines = ((line, self._html("td", self._html_cells(line))) for line in self.lines)
+        body = "".join(f"<tr{GREY if line.is_floor else ''}>{cells}</tr>" for line, cells in lines)
+        notes = "<br>".join(map(escape, self.explanations()))
+        return f"<table>{caption}<tr>{head}</tr>{body}</table><small>{notes}</small>"
+
+    def _html(self, tag: str, cells: Iterable[str]) -> str:
+        """Cells of a row, words on the left and numbers on the right."""
+        sides = (("left" if column < self.words else "right", cell) for column, cell in enumerate(cells))
+        return "".join(f'<{tag} style="text-align: {side}">{cell}</{tag}>' for side, cell in sides)
+
+    def _html_cells(self, line: Line) -> list[str]:
+        cells = [escape(cell) for cell in line.cells]
+        if line.is_clear:
+            cells[self.words] = f"<b>{cells[self.words]}</b>"
+        return cells
