@@ -124,3 +124,16 @@ def test_without_optuna_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(__import__("sys").modules, "optuna", None)
     with pytest.raises(ZooError, match=r"pip install 'polyzoo\[tune\]'"):
         import_optuna()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("kind", "certain"), ("kind", 5), ("chosen", ["lstm"]), ("steps", "many"), ("problem", 1)],
+)
+def test_a_trial_of_wrong_types_is_damaged(space: Space, tmp_path: Path, key: str, value: object) -> None:
+    store = Store(tmp_path, seed=5)
+    trial = store.next()
+    store.choose(trial, space)
+    store.finish(trial, "complete", 1.0, **{"kind": "exact", key: value})
+    with pytest.raises(BundleError, match="trial 1 is damaged"):
+        Store(tmp_path, seed=5)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import zoo
-from zoo.errors import DataError, PluginError, Problem, UsageError, ZooError
+from zoo.errors import BundleError, DataError, PluginError, Problem, UsageError, ZooError
 from zoo.search import trial as trials
 from zoo.search.tune import SearchResult
 from zoo.train.learner import Learner
@@ -191,3 +191,37 @@ def test_music_needs_validation_pieces(words: list[str], songs: Path, tmp_path: 
     words = [word for word in words if not word.startswith("data=")]
     with pytest.raises(DataError, match="no validation pieces to compare trials on"):
         zoo.tune(words, data=str(songs / "0.mid"), output=tmp_path / "search")
+
+
+EVIL = "import pathlib; pathlib.Path('evil').touch()\n"
+
+
+def test_a_search_folder_runs_no_code(tune: Tune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tune(trials=1)
+    monkeypatch.chdir(tmp_path)
+    Path("evil.py").write_text(EVIL)
+    plan = tmp_path / "search" / "search.json"
+    content = json.loads(plan.read_text())
+    content["others"] = ["attention=./evil.py"]
+    plan.write_text(json.dumps(content))
+    with pytest.raises(BundleError, match="not the plan of a search"):
+        zoo.tune(output=tmp_path / "search", trials=2, resume=True)
+    assert not Path("evil").exists()
+
+
+@pytest.mark.parametrize("trials", [1, 2])
+def test_values_that_a_search_does_not_have_are_not_parsed(
+    trials: int, tune: Tune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tune(trials=1)
+    monkeypatch.chdir(tmp_path)
+    Path("evil.py").write_text(EVIL)
+    journal = tmp_path / "search" / "study.journal"
+    text = journal.read_text()
+    assert '"decoder":"' in text
+    for name in ("lstm", "uniform"):
+        text = text.replace(f'"decoder":"{name}"', '"decoder":"./evil.py"')
+    journal.write_text(text)
+    with pytest.raises(BundleError, match="not values of this search"):
+        tune(trials=trials, resume=True)
+    assert not Path("evil").exists()

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data import Corpus
-from zoo.errors import Problem, UsageError
+from zoo.errors import BundleError, Problem, UsageError
+from zoo.model.sealed import damaged
 from zoo.registry import Registry, open_registry
 from zoo.registry.words import split
 from zoo.search.plan import SEARCH, Plan, check_same, read_plan
 from zoo.search.space import Chosen, Space, parse_space
-from zoo.search.store import Store
+from zoo.search.store import JOURNAL, Store
 from zoo.search.tune import SearchResult, Tuner, Watcher, read_result
 from zoo.search.watch import SearchWatch
 from zoo.train.keys import TrainKeys
@@ -102,7 +103,7 @@ class Search:
         with lock_folder(self.folder, "is searching here", plan=SEARCH, what="search"):
             stored = read_plan(self.folder)
             if stored is not None:
-                store = Store(self.folder, stored.seed)
+                store = self._open_store(stored.seed)
                 result = read_result(self.folder, store)
                 if len(result.trials) >= self.plan.trials and result.best:
                     return result
@@ -111,9 +112,21 @@ class Search:
             if stored is not None:
                 check_same(stored, plan, self.folder)
             plan.write(self.folder)
-            store = Store(self.folder, plan.seed)
+            store = self._open_store(plan.seed)
             tuner = Tuner(self.space, corpus, self.folder, store, self.registry, watcher)
             return tuner.run(plan.trials)
+
+    def _open_store(self, seed: int) -> Store:
+        """The stored trials, whose values must be values of this search.
+
+        Raises:
+            BundleError: they are not, or the journal is damaged.
+        """
+        store = Store(self.folder, seed)
+        if other := [trial.number for trial in store.trials() if not self.space.contains(trial.chosen)]:
+            what = f"the values of trial {other[0]} are not values of this search"
+            raise BundleError(damaged(what, str(self.folder / JOURNAL)))
+        return store
 
     def command(self, chosen: Chosen) -> str:
         """The command that trains the recipe with the chosen values again, without its folder."""

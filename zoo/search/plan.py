@@ -17,6 +17,7 @@ from zoo.model.sealed import damaged, parsed
 from zoo.registry.words import Word
 from zoo.search.space import Space
 from zoo.train.plan import from_folder
+from zoo.train.swap import names_source
 
 FORMAT = 1
 SEARCH = "search.json"
@@ -82,7 +83,7 @@ def read_plan(folder: Path) -> Plan | None:
         plan = Plan(**{name: content[name] for name in Plan.__dataclass_fields__})
         if not _is_valid(plan):
             raise TypeError
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, AttributeError):
         raise BundleError(damaged("is not the plan of a search", str(path))) from None
     return replace(plan, typed=tuple(plan.typed), others=tuple(plan.others))
 
@@ -90,7 +91,12 @@ def read_plan(folder: Path) -> Plan | None:
 def _is_valid(plan: Plan) -> bool:
     texts: list[Any] = [*plan.typed, *plan.others, *plan.words.values(), plan.folder, plan.music]
     numbers = (plan.trials, plan.seed)
-    return all(isinstance(text, str) for text in texts) and all(type(number) is int for number in numbers)
+    return (
+        all(isinstance(text, str) for text in texts)
+        and all(type(number) is int for number in numbers)
+        # All other words would count as typed, and code that they name would be run without consent.
+        and all(names_source(word) or "=" not in word for word in plan.others)
+    )
 
 
 def check_same(stored: Plan, given: Plan, folder: Path) -> None:

@@ -66,6 +66,14 @@ class Space:
         """The recipe with the chosen values; raises the errors of `parse_swap`."""
         return parse_swap(self.recipe_words(chosen), registry, sections=SECTIONS, keys=TrainKeys)
 
+    def contains(self, chosen: Chosen) -> bool:
+        """Whether values that were stored are values of this space.
+
+        Others must not be parsed: they would count as typed by the user, who thereby agrees to run code in
+        the files that they name.
+        """
+        return all(key in self.searched and self.searched[key].contains(text) for key, text in chosen.items())
+
     @property
     def examples(self) -> Iterator[Chosen]:
         """Choices such that each bound of each range and each listed value occurs in at least one."""

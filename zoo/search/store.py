@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,7 +23,7 @@ from zoo.files import write_file, writing
 from zoo.limits import read_bytes
 from zoo.model.random import seed_of
 from zoo.model.sealed import damaged
-from zoo.parts.kinds import FigureKind
+from zoo.parts.kinds import MARKS, FigureKind
 from zoo.search.space import Space
 
 if TYPE_CHECKING:
@@ -104,8 +105,18 @@ class Store:
         with self._using():
             try:
                 self._study: optuna.Study = self._open()
-            except (ValueError, KeyError, TypeError, AssertionError) as error:
+                trials = self.trials()
+            except (
+                ArithmeticError,
+                AssertionError,
+                AttributeError,
+                LookupError,
+                TypeError,
+                ValueError,
+            ) as error:
                 raise BundleError(damaged("is not a journal of Optuna", str(self._path))) from error
+        if bad := [trial.number for trial in trials if not _is_valid(trial)]:
+            raise BundleError(damaged(f"trial {bad[0]} is damaged", str(self._path)))
 
     def trials(self) -> list[TrialResult]:
         """All trials, in order."""
@@ -219,6 +230,18 @@ def _drop_partial_line(path: Path) -> None:
     content = read_bytes(path, "journal")
     if not content.endswith(b"\n") and content:
         write_file(path, content[: content.rfind(b"\n") + 1])
+
+
+def _is_valid(trial: TrialResult) -> bool:
+    """Whether a stored trial has the types of `TrialResult`, and a score if it is complete."""
+    texts = [trial.problem, *(trial.chosen.values() if isinstance(trial.chosen, dict) else [None])]
+    numbers = [trial.steps, trial.seconds, *([] if trial.nats is None else [trial.nats])]
+    is_scored = trial.nats is not None and trial.kind in MARKS
+    return (
+        all(isinstance(text, str) for text in texts)
+        and all(type(number) in (int, float) and isfinite(number) for number in numbers)
+        and (is_scored or trial.state != "complete")
+    )
 
 
 def _result(trial: optuna.trial.FrozenTrial) -> TrialResult:

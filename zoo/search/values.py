@@ -56,6 +56,11 @@ class Range:
         drawn = float(f"{trial.suggest_float(name, self.low, self.high, log=self.log):.{DIGITS}g}")
         return self._text(min(max(drawn, self.low), self.high))
 
+    def contains(self, text: str) -> bool:
+        """Whether a value is one that can be drawn."""
+        number = _number(text, self.whole)
+        return number is not None and self.low <= number <= self.high
+
     def _text(self, number: float) -> str:
         return write_value(int(number) if self.whole else float(number))
 
@@ -73,6 +78,10 @@ class Choices:
     def suggest(self, trial: Trial, name: str) -> str:
         """Draw the value of a trial, as typed in a recipe."""
         return str(trial.suggest_categorical(name, self.examples))
+
+    def contains(self, text: str) -> bool:
+        """Whether a value is one that can be drawn."""
+        return text in self.examples
 
 
 Values = Range | Choices
