@@ -236,7 +236,7 @@ def _score_in_words(score: Mapping[str, Any] | None) -> Iterator[str]:
         half = f" ± {(ends[1] - ends[0]) / 2:.3f}" if ends else ""
         number = f"{marked(score['nats'], score['kind'])}{half} nats/frame"
         pieces = count(score["pieces"], "validation piece")
-        yield f"score: {number} on {pieces}, as of `zoo evaluate`: with the residual, without velocity"
+        yield f"score: {number} on {pieces}, as `zoo evaluate` computes it: with the residual, without velocity"
 
 
 def _to_json(result: FitResult, bundle: Path) -> dict[str, Any]:
