@@ -234,9 +234,9 @@ def _score_in_words(score: Mapping[str, Any] | None) -> Iterator[str]:
     if score:
         ends = score["interval"]
         half = f" ± {(ends[1] - ends[0]) / 2:.3f}" if ends else ""
-        number = f"{marked(score['nats'], score['kind'])}{half} nats/frame"
         pieces = count(score["pieces"], "validation piece")
-        yield f"score: {number} on {pieces}, as `zoo evaluate` computes it: with the residual, without velocity"
+        number = f"{marked(score['nats'], score['kind'])}{half} nats/frame on {pieces}"
+        yield f"score: {number}, as `zoo evaluate` computes it: with the residual, without velocity"
 
 
 def _to_json(result: FitResult, bundle: Path) -> dict[str, Any]:
