@@ -78,7 +78,7 @@ def tune(
 
 
 def results(text: str) -> dict[str, Any]:
-    """The JSON of a search, without what was measured with a clock."""
+    """The JSON of a search, without training times."""
     content: dict[str, Any] = json.loads(text)
     for trial in content["trials"]:
         del trial["seconds"]
@@ -206,7 +206,7 @@ def until(condition: Callable[[], bool]) -> None:
     """Wait until the condition holds."""
     end = time.monotonic() + 300
     while not condition():
-        assert time.monotonic() < end, "it never came"
+        assert time.monotonic() < end, "the condition never held"
         time.sleep(0.01)
 
 
@@ -225,7 +225,7 @@ def test_a_killed_search_ends_with_the_table_of_an_uninterrupted_one(
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         with (tmp_path / "search" / JOURNAL).open("a") as journal:
-            journal.write('{"op_code":5,"worker')  # as a full disk leaves a line
+            journal.write('{"op_code":5,"worker')  # a line cut short, as by a full disk
     out, err = start(*budget, "-o", "search", "--resume").communicate(timeout=300)
     killed = results(out)
     assert killed["trials"] == whole["trials"], err

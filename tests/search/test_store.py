@@ -1,4 +1,4 @@
-"""Stored trials: what a kill leaves, and that values do not depend on it."""
+"""Stored trials: they survive a kill, and values do not depend on interruptions."""
 
 from __future__ import annotations
 
@@ -103,10 +103,10 @@ def test_a_damaged_journal_is_refused(space: Space, tmp_path: Path) -> None:
     search(tmp_path, space, 2, reopen=False)
     journal = tmp_path / JOURNAL
     journal.write_bytes(journal.read_bytes().replace(b'"op_code"', b'"op"', 1))
-    with pytest.raises(BundleError, match="is not a journal of Optuna"):
+    with pytest.raises(BundleError, match="is not an Optuna journal"):
         Store(tmp_path, seed=5)
     journal.write_bytes(b"no journal\n\n")
-    with pytest.raises(BundleError, match="is not a journal of Optuna"):
+    with pytest.raises(BundleError, match="is not an Optuna journal"):
         Store(tmp_path, seed=5)
 
 

@@ -104,7 +104,7 @@ def test_a_search_whose_trials_all_fail_is_an_error(tune: Tune, monkeypatch: pyt
         raise PluginError(Problem("it failed", "decoder=mine"))
 
     monkeypatch.setattr(trials, "assemble", fail)
-    with pytest.raises(ZooError, match="no trial was complete") as caught:
+    with pytest.raises(ZooError, match="no trial completed") as caught:
         tune(trials=2)
     assert "it failed" in str(caught.value)
 
@@ -150,7 +150,7 @@ def test_scores_of_different_encoders_compare(tune: Tune, songs: Path) -> None:
     study = [json.loads(line) for line in (result.folder / "study.journal").read_text().splitlines()]
     reported = [entry["intermediate_value"] for entry in study if "intermediate_value" in entry]
     for trial, halfway in zip(result.trials, reported, strict=True):
-        # Both are whole scores: what a trial improves from its second to its fourth step is little.
+        # Both are whole scores, and a trial improves little from its second to its fourth step.
         assert trial.nats == pytest.approx(halfway, rel=0.25)
 
 

@@ -1,4 +1,4 @@
-"""Start or continue a search: what `zoo tune` and `zoo.tune` have in common."""
+"""Start or continue a search: shared by `zoo tune` and `zoo.tune`."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def tune(
         UsageError: the recipe is invalid; holds all problems. Or the folder contains another search, or this
             one and `resume` is false.
         DataError: the music cannot be read, or has no validation pieces.
-        ZooError: Optuna is not installed, or no trial was complete.
+        ZooError: Optuna is not installed, or no trial completed.
     """
     from rich.console import Console
 
@@ -76,11 +76,11 @@ def _open(keys: Any) -> Corpus:
 
 
 class Search:
-    """A search that may be run.
+    """A search that is ready to run.
 
     Attributes:
         plan: its plan.
-        space: what is searched.
+        space: the search space.
         folder: its folder.
         registry: where to look up parts.
     """
@@ -90,14 +90,14 @@ class Search:
         self.registry = registry
 
     def run(self, open_music: Callable[[TrainKeys], Corpus], watcher: Watcher) -> SearchResult:
-        """Run what is missing; a search that has all its trials is only read.
+        """Run the missing trials; a search that has all its trials is only read.
 
         Args:
             open_music: opens the music that the recipe names.
-            watcher: is told what happens.
+            watcher: observes the search.
 
         Raises:
-            UsageError: the music is not that of the search.
+            UsageError: the search was started with other music.
             DataError, ZooError, KeyboardInterrupt: as `Tuner.run`.
         """
         with lock_folder(self.folder, "is searching here", plan=SEARCH, what="search"):
@@ -134,7 +134,7 @@ class Search:
         kept = [
             key + sign + chosen.get(key, text) for key, sign, text in typed if self.space.applies(key, chosen)
         ]
-        # What a file or a named recipe lets vary is added, which overrides it.
+        # Chosen values of words from a file or a named recipe are appended, and override them.
         added = [f"{key}={text}" for key, text in chosen.items() if key not in {key for key, _, _ in typed}]
         return shlex.join(["zoo", "train", *kept, *added])
 
@@ -150,7 +150,7 @@ def open_search(
     resume: bool,
     registry: Registry,
 ) -> Search:
-    """Read the words of a search, or those of the search that is continued, and validate all values.
+    """Read the words of a search, or of the search to continue, and validate all values.
 
     Raises:
         UsageError: words are invalid; or the folder contains another search, or this one and `resume` is
@@ -164,8 +164,8 @@ def open_search(
     if stored is not None and not resume:
         hint = "use --resume to continue it, or choose a new folder"
         raise UsageError(Problem("already contains a search", str(folder), hint))
-    meant = stored.stored_words(folder) if stored is not None and not words else words
-    space = parse_space(meant, registry)
+    recipe_words = stored.stored_words(folder) if stored is not None and not words else words
+    space = parse_space(recipe_words, registry)
     if stored is None:
         return Search(
             Plan.of(words, space, TRIALS if trials is None else trials, seed or 0), space, folder, registry

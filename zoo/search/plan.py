@@ -22,7 +22,7 @@ from zoo.train.swap import names_source
 FORMAT = 1
 SEARCH = "search.json"
 LIVE = ("train.device", "train.threads", "train.tracker")
-"""Keys that may be different when a search is continued."""
+"""Keys that may differ when a search is continued."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Plan:
         trials: number of trials.
         seed: seed of the choice of values.
         folder: folder in which it was started; relative paths of music are resolved there.
-        music: digest of the music; empty before it was read.
+        music: digest of the music; empty until it is read.
     """
 
     typed: tuple[str, ...]
@@ -59,7 +59,7 @@ class Plan:
         write_file(folder / SEARCH, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
     def stored_words(self, folder: Path) -> list[str | Word]:
-        """Its words, marked as read from a file: code in a file that they name needs consent."""
+        """Its words, marked as read from a file: files of code that they name need consent."""
         origin = str(folder / SEARCH)
         words = [Word(key, text, origin) for key, text in self.words.items()]
         return [*self.others, *(from_folder(word, self.folder) for word in words)]
@@ -103,7 +103,7 @@ def check_same(stored: Plan, given: Plan, folder: Path) -> None:
     """Check that a search may be continued with other words.
 
     Raises:
-        UsageError: the search is another one; lists all differences.
+        UsageError: the words describe another search; holds all differences.
     """
     before, after = _entries(stored), _entries(given)
     changed = [

@@ -32,10 +32,10 @@ class Space:
     """A search space; all its values are valid.
 
     Attributes:
-        words: the words of the recipe, in which searched values stand as typed.
+        words: the words of the recipe; ranges and lists are as typed.
         others: words for trained parts (`core=@RUN`), and words that are not of the form key=value.
         searched: key -> values of the searched parts and settings, parts first.
-        owners: setting of a searched slot -> the parts that have it; with others it is left out.
+        owners: setting of a searched slot -> the parts that have it; omitted with other parts.
     """
 
     words: tuple[Word, ...]
@@ -136,19 +136,19 @@ def _read_space(
 
 
 def _problem(word: Word, values: Values | Problem | None) -> Problem | None:
-    """The problem with what a word says to search; None without one."""
+    """The problem with the searched values of a word; None if they are valid."""
     if isinstance(values, Problem) or values is None:
         return values
     if word.head == TRAINING and word.name in FIXED:
         return fixed_problem(word)
     if word.key == "velocity" and "none" in values.examples:
         hint = "search over the other parts, or use velocity=none"
-        return Problem("scores with and without loudness do not compare", str(word), hint)
+        return Problem("scores with and without loudness are not comparable", str(word), hint)
     return None
 
 
 def _fields(word: Word, given: Mapping[str, Word], registry: Registry) -> dict[str, FieldInfo]:
-    """A setting by the name of each part, or section, that has it; parts that are not available have none."""
+    """Part or section -> its field for the setting; those without it, and unavailable parts, are omitted."""
     if word.head in SECTIONS:
         models: dict[str, type[Settings]] = {word.head: SECTIONS[word.head]}
     else:

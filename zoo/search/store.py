@@ -1,8 +1,8 @@
-"""The stored trials of a search: a study of Optuna in a journal, a line for each change.
+"""The stored trials of a search: an Optuna study in a journal, one line for each change.
 
 Every line is flushed to disk before training goes on, so a search that is killed loses no finished trial. A
-last line that was cut short is dropped. A trial that was running is taken up again: its values are stored,
-and its run resumes from the last checkpoint.
+last line that was cut short is dropped. A trial that was running resumes with its stored values, from its
+last checkpoint.
 
 Values depend only on the seed, the number of the trial and the trials before it, so a search that was killed
 and continued tries the same values as an uninterrupted one, if its budget is in steps or epochs.
@@ -49,7 +49,7 @@ class TrialResult:
         number: its number, from 1.
         state: complete, pruned, failed or running.
         chosen: key -> value of what was searched, as typed in a recipe.
-        nats: nats per frame of the validation pieces; of a pruned trial those that it was pruned for, without
+        nats: nats per frame of the validation pieces; for a pruned trial, those at its last report, without
             the residual unless encoders are searched.
         kind: the kind of the nats of a complete trial.
         steps: number of training steps.
@@ -73,7 +73,7 @@ class TrialResult:
 
 
 def import_optuna() -> Any:
-    """Optuna, quiet.
+    """Import Optuna and silence its log.
 
     Raises:
         ZooError: it is not installed.
@@ -114,7 +114,7 @@ class Store:
                 TypeError,
                 ValueError,
             ) as error:
-                raise BundleError(damaged("is not a journal of Optuna", str(self._path))) from error
+                raise BundleError(damaged("is not an Optuna journal", str(self._path))) from error
         if bad := [trial.number for trial in trials if not _is_valid(trial)]:
             raise BundleError(damaged(f"trial {bad[0]} is damaged", str(self._path)))
 
@@ -137,7 +137,7 @@ class Store:
             return trial
 
     def choose(self, trial: optuna.Trial, space: Space) -> dict[str, str]:
-        """Choose the values of a trial; those that are stored already stay."""
+        """Choose the values of a trial; values that are already stored are kept."""
         with self._using():
             # Parameters that are drawn jointly come first. All others have a seed of their own, so that a
             # search that was killed between two of them draws the rest as it would have.
@@ -156,9 +156,8 @@ class Store:
         It is pruned if, at this tenth, at least half of the complete trials were better.
         """
         with self._using():
-            trial.report(
-                nats, tenth
-            )  # a tenth that was reported before the search was stopped keeps its value
+            # A tenth that was reported before the search was stopped keeps its value.
+            trial.report(nats, tenth)
             return bool(trial.should_prune())
 
     def finish(
@@ -179,7 +178,7 @@ class Store:
             return _result(self._study.tell(trial, nats, self._optuna.trial.TrialState[names[state]]))
 
     def importances(self) -> dict[str, float]:
-        """How much each searched key explains of the differences between good and other trials, in all 1.
+        """Share of each searched key in the differences between good and other trials; the sum is 1.
 
         Empty with few complete trials, or with a version of Optuna that cannot compute it without
         scikit-learn.
@@ -206,14 +205,14 @@ class Store:
 
     @contextmanager
     def _using(self) -> Iterator[None]:
-        """Use Optuna without its warnings, and with errors of a full disk explained."""
+        """Use Optuna without its warnings, and explain the errors of a full disk."""
         with warnings.catch_warnings(), writing(self._path):
             warnings.simplefilter("ignore")
             yield
 
 
 class _HeldLock:
-    """No lock: the folder of the search is locked, and the system releases that lock after a kill."""
+    """Does nothing: the folder is already locked, and the system releases that lock after a kill."""
 
     def acquire(self) -> bool:
         """Nothing to acquire."""

@@ -24,7 +24,7 @@ from zoo.train.settings import TrainSettings
 from zoo.train.swap import Swap
 
 Report = Callable[[int, float], bool]
-"""Takes a tenth of the budget and the nats by then, and returns whether to prune the trial."""
+"""Takes a tenth of the budget and the best nats so far, and returns whether to prune the trial."""
 CHECKPOINTS = ("last.safetensors", "best.safetensors")
 
 
@@ -73,7 +73,7 @@ def train_trial(
     recipe = swap.recipe if swap.sources else swap.recipe.on_grid(corpus.grid)
     seed, settings = recipe.values["seed"], recipe.sections["train"]
     model = assemble(replace(swap, recipe=recipe), seed)
-    began = origins(swap, model)
+    part_origins = origins(swap, model)
     pruning = Pruning(report, Residual(corpus, settings) if whole else None)
     with lock_folder(folder):
         result = fit(
@@ -84,18 +84,18 @@ def train_trial(
             listen,
             seed,
             resume=True,
-            origins=began,
+            origins=part_origins,
             callbacks=[pruning],
         )
     model.cpu()
-    about = record(result, corpus, settings, seed, began)
+    about = record(result, corpus, settings, seed, part_origins)
     if not pruning.pruned:
         about = with_score(about, model, corpus, settings, seed)
     return Trained(model, result, about, pruning.pruned)
 
 
 def discard_checkpoints(folder: Path) -> None:
-    """Remove the checkpoints of a finished trial, which take several times the memory of its model."""
+    """Remove the checkpoints of a finished trial, which take several times the space of its model."""
     for name in CHECKPOINTS:
         (folder / name).unlink(missing_ok=True)
 
@@ -124,13 +124,13 @@ class Pruning(Callback):
 
     def __init__(self, report: Report, residual: Residual | None) -> None:
         self._report, self._residual = report, residual
-        self._begun: Started | None = None
-        self._counted: float | None = None
+        self._started: Started | None = None
+        self._residual_nats: float | None = None
         self.pruned = False
 
     def on_start(self, learner: Learner, event: Started) -> None:
-        """Take the budget, and repeat the decision of the last validation if the search was stopped then."""
-        self._begun = event
+        """Store the budget; if the search was stopped at a validation, repeat its decision."""
+        self._started = event
         if learner.validated >= 0:
             self._decide(learner, learner.validated, learner.seconds)
 
@@ -144,14 +144,14 @@ class Pruning(Callback):
             self.pruned = learner.should_stop = True
 
     def _tenth(self, step: int, seconds: float) -> int:
-        assert self._begun is not None
-        if self._begun.steps is not None:
-            return 10 * step // self._begun.steps
-        return int(10 * seconds / (self._begun.seconds or 1))
+        assert self._started is not None
+        if self._started.steps is not None:
+            return 10 * step // self._started.steps
+        return int(10 * seconds / (self._started.seconds or 1))
 
     def _residual_of(self, learner: Learner) -> float:
         if self._residual is None:
             return 0.0
-        if self._counted is None:
-            self._counted = self._residual.nats(learner.model)
-        return self._counted
+        if self._residual_nats is None:
+            self._residual_nats = self._residual.nats(learner.model)
+        return self._residual_nats

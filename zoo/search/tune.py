@@ -1,4 +1,4 @@
-"""Run a search: trial after trial until there are as many as asked for.
+"""Run a search: one trial after another, up to the requested number.
 
     search.json        the plan; a search can only be continued with the same plan
     study.journal      Optuna's record of all trials
@@ -7,7 +7,7 @@
     lock, holder.json  the lock, and the process that holds it
 
 The bundle of a new best trial is written before the trial is recorded as complete, and its checkpoints are
-removed afterwards: after a kill in between, the trial is taken up again and ends the same.
+removed afterwards: after a kill in between, the trial resumes and ends the same.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ TRIALS = "trials"
 
 
 class Watcher(Protocol):
-    """Is told what happens in a search."""
+    """Observes a search."""
 
     def begin(self, number: int, chosen: Mapping[str, str]) -> None:
-        """A trial begins, or is taken up again."""
+        """A trial starts or resumes."""
 
     def __call__(self, event: Event) -> None:
         """An event of the training of the trial."""
@@ -55,8 +55,8 @@ class SearchResult:
     Attributes:
         folder: the folder of the search.
         trials: all finished trials, in order.
-        importances: how much each searched key explains of the differences between good and other trials, in
-            all 1; empty with few trials.
+        importances: share of each searched key in the differences between good and other trials; the sum is
+            1. Empty with few trials.
     """
 
     folder: Path
@@ -74,13 +74,13 @@ class SearchResult:
         return self.folder / BUNDLE
 
     def ranked(self) -> list[TrialResult]:
-        """Complete trials from the best on, then pruned ones, then failed ones."""
+        """Complete trials, the best first, then pruned ones, then failed ones."""
         order = ("complete", "pruned", "failed")
         return sorted(self.trials, key=lambda t: (order.index(t.state), t.nats or 0.0, t.number))
 
 
 def best_of(trials: Sequence[TrialResult]) -> TrialResult | None:
-    """The complete trial with the lowest nats, of several the first; None if none is complete."""
+    """The complete trial with the lowest nats, the first in a tie; None if none is complete."""
     complete = [trial for trial in trials if trial.state == "complete" and trial.nats is not None]
     return min(complete, key=lambda trial: trial.nats or 0.0, default=None)
 
@@ -96,12 +96,12 @@ class Tuner:
     """Runs the trials of a search, in a folder that must be locked with `lock_folder`.
 
     Attributes:
-        space: what is searched.
+        space: the search space.
         corpus: the music.
         folder: the folder of the search.
         store: its trials.
         registry: where to look up parts.
-        watcher: is told what happens.
+        watcher: observes the search.
     """
 
     space: Space
@@ -112,11 +112,11 @@ class Tuner:
     watcher: Watcher
 
     def run(self, trials: int) -> SearchResult:
-        """Run trials until there are so many finished ones: complete, pruned or failed.
+        """Run trials until this many are finished: complete, pruned or failed.
 
         Raises:
             DataError: the music has no validation pieces, or a recipe needs something that it lacks.
-            ZooError: something cannot be written; or no trial was complete, with the problems of them all.
+            ZooError: something cannot be written; or no trial completed; holds the problems of all trials.
             KeyboardInterrupt: the search was interrupted; the running trial is saved.
         """
         if not self.corpus.split("valid").pieces:
@@ -130,7 +130,7 @@ class Tuner:
         result = read_result(self.folder, self.store)
         if result.trials and result.best is None:
             problems = dict.fromkeys(trial.problem for trial in result.trials if trial.problem)
-            raise ZooError(Problem("no trial was complete", str(self.folder)), *problems)
+            raise ZooError(Problem("no trial completed", str(self.folder)), *problems)
         return result
 
     def _run_next(self) -> None:
@@ -141,11 +141,11 @@ class Tuner:
         try:
             swap = self.space.parse(chosen, self.registry)
         except UsageError as error:  # between the bounds, some values may not fit together
-            done = self._fail(trial, error)
+            ended = self._fail(trial, error)
         else:
-            done = self._attempt(trial, swap)
+            ended = self._attempt(trial, swap)
         discard_checkpoints(self._folder(number))
-        self.watcher.end(done, best_of(self.store.trials()))
+        self.watcher.end(ended, best_of(self.store.trials()))
 
     def _attempt(self, trial: optuna.Trial, swap: Swap) -> TrialResult:
         """Train and score a trial; an error that its values may have caused fails it."""
@@ -154,7 +154,7 @@ class Tuner:
         except (NonFiniteError, PluginError, MemoryError) as error:
             return self._fail(trial, error)
         except ZooError:
-            raise  # it would end every trial
+            raise  # it would recur in every trial
         except Exception as error:
             if plugin_error(error) is None and not _is_out_of_memory(error):
                 raise

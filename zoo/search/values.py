@@ -46,7 +46,7 @@ class Range:
 
     @property
     def examples(self) -> tuple[str, ...]:
-        """Values that are all valid if the whole range is: its bounds, as typed in a recipe."""
+        """The bounds, as typed in a recipe; if both are valid, so is the whole range."""
         return self._text(self.low), self._text(self.high)
 
     def suggest(self, trial: Trial, name: str) -> str:
@@ -120,8 +120,8 @@ def values_of_setting(word: Word, fields: Sequence[FieldInfo]) -> Values | Probl
 def _choices(word: Word) -> Choices | Problem:
     texts = [text.strip() for text in word.text.split(",")]
     if not all(texts) or len(set(texts)) < len(texts):
-        different = ",".join(dict.fromkeys(filter(None, texts)))
-        hint = f"separate different values with commas: {word.key}={different}"
+        unique = ",".join(dict.fromkeys(filter(None, texts)))
+        hint = f"separate different values with commas: {word.key}={unique}"
         return Problem("a value is missing or given twice", str(word), hint)
     return Choices(tuple(texts))
 
@@ -160,5 +160,5 @@ def fixed_problem(word: Word) -> Problem:
     """The problem with searching a setting that must be the same in all trials."""
     hint = "choose one value"
     return Problem(
-        "this setting must be the same in all trials, so that their scores compare", str(word), hint
+        "this setting must be the same in all trials, so that scores are comparable", str(word), hint
     )

@@ -1,4 +1,4 @@
-"""The progress of a search: a line for each trial, and on a terminal the training of the present one."""
+"""The progress of a search: a line for each trial, and on a terminal the training of the current one."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class SearchWatch:
         self._watch(event)
 
     def end(self, trial: TrialResult, best: TrialResult | None) -> None:
-        """Print what became of a trial."""
+        """Print the outcome of a trial."""
         self._stop()
         self.ended += 1
         head = f"trial {trial.number} of {self._trials}"
