@@ -55,7 +55,10 @@ def test_a_score_that_agrees_in_its_printed_digits(change: Any, tmp_path: Path) 
         ),
         ({"interval": None}, "the claimed interval is 2.040 … 2.340; scored again, it is missing"),
         ({"error": 0.02}, "the claimed standard error is 0.010; scored again, it is 0.020"),
-        ({"pieces": 50}, "it claims 51 pieces of 11,380 frames; the test pieces of this music are 50 pieces"),
+        (
+            {"pieces": 50},
+            "it claims 51 pieces with 11,380 frames in all; the test pieces of this music are 50 pieces",
+        ),
     ],
 )
 def test_a_score_that_contradicts(change: Any, reason: str, tmp_path: Path) -> None:

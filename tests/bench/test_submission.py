@@ -172,7 +172,7 @@ def test_submissions_show_on_the_page(
     assert run([*words, "--data", f"{songs.name}={songs}"]) == 0
     page = (tmp_path / "site" / "index.html").read_text()
     assert "submission mine" in page
-    assert '<span class="outside">from outside</span> plugin: attention of' in page
+    assert '<span class="outside">external</span> plugin: attention of' in page
     assert '<a href="#piece-1">listen</a>' in page
     assert 'id="piece-1"' in page
 

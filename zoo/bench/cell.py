@@ -153,7 +153,7 @@ class FloorsCell:
 
 
 def question(order: Mapping[str, Any]) -> str:
-    """The question that an order asks, in the words of the study; results to equal questions compare.
+    """The question that an order asks, in the words of the study; results to equal questions are comparable.
 
     It does not depend on default settings or on versions of parts, training or scoring, so that it identifies
     the matching result of an earlier reading.

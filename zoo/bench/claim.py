@@ -103,7 +103,7 @@ class Claim(BaseModel):
         return self.model_dump(mode="json")
 
     def contradictions(self, figure: Figure) -> Iterator[str]:
-        """How a new score of the same music contradicts the claim; nothing if it does not."""
+        """How a new score of the same music contradicts the claim; empty if it does not."""
         if self.kind != figure.kind:
             yield f"the claimed kind is {self.kind}; scored again, the number is {_described(figure.kind)}"
         if not _agree(self.nats, figure.value):
@@ -127,8 +127,10 @@ def _agree(claimed: Numbers, scored: Numbers) -> bool:
     """Whether two numbers, or the ends of two intervals, agree within the tolerance."""
     if claimed is None or scored is None:
         return claimed is scored
-    one, two = (number if isinstance(number, tuple) else (number,) for number in (claimed, scored))
-    return all(abs(a - b) <= TOLERANCE for a, b in zip(one, two, strict=True))
+    claimed_numbers, scored_numbers = (
+        number if isinstance(number, tuple) else (number,) for number in (claimed, scored)
+    )
+    return all(abs(a - b) <= TOLERANCE for a, b in zip(claimed_numbers, scored_numbers, strict=True))
 
 
 def _described(kind: FigureKind) -> str:
@@ -144,7 +146,7 @@ def _number(value: float | None) -> str:
 
 
 def _size(pieces: int, frames: int) -> str:
-    return f"{pieces:,} pieces of {frames:,} frames"
+    return f"{pieces:,} pieces with {frames:,} frames in all"
 
 
 def _invalid(error: ValidationError, path: Path) -> Iterator[Problem]:

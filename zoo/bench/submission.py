@@ -35,7 +35,7 @@ BUNDLE = "bundle"
 
 @dataclass(frozen=True)
 class Submission:
-    """A submission as it was read, not yet scored again.
+    """A submission that was read and not yet scored again.
 
     Attributes:
         folder: its folder.
@@ -118,9 +118,8 @@ def verify(submission: Submission, corpus: Corpus, progress: Progress | None = N
     """
     claim, where = submission.claim, str(submission.folder)
     if claim.digest != corpus.digest:
-        what = (
-            f"it claims a score on music {claim.digest[:12]}; {claim.data} is music {corpus.digest[:12]} here"
-        )
+        claimed, actual = claim.digest[:12], corpus.digest[:12]
+        what = f"it claims a score on music {claimed}, but {claim.data} is music {actual} here"
         hint = "the pieces differ, or another version of polyzoo reads them; submit it again"
         raise ClaimError(Problem(what, where, hint))
     evaluation = score_unseen(submission.bundle, corpus, claim.seed, where, progress)
@@ -149,14 +148,14 @@ def write_submission(path: str | Path, bundle: Bundle, claim: Claim, folder: Pat
     files = list(_code(bundle))
     with writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-    with new_folder(folder) as part:
-        (part / BUNDLE).mkdir()
+    with new_folder(folder) as temporary:
+        (temporary / BUNDLE).mkdir()
         for name in (*FILES, MANIFEST):
             if (source := bundle_folder(path) / name).exists():
-                shutil.copyfile(source, part / BUNDLE / name)
+                shutil.copyfile(source, temporary / BUNDLE / name)
         for file in files:
-            shutil.copyfile(file, part / file.name)
-        (part / FILE).write_bytes(canonical(claim.to_json()))
+            shutil.copyfile(file, temporary / file.name)
+        (temporary / FILE).write_bytes(canonical(claim.to_json()))
 
 
 def _code(bundle: Bundle) -> Iterator[Path]:
