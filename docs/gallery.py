@@ -154,18 +154,18 @@ class Studies:
         return table.study.settings.title or table.study.name
 
     def results_of(self, entry: Entry) -> Iterator[str]:
-        """The best row with a part in each table of studies that compare its slot, of all if none does."""
+        """The best row with a part in each table that compares its slot, or in each table if none does."""
         ranked = [
             (file, table, _ranked(table, entry.slot))
             for file in self.files
             for table in comparisons.read(file)
         ]
-        found = [each for each in ranked if any(_has(row, entry) for row in each[2])]
-        compared = [each for each in found if len({row.labels[entry.slot] for row in each[2]}) > 1]
-        if not found:
+        containing = [each for each in ranked if any(_has(row, entry) for row in each[2])]
+        compared = [each for each in containing if len({row.labels[entry.slot] for row in each[2]}) > 1]
+        if not containing:
             yield UNTRIED
             return
-        lines = [self._line(entry, *each) for each in compared or found]
+        lines = [self._line(entry, *each) for each in compared or containing]
         yield "\n".join(
             [f"| {' | '.join(HEADINGS)} |", "| --- | --- | --- | ---: | ---: | --- | --- | ---: |", *lines]
         )
@@ -173,12 +173,12 @@ class Studies:
         yield RESULTS.format(unit=unit)
 
     def _line(self, entry: Entry, file: Path, table: StudyTable, rows: Sequence[StudyRow]) -> str:
-        loud = entry.slot == "velocity"
-        terms = ("velocity",) if loud else table.terms
+        is_velocity = entry.slot == "velocity"
+        terms = ("velocity",) if is_velocity else table.terms
         place, row = next((n, row) for n, row in enumerate(rows, 1) if _has(row, entry))
         figure = row.figure(*terms)
-        floors = [each for each in (table.loudness if loud else table.rows) if each.floor]
-        slots = dict.fromkeys((*(table.study.loud_slots if loud else table.study.slots), entry.slot))
+        floors = [each for each in (table.loudness if is_velocity else table.rows) if each.floor]
+        slots = dict.fromkeys((*(table.study.loud_slots if is_velocity else table.study.slots), entry.slot))
         cells = [
             f"[{self.title(file)}](../studies/{self.page_name(file)}.md)",
             name_music(table),

@@ -14,19 +14,19 @@ from zoo.errors import ZooError
 from zoo.music.guard import EXPORT, HINTS
 
 GAP = "…"
-"""What stands for a name, a number or a reason in a message."""
+"""Placeholder for a name, a number or a reason in a message."""
 
 KINDS: list[type[ZooError]] = [ZooError, *ZooError.__subclasses__()]
 KINDS.sort(key=lambda kind: kind.exit_code)
 RAISED = {kind.__name__: kind.__name__ for kind in KINDS} | {"MidiError": "DataError"}
-"""What the code raises -> the exception under which it is listed."""
+"""Name of an exception in the code -> the exception under which its messages are listed."""
 SHAPES = {"MidiError": ("where", "code", "what")}
 """The order of arguments, where it is not that of `Problem`."""
 
 
 @dataclass(frozen=True, order=True)
 class Message:
-    """A problem as the code words it.
+    """A problem, as worded in the code.
 
     Attributes:
         kind: the exception that it is raised with; empty if that is decided elsewhere.
@@ -93,20 +93,20 @@ class Source:
             yield Message(self._kind(call), what, " / ".join(hints))
 
     def _kind(self, call: ast.Call) -> str:
-        """The exception that the call is, or that it is raised in."""
-        for node in (call, *self._around(call)):
+        """The exception that the call creates, or is passed to; empty if there is none."""
+        for node in (call, *self._ancestors(call)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in RAISED:
                 return RAISED[node.func.id]
         return ""
 
-    def _around(self, node: ast.AST) -> Iterator[ast.AST]:
-        """What a node is in, from the inside."""
+    def _ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
+        """The ancestors of a node, innermost first."""
         while node in self.parent:
             node = self.parent[node]
             yield node
 
     def _texts(self, node: ast.expr) -> Iterator[str]:
-        """The texts that an expression can be."""
+        """The texts that an expression can evaluate to."""
         match node:
             case ast.Constant(value=str(text)) if text:
                 yield text
@@ -123,17 +123,17 @@ class Source:
                 yield from (text for value in self._values(node, name) for text in self._texts(value))
 
     def _values(self, node: ast.expr, name: str) -> Iterator[ast.expr]:
-        """What was last assigned to a name before a node, or is passed for it to the function around it."""
-        for around in self._around(node):
-            found = [value for value in _assigned_in(around, name) if value.lineno <= node.lineno]
-            if found:
-                yield from found
+        """The values assigned to a name before a node, or passed as that argument to its function."""
+        for ancestor in self._ancestors(node):
+            assigned = [value for value in _assigned_in(ancestor, name) if value.lineno <= node.lineno]
+            if assigned:
+                yield from assigned
                 return
-            if isinstance(around, ast.FunctionDef):
-                names = [argument.arg for argument in around.args.args]
+            if isinstance(ancestor, ast.FunctionDef):
+                names = [argument.arg for argument in ancestor.args.args]
                 calls = (each for each in ast.walk(self.tree) if isinstance(each, ast.Call))
                 for call in calls if name in names else ():
-                    if ast.unparse(call.func).endswith(around.name):
+                    if ast.unparse(call.func).endswith(ancestor.name):
                         yield from _passed(call, names, name)
 
 
@@ -147,8 +147,8 @@ def _assigned(target: ast.expr, value: ast.expr, name: str) -> Iterator[ast.expr
     if isinstance(target, ast.Name) and target.id == name:
         yield value
     elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
-        for one, other in zip(target.elts, value.elts, strict=False):
-            yield from _assigned(one, other, name)
+        for element, expression in zip(target.elts, value.elts, strict=False):
+            yield from _assigned(element, expression, name)
 
 
 def _passed(call: ast.Call, names: list[str], name: str) -> Iterator[ast.expr]:

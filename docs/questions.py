@@ -24,7 +24,7 @@ Pair = tuple[str, str]
 
 
 class Question(BaseModel):
-    """Two rows, and a sentence for each way in which they can compare.
+    """Two rows, and a sentence for each outcome of their comparison.
 
     Attributes:
         study: of both rows, or a study for each.
