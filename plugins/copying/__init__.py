@@ -1,4 +1,4 @@
-"""The ability to copy: attend to similar moments in the past, and to how the music continued there."""
+"""An attention that copies: it attends to similar moments in the past and to how the music continued."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ from zoo.music.grid import QUARTERS
     type=click.IntRange(1, 1000),
     default=1,
     show_default=True,
-    help="Draw so many candidates for each piece, from consecutive seeds, and keep the one whose nats per "
+    help="Draw this many candidates for each piece, from consecutive seeds, and keep the one whose nats per "
     "frame are closest to those of validation music.",
 )
 @click.option(

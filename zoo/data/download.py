@@ -96,19 +96,19 @@ def _fetch(remote: Remote, progress: Progress | None) -> None:
         if remote.path.exists():  # another process downloaded it while this one waited for the lock
             return
         sweep(folder)
-        with new_file(remote.path, HINT) as part:
-            _download(remote, part, progress)
-            digest = _digest(part)
+        with new_file(remote.path, HINT) as temporary:
+            _download(remote, temporary, progress)
+            digest = _digest(temporary)
             if remote.sha256 and digest != remote.sha256:
                 what = f"the downloaded file has the checksum {digest}, not {remote.sha256} as published"
                 raise DataError(
                     Problem(f"{what}; it was discarded", remote.url, _manual_download(remote, "try again"))
                 )
-            _check_complete(remote, part)
+            _check_complete(remote, temporary)
     print(f"{remote.name}: sha256 {digest}", file=sys.stderr)
 
 
-def _download(remote: Remote, part: Path, progress: Progress | None) -> None:
+def _download(remote: Remote, temporary: Path, progress: Progress | None) -> None:
     try:
         from pooch import HTTPDownloader
         from requests import RequestException
@@ -123,7 +123,7 @@ def _download(remote: Remote, part: Path, progress: Progress | None) -> None:
     print(f"{remote.name}: {remote.licence}; saved to {remote.path}", file=sys.stderr)
     downloader = HTTPDownloader(_ProgressBar(remote.bytes, progress), chunk_size=CHUNK, timeout=TIMEOUT)
     try:
-        downloader(remote.url, str(part), None)
+        downloader(remote.url, str(temporary), None)
     except _TooLarge as error:
         raise _failed(
             remote, f"the download is more than {MAX_SIZE_RATIO} times the expected size"
@@ -133,7 +133,7 @@ def _download(remote: Remote, part: Path, progress: Progress | None) -> None:
         status = f"{response.status_code} {response.reason}" if response is not None else "an error"
         raise _failed(remote, f"the server responded with {status}") from error
     except RequestException as error:
-        interrupted = isinstance(error, ChunkedEncodingError) or part.stat().st_size > 0
+        interrupted = isinstance(error, ChunkedEncodingError) or temporary.stat().st_size > 0
         what = "the connection was interrupted" if interrupted else "the server cannot be reached"
         raise _failed(remote, what) from error
 

@@ -54,8 +54,8 @@ def write_store(source: DataSource, cache: Path, progress: Progress | None = Non
     with writing(cache, HINT):
         cache.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(cache)
-    with new_folder(folder, HINT) as part:
-        _write(source, part, progress)
+    with new_folder(folder, HINT) as temporary:
+        _write(source, temporary, progress)
     _remove_outdated(cache, source)
     store = open_store(folder)
     if store is None:
@@ -191,10 +191,10 @@ class _Writer:
 
 def _remove_abandoned(cache: Path) -> None:
     """Remove the unfinished stores of killed processes; recent ones may still be in progress."""
-    for part in cache.glob(f".*{UNFINISHED}"):
+    for unfinished in cache.glob(f".*{UNFINISHED}"):
         with suppress(FileNotFoundError):
-            if time.time() - part.stat().st_mtime > ABANDONED_AFTER:
-                shutil.rmtree(part, ignore_errors=True)
+            if time.time() - unfinished.stat().st_mtime > ABANDONED_AFTER:
+                shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _remove_outdated(cache: Path, source: DataSource) -> None:

@@ -11,8 +11,8 @@ def program(word: str) -> int:
     """The General MIDI program (0..127) of an instrument.
 
     Args:
-        word: its number counted from 1, 1 to 128, or its name in any case; a part of a name is enough if it
-            is unique.
+        word: its number counted from 1, 1 to 128, or its name in any case; a unique part of a name is
+            enough.
 
     Raises:
         UsageError: no instrument matches, or several do.

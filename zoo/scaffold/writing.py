@@ -32,10 +32,10 @@ def write_package(name: str, slot: Slot, registry: Registry) -> list[Path]:
         "tests/test_contract.py": "test_contract.py",
     }
     texts = {path: _text(template, slot, name) for path, template in templates.items()}
-    with new_folder(folder) as part:
+    with new_folder(folder) as temporary:
         for path, text in texts.items():
-            (part / path).parent.mkdir(exist_ok=True)
-            (part / path).write_text(text, encoding="utf-8")
+            (temporary / path).parent.mkdir(exist_ok=True)
+            (temporary / path).write_text(text, encoding="utf-8")
     return [folder / path for path in texts]
 
 
@@ -49,8 +49,8 @@ def write_file(name: str, slot: Slot, registry: Registry) -> Path:
     path = Path(f"{module_name(name)}.py")
     _require_free(name, slot, path, registry)
     text = _text(f"{slot}/alone.py", slot, name)
-    with new_file(path) as part:
-        part.write_text(text, encoding="utf-8")
+    with new_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     return path
 
 

@@ -23,7 +23,7 @@ FEWEST = 8
 
 
 def choose_pieces(corpus: Corpus, frames: int) -> list[int]:
-    """The indices of validation pieces with at least so many frames in total, and at least `FEWEST` pieces.
+    """The indices of validation pieces with at least this many frames in total, and at least `FEWEST` pieces.
 
     Pieces are taken in the order of their digests, so the choice is the same in each session of a run.
     """
