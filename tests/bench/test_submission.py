@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from zoo.bench.submission import read_submission, verify
+from zoo.bench.claim import Claim
+from zoo.bench.submission import read_submission, verify, write_submission
 from zoo.cli.main import run
 from zoo.data import open_corpus
 from zoo.errors import BundleError, ClaimError, UsageError
@@ -161,6 +163,38 @@ def test_all_refusals_are_printed(edited: Edit, songs: Path, capsys: pytest.Capt
 
 def test_an_existing_submission_is_kept(submitted: Path, songs: Path) -> None:
     assert run(["bench", "submit", "bach", f"data={songs}", "-o", str(submitted)]) == UsageError.exit_code
+
+
+def test_a_bundle_that_is_replaced_while_it_is_scored_is_not_submitted(
+    submitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_LOCAL", "1")
+    scored, claim = open_bundle(submitted / "bundle"), Claim.read(submitted / "claim.json")
+    newer = open_bundle(submitted / "bundle").model
+    write_submission(submitted / "bundle", scored, claim, tmp_path / "same")
+    with torch.no_grad():
+        next(newer.parameters()).add_(1.0)
+    save_bundle(newer, tmp_path / "bundle")
+    with pytest.raises(UsageError, match="replaced while it was scored"):
+        write_submission(tmp_path / "bundle", scored, claim, tmp_path / "other")
+    assert (tmp_path / "same" / "claim.json").exists()
+    assert not (tmp_path / "other").exists()
+
+
+def test_two_files_of_code_with_one_name_are_not_submitted(
+    submitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder, slot in (("one", "attention"), ("two", "decoder")):
+        Path(folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        assert run(["plugin", "new", "mine", "--slot", slot, "--file"]) == 0
+        monkeypatch.chdir(tmp_path)
+    assert run(["build", "attention=./one/mine.py", "decoder=./two/mine.py", "-o", "built"]) == 0
+    bundle = open_bundle("built", local=True)
+    with pytest.raises(UsageError, match=r"has the same name as .*one/mine\.py"):
+        write_submission("built", bundle, Claim.read(submitted / "claim.json"), tmp_path / "new")
+    assert not Path("new").exists()
 
 
 def test_submissions_show_on_the_page(

@@ -10,7 +10,7 @@ A submission is accepted if its bundle, scored again, has the claimed score.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +21,10 @@ from zoo.files import new_folder, writing
 from zoo.measure.evaluation import Evaluation
 from zoo.measure.evaluator import check_music, evaluate
 from zoo.model.bundle import Bundle, open_bundle
+from zoo.model.half import widened
 from zoo.model.pretrained import bundle_folder
-from zoo.model.sealed import FILES, MANIFEST, canonical
+from zoo.model.sealed import FILES, MANIFEST, WEIGHTS, canonical, read_bundle
+from zoo.model.weights import digest, read_weights
 from zoo.parts import Slot
 from zoo.progress import Progress
 from zoo.registry.compatibility import Choice
@@ -140,12 +142,14 @@ def write_submission(path: str | Path, bundle: Bundle, claim: Claim, folder: Pat
         folder: the folder of the submission, which must not exist.
 
     Raises:
-        UsageError: the folder exists, or another machine cannot find the code of a part.
+        UsageError: the folder exists, another machine cannot find the code of a part, or the bundle was
+            replaced since it was scored.
         ZooError: it cannot be written.
     """
     if folder.exists():
         raise UsageError(Problem("already exists", str(folder), "choose another name, or remove the folder"))
-    files = list(_code(bundle))
+    files = list(dict.fromkeys(_code(bundle)))
+    _refuse_equal_names(files)
     with writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
     with new_folder(folder) as temporary:
@@ -155,7 +159,36 @@ def write_submission(path: str | Path, bundle: Bundle, claim: Claim, folder: Pat
                 shutil.copyfile(source, temporary / BUNDLE / name)
         for file in files:
             shutil.copyfile(file, temporary / file.name)
+        check_unchanged(temporary / BUNDLE, bundle)
         (temporary / FILE).write_bytes(canonical(claim.to_json()))
+
+
+def check_unchanged(copy: Path, bundle: Bundle) -> None:
+    """Check that a copy of a bundle is the model that was scored: a training may have replaced it meanwhile.
+
+    Raises:
+        UsageError: its weights differ.
+        BundleError: the copy is of two bundles.
+    """
+    read_bundle(copy)
+    expected = bundle.model.state_dict()
+    tensors = widened(read_weights(copy / WEIGHTS, "weights").tensors, expected)
+    if digest(tensors) != digest(expected):
+        what = "the bundle was replaced while it was scored"
+        raise UsageError(Problem(what, hint="wait until its training has ended, and submit it again"))
+
+
+def _refuse_equal_names(files: Iterable[Path]) -> None:
+    """Refuse files of the same name in different folders: a submission has room for one of them.
+
+    Raises:
+        UsageError: there are some.
+    """
+    seen: dict[str, Path] = {}
+    for file in files:
+        if (first := seen.setdefault(file.name, file)) != file:
+            what = f"has the same name as {first}, and both are code of this bundle"
+            raise UsageError(Problem(what, str(file), "rename one of them, and train again"))
 
 
 def _code(bundle: Bundle) -> Iterator[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -46,9 +47,25 @@ def print_tables(tables: Sequence[FormattedTable], form: TableFormat) -> None:
     from zoo.cli.console import stdout
     from zoo.measure.printing import FittedTable, latex, markdown
 
+    shown = [_visible(table) for table in tables]
     if form == "terminal":
-        for table in tables:
+        for table in shown:
             stdout.print(FittedTable(table))
     else:
         write = markdown if form == "md" else latex
-        click.echo("\n".join(map(write, tables)), ANSWER, nl=False)
+        click.echo("\n".join(map(write, shown)), ANSWER, nl=False)
+
+
+def _visible(table: FormattedTable) -> FormattedTable:
+    """The table with control characters written out; names come from studies and bundles of others."""
+    from zoo.cli.console import visible
+
+    return replace(
+        table,
+        title=visible(table.title),
+        headings=tuple(map(visible, table.headings)),
+        lines=tuple(replace(line, cells=tuple(map(visible, line.cells))) for line in table.lines),
+        notes=tuple(
+            note._replace(text=visible(note.text), column=visible(note.column)) for note in table.notes
+        ),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -24,6 +25,8 @@ SIGNS = {
 WORDS = str.maketrans({**SIGNS, "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}"})
 FIGURES = str.maketrans({**SIGNS, **{sign: f"${sign}$" for sign in "+-<>"}, "~": r"$\sim$"})
 """Characters -> LaTeX, in columns of text and of numbers."""
+TAG = re.compile("<(?=[A-Za-z/!?])")
+"""The sign that begins an HTML element."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +77,13 @@ def _table(table: FormattedTable, last: int) -> Table:
 def markdown(table: FormattedTable) -> str:
     """The table in Markdown."""
     align = ["---"] * table.words + ["---:"] * (len(table.headings) - table.words)
-    lines = [f"**{_one_line(table.title)}**", "", _md(table.headings), _md(align)]
+    lines = [f"**{_md_text(table.title)}**", "", _md(table.headings), _md(align)]
     lines += [_md(_bold(line, table.words, "**{}**")) for line in table.lines]
-    return (
-        "\n".join([*lines, "", *(f"{_one_line(note)}.  " for note in table.explanations())]).rstrip() + "\n"
-    )
+    return "\n".join([*lines, "", *(f"{_md_text(note)}.  " for note in table.explanations())]).rstrip() + "\n"
 
 
 def _md(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(_one_line(cell).replace("|", r"\|") for cell in cells) + " |"
+    return "| " + " | ".join(_md_text(cell).replace("|", r"\|") for cell in cells) + " |"
 
 
 def _bold(line: Line, marked: int, bold: str) -> list[str]:
@@ -109,3 +110,8 @@ def _tex(cells: Sequence[str], words: int) -> list[str]:
 def _one_line(text: str) -> str:
     """The text without line breaks, which would end a LaTeX comment or a Markdown row."""
     return " ".join(text.split())
+
+
+def _md_text(text: str) -> str:
+    """The text in one line, without HTML, which Markdown would pass on to the page."""
+    return TAG.sub("&lt;", _one_line(text))
