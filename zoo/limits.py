@@ -11,12 +11,13 @@ import errno
 import hashlib
 import os
 import stat
+import tomllib
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from zoo.errors import Problem
 
@@ -102,6 +103,19 @@ def read_text(path: Path, kind: InputKind) -> str:
     if is_utf_16(content):
         raise OSError(errno.EILSEQ, UTF_16, str(path))
     return content.decode("utf-8-sig")
+
+
+def read_toml(path: Path, kind: InputKind) -> dict[str, Any]:
+    """Read a TOML file within the size limit of its kind.
+
+    Raises:
+        OSError: as `read_text`.
+        ValueError: the file is not UTF-8 or not TOML, or is nested too deeply.
+    """
+    try:
+        return tomllib.loads(read_text(path, kind))
+    except RecursionError:
+        raise ValueError("values are nested too deeply") from None
 
 
 UTF_16 = "the text is UTF-16, save it as UTF-8"

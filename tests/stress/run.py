@@ -71,7 +71,14 @@ BARS = (
     Bar("R6", "kill -9 during a save", (FILES, "-k", "killed"), "KILLS", 500, 0.3),
     Bar("R7", "exact resume of every combination", ("tests/train/test_resume_all.py",), "RESUME", 1, 2),
     Bar("R8", "a full disk, a fault at every write", ("tests", "-k", "full_disk or write_fault")),
-    Bar("R8c", "a fault or kill at every write of every command", ("tests/faults",), "FAULTS", 1, 3),
+    Bar(
+        "R8c",
+        "a fault or kill at every write of every command",
+        ("tests/faults/test_every_write.py",),
+        "FAULTS",
+        1,
+        3,
+    ),
     Bar("R9", "two trainings in one folder", (RUN, "-k", "only_one_process"), "PAIRS", 50, 0.1),
     Bar(
         "R10",
@@ -82,6 +89,14 @@ BARS = (
     ),
     Bar("R11", "ranks of which one is killed", ("tests/train/test_ranks.py",), hours=0.1),
     Bar("R12", "mutants of a bundle", ("tests/model/test_bundle.py", "-k", "mutant"), "MUTANTS", 10_000, 0.2),
+    Bar(
+        "R12b",
+        "mutants of each other kind of file: runs, results, caches, studies, recipes, votes, archives",
+        ("tests/faults/test_mutants.py",),
+        "DAMAGED",
+        500,
+        1,
+    ),
     Bar(
         "R13",
         "broken plugins are named with a reason; the time of `zoo list` is not measured",
@@ -132,6 +147,7 @@ LEAST = {
     "PAIRS": 2,
     "SECONDS": 3,
     "MUTANTS": 200,
+    "DAMAGED": 16,
     "STEPS": 120,
     "FILES": 500,
     "PROCESSES": 3,

@@ -7,7 +7,6 @@ is used.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from errno import EACCES
@@ -18,7 +17,7 @@ from filelock import FileLock
 
 from zoo.bench.cell import Cell, FloorsCell, folder_of, question
 from zoo.bench.reading import READING, MusicReading
-from zoo.bench.stored import is_valid
+from zoo.bench.stored import from_line, is_valid, to_line
 from zoo.errors import Problem, ZooError
 from zoo.files import write_file, writing
 from zoo.limits import read_bytes
@@ -107,7 +106,7 @@ class Results:
         with writing(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
         self._known.pop(cell.name, None)
-        write_file(path, _line(result))
+        write_file(path, to_line(result))
         earlier, _ = self._of_earlier_readings(cell.data).pop(question(cell.order("")), (path, None))
         if earlier not in (path, self.pack_of(cell.data)):
             with writing(earlier):
@@ -133,7 +132,7 @@ class Results:
                 except (KeyError, TypeError, ValueError, AttributeError):
                     raise ZooError(Problem("this result is damaged", str(path), "remove the file")) from None
             in_order = sorted(packed.values(), key=lambda result: str(result["order"]["name"]))
-            write_file(pack, "".join(map(_line, in_order)))
+            write_file(pack, "".join(map(to_line, in_order)))
             for path in files:
                 path.unlink(missing_ok=True)
             if folder.is_dir() and not any(folder.iterdir()):
@@ -170,10 +169,6 @@ class Results:
         return self._earlier[data]
 
 
-def _line(result: Mapping[str, Any]) -> str:
-    return json.dumps(result, ensure_ascii=False, allow_nan=False) + "\n"
-
-
 def _lines(path: Path) -> Iterator[tuple[str, Any]]:
     """The names and results in a pack.
 
@@ -186,7 +181,7 @@ def _lines(path: Path) -> Iterator[tuple[str, Any]]:
         raise ZooError(Problem(f"cannot be read: {error.strerror}", str(path))) from error
     for number, line in enumerate(lines, start=1):
         try:
-            result = json.loads(line)
+            result = from_line(line)
             name = result["order"]["name"]
             if not isinstance(name, str):
                 raise TypeError
@@ -199,7 +194,7 @@ def _lines(path: Path) -> Iterator[tuple[str, Any]]:
 def _parsed(path: Path) -> Any:
     """The content of a file, or None if it is damaged."""
     try:
-        return json.loads(read_bytes(path, "result"))
+        return from_line(read_bytes(path, "result"))
     except (OSError, ValueError, RecursionError):
         return None
 

@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Collection, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
 from zoo.bench.cell import SCORED, Cell, FloorsCell, slots_of
 from zoo.parts.kinds import MARKS
+
+SEAL = "sha256"
+"""The field of a result with its checksum."""
+
+
+def to_line(result: Mapping[str, Any]) -> str:
+    """A result as a line of JSON, with a checksum over all its fields."""
+    # Read as it will be read: keys are strings then, and tuples lists.
+    content = json.loads(json.dumps(result, allow_nan=False))
+    return json.dumps({**content, SEAL: _checksum(content)}, ensure_ascii=False) + "\n"
+
+
+def from_line(line: bytes) -> Any:
+    """What a line of JSON holds, without its checksum, which older results do not have.
+
+    Raises:
+        ValueError: it is not JSON, or does not match its checksum.
+        RecursionError: it is nested too deeply.
+    """
+    content = json.loads(line)
+    seal = content.pop(SEAL, None) if isinstance(content, dict) else None
+    if seal not in (None, _checksum(content)):
+        raise ValueError("it does not match its checksum")
+    return content
+
+
+def _checksum(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def is_valid(content: Any, cell: Cell | FloorsCell) -> bool:

@@ -27,7 +27,6 @@ defaults. A dataset may have its own budget, as `pop909` here. Published results
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
@@ -39,7 +38,7 @@ from pydantic import field_validator
 from zoo.bench.grid import Combination, combinations
 from zoo.data.split import Split
 from zoo.errors import Problem, UsageError, ZooError
-from zoo.limits import read_text
+from zoo.limits import read_toml
 from zoo.parts import SLOTS, Settings, Slot, setting
 from zoo.parts.kinds import FigureKind
 from zoo.registry import Registry
@@ -176,14 +175,14 @@ def read_study(path: Path, registry: Registry) -> Study:
 def is_study(path: Path) -> bool:
     """Whether a file may be meant as a study: a TOML file with a grid."""
     try:
-        return "grid" in tomllib.loads(read_text(path, "study"))
+        return "grid" in read_toml(path, "study")
     except (OSError, ValueError):
         return False
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(read_text(path, "study"))
+        return read_toml(path, "study")
     except OSError as error:
         reason = error.strerror or "unknown reason"
         what = f"cannot be read: {reason[0].lower()}{reason[1:]}"

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from zoo.data import bach, boulanger, folder, published
-from zoo.data.store import cache_folder, table_of
+from zoo.data.store import DAMAGE, cache_folder, table_of
 
 
 @dataclass(frozen=True)
@@ -117,11 +117,18 @@ def _published(dataset: published.Published, music: str, good_for: str) -> Known
 
 def cached() -> list[Cached]:
     """The corpora in the cache, sorted by name."""
-    corpora = []
-    for store in sorted(cache_folder().glob("[!.]*")):
+    corpora = filter(None, map(_cached, cache_folder().glob("[!.]*")))
+    return sorted(corpora, key=lambda corpus: (corpus.name, corpus.folder))
+
+
+def _cached(store: Path) -> Cached | None:
+    """The corpus of a store; None if its table is damaged."""
+    try:
         table = table_of(store)
-        if table is not None:
-            size = sum(file.stat().st_size for file in store.iterdir())
-            frames = sum(piece["frames"] for piece in table["pieces"])
-            corpora.append(Cached(table["place"], len(table["pieces"]), frames, size, store))
-    return sorted(corpora, key=lambda corpus: corpus.name)
+        if table is None:
+            return None
+        size = sum(file.stat().st_size for file in store.iterdir())
+        frames = sum(piece["frames"] for piece in table["pieces"])
+        return Cached(str(table["place"]), len(table["pieces"]), int(frames), size, store)
+    except DAMAGE:
+        return None

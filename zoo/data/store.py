@@ -6,6 +6,7 @@ A store is a folder of raw arrays and a table:
     velocity.values             uint8, velocities of all onsets, by frame, then key
     velocity.starts             (frames + 1,) int64, index of each frame's first velocity
     pieces.json                 the pieces in order, and the skipped ones
+    sha256                      checksums of the other files, as `sha256sum` prints them
 
 Planes that the source does not know have no file. The last row of every array is silence; frames outside a
 piece are read from it.
@@ -13,6 +14,7 @@ piece are read from it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -32,6 +34,9 @@ FORMAT = 5
 """Increased when the format changes, or the way in which pieces are read or split; older stores are then
 rebuilt."""
 ROW_BYTES = KEYS // 8
+CHECKSUMS = "sha256"
+DAMAGE = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+"""Exceptions of reading a store that is damaged."""
 
 
 def cache_folder() -> Path:
@@ -99,12 +104,33 @@ class Store:
 
 
 def open_store(folder: Path) -> Store | None:
-    """Open the store in a folder; None if there is none, or it is incomplete."""
+    """Open the store in a folder; None if there is none, or it is incomplete or damaged."""
     try:
-        table = table_of(folder)
+        table = table_of(folder) if _is_intact(folder) else None
         return None if table is None else _mapped(folder, table)
-    except (OSError, ValueError, TypeError, KeyError):
+    except DAMAGE:
         return None
+
+
+def write_checksums(folder: Path) -> None:
+    """Write the checksums of all files of a store."""
+    (folder / CHECKSUMS).write_text(_checksums(folder), "utf-8")
+
+
+def _is_intact(folder: Path) -> bool:
+    """Whether all files match their checksums; older stores have none."""
+    path = folder / CHECKSUMS
+    return not path.exists() or path.read_bytes() == _checksums(folder).encode()
+
+
+def _checksums(folder: Path) -> str:
+    names = sorted(path.name for path in folder.iterdir() if path.name != CHECKSUMS)
+    return "".join(f"{_checksum(folder / name)}  {name}\n" for name in names)
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def table_of(folder: Path) -> dict[str, Any] | None:
@@ -112,7 +138,7 @@ def table_of(folder: Path) -> dict[str, Any] | None:
     try:
         table = json.loads((folder / "pieces.json").read_text("utf-8"))
         return table if table["format"] == FORMAT else None
-    except (OSError, ValueError, TypeError, KeyError):
+    except DAMAGE:
         return None
 
 

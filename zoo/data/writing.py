@@ -24,7 +24,7 @@ from zoo.data.family_rule import check_matches, family_rule
 from zoo.data.piece import Piece, Skipped, SourcePiece
 from zoo.data.source import DataSource
 from zoo.data.split import Split, connected_components, links_by_label, pattern, split_of
-from zoo.data.store import FORMAT, Store, open_store
+from zoo.data.store import FORMAT, Store, open_store, write_checksums
 from zoo.errors import DataError, Problem, ZooError
 from zoo.files import UNFINISHED, new_folder, writing
 from zoo.music.roll import Roll
@@ -77,6 +77,7 @@ def _write(source: DataSource, folder: Path, progress: Progress | None) -> None:
         if not writer.pieces:
             raise _no_usable_piece(source, skipped)
         writer.finish(skipped)
+    write_checksums(folder)
 
 
 class _Writer:

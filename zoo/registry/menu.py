@@ -5,7 +5,6 @@ The shipped menu is part of the package; a `./registry.toml` of the user overrid
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 import zoo
 from zoo.errors import Problem, UsageError
-from zoo.limits import read_text
+from zoo.limits import read_toml
 from zoo.parts import SLOTS
 
 FILE = "registry.toml"
@@ -63,11 +62,11 @@ def read_menu(path: Path) -> Menu:
         UsageError: the file is not TOML or has invalid entries; holds all problems.
     """
     try:
-        tables = tomllib.loads(read_text(path, "menu"))
+        tables = read_toml(path, "menu")
     except OSError as error:
         what = f"cannot be read: {error.strerror}"
         raise UsageError(Problem(what, str(path), "check the file's permissions, or remove it")) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UsageError(Problem(f"invalid TOML: {error}", str(path), "fix or remove the file")) from None
     problems = [*_problems(tables)]
     if problems:

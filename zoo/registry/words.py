@@ -7,14 +7,13 @@
 from __future__ import annotations
 
 import shlex
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, overload
 
 from zoo.errors import Problem, UsageError
-from zoo.limits import read_text
+from zoo.limits import read_toml
 from zoo.parts import SLOTS
 from zoo.registry.menu import Menu
 from zoo.registry.values import write_value
@@ -177,7 +176,7 @@ def _of_recipe(name: str, menu: Menu, problems: list[Problem]) -> Iterator[Word]
 
 def _of_file(path: Path, problems: list[Problem]) -> Iterator[Word]:
     try:
-        content = tomllib.loads(read_text(path, "menu"))
+        content = read_toml(path, "menu")
     except OSError as error:
         problems.append(Problem(f"cannot be read: {error.strerror}", f"@{path}", "check the path"))
         return

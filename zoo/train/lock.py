@@ -130,5 +130,5 @@ def _describe_holder(place: Path) -> str:
     try:
         holder = json.loads((place / HOLDER).read_text())
         return f"process {holder['pid']} on {holder['host']}, since {holder['since']},"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
         return "another process"

@@ -58,7 +58,14 @@ def parse_event(line: bytes) -> dict[str, Any]:
     """Parse a line; empty if it is damaged, since a run can be resumed without its metrics."""
     try:
         event = json.loads(line)
-        is_valid = isinstance(event["step"], int) and isinstance(event.get("nats", {}), dict)
+        numbers = [event["step"], event.get("seconds") or 0, *event.get("nats", {}).values()]
+        is_valid = isinstance(event["step"], int) and all(map(_is_number, numbers))
+        is_valid = is_valid and isinstance(event.get("kinds") or {}, dict)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
     return event if is_valid else {}
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is a number that fits in 64 bits; it may be infinite."""
+    return isinstance(value, float) or (type(value) is int and abs(value) < 2**63)
