@@ -117,3 +117,21 @@ def test_a_reader_filters_and_sorts(page: Path, open_page: Callable[..., Any]) -
     values = [value for _, _, value in window.eval_on_selector_all("tbody tr", every)]
     assert values == sorted((value for _, _, value in first), reverse=True)
     assert opened.messages == []
+
+
+@pytest.mark.slow
+def test_a_reader_listens_to_the_sample_of_a_row(tmp_path: Path, open_page: Callable[..., Any]) -> None:
+    study = str(BENCHMARKS / "objective.toml")
+    assert run(["bench", "site", study, "--bundle", "bach", "-o", str(tmp_path)]) == 0
+    text = (tmp_path / "index.html").read_text()
+    links = [link for link in re.findall(r'(?:src|href)="([^"]*)"', text) if not link.startswith("data:")]
+    assert links == ["#piece-1"]
+    opened = open_page((tmp_path / "index.html").as_uri())
+    window = opened.tab
+    window.select_option("select[name=music]", "bach")
+    assert "bundle bach" in window.inner_text("tbody tr:visible")
+    window.click("text=listen")
+    window.click("#piece-1 button.play")
+    window.wait_for_function("document.querySelector('#piece-1').dataset.lit")
+    assert opened.requests == [opened.requests[0]]
+    assert opened.messages == []
