@@ -165,8 +165,8 @@ def count_of(bar: Bar, share: float) -> int:
     return max(min(bar.full, LEAST.get(bar.variable, 1)), round(bar.full * min(1.0, share)))
 
 
-def run(bar: Bar, share: float, seconds: float) -> tuple[str, str]:
-    """Run the tests of a bar; the count and the result."""
+def run(bar: Bar, share: float, seconds: float) -> tuple[str, str] | None:
+    """Run the tests of a bar; the count and the result, or None if the tests were killed."""
     count = count_of(bar, share)
     settings = {f"ZOO_STRESS_{bar.variable}": str(count)} if bar.variable else {}
     if bar.variable in WHOLE:
@@ -187,6 +187,8 @@ def run(bar: Bar, share: float, seconds: float) -> tuple[str, str]:
         )
     except subprocess.TimeoutExpired:
         return shown, f"NOT MET: not finished within {seconds / 60:.0f} min"
+    if done.returncode < 0:
+        return None
     lines = done.stdout.splitlines()
     summary = lines[-1].strip("= ").partition(" in ")[0] if lines else done.stderr.strip()[-200:]
     # If the only test was skipped or no test was selected (exit code 5 of pytest), the promise is not met.
@@ -209,7 +211,11 @@ def main(words: list[str]) -> int:
     for bar in chosen:
         limit = max(300.0, bar.hours * 3600 * min(1, share) * 3) if minutes else 12 * 3600.0
         began = time.monotonic()
-        count, result = run(bar, share, limit)
+        done = run(bar, share, limit)
+        if done is None:
+            print(f"{bar.name}: the tests were killed; the line keeps its last result", file=sys.stderr)
+            continue
+        count, result = done
         seconds, today = f"{time.monotonic() - began:.0f} s", date.today().isoformat()
         rows[bar.name] = f"| {bar.name} | {bar.what} | {count} | {result} | {seconds} | {today} |"
         print(rows[bar.name], flush=True)
