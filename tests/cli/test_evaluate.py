@@ -206,7 +206,7 @@ def test_omitted_results_are_reported(bundles, folder, capsys):
     assert "note: floors and generated passages are left out: split=all" in notes("split=all")
     assert "floors and generated passages are left out" in notes("split=all", "samples=0")
     assert "passages are left out: split=train" in notes("split=train")
-    assert notes("split=train", "samples=0") == ""
+    assert "left out" not in notes("split=train", "samples=0")
 
 
 def test_counts_have_the_right_plural(bundles, folder, capsys):

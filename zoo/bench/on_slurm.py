@@ -43,8 +43,6 @@ class SlurmRunner:
     def __init__(
         self, work: Path, jobs: int | None = None, parameters: Mapping[str, str] | None = None
     ) -> None:
-        # The local jobs of submitit start Python with -m, which would import from the current folder.
-        os.environ["PYTHONSAFEPATH"] = "1"
         self._work, self._here = work.resolve(), str(Path.cwd())
         self._executor = _executor(_new_folder(self._work), dict(parameters or {}))
         self._jobs = jobs
@@ -55,6 +53,8 @@ class SlurmRunner:
 
     def submit(self, order: Mapping[str, Any]) -> Future[dict[str, Any]]:
         """Submit a cell; the future holds its result or raises `CellFailed`."""
+        # submitit starts its local jobs with -m, which would import from the current folder.
+        os.environ["PYTHONSAFEPATH"] = "1"
         answer: Future[dict[str, Any]] = Future()
         with self._lock:
             self._waiting.append((with_absolute_place(order), answer))

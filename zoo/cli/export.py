@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ from zoo.cli.as_json import print_json
 from zoo.cli.named import one_slot
 from zoo.cli.overwriting import force_option, would_be_lost
 from zoo.errors import Problem, UsageError
+from zoo.files import write_file
 
 
 @click.command("export")
@@ -39,7 +41,10 @@ def command(bundle: Path, slot: str, output: Path, force: bool, as_json: bool) -
     from zoo.model.export import export_part
 
     exported = export_part(model, part)
-    torch.export.save(exported.program, output, extra_files={"README.md": exported.readme})
+    # In memory first: torch ends the process if it cannot write a file.
+    content = io.BytesIO()
+    torch.export.save(exported.program, content, extra_files={"README.md": exported.readme})
+    write_file(output, content.getvalue())
     if as_json:
         print_json({"path": str(output), "slot": part, "error": exported.error, "readme": exported.readme})
         return
