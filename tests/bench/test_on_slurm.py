@@ -141,3 +141,20 @@ def test_without_slurm_the_hint_names_the_local_trial(
     study = write(HEAD, GRID)
     assert run(["bench", "run", str(study), "--data", f"tunes={songs}", "--runner", "slurm"]) == 2
     assert "--slurm cluster=local" in capsys.readouterr().err
+
+
+def test_a_cluster_that_does_not_answer_is_asked_again() -> None:
+    from zoo.bench.on_slurm import _has_ended
+
+    class Job:
+        def __init__(self) -> None:
+            self.checks = 0
+
+        def done(self) -> bool:
+            self.checks += 1
+            if self.checks == 1:
+                raise OSError("stale file handle")
+            return True
+
+    job = Job()
+    assert [_has_ended(job), _has_ended(job)] == [False, True]

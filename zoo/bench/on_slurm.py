@@ -72,7 +72,7 @@ class SlurmRunner:
         """Submit what is waiting, and settle what has ended, until the runner is closed."""
         while not self._closed.wait(POLL):
             with self._lock:
-                ended = [entry for entry in self._running if entry[0].done()]
+                ended = [entry for entry in self._running if _has_ended(entry[0])]
                 self._running = [entry for entry in self._running if entry not in ended]
                 while self._waiting and (self._jobs is None or len(self._running) < self._jobs):
                     self._start(*self._waiting.pop(0))
@@ -133,6 +133,14 @@ def _value(text: str) -> int | float | str:
         with suppress(ValueError):
             return kind(text)
     return text
+
+
+def _has_ended(job: Any) -> bool:
+    """Whether a job has ended; if the disk or SLURM does not answer, the next check asks again."""
+    try:
+        return bool(job.done())
+    except Exception:
+        return False
 
 
 def _settle_job(job: Any, name: str, answer: Future[dict[str, Any]]) -> None:
