@@ -80,7 +80,7 @@ def test_reports_decide_about_pruning_once(space: Space, tmp_path: Path) -> None
         trial = store.next()
         store.choose(trial, space)
         assert not store.report(trial, 5, nats)
-        store.finish(trial, "complete", nats)
+        store.finish(trial, "complete", nats, kind="exact")
     bad = store.next()
     store.choose(bad, space)
     assert not store.report(bad, 2, 9.0)  # too early
