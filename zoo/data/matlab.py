@@ -135,7 +135,7 @@ class _Stream:
         self._decompressor = zlib.decompressobj() if segment.compressed else None
 
     def header(self) -> ArrayHeader:
-        """Read the header of the next array."""
+        """Read the header of the next array; class 0 if it is empty."""
         kind, size, _ = self._tag()
         if kind != MATRIX:
             raise Unreadable("it is damaged")
@@ -147,6 +147,8 @@ class _Stream:
         if len(flags) != 2 or len(dimensions) < 2 or min(dimensions) < 0:
             raise Unreadable("it is damaged")
         class_and_flags = int(flags[0])
+        if class_and_flags & 0xFF == 0:  # only an entry without a header has no class
+            raise Unreadable("it is damaged")
         return ArrayHeader(
             class_and_flags & 0xFF, bool(class_and_flags & COMPLEX), dimensions, name.decode("latin-1")
         )
