@@ -17,6 +17,7 @@ from zoo.bench.components import components, floor_cells
 from zoo.bench.reading import READING
 from zoo.bench.results import Results
 from zoo.bench.rows import StudyTable
+from zoo.bench.stored import from_line
 from zoo.bench.study import Study, read_study
 from zoo.registry import Registry, open_registry
 
@@ -149,6 +150,14 @@ def scored(terms: Mapping[str, Any], escaped: Sequence[int] | None = None) -> di
         "terms": dict(terms),
         "remarks": {} if escaped is None else {"escaped": list(escaped)},
     }
+
+
+def stored_results(study: Path) -> dict[str, dict[str, Any]]:
+    """File name -> stored result next to a study, without training times."""
+    contents = {
+        path.name: from_line(path.read_bytes()) for path in (study.parent / "results").glob("*/*.json")
+    }
+    return {name: {k: v for k, v in content.items() if k != "seconds"} for name, content in contents.items()}
 
 
 @pytest.fixture

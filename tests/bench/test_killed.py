@@ -14,7 +14,10 @@ from typing import Any
 
 import pytest
 
+from zoo.bench.stored import from_line, to_line
 from zoo.cli.main import run
+
+from .conftest import stored_results
 
 pytestmark = pytest.mark.slow
 
@@ -68,19 +71,11 @@ def ended(process: subprocess.Popen[str], code: int = 0) -> tuple[str, str]:
     return out, err
 
 
-def results(study: Path) -> dict[str, dict[str, Any]]:
-    """The stored results, without times."""
-    contents = {
-        path.name: json.loads(path.read_text()) for path in (study.parent / "results").glob("*/*.json")
-    }
-    return {name: {k: v for k, v in content.items() if k != "seconds"} for name, content in contents.items()}
-
-
 def table(study: Path, capsys: pytest.CaptureFixture[str]) -> str:
     """The table of a study, without training times."""
     for path in (study.parent / "results").glob("*/*.json"):
-        content = json.loads(path.read_text())
-        path.write_text(json.dumps(content | {"seconds": 1.0} if "seconds" in content else content))
+        content = from_line(path.read_bytes())
+        path.write_text(to_line(content | {"seconds": 1.0} if "seconds" in content else content))
     capsys.readouterr()
     assert run(["bench", "table", str(study), "--md"]) == 0
     return capsys.readouterr().out
@@ -99,17 +94,17 @@ def test_killed_and_restarted_study_gives_the_table_of_an_uninterrupted_one(
     name, pid = until(lambda: next(iter(holders(tmp_path / "runs").items()), None))
     os.kill(pid, signal.SIGKILL)
     until(lambda: holders(tmp_path / "runs", begun=False).get(name, pid) != pid)  # it is retried
-    until(lambda: results(file))
+    until(lambda: stored_results(file))
     driver.kill()
     driver.wait()
     left = holders(tmp_path / "runs", begun=False).values()
     until(lambda: not any(lives(pid) for pid in left), 10)
 
-    before = results(file)
+    before = stored_results(file)
     assert 0 < len(before) < CELLS
     summary = json.loads(ended(bench(file, "--jobs", "1", "--json"))[0])
     assert summary["ran"] == CELLS - len(before)
-    assert results(file) == results(unbroken / file.name)
+    assert stored_results(file) == stored_results(unbroken / file.name)
     assert table(file, capsys) == table(unbroken / file.name, capsys)
 
 
@@ -147,7 +142,7 @@ def test_two_studies_that_need_one_cell_share_it(write: Write, bench: Bench, tmp
     files = [write('data = "tunes"\nseeds = 1', grid, "steps = 60", name=name) for name in ("one", "two")]
     for driver in [bench(file, "--jobs", "1") for file in files]:
         ended(driver)
-    assert len(results(files[0])) == 3
+    assert len(stored_results(files[0])) == 3
     core, decoder = sorted((tmp_path / "runs").iterdir())
     assert (core.name.partition("-")[0], decoder.name.partition("-")[0]) == ("core", "decoder")
     events = [json.loads(line) for line in (core / "metrics.jsonl").read_text().splitlines()]

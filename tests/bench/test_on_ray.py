@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from .conftest import stored_results
+
 pytest.importorskip("ray", reason="Ray is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
@@ -74,12 +76,9 @@ def address(quiet: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def results(study: Path) -> dict[str, dict[str, Any]]:
-    """The stored results, without times and the number of threads."""
-    contents = {
-        path.name: json.loads(path.read_text()) for path in (study.parent / "results").glob("*/*.json")
-    }
+    """The stored results, without the number of threads."""
+    contents = stored_results(study)
     for content in contents.values():
-        content.pop("seconds", None)
         content["made"].pop("machine")
     return contents
 

@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from zoo.bench.on_slurm import SlurmRunner
 from zoo.cli.main import run
+
+from .conftest import stored_results
 
 pytest.importorskip("submitit", reason="submitit is not installed")
 
@@ -25,15 +26,6 @@ Bench = Callable[..., "subprocess.Popen[str]"]
 HEAD = 'data = "tunes"\nseeds = 1'
 GRID = 'attention = "none local=4 features=5"\nsampler = "independent"\ndecoder = "uniform"'
 LOCAL = ("--runner", "slurm", "--slurm", "cluster=local")
-
-
-def results(study: Path) -> dict[str, dict[str, Any]]:
-    """The stored results, without times and numbers of threads."""
-    stored = {path.name: json.loads(path.read_text()) for path in (study.parent / "results").glob("*/*.json")}
-    for content in stored.values():
-        content.pop("seconds", None)
-        content["made"].pop("machine")
-    return stored
 
 
 def errors(process: subprocess.Popen[str], code: int = 0) -> str:
@@ -56,8 +48,8 @@ def test_jobs_give_the_same_results_as_processes(
     for name in ("queue", "secrets", "numpy"):
         Path(f"{name}.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'a').write('{name} ')")
     errors(bench(there / "study.toml", *LOCAL, "--jobs", "2"))
-    assert len(results(here / "study.toml")) == 3
-    assert results(there / "study.toml") == results(here / "study.toml")
+    assert len(stored_results(here / "study.toml")) == 3
+    assert stored_results(there / "study.toml") == stored_results(here / "study.toml")
     assert not (tmp_path / "imported").exists()
 
 
@@ -74,7 +66,7 @@ def test_a_killed_job_is_submitted_again(write: Write, bench: Bench, tmp_path: P
         time.sleep(0.01)
     errors(driver)
     assert killed
-    assert len(results(study)) == 3
+    assert len(stored_results(study)) == 3
 
 
 @pytest.mark.slow
