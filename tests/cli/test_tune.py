@@ -13,11 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from zoo.cli.main import run
-from zoo.music.roll import Roll
 from zoo.search.store import JOURNAL
 from zoo.train.learner import Learner
 
@@ -48,18 +46,6 @@ class Result:
 
 
 Tune = Callable[..., Result]
-
-
-@pytest.fixture(scope="module")
-def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("songs")
-    for number in range(10):
-        frames = 24 + number
-        onset = np.zeros((frames, 88), np.bool_)
-        for frame in range(0, frames, 2):
-            onset[frame, [20 + number + (0, 4, 7, 12)[frame // 2 % 4], 44 + number]] = True
-        Roll(onset, onset, np.where(onset, np.uint8(64), np.uint8(0))).write(folder / f"{number}.mid")
-    return folder
 
 
 @pytest.fixture
