@@ -28,7 +28,7 @@ from zoo.registry import Recipe, open_registry, parse_recipe
 from zoo.train.compose import GenerateOptions, GenerationRequest, compose
 from zoo.train.fit import fit
 from zoo.train.record import pedal_of, record, weights_of_parts, with_changed_weights
-from zoo.train.settings import TrainSettings
+from zoo.train.settings import SECTIONS
 from zoo.train.watch import watched
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class ZooModel:
             NonFiniteError: a loss or a weight became NaN or infinite.
         """
         words = [f"train.{name}={value}" for name, value in settings.items()]
-        chosen = parse_recipe(words, open_registry(), sections={"train": TrainSettings}).sections["train"]
+        chosen = parse_recipe(words, open_registry(), sections=SECTIONS).sections["train"]
         corpus = self._open(data)
         with watched(progress, listen) as listener:
             origins = self._origins()

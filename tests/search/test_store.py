@@ -9,7 +9,7 @@ import pytest
 from zoo.errors import BundleError, ZooError
 from zoo.registry import Registry
 from zoo.search.space import Space, parse_space
-from zoo.search.store import JOURNAL, Store, TrialResult, import_optuna
+from zoo.search.store import JOURNAL, TrialResult, TrialStore, import_optuna
 
 
 @pytest.fixture
@@ -25,10 +25,10 @@ def score(chosen: dict[str, str]) -> float:
 
 
 def search(folder: Path, space: Space, trials: int, reopen: bool) -> list[TrialResult]:
-    store = Store(folder, seed=5)
+    store = TrialStore(folder, seed=5)
     for _ in range(trials):
         if reopen:
-            store = Store(folder, seed=5)
+            store = TrialStore(folder, seed=5)
         trial = store.next()
         chosen = store.choose(trial, space)
         store.finish(trial, "complete", score(chosen), kind="exact")
@@ -52,12 +52,12 @@ def test_a_kill_while_values_are_drawn_changes_none_of_them(
 ) -> None:
     search(tmp_path, space, trials, reopen=False)
     before = (tmp_path / JOURNAL).read_bytes()
-    store = Store(tmp_path, seed=5)
+    store = TrialStore(tmp_path, seed=5)
     chosen = store.choose(store.next(), space)
     written = (tmp_path / JOURNAL).read_bytes()[len(before) :].splitlines(keepends=True)
     assert len(written) > lines
     (tmp_path / JOURNAL).write_bytes(before + b"".join(written[:lines]) + written[lines][:20])
-    again = Store(tmp_path, seed=5)
+    again = TrialStore(tmp_path, seed=5)
     trial = again.next()
     assert trial.number == trials
     assert again.choose(trial, space) == chosen
@@ -69,13 +69,13 @@ def test_another_seed_draws_other_values(space: Space, tmp_path: Path) -> None:
     for seed in (1, 2):
         folder = tmp_path / str(seed)
         folder.mkdir()
-        store = Store(folder, seed)
+        store = TrialStore(folder, seed)
         chosen.append(store.choose(store.next(), space))
     assert chosen[0] != chosen[1]
 
 
 def test_reports_decide_about_pruning_once(space: Space, tmp_path: Path) -> None:
-    store = Store(tmp_path, seed=0)
+    store = TrialStore(tmp_path, seed=0)
     for nats in (3.0, 3.1, 3.2, 3.3, 3.4):
         trial = store.next()
         store.choose(trial, space)
@@ -85,18 +85,18 @@ def test_reports_decide_about_pruning_once(space: Space, tmp_path: Path) -> None
     store.choose(bad, space)
     assert not store.report(bad, 2, 9.0)  # too early
     assert store.report(bad, 5, 9.0)
-    again = Store(tmp_path, seed=0)
+    again = TrialStore(tmp_path, seed=0)
     assert again.report(again.next(), 5, 1.0)  # the value of the first report counts
     result = again.finish(again.next(), "pruned", steps=7)
     assert (result.state, result.nats, result.steps) == ("pruned", 9.0, 7)
 
 
 def test_a_failed_trial_keeps_its_problem(space: Space, tmp_path: Path) -> None:
-    store = Store(tmp_path, seed=0)
+    store = TrialStore(tmp_path, seed=0)
     trial = store.next()
     store.choose(trial, space)
     assert store.finish(trial, "failed", problem="the loss is nan").problem == "the loss is nan"
-    assert Store(tmp_path, seed=0).trials()[0].state == "failed"
+    assert TrialStore(tmp_path, seed=0).trials()[0].state == "failed"
 
 
 def test_a_damaged_journal_is_refused(space: Space, tmp_path: Path) -> None:
@@ -104,17 +104,17 @@ def test_a_damaged_journal_is_refused(space: Space, tmp_path: Path) -> None:
     journal = tmp_path / JOURNAL
     journal.write_bytes(journal.read_bytes().replace(b'"op_code"', b'"op"', 1))
     with pytest.raises(BundleError, match="is not an Optuna journal"):
-        Store(tmp_path, seed=5)
+        TrialStore(tmp_path, seed=5)
     journal.write_bytes(b"no journal\n\n")
     with pytest.raises(BundleError, match="is not an Optuna journal"):
-        Store(tmp_path, seed=5)
+        TrialStore(tmp_path, seed=5)
 
 
 def test_importances_need_enough_trials(space: Space, tmp_path: Path) -> None:
     search(tmp_path, space, 3, reopen=False)
-    assert Store(tmp_path, seed=5).importances() == {}
+    assert TrialStore(tmp_path, seed=5).importances() == {}
     search(tmp_path, space, 22, reopen=False)
-    shares = Store(tmp_path, seed=5).importances()
+    shares = TrialStore(tmp_path, seed=5).importances()
     assert set(shares) == set(space.searched)
     assert sum(shares.values()) == pytest.approx(1)
     assert shares["train.ema"] < shares["decoder.hidden"]  # the score does not depend on it
@@ -131,9 +131,9 @@ def test_without_optuna_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     [("kind", "certain"), ("kind", 5), ("chosen", ["lstm"]), ("steps", "many"), ("problem", 1)],
 )
 def test_a_trial_of_wrong_types_is_damaged(space: Space, tmp_path: Path, key: str, value: object) -> None:
-    store = Store(tmp_path, seed=5)
+    store = TrialStore(tmp_path, seed=5)
     trial = store.next()
     store.choose(trial, space)
     store.finish(trial, "complete", 1.0, **{"kind": "exact", key: value})
     with pytest.raises(BundleError, match="trial 1 is damaged"):
-        Store(tmp_path, seed=5)
+        TrialStore(tmp_path, seed=5)

@@ -10,7 +10,7 @@ import click
 from zoo.cli.places import data_option, named_places
 
 if TYPE_CHECKING:
-    from zoo.cli.submissions import Verdict
+    from zoo.cli.submissions import Verification
 
 
 @click.command("verify")
@@ -29,12 +29,12 @@ def verify(folders: tuple[Path, ...], places: tuple[str, ...], as_json: bool) ->
     """
     from zoo.bench.submission import submission_folders
     from zoo.cli.console import print_json, stderr, stdout, visible
-    from zoo.cli.submissions import Music, claimed_music, read_all, verdicts
+    from zoo.cli.submissions import OpenedMusic, claimed_music, read_all, verdicts
     from zoo.registry.parse import raise_all
 
     named = list(dict.fromkeys(child for place in folders for child in submission_folders(place)))
     read, results = read_all(named), []
-    music = Music(named_places(sorted(claimed_music(read)), places, "the submissions"))
+    music = OpenedMusic(named_places(sorted(claimed_music(read)), places, "the submissions"))
     for verdict in verdicts(read, music):
         results.append(verdict)
         if verdict.refusal is None and not as_json:
@@ -46,7 +46,7 @@ def verify(folders: tuple[Path, ...], places: tuple[str, ...], as_json: bool) ->
     raise_all([verdict.refusal for verdict in results if verdict.refusal])
 
 
-def _line(verdict: Verdict) -> str:
+def _line(verdict: Verification) -> str:
     """The row of an accepted submission."""
     assert verdict.submission is not None
     assert verdict.evaluation is not None
@@ -55,7 +55,7 @@ def _line(verdict: Verdict) -> str:
     return f"{verdict.folder}: accepted, {score} on {figure.pieces:,} test pieces of {claim.data}"
 
 
-def _to_json(verdict: Verdict) -> dict[str, Any]:
+def _to_json(verdict: Verification) -> dict[str, Any]:
     if verdict.submission is None or verdict.evaluation is None:
         problems = [problem.__dict__ for problem in verdict.refusal.problems] if verdict.refusal else []
         return {"folder": str(verdict.folder), "accepted": False, "problems": problems}

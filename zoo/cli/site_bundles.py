@@ -11,7 +11,7 @@ from zoo.errors import Problem, UsageError, ZooError
 
 if TYPE_CHECKING:
     from zoo.bench.submission import Submission
-    from zoo.cli.submissions import Music
+    from zoo.cli.submissions import OpenedMusic
     from zoo.model.bundle import Bundle
     from zoo.report.leaderboard import LeaderboardRow
 
@@ -32,14 +32,14 @@ def bundle_rows(
     if not submissions and not bundles:
         return []
     from zoo.bench.submission import submission_folders
-    from zoo.cli.submissions import Music, claimed_music, read_all
+    from zoo.cli.submissions import OpenedMusic, claimed_music, read_all
     from zoo.model.bundle import open_bundle
 
     opened = {name: open_bundle(name) for name in dict.fromkeys(bundles)}
     data = {name: _music_of(name, bundle) for name, bundle in opened.items()}
     read = read_all(submission_folders(submissions) if submissions else [])
     names = sorted({*data.values(), *claimed_music(read)})
-    music = Music(named_places(names, places, "the bundles and submissions"))
+    music = OpenedMusic(named_places(names, places, "the bundles and submissions"))
     accepted = list(_accepted(read, music))  # before the bundles, so that a refusal costs no more time
     return [*(_bundle(name, opened[name], data[name], music) for name in opened), *accepted]
 
@@ -56,7 +56,7 @@ def _music_of(name: str, bundle: Bundle) -> str:
     return data
 
 
-def _accepted(read: Mapping[Path, Submission | ZooError], music: Music) -> Iterator[LeaderboardRow]:
+def _accepted(read: Mapping[Path, Submission | ZooError], music: OpenedMusic) -> Iterator[LeaderboardRow]:
     """The rows of all submissions.
 
     Raises:
@@ -76,7 +76,7 @@ def _accepted(read: Mapping[Path, Submission | ZooError], music: Music) -> Itera
             yield submission_row(verdict.submission, verdict.evaluation, progress)
 
 
-def _bundle(name: str, bundle: Bundle, data: str, music: Music) -> LeaderboardRow:
+def _bundle(name: str, bundle: Bundle, data: str, music: OpenedMusic) -> LeaderboardRow:
     from zoo.bench.submission import score_unseen
     from zoo.cli.progress import waiting
     from zoo.report.bundle_rows import bundle_row

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verification:
     """The result of verifying a submission.
 
     Attributes:
@@ -34,7 +34,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Music:
+class OpenedMusic:
     """The music of bundles, each opened once for each grid.
 
     Attributes:
@@ -76,7 +76,7 @@ def claimed_music(read: Mapping[Path, Submission | ZooError]) -> set[str]:
     return {each.claim.data for each in read.values() if not isinstance(each, ZooError)}
 
 
-def verdicts(read: Mapping[Path, Submission | ZooError], music: Music) -> Iterator[Verdict]:
+def verdicts(read: Mapping[Path, Submission | ZooError], music: OpenedMusic) -> Iterator[Verification]:
     """Verify submissions one after another.
 
     Args:
@@ -84,10 +84,10 @@ def verdicts(read: Mapping[Path, Submission | ZooError], music: Music) -> Iterat
         music: their music.
     """
     for folder, each in read.items():
-        yield Verdict(folder, refusal=each) if isinstance(each, ZooError) else _verdict(each, music)
+        yield Verification(folder, refusal=each) if isinstance(each, ZooError) else _verdict(each, music)
 
 
-def _verdict(submission: Submission, music: Music) -> Verdict:
+def _verdict(submission: Submission, music: OpenedMusic) -> Verification:
     from zoo.bench.submission import verify
     from zoo.cli.progress import waiting
 
@@ -97,8 +97,8 @@ def _verdict(submission: Submission, music: Music) -> Verdict:
         with waiting(submission.name) as progress:
             evaluation = verify(submission, corpus, progress)
     except ZooError as error:
-        return Verdict(submission.folder, refusal=error)
-    return Verdict(submission.folder, submission, evaluation)
+        return Verification(submission.folder, refusal=error)
+    return Verification(submission.folder, submission, evaluation)
 
 
 def check_plugins(bundle: Bundle) -> None:

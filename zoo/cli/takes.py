@@ -40,9 +40,11 @@ def command_to_json(name: str) -> dict[str, Any]:
     described: click.Command = import_module(f"zoo.cli.{name}").command
     if name == "train":
         from zoo.train.keys import TrainKeys
-        from zoo.train.settings import TrainSettings
+        from zoo.train.settings import SECTIONS
 
-        settings = [*settings_to_json(TrainKeys), *settings_to_json(TrainSettings, "train")]
+        settings = settings_to_json(TrainKeys)
+        for head, model in SECTIONS.items():
+            settings += settings_to_json(model, head)
     else:
         options = [option for option in described.params if isinstance(option, click.Option)]
         settings = [_option(option) for option in options if option.expose_value]

@@ -19,7 +19,7 @@ from zoo.cli.words import recipe_words
 from zoo.errors import Problem, UsageError
 from zoo.parts import Slot
 from zoo.train.keys import TrainKeys
-from zoo.train.settings import TrainSettings
+from zoo.train.settings import SECTIONS
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from zoo.train.events import FitResult
     from zoo.train.ranks import Ranks
     from zoo.train.swap import Swap
-
-
-SECTIONS = {"train": TrainSettings}
 
 
 class _WithSettings(click.Command):

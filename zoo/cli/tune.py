@@ -12,9 +12,9 @@ import click
 from zoo.cli.counts import count
 from zoo.cli.music import music_words, open_music
 from zoo.cli.overwriting import check_own_folder
-from zoo.cli.train import SECTIONS
 from zoo.cli.words import recipe_words
 from zoo.train.keys import TrainKeys
+from zoo.train.settings import SECTIONS
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -29,12 +29,10 @@ def with_score(
     Returns:
         the record; unchanged without validation pieces.
     """
-    pieces = corpus.split("valid")
-    indices = choose_pieces(pieces, settings.on_grid(pieces.grid).validate_frames)
-    if not indices:
+    pieces = validation_pieces(corpus, settings)
+    if not pieces.pieces:
         return record
-    # In the order of the corpus, as `zoo evaluate` draws its random numbers.
-    figure = evaluate(model, pieces.take(sorted(indices)), seed=seed).score()
+    figure = evaluate(model, pieces, seed=seed).score()
     score = {
         "nats": figure.value,
         "kind": figure.kind,
@@ -42,3 +40,13 @@ def with_score(
         "pieces": figure.pieces,
     }
     return {**record, "scores": {**record["scores"], "validation_score": score}}
+
+
+def validation_pieces(corpus: Corpus, settings: TrainSettings) -> Corpus:
+    """The pieces that training is validated on, in the order of the corpus.
+
+    In this order `zoo evaluate` draws its random numbers.
+    """
+    pieces = corpus.split("valid")
+    indices = choose_pieces(pieces, settings.on_grid(pieces.grid).validate_frames)
+    return pieces.take(sorted(indices))

@@ -15,7 +15,7 @@ from zoo.registry import Registry, open_registry
 from zoo.registry.words import split
 from zoo.search.plan import SEARCH, Plan, check_same, read_plan
 from zoo.search.space import Chosen, Space, parse_space
-from zoo.search.store import JOURNAL, Store
+from zoo.search.store import JOURNAL, TrialStore
 from zoo.search.tune import SearchResult, Tuner, Watcher, read_result
 from zoo.search.watch import SearchWatch
 from zoo.train.keys import TrainKeys
@@ -37,6 +37,8 @@ def tune(
     **slots: str | int | float,
 ) -> SearchResult:
     """Search over parts and settings; the model of the best trial is saved as a bundle.
+
+    ::
 
         result = zoo.tune("decoder=lstm,rbm", data="bach", output="my_search", trials=20)
         model = zoo.load(result.bundle)
@@ -102,8 +104,8 @@ class Search:
         """
         with lock_folder(self.folder, "is searching here", plan=SEARCH, what="search"):
             stored = read_plan(self.folder)
-            if stored is not None:
-                store = self._open_store(stored.seed)
+            store = None if stored is None else self._open_store(stored.seed)
+            if store is not None:
                 result = read_result(self.folder, store)
                 if len(result.trials) >= self.plan.trials and result.best:
                     return result
@@ -112,17 +114,17 @@ class Search:
             if stored is not None:
                 check_same(stored, plan, self.folder)
             plan.write(self.folder)
-            store = self._open_store(plan.seed)
+            store = store or self._open_store(plan.seed)
             tuner = Tuner(self.space, corpus, self.folder, store, self.registry, watcher)
             return tuner.run(plan.trials)
 
-    def _open_store(self, seed: int) -> Store:
+    def _open_store(self, seed: int) -> TrialStore:
         """The stored trials, whose values must be values of this search.
 
         Raises:
             BundleError: they are not, or the journal is damaged.
         """
-        store = Store(self.folder, seed)
+        store = TrialStore(self.folder, seed)
         if other := [trial.number for trial in store.trials() if not self.space.contains(trial.chosen)]:
             what = f"the values of trial {other[0]} are not values of this search"
             raise BundleError(damaged(what, str(self.folder / JOURNAL)))

@@ -16,13 +16,12 @@ from zoo.registry.parse import TRAINING, raise_all
 from zoo.registry.words import Word, read_words, split
 from zoo.search.values import FIXED, Values, fixed_problem, values_of_part, values_of_setting
 from zoo.train.keys import TrainKeys
-from zoo.train.settings import TrainSettings
+from zoo.train.settings import SECTIONS
 from zoo.train.swap import Swap, expand, names_source, parse_swap
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
 
-SECTIONS: dict[str, type[Settings]] = {TRAINING: TrainSettings}
 Chosen = Mapping[str, str]
 """The chosen value of each searched part and setting, by key, as typed in a recipe."""
 

@@ -87,7 +87,7 @@ def import_optuna() -> Any:
     return optuna
 
 
-class Store:
+class TrialStore:
     """The trials of a search, in a folder that must be locked with `lock_folder`.
 
     Args:
@@ -151,7 +151,7 @@ class Store:
             return chosen
 
     def report(self, trial: optuna.Trial, tenth: int, nats: float) -> bool:
-        """Store the score of a trial at some tenth of its budget; returns whether to prune it.
+        """TrialStore the score of a trial at some tenth of its budget; returns whether to prune it.
 
         It is pruned if, at this tenth, at least half of the complete trials were better.
         """
@@ -163,7 +163,7 @@ class Store:
     def finish(
         self, trial: optuna.Trial, state: State, nats: float | None = None, **about: Any
     ) -> TrialResult:
-        """Store the end of a trial.
+        """TrialStore the end of a trial.
 
         Args:
             trial: the trial.

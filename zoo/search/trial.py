@@ -9,7 +9,7 @@ from typing import Any
 
 from zoo.data import Corpus
 from zoo.measure.evaluator import evaluate
-from zoo.measure.validation import with_score
+from zoo.measure.validation import validation_pieces, with_score
 from zoo.model.model import Model
 from zoo.train.assemble import assemble, origins
 from zoo.train.callback import Callback
@@ -19,8 +19,6 @@ from zoo.train.learner import Learner
 from zoo.train.lock import lock_folder
 from zoo.train.record import record
 from zoo.train.run import Run
-from zoo.train.score import choose_pieces
-from zoo.train.settings import TrainSettings
 from zoo.train.swap import Swap
 
 Report = Callable[[int, float], bool]
@@ -29,7 +27,7 @@ CHECKPOINTS = ("last.safetensors", "best.safetensors")
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedTrial:
     """A trial after training.
 
     Attributes:
@@ -53,7 +51,7 @@ class Trained:
 
 def train_trial(
     swap: Swap, corpus: Corpus, folder: Path, report: Report, listen: Listen | None, *, whole: bool
-) -> Trained:
+) -> TrainedTrial:
     """Train a trial in its run folder, from its last checkpoint if there is one.
 
     Args:
@@ -74,7 +72,7 @@ def train_trial(
     seed, settings = recipe.values["seed"], recipe.sections["train"]
     model = assemble(replace(swap, recipe=recipe), seed)
     part_origins = origins(swap, model)
-    pruning = Pruning(report, Residual(corpus, settings) if whole else None)
+    pruning = Pruning(report, validation_pieces(corpus, settings) if whole else None)
     with lock_folder(folder):
         result = fit(
             model,
@@ -91,7 +89,7 @@ def train_trial(
     about = record(result, corpus, settings, seed, part_origins)
     if not pruning.pruned:
         about = with_score(about, model, corpus, settings, seed)
-    return Trained(model, result, about, pruning.pruned)
+    return TrainedTrial(model, result, about, pruning.pruned)
 
 
 def discard_checkpoints(folder: Path) -> None:
@@ -100,32 +98,23 @@ def discard_checkpoints(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-class Residual:
-    """The residual of a model on the validation pieces; training does not change it."""
-
-    def __init__(self, corpus: Corpus, settings: TrainSettings) -> None:
-        pieces = corpus.split("valid")
-        self._pieces = pieces.take(choose_pieces(pieces, settings.on_grid(pieces.grid).validate_frames))
-
-    def nats(self, model: Model) -> float:
-        """Its nats per frame."""
-        evaluation = evaluate(model, self._pieces)
-        return evaluation.figure("residual").value if "residual" in evaluation.terms else 0.0
-
-
 class Pruning(Callback):
     """Reports the best nats at each tenth of the budget, and ends training if the trial is pruned.
 
     Tenths, not steps, are compared, because with a budget in minutes some trials take more steps than others.
 
+    Args:
+        report: stores the nats; decides whether the trial goes on.
+        pieces: validation pieces whose residual is added to the nats; None to leave it out.
+
     Attributes:
         pruned: whether the trial was pruned.
     """
 
-    def __init__(self, report: Report, residual: Residual | None) -> None:
-        self._report, self._residual = report, residual
+    def __init__(self, report: Report, pieces: Corpus | None) -> None:
+        self._report, self._pieces = report, pieces
         self._started: Started | None = None
-        self._residual_nats: float | None = None
+        self._residual: float | None = None
         self.pruned = False
 
     def on_start(self, learner: Learner, event: Started) -> None:
@@ -150,8 +139,11 @@ class Pruning(Callback):
         return int(10 * seconds / (self._started.seconds or 1))
 
     def _residual_of(self, learner: Learner) -> float:
-        if self._residual is None:
+        """The residual in nats per frame; training does not change it."""
+        if self._pieces is None:
             return 0.0
-        if self._residual_nats is None:
-            self._residual_nats = self._residual.nats(learner.model)
-        return self._residual_nats
+        if self._residual is None:
+            evaluation = evaluate(learner.model, self._pieces)
+            known = "residual" in evaluation.terms
+            self._residual = evaluation.figure("residual").value if known else 0.0
+        return self._residual

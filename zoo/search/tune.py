@@ -23,8 +23,8 @@ from zoo.model.pretrained import BUNDLE
 from zoo.registry import Registry
 from zoo.registry.entry import plugin_error
 from zoo.search.space import Space
-from zoo.search.store import Store, TrialResult
-from zoo.search.trial import Trained, discard_checkpoints, train_trial
+from zoo.search.store import TrialResult, TrialStore
+from zoo.search.trial import TrainedTrial, discard_checkpoints, train_trial
 from zoo.train.compose import save_trained
 from zoo.train.events import Event
 from zoo.train.swap import Swap
@@ -85,7 +85,7 @@ def best_of(trials: Sequence[TrialResult]) -> TrialResult | None:
     return min(complete, key=lambda trial: trial.nats or 0.0, default=None)
 
 
-def read_result(folder: Path, store: Store) -> SearchResult:
+def read_result(folder: Path, store: TrialStore) -> SearchResult:
     """The finished trials of a search."""
     finished = [trial for trial in store.trials() if trial.state != "running"]
     return SearchResult(folder, finished, store.importances())
@@ -107,7 +107,7 @@ class Tuner:
     space: Space
     corpus: Corpus
     folder: Path
-    store: Store
+    store: TrialStore
     registry: Registry
     watcher: Watcher
 
@@ -160,7 +160,7 @@ class Tuner:
                 raise
             return self._fail(trial, plugin_error(error) or error)
 
-    def _train(self, trial: optuna.Trial, swap: Swap) -> Trained:
+    def _train(self, trial: optuna.Trial, swap: Swap) -> TrainedTrial:
         return train_trial(
             swap,
             self.corpus,
@@ -170,7 +170,7 @@ class Tuner:
             whole="encoder" in self.space.searched,
         )
 
-    def _end(self, trial: optuna.Trial, trained: Trained) -> TrialResult:
+    def _end(self, trial: optuna.Trial, trained: TrainedTrial) -> TrialResult:
         """Record a trial as complete or pruned; if it is the best so far, save its model first."""
         about = {"steps": trained.result.step, "seconds": round(trained.result.seconds, 1)}
         if trained.pruned:

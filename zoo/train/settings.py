@@ -137,3 +137,7 @@ class TrainSettings(Settings):
         if self.minutes is not None:
             return None
         return self.epochs * epoch if self.epochs is not None else self.steps or STEPS
+
+
+SECTIONS: dict[str, type[Settings]] = {"train": TrainSettings}
+"""The sections of a recipe besides its parts: the words `train.NAME=VALUE`."""
