@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from zoo.cli.main import run
+from zoo.model.pretrained import pretrained_names
 
 EXTRA = "extra"
 """The folder among the sources whose content Sphinx copies as it is."""
-PIECES = ("bach", "baseline", "pop")
+PIECES = pretrained_names()
 """The pretrained models, which write the music of the site."""
 
 

@@ -38,7 +38,7 @@ VALUES: tuple[Any, ...] = (
         "\0",
     ),
 )
-"""Values of wrong types, sizes and meanings. `evil.py` is a file of code that nobody has consented to."""
+"""Values of wrong types, sizes and meanings. `evil.py` is code without consent."""
 DEEP = "[" * 100_000 + "]" * 100_000
 
 

@@ -31,7 +31,7 @@ def from_line(line: bytes) -> Any:
     """
     content = json.loads(line)
     seal = content.pop(SEAL, None) if isinstance(content, dict) else None
-    if seal not in (None, _checksum(content)):
+    if seal is not None and seal != _checksum(content):
         raise ValueError("it does not match its checksum")
     return content
 

@@ -151,8 +151,8 @@ def restore(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Non
     Raises:
         BundleError: names, shapes or dtypes differ, or a value is not finite; the module is unchanged.
     """
-    tensors = widened(tensors, module.state_dict())
     expected = module.state_dict()
+    tensors = widened(tensors, expected)
     problems = [*_mismatches(expected, tensors, where)]
     # torch cannot compute with all dtypes that a file can contain, such as float8.
     computable = {n: t for n, t in tensors.items() if n in expected and t.dtype == expected[n].dtype}
