@@ -20,6 +20,8 @@ from zoo.train.learner import Learner
 from zoo.train.summary import summarize
 from zoo.train.watch import Watch, clock
 
+from .conftest import Output
+
 WORDS = [
     "attention=none",
     "attention.local=4",
@@ -34,14 +36,7 @@ WORDS = [
 ]
 
 
-class Result:
-    """The exit code and output of a command."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-
-Train = Callable[..., Result]
+Train = Callable[..., Output]
 
 
 @pytest.fixture
@@ -56,9 +51,9 @@ def train(
         *extra: str,
         words: list[str] = [*WORDS, f"data={songs}"],  # noqa: B006
         output: str = "run",
-    ) -> Result:
+    ) -> Output:
         code = run(["train", *words, *extra, "-o", output])
-        return Result(code, *capsys.readouterr())
+        return Output(code, *capsys.readouterr())
 
     return run_train
 

@@ -19,6 +19,8 @@ from zoo.cli.main import run
 from zoo.search.store import JOURNAL
 from zoo.train.learner import Learner
 
+from .conftest import Output
+
 pytest.importorskip("optuna")
 
 WORDS = [
@@ -38,14 +40,7 @@ WORDS = [
 ]
 
 
-class Result:
-    """The exit code and output of a command."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-
-Tune = Callable[..., Result]
+Tune = Callable[..., Output]
 
 
 @pytest.fixture
@@ -56,9 +51,9 @@ def tune(
     monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
 
-    def go(*extra: str, words: list[str] = [*WORDS, f"data={songs}"], output: str = "search") -> Result:  # noqa: B006
+    def go(*extra: str, words: list[str] = [*WORDS, f"data={songs}"], output: str = "search") -> Output:  # noqa: B006
         code = run(["tune", *words, *extra, "-o", output])
-        return Result(code, *capsys.readouterr())
+        return Output(code, *capsys.readouterr())
 
     return go
 
