@@ -43,7 +43,7 @@ class OrderedSampler(Sampler):
         temperature: float = 1.0,
         top_p: float = 1.0,
     ) -> tuple[Tensor, State]:
-        """Codes (B, 1, C), chosen one after another; the temperature divides the logits of each step."""
+        """Codes (B, 1, C), chosen one after another; see `Speller.draw` for the temperature."""
         return self.speller.draw(features[:, 0], generator, temperature, top_p=top_p).unsqueeze(1), state
 
     def _nats(self, features: Tensor, codes: Tensor) -> Tensor:
@@ -94,7 +94,7 @@ class OrderedDecoder(Decoder):
         temperature: float = 1.0,
         top_p: float = 1.0,
     ) -> tuple[Tensor, Memory]:
-        """Keys (B, 1, K) that fold to the codes; the temperature divides the logits of each step."""
+        """Keys (B, 1, K) that fold to the codes; see `Speller.draw` for the temperature."""
         context, state = self._context(codes, previous, state)
         keys = self.speller.draw(context[:, 0], generator, temperature, self._rule(codes[:, 0]), top_p)
         return keys.unsqueeze(1), state

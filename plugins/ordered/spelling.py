@@ -70,9 +70,10 @@ class Speller(nn.Module):
         rule: Rule = anything,
         top_p: float = 1.0,
     ) -> Tensor:
-        """Sets (M, N) in {0, 1} that obey the rule; the temperature divides the logits of every step.
+        """Sets (M, N) in {0, 1} that obey the rule, step after step.
 
-        With `top_p` below 1, each step is drawn from its nucleus.
+        The temperature divides the logits of the members, and `top_p` below 1 draws from their nucleus.
+        Neither changes the probability that the set ends.
         """
         count, end = len(context), self.members
         inputs, shortcut, mask = self._shared(context)
@@ -82,9 +83,9 @@ class Speller(nn.Module):
         last, spelled = torch.full_like(rows, end), context.new_zeros(count, end + 1)
         for turn in range(end + 1):
             partial = spelled[:, :end]
-            logits = self._logits(inputs, shortcut, mask, partial, last) / temperature
+            logits = self._logits(inputs, shortcut, mask, partial, last)
             allowed = self._allowed(rule, partial, last, rows)
-            step = draw_at(nucleus(masked_log_softmax(logits, allowed), top_p), uniform[:, turn])
+            step = draw_at(_sharpened(logits, allowed, temperature, top_p), uniform[:, turn])
             step = torch.where(spelled[:, end] > 0, end, step)  # what has ended stays as it is
             spelled = spelled.scatter(-1, step.unsqueeze(-1), 1.0)
             if bool((step == end).all()):
@@ -110,3 +111,17 @@ class Speller(nn.Module):
         place = torch.arange(self.members + 1, device=last.device)
         above = (place > last.unsqueeze(-1)) | (last.unsqueeze(-1) == self.members)
         return above & rule(partial, rows)
+
+
+def _sharpened(logits: Tensor, allowed: Tensor, temperature: float, top_p: float) -> Tensor:
+    """Log-probabilities of a step, (..., N + 1), with the members sharpened among themselves.
+
+    The end keeps its probability. Dividing its logit as well shortens the sets, and music falls silent: the
+    empty set is often the likeliest single set where most frames are not empty.
+    """
+    plain = masked_log_softmax(logits, allowed)
+    if temperature == 1 and top_p >= 1:
+        return plain
+    members = masked_log_softmax(logits[..., :-1] / temperature, allowed[..., :-1])
+    goes_on = plain[..., :-1].logsumexp(-1, keepdim=True)
+    return torch.cat([nucleus(members, top_p).log_softmax(-1) + goes_on, plain[..., -1:]], -1)

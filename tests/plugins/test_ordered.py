@@ -80,18 +80,34 @@ def test_a_voicing_is_the_product_of_its_steps(toy_membership: Tensor, frames: D
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("lowest", [False, True])
-def test_the_lowest_temperature_draws_the_most_likely_step(
-    frames: Draw, rng: Generator, lowest: bool
+@pytest.mark.parametrize("choice", [{"temperature": 1e-8}, {"top_p": 1e-6}])
+def test_sharpening_draws_the_most_likely_members(
+    frames: Draw, rng: Generator, choice: dict[str, float]
 ) -> None:
     part, known = speller(4), frames(50, 3)
-    part.choose.weight.zero_()
-    part.direct.weight.zero_()
-    part.beside.weight.zero_()
-    part.choose.bias.copy_(torch.tensor([0.0, 2.0, 0.0, 1.0, 3.0 if lowest else -1.0]))
+    with_steps(part, [0.0, 2.0, 0.0, 1.0, -40.0])  # the chord never ends before its highest member
+    expected = torch.tensor([0.0, 1.0, 0.0, 1.0])
+    assert torch.equal(part.draw(known, rng, **choice), expected.expand(50, 4))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("choice", [{"temperature": 0.2}, {"temperature": 5.0}, {"top_p": 0.3}])
+def test_sharpening_does_not_change_how_often_a_chord_ends(
+    frames: Draw, rng: Generator, choice: dict[str, float]
+) -> None:
+    """The empty set has the probability of an end at the first step, 1 / (1 + 4 e^-1.4) = 0.503."""
+    part, known = speller(4), frames(4000, 3)
+    with_steps(part, [0.0, 0.0, 0.0, 0.0, 1.4])
+    empty = (part.draw(known, rng, **choice).sum(-1) == 0).float().mean()
+    assert abs(float(empty) - 0.503) < 0.03
+
+
+def with_steps(part: Speller, logits: list[float]) -> None:
+    """Give every step the same logits."""
+    for module in (part.choose, part.direct, part.beside):
+        module.weight.zero_()
+    part.choose.bias.copy_(torch.tensor(logits))
     part.direct.bias.zero_()
-    expected = torch.zeros(4) if lowest else torch.tensor([0.0, 1.0, 0.0, 1.0])
-    assert torch.equal(part.draw(known, rng, temperature=1e-8), expected.expand(50, 4))
 
 
 @torch.no_grad()

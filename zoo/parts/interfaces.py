@@ -239,7 +239,7 @@ class Sampler(Part):
             features: features from the attention.
             state: state from `start`, from `follow`, or after the previous frame.
             generator: the random number generator.
-            temperature: divisor of the logits.
+            temperature: below 1 favours likely codes, above 1 unlikely ones; usually a divisor of the logits.
             top_p: nucleus sampling: each decision is drawn from the smallest set of likeliest outcomes whose
                 total probability is at least `top_p`. A part may omit this parameter; it is only passed if
                 it is below 1.
