@@ -30,6 +30,7 @@ NARROW = {
     "attention=transformer": "heads=2 head=3 layers=2",
     "attention=copying": "local=6 features=7 heads=2 head=3",
     "sampler=voices": "hidden=6 paths=2",
+    "sampler=nade": "hidden=6 orders=2",
     "sampler=ordered": "hidden=6",
     "decoder=lstm": "hidden=6",
     "decoder=rbm": "lstm=6 hidden=4 gibbs=2",

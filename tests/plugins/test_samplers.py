@@ -10,6 +10,8 @@ import torch
 from torch import Generator, Tensor
 from zoo_plugins.floors.counting import Markov, Rates
 from zoo_plugins.floors.independent import Independent
+from zoo_plugins.nade.nade import NADE
+from zoo_plugins.nade.settings import NADESettings
 from zoo_plugins.ordered.ordered import OrderedSampler
 from zoo_plugins.ordered.settings import OrderedSamplerSettings
 
@@ -25,7 +27,14 @@ def ordered(settings: Settings, sizes: Sizes) -> Sampler:
     return OrderedSampler(OrderedSamplerSettings(hidden=6), sizes).eval()
 
 
-@pytest.fixture(params=[Independent, Rates, Markov, ordered])
+def nade(settings: Settings, sizes: Sizes) -> Sampler:
+    part = NADE(NADESettings(hidden=6, orders=3), sizes).eval()
+    torch.nn.init.normal_(part.receive, std=3)
+    torch.nn.init.normal_(part.decide.weight, std=3)
+    return part
+
+
+@pytest.fixture(params=[Independent, Rates, Markov, ordered, nade])
 def sampler(request: pytest.FixtureRequest, frames: Draw) -> Sampler:
     torch.manual_seed(0)
     part: Sampler = request.param(Settings(), SIZES)
