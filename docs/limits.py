@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from zoo.data import matlab, pitches, unpickle
-from zoo.limits import COLDEST, GENERATED, HEADER, HOTTEST, LIMITS, format_bytes
+from zoo.limits import (
+    COLDEST,
+    GENERATED,
+    HEADER,
+    HOTTEST,
+    LIMITS,
+    RATED_MODELS,
+    RATED_PIECES,
+    RATINGS,
+    format_bytes,
+)
 from zoo.music.beats import MAX_BEATS
 from zoo.music.guard import DEFAULT_LIMITS
 
@@ -16,13 +26,14 @@ NAMES = {
     "checkpoint": "checkpoint of a run, and no larger than its model can need",
     "plan": "`recipe.json` of a run",
     "metrics": "`metrics.jsonl` of a run",
-    "result": "result of a cell, file of votes",
+    "result": "result of a cell, output of `zoo evaluate --json`",
     "pack": "packed results of a dataset",
     "menu": "`registry.toml`, recipes",
     "code": "plugin in a file",
     "study": "study",
     "claim": "`claim.json` of a submission",
     "journal": "trials of a search",
+    "votes": "file of votes",
 }
 
 
@@ -45,6 +56,10 @@ def table_of_limits() -> str:
         ),
         *((NAMES.get(kind, kind), format_bytes(size)) for kind, size in LIMITS.items()),
         ("header of a weights file", format_bytes(HEADER)),
+        (
+            "votes counted at once",
+            f"{RATINGS:,} ratings of {RATED_MODELS:,} models, {RATED_PIECES} pieces in a group",
+        ),
         ("new music at once", f"{GENERATED:,} frames over all pieces"),
         ("temperature", f"{COLDEST:g} to {HOTTEST:g}"),
     ]

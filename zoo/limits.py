@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import stat
 import tomllib
@@ -39,6 +40,7 @@ InputKind = Literal[
     "study",
     "claim",
     "journal",
+    "votes",
 ]
 
 LIMITS: dict[InputKind, int] = {
@@ -57,6 +59,7 @@ LIMITS: dict[InputKind, int] = {
     "study": 16 * MIB,
     "claim": MIB,
     "journal": 256 * MIB,
+    "votes": 32 * MIB,
 }
 """Maximum size in bytes, by kind of file."""
 
@@ -65,6 +68,9 @@ HEADER = 64 * MIB
 
 GENERATED = 2**20
 """Maximum number of frames to generate at once, over all pieces; each takes about 2 kB of memory."""
+RATINGS, RATED_PIECES, RATED_MODELS = 100_000, 100, 1_000
+"""Maximum number of ratings that are counted at once, of pieces in a group, and of models: each piece of a
+group is compared with each other one."""
 COLDEST, HOTTEST = 1e-8, 1e8
 """Range of temperatures: below it numbers overflow, above it all outcomes are equally likely."""
 
@@ -103,6 +109,20 @@ def read_text(path: Path, kind: InputKind) -> str:
     if is_utf_16(content):
         raise OSError(errno.EILSEQ, UTF_16, str(path))
     return content.decode("utf-8-sig")
+
+
+def parse_json(content: bytes) -> Any:
+    """Parse JSON whose numbers are finite and whose text is valid Unicode.
+
+    Raises:
+        ValueError: the content is something else, or is nested too deeply.
+    """
+    try:
+        value = json.loads(content)
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("values are nested too deeply") from None
+    return value
 
 
 def read_toml(path: Path, kind: InputKind) -> dict[str, Any]:

@@ -111,7 +111,8 @@ def test_a_run_is_replaced_by_its_bundle(folder: Path, pieces: Any) -> None:
     Path("run").mkdir()
     Path("one").rename("run/bundle")
     Path("run/recipe.json").write_text(
-        '{"words": "", "parts": {}, "train": {}, "data": {"digest": ""}, "seed": 0}'
+        '{"words": "", "parts": {}, "train": {"patience": 0, "validate_every": 1}, '
+        '"data": {"name": "", "digest": ""}, "seed": 0}'
     )
     assert run(["report", "run", "-o", "page.html", "--bars", "1"]) == 0
     assert [piece["name"] for piece in pieces()] == ["run"]

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from zoo.cli.main import run
+from zoo.model.sealed import FILES, manifest
 
 from .commands import STUDY, TINY, TRAIN
 from .mutate import mutant
@@ -51,6 +52,7 @@ class Kind:
         words: commands that read it, separated by line breaks.
         cost: how many mutants of cheaper kinds take the time of one.
         numbers: whether the first command prints numbers from this file only, which must be right.
+        sealed: whether the checksums of the bundle are those of the damaged file, as a friend could send it.
     """
 
     name: str
@@ -58,19 +60,30 @@ class Kind:
     words: str
     cost: int = 1
     numbers: bool = False
+    sealed: bool = False
 
 
 BENCH = "bench table study.toml --json"
+READERS = """\
+show run --json
+runs list .
+runs compare run other
+report run -o new.html --bars 1
+evaluate run data=songs samples=0
+generate run -o new.mid --bars 1
+build @run -o new
+train @run data=songs train.steps=1 -o new-run"""
 KINDS = (
-    Kind("plan", "run/recipe.json", "runs list .\nshow run\nruns compare run run"),
+    Kind("plan", "run/recipe.json", "runs list .\nshow run\nruns compare run other"),
     Kind("plan-resumed", "run/recipe.json", "train -o run --resume", cost=8),
-    Kind("metrics", "run/metrics.jsonl", "runs list .\nruns compare run run"),
+    Kind("metrics", "run/metrics.jsonl", "runs list .\nruns compare run other"),
     Kind("metrics-resumed", "run/metrics.jsonl", "train -o run --resume", cost=8),
     Kind("last", "run/last.safetensors", "train -o run --resume", cost=8),
     Kind("best", "run/best.safetensors", "train -o run --resume", cost=8),
     Kind(
         "config", "run/bundle/config.json", "show run\nruns list .\nreport run -o new.html --bars 1", cost=2
     ),
+    Kind("config-sealed", "run/bundle/config.json", READERS, cost=5, sealed=True),
     Kind("holder", "run/holder.json", "runs list ."),
     Kind("core", "results/songs/core-*.json", f"{BENCH}\nbench site study.toml -o site", numbers=True),
     Kind("floors", "results/songs/floors-*.json", f"{BENCH}\nbench run study.toml --dry-run", numbers=True),
@@ -100,8 +113,12 @@ def scene(tmp_path_factory: pytest.TempPathFactory, songs: Path) -> Path:
     (folder / "evil.py").write_text(EVIL.format(place=str(folder / "ran")))
     pieces = {split: [[[60, 64], [60], []] * 4] * 2 for split in ("train", "valid", "test")}
     (folder / "pitches.json").write_text(json.dumps(pieces))
-    votes = [{"group": "a", "model": name, "rating": rating} for name, rating in (("one", 3), ("two", 4))]
-    (folder / "votes.json").write_text(json.dumps({"format": 1, "blind": True, "votes": votes}))
+    votes = [
+        {"group": "a", "name": name, "model": name, "rating": rating, "blind": True, "at": "2026"}
+        for name, rating in (("one", 3), ("two", 4))
+    ]
+    models = {"one": {"value": 3.5, "kind": "exact"}}
+    (folder / "votes.json").write_text(json.dumps({"format": 1, "votes": votes, "models": models}))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("ZOO_CACHE", str(folder / "cache"))
@@ -110,6 +127,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, songs: Path) -> Path:
             "bench run study.toml --data songs=songs --jobs 1",
         ):
             assert run(words.split()) == 0
+        shutil.copytree("run", "other")
         shutil.copytree("results", "packed")
         assert run(["bench", "pack", "study.toml", "--results", "packed"]) == 0
         (folder / "run" / "holder.json").write_text('{"pid": 1, "host": "here", "since": "today"}\n')
@@ -145,6 +163,13 @@ def place(
     return place
 
 
+def seal(folder: Path) -> None:
+    """Update the manifest of a bundle to match its files."""
+    (folder / "manifest.json").write_bytes(
+        manifest({path.name: path.read_bytes() for path in folder.iterdir() if path.name in FILES})
+    )
+
+
 def complaints(code: int, err: str, ran: Path) -> Iterator[str]:
     """What an answer must not be."""
     if code not in DECLARED:
@@ -164,6 +189,9 @@ def test_a_damaged_file_is_read_rightly_or_is_one_error(kind: Kind, place: Place
     (file,) = (path.relative_to(place.here) for path in place.here.glob(kind.path))
     content, commands = file.read_bytes(), kind.words.splitlines()
     right = place.run(commands[0])[1]
+    place.restore()
+    assert [place.run(words)[0] for words in commands] == [0] * len(commands), "nothing would be tested"
+    place.restore()
     wrong = []
     for number in range(max(MUTANTS // kind.cost, 2)):
         damaged = mutant(content, number)
@@ -171,6 +199,8 @@ def test_a_damaged_file_is_read_rightly_or_is_one_error(kind: Kind, place: Place
         lost = set(damaged.splitlines()) <= set(content.splitlines())
         for words in commands:
             file.write_bytes(damaged)
+            if kind.sealed:
+                seal(file.parent)
             code, out, err = place.run(words)
             wrong += [f"{number}, {words}: {what}" for what in complaints(code, err, place.scene / "ran")]
             if kind.numbers and words == commands[0] and code == 0 and out != right and not lost:

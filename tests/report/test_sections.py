@@ -19,6 +19,8 @@ from zoo.report.results import read_results
 from zoo.report.scale import Scale
 from zoo.report.score import score_tables
 
+TRAIN = {"patience": 0, "validate_every": 100}
+
 
 def figure(value: float, half: float | None = 0.25, kind: str = "exact") -> dict[str, Any]:
     interval = None if half is None else [value - half, value + half]
@@ -184,7 +186,9 @@ def test_a_curve_is_over_minutes_and_marks_its_lowest_value() -> None:
 
 def test_learning_curves_hold_validation_nats_but_no_losses(tmp_path: Path) -> None:
     (tmp_path / "recipe.json").write_text(
-        json.dumps({"words": "", "parts": {}, "train": {}, "data": {"digest": "d"}, "seed": 0})
+        json.dumps(
+            {"words": "", "parts": {}, "train": TRAIN, "data": {"name": "s", "digest": "d"}, "seed": 0}
+        )
     )
     stepped = {"event": "stepped", "step": 1, "losses": {"core": 9.0}, "frames": 1, "seconds": 0.5}
     validated = {"event": "validated", "step": 1, "nats": {"core": 3.0}, "improved": [], "seconds": 0.6}

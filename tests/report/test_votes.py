@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from zoo.cli.main import run
 from zoo.errors import DataError
-from zoo.report.votes import Vote, read_votes, standings
+from zoo.report.votes import Vote, read_all_votes, read_votes, standings
 
 
 def votes(*ratings: dict[str, int], listener: str = "me", blind: bool = True) -> list[Vote]:
@@ -172,6 +173,10 @@ def test_votes_without_a_comparison_are_an_error(saved: Path, capsys: pytest.Cap
         {"votes": 3},
         {"votes": [{"rating": 3}]},
         {"models": None},
+        {"models": {"a": {}}},
+        {"models": {"a": {"value": "low"}}},
+        {"models": {"a": {"value": 3.5, "interval": [float("nan"), 4]}}},
+        {"models": {"a": {"value": 10**400}}},
         {"format": "x"},
         {"listener": 3},
         {"votes": [{"group": "g", "name": "a", "model": "b", "rating": 9, "blind": True}]},
@@ -183,6 +188,40 @@ def test_an_invalid_file_of_votes_is_an_error(saved: Path, change: dict[str, Any
     Path("votes.json").write_text(json.dumps(content))
     with pytest.raises(DataError, match="is not a file of votes"):
         read_votes("votes.json")
+
+
+def test_a_score_that_the_page_did_not_have_is_left_out(saved: Path) -> None:
+    content = json.loads(Path("votes.json").read_text()) | {"models": {"a": None}}
+    Path("votes.json").write_text(json.dumps(content))
+    assert run(["votes", "votes.json"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("limit", "most", "message"),
+    [
+        ("RATINGS", 2, "3 ratings; the maximum is 2"),
+        ("RATED_PIECES", 2, "g: 3 rated pieces in one group; the maximum is 2"),
+        ("RATED_MODELS", 2, "3 models; the maximum is 2"),
+    ],
+)
+def test_more_votes_than_can_be_compared_are_one_error(
+    limit: str,
+    most: int,
+    message: str,
+    saved: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(f"zoo.report.votes.{limit}", most)
+    assert run(["votes", "votes.json", "--all"]) == 3
+    assert message in capsys.readouterr().err
+
+
+def test_the_limit_of_ratings_is_of_all_files_together(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy("votes.json", "more.json")
+    monkeypatch.setattr("zoo.report.votes.RATINGS", 5)
+    with pytest.raises(DataError, match=r"more\.json: 6 ratings; the maximum is 5"):
+        read_all_votes(["votes.json", "more.json"])
 
 
 def test_a_newer_format_and_a_missing_file_are_errors(saved: Path) -> None:

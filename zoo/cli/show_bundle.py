@@ -6,20 +6,22 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from zoo.model.sealed import CONFIG, MANIFEST, parsed, read_bundle, read_card
+from zoo.model.sealed import MANIFEST, read_card
 
 
 def bundle_to_json(folder: Path) -> dict[str, Any]:
     """The configuration of a bundle, its card, and the SHA-256 of its manifest, which covers all other files.
 
     Raises:
-        BundleError: a file is missing, damaged or changed.
+        BundleError: a file is missing, damaged or changed, or fields have wrong types.
     """
-    contents = read_bundle(folder)
+    from zoo.model.config import read_config
+
+    config = read_config(folder)
     return {
         "bundle": str(folder),
         "sha256": hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest(),
-        "config": parsed(contents[CONFIG], folder / CONFIG),
+        "config": config,
         "card": read_card(folder),
     }
 

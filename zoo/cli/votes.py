@@ -27,12 +27,11 @@ def command(files: tuple[Path, ...], everything: bool, as_json: bool) -> None:
     estimated from all preferences. Human pieces are listed together as `human`. If a listener saved a page
     twice, the last rating of each piece counts.
     """
-    from zoo.report.votes import latest, read_votes, standings
+    from zoo.report.votes import latest, read_all_votes, standings
 
-    read = [read_votes(file) for file in dict.fromkeys(files)]
-    votes = latest(vote for file_votes, _ in read for vote in file_votes)
+    read, scores = read_all_votes(dict.fromkeys(files))
+    votes = latest(read)
     counted = [vote for vote in votes if vote.blind or everything]
-    scores = {name: score for _, file_scores in read for name, score in file_scores.items()}
     ranked = standings(counted, scores)
     if not ranked:
         left_out = len(votes) - len(counted)

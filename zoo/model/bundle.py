@@ -29,6 +29,7 @@ from zoo.files import new_folder, writing
 from zoo.model.build import build, outline, parameter_count
 from zoo.model.card import card
 from zoo.model.code import code_of, located
+from zoo.model.config import read_config
 from zoo.model.format import check_format
 from zoo.model.half import narrowed, rounded
 from zoo.model.model import Model
@@ -45,8 +46,6 @@ from zoo.model.sealed import (
     WEIGHTS,
     canonical,
     manifest,
-    parsed,
-    read_bundle,
 )
 from zoo.model.weights import Weights, check_finite, check_shapes, digest, pack, read_weights, restore
 from zoo.music.roll import Roll
@@ -155,8 +154,7 @@ def open_bundle(path: str | Path, *, local: bool = False) -> Bundle:
     place = bundle_folder(path)
     if not place.is_dir():
         raise BundleError(Problem("there is no such bundle", str(place), _missing_hint(place)))
-    contents = read_bundle(place)
-    config = parsed(contents[CONFIG], place / CONFIG)
+    config = read_config(place)
     with _as_bundle_errors(place):
         stored = located(config.get("recipe"), config.get("code"), place)
         recipe = Recipe.from_json(stored, open_registry(local=local), keys=GridKeys)
@@ -182,10 +180,9 @@ def _as_bundle_errors(place: Path) -> Iterator[None]:
 
 
 def _record(config: Mapping[str, Any]) -> dict[str, Any]:
-    known = {name: config.get(name) for name in ("scores", "data", "training", "versions", "parts")}
-    record = {name: value for name, value in known.items() if isinstance(value, dict)}
-    parts = record.pop("parts", {}).items()
-    sources = {slot: part["source"] for slot, part in parts if isinstance(part, dict) and part.get("source")}
+    known = ("scores", "data", "training", "versions")
+    record = {name: config[name] for name in known if config.get(name) is not None}
+    sources = {slot: part["source"] for slot, part in config.get("parts", {}).items() if part.get("source")}
     return {**record, "sources": sources, "trained_on": read_trained_on(config)}
 
 

@@ -33,7 +33,7 @@ class Origin:
 
 
 def trained_on(config: Mapping[str, Any]) -> dict[Slot, tuple[MusicRecord, ...]]:
-    """The music that each part of a bundle was trained on, oldest first, from the content of config.json.
+    """The music that each part of a bundle was trained on, oldest first, from a checked config.json.
 
     Bundles of polyzoo 0.1 name one corpus for all parts, or none if the parts come from several bundles.
     """
@@ -41,25 +41,20 @@ def trained_on(config: Mapping[str, Any]) -> dict[Slot, tuple[MusicRecord, ...]]
 
 
 def _of_part(config: Mapping[str, Any], slot: Slot) -> Iterator[MusicRecord]:
-    parts = config.get("parts")
-    part = parts.get(slot) if isinstance(parts, dict) else None
-    known = part if isinstance(part, dict) else {}
-    data = config.get("data")
-    listed = known.get("trained_on") or ([data] if data and not known.get("source") else [])
-    for music in listed if isinstance(listed, list) else []:
-        match music:
-            case {"name": str(name), "digest": str(digest), **rest}:
-                sizes = {key: rest[key] for key in ("pieces", "frames") if isinstance(rest.get(key), int)}
-                yield {"name": name, "digest": digest, **sizes, **pieces_of(config, digest)}
+    part, data = config.get("parts", {}).get(slot, {}), config.get("data")
+    for music in part.get("trained_on") or ([data] if data and not part.get("source") else []):
+        if music.get("name") is not None and music.get("digest") is not None:
+            known = {key: music[key] for key in ("name", "digest", "pieces", "frames") if key in music}
+            yield {**known, **pieces_of(config, music["digest"])}
 
 
 def pieces_of(config: Mapping[str, Any], digest: str) -> dict[str, list[str]]:
     """The `piece_digests` of the music with this digest, from a config.json; empty if it has none."""
-    data, shared = config.get("data"), config.get("piece_digests")
-    listed = shared.get(digest) if isinstance(shared, dict) else None
-    if isinstance(data, dict) and data.get("digest") == digest:
+    data = config.get("data") or {}
+    listed = config.get("piece_digests", {}).get(digest)
+    if data.get("digest") == digest:
         listed = data.get("piece_digests", listed)
-    return {"piece_digests": list(map(str, listed))} if isinstance(listed, list) else {}
+    return {} if listed is None else {"piece_digests": listed}
 
 
 def without_pieces(trained: Sequence[MusicRecord]) -> list[dict[str, Any]]:

@@ -56,7 +56,10 @@ def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "music", f"{data.get('name')}: {size}; {grid}; most common meter: {meter or 'unknown'}"
         yield "digest of the music", str(data.get("digest"))
     if training:
-        yield "training", f"{training.get('steps'):,} steps in {training.get('seconds', 0) / 60:.1f} minutes"
+        yield (
+            "training",
+            f"{training.get('steps', 0):,} steps in {training.get('seconds', 0) / 60:.1f} minutes",
+        )
         yield "training settings", ", ".join(f"{k}={v}" for k, v in training.get("settings", {}).items())
     for term, nats in record.get("scores", {}).get("validation", {}).items():
         yield f"validation, {term}", f"{nats:.3f} nats per frame, without the residual"

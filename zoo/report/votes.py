@@ -7,10 +7,11 @@ designs, 1952), the log-odds of preferring one model to another are the differen
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import DataError, Problem
-from zoo.limits import read_bytes
+from zoo.limits import RATED_MODELS, RATED_PIECES, RATINGS, parse_json, read_bytes
 from zoo.report.piece import HUMAN
 
 FORMAT = 1
@@ -78,23 +79,58 @@ def read_votes(path: str | Path) -> tuple[list[Vote], dict[str, Any]]:
     """Read a file of votes; returns the votes, and the scores of the models by name.
 
     Raises:
-        DataError: the file cannot be read, or is not a file of votes.
+        DataError: the file cannot be read, is not a file of votes, or holds more ratings than `RATINGS`.
     """
     place = Path(path)
     try:
-        content = json.loads(read_bytes(place, "result"))
+        content = parse_json(read_bytes(place, "votes"))
         if type(content["format"]) is not int or content["format"] < 1:
             raise ValueError("the format is an integer from 1 on")
         if content["format"] > FORMAT:
             raise DataError(Problem("was saved by a newer polyzoo", str(place), "pip install -U polyzoo"))
         listener = content.get("listener", str(place))
+        _check_number(len(content["votes"]), "ratings", RATINGS, str(place))
         votes = [_parse_vote(vote, listener) for vote in content["votes"]]
-        return votes, dict(content["models"])
+        return votes, {name: _parse_score(score) for name, score in content["models"].items()}
     except OSError as error:
         raise DataError(Problem(f"cannot be read: {error.strerror}", str(place))) from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         hint = "pass a file that was saved with `save votes` on a page of `zoo report`"
         raise DataError(Problem("is not a file of votes", str(place), hint)) from error
+
+
+def read_all_votes(paths: Iterable[str | Path]) -> tuple[list[Vote], dict[str, Any]]:
+    """Read several files of votes, as `read_votes`.
+
+    Raises:
+        DataError: as `read_votes`, also if the files together hold more ratings than `RATINGS`.
+    """
+    votes: list[Vote] = []
+    scores: dict[str, Any] = {}
+    for path in paths:
+        more_votes, more_scores = read_votes(path)
+        votes += more_votes
+        scores |= more_scores
+        _check_number(len(votes), "ratings", RATINGS, str(path))
+    return votes, scores
+
+
+def _check_number(number: int, what: str, most: int, where: str) -> None:
+    """Check a number against its limit.
+
+    Raises:
+        DataError: it is larger.
+    """
+    if number > most:
+        hint = "count the votes in several commands" if what == "ratings" else "rate fewer at a time"
+        raise DataError(Problem(f"{number:,} {what}; the maximum is {most:,}", where, hint))
+
+
+def _parse_score(score: Any) -> Any:
+    """The score of a model, if it is one: None, or an object with a finite `value`."""
+    if score is not None and not (type(score["value"]) in (int, float) and isfinite(score["value"])):
+        raise ValueError(f"invalid score {score!r}")
+    return score
 
 
 def _parse_vote(vote: Mapping[str, Any], listener: str) -> Vote:
@@ -122,15 +158,22 @@ def standings(votes: Sequence[Vote], scores: Mapping[str, Any] | None = None) ->
     Args:
         votes: the votes to count.
         scores: scores of models by name, copied into the result.
+
+    Raises:
+        DataError: there are more ratings than `RATINGS`, more models than `RATED_MODELS`, or a listener rated
+            more pieces of one group than `RATED_PIECES`.
     """
     names = list(dict.fromkeys(_display_names(votes).values()))
-    wins = _count_wins(votes, names)
+    _check_number(len(votes), "ratings", RATINGS, "")
+    _check_number(len(names), "models", RATED_MODELS, "")
+    for (_, group), rated in Counter((vote.listener, vote.group) for vote in votes).items():
+        _check_number(rated, "rated pieces in one group", RATED_PIECES, group)
+    wins, pairs = _count_wins(votes, names)
     if not wins.any():
         return []
     strength, covariance = _fit_strengths(wins)
     half = 1.96 * np.sqrt(np.diag(covariance))
     order = np.argsort(-strength, kind="stable")
-    pairs = _count_pairs(votes, names)
     return [
         Standing(
             name=names[i],
@@ -159,33 +202,33 @@ def _display_names(votes: Iterable[Vote]) -> dict[tuple[str, str], str]:
 
 def _comparisons(votes: Sequence[Vote], names: Sequence[str]) -> Iterator[tuple[int, int, float, float]]:
     """(first model, second model, win of the first: 0, 1/2 or 1, weight) of all pairs of rated pieces."""
-    display_names = _display_names(votes)
-    groups: dict[tuple[str, str], list[Vote]] = {}
+    index = {name: number for number, name in enumerate(names)}
+    models = {key: index[name] for key, name in _display_names(votes).items()}
+    groups: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for vote in votes:
-        groups.setdefault((vote.listener, vote.group), []).append(vote)
+        rated = groups.setdefault((vote.listener, vote.group), [])
+        rated.append((models[vote.name, vote.model], vote.rating))
     for group in groups.values():
-        for vote, other_vote in combinations(group, 2):
-            first, second = (names.index(display_names[v.name, v.model]) for v in (vote, other_vote))
+        for (first, rating), (second, other_rating) in combinations(group, 2):
             if first != second:
-                win = float(np.sign(vote.rating - other_vote.rating) + 1) / 2
+                win = ((rating > other_rating) - (rating < other_rating) + 1) / 2
                 yield first, second, win, 2 / len(group)
 
 
-def _count_wins(votes: Sequence[Vote], names: Sequence[str]) -> Floats:
-    """(M, M) weighted number of times that each model was preferred to each other model."""
-    wins = np.zeros((len(names), len(names)))
+def _count_wins(votes: Sequence[Vote], names: Sequence[str]) -> tuple[Floats, list[int]]:
+    """Compare all pairs of pieces.
+
+    Returns:
+        (M, M) weighted number of times that each model was preferred to each other model, and the number of
+        comparisons of each model.
+    """
+    wins, pairs = np.zeros((len(names), len(names))), [0] * len(names)
     for first, second, win, weight in _comparisons(votes, names):
         wins[first, second] += weight * win
         wins[second, first] += weight * (1 - win)
-    return wins
-
-
-def _count_pairs(votes: Sequence[Vote], names: Sequence[str]) -> list[int]:
-    counts = [0] * len(names)
-    for first, second, _, _ in _comparisons(votes, names):
-        counts[first] += 1
-        counts[second] += 1
-    return counts
+        pairs[first] += 1
+        pairs[second] += 1
+    return wins, pairs
 
 
 def _fit_strengths(wins: Floats) -> tuple[Floats, Floats]:

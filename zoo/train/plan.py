@@ -8,13 +8,17 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 import zoo
 from zoo.errors import BundleError, Problem, UsageError
 from zoo.limits import read_bytes
+from zoo.model.config import Checked, CheckedMusic, Count, Grid, check_fields
 from zoo.model.format import check_format
 from zoo.model.pretrained import RECIPE
 from zoo.model.provenance import Origin, pieces_of, shared_pieces, without_pieces
 from zoo.model.sealed import damaged, parsed
+from zoo.music.grid import GRID
 from zoo.parts import SLOTS, Slot
 from zoo.registry import Recipe
 from zoo.registry.fields import live
@@ -31,6 +35,44 @@ MUSIC = ("data", "family", "grid", "pedal")
 """Keys that say which music is read, and how."""
 RANKS = "number of ranks"
 """The key of a plan's number of processes in messages."""
+
+
+class _Part(Checked):
+    name: str
+    version: str
+    state_version: int
+    settings: dict[str, Any]
+
+
+class _Music(Checked):
+    name: str
+    digest: str
+    grid: Grid = GRID
+
+
+class _Origin(Checked):
+    source: str
+    weights: str
+    trained_on: list[CheckedMusic]
+
+
+class _Train(Checked):
+    minutes: float | None = None
+    steps: Count | None = None
+    patience: Count
+    validate_every: Count
+
+
+class _Plan(Checked):
+    words: str
+    folder: str | None = None
+    parts: dict[str, _Part]
+    train: _Train
+    data: _Music
+    seed: int
+    ranks: Count = 1
+    origins: dict[str, _Origin] = Field(default_factory=dict)
+    piece_digests: dict[str, list[str]] = Field(default_factory=dict)
 
 
 def plan(
@@ -75,17 +117,8 @@ def read_plan(folder: Path) -> dict[str, Any] | None:
     except OSError as error:
         raise BundleError(damaged(f"cannot be read: {error.strerror}", str(path))) from error
     check_format(plan.get("format", 1), FORMAT, str(path), plan.get("polyzoo"))
-    try:
-        plan = {"origins": {}, **plan, "train": {**LEGACY, **plan["train"]}}
-        # Reading everything once is the check: a plan that passes can be compared and resumed.
-        dict(_flatten(plan))
-        plan_origins(plan)
-        is_valid = isinstance(plan["words"], str)
-    except (KeyError, TypeError, AttributeError):
-        is_valid = False
-    if not is_valid:
-        raise BundleError(damaged("is not the plan of a run", str(path)))
-    return plan
+    check_fields(plan, _Plan, path)
+    return {"origins": {}, **plan, "train": {**LEGACY, **plan["train"]}}
 
 
 def plan_origins(plan: Mapping[str, Any]) -> dict[Slot, Origin]:

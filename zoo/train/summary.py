@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zoo.errors import BundleError, Problem
+from zoo.model.config import read_config
 from zoo.model.pretrained import BUNDLE, RECIPE
-from zoo.model.sealed import CONFIG, MANIFEST, damaged, parsed, read_bundle
+from zoo.model.sealed import MANIFEST, damaged
 from zoo.parts import SLOTS
 from zoo.parts.kinds import MARKS, FigureKind, combined_kind
 from zoo.parts.terms import OF_SCORE
@@ -194,7 +195,7 @@ def _bundle(folder: Path) -> dict[str, Any]:
     """
     if not (folder / MANIFEST).is_file():
         return {}
-    return parsed(read_bundle(folder)[CONFIG], folder / CONFIG)
+    return read_config(folder)
 
 
 def _is_finished(train: Mapping[str, Any], bundle: Mapping[str, Any], events: list[dict[str, Any]]) -> bool:

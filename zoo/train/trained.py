@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import BundleError, Problem
+from zoo.model.config import read_config
 from zoo.model.pretrained import BUNDLE, RECIPE, bundle_folder, is_bundle
 from zoo.model.provenance import MusicRecord, trained_on
-from zoo.model.sealed import CONFIG, MANIFEST, WEIGHTS, damaged, parsed, read_bundle
+from zoo.model.sealed import MANIFEST, WEIGHTS, damaged, read_bundle
 from zoo.music.grid import GRID
 from zoo.parts import SLOTS, Slot
 from zoo.registry import Choice, Registry
@@ -114,9 +115,6 @@ def _trained_on(path: Path, plan: Mapping[str, Any]) -> Mapping[Slot, tuple[Musi
 
 
 def _open_bundle(path: Path) -> Trained:
-    config = parsed(read_bundle(path)[CONFIG], path / CONFIG)
-    try:
-        grid = int(config["grid"]["frames_per_quarter"])
-        return Trained(path, config["recipe"]["parts"], False, grid, trained_on(config))
-    except (KeyError, TypeError, ValueError):
-        raise BundleError(damaged("does not describe the parts of the bundle", str(path / CONFIG))) from None
+    config = read_config(path)
+    grid = config["grid"]["frames_per_quarter"]
+    return Trained(path, config["recipe"]["parts"], False, grid, trained_on(config))
