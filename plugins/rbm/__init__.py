@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from zoo.parts import Description, hookimpl
+from zoo.errors import Problem
+from zoo.parts import Description, Fact, hookimpl
+
+
+def _fit_loudness(settings: Any, facts: Mapping[str, Fact]) -> Iterable[Problem]:
+    """A held key has no loudness in the frames after its onset."""
+    if facts.get("encoder.plane") == "sounding":
+        yield Problem("it needs pressed keys, and the encoder models sounding keys", hint="use encoder=onset")
+
+
+CITATION = (
+    "Boulanger-Lewandowski, Bengio and Vincent, Modeling Temporal Dependencies in "
+    "High-Dimensional Sequences, ICML 2012"
+)
 
 
 @hookimpl
 def zoo_parts() -> Iterable[Description]:
-    """The decoder that is a Boltzmann machine."""
+    """The decoders that are Boltzmann machines."""
     return [
         Description(
             slot="decoder",
@@ -17,9 +31,15 @@ def zoo_parts() -> Iterable[Description]:
             summary="A restricted Boltzmann machine with biases from an LSTM: keys are drawn jointly",
             target="zoo_plugins.rbm.rbm:RBM",
             settings="zoo_plugins.rbm.settings:RBMSettings",
-            citation=(
-                "Boulanger-Lewandowski, Bengio and Vincent, Modeling Temporal Dependencies in "
-                "High-Dimensional Sequences, ICML 2012"
-            ),
+            citation=CITATION,
+        ),
+        Description(
+            slot="decoder",
+            name="rbm-loudness",
+            summary="The decoder rbm, with the loudness of the previous keys as input",
+            target="zoo_plugins.rbm.rbm:LoudnessRBM",
+            settings="zoo_plugins.rbm.settings:RBMSettings",
+            fit=_fit_loudness,
+            citation=CITATION,
         ),
     ]

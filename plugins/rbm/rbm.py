@@ -115,9 +115,23 @@ class RBM(Decoder):
         if self.exact:
             keys = draw_exactly(machine, generator, top_p)
         else:
-            keys = machine.gibbs(previous.flatten(0, 1), self.settings.gibbs, generator, top_p)
+            first = (previous > 0).to(previous).flatten(0, 1)
+            keys = machine.gibbs(first, self.settings.gibbs, generator, top_p)
         return keys.unsqueeze(1), state
 
     def follow(self, codes: Tensor, previous: Tensor, state: Memory) -> Memory:
         """The state after known frames."""
         return self.machine(codes, previous, state)[1]
+
+
+class LoudnessRBM(RBM):
+    """An RBM whose LSTM receives how loud the previous keys were.
+
+    An accent may lead to other keys than a quiet note. With `velocity=lstm velocity.struck=false`, whose LSTM
+    has the same input, it is the original's last decoder: there one LSTM predicts both keys and loudness;
+    here each part has an LSTM of its own, so that they are trained independently.
+
+    Training needs music with velocities. Music without them is scored as if every key had velocity 64.
+    """
+
+    uses_loudness = True

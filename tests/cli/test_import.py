@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -52,13 +53,25 @@ def test_an_error_is_one_line_and_nothing_is_written(
     assert not (tmp_path / "bundle").exists()
 
 
-def test_the_complete_original_generates(
-    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("model", "decoder"),
+    [
+        ("rbm-model.pt", "baseline-decoder.pt"),
+        ("velocity-model.pt", "velocity-decoder.pt"),
+        ("latency-model.pt", "velocity-decoder.pt"),
+    ],
+)
+def test_the_complete_original_generates_and_is_evaluated(
+    model: str, decoder: str, shared: Path, songs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = shared / "reference" / "original"
-    files = [str(folder / "rbm-model.pt"), str(folder / "baseline-decoder.pt")]
-    assert run(["import", *files, "-o", str(tmp_path / "bundle")]) == 0
-    assert "from rbm-model.pt and baseline-decoder.pt" in capsys.readouterr().out
-    (roll,) = generate(load_bundle(tmp_path / "bundle"), frames=64, seed=1)
+    folder, bundle = shared / "reference" / "original", str(tmp_path / "bundle")
+    assert run(["import", str(folder / model), str(folder / decoder), "-o", bundle]) == 0
+    assert f"from {model} and {decoder}" in capsys.readouterr().out
+    (roll,) = generate(load_bundle(Path(bundle)), frames=64, seed=1)
     assert roll.onset is not None
     assert roll.onset.sum() > 20
+    assert roll.velocity is not None
+    levels = len(np.unique(roll.velocity[roll.onset]))
+    assert levels > 5 if decoder == "velocity-decoder.pt" else levels == 1
+    assert run(["evaluate", bundle, f"data={songs}", "samples=0", "--json"]) == 0
+    assert "NaN" not in capsys.readouterr().out

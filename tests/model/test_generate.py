@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pretty_midi
@@ -95,6 +96,31 @@ def test_primer_is_unchanged_and_continued(words: str) -> None:
         assert roll.tempo == 90.0
         for plane, expected in zip(planes(roll), planes(opening), strict=True):
             assert (plane[:20] == expected).all()
+
+
+def test_the_decoder_receives_the_loudness_of_the_music_it_continues() -> None:
+    """Rounded, it is the velocity that the music is written with, that of the primer included."""
+    received: list[torch.Tensor] = []
+    built = model("decoder=rbm-loudness decoder.lstm=8 decoder.gibbs=2 velocity=lstm velocity.hidden=8")
+    decoder = built.decoder
+    follow, sample = decoder.follow, decoder.sample
+
+    def recording_follow(codes: torch.Tensor, previous: torch.Tensor, state: object) -> object:
+        received.append(previous)
+        return follow(codes, previous, state)
+
+    def recording_sample(codes: torch.Tensor, previous: torch.Tensor, *rest: Any, **choice: Any) -> Any:
+        received.append(previous)
+        return sample(codes, previous, *rest, **choice)
+
+    decoder.follow, decoder.sample = recording_follow, recording_sample  # type: ignore[method-assign]
+    rolls = generate(built, frames=20, count=2, primer=primer(), temperature=2.0)
+    velocities = (torch.cat(received, 1) * 127).round()
+    for row, roll in enumerate(rolls):
+        *_, written = planes(roll)
+        assert not velocities[row, 0].any()
+        assert (velocities[row, 1:].numpy() == written[:-1]).all()
+        assert (written[20:] > 0).any()
 
 
 def test_new_music_depends_on_the_primer() -> None:

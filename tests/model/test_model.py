@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.data.fragments import Fragments
-from zoo.errors import DataError
+from zoo.errors import DataError, UsageError
 from zoo.model.build import build
 from zoo.model.model import Model
 from zoo.model.random import generator
@@ -55,6 +56,23 @@ def test_each_frame_is_predicted_from_the_one_before_it() -> None:
     assert batch.clock.bar[:, 0].tolist() == [-1, 2]
     assert batch.clock.place[:, 0].tolist() == [15, 7]
     assert batch.clock.place[:, -1].tolist() == [10, 2]
+
+
+def test_a_decoder_receives_the_previous_loudness_if_it_uses_it() -> None:
+    fragments = music(frames=12, past=3)
+    built = model("decoder=rbm-loudness decoder.lstm=8")
+    batch = built.batch(fragments)
+    assert fragments.velocity is not None
+    assert torch.equal(batch.previous, fragments.velocity[:, 3:-1] / 127)
+    assert torch.equal(batch.keys, model().batch(fragments).keys)
+    without = built.batch(replace(fragments, velocity=None))
+    assert torch.equal(without.previous, (batch.previous > 0) * torch.tensor(64 / 127))
+
+
+def test_a_decoder_that_uses_loudness_is_not_combined_with_held_keys() -> None:
+    with pytest.raises(UsageError, match="decoder=rbm-loudness: it needs pressed keys") as caught:
+        model("encoder=sounding decoder=rbm-loudness")
+    assert caught.value.problems[0].hint == "use encoder=onset"
 
 
 def test_dropout_is_seeded_separately_for_each_term() -> None:

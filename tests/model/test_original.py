@@ -19,7 +19,7 @@ from zoo.registry import open_registry
 
 Tensors = dict[str, Tensor]
 HISTORY, LATENCY = MODELS
-LSTM, RBM = DECODERS
+LSTM, RBM, LOUDNESS = DECODERS
 
 
 def weights(layout: Layout) -> Tensors:
@@ -61,13 +61,38 @@ def test_every_weight_of_the_baseline_is_assigned(files: tuple[Path, Path]) -> N
 
 
 @pytest.mark.parametrize(
-    ("layout", "parts"), [(LATENCY, {"attention": "latency"}), (RBM, {"decoder": "rbm"})]
+    ("layout", "parts"),
+    [
+        (LATENCY, {"attention": "latency"}),
+        (RBM, {"decoder": "rbm"}),
+        (LOUDNESS, {"decoder": "rbm-loudness", "velocity": "lstm"}),
+    ],
 )
 def test_other_variants_are_recognized(
     files: tuple[Path, Path], layout: Layout, parts: dict[str, str]
 ) -> None:
-    torch.save(weights(layout), files[layout is RBM])
-    assert read_original(*files).parts.items() >= parts.items()
+    torch.save(weights(layout), files[layout in DECODERS])
+    original = read_original(*files)
+    assert original.parts.items() >= parts.items()
+    restore(original, open_registry())
+
+
+def test_an_lstm_of_keys_and_loudness_is_copied_to_both_parts(files: tuple[Path, Path]) -> None:
+    tensors = weights(LOUDNESS)
+    torch.save(tensors, files[1])
+    model = restore(read_original(*files), open_registry())
+    restored = model.state_dict()
+    for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"):
+        for slot in ("decoder", "velocity"):
+            assert torch.equal(restored[f"{slot}.lstm.{name}"], tensors[f"lstm.{name}"])
+    assert torch.equal(restored["velocity.linear.weight"], tensors["velocity_linear.weight"])
+    assert str(model.recipe).endswith("decoder=rbm-loudness velocity=lstm velocity.struck=false")
+
+
+def test_a_decoder_with_loudness_but_without_biases_is_an_error(files: tuple[Path, Path]) -> None:
+    tensors = weights(LOUDNESS)
+    torch.save({name: tensor for name, tensor in tensors.items() if "v_bias" not in name}, files[1])
+    assert refusal(*files) == ["decoder.pt: missing layers v_bias_linear"]
 
 
 def test_a_missing_part_is_named() -> None:
@@ -183,10 +208,6 @@ def test_the_published_files_are_recognized(shared: Path) -> None:
     assert refusal(folder / "hierarchical-model.pt", decoder) == [
         "hierarchical-model.pt: it contains only the sampler; the layers of its attention were never saved"
     ]
-    assert (
-        "its LSTM predicts both keys and loudness"
-        in refusal(folder / "rbm-model.pt", folder / "velocity-decoder.pt")[0]
-    )
     result = {
         path.name: read_original(path, decoder).parts["attention"]
         for path in folder.glob("*-model.pt")
@@ -197,4 +218,14 @@ def test_the_published_files_are_recognized(shared: Path) -> None:
         "velocity-model.pt": "history",
         "latency-model.pt": "latency",
     }
-    assert read_original(folder / "rbm-model.pt", folder / "rbm-decoder.pt").parts["decoder"] == "rbm"
+    decoders = {
+        path.name: read_original(folder / "rbm-model.pt", path).parts["decoder"]
+        for path in folder.glob("*-decoder.pt")
+    }
+    assert decoders == {
+        "baseline-decoder.pt": "lstm",
+        "hierarchical-decoder.pt": "lstm",
+        "latency-decoder.pt": "rbm",
+        "rbm-decoder.pt": "rbm",
+        "velocity-decoder.pt": "rbm-loudness",
+    }

@@ -13,12 +13,13 @@ import torch
 from torch import Generator, Tensor
 from zoo_plugins.baseline.onset import Onset
 from zoo_plugins.rbm.machine import Machine, annealed_log_partition, draw_exactly, log_partition, log_sets
-from zoo_plugins.rbm.rbm import RBM
+from zoo_plugins.rbm.rbm import RBM, LoudnessRBM
 from zoo_plugins.rbm.settings import RBMSettings
 
-from zoo.model.original import read_original
+from zoo.model.original import read_original, restore
 from zoo.parts import Settings
 from zoo.parts.interfaces import Sizes
+from zoo.registry import open_registry
 
 MEMBERSHIP = torch.tensor(
     [[1, 0, 0, 1, 0, 1, 0, 0], [0, 1, 0, 0, 1, 0, 0, 1], [0, 0, 1, 0, 0, 0, 1, 0]], dtype=torch.bool
@@ -236,3 +237,39 @@ def test_biases_energies_and_hidden_units_equal_those_of_the_original(shared: Pa
         "hidden_probability": machines.hidden_probability(current),
     }.items():
         torch.testing.assert_close(result, golden[name].flatten(0, 1), atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_biases_depend_on_loudness_as_in_the_original(shared: Path) -> None:
+    """Computed with torch from the original's tensors; the loudness is that of the golden values."""
+    folder = shared / "reference"
+    files = [folder / "original" / name for name in ("velocity-model.pt", "velocity-decoder.pt")]
+    with np.load(folder / "golden_velocity.npz") as arrays:
+        golden = {name: torch.from_numpy(arrays[name]).transpose(0, 1).float() for name in arrays}
+    codes, previous = golden["codes"][:, 1:], golden["previous_velocity"]
+    theirs = torch.load(files[1], weights_only=True)
+    lstm = torch.nn.LSTM(100, 100, batch_first=True)
+    lstm.load_state_dict({name: theirs[f"lstm.{name}"] for name in lstm.state_dict()})
+    hidden, _ = lstm(torch.cat([codes, previous], -1))
+
+    decoder = restore(read_original(*files), open_registry()).decoder
+    assert isinstance(decoder, LoudnessRBM)
+    machines, _ = decoder.machine(codes, previous, decoder.start(3))
+    for name, result in {"v_bias_linear": machines.visible, "h_bias_linear": machines.hidden}.items():
+        expected = torch.nn.functional.linear(hidden, theirs[f"{name}.weight"], theirs[f"{name}.bias"])
+        torch.testing.assert_close(result, expected.flatten(0, 1), atol=1e-5, rtol=0)
+    assert torch.equal(decoder.weight, theirs["W"])
+
+
+@torch.no_grad()
+def test_gibbs_sampling_starts_from_keys_whatever_their_loudness() -> None:
+    part = LoudnessRBM(RBMSettings(lstm=6, hidden=20, gibbs=1), SIZES)
+    torch.nn.init.normal_(part.weight, std=5)
+    part.lstm.weight_ih_l0[:, 3:] = 0
+    codes = torch.ones(200, 1, 3)
+    keys = (torch.rand(200, 1, 8, generator=Generator().manual_seed(0)) < 0.5).float()
+    loud, quiet = (
+        part.sample(codes, level * keys, part.start(200), Generator().manual_seed(1))[0]
+        for level in (1.0, 0.01)
+    )
+    assert torch.equal(loud, quiet)

@@ -12,15 +12,17 @@ from zoo_plugins.floors.loudness import Mean
 from zoo_plugins.velocity.lstm import LSTMVelocity
 from zoo_plugins.velocity.settings import VelocitySettings
 
+from zoo.model.original import read_original, restore
 from zoo.parts import Settings
 from zoo.parts.interfaces import Sizes
+from zoo.registry import open_registry
 
 SIZES = Sizes(codes=3, features=0, membership=torch.eye(3).repeat(1, 2).bool(), keys=6)
 
 
-def velocity(*, struck: bool = True, sizes: Sizes = SIZES, hidden: int = 16) -> LSTMVelocity:
+def velocity(*, struck: bool = True) -> LSTMVelocity:
     torch.manual_seed(0)
-    return LSTMVelocity(VelocitySettings(hidden=hidden, struck=struck), sizes)
+    return LSTMVelocity(VelocitySettings(hidden=16, struck=struck), SIZES)
 
 
 def accents(rows: int, frames: int, rng: Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -41,11 +43,9 @@ def test_the_loudness_equals_that_of_the_original(shared: Path, chunk: int) -> N
     folder = shared / "reference"
     with np.load(folder / "golden_velocity.npz") as arrays:
         golden = {name: torch.from_numpy(arrays[name]).transpose(0, 1).float() for name in arrays}
-    weights = torch.load(folder / "original" / "velocity-decoder.pt", weights_only=True)
-    sizes = Sizes(codes=12, features=0, membership=torch.zeros(12, 88).bool())
-    part = velocity(struck=False, sizes=sizes, hidden=100)
-    own = {name.removeprefix("velocity_"): weight for name, weight in weights.items()}
-    part.load_state_dict({name: own.get(name, tensor) for name, tensor in part.state_dict().items()})
+    files = (folder / "original" / name for name in ("velocity-model.pt", "velocity-decoder.pt"))
+    part = restore(read_original(*files), open_registry()).velocity
+    assert isinstance(part, LSTMVelocity)
     codes, keys, previous = golden["codes"][:, 1:], golden["keys"][:, 1:], golden["previous_velocity"]
     state = part.start(3)
     for first in range(0, 79, chunk):

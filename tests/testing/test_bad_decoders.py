@@ -84,7 +84,7 @@ def test_keys_without_probability_are_no_condition():
 def test_a_good_decoder_passes_every_check(good):
     report = zoo.testing.run(described(good))
     assert report.ok, report.having("failed")
-    assert len(report.having("skipped")) == 5
+    assert len(report.having("skipped")) == 6
 
 
 class IsNotNormalised(Good):
@@ -215,6 +215,13 @@ class KnowsOnlyAFewKeys(Good):
 
     def logits(self, codes, previous, state=None):
         return super().logits(codes, previous.view(*previous.shape[:2], 9), state)
+
+
+class UsesLoudnessOfHeldKeys(Good):
+    """Can be combined with any encoder, since its description has no `fit`."""
+
+    caught_by = ("loudness_requires_pressed_keys",)
+    uses_loudness = True
 
 
 BAD = [bad for bad in Good.__subclasses__() if hasattr(bad, "caught_by")]

@@ -162,6 +162,8 @@ def test_unsuitable_music_is_an_error(tiny: Make, tunes: Make, fast: Make) -> No
         fit(tiny(), tunes(planes="sounding"), fast(steps=1))
     with pytest.raises(DataError, match="velocity=none"):
         fit(tiny("velocity=mean"), tunes(planes="onset sounding"), fast(steps=1))
+    with pytest.raises(DataError, match="no velocities, which decoder=rbm-loudness uses"):
+        fit(tiny("decoder=rbm-loudness"), tunes(planes="onset sounding"), fast(steps=1))
     with pytest.raises(DataError, match="no piece to train on"):
         fit(tiny(), tunes(train=0), fast(steps=1))
     fit(tiny("encoder=keys encoder.plane=sounding"), tunes(planes="sounding"), fast(steps=1))

@@ -90,7 +90,7 @@ def generate(
         known = (opening.onset.expand(count, -1, -1), opening.sounding.expand(count, -1, -1))
         clock = _clock(model, opening, 0, keys.shape[1])
         onset, sounding = model.encoder.residual.restore(keys, clock, chance, known)
-        loudness = _predict_loudness(model, keys, onset.float(), opening)
+        loudness = _Loudness(model, opening, count).predict(model.encoder.fold(keys), onset.float())
     velocity = (loudness * 127).round().clamp(1, 127).masked_fill(~onset, 0).to(torch.uint8)
     planes = (plane.cpu().numpy() for plane in (onset, sounding, velocity))
     changes = opening.roll.tempo_changes
@@ -205,16 +205,19 @@ def _draw_keys(
     features, attention_state = model.attention(codes, clock[:, :past], attention_state)
     sampler_state = model.sampler.start(count)
     decoder_state = model.decoder.start(count)
+    loudness = _Loudness(model, opening, count)
+    played = torch.cat([silence, loudness.played(codes[:, 1:], primer_keys)], 1)
     if primer_keys.shape[1]:
         sampler_state = model.sampler.follow(features[:, :-1], codes[:, 1:], sampler_state, chance)
-        decoder_state = model.decoder.follow(codes[:, 1:], inputs[:, :-1], decoder_state)
+        decoder_state = model.decoder.follow(codes[:, 1:], played[:, :-1], decoder_state)
 
     drawn, begins = [primer_keys], _Begins(opening.roll, count)
-    keys, feature = inputs[:, -1:], features[:, -1:]
+    previous, feature = played[:, -1:], features[:, -1:]
     frame, length = 0, frames
     while frame < length:
         code, sampler_state = model.sampler.sample(feature, sampler_state, chance, **choice)
-        keys, decoder_state = model.decoder.sample(code, keys, decoder_state, chance, **choice)
+        keys, decoder_state = model.decoder.sample(code, previous, decoder_state, chance, **choice)
+        previous = loudness.played(code, keys)
         drawn.append(keys)
         feature, attention_state = model.attention(
             code, clock[:, past + frame : past + frame + 1], attention_state
@@ -252,17 +255,30 @@ def _between(roll: Roll, first: int, last: int) -> Roll:
     return roll if (first, last) == (0, roll.frames) else roll.cut(first, last)
 
 
-def _predict_loudness(model: Model, keys: Tensor, struck: Tensor, opening: _Primer) -> Tensor:
-    """Loudness (count, T, K) in 0..1 of the struck keys; that of the primer is kept."""
-    codes = model.encoder.fold(keys)
-    given = opening.loudness
-    state = model.velocity.start(len(keys))
-    previous = torch.zeros_like(struck[:, :1])
-    frames = []
-    for frame in range(struck.shape[1]):
-        now = slice(frame, frame + 1)
-        previous, state = model.velocity.predict(codes[:, now], struck[:, now], previous, state)
-        if given is not None and frame < given.shape[1]:
-            previous = given[:, now].expand_as(previous)
-        frames.append(previous)
-    return torch.cat(frames, 1)
+class _Loudness:
+    """Predicts the loudness of one frame after another; that of the primer is kept."""
+
+    def __init__(self, model: Model, opening: _Primer, count: int) -> None:
+        self.model = model
+        self.given = () if opening.loudness is None else opening.loudness.unbind(1)
+        self.frame = 0
+        self.state = model.velocity.start(count)
+        self.previous = torch.zeros(count, 1, opening.onset.shape[-1], device=model.device)
+
+    def predict(self, codes: Tensor, struck: Tensor) -> Tensor:
+        """Loudness (count, T, K) in 0..1 of the struck keys of the next frames."""
+        frames = [struck[:, :0]]
+        for frame in range(struck.shape[1]):
+            now = slice(frame, frame + 1)
+            loudness, self.state = self.model.velocity.predict(
+                codes[:, now], struck[:, now], self.previous, self.state
+            )
+            if self.frame < len(self.given):
+                loudness = self.given[self.frame].unsqueeze(1).expand_as(loudness)
+            frames.append(loudness)
+            self.previous, self.frame = loudness, self.frame + 1
+        return torch.cat(frames, 1)
+
+    def played(self, codes: Tensor, keys: Tensor) -> Tensor:
+        """The keys of the next frames as the decoder takes them: their loudness if it uses it."""
+        return self.predict(codes, keys) if self.model.decoder.uses_loudness else keys

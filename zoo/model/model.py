@@ -12,6 +12,7 @@ from torch import Generator, Tensor, nn
 from zoo.data.fragments import Fragments
 from zoo.errors import DataError, Problem
 from zoo.model.random import seeded_layers, spawn
+from zoo.music.roll import DEFAULT_VELOCITY
 from zoo.parts.clock import Clock
 from zoo.parts.interfaces import Attention, Decoder, Encoder, LogProb, Part, Sampler, Velocity
 from zoo.parts.terms import SLOTS_OF, TERMS, Term
@@ -27,7 +28,7 @@ class Batch:
         inputs: codes of the frame before each target, (B, T, C).
         clock: position of each input frame in its bar, (B, T).
         codes: target codes, (B, T, C).
-        previous: keys of the frame before each target, (B, T, K).
+        previous: keys of the frame before each target, (B, T, K), or their loudness if the decoder uses it.
         keys: target keys, (B, T, K).
     """
 
@@ -125,13 +126,14 @@ class Model(nn.Module):
         """
         keys = self.encoder.keys(fragments.onset, fragments.sounding)
         codes = self.encoder.fold(keys)
+        played = _loudness(keys, fragments.velocity) if self.decoder.uses_loudness else keys
         first = fragments.past
         return Batch(
             past=codes[:, :first],
             inputs=codes[:, first:-1],
             clock=fragments.clock[:, :-1],
             codes=codes[:, first + 1 :],
-            previous=keys[:, first:-1],
+            previous=played[:, first:-1],
             keys=keys[:, first + 1 :],
         )
 
@@ -235,6 +237,11 @@ class Model(nn.Module):
 def _without_parts(recipe: Recipe) -> Model:
     """A model without parts; unpickling adds them."""
     return Model.__new__(Model)
+
+
+def _loudness(keys: Tensor, velocity: Tensor | None) -> Tensor:
+    """Loudness (B, T, K) in 0..1 of the keys: that of the default velocity if velocities are unknown."""
+    return keys * (DEFAULT_VELOCITY / 127) if velocity is None else velocity.to(keys) / 127
 
 
 def _target_planes(fragments: Fragments) -> tuple[Tensor, Tensor, Clock] | None:

@@ -1,10 +1,13 @@
 """Import the weights of the original notebook system into the parts that reimplement it.
 
-The original saved two state dicts: a model (attention and sampler) and a decoder. Imported weights behave
-differently in three respects. The original folded only keys 0 to 83, so its weights were never trained on A7
-to C8; here all 88 keys are modelled. Its clock counted frames modulo 64 from the start of each fragment; here
-the clock follows the bars of the piece, with the same digits in 4/4. It counted nothing, so note lengths and
-the escape probability of the voices keep their initial values.
+The original saved two state dicts: a model (attention and sampler) and a decoder. One LSTM of its last
+decoders predicts both keys and loudness; here decoder and velocity each have a copy of this LSTM.
+
+Imported weights behave differently in four respects. The original folded only keys 0 to 83, so its weights
+were never trained on A7 to C8; here all 88 keys are modelled. Its clock counted frames modulo 64 from the
+start of each fragment; here the clock follows the bars of the piece, with the same digits in 4/4. Its
+loudness was velocity / 128; here it is velocity / 127. It counted nothing, so note lengths, the escape
+probability of the voices and the spread of velocities keep their initial values.
 """
 
 from __future__ import annotations
@@ -25,8 +28,6 @@ from zoo.model.original_layers import DECODERS, MODELS, SAMPLER, Layout
 from zoo.parts import SLOTS, Slot
 from zoo.registry import Registry, parse_recipe
 
-LOUDNESS = "velocity_linear.weight"
-"""A tensor that only the original's decoders with loudness have."""
 MAX_BYTES = 32 * 2**20
 """The original's files have less than 2 MB."""
 
@@ -38,10 +39,12 @@ class Original:
     Attributes:
         parts: slot -> name of the part that the weights belong to.
         weights: name in the model's state dict -> tensor, float32.
+        settings: settings of the parts that are not the defaults, as words of a recipe.
     """
 
     parts: Mapping[Slot, str]
     weights: Mapping[str, Tensor]
+    settings: tuple[str, ...] = ()
 
 
 def read_original(model: str | Path, decoder: str | Path) -> Original:
@@ -53,6 +56,7 @@ def read_original(model: str | Path, decoder: str | Path) -> Original:
     """
     parts: dict[Slot, str] = {"encoder": "onset", "velocity": "none"}
     weights: dict[str, Tensor] = {}
+    settings: list[str] = []
     problems: list[Problem] = []
     for path, layouts in ((Path(model), MODELS), (Path(decoder), DECODERS)):
         try:
@@ -63,10 +67,12 @@ def read_original(model: str | Path, decoder: str | Path) -> Original:
             problems.extend(error.problems)
             continue
         parts.update(layout.parts)
-        weights.update({spec.ours: spec.converted(tensors[name]) for name, spec in layout.weights.items()})
+        settings.extend(layout.settings)
+        for name, spec in layout.weights.items():
+            weights.update(dict.fromkeys(spec.ours, spec.converted(tensors[name])))
     if problems:
         raise BundleError(*problems)
-    return Original(parts, weights)
+    return Original(parts, weights, tuple(settings))
 
 
 def restore(original: Original, registry: Registry) -> Model:
@@ -86,7 +92,8 @@ def restore(original: Original, registry: Registry) -> Model:
                 for slot in missing
             )
         )
-    model = build(parse_recipe([f"{slot}={original.parts[slot]}" for slot in SLOTS], registry))
+    parts = [f"{slot}={original.parts[slot]}" for slot in SLOTS]
+    model = build(parse_recipe([*parts, *original.settings], registry))
     expected = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
     given = {name: tuple(tensor.shape) for name, tensor in original.weights.items()}
     if expected != given:
@@ -135,12 +142,6 @@ def _is_weight(name: Any, value: Any) -> bool:
 
 def _layout_of(path: Path, tensors: Mapping[str, Tensor], layouts: Sequence[Layout]) -> Layout:
     """The layout that shares most names with a file."""
-    if LOUDNESS in tensors:
-        raise _refusal(
-            path,
-            "its LSTM predicts both keys and loudness; here decoder and velocity are separate parts",
-            "use a decoder without loudness, such as baseline-decoder.pt",
-        )
     if all(name in SAMPLER for name in tensors):
         raise _refusal(
             path,

@@ -255,7 +255,14 @@ class Decoder(Part):
 
     Contract: drawn keys fold to exactly their codes. `log_prob` is normalised over the key sets that fold to
     the codes: every active code has at least one key, and no other key sounds.
+
+    Attributes:
+        uses_loudness: whether `previous` is the loudness of the previous keys, in 0..1, instead of 0 or 1.
+            The encoder must then model pressed keys (`fit` reports any other), since only struck keys have a
+            loudness.
     """
+
+    uses_loudness: bool = False
 
     def start(self, batch: int) -> State:
         """The state before the first frame; empty by default."""

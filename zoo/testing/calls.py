@@ -78,8 +78,16 @@ def step(
     if slot == "sampler":
         return cast(Sampler, part).sample(music.features, state, generator)
     if slot == "decoder":
-        return cast(Decoder, part).sample(music.codes, music.previous, state, generator)
+        decoder = cast(Decoder, part)
+        return decoder.sample(music.codes, music.before(decoder), state, generator)
     return cast(Velocity, part).predict(music.codes, music.keys, music.previous_loudness, state)
+
+
+def played(part: Decoder, keys: Tensor) -> Tensor:
+    """Keys (..., K) as the decoder takes the previous ones: a loudness for each if it uses loudness."""
+    if not part.uses_loudness:
+        return keys
+    return keys * torch.linspace(0.3, 0.9, keys.shape[-1], device=keys.device)
 
 
 def leaves(state: State) -> Iterable[Any]:
@@ -116,7 +124,8 @@ def loss_of_frames(part: Part, slot: Slot, music: Music, seed: int = 0) -> Tenso
         if slot == "sampler":
             return cast(Sampler, part).loss(music.features, music.codes, generator)
         if slot == "decoder":
-            return cast(Decoder, part).loss(music.codes, music.keys, music.previous, generator)
+            decoder = cast(Decoder, part)
+            return decoder.loss(music.codes, music.keys, music.before(decoder), generator)
         velocity = cast(Velocity, part)
         return velocity.loss(music.codes, music.keys, music.loudness, music.previous_loudness, generator)
 
@@ -126,7 +135,8 @@ def log_prob(part: Part, slot: Slot, music: Music, seed: int = 0) -> LogProb:
     if slot == "sampler":
         return cast(Sampler, part).log_prob(music.features, music.codes, chance(seed))
     if slot == "decoder":
-        return cast(Decoder, part).log_prob(music.codes, music.keys, music.previous, chance(seed))
+        decoder = cast(Decoder, part)
+        return decoder.log_prob(music.codes, music.keys, music.before(decoder), chance(seed))
     return cast(Velocity, part).log_prob(music.codes, music.keys, music.loudness, music.previous_loudness)
 
 
@@ -157,18 +167,20 @@ def _sampler(part: Sampler, music: Music, seed: int) -> Outputs:
 
 
 def _decoder(part: Decoder, music: Music, seed: int) -> Outputs:
-    generator = chance(seed)
-    state, drawn = part.start(music.batch), [music.previous[:, :1]]
+    generator, before = chance(seed), music.before(part)
+    state, previous, drawn = part.start(music.batch), before[:, :1], []
     for frame in range(music.frames):
         codes = music.codes[:, frame : frame + 1]
-        keys, state = part.sample(codes, drawn[-1], state, generator)
+        keys, state = part.sample(codes, previous, state, generator)
         drawn.append(keys)
-    known = part.follow(music.codes, music.previous, part.start(music.batch))
-    after, _ = part.sample(music.codes[:, -1:], music.keys[:, -1:], known, generator, temperature=0.5)
+        previous = played(part, keys)
+    known = part.follow(music.codes, before, part.start(music.batch))
+    last = played(part, music.keys[:, -1:])
+    after, _ = part.sample(music.codes[:, -1:], last, known, generator, temperature=0.5)
     return {
         "loss": loss_of_frames(part, "decoder", music, seed),
-        "log_prob": part.log_prob(music.codes, music.keys, music.previous, chance(seed)).value,
-        "drawn keys": torch.cat(drawn[1:], 1),
+        "log_prob": part.log_prob(music.codes, music.keys, before, chance(seed)).value,
+        "drawn keys": torch.cat(drawn, 1),
         "keys drawn after following": after.expand(-1, music.frames, -1),
     }
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from zoo.parts.interfaces import Decoder, LogProb
-from zoo.testing.calls import chance
-from zoo.testing.check import check, require
+from zoo.testing.calls import chance, played
+from zoo.testing.check import NotApplicableError, check, require
 from zoo.testing.music import fold, random_music, real_sizes
 from zoo.testing.probability import (
     FEW_DRAWS,
@@ -25,7 +25,7 @@ from zoo.testing.probability import (
     scored,
 )
 from zoo.testing.sampling import require_correct_kind, require_top_p
-from zoo.testing.under_test import PartUnderTest
+from zoo.testing.under_test import PartUnderTest, facts
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Passage:
     codes: Tensor
     before: Tensor
 
-    def previous(self, keys: Tensor) -> Tensor:
-        """The keys of the frame before each frame, for key sets (N, T, K) of this passage."""
-        return torch.cat([self.before.expand(len(keys), -1, -1), keys[:, :-1]], 1)
+    def previous(self, part: Decoder, keys: Tensor) -> Tensor:
+        """What the part takes as `previous`, for key sets (N, T, K) of this passage."""
+        return played(part, torch.cat([self.before.expand(len(keys), -1, -1), keys[:, :-1]], 1))
 
 
 def passages(part: Decoder, frames: int) -> Iterator[Passage]:
@@ -53,7 +53,7 @@ def _score(part: Decoder, passage: Passage, outcomes: Tensor) -> Scored:
 
     def ask(keys: Tensor, seed: int) -> LogProb:
         codes = passage.codes.expand(len(keys), -1, -1)
-        return part.log_prob(codes, keys, passage.previous(keys), chance(seed))
+        return part.log_prob(codes, keys, passage.previous(part, keys), chance(seed))
 
     with torch.no_grad():
         return scored(ask, outcomes)
@@ -74,11 +74,12 @@ def _draw(
     with torch.no_grad():
         if known is not None:
             keys, first = known.expand(draws, -1, -1), known.shape[1]
-            state = part.follow(codes[:, :first], passage.previous(keys), state)
+            state = part.follow(codes[:, :first], passage.previous(part, keys), state)
             drawn = [keys[:, -1:]]
         for frame in range(first, codes.shape[1]):
             now = codes[:, frame : frame + 1]
-            keys, state = part.sample(now, drawn[-1], state, generator, temperature, **nucleus)
+            previous = played(part, drawn[-1])
+            keys, state = part.sample(now, previous, state, generator, temperature, **nucleus)
             drawn.append(keys)
     return torch.cat(drawn[1:], 1)
 
@@ -142,7 +143,7 @@ def other_keys_have_no_probability(tested: PartUnderTest) -> None:
         folds = (fold(outcomes, part.sizes) == passage.codes).all(-1).squeeze(-1)
         codes = passage.codes.expand(len(outcomes), -1, -1)
         with torch.no_grad():
-            nats = part.log_prob(codes, outcomes, passage.previous(outcomes), chance()).value
+            nats = part.log_prob(codes, outcomes, passage.previous(part, outcomes), chance()).value
         require(not nats.isnan().any(), "log_prob is NaN")
         possible = f"keys that do not fold to codes {passage.codes.int().tolist()[0][0]} have a probability"
         require((nats[~folds].exp() == 0).all(), possible)
@@ -159,7 +160,8 @@ def drawn_keys_fold_to_their_codes(tested: PartUnderTest) -> None:
     for part in (cast(Decoder, small), cast(Decoder, real)):
         music = random_music(part.sizes, batch=100, frames=1)
         for temperature in (1.0, 0.01, 100.0):
-            keys, _ = part.sample(music.codes, music.previous, part.start(100), chance(), temperature)
+            previous = music.before(part)
+            keys, _ = part.sample(music.codes, previous, part.start(100), chance(), temperature)
             require(((keys == 0) | (keys == 1)).all(), "keys that are not 0 or 1")
             lost = fold(keys, part.sizes) < music.codes
             extra = fold(keys, part.sizes) > music.codes
@@ -209,7 +211,8 @@ def kind_of_key_score_is_correct(tested: PartUnderTest) -> None:
     """An exact score does not depend on the generator; an estimate states its variance correctly."""
     part, music = cast(Decoder, tested.build_randomised()), tested.music(2, 4)
     with torch.no_grad():
-        numbers = [part.log_prob(music.codes, music.keys, music.previous, chance(n)) for n in range(32)]
+        before = music.before(part)
+        numbers = [part.log_prob(music.codes, music.keys, before, chance(n)) for n in range(32)]
     require_correct_kind(numbers)
 
 
@@ -239,3 +242,14 @@ def low_top_p_keeps_the_likeliest_keys(tested: PartUnderTest) -> None:
         nucleus = entropy(_tally(_draw(part, passage, top_p=0.6), outcomes))
         require(nucleus <= plain + 0.05, f"entropy {plain:.3f} with top_p=1, {nucleus:.3f} with top_p=0.6")
         _tally(_draw(part, passage, top_p=1e-6), outcomes)
+
+
+@check("decoder", hint='let `fit` report a problem if "encoder.plane" is "sounding"', optional=True)
+def loudness_requires_pressed_keys(tested: PartUnderTest) -> None:
+    """A part that uses loudness cannot be combined with an encoder of sounding keys."""
+    part = cast(Decoder, tested.build())
+    if not part.uses_loudness:
+        raise NotApplicableError("the part does not use loudness")
+    sounding = {**facts(part.sizes), "encoder.plane": "sounding"}
+    problems = list(tested.description.fit(tested.settings, sounding))
+    require(bool(problems), "held keys have no loudness, but `fit` allows encoders of sounding keys")

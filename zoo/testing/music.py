@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.parts.clock import Clock, joined
-from zoo.parts.interfaces import Sizes
+from zoo.parts.interfaces import Decoder, Sizes
 from zoo.parts.layers import pitch_classes
 from zoo.parts.piano import PITCH_CLASSES
 
@@ -63,6 +63,10 @@ class Music:
     previous_loudness: Tensor
     onset: Tensor
     sounding: Tensor
+
+    def before(self, decoder: Decoder) -> Tensor:
+        """What the decoder takes as `previous`: the keys of the frame before, or their loudness."""
+        return self.previous_loudness if decoder.uses_loudness else self.previous
 
     @property
     def batch(self) -> int:

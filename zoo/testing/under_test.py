@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zoo.parts import Description, Fact, Settings, Slot
 from zoo.parts.description import imported
-from zoo.parts.interfaces import Part, Sizes
+from zoo.parts.interfaces import Decoder, Part, Sizes
 from zoo.registry.sources import Source
 from zoo.testing.music import Music, even_sizes, random_music, small_sizes
 
@@ -95,7 +95,7 @@ def counted(part: Part, slot: Slot, music: Music, mask: Tensor | None = None) ->
     """The part after counting the music, as in training; an attention does not count."""
     if slot != "attention":
         with torch.no_grad():
-            part.count(*_count_arguments(slot, music), mask=_full_mask(music) if mask is None else mask)
+            part.count(*_count_arguments(part, slot, music), mask=_full_mask(music) if mask is None else mask)
     return part
 
 
@@ -106,7 +106,7 @@ def calibrated(
     if slot != "attention":
         with torch.no_grad():
             mask = _full_mask(music) if mask is None else mask
-            part.calibrate(*_count_arguments(slot, music), mask=mask, first=first)
+            part.calibrate(*_count_arguments(part, slot, music), mask=mask, first=first)
     return part
 
 
@@ -114,12 +114,13 @@ def _full_mask(music: Music) -> Tensor:
     return torch.ones(music.codes.shape[:2], dtype=torch.bool)
 
 
-def _count_arguments(slot: Slot, music: Music) -> tuple[Any, ...]:
+def _count_arguments(part: Part, slot: Slot, music: Music) -> tuple[Any, ...]:
     """The music that `count` and `calibrate` of a slot's parts receive."""
+    if isinstance(part, Decoder):
+        return music.codes, music.keys, music.before(part)
     arguments: dict[Slot, tuple[Any, ...]] = {
         "encoder": (music.onset, music.sounding, music.clock),
         "sampler": (music.codes,),
-        "decoder": (music.codes, music.keys, music.previous),
         "velocity": (music.codes, music.keys, music.loudness, music.previous_loudness),
     }
     return arguments[slot]

@@ -126,5 +126,8 @@ def check_music(model: Model, corpus: Corpus) -> None:
     if model.velocity.models_loudness and "velocity" not in corpus.planes:
         what = "this music has no velocities to train on"
         problems.append(Problem(what, corpus.name, "use velocity=none"))
+    if model.decoder.uses_loudness and "velocity" not in corpus.planes:
+        what = f"this music has no velocities, which decoder={model.recipe.parts['decoder'].entry.name} uses"
+        problems.append(Problem(what, corpus.name, "use another decoder, such as decoder=rbm"))
     if problems:
         raise DataError(*problems)
