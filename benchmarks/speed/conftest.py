@@ -1,4 +1,8 @@
-"""Fixtures of the speed benchmarks: seeded synthetic music, models by their recipes, and a timer."""
+"""Fixtures of the speed benchmarks: seeded synthetic music, models by their recipes, and a timer.
+
+Each measurement records the operations of its matrix products, counted from their shapes: a multiplication
+and an addition are two operations.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from zoo.data import Corpus, open_corpus
 from zoo.model.build import build
@@ -77,16 +82,40 @@ def model() -> Callable[[str], Model]:
 
 
 @pytest.fixture
-def measure(benchmark: Any) -> Measure:
-    """Times a call in a group of benchmarks, and records the number of frames that it processes."""
+def measure(benchmark: Any, little: bool) -> Measure:
+    """Times a call in a group of benchmarks, and records the frames and operations that it processes."""
 
-    def run(group: str, name: str, call: Callable[[], object], frames: int = 0) -> None:
+    def run(group: str, name: str, call: Callable[[], object], frames: int = 0, size: int = 0) -> None:
         benchmark.group, benchmark.name = group, name
+        operations = 0 if little else operations_of(call)
         benchmark(call)
         benchmark.extra_info.update(
             polyzoo=version("polyzoo"), torch=torch.__version__, threads=torch.get_num_threads()
         )
+        benchmark.extra_info.update(frames=frames, size=size, operations=operations)
         if frames and benchmark.stats is not None:
             benchmark.extra_info["frames_per_second"] = round(frames / benchmark.stats.stats.median)
 
     return run
+
+
+def operations_of(call: Callable[[], object]) -> int:
+    """The operations of the matrix products of a call."""
+    layer = torch.ops.aten.mkldnn_rnn_layer
+    counted = {layer: lstm_operations, torch.ops.aten.mkldnn_rnn_layer_backward: lstm_gradient_operations}
+    with FlopCounterMode(display=False, custom_mapping=counted) as counter:
+        call()
+    return int(counter.get_total_flops())
+
+
+def lstm_operations(
+    inputs: torch.Size, weight_ih: torch.Size, weight_hh: torch.Size, *_: Any, **__: Any
+) -> int:
+    """The operations of an LSTM on inputs (T, B, I), which the counter does not know."""
+    length, batch, _width = inputs
+    return 2 * length * batch * (weight_ih.numel() + weight_hh.numel())
+
+
+def lstm_gradient_operations(*shapes: Any, **named: Any) -> int:
+    """The operations of its gradient: with respect to the inputs, and to the weights."""
+    return 2 * lstm_operations(*shapes, **named)
