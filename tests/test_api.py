@@ -30,6 +30,12 @@ def test_a_model_is_trained_generates_and_is_scored(songs: Path, tmp_path: Path)
     assert model.evaluate(songs, split="valid").score().value > 0
 
 
+def test_settings_of_fit_may_be_python_values(songs: Path) -> None:
+    model = zoo.build("attention=none sampler=independent")
+    result = model.fit(songs, steps=1, batch=4, device="cpu", group_by_length=True, lr_core=None)
+    assert [event.step for event in result.validations] == [1]
+
+
 def test_training_shows_progress_on_a_terminal_only(
     songs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,7 @@ from zoo.music.primer import read_primer
 from zoo.music.roll import Roll
 from zoo.parts import SLOTS, Slot
 from zoo.registry import Recipe, open_registry, parse_recipe
+from zoo.registry.values import write_value
 from zoo.train.compose import GenerateOptions, GenerationRequest, compose
 from zoo.train.fit import fit
 from zoo.train.record import pedal_of, record, weights_of_parts, with_changed_weights
@@ -129,7 +130,7 @@ class ZooModel:
             DataError: the music cannot be read, or lacks something that the model needs.
             NonFiniteError: a loss or a weight became NaN or infinite.
         """
-        words = [f"train.{name}={value}" for name, value in settings.items()]
+        words = [f"train.{name}={write_value(value)}" for name, value in settings.items()]
         chosen = parse_recipe(words, open_registry(), sections=SECTIONS).sections["train"]
         corpus = self._open(data)
         with watched(progress, listen) as listener:
