@@ -27,12 +27,15 @@ def voices(hidden: int) -> Voices:
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("pieces", [1, 40])
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])
-def test_fast_and_slow_generation_draw_the_same_path(voices: Voices, hidden: int, temperature: float) -> None:
-    features, free = torch.randn(40, 1, 6), torch.ones(40, 1, dtype=torch.bool)
-    memories = (torch.randn(40, 5, hidden), torch.randn(40, 5, hidden))
+def test_fast_and_slow_generation_draw_the_same_path(
+    voices: Voices, hidden: int, temperature: float, pieces: int
+) -> None:
+    features, free = torch.randn(pieces, 1, 6), torch.ones(pieces, 1, dtype=torch.bool)
+    memories = (torch.randn(pieces, 5, hidden), torch.randn(pieces, 5, hidden))
     path = voices._walk(
-        features, torch.zeros(40, 1, 12), memories, Generator().manual_seed(3), free, temperature
+        features, torch.zeros(pieces, 1, 12), memories, Generator().manual_seed(3), free, temperature
     )
     decided, after = speak(
         voices.lstm, voices.linear, features[:, 0], memories, Generator().manual_seed(3), temperature

@@ -196,9 +196,8 @@ def _draw_keys(
     inputs = torch.cat([silence, primer_keys], 1)
     codes = model.encoder.fold(inputs)
     longest = 2 * frames if skip_silence else frames
-    clock = _clock(model, opening, -1, primer_keys.shape[1] + longest).map(
-        lambda plane: plane.expand(count, -1)
-    )
+    clock = _clock(model, opening, -1, primer_keys.shape[1] + longest)
+    clock = clock.map(lambda plane: plane.expand(count, -1)).with_features()
     past = inputs.shape[1]
 
     attention_state = model.attention.start(codes[:, :0])

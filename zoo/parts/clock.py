@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -49,6 +49,7 @@ class Clock:
         length: frames per bar.
         beat: frames per beat.
         grid: frames per quarter note.
+        known: the features, if they were computed already; see `with_features`.
     """
 
     bar: Tensor
@@ -56,6 +57,7 @@ class Clock:
     length: Tensor
     beat: Tensor
     grid: int = 4
+    known: Tensor | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(cls, planes: Iterable[Tensor], grid: int) -> Clock:
@@ -94,7 +96,8 @@ class Clock:
         return self.place.shape
 
     def __getitem__(self, index: Any) -> Clock:
-        return self.map(lambda plane: plane[index])
+        clock = self.map(lambda plane: plane[index])
+        return clock if self.known is None else replace(clock, known=self.known[index])
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Clock:
         """Apply a function to every tensor."""
@@ -121,6 +124,10 @@ class Clock:
         length, beat = first.length.expand_as(place), first.beat.expand_as(place)
         return Clock(first.bar + place // length, place % length, length, beat, self.grid)
 
+    def with_features(self) -> Clock:
+        """The same clock, whose frames share the features that are computed here for all of them."""
+        return replace(self, known=self.features())
+
     def features(self) -> Tensor:
         """The position as input features for a network, (..., 10) floats between 0 and about 1.
 
@@ -129,6 +136,8 @@ class Clock:
         whole notes, and the length of the beat in quarter notes. In 4/4 on a grid of sixteenths, digits 1, 2
         and 4 to 7 are the binary digits of the frame number modulo 64, the clock of the original system.
         """
+        if self.known is not None:
+            return self.known
         sixteenths = 4 * (self.place % self.grid)
         digits = [_digits(self.bar % 4, 2), _digits(self.place // self.grid % 8, 3)]
         digits.append(_digits(sixteenths // self.grid, 2))
