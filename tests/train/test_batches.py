@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from zoo.data import Corpus
@@ -25,6 +26,24 @@ def test_an_epoch_contains_nearly_all_fragments_once(corpus: Corpus, fast: Make)
         assert len(seen) == len(set(seen)) == 4 * batches.epoch
         assert set(seen) <= all_places
         assert len(all_places) - len(seen) < 4
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6])
+def test_fragments_that_begin_a_piece_are_repeated_to_reach_their_share(
+    corpus: Corpus, fast: Make, share: float
+) -> None:
+    train = corpus.split("train")
+    plain, batches = (TrainingBatches(train, fast(openings=openings), seed=0) for openings in (0.0, share))
+    places, counts = np.unique(
+        np.concatenate([batches.places(step) for step in range(50 * batches.epoch)]),
+        axis=0,
+        return_counts=True,
+    )
+    begins = places[:, 1] == 0
+    assert len(places) == len(train.starts(16, 8))  # all fragments still occur
+    least = max(share, len(train.pieces) / len(places))
+    assert least - 0.05 < counts[begins].sum() / counts.sum() < least + 0.1
+    assert (batches.epoch == plain.epoch) == (share < len(train.pieces) / len(places))
 
 
 def test_the_order_depends_only_on_seed_and_step(corpus: Corpus, fast: Make) -> None:

@@ -6,6 +6,7 @@ before. A resumed run therefore sees the same batches without storing the state 
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -40,7 +41,7 @@ class TrainingBatches:
         self._settings = settings = settings.on_grid(corpus.grid)
         self._seed = seed
         self._ranks = ranks
-        self._starts = corpus.starts(settings.frames, settings.stride)
+        self._starts = _with_openings(corpus.starts(settings.frames, settings.stride), settings.openings)
         pieces = np.array([piece.frames for piece in corpus.pieces], np.int64)
         self._lengths = np.minimum(pieces[self._starts[:, 0]] - self._starts[:, 1], settings.frames)
         self._size = settings.batch * settings.accumulate * ranks.count
@@ -106,6 +107,18 @@ class TrainingBatches:
         pools = (order[first : first + size] for first in range(0, len(order), size))
         sorted_pools = [pool[np.argsort(self._lengths[pool], kind="stable")] for pool in pools]
         return np.concatenate([*sorted_pools, order[:0]])
+
+
+def _with_openings(starts: NDArray[np.int64], share: float) -> NDArray[np.int64]:
+    """Repeat the fragments that begin a piece until they have this share of all.
+
+    Long pieces have few of them, so a model learns late how music begins, and generation from silence stays
+    sparse for many bars. Which fragments are seen how often does not bias what follows a given past.
+    """
+    openings = starts[starts[:, 1] == 0]
+    others = len(starts) - len(openings)
+    repeats = math.ceil(share / (1 - share) * others / len(openings)) if len(openings) else 1
+    return np.concatenate([starts, *[openings] * (repeats - 1)])
 
 
 def check_music(model: Model, corpus: Corpus) -> None:

@@ -19,6 +19,7 @@ STEPS = 3000
 LEGACY: dict[str, Any] = {
     "accumulate": 1,
     "group_by_length": False,
+    "openings": 0.0,
     "optimizer": "adam",
     "lr_core": None,
     "lr_decoder": None,
@@ -57,6 +58,13 @@ class TrainSettings(Settings):
     group_by_length: bool = setting(
         False,
         "batch fragments of similar length together, so that batches of short pieces hold little padding",
+    )
+    openings: float = setting(
+        0.0,
+        "minimum share of fragments that begin a piece, which are repeated to reach it; from them a model "
+        "learns how music begins",
+        ge=0,
+        le=0.9,
     )
     transpose: bool = setting(
         True, "transpose each fragment by -6 to 5 semitones, chosen at random each time"
