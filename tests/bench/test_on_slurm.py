@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from zoo.bench.on_slurm import SlurmRunner
+from zoo.bench.on_slurm import POLL, SlurmRunner, run_as_job
 from zoo.cli.main import run
+from zoo.train.lock import is_locked
 
 from .conftest import stored_results
 
@@ -83,6 +84,44 @@ def test_ctrl_c_cancels_the_jobs(write: Write, bench: Bench, tmp_path: Path) -> 
     while Path(f"/proc/{worker}").exists() and time.monotonic() < end:
         time.sleep(0.1)
     assert not Path(f"/proc/{worker}").exists()
+
+
+@pytest.mark.slow
+def test_the_next_driver_ends_the_jobs_of_one_that_was_killed(
+    write: Write, bench: Bench, tmp_path: Path
+) -> None:
+    driver = bench(write(HEAD, GRID, "steps = 100000"), *LOCAL)
+    trained: list[Path] = []
+    while not trained and driver.poll() is None:
+        trained = list(tmp_path.glob("runs/core-*/best.safetensors"))
+        time.sleep(0.01)
+    worker = json.loads((trained[0].parent / "holder.json").read_text())["pid"]
+    driver.kill()
+    driver.wait(60)
+    time.sleep(3 * POLL)
+    assert Path(f"/proc/{worker}").exists(), "without another driver, its jobs go on"
+    SlurmRunner(tmp_path / "runs", parameters={"cluster": "local"}).close()
+    end = time.monotonic() + 60
+    while Path(f"/proc/{worker}").exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{worker}").exists()
+    assert not is_locked(trained[0].parent)
+    assert (trained[0].parent / "last.safetensors").exists()
+
+
+@pytest.mark.slow
+def test_a_job_that_starts_after_its_driver_has_died_does_nothing(tmp_path: Path) -> None:
+    reply = run_as_job({"name": "core-1", "training": "core-1"}, str(tmp_path), ".", str(tmp_path / "driver"))
+    assert reply["killed"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_jobs_of_a_driver_that_lives_go_on(tmp_path: Path) -> None:
+    living = SlurmRunner(tmp_path, parameters={"cluster": "local"})
+    SlurmRunner(tmp_path, parameters={"cluster": "local"}).close()
+    assert Path(living._file).exists()
+    living.close()
+    assert not Path(living._file).exists()
 
 
 def test_a_result_that_came_with_the_folder_is_not_unpickled(tmp_path: Path) -> None:

@@ -63,15 +63,15 @@ class LocalRunner:
         self._closed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
         for process in list(self._started):
-            _stop(process)
+            stop(process)
 
     def _watch(self, process: Process) -> None:
         self._started.append(process)
         if self._closed:
-            _stop(process)
+            stop(process)
 
 
-def _stop(process: Process) -> None:
+def stop(process: Process) -> None:
     """Close standard input, which tells the process to save and exit within seconds."""
     assert process.stdin is not None
     with suppress(OSError):
@@ -124,7 +124,7 @@ def run_process(
         errors = reader.submit(process.stderr.read)
         answer = process.stdout.read()
         code = process.wait()
-        _stop(process)
+        stop(process)
     if code == 0 and answer:  # a part that calls sys.exit(0) leaves no answer
         result: dict[str, Any] = json.loads(answer)
         return result

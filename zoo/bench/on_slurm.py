@@ -2,6 +2,10 @@
 
 The machines of the cluster share the folder of the trainings. A job that reaches its time limit or is
 preempted is submitted once more, and resumes its training from the last checkpoint.
+
+A driver holds a lock in a folder of its own as long as it lives. If it is killed, its jobs go on. The next
+driver with the same folder of trainings removes the lock file of the dead one, and each job whose lock file
+is gone saves its training and ends. Until then, jobs of the new driver wait: one process trains in a folder.
 """
 
 from __future__ import annotations
@@ -13,16 +17,23 @@ import sys
 from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock, Thread
+from time import sleep
 from typing import Any
 
+from filelock import FileLock, Timeout
+
+from zoo.bench.local import Process, stop
 from zoo.bench.remote import run_on_worker, settle, settle_lost, with_absolute_place
 from zoo.errors import Problem, UsageError
 from zoo.files import writing
 
 DEFAULTS: dict[str, Any] = {"name": "zoo", "timeout_min": 240, "cpus_per_task": 1}
 """Parameters of a job unless `--slurm` sets others."""
+ALIVE = "driver"
+"""The lock file of a driver."""
 POLL = 0.5
 """Seconds between two checks whether jobs have ended; submitit asks SLURM itself once a minute at most."""
 
@@ -44,7 +55,9 @@ class SlurmRunner:
         self, work: Path, jobs: int | None = None, parameters: Mapping[str, str] | None = None
     ) -> None:
         self._work, self._here = work.resolve(), str(Path.cwd())
-        self._executor = _executor(_new_folder(self._work), dict(parameters or {}))
+        folder, self._alive = _new_folder(self._work)
+        self._file = str(folder / ALIVE)
+        self._executor = _executor(folder, dict(parameters or {}))
         self._jobs = jobs
         self._waiting: list[tuple[dict[str, Any], Future[dict[str, Any]]]] = []
         self._running: list[tuple[Any, str, Future[dict[str, Any]]]] = []
@@ -63,6 +76,8 @@ class SlurmRunner:
     def close(self) -> None:
         """Cancel all jobs; their trainings are saved, and a later run resumes from them."""
         self._closed.set()
+        Path(self._file).unlink(missing_ok=True)
+        self._alive.release()
         with self._lock:
             for job, _, _ in self._running:
                 with suppress(Exception):  # the job has ended by itself
@@ -81,7 +96,7 @@ class SlurmRunner:
 
     def _start(self, order: dict[str, Any], answer: Future[dict[str, Any]]) -> None:
         try:
-            job = self._executor.submit(run_on_worker, order, str(self._work), self._here)
+            job = self._executor.submit(run_as_job, order, str(self._work), self._here, self._file)
         except Exception as error:  # submitit passes on whatever sbatch answers
             problem = f"SLURM did not accept the job: {_last_line(error)}"
             settle(answer, {"problems": [(problem, order["name"], "")], "killed": False})
@@ -89,16 +104,57 @@ class SlurmRunner:
         self._running.append((job, order["name"], answer))
 
 
-def _new_folder(work: Path) -> Path:
-    """A folder for the pickled orders and results of this runner, which is not there yet.
+def run_as_job(order: dict[str, Any], work: str, here: str, alive: str) -> dict[str, Any]:
+    """Run a cell until its driver is found dead; see `zoo.bench.remote.run_on_worker`.
+
+    Args:
+        order: the cell.
+        work: folder for the trainings.
+        here: folder to which relative paths of code files refer.
+        alive: the lock file of the driver, which is removed when it ends or is found dead.
+    """
+    if not Path(alive).exists():
+        return {"problems": [("its driver has ended", order["name"], "")], "killed": True}
+    return run_on_worker(order, work, here, partial(_stop_without, Path(alive)))
+
+
+def _stop_without(alive: Path, process: Process) -> None:
+    """Stop a process when a file is removed; returns at once."""
+
+    def check() -> None:
+        while process.poll() is None:
+            with suppress(OSError):  # a disk that does not answer
+                if not alive.exists():
+                    stop(process)
+                    return
+            sleep(POLL)
+
+    Thread(target=check, daemon=True).start()
+
+
+def _new_folder(work: Path) -> tuple[Path, FileLock]:
+    """A new folder for the pickled orders and results of this runner, and the lock in it.
 
     A result is unpickled, which can run code, so it must not be taken from a file that was there before.
     """
-    folder = work / "slurm" / secrets.token_hex(8)
+    place = work / "slurm"
+    folder = place / secrets.token_hex(8)
     with writing(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700)
-    return folder
+        place.mkdir(parents=True, exist_ok=True)
+        # Without this lock, another driver could take this one for dead before it has locked its file.
+        with FileLock(place / "lock"):
+            _end_jobs_of_dead_drivers(place)
+            folder.mkdir(mode=0o700)
+            alive = FileLock(folder / ALIVE)
+            alive.acquire()
+    return folder, alive
+
+
+def _end_jobs_of_dead_drivers(place: Path) -> None:
+    """Remove the lock files that no process holds, which ends the jobs of their drivers."""
+    for file in place.glob(f"*/{ALIVE}"):
+        with suppress(Timeout, OSError), FileLock(file, timeout=0):
+            file.unlink()
 
 
 def _executor(folder: Path, parameters: dict[str, str]) -> Any:

@@ -6,12 +6,12 @@ still report what is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from zoo.bench.local import CellFailed, run_process
+from zoo.bench.local import CellFailed, Process, run_process
 from zoo.data.known import known
 from zoo.errors import Problem, ZooError
 
@@ -26,17 +26,20 @@ def with_absolute_place(order: Mapping[str, Any]) -> dict[str, Any]:
     return {**order, "place": str(place.resolve()) if is_path else order["place"]}
 
 
-def run_on_worker(order: dict[str, Any], work: str, here: str) -> dict[str, Any]:
+def run_on_worker(
+    order: dict[str, Any], work: str, here: str, watch: Callable[[Process], None] | None = None
+) -> dict[str, Any]:
     """Run a cell in a process of its own, on the worker's machine.
 
     Args:
         order: from `with_absolute_place`.
         work: folder for the trainings.
         here: folder to which relative paths of code files refer, if it exists on this machine.
+        watch: as in `zoo.bench.local.run_process`.
     """
     place = Path(here) if Path(here).is_dir() else None
     try:
-        return {"result": run_process(order, Path(work) / order["training"], here=place)}
+        return {"result": run_process(order, Path(work) / order["training"], watch, place)}
     except ZooError as error:
         problems = [(problem.what, problem.where, problem.hint) for problem in error.problems]
         return {"problems": problems, "killed": isinstance(error, CellFailed) and error.killed}

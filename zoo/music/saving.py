@@ -18,6 +18,10 @@ ENDINGS = {"MIDI": MIDI, "sound": SOUND, "notation": NOTATION}
 """Supported kinds of files and their suffixes."""
 RANDOM = re.compile(rb'"[PI][0-9a-f]{32}"')
 """An identifier of a part or an instrument that music21 has drawn."""
+OF_MUSIC21 = re.compile(rb"\s*<encoding-date>.*?</encoding-date>|\s*<creator .*?>Music21</creator>")
+"""The date, and music21 as the composer."""
+NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters of file names that XML does not allow, among them bytes that are not UTF-8."""
 
 
 def save(roll: Roll, path: str | Path, *, instrument: int = 0) -> None:
@@ -41,7 +45,7 @@ def save(roll: Roll, path: str | Path, *, instrument: int = 0) -> None:
         case ".wav":
             write_wav(roll, path, instrument=instrument)
         case ".musicxml":
-            write_file(path, musicxml_bytes(roll, instrument))
+            write_file(path, musicxml_bytes(roll, Path(path).stem, instrument))
         case _:
             write_midi(roll, path, instrument=instrument)
 
@@ -62,17 +66,22 @@ def choices() -> str:
     return ", ".join(f"{' or '.join(endings)} ({kind})" for kind, endings in ENDINGS.items())
 
 
-def musicxml_bytes(roll: Roll, instrument: int = 0) -> bytes:
+def musicxml_bytes(roll: Roll, title: str, instrument: int = 0) -> bytes:
     """The roll as MusicXML, which notation programs such as MuseScore can open.
 
     Spelling, ties and voices are chosen by music21. The same roll gives the same bytes: identifiers are
     numbered, where music21 draws them at random, and there is no date.
 
+    Args:
+        roll: the music.
+        title: title of the piece.
+        instrument: General MIDI program, 0..127.
+
     Raises:
         UsageError: music21 is not installed.
     """
     try:
-        from music21 import converter
+        from music21 import converter, metadata
         from music21.musicxml.m21ToXml import GeneralObjectExporter
     except ImportError as error:
         hint = "pip install 'polyzoo[data]'"
@@ -81,8 +90,9 @@ def musicxml_bytes(roll: Roll, instrument: int = 0) -> bytes:
 
     divisors = tuple(sorted({roll.meter.grid, 1}))
     score = converter.parseData(midi_bytes(roll, instrument), format="midi", quarterLengthDivisors=divisors)
+    score.metadata = metadata.Metadata(movementName=NOT_XML.sub("\ufffd", title))
     content: bytes = GeneralObjectExporter(score).parse()
-    return _numbered(re.sub(rb"\s*<encoding-date>.*?</encoding-date>", b"", content))
+    return _numbered(OF_MUSIC21.sub(b"", content))
 
 
 def _numbered(content: bytes) -> bytes:
