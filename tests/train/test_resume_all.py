@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from zoo.model.build import build
 from zoo.model.weights import digest, unpack
 from zoo.parts import SLOTS
 from zoo.registry import Entry, open_registry, parse_recipe
+from zoo.registry.compatibility import Choice, incompatibilities
 from zoo.train.events import Event, Stepped
 from zoo.train.fit import fit
 from zoo.train.lock import lock_folder
@@ -47,15 +48,25 @@ SMALL = {
 
 
 def combinations() -> list[str]:
-    """The recipes of all combinations, or of enough to contain each part once."""
+    """The recipes of all possible combinations, or of enough to contain each part once."""
     registry = open_registry()
     parts = [registry.shipped_entries(slot) for slot in SLOTS]
-    rows = range(max(map(len, parts)))
-    some = ([entries[row % len(entries)] for entries in parts] for row in rows)
-    return [
-        " ".join(word for entry in chosen for word in words(entry))
-        for chosen in (product(*parts) if FULL else some)
-    ]
+    if FULL:
+        chosen = [list(entries) for entries in product(*parts) if compatible(entries)]
+    else:
+        chosen = [some(parts, row) for row in range(max(map(len, parts)))]
+    return [" ".join(word for entry in entries for word in words(entry)) for entries in chosen]
+
+
+def some(parts: list[list[Entry]], row: int) -> list[Entry]:
+    """One part of each slot, with the first encoder from this row on that is compatible with the others."""
+    rest = [entries[row % len(entries)] for entries in parts[1:]]
+    encoders = [parts[0][(row + shift) % len(parts[0])] for shift in range(len(parts[0]))]
+    return next([encoder, *rest] for encoder in encoders if compatible([encoder, *rest]))
+
+
+def compatible(entries: Iterable[Entry]) -> bool:
+    return not incompatibilities({entry.slot: Choice(entry, entry.load_settings()()) for entry in entries})
 
 
 def words(entry: Entry) -> Iterator[str]:
