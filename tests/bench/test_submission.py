@@ -216,9 +216,20 @@ def test_submissions_of_the_repository(
 ) -> None:
     monkeypatch.setenv("ZOO_LOCAL", "1")
     folder = REPOSITORY / "benchmarks" / "submissions"
+    names = [child.name for child in folder.iterdir() if child.is_dir()]
     code = run(["bench", "verify", str(folder)])
     printed = capsys.readouterr()
-    assert code == 0, printed.err
-    names = [child.name for child in folder.iterdir() if child.is_dir()]
+    assert code == (0 if names else 2), printed.err
     assert printed.out.count(": accepted, ") == len(names)
-    assert bool(names) or "There are no submissions in" in printed.err
+
+
+def test_a_folder_without_submissions_is_an_error(
+    submitted: Path, songs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    words = ["bench", "verify", str(submitted), str(tmp_path / "empty"), "--data", f"{songs.name}={songs}"]
+    assert run([*words, "--json"]) == 2
+    printed = capsys.readouterr()
+    assert "empty: contains no submission" in printed.err
+    assert "zoo bench submit" in printed.err
+    assert printed.out == ""

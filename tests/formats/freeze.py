@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from zoo.bench.assembly import tables
+from zoo.bench.claim import FORMAT as CLAIM
 from zoo.bench.reading import READING
 from zoo.bench.results import Results
 from zoo.bench.study import read_study
@@ -114,12 +115,30 @@ def make_results(folder: Path, songs: Path) -> dict[str, Any]:
     return {"rows": list(rows(folder))}
 
 
+def make_submission(folder: Path, songs: Path) -> dict[str, Any]:
+    """A submission to the leaderboard."""
+    run = folder.with_name("scored")
+    train(songs, run)
+    zoo("bench", "submit", str(run), f"data={songs.name}", "-o", str(folder))
+    return {
+        key: json.loads((folder / "claim.json").read_text("utf-8"))[key] for key in ("nats", "kind", "digest")
+    }
+
+
 def make_store(folder: Path, songs: Path) -> dict[str, Any]:
     """The cache of a folder of MIDI files."""
     corpus = open_corpus(str(songs))
     (store,) = (Path(os.environ["ZOO_CACHE"]) / "corpora").glob("songs-*")
     shutil.copytree(store, folder)
     return {"digest": corpus.digest, "planes": sorted(corpus.planes), "keys": keys(corpus)}
+
+
+def write_songs(folder: Path) -> Path:
+    """A folder of MIDI files, two of which are test pieces."""
+    folder.mkdir()
+    for number in range(10):
+        tune(number).write(folder / f"{number}.mid")
+    return folder
 
 
 def keys(corpus: Corpus) -> list[list[int]]:
@@ -151,6 +170,7 @@ KINDS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
     f"run-{runs.FORMAT}": make_run,
     f"results-{READING}": make_results,
     f"store-{STORE}": make_store,
+    f"submission-{CLAIM}": make_submission,
 }
 
 
@@ -167,10 +187,7 @@ def main() -> None:
     """Write the archives that are missing."""
     with tempfile.TemporaryDirectory() as place:
         os.environ["ZOO_CACHE"] = f"{place}/cache"
-        songs = Path(place) / "songs"
-        songs.mkdir()
-        for number in range(10):
-            tune(number).write(songs / f"{number}.mid")
+        songs = write_songs(Path(place) / "songs")
         for kind, make in KINDS.items():
             if not (HERE / f"{kind}.zip").exists():
                 expected = make(Path(place) / kind, songs)

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from zoo.bench.results import Results
-from zoo.data import Corpus
+from zoo.bench.submission import read_submission, verify
+from zoo.data import Corpus, open_corpus
 from zoo.data.store import FORMAT as STORE
 from zoo.data.store import open_store
 from zoo.model.build import build
@@ -119,3 +120,15 @@ def test_a_cache_holds_the_music_or_is_of_an_older_format_and_made_again(
     assert corpus.digest == expected["digest"]
     assert sorted(corpus.planes) == expected["planes"]
     assert freeze.keys(corpus) == expected["keys"]
+
+
+@of("submission")
+def test_a_submission_of_every_format_is_accepted_with_its_score(
+    name: str, unpacked: Callable[[str], Frozen], tmp_path: Path
+) -> None:
+    folder, expected = unpacked(name)
+    submission = read_submission(folder)
+    claim = submission.claim
+    assert {"nats": claim.nats, "kind": claim.kind, "digest": claim.digest} == expected
+    score = verify(submission, open_corpus(str(freeze.write_songs(tmp_path / "songs")))).score()
+    assert score.value == pytest.approx(expected["nats"], abs=SAME)

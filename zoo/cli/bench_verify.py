@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,15 +26,13 @@ def verify(folders: tuple[Path, ...], places: tuple[str, ...], as_json: bool) ->
 
     A submission is accepted if the new score agrees with its claim. Otherwise the reasons are printed, and
     the exit code is 7 for a claim that does not hold, 5 for a bundle that cannot be read, or 4 for a plugin
-    that violates its contract.
+    that violates its contract. A folder without any submission is an error with exit code 2.
     """
-    from zoo.bench.submission import submission_folders
-    from zoo.cli.console import print_json, stderr, stdout, visible
+    from zoo.cli.console import print_json, stdout, visible
     from zoo.cli.submissions import OpenedMusic, claimed_music, read_all, verdicts
     from zoo.registry.parse import raise_all
 
-    named = list(dict.fromkeys(child for place in folders for child in submission_folders(place)))
-    read, results = read_all(named), []
+    read, results = read_all(_submissions(folders)), []
     music = OpenedMusic(named_places(sorted(claimed_music(read)), places, "the submissions"))
     for verdict in verdicts(read, music):
         results.append(verdict)
@@ -41,9 +40,24 @@ def verify(folders: tuple[Path, ...], places: tuple[str, ...], as_json: bool) ->
             stdout.print(visible(_line(verdict)), soft_wrap=True)
     if as_json:
         print_json([_to_json(verdict) for verdict in results])
-    elif not results:
-        stderr.print(visible(f"There are no submissions in {', '.join(map(str, folders))}."))
     raise_all([verdict.refusal for verdict in results if verdict.refusal])
+
+
+def _submissions(folders: Sequence[Path]) -> list[Path]:
+    """The submissions in these folders.
+
+    Raises:
+        UsageError: a folder does not exist, or contains no submission.
+    """
+    from zoo.bench.submission import submission_folders
+    from zoo.errors import Problem, UsageError
+
+    found = {folder: submission_folders(folder) for folder in folders}
+    hint = "name a folder that `zoo bench submit` wrote, or one that contains such folders"
+    empty = [Problem("contains no submission", str(folder), hint) for folder in folders if not found[folder]]
+    if empty:
+        raise UsageError(*empty)
+    return list(dict.fromkeys(each for folder in folders for each in found[folder]))
 
 
 def _line(verdict: Verification) -> str:
