@@ -16,6 +16,7 @@ from torch import Tensor, nn
 import zoo
 from zoo.model.export import export_part
 from zoo.parts.clock import Clock
+from zoo.parts.optional import accepted
 
 
 class NextChord(nn.Module):
@@ -50,16 +51,22 @@ def train_head(model: zoo.ZooModel, corpus: zoo.Corpus) -> float:
 def stream(model: zoo.ZooModel, frames: int) -> list[list[int]]:
     """New music frame by frame, as for live accompaniment: the pressed keys of each frame."""
     module, chance = model.model.eval(), torch.Generator().manual_seed(0)
+    sampler, decoder = module.sampler, module.decoder
     keys = torch.zeros(1, 1, 88)
-    attention_state = module.attention.start(module.encoder.fold(keys)[:, :0])
-    voices, hands = module.sampler.start(1), module.decoder.start(1)
+    codes = module.encoder.fold(keys)
+    attention_state = module.attention.start(codes[:, :0])
+    # `past` and `clock` are optional parameters: parts have them only if they use them.
+    voices = sampler.start(1, **accepted(sampler, "start", past=codes))
+    hands = decoder.start(1, **accepted(decoder, "start", past=keys[:, :0]))
     played = []
     with torch.inference_mode():
         for frame in range(frames):
-            clock = Clock.common_time(torch.tensor([[frame - 1]]), model.recipe.grid)
-            features, attention_state = module.attention(module.encoder.fold(keys), clock, attention_state)
-            codes, voices = module.sampler.sample(features, voices, chance)
-            keys, hands = module.decoder.sample(codes, keys, hands, chance)
+            before, now = (
+                Clock.common_time(torch.tensor([[place]]), model.recipe.grid) for place in (frame - 1, frame)
+            )
+            features, attention_state = module.attention(codes, before, attention_state)
+            codes, voices = sampler.sample(features, voices, chance, **accepted(sampler, "sample", clock=now))
+            keys, hands = decoder.sample(codes, keys, hands, chance, **accepted(decoder, "sample", clock=now))
             played.append(keys[0, 0].nonzero().flatten().tolist())
     return played
 

@@ -19,7 +19,8 @@ from torch.nn.functional import one_hot
 from zoo_plugins.baseline.outcomes import note_logits
 
 from zoo.data import Corpus
-from zoo.model.model import Batch, Model
+from zoo.model.batch import Batch
+from zoo.model.model import Model
 from zoo.model.random import generator
 from zoo.parts.masks import bernoulli_log_prob, draw_one, masked_log_softmax
 

@@ -27,8 +27,9 @@ from zoo.bench.results import Results
 from zoo.bench.study import Study, read_study
 from zoo.data import Corpus, open_corpus
 from zoo.data.batches import length_batches
+from zoo.model.batch import Batch
 from zoo.model.build import build
-from zoo.model.model import Batch, Model
+from zoo.model.model import Model
 from zoo.model.random import generator
 from zoo.parts import Slot
 from zoo.parts.terms import Term

@@ -5,14 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from zoo.parts.interfaces import Decoder, LogProb, Sampler, Sizes, State
+from zoo.parts.clock import Clock
+from zoo.parts.interfaces import Attention, Decoder, LogProb, Sampler, Sizes, State
 from zoo.parts.layers import LSTM
 from zoo.parts.masks import folds_to
 
+from .memory import attention_over_keys
 from .settings import OrderedDecoderSettings, OrderedSamplerSettings
 from .spelling import Rule, Speller
 
-Memory = tuple[Tensor, Tensor]
+Heard = tuple[tuple[Tensor, Tensor], State]
+"""The state of the decoder's LSTM, and that of its memory."""
 
 
 class OrderedSampler(Sampler):
@@ -54,10 +57,11 @@ class OrderedSampler(Sampler):
 class OrderedDecoder(Decoder):
     """Voices a chord from its lowest key up, until each of its pitch classes has a key.
 
-    An LSTM remembers how earlier chords were voiced. A key may be chosen if its code is active and every
-    active code that still has no key can get a higher one; the end may be chosen once all have a key. All
-    samples therefore fold to their codes and the likelihood is exact; spacing and doublings depend on the
-    keys below.
+    An LSTM remembers how earlier chords were voiced. With `memory`, an attention over earlier keys describes
+    them as well; it belongs to the decoder and is trained with it. A key may be chosen if its code is active
+    and every active code that still has no key can get a higher one; the end may be chosen once all have a
+    key. All samples therefore fold to their codes and the likelihood is exact; spacing and doublings depend
+    on the keys below.
     """
 
     membership: Tensor
@@ -66,50 +70,86 @@ class OrderedDecoder(Decoder):
     def __init__(self, settings: OrderedDecoderSettings, sizes: Sizes) -> None:
         super().__init__(settings, sizes)
         inputs = sizes.codes + sizes.keys
+        self.memory: Attention | None = None
+        if settings.memory != "none":
+            self.memory = attention_over_keys(settings.memory, sizes)
+        features = self.memory.features if self.memory else 0
         self.lstm = LSTM(inputs, settings.lstm)
-        self.speller = Speller(settings.lstm + inputs, sizes.keys, settings.hidden, settings.dropout)
+        self.speller = Speller(
+            settings.lstm + inputs + features, sizes.keys, settings.hidden, settings.dropout
+        )
         self.register_buffer("membership", sizes.membership.clone(), persistent=False)
         keys = torch.arange(sizes.keys, device=sizes.membership.device)
         places = keys.masked_fill(~sizes.membership, -1)
         self.register_buffer("highest", places.max(-1).values, persistent=False)
 
-    def start(self, batch: int) -> Memory:
-        """A zero state."""
-        return self.lstm.start(batch)
+    def start(self, batch: int, past: Tensor | None = None) -> Heard:
+        """A zero state, and that of the memory after the keys of the past (B, P, K)."""
+        if self.memory is None:
+            return self.lstm.start(batch), ()
+        past = self.here.new_zeros(batch, 0, self.sizes.keys) if past is None else past
+        return self.lstm.start(batch), self.memory.start(past)
 
-    def loss(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> Tensor:
+    def loss(
+        self,
+        codes: Tensor,
+        keys: Tensor,
+        previous: Tensor,
+        generator: Generator,
+        past: Tensor | None = None,
+        clock: Clock | None = None,
+    ) -> Tensor:
         """The negative log-likelihood (B, T)."""
-        return -self._nats(codes, keys, previous)
+        return -self._nats(codes, keys, previous, past, clock)
 
-    def log_prob(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> LogProb:
+    def log_prob(
+        self,
+        codes: Tensor,
+        keys: Tensor,
+        previous: Tensor,
+        generator: Generator,
+        past: Tensor | None = None,
+        clock: Clock | None = None,
+    ) -> LogProb:
         """Exact log-probabilities (B, T) among the key sets that fold to the codes; -inf for others."""
-        return LogProb(self._nats(codes, keys, previous))
+        return LogProb(self._nats(codes, keys, previous, past, clock))
 
     def sample(
         self,
         codes: Tensor,
         previous: Tensor,
-        state: Memory,
+        state: Heard,
         generator: Generator,
         temperature: float = 1.0,
         top_p: float = 1.0,
-    ) -> tuple[Tensor, Memory]:
-        """Keys (B, 1, K) that fold to the codes; see `Speller.draw` for the temperature."""
-        context, state = self._context(codes, previous, state)
+        clock: Clock | None = None,
+    ) -> tuple[Tensor, Heard]:
+        """Keys (B, 1, K) that fold to the codes; the temperature divides the logits of each step."""
+        context, state = self._context(codes, previous, state, clock)
         keys = self.speller.draw(context[:, 0], generator, temperature, self._rule(codes[:, 0]), top_p)
         return keys.unsqueeze(1), state
 
-    def follow(self, codes: Tensor, previous: Tensor, state: Memory) -> Memory:
+    def follow(self, codes: Tensor, previous: Tensor, state: Heard, clock: Clock | None = None) -> Heard:
         """The state after known frames."""
-        return self._context(codes, previous, state)[1]
+        return self._context(codes, previous, state, clock)[1]
 
-    def _context(self, codes: Tensor, previous: Tensor, state: Memory) -> tuple[Tensor, Memory]:
+    def _context(
+        self, codes: Tensor, previous: Tensor, state: Heard, clock: Clock | None = None
+    ) -> tuple[Tensor, Heard]:
+        recurrent, heard = state
         present = torch.cat([codes, previous], -1)
-        remembered, state = self.lstm(present, state)
-        return torch.cat([remembered, present], -1), state
+        remembered, recurrent = self.lstm(present, recurrent)
+        context = [remembered, present]
+        if self.memory is not None:
+            assert clock is not None, "the zoo passes the clock to every method that has a parameter for it"
+            features, heard = self.memory(previous, clock, heard)
+            context.append(features)
+        return torch.cat(context, -1), (recurrent, heard)
 
-    def _nats(self, codes: Tensor, keys: Tensor, previous: Tensor) -> Tensor:
-        context, _ = self._context(codes, previous, self.start(len(codes)))
+    def _nats(
+        self, codes: Tensor, keys: Tensor, previous: Tensor, past: Tensor | None, clock: Clock | None
+    ) -> Tensor:
+        context, _ = self._context(codes, previous, self.start(len(codes), past), clock)
         fits = folds_to(keys, codes, self.membership)
         nats = self.speller.log_prob(context[fits], keys[fits], self._rule(codes[fits]))
         return nats.new_full(fits.shape, -torch.inf).masked_scatter(fits, nats)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from zoo.parts import Settings, setting
 
 HIDDEN = "width of the two hidden layers that predict the next note"
@@ -16,8 +18,11 @@ class OrderedSamplerSettings(Settings):
 
 
 class OrderedDecoderSettings(Settings):
-    """Widths and dropout."""
+    """Widths, dropout, and a memory of its own."""
 
     lstm: int = setting(200, "width of the LSTM that remembers how chords were voiced", ge=1, le=4096)
     hidden: int = setting(200, HIDDEN, ge=1, le=4096)
     dropout: float = setting(0.2, DROPOUT, ge=0, le=0.95)
+    memory: Literal["none", "lags", "stacked", "transformer", "copying"] = setting(
+        "none", "attention over earlier keys, with its default settings; its features condition the decoder"
+    )

@@ -12,6 +12,7 @@ from torch import Tensor
 from zoo.data.fragments import Fragments
 from zoo.errors import DataError, UsageError
 from zoo.model.build import build
+from zoo.model.generate import generate
 from zoo.model.model import Model
 from zoo.model.random import generator
 from zoo.parts.clock import Clock
@@ -46,13 +47,17 @@ def clock(starts: list[int], frames: int) -> Clock:
 
 def test_each_frame_is_predicted_from_the_one_before_it() -> None:
     fragments = music(frames=12, past=3)
-    batch = model().batch(fragments)
+    built = model()
+    batch = built.batch(fragments)
     assert fragments.onset is not None
     keys = fragments.onset.float()
     assert torch.equal(batch.keys, keys[:, 4:])
     assert torch.equal(batch.previous, keys[:, 3:-1])
     assert torch.equal(batch.inputs[:, 1:], batch.codes[:, :-1])
     assert batch.past.shape == (2, 3, 12)
+    assert torch.equal(batch.past_keys, keys[:, :3])
+    assert torch.equal(batch.of_codes["past"], built.encoder.fold(keys[:, :4]))
+    assert batch.target_clock.place[:, 0].tolist() == [0, 8]
     assert batch.clock.bar[:, 0].tolist() == [-1, 2]
     assert batch.clock.place[:, 0].tolist() == [15, 7]
     assert batch.clock.place[:, -1].tolist() == [10, 2]
@@ -73,6 +78,45 @@ def test_a_decoder_that_uses_loudness_is_not_combined_with_held_keys() -> None:
     with pytest.raises(UsageError, match="decoder=rbm-loudness: it needs pressed keys") as caught:
         model("encoder=sounding decoder=rbm-loudness")
     assert caught.value.problems[0].hint == "use encoder=onset"
+
+
+REMEMBERS = "decoder=ordered decoder.lstm=6 decoder.hidden=6 decoder.memory=lags"
+
+
+def test_a_memory_of_the_decoder_receives_keys_and_their_positions() -> None:
+    built, fragments = model(f"{SMALL.rsplit(' ', 1)[0]} {REMEMBERS}"), music(frames=12, past=3)
+    batch, seen = built.batch(fragments), []
+    memory = built.decoder.get_submodule("memory")
+    memory.register_forward_hook(lambda module, arguments, output: seen.append(arguments))
+    built(fragments, generator(0, "loss"))
+    built.eval().log_probs(fragments, generator(0, "score"))
+    for keys, positions, _ in seen:
+        assert torch.equal(keys, batch.previous)
+        assert torch.equal(positions.place, fragments.clock.place[:, 1:])
+    assert len(seen) == 2
+
+    (roll,) = generate(built, frames=20, seed=3)
+    assert roll.onset is not None
+    played = torch.from_numpy(roll.onset).float()
+    heard = torch.cat([keys for keys, _, _ in seen[2:]], 1)[0]
+    assert torch.equal(heard[1:], played[:-1])
+    assert torch.cat([positions.place for _, positions, _ in seen[2:]], 1)[0].tolist() == [
+        *range(16),
+        *range(4),
+    ]
+
+
+def test_a_memory_of_the_decoder_knows_the_past_and_no_other_term_does() -> None:
+    built, fragments = model(f"{SMALL.rsplit(' ', 1)[0]} {REMEMBERS}").eval(), music(frames=12, past=3)
+    assert fragments.onset is not None
+    doubled = fragments.onset.clone()
+    doubled[:, 2, 12:] |= fragments.onset[:, 2, :-12]  # octaves: the codes of the past are the same
+    before, after = (
+        built.log_probs(each, generator(0, "score"))
+        for each in (fragments, replace(fragments, onset=doubled))
+    )
+    assert not torch.equal(before["keys"].value, after["keys"].value)
+    assert torch.equal(before["codes"].value, after["codes"].value)
 
 
 def test_dropout_is_seeded_separately_for_each_term() -> None:

@@ -9,8 +9,9 @@ from torch.nn.functional import pad
 
 import zoo.testing
 from zoo.parts import Description
+from zoo.parts.clock import CLOCK
 from zoo.parts.interfaces import Decoder, LogProb
-from zoo.parts.layers import LSTM
+from zoo.parts.layers import LSTM, recent, with_clock
 from zoo.parts.masks import bernoulli_log_prob, draw_keys, flip, keys_log_prob, likely
 
 
@@ -74,6 +75,68 @@ class NearlyCertain(Good):
     def logits(self, codes, previous, state=None):
         logits, state = super().logits(codes, previous, state)
         return logits - 2000 * torch.arange(self.sizes.keys), state
+
+
+class Remembers(Good):
+    """A valid part that also knows the frame two before, and the position in the bar."""
+
+    def __init__(self, settings, sizes):
+        super().__init__(settings, sizes)
+        self.older = nn.Linear(sizes.keys + CLOCK, sizes.keys)
+
+    def start(self, batch, past):
+        return super().start(batch), recent(past, 1)
+
+    def after(self, codes, previous, state, clock):
+        memory, before = state
+        logits, memory = self.logits(codes, previous, memory)
+        frames = torch.cat([before, previous], 1)
+        return logits + self.older(with_clock(frames[:, :-1], clock)), (memory, frames[:, -1:])
+
+    def loss(self, codes, keys, previous, generator, past, clock):
+        return -self.log_prob(codes, keys, previous, generator, past, clock).value
+
+    def log_prob(self, codes, keys, previous, generator, past, clock):
+        logits, _ = self.after(codes, previous, self.start(len(codes), past), clock)
+        return LogProb(keys_log_prob(logits, keys, codes, self.membership))
+
+    def sample(self, codes, previous, state, generator, temperature=1.0, top_p=1.0, *, clock):
+        logits, state = self.after(codes, previous, state, clock)
+        return draw_keys(logits / temperature, codes, self.membership, generator, top_p), state
+
+    def follow(self, codes, previous, state, clock):
+        return self.after(codes, previous, state, clock)[1]
+
+
+class TakesSilenceForMusic(Remembers):
+    caught_by = ("silence_before_a_piece_is_no_music",)
+
+    def start(self, batch, past):
+        (hidden, cell), before = super().start(batch, past)
+        return (hidden + past.shape[1] / 10, cell), before
+
+
+class DrawsWithoutThePast(Remembers):
+    caught_by = ("drawn_keys_match_their_scores", "following_keys_matches_drawing")
+
+    def sample(self, codes, previous, state, generator, temperature=1.0, top_p=1.0, *, clock):
+        memory, before = state
+        forgetful = (memory, torch.zeros_like(before))
+        return super().sample(codes, previous, forgetful, generator, temperature, top_p, clock=clock)
+
+
+class StopsTheClockWhenItFollows(Remembers):
+    caught_by = ("following_keys_matches_drawing",)
+
+    def follow(self, codes, previous, state, clock):
+        (hidden, cell), before = super().follow(codes, previous, state, clock)
+        return (hidden + clock.place[:, -1:] + 1, cell), before
+
+
+def test_a_decoder_with_past_and_clock_passes_every_check():
+    report = zoo.testing.run(described(Remembers))
+    assert report.ok, report.having("failed")
+    assert len(report.having("skipped")) == 5
 
 
 def test_keys_without_probability_are_no_condition():
@@ -224,7 +287,7 @@ class UsesLoudnessOfHeldKeys(Good):
     uses_loudness = True
 
 
-BAD = [bad for bad in Good.__subclasses__() if hasattr(bad, "caught_by")]
+BAD = [bad for good in (Good, Remembers) for bad in good.__subclasses__() if hasattr(bad, "caught_by")]
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.__name__)

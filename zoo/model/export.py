@@ -21,6 +21,7 @@ from zoo.music.meter import Meter
 from zoo.parts import Slot
 from zoo.parts.clock import Clock
 from zoo.parts.interfaces import Attention, Encoder, State, Velocity
+from zoo.parts.optional import accepted
 
 LENGTHS = (8, 37)
 """Frames of the passages on which the exported program is compared with the part."""
@@ -75,16 +76,20 @@ class _AttentionStep(nn.Module):
 
 
 class _VelocityStep(nn.Module):
-    """Loudness (1, 1, K) of the struck keys of a frame."""
+    """Loudness (1, 1, K) of the struck keys of a frame; the position in the bar if the part takes a clock."""
 
-    names = ("codes", "struck", "previous", "state")
-
-    def __init__(self, part: Velocity) -> None:
+    def __init__(self, part: Velocity, grid: int) -> None:
         super().__init__()
-        self.part = part
+        self.part, self.grid = part, grid
+        position = ("bar", "place", "length", "beat") if accepted(part, "predict", clock=None) else ()
+        self.names = ("codes", "struck", "previous", *position, "state")
 
-    def forward(self, codes: Tensor, struck: Tensor, previous: Tensor, state: State) -> tuple[Tensor, State]:
-        return self.part.predict(codes, struck, previous, state)
+    def forward(
+        self, codes: Tensor, struck: Tensor, previous: Tensor, *position_and_state: Any
+    ) -> tuple[Tensor, State]:
+        *position, state = position_and_state
+        known = {"clock": Clock.of(position, self.grid)} if position else {}
+        return self.part.predict(codes, struck, previous, state, **known)
 
 
 def export_part(model: Model, slot: Slot) -> ExportedPart:
@@ -119,9 +124,9 @@ def export_part(model: Model, slot: Slot) -> ExportedPart:
 def _step(model: Model, slot: Slot) -> Any:
     if slot == "encoder":
         return _EncoderStep(model.encoder)
-    return (
-        _AttentionStep(model.attention, model.grid) if slot == "attention" else _VelocityStep(model.velocity)
-    )
+    if slot == "attention":
+        return _AttentionStep(model.attention, model.grid)
+    return _VelocityStep(model.velocity, model.grid)
 
 
 def _passage(model: Model, slot: Slot, frames: int) -> tuple[Tensor, ...]:
@@ -131,11 +136,13 @@ def _passage(model: Model, slot: Slot, frames: int) -> tuple[Tensor, ...]:
     codes = model.encoder.fold(keys)
     if slot == "encoder":
         return (keys,)
-    if slot == "velocity":
-        loud = torch.rand(keys.shape, generator=chance) * keys
-        return codes, keys, torch.cat([torch.zeros_like(loud[:, :1]), loud[:, :-1]], 1)
     numbers = np.arange(-1, frames - 1, dtype=np.int64)[None]
-    return codes, *Clock.in_meters([Meter(model.grid)], numbers, model.grid).tensors()
+    position = Clock.in_meters([Meter(model.grid)], numbers, model.grid).tensors()
+    if slot == "attention":
+        return codes, *position
+    loud = torch.rand(keys.shape, generator=chance) * keys
+    previous = torch.cat([torch.zeros_like(loud[:, :1]), loud[:, :-1]], 1)
+    return codes, keys, previous, *(position if accepted(model.velocity, "predict", clock=None) else ())
 
 
 def _first_state(model: Model, slot: Slot, step: Any) -> State:
@@ -143,7 +150,8 @@ def _first_state(model: Model, slot: Slot, step: Any) -> State:
     if slot == "encoder":
         return ()
     if slot == "velocity":
-        return _copied(model.velocity.start(1))
+        past = torch.zeros(1, 0, model.encoder.sizes.keys)
+        return _copied(model.velocity.start(1, **accepted(model.velocity, "start", past=past)))
 
     def start(frames: int) -> State:
         return _copied(model.attention.start(torch.zeros(1, frames, model.encoder.codes)))

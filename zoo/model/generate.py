@@ -21,6 +21,7 @@ from zoo.music.tempo import mean_tempo
 from zoo.parts import Slot
 from zoo.parts.clock import Clock
 from zoo.parts.interfaces import Decoder, Sampler
+from zoo.parts.optional import accepted
 from zoo.parts.piano import KEYS
 
 TEMPO = 120.0
@@ -202,25 +203,34 @@ def _draw_keys(
 
     attention_state = model.attention.start(codes[:, :0])
     features, attention_state = model.attention(codes, clock[:, :past], attention_state)
-    sampler_state = model.sampler.start(count)
-    decoder_state = model.decoder.start(count)
+    sampler, decoder = model.sampler, model.decoder
+    sampler_state = sampler.start(count, **accepted(sampler, "start", past=codes[:, :1]))
+    decoder_state = decoder.start(count, **accepted(decoder, "start", past=inputs[:, :0]))
     loudness = _Loudness(model, opening, count)
     played = torch.cat([silence, loudness.played(codes[:, 1:], primer_keys)], 1)
     if primer_keys.shape[1]:
-        sampler_state = model.sampler.follow(features[:, :-1], codes[:, 1:], sampler_state, chance)
-        decoder_state = model.decoder.follow(codes[:, 1:], played[:, :-1], decoder_state)
+        known = {"clock": clock[:, 1:past]}
+        sampler_state = sampler.follow(
+            features[:, :-1], codes[:, 1:], sampler_state, chance, **accepted(sampler, "follow", **known)
+        )
+        decoder_state = decoder.follow(
+            codes[:, 1:], played[:, :-1], decoder_state, **accepted(decoder, "follow", **known)
+        )
 
     drawn, begins = [primer_keys], _Begins(opening.roll, count)
     previous, feature = played[:, -1:], features[:, -1:]
     frame, length = 0, frames
     while frame < length:
-        code, sampler_state = model.sampler.sample(feature, sampler_state, chance, **choice)
-        keys, decoder_state = model.decoder.sample(code, previous, decoder_state, chance, **choice)
+        now = {"clock": clock[:, past + frame : past + frame + 1]}
+        code, sampler_state = sampler.sample(
+            feature, sampler_state, chance, **choice, **accepted(sampler, "sample", **now)
+        )
+        keys, decoder_state = decoder.sample(
+            code, previous, decoder_state, chance, **choice, **accepted(decoder, "sample", **now)
+        )
         previous = loudness.played(code, keys)
         drawn.append(keys)
-        feature, attention_state = model.attention(
-            code, clock[:, past + frame : past + frame + 1], attention_state
-        )
+        feature, attention_state = model.attention(code, now["clock"], attention_state)
         if skip_silence and frame < frames:
             begins.update(keys, frame)
             length = frames + max(begins.frames)
@@ -258,11 +268,12 @@ class _Loudness:
     """Predicts the loudness of one frame after another; that of the primer is kept."""
 
     def __init__(self, model: Model, opening: _Primer, count: int) -> None:
-        self.model = model
+        self.model, self.opening = model, opening
         self.given = () if opening.loudness is None else opening.loudness.unbind(1)
         self.frame = 0
-        self.state = model.velocity.start(count)
         self.previous = torch.zeros(count, 1, opening.onset.shape[-1], device=model.device)
+        known = accepted(model.velocity, "start", past=self.previous[:, :0])
+        self.state = model.velocity.start(count, **known)
 
     def predict(self, codes: Tensor, struck: Tensor) -> Tensor:
         """Loudness (count, T, K) in 0..1 of the struck keys of the next frames."""
@@ -270,13 +281,20 @@ class _Loudness:
         for frame in range(struck.shape[1]):
             now = slice(frame, frame + 1)
             loudness, self.state = self.model.velocity.predict(
-                codes[:, now], struck[:, now], self.previous, self.state
+                codes[:, now], struck[:, now], self.previous, self.state, **self._position()
             )
             if self.frame < len(self.given):
                 loudness = self.given[self.frame].unsqueeze(1).expand_as(loudness)
             frames.append(loudness)
             self.previous, self.frame = loudness, self.frame + 1
         return torch.cat(frames, 1)
+
+    def _position(self) -> dict[str, Clock]:
+        """The clock of the next frame, if the velocity takes it."""
+        if not accepted(self.model.velocity, "predict", clock=None):
+            return {}
+        clock = _clock(self.model, self.opening, self.frame, self.frame + 1)
+        return {"clock": clock.map(lambda plane: plane.expand(len(self.previous), -1))}
 
     def played(self, codes: Tensor, keys: Tensor) -> Tensor:
         """The keys of the next frames as the decoder takes them: their loudness if it uses it."""

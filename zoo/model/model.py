@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,48 +10,14 @@ from torch import Generator, Tensor, nn
 
 from zoo.data.fragments import Fragments
 from zoo.errors import DataError, Problem
+from zoo.model.batch import Batch, VelocityBatch
 from zoo.model.random import seeded_layers, spawn
 from zoo.music.roll import DEFAULT_VELOCITY
 from zoo.parts.clock import Clock
 from zoo.parts.interfaces import Attention, Decoder, Encoder, LogProb, Part, Sampler, Velocity
+from zoo.parts.optional import accepted
 from zoo.parts.terms import SLOTS_OF, TERMS, Term
 from zoo.registry import Recipe
-
-
-@dataclass(frozen=True)
-class Batch:
-    """The inputs and targets of the parts for a batch of fragments, with T frames to predict.
-
-    Attributes:
-        past: codes before the first input, (B, P, C).
-        inputs: codes of the frame before each target, (B, T, C).
-        clock: position of each input frame in its bar, (B, T).
-        codes: target codes, (B, T, C).
-        previous: keys of the frame before each target, (B, T, K), or their loudness if the decoder uses it.
-        keys: target keys, (B, T, K).
-    """
-
-    past: Tensor
-    inputs: Tensor
-    clock: Clock
-    codes: Tensor
-    previous: Tensor
-    keys: Tensor
-
-
-@dataclass(frozen=True)
-class VelocityBatch:
-    """The inputs and targets of a velocity part: planes (B, T, K) with loudness in 0..1.
-
-    Attributes:
-        struck: 1 where a key is struck.
-        loudness: target loudness.
-        previous: loudness of the frame before each target.
-    """
-
-    struck: Tensor
-    loudness: Tensor
-    previous: Tensor
 
 
 class Model(nn.Module):
@@ -135,28 +100,36 @@ class Model(nn.Module):
             codes=codes[:, first + 1 :],
             previous=played[:, first:-1],
             keys=keys[:, first + 1 :],
+            past_keys=played[:, :first],
+            target_clock=fragments.clock[:, 1:],
         )
 
     def velocity_batch(self, fragments: Fragments) -> VelocityBatch | None:
         """The inputs and targets of the velocity part; None if it models nothing or the music has none."""
         if not self.velocity.models_loudness or fragments.velocity is None or fragments.onset is None:
             return None
-        loudness = fragments.velocity[:, fragments.past :].float() / 127
-        struck = fragments.onset[:, fragments.past + 1 :].float()
-        return VelocityBatch(struck=struck, loudness=loudness[:, 1:], previous=loudness[:, :-1])
+        first, loudness = fragments.past, fragments.velocity.float() / 127
+        return VelocityBatch(
+            struck=fragments.onset[:, first + 1 :].float(),
+            loudness=loudness[:, first + 1 :],
+            previous=loudness[:, first:-1],
+            past=loudness[:, :first],
+            clock=fragments.clock[:, 1:],
+        )
 
     def count(self, fragments: Fragments, *, first: bool) -> None:
         """Let every part count whole pieces; `first` resets the counts."""
-        for part, music in self._part_inputs(fragments):
+        for part, music, context in self._part_inputs(fragments):
             if first:
                 part.forget_counts()
-            part.count(*music, mask=fragments.mask)
+            part.count(*music, mask=fragments.mask, **accepted(part, "count", **context))
 
     @torch.no_grad()
     def calibrate(self, fragments: Fragments, *, first: bool) -> None:
         """Calibrate every part on whole validation pieces; `first` resets the calibration."""
-        for part, music in self._part_inputs(fragments):
-            part.calibrate(*music, mask=fragments.mask, first=first)
+        for part, music, context in self._part_inputs(fragments):
+            known = accepted(part, "calibrate", **context)
+            part.calibrate(*music, mask=fragments.mask, first=first, **known)
 
     def forward(self, fragments: Fragments, generator: Generator) -> dict[Term, Tensor]:
         """The training objective of one step: mean loss per frame of each term that has a gradient.
@@ -176,13 +149,29 @@ class Model(nn.Module):
         chance = spawn(generator, *TERMS)
         frames: dict[Term, Tensor] = {}
         with seeded_layers(chance["core"]):
-            frames["core"] = self.sampler.loss(self._features(batch), batch.codes, chance["core"])
+            frames["core"] = self.sampler.loss(
+                self._features(batch),
+                batch.codes,
+                chance["core"],
+                **accepted(self.sampler, "loss", **batch.of_codes),
+            )
         with seeded_layers(chance["decoder"]):
-            frames["decoder"] = self.decoder.loss(batch.codes, batch.keys, batch.previous, chance["decoder"])
+            frames["decoder"] = self.decoder.loss(
+                batch.codes,
+                batch.keys,
+                batch.previous,
+                chance["decoder"],
+                **accepted(self.decoder, "loss", **batch.of_keys),
+            )
         if velocity is not None:
             with seeded_layers(chance["velocity"]):
                 frames["velocity"] = self.velocity.loss(
-                    batch.codes, velocity.struck, velocity.loudness, velocity.previous, chance["velocity"]
+                    batch.codes,
+                    velocity.struck,
+                    velocity.loudness,
+                    velocity.previous,
+                    chance["velocity"],
+                    **accepted(self.velocity, "loss", **velocity.of_loudness),
                 )
         weight = fragments.mask / fragments.mask.sum().clamp(min=1)
         return {term: (loss * weight).sum() for term, loss in frames.items() if loss.requires_grad}
@@ -202,14 +191,29 @@ class Model(nn.Module):
         batch, velocity = self.batch(fragments), self.velocity_batch(fragments)
         chance = spawn(generator, *TERMS)
         scores = {
-            "codes": self.sampler.log_prob(self._features(batch), batch.codes, chance["core"]),
-            "keys": self.decoder.log_prob(batch.codes, batch.keys, batch.previous, chance["decoder"]),
+            "codes": self.sampler.log_prob(
+                self._features(batch),
+                batch.codes,
+                chance["core"],
+                **accepted(self.sampler, "log_prob", **batch.of_codes),
+            ),
+            "keys": self.decoder.log_prob(
+                batch.codes,
+                batch.keys,
+                batch.previous,
+                chance["decoder"],
+                **accepted(self.decoder, "log_prob", **batch.of_keys),
+            ),
         }
         if (residual := self.residual_log_prob(fragments)) is not None:
             scores["residual"] = LogProb(residual)
         if velocity is not None:
             scores["velocity"] = self.velocity.log_prob(
-                batch.codes, velocity.struck, velocity.loudness, velocity.previous
+                batch.codes,
+                velocity.struck,
+                velocity.loudness,
+                velocity.previous,
+                **accepted(self.velocity, "log_prob", **velocity.of_loudness),
             )
         return scores
 
@@ -218,15 +222,16 @@ class Model(nn.Module):
         planes = _target_planes(fragments)
         return None if planes is None else self.encoder.residual.log_prob(*planes)
 
-    def _part_inputs(self, fragments: Fragments) -> Iterator[tuple[Part, tuple[Any, ...]]]:
-        """Each part with the arguments of its `count` and `calibrate`."""
+    def _part_inputs(self, fragments: Fragments) -> Iterator[tuple[Part, tuple[Any, ...], dict[str, Any]]]:
+        """Each part with the arguments of its `count` and `calibrate`, and those for optional parameters."""
         batch, velocity = self.batch(fragments), self.velocity_batch(fragments)
         if planes := _target_planes(fragments):
-            yield self.encoder, planes
-        yield self.sampler, (batch.codes,)
-        yield self.decoder, (batch.codes, batch.keys, batch.previous)
+            yield self.encoder, planes, {}
+        yield self.sampler, (batch.codes,), batch.of_codes
+        yield self.decoder, (batch.codes, batch.keys, batch.previous), batch.of_keys
         if velocity is not None:
-            yield self.velocity, (batch.codes, velocity.struck, velocity.loudness, velocity.previous)
+            music = (batch.codes, velocity.struck, velocity.loudness, velocity.previous)
+            yield self.velocity, music, velocity.of_loudness
 
     def _features(self, batch: Batch) -> Tensor:
         features: Tensor

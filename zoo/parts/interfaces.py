@@ -14,6 +14,18 @@ Random numbers are drawn from the generator that is passed in. Draw the same num
 batch, whatever the rows contain; otherwise the draws of one row depend on the others. In training mode only,
 layers may also draw from torch's global generators, as `nn.Dropout` does; the zoo seeds these at each step,
 so that a resumed training run drops the same units as an uninterrupted one.
+
+Methods of samplers, decoders and velocities may have two optional parameters, which the zoo passes by name to
+every method that declares them, for example `def start(self, batch, past=None)`:
+
+- `past`, of `start`, `loss`, `log_prob`, `count` and `calibrate`: the music before the first frame, oldest
+  first, (B, P, ...) with P >= 0: codes for a sampler; for a decoder keys before the first `previous`; for a
+  velocity loudness before the first `previous`. As for an attention, a past of silence must make no
+  difference.
+- `clock`, of all methods but `start`: (B, T), the positions of the frames in their bars. For a decoder and a
+  velocity these are the frames of `codes`; for a sampler those that the features predict.
+
+A part with `past` or `clock` must use them in the same way in training, scoring and sampling.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 from zoo.model.random import seeded_layers
 from zoo.parts import Slot
 from zoo.parts.interfaces import Attention, Decoder, Encoder, LogProb, Part, Sampler, State, Velocity
+from zoo.parts.optional import accepted
 from zoo.testing.music import Music
 
 Outputs = dict[str, Tensor]
@@ -55,6 +56,16 @@ def training_mode(part: Part, seed: int = 0) -> Iterator[None]:
         part.eval()
 
 
+def context(part: Part, method: str, music: Music) -> dict[str, Any]:
+    """The arguments `past` and `clock` of a method, if it has parameters of these names."""
+    past = music.past
+    if isinstance(part, Decoder):
+        past = music.past_loudness if part.uses_loudness else music.past_keys
+    elif isinstance(part, Velocity):
+        past = music.past_loudness
+    return accepted(part, method, past=past, clock=music.clock)
+
+
 def outputs(part: Part, slot: Slot, music: Music, seed: int = 0) -> Outputs:
     """All outputs of the part for the music."""
     run = cast(Callable[[Part, Music, int], Outputs], RUNNERS[slot])
@@ -65,7 +76,8 @@ def start(part: Part, slot: Slot, music: Music) -> State:
     """The state before the first frame."""
     if slot == "attention":
         return cast(Attention, part).start(music.past)
-    return cast(Sampler | Decoder | Velocity, part).start(music.batch)
+    following = cast(Sampler | Decoder | Velocity, part)
+    return following.start(music.batch, **context(part, "start", music))
 
 
 def step(
@@ -76,11 +88,19 @@ def step(
     if slot == "attention":
         return cast(Attention, part)(music.codes, music.clock, state)  # type: ignore[no-any-return]
     if slot == "sampler":
-        return cast(Sampler, part).sample(music.features, state, generator)
+        sampler = cast(Sampler, part)
+        return sampler.sample(music.features, state, generator, **context(part, "sample", music))
     if slot == "decoder":
         decoder = cast(Decoder, part)
-        return decoder.sample(music.codes, music.before(decoder), state, generator)
-    return cast(Velocity, part).predict(music.codes, music.keys, music.previous_loudness, state)
+        known = context(part, "sample", music)
+        return decoder.sample(music.codes, music.before(decoder), state, generator, **known)
+    return predict(cast(Velocity, part), music, state)
+
+
+def predict(part: Velocity, music: Music, state: State) -> tuple[Tensor, State]:
+    """The loudness that a velocity predicts for the music, and the state after it."""
+    known = context(part, "predict", music)
+    return part.predict(music.codes, music.keys, music.previous_loudness, state, **known)
 
 
 def played(part: Decoder, keys: Tensor) -> Tensor:
@@ -119,25 +139,27 @@ def features_of(part: Part, music: Music) -> Tensor:
 
 def loss_of_frames(part: Part, slot: Slot, music: Music, seed: int = 0) -> Tensor:
     """The loss (B, T) of a sampler, decoder or velocity in training mode."""
-    generator = chance(seed)
+    generator, known = chance(seed), context(part, "loss", music)
     with training_mode(part, seed):
         if slot == "sampler":
-            return cast(Sampler, part).loss(music.features, music.codes, generator)
+            return cast(Sampler, part).loss(music.features, music.codes, generator, **known)
         if slot == "decoder":
             decoder = cast(Decoder, part)
-            return decoder.loss(music.codes, music.keys, music.before(decoder), generator)
-        velocity = cast(Velocity, part)
-        return velocity.loss(music.codes, music.keys, music.loudness, music.previous_loudness, generator)
+            return decoder.loss(music.codes, music.keys, music.before(decoder), generator, **known)
+        heard = (music.codes, music.keys, music.loudness, music.previous_loudness)
+        return cast(Velocity, part).loss(*heard, generator, **known)
 
 
 def log_prob(part: Part, slot: Slot, music: Music, seed: int = 0) -> LogProb:
     """The log-probability of the music under a sampler, decoder or velocity."""
+    generator, known = chance(seed), context(part, "log_prob", music)
     if slot == "sampler":
-        return cast(Sampler, part).log_prob(music.features, music.codes, chance(seed))
+        return cast(Sampler, part).log_prob(music.features, music.codes, generator, **known)
     if slot == "decoder":
         decoder = cast(Decoder, part)
-        return decoder.log_prob(music.codes, music.keys, music.before(decoder), chance(seed))
-    return cast(Velocity, part).log_prob(music.codes, music.keys, music.loudness, music.previous_loudness)
+        return decoder.log_prob(music.codes, music.keys, music.before(decoder), generator, **known)
+    heard = (music.codes, music.keys, music.loudness, music.previous_loudness)
+    return cast(Velocity, part).log_prob(*heard, **known)
 
 
 def _attention(part: Attention, music: Music, seed: int) -> Outputs:
@@ -152,15 +174,17 @@ def _attention(part: Attention, music: Music, seed: int) -> Outputs:
 
 def _sampler(part: Sampler, music: Music, seed: int) -> Outputs:
     generator = chance(seed)
-    state, drawn = part.start(music.batch), []
+    state, drawn = start(part, "sampler", music), []
     for frame in range(music.frames):
-        codes, state = part.sample(music.features[:, frame : frame + 1], state, generator)
+        codes, state = step(part, "sampler", music.span(frame, frame + 1), state, generator)
         drawn.append(codes)
-    known = part.follow(music.features, music.codes, part.start(music.batch), generator)
-    after, _ = part.sample(music.features[:, -1:], known, generator, temperature=0.5)
+    first, last = start(part, "sampler", music), music.span(music.frames - 1, music.frames)
+    known = part.follow(music.features, music.codes, first, generator, **context(part, "follow", music))
+    known_last = context(part, "sample", last)
+    after, _ = part.sample(last.features, known, generator, temperature=0.5, **known_last)
     return {
         "loss": loss_of_frames(part, "sampler", music, seed),
-        "log_prob": part.log_prob(music.features, music.codes, chance(seed)).value,
+        "log_prob": log_prob(part, "sampler", music, seed).value,
         "drawn codes": torch.cat(drawn, 1),
         "codes drawn after following": after.expand(-1, music.frames, -1),
     }
@@ -168,30 +192,29 @@ def _sampler(part: Sampler, music: Music, seed: int) -> Outputs:
 
 def _decoder(part: Decoder, music: Music, seed: int) -> Outputs:
     generator, before = chance(seed), music.before(part)
-    state, previous, drawn = part.start(music.batch), before[:, :1], []
+    state, previous, drawn = start(part, "decoder", music), before[:, :1], []
     for frame in range(music.frames):
-        codes = music.codes[:, frame : frame + 1]
-        keys, state = part.sample(codes, previous, state, generator)
+        now = music.span(frame, frame + 1)
+        keys, state = part.sample(now.codes, previous, state, generator, **context(part, "sample", now))
         drawn.append(keys)
         previous = played(part, keys)
-    known = part.follow(music.codes, before, part.start(music.batch))
-    last = played(part, music.keys[:, -1:])
-    after, _ = part.sample(music.codes[:, -1:], last, known, generator, temperature=0.5)
+    first, last = start(part, "decoder", music), music.span(music.frames - 1, music.frames)
+    known = part.follow(music.codes, before, first, **context(part, "follow", music))
+    then = {"temperature": 0.5, **context(part, "sample", last)}
+    after, _ = part.sample(last.codes, played(part, last.keys), known, generator, **then)
     return {
         "loss": loss_of_frames(part, "decoder", music, seed),
-        "log_prob": part.log_prob(music.codes, music.keys, before, chance(seed)).value,
+        "log_prob": log_prob(part, "decoder", music, seed).value,
         "drawn keys": torch.cat(drawn, 1),
         "keys drawn after following": after.expand(-1, music.frames, -1),
     }
 
 
 def _velocity(part: Velocity, music: Music, seed: int) -> Outputs:
-    state = part.start(music.batch)
-    predicted, _ = part.predict(music.codes, music.keys, music.previous_loudness, state)
-    score = part.log_prob(music.codes, music.keys, music.loudness, music.previous_loudness)
+    predicted, _ = predict(part, music, start(part, "velocity", music))
     return {
         "loss": loss_of_frames(part, "velocity", music, seed),
-        "log_prob": score.value,
+        "log_prob": log_prob(part, "velocity", music, seed).value,
         "predicted loudness": predicted,
     }
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import torch
 
 from zoo.parts.clock import Clock, joined
 from zoo.parts.interfaces import Attention, LogProb, Velocity
-from zoo.testing.calls import log_prob, loss_of_frames
-from zoo.testing.check import check, require, require_same
+from zoo.parts.optional import accepted
+from zoo.testing.calls import log_prob, loss_of_frames, predict, start
+from zoo.testing.check import NotApplicableError, check, require, require_same
 from zoo.testing.music import LONG, Music
 from zoo.testing.under_test import PartUnderTest
 
@@ -111,15 +113,37 @@ def scores_are_causal(tested: PartUnderTest) -> None:
             require_same(score.value[:, :frame], whole[name].value[:, :frame], f"{name} before frame {frame}")
 
 
+@check(
+    "sampler",
+    "decoder",
+    "velocity",
+    hint="skip the frames before the first that is not silent: `zoo.parts.layers.begun` marks them",
+    optional=True,
+)
+def silence_before_a_piece_is_no_music(tested: PartUnderTest) -> None:
+    """A past of silence makes no difference to scores: training has one before a piece begins."""
+    part, music = tested.build_randomised(), tested.music(2, 12, past=0)
+    if not accepted(part, "log_prob", past=None):
+        raise NotApplicableError("`log_prob` has no parameter `past`")
+    alone = log_prob(part, tested.slot, music).value
+    for silent in (1, LONG):
+        past = {
+            name: plane.new_zeros(2, silent, plane.shape[-1])
+            for name, plane in music.tensors()
+            if name.startswith("past")
+        }
+        after = log_prob(part, tested.slot, replace(music, **past)).value
+        require_same(after, alone, f"{silent} silent frames before the piece")
+
+
 @check("velocity", hint="keep in the state everything that later frames need")
 def loudness_in_chunks_equals_the_whole(tested: PartUnderTest) -> None:
     """Loudness predicted in chunks, with the state passed on, is the same as in one piece."""
     part, music = cast(Velocity, tested.build_randomised()), tested.music(2, 40)
-    whole, _ = part.predict(music.codes, music.keys, music.previous_loudness, part.start(2))
+    whole, _ = predict(part, music, start(part, "velocity", music))
     for cuts in ((1,), (7, 8, 30), tuple(range(1, 40))):
-        state, pieces = part.start(2), []
+        state, pieces = start(part, "velocity", music), []
         for first, last in zip((0, *cuts), (*cuts, 40), strict=True):
-            now = music.span(first, last)
-            piece, state = part.predict(now.codes, now.keys, now.previous_loudness, state)
+            piece, state = predict(part, music.span(first, last), state)
             pieces.append(piece)
         require_same(torch.cat(pieces, 1), whole, f"split at {cuts[0]}...")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
+from zoo.parts.clock import Clock
 from zoo.parts.interfaces import Decoder, LogProb
-from zoo.testing.calls import chance, played
+from zoo.parts.optional import accepted
+from zoo.testing.calls import chance, log_prob, played, start
+from zoo.testing.calls import context as context_of
 from zoo.testing.check import NotApplicableError, check, require
 from zoo.testing.music import fold, random_music, real_sizes
 from zoo.testing.probability import (
@@ -30,7 +33,10 @@ from zoo.testing.under_test import PartUnderTest, facts
 
 @dataclass(frozen=True)
 class Passage:
-    """Frames of codes (1, T, C), and the keys of the frame before the first of them (1, 1, K)."""
+    """Frames of codes (1, T, C), and the keys of the frame before the first of them (1, 1, K).
+
+    Before that frame there is another one, in which all keys sound.
+    """
 
     codes: Tensor
     before: Tensor
@@ -38,6 +44,18 @@ class Passage:
     def previous(self, part: Decoder, keys: Tensor) -> Tensor:
         """What the part takes as `previous`, for key sets (N, T, K) of this passage."""
         return played(part, torch.cat([self.before.expand(len(keys), -1, -1), keys[:, :-1]], 1))
+
+    def context(self, part: Decoder, method: str, rows: int, first: int, last: int) -> dict[str, Any]:
+        """Past and clock of a method for frames `first` to `last` (exclusive), once per row."""
+        past = played(part, torch.ones_like(self.before)).expand(rows, -1, -1)
+        frames = torch.arange(first, last).expand(rows, -1)
+        return accepted(part, method, past=past, clock=Clock.common_time(frames, part.sizes.grid))
+
+    def score(self, part: Decoder, keys: Tensor, seed: int = 0) -> LogProb:
+        """The log-probabilities of key sets (N, T, K)."""
+        codes = self.codes.expand(len(keys), -1, -1)
+        known = self.context(part, "log_prob", len(keys), 0, keys.shape[1])
+        return part.log_prob(codes, keys, self.previous(part, keys), chance(seed), **known)
 
 
 def passages(part: Decoder, frames: int) -> Iterator[Passage]:
@@ -50,13 +68,8 @@ def passages(part: Decoder, frames: int) -> Iterator[Passage]:
 
 def _score(part: Decoder, passage: Passage, outcomes: Tensor) -> Scored:
     """Probabilities of key sets (N, T, K) for a passage."""
-
-    def ask(keys: Tensor, seed: int) -> LogProb:
-        codes = passage.codes.expand(len(keys), -1, -1)
-        return part.log_prob(codes, keys, passage.previous(part, keys), chance(seed))
-
     with torch.no_grad():
-        return scored(ask, outcomes)
+        return scored(lambda keys, seed: passage.score(part, keys, seed), outcomes)
 
 
 def _draw(
@@ -70,16 +83,18 @@ def _draw(
     """Draws (draws, T, K) for a passage; with known keys (1, T', K), for the frames after them."""
     generator, drawn = chance(11), [passage.before.expand(draws, -1, -1)]
     nucleus = {"top_p": top_p} if top_p < 1 else {}
-    codes, state, first = passage.codes.expand(draws, -1, -1), part.start(draws), 0
+    codes, first = passage.codes.expand(draws, -1, -1), 0
+    state = part.start(draws, **passage.context(part, "start", draws, 0, 0))
     with torch.no_grad():
         if known is not None:
             keys, first = known.expand(draws, -1, -1), known.shape[1]
-            state = part.follow(codes[:, :first], passage.previous(part, keys), state)
+            context = passage.context(part, "follow", draws, 0, first)
+            state = part.follow(codes[:, :first], passage.previous(part, keys), state, **context)
             drawn = [keys[:, -1:]]
         for frame in range(first, codes.shape[1]):
-            now = codes[:, frame : frame + 1]
-            previous = played(part, drawn[-1])
-            keys, state = part.sample(now, previous, state, generator, temperature, **nucleus)
+            now, previous = codes[:, frame : frame + 1], played(part, drawn[-1])
+            context = passage.context(part, "sample", draws, frame, frame + 1)
+            keys, state = part.sample(now, previous, state, generator, temperature, **nucleus, **context)
             drawn.append(keys)
     return torch.cat(drawn[1:], 1)
 
@@ -141,9 +156,8 @@ def other_keys_have_no_probability(tested: PartUnderTest) -> None:
     outcomes = everything(part.sizes.keys)
     for passage in passages(part, 1):
         folds = (fold(outcomes, part.sizes) == passage.codes).all(-1).squeeze(-1)
-        codes = passage.codes.expand(len(outcomes), -1, -1)
         with torch.no_grad():
-            nats = part.log_prob(codes, outcomes, passage.previous(part, outcomes), chance()).value
+            nats = passage.score(part, outcomes).value
         require(not nats.isnan().any(), "log_prob is NaN")
         possible = f"keys that do not fold to codes {passage.codes.int().tolist()[0][0]} have a probability"
         require((nats[~folds].exp() == 0).all(), possible)
@@ -160,8 +174,8 @@ def drawn_keys_fold_to_their_codes(tested: PartUnderTest) -> None:
     for part in (cast(Decoder, small), cast(Decoder, real)):
         music = random_music(part.sizes, batch=100, frames=1)
         for temperature in (1.0, 0.01, 100.0):
-            previous = music.before(part)
-            keys, _ = part.sample(music.codes, previous, part.start(100), chance(), temperature)
+            state, context = start(part, "decoder", music), context_of(part, "sample", music)
+            keys, _ = part.sample(music.codes, music.before(part), state, chance(), temperature, **context)
             require(((keys == 0) | (keys == 1)).all(), "keys that are not 0 or 1")
             lost = fold(keys, part.sizes) < music.codes
             extra = fold(keys, part.sizes) > music.codes
@@ -211,8 +225,7 @@ def kind_of_key_score_is_correct(tested: PartUnderTest) -> None:
     """An exact score does not depend on the generator; an estimate states its variance correctly."""
     part, music = cast(Decoder, tested.build_randomised()), tested.music(2, 4)
     with torch.no_grad():
-        before = music.before(part)
-        numbers = [part.log_prob(music.codes, music.keys, before, chance(n)) for n in range(32)]
+        numbers = [log_prob(part, "decoder", music, seed) for seed in range(32)]
     require_correct_kind(numbers)
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from zoo.parts.interfaces import Velocity
+from zoo.testing.calls import log_prob, predict, start
 from zoo.testing.check import check, require, require_same
 from zoo.testing.music import Music
 from zoo.testing.probability import Scored, require_total_one
@@ -22,7 +23,7 @@ def only_struck_keys_have_loudness(tested: PartUnderTest) -> None:
     """Predicted loudness is in (0, 1] for struck keys and 0 for all others."""
     for part in (cast(Velocity, tested.build()), cast(Velocity, tested.build_randomised())):
         music = tested.music(3, 12)
-        loudness, _ = part.predict(music.codes, music.keys, music.previous_loudness, part.start(3))
+        loudness, _ = predict(part, music, start(part, "velocity", music))
         require(((loudness >= 0) & (loudness <= 1)).all(), "loudness outside 0..1")
         require((loudness[music.keys == 0] == 0).all(), "a key that is not struck has a loudness above 0")
         require((loudness[music.keys > 0] > 0).all(), "a struck key has loudness 0")
@@ -48,7 +49,7 @@ def velocity_probabilities_sum_to_one(tested: PartUnderTest) -> None:
     part, music = cast(Velocity, tested.build_randomised()), tested.music(1, 3)
     for key in (0, part.sizes.keys - 1):
         many = _at(music, key, torch.arange(1, 128).float())
-        value = part.log_prob(many.codes, many.keys, many.loudness, many.previous_loudness).value[:, -1]
+        value = log_prob(part, "velocity", many).value[:, -1]
         require(value.isfinite().all(), "a velocity of 1..127 has no finite log-probability")
         probabilities = value.double().exp()
         require_total_one(Scored(probabilities, torch.zeros_like(probabilities)), f"key {key}")
@@ -58,7 +59,7 @@ def velocity_probabilities_sum_to_one(tested: PartUnderTest) -> None:
 def silence_scores_zero(tested: PartUnderTest) -> None:
     """A frame without struck keys scores 0 nats, exactly."""
     part, music = cast(Velocity, tested.build_randomised()), tested.music(2, 8)
-    score = part.log_prob(music.codes, music.keys, music.loudness, music.previous_loudness)
+    score = log_prob(part, "velocity", music)
     silent = music.keys.sum(-1) == 0
     require(score.kind == "exact", f"kind {score.kind}; scores of velocities must be exact")
     require_same(score.value[silent], torch.zeros(int(silent.sum())), "nats of silence", tolerance=1e-6)
@@ -71,9 +72,8 @@ def predictions_match_the_scores(tested: PartUnderTest) -> None:
     part, music = cast(Velocity, tested.build_randomised()), tested.music(1, 3)
     velocities = torch.arange(1, 128).float()
     copies = _at(music, 1, velocities)
-    value = part.log_prob(copies.codes, copies.keys, copies.loudness, copies.previous_loudness).value[:, -1]
-    state = part.start(len(velocities))
-    loudness, _ = part.predict(copies.codes, copies.keys, copies.previous_loudness, state)
+    value = log_prob(part, "velocity", copies).value[:, -1]
+    loudness, _ = predict(part, copies, start(part, "velocity", copies))
     predicted = float(loudness[0, -1, 1] * 127)
     mean = float((value.softmax(0) * velocities).sum())
     modes = velocities[value >= value.max() - 1e-4]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -47,8 +47,10 @@ class Music:
         clock: (B, T); the rows start at different positions of their pieces.
         keys: (B, T, K) in {0, 1}; for a velocity these are the struck keys.
         previous: the keys of the frame before, (B, T, K).
+        past_keys: keys before the first of these, (B, P, K).
         loudness: (B, T, K), k/127 with k in 1..127 where a key is struck, else 0.
         previous_loudness: the loudness of the frame before, (B, T, K).
+        past_loudness: loudness before the first of these, (B, P, K).
         onset: (B, T, K) bool, the keys.
         sounding: (B, T, K) bool, the keys and some that are held.
     """
@@ -59,8 +61,10 @@ class Music:
     clock: Clock
     keys: Tensor
     previous: Tensor
+    past_keys: Tensor
     loudness: Tensor
     previous_loudness: Tensor
+    past_loudness: Tensor
     onset: Tensor
     sounding: Tensor
 
@@ -97,12 +101,15 @@ class Music:
     def span(self, first: int, last: int) -> Music:
         """Frames `first` to `last` (exclusive) of every excerpt, with the same past."""
         cut = self.map(lambda plane: plane[:, first:last])
-        return Music(self.past, *(plane for name, plane in cut.tensors() if name != "past"))
+        return replace(cut, **self._of_past())
 
     def then(self, other: Music) -> Music:
         """These frames followed by those of `other`, with the same past."""
         planes = zip(self.tensors(), other.tensors(), strict=True)
-        return Music(self.past, *(_joined(a, b, 1) for (name, a), (_, b) in planes if name != "past"))
+        return replace(Music(*(_joined(a, b, 1) for (_, a), (_, b) in planes)), **self._of_past())
+
+    def _of_past(self) -> dict[str, Any]:
+        return {name: plane for name, plane in self.tensors() if name.startswith("past")}
 
     def beside(self, other: Music) -> Music:
         """These excerpts and those of `other` as one batch."""
@@ -148,8 +155,10 @@ def music_of_keys(keys: Tensor, sizes: Sizes, seed: int = 0, past: int = 5) -> M
         clock=clock,
         keys=keys,
         previous=shift(keys),
+        past_keys=before,
         loudness=loudness,
         previous_loudness=shift(loudness),
+        past_loudness=before * torch.randint(1, 128, before.shape, generator=generator) / 127,
         onset=keys > 0,
         sounding=hold(keys > 0, torch.rand(keys.shape, generator=generator) < 0.5),
     )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from inspect import signature
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
+from zoo.parts.clock import Clock
 from zoo.parts.interfaces import Decoder, LogProb, Sampler
-from zoo.testing.calls import chance, leaves
+from zoo.parts.optional import accepted
+from zoo.testing.calls import chance, context, leaves, log_prob, start, step
 from zoo.testing.check import NotApplicableError, check, require
 from zoo.testing.probability import (
     FEW_DRAWS,
@@ -25,11 +28,19 @@ from zoo.testing.probability import (
 from zoo.testing.under_test import PartUnderTest
 
 
+def _context(part: Sampler, method: str, rows: Tensor, first: int = 0) -> dict[str, Any]:
+    """Past and clock for frames `first` and later of rows (N, T, ...): after a frame with all codes."""
+    past = torch.ones(len(rows), 1, part.sizes.codes)
+    frames = torch.arange(first, first + rows.shape[1]).expand(len(rows), -1)
+    return accepted(part, method, past=past, clock=Clock.common_time(frames, part.sizes.grid))
+
+
 def _score(part: Sampler, features: Tensor, outcomes: Tensor) -> Scored:
     """Probabilities of codes (N, T, C), all given the same features (1, T, F)."""
 
     def ask(rows: Tensor, seed: int) -> LogProb:
-        return part.log_prob(features.expand(len(rows), -1, -1), rows, chance(seed))
+        known = _context(part, "log_prob", rows)
+        return part.log_prob(features.expand(len(rows), -1, -1), rows, chance(seed), **known)
 
     with torch.no_grad():
         return scored(ask, outcomes)
@@ -47,14 +58,16 @@ def _draw(
     generator, drawn = chance(11), []
     nucleus = {"top_p": top_p} if top_p < 1 else {}
     rows = features.expand(draws, -1, -1)
-    state = part.start(draws)
+    state, first = part.start(draws, **_context(part, "start", rows)), 0
     with torch.no_grad():
         if known is not None:
-            length = known.shape[1]
-            state = part.follow(rows[:, :length], known.expand(draws, -1, -1), state, generator)
-            rows = rows[:, length:]
-        for frame in range(rows.shape[1]):
-            codes, state = part.sample(rows[:, frame : frame + 1], state, generator, temperature, **nucleus)
+            first = known.shape[1]
+            earlier, codes = rows[:, :first], known.expand(draws, -1, -1)
+            state = part.follow(earlier, codes, state, generator, **_context(part, "follow", earlier))
+        for frame in range(first, rows.shape[1]):
+            now = rows[:, frame : frame + 1]
+            known_now = _context(part, "sample", now, frame)
+            codes, state = part.sample(now, state, generator, temperature, **nucleus, **known_now)
             drawn.append(codes)
     return torch.cat(drawn, 1)
 
@@ -119,7 +132,7 @@ def kind_of_code_score_is_correct(tested: PartUnderTest) -> None:
     """An exact score does not depend on the generator; an estimate states its variance correctly."""
     part, music = cast(Sampler, tested.build_randomised()), tested.music(2, 4)
     with torch.no_grad():
-        scores = [part.log_prob(music.features, music.codes, chance(seed)) for seed in range(32)]
+        scores = [log_prob(part, "sampler", music, seed) for seed in range(32)]
     require_correct_kind(scores)
 
 
@@ -184,7 +197,8 @@ def require_top_p(part: Sampler | Decoder) -> None:
 def drawn_codes_are_binary(tested: PartUnderTest) -> None:
     """Drawn codes are 0 or 1, and the state after a step has as many rows as the batch."""
     part = cast(Sampler, tested.build_randomised())
-    drawn, state = part.sample(tested.music(5, 1).features, part.start(5), chance())
+    music = tested.music(5, 1)
+    drawn, state = step(part, "sampler", music, start(part, "sampler", music))
     require(((drawn == 0) | (drawn == 1)).all(), "codes that are not 0 or 1")
     require(all(leaf.shape[0] == 5 for leaf in leaves(state)), "the state has another number of rows")
 
@@ -195,11 +209,11 @@ def gradient_reaches_the_features(tested: PartUnderTest) -> None:
     part, music = cast(Sampler, tested.build_randomised()), tested.music(2, 4)
     features = music.features.clone().requires_grad_()
     with torch.no_grad():
-        plain = part.log_prob(music.features, music.codes, chance()).value
-        changed = part.log_prob(-music.features, music.codes, chance()).value
+        plain = log_prob(part, "sampler", music).value
+        changed = log_prob(part, "sampler", replace(music, features=-music.features)).value
     if torch.equal(plain, changed):
         return
-    loss = part.loss(features, music.codes, chance())
+    loss = part.loss(features, music.codes, chance(), **context(part, "loss", music))
     require(loss.requires_grad, "the loss has no gradient")
     (gradient,) = torch.autograd.grad(loss.sum(), features, allow_unused=True)
     require(gradient is not None and bool((gradient != 0).any()), "no gradient reaches the features")

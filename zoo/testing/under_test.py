@@ -13,6 +13,7 @@ from zoo.parts import Description, Fact, Settings, Slot
 from zoo.parts.description import imported
 from zoo.parts.interfaces import Decoder, Part, Sizes
 from zoo.registry.sources import Source
+from zoo.testing.calls import context
 from zoo.testing.music import Music, even_sizes, random_music, small_sizes
 
 
@@ -95,7 +96,9 @@ def counted(part: Part, slot: Slot, music: Music, mask: Tensor | None = None) ->
     """The part after counting the music, as in training; an attention does not count."""
     if slot != "attention":
         with torch.no_grad():
-            part.count(*_count_arguments(part, slot, music), mask=_full_mask(music) if mask is None else mask)
+            mask = _full_mask(music) if mask is None else mask
+            known = context(part, "count", music)
+            part.count(*_count_arguments(part, slot, music), mask=mask, **known)
     return part
 
 
@@ -106,7 +109,8 @@ def calibrated(
     if slot != "attention":
         with torch.no_grad():
             mask = _full_mask(music) if mask is None else mask
-            part.calibrate(*_count_arguments(part, slot, music), mask=mask, first=first)
+            known = context(part, "calibrate", music)
+            part.calibrate(*_count_arguments(part, slot, music), mask=mask, first=first, **known)
     return part
 
 
