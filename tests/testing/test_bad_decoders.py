@@ -136,7 +136,7 @@ class StopsTheClockWhenItFollows(Remembers):
 def test_a_decoder_with_past_and_clock_passes_every_check():
     report = zoo.testing.run(described(Remembers))
     assert report.ok, report.having("failed")
-    assert len(report.having("skipped")) == 5
+    assert len(report.having("skipped")) == 6
 
 
 def test_keys_without_probability_are_no_condition():
@@ -147,7 +147,7 @@ def test_keys_without_probability_are_no_condition():
 def test_a_good_decoder_passes_every_check(good):
     report = zoo.testing.run(described(good))
     assert report.ok, report.having("failed")
-    assert len(report.having("skipped")) == 6
+    assert len(report.having("skipped")) == 7
 
 
 class IsNotNormalised(Good):

@@ -272,8 +272,9 @@ class _Loudness:
         self.given = () if opening.loudness is None else opening.loudness.unbind(1)
         self.frame = 0
         self.previous = torch.zeros(count, 1, opening.onset.shape[-1], device=model.device)
-        known = accepted(model.velocity, "start", past=self.previous[:, :0])
-        self.state = model.velocity.start(count, **known)
+        self.state = model.velocity.start(
+            count, **accepted(model.velocity, "start", past=self.previous[:, :0])
+        )
 
     def predict(self, codes: Tensor, struck: Tensor) -> Tensor:
         """Loudness (count, T, K) in 0..1 of the struck keys of the next frames."""
