@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 
 from zoo.errors import Problem, UsageError
 from zoo.limits import COLDEST, HOTTEST, too_much_music
+from zoo.model.first_bars import FirstBars
 from zoo.model.model import Model
 from zoo.model.random import generator
 from zoo.model.threads import Threads, computing
@@ -217,7 +218,7 @@ def _draw_keys(
             codes[:, 1:], played[:, :-1], decoder_state, **accepted(decoder, "follow", **known)
         )
 
-    drawn, begins = [primer_keys], _Begins(opening.roll, count)
+    drawn, begins = [primer_keys], FirstBars(opening.roll, count)
     previous, feature = played[:, -1:], features[:, -1:]
     frame, length = 0, frames
     while frame < length:
@@ -237,26 +238,6 @@ def _draw_keys(
         frame += 1
         progress(frame, length)
     return torch.cat(drawn, 1), begins.frames
-
-
-class _Begins:
-    """Finds the bar in which each new piece starts to sound."""
-
-    def __init__(self, primer: Roll, count: int) -> None:
-        self.primer = primer
-        self.silent = [True] * count
-        self.frames = [0] * count
-        """For each piece, the new frame in which this bar starts; 0 while it is silent."""
-
-    def update(self, keys: Tensor, frame: int) -> None:
-        """Look for pieces that start to sound in a new frame, with keys (count, 1, K)."""
-        if not any(self.silent):
-            return
-        place = int(self.primer.meter.places(np.array([self.primer.frames + frame])).place[0])
-        for row, sounds in enumerate(keys.flatten(1).any(1).tolist()):
-            if sounds and self.silent[row]:
-                self.silent[row] = False
-                self.frames[row] = max(frame - place, 0)
 
 
 def _between(roll: Roll, first: int, last: int) -> Roll:
