@@ -19,7 +19,7 @@ CONFIGURATION = ROOT / "docs" / "website"
 
 def main(words: Sequence[str]) -> int:
     """Stage the sources, generate pages, and run Sphinx; the exit code."""
-    output = Path(words[0]) if words else ROOT / "build" / "site"
+    output = Path(words[0]).resolve() if words else ROOT / "build" / "site"
     sources = output.with_name(f"{output.name}-sources")
     for folder in (sources, output):
         shutil.rmtree(folder, ignore_errors=True)

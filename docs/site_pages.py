@@ -11,13 +11,19 @@ from command_pages import command_page
 from gallery import write_gallery
 from limits import table_of_limits
 from messages import message_page
-from site_sources import append, code_block
+from site_sources import append, below_title, code_block, write
 from zoo.cli.show import part_to_json
 from zoo.cli.takes import command_to_json
 from zoo.parts import SLOTS, Slot
 from zoo.registry import open_registry
 
 Setting = dict[str, Any]
+
+SEEN_HERE = {
+    "leaderboard.md": '<a href="leaderboard/index.html">Open the leaderboard</a> of all stored results.',
+    "listen.md": '<a href="listen/index.html">Listen to the pretrained models</a>, a page as described here.',
+}
+"""Pages about something that the site contains, and the link to it."""
 
 
 def write_generated(root: Path, sources: Path) -> None:
@@ -28,6 +34,9 @@ def write_generated(root: Path, sources: Path) -> None:
     append(sources / "settings.md", settings_page())
     append(sources / "limits.md", table_of_limits())
     append(sources / "engineer.md", code_block(root / "examples" / "engineer.py"))
+    for name, line in SEEN_HERE.items():
+        page = sources / name
+        write(page, below_title(page.read_text("utf-8"), line))
 
 
 def settings_page() -> str:

@@ -28,6 +28,15 @@ def write_extra(root: Path, folder: Path) -> None:
     scored = ["--bundle", "bach", "--bundle", "baseline"]
     scored += ["--submissions", str(root / "benchmarks" / "submissions"), "--local"]
     _zoo("bench", "site", *studies, *scored, "-o", str(folder / "leaderboard"))
+    link_back(folder / "listen" / "index.html", "listen.html", "How to listen to models")
+    link_back(folder / "leaderboard" / "index.html", "leaderboard.html", "About the leaderboard")
+
+
+def link_back(page: Path, document: str, title: str) -> None:
+    """Begin a page that stands alone, one folder down, with links to the site and to its document."""
+    links = f'<p><a href="../index.html">polyzoo</a> · <a href="../{document}">{title}</a></p>'
+    start, body, rest = page.read_text("utf-8").partition("<body>")
+    page.write_text(f"{start}{body}\n{links}{rest}", "utf-8")
 
 
 def _zoo(*words: str) -> None:

@@ -62,6 +62,8 @@ def stage(root: Path, sources: Path) -> None:
             text = Links(root, sources, document, page_of(document)).rewritten()
             head = "---\norphan: true\n---\n" if document.startswith("plugins/") else ""
             write(sources / page_of(document), head + text)
+            if document.endswith(NOTEBOOK):
+                write_copy(root / document, sources / document)
     toctrees = root / PAGES / "index.md"
     append(sources / "index.md", toctrees.read_text("utf-8"))
 
@@ -114,10 +116,17 @@ class Links:
 
 
 def notebook_text(file: Path) -> str:
-    """The cells of a notebook as Markdown, without outputs."""
+    """The cells of a notebook as Markdown, without outputs, and a link to download it below the title."""
     cells = json.loads(file.read_text("utf-8"))["cells"]
     texts = [("".join(cell["source"]), cell["cell_type"]) for cell in cells]
-    return "\n\n".join(text if kind == "markdown" else f"```python\n{text}\n```" for text, kind in texts)
+    text = "\n\n".join(text if kind == "markdown" else f"```python\n{text}\n```" for text, kind in texts)
+    return below_title(text, f"{{download}}`Download this notebook <{file.name}>` and open it in Jupyter.")
+
+
+def below_title(page: str, line: str) -> str:
+    """A page with another first paragraph."""
+    title, _, rest = page.partition("\n")
+    return f"{title}\n\n{line}\n{rest}"
 
 
 def part_page(anchor: str) -> str:

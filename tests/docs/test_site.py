@@ -34,7 +34,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.importorskip(module, reason="the site needs the extra `docs`")
     folder = tmp_path_factory.mktemp("site") / "site"
     built = subprocess.run(
-        [sys.executable, str(ROOT / "docs" / "make_site.py"), str(folder)],
+        [sys.executable, str(ROOT / "docs" / "make_site.py"), folder.name],
+        cwd=folder.parent,
         env={**os.environ, "ZOO_PLUGINS": "", "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -90,6 +91,21 @@ def test_broken_links_are_noticed(tmp_path: Path) -> None:
         "there is no such file",
         "there is no such anchor",
     ]
+
+
+def test_notebooks_can_be_downloaded(site: Path) -> None:
+    notebooks = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    for notebook in notebooks:
+        links = page(site / "notebooks" / f"{notebook.stem}.html").links
+        (download,) = [link for link in links if link.endswith(".ipynb")]
+        assert (site / "notebooks" / download).read_bytes() == notebook.read_bytes()
+    assert len(notebooks) == 3
+
+
+@pytest.mark.parametrize("name", ["listen", "leaderboard"])
+def test_a_page_that_stands_alone_and_its_document_link_to_each_other(name: str, site: Path) -> None:
+    assert {"../index.html", f"../{name}.html"} <= set(page(site / name / "index.html").links)
+    assert f"{name}/index.html" in page(site / f"{name}.html").links
 
 
 class Search:

@@ -14,6 +14,7 @@ import pytest
 
 from zoo.cli.main import run
 from zoo.registry import open_registry, parse_recipe
+from zoo.report.leaderboard import LeaderboardRow, leaderboard_page
 from zoo.train.settings import TrainSettings
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks" / "studies"
@@ -81,6 +82,12 @@ def test_the_page_fetches_nothing_and_runs_only_its_own_script(page: Path) -> No
     assert html.unescape(policy).startswith("default-src 'none'; script-src 'sha256-")
     assert not re.search(r"(src|href)=|@import|url\(|http", text.replace("http-equiv", ""))
     assert [path.name for path in page.parent.iterdir()] == ["index.html"]
+
+
+@pytest.mark.parametrize("music", ["bach", "bach, earlier reading"])
+def test_an_earlier_reading_is_explained_where_there_is_one(music: str) -> None:
+    row = LeaderboardRow(music, "", 2.19, "exact", None, "study", "zoo train")
+    assert ("Earlier reading:" in leaderboard_page([row], "Leaderboard")) == ("earlier" in music)
 
 
 def test_names_cannot_break_out_of_the_page(tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ COLUMNS = (
     ("origin", "text"),
 )
 """Headings of the columns by which rows can be sorted, and what is in them."""
+EARLIER = ", earlier reading"
+"""How the name of music ends whose results are of another reading than the present one."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def leaderboard_rows(
             distinct.setdefault((row.music, row.recipe or row.name, row.value, row.kind), row)
     digests = {row.music: row.digest for row in distinct.values() if row.digest}
     rows = [*distinct.values(), *(_under_own_music(row, digests.get(row.music)) for row in bundles)]
-    return sorted(rows, key=lambda row: (row.music, row.value))
+    return sorted(rows, key=lambda row: (row.music.casefold(), row.value))
 
 
 def _under_own_music(row: LeaderboardRow, digest: str | None) -> LeaderboardRow:
@@ -97,6 +99,7 @@ def leaderboard_page(rows: Sequence[LeaderboardRow], title: str) -> str:
     from markupsafe import Markup
 
     pieces = [row.sample for row in rows if row.sample]
+    musics = list(dict.fromkeys(row.music for row in rows))
     style = read_file("page.css") + read_file("leaderboard.css")
     script = "\n".join(map(read_file, (*(PLAYER if pieces else ()), "leaderboard.js")))
     slots = {slot: sorted({row.parts[slot] for row in rows if slot in row.parts}) for slot in SLOTS}
@@ -111,7 +114,8 @@ def leaderboard_page(rows: Sequence[LeaderboardRow], title: str) -> str:
             can_vote=False,
             music=Markup(pieces_to_json(pieces, {})),
             columns=COLUMNS,
-            musics=list(dict.fromkeys(row.music for row in rows)),
+            musics=musics,
+            earlier=any(music.endswith(EARLIER) for music in musics),
             slots={slot: parts for slot, parts in slots.items() if len(parts) > 1},
             style=Markup(style),
             script=Markup(script),
@@ -150,7 +154,7 @@ def _published(table: StudyTable) -> Iterator[LeaderboardRow]:
 def _music(table: StudyTable) -> str:
     grid = table.reading.grid if table.reading else GRID
     name = music_name(table.data, grid, table.study.settings.split)
-    return f"{name}, earlier reading" if table.is_earlier else name
+    return f"{name}{EARLIER}" if table.is_earlier else name
 
 
 def music_name(data: str, grid: int, split: str = "test") -> str:
