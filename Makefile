@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install --constraint constraints.txt
 
-.PHONY: demo test speed stress check docs site format sbom clean
+.PHONY: demo test versions speed stress check docs site format sbom clean
 
 # Music of a pretrained model within seconds. Then the main workflow on Bach's chorales: train two models (two
 # minutes in all), compare them with the floors, and generate music.
@@ -29,6 +29,10 @@ demo: .venv/demo
 
 test: .venv/dev
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# The package in empty environments, with the oldest and the newest Python and packages; downloads several GB.
+versions: .venv/dev
+	@$(BIN)/nox
 
 # The speed of training, generation, scoring and reading; in brackets, relative to the fastest of the group.
 # `make speed SPEED=--benchmark-json=speed.json` writes all measurements to a file.
