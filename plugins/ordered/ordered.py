@@ -124,7 +124,7 @@ class OrderedDecoder(Decoder):
         top_p: float = 1.0,
         clock: Clock | None = None,
     ) -> tuple[Tensor, Heard]:
-        """Keys (B, 1, K) that fold to the codes; the temperature divides the logits of each step."""
+        """Keys (B, 1, K) that fold to the codes; see `Speller.draw` for the temperature."""
         context, state = self._context(codes, previous, state, clock)
         keys = self.speller.draw(context[:, 0], generator, temperature, self._rule(codes[:, 0]), top_p)
         return keys.unsqueeze(1), state
