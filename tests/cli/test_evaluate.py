@@ -137,6 +137,28 @@ def test_bundles_and_floors_share_a_table(bundles, folder, capsys):
     assert ("coins", "markov") in sides
 
 
+def test_an_ensemble_has_a_row_no_worse_than_the_mean_of_its_models(bundles, folder, capsys):
+    rows = evaluated(capsys, "coins", "loud", f"data={folder}", "split=valid", "samples=0", "--ensemble")[
+        "rows"
+    ]
+    score = {row["name"]: row["score"]["value"] for row in rows}
+    assert list(score)[-1] == "ensemble of 2"
+    assert score["ensemble of 2"] <= (score["coins"] + score["loud"]) / 2 + 1e-5
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["coins"], "an ensemble needs at least two models"),
+        (["coins", "five", "samples=0"], "an ensemble needs models with exact scores"),
+        (["five", "--sweep", "sampler.paths=1,2"], "mutually exclusive"),
+    ],
+)
+def test_models_that_cannot_be_averaged_are_refused(bundles, folder, capsys, words, says):
+    assert run(["evaluate", *words, f"data={folder}", "split=valid", "--ensemble"]) == 2
+    assert says in capsys.readouterr().err
+
+
 @pytest.fixture
 def trained(folder, tmp_path, capsys):
     """A bundle that was trained on the folder."""

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from zoo.data.batches import length_batches
-from zoo.errors import DataError, ZooError
+from zoo.errors import DataError, UsageError, ZooError
 from zoo.measure.evaluator import evaluate
 from zoo.model.build import build
 from zoo.music.roll import Roll
@@ -47,6 +47,36 @@ class ToyModel(nn.Module):
             "keys": LogProb(torch.full_like(codes, -0.5) + padding),
             "velocity": LogProb(-2.0 * fragments.onset[:, fragments.past + 1 :].sum(-1) + padding),
         }
+
+
+class Certain(ToyModel):
+    """A model that gives every frame the same probabilities of codes and of keys."""
+
+    def __init__(self, codes, keys):
+        super().__init__()
+        self.probabilities = {"codes": codes, "keys": keys}
+
+    def log_probs(self, fragments, generator):
+        return {
+            name: LogProb(torch.full(fragments.mask.shape, probability).log())
+            for name, probability in self.probabilities.items()
+        }
+
+
+def test_an_ensemble_averages_the_probabilities_of_a_frame(corpus_of):
+    corpus = corpus_of([held_chord(10, 1), held_chord(30, 4)])
+    models = [Certain(0.5, 0.5), Certain(0.1, 0.2), Certain(0.3, 0.1)]
+    evaluation = evaluate(models[0], corpus, ensemble=models[1:])
+    codes, frame = (0.5 + 0.1 + 0.3) / 3, (0.25 + 0.02 + 0.03) / 3
+    assert evaluation.figure("codes").value == pytest.approx(-np.log(codes))
+    assert evaluation.score().value == pytest.approx(-np.log(frame))
+    assert evaluation.figure("keys").value == pytest.approx(-np.log(frame / codes))
+    assert evaluation.score().kind == "exact"
+
+
+def test_an_ensemble_needs_exact_scores(corpus_of):
+    with pytest.raises(UsageError, match="needs models with exact scores"):
+        evaluate(ToyModel(), corpus_of([held_chord(10, 1)]), ensemble=[ToyModel(kind="bound")])
 
 
 def test_nats_equal_those_computed_by_hand(corpus_of):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from zoo.cli.counts import count
-from zoo.cli.scoring import EvaluateKeys, evaluate_keys, music_of, print_notes, scored
+from zoo.cli.scoring import EvaluateKeys, ensemble_row, evaluate_keys, music_of, print_notes, scored
 from zoo.cli.tables import TableFormat, print_tables, table_format, table_options
 from zoo.errors import Problem, UsageError
 from zoo.parts import SLOTS
@@ -17,17 +17,27 @@ if TYPE_CHECKING:
     from zoo.data import Corpus
     from zoo.measure.row import Row
     from zoo.model.bundle import Bundle
+    from zoo.model.model import Model
 
 
 @click.command("evaluate")
 @click.argument("words", nargs=-1, metavar="[BUNDLE]... [data=NAME|PATH] [KEY=VALUE]...")
 @click.option("--sweep", metavar="KEY=A,B,C", help="A row for each value of a live setting.")
 @click.option(
+    "--ensemble", is_flag=True, help="Also score the mean prediction of all bundles, frame by frame."
+)
+@click.option(
     "--device", default="cpu", show_default=True, metavar="NAME", help="cpu, cuda, cuda:1, mps or auto."
 )
 @table_options
 def command(
-    words: tuple[str, ...], sweep: str | None, device: str, as_md: bool, as_latex: bool, as_json: bool
+    words: tuple[str, ...],
+    sweep: str | None,
+    ensemble: bool,
+    device: str,
+    as_md: bool,
+    as_latex: bool,
+    as_json: bool,
 ) -> None:
     """Score trained models on unseen pieces, next to the floors.
 
@@ -50,9 +60,13 @@ def command(
     variants = [[*live, step] for step in steps] if steps else [live]
     loaded = _load(bundles, variants, device)
     models = {name: bundle.model for name, bundle in loaded.items()}
+    if ensemble:
+        _check_ensemble(models, sweep)
     corpus = music_of(keys, models)
     print_notes(loaded, corpus, keys)
     rows, floors = scored(loaded, variants, corpus, keys)
+    if ensemble:
+        rows.append(ensemble_row(models, corpus, keys))
     _print(rows, floors, corpus, keys, form)
 
 
@@ -67,6 +81,14 @@ def _steps(sweep: str) -> list[str]:
             Problem("a sweep needs a setting and its values", sweep, "such as sampler.paths=1,5,20,100")
         )
     return [f"{key}={value}" for value in values.split(",")]
+
+
+def _check_ensemble(models: Mapping[str, Model], sweep: str | None) -> None:
+    from zoo.measure.ensemble import check_ensemble
+
+    if sweep:
+        raise UsageError(Problem("--sweep and --ensemble are mutually exclusive; use only one of them"))
+    check_ensemble(models)
 
 
 def _load(

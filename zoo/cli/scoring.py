@@ -158,6 +158,26 @@ def _rows(
     return rows
 
 
+def ensemble_row(models: Mapping[str, Model], corpus: Corpus, keys: EvaluateKeys) -> Row:
+    """The row of the mean prediction of several models."""
+    from zoo.cli.progress import waiting
+    from zoo.measure.evaluator import evaluate
+    from zoo.measure.row import Row
+
+    first, *others = models.values()
+    with waiting("the ensemble") as progress:
+        result = evaluate(
+            first,
+            corpus.split(keys.split),
+            ensemble=others,
+            seed=keys.seed,
+            progress=progress,
+            threads=keys.threads,
+        )
+    recipes = " | ".join(str(model.recipe) for model in models.values())
+    return Row(f"ensemble of {len(models)}", first.encoder.plane, recipes, result)
+
+
 def _resemblance(
     model: Model, corpus: Corpus, pieces: Corpus, keys: EvaluateKeys, name: str
 ) -> Resemblance | None:

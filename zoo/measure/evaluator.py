@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from zoo.data.batches import BATCH_FRAMES, length_batches
 from zoo.errors import DataError, Problem, ZooError
+from zoo.measure.ensemble import mixture
 from zoo.measure.evaluation import Evaluation, Term
 from zoo.measure.interval import Floats
 from zoo.model.counting import evaluation_mode
@@ -28,6 +29,7 @@ def evaluate(
     model: Model,
     corpus: Corpus,
     *,
+    ensemble: Sequence[Model] = (),
     seed: int = 0,
     batch_frames: int = BATCH_FRAMES,
     progress: Progress | None = None,
@@ -40,6 +42,8 @@ def evaluate(
     Args:
         model: any combination.
         corpus: the pieces, usually `corpus.split("test")`.
+        ensemble: further models, whose probabilities of each frame are averaged with those of `model`; see
+            `zoo.measure.ensemble`. Loudness is then not scored.
         seed: seed of the random draws in bounds and estimates.
         batch_frames: maximum number of frames per batch; does not change exact scores.
         progress: called after each batch with the number of frames scored so far and the total.
@@ -49,16 +53,19 @@ def evaluate(
         DataError: there is no piece, or the music lacks the plane that the encoder models.
         ZooError: a log-probability is not finite.
     """
-    check_music(model, corpus)
+    for each in (model, *ensemble):
+        check_music(each, corpus)
     sums = _PieceSums(len(corpus.pieces))
     lengths = [piece.frames for piece in corpus.pieces]
     done = 0
-    with evaluation_mode(model), computing(model, threads):
+    with evaluation_mode(model, *ensemble), computing(model, threads):
         for number, indices in enumerate(length_batches(lengths, batch_frames)):
             fragments = corpus.whole(indices).to(model.device)
             # Numbered by batch, so that a score does not depend on which batches were drawn before.
             rng = generator(seed, "evaluate", number, device=model.device)
             log_probs = model.log_probs(fragments, rng)
+            if ensemble:
+                log_probs = mixture([log_probs, *(other.log_probs(fragments, rng) for other in ensemble)])
             sums.add(indices, log_probs, fragments.mask)
             if "velocity" in log_probs and fragments.onset is not None:
                 struck = fragments.onset[:, fragments.past + 1 :].sum(-1)

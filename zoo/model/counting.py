@@ -83,14 +83,16 @@ def calibrate(model: Model, validation: Corpus) -> None:
 
 
 @contextmanager
-def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Put a model in evaluation mode in the block, and restore its mode afterwards."""
-    training = model.training
-    model.eval()
+def evaluation_mode(*models: nn.Module) -> Iterator[None]:
+    """Put models in evaluation mode in the block, and restore their modes afterwards."""
+    before = [model.training for model in models]
+    for model in models:
+        model.eval()
     try:
         yield
     finally:
-        model.train(training)
+        for model, training in zip(models, before, strict=True):
+            model.train(training)
 
 
 def _whole_pieces(model: Model, corpus: Corpus) -> Iterator[Fragments]:
