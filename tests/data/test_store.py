@@ -32,9 +32,76 @@ def test_a_damaged_store_is_rebuilt(source, cache):
             file.write_bytes(damage)
             assert open_store(folder) is None, file.name
         file.unlink()
-        assert (open_store(folder) is None) == (file.name != "sha256"), file.name
+        assert open_store(folder) is None, file.name
         assert write_store(source, cache).pieces
     assert open_store(folder) is not None
+
+
+def test_a_store_without_checksums_is_read_again_and_says_so(tmp_path, monkeypatch, tune, capsys):
+    from zoo.cli.main import run
+
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "songs").mkdir()
+    for number in range(3):
+        tune(number, 40).write(tmp_path / "songs" / f"{number}.mid")
+    said = []
+    for _ in range(3):
+        assert run(["data", "scan", str(tmp_path / "songs")]) == 0
+        said.append("the music was read again" in capsys.readouterr().err)
+        if len(said) == 1:
+            (checksums,) = (tmp_path / "cache").glob("corpora/*/sha256")
+            checksums.unlink()
+    assert said == [False, True, False]
+    assert checksums.exists()
+
+
+@pytest.fixture
+def large(source, cache, monkeypatch):
+    """A store that counts as large, with files that are older than the last time it was verified."""
+    monkeypatch.setattr(stores, "LARGE", 0)
+    monkeypatch.setattr(stores, "TICK", 0.02)
+    write_store(source, cache)
+    time.sleep(0.1)
+    folder = cache / source.store_name
+    assert open_store(folder) is not None
+    return folder
+
+
+def hashed(folder, monkeypatch):
+    """The names of the files that are hashed when a store is opened, and the store."""
+    names, checksum = [], stores._checksum
+    monkeypatch.setattr(stores, "_checksum", lambda path: names.append(path.name) or checksum(path))
+    store = open_store(folder)
+    monkeypatch.setattr(stores, "_checksum", checksum)
+    return sorted(names), store
+
+
+def test_a_large_store_is_verified_once_a_day_and_its_table_always(large, monkeypatch):
+    everything = sorted(path.name for path in large.iterdir() if path.name not in ("sha256", "verified"))
+    assert hashed(large, monkeypatch)[0] == ["pieces.json"]
+    today = time.time()
+    for days, names in ((0.9, ["pieces.json"]), (1.1, everything), (-1, everything)):
+        now = today + days * 86400
+        monkeypatch.setattr(stores.time, "time", lambda now=now: now)
+        assert hashed(large, monkeypatch)[0] == names, days
+
+
+@pytest.mark.parametrize("name", ["onset.bits", "pieces.json", "sha256", "sounding.bits", "verified"])
+def test_any_change_of_a_large_store_is_noticed(name, large, monkeypatch):
+    """The size stays, and the time of the last change is set back."""
+    path, before = large / name, (large / name).stat()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    names, store = hashed(large, monkeypatch)
+    assert (store is None) == (name != "verified")
+    assert name != "verified" or len(names) > 1
+
+
+def test_a_large_store_that_was_verified_while_it_was_written_is_verified_again(large, monkeypatch):
+    monkeypatch.setattr(stores, "TICK", 3600.0)
+    assert len(hashed(large, monkeypatch)[0]) > 1
 
 
 def test_another_format_is_not_opened(source, cache, monkeypatch):

@@ -46,6 +46,8 @@ def open_music(keys: MusicKeys, grid: int | None = None, *, scans: bool = False)
 
 def _remarks(corpus: Corpus, scans: bool) -> Iterator[str]:
     """Remarks on the reading that a user should know."""
+    if corpus.reread:
+        yield "the cache was damaged, incomplete or of another version, so the music was read again"
     if corpus.skipped:
         skipped, files = len(corpus.skipped), len(corpus.skipped) + len(corpus.pieces)
         why = "" if scans else f"; `zoo data scan {shlex.quote(corpus.name)}` shows why"

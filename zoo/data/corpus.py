@@ -31,6 +31,7 @@ class Corpus:
         pieces: the pieces, in the order of the source; all indices refer to this order.
         skipped: pieces of the source that could not be used, and why.
         ignored: how many files in the folder are not MIDI files, by kind, such as `.txt files`.
+        reread: whether there was a cache that could not be used, so that the music was read again.
     """
 
     def __init__(
@@ -39,9 +40,12 @@ class Corpus:
         store: Store,
         chosen: NDArray[np.int64] | None = None,
         ignored: Mapping[str, int] | None = None,
+        *,
+        reread: bool = False,
     ) -> None:
         self.name = name
         self.ignored = ignored or {}
+        self.reread = reread
         self._store = store
         self._chosen = np.arange(len(store.pieces)) if chosen is None else chosen
         self._first = store.first[self._chosen]

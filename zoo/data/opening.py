@@ -49,8 +49,10 @@ def open_corpus(
     """
     source = find_source(name_or_path, Options(grid, pedal, family), progress)
     cache = cache_folder()
-    store = open_store(cache / source.store_name) or write_store(source, cache, progress)
-    return Corpus(source.name, store, ignored=source.ignored)
+    folder = cache / source.store_name
+    store, was_there = open_store(folder), folder.exists()
+    read = store or write_store(source, cache, progress)
+    return Corpus(source.name, read, ignored=source.ignored, reread=store is None and was_there)
 
 
 def is_named(name: str) -> bool:

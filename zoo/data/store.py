@@ -7,6 +7,7 @@ A store is a folder of raw arrays and a table:
     velocity.starts             (frames + 1,) int64, index of each frame's first velocity
     pieces.json                 the pieces in order, and the skipped ones
     sha256                      checksums of the other files, as `sha256sum` prints them
+    verified                    sizes and times of the files of a large store when they were last verified
 
 Planes that the source does not know have no file. The last row of every array is silence; frames outside a
 piece are read from it.
@@ -17,6 +18,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +38,13 @@ FORMAT = 5
 """Increased when the format changes, or the way in which pieces are read or split; older stores are then
 rebuilt."""
 ROW_BYTES = KEYS // 8
-CHECKSUMS = "sha256"
+TABLE, CHECKSUMS, VERIFIED = "pieces.json", "sha256", "verified"
+LARGE = 64 * 2**20
+"""Size in bytes from which on a store is not verified whenever it is opened; the others take milliseconds."""
+TRUSTED = 24 * 3600.0
+"""Seconds after which a large store is verified again, even if its files have the same sizes and times."""
+TICK = 2.0
+"""Seconds within which a file can be changed without a change of its time, depending on the file system."""
 DAMAGE = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 """Exceptions of reading a store that is damaged."""
 
@@ -118,14 +128,48 @@ def write_checksums(folder: Path) -> None:
 
 
 def _is_intact(folder: Path) -> bool:
-    """Whether all files match their checksums; older stores have none."""
-    path = folder / CHECKSUMS
-    if not path.exists():
-        return True
+    """Whether all files match their checksums.
+
+    A large store that was verified lately counts as intact if no file has changed since, as git does it; only
+    its table is verified then.
+    """
     # Not the files that the folder lists: another process may be replacing the store.
-    text = path.read_text("utf-8")
-    lines = [line.partition("  ") for line in text.splitlines()]
-    return text.endswith("\n") and all(_checksum(folder / name) == digest for digest, _, name in lines)
+    text = (folder / CHECKSUMS).read_text("utf-8")
+    digests = {name: digest for digest, _, name in (line.partition("  ") for line in text.splitlines())}
+    if not text.endswith("\n") or TABLE not in digests:
+        return False
+    files = [folder / name for name in (CHECKSUMS, *digests)]
+    is_large = sum(file.stat().st_size for file in files) >= LARGE
+    state = _state(files)
+    if is_large and _was_verified(folder, files, state):
+        return _checksum(folder / TABLE) == digests[TABLE]
+    is_intact = all(_checksum(folder / name) == digest for name, digest in digests.items())
+    if is_intact and is_large:
+        with suppress(OSError):  # the cache may be read-only
+            (folder / VERIFIED).write_text(state, "utf-8")
+    return is_intact
+
+
+def _state(files: Sequence[Path]) -> str:
+    """Everything about files that changes when they are written, but their content."""
+    entries = ((file.name, file.stat()) for file in files)
+    return "".join(
+        f"{name} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns} {stat.st_ino}\n"
+        for name, stat in entries
+    )
+
+
+def _was_verified(folder: Path, files: Sequence[Path], state: str) -> bool:
+    """Whether the files are as they were when they were last verified, within a day.
+
+    If that was within a tick of the last change, another change could have left the times as they are.
+    """
+    verified = folder / VERIFIED
+    if not verified.exists() or verified.read_text("utf-8") != state:
+        return False
+    at = verified.stat().st_mtime
+    changed = max(max(file.stat().st_mtime, file.stat().st_ctime) for file in files)
+    return at >= changed + TICK and 0 <= time.time() - at < TRUSTED
 
 
 def _checksums(folder: Path) -> str:
@@ -141,7 +185,7 @@ def _checksum(path: Path) -> str:
 def table_of(folder: Path) -> dict[str, Any] | None:
     """The table of the store in a folder; None if there is none, or it has another format."""
     try:
-        table = json.loads((folder / "pieces.json").read_text("utf-8"))
+        table = json.loads((folder / TABLE).read_text("utf-8"))
         return table if table["format"] == FORMAT else None
     except DAMAGE:
         return None
