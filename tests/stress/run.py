@@ -69,7 +69,15 @@ BARS = (
     ),
     Bar("R5", "kill -9 during training, resumed", (RUN, "-k", "killed"), "KILLS", 200, 0.5),
     Bar("R6", "kill -9 during a save", (FILES, "-k", "killed"), "KILLS", 500, 0.3),
-    Bar("R7", "exact resume of every combination", ("tests/train/test_resume_all.py",), "RESUME", 1, 2),
+    Bar(
+        "R7",
+        "exact resume of every combination of the parts of a term (encoder x attention x sampler, encoder x "
+        "decoder, velocity), each stopped after one of 10 steps, drawn at random",
+        ("tests/train/test_resume_all.py",),
+        "RESUME",
+        1,
+        0.4,
+    ),
     Bar("R8", "a full disk, a fault at every write", ("tests", "-k", "full_disk or write_fault")),
     Bar(
         "R8c",
