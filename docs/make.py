@@ -15,6 +15,7 @@
     <!-- picture: NAME -->            a picture, see pictures.py
     <!-- resemblance: FILE NAME -->   how music of a model in a file of `zoo evaluate --json` compares
     <!-- finetuning: FILE -->         the results of studies/finetuning.py
+    <!-- speed: NAME -->              a table of the speed benchmarks, see speed_tables.py
     <!-- corpora: FILE -->            how the sets in a file of studies/reading.py lie on their grids
 
 A region ends with its kind: `<!-- /parts -->`. The commands of a document run in one empty folder of their
@@ -44,6 +45,7 @@ from limits import table_of_limits
 from part_tables import sections_of_parts, table_of_parts
 from questions import Questions
 from regions import Region, RegionError, fill, regions
+from speed_tables import table_of_speed
 from zoo.errors import ZooError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -151,6 +153,8 @@ class Document:
                 return show_resemblance(ROOT / file, name)
             case "finetuning":
                 return table_of_finetuning(ROOT / argument)
+            case "speed":
+                return table_of_speed(argument, ROOT)
             case "corpora":
                 return table_of_corpora(ROOT / argument)
             case "prose":

@@ -2,8 +2,8 @@
 
     python benchmarks/speed/demo.py BEFORE NOW [ROUNDS]
 
-BEFORE and NOW are folders with a checkout and its .venv. The number of threads is that which the checkout
-chooses by itself. Results are stored in results/demo.json.
+BEFORE and NOW are folders with a checkout and its .venv, which choose the number of threads. Results are
+stored in results/demo.json.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def trained(checkout: Path) -> dict[str, Any]:
     words = shlex.split(next(line for line in lines if "zoo train baseline" in line))
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     # Caches of different versions would replace each other.
-    environment["ZOO_CACHE"] = str(checkout / "build" / "cache")
+    environment["ZOO_CACHE"] = str(checkout.resolve() / "build" / "cache")
     before = processor_seconds()
     with tempfile.TemporaryDirectory() as folder:
         words[words.index("-o") + 1] = folder + "/run"

@@ -1,10 +1,16 @@
-"""Result files of the speed benchmarks, with what a reader needs to judge them."""
+"""Result files of the speed benchmarks, from which the tables of docs/speed.md are made.
+
+    python benchmarks/speed/results.py speed.json
+
+stores the measurements of `make speed SPEED=--benchmark-json=speed.json` as results/parts.json.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,3 +48,27 @@ def write(name: str, facts: dict[str, Any]) -> None:
     path = FOLDER / f"{name}.json"
     path.write_text(head.replace('"rows": []', f'"rows": [\n{rows}\n  ]') + "\n", "utf-8")
     print(path)
+
+
+def main(file: str) -> None:
+    measured = json.loads(Path(file).read_text("utf-8"))["benchmarks"]
+    first = measured[0]
+    facts = {"threads": first["extra_info"]["threads"], "timer": first["options"]["timer"]}
+    write("parts", facts | {"rows": [row_of(benchmark) for benchmark in measured]})
+
+
+def row_of(benchmark: dict[str, Any]) -> dict[str, Any]:
+    """The median time of a benchmark in milliseconds, its quartiles, and what it processed."""
+    stats, extra = benchmark["stats"], benchmark["extra_info"]
+    times = {"ms": "median", "q1_ms": "q1", "q3_ms": "q3"}
+    return {
+        "group": benchmark["group"],
+        "name": benchmark["name"],
+        **{name: float(f"{1000 * stats[key]:.4g}") for name, key in times.items()},
+        "rounds": stats["rounds"],
+        **{key: extra[key] for key in ("frames", "size", "operations")},
+    }
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -57,6 +57,23 @@ def test_training_step(
     measure(f"a training step, by {slot}", words, lambda: learner.learn(batches), frames)
 
 
+@pytest.mark.parametrize("words", ["stacked", "mingru attention.layers=2", "transformer"])
+def test_the_gradient_of_an_attention_alone(
+    measure: Measure, model: Build, corpus: Corpus, little: bool, words: str
+) -> None:
+    built = model(f"attention={words} sampler=independent decoder=uniform").train()
+    settings = TrainSettings(batch=2, frames=16, stride=16) if little else TrainSettings()
+    [fragments] = TrainingBatches(corpus, settings, seed=0).at(0)
+    batch = built.batch(fragments)
+
+    def learn() -> None:
+        built.zero_grad()
+        features, _ = built.attention(batch.inputs, batch.clock, built.attention.start(batch.past))
+        features.sum().backward()
+
+    measure("the gradient of an attention alone", f"attention={words}", learn, fragments.mask.numel())
+
+
 def test_reading_the_fragments_of_a_step(measure: Measure, corpus: Corpus) -> None:
     settings = TrainSettings()
     batches = TrainingBatches(corpus, settings, seed=0)
