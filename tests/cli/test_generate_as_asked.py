@@ -174,6 +174,14 @@ def test_pieces_of_a_page_begin_without_silent_bars(folder: Path) -> None:
     assert not generated_piece("late", bundle, opening, bars=3).roll.onset[32 : 32 + 31].any()
 
 
+def test_pieces_of_a_page_have_the_temperature_of_their_opening(folder: Path) -> None:
+    bundle = open_bundle("model")
+    page = generated_piece("model", bundle, Opening("From silence", temperature=0.05), bars=2)
+    cold, plain = (zoo.load("model").generate(bars=2, temperature=each) for each in (0.05, 1.0))
+    assert (page.roll.sounding == cold.sounding).all()
+    assert (page.roll.sounding != plain.sounding).any()
+
+
 def test_a_rest_after_a_primer_that_is_returned_is_kept(folder: Path) -> None:
     primer = tune(2, Meter.of(3, 4))
     whole = late(18).generate(bars=3, primer=primer)

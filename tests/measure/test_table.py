@@ -37,6 +37,13 @@ def likeness(measure, unit):
     return Likeness(measure, unit, *numbers, chance=1.0, corrected=1.0, passages=(32, 17, 16))
 
 
+def test_the_title_names_a_temperature_other_than_1():
+    resemblance = Resemblance(144, (32, 17, 16), (likeness("note length", QUARTERS),), temperature=0.85)
+    (table,) = resemblances([("bundle", resemblance)])
+    assert table.title == "bundle: 32 generated at temperature 0.85 and 17 + 16 unseen passages of 144 frames"
+    assert Resemblance.from_json(resemblance.to_json()) == resemblance
+
+
 def test_what_is_written_has_a_line_for_each_measure_and_the_unit_of_lengths():
     units = {name: measure.unit for name, measure in MEASURES.items()} | {"longest copy": QUARTERS}
     resemblance = Resemblance(144, (32, 17, 16), tuple(likeness(*each) for each in units.items()))

@@ -84,8 +84,8 @@ def command(
     learning curves.
 
     With data=NAME or data=FOLDER models continue unseen pieces, which are shown next to them, and are scored
-    as by `zoo evaluate`, which explains split=, seed= and samples=. The page can hide all names for a blind
-    vote.
+    as by `zoo evaluate`, which explains split=, seed=, samples= and temperature=. The page can hide all names
+    for a blind vote.
     """
     named = find_named([word for word in words if "=" not in word])
     keys = evaluate_keys([word for word in words if "=" in word])
@@ -201,11 +201,14 @@ def _written(
     """The continuations of each opening by all models, after that of the piece itself."""
     if not bundles:
         return []
+    from dataclasses import replace
+
     from zoo.cli.progress import waiting
     from zoo.report.listening import generated_piece, mark_copies, original_piece
 
     pieces = []
-    for opening in openings(corpus, keys.split, wanted):
+    for each in openings(corpus, keys.split, wanted):
+        opening = replace(each, temperature=keys.temperature)
         original = original_piece(opening, wanted.bars)
         pieces += [original] if original else []
         for name, bundle in bundles.items():

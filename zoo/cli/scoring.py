@@ -10,6 +10,7 @@ from pydantic import Field
 from zoo.cli.counts import count
 from zoo.cli.music import open_music
 from zoo.errors import Problem, UsageError
+from zoo.limits import COLDEST, HOTTEST
 from zoo.parts import SLOTS, setting
 from zoo.train.keys import MusicKeys
 
@@ -34,6 +35,7 @@ class EvaluateKeys(MusicKeys):
         ge=0,
         le=1000,
     )
+    temperature: float = setting(1.0, "temperature of generated passages", ge=COLDEST, le=HOTTEST)
     threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = setting(
         "auto", "number of threads; auto is one for small models"
     )
@@ -182,6 +184,8 @@ def _resemblance(
     model: Model, corpus: Corpus, pieces: Corpus, keys: EvaluateKeys, name: str
 ) -> Resemblance | None:
     """Compare generated passages with the pieces; None if there are no unseen pieces to compare with."""
+    from dataclasses import replace
+
     from zoo.cli.progress import waiting
     from zoo.measure.passages import passage_frames, passage_meters
     from zoo.measure.resemblance import resemble
@@ -195,9 +199,17 @@ def _resemblance(
         with waiting(f"{name} writes in {meter}") as progress:
             seed = keys.seed + number
             written += generate(
-                model, frames, share, seed, progress=progress, meter=meter, threads=keys.threads
+                model,
+                frames,
+                share,
+                seed,
+                keys.temperature,
+                progress=progress,
+                meter=meter,
+                threads=keys.threads,
             )
-    return resemble(written, pieces, corpus.split("train"), seed=keys.seed)
+    resemblance = resemble(written, pieces, corpus.split("train"), seed=keys.seed)
+    return replace(resemblance, temperature=keys.temperature)
 
 
 def _floor_rows(models: Mapping[str, Model], corpus: Corpus, pieces: Corpus) -> list[Row]:

@@ -88,11 +88,20 @@ class Resemblance:
         frames: length of each passage.
         passages: number of passages: generated, first and second half of the held-out music.
         likenesses: one for each measure that is defined for this music.
+        temperature: the temperature at which the passages were generated.
     """
 
     frames: int
     passages: tuple[int, int, int]
     likenesses: tuple[Likeness, ...]
+    temperature: float = 1.0
+
+    @property
+    def compared(self) -> str:
+        """What was compared, for titles."""
+        generated, first, second = self.passages
+        heat = "" if self.temperature == 1 else f" at temperature {self.temperature:g}"
+        return f"{generated} generated{heat} and {first} + {second} unseen passages of {self.frames} frames"
 
     def to_json(self) -> dict[str, Any]:
         """The resemblance as JSON; the inverse of `from_json`."""
@@ -100,7 +109,12 @@ class Resemblance:
             asdict(likeness) | {"metric": likeness.metric, "verdict": likeness.verdict}
             for likeness in self.likenesses
         ]
-        return {"frames": self.frames, "passages": list(self.passages), "measures": measures}
+        return {
+            "frames": self.frames,
+            "passages": list(self.passages),
+            "temperature": self.temperature,
+            "measures": measures,
+        }
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Resemblance:
@@ -110,7 +124,12 @@ class Resemblance:
             Likeness(**{name: _tuple(value) for name, value in measure.items() if name in names})
             for measure in content["measures"]
         ]
-        return cls(content["frames"], _tuple(content["passages"]), tuple(likenesses))
+        return cls(
+            content["frames"],
+            _tuple(content["passages"]),
+            tuple(likenesses),
+            content.get("temperature", 1.0),
+        )
 
 
 def _tuple(value: Any) -> Any:

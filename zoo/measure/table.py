@@ -147,9 +147,7 @@ def resemblances(generated: Iterable[tuple[str, Resemblance | None]]) -> Iterato
 
 def _resemblance(name: str, resemblance: Resemblance, *, is_last: bool) -> FormattedTable:
     """The table of one model; the notes stand below the last one."""
-    generated, first, second = resemblance.passages
-    counts = f"{generated} generated and {first} + {second} unseen passages"
-    title = f"{name}: {counts} of {resemblance.frames} frames"
+    title = f"{name}: {resemblance.compared}"
     headings = ("measure", "generated", "unseen", DISTANCE, "floor", "verdict")
     lines = tuple(Line(tuple(_cells(likeness))) for likeness in resemblance.likenesses)
     fewest = min(min(likeness.passages) for likeness in resemblance.likenesses or [resemblance])

@@ -37,6 +37,7 @@ class Opening:
         original: the piece that the opening is from, starting at the same bar; None if unknown.
         title: title of the original.
         kind: description of the original, such as that it was not seen in training.
+        temperature: temperature of the generation.
     """
 
     group: str
@@ -45,6 +46,7 @@ class Opening:
     original: Roll | None = None
     title: str = ""
     kind: str = "the piece itself"
+    temperature: float = 1.0
 
 
 def generated_piece(
@@ -64,7 +66,7 @@ def generated_piece(
     """
     model = bundle.model
     primer = opening.primer(model.grid, pedal_of(bundle.record)) if opening.primer else None
-    request = GenerationRequest(bars=bars, seed=opening.seed, primer=primer)
+    request = GenerationRequest(bars=bars, seed=opening.seed, temperature=opening.temperature, primer=primer)
     roll = compose(model, bundle.record, request, progress)[0]
     identity = digest(model.state_dict())[:12]
     primer_frames = primer.frames if primer else 0

@@ -65,10 +65,8 @@ def resemblance_tables(result: Mapping[str, Any]) -> Iterator[ResemblanceTable]:
 
 
 def _table(name: str, resemblance: Resemblance) -> ResemblanceTable:
-    generated, *unseen = resemblance.passages
-    counts = f"{generated} generated and {' + '.join(map(str, unseen))} unseen passages"
     return ResemblanceTable(
-        title=f"{name}: {counts} of {resemblance.frames} frames",
+        title=f"{name}: {resemblance.compared}",
         rows=tuple(map(_row, resemblance.likenesses)),
         has_few_passages=min(resemblance.passages) < FEW,
     )
