@@ -6,6 +6,7 @@ each takes up to 7 GB; an index in PIP_EXTRA_INDEX_URL makes pip install the CPU
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -62,17 +63,17 @@ def try_out(session: nox.Session, pattern: str, extras: Sequence[str], *options:
     (archive,) = DIST.glob(pattern)
     session.install(f"{archive}[{','.join(extras)}]" if extras else str(archive), *options)
     session.run("python", "-m", "pip", "list")
-    session.chdir(session.create_tmp())
-    Path("music").mkdir(exist_ok=True)
+    session.chdir(tempfile.mkdtemp(dir=session.create_tmp()))
+    Path("music").mkdir()
     session.env["ZOO_CACHE"] = "cache"  # so that this version of music21 reads the chorales
     session.run("zoo", "list", silent=True)
-    session.run("zoo", "generate", "bach", "-o", "music/new.mid", "--force")
-    session.run("zoo", "train", "data=music", "train.steps=20", "-o", "run", "--force")
+    session.run("zoo", "generate", "bach", "-o", "music/new.mid")
+    session.run("zoo", "train", "data=music", "train.steps=20", "-o", "run")
     if extras:
-        session.run("zoo", "generate", "run", "-o", "new.mid", "--picture", "new.png", "--force")
+        session.run("zoo", "generate", "run", "-o", "new.mid", "--picture", "new.png")
         session.env["TRACKIO_DIR"] = "trackio"
         for tracker in ("tensorboard", "trackio"):
-            words = ["train.steps=20", f"train.tracker={tracker}", "-o", tracker, "--force"]
+            words = ["train.steps=20", f"train.tracker={tracker}", "-o", tracker]
             session.run("zoo", "train", "data=bach", *words)
         space = ["decoder=lstm,uniform", "train.steps=5", "--trials", "2", "-o", "search"]
         session.run("zoo", "tune", "data=bach", *space)
