@@ -155,6 +155,16 @@ def test_a_score_that_is_not_finite_is_an_error_with_the_piece(corpus_of):
         evaluate(ToyModel(broken=True), corpus_of([held_chord(10, 1), held_chord(12, 7)]))
 
 
+def test_exact_nats_below_zero_are_an_error(corpus_of):
+    model = ToyModel()
+    log_probs = model.log_probs
+    model.log_probs = lambda *music: {
+        name: LogProb(-p.value, p.kind) for name, p in log_probs(*music).items()
+    }
+    with pytest.raises(ZooError, match="piece 0: the nats of the codes are below 0 in 2 of 2"):
+        evaluate(model, corpus_of([held_chord(10, 1), held_chord(12, 7)]))
+
+
 def test_evaluation_restores_training_mode(corpus_of):
     model = ToyModel().train()
     evaluate(model, corpus_of([held_chord(10, 1)]))

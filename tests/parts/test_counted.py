@@ -91,6 +91,17 @@ def test_probabilities_of_all_scores_with_these_keys_sum_to_one(plane):
     assert nats.exp().sum().item() == pytest.approx(1, abs=1e-5)
 
 
+def test_edited_counts_give_no_probability_above_one():
+    """An edited bundle could otherwise claim any score."""
+    residual, (low, high) = CountedResidual("onset"), (-(2**31), 2**31 - 1)
+    residual.counts[:] = torch.randint(
+        low, high, residual.counts.shape, generator=torch.Generator().manual_seed(1)
+    )
+    residual.counts[:3] = torch.tensor([[10**6, -(10**6) + 1], [high, high], [low, low]])
+    sums = residual._log_probs().double().exp().sum(-1)
+    torch.testing.assert_close(sums, torch.ones_like(sums), atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("plane", PLANES)
 def test_restored_scores_have_their_exact_frequencies(plane):
     residual, draws = counted(plane), 20_000

@@ -19,7 +19,7 @@ def logistic(number: int, centre: float, spread: float, rng: Generator) -> Tenso
 
 
 @pytest.mark.parametrize("spread", [NARROW, 1.0, 16.0, WIDE])
-@pytest.mark.parametrize("expected", [0.0, 1e-6, 0.3, 0.999, 1.0])
+@pytest.mark.parametrize("expected", [-1e12, 0.0, 1e-6, 0.3, 0.999, 1.0, 1e12])
 def test_the_probabilities_of_the_127_velocities_sum_to_one(expected: float, spread: float) -> None:
     log_probs = velocity_log_prob(torch.tensor(expected), VELOCITIES, torch.tensor(spread))
     assert log_probs.isfinite().all()

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from zoo.data import Corpus
     from zoo.model.model import Model
 
+ROUNDING = 0.01
+"""Nats that rounding errors may sum up to over a piece."""
+
 
 def evaluate(
     model: Model,
@@ -51,7 +54,7 @@ def evaluate(
 
     Raises:
         DataError: there is no piece, or the music lacks the plane that the encoder models.
-        ZooError: a log-probability is not finite.
+        ZooError: a log-probability is not finite, or an exact one is above 0.
     """
     for each in (model, *ensemble):
         check_music(each, corpus)
@@ -74,7 +77,7 @@ def evaluate(
             if progress is not None:
                 progress(done, sum(lengths))
     evaluation = sums.evaluation(corpus)
-    _check_finite(evaluation)
+    _check_nats(evaluation)
     return evaluation
 
 
@@ -145,18 +148,29 @@ def _sum_frames(frames: Tensor, mask: Tensor) -> Floats:
     return sums
 
 
-def _check_finite(evaluation: Evaluation) -> None:
+def _check_nats(evaluation: Evaluation) -> None:
+    """Check that all nats are finite, and that exact ones are those of probabilities.
+
+    Estimates, and bounds that are estimated from a few draws, may be below 0 by chance.
+
+    Raises:
+        ZooError: some are not; the hint is to check the parts.
+    """
     problems = []
     for name, term in evaluation.terms.items():
-        invalid = np.flatnonzero(~np.isfinite(term.nats))
-        if len(invalid):
-            problems.append(
-                Problem(
-                    f"the nats of the {name} are not finite in {len(invalid)} of {len(term.nats)} pieces",
-                    where=evaluation.titles[invalid[0]],
-                    hint="a part assigns probability 0 to an event of the piece, or has weights that are not "
-                    "finite; run `zoo plugin check` to test its contract",
+        checks = [
+            (~np.isfinite(term.nats), "not finite", "probability 0 to an event of the piece"),
+            ((term.nats < -ROUNDING) & (term.kind == "exact"), "below 0", "a probability above 1"),
+        ]
+        for invalid, what, cause in checks:
+            if invalid.any():
+                hint = f"a part assigns {cause}, or its weights are damaged"
+                problems.append(
+                    Problem(
+                        f"the nats of the {name} are {what} in {invalid.sum()} of {len(invalid)} pieces",
+                        where=evaluation.titles[invalid.argmax()],
+                        hint=f"{hint}; run `zoo plugin check` to test its contract",
+                    )
                 )
-            )
     if problems:
         raise ZooError(*problems)

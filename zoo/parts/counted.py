@@ -141,7 +141,8 @@ class CountedResidual(Residual):
 
     def _log_probs(self) -> Tensor:
         """Log-probability of the outcomes false and true under each condition, (conditions, 2)."""
-        smoothed = (self.counts + 1).to(torch.get_default_dtype())
+        # Edited counts, below 0 or so large that adding 1 overflows, must not give probabilities above 1.
+        smoothed = self.counts.clamp(min=0).to(torch.get_default_dtype()) + 1
         return smoothed.log() - smoothed.sum(-1, keepdim=True).log()
 
     def _decisions(self, onset: Tensor, sounding: Tensor, clock: Clock) -> _Decisions:

@@ -32,7 +32,8 @@ def velocity_log_prob(expected: Tensor, loudness: Tensor, spread: Tensor) -> Ten
         spread: scale of the logistic, in velocities.
     """
     velocity = (loudness * LOUDEST).round().clamp(1, LOUDEST)
-    centre = expected * LOUDEST
+    # A centre far outside, which edited weights can give, would lose the velocities to rounding.
+    centre = expected.clamp(0, 1) * LOUDEST
     inside = _log_mass(centre, spread, torch.full_like(centre, 0.5), LOUDEST)
     return _log_mass(centre, spread, velocity - 0.5, 1) - inside
 
