@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 from zoo.cli.main import run
 from zoo.model.bundle import load_bundle
 from zoo.model.generate import generate
-from zoo.model.original import read_original
+from zoo.model.original import MAX_BYTES, read_original
 from zoo.model.original_layers import DECODERS, MODELS
 
 
@@ -51,6 +52,18 @@ def test_an_error_is_one_line_and_nothing_is_written(
     assert printed.out == ""
     assert printed.err == "error: model.pt: it is not a torch file of weights alone, or it is damaged\n"
     assert not (tmp_path / "bundle").exists()
+
+
+def test_a_small_file_that_unpacks_to_a_large_one_is_refused_unread(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save({"weight": torch.zeros(MAX_BYTES // 4)}, tmp_path / "large.pt")
+    with ZipFile(tmp_path / "large.pt") as large, ZipFile(files[0], "w", ZIP_DEFLATED) as small:
+        for member in large.infolist():
+            small.writestr(member.filename, large.read(member))
+    assert Path(files[0]).stat().st_size < MAX_BYTES // 100
+    assert run(["import", *files, "-o", str(tmp_path / "bundle")]) == 5
+    assert "model.pt: its content is larger than 32 MiB" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

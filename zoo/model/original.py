@@ -13,6 +13,7 @@ probability of the voices and the spread of velocities keep their initial values
 from __future__ import annotations
 
 import warnings
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ from zoo.registry import Registry, parse_recipe
 
 MAX_BYTES = 32 * 2**20
 """The original's files have less than 2 MB."""
+ZIP = b"PK\x03\x04"
+"""The first bytes of a file that torch reads as a zip archive."""
 
 
 @dataclass(frozen=True)
@@ -114,21 +117,34 @@ def _registered(registry: Registry, slot: Slot, name: str) -> bool:
 def _read(path: Path) -> Mapping[str, Tensor]:
     if not path.is_file():
         raise _refusal(path, "there is no such file")
+    limit = MAX_BYTES // 2**20
     if path.stat().st_size > MAX_BYTES:
-        limit = MAX_BYTES // 2**20
         raise _refusal(path, f"it is larger than {limit} MiB, too large for a file of the original")
     try:
+        # torch also reads compressed archives, with which a small file could fill the memory.
+        is_too_large = _unpacked_bytes(path) > MAX_BYTES
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            content: Any = torch.load(path, map_location="cpu", weights_only=True)
+            content: Any = None if is_too_large else torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises many types of errors for damaged files
         raise _refusal(path, "it is not a torch file of weights alone, or it is damaged") from error
+    if is_too_large:
+        raise _refusal(path, f"its content is larger than {limit} MiB, too large for a file of the original")
     if not isinstance(content, Mapping) or not content:
         raise _refusal(path, "it does not contain a state dict")
     unexpected = [str(name) for name, value in content.items() if not _is_weight(name, value)]
     if unexpected:
         raise _refusal(path, f"it contains more than weights: {_list(unexpected)}")
     return content
+
+
+def _unpacked_bytes(path: Path) -> int:
+    """The size of the content of a zip archive, the format of torch since version 1.6; 0 for others."""
+    with path.open("rb") as file:
+        if file.read(len(ZIP)) != ZIP:
+            return 0
+        with zipfile.ZipFile(file) as archive:
+            return sum(member.file_size for member in archive.infolist())
 
 
 def _is_weight(name: Any, value: Any) -> bool:
