@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 
+import mido
 import numpy as np
 import pretty_midi
 import pytest
@@ -373,6 +374,21 @@ def test_each_grid_and_pedal_setting_has_its_own_store(folder, reads):
     assert reads == []
     path = str(folder.resolve())
     assert [corpus.name for corpus in cached()] == [path, f"{path} grid=12", f"{path} pedal=hold"]
+
+
+def test_a_file_that_is_replaced_by_one_of_the_same_size_and_time_is_read_again(folder):
+    """As by unpacking another version of an archive whose times are all the same."""
+    piece = folder / "b.mid"
+    music = mido.MidiFile(piece)
+    music.save(piece)
+    status, before = piece.stat(), open_corpus(folder).digest
+    for message in (message for track in music.tracks for message in track):
+        if message.type in ("note_on", "note_off"):
+            message.note += 1
+    music.save(piece)
+    os.utime(piece, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (piece.stat().st_size, piece.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
+    assert open_corpus(folder).digest != before
 
 
 def test_the_store_depends_on_the_rule_for_families(folder, tmp_path):

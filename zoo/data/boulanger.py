@@ -64,7 +64,7 @@ def source(path: Path, options: Options = DEFAULTS) -> DataSource:
         size=0,
         read=lambda: _read(path, Meter.of(grid=grid)),
         place=str(path.resolve()),
-        state=[status.st_size, status.st_mtime_ns],
+        state=[status.st_size, status.st_mtime_ns, status.st_ctime_ns],
         options=options,
     )
 

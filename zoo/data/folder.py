@@ -119,7 +119,7 @@ def _state(file: Path, root: Path) -> list[str | int]:
         for path in (file, find_beats(file)):
             if path is not None:
                 status = path.stat()
-                state += [status.st_size, status.st_mtime_ns]
+                state += [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
     except OSError:
         return state
     return state
