@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import subprocess
@@ -286,6 +287,14 @@ def test_file_names_cannot_imitate_output(run: Run, tmp_path: Path) -> None:
         assert result.err.count("error: ") == 2
         assert "\nerror: all" not in result.err
         assert "\\nerror: all your files are gone\\r\\x1b" in result.err
+
+
+def test_json_contains_no_characters_that_control_a_terminal(run: Run) -> None:
+    name = "\x9b2J\u202eevil.mid"
+    Path(name).write_bytes(b"no music")
+    result = run("midi", "check", name, "--json")
+    assert all(char.isprintable() or char == "\n" for char in result.out)
+    assert json.loads(result.out)[0]["path"] == name
 
 
 def test_file_name_that_is_not_utf_8_is_an_error(run: Run) -> None:
