@@ -79,6 +79,18 @@ def test_the_csv_table_equals_the_metrics(train: Callable[..., None], run_folder
     assert float(rows[-1]["seconds"]) > 0
 
 
+def test_a_damaged_csv_table_does_not_prevent_resuming(
+    tiny: Make, fast: Make, corpus: Corpus, run_folder: Path
+) -> None:
+    for steps in (2, 4):
+        with lock_folder(run_folder) as folder:
+            fit(tiny(), corpus, fast(steps=steps, tracker="csv"), Run(folder), resume=True)
+        table = run_folder / "tracker.csv"
+        whole = table.read_text()
+        table.write_bytes(table.read_bytes() + b'\xff,"\0\n\xc2\xb2,0,loss/core,1\n' + b"9" * 200_000)
+    assert [line.split(",")[0] for line in whole.splitlines() if "loss/core" in line] == ["1", "2", "3", "4"]
+
+
 def test_trackio_receives_the_metrics(
     train: Callable[..., None], run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,11 +114,11 @@ class CsvTracker(Tracker):
     def _kept(self, step: int, validated: int) -> Iterator[tuple[str, ...]]:
         if not self._path.exists():
             return
-        with self._path.open(encoding="utf-8", newline="") as file:
-            for row in csv.reader(file):
-                is_whole = len(row) == len(self.HEAD) and row[0].isdigit()
+        with self._path.open(encoding="utf-8", errors="replace", newline="") as file:
+            for row in (tuple(line.rstrip("\n").split(",")) for line in file):
+                is_whole = len(row) == len(self.HEAD) and row[0].isdecimal()
                 if is_whole and int(row[0]) <= (validated if row[2].startswith("nats/") else step):
-                    yield tuple(row)
+                    yield row
 
 
 class TrackioTracker(Tracker):
