@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import zoo
+from zoo.cli.main import run
 from zoo.errors import BundleError, DataError, PluginError, Problem, UsageError, ZooError
+from zoo.model.build import build
+from zoo.model.bundle import save_bundle
+from zoo.registry import Registry, parse_recipe
 from zoo.search import trial as trials
 from zoo.search.tune import SearchResult
 from zoo.train.learner import Learner
@@ -225,3 +232,61 @@ def test_values_that_a_search_does_not_have_are_not_parsed(
     with pytest.raises(BundleError, match="not values of this search"):
         tune(trials=trials, resume=True)
     assert not Path("evil").exists()
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_code_that_changed_since_the_search_was_started_is_refused(
+    typed: bool, tune: Tune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trials of different code must not be ranked in one table."""
+    monkeypatch.chdir(tmp_path)
+    assert run(["plugin", "new", "mine", "--slot", "decoder", "--file"]) == 0
+    tune("decoder=./mine.py,lstm", trials=1)
+    Path("mine.py").write_text(EVIL)
+    stored = partial(zoo.tune, output=tmp_path / "search", local=True)
+    resume = partial(tune, "decoder=./mine.py,lstm") if typed else stored
+    with pytest.raises(UsageError, match=r"mine\.py: the file has changed"):
+        resume(trials=2, resume=True)
+    assert not Path("evil").exists()
+
+
+def test_trained_parts_that_changed_since_the_search_was_started_are_refused(
+    registry: Registry, songs: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    model = build(parse_recipe("sampler.hidden=4 decoder=uniform", registry))
+    save_bundle(model, source)
+    words = [f"core=@{source}", "decoder=lstm", "decoder.hidden=4..9", "train.steps=2", f"data={songs}"]
+    search = {"output": tmp_path / "search", "seed": 1}
+    zoo.tune(words, trials=1, **search)
+    with torch.no_grad():
+        next(model.parameters()).add_(1.0)
+    save_bundle(model, source)
+    with pytest.raises(UsageError, match=r"core=@.*the file has changed"):
+        zoo.tune(words, trials=2, resume=True, **search)
+
+
+@pytest.mark.parametrize("trials", [1, 2])
+def test_a_bundle_that_is_not_the_best_model_is_an_error(trials: int, tune: Tune, registry: Registry) -> None:
+    result = tune(trials=1)
+    shutil.rmtree(result.bundle)
+    with pytest.raises(BundleError, match="is missing"):
+        tune(trials=trials, resume=True)
+    save_bundle(build(parse_recipe("sampler.hidden=4", registry)), result.bundle)
+    with pytest.raises(BundleError, match="is not the model of trial 1"):
+        tune(trials=trials, resume=True)
+
+
+@pytest.mark.parametrize("link", ["trials", "trials/001"])
+def test_links_in_a_search_delete_no_files_elsewhere(link: str, tune: Tune, tmp_path: Path) -> None:
+    """The checkpoints of finished trials are removed: those of another run must not be."""
+    tune(trials=1)
+    checkpoint = tmp_path / "my_run" / "001" / "last.safetensors"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_text("precious")
+    shutil.rmtree(tmp_path / "search" / link)
+    target = checkpoint.parent if "/" in link else checkpoint.parent.parent
+    (tmp_path / "search" / link).symlink_to(target)
+    with pytest.raises(UsageError, match="is a link"):
+        tune(trials=2, resume=True)
+    assert checkpoint.read_text() == "precious"

@@ -500,6 +500,20 @@ def test_temporary_files_of_killed_writers_are_removed(train: Make, uninterrupte
     }
 
 
+@pytest.mark.parametrize("name", ["metrics.jsonl", "last.safetensors", "bundle", "tracker.csv"])
+def test_links_in_a_run_do_not_overwrite_files_elsewhere(
+    name: str, train: Make, uninterrupted: Path, tmp_path: Path
+) -> None:
+    """A run that somebody sent may contain any link."""
+    precious = tmp_path / "thesis.tex"
+    precious.write_text("precious")
+    (uninterrupted / name).unlink(missing_ok=True)
+    (uninterrupted / name).symlink_to(precious)
+    with pytest.raises(UsageError, match=f"{name}: is a link"):
+        train(uninterrupted)
+    assert precious.read_text() == "precious"
+
+
 def test_the_plan_is_readable_json(uninterrupted: Path) -> None:
     plan = json.loads((uninterrupted / "recipe.json").read_text())
     assert plan["parts"]["attention"]["settings"]["local"] == 4

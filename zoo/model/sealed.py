@@ -175,18 +175,18 @@ def _with_crlf(path: Path) -> Problem:
 
 
 def _bytes(path: Path, kind: InputKind) -> bytes:
-    with _reading(path):
+    with reading(path):
         return read_bytes(path, kind)
 
 
 def _weights_checksum(path: Path) -> str:
     """The sha256 of the weights, read in blocks."""
-    with _reading(path):
+    with reading(path):
         return sha256_of(path, "weights")
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
     """Turn an operating-system error in the block into a `BundleError`."""
     try:
         yield

@@ -30,13 +30,18 @@ def named_part(slot: Slot, word: Word, registry: Registry) -> Entry:
     """
     if not names_file(word.text):
         return registry.find(slot, word.text)
-    name = str(word.folder / word.text) if word.origin and word.folder.parts else word.text
+    name = located(word)
     if word.origin and not registry.trusts(name):
         what = "code in a file is run only if you name the file yourself"
         hint = f"inspect the file; if you trust it, add {slot}={name} or --local"
         raise UsageError(Problem(what, str(word), hint))
     _require_version(word, name)
     return registry.find(slot, name)
+
+
+def located(word: Word) -> str:
+    """The file that a word names, and its part, as they lead from the current folder."""
+    return str(word.folder / word.text) if word.origin and word.folder.parts else word.text
 
 
 def _require_version(word: Word, name: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from zoo.data import Corpus
 from zoo.errors import BundleError, Problem, UsageError
+from zoo.model.config import read_config
 from zoo.model.sealed import damaged
 from zoo.registry import Registry, open_registry
 from zoo.registry.words import split
@@ -100,6 +101,7 @@ class Search:
 
         Raises:
             UsageError: the search was started with other music.
+            BundleError: the bundle is missing or damaged, or is not the model of the best trial.
             DataError, ZooError, KeyboardInterrupt: as `Tuner.run`.
         """
         with lock_folder(self.folder, "is searching here", plan=SEARCH, what="search"):
@@ -107,6 +109,7 @@ class Search:
             store = None if stored is None else self._open_store(stored.seed)
             if store is not None:
                 result = read_result(self.folder, store)
+                self._check_bundle(result, store)
                 if len(result.trials) >= self.plan.trials and result.best:
                     return result
             corpus = open_music(self._keys())
@@ -117,6 +120,23 @@ class Search:
             store = store or self._open_store(plan.seed)
             tuner = Tuner(self.space, corpus, self.folder, store, self.registry, watcher)
             return tuner.run(plan.trials)
+
+    def _check_bundle(self, result: SearchResult, store: TrialStore) -> None:
+        """Check that the bundle is the model of the best trial.
+
+        If a trial was running when the search was killed, the bundle may be that of this trial.
+
+        Raises:
+            BundleError: it is not, or is missing or damaged.
+        """
+        if result.best is None:
+            return
+        score = (read_config(result.bundle).get("scores") or {}).get("validation_score") or {}
+        is_running = len(store.trials()) > len(result.trials)
+        if score.get("nats") != result.best.nats and not is_running:
+            hint = f"train it again: {self.command(result.best.chosen)} -o best"
+            what = f"is not the model of trial {result.best.number}, which has the best score"
+            raise BundleError(Problem(what, str(result.bundle), hint))
 
     def _open_store(self, seed: int) -> TrialStore:
         """The stored trials, whose values must be values of this search.
@@ -156,7 +176,7 @@ def open_search(
 
     Raises:
         UsageError: words are invalid; or the folder contains another search, or this one and `resume` is
-            false; or there is nothing to continue.
+            false; or there is nothing to continue; or code or trained parts have changed.
         BundleError: the stored plan is damaged.
     """
     stored = read_plan(folder)
@@ -166,6 +186,8 @@ def open_search(
     if stored is not None and not resume:
         hint = "use --resume to continue it, or choose a new folder"
         raise UsageError(Problem("already contains a search", str(folder), hint))
+    if stored is not None:
+        stored.check_files()
     recipe_words = stored.stored_words(folder) if stored is not None and not words else words
     space = parse_space(recipe_words, registry)
     if stored is None:

@@ -11,13 +11,16 @@ from typing import Any
 import zoo
 from zoo.errors import BundleError, Problem, UsageError
 from zoo.files import write_file
-from zoo.limits import read_bytes
+from zoo.limits import read_bytes, sha256_of
 from zoo.model.format import check_format
-from zoo.model.sealed import damaged, parsed
+from zoo.model.sealed import damaged, parsed, reading
+from zoo.registry.registry import file_of
+from zoo.registry.sources import file_version
 from zoo.registry.words import Word
 from zoo.search.space import Space
 from zoo.train.plan import from_folder
 from zoo.train.swap import names_source
+from zoo.train.trained import open_trained
 
 FORMAT = 1
 SEARCH = "search.json"
@@ -37,6 +40,7 @@ class Plan:
         seed: seed of the choice of values.
         folder: folder in which it was started; relative paths of music are resolved there.
         music: digest of the music; empty until it is read.
+        files: file of code, or word for trained parts -> digest of its content.
     """
 
     typed: tuple[str, ...]
@@ -46,12 +50,14 @@ class Plan:
     seed: int
     folder: str = field(default_factory=lambda: str(Path.cwd()))
     music: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, typed: Sequence[str], space: Space, trials: int, seed: int) -> Plan:
         """The plan of a new search."""
         words = {word.key: word.text for word in space.words}
-        return cls(tuple(typed), words, space.others, trials, seed)
+        files = {name: _digest(name) for name in space.files}
+        return cls(tuple(typed), words, space.others, trials, seed, files=files)
 
     def write(self, folder: Path) -> None:
         """Write it to the folder of the search."""
@@ -63,6 +69,31 @@ class Plan:
         origin = str(folder / SEARCH)
         words = [Word(key, text, origin) for key, text in self.words.items()]
         return [*self.others, *(from_folder(word, self.folder) for word in words)]
+
+    def check_files(self) -> None:
+        """Check that code and trained parts are unchanged; no code is run.
+
+        Raises:
+            UsageError: some have changed since the search was started; holds all that have.
+            BundleError: trained parts are missing or damaged.
+        """
+        hint = "restore the original, or start a new search: trials of different models are not comparable"
+        problems = [
+            Problem(f"the file has changed: its digest is {current}, expected {digest}", name, hint)
+            for name, digest in self.files.items()
+            if (current := _digest(name)) and current != digest
+        ]
+        if problems:
+            raise UsageError(*problems)
+
+
+def _digest(name: str) -> str:
+    """The first digits of the sha256 of a file of code, or of the weights of trained parts."""
+    if not names_source(name):
+        return file_version(file_of(name))
+    weights = open_trained(Path(name.partition("=@")[2])).file
+    with reading(weights):
+        return sha256_of(weights, "checkpoint")[:12]
 
 
 def read_plan(folder: Path) -> Plan | None:
@@ -80,6 +111,7 @@ def read_plan(folder: Path) -> Plan | None:
         raise BundleError(damaged(f"cannot be read: {error.strerror}", str(path))) from error
     check_format(content.get("format"), FORMAT, str(path), content.get("polyzoo"))
     try:
+        content.setdefault("files", {})  # older searches have none
         plan = Plan(**{name: content[name] for name in Plan.__dataclass_fields__})
         if not _is_valid(plan):
             raise TypeError
@@ -90,6 +122,7 @@ def read_plan(folder: Path) -> Plan | None:
 
 def _is_valid(plan: Plan) -> bool:
     texts: list[Any] = [*plan.typed, *plan.others, *plan.words.values(), plan.folder, plan.music]
+    texts += plan.files.values()
     numbers = (plan.trials, plan.seed)
     return (
         all(isinstance(text, str) for text in texts)

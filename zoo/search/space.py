@@ -11,8 +11,9 @@ from pydantic.fields import FieldInfo
 from zoo.errors import Problem, UsageError, ZooError
 from zoo.parts import SLOTS, Settings
 from zoo.registry import Registry
-from zoo.registry.consent import default_word, named_part
+from zoo.registry.consent import default_word, located, named_part
 from zoo.registry.parse import TRAINING, raise_all
+from zoo.registry.registry import names_file
 from zoo.registry.words import Word, read_words, split
 from zoo.search.values import FIXED, Values, fixed_problem, values_of_part, values_of_setting
 from zoo.train.keys import TrainKeys
@@ -72,6 +73,16 @@ class Space:
         the files that they name.
         """
         return all(key in self.searched and self.searched[key].contains(text) for key, text in chosen.items())
+
+    @property
+    def files(self) -> Iterator[str]:
+        """The files of code that the words name, as named in `zoo.registry.consent`, and trained parts."""
+        yield from filter(names_source, self.others)
+        for word in self.words:
+            values = self.searched[word.key].examples if word.key in self.searched else (word.text,)
+            for text in values if word.key in SLOTS else ():
+                if names_file(text):
+                    yield located(replace(word, text=text))
 
     @property
     def examples(self) -> Iterator[Chosen]:

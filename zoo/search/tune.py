@@ -27,6 +27,7 @@ from zoo.search.store import TrialResult, TrialStore
 from zoo.search.trial import TrainedTrial, discard_checkpoints, train_trial
 from zoo.train.compose import save_trained
 from zoo.train.events import Event
+from zoo.train.lock import refuse_links
 from zoo.train.swap import Swap
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class Tuner:
         """Run trials until this many are finished: complete, pruned or failed.
 
         Raises:
+            UsageError: the folder of a trial is a link.
             DataError: the music has no validation pieces, or a recipe needs something that it lacks.
             ZooError: something cannot be written; or no trial completed; holds the problems of all trials.
             KeyboardInterrupt: the search was interrupted; the running trial is saved.
@@ -122,6 +124,7 @@ class Tuner:
         if not self.corpus.split("valid").pieces:
             what = "there are no validation pieces to compare trials on"
             raise DataError(Problem(what, self.corpus.name, "add more pieces"))
+        refuse_links(self.folder / TRIALS)
         finished = [trial for trial in self.store.trials() if trial.state != "running"]
         for trial in finished:
             discard_checkpoints(self._folder(trial.number))

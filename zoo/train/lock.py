@@ -45,11 +45,13 @@ def lock_folder(
         what: what the folder is for, in error messages: `run` or `search`.
 
     Raises:
-        UsageError: another process holds the lock, or the folder contains something other than a run.
+        UsageError: another process holds the lock, or the folder contains links, or something other than a
+            run.
         ZooError: the folder cannot be created.
     """
     place = Path(folder)
     _check_folder(place, plan, what)
+    refuse_links(place)
     lock = _acquire(place, activity, patience)
     try:
         sweep(place)
@@ -119,6 +121,18 @@ def _check_folder(place: Path, plan: str, what: str) -> None:
         if visible:
             problem = f"contains other files ({visible[0]}) and no {what}"
             raise UsageError(Problem(problem, str(place), "choose a new folder"))
+
+
+def refuse_links(folder: Path) -> None:
+    """Refuse a folder that contains links: a run that was sent could overwrite or delete other files by them.
+
+    Raises:
+        UsageError: there is one.
+    """
+    links = (child for child in folder.iterdir() if child.is_symlink()) if folder.exists() else iter(())
+    for link in links:
+        what = "is a link, so files in another place would be overwritten"
+        raise UsageError(Problem(what, str(link), "replace it by a copy of what it points to, or remove it"))
 
 
 def _describe_process() -> dict[str, str | int]:
