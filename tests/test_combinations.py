@@ -33,6 +33,7 @@ NARROW = {
     "sampler=voices": "hidden=6 paths=2",
     "sampler=nade": "hidden=6 orders=2",
     "sampler=ordered": "hidden=6",
+    "sampler=rbm": "hidden=4 gibbs=2",
     "decoder=lstm": "hidden=6",
     "decoder=rbm": "lstm=6 hidden=4 gibbs=2",
     "decoder=rbm-loudness": "lstm=6 hidden=4 gibbs=2",

@@ -34,7 +34,7 @@ ATTENTIONS = (
     "stacked",
     "mingru attention.layers=2",  # the width and depth of stacked
 )
-SAMPLERS = ("independent", "voices", "voices sampler.objective=bound", "nade", "ordered")
+SAMPLERS = ("independent", "voices", "voices sampler.objective=bound", "rbm", "nade", "ordered")
 DECODERS = ("lstm", "lstm decoder.objective=conditional", "rbm", "rbm decoder.training=pcd", "ordered")
 MODELS = ("attention=none sampler=independent", "baseline", "decoder=rbm attention=hierarchical")
 TRAINED = [

@@ -63,12 +63,12 @@ class NADE(Sampler):
         top_p: float = 1.0,
     ) -> tuple[Tensor, State]:
         """Codes (B, 1, C), in an order drawn for each row; the temperature divides the logits."""
-        visible, hidden, mask = self._conditioned(features[:, 0])
+        visible, hidden = self._biases(features[:, 0])
         rank = self.ranks[self._draw_order(len(visible), generator)]
         uniform = torch.rand(visible.shape, generator=generator, device=visible.device)
         codes, last = torch.zeros_like(visible), rank.new_full((len(rank), 1), -1)
         while True:
-            logits = self._logits(visible, hidden, mask, codes) / temperature
+            logits = self._logits(visible, hidden, codes) / temperature
             sounds = uniform < likely(logits.sigmoid(), top_p)
             # The next code to sound; until then the hidden units, and so the logits, remain as they are.
             place = rank.masked_fill(~sounds | (rank <= last), self.sizes.codes)
@@ -80,16 +80,14 @@ class NADE(Sampler):
     def _draw_order(self, frames: int, generator: Generator) -> Tensor:
         return torch.randint(len(self.ranks), (frames,), generator=generator, device=self.device)
 
-    def _conditioned(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Biases of codes (N, C) and of hidden units (N, H), and the dropout mask (N, H) of a frame."""
+    def _biases(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Biases of codes (N, C) and of hidden units (N, H)."""
         features = self.dropout(features)
-        hidden = self.hidden(features)
-        return self.visible(features), hidden, self.dropout(torch.ones_like(hidden))
+        return self.visible(features), self.hidden(features)
 
-    def _logits(self, visible: Tensor, hidden: Tensor, mask: Tensor, before: Tensor) -> Tensor:
+    def _logits(self, visible: Tensor, hidden: Tensor, before: Tensor) -> Tensor:
         """Logits (N, C) of all codes, given the codes before them that sound (N, C)."""
-        units = (hidden + before @ self.receive).sigmoid() * mask
-        return single(visible + self.decide(units))
+        return single(visible + self.decide((hidden + before @ self.receive).sigmoid()))
 
     def _log_prob(self, features: Tensor, codes: Tensor, rank: Tensor) -> Tensor:
         """Log-probabilities (N,) of codes (N, C), decided in the order of their ranks (N, C)."""
@@ -98,9 +96,9 @@ class NADE(Sampler):
         steps = codes.sum(-1).long() + 1
         frame = torch.arange(len(codes), device=codes.device).repeat_interleave(steps)
         step = torch.arange(len(frame), device=codes.device) - (steps.cumsum(0) - steps)[frame]
-        visible, hidden, mask = (shared[frame] for shared in self._conditioned(features))
+        visible, hidden = (biases[frame] for biases in self._biases(features))
         earlier, codes = earlier[frame], codes[frame]
-        logits = self._logits(visible, hidden, mask, codes * (earlier < step.unsqueeze(-1)))
+        logits = self._logits(visible, hidden, codes * (earlier < step.unsqueeze(-1)))
         decided = bernoulli_log_prob(logits, codes).masked_fill(earlier != step.unsqueeze(-1), 0)
         return decided.new_zeros(len(steps)).index_add(0, frame, decided.sum(-1))
 

@@ -15,4 +15,4 @@ class NADESettings(Settings):
         ge=1,
         le=64,
     )
-    dropout: float = setting(0.2, "dropout probability of the features and the hidden units", ge=0, le=0.95)
+    dropout: float = setting(0.2, "dropout probability of the features", ge=0, le=0.95)

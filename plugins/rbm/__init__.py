@@ -1,4 +1,7 @@
-"""Question 1: can an RBM replace the decoder, so that keys are drawn jointly instead of independently?"""
+"""Question 1: can an RBM replace the decoder, so that keys are drawn jointly instead of independently?
+
+As a sampler, the same machine draws codes, without a decoder if `encoder=keys`: the RNN-RBM.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ CITATION = (
 
 @hookimpl
 def zoo_parts() -> Iterable[Description]:
-    """The decoders that are Boltzmann machines."""
+    """The decoders and the sampler that are Boltzmann machines."""
     return [
         Description(
             slot="decoder",
@@ -40,6 +43,14 @@ def zoo_parts() -> Iterable[Description]:
             target="zoo_plugins.rbm.rbm:LoudnessRBM",
             settings="zoo_plugins.rbm.settings:RBMSettings",
             fit=_fit_loudness,
+            citation=CITATION,
+        ),
+        Description(
+            slot="sampler",
+            name="rbm",
+            summary="A restricted Boltzmann machine with biases from the features: codes are drawn jointly",
+            target="zoo_plugins.rbm.sampler:RBMSampler",
+            settings="zoo_plugins.rbm.settings:RBMSamplerSettings",
             citation=CITATION,
         ),
     ]

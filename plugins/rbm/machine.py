@@ -1,15 +1,17 @@
-"""A restricted Boltzmann machine over the keys that the codes allow.
+"""Restricted Boltzmann machines: over any keys, and over the keys that the codes allow.
 
-Every active code has at least one key and no other key sounds. Given the hidden units, the keys are
-independent except for this condition, so a Gibbs step can draw them exactly; given the keys, the hidden units
-are independent.
+In the second, every active code has at least one key and no other key sounds. Given the hidden units, the
+keys are independent except for this condition, so a Gibbs step can draw them exactly; given the keys, the
+hidden units are independent.
 """
 
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Self
 
 import torch
 from torch import Generator, Tensor
@@ -28,24 +30,34 @@ from zoo.parts.masks import (
 
 
 @dataclass(frozen=True)
-class Machine:
-    """The machines of N frames, which differ in their biases and codes only.
+class Energies:
+    """The machines of N frames, which differ in their biases only.
 
     Attributes:
         weight: (H, K), from hidden units to keys.
         visible: (N, K), the biases of the keys.
         hidden: (N, H), the biases of the hidden units.
-        codes: (N, C) in {0, 1}.
-        membership: (C, K) bool.
     """
 
     weight: Tensor
     visible: Tensor
     hidden: Tensor
-    codes: Tensor
-    membership: Tensor
 
-    def heated(self, temperature: float) -> Machine:
+    @abstractmethod
+    def keys_given(self, hidden: Tensor, generator: Generator, top_p: float = 1.0) -> Tensor:
+        """Keys (N, K) drawn exactly from their distribution given hidden units (N, H)."""
+
+    @abstractmethod
+    def log_weights(self, states: Tensor) -> Tensor:
+        """Log of the unnormalized probability (N, S) of each state (S, H) of the hidden units."""
+
+    @abstractmethod
+    def annealed_log_partition(
+        self, chains: int, temperatures: int, generator: Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Log of the partition function and its variance, each (N,); see `annealed_log_partition`."""
+
+    def heated(self, temperature: float) -> Self:
         """The machine with all energies divided by the temperature."""
         return replace(
             self,
@@ -54,11 +66,9 @@ class Machine:
             hidden=self.hidden / temperature,
         )
 
-    def rows(self, chosen: Tensor) -> Machine:
+    def rows(self, chosen: Tensor) -> Self:
         """The machines of some frames, selected by index or by a mask (N,)."""
-        return replace(
-            self, visible=self.visible[chosen], hidden=self.hidden[chosen], codes=self.codes[chosen]
-        )
+        return replace(self, visible=self.visible[chosen], hidden=self.hidden[chosen])
 
     def free_energy(self, keys: Tensor) -> Tensor:
         """Free energy (N,) of keys (N, K): the negative log of their unnormalized probability."""
@@ -69,17 +79,88 @@ class Machine:
         """Probability (N, H) that each hidden unit is on, given keys (N, K)."""
         return (self.hidden + keys @ self.weight.T).sigmoid()
 
-    def keys_given(self, hidden: Tensor, generator: Generator, top_p: float = 1.0) -> Tensor:
-        """Keys (N, K) drawn exactly from their distribution given hidden units (N, H) and the codes."""
-        logits = self.visible + hidden @ self.weight
-        return draw_keys(logits, self.codes, self.membership, generator, top_p)
-
     def gibbs(self, keys: Tensor, steps: int, generator: Generator, top_p: float = 1.0) -> Tensor:
         """Keys (N, K) after some rounds of drawing hidden units, then keys."""
         for _ in range(steps):
             hidden = flip(likely(self.hidden_probability(keys), top_p), generator).to(keys)
             keys = self.keys_given(hidden, generator, top_p)
         return keys
+
+
+@dataclass(frozen=True)
+class FreeMachine(Energies):
+    """A machine in which any keys may sound."""
+
+    def keys_given(self, hidden: Tensor, generator: Generator, top_p: float = 1.0) -> Tensor:
+        """Keys (N, K) drawn independently given hidden units (N, H)."""
+        logits = self.visible + hidden @ self.weight
+        return flip(likely(logits.sigmoid(), top_p), generator).to(logits)
+
+    def log_weights(self, states: Tensor) -> Tensor:
+        """Log of the unnormalized probability (N, S) of each state (S, H): the keys are summed out."""
+        pull = softplus(self.visible.unsqueeze(1) + states @ self.weight).sum(-1)
+        return self.hidden @ states.T + pull
+
+    def annealed_log_partition(
+        self, chains: int, temperatures: int, generator: Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Log of the partition function and its variance, each (N,); see `annealed_log_partition`."""
+        visible, hidden = self.visible.unsqueeze(1), self.hidden.unsqueeze(1)
+        push = torch.zeros_like(hidden).expand(-1, chains, -1)
+        at_zero = softplus(hidden).sum(-1) + softplus(visible).sum(-1)
+        weight = at_zero.expand(-1, chains)
+        for before, now in pairwise(step / temperatures for step in range(temperatures + 1)):
+            units = flip((hidden + before * push).sigmoid(), generator).to(push)
+            keys = flip((visible + before * (units @ self.weight)).sigmoid(), generator).to(push)
+            push = keys @ self.weight.T
+            weight = weight + (softplus(hidden + now * push) - softplus(hidden + before * push)).sum(-1)
+        return log_mean(weight)
+
+
+@dataclass(frozen=True)
+class Machine(Energies):
+    """A machine in which every active code has at least one key and no other key sounds.
+
+    Attributes:
+        codes: (N, C) in {0, 1}.
+        membership: (C, K) bool.
+    """
+
+    codes: Tensor
+    membership: Tensor
+
+    def rows(self, chosen: Tensor) -> Self:
+        """The machines of some frames, selected by index or by a mask (N,)."""
+        return replace(super().rows(chosen), codes=self.codes[chosen])
+
+    def keys_given(self, hidden: Tensor, generator: Generator, top_p: float = 1.0) -> Tensor:
+        """Keys (N, K) drawn exactly from their distribution given hidden units (N, H) and the codes."""
+        logits = self.visible + hidden @ self.weight
+        return draw_keys(logits, self.codes, self.membership, generator, top_p)
+
+    def log_weights(self, states: Tensor) -> Tensor:
+        """Log of the unnormalized probability (N, S) of each state (S, H) of the hidden units.
+
+        The keys are summed out over the sets that the codes allow: all non-empty sets of each active code's
+        keys.
+        """
+        allowed = Allowed.of(self)
+        pull = allowed.weight.T @ states.T
+        sets = log_sets(allowed.visible.unsqueeze(-1) + pull[allowed.keys])
+        return (self.hidden @ states.T).index_add(0, allowed.frame, sets)
+
+    def annealed_log_partition(
+        self, chains: int, temperatures: int, generator: Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Log of the partition function and its variance, each (N,); see `annealed_log_partition`.
+
+        Frames without active codes need no estimate.
+        """
+        total, variance = softplus(self.hidden).sum(-1), torch.zeros_like(self.hidden[:, 0])
+        active = (self.codes > 0).any(-1)
+        weight = _annealed(self, active, chains, temperatures, generator)
+        total[active], variance[active] = log_mean(weight)
+        return total, variance
 
 
 @dataclass(frozen=True)
@@ -124,25 +205,14 @@ def all_states(units: int, like: Tensor) -> Tensor:
     return (numbers >> torch.arange(units - 1, -1, -1, device=like.device) & 1).to(like)
 
 
-def log_weights(machine: Machine, states: Tensor) -> Tensor:
-    """Log of the unnormalized probability (N, S) of each state (S, H) of the hidden units.
-
-    The keys are summed out over the sets that the codes allow: all non-empty sets of each active code's keys.
-    """
-    allowed = Allowed.of(machine)
-    pull = allowed.weight.T @ states.T
-    sets = log_sets(allowed.visible.unsqueeze(-1) + pull[allowed.keys])
-    return (machine.hidden @ states.T).index_add(0, allowed.frame, sets)
-
-
-def draw_exactly(machine: Machine, generator: Generator, top_p: float = 1.0) -> Tensor:
+def draw_exactly(machine: Energies, generator: Generator, top_p: float = 1.0) -> Tensor:
     """Exact samples (N, K): hidden units drawn by enumerating their states, then keys given these."""
     states = all_states(machine.hidden.shape[-1], machine.hidden)
-    chosen = draw_one(nucleus(log_weights(machine, states), top_p), generator)
+    chosen = draw_one(nucleus(machine.log_weights(states), top_p), generator)
     return machine.keys_given(states[chosen], generator, top_p)
 
 
-def log_partition(machine: Machine, at_once: int = 2**16) -> Tensor:
+def log_partition(machine: Energies, at_once: int = 2**16) -> Tensor:
     """Log of the partition function (N,), exactly, by summing over all states of the hidden units.
 
     Args:
@@ -150,32 +220,35 @@ def log_partition(machine: Machine, at_once: int = 2**16) -> Tensor:
         at_once: number of (frame, state) pairs in memory at a time; at least those of one frame.
     """
     states = all_states(machine.hidden.shape[-1], machine.hidden)
-    frames = torch.arange(len(machine.codes), device=states.device)
+    frames = torch.arange(len(machine.hidden), device=states.device)
     share = max(at_once // len(states), 1)
-    chunks = [log_weights(machine.rows(chunk), states).logsumexp(-1) for chunk in torch.split(frames, share)]
+    chunks = [machine.rows(chunk).log_weights(states).logsumexp(-1) for chunk in torch.split(frames, share)]
     return torch.cat(chunks)
 
 
 def annealed_log_partition(
-    machine: Machine, chains: int, temperatures: int, generator: Generator
+    machine: Energies, chains: int, temperatures: int, generator: Generator
 ) -> tuple[Tensor, Tensor]:
     """Log of the partition function and its sampling variance, each (N,), by annealed importance sampling.
 
     Chains start from the machine with zero weights, whose partition function is known exactly, and the
     weights grow to their full size in equal steps (Neal, Annealed importance sampling, 2001; Salakhutdinov
-    and Murray, On the quantitative analysis of deep belief networks, 2008). The log of an average
-    underestimates the log of its expectation by half its variance, to second order; the estimate is corrected
-    for that. Frames without active codes need no estimate.
+    and Murray, On the quantitative analysis of deep belief networks, 2008).
     """
-    total, variance = softplus(machine.hidden).sum(-1), torch.zeros_like(machine.hidden[:, 0])
-    active = (machine.codes > 0).any(-1)
-    weight = _annealed(machine, active, chains, temperatures, generator)
+    return machine.annealed_log_partition(chains, temperatures, generator)
+
+
+def log_mean(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """The log of the mean of weights, given their logs (N, chains), and its sampling variance, each (N,).
+
+    The log of an average underestimates the log of its expectation by half its variance, to second order; the
+    estimate is corrected for that.
+    """
+    chains = weight.shape[-1]
     mean = weight.logsumexp(-1) - math.log(chains)
     # The variance of the weights relative to their mean is that of the log, to first order.
-    spread = (weight - mean.unsqueeze(-1)).expm1().square().mean(-1) / (chains - 1)
-    variance[active] = spread
-    total[active] = mean + spread / 2
-    return total, variance
+    variance = (weight - mean.unsqueeze(-1)).expm1().square().mean(-1) / (chains - 1)
+    return mean + variance / 2, variance
 
 
 def _annealed(

@@ -9,26 +9,24 @@ from zoo.parts.interfaces import Decoder, LogProb, Sizes
 from zoo.parts.layers import LSTM
 from zoo.parts.masks import folds_to
 
-from .machine import Machine, annealed_log_partition, draw_exactly, log_partition
-from .settings import EXACT, RBMSettings
+from .boltzmann import Boltzmann
+from .machine import Machine, draw_exactly
+from .settings import RBMSettings
 
 Memory = tuple[Tensor, Tensor]
 
 
-class RBM(Decoder):
+class RBM(Boltzmann, Decoder):
     """Draws the keys of a frame jointly: hidden units model which keys go together.
 
     From the codes of a frame and the keys of the one before, an LSTM sets the biases of a restricted
-    Boltzmann machine; its weights are the same in all frames. It is trained by contrastive divergence (Hinton
-    2002) or by persistent contrastive divergence (Tieleman 2008), where the negative phase of each frame
-    starts from a particle of an earlier step.
+    Boltzmann machine; its weights are the same in all frames.
 
     With few hidden units sampling and scoring are exact. With more, frames are drawn by block Gibbs sampling
     and scored by annealed importance sampling, which gives an estimate and its variance.
     """
 
     membership: Tensor
-    fantasies: Tensor
 
     def __init__(self, settings: RBMSettings, sizes: Sizes) -> None:
         super().__init__(settings, sizes)
@@ -37,13 +35,7 @@ class RBM(Decoder):
         self.hidden = nn.Linear(settings.lstm, settings.hidden)
         self.weight = nn.Parameter(0.01 * torch.randn(settings.hidden, sizes.keys))
         self.register_buffer("membership", sizes.membership.clone(), persistent=False)
-        if settings.training == "pcd":
-            self.register_buffer("fantasies", torch.zeros(settings.particles, sizes.keys))
-
-    @property
-    def exact(self) -> bool:
-        """Whether the hidden units are few enough to sum over all their states."""
-        return int(self.settings.hidden) <= EXACT
+        self.keep_particles(sizes.keys)
 
     def start(self, batch: int) -> Memory:
         """A zero state."""
@@ -64,37 +56,16 @@ class RBM(Decoder):
     def loss(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> Tensor:
         """Free energy of the music minus that of samples from the machine, (B, T)."""
         machine, _ = self.machine(codes, previous, self.start(codes.shape[0]))
-        data = keys.flatten(0, 1)
-        with torch.no_grad():
-            samples = self._negative_phase(machine, data, generator)
-        return (machine.free_energy(data) - machine.free_energy(samples)).view(codes.shape[:2])
-
-    def _negative_phase(self, machine: Machine, data: Tensor, generator: Generator) -> Tensor:
-        if self.settings.training == "cd":
-            return machine.gibbs(data, self.settings.steps, generator)
-        particles = len(self.fantasies)
-        chosen = torch.randint(particles, (len(data),), generator=generator, device=data.device)
-        samples = machine.gibbs(self.fantasies[chosen], self.settings.steps, generator)
-        # If several frames started from the same particle, the last frame updates it. Plain assignment by
-        # index would leave the choice to the order of threads.
-        frames = torch.arange(len(data), device=data.device)
-        last = torch.full((particles,), -1, device=data.device).scatter_reduce(0, chosen, frames, "amax")
-        self.fantasies[last >= 0] = samples[last[last >= 0]].to(self.fantasies)
-        return samples
+        return self.contrast(machine, keys.flatten(0, 1), generator).view(codes.shape[:2])
 
     def log_prob(self, codes: Tensor, keys: Tensor, previous: Tensor, generator: Generator) -> LogProb:
         """Log-probabilities (B, T) among the key sets that fold to the codes: exact, or an estimate."""
         machine, _ = self.machine(codes, previous, self.start(codes.shape[0]))
         data = keys.flatten(0, 1)
-        unnormalized = -machine.free_energy(data)
-        folds = folds_to(data, machine.codes, self.membership)
-        if self.exact:
-            value = (unnormalized - log_partition(machine)).masked_fill(~folds, -torch.inf)
+        value, variance = self.score(machine, data, generator)
+        value = value.masked_fill(~folds_to(data, machine.codes, self.membership), -torch.inf)
+        if variance is None:
             return LogProb(value.view(codes.shape[:2]))
-        total, variance = annealed_log_partition(
-            machine, self.settings.chains, self.settings.temperatures, generator
-        )
-        value = (unnormalized - total).masked_fill(~folds, -torch.inf)
         return LogProb(value.view(codes.shape[:2]), "estimate", variance.view(codes.shape[:2]))
 
     def sample(

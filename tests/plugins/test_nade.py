@@ -106,23 +106,6 @@ def test_orders_are_restored_with_the_weights(frames: Draw, rng: Generator) -> N
     assert torch.equal(part.log_prob(known, codes, rng).value, fresh.log_prob(known, codes, rng).value)
 
 
-def test_dropout_is_the_same_for_all_codes_of_a_frame(frames: Draw, rng: Generator) -> None:
-    """The log-probability of a chord is the sum over its codes only if all have the same dropout."""
-    part, known = nade(5, dropout=0.5), frames(1, 1, 3)
-    codes = torch.tensor([[[1.0, 0, 1, 1, 0]]])
-    torch.manual_seed(2)
-    visible, hidden, mask = part._conditioned(known[0])
-    torch.manual_seed(2)
-    whole = part.loss(known, codes, rng)
-    assert (mask == 0).any()
-    total = torch.zeros(())
-    for code in range(5):
-        before = codes[0] * (torch.arange(5) < code)
-        logit = part._logits(visible, hidden, mask, before)[0, code]
-        total = total + logsigmoid(logit if codes[0, 0, code] else -logit)
-    torch.testing.assert_close(whole, -total.view(1, 1))
-
-
 def test_an_exclusive_choice_of_two_codes_costs_one_bit(rng: Generator) -> None:
     """Independent probabilities need two bits."""
     part = nade(2, orders=2)

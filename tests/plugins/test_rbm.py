@@ -12,9 +12,17 @@ import pytest
 import torch
 from torch import Generator, Tensor
 from zoo_plugins.baseline.onset import Onset
-from zoo_plugins.rbm.machine import Machine, annealed_log_partition, draw_exactly, log_partition, log_sets
+from zoo_plugins.rbm.machine import (
+    FreeMachine,
+    Machine,
+    annealed_log_partition,
+    draw_exactly,
+    log_partition,
+    log_sets,
+)
 from zoo_plugins.rbm.rbm import RBM, LoudnessRBM
-from zoo_plugins.rbm.settings import RBMSettings
+from zoo_plugins.rbm.sampler import RBMSampler
+from zoo_plugins.rbm.settings import RBMSamplerSettings, RBMSettings
 
 from zoo.model.original import read_original, restore
 from zoo.parts import Settings
@@ -44,6 +52,12 @@ def rbm(**settings: Any) -> RBM:
     part = RBM(RBMSettings(lstm=6, **settings), SIZES)
     torch.nn.init.normal_(part.weight, std=1.5)
     return part
+
+
+def free(units: int, frames: int = 1) -> FreeMachine:
+    """The machines above without codes."""
+    of = machine(units, frames)
+    return FreeMachine(of.weight, of.visible, of.hidden)
 
 
 def repeated(single: Machine, times: int) -> Machine:
@@ -90,6 +104,64 @@ def test_annealing_equals_the_exact_sum_within_its_error(units: int) -> None:
     # The mean of 60 frames lies within three of its own standard errors.
     assert (estimate - exact).sum().abs() < 3 * variance.sum().sqrt()
     assert variance.sqrt().mean() < 0.2
+
+
+@pytest.mark.parametrize("at_once", [1, 4096])
+def test_without_codes_the_partition_function_sums_over_all_keys(at_once: int) -> None:
+    single = free(7)
+    every = single.rows(torch.zeros(len(KEYS), dtype=torch.int64))
+    expected = (-every.free_energy(KEYS)).logsumexp(0, keepdim=True)
+    torch.testing.assert_close(log_partition(single, at_once), expected)
+
+
+def test_without_codes_annealing_equals_the_exact_sum_within_its_error() -> None:
+    many = free(10, frames=60)
+    estimate, variance = annealed_log_partition(many, 32, 60, Generator().manual_seed(0))
+    off = estimate - log_partition(many)
+    assert (off / variance.sqrt()).abs().mean() < 1.2
+    assert off.sum().abs() < 3 * variance.sum().sqrt()
+    assert variance.sqrt().mean() < 0.2
+
+
+@pytest.mark.parametrize("exactly", [True, False])
+def test_without_codes_drawn_keys_have_their_exact_frequencies(exactly: bool) -> None:
+    n = 20_000
+    single = free(6)
+    every = single.rows(torch.zeros(len(KEYS), dtype=torch.int64))
+    likely = (-every.free_energy(KEYS)).softmax(0)
+    many, rng = single.rows(torch.zeros(n, dtype=torch.int64)), Generator().manual_seed(0)
+    drawn = draw_exactly(many, rng) if exactly else many.gibbs(torch.zeros(n, 8), 60, rng)
+    often = torch.bincount((drawn @ 2.0 ** torch.arange(7, -1, -1)).long(), minlength=256) / n
+    assert (often - likely).abs().sum() / 2 < (256 / n) ** 0.5
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("hidden", "kind"), [(5, "exact"), (15, "estimate")])
+def test_the_scores_of_a_sampler_sum_to_one_over_all_codes(hidden: int, kind: str) -> None:
+    torch.manual_seed(0)
+    part = RBMSampler(RBMSamplerSettings(hidden=hidden), Sizes(8, 3, torch.eye(8).bool(), keys=8))
+    torch.nn.init.normal_(part.weight)
+    features = torch.randn(1, 1, 3).expand(256, 1, 3)
+    result = part.log_prob(features, KEYS.unsqueeze(1), Generator().manual_seed(0))
+    assert result.kind == kind
+    assert (result.variance is not None) == (kind == "estimate")
+    assert abs(result.value.exp().sum() - 1) < (1e-4 if kind == "exact" else 0.2)
+
+
+def test_a_sampler_learns_which_notes_go_together() -> None:
+    """Two chords, equally likely: one bit, where independent notes need four."""
+    torch.manual_seed(0)
+    part = RBMSampler(RBMSamplerSettings(hidden=6), Sizes(4, 1, torch.eye(4).bool(), keys=4))
+    codes = torch.tensor([[1.0, 1, 0, 0], [0, 0, 1, 1]]).repeat(1, 20, 1)
+    features, rng = torch.zeros(1, 40, 1), Generator().manual_seed(1)
+    adam = torch.optim.Adam(part.parameters(), lr=0.05)
+    for _ in range(200):
+        adam.zero_grad()
+        part.loss(features, codes, rng).mean().backward()
+        adam.step()
+    with torch.no_grad():
+        nats = -float(part.log_prob(features, codes, rng).value.mean())
+    assert 0.69 < nats < 1.0
 
 
 def test_weights_of_sets_of_any_size_are_summed() -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 import zoo.testing
+from zoo.errors import Problem
 from zoo.parts import Description, Settings, setting
 from zoo.parts.clock import CLOCK
 from zoo.parts.interfaces import Attention
@@ -378,6 +379,16 @@ class LiveWidth(Settings):
 )
 def test_bad_settings_are_caught(settings, check):
     assert caught(described(Good, settings)) == {check}
+
+
+def test_bounds_that_fit_rejects_are_not_tried():
+    def fit(settings, facts):
+        if settings.width == 0:
+            yield Problem("a width of 0 fits no sampler")
+
+    outcomes = zoo.testing.run(described(Good, AllowsZeroWidth, fit=fit)).outcomes
+    verdicts = {outcome.check.name: outcome.verdict for outcome in outcomes}
+    assert verdicts["settings_work_at_their_bounds"] == "skipped"
 
 
 @pytest.mark.parametrize("change", [{"name": "Two Words"}, {"summary": ""}, {"summary": "a\nb"}, {"api": 99}])
