@@ -104,6 +104,14 @@ def test_beat_files_are_found_next_to_the_midi_file(tmp_path):
         assert find_beats(song) == tmp_path / name
 
 
+def test_beat_files_are_looked_for_among_the_names_of_a_folder(tmp_path):
+    song, beats = tmp_path / "001.mid", tmp_path / "001.beats.txt"
+    beats.write_bytes(POP909)
+    assert find_beats(song, {"001.mid", "001.beats.txt"}) == beats
+    assert find_beats(song, {"001.mid"}) is None
+    assert find_beats(song, {"001.mid", "001_annotations.txt"}) is None  # which was removed meanwhile
+
+
 def test_beat_midi_txt_belongs_to_the_file_with_the_name_of_the_folder(tmp_path):
     folder = tmp_path / "001"
     folder.mkdir()

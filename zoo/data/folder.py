@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from zoo.data import boulanger
@@ -48,7 +48,7 @@ def source(path: Path, options: Options = DEFAULTS) -> DataSource:
         size=len(listing.files),
         read=read,
         place=":".join([str(midi_path.resolve()), *([",".join(tracks)] if tracks else [])]),
-        state=[_state(file, root) for file in listing.files],
+        state=_states(listing.files, root),
         options=options,
         ignored=listing.ignored,
     )
@@ -112,11 +112,25 @@ def _read(file: Path, title: str, tracks: Sequence[str], options: Options) -> So
         )
 
 
-def _state(file: Path, root: Path) -> list[str | int]:
+def _states(files: Sequence[Path], root: Path) -> list[list[str | int]]:
+    """The state of each file; every folder is listed once."""
+    names = lru_cache(maxsize=None)(_names)
+    return [_state(file, root, names(file.parent)) for file in files]
+
+
+def _names(folder: Path) -> frozenset[str] | None:
+    """The names of everything in a folder; None if it cannot be listed."""
+    try:
+        return frozenset(path.name for path in folder.iterdir())
+    except OSError:
+        return None
+
+
+def _state(file: Path, root: Path, siblings: Collection[str] | None) -> list[str | int]:
     """Name, sizes and times of a MIDI file and its beat file; only the name if they are not accessible."""
     state: list[str | int] = [file.relative_to(root).as_posix()]
     try:
-        for path in (file, find_beats(file)):
+        for path in (file, find_beats(file, siblings)):
             if path is not None:
                 status = path.stat()
                 state += [status.st_size, status.st_mtime_ns, status.st_ctime_ns]

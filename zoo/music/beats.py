@@ -13,7 +13,7 @@ Three formats are supported:
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -64,16 +64,22 @@ class _Line:
     signature: Signature | None = None
 
 
-def find_beats(path: str | Path) -> Path | None:
+def find_beats(path: str | Path, siblings: Collection[str] | None = None) -> Path | None:
     """The beat file of a MIDI file; None if there is none.
 
     `beat_midi.txt` counts only in a folder with the name of the MIDI file, as in POP909 (`001/001.mid`).
+
+    Args:
+        path: the MIDI file.
+        siblings: the names of all files in its folder, if they are known; saves looking for each name.
     """
     midi = Path(path)
-    candidates = [midi.with_name(midi.stem + ending) for ending in ENDINGS]
+    names = [midi.stem + ending for ending in ENDINGS]
     if midi.absolute().parent.name == midi.stem:
-        candidates.append(midi.with_name("beat_midi.txt"))
-    return next((file for file in candidates if file.is_file()), None)
+        names.append("beat_midi.txt")
+    if siblings is not None:
+        names = [name for name in names if name in siblings]
+    return next((file for name in names if (file := midi.with_name(name)).is_file()), None)
 
 
 def read_beats(source: str | Path | bytes, name: str = "") -> Beats:

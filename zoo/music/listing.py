@@ -58,7 +58,7 @@ def midi_files(folder: Path) -> Listing:
                 listing.files.append(path)
     by_count = sorted((+listing.ignored).items(), key=lambda item: (-item[1], item[0]))
     listing.ignored = Counter(dict(by_count))
-    listing.files.sort(key=lambda file: file.relative_to(folder).as_posix())
+    listing.files.sort(key=Path.as_posix)
     return listing
 
 
