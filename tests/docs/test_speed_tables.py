@@ -27,7 +27,7 @@ def results(tables: ModuleType, tmp_path: Path) -> Path:
     return folder
 
 
-def store(folder: Path, name: str, **facts: Any) -> None:
+def store(folder: Path, name: str, /, **facts: Any) -> None:
     (folder / f"{name}.json").write_text(json.dumps(facts))
 
 
