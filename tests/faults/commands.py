@@ -81,6 +81,8 @@ WRITERS = (
     Writer("plugin-file", "plugin new mine --slot attention --file", 4),
     Writer("bench-run", COLD, 30),
     Writer("bench-pack", "bench pack study.toml", 5, COLD),
+    Writer("submit", "bench submit run data=songs -o entry", 8, f"train {TINY} data=songs {TRAIN} -o run"),
+    Writer("tune", f"tune {TINY} data=songs {TRAIN} train.lr=1e-3..1e-2 --trials 2 -o search --resume", 40),
     Writer("bench-site", "bench site study.toml -o site", 4, f"{COLD}\nbench site study.toml -o site"),
 )
 
@@ -128,6 +130,9 @@ def read(path: Path, written: bytes) -> Any:
         return [
             {key: value for key, value in line.items() if key not in ("seconds", "sha256")} for line in lines
         ]
+    if path.suffix == ".journal":
+        entries = [json.loads(line) for line in written.splitlines()]
+        return {str(entry["values"]) for entry in entries if entry.get("values")}  # the scores of all trials
     if path.name == "tracker.csv":
         columns = zip(*csv.reader(written.decode().splitlines()), strict=True)
         return [column for column in columns if column[0] != "seconds"]
