@@ -91,6 +91,10 @@ OWN = re.compile(r"\.part(/|$)|\.lock$|/lock$|/holder\.json$")
 """Files that hold nothing for a user."""
 
 
+STATE = re.compile(r"(^cache/corpora/.+-[0-9a-f]{8})-[0-9a-f]{16}(?=/)")
+"""The name of a cache up to the state of the music files, which includes times."""
+
+
 def furnish(folder: Path) -> None:
     """Fill the folder in which commands run, apart from what commands write there."""
     (folder / "songs").mkdir(parents=True)
@@ -108,7 +112,9 @@ def furnish(folder: Path) -> None:
 def content(folder: Path) -> dict[str, Any]:
     """All files by name, without what a clock or a process number has put into them."""
     names = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    return {name: without_clock(path) for name, path in names.items() if not OWN.search(name)}
+    return {
+        STATE.sub(r"\1", name): without_clock(path) for name, path in names.items() if not OWN.search(name)
+    }
 
 
 def without_clock(path: Path) -> Any:
