@@ -127,6 +127,8 @@ def test_a_key_is_named_as_musicians_do(folder: Path, capsys: pytest.CaptureFixt
 class Late(torch.nn.Module):
     """The decoder of the model, but silent before a given frame of each piece."""
 
+    uses_loudness = False
+
     def __init__(self, decoder: Any, first: list[int]) -> None:
         super().__init__()
         self.decoder, self.first, self.frame = decoder, torch.tensor(first), 0
