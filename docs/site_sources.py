@@ -24,6 +24,7 @@ RENAMED = {
 FOLDERS = {
     "plugins": "gallery.md",
     "benchmarks": "benchmarks.md",
+    "benchmarks/speed/results": "benchmarks.md",
     "benchmarks/studies/results": "benchmarks.md",
     "benchmarks/submissions": "leaderboard.md",
 }

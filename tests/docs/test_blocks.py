@@ -29,7 +29,7 @@ PAGES = sorted(
 REGION = re.compile(r"^<!-- (\w+)(: .+?)? -->$\n.*?^<!-- /\1 -->$", re.M | re.S)
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 OTHER_KEYS = ("train.", "data=", "seed=", "grid=", "pedal=", "family=")
-SHELL = (".", "make", "pip", "python", "torchrun", "zoo")
+SHELL = (".", "make", "pip", "pipx", "python", "torchrun", "uv", "zoo")
 
 
 def by_hand(page: str) -> str:
