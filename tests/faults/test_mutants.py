@@ -24,10 +24,11 @@ DECLARED = {0, 1, 2, 3, 4, 5, 6}
 EVIL = "from pathlib import Path\nPath({place!r}).touch()\n"
 RECIPE = """\
 attention = "none"
+"attention.features" = 4
 seed = 3
 
-[attention]
-features = 4
+[decoder]
+hidden = 4
 
 [train]
 steps = 4
