@@ -253,8 +253,8 @@ class Sampler(Part):
             generator: the random number generator.
             temperature: below 1 favours likely codes, above 1 unlikely ones; usually a divisor of the logits.
             top_p: nucleus sampling: each decision is drawn from the smallest set of likeliest outcomes whose
-                total probability is at least `top_p`. A part may omit this parameter; it is only passed if
-                it is below 1.
+                total probability is at least `top_p`. The decision of how many codes sound may be exempt.
+                A part may omit this parameter; it is only passed if it is below 1.
         """
 
     def follow(self, features: Tensor, codes: Tensor, state: State, generator: Generator) -> State:
