@@ -24,7 +24,7 @@ Grid = Annotated[int, Field(ge=1, le=FINEST_GRID)]
 Beats = Annotated[int, Field(ge=1, le=1024)]
 
 
-class Checked(BaseModel):
+class StrictModel(BaseModel):
     """Fields that are checked strictly; a default only means that a field may be absent.
 
     Fields of other names are allowed.
@@ -33,7 +33,7 @@ class Checked(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False, defer_build=True)
 
 
-class CheckedMusic(Checked):
+class StoredMusic(StrictModel):
     """Music that a part was trained on."""
 
     name: str
@@ -42,7 +42,7 @@ class CheckedMusic(Checked):
     frames: Count = 0
 
 
-class _Data(Checked):
+class _Data(StrictModel):
     name: str = ""
     digest: str = ""
     pieces: Count = 0
@@ -53,7 +53,7 @@ class _Data(Checked):
     meter: Annotated[list[Beats], Field(min_length=2, max_length=2)] = [4, 4]
 
 
-class _Training(Checked):
+class _Training(StrictModel):
     settings: dict[str, bool | int | float | str | None] = {}
     seed: int = 0
     steps: Count = 0
@@ -64,32 +64,32 @@ class _Training(Checked):
     began_from: dict[str, str] = {}
 
 
-class _Score(Checked):
+class _Score(StrictModel):
     nats: float
     kind: FigureKind
     interval: Annotated[list[float], Field(min_length=2, max_length=2)] | None
     pieces: Count
 
 
-class _Scores(Checked):
+class _Scores(StrictModel):
     validation: dict[str, float] = {}
     validation_score: _Score | None = None
 
 
-class _Part(Checked):
+class _Part(StrictModel):
     source: str | None = None
-    trained_on: list[CheckedMusic] = []
+    trained_on: list[StoredMusic] = []
 
 
-class _GridSize(Checked):
+class _GridSize(StrictModel):
     frames_per_quarter: Grid
 
 
-class _Recipe(Checked):
+class _Recipe(StrictModel):
     parts: dict[str, Any]
 
 
-class _Config(Checked):
+class _Config(StrictModel):
     recipe: _Recipe
     grid: _GridSize
     parts: dict[str, _Part] = {}
@@ -119,7 +119,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def check_fields(content: Mapping[str, Any], model: type[Checked], path: Path) -> None:
+def check_fields(content: Mapping[str, Any], model: type[StrictModel], path: Path) -> None:
     """Check the content of a JSON file.
 
     Raises:

@@ -13,7 +13,7 @@ from pydantic import Field
 import zoo
 from zoo.errors import BundleError, Problem, UsageError
 from zoo.limits import read_bytes
-from zoo.model.config import Checked, CheckedMusic, Count, Grid, check_fields
+from zoo.model.config import Count, Grid, StoredMusic, StrictModel, check_fields
 from zoo.model.format import check_format
 from zoo.model.pretrained import RECIPE
 from zoo.model.provenance import Origin, pieces_of, shared_pieces, without_pieces
@@ -37,33 +37,33 @@ RANKS = "number of ranks"
 """The key of a plan's number of processes in messages."""
 
 
-class _Part(Checked):
+class _Part(StrictModel):
     name: str
     version: str
     state_version: int
     settings: dict[str, Any]
 
 
-class _Music(Checked):
+class _Music(StrictModel):
     name: str
     digest: str
     grid: Grid = GRID
 
 
-class _Origin(Checked):
+class _Origin(StrictModel):
     source: str
     weights: str
-    trained_on: list[CheckedMusic]
+    trained_on: list[StoredMusic]
 
 
-class _Train(Checked):
+class _Train(StrictModel):
     minutes: float | None = None
     steps: Count | None = None
     patience: Count
     validate_every: Count
 
 
-class _Plan(Checked):
+class _Plan(StrictModel):
     words: str
     folder: str | None = None
     parts: dict[str, _Part]
