@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +9,13 @@ if TYPE_CHECKING:
     from zoo.parts.interfaces import Part
 
 
+_PARAMETERS: dict[tuple[type, str], frozenset[str]] = {}
+"""The names of the parameters of methods; a dictionary, since torch.compile warns about functools.cache."""
+
+
 def accepted(part: Part, method: str, **offered: Any) -> dict[str, Any]:
     """The arguments, of those offered, that a method of the part has parameters for."""
-    names = _parameters(type(part), method)
-    return {name: value for name, value in offered.items() if name in names}
-
-
-@cache
-def _parameters(kind: type[Part], method: str) -> frozenset[str]:
-    return frozenset(signature(getattr(kind, method)).parameters)
+    key = (type(part), method)
+    if key not in _PARAMETERS:
+        _PARAMETERS[key] = frozenset(signature(getattr(type(part), method)).parameters)
+    return {name: value for name, value in offered.items() if name in _PARAMETERS[key]}
