@@ -504,7 +504,7 @@ def test_temporary_files_of_killed_writers_are_removed(train: Make, uninterrupte
 def test_links_in_a_run_do_not_overwrite_files_elsewhere(
     name: str, train: Make, uninterrupted: Path, tmp_path: Path
 ) -> None:
-    """A run that somebody sent may contain any link."""
+    """A run received from someone else may contain links."""
     precious = tmp_path / "thesis.tex"
     precious.write_text("precious")
     (uninterrupted / name).unlink(missing_ok=True)

@@ -57,11 +57,7 @@ def mixture(models: Sequence[Mapping[str, LogProb]]) -> dict[str, LogProb]:
     if any(terms[name].kind != "exact" for terms in models for name in score):
         what = "an ensemble needs models with exact scores; a mean of bounds or estimates is neither"
         raise UsageError(Problem(what, hint="omit --ensemble"))
-    joint = torch.zeros_like(torch.stack([terms[score[0]].value for terms in models]))
-    before, terms_of_mixture = torch.zeros_like(joint[0]), {}
-    for name in score:
-        joint = joint + torch.stack([terms[name].value for terms in models])
-        mixed = joint.logsumexp(0) - math.log(len(models))
-        terms_of_mixture[name] = LogProb(mixed - before)
-        before = mixed
-    return terms_of_mixture
+    joint = torch.stack([torch.stack([terms[name].value for name in score]).cumsum(0) for terms in models])
+    mixed = joint.logsumexp(0) - math.log(len(models))
+    factors = mixed.diff(dim=0, prepend=torch.zeros_like(mixed[:1]))
+    return {name: LogProb(factor) for name, factor in zip(score, factors, strict=True)}
