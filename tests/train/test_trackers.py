@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -91,22 +90,48 @@ def test_a_damaged_csv_table_does_not_prevent_resuming(
     assert [line.split(",")[0] for line in whole.splitlines() if "loss/core" in line] == ["1", "2", "3", "4"]
 
 
-def test_trackio_receives_the_metrics(
-    train: Callable[..., None], run_folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[str, Values]]:
+    """Read an empty local store of trackio: name of a run -> its values, except `seconds`."""
+    pytest.importorskip("trackio", reason="needs the extra `trackio`")
+    from trackio import context_vars, sqlite_storage, utils  # as the environment variable TRACKIO_DIR does
+
+    for module in (utils, sqlite_storage):
+        monkeypatch.setattr(module, "TRACKIO_DIR", tmp_path / "store")
+    context_vars.current_run.set(None)
+
+    def read() -> dict[str, Values]:
+        runs: dict[str, Values] = {}
+        for name in sqlite_storage.SQLiteStorage.get_runs("polyzoo"):
+            rows = sqlite_storage.SQLiteStorage.get_logs("polyzoo", name)
+            runs[name] = sorted(
+                (key, row["step"], value)
+                for row in rows
+                for key, value in row.items()
+                if key.startswith(("loss/", "nats/"))
+            )
+        return runs
+
+    return read
+
+
+def test_the_store_of_trackio_equals_the_metrics(
+    train: Callable[..., None], run_folder: Path, stored: Callable[[], dict[str, Values]]
 ) -> None:
-    logged: dict[tuple[str, int], float] = {}
-    resume_modes: list[str] = []
-
-    def log(values: dict[str, float], step: int) -> None:
-        logged.update({(name, step): value for name, value in values.items() if name != "seconds"})
-
-    toy = SimpleNamespace(
-        init=lambda **more: resume_modes.append(more["resume"]), log=log, finish=lambda: None
-    )
-    monkeypatch.setitem(sys.modules, "trackio", toy)
     train("trackio")
-    assert sorted((name, step, value) for (name, step), value in logged.items()) == recorded(run_folder)
-    assert resume_modes == ["never", "allow"]
+    (values,) = stored().values()
+    assert values == recorded(run_folder)
+    assert len(values) == 6 * 2 + 2 * 3
+
+
+def test_trackio_tells_runs_in_folders_of_the_same_name_apart(
+    tiny: Make, fast: Make, corpus: Corpus, tmp_path: Path, stored: Callable[[], dict[str, Values]]
+) -> None:
+    folders = [tmp_path / "a" / "run", tmp_path / "b" / "run"]
+    for steps, folder in ((1, folders[0]), (2, folders[1]), (3, folders[0])):
+        with lock_folder(folder):
+            fit(tiny(), corpus, fast(steps=steps, tracker="trackio"), Run(folder), resume=True)
+    assert sorted(stored().values()) == sorted(map(recorded, folders))
 
 
 def test_a_tracker_changes_neither_weights_nor_what_a_run_is(

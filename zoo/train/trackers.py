@@ -1,20 +1,24 @@
 """Trackers: callbacks that also write losses and scores for other tools: TensorBoard, trackio, or a table.
 
 `metrics.jsonl` is the record of a run and is always written; a tracker repeats it. When a run is resumed from
-a checkpoint, steps after the checkpoint are taken again: TensorBoard and the table drop their old values.
+a checkpoint, steps after the checkpoint are taken again, and their old values are dropped.
 """
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from zoo.errors import Problem, UsageError, ZooError
 from zoo.files import write_file, writing
+from zoo.parts.terms import Term
 from zoo.train.callback import Callback
 from zoo.train.events import FitResult, Started, Stepped, Validated
+from zoo.train.metrics import MetricsFile
 
 if TYPE_CHECKING:
     from zoo.errors import NonFiniteError
@@ -51,14 +55,12 @@ class Tracker(Callback):
 
     def on_step_end(self, learner: Learner, event: Stepped) -> None:
         """Write the losses of a step."""
-        losses = {f"loss/{term}": loss for term, loss in event.losses.items()}
-        self.write(losses, event.step, event.seconds)
+        self.write(_named(event.losses, {}), event.step, event.seconds)
 
     def on_validation(self, learner: Learner, event: Validated) -> None:
         """Write the scores of a validation, and their sum."""
         if event.nats:
-            nats = {f"nats/{term}": value for term, value in event.nats.items()}
-            self.write({**nats, "nats/total": sum(event.nats.values())}, event.step, event.seconds)
+            self.write(_named({}, event.nats), event.step, event.seconds)
 
 
 class TensorBoardTracker(Tracker):
@@ -122,26 +124,38 @@ class CsvTracker(Tracker):
 
 
 class TrackioTracker(Tracker):
-    """Logs to the local store of trackio, in the project `polyzoo`; `trackio show` opens it in a browser."""
+    """Logs to the local store of trackio, in the project `polyzoo`; `trackio show` opens it in a browser.
+
+    The name of the run in the store is that of its folder and a digest of the folder's path, since runs in
+    different folders may have the same name.
+    """
+
+    PROJECT = "polyzoo"
 
     def __init__(self, folder: Path) -> None:
         try:
             import trackio
         except ImportError as error:
             raise _missing("trackio") from error
-        self._trackio, self._name = trackio, folder.resolve().name
+        path = folder.resolve()
+        self._trackio: Any = trackio  # some versions have types, and some calls in them have none
+        self._metrics = MetricsFile(folder)
+        self._name = f"{path.name}-{sha256(str(path).encode()).hexdigest()[:6]}"
 
     def on_start(self, learner: Learner, event: Started) -> None:
-        """Start the run in the store, or continue it."""
+        """Start the run in the store, with all metrics so far.
+
+        The store may have values of steps that are taken again, and lacks those that it had not written when
+        the run was killed.
+        """
         config = {"recipe": str(learner.model.recipe), "device": event.device}
+        self._delete()
         self._trackio.init(
-            project="polyzoo",
-            name=self._name,
-            config=config,
-            resume="allow" if event.step else "never",
-            auto_log_gpu=False,
-            embed=False,
+            project=self.PROJECT, name=self._name, config=config, auto_log_gpu=False, embed=False
         )
+        for past in self._metrics.events():
+            values = _named(past.get("losses", {}), past.get("nats", {}))
+            self.write(values, past["step"], past.get("seconds", 0.0))
 
     def write(self, values: Mapping[str, float], step: int, seconds: float) -> None:
         """Log values."""
@@ -154,6 +168,21 @@ class TrackioTracker(Tracker):
     def on_end(self, learner: Learner, result: FitResult) -> None:
         """Finish the run in the store."""
         self._trackio.finish()
+
+    def _delete(self) -> None:
+        with suppress(RuntimeError):  # no run was interrupted in this process
+            self._trackio.finish()
+        with suppress(ValueError):  # the store has no such project yet
+            for run in self._trackio.Api().runs(self.PROJECT):
+                if run.name == self._name:
+                    run.delete()
+
+
+def _named(losses: Mapping[Term, float], nats: Mapping[Term, float]) -> dict[str, float]:
+    """The values of a step or a validation, and the sum of the scores."""
+    named = {f"loss/{term}": loss for term, loss in losses.items()}
+    named |= {f"nats/{term}": value for term, value in nats.items()}
+    return {**named, "nats/total": sum(nats.values())} if nats else named
 
 
 def _missing(name: str) -> ZooError:
