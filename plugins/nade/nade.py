@@ -45,12 +45,12 @@ class NADE(Sampler):
         """The negative log-likelihood (B, T) in an order drawn for each frame."""
         frames = codes.flatten(0, 1)
         order = self._draw_order(len(frames), generator)
-        return -self._log_prob(features.flatten(0, 1), frames, self.ranks[order]).view(codes.shape[:2])
+        return -self._log_prob(features.flatten(0, 1), frames, self._orders[order]).view(codes.shape[:2])
 
     def log_prob(self, features: Tensor, codes: Tensor, generator: Generator) -> LogProb:
         """Exact log-probabilities (B, T), averaged over the orders."""
         rows, frames = features.flatten(0, 1), codes.flatten(0, 1)
-        by_order = [self._log_prob(rows, frames, order.expand_as(frames)) for order in self.ranks]
+        by_order = [self._log_prob(rows, frames, order.expand_as(frames)) for order in self._orders]
         value = torch.stack(by_order).logsumexp(0) - math.log(len(by_order))
         return LogProb(value.view(codes.shape[:2]))
 
@@ -64,7 +64,7 @@ class NADE(Sampler):
     ) -> tuple[Tensor, State]:
         """Codes (B, 1, C), in an order drawn for each row; the temperature divides the logits."""
         visible, hidden = self._biases(features[:, 0])
-        rank = self.ranks[self._draw_order(len(visible), generator)]
+        rank = self._orders[self._draw_order(len(visible), generator)]
         uniform = torch.rand(visible.shape, generator=generator, device=visible.device)
         codes, last = torch.zeros_like(visible), rank.new_full((len(rank), 1), -1)
         while True:
@@ -76,6 +76,12 @@ class NADE(Sampler):
             if bool((last == self.sizes.codes).all()):
                 return codes.unsqueeze(1), state
             codes = codes + ((place == last) & (last < self.sizes.codes)).to(codes)
+
+    @property
+    def _orders(self) -> Tensor:
+        """The rank of each code in each order, (orders, C)."""
+        # Edited ranks may not be permutations; codes of one rank are then independent of each other.
+        return self.ranks.clamp(0, self.sizes.codes - 1)
 
     def _draw_order(self, frames: int, generator: Generator) -> Tensor:
         return torch.randint(len(self.ranks), (frames,), generator=generator, device=self.device)

@@ -19,6 +19,7 @@ class Boltzmann(Part):
     """
 
     fantasies: Tensor
+    weight: Tensor
 
     def keep_particles(self, keys: int) -> None:
         """Make the particles of persistent contrastive divergence, of that many keys, if it is used."""
@@ -37,9 +38,17 @@ class Boltzmann(Part):
         return machine.free_energy(data) - machine.free_energy(samples)
 
     def score(self, machine: Energies, data: Tensor, generator: Generator) -> tuple[Tensor, Tensor | None]:
-        """Log-probabilities (N,) of keys (N, K), and the sampling variance (N,) if they are estimated."""
+        """Log-probabilities (N,) of keys (N, K), and the sampling variance (N,) if they are estimated.
+
+        They are differences of energies. If weights are so large that rounding would cancel what differs, as
+        edited ones can be, all keys would seem to be certain: such a machine is computed in double precision,
+        and if that is too coarse, all keys get -inf.
+        """
+        if not bool(machine.is_precise().all()) and self.device.type != "mps":  # which has no doubles
+            machine, data = machine.double(), data.double()
         total, variance = self._log_partition(machine, generator)
-        return -machine.free_energy(data) - total, variance
+        value = (-machine.free_energy(data) - total).masked_fill(~machine.is_precise(), -torch.inf)
+        return value.to(self.weight.dtype), variance if variance is None else variance.to(self.weight.dtype)
 
     def _log_partition(self, machine: Energies, generator: Generator) -> tuple[Tensor, Tensor | None]:
         if self.exact:

@@ -28,6 +28,9 @@ from zoo.parts.masks import (
     nucleus,
 )
 
+ROUNDING = 2**-9
+"""Nats that the rounding of a machine's energies may change a score by."""
+
 
 @dataclass(frozen=True)
 class Energies:
@@ -69,6 +72,20 @@ class Energies:
     def rows(self, chosen: Tensor) -> Self:
         """The machines of some frames, selected by index or by a mask (N,)."""
         return replace(self, visible=self.visible[chosen], hidden=self.hidden[chosen])
+
+    def double(self) -> Self:
+        """The machine in double precision."""
+        return replace(
+            self,
+            weight=self.weight.double(),
+            visible=self.visible.double(),
+            hidden=self.hidden.double(),
+        )
+
+    def is_precise(self) -> Tensor:
+        """Whether energies are small enough that rounding leaves their differences correct, (N,) bool."""
+        largest = self.visible.abs().sum(-1) + self.hidden.abs().sum(-1) + self.weight.abs().sum()
+        return largest * torch.finfo(largest.dtype).eps < ROUNDING
 
     def free_energy(self, keys: Tensor) -> Tensor:
         """Free energy (N,) of keys (N, K): the negative log of their unnormalized probability."""

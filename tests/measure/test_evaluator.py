@@ -165,6 +165,27 @@ def test_exact_nats_below_zero_are_an_error(corpus_of):
         evaluate(model, corpus_of([held_chord(10, 1), held_chord(12, 7)]))
 
 
+@pytest.mark.parametrize(("kind", "variance"), [("bound", None), ("estimate", 0.01)])
+def test_estimates_far_below_zero_are_an_error(corpus_of, kind, variance):
+    """Annealing can miss most of the mass of a machine, which then seems to predict better than certainty."""
+    model = ToyModel()
+    log_probs = model.log_probs
+
+    def flattered(nats):
+        def score(*music):
+            codes = log_probs(*music)["codes"].value
+            spread = None if variance is None else torch.full_like(codes, variance)
+            return {"codes": LogProb(torch.full_like(codes, nats), kind, spread)}
+
+        return score
+
+    model.log_probs = flattered(2.0)  # by 20 nats in a piece, as chance can give
+    assert evaluate(model, corpus_of([held_chord(10, 1)])).figure("codes").value == -2
+    model.log_probs = flattered(5.0)
+    with pytest.raises(ZooError, match="piece 0: the nats of the codes are below 0 in 1 of 1"):
+        evaluate(model, corpus_of([held_chord(10, 1)]))
+
+
 def test_evaluation_restores_training_mode(corpus_of):
     model = ToyModel().train()
     evaluate(model, corpus_of([held_chord(10, 1)]))

@@ -96,6 +96,20 @@ def test_the_loss_of_the_lstm(toy_membership: Tensor, frames: Draw, rng: Generat
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in decoder.parameters())
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("size", [-1e30, -(2.0**25), -2000.0, 2.0**25])
+def test_huge_logits_give_no_certainty(
+    size: float, toy_membership: Tensor, all_sets: Sets, frames: Draw, rng: Generator
+) -> None:
+    """Each of several keys would seem to be certain, and an edited bundle could claim any score."""
+    decoder = LSTMDecoder(LSTMSettings(hidden=5), Sizes(3, 0, toy_membership, keys=6))
+    torch.nn.init.constant_(decoder.linear.bias, size)
+    keys, previous = all_sets(6).unsqueeze(1), frames(1, 1, 6).expand(64, 1, 6)
+    for codes in all_sets(3):
+        scores = decoder.log_prob(codes.expand(64, 1, 3), keys, previous, rng)
+        assert scores.value.logsumexp(0).item() == pytest.approx(0, abs=1e-3)
+
+
 def test_silence_has_probability_one_and_no_keys(decoder: Decoder, rng: Generator) -> None:
     silence = torch.zeros(1, 1, 3), torch.zeros(1, 1, 6), torch.zeros(1, 1, 6)
     assert decoder.loss(*silence, rng).item() == 0

@@ -117,3 +117,16 @@ def test_an_exclusive_choice_of_two_codes_costs_one_bit(rng: Generator) -> None:
         adam.step()
     nats = -part.log_prob(features, codes, rng).value.mean().item()
     assert nats == pytest.approx(0.6931, abs=0.02)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("edited", [[99, 99, 99, 99, 99], [-7, 0, 0, 2**40, 1], [1, 1, 2, 2, 2]])
+def test_edited_ranks_give_no_probability_above_one(
+    edited: list[int], frames: Draw, all_sets: Sets, rng: Generator
+) -> None:
+    part = nade(5)
+    part.ranks.copy_(torch.tensor([edited]))
+    features, sets = frames(1, 1, 3).expand(1, 32, -1), all_sets(5)
+    scores = part.log_prob(features, sets.unsqueeze(0), rng)
+    torch.testing.assert_close(scores.value.logsumexp(-1), torch.zeros(1), atol=1e-5, rtol=0)
+    part.sample(features.transpose(0, 1), (), rng)

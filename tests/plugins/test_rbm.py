@@ -164,6 +164,29 @@ def test_a_sampler_learns_which_notes_go_together() -> None:
     assert 0.69 < nats < 1.0
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("bias", [2.0**12, 2.0**20, 2.0**36])
+@pytest.mark.parametrize("hidden", [5, 15])
+def test_huge_biases_give_no_certainty(bias: float, hidden: int) -> None:
+    """All energies would be rounded to the same number, and an edited bundle could claim any score."""
+    sizes = Sizes(codes=8, features=3, membership=torch.eye(8, dtype=torch.bool), keys=8)
+    part = RBMSampler(RBMSamplerSettings(hidden=hidden), sizes)
+    torch.nn.init.constant_(part.hidden.bias, bias)
+    features = torch.zeros(1, len(KEYS), 3)
+    scores = part.log_prob(features, KEYS.unsqueeze(0), Generator().manual_seed(0)).value
+    assert scores.dtype == torch.float32
+    assert scores.logsumexp(-1).item() == pytest.approx(0, abs=0.05)
+
+
+@torch.no_grad()
+def test_biases_that_no_precision_can_hold_are_impossible() -> None:
+    part = rbm(hidden=5)
+    torch.nn.init.constant_(part.hidden.bias, 2.0**80)
+    codes = torch.tensor([1.0, 1.0, 0.0]).expand(1, len(KEYS), -1)
+    scores = part.log_prob(codes, KEYS.unsqueeze(0), torch.zeros(1, len(KEYS), 8), Generator())
+    assert (scores.value == -torch.inf).all()
+
+
 def test_weights_of_sets_of_any_size_are_summed() -> None:
     keys = torch.tensor([[2.0, -3.0, -20.0, -300.0, 300.0], [-1.0, 0.5, -21.0, -400.0, -1e36]])
     first, second = keys.double()

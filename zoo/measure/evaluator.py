@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 ROUNDING = 0.01
 """Nats that rounding errors may sum up to over a piece."""
+CHANCE, CHANCE_ERRORS = 20.0, 6.0
+"""Nats, and standard errors, by which chance may bring an estimate for a piece below 0."""
 
 
 def evaluate(
@@ -148,10 +150,21 @@ def _sum_frames(frames: Tensor, mask: Tensor) -> Floats:
     return sums
 
 
-def _check_nats(evaluation: Evaluation) -> None:
-    """Check that all nats are finite, and that exact ones are those of probabilities.
+def _lowest(term: Term) -> Floats | float:
+    """The lowest nats that a piece can have.
 
-    Estimates, and bounds that are estimated from a few draws, may be below 0 by chance.
+    The mean of a few draws of a probability is e**k times too large in less than one of e**k cases (Markov's
+    inequality).
+    """
+    if term.kind == "exact":
+        return -ROUNDING
+    return -CHANCE - (0 if term.variance is None else CHANCE_ERRORS * np.sqrt(term.variance))
+
+
+def _check_nats(evaluation: Evaluation) -> None:
+    """Check that all nats are finite, and that they are those of probabilities.
+
+    Estimates, and bounds that are estimated from a few draws, may be below 0 by chance, but not far below.
 
     Raises:
         ZooError: some are not; the hint is to check the parts.
@@ -160,7 +173,7 @@ def _check_nats(evaluation: Evaluation) -> None:
     for name, term in evaluation.terms.items():
         checks = [
             (~np.isfinite(term.nats), "not finite", "probability 0 to an event of the piece"),
-            ((term.nats < -ROUNDING) & (term.kind == "exact"), "below 0", "a probability above 1"),
+            (term.nats < _lowest(term), "below 0", "a probability above 1"),
         ]
         for invalid, what, cause in checks:
             if invalid.any():

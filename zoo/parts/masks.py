@@ -15,6 +15,9 @@ from torch import Generator, Tensor
 from torch.nn.functional import logsigmoid, one_hot
 from torch.utils.weak import WeakTensorKeyDictionary
 
+FAR = 128.0
+"""Logits further from 0 are those of probabilities that are 0 or 1 in single precision."""
+
 
 def never(dtype: torch.dtype) -> float:
     """The log-probability of an impossible outcome: finite, even if several are added."""
@@ -183,6 +186,19 @@ def log_any(logits: Tensor, membership: Tensor) -> Tensor:
     return _suffix_log_any(key_groups(membership).gather(single(logits)))[0]
 
 
+def _lifted(logits: Tensor, membership: Tensor) -> Tensor:
+    """Logits (..., K) with those of a code raised together if all are far below 0.
+
+    Given that one of its keys sounds, that changes no probability that is not 0 in single precision. But a
+    difference of logits far below 0, which edited weights can give, would be lost to rounding, so that each
+    of the keys would seem to be certain.
+    """
+    logits = single(logits)
+    highest = key_groups(membership).gather(logits).amax(-1)
+    lift = (-FAR - highest).clamp(min=0).masked_fill(~membership.any(-1), 0)
+    return logits + lift @ membership.to(lift)
+
+
 def folds_to(keys: Tensor, codes: Tensor, membership: Tensor) -> Tensor:
     """Whether keys (..., K) fold to exactly the codes (..., C), (...) bool."""
     return ((keys @ membership.T.to(keys) > 0) == (codes > 0)).all(-1)
@@ -200,6 +216,7 @@ def keys_log_prob(logits: Tensor, keys: Tensor, codes: Tensor, membership: Tenso
     Returns:
         (...) nats; -inf if the keys do not fold to exactly the codes.
     """
+    logits = _lifted(logits, membership)
     allowed = codes @ membership.to(codes) > 0
     chosen = bernoulli_log_prob(logits, keys).masked_fill(~allowed, 0).sum(-1)
     condition = log_any(logits, membership).masked_fill(codes <= 0, 0).sum(-1)
