@@ -60,6 +60,14 @@ BARS = (
         3,
     ),
     Bar(
+        "R2b",
+        "any input of a coverage-guided fuzzer (atheris) to each reader: MIDI, pickles, .mat",
+        ("tests/stress/test_fuzz.py",),
+        "RUNS",
+        3_000_000,
+        0.8,
+    ),
+    Bar(
         "R4",
         "notes, MIDI and notes again",
         ("tests/music/test_midi.py", "-k", "not any_bytes"),
@@ -159,6 +167,7 @@ LEAST = {
     "STEPS": 120,
     "FILES": 500,
     "PROCESSES": 3,
+    "RUNS": 20_000,
 }
 """Fewer say nothing: a process that is killed before it has written a file proves nothing about files."""
 
