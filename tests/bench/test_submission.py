@@ -74,6 +74,27 @@ def test_a_third_party_submission_is_accepted(
     assert (row["kind"], row["nats"]) == (claim["kind"], pytest.approx(claim["nats"], abs=1e-4))
 
 
+@pytest.mark.parametrize("command", ["verify", "site"])
+def test_a_claim_opens_no_folder_of_the_machine(
+    edited: Edit, songs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """It would be read without being asked for, and a submission could bring the music it is good at."""
+    folder = str(edited(data=str(songs)).parent)
+    site = [
+        str(REPOSITORY / "benchmarks/studies/objective.toml"),
+        "-o",
+        str(tmp_path),
+        "--submissions",
+        folder,
+    ]
+    words = site if command == "site" else [folder]
+    assert run(["bench", command, *words]) == 3
+    printed = capsys.readouterr().err
+    assert f"error: {songs}: is not the name of a known corpus" in printed
+    assert f"--data {songs}=PATH" in printed
+    assert run(["bench", command, *words, "--data", f"{songs}={songs}"]) == 0
+
+
 def test_an_edited_number_is_refused_with_both_numbers(
     edited: Edit, songs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -33,7 +33,9 @@ def verify(folders: tuple[Path, ...], places: tuple[str, ...], as_json: bool) ->
     from zoo.registry.parse import raise_all
 
     read, results = read_all(_submissions(folders)), []
-    music = OpenedMusic(named_places(sorted(claimed_music(read)), places, "the submissions"))
+    music = OpenedMusic(
+        named_places(sorted(claimed_music(read)), places, "the submissions", from_others=True)
+    )
     for verdict in verdicts(read, music):
         results.append(verdict)
         if verdict.refusal is None and not as_json:

@@ -39,7 +39,7 @@ def bundle_rows(
     data = {name: _music_of(name, bundle) for name, bundle in opened.items()}
     read = read_all(submission_folders(submissions) if submissions else [])
     names = sorted({*data.values(), *claimed_music(read)})
-    music = OpenedMusic(named_places(names, places, "the bundles and submissions"))
+    music = OpenedMusic(named_places(names, places, "the bundles and submissions", from_others=True))
     accepted = list(_accepted(read, music))  # before the bundles, so that a refusal costs no more time
     return [*(_bundle(name, opened[name], data[name], music) for name in opened), *accepted]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.errors import PluginError, Problem, ZooError
+from zoo.errors import DataError, PluginError, Problem, ZooError
 
 if TYPE_CHECKING:
     from zoo.bench.submission import Submission
@@ -38,7 +39,8 @@ class OpenedMusic:
     """The music of bundles, each opened once for each grid.
 
     Attributes:
-        places: name -> path.
+        places: name -> path; a path that a submission or a bundle names is not opened unless the user gives
+            it, since it could be of any folder of this machine.
     """
 
     places: Mapping[str, str]
@@ -48,11 +50,16 @@ class OpenedMusic:
         """The music with that name on a grid.
 
         Raises:
-            DataError: it cannot be read.
+            DataError: it cannot be read, or is not a known corpus and has no path.
         """
         from zoo.cli.music import open_music
         from zoo.train.keys import MusicKeys
 
+        if name not in self.places:
+            what = (
+                "is not the name of a known corpus, and other music is opened only from a path that you give"
+            )
+            raise DataError(Problem(what, name, f"add --data {shlex.quote(f'{name}=PATH')}"))
         if (name, grid) not in self._opened:
             self._opened[name, grid] = open_music(MusicKeys(data=self.places[name]), grid)
         return self._opened[name, grid]
