@@ -238,3 +238,9 @@ def test_a_deleted_run_folder_is_reported_once(tmp_path: Path) -> None:
     with pytest.raises(ZooError, match=message), lock_folder(tmp_path / "run"):  # noqa: PT012
         shutil.rmtree(tmp_path / "run")
         Run(tmp_path / "run").note(Stepped(1, {}, 1, 0.0))
+
+
+def test_a_copy_to_a_full_disk_does_not_blame_the_original(tmp_path: Path) -> None:
+    with pytest.raises(ZooError) as caught, files.new_folder(tmp_path / "copy") as part:
+        raise OSError(errno.ENOSPC, "No space left on device", "original", None, str(part / "a"))
+    assert "original" not in str(caught.value)

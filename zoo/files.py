@@ -25,6 +25,13 @@ IN_USE = (5, 32)
 HINT = "free some disk space or choose another path; existing files are unchanged"
 
 
+def real_path(path: str | Path) -> Path:
+    """The path without symbolic links; a link that leads to itself remains, and cannot be opened."""
+    return Path(
+        os.path.realpath(path)
+    )  # `Path.resolve` raises a RuntimeError for such a link in Python < 3.13
+
+
 @contextmanager
 def new_file(path: str | Path, hint: str = HINT) -> Iterator[Path]:
     """Yield a temporary path to write to; it replaces `path` if the block ends without an error.
@@ -32,7 +39,7 @@ def new_file(path: str | Path, hint: str = HINT) -> Iterator[Path]:
     Raises:
         ZooError: the disk is full, or the folder is missing or not writable.
     """
-    place = Path(path).resolve()
+    place = real_path(path)
     part = _part(place)
     try:
         with writing(path, hint):
@@ -60,7 +67,7 @@ def new_folder(path: str | Path, hint: str = HINT) -> Iterator[Path]:
     Raises:
         ZooError: the disk is full, or the parent folder is missing or not writable.
     """
-    place = Path(path).resolve()
+    place = real_path(path)
     part = _part(place)
     try:
         with writing(path, hint):
@@ -108,8 +115,9 @@ def writing(path: str | Path, hint: str = HINT) -> Iterator[None]:
 
 def _file(error: OSError, path: str | Path) -> str:
     """The file of an OSError as `: FILE`; empty if it is the file to be written."""
-    file = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes | Path) else ""
-    same = not file or UNFINISHED in file or Path(file).resolve() == Path(path).resolve()
+    name = error.filename2 or error.filename  # of a copy or a move, the second is the one to be written
+    file = os.fsdecode(name) if isinstance(name, str | bytes | Path) else ""
+    same = not file or UNFINISHED in file or real_path(file) == real_path(path)
     return "" if same else f": {file}"
 
 

@@ -299,6 +299,15 @@ def test_a_damaged_result_is_named_with_its_hint(small: Study, tmp_path: Path, r
     assert "remove the file" in str(caught.value)
 
 
+@pytest.mark.parametrize("target", ["bach", "nowhere"])
+def test_a_dataset_whose_folder_is_a_broken_link_stops_the_run(tmp_path: Path, target: str) -> None:
+    """It could not be created when the first result arrives, and hours of training would be lost."""
+    (tmp_path / "bach").symlink_to(tmp_path / target)
+    with pytest.raises(ZooError, match="bach: cannot be written") as caught:
+        prepare(tmp_path, "--results", ["bach"])
+    assert "choose a writable folder with --results" in caught.value.problems[0].hint
+
+
 def test_unwritable_results_stop_the_run(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("in the way")
     for folder in (tmp_path / "results", tmp_path / "results" / "below"):

@@ -421,3 +421,25 @@ def test_a_bundle_needs_a_folder_of_its_own(
     assert result.code == 2
     assert "a bundle needs a folder of its own, not the current folder" in result.err
     assert not (tmp_path / "manifest.json").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "data=bach", "train.steps=1", "-o", "loop"],
+        ["train", "-o", "loop", "--resume"],
+        ["tune", "attention=last,none", "data=bach", "-o", "loop"],
+        ["runs", "compare", "loop", "bach"],
+        ["bench", "run", "study.toml", "--results", "loop"],
+    ],
+)
+def test_a_link_to_itself_is_reported_as_a_path(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("loop").symlink_to("loop")
+    Path("study.toml").write_text('title = "a"\ndata = ["bach"]\n[[grid]]\nattention = ["last"]\n')
+    assert main.run(words) in (1, 2, 5)
+    printed = capsys.readouterr().err
+    assert "loop" in printed
+    assert "this is a bug" not in printed

@@ -8,7 +8,7 @@ is used.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from errno import EACCES
 from pathlib import Path
 from typing import Any
@@ -232,17 +232,29 @@ def _earlier_question(result: Any) -> str | None:
         return None
 
 
-def prepare(folder: Path, option: str) -> None:
+def prepare(folder: Path, option: str, datasets: Iterable[str] = ()) -> None:
     """Create a folder and check that it is writable, before hours of training.
 
     Args:
         folder: the folder for results or trainings.
         option: the option that chooses another folder, for the error message.
+        datasets: the datasets whose results will have folders in it.
 
     Raises:
         ZooError: the folder cannot be created or written.
     """
-    with writing(folder, f"free some space, or choose a writable folder with {option}"):
+    hint = f"free some space, or choose a writable folder with {option}"
+    with writing(folder, hint):
         folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK):
-            raise PermissionError(EACCES, os.strerror(EACCES))
+        _check_writable(folder)
+    for inside in (folder / folder_of(data) for data in datasets):
+        # Created when the first result is written; a link that leads nowhere would prevent that.
+        if os.path.lexists(inside):
+            with writing(inside, hint):
+                inside.mkdir(exist_ok=True)
+                _check_writable(inside)
+
+
+def _check_writable(folder: Path) -> None:
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(EACCES, os.strerror(EACCES))

@@ -17,7 +17,7 @@ from pathlib import Path
 from zoo.bench.claim import FILE, SPLIT, Claim
 from zoo.data import Corpus
 from zoo.errors import ClaimError, Problem, UsageError
-from zoo.files import new_folder, writing
+from zoo.files import new_folder, real_path, writing
 from zoo.measure.evaluation import Evaluation
 from zoo.measure.evaluator import check_music, evaluate
 from zoo.model.bundle import Bundle, open_bundle
@@ -52,7 +52,7 @@ class Submission:
     @property
     def name(self) -> str:
         """The name of the folder."""
-        return self.folder.resolve().name
+        return real_path(self.folder).name
 
 
 def submission_folders(place: Path) -> list[Path]:

@@ -122,7 +122,7 @@ def run(
         known_jobs = jobs or default_jobs() if runner == "local" else jobs
         _forecast(study, stored, music, known_jobs, as_json)
         return
-    prepare(stored.folder, "--results")
+    prepare(stored.folder, "--results", study.settings.data)
     prepare(work, "--work")
     with lock_folder(work / f"{study.name}.driver", "runs this study"):
         worker = _runner(runner, work, jobs, address, parameters)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from zoo.errors import Problem, UsageError
+from zoo.files import real_path
 from zoo.model.sealed import MANIFEST
 
 force_option = click.option("--force", is_flag=True, help="Overwrite existing files.")
@@ -42,7 +43,7 @@ def check_own_folder(path: Path, what: str) -> None:
     Raises:
         UsageError: it is one of these folders.
     """
-    folder = path.resolve()
+    folder = real_path(path)
     if folder in (Path.cwd(), Path(folder.anchor)):
         name = "the current folder" if folder == Path.cwd() else "the root folder"
         hint = f"name a folder that is not there yet, such as -o my_{what}"

@@ -11,6 +11,7 @@ import click
 from zoo.cli.counts import OF_TRAINING
 from zoo.cli.runs_compare import compare
 from zoo.errors import Problem, UsageError
+from zoo.files import real_path
 
 if TYPE_CHECKING:
     from zoo.train.summary import RunSummary
@@ -75,7 +76,7 @@ def _table(runs: Sequence[RunSummary], folder: Path) -> Any:
     table.add_column("state", no_wrap=True)
     for run in runs:
         inside = run.folder.relative_to(folder)
-        name = folder.resolve().name if inside == Path() else str(inside)
+        name = real_path(folder).name if inside == Path() else str(inside)
         words = (name, " ".join(run.parts.values()), run.music)
         minutes = f"{run.seconds / 60:.1f}" if run.plan else "–"
         nats = "–" if run.nats is None else marked(run.nats, run.kind)

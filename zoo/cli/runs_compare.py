@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.errors import BundleError, Problem, UsageError
+from zoo.files import real_path
 
 if TYPE_CHECKING:
     from zoo.report.learning import Training
@@ -30,7 +31,7 @@ def compare(first: Path, second: Path, as_json: bool) -> None:
     from zoo.report.learning import Training
     from zoo.train.summary import summarize
 
-    if first.resolve() == second.resolve():
+    if real_path(first) == real_path(second):
         raise UsageError(Problem("both are the same run", str(first), "name two runs"))
     for folder in (first, second):
         _check(folder)
@@ -57,7 +58,7 @@ def _check(folder: Path) -> None:
 
 def _names(first: Path, second: Path) -> tuple[str, str]:
     """The names of the runs: those of their folders, or their paths if these are equal."""
-    names = first.resolve().name, second.resolve().name
+    names = real_path(first).name, real_path(second).name
     return names if names[0] != names[1] else (str(first), str(second))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import BundleError, Problem
+from zoo.files import real_path
 from zoo.model.config import read_config
 from zoo.model.pretrained import BUNDLE, RECIPE, bundle_folder, is_bundle
 from zoo.model.provenance import MusicRecord, trained_on
@@ -45,7 +46,7 @@ class Trained:
     @property
     def name(self) -> str:
         """The name of the folder; for `RUN/bundle`, both components."""
-        place = self.path.resolve()
+        place = real_path(self.path)
         return f"{place.parent.name}/{place.name}" if place.name == BUNDLE else place.name
 
     def choice(self, slot: Slot, registry: Registry) -> Choice:
