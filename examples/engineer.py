@@ -27,9 +27,9 @@ class NextChord(nn.Module):
         self.attention = model.model.attention
         self.head = nn.Linear(self.attention.features, 1)
 
-    def forward(self, codes: Tensor, clock: Clock) -> Tensor:
-        """The expected number of keys (B, T) after each frame of codes (B, T, C)."""
-        features, _ = self.attention(codes, clock, self.attention.start(codes[:, :0]))
+    def forward(self, heard: Tensor, clock: Clock) -> Tensor:
+        """The expected number of keys (B, T) after each frame (B, T, H), as the encoder lets it be heard."""
+        features, _ = self.attention(heard, clock, self.attention.start(heard[:, :0]))
         return self.head(features).squeeze(-1)
 
 
@@ -53,8 +53,8 @@ def stream(model: zoo.ZooModel, frames: int) -> list[list[int]]:
     module, chance = model.model.eval(), torch.Generator().manual_seed(0)
     sampler, decoder = module.sampler, module.decoder
     keys = torch.zeros(1, 1, 88)
-    codes = module.encoder.fold(keys)
-    attention_state = module.attention.start(codes[:, :0])
+    codes, heard = module.encoder.fold(keys), module.encoder.heard(keys)
+    attention_state = module.attention.start(heard[:, :0])
     # `past` and `clock` are optional parameters: parts have them only if they use them.
     voices = sampler.start(1, **accepted(sampler, "start", past=codes))
     hands = decoder.start(1, **accepted(decoder, "start", past=keys[:, :0]))
@@ -64,9 +64,10 @@ def stream(model: zoo.ZooModel, frames: int) -> list[list[int]]:
             before, now = (
                 Clock.common_time(torch.tensor([[place]]), model.recipe.grid) for place in (frame - 1, frame)
             )
-            features, attention_state = module.attention(codes, before, attention_state)
+            features, attention_state = module.attention(heard, before, attention_state)
             codes, voices = sampler.sample(features, voices, chance, **accepted(sampler, "sample", clock=now))
             keys, hands = decoder.sample(codes, keys, hands, chance, **accepted(decoder, "sample", clock=now))
+            heard = module.encoder.heard(keys)
             played.append(keys[0, 0].nonzero().flatten().tolist())
     return played
 

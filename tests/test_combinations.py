@@ -46,7 +46,7 @@ NARROW = {
 }
 """Small widths for speed; parts that are not listed have their defaults."""
 
-IMPOSSIBLE = {("sounding", "rbm-loudness")}
+IMPOSSIBLE = {("sounding", "rbm-loudness"), ("register", "rbm-loudness")}
 """Encoders and decoders that cannot be combined: held keys have no loudness."""
 
 

@@ -14,8 +14,8 @@ from .settings import CopyingSettings
 
 Memory = tuple[Tensor, Tensor]
 Moments = tuple[Tensor, Tensor, Tensor]
-"""The last L frames, oldest first: attention keys (B, L, heads * head), codes (B, L, C), and whether they are
-part of the piece (B, L)."""
+"""The last L frames, oldest first: attention keys (B, L, heads * head), frames (B, L, H), and whether they
+are part of the piece (B, L)."""
 CopyingState = tuple[Tensor, Memory, Memory, Moments]
 """The past that has not been processed yet, the states of the local and joining LSTMs, and the moments."""
 
@@ -24,10 +24,10 @@ class Copying(Attention):
     """A song that returns to its tune can copy it instead of composing it again.
 
     A local LSTM receives every frame; its output describes the moment. Each head compares the present moment
-    with those within reach, by content and by distance, and averages the codes that came next after them. A
+    with those within reach, by content and by distance, and averages the frames that came next after them. A
     sentinel allows a head to attend to nothing if no moment is similar. A second LSTM combines the retrieved
-    codes with the output of the local LSTM, and the retrieved codes have a shortcut to the features. Moments
-    of the past before a fragment can be attended to as well; the LSTMs start at the fragment.
+    frames with the output of the local LSTM, and they have a shortcut to the features. Moments of the past
+    before a fragment can be attended to as well; the LSTMs start at the fragment.
 
     `history`, in contrast, looks at a few fixed distances, whatever was played there.
     """
@@ -36,8 +36,8 @@ class Copying(Attention):
         super().__init__(settings, sizes)
         self.features = settings.features
         (self.reach,) = in_frames([settings.reach], sizes.grid)
-        width, retrieved = settings.heads * settings.head, settings.heads * sizes.codes
-        self.local = LSTM(sizes.codes + CLOCK, settings.local)
+        width, retrieved = settings.heads * settings.head, settings.heads * sizes.inputs
+        self.local = LSTM(sizes.inputs + CLOCK, settings.local)
         self.ask = nn.Linear(settings.local, width)
         self.describe = nn.Linear(settings.local, width)
         self.nothing = nn.Linear(settings.local, settings.heads)
@@ -54,14 +54,14 @@ class Copying(Attention):
         moments = past.new_zeros(batch, 0, self.describe.out_features), past[:, :0], begun(past[:, :0])
         return past, self.local.start(batch), self.join.start(batch), moments
 
-    def forward(self, codes: Tensor, clock: Clock, state: CopyingState) -> tuple[Tensor, CopyingState]:
+    def forward(self, heard: Tensor, clock: Clock, state: CopyingState) -> tuple[Tensor, CopyingState]:
         """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
         past, local, join, moments = state
         if past.shape[1]:
             outline, _ = self.local(with_clock(past, clock.before(past.shape[1])), local)
             moments = self.describe(outline), past, begun(past)
-        outline, local = self.local(with_clock(codes, clock), local)
-        present = self.describe(outline), codes, codes.new_ones(codes.shape[:2], dtype=torch.bool)
+        outline, local = self.local(with_clock(heard, clock), local)
+        present = self.describe(outline), heard, heard.new_ones(heard.shape[:2], dtype=torch.bool)
         described, played, known = (torch.cat(pair, 1) for pair in zip(moments, present, strict=True))
         retrieved = self._retrieved(outline, described, played, known)
         features, join = self.join(self.dropout(torch.cat([outline, retrieved], -1)), join)
@@ -71,7 +71,7 @@ class Copying(Attention):
         return features, (past[:, :0], local, join, moments)
 
     def _retrieved(self, outline: Tensor, described: Tensor, played: Tensor, known: Tensor) -> Tensor:
-        """Codes (B, T, heads * C) that came next after moments similar to each of the last T."""
+        """Frames (B, T, heads * H) that came next after moments similar to each of the last T."""
         before = described.shape[1] - outline.shape[1]
         retrieved = []
         for first in range(0, outline.shape[1], self.reach):

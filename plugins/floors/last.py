@@ -10,16 +10,16 @@ from zoo.parts.interfaces import Attention, Sizes, State
 
 
 class Last(Attention):
-    """The features are the codes of the frame itself; there are no parameters and no state."""
+    """The features are the frame itself; there are no parameters and no state."""
 
     def __init__(self, settings: Settings, sizes: Sizes) -> None:
         super().__init__(settings, sizes)
-        self.features = sizes.codes
+        self.features = sizes.inputs
 
     def start(self, past: Tensor) -> State:
         """No state."""
         return ()
 
-    def forward(self, codes: Tensor, clock: Clock, state: State) -> tuple[Tensor, State]:
-        """The codes (B, T, C), unchanged."""
-        return codes, state
+    def forward(self, heard: Tensor, clock: Clock, state: State) -> tuple[Tensor, State]:
+        """The frames (B, T, H), unchanged."""
+        return heard, state

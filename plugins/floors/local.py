@@ -23,7 +23,7 @@ class Local(Attention):
     def __init__(self, settings: LocalSettings, sizes: Sizes) -> None:
         super().__init__(settings, sizes)
         self.features = settings.features
-        self.local = LSTM(sizes.codes + CLOCK, settings.local)
+        self.local = LSTM(sizes.inputs + CLOCK, settings.local)
         self.aggregation = LSTM(settings.local, settings.features)
 
     def start(self, past: Tensor) -> tuple[Memory, Memory]:
@@ -31,10 +31,10 @@ class Local(Attention):
         return self.local.start(past.shape[0]), self.aggregation.start(past.shape[0])
 
     def forward(
-        self, codes: Tensor, clock: Clock, state: tuple[Memory, Memory]
+        self, heard: Tensor, clock: Clock, state: tuple[Memory, Memory]
     ) -> tuple[Tensor, tuple[Memory, Memory]]:
         """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
         local, aggregation = state
-        outline, local = self.local(with_clock(codes, clock), local)
+        outline, local = self.local(with_clock(heard, clock), local)
         features, aggregation = self.aggregation(outline, aggregation)
         return features, (local, aggregation)

@@ -30,7 +30,7 @@ class Hierarchical(Attention):
     def __init__(self, settings: HierarchicalSettings, sizes: Sizes) -> None:
         super().__init__(settings, sizes)
         self.features = settings.features
-        widths = [sizes.codes + CLOCK] + [settings.hidden] * (len(settings.levels) - 1)
+        widths = [sizes.inputs + CLOCK] + [settings.hidden] * (len(settings.levels) - 1)
         self.levels = nn.ModuleList(LSTM(width, settings.hidden) for width in widths)
         self.aggregation = LSTM(len(settings.levels) * settings.hidden, settings.features)
 
@@ -40,10 +40,10 @@ class Hierarchical(Attention):
         levels = tuple((past.new_zeros(batch, self.settings.hidden),) * 2 for _ in self.levels)
         return levels, self.aggregation.start(batch)
 
-    def forward(self, codes: Tensor, clock: Clock, state: Memories) -> tuple[Tensor, Memories]:
+    def forward(self, heard: Tensor, clock: Clock, state: Memories) -> tuple[Tensor, Memories]:
         """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
         before, joined = state
-        output, outputs, after = with_clock(codes, clock), [], []
+        output, outputs, after = with_clock(heard, clock), [], []
         for name, level, memory in zip(self.settings.levels, self.levels, before, strict=True):
             output, memory = _ticking(level, _ticks(name, clock), output, memory)
             outputs.append(output)

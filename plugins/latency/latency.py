@@ -31,7 +31,7 @@ class Latency(Attention):
         self.lags = in_frames(settings.lags, sizes.grid)
         width = settings.group * len(settings.lags)
         lines = MixedLines if settings.mix else _SeparateLines
-        self.lines = lines(sizes.codes + CLOCK, settings.group, self.lags)
+        self.lines = lines(sizes.inputs + CLOCK, settings.group, self.lags)
         self.aggregation = LSTM(width, settings.features)
 
     def start(self, past: Tensor) -> tuple[Recent, Memory]:
@@ -41,11 +41,11 @@ class Latency(Attention):
         return recent, self.aggregation.start(batch)
 
     def forward(
-        self, codes: Tensor, clock: Clock, state: tuple[Recent, Memory]
+        self, heard: Tensor, clock: Clock, state: tuple[Recent, Memory]
     ) -> tuple[Tensor, tuple[Recent, Memory]]:
         """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
         recent, memory = state
-        delayed, recent = self.lines(with_clock(codes, clock), recent)
+        delayed, recent = self.lines(with_clock(heard, clock), recent)
         features, memory = self.aggregation(delayed, memory)
         return features, (recent, memory)
 

@@ -30,7 +30,7 @@ class MinGRU(Attention):
     def __init__(self, settings: MinGRUSettings, sizes: Sizes) -> None:
         super().__init__(settings, sizes)
         width = self.features = settings.hidden
-        self.lowest = _layer(sizes.codes + CLOCK, width)
+        self.lowest = _layer(sizes.inputs + CLOCK, width)
         self.higher = nn.ModuleList(_layer(width, width) for _ in range(settings.layers - 1))
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in self.higher)
         self.dropout = nn.Dropout(settings.dropout)
@@ -40,10 +40,10 @@ class MinGRU(Attention):
         return tuple(past.new_zeros(len(past), self.features) for _ in range(self.settings.layers))
 
     def forward(
-        self, codes: Tensor, clock: Clock, state: tuple[Tensor, ...]
+        self, heard: Tensor, clock: Clock, state: tuple[Tensor, ...]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
-        features = gated_average(self.lowest(with_clock(codes, clock)), state[0])
+        features = gated_average(self.lowest(with_clock(heard, clock)), state[0])
         after = [features[:, -1]]
         for layer, norm, before in zip(self.higher, self.norms, state[1:], strict=True):
             average = gated_average(layer(self.dropout(norm(features))), before)

@@ -17,7 +17,7 @@ Memories = tuple[tuple[Tensor, Tensor], ...]
 class Stacked(Attention):
     """A stack of LSTMs with residual connections.
 
-    The first LSTM receives the codes and the position in the bar. Each further LSTM receives the normalized
+    The first LSTM receives each frame and its position in the bar. Each further LSTM receives the normalized
     sum of all outputs below, and its output is added to that sum. Dropout applies to the input of these
     layers. The past before a fragment is ignored.
     """
@@ -25,7 +25,7 @@ class Stacked(Attention):
     def __init__(self, settings: StackedSettings, sizes: Sizes) -> None:
         super().__init__(settings, sizes)
         width = self.features = settings.hidden
-        self.lowest = LSTM(sizes.codes + CLOCK, width)
+        self.lowest = LSTM(sizes.inputs + CLOCK, width)
         self.higher = nn.ModuleList(LSTM(width, width) for _ in range(settings.layers - 1))
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in self.higher)
         self.dropout = nn.Dropout(settings.dropout)
@@ -34,9 +34,9 @@ class Stacked(Attention):
         """Zero states."""
         return tuple(self.lowest.start(len(past)) for _ in range(self.settings.layers))
 
-    def forward(self, codes: Tensor, clock: Clock, state: Memories) -> tuple[Tensor, Memories]:
+    def forward(self, heard: Tensor, clock: Clock, state: Memories) -> tuple[Tensor, Memories]:
         """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
-        features, memory = self.lowest(with_clock(codes, clock), state[0])
+        features, memory = self.lowest(with_clock(heard, clock), state[0])
         after = [memory]
         for layer, norm, before in zip(self.higher, self.norms, state[1:], strict=True):
             output, memory = layer(self.dropout(norm(features)), before)

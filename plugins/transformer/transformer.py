@@ -31,7 +31,7 @@ class Transformer(Attention):
         super().__init__(settings, sizes)
         width = self.features = settings.heads * settings.head
         (self.reach,) = in_frames([settings.reach], sizes.grid)
-        self.enter = nn.Linear(sizes.codes + CLOCK, width)
+        self.enter = nn.Linear(sizes.inputs + CLOCK, width)
         self.blocks = nn.ModuleList(_Block(settings, self.reach) for _ in range(settings.layers))
         self.norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(settings.dropout)
@@ -42,14 +42,14 @@ class Transformer(Attention):
         return past, caches, begun(past[:, :0])
 
     def forward(
-        self, codes: Tensor, clock: Clock, state: TransformerState
+        self, heard: Tensor, clock: Clock, state: TransformerState
     ) -> tuple[Tensor, TransformerState]:
         """Features (B, T, F) and the state after the last frame; see `Attention.forward`."""
         past, caches, known = state
         given = past.shape[1]
         clock = joined([clock.before(given), clock], 1)
-        present = self.dropout(self.enter(with_clock(torch.cat([past, codes], 1), clock)))
-        belongs = torch.cat([begun(past), codes.new_ones(codes.shape[:2], dtype=torch.bool)], 1)
+        present = self.dropout(self.enter(with_clock(torch.cat([past, heard], 1), clock)))
+        belongs = torch.cat([begun(past), heard.new_ones(heard.shape[:2], dtype=torch.bool)], 1)
         features = []
         for chunk, visible in zip(
             torch.split(present, self.reach, 1), torch.split(belongs, self.reach, 1), strict=True

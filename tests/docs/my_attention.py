@@ -7,13 +7,13 @@ class Mine(Attention):
     def __init__(self, settings, sizes):
         super().__init__(settings, sizes)
         self.features = 64
-        self.lstm = LSTM(sizes.codes, self.features)
+        self.lstm = LSTM(sizes.inputs, self.features)
 
     def start(self, past):
         return self.lstm.start(len(past))
 
-    def forward(self, codes, clock, state):
-        return self.lstm(codes, state)
+    def forward(self, heard, clock, state):
+        return self.lstm(heard, state)
 
 
 @hookimpl

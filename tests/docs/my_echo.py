@@ -21,20 +21,20 @@ class Echo(Attention):
     def __init__(self, settings, sizes):
         super().__init__(settings, sizes)
         self.features = settings.features
-        self.lstm = LSTM(2 * sizes.codes, settings.features)
+        self.lstm = LSTM(2 * sizes.inputs, settings.features)
 
     def start(self, past):
         """The last bar of the past, padded with silence, and the initial state of the LSTM."""
         bar = self.settings.bar
         return pad(past, (0, 0, bar, 0))[:, -bar:], self.lstm.start(len(past))
 
-    def forward(self, codes, clock, state):
+    def forward(self, heard, clock, state):
         """Features (B, T, F), and the state after the last frame."""
         recent, memory = state
         bar = self.settings.bar
-        frames = torch.cat([recent, codes], dim=1)
-        next_then = lagged(frames, [bar], codes.shape[1]).flatten(2)
-        features, memory = self.lstm(torch.cat([codes, next_then], dim=-1), memory)
+        frames = torch.cat([recent, heard], dim=1)
+        next_then = lagged(frames, [bar], heard.shape[1]).flatten(2)
+        features, memory = self.lstm(torch.cat([heard, next_then], dim=-1), memory)
         return features, (frames[:, -bar:], memory)
 
 

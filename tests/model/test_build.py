@@ -22,9 +22,9 @@ def recipe(words: str = BASE) -> Recipe:
     return parse_recipe(words, open_registry())
 
 
-def with_part(slot: Slot, target: Any) -> Recipe:
-    """The base recipe with a custom class in one slot."""
-    base = recipe()
+def with_part(slot: Slot, target: Any, words: str = BASE) -> Recipe:
+    """The recipe with a custom class in one slot."""
+    base = recipe(words)
     choice = base.parts[slot]
     description = Description(slot=slot, name="ours", summary="", target=target)
     ours = replace(choice, entry=replace(choice.entry, description=description), settings=Settings())
@@ -37,7 +37,7 @@ class Echo(Attention):
     def __init__(self, settings: Settings, sizes: Sizes) -> None:
         super().__init__(settings, sizes)
         self.features = 7
-        self.linear = nn.Linear(sizes.codes, 7)
+        self.linear = nn.Linear(sizes.inputs, 7)
 
     def start(self, past: Tensor) -> State:
         return ()
@@ -86,11 +86,34 @@ def test_wrong_width_is_reported_with_both_numbers() -> None:
     assert "attention=ours" in messages
 
 
+def test_an_attention_that_hears_codes_only_is_reported() -> None:
+    class Deaf(Echo):
+        def __init__(self, settings: Settings, sizes: Sizes) -> None:
+            super().__init__(settings, sizes)
+            self.linear = nn.Linear(sizes.codes, 7)
+
+    assert build(with_part("attention", Deaf)).attention.features == 7
+    messages = problems(with_part("attention", Deaf, f"encoder=register {BASE}"))
+    assert messages.startswith("attention=ours: it hears the 12 codes of a frame only, not the 100 inputs of")
+    assert "encoder=register" in messages
+    assert "sizes.inputs" in messages
+
+
+def test_a_wide_attention_that_fails_otherwise_is_reported_as_such() -> None:
+    class Broken(Echo):
+        def forward(self, codes: Tensor, clock: Tensor, state: State) -> tuple[Tensor, State]:
+            raise ValueError("no music today")
+
+    messages = problems(with_part("attention", Broken, f"encoder=register {BASE}"))
+    assert "no music today" in messages
+    assert "sizes.inputs" not in messages
+
+
 def test_unregistered_layer_is_reported() -> None:
     class Forgetful(Echo):
         def __init__(self, settings: Settings, sizes: Sizes) -> None:
             super().__init__(settings, sizes)
-            self.layers = [nn.Linear(sizes.codes, 7)]
+            self.layers = [nn.Linear(sizes.inputs, 7)]
 
         def forward(self, codes: Tensor, clock: Tensor, state: State) -> tuple[Tensor, State]:
             return self.linear(codes) + self.layers[0](codes), state

@@ -50,6 +50,21 @@ def test_a_program_computes_what_the_attention_does(here: Path) -> None:
         assert torch.allclose(again, attention(codes, clock, after)[0], atol=1e-5)
 
 
+def test_a_program_hears_keys_if_the_attention_hears_more_than_codes(here: Path) -> None:
+    zoo.build(f"encoder=register {WORDS}").save("register")
+    assert run(["export", "register", "attention", "-o", "part.pt2"]) == 0
+    extra = {"README.md": ""}
+    program = torch.export.load("part.pt2", extra_files=extra)
+    assert "- `keys`: (1, 1, 88) float32" in extra["README.md"]
+    keys, *place, state = program.example_inputs[0]
+    model = zoo.load("register").model.eval()
+    heard = model.encoder.heard(torch.ones_like(keys))
+    with torch.no_grad():
+        mine, _ = program.module()(torch.ones_like(keys), *place, state)
+        theirs, _ = model.attention(heard, Clock(*place, 4), model.attention.start(heard[:, :0]))
+    assert torch.allclose(mine, theirs, atol=1e-5)
+
+
 def test_invalid_exports_are_rejected(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["export", "model", "decoder", "-o", "part.pt2"]) == 2
     assert "a decoder draws at random, which an exported program cannot" in capsys.readouterr().err

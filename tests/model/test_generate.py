@@ -223,3 +223,27 @@ def test_new_music_depends_on_the_meter() -> None:
     places = torch.cat([clock.place for clock in clocks], 1)[0, 1:].tolist()
     assert places[:20] == [*range(16), *range(4)]
     assert places[20:] == [*range(12), *range(12)]
+
+
+def test_new_music_is_heard_as_in_training() -> None:
+    """The primer and each new frame reach the attention with their octaves, after one frame of silence."""
+    frames: list[torch.Tensor] = []
+
+    class Listening(torch.nn.Module):
+        def __init__(self, attention: torch.nn.Module) -> None:
+            super().__init__()
+            self.attention = attention
+            self.start = attention.start
+
+        def forward(self, heard: torch.Tensor, clock: Clock, state: object) -> object:
+            frames.append(heard)
+            return self.attention(heard, clock, state)
+
+    built = model("encoder=register")
+    built.attention = Listening(built.attention)  # type: ignore[assignment]
+    opening = primer(20)
+    (roll,) = generate(built, frames=24, primer=opening)
+    keys = torch.from_numpy(np.concatenate([opening.sounding, roll.sounding[-24:]])).float()
+    silence = torch.zeros(1, 1, 88)
+    expected = built.encoder.heard(torch.cat([silence, keys.unsqueeze(0)], 1))
+    assert torch.equal(torch.cat(frames, 1), expected)

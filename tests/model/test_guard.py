@@ -47,7 +47,7 @@ class Mine(Attention):
     def __init__(self, settings, sizes):
         super().__init__(settings, sizes)
         self.features = 5
-        self.lstm = LSTM(sizes.codes, 5)
+        self.lstm = LSTM(sizes.inputs, 5)
 
     def start(self, past):
         return self.lstm.start(past.shape[0])

@@ -63,6 +63,18 @@ def test_each_frame_is_predicted_from_the_one_before_it() -> None:
     assert batch.clock.place[:, -1].tolist() == [10, 2]
 
 
+def test_an_attention_hears_what_the_encoder_lets_it_hear() -> None:
+    fragments = music(frames=12, past=3)
+    built = model("encoder=register sampler=ordered")
+    batch = built.batch(fragments)
+    keys = fragments.sounding.float()
+    heard = built.encoder.heard(keys)
+    assert heard.shape[-1] == built.attention.sizes.inputs == 100
+    assert torch.equal(torch.cat([batch.past, batch.inputs], 1), heard[:, :-1])
+    assert torch.equal(batch.of_codes["past"], built.encoder.fold(keys[:, :4]))
+    assert torch.equal(batch.codes, built.encoder.fold(keys[:, 4:]))
+
+
 def test_a_decoder_receives_the_previous_loudness_if_it_uses_it() -> None:
     fragments = music(frames=12, past=3)
     built = model("decoder=rbm-loudness decoder.lstm=8")

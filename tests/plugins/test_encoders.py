@@ -11,6 +11,8 @@ from zoo_plugins.baseline.onset import Onset
 from zoo_plugins.baseline.settings import EvenSettings
 from zoo_plugins.floors.keys import Keys
 from zoo_plugins.floors.settings import KeysSettings
+from zoo_plugins.sounding.register import Register
+from zoo_plugins.sounding.sounding import Sounding
 
 from zoo.errors import DataError
 from zoo.parts import Settings
@@ -44,6 +46,16 @@ def test_every_key_is_its_own_code(plane: str) -> None:
     keys = encoder.keys(onset, sounding)
     assert torch.equal(keys, (onset if plane == "onset" else sounding).float())
     assert torch.equal(encoder.fold(keys), keys)
+
+
+def test_register_has_the_codes_of_sounding_but_tells_octaves_apart() -> None:
+    register, sounding = Register(Settings()), Sounding(Settings())
+    keys = (torch.rand(2, 5, 88) < 0.1).float()
+    assert torch.equal(register.fold(keys), sounding.fold(keys))
+    assert torch.equal(register.heard(keys), torch.cat([sounding.fold(keys), keys], -1))
+    low, high = torch.eye(88)[[3]], torch.eye(88)[[15]]
+    assert torch.equal(sounding.heard(low), sounding.heard(high))
+    assert not torch.equal(register.heard(low), register.heard(high))
 
 
 def test_without_a_velocity_part_all_notes_have_the_same_velocity() -> None:

@@ -24,7 +24,7 @@ class Good(Attention):
     def __init__(self, settings, sizes):
         super().__init__(settings, sizes)
         self.features = settings.width
-        self.lstm = LSTM(sizes.codes + CLOCK, settings.width)
+        self.lstm = LSTM(sizes.inputs + CLOCK, settings.width)
 
     def start(self, past):
         return self.lstm.start(past.shape[0])
@@ -304,7 +304,7 @@ class Explodes(Good):
 
 
 class KnowsOnlyFourCodes(Good):
-    caught_by = ("builds_by_default",)
+    caught_by = ("builds_by_default", "more_than_codes_can_be_heard")
 
     def forward(self, codes, clock, state):
         return super().forward(codes.view(*codes.shape[:2], 4), clock, state)
@@ -336,6 +336,25 @@ BAD = [bad for bad in Good.__subclasses__() if hasattr(bad, "caught_by")]
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.__name__)
 def test_a_bad_attention_is_caught(bad):
     assert caught(described(bad)) == set(bad.caught_by)
+
+
+class HearsCodesOnly(Good):
+    """As before encoders could give more: the input layer has the width of the codes."""
+
+    def __init__(self, settings, sizes):
+        super().__init__(settings, sizes)
+        self.lstm = LSTM(sizes.codes + CLOCK, settings.width)
+
+
+def test_an_attention_that_hears_codes_only_has_to_say_so():
+    def fit(settings, facts):
+        if facts.get("encoder.inputs", facts["encoder.codes"]) != facts["encoder.codes"]:
+            yield Problem("it hears codes only")
+
+    assert caught(described(HearsCodesOnly)) == {"more_than_codes_can_be_heard"}
+    report = zoo.testing.run(described(HearsCodesOnly, fit=fit))
+    assert report.ok
+    assert "more_than_codes_can_be_heard" in {outcome.check.name for outcome in report.having("skipped")}
 
 
 def test_changing_the_default_dtype_is_caught():
@@ -398,6 +417,7 @@ def test_a_bad_description_is_caught(change):
 
 def test_every_check_of_an_attention_is_covered():
     covered = set().union(*(bad.caught_by for bad in BAD)) | {
+        "more_than_codes_can_be_heard",
         "settings_are_documented",
         "settings_work_at_their_bounds",
         "live_settings_take_effect",

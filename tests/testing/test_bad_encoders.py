@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -50,7 +52,7 @@ def test_a_good_encoder_passes_every_check(good, plane):
 class DropsTheTopOctave(Good):
     """As in the original system: keys above the 84th belong to no code."""
 
-    caught_by = ("every_key_has_one_code",)
+    caught_by = ("every_key_has_one_code", "a_frame_is_heard_by_itself")
 
     def __init__(self, settings):
         super().__init__(settings, CLASSES & (torch.arange(88) < 84))
@@ -70,6 +72,34 @@ class FoldsOnlyTwoKeys(Good):
 
     def fold(self, keys):
         return (keys @ self.membership.T.to(keys) % 3 > 0).to(keys)
+
+
+class HearsTheFuture(Good):
+    caught_by = ("a_frame_is_heard_by_itself",)
+
+    def heard(self, keys):
+        return super().heard(keys.flip(1).cummax(1).values.flip(1))
+
+
+class HearsSilenceAsSound(Good):
+    caught_by = ("a_frame_is_heard_by_itself",)
+
+    def heard(self, keys):
+        return super().heard(keys) - 0.5
+
+
+class HearsNoBass(Good):
+    caught_by = ("a_frame_is_heard_by_itself",)
+
+    def heard(self, keys):
+        return super().heard(torch.cat([keys[..., :20] * 0, keys[..., 20:]], -1))
+
+
+class HearsMoreThanItSays(Good):
+    caught_by = ("outputs_have_the_right_shape", "any_length_works", "silence_and_all_keys_are_finite")
+
+    def heard(self, keys):
+        return torch.cat([keys, super().heard(keys)], -1)
 
 
 class ModelsTheOtherPlane(Good):
@@ -166,6 +196,19 @@ BAD = list(Good.__subclasses__())
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.__name__)
 def test_a_bad_encoder_is_caught(bad):
     assert caught(described(bad)) == set(bad.caught_by)
+
+
+def test_what_is_heard_beside_the_codes_is_a_fact():
+    class HearsKeys(Good):
+        def __init__(self, settings):
+            super(Good, self).__init__(settings, CLASSES, plane="onset", inputs=88)
+
+        def heard(self, keys):
+            return keys
+
+    assert caught(described(HearsKeys)) == {"sizes_are_as_declared"}
+    facts = {"codes": 12, "inputs": 88, "plane": "onset"}
+    assert caught(replace(described(HearsKeys), gives=lambda settings: facts)) == set()
 
 
 @pytest.mark.parametrize("lie", [{"codes": 11}, {"plane": "sounding"}])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from zoo.parts.clock import Clock
@@ -16,9 +15,10 @@ class Batch:
     """The inputs and targets of the parts for a batch of fragments, with T frames to predict.
 
     Attributes:
-        past: codes before the first input, (B, P, C).
-        inputs: codes of the frame before each target, (B, T, C).
+        past: what the attention hears before the first input, (B, P, H).
+        inputs: what it hears of the frame before each target, (B, T, H).
         clock: position of each input frame in its bar, (B, T).
+        past_codes: codes before the first target, (B, P + 1, C).
         codes: target codes, (B, T, C).
         previous: keys of the frame before each target, (B, T, K), or their loudness if the decoder uses it.
         keys: target keys, (B, T, K).
@@ -29,6 +29,7 @@ class Batch:
     past: Tensor
     inputs: Tensor
     clock: Clock
+    past_codes: Tensor
     codes: Tensor
     previous: Tensor
     keys: Tensor
@@ -38,7 +39,7 @@ class Batch:
     @property
     def of_codes(self) -> dict[str, Any]:
         """What methods of a sampler may have optional parameters for."""
-        return {"past": torch.cat([self.past, self.inputs[:, :1]], 1), "clock": self.target_clock}
+        return {"past": self.past_codes, "clock": self.target_clock}
 
     @property
     def of_keys(self) -> dict[str, Any]:

@@ -161,6 +161,7 @@ def _sizes(slot: Slot, built: dict[Slot, Part], grid: int) -> Sizes:
         membership=encoder.membership,
         keys=encoder.sizes.keys,
         grid=grid,
+        inputs=encoder.inputs,
     )
 
 
@@ -171,10 +172,13 @@ def parameter_count(module: nn.Module) -> int:
 
 def summary(model: Model) -> dict[str, Any]:
     """The parts, settings, sizes and parameter counts of a model, as JSON values."""
+    encoder = model.encoder
     widths = {
-        "encoder": {"codes": model.encoder.codes, "keys": model.encoder.sizes.keys},
+        "encoder": {"codes": encoder.codes, "keys": encoder.sizes.keys},
         "attention": {"features": model.attention.features},
     }
+    if encoder.inputs != encoder.codes:
+        widths["encoder"]["inputs"] = encoder.inputs
     parts = {
         slot: {
             "name": choice.entry.name,

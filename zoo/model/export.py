@@ -20,7 +20,7 @@ from zoo.model.model import Model
 from zoo.music.meter import Meter
 from zoo.parts import Slot
 from zoo.parts.clock import Clock
-from zoo.parts.interfaces import Attention, Encoder, State, Velocity
+from zoo.parts.interfaces import Encoder, State, Velocity
 from zoo.parts.optional import accepted
 
 LENGTHS = (8, 37)
@@ -60,18 +60,22 @@ class _EncoderStep(nn.Module):
 
 
 class _AttentionStep(nn.Module):
-    """Features (1, 1, F) of a frame of codes (1, 1, C), at its position in the bar."""
+    """Features (1, 1, F) of a frame at its position in the bar.
 
-    names = ("codes", "bar", "place", "length", "beat", "state")
+    The frame is given by its codes (1, 1, C), or by its keys (1, 1, K) if the attention hears more.
+    """
 
-    def __init__(self, part: Attention, grid: int) -> None:
+    def __init__(self, model: Model) -> None:
         super().__init__()
-        self.part, self.grid = part, grid
+        self.part, self.grid = model.attention, model.grid
+        self.encoder = model.encoder if _hears_keys(model) else None
+        self.names = ("keys" if self.encoder else "codes", "bar", "place", "length", "beat", "state")
 
     def forward(
-        self, codes: Tensor, bar: Tensor, place: Tensor, length: Tensor, beat: Tensor, state: State
+        self, frame: Tensor, bar: Tensor, place: Tensor, length: Tensor, beat: Tensor, state: State
     ) -> tuple[Tensor, State]:
-        features, state = self.part(codes, Clock(bar, place, length, beat, self.grid), state)
+        heard = self.encoder.heard(frame) if self.encoder else frame
+        features, state = self.part(heard, Clock(bar, place, length, beat, self.grid), state)
         return features, state
 
 
@@ -125,7 +129,7 @@ def _step(model: Model, slot: Slot) -> Any:
     if slot == "encoder":
         return _EncoderStep(model.encoder)
     if slot == "attention":
-        return _AttentionStep(model.attention, model.grid)
+        return _AttentionStep(model)
     return _VelocityStep(model.velocity, model.grid)
 
 
@@ -139,7 +143,7 @@ def _passage(model: Model, slot: Slot, frames: int) -> tuple[Tensor, ...]:
     numbers = np.arange(-1, frames - 1, dtype=np.int64)[None]
     position = Clock.in_meters([Meter(model.grid)], numbers, model.grid).tensors()
     if slot == "attention":
-        return codes, *position
+        return keys if _hears_keys(model) else codes, *position
     loud = torch.rand(keys.shape, generator=chance) * keys
     previous = torch.cat([torch.zeros_like(loud[:, :1]), loud[:, :-1]], 1)
     return codes, keys, previous, *(position if accepted(model.velocity, "predict", clock=None) else ())
@@ -154,7 +158,7 @@ def _first_state(model: Model, slot: Slot, step: Any) -> State:
         return _copied(model.velocity.start(1, **accepted(model.velocity, "start", past=past)))
 
     def start(frames: int) -> State:
-        return _copied(model.attention.start(torch.zeros(1, frames, model.encoder.codes)))
+        return _copied(model.attention.start(torch.zeros(1, frames, model.encoder.inputs)))
 
     now = _passage(model, slot, 1)
     _, full = step(*now, start(LONG))
@@ -164,6 +168,10 @@ def _first_state(model: Model, slot: Slot, step: Any) -> State:
         if _shapes(step(*now, state)[1]) == _shapes(state):
             return state
     raise ZooError(Problem("its state grows from frame to frame", slot, "use the torch module instead"))
+
+
+def _hears_keys(model: Model) -> bool:
+    return model.encoder.inputs != model.encoder.codes
 
 
 def _copied(state: State) -> State:

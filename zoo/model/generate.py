@@ -202,8 +202,9 @@ def _draw_keys(
     clock = clock.map(lambda plane: plane.expand(count, -1)).with_features()
     past = inputs.shape[1]
 
-    attention_state = model.attention.start(codes[:, :0])
-    features, attention_state = model.attention(codes, clock[:, :past], attention_state)
+    heard = model.encoder.heard(inputs)
+    attention_state = model.attention.start(heard[:, :0])
+    features, attention_state = model.attention(heard, clock[:, :past], attention_state)
     sampler, decoder = model.sampler, model.decoder
     sampler_state = sampler.start(count, **accepted(sampler, "start", past=codes[:, :1]))
     decoder_state = decoder.start(count, **accepted(decoder, "start", past=inputs[:, :0]))
@@ -231,7 +232,8 @@ def _draw_keys(
         )
         previous = loudness.played(code, keys)
         drawn.append(keys)
-        feature, attention_state = model.attention(code, now["clock"], attention_state)
+        heard = model.encoder.heard(keys)
+        feature, attention_state = model.attention(heard, now["clock"], attention_state)
         if skip_silence and frame < frames:
             begins.update(keys, frame)
             length = frames + max(begins.frames)

@@ -90,13 +90,14 @@ class Model(nn.Module):
             DataError: the encoder needs onsets, and the music has none.
         """
         keys = self.encoder.keys(fragments.onset, fragments.sounding)
-        codes = self.encoder.fold(keys)
+        codes, heard = self.encoder.fold(keys), self.encoder.heard(keys)
         played = _loudness(keys, fragments.velocity) if self.decoder.uses_loudness else keys
         first = fragments.past
         return Batch(
-            past=codes[:, :first],
-            inputs=codes[:, first:-1],
+            past=heard[:, :first],
+            inputs=heard[:, first:-1],
             clock=fragments.clock[:, :-1],
+            past_codes=codes[:, : first + 1],
             codes=codes[:, first + 1 :],
             previous=played[:, first:-1],
             keys=keys[:, first + 1 :],

@@ -73,10 +73,33 @@ def named(model: Model, slot: str) -> str:
 
 def _features(model: Model, fragments: Fragments) -> list[Problem]:
     batch = model.batch(fragments)
-    with torch.no_grad():
-        features, _ = model.attention(batch.inputs, batch.clock, model.attention.start(batch.past))
+    try:
+        features = _features_of(model, batch.inputs, batch.clock, batch.past)
+    except Exception:
+        if model.encoder.inputs == model.encoder.codes:
+            raise
+        # If codes alone are accepted, it is the width that is wrong.
+        _features_of(model, batch.codes, batch.clock, batch.past_codes)
+        return [_hears_codes_only(model)]
     expected = (BATCH, FRAMES, model.attention.features)
     return list(_shape(f"features of {named(model, 'attention')}", features, expected))
+
+
+@torch.no_grad()
+def _features_of(model: Model, heard: Tensor, clock: Clock, past: Tensor) -> Tensor:
+    features: Tensor
+    features, _ = model.attention(heard, clock, model.attention.start(past))
+    return features
+
+
+def _hears_codes_only(model: Model) -> Problem:
+    encoder = model.encoder
+    return Problem(
+        f"it hears the {encoder.codes} codes of a frame only, not the {encoder.inputs} inputs of "
+        f"{named(model, 'encoder')}",
+        where=named(model, "attention"),
+        hint="let it receive `sizes.inputs` numbers of each frame, not `sizes.codes`, or use another encoder",
+    )
 
 
 @torch.enable_grad()

@@ -42,7 +42,8 @@ class Description:
         settings: the `Settings` subclass of the part, as "module:Class" (imported, with pydantic, only when
             settings are used) or as the class itself.
         gives: returns facts that follow from the settings, on which other parts depend: an encoder gives
-            `codes` and `plane` ("onset" or "sounding"), an attention gives `features`.
+            `codes` and `plane` ("onset" or "sounding"), and `inputs` if the attention hears more than the
+            codes; an attention gives `features`.
         fit: returns problems with the facts of the whole recipe, keyed "slot.fact" ("encoder.codes").
         citation: the paper or source of the idea.
         status: "experimental", "stable" or "deprecated".

@@ -1,10 +1,12 @@
 """The interfaces of the five slots.
 
-Dimensions: B batch, T frames, C codes, K keys (88), F features; tensors are batch first. Music passes through
-the parts in this order:
+Dimensions: B batch, T frames, C codes, K keys (88), H inputs, F features; tensors are batch first. Music
+passes through the parts in this order:
 
-    keys_t  --encoder-->  codes_t  --attention-->  features_t  --sampler-->  codes_t+1
+    keys_t  --encoder-->  heard_t  --attention-->  features_t  --sampler-->  codes_t+1
     codes_t+1, keys_t  --decoder-->  keys_t+1  --velocity-->  loudness_t+1
+
+What an attention hears of a frame are its codes, unless the encoder gives it more (`Encoder.heard`).
 
 The shift "features of frame t predict frame t+1" is applied once, in `zoo.model`; parts do not apply it.
 Codes and keys are floats that are 0 or 1. A state is any nesting of tuples, lists and dicts of batch-first
@@ -60,6 +62,7 @@ class Sizes:
         keys: K, the number of piano keys.
         membership: (C, K) bool, the keys that each code represents; every key belongs to one code.
         grid: frames per quarter note; settings give lengths in quarter notes (see `in_frames`).
+        inputs: H, the width of what an attention hears of a frame, given by the encoder; C unless stated.
     """
 
     codes: int
@@ -67,6 +70,11 @@ class Sizes:
     membership: Tensor
     keys: int = KEYS
     grid: int = 4
+    inputs: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.inputs:
+            object.__setattr__(self, "inputs", self.codes)
 
 
 @dataclass(frozen=True)
@@ -133,6 +141,9 @@ class Encoder(Part):
     keys leave out of the score, so that scores of different encoders are comparable. `__init__` of a
     subclass takes only the settings.
 
+    The attention hears the codes of the past, or more: an encoder that overrides `heard` passes the width of
+    what it returns as `inputs`, and gives the fact `inputs` in its description.
+
     Attributes:
         plane: the plane of the score that is modelled as keys.
         membership: (C, K) bool, the keys that each code represents; every key belongs to one code.
@@ -143,10 +154,15 @@ class Encoder(Part):
     membership: Tensor
 
     def __init__(
-        self, settings: Settings, membership: Tensor, plane: Plane, residual: Residual | None = None
+        self,
+        settings: Settings,
+        membership: Tensor,
+        plane: Plane,
+        residual: Residual | None = None,
+        inputs: int = 0,
     ) -> None:
         codes, keys = membership.shape
-        super().__init__(settings, Sizes(codes=codes, features=0, membership=membership.bool(), keys=keys))
+        super().__init__(settings, Sizes(codes, 0, membership.bool(), keys, inputs=inputs))
         self.register_buffer("membership", membership.bool(), persistent=False)
         self.plane: Plane = plane
         self.residual = residual or CountedResidual(plane)
@@ -155,6 +171,11 @@ class Encoder(Part):
     def codes(self) -> int:
         """C, the number of codes per frame."""
         return self.sizes.codes
+
+    @property
+    def inputs(self) -> int:
+        """H, the width of what the attention hears of a frame."""
+        return self.sizes.inputs
 
     def keys(self, onset: Tensor | None, sounding: Tensor) -> Tensor:
         """The modelled plane, (B, T, K) in {0., 1.}, from bool planes (B, T, K).
@@ -177,6 +198,13 @@ class Encoder(Part):
         """Codes (B, T, C) in {0, 1}: a code is 1 if at least one of its keys is."""
         return (keys @ self.membership.T.to(keys) > 0).to(keys)
 
+    def heard(self, keys: Tensor) -> Tensor:
+        """What the attention hears of frames with these keys, (B, T, H); by default their codes.
+
+        A frame depends on its own keys only, and is 0 everywhere exactly if it is silent.
+        """
+        return self.fold(keys)
+
     def count(self, *music: Any, mask: Tensor) -> None:
         """Count for the residual: onset and sounding planes (B, T, K) bool, and clock (B, T)."""
         self.residual.count(*music, mask=mask)
@@ -189,9 +217,9 @@ class Encoder(Part):
 class Attention(Part):
     """Summarises the past as features, from which the sampler predicts the next frame.
 
-    Contract: features at t depend on codes up to and including t; a sequence in chunks, with the state passed
-    on, gives the same features as in one piece; any T >= 1 is valid; rows are independent. In evaluation mode
-    features are deterministic; in training mode layers such as `nn.Dropout` may be random.
+    Contract: features at t depend on frames up to t; a sequence in chunks, with the state passed on, gives
+    the same features as in one piece; any T >= 1 is valid; rows are independent. In evaluation mode features
+    are deterministic; in training mode layers such as `nn.Dropout` may be random.
     """
 
     features: int
@@ -201,17 +229,18 @@ class Attention(Part):
         """The state before the first frame.
 
         Args:
-            past: codes before the first frame, oldest first, (B, P, C) with P >= 0. Before a piece begins
-                they are zero in training, and absent in scoring and generation, so a past of silence must
-                make no difference.
+            past: the frames before the first, as heard, oldest first, (B, P, H) with P >= 0. Before a piece
+                begins they are zero in training, and absent in scoring and generation, so a past of silence
+                must make no difference.
         """
 
     @abstractmethod
-    def forward(self, codes: Tensor, clock: Clock, state: State) -> tuple[Tensor, State]:
+    def forward(self, heard: Tensor, clock: Clock, state: State) -> tuple[Tensor, State]:
         """Features (B, T, F) and the state after the last frame.
 
         Args:
-            codes: (B, T, C) in {0, 1}.
+            heard: (B, T, H), what the encoder lets it hear of these frames: their codes, in {0, 1}, unless
+                the encoder gives more.
             clock: (B, T), the position of these frames in their bars; the silence before a piece is the frame
                 before its first.
             state: from `start` or from the previous chunk.

@@ -22,6 +22,7 @@ from zoo.testing.under_test import PartUnderTest
 def require_shapes(tested: PartUnderTest, part: Part, music: Music) -> None:
     """Require that every output has the right shape and is finite."""
     sizes = {"B": music.batch, "T": music.frames, "C": part.sizes.codes, "K": part.sizes.keys}
+    sizes["H"] = part.sizes.inputs
     if isinstance(part, Attention):
         sizes["F"] = part.features
     for name, output in outputs(part, tested.slot, music).items():

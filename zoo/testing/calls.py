@@ -30,11 +30,12 @@ SHAPES: dict[str, str] = {
     "predicted loudness": "BTK",
     "keys": "BTK",
     "codes": "BTC",
+    "heard": "BTH",
     "nats of the residual": "BT",
     "restored onset": "BTK",
     "restored sounding": "BTK",
 }
-"""The shape of every output: B batch, T frames, F features, C codes, K keys."""
+"""The shape of every output: B batch, T frames, F features, C codes, K keys, H inputs."""
 
 BOOLEAN_OUTPUTS = ("restored onset", "restored sounding")
 """Outputs of dtype bool; all others are float32."""
@@ -225,6 +226,7 @@ def _encoder(part: Encoder, music: Music, seed: int) -> Outputs:
     return {
         "keys": keys,
         "codes": part.fold(keys),
+        "heard": part.heard(keys),
         "nats of the residual": part.residual.log_prob(music.onset, music.sounding, music.clock),
         "restored onset": onset,
         "restored sounding": sounding,

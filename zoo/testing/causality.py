@@ -10,10 +10,13 @@ import torch
 from zoo.parts.clock import Clock, joined
 from zoo.parts.interfaces import Attention, LogProb, Velocity
 from zoo.parts.optional import accepted
-from zoo.testing.calls import log_prob, loss_of_frames, predict, start
+from zoo.testing.calls import log_prob, loss_of_frames, outputs, predict, start
 from zoo.testing.check import NotApplicableError, check, require, require_same
-from zoo.testing.music import LONG, Music
-from zoo.testing.under_test import PartUnderTest
+from zoo.testing.music import LONG, Music, even_sizes, random_music
+from zoo.testing.under_test import PartUnderTest, facts
+
+WIDE = 11
+"""Inputs of an attention that are more than the codes, and not the keys either."""
 
 
 @check(
@@ -73,6 +76,22 @@ def silence_before_a_piece_is_no_past(tested: PartUnderTest) -> None:
         past = torch.zeros(2, silent, music.codes.shape[-1])
         after, _ = part(music.codes, music.clock, part.start(past))
         require_same(after, alone, f"{silent} silent frames before the piece")
+
+
+@check(
+    "attention",
+    hint="size layers by `sizes.inputs`, not `sizes.codes`; or let `fit` reject a fact `encoder.inputs` that "
+    "differs from `encoder.codes`",
+    optional=True,
+)
+def more_than_codes_can_be_heard(tested: PartUnderTest) -> None:
+    """Encoders may give an attention more than the codes: another width than `sizes.codes` works as well."""
+    sizes = replace(tested.sizes, inputs=WIDE)
+    if list(tested.description.fit(tested.settings, facts(sizes))):
+        raise NotApplicableError("the part is not compatible with such encoders")
+    part = tested.build_randomised(sizes=sizes)
+    for name, output in outputs(part, tested.slot, random_music(even_sizes(WIDE), 2, 12)).items():
+        require(output.isfinite().all(), f"{name}: values that are not finite")
 
 
 @check("attention", hint="read the position from the clock that is passed in, not from a counter")

@@ -104,9 +104,10 @@ def sizes_are_as_declared(tested: PartUnderTest) -> None:
     given = tested.description.gives(tested.settings)
     built: dict[str, Any] = {}
     if isinstance(part, Encoder):
-        built = {"codes": part.codes, "plane": part.plane}
+        built = {"codes": part.codes, "plane": part.plane, "inputs": part.inputs}
         complete = "codes" in given and "plane" in given
         require(complete, f"an encoder must give codes and plane, not {dict(given)}")
+        given = {"inputs": given["codes"], **given}
     if isinstance(part, Attention):
         built = {"features": part.features}
         require(isinstance(part.features, int) and part.features > 0, f"features is {part.features!r}")

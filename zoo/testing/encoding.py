@@ -40,6 +40,22 @@ def codes_are_folded_keys(tested: PartUnderTest) -> None:
     require_same(part.fold(music.keys), expected, "codes", tolerance=0)
 
 
+@check(
+    "encoder",
+    hint="compute each frame of `heard` from its own keys, with 0 for silence and something else for any key",
+)
+def a_frame_is_heard_by_itself(tested: PartUnderTest) -> None:
+    """What the attention hears of a frame depends on its keys alone, and is zero if the frame is silent."""
+    part, music = cast(Encoder, tested.build()), tested.music(2, 20)
+    whole = part.heard(music.keys)
+    for frame in range(20):
+        now = slice(frame, frame + 1)
+        require_same(part.heard(music.keys[:, now]), whole[:, now], f"frame {frame} by itself", tolerance=0)
+    require(not part.heard(torch.zeros(1, 1, part.sizes.keys)).any(), "silence is not heard as zeros")
+    single = part.heard(torch.eye(part.sizes.keys).unsqueeze(0))
+    require((single != 0).any(-1).all(), "a frame with a single key is heard as silence")
+
+
 @check("encoder", hint="inherit `keys`, and set `plane` to the plane of the score that is modelled")
 def keys_are_the_declared_plane(tested: PartUnderTest) -> None:
     """Keys are the plane that `plane` names; music without that plane raises DataError."""

@@ -26,9 +26,9 @@ def small_sizes(features: int = 5) -> Sizes:
     )
 
 
-def even_sizes() -> Sizes:
-    """Five codes of one key each, for parts that need an encoder without octaves."""
-    return Sizes(codes=5, features=5, membership=torch.eye(5, dtype=torch.bool), keys=5)
+def even_sizes(codes: int = 5) -> Sizes:
+    """Codes of one key each, for parts that need an encoder without octaves."""
+    return Sizes(codes, features=5, membership=torch.eye(codes, dtype=torch.bool), keys=codes)
 
 
 def real_sizes(features: int = 130) -> Sizes:

@@ -89,7 +89,12 @@ class PartUnderTest:
 
 def facts(sizes: Sizes) -> dict[str, Fact]:
     """The facts that the other parts of a recipe would give at these sizes."""
-    return {"encoder.codes": sizes.codes, "encoder.plane": "onset", "attention.features": sizes.features}
+    known: dict[str, Fact] = {
+        "encoder.codes": sizes.codes,
+        "encoder.plane": "onset",
+        "attention.features": sizes.features,
+    }
+    return known if sizes.inputs == sizes.codes else {**known, "encoder.inputs": sizes.inputs}
 
 
 def counted(part: Part, slot: Slot, music: Music, mask: Tensor | None = None) -> Part:

@@ -9,20 +9,20 @@ from zoo.parts.layers import LSTM
 
 
 class NewcomerAttention(Attention):
-    """An LSTM over the codes; its hidden state is the features."""
+    """An LSTM over the frames; its hidden state is the features."""
 
     def __init__(self, settings: Settings, sizes: Sizes) -> None:
         super().__init__(settings, sizes)
         self.features = 64
-        self.lstm = LSTM(sizes.codes, self.features)
+        self.lstm = LSTM(sizes.inputs, self.features)
 
     def start(self, past: Tensor) -> State:
-        """The initial state of the LSTM; the past (B, P, C) is not used."""
+        """The initial state of the LSTM; the past (B, P, H) is not used."""
         return self.lstm.start(past.shape[0])
 
-    def forward(self, codes: Tensor, clock: Clock, state: State) -> tuple[Tensor, State]:
+    def forward(self, heard: Tensor, clock: Clock, state: State) -> tuple[Tensor, State]:
         """Features (B, T, F) and the state after the last frame."""
-        features, state = self.lstm(codes, state)
+        features, state = self.lstm(heard, state)
         return features, state
 
 

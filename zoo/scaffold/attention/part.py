@@ -14,18 +14,18 @@ Memory = tuple[Tensor, Tensor]
 
 
 class NewcomerAttention(Attention):
-    """An LSTM over the codes and the position in the bar; its hidden state is the features."""
+    """An LSTM over the frames and their position in the bar; its hidden state is the features."""
 
     def __init__(self, settings: NewcomerSettings, sizes: Sizes) -> None:
         super().__init__(settings, sizes)
         self.features = settings.features
-        self.lstm = LSTM(sizes.codes + CLOCK, settings.features)
+        self.lstm = LSTM(sizes.inputs + CLOCK, settings.features)
 
     def start(self, past: Tensor) -> Memory:
-        """The initial state of the LSTM; the past (B, P, C) is not used."""
+        """The initial state of the LSTM; the past (B, P, H) is not used."""
         return self.lstm.start(past.shape[0])
 
-    def forward(self, codes: Tensor, clock: Clock, state: Memory) -> tuple[Tensor, Memory]:
-        """Features (B, T, F), each from codes up to and including its frame, and the state after the last."""
-        features, state = self.lstm(with_clock(codes, clock), state)
+    def forward(self, heard: Tensor, clock: Clock, state: Memory) -> tuple[Tensor, Memory]:
+        """Features (B, T, F), each from frames up to its own, and the state after the last."""
+        features, state = self.lstm(with_clock(heard, clock), state)
         return features, state
