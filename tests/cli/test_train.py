@@ -17,6 +17,7 @@ from zoo.cli.main import run
 from zoo.model.bundle import load_bundle
 from zoo.train.events import Started, Stepped, Validated
 from zoo.train.learner import Learner
+from zoo.train.score import Scores
 from zoo.train.summary import summarize
 from zoo.train.watch import Watch, clock
 
@@ -132,6 +133,22 @@ def test_a_run_is_resumed_without_its_words(train: Train) -> None:
     longer = train("train.epochs=1", "--resume", "--json", words=[])
     assert longer.code == 0, longer.err
     assert json.loads(longer.out)["steps"] > 2
+
+
+def test_a_training_says_that_it_stopped_early_and_how_to_go_on(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = Scores({"core": 1.0, "decoder": 1.0})
+    monkeypatch.setattr("zoo.train.validation.validate", lambda *arguments: scores)
+    result = train("train.steps=5", "train.patience=1")
+    said = "stopped early: no term improved in the last 2 steps; --resume train.patience=0 trains to the end"
+    assert said in " ".join(result.out.split())
+    assert json.loads(Path("run/bundle/config.json").read_text())["training"]["stopped"] == "patience"
+    again = train("--resume", words=[])
+    assert "The run was complete; --resume train.patience=0 trains to the end of the budget." in again.err
+    longer = train("--resume", "train.patience=0", "--json", words=[])
+    content = json.loads(longer.out)
+    assert (content["steps"], content["stopped"]) == (5, "budget")
 
 
 def test_a_run_finds_its_music_from_another_folder(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from typing import Any
@@ -137,6 +138,64 @@ def test_training_ends_with_its_budget(
             "zoo.train.validation.validate", lambda *arguments: Scores({"core": 1.0, "decoder": 1.0})
         )
     assert fit(tiny(), corpus, fast(**budget)).step == steps
+
+
+def level(monkeypatch: pytest.MonkeyPatch, improving: int) -> None:
+    """Let the core improve at the first validations and nothing afterwards; the decoder never does."""
+    nats = itertools.chain(range(improving, 0, -1), itertools.repeat(1))
+    monkeypatch.setattr(
+        "zoo.train.validation.validate", lambda *arguments: Scores({"core": next(nats), "decoder": 1.0})
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps", "stopped"),
+    [
+        # The core improves last at step 9; twenty validations without any improvement are 60 steps.
+        ({}, 69, "patience"),
+        ({"schedule": "cosine"}, 90, "budget"),
+        ({"patience": 0}, 90, "budget"),
+        ({"patience": 4}, 21, "patience"),
+        ({"patience": 4, "schedule": "cosine"}, 21, "patience"),
+        ({"steps": 50}, 50, "budget"),
+    ],
+)
+def test_training_stops_early_by_default_only_at_a_constant_learning_rate(
+    tiny: Make,
+    corpus: Corpus,
+    fast: Make,
+    settings: dict[str, Any],
+    steps: int,
+    stopped: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    level(monkeypatch, improving=3)
+    monkeypatch.setattr("zoo.train.settings.LEAST", 30)
+    chosen = fast(**{"steps": 90, **settings})
+    result = fit(tiny(), corpus, chosen)
+    assert (result.step, result.stopped) == (steps, stopped)
+    assert record(result, corpus, chosen, seed=0)["training"]["stopped"] == stopped
+
+
+def test_a_thousand_steps_are_the_least_patience_by_default(fast: Make) -> None:
+    assert fast(validate_every=1).wait == 1000
+    assert fast(validate_every=100).wait == 2000
+    assert fast(validate_every=1, patience=5).wait == 5
+
+
+def test_without_scores_training_is_never_stopped_early(
+    tiny: Make, tunes: Make, fast: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zoo.train.settings.LEAST", 1)
+    result = fit(tiny(), tunes(train=6, valid=0), fast(steps=9, validate_every=1, patience=2))
+    assert (result.step, result.stopped) == (9, "budget")
+
+
+def test_a_model_without_weights_says_that_there_is_nothing_to_train(corpus: Corpus, fast: Make) -> None:
+    assert (
+        fit(build(parse_recipe("rates", open_registry())), corpus, fast(steps=5)).stopped
+        == "nothing to train"
+    )
 
 
 def test_training_ends_after_its_minutes(tiny: Make, corpus: Corpus, fast: Make) -> None:

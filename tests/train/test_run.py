@@ -28,7 +28,9 @@ from zoo.train.learner import Learner
 from zoo.train.lock import lock_folder
 from zoo.train.plan import plan_words, read_plan
 from zoo.train.run import Run
+from zoo.train.score import Scores
 from zoo.train.settings import LEGACY, TrainSettings
+from zoo.train.summary import summarize
 
 from .conftest import Stop
 
@@ -156,6 +158,22 @@ def test_extending_the_budget_equals_the_longer_budget_from_the_start(
     train(run_folder, steps=6)
     train(run_folder)
     assert_same(run_folder, uninterrupted)
+
+
+def test_a_run_stops_early_at_the_same_step_when_resumed_and_may_go_on(
+    train: Make, run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing improves after the first validation, at step 3."""
+    scores = Scores({"core": 1.0, "decoder": 1.0})
+    monkeypatch.setattr("zoo.train.validation.validate", lambda *arguments: scores)
+    with pytest.raises(KeyboardInterrupt):
+        train(run_folder, listen=Stop(Stepped, 4), patience=1)
+    train(run_folder, patience=1)
+    assert checkpoint(run_folder, "last").about["step"] == 6
+    assert summarize(run_folder).state == "finished"
+    train(run_folder, patience=0)
+    train(tmp_path / "whole", patience=0)
+    assert_same(run_folder, tmp_path / "whole")
 
 
 def test_a_finished_run_is_not_trained_again(train: Make, uninterrupted: Path) -> None:

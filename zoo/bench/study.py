@@ -154,6 +154,8 @@ def read_study(path: Path, registry: Registry) -> Study:
     if not isinstance(train, dict):
         faults.append(UsageError(Problem("must be a table", "train", "write [train]")))
         train = {}
+    # All rows get the whole budget, which is part of the comparison.
+    train.setdefault("patience", 0)
     tables = {name: train.pop(name) for name in list(train) if isinstance(train[name], dict)}
     rates = _rates(train, faults)
     budget = _checked(TrainSettings, {**train, "lr": rates[0]}, "train", faults) if rates else None

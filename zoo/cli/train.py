@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from zoo.train.swap import Swap
 
 
+ON = "--resume train.patience=0 trains to the end of the budget"
+"""How to go on after training stopped early."""
+
+
 class _WithSettings(click.Command):
     """A command whose help lists the settings of training."""
 
@@ -169,7 +173,8 @@ def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool,
         stderr.print(visible(saved) if run.is_saved else "Stopped before the first checkpoint.")
         raise
     if resume and not result.validations:
-        stderr.print("The run was complete; raise train.minutes or train.steps to train further.")
+        further = "raise train.minutes or train.steps to train further"
+        stderr.print(f"The run was complete; {ON if result.stopped == 'patience' else further}.")
     return _Trained(model, corpus, result, began)
 
 
@@ -194,7 +199,7 @@ def _print(
     from zoo.cli.console import print_json, stdout, visible
     from zoo.train.watch import clock
 
-    result, bundle = trained.result, output / "bundle"
+    result, bundle, settings = trained.result, output / "bundle", recipe.sections["train"]
     if as_json:
         print_json({**_to_json(result, bundle), "score": score})
         return
@@ -202,6 +207,7 @@ def _print(
     if result.best:
         terms = ", ".join(f"{term} {value:.3f}" for term, value in result.best.items())
         summary += f"; best validation: {terms} nats/frame"
+    early = f"stopped early: no term improved in the last {count(settings.wait, 'step')}; {ON}"
     unimproved = [term for term, step in result.best_step.items() if step == 0 < result.step]
     if unimproved:
         summary += (
@@ -210,7 +216,8 @@ def _print(
     place, music = shlex.quote(str(bundle)), music_words(recipe.keys)
     sample = f"{bundle / 'sample.mid'}: a sample of their music"
     weights = f"{bundle}: the {'best' if result.best else 'last'} weights"
-    for line in (summary, *_score_in_words(score), weights, sample):
+    stop = [early] if result.stopped == "patience" else []
+    for line in (summary, *stop, *_score_in_words(score), weights, sample):
         stdout.print(visible(line))
     foreign = any(choice.entry.source.is_file for choice in recipe.parts.values())
     local = " --local" if foreign else ""
@@ -241,6 +248,7 @@ def _to_json(result: FitResult, bundle: Path) -> dict[str, Any]:
         "bundle": str(bundle),
         "steps": result.step,
         "seconds": result.seconds,
+        "stopped": result.stopped,
         "best": dict(result.best),
         "best_step": dict(result.best_step),
     }

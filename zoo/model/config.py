@@ -58,6 +58,7 @@ class _Training(StrictModel):
     seed: int = 0
     steps: Count = 0
     seconds: Annotated[float, Field(ge=0, le=MOST)] = 0.0
+    stopped: str = ""
     threads: Count = 1
     ranks: Count = 1
     best_step: dict[str, Count] = {}

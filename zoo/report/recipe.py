@@ -56,10 +56,9 @@ def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "music", f"{data.get('name')}: {size}; {grid}; most common meter: {meter or 'unknown'}"
         yield "digest of the music", str(data.get("digest"))
     if training:
-        yield (
-            "training",
-            f"{training.get('steps', 0):,} steps in {training.get('seconds', 0) / 60:.1f} minutes",
-        )
+        early = ", stopped early" if training.get("stopped") == "patience" else ""
+        size = f"{training.get('steps', 0):,} steps in {training.get('seconds', 0) / 60:.1f} minutes"
+        yield "training", size + early
         yield "training settings", ", ".join(f"{k}={v}" for k, v in training.get("settings", {}).items())
     for term, nats in record.get("scores", {}).get("validation", {}).items():
         yield f"validation, {term}", f"{nats:.3f} nats per frame, without the residual"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from zoo.train.events import Stop
 from zoo.train.learner import Learner
 from zoo.train.settings import TrainSettings
 
@@ -36,12 +37,20 @@ class Budget:
             return learner.seconds / (self.seconds or 1)
         return learner.step / self.steps
 
-    def is_over(self, learner: Learner) -> bool:
-        """Whether training ends: the budget or the patience is used up, or there is nothing to train."""
-        return not learner.learns or learner.should_stop or self._is_stale(learner) or self.used(learner) >= 1
+    def over(self, learner: Learner) -> Stop | None:
+        """Why training ends now; None if it goes on.
+
+        It depends only on what a checkpoint contains, so a resumed run stops at the same step.
+        """
+        if not learner.learns:
+            return "nothing to train"
+        if self.used(learner) >= 1:
+            return "budget"
+        if learner.should_stop:
+            return "callback"
+        return "patience" if self._is_stale(learner) else None
 
     def _is_stale(self, learner: Learner) -> bool:
-        """Whether no term has improved for as many validations as patience lasts."""
+        """Whether no term has improved for as many steps as patience lasts; never without scores."""
         latest = max(learner.best.step.values(), default=learner.validated)
-        waited = learner.validated - latest
-        return 0 < self.settings.patience * self.settings.validate_every <= waited
+        return 0 < self.settings.wait <= learner.validated - latest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from zoo.parts.kinds import Kind
@@ -71,6 +71,9 @@ class Validated:
 
 
 Event = Started | Stepped | Validated
+Stop = Literal["budget", "patience", "callback", "nothing to train", "interrupt"]
+"""Why training ended: its budget was used up, no term had improved for as long as `train.patience`, a
+callback ended it, no part learns by gradient, or it was interrupted."""
 Listen = Callable[[Event], None]
 
 
@@ -86,6 +89,7 @@ class FitResult:
         validations: validations of this session, in order.
         threads: number of threads of each rank in this session.
         ranks: number of ranks.
+        stopped: why training ended.
     """
 
     step: int
@@ -95,3 +99,4 @@ class FitResult:
     validations: tuple[Validated, ...]
     threads: int
     ranks: int = 1
+    stopped: Stop = "budget"

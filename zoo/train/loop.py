@@ -53,7 +53,7 @@ class Loop:
             self._validate()
         ranks, interrupts = self.learner.ranks, 0.0
         with deferred_interrupts() as interrupted:
-            while not self.budget.is_over(self.learner):
+            while self.budget.over(self.learner) is None:
                 self._step()
                 if self.learner.step % self.budget.settings.validate_every == 0:
                     self._validate()
@@ -128,4 +128,5 @@ class Loop:
             validations=tuple(self._validations),
             threads=torch.get_num_threads(),
             ranks=self.learner.ranks.count,
+            stopped=self.budget.over(learner) or "interrupt",
         )

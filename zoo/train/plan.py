@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -59,7 +59,7 @@ class _Origin(StrictModel):
 class _Train(StrictModel):
     minutes: float | None = None
     steps: Count | None = None
-    patience: Count
+    patience: Count | Literal["auto"]
     validate_every: Count
 
 

@@ -71,6 +71,7 @@ def record(
             "seed": seed,
             "steps": result.step,
             "seconds": round(result.seconds, 1),
+            "stopped": result.stopped,
             "threads": result.threads,
             **({"ranks": result.ranks} if result.ranks > 1 else {}),
             "best_step": dict(result.best_step),

@@ -14,6 +14,10 @@ BUDGETS = frozenset({"train.minutes", "train.epochs", "train.steps"})
 """The settings for the length of training, which exclude each other."""
 STEPS = 3000
 """Default number of steps: about ten minutes for the baseline on two cores."""
+PATIENCE = 20
+"""Number of validations without improvement after which `train.patience=auto` ends training."""
+LEAST = 1000
+"""Number of training steps without improvement before which `train.patience=auto` never ends training."""
 
 
 LEGACY: dict[str, Any] = {
@@ -95,8 +99,11 @@ class TrainSettings(Settings):
     validate_frames: int = setting(
         2048, "how much of the validation pieces to score, in sixteenths; at least eight pieces", ge=1
     )
-    patience: int = setting(
-        0, "number of validations without improvement after which training stops; 0 to never stop early", ge=0
+    patience: Annotated[int, Field(ge=0)] | Literal["auto"] = setting(
+        "auto",
+        "number of validations without improvement of any term after which training stops; 0 to never stop "
+        f"early; auto is {PATIENCE}, at least {LEAST} steps, for a constant schedule, and 0 for cosine",
+        live=True,
     )
     device: str = setting("auto", "device to train on: auto, cpu, cuda, cuda:1 or mps", live=True)
     threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = setting(
@@ -135,6 +142,17 @@ class TrainSettings(Settings):
         """The peak learning rate of a term."""
         rate: float | None = getattr(self, f"lr_{term}")
         return self.lr if rate is None else rate
+
+    @property
+    def wait(self) -> int:
+        """The number of steps without improvement after which training stops; 0 to never stop early.
+
+        With a constant learning rate, stopping early loses nothing, since the best weights are kept. A cosine
+        schedule improves most at its end, so it is not cut short unless asked.
+        """
+        if self.patience != "auto":
+            return self.patience * self.validate_every
+        return max(PATIENCE * self.validate_every, LEAST) if self.schedule == "constant" else 0
 
     def target(self, epoch: int) -> int | None:
         """The number of steps at which training ends; None if it ends after some minutes.

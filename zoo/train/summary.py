@@ -19,6 +19,7 @@ from zoo.parts.terms import OF_SCORE
 from zoo.train.lock import LOCK, is_locked
 from zoo.train.metrics import METRICS, MetricsFile
 from zoo.train.plan import read_plan
+from zoo.train.settings import TrainSettings
 
 State = Literal["finished", "interrupted", "running", "damaged"]
 LAST, BEST = "last.safetensors", "best.safetensors"
@@ -212,8 +213,8 @@ def _is_finished(train: Mapping[str, Any], bundle: Mapping[str, Any], events: li
 
 
 def _is_stale(train: Mapping[str, Any], events: list[dict[str, Any]]) -> bool:
-    """Whether nothing got better for as many validations as patience lasts."""
+    """Whether nothing got better for as long as patience lasts."""
     validated = [event for event in events if event.get("event") == "validated"]
     newest = max((event["step"] for event in validated if event.get("improved")), default=0)
-    waited = validated[-1]["step"] - newest
-    return bool(0 < train["patience"] * train["validate_every"] <= waited)
+    wait = TrainSettings.model_construct(**train).wait
+    return bool(0 < wait <= validated[-1]["step"] - newest)
