@@ -68,6 +68,8 @@ def _notes(facts: dict[str, Any], default: bool) -> Iterator[str]:
         yield "default of the slot"
     if facts["gives"]:
         yield "gives " + ", ".join(_in_words(name, fact) for name, fact in facts["gives"].items())
+    if facts["training"]:
+        yield "proposes " + " ".join(f"`train.{name}={value}`" for name, value in facts["training"].items())
     if facts["citation"]:
         yield f"source: {facts['citation']}"
     if facts["status"] != "stable":

@@ -28,6 +28,7 @@ from zoo.registry import Recipe, open_registry, parse_recipe
 from zoo.registry.values import write_value
 from zoo.train.compose import GenerateOptions, GenerationRequest, compose
 from zoo.train.fit import fit
+from zoo.train.proposals import with_proposals
 from zoo.train.record import pedal_of, record, weights_of_parts, with_changed_weights
 from zoo.train.settings import SECTIONS
 from zoo.train.watch import watched
@@ -124,6 +125,7 @@ class ZooModel:
             callbacks: called at fixed points of the loop; unlike a listener, they may intervene.
             progress: whether to show progress on standard error; by default only on a terminal.
             settings: settings of `zoo train` without the prefix `train.`, such as `minutes=2`, `lr=0.003`.
+                Parts may propose values for others, as in `zoo train`.
 
         Raises:
             UsageError: a setting is unknown or out of range.
@@ -131,7 +133,8 @@ class ZooModel:
             NonFiniteError: a loss or a weight became NaN or infinite.
         """
         words = [f"train.{name}={write_value(value)}" for name, value in settings.items()]
-        chosen = parse_recipe(words, open_registry(), sections=SECTIONS).sections["train"]
+        given = parse_recipe(words, open_registry(), sections=SECTIONS).sections["train"]
+        chosen, _ = with_proposals(given, self.recipe.parts)
         corpus = self._open(data)
         with watched(progress, listen) as listener:
             origins = self._origins()

@@ -62,6 +62,11 @@ BAD = {
         "the settings 'nowhere' are neither a class nor 'module:Class'",
     ),
     "gives": (offering(GOOD.replace("summary", "gives=3, summary")), "gives and fit must be functions"),
+    "training": (offering(GOOD.replace("summary", "training=3, summary")), "training must be a dict of"),
+    "encoder-training": (
+        offering(GOOD.replace("attention", "encoder").replace("summary", "training={'lr': 0.1}, summary")),
+        "encoder.x: an encoder is not trained, so it cannot propose training settings",
+    ),
 }
 
 
@@ -85,6 +90,30 @@ def test_broken_plugin_has_a_reason_and_affects_nothing_else(case: str, install:
     assert "\n" not in plugin.problem.what
     assert open_registry().find("attention", "mine").distribution == "polyzoo-good"
     assert str(parse_recipe("attention=mine", open_registry()))
+
+
+@pytest.mark.parametrize(
+    ("training", "reason"),
+    [
+        ("{'lr': 2}", "it proposes train.lr=2: input should be less than or equal to 1"),
+        ("{'lr': '0.1'}", "it proposes train.lr=0.1: input should be a valid number"),
+        ("{'warmup': -1}", "it proposes train.warmup=-1"),
+        ("{'optimizer': 'sgd'}", "it proposes train.optimizer=sgd: input should be 'adam' or 'adamw'"),
+        ("{'steps': 10}", "it proposes train.steps; a part can only propose optimizer, lr, decay"),
+        ("{'lr_core': 0.1}", "it proposes train.lr_core; a part can only"),
+    ],
+)
+def test_a_part_with_invalid_training_settings_is_not_used(
+    training: str, reason: str, install: Install
+) -> None:
+    install("polyzoo-bad", offering(GOOD.replace("summary", f"training={training}, summary")))
+    with pytest.raises(PluginError, match=r"attention=x of polyzoo-bad 1\.2") as error:
+        open_registry().find("attention", "x")
+    assert reason in error.value.problems[0].what
+    plugin = only("polyzoo-bad").with_settings_loaded()
+    assert plugin.health == "failed"
+    assert plugin.problem is not None
+    assert reason in plugin.problem.what
 
 
 @pytest.mark.parametrize(

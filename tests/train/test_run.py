@@ -562,4 +562,5 @@ def test_defaults_of_the_version_that_started_a_run_are_kept(uninterrupted: Path
     assert plan["words"].startswith("encoder=onset")
     words = {word.key: word.text for word in plan_words(plan, uninterrupted)}
     assert (words["train.schedule"], words["train.lr"], words["train.batch"]) == ("cosine", "0.02", "4")
-    assert "train.clip" not in words
+    assert words["train.clip"] == "1.0"
+    assert not {"train.steps", "train.minutes", "train.epochs"} & set(words)

@@ -14,6 +14,8 @@ from zoo.cli.takes import COMMANDS, command_to_json, settings_to_json
 from zoo.model.pretrained import bundle_folder, is_bundle
 from zoo.registry import Choice, Entry, Registry, open_registry
 from zoo.registry.compatibility import facts
+from zoo.registry.values import write_value
+from zoo.train.proposals import proposals_of
 
 
 def complete_shown(
@@ -60,6 +62,7 @@ def part_to_json(entry: Entry, registry: Registry) -> dict[str, Any]:
         "status": description.status,
         "citation": description.citation,
         "gives": {name.partition(".")[2]: fact for name, fact in facts({entry.slot: plain}).items()},
+        "training": {proposal.name: proposal.value for proposal in proposals_of(entry)},
         "state_version": description.state_version,
         "plugin": entry.plugin,
         "distribution": entry.distribution,
@@ -92,10 +95,12 @@ def _print(data: dict[str, Any]) -> None:
         stdout.print(_settings(f"{data['slot']}.", data["settings"], "can be changed on a trained model"))
     rest = Table.grid(padding=(0, 2))
     gives = ", ".join(f"{name} {value}" for name, value in data["gives"].items())
+    training = " ".join(f"train.{name}={write_value(value)}" for name, value in data["training"].items())
     source = f"{data['plugin']} ({data['distribution']} {data['version']})"
     for name, value in {
         "use it": f"zoo build {data['word']}",
         "gives": gives,
+        "proposes": training,
         "source": data["citation"],
         "status": data["status"],
         "plugin": source,

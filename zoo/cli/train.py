@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from zoo.model.provenance import Origin
     from zoo.registry import Recipe
     from zoo.train.events import FitResult
+    from zoo.train.proposals import Proposal
     from zoo.train.ranks import Ranks
     from zoo.train.swap import Swap
 
@@ -77,6 +78,7 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
     """
     from zoo.registry import open_registry
     from zoo.train.plan import merge_words, plan_origins, plan_words, read_plan
+    from zoo.train.proposals import propose
     from zoo.train.swap import parse_swap
 
     stored = read_plan(output)
@@ -88,12 +90,24 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
         raise UsageError(Problem("there is no run here to resume", str(output), hint))
     merged = merge_words(plan_words(begun, output), words) if begun else words
     swap = parse_swap(merged, open_registry(), sections=SECTIONS, keys=TrainKeys)
+    recipe, proposals = propose(swap.recipe)
+    swap = replace(swap, recipe=recipe)
     known = plan_origins(begun) if begun and not swap.sources else {}
     with _ranks() as ranks, _locked(output, ranks):
+        _print_proposals(proposals)
         trained = _train(swap, known, output, resume, ranks)
         score = _write(trained, swap.recipe, output) if ranks.is_first else None
     if ranks.is_first:
         _print(trained, score, swap.recipe, output, as_json)
+
+
+def _print_proposals(proposals: Sequence[Proposal]) -> None:
+    """Say which training settings come from which part."""
+    from zoo.cli.console import stderr, visible
+
+    for part in dict.fromkeys(proposal.part for proposal in proposals):
+        words = " ".join(str(proposal) for proposal in proposals if proposal.part == part)
+        stderr.print_line(visible(f"{words}: proposed by {part}"))
 
 
 @contextmanager

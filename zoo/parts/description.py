@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -49,6 +49,9 @@ class Description:
         status: "experimental", "stable" or "deprecated".
         state_version: increased when the weights of an older version no longer load.
         api: the API version that the part was written for.
+        training: training settings that the part proposes, such as `{"lr": 0.002, "warmup": 100}`, for users
+            who choose none: settings of `zoo.parts.training.OptimizerSettings`, of which `lr` is the learning
+            rate of the part's term of the loss. An encoder, which is not trained, proposes none.
     """
 
     slot: Slot
@@ -62,6 +65,7 @@ class Description:
     status: Literal["experimental", "stable", "deprecated"] = "stable"
     state_version: int = 1
     api: int = API
+    training: Mapping[str, int | float | str] = field(default_factory=dict, hash=False)
 
 
 def imported(target: str | type) -> Any:

@@ -75,10 +75,11 @@ class Entry:
         """The settings class of the part; imports pydantic.
 
         Raises:
-            PluginError: there is no such class, importing it fails, or it is not a valid settings class.
+            PluginError: there is no such class, importing it fails, or it is not a valid settings class; or
+                the part proposes training settings that are invalid.
         """
         settings: type[Settings] = self._imported(self.description.settings)
-        fault = settings_fault(settings)
+        fault = settings_fault(settings) or _training_fault(self.description)
         if fault:
             raise PluginError(Problem(fault, self.place, remedy(self.source)))
         return settings
@@ -109,6 +110,15 @@ def settings_fault(settings: Any) -> str:
         return "its settings are not a subclass of zoo.parts.Settings"
     required = [name for name, field in settings.model_fields.items() if field.is_required()]
     return f"its settings have no defaults for {', '.join(required)}" if required else ""
+
+
+def _training_fault(description: Description) -> str:
+    """Why the training settings that a part proposes are invalid; empty if they are not."""
+    if not description.training:
+        return ""
+    from zoo.parts.training import proposal_fault
+
+    return proposal_fault(description.training)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import importlib
 import re
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from importlib.machinery import SourceFileLoader
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
@@ -194,3 +194,7 @@ def _check(offered: Any, place: str) -> None:
         raise _Fault(f"{place}: {settings_fault(offered.settings)}")
     if not callable(offered.gives) or not callable(offered.fit):
         raise _Fault(f"{place}: gives and fit must be functions")
+    if not isinstance(offered.training, Mapping) or not all(isinstance(key, str) for key in offered.training):
+        raise _Fault(f"{place}: training must be a dict of training settings, such as {{'lr': 0.002}}")
+    if offered.slot == "encoder" and offered.training:
+        raise _Fault(f"{place}: an encoder is not trained, so it cannot propose training settings")

@@ -11,10 +11,10 @@ from typing import Any
 from zoo.bench.rows import StudyRow, StudyTable
 from zoo.music.grid import GRID
 from zoo.parts import SLOTS
-from zoo.registry.values import write_value
 from zoo.report.html import environment, read_file, security_policy
 from zoo.report.page import PLAYER, pieces_to_json
 from zoo.report.piece import ListeningPiece
+from zoo.train.proposals import train_words
 from zoo.train.settings import TrainSettings
 
 COLUMNS = (
@@ -167,18 +167,13 @@ def _command(row: StudyRow, table: StudyTable) -> str:
     """The command that trains a combination from one seed, as its cells were trained."""
     if row.floor:
         return f"zoo bench run {table.study.name}.toml"
-    defaults = TrainSettings()
-    settings = table.study.train_on(table.data).model_dump(exclude={"lr"})
-    words = [
-        f"train.{name}={write_value(value)}"
-        for name, value in settings.items()
-        if value != getattr(defaults, name)
-    ]
     rates = {term: rate for term, rate in row.rates.items() if row.parameters.get(term)}
     if len(set(rates.values())) == 1:
-        words += [f"train.lr={rate:g}" for rate in set(rates.values()) if rate != defaults.lr]
+        chosen = {"lr": next(iter(rates.values()))}
     else:
-        words += [f"train.lr_{term}={rate:g}" for term, rate in rates.items()]
+        chosen = {"lr": TrainSettings().lr, **{f"lr_{term}": rate for term, rate in rates.items()}}
+    recipe = next(each.recipe for each in table.study.combinations if str(each.recipe) == row.recipe)
+    words = train_words({**table.study.train_on(table.data).model_dump(), **chosen}, recipe.parts)
     return shlex.join(["zoo", "train", *row.recipe.split(), f"data={table.data}", *words, "-o", "RUN"])
 
 

@@ -12,7 +12,7 @@ from zoo.model.bundle import Bundle
 from zoo.parts import SLOTS
 from zoo.registry.values import write_value
 from zoo.registry.words import split
-from zoo.train.settings import TrainSettings
+from zoo.train.proposals import train_words
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,7 @@ def training_command(bundle: Bundle) -> str:
     data, training = record.get("data"), record.get("training")
     if not data or not training or record.get("sources") or training.get("began_from"):
         return ""
-    fields = TrainSettings.model_fields
-    changed_settings = [
-        f"train.{name}={write_value(value)}"
-        for name, value in training.get("settings", {}).items()
-        if name in fields and value != fields[name].get_default()
-    ]
+    changed_settings = train_words(training.get("settings", {}), bundle.model.recipe.parts)
     seed = training.get("seed")
     arguments = [*split(str(bundle.model.recipe)), f"data={data.get('name')}", *changed_settings]
     return shlex.join(["zoo", "train", *arguments, *([f"seed={seed}"] if seed else []), "-o", "RUN"])

@@ -17,6 +17,7 @@ from zoo.train.events import FitResult, Listen, Started, Validated
 from zoo.train.fit import fit
 from zoo.train.learner import Learner
 from zoo.train.lock import lock_folder
+from zoo.train.proposals import propose
 from zoo.train.record import record
 from zoo.train.run import Run
 from zoo.train.swap import Swap
@@ -68,7 +69,7 @@ def train_trial(
         DataError: the recipe needs something that the music lacks.
         KeyboardInterrupt: the search was interrupted; the run is saved.
     """
-    recipe = swap.recipe if swap.sources else swap.recipe.on_grid(corpus.grid)
+    recipe, _ = propose(swap.recipe if swap.sources else swap.recipe.on_grid(corpus.grid))
     seed, settings = recipe.values["seed"], recipe.sections["train"]
     model = assemble(replace(swap, recipe=recipe), seed)
     part_origins = origins(swap, model)

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from zoo.model.build import INTERFACES
 from zoo.parts import API, Settings
 from zoo.parts.interfaces import Attention, Encoder
+from zoo.parts.training import proposal_fault
 from zoo.registry.fields import live
 from zoo.registry.values import members
 from zoo.testing.calls import outputs
@@ -26,12 +27,14 @@ from zoo.testing.under_test import PartUnderTest, facts
     hint="give the description a name of lower-case letters, digits and hyphens, and a summary of one line"
 )
 def description_is_complete(tested: PartUnderTest) -> None:
-    """The description has a valid name, a summary of one line, and the API version of this zoo."""
+    """The description has a valid name, a one-line summary, this API version, and valid training settings."""
     description = tested.description
     require(re.fullmatch(r"[a-z0-9][a-z0-9-]*", description.name) is not None, f"name {description.name!r}")
     summary = description.summary
     require(bool(summary.strip()) and "\n" not in summary, f"summary {summary!r}")
     require(description.api == API, f"API version {description.api}; this zoo has {API}")
+    fault = proposal_fault(description.training)
+    require(not fault, fault)
 
 
 @check(

@@ -150,7 +150,7 @@ def plan_words(plan: Mapping[str, Any], folder: Path) -> list[Word]:
     if any(word.key in SLOTS and names_file(word.text) and not word.version for word in words):
         raise BundleError(damaged("its words contradict its parts", str(path)))
     words = [from_folder(word, plan.get("folder")) for word in words]
-    return [*words, *_old_defaults(plan["train"], {word.key for word in words}, str(path))]
+    return [*words, *_unsaid(plan["train"], {word.key for word in words}, str(path))]
 
 
 def from_folder(word: Word, folder: Any) -> Word:
@@ -165,11 +165,11 @@ def from_folder(word: Word, folder: Any) -> Word:
     return replace(word, text=place) if is_path else word
 
 
-def _old_defaults(train: Mapping[str, Any], given: Collection[str], path: str) -> Iterator[Word]:
-    """Training settings that had the default value of an older version, which has changed since."""
+def _unsaid(train: Mapping[str, Any], given: Collection[str], path: str) -> Iterator[Word]:
+    """All other training settings, since defaults and what the parts propose may have changed."""
     for name, field in TrainSettings.model_fields.items():
         key, value = f"train.{name}", train.get(name, field.default)
-        if key not in given and value != field.default:
+        if key not in given and not (key in BUDGETS and value is None):
             yield Word(key, write_value(value), path)
 
 

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from zoo.music.grid import GRID
 from zoo.parts import Settings, setting
 from zoo.parts.terms import Term
+from zoo.parts.training import OptimizerSettings
 
 BUDGETS = frozenset({"train.minutes", "train.epochs", "train.steps"})
 """The settings for the length of training, which exclude each other."""
@@ -41,8 +42,8 @@ Stored runs and results without these settings were trained with these values, w
 """
 
 
-class TrainSettings(Settings):
-    """Length of training, batches, optimizer, validation and device."""
+class BatchSettings(Settings):
+    """Length of training and batches."""
 
     minutes: float | None = setting(None, "training time in minutes", live=True, gt=0)
     epochs: int | None = setting(None, "number of passes over the training fragments", live=True, ge=1)
@@ -73,24 +74,14 @@ class TrainSettings(Settings):
     transpose: bool = setting(
         True, "transpose each fragment by -6 to 5 semitones, chosen at random each time"
     )
-    optimizer: Literal["adam", "adamw"] = setting("adam", "Adam, or AdamW with decoupled weight decay")
-    lr: float = setting(0.01, "learning rate, the peak of the schedule", gt=0, le=1)
+
+
+class TrainSettings(OptimizerSettings, BatchSettings):
+    """Length of training, batches, optimizer, validation and device."""
+
     lr_core: float | None = setting(None, "learning rate of attention and sampler, instead of lr", gt=0, le=1)
     lr_decoder: float | None = setting(None, "learning rate of the decoder, instead of lr", gt=0, le=1)
     lr_velocity: float | None = setting(None, "learning rate of the velocity, instead of lr", gt=0, le=1)
-    decay: float = setting(0.0, "weight decay, except of biases and normalization weights", ge=0, le=1)
-    warmup: int = setting(0, "training steps over which the learning rate rises linearly to its peak", ge=0)
-    schedule: Literal["constant", "cosine"] = setting(
-        "constant", "learning rate after the warm-up: constant, or cosine decay to 2 % of it over the budget"
-    )
-    clip: float = setting(1.0, "maximum norm of the gradient of each loss term", gt=0)
-    ema: float = setting(
-        0.0,
-        "decay of an exponential moving average of the weights, which is validated along with the "
-        "weights themselves; 0 for none",
-        ge=0,
-        lt=1,
-    )
     precision: Literal["float32", "bf16"] = setting(
         "float32",
         "float32, or bf16 for matrix products in bfloat16; weights and validation stay in float32",
