@@ -192,24 +192,23 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_search_ends_with_the_table_of_an_uninterrupted_one(
-    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+def test_a_killed_search_has_the_twenty_trials_of_an_uninterrupted_one(
+    tune: Tune, start: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
-    budget = ["train.steps=8", "--trials", "7", "--seed", "1", "--json"]
-    out, err = start(*budget, "-o", "whole").communicate(timeout=300)
-    whole = results(out)
-    assert len(whole["trials"]) == 7, err
+    budget = ["train.steps=4", "--trials", "20", "--seed", "1", "--json"]
+    whole = results(tune(*budget, output="whole").out)
+    assert [trial["trial"] for trial in whole["trials"]] == list(range(1, 21))
 
-    for number in (2, 6):  # killed in the middle of the training of these trials
+    # When a trial begins, before its first checkpoint, in the middle of training, and in the last trial.
+    for place in ("002", "007/recipe.json", "013/best.safetensors", "020/last.safetensors"):
         process = start(*budget, "-o", "search", "--resume")
-        until((tmp_path / "search" / "trials" / f"{number:03d}" / "best.safetensors").exists)
+        until((tmp_path / "search" / "trials" / place).exists)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         with (tmp_path / "search" / JOURNAL).open("a") as journal:
             journal.write('{"op_code":5,"worker')  # a line cut short, as by a full disk
-    out, err = start(*budget, "-o", "search", "--resume").communicate(timeout=300)
-    killed = results(out)
-    assert killed["trials"] == whole["trials"], err
+    killed = results(tune(*budget, "--resume").out)
+    assert killed["trials"] == whole["trials"]
     assert {trial["state"] for trial in killed["trials"]} == {"complete", "pruned"}
     bundles = [tmp_path / name / "bundle" / "model.safetensors" for name in ("whole", "search")]
     assert bundles[0].read_bytes() == bundles[1].read_bytes()
