@@ -111,7 +111,8 @@ class Source:
             case ast.Constant(value=str(text)) if text:
                 yield text
             case ast.JoinedStr(values=parts):
-                yield "".join(str(part.value) if isinstance(part, ast.Constant) else GAP for part in parts)
+                text = "".join(str(part.value) if isinstance(part, ast.Constant) else GAP for part in parts)
+                yield text.replace(2 * GAP, GAP)
             case ast.IfExp(body=first, orelse=second):
                 yield from (*self._texts(first), *self._texts(second))
             case ast.BoolOp(values=values):

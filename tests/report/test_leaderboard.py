@@ -118,7 +118,7 @@ def test_a_reader_filters_and_sorts(page: Path, open_page: Callable[..., Any]) -
     rbm = window.eval_on_selector_all("tbody tr", every)
     assert rbm
     assert {decoder for _, decoder, _ in rbm} == {"rbm"}
-    assert window.inner_text("#count") == f"{len(rbm)} {'row' if len(rbm) == 1 else 'rows'}"
+    assert window.inner_text("#count") == f"{len(rbm)} of {len(rows_of(page))} rows"
     window.select_option("select[name=decoder]", "")
     window.click("th:nth-child(3) button")
     values = [value for _, _, value in window.eval_on_selector_all("tbody tr", every)]

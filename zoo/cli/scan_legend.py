@@ -34,8 +34,8 @@ READING = {
     "lengthened": "notes that became longer by more than half a frame",
     "shortened": "notes that became shorter by more than half a frame",
     "grace notes": "put in the frame before the note that they lead to",
-    "position in the bar": "where in the bar notes begin; the closer the two numbers, the more surely bars "
-    "begin in the right place",
+    "position in the bar": "where in the bar notes begin; the closer the two numbers, the more certain it is "
+    "that bars begin in the right place",
     "families": "groups of pieces that share long passages; each is in one split, except in published splits",
     "copies": "pieces with the same notes, in any key",
 }

@@ -10,7 +10,7 @@ function filter() {
     row.hidden = !wanted.every(([name, value]) => row.dataset[name] === value);
     shown += !row.hidden;
   }
-  document.getElementById("count").textContent = `${shown} ${shown === 1 ? "row" : "rows"}`;
+  document.getElementById("count").textContent = `${shown} of ${body.rows.length} rows`;
 }
 
 const key = (row, column) => {
