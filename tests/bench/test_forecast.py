@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
@@ -227,6 +228,7 @@ def test_the_command_trains_and_writes_nothing(
     assert run(["bench", "run", str(file), "--data", f"tunes={songs}", "--dry-run"]) == 0
     out = capsys.readouterr().out
     assert "12 cells: no estimate" in out
+    assert re.search(r"tunes .* unknown\n", out)
     assert sorted(tmp_path.rglob("*")) == before
 
 

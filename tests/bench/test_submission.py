@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -180,6 +181,20 @@ def test_all_refusals_are_printed(edited: Edit, songs: Path, capsys: pytest.Capt
     printed = " ".join(capsys.readouterr().err.split())
     assert "empty/claim.json: cannot be read" in printed
     assert "it claims ≤ 1.250" in printed
+
+
+def test_the_command_that_submit_prints_verifies_the_submission(
+    submitted: Path,
+    songs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["bench", "submit", str(submitted / "bundle"), f"data={songs}", "-o", "again", "--local"]
+    assert run(words) == 0
+    following = capsys.readouterr().err.splitlines()[-1].removeprefix("Next:  zoo ")
+    assert run(shlex.split(following)) == 0
 
 
 def test_an_existing_submission_is_kept(submitted: Path, songs: Path) -> None:

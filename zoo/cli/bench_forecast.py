@@ -85,6 +85,11 @@ def _table(forecasts: Sequence[Forecast]) -> Any:
     for forecast in forecasts:
         stored, missing = len(forecast.stored), len(forecast.missing) + forecast.open
         numbers = (stored + missing, stored, missing, forecast.open)
-        time = f"{'> ' if forecast.without_estimate else ''}{duration(forecast.seconds)}" if missing else "–"
-        table.add_row(visible(forecast.data), *map(str, numbers), time)
+        table.add_row(visible(forecast.data), *map(str, numbers), _time(forecast) if missing else "–")
     return table
+
+
+def _time(forecast: Forecast) -> str:
+    if not forecast.without_estimate:
+        return duration(forecast.seconds)
+    return f"> {duration(forecast.seconds)}" if forecast.seconds else "unknown"

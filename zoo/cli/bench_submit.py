@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from zoo.cli.counts import count
 from zoo.errors import Problem, UsageError
 from zoo.parts import Settings, setting
 
@@ -36,6 +37,7 @@ def submit(words: tuple[str, ...], output: Path, as_json: bool) -> None:
     from zoo.cli.music import open_music
     from zoo.cli.progress import waiting
     from zoo.cli.submissions import check_plugins
+    from zoo.data.opening import is_named
     from zoo.model.bundle import open_bundle
     from zoo.registry import open_registry, parse_recipe
     from zoo.train.keys import MusicKeys
@@ -56,9 +58,15 @@ def submit(words: tuple[str, ...], output: Path, as_json: bool) -> None:
         print_json(claim.to_json())
         return
     figure = evaluation.score()
-    stdout.print(visible(f"{output}: {figure} nats/frame ({figure.kind}) on {figure.pieces:,} test pieces"))
-    local = " --local" if third_party(bundle) else ""
-    stderr.print(visible(f"Next:  zoo bench verify {shlex.quote(str(output))}{local}"), soft_wrap=True)
+    stdout.print(
+        visible(f"{output}: {figure} nats/frame ({figure.kind}) on {count(figure.pieces, 'test piece')}")
+    )
+    verify = ["zoo", "bench", "verify", str(output)]
+    if not is_named(claim.data):
+        verify += ["--data", f"{claim.data}={chosen.data}"]
+    if third_party(bundle):
+        verify.append("--local")
+    stderr.print(visible(f"Next:  {shlex.join(verify)}"), soft_wrap=True)
 
 
 def _bundle(words: tuple[str, ...]) -> str:

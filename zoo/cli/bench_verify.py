@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zoo.cli.counts import count
 from zoo.cli.places import data_option, named_places
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _line(verdict: Verification) -> str:
     assert verdict.evaluation is not None
     figure, claim = verdict.evaluation.score(), verdict.submission.claim
     score = f"{figure} nats/frame ({figure.kind})"
-    return f"{verdict.folder}: accepted, {score} on {figure.pieces:,} test pieces of {claim.data}"
+    return f"{verdict.folder}: accepted, {score} on {count(figure.pieces, 'test piece')} of {claim.data}"
 
 
 def _to_json(verdict: Verification) -> dict[str, Any]:

@@ -35,7 +35,10 @@ RESIDUAL = Note(
     "residual: what the keys leave out, how long a note is held or whether it is struck again", "residual"
 )
 ESCAPE = Note("escape: frames with more pitch classes than there are voices", "escape")
-UNCLEAR = "not clear: the interval contains 0, or a higher bound leaves the order of the true values open"
+UNCLEAR = (
+    "not clear: the interval contains 0 or cannot be computed, or a higher bound leaves the order of the "
+    "true values open"
+)
 NO_INTERVAL = "– no interval: it needs pieces of at least two families"
 OF_BOUNDS = "(bounds): the bounds differ; how far below them the true values are is unknown"
 

@@ -103,7 +103,7 @@ class TrainSettings(OptimizerSettings, BatchSettings):
 
     tracker: Literal["none", "tensorboard", "csv", "trackio"] = setting(
         "none",
-        "also write losses and scores for TensorBoard, as a table, or for trackio; see zoo.train.trackers",
+        "also write losses and scores to TensorBoard's event files, a table, or the store of trackio",
         live=True,
     )
 
