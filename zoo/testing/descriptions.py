@@ -24,7 +24,8 @@ from zoo.testing.under_test import PartUnderTest, facts
 
 
 @check(
-    hint="give the description a name of lower-case letters, digits and hyphens, and a summary of one line"
+    hint="give the description a name of lower-case letters, digits and hyphens, a summary of one line, and "
+    "only training settings that zoo.parts.training lists"
 )
 def description_is_complete(tested: PartUnderTest) -> None:
     """The description has a valid name, a one-line summary, this API version, and valid training settings."""
