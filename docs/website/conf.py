@@ -40,7 +40,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"(torch|numpy|collections|pathlib|fractions|pretty_midi|pluggy|pydantic|click|pytest)\..*"),
     ("py:.*", r"(Path|ArrayLike|PluginManager.*|typing.Literal.*)"),
     # Classes behind the public ones, which no page documents.
-    ("py:class", r"(Split|Listen|Kind|Entry|Learner|Training|RecipeSummary)"),
+    ("py:class", r"(Split|Listen|Stop|Kind|Entry|Learner|Training|RecipeSummary)"),
     ("py:class", r"zoo\.(data\.store|model\.model|registry|testing|train\.compose|parts\.clock)\..*"),
 ]
 

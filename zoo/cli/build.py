@@ -67,7 +67,7 @@ def _print(model: Model, swap: Swap, output: Path | None, as_json: bool) -> None
         for line in _origins(data):
             stdout.print(visible(line))
     if output and swap.sources:
-        stderr.print(visible(f"Written to {output}. Score it with: zoo evaluate {output} data=bach"))
+        stderr.print(visible(f"Written to {output}. Score it with: zoo evaluate {output} data=MUSIC"))
     elif output:
         recipe = data["recipe"]
         stderr.print(

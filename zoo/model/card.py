@@ -25,7 +25,7 @@ $ pip install {packages}
 $ zoo generate . -o music.mid{local}
 ```
 
-`pip install` is given copies of the sources here; use the name of a package that your index has.
+A path stands for a copy of the sources; if your package index has the package, its name is enough.
 
 ```python
 import zoo
