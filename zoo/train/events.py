@@ -89,7 +89,7 @@ class FitResult:
         validations: validations of this session, in order.
         threads: number of threads of each rank in this session.
         ranks: number of ranks.
-        stopped: why training ended.
+        stopped: why training ended: "budget", "patience", "callback", "nothing to train" or "interrupt".
     """
 
     step: int
