@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from zoo_plugins.sounding.sounding import Sounding
 
 import zoo
 from zoo.cli.main import run
@@ -50,14 +51,19 @@ def test_a_program_computes_what_the_attention_does(here: Path) -> None:
         assert torch.allclose(again, attention(codes, clock, after)[0], atol=1e-5)
 
 
-def test_a_program_hears_keys_if_the_attention_hears_more_than_codes(here: Path) -> None:
-    zoo.build(f"encoder=register {WORDS}").save("register")
-    assert run(["export", "register", "attention", "-o", "part.pt2"]) == 0
+@pytest.mark.parametrize("encoder", ["register", "sounding"])
+def test_a_program_hears_keys_if_the_attention_hears_something_else_than_codes(
+    here: Path, encoder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be as wide as the codes, such as the number of keys of each pitch class."""
+    monkeypatch.setattr(Sounding, "heard", lambda self, keys: keys @ self.membership.T.to(keys))
+    zoo.build(f"encoder={encoder} {WORDS}").save("hearing")
+    assert run(["export", "hearing", "attention", "-o", "part.pt2"]) == 0
     extra = {"README.md": ""}
     program = torch.export.load("part.pt2", extra_files=extra)
     assert "- `keys`: (1, 1, 88) float32" in extra["README.md"]
     keys, *place, state = program.example_inputs[0]
-    model = zoo.load("register").model.eval()
+    model = zoo.load("hearing").model.eval()
     heard = model.encoder.heard(torch.ones_like(keys))
     with torch.no_grad():
         mine, _ = program.module()(torch.ones_like(keys), *place, state)

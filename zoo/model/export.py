@@ -62,7 +62,7 @@ class _EncoderStep(nn.Module):
 class _AttentionStep(nn.Module):
     """Features (1, 1, F) of a frame at its position in the bar.
 
-    The frame is given by its codes (1, 1, C), or by its keys (1, 1, K) if the attention hears more.
+    The frame is given by its codes (1, 1, C), or by its keys (1, 1, K) if the attention hears something else.
     """
 
     def __init__(self, model: Model) -> None:
@@ -171,7 +171,8 @@ def _first_state(model: Model, slot: Slot, step: Any) -> State:
 
 
 def _hears_keys(model: Model) -> bool:
-    return model.encoder.inputs != model.encoder.codes
+    """Whether the attention hears something else than codes, of the same width or not."""
+    return type(model.encoder).heard is not Encoder.heard
 
 
 def _copied(state: State) -> State:
