@@ -14,6 +14,8 @@ from zoo.bench.rows import StudyRow, StudyTable
 from zoo.errors import ZooError
 from zoo.measure.evaluation import Evaluation, Term
 
+from . import conftest
+
 Tabled = Callable[..., StudyTable]
 FRAMES = (10, 30, 60)
 TOTALS = (30, 60, 60), (34, 66, 70)
@@ -193,6 +195,15 @@ def test_rows_and_velocities_are_listed_without_duplicates(
     assert [line.cells[column] for line in loudness.lines] == ["4.100", "4.500", "5.000"]
     assert [line.is_floor for line in loudness.lines] == [False, False, True]
     assert "n = 3 test pieces, 20 struck notes, 2 seeds; music dddddddddddd" in loudness.explanations()
+
+
+def test_a_table_of_one_piece_counts_in_the_singular(tabled: Tabled, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conftest, "FRAMES", (1,))
+    alone = {"nats": [(3,), (2,)]}
+    (sheet,) = format_tables(
+        tabled(GRID, core={"none": alone, "last": alone}, decoder={"uniform": {"nats": [(0,)]}})
+    )
+    assert "n = 1 test piece, 1 frame, 2 seeds; music dddddddddddd" in sheet.explanations()
 
 
 def test_caption_says_if_velocity_is_not_compared(tabled: Tabled) -> None:

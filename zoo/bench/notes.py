@@ -32,13 +32,18 @@ def notes(table: StudyTable, terms: Sequence[str]) -> Iterator[Note]:
         yield Note(f"{failed.label_for(table.study.slots)}: the training of a part diverged")
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and its noun: `1 piece`, `1,200 pieces`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def _basis(table: StudyTable, rows: Sequence[StudyRow], terms: Sequence[str]) -> Iterator[str]:
     """The pieces, the music and the training budget that the numbers are based on."""
-    settings, count = table.study.settings, rows[0].figure(*terms)
+    settings, figure = table.study.settings, rows[0].figure(*terms)
     unit = "struck note" if terms == ("velocity",) else "frame"
-    seeds = "1 seed" if settings.seeds == 1 else f"{settings.seeds} seeds"
     yield (
-        f"n = {count.pieces} {settings.split} pieces{count.of_families}, {count.count:,} {unit}s, {seeds}; "
+        f"n = {counted(figure.pieces, f'{settings.split} piece')}{figure.of_families}, "
+        f"{counted(figure.count, unit)}, {counted(settings.seeds, 'seed')}; "
         f"music {table.reading.digest[:12] if table.reading else ''}"
     )
     yield from table.reading.notes if table.reading else ()
