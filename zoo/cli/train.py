@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from zoo.train.swap import Swap
 
 
-ON = "--resume train.patience=0 trains to the end of the budget"
+TO_THE_END = "--resume train.patience=0 trains to the end of the budget"
 """How to go on after training stopped early."""
 
 
@@ -188,7 +188,7 @@ def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool,
         raise
     if resume and not result.validations:
         further = "raise train.minutes or train.steps to train further"
-        stderr.print(f"The run was complete; {ON if result.stopped == 'patience' else further}.")
+        stderr.print(f"The run was complete; {TO_THE_END if result.stopped == 'patience' else further}.")
     return _Trained(model, corpus, result, began)
 
 
@@ -221,7 +221,7 @@ def _print(
     if result.best:
         terms = ", ".join(f"{term} {value:.3f}" for term, value in result.best.items())
         summary += f"; best validation: {terms} nats/frame"
-    early = f"stopped early: no term improved in the last {count(settings.wait, 'step')}; {ON}"
+    early = f"stopped early: no term improved in the last {count(settings.wait, 'step')}; {TO_THE_END}"
     unimproved = [term for term, step in result.best_step.items() if step == 0 < result.step]
     if unimproved:
         summary += (

@@ -40,7 +40,7 @@ class Budget:
     def over(self, learner: Learner) -> Stop | None:
         """Why training ends now; None if it goes on.
 
-        It depends only on what a checkpoint contains, so a resumed run stops at the same step.
+        Budget and patience depend on what a checkpoint contains alone: a resumed run stops at the same step.
         """
         if not learner.learns:
             return "nothing to train"

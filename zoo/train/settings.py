@@ -138,8 +138,8 @@ class TrainSettings(OptimizerSettings, BatchSettings):
     def wait(self) -> int:
         """The number of steps without improvement after which training stops; 0 to never stop early.
 
-        With a constant learning rate, stopping early loses nothing, since the best weights are kept. A cosine
-        schedule improves most at its end, so it is not cut short unless asked.
+        The best weights are kept, so stopping early only loses what a term would still have gained later. A
+        cosine schedule gains most at its end, so it is not cut short unless asked.
         """
         if self.patience != "auto":
             return self.patience * self.validate_every
