@@ -27,9 +27,8 @@ HINT = "free some disk space or choose another path; existing files are unchange
 
 def real_path(path: str | Path) -> Path:
     """The path without symbolic links; a link that leads to itself remains, and cannot be opened."""
-    return Path(
-        os.path.realpath(path)
-    )  # `Path.resolve` raises a RuntimeError for such a link in Python < 3.13
+    # `Path.resolve` raises a RuntimeError for such a link in Python < 3.13.
+    return Path(os.path.realpath(path))
 
 
 @contextmanager

@@ -48,7 +48,8 @@ class Boltzmann(Part):
             machine, data = machine.double(), data.double()
         total, variance = self._log_partition(machine, generator)
         value = (-machine.free_energy(data) - total).masked_fill(~machine.is_precise(), -torch.inf)
-        return value.to(self.weight.dtype), variance if variance is None else variance.to(self.weight.dtype)
+        dtype = self.weight.dtype
+        return value.to(dtype), None if variance is None else variance.to(dtype)
 
     def _log_partition(self, machine: Energies, generator: Generator) -> tuple[Tensor, Tensor | None]:
         if self.exact:

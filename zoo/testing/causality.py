@@ -16,7 +16,7 @@ from zoo.testing.music import LONG, Music, even_sizes, random_music
 from zoo.testing.under_test import PartUnderTest, facts
 
 WIDE = 11
-"""Inputs of an attention that are more than the codes, and not the keys either."""
+"""Number of inputs that is neither the number of codes nor that of keys."""
 
 
 @check(
