@@ -217,6 +217,21 @@ def test_a_bundle_that_is_replaced_while_it_is_scored_is_not_submitted(
     assert not (tmp_path / "other").exists()
 
 
+def test_a_submission_contains_no_file_that_a_bundle_links_to(
+    submitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_LOCAL", "1")
+    diary = tmp_path / "diary.txt"
+    diary.write_text("private")
+    sent = Path(shutil.copytree(submitted, tmp_path / "sent"))
+    (sent / "bundle" / "README.md").unlink()
+    (sent / "bundle" / "README.md").symlink_to(diary)
+    scored, claim = open_bundle(sent / "bundle"), Claim.read(sent / "claim.json")
+    with pytest.raises(BundleError, match="would be published"):
+        write_submission(sent / "bundle", scored, claim, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
 def test_two_files_of_code_with_one_name_are_not_submitted(
     submitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

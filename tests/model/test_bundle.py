@@ -249,6 +249,21 @@ def test_no_line_of_a_manifest_can_be_removed_or_added(bundle: Path) -> None:
             load_bundle(bundle)
 
 
+def test_a_sample_that_was_added_is_named(written: Path, tmp_path: Path) -> None:
+    save_bundle(tiny(), tmp_path / "bundle")
+    shutil.copyfile(written / "sample.mid", tmp_path / "bundle" / "sample.mid")
+    with pytest.raises(BundleError, match=r"sample\.mid: manifest\.json does not list it"):
+        load_bundle(tmp_path / "bundle")
+
+
+def test_a_bundle_in_a_folder_whose_name_is_not_unicode_is_loaded(written: Path, tmp_path: Path) -> None:
+    try:
+        place = Path(shutil.copytree(written, tmp_path / "run\udcff"))
+    except (OSError, UnicodeError):
+        pytest.skip("the file system has Unicode names only")
+    assert digest(load_bundle(place).state_dict()) == digest(tiny().state_dict())
+
+
 def test_a_sample_that_a_manifest_of_format_1_does_not_list_is_rejected(bundle: Path) -> None:
     files = {name: sha256((bundle / name).read_bytes()).hexdigest() for name in FILES if "manif" not in name}
     (bundle / "manifest.json").write_bytes(canonical({"format": 1, "files": files}))

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -23,6 +24,7 @@ from zoo.model import hub
 from zoo.model.card import card as card_of
 from zoo.model.front_matter import front_matter
 from zoo.model.pretrained import FOLDER, bundle_folder
+from zoo.model.sealed import files_to_share
 
 REPO = "user/tiny-voices"
 TINY = "attention=none attention.local=3 attention.features=4 sampler=independent decoder.hidden=3"
@@ -69,9 +71,11 @@ class _Answers(BaseHTTPRequestHandler):
             case ["models", *_, "commit", "main"]:
                 assert self.server.files is not None
                 for line in map(json.loads, content.splitlines()):
+                    value = line["value"]
                     if line["key"] == "file":
-                        value = line["value"]
                         self.server.files[value["path"]] = base64.b64decode(value["content"])
+                    elif line["key"] == "deletedFile":
+                        del self.server.files[value["path"]]
                 url = f"{self.server.address}/{REPO}/commit/{self.server.sha}"
                 return self._json({"commitUrl": url, "commitOid": self.server.sha})
         return self._json({"error": "not found"}, 404)
@@ -203,6 +207,47 @@ def test_what_the_hub_refuses_is_a_message(command: Command, bundle: Path) -> No
     damaged = command("push", "bundle", REPO, HF_TOKEN="hf_of_a_test")
     assert damaged.returncode == 5
     assert command("push", "nothing", REPO).returncode == 5
+
+
+@pytest.mark.slow
+def test_a_push_replaces_the_bundle_that_was_there(command: Command, server: Hub, bundle: Path) -> None:
+    server.files = {"sample.mid": b"of another model", "README.md": b"of another model", "notes.txt": b"mine"}
+    (bundle / "README.md").unlink()
+    pushed = command("push", "bundle", REPO, HF_TOKEN="hf_of_a_test")
+    assert pushed.returncode == 0, pushed.stderr
+    assert server.files == {**files(bundle), "notes.txt": b"mine"}
+
+
+def test_only_the_files_of_a_bundle_are_published(bundle: Path, tmp_path: Path) -> None:
+    (bundle / "diary.txt").write_text("private")
+    names = ["README.md", "config.json", "manifest.json", "model.safetensors"]
+    assert sorted(path.name for path in files_to_share(bundle)) == names
+    (bundle / "sample.mid").symlink_to(bundle / "diary.txt")
+    with pytest.raises(BundleError, match=r"sample\.mid"):
+        files_to_share(bundle)
+
+
+@pytest.mark.parametrize("place", ["diary.txt", "blobs/diary.txt", "linked/blobs/diary.txt"])
+def test_a_card_that_links_to_a_file_elsewhere_is_not_published(
+    place: str, bundle: Path, tmp_path: Path
+) -> None:
+    diary = tmp_path / "home" / place
+    diary.parent.mkdir(parents=True)
+    diary.write_text("private")
+    snapshot = Path(shutil.copytree(bundle, tmp_path / "sent" / "snapshots" / "bundle"))
+    (tmp_path / "sent" / "blobs").symlink_to(diary.parent)
+    (snapshot / "README.md").unlink()
+    (snapshot / "README.md").symlink_to(diary)
+    with pytest.raises(BundleError, match="would be published"):
+        files_to_share(snapshot)
+
+
+def test_a_bundle_in_the_cache_of_the_hub_is_published_with_its_card(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "models/blobs").mkdir(parents=True)
+    snapshot = Path(shutil.copytree(bundle, tmp_path / "models/snapshots/0123"))
+    (snapshot / "README.md").rename(tmp_path / "models/blobs/4567")
+    (snapshot / "README.md").symlink_to(Path("../../blobs/4567"))
+    assert snapshot / "README.md" in files_to_share(snapshot)
 
 
 class FakeHub:

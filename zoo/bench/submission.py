@@ -23,7 +23,7 @@ from zoo.measure.evaluator import check_music, evaluate
 from zoo.model.bundle import Bundle, open_bundle
 from zoo.model.half import widened
 from zoo.model.pretrained import bundle_folder
-from zoo.model.sealed import FILES, MANIFEST, WEIGHTS, canonical, read_bundle
+from zoo.model.sealed import WEIGHTS, canonical, files_to_share, read_bundle
 from zoo.model.weights import digest, read_weights
 from zoo.parts import Slot
 from zoo.progress import Progress
@@ -144,6 +144,7 @@ def write_submission(path: str | Path, bundle: Bundle, claim: Claim, folder: Pat
     Raises:
         UsageError: the folder exists, another machine cannot find the code of a part, or the bundle was
             replaced since it was scored.
+        BundleError: its card is a link to another folder.
         ZooError: it cannot be written.
     """
     if folder.exists():
@@ -154,9 +155,8 @@ def write_submission(path: str | Path, bundle: Bundle, claim: Claim, folder: Pat
         folder.parent.mkdir(parents=True, exist_ok=True)
     with new_folder(folder) as temporary:
         (temporary / BUNDLE).mkdir()
-        for name in (*FILES, MANIFEST):
-            if (source := bundle_folder(path) / name).exists():
-                shutil.copyfile(source, temporary / BUNDLE / name)
+        for source in files_to_share(bundle_folder(path)):
+            shutil.copyfile(source, temporary / BUNDLE / source.name)
         for file in files:
             shutil.copyfile(file, temporary / file.name)
         check_unchanged(temporary / BUNDLE, bundle)

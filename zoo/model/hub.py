@@ -10,7 +10,7 @@ from typing import Any
 
 import zoo
 from zoo.errors import BundleError, Problem, UsageError, ZooError
-from zoo.model.sealed import CARD, FILES, MANIFEST, read_bundle
+from zoo.model.sealed import CARD, FILES, MANIFEST, files_to_share, read_bundle
 
 PREFIX = "hf:"
 """Prefix of the names of bundles on the Hub; `@REVISION` may follow the repository."""
@@ -55,7 +55,8 @@ def download(name: str) -> Path:
 def upload(folder: Path, repo: str, *, private: bool = False, license: str = "") -> str:
     """Publish a bundle as a model repository on the Hub, which is created if there is none.
 
-    The model card may have been edited; all other files must be as they were written.
+    The model card may have been edited; all other files must be as they were written. No other file is
+    uploaded. If the repository has a bundle already, it is replaced; other files in it are kept.
 
     Args:
         folder: the bundle.
@@ -69,32 +70,32 @@ def upload(folder: Path, repo: str, *, private: bool = False, license: str = "")
     Raises:
         ZooError: huggingface_hub is not installed.
         UsageError: the Hub refuses the upload or cannot be reached.
-        BundleError: the bundle is damaged.
+        BundleError: the bundle is damaged, or its card is a link to another folder.
     """
     hub = _hub(repo)
     read_bundle(folder)
     api = hub.HfApi(library_name="polyzoo", library_version=zoo.__version__)
     with _hub_errors(repo, UsageError):
+        # Before the repository is created, which would stay empty after an error.
+        contents = dict(_contents(folder, license, hub))
         address = str(api.create_repo(repo, private=private, exist_ok=True))
-        operations = [
-            hub.CommitOperationAdd(name, content) for name, content in _contents(folder, license, hub)
-        ]
+        operations = [hub.CommitOperationAdd(name, content) for name, content in contents.items()]
+        # A sample or a card of another model, which was published here before, is not one of this model.
+        others = {*FILES, MANIFEST}.intersection(api.list_repo_files(repo)) - set(contents)
+        operations += [hub.CommitOperationDelete(name) for name in sorted(others)]
         api.create_commit(repo, operations, commit_message=f"Upload a bundle of polyzoo {zoo.__version__}")
     return address
 
 
 def _contents(folder: Path, license: str, hub: Any) -> Iterator[tuple[str, Any]]:
     """The files to upload: paths, or the content of a card with the license."""
-    for name in (*FILES, MANIFEST):
-        path = folder / name
-        if not path.is_file():
-            continue
-        if name == CARD and license:
+    for path in files_to_share(folder):
+        if path.name == CARD and license:
             card = hub.ModelCard(path.read_text("utf-8"), ignore_metadata_errors=True)
             card.data.license = license
-            yield name, str(card).encode()
+            yield path.name, str(card).encode()
         else:
-            yield name, str(path)
+            yield path.name, str(path)
 
 
 def _hub(where: str) -> Any:

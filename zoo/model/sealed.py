@@ -11,6 +11,7 @@ from typing import Any
 
 import zoo
 from zoo.errors import BundleError, Problem
+from zoo.files import real_path
 from zoo.limits import InputKind, read_bytes, sha256_of
 from zoo.model.format import check_format
 
@@ -76,6 +77,26 @@ def read_bundle(folder: Path) -> dict[str, bytes]:
     return contents
 
 
+def files_to_share(folder: Path) -> list[Path]:
+    """The files of a bundle to publish: all in its manifest, the manifest, and the card if there is one.
+
+    A bundle that was sent may contain other files, or a link in place of its card, which has no checksum:
+    another file of this machine would be published.
+
+    Raises:
+        BundleError: the manifest is missing, damaged or changed, or the card is such a link.
+    """
+    files = [folder / name for name in (*_checksums(folder / MANIFEST), MANIFEST)]
+    if not (card := folder / CARD).is_file():
+        return files
+    inside = real_path(folder)
+    # In the cache of the Hub, all files of a bundle are links to this folder.
+    if real_path(card).parent not in (inside, inside.parent.parent / "blobs"):
+        what = "is a link to another folder, and the file there would be published"
+        raise BundleError(Problem(what, str(card), "remove it, or replace it by a copy of the card"))
+    return [*files, card]
+
+
 def read_card(folder: Path) -> str:
     """The model card of a bundle, which may be edited or removed; empty if there is none.
 
@@ -116,22 +137,20 @@ def _checksums(path: Path) -> dict[str, str]:
         and all(isinstance(checksum, str) for checksum in files.values())
         and {CONFIG, WEIGHTS} <= set(files) <= known
         and written == canonical(seal)
-        and (_is_intact_1(seal, path.parent) if number == 1 else _is_intact(seal))
+        and (set(seal) == {"format", "files"} if number == 1 else _is_intact(seal))
     )
     if not is_intact:
         raise BundleError(damaged(CHANGED, str(path)))
+    if SAMPLE not in seal["files"] and (sample := path.parent / SAMPLE).exists():
+        what = f"{MANIFEST} does not list it, so it was added since the bundle was written"
+        raise BundleError(Problem(what, str(sample), "remove it, or restore a good copy of the bundle"))
     return {name: checksum for name, checksum in seal["files"].items() if name != CARD}
 
 
 def _is_intact(seal: Mapping[str, Any]) -> bool:
-    """Whether a manifest has exactly the keys that are written, and the right checksum."""
+    """Whether a manifest of format 2 has exactly the keys that are written, and the right checksum."""
     rest = {name: value for name, value in seal.items() if name != "sha256"}
     return set(rest) == {"format", "polyzoo", "files"} and seal.get("sha256") == _own_checksum(rest)
-
-
-def _is_intact_1(seal: Mapping[str, Any], folder: Path) -> bool:
-    """The same for format 1, which has no checksum of its own: an existing sample must be listed."""
-    return set(seal) == {"format", "files"} and (SAMPLE in seal["files"] or not (folder / SAMPLE).exists())
 
 
 def _own_checksum(seal: Mapping[str, Any]) -> str:

@@ -95,7 +95,8 @@ def check_shapes(path: Path, expected: Mapping[str, Tensor], part: str = "") -> 
         BundleError: the weights do not match, or it is not a safetensors file.
     """
     try:
-        with safe_open(path, "pt") as file:
+        # As numpy, since torch does not open a path that is not UTF-8.
+        with safe_open(path, "np") as file:
             shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 - no mapping
     except Exception as error:  # the parsers raise many types of errors for invalid bytes
         raise BundleError(damaged("is damaged, truncated, or not a safetensors file", str(path))) from error
