@@ -110,6 +110,61 @@ def test_a_damaged_journal_is_refused(space: Space, tmp_path: Path) -> None:
         TrialStore(tmp_path, seed=5)
 
 
+@pytest.mark.parametrize("directions", [b"[2]", b"[1,1]", b"[]"])
+def test_a_journal_that_does_not_minimize_nats_is_refused(
+    directions: bytes, space: Space, tmp_path: Path
+) -> None:
+    search(tmp_path, space, 1, reopen=False)
+    journal = tmp_path / JOURNAL
+    edited = journal.read_bytes().replace(b'"directions":[1]', b'"directions":' + directions)
+    assert edited != journal.read_bytes()
+    journal.write_bytes(edited)
+    with pytest.raises(BundleError, match="another kind of search"):
+        TrialStore(tmp_path, seed=5)
+
+
+def test_a_deeply_nested_line_of_a_journal_is_refused(space: Space, tmp_path: Path) -> None:
+    search(tmp_path, space, 1, reopen=False)
+    with (tmp_path / JOURNAL).open("ab") as file:
+        file.write(b'{"op_code":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n")
+    with pytest.raises(BundleError, match="is not an Optuna journal"):
+        TrialStore(tmp_path, seed=5)
+
+
+def test_reports_of_wrong_types_are_damage(space: Space, tmp_path: Path) -> None:
+    store = TrialStore(tmp_path, seed=5)
+    trial = store.next()
+    store.choose(trial, space)
+    store.report(trial, 5, 1.25)
+    journal = tmp_path / JOURNAL
+    journal.write_bytes(
+        journal.read_bytes().replace(b'"intermediate_value":1.25', b'"intermediate_value":"1"')
+    )
+    with pytest.raises(BundleError, match="trial 1 is damaged"):
+        TrialStore(tmp_path, seed=5)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "stored"),
+    [
+        (b'"decoder.hidden","param_value_internal":25.0', b'"decoder.hidden","param_value_internal":9e9'),
+        (rb"[\"lstm\", \"rbm\"]", rb"[\"rbm\", \"lstm\"]"),
+    ],
+)
+def test_a_stopped_trial_has_values_of_the_search(
+    drawn: bytes, stored: bytes, space: Space, tmp_path: Path
+) -> None:
+    store = TrialStore(tmp_path, seed=5)
+    store.choose(store.next(), space)
+    journal = tmp_path / JOURNAL
+    edited = journal.read_bytes().replace(drawn, stored)
+    assert edited != journal.read_bytes()
+    journal.write_bytes(edited)
+    again = TrialStore(tmp_path, seed=5)
+    with pytest.raises(BundleError, match="trial 1 has other values"):
+        again.choose(again.next(), space)
+
+
 def test_importances_need_enough_trials(space: Space, tmp_path: Path) -> None:
     search(tmp_path, space, 3, reopen=False)
     assert TrialStore(tmp_path, seed=5).importances() == {}

@@ -102,20 +102,16 @@ class TrialStore:
     def __init__(self, folder: Path, seed: int) -> None:
         self._optuna, self._seed, self._path = import_optuna(), seed, folder / JOURNAL
         _drop_partial_line(self._path)
-        with self._using():
-            try:
-                self._study: optuna.Study = self._open()
-                trials = self.trials()
-            except (
-                ArithmeticError,
-                AssertionError,
-                AttributeError,
-                LookupError,
-                TypeError,
-                ValueError,
-            ) as error:
-                raise BundleError(damaged("is not an Optuna journal", str(self._path))) from error
-        if bad := [trial.number for trial in trials if not _is_valid(trial)]:
+        with self._using(), self._damage("is not an Optuna journal"):
+            self._study: optuna.Study = self._open()
+            stored = self._study.get_trials(deepcopy=False)
+            trials = self.trials()
+            directions = [direction.name for direction in self._study.directions]
+        if directions != ["MINIMIZE"]:
+            raise BundleError(damaged("is the journal of another kind of search", str(self._path)))
+        reports = [trial.intermediate_values for trial in stored]
+        bad = [t.number for t, report in zip(trials, reports, strict=True) if not _is_valid(t, report)]
+        if bad:
             raise BundleError(damaged(f"trial {bad[0]} is damaged", str(self._path)))
 
     def trials(self) -> list[TrialResult]:
@@ -137,8 +133,13 @@ class TrialStore:
             return trial
 
     def choose(self, trial: optuna.Trial, space: Space) -> dict[str, str]:
-        """Choose the values of a trial; values that are already stored are kept."""
-        with self._using():
+        """Choose the values of a trial; values that are already stored are kept.
+
+        Raises:
+            BundleError: the stored values are not values of the space.
+        """
+        what = f"trial {trial.number + 1} has other values than this search"
+        with self._using(), self._damage(what):
             # Parameters that are drawn jointly come first. All others have a seed of their own, so that a
             # search that was killed between two of them draws the rest as it would have.
             _ = trial.relative_params
@@ -147,6 +148,8 @@ class TrialStore:
                 self._study.sampler = self._sampler(trial.number, key)
                 if (text := space.suggest(key, trial, chosen)) is not None:
                     chosen[key] = text
+            if not space.contains(chosen):
+                raise ValueError(chosen)
             trial.set_user_attr("chosen", chosen)
             return chosen
 
@@ -210,6 +213,22 @@ class TrialStore:
             warnings.simplefilter("ignore")
             yield
 
+    @contextmanager
+    def _damage(self, what: str) -> Iterator[None]:
+        """Turn the errors of Optuna for a damaged journal in the block into a `BundleError`."""
+        try:
+            yield
+        except (
+            ArithmeticError,
+            AssertionError,
+            AttributeError,
+            LookupError,
+            RuntimeError,
+            TypeError,
+            ValueError,
+        ) as error:
+            raise BundleError(damaged(what, str(self._path))) from error
+
 
 class _HeldLock:
     """Does nothing: the folder is already locked, and the system releases that lock after a kill."""
@@ -231,14 +250,20 @@ def _drop_partial_line(path: Path) -> None:
         write_file(path, content[: content.rfind(b"\n") + 1])
 
 
-def _is_valid(trial: TrialResult) -> bool:
-    """Whether a stored trial has the types of `TrialResult`, and a score if it is complete."""
+def _is_valid(trial: TrialResult, reports: Mapping[Any, Any]) -> bool:
+    """Whether a stored trial has the types of `TrialResult`, and a score if it is complete.
+
+    Args:
+        trial: the trial.
+        reports: tenth of the budget -> nats that it reported.
+    """
     texts = [trial.problem, *(trial.chosen.values() if isinstance(trial.chosen, dict) else [None])]
-    numbers = [trial.steps, trial.seconds, *([] if trial.nats is None else [trial.nats])]
+    numbers = [trial.steps, trial.seconds, *reports.values(), *([] if trial.nats is None else [trial.nats])]
     is_scored = trial.nats is not None and trial.kind in MARKS
     return (
         all(isinstance(text, str) for text in texts)
         and all(type(number) in (int, float) and isfinite(number) for number in numbers)
+        and all(type(tenth) is int for tenth in reports)
         and (is_scored or trial.state != "complete")
     )
 
