@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from zoo.music.meter import Meter
 from zoo.music.roll import Roll
-from zoo.report import ListeningPiece, Report
+from zoo.report import ListeningPiece, Report, write_report
 from zoo.report.page import page
 
 Scale = Callable[..., Roll]
@@ -54,6 +55,17 @@ def test_the_page_is_deterministic_and_its_id_depends_only_on_its_music(
     assert page(Report("r", pieces)) == page(Report("r", pieces))
     ids = {page_data(page(Report(title, pieces[:count])))["id"] for title in "rs" for count in (1, 2)}
     assert len(ids) == 2
+
+
+def test_names_that_are_not_unicode_are_written_out(
+    scale: Scale, page_data: PageData, tmp_path: Path
+) -> None:
+    pieces = [ListeningPiece(f"{name}\udcff.mid", scale(60), group="g\udcfe") for name in "ab"]
+    write_report(Report("a\udcff", pieces, command="zoo report a\udcff.mid"), tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text("utf-8")
+    assert r"<h1>a\udcff</h1>" in text
+    names = [(piece["name"], piece["group"]) for piece in page_data(text)["pieces"]]
+    assert names == [(r"a\udcff.mid", r"g\udcfe"), (r"b\udcff.mid", r"g\udcfe")]
 
 
 def test_the_page_loads_no_external_resources(scale: Scale) -> None:

@@ -48,6 +48,14 @@ def test_the_difference_of_strengths_is_the_log_odds() -> None:
     assert strength["a"] - strength["b"] == pytest.approx(np.log(3), abs=0.02)
 
 
+def test_a_model_that_is_named_human_is_not_ranked_as_human_pieces() -> None:
+    cast = [
+        Vote("me", "g", "Bourree", "human", 1, True),
+        Vote("me", "g", "human", "0123456789ab", 5, True),
+    ]
+    assert [model.name for model in standings(cast)] == ["human 01234567", "human"]
+
+
 def test_intervals_cover_the_true_strengths() -> None:
     true = {"a": 1.0, "b": 0.0, "c": -1.0}
     rng = np.random.default_rng(0)

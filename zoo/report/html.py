@@ -28,6 +28,16 @@ def read_file(name: str) -> str:
     return files("zoo.report").joinpath("page", name).read_text("utf-8")
 
 
+def encoded(page: str) -> bytes:
+    """A page as UTF-8; bytes of file names that are not are written out, as on a terminal."""
+    return page.encode("utf-8", "backslashreplace")
+
+
+def encodable(text: str) -> str:
+    """The text as `encoded` writes it; `zoo votes` refuses votes with other text."""
+    return encoded(text).decode()
+
+
 @cache
 def environment() -> Environment:
     """The templates of the pages; what they insert is escaped."""

@@ -11,7 +11,7 @@ from typing import Any
 from zoo.bench.rows import StudyRow, StudyTable
 from zoo.music.grid import GRID
 from zoo.parts import SLOTS
-from zoo.report.html import environment, read_file, security_policy
+from zoo.report.html import encoded, environment, read_file, security_policy
 from zoo.report.page import PLAYER, pieces_to_json
 from zoo.report.piece import ListeningPiece
 from zoo.train.proposals import train_words
@@ -188,5 +188,5 @@ def write_leaderboard(rows: Sequence[LeaderboardRow], folder: Path, title: str) 
     path = folder / "index.html"
     with writing(path):
         folder.mkdir(parents=True, exist_ok=True)
-    write_file(path, leaderboard_page(rows, title))
+    write_file(path, encoded(leaderboard_page(rows, title)))
     return path

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.files import write_file
-from zoo.report.html import environment, read_file, security_policy
+from zoo.report.html import encodable, encoded, environment, read_file, security_policy
 from zoo.report.piece import ListeningPiece
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def write_report(report: Report, path: str | Path) -> None:
     Raises:
         ZooError: the file cannot be written; an existing file is then unchanged.
     """
-    write_file(path, page(report))
+    write_file(path, encoded(page(report)))
 
 
 def page(report: Report) -> str:
@@ -114,15 +114,15 @@ def _group(pieces: Sequence[ListeningPiece]) -> dict[str, list[ListeningPiece]]:
 
 def pieces_to_json(pieces: Sequence[ListeningPiece], scores: Mapping[str, Any]) -> str:
     """The pieces and the scores of their models as JSON, escaped for a script element."""
-    encoded: list[dict[str, Any]] = [piece.to_json() for piece in pieces]
-    keys = [note[2] for piece in encoded for note in piece["notes"]] or [60]
-    identity = hashlib.sha256(json.dumps(encoded).encode()).hexdigest()[:12]
+    contents: list[dict[str, Any]] = [piece.to_json() for piece in pieces]
+    keys = [note[2] for piece in contents for note in piece["notes"]] or [60]
+    identity = hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:12]
     content = {
         "id": identity,
         "low": min(keys) - MARGIN,
         "high": max(keys) + MARGIN,
-        "models": {piece.name: scores[piece.name] for piece in pieces if piece.name in scores},
-        "pieces": encoded,
+        "models": {encodable(piece.name): scores[piece.name] for piece in pieces if piece.name in scores},
+        "pieces": contents,
     }
     # A name that contains `</script>` must not end the element.
     return json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")

@@ -8,6 +8,7 @@ from typing import Any
 
 from zoo.music.roll import Roll
 from zoo.parts.piano import LOWEST_KEY
+from zoo.report.html import encodable
 
 HUMAN = "human"
 """The `model` of all pieces that were not generated."""
@@ -66,9 +67,9 @@ class ListeningPiece:
         notes = roll.notes()
         columns = (notes.start, notes.end, notes.key + LOWEST_KEY, notes.velocity)
         return {
-            "name": self.name,
+            "name": encodable(self.name),
             "model": self.model,
-            "group": self.group,
+            "group": encodable(self.group),
             "frames": max(roll.frames, 1),
             "grid": roll.meter.grid,
             "tempos": [list(change) for change in roll.tempo_changes or ((0, roll.tempo),)],

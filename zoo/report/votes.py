@@ -189,9 +189,12 @@ def standings(votes: Sequence[Vote], scores: Mapping[str, Any] | None = None) ->
 
 
 def _display_names(votes: Iterable[Vote]) -> dict[tuple[str, str], str]:
-    """The display name of each (name, model): the name, with a digest if several models share it."""
+    """The display name of each (name, model): the name, with a digest if several models share it.
+
+    Human pieces share one name, which no model gets.
+    """
     pairs = dict.fromkeys((vote.name, vote.model) for vote in votes)
-    digests: dict[str, set[str]] = {}
+    digests: dict[str, set[str]] = {HUMAN: {HUMAN}}
     for name, model in pairs:
         digests.setdefault(name, set()).add(model)
     return {
