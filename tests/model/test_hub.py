@@ -318,6 +318,25 @@ def test_the_card_contains_music_tags_and_the_score_with_kind_and_interval() -> 
     assert metric["args"] == {"kind": "bound", "interval_95": [2.1, 2.3], "pieces": 8}
 
 
+@pytest.mark.parametrize(
+    "name", ["🎹 songs", "a\x7fb", "new\nline", 'é "\\ud83d\\ude00"', "\u2028\ufeff\x85", "[x]: {y}"]
+)
+def test_the_front_matter_has_the_music_by_its_name(name: str) -> None:
+    config = json.loads((FOLDER / "bach/config.json").read_text())
+    for part in config["parts"].values():
+        part["trained_on"] = [{"name": name, "digest": "ab"}]
+    assert front(config)["datasets"] == [name]
+
+
+def test_names_of_music_stay_in_their_cells_of_the_card() -> None:
+    config = json.loads((FOLDER / "bach/config.json").read_text())
+    name = "a|b\n\n## Usage\n\n<img src=x onerror=alert(1)>"
+    config["parts"]["decoder"]["trained_on"] = [{"name": name, "digest": "ab" * 32}]
+    text = card_of(config).partition("\n---\n")[2]
+    assert r"| decoder | a\|b ## Usage &lt;img src=x onerror=alert(1)> | abababababab |" in text
+    assert text.count("\n## Usage\n") == 1
+
+
 def test_the_hub_reads_the_card(bundle: Path) -> None:
     cards = pytest.importorskip("huggingface_hub")
     config = json.loads((FOLDER / "bach/config.json").read_text())

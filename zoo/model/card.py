@@ -129,6 +129,11 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, st
 
 
 def _table(heading: tuple[str, ...], rows: Any) -> str:
-    """A Markdown table; vertical bars in cells are escaped."""
-    lines = [heading, tuple("---" for _ in heading), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    """A Markdown table; text in cells stays in its cell and is no HTML."""
+    lines = [heading, tuple("---" for _ in heading), *(map(_cell, row) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """The text in one line, with the characters escaped that would end the cell or begin an HTML element."""
+    return " ".join(text.split()).replace("<", "&lt;").replace("|", "\\|")

@@ -19,8 +19,8 @@ def front_matter(config: Mapping[str, Any]) -> str:
     lines = [
         "---",
         "library_name: polyzoo",
-        f"tags: {json.dumps(TAGS)}",
-        *([f"datasets: {json.dumps(music)}"] if music else []),
+        f"tags: {_yaml(TAGS)}",
+        *([f"datasets: {_yaml(music)}"] if music else []),
         *_model_index(config),
         "---",
     ]
@@ -45,13 +45,22 @@ def _model_index(config: Mapping[str, Any]) -> Iterator[str]:
     arguments = {"kind": score["kind"], "interval_95": score["interval"], "pieces": score["pieces"]}
     yield from (
         "model-index:",
-        f"- name: {json.dumps(config['words'])}",
+        f"- name: {_yaml(config['words'])}",
         "  results:",
         "  - task: {type: music-generation, name: Polyphonic music modeling}",
-        f"    dataset: {json.dumps({'name': data['name'], 'type': data['name'], 'split': 'validation'})}",
+        f"    dataset: {_yaml({'name': data['name'], 'type': data['name'], 'split': 'validation'})}",
         "    metrics:",
         f"    - type: {METRIC}",
         "      name: Nats per frame (lower is better)",
-        f"      value: {json.dumps(round(score['nats'], 4))}",
-        f"      args: {json.dumps(arguments)}",
+        f"      value: {_yaml(round(score['nats'], 4))}",
+        f"      args: {_yaml(arguments)}",
     )
+
+
+def _yaml(value: Any) -> str:
+    """A value as JSON that YAML reads as well.
+
+    YAML would read the two escapes of a character beyond 16 bits as two, and refuses bare DEL.
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(char if " " <= char <= "~" or char > "\uffff" else f"\\u{ord(char):04x}" for char in text)
