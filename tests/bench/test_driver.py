@@ -371,6 +371,21 @@ def core(study: Read, registry: Registry) -> Cell:
     return components(study('data = "tunes"', GRID, "steps = 2"), registry)[0].trials(study())[0]
 
 
+def test_a_training_on_other_music_is_begun_again_with_what_its_tracker_wrote(
+    study: Read, registry: Registry, songs: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("tensorboard")
+    tracked = study('data = "tunes"', GRID, 'steps = 2\ntracker = "tensorboard"')
+    cell = components(tracked, registry)[0].trials(tracked)[0]
+    do(cell.order(str(songs)), tmp_path / "run")
+    (before,) = (tmp_path / "run" / "tensorboard").iterdir()
+    fewer = Path(shutil.copytree(songs, tmp_path / "fewer"))
+    next(fewer.rglob("*.mid")).unlink()
+    assert do(cell.order(str(fewer)), tmp_path / "run")["learns"]
+    assert len(list((tmp_path / "run" / "tensorboard").iterdir())) == 1
+    assert not before.exists()
+
+
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
 

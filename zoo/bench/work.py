@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import sys
 import threading
 import time
@@ -127,7 +128,9 @@ def _discard_outdated(folder: Path, plan: Mapping[str, Any]) -> None:
     begun = read_plan(folder)
     if begun is not None and differences(begun, plan):
         for child in folder.iterdir():
-            if child.name not in (LOCK, HOLDER):
+            if child.is_dir():  # of a tracker
+                shutil.rmtree(child)
+            elif child.name not in (LOCK, HOLDER):
                 child.unlink()
 
 
