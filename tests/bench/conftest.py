@@ -98,14 +98,16 @@ def tabled(study: Callable[..., Study], registry: Registry, tmp_path: Path) -> T
                 content = learned(SCORES[component.term], seed, **given)
                 content["parts"] = dict.fromkeys(component.recipe.parts, "x 1")
                 content["data"]["planes"] = list(planes)
-                results.write(component.cell(parsed, parsed.rates[0], seed), content)
-        for cell in floor_cells(parsed) if floors is not None else ():
+                cell = component.cell(parsed, parsed.rates[0], seed)
+                results.write(cell, {"order": cell.order(""), **content})
+        for counted in floor_cells(parsed) if floors is not None else ():
             content = {
                 label: scored({name: score(nats) for name, nats in of.items()})
                 for label, of in floors.items()
             }
             music = {"digest": "d" * 64, "planes": list(planes), "reading": READING}
-            results.write(cell, {"data": music, "floors": content, "made": {}})
+            result = {"order": counted.order(""), "data": music, "floors": content, "made": {}}
+            results.write(counted, result)
         (table,) = tables(parsed, results, registry)
         return table
 

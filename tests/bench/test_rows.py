@@ -79,7 +79,8 @@ def evaluation(terms: dict[str, float]) -> dict:
 
 
 def result(cell: Cell | FloorsCell, level: float) -> dict:
-    head = {"data": {"digest": "d" * 64, "planes": ["sounding"], "reading": READING}, "made": {}}
+    music = {"digest": "d" * 64, "planes": ["sounding"], "reading": READING}
+    head = {"order": cell.order(""), "data": music, "made": {}}
     if isinstance(cell, FloorsCell):
         return {**head, "floors": {"rates": evaluation({"codes": 9.0, "keys": 0.0})}}
     term = {"core": "codes", "decoder": "keys"}[cell.term]

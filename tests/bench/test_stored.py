@@ -56,14 +56,17 @@ def floors() -> Content:
 
 def put(folder: Path, cell: Cell | FloorsCell, content: Any) -> Results:
     results = Results(folder)
+    if isinstance(content, dict):
+        content.setdefault("order", cell.order(""))
     results.path(cell).parent.mkdir(parents=True)
     results.path(cell).write_text(json.dumps(content))
     return results
 
 
 def test_valid_results_are_read_unchanged(core: Cell, tmp_path: Path) -> None:
-    assert put(tmp_path / "one", core, trained()).read(core) == trained()
-    assert put(tmp_path / "two", FLOORS, floors()).read(FLOORS) == floors()
+    training, counted = trained(), floors()
+    assert put(tmp_path / "one", core, training).read(core) == training
+    assert put(tmp_path / "two", FLOORS, counted).read(FLOORS) == counted
     broken_off = trained() | {"evaluation": None, "validation": None}
     del broken_off["seconds"]
     assert put(tmp_path / "three", core, broken_off).read(core) == broken_off
@@ -76,6 +79,20 @@ def earlier(cell: Cell, name: str, folder: Path) -> tuple[Results, Path]:
     path = results.path(cell).with_name(f"{name}.json")
     path.write_text(json.dumps({"order": order, **trained()}))
     return results, path
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_copy_of_the_result_of_another_cell_is_damaged(packed: bool, core: Cell, tmp_path: Path) -> None:
+    other = replace(core, seed=1)
+    results = put(tmp_path, other, trained())
+    results.path(other).rename(results.path(core))
+    if packed:
+        results.pack("tunes")
+        assert Results(tmp_path).read(core) is None
+        assert Results(tmp_path).read(other) is not None
+        return
+    with pytest.raises(ZooError, match="damaged"):
+        results.read(core)
 
 
 def test_result_of_an_earlier_reading_is_matched_by_its_question(core: Cell, tmp_path: Path) -> None:

@@ -37,9 +37,8 @@ def written(tmp_path: Path) -> File:
 def store_floors(results: Path, data: str, digest: str = "d" * 64) -> Path:
     """A result of some music."""
     cell, stored = FloorsCell("onset", data, "test"), Results(results)
-    stored.write(
-        cell, {"data": {"digest": digest, "planes": ["onset"], "reading": READING}, "made": {}, "floors": {}}
-    )
+    music = {"digest": digest, "planes": ["onset"], "reading": READING}
+    stored.write(cell, {"order": cell.order(""), "data": music, "made": {}, "floors": {}})
     return stored.path(cell)
 
 

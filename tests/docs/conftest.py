@@ -65,9 +65,8 @@ def fill(trial: Path) -> Fill:
         for floors in floor_cells(study):
             if floors.data == data:
                 evaluation = _evaluation(_nats(9.0, 0), "codes", "keys", "residual")
-                results.write(
-                    floors, {"data": _data(data, reading), "floors": {"rates": evaluation}, "made": {}}
-                )
+                content = {"data": _data(data, reading), "floors": {"rates": evaluation}, "made": {}}
+                results.write(floors, {"order": floors.order(""), **content})
 
     return store
 
@@ -97,6 +96,7 @@ def _result(cell: Cell, mean: float, reading: int) -> dict[str, Any]:
     is_core = cell.term == "core"
     terms = ("codes", "residual") if is_core else ("keys",)
     return {
+        "order": cell.order(""),
         "data": _data(cell.data, reading),
         "evaluation": _evaluation(_nats(mean, cell.seed), *terms),
         "validation": mean if is_core else None,

@@ -88,7 +88,7 @@ class Results:
             return None
         path, result = stored
         _refuse_newer(result, path)
-        if not is_valid(result, cell):
+        if not (is_valid(result, cell) and _answers(result, cell)):
             name, unit = (
                 ("this result", "file") if path.suffix == ".json" else (f"the result {cell.name}", "line")
             )
@@ -214,6 +214,18 @@ def _refuse_newer(result: Any, path: Path) -> None:
     for name, version, newest in versions:
         if type(version) is int and version > newest:
             check_format(version, newest, f"{path}: {name}", writer)
+
+
+def _answers(result: Mapping[str, Any], cell: Cell | FloorsCell) -> bool:
+    """Whether a result is that of a cell, and not a copy of that of another one.
+
+    The name of a result of an earlier reading is another.
+    """
+    try:
+        order = result["order"]
+        return bool(order["name"] == cell.name or question(order) == question(cell.order("")))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
 
 
 def _has_question(result: Any) -> bool:
