@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Self
@@ -62,12 +63,7 @@ class Energies:
 
     def heated(self, temperature: float) -> Self:
         """The machine with all energies divided by the temperature."""
-        return replace(
-            self,
-            weight=self.weight / temperature,
-            visible=self.visible / temperature,
-            hidden=self.hidden / temperature,
-        )
+        return self._changed(lambda energy: energy / temperature)
 
     def rows(self, chosen: Tensor) -> Self:
         """The machines of some frames, selected by index or by a mask (N,)."""
@@ -75,12 +71,11 @@ class Energies:
 
     def double(self) -> Self:
         """The machine in double precision."""
-        return replace(
-            self,
-            weight=self.weight.double(),
-            visible=self.visible.double(),
-            hidden=self.hidden.double(),
-        )
+        return self._changed(Tensor.double)
+
+    def _changed(self, change: Callable[[Tensor], Tensor]) -> Self:
+        energies = {name: change(getattr(self, name)) for name in ("weight", "visible", "hidden")}
+        return replace(self, **energies)
 
     def is_precise(self) -> Tensor:
         """Whether energies are small enough that rounding leaves their differences correct, (N,) bool."""
