@@ -103,11 +103,11 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
 
 def _print_proposals(proposals: Sequence[Proposal]) -> None:
     """Say which training settings come from which part."""
-    from zoo.cli.console import stderr, visible
+    from zoo.cli.console import stderr
 
     for part in dict.fromkeys(proposal.part for proposal in proposals):
         words = " ".join(str(proposal) for proposal in proposals if proposal.part == part)
-        stderr.print_line(visible(f"{words}: proposed by {part}"))
+        stderr.print_line(f"{words}: proposed by {part}")
 
 
 @contextmanager
