@@ -183,7 +183,14 @@ def test_without_optuna_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("kind", "certain"), ("kind", 5), ("chosen", ["lstm"]), ("steps", "many"), ("problem", 1)],
+    [
+        ("kind", "certain"),
+        ("kind", 5),
+        ("kind", ["exact"]),
+        ("chosen", ["lstm"]),
+        ("steps", "many"),
+        ("problem", 1),
+    ],
 )
 def test_a_trial_of_wrong_types_is_damaged(space: Space, tmp_path: Path, key: str, value: object) -> None:
     store = TrialStore(tmp_path, seed=5)

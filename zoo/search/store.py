@@ -259,7 +259,7 @@ def _is_valid(trial: TrialResult, reports: Mapping[Any, Any]) -> bool:
     """
     texts = [trial.problem, *(trial.chosen.values() if isinstance(trial.chosen, dict) else [None])]
     numbers = [trial.steps, trial.seconds, *reports.values(), *([] if trial.nats is None else [trial.nats])]
-    is_scored = trial.nats is not None and trial.kind in MARKS
+    is_scored = trial.nats is not None and isinstance(trial.kind, str) and trial.kind in MARKS
     return (
         all(isinstance(text, str) for text in texts)
         and all(type(number) in (int, float) and isfinite(number) for number in numbers)
