@@ -58,7 +58,8 @@ def parse_event(line: bytes) -> dict[str, Any]:
     """Parse a line; empty if it is damaged, since a run can be resumed without its metrics."""
     try:
         event = json.loads(line)
-        numbers = [event["step"], event.get("seconds") or 0, *event.get("nats", {}).values()]
+        values = (value for name in ("losses", "nats") for value in event.get(name, {}).values())
+        numbers = [event["step"], event.get("seconds", 0.0), *values]
         is_valid = isinstance(event["step"], int) and all(map(_is_number, numbers))
         is_valid = is_valid and isinstance(event.get("kinds") or {}, dict)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
