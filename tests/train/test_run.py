@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from filelock import FileLock
 
 from zoo.data import Corpus
@@ -442,19 +443,48 @@ def test_the_format_of_a_run_is_checked(train: Make, uninterrupted: Path, number
 
 @pytest.mark.parametrize("name", ["last", "best"])
 @pytest.mark.parametrize("lost", ["format", "step", "seconds", "nats"])
-@pytest.mark.parametrize("value", [None, "x", [], True, float("inf")])
+@pytest.mark.parametrize("value", [None, "x", [], True, float("inf"), {"core": "x"}, {"core": -1.5}, -2, 2.5])
 def test_a_checkpoint_that_does_not_say_where_it_stands_is_refused(
     name: str, lost: str, value: object, uninterrupted: Path
 ) -> None:
     """Even if its checksum matches, since an attacker can compute it."""
     weights = checkpoint(uninterrupted, name)
-    if lost not in weights.about:
+    if lost not in weights.about or (lost, value) in [("nats", {"core": -1.5}), ("seconds", 2.5)]:
         return
     (uninterrupted / f"{name}.safetensors").write_bytes(
         pack(Weights(weights.tensors, {**weights.about, lost: value}))
     )
     with pytest.raises(BundleError, match=r"its format is|has no training progress"):
         Run(uninterrupted)._load(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "value"),
+    [
+        ("best", "attention.", None),
+        ("best", "attention.", torch.zeros(3, 2, 1)),
+        ("last", "ema.", None),
+        ("last", "ema.", torch.zeros(3, 2, 1)),
+        ("last", ":exp_avg_sq", None),
+        ("last", ":exp_avg", torch.zeros(3, 2, 1)),
+        ("last", ":exp_avg", torch.tensor(float("nan"))),
+        ("last", ":step", torch.zeros(3)),
+    ],
+)
+def test_a_checkpoint_whose_tensors_do_not_fit_is_refused(
+    name: str, tensor: str, value: torch.Tensor | None, train: Make, run_folder: Path
+) -> None:
+    """Not only the weights that training goes on with."""
+    train(run_folder, steps=3, ema=0.9)
+    weights = checkpoint(run_folder, name)
+    chosen = next(each for each in weights.tensors if tensor in each)
+    tensors = {each: content for each, content in weights.tensors.items() if each != chosen}
+    if value is not None:
+        tensors[chosen] = value if value.numel() > 1 else value.expand_as(weights.tensors[chosen])
+    path = run_folder / f"{name}.safetensors"
+    path.write_bytes(pack(Weights(tensors, weights.about)))
+    with pytest.raises(BundleError, match=path.name):
+        train(run_folder, ema=0.9)
 
 
 def test_a_truncated_line_of_metrics_is_dropped(train: Make, run_folder: Path, uninterrupted: Path) -> None:
@@ -475,8 +505,11 @@ def test_a_truncated_line_of_metrics_is_dropped(train: Make, run_folder: Path, u
         b"[3]",
         b"3",
         b'{"step": 1, "nats": [2]}',
+        b'{"step": 1, "losses": [2]}',
+        b'{"step": 1, "losses": {"core": "low"}}',
+        b'{"step": 1, "seconds": null, "losses": {"core": 2.0}}',
     ],
-    ids=["no UTF-8", "nested", "string", "NaN", "list", "number", "no nats"],
+    ids=["no UTF-8", "nested", "string", "NaN", "list", "number", "no nats", "no losses", "text", "no time"],
 )
 def test_a_run_with_damaged_metrics_is_resumed(
     line: bytes, train: Make, run_folder: Path, uninterrupted: Path

@@ -154,13 +154,27 @@ def restore(module: nn.Module, tensors: Mapping[str, Tensor], where: str) -> Non
     """
     expected = module.state_dict()
     tensors = widened(tensors, expected)
+    check_fits(tensors, expected, where)
+    module.load_state_dict(tensors)
+
+
+def check_fits(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], where: str) -> None:
+    """Check that tensors have the names, shapes and dtypes of others, and that their values are finite.
+
+    Args:
+        tensors: the tensors, by name.
+        expected: tensors of the right names, shapes and dtypes.
+        where: where the tensors come from, for error messages.
+
+    Raises:
+        BundleError: they do not; holds all problems.
+    """
     problems = [*_mismatches(expected, tensors, where)]
     # torch cannot compute with all dtypes that a file can contain, such as float8.
     computable = {n: t for n, t in tensors.items() if n in expected and t.dtype == expected[n].dtype}
     problems += [damaged(f"weights {name} are not all finite", where) for name in not_finite(computable)]
     if problems:
         raise BundleError(*problems)
-    module.load_state_dict(tensors)
 
 
 def _mismatches(

@@ -17,7 +17,7 @@ from zoo.data.fragments import Fragments
 from zoo.errors import NonFiniteError, Problem
 from zoo.model.model import Model
 from zoo.model.random import generator
-from zoo.model.weights import Weights, pack, restore, unpack
+from zoo.model.weights import Weights, check_fits, pack, restore, unpack
 from zoo.parts.kinds import Kind
 from zoo.parts.terms import SLOTS_OF, TERMS, Term
 from zoo.train.optimizer import Average, lr_factor, make_optimizer
@@ -228,8 +228,10 @@ class Learner:
         """Restore a state that was returned by `state`, read from the file `where`.
 
         Raises:
-            BundleError: the weights do not fit this model.
+            BundleError: the weights, averages or states of optimizers do not fit this model.
         """
+        expected = self._expected(state.tensors)
+        check_fits({n: t for n, t in state.tensors.items() if n in expected}, expected, where)
         self.step = state.about["step"]
         self.seconds = state.about["seconds"]
         self.validated = state.about["validated"]
@@ -245,6 +247,19 @@ class Learner:
                     key: value if key == "step" else value.to(parameter.device)
                     for key, value in adam_state.items()
                 }
+
+    def _expected(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Tensors with the names and shapes of the averages and of the states of optimizers.
+
+        A parameter that had no gradient yet has no state.
+        """
+        averages = {} if self.average is None else self.average.tensors
+        expected = {f"ema.{name}": tensor for name, tensor in averages.items()}
+        for name, parameter in (item for named in self._named.values() for item in named.items()):
+            if _with_prefix(f"adam.{name}:", tensors):
+                moments = {"exp_avg": parameter, "exp_avg_sq": parameter, "step": torch.tensor(0.0)}
+                expected |= {f"adam.{name}:{key}": tensor for key, tensor in moments.items()}
+        return expected
 
 
 def _with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

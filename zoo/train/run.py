@@ -16,25 +16,45 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from math import inf, isfinite
+from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
 
 from zoo.errors import BundleError, NonFiniteError, Problem, UsageError
 from zoo.files import flush, write_file, writing
 from zoo.limits import HEADER
+from zoo.model.config import MOST, Count, StrictModel
 from zoo.model.format import check_format
 from zoo.model.pretrained import RECIPE
 from zoo.model.sealed import damaged
-from zoo.model.weights import Weights, digest, not_finite, pack, read_weights
+from zoo.model.weights import Weights, digest, not_finite, pack, read_weights, restore
+from zoo.parts.terms import Term
 from zoo.train.events import Stepped, Validated
 from zoo.train.learner import Learner
 from zoo.train.metrics import MetricsFile, parse_event
 from zoo.train.plan import differences, read_plan
 
 FORMAT = 1
-NUMBERS = {"last": ("step", "seconds", "validated"), "best": ("nats", "step")}
-"""The numbers that each checkpoint contains besides weights; in `best` they are dicts by term."""
+
+
+class _Last(StrictModel):
+    """What `last` says besides weights."""
+
+    step: Count
+    seconds: Annotated[float, Field(ge=0, le=MOST)]
+    validated: Annotated[int, Field(ge=-1, le=MOST)]
+
+
+class _Best(StrictModel):
+    """What `best` says besides weights, by term."""
+
+    nats: dict[Term, float]
+    step: dict[Term, Count]
+
+
+PROGRESS: dict[str, type[StrictModel]] = {"last": _Last, "best": _Best}
 
 
 class Run:
@@ -85,6 +105,8 @@ class Run:
             what = "is missing, so the run cannot be resumed"
             raise BundleError(Problem(what, str(self.folder / "last.safetensors"), hint))
         if best is not None:
+            # Into the model, as at the end of training: weights that do not fit would be noticed only there.
+            restore(learner.model, best.tensors, str(self.folder / "best.safetensors"))
             learner.best.tensors = best.tensors
             learner.best.nats = best.about["nats"]
             learner.best.step = best.about["step"]
@@ -144,8 +166,10 @@ class Run:
         weights = read_weights(path, "checkpoint", limit)
         writer = (read_plan(self.folder) or {}).get("polyzoo")
         check_format(weights.about.get("format"), FORMAT, str(path), writer)
-        if not all(_is_number(weights.about.get(key)) for key in NUMBERS[name]):
-            raise BundleError(damaged("has no training progress", str(path)))
+        try:
+            PROGRESS[name].model_validate(weights.about)
+        except ValidationError:
+            raise BundleError(damaged("has no training progress", str(path))) from None
         return weights
 
     def _truncate_metrics(self, step: int, validated: int) -> None:
@@ -158,9 +182,3 @@ class Run:
                 if event.get("step", inf) <= (validated if "nats" in event else step)
             )
             write_file(self.metrics.path, b"".join(line + b"\n" for line in remaining))
-
-
-def _is_number(value: Any) -> bool:
-    """Whether a value is a finite number or a dict of finite numbers."""
-    values = value.values() if isinstance(value, dict) else [value]
-    return all(type(number) in (int, float) and isfinite(number) for number in values)
