@@ -112,11 +112,12 @@ def test_a_folder_is_replaced_as_a_whole(
 
 
 def test_sweep_removes_only_temporary_files(tmp_path: Path) -> None:
-    (tmp_path / ".a.1234.part").write_text("half")
-    (tmp_path / ".f.1234.part").mkdir()
-    (tmp_path / ".hidden").write_text("mine")
+    (tmp_path / ".a.0123cdef.part").write_text("half")
+    (tmp_path / ".f.0123cdef.part").mkdir()
+    for name in (".hidden", ".song.mp3.part"):
+        (tmp_path / name).write_text("mine")
     files.sweep(tmp_path)
-    assert [child.name for child in tmp_path.iterdir()] == [".hidden"]
+    assert sorted(child.name for child in tmp_path.iterdir()) == [".hidden", ".song.mp3.part"]
 
 
 def test_a_full_disk_is_reported_once_and_keeps_the_old_file(tmp_path: Path) -> None:

@@ -83,7 +83,8 @@ def new_folder(path: str | Path, hint: str = HINT) -> Iterator[Path]:
 
 def sweep(folder: str | Path) -> None:
     """Remove the temporary files of killed writers from a folder that no other process is writing to."""
-    for part in Path(folder).glob(f".*{UNFINISHED}"):
+    # With the digits of `_part`: `.song.mp3.part` may be a download of another program.
+    for part in Path(folder).glob(f".*.{'[0-9a-f]' * 8}{UNFINISHED}"):
         if part.is_dir():
             shutil.rmtree(part, ignore_errors=True)
         else:
