@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -88,6 +89,25 @@ def test_a_damaged_csv_table_does_not_prevent_resuming(
         whole = table.read_text()
         table.write_bytes(table.read_bytes() + b'\xff,"\0\n\xc2\xb2,0,loss/core,1\n' + b"9" * 200_000)
     assert [line.split(",")[0] for line in whole.splitlines() if "loss/core" in line] == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [lambda table: table.write_text("9" * 5000 + ",0,loss/core,1\n"), os.mkfifo],
+    ids=["digits", "pipe"],
+)
+def test_a_table_that_cannot_be_read_is_replaced(
+    spoil: Callable[[Path], object], tiny: Make, fast: Make, corpus: Corpus, run_folder: Path
+) -> None:
+    """A run received from someone else may contain anything under this name."""
+    table = run_folder / "tracker.csv"
+    for steps in (1, 2):
+        with lock_folder(run_folder) as folder:
+            fit(tiny(), corpus, fast(steps=steps, tracker="csv"), Run(folder), resume=True)
+        lines = table.read_text().splitlines()
+        assert [line.split(",")[0] for line in lines if "loss/core" in line] == [str(steps)]
+        table.unlink()
+        spoil(table)
 
 
 @pytest.fixture

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from zoo.errors import NonFiniteError
     from zoo.train.learner import Learner
 
+LONGEST = 20
+"""Digits that no number of a step has; Python refuses to read integers of thousands of digits."""
+
 Name = Literal["none", "tensorboard", "csv", "trackio"]
 
 
@@ -114,11 +117,11 @@ class CsvTracker(Tracker):
             rows.writerows((step, seconds, name, value) for name, value in values.items())
 
     def _kept(self, step: int, validated: int) -> Iterator[tuple[str, ...]]:
-        if not self._path.exists():
+        if not self._path.is_file():  # opening a named pipe would wait for ever
             return
         with self._path.open(encoding="utf-8", errors="replace", newline="") as file:
             for row in (tuple(line.rstrip("\n").split(",")) for line in file):
-                is_whole = len(row) == len(self.HEAD) and row[0].isdecimal()
+                is_whole = len(row) == len(self.HEAD) and row[0].isdecimal() and len(row[0]) < LONGEST
                 if is_whole and int(row[0]) <= (validated if row[2].startswith("nats/") else step):
                     yield row
 
