@@ -116,6 +116,15 @@ def test_replacing_a_bundle_keeps_other_files(bundle: Path) -> None:
     assert [child.name for child in bundle.parent.iterdir()] == ["bundle"]
 
 
+def test_a_bundle_that_is_replaced_while_it_is_read_is_not_mixed_with_the_other(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise weights would be scored with the settings of another model of the same shapes."""
+    monkeypatch.setattr("zoo.model.bundle.check_shapes", lambda *_: write(bundle, seed=1))
+    with pytest.raises(BundleError, match="replaced while it was read"):
+        load_bundle(bundle)
+
+
 def test_only_bundles_are_replaced(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.png").write_text("cat")

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote, urlparse
 
@@ -248,6 +249,26 @@ def test_a_bundle_in_the_cache_of_the_hub_is_published_with_its_card(bundle: Pat
     (snapshot / "README.md").rename(tmp_path / "models/blobs/4567")
     (snapshot / "README.md").symlink_to(Path("../../blobs/4567"))
     assert snapshot / "README.md" in files_to_share(snapshot)
+
+
+def test_a_bundle_that_is_replaced_during_a_push_is_not_published(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise its configuration would be published with the weights of another model."""
+
+    class Replacing:
+        """Like huggingface_hub, with a training that ends when the first file is read."""
+
+        HfApi = SimpleNamespace
+
+        @staticmethod
+        def CommitOperationAdd(name: str, content: str | bytes) -> None:
+            if name == "config.json":
+                zoo.build(TINY, seed=1).save(bundle, overwrite=True)
+
+    monkeypatch.setattr(hub, "_hub", lambda where: Replacing)
+    with pytest.raises(BundleError, match="replaced while it was read"):
+        hub.upload(bundle, REPO)
 
 
 class FakeHub:

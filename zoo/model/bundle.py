@@ -46,6 +46,7 @@ from zoo.model.sealed import (
     WEIGHTS,
     canonical,
     manifest,
+    one_bundle,
 )
 from zoo.model.weights import Weights, check_finite, check_shapes, digest, pack, read_weights, restore
 from zoo.music.roll import Roll
@@ -154,15 +155,16 @@ def open_bundle(path: str | Path, *, local: bool = False) -> Bundle:
     place = bundle_folder(path)
     if not place.is_dir():
         raise BundleError(Problem("there is no such bundle", str(place), _missing_hint(place)))
-    config = read_config(place)
-    with _as_bundle_errors(place):
-        stored = located(config.get("recipe"), config.get("code"), place)
-        recipe = Recipe.from_json(stored, open_registry(local=local), keys=GridKeys)
-        expected = outline(recipe)
-    # Shapes are compared by the header alone, before a file that does not fit can fill the memory.
-    if expected is not None:
-        check_shapes(place / WEIGHTS, expected)
-    weights = read_weights(place / WEIGHTS, "weights")
+    with one_bundle(place):
+        config = read_config(place)
+        with _as_bundle_errors(place):
+            stored = located(config.get("recipe"), config.get("code"), place)
+            recipe = Recipe.from_json(stored, open_registry(local=local), keys=GridKeys)
+            expected = outline(recipe)
+        # Shapes are compared by the header alone, before a file that does not fit can fill the memory.
+        if expected is not None:
+            check_shapes(place / WEIGHTS, expected)
+        weights = read_weights(place / WEIGHTS, "weights")
     check_format(weights.about.get("format"), CONFIG_FORMAT, str(place / WEIGHTS))
     with _as_bundle_errors(place):
         model = build(recipe)

@@ -10,7 +10,7 @@ from typing import Any
 
 import zoo
 from zoo.errors import BundleError, Problem, UsageError, ZooError
-from zoo.model.sealed import CARD, FILES, MANIFEST, files_to_share, read_bundle
+from zoo.model.sealed import CARD, FILES, MANIFEST, WEIGHTS, files_to_share, one_bundle, read_bundle
 
 PREFIX = "hf:"
 """Prefix of the names of bundles on the Hub; `@REVISION` may follow the repository."""
@@ -70,16 +70,19 @@ def upload(folder: Path, repo: str, *, private: bool = False, license: str = "")
     Raises:
         ZooError: huggingface_hub is not installed.
         UsageError: the Hub refuses the upload or cannot be reached.
-        BundleError: the bundle is damaged, or its card is a link to another folder.
+        BundleError: the bundle is damaged, is replaced meanwhile, or its card is a link to another
+            folder.
     """
     hub = _hub(repo)
-    read_bundle(folder)
     api = hub.HfApi(library_name="polyzoo", library_version=zoo.__version__)
     with _hub_errors(repo, UsageError):
         # Before the repository is created, which would stay empty after an error.
-        contents = dict(_contents(folder, license, hub))
+        with one_bundle(folder):
+            read_bundle(folder)
+            contents = dict(_contents(folder, license, hub))
+            # Takes the checksum of the weights, with which the Hub compares what it receives.
+            operations = [hub.CommitOperationAdd(name, content) for name, content in contents.items()]
         address = str(api.create_repo(repo, private=private, exist_ok=True))
-        operations = [hub.CommitOperationAdd(name, content) for name, content in contents.items()]
         # A sample or a card of another model, which was published here before, is not one of this model.
         others = {*FILES, MANIFEST}.intersection(api.list_repo_files(repo)) - set(contents)
         operations += [hub.CommitOperationDelete(name) for name in sorted(others)]
@@ -88,14 +91,14 @@ def upload(folder: Path, repo: str, *, private: bool = False, license: str = "")
 
 
 def _contents(folder: Path, license: str, hub: Any) -> Iterator[tuple[str, Any]]:
-    """The files to upload: paths, or the content of a card with the license."""
+    """The files to upload: the path of the weights, and the content of all others."""
     for path in files_to_share(folder):
         if path.name == CARD and license:
             card = hub.ModelCard(path.read_text("utf-8"), ignore_metadata_errors=True)
             card.data.license = license
             yield path.name, str(card).encode()
         else:
-            yield path.name, str(path)
+            yield path.name, str(path) if path.name == WEIGHTS else path.read_bytes()
 
 
 def _hub(where: str) -> Any:

@@ -77,6 +77,20 @@ def read_bundle(folder: Path) -> dict[str, bytes]:
     return contents
 
 
+@contextmanager
+def one_bundle(folder: Path) -> Iterator[None]:
+    """Check that what is read in the block is all of one bundle: a training may replace it meanwhile.
+
+    Raises:
+        BundleError: it was replaced, or there is none.
+    """
+    before = _bytes(folder / MANIFEST, "manifest")
+    yield
+    if _bytes(folder / MANIFEST, "manifest") != before:
+        what = "was replaced while it was read"
+        raise BundleError(Problem(what, str(folder), "repeat the command when its training has ended"))
+
+
 def files_to_share(folder: Path) -> list[Path]:
     """The files of a bundle to publish: all in its manifest, the manifest, and the card if there is one.
 
