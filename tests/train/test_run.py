@@ -458,6 +458,16 @@ def test_a_checkpoint_that_does_not_say_where_it_stands_is_refused(
         Run(uninterrupted)._load(name)
 
 
+@pytest.mark.parametrize("value", ["x", {}, None])
+def test_a_run_whose_checkpoint_does_not_say_where_it_stands_is_shown_as_damaged(
+    value: object, uninterrupted: Path
+) -> None:
+    weights = checkpoint(uninterrupted, "last")
+    path = uninterrupted / "last.safetensors"
+    path.write_bytes(pack(Weights(weights.tensors, {**weights.about, "validated": value})))
+    assert summarize(uninterrupted).state == "damaged"
+
+
 @pytest.mark.parametrize(
     ("name", "tensor", "value"),
     [

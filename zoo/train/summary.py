@@ -183,6 +183,8 @@ def _metadata(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, "np") as file:
             metadata: dict[str, Any] = json.loads(file.metadata()[HEADER])["about"]
+            if type(metadata.get("validated", -1)) is not int:
+                raise TypeError
             return metadata
     except Exception as error:  # a parser may raise anything on arbitrary bytes
         raise BundleError(damaged("is damaged, cut short, or not a safetensors file", str(path))) from error
