@@ -14,7 +14,7 @@ from zoo.measure.evaluator import evaluate
 from zoo.model.pretrained import FOLDER, bundle_folder, is_bundle, pretrained_names
 from zoo.music.midi import read_midi
 
-NATS = {"bach": 2.45570, "baseline": 2.83827, "pop": 1.45276}
+NATS = {"bach": 2.45570, "baseline": 2.83827, "pop": 1.45276, "song": 2.60488}
 """Nats per frame, codes and keys, of the sample that comes with each model."""
 
 
