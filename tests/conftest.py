@@ -6,7 +6,7 @@ import json
 import os
 import re
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,16 @@ os.environ.pop("COLUMNS", None)
 def as_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands print as in a pipe, whatever the width of the terminal in which `make test` runs."""
     monkeypatch.delenv("COLUMNS", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def environment_of_its_own() -> Iterator[None]:
+    """Switches such as --local set environment variables, which would hold for later tests in the process."""
+    before = dict(os.environ)
+    yield
+    if os.environ != before:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @pytest.fixture

@@ -209,6 +209,8 @@ MISTAKES = {
     "train.lr=nan": "train.lr=nan: it takes a number above 0, of at most 1\n  the default is train.lr=0.01",
     "train.batch=6": "train.batch=6: it takes a whole number of at least 1, divisible by 4\n"
     "  the nearest valid value is train.batch=8",
+    "train.batch=inf": "train.batch=inf: it takes a whole number of at least 1, divisible by 4\n"
+    "  the default is train.batch=16",
     "train.parts=a,b,c,d": "train.parts=a,b,c,d: it takes a comma-separated list, each item a string, "
     "at most 3 long\n"
     "  the default is train.parts=",

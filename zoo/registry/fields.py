@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
@@ -139,12 +140,14 @@ def _nearest(field: FieldInfo, value: Any) -> int | float | None:
     low, high = _bound(field, "ge"), _bound(field, "le")
     nearest = value if low is None else max(value, low)
     nearest = nearest if high is None else min(nearest, high)
+    if not math.isfinite(nearest):
+        return None
     step = _bound(field, "multiple_of")
     if step:
         nearest = max(round(nearest / step) * step, low if low is not None else step)
     if float not in kinds:
         nearest = round(nearest)
-    return nearest if nearest != value and nearest not in (float("inf"), float("-inf")) else None
+    return nearest if nearest != value else None
 
 
 def _kind(kind: Any) -> str:
