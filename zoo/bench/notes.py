@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from zoo.bench.rows import StudyRow, StudyTable
+from zoo.counts import count
 from zoo.measure.formatted import Note
 from zoo.measure.table import ESCAPE, NO_INTERVAL, RESIDUAL, kind_notes
 from zoo.train.settings import STEPS
@@ -32,18 +33,13 @@ def notes(table: StudyTable, terms: Sequence[str]) -> Iterator[Note]:
         yield Note(f"{failed.label_for(table.study.slots)}: the training of a part diverged")
 
 
-def counted(number: int, noun: str) -> str:
-    """A number and its noun: `1 piece`, `1,200 pieces`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def _basis(table: StudyTable, rows: Sequence[StudyRow], terms: Sequence[str]) -> Iterator[str]:
     """The pieces, the music and the training budget that the numbers are based on."""
     settings, figure = table.study.settings, rows[0].figure(*terms)
     unit = "struck note" if terms == ("velocity",) else "frame"
     yield (
-        f"n = {counted(figure.pieces, f'{settings.split} piece')}{figure.of_families}, "
-        f"{counted(figure.count, unit)}, {counted(settings.seeds, 'seed')}; "
+        f"n = {count(figure.pieces, f'{settings.split} piece')}{figure.of_families}, "
+        f"{count(figure.count, unit)}, {count(settings.seeds, 'seed')}; "
         f"music {table.reading.digest[:12] if table.reading else ''}"
     )
     yield from table.reading.notes if table.reading else ()

@@ -9,8 +9,8 @@ from itertools import combinations
 from typing import Literal
 
 from zoo.bench.grid import Combination
-from zoo.bench.notes import counted
 from zoo.bench.rows import StudyRow, StudyTable
+from zoo.counts import count
 from zoo.errors import Problem, UsageError
 from zoo.measure.evaluation import Difference
 from zoo.parts import Slot
@@ -103,7 +103,7 @@ class Verdict:
     def basis(self) -> str:
         """The sample sizes: "n = 37 pieces, 5 seeds"."""
         pieces = 0 if self.difference is None else self.difference.pieces
-        return f"n = {counted(pieces, 'piece')}, {counted(self.seeds, 'seed')}"
+        return f"n = {count(pieces, 'piece')}, {count(self.seeds, 'seed')}"
 
     @property
     def key(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from zoo.cli.counts import count
+from zoo.counts import count
 
 if TYPE_CHECKING:
     from zoo.bench.forecast import Forecast

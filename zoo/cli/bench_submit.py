@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from zoo.cli.counts import count
+from zoo.counts import count
 from zoo.errors import Problem, UsageError
 from zoo.parts import Settings, setting
 

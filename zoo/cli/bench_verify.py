@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.cli.counts import count
 from zoo.cli.places import data_option, named_places
+from zoo.counts import count
 
 if TYPE_CHECKING:
     from zoo.cli.submissions import Verification

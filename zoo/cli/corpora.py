@@ -85,7 +85,7 @@ def not_held_out(corpus: Corpus) -> list[str]:
 
 def families_row(corpus: Corpus) -> tuple[str, str]:
     """The number of families, as a row of a table."""
-    from zoo.cli.counts import count, named
+    from zoo.counts import count, named
 
     several = families(corpus)
     row = count(len({piece.family for piece in corpus.pieces}), "family")

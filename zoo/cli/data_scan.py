@@ -21,9 +21,9 @@ from zoo.cli.corpora import (
     signatures_row,
     table,
 )
-from zoo.cli.counts import count
 from zoo.cli.scan_legend import COLUMNS, LEAKS, PLANES, READING, explained, frame
 from zoo.cli.tracks import Tracks, tracks_in_words, tracks_of, tracks_of_all
+from zoo.counts import count
 from zoo.errors import DataError, Problem
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from zoo.cli.corpora import (
     signatures_row,
     table,
 )
-from zoo.cli.counts import count, named
 from zoo.cli.meters import in_order
 from zoo.cli.tracks import Tracks, tracks_in_words, tracks_of
+from zoo.counts import count, named
 from zoo.errors import Problem, UsageError
 from zoo.music.meter import Meter
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zoo.cli.counts import count
 from zoo.cli.scoring import EvaluateKeys, ensemble_row, evaluate_keys, music_of, print_notes, scored
 from zoo.cli.tables import TableFormat, print_tables, table_format, table_options
+from zoo.counts import count
 from zoo.errors import Problem, UsageError
 from zoo.parts import SLOTS
 

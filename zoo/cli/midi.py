@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.cli.counts import count
 from zoo.cli.tracks import tracks_in_words
+from zoo.counts import count
 from zoo.errors import DataError, Problem, UsageError
 from zoo.music.grid import GRID, Pedal
 from zoo.train.keys import ReadingKeys

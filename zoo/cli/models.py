@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from zoo.cli.counts import OF_TRAINING
+from zoo.cli.runs import OF_TRAINING
 
 
 @click.group("models")

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from zoo.cli.counts import count
+from zoo.counts import count
 from zoo.train.keys import MusicKeys
 
 if TYPE_CHECKING:

@@ -107,6 +107,6 @@ def _named(bars: tuple[int, int]) -> str:
 def _note_fewer(available: int, wanted: int, split: str) -> None:
     """Note that a split has fewer pieces to continue than requested."""
     from zoo.cli.console import stderr
-    from zoo.cli.counts import count
+    from zoo.counts import count
 
     stderr.print_line(f"note: split={split} has only {count(available, 'piece')} to continue, not {wanted}")

@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.cli.counts import OF_TRAINING
 from zoo.cli.runs_compare import compare
 from zoo.errors import Problem, UsageError
 from zoo.files import real_path
 
 if TYPE_CHECKING:
     from zoo.train.summary import RunSummary
+
+
+OF_TRAINING = (
+    "codes and keys, per frame of the validation pieces (best so far, lower is better); "
+    "`zoo evaluate` scores the test pieces and adds the residual"
+)
+"""What the nats of training runs are, and why the score of `zoo evaluate` differs."""
 
 
 class _ListByDefault(click.Group):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from zoo.cli.counts import count
 from zoo.cli.music import open_music
+from zoo.counts import count
 from zoo.errors import Problem, UsageError
 from zoo.limits import COLDEST, HOTTEST
 from zoo.parts import SLOTS, setting

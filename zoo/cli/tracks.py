@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from zoo.cli.counts import count
+from zoo.counts import count
 from zoo.errors import DataError
 
 SHOWN = 16

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.cli.corpora import not_held_out
-from zoo.cli.counts import count
 from zoo.cli.music import music_words, open_music
 from zoo.cli.overwriting import check_own_folder
 from zoo.cli.words import recipe_words
+from zoo.counts import count
 from zoo.errors import Problem, UsageError
 from zoo.parts import Slot
 from zoo.train.keys import TrainKeys

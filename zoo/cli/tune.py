@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.cli.counts import count
 from zoo.cli.music import music_words, open_music
 from zoo.cli.overwriting import check_own_folder
 from zoo.cli.words import recipe_words
+from zoo.counts import count
 from zoo.train.keys import TrainKeys
 from zoo.train.settings import SECTIONS
 

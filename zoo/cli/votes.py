@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.cli.counts import count
+from zoo.counts import count
 from zoo.errors import DataError, Problem
 
 if TYPE_CHECKING:

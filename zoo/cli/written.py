@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.cli.counts import count
+from zoo.counts import count
 from zoo.errors import Problem, UsageError
 
 if TYPE_CHECKING:

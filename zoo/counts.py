@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-OF_TRAINING = (
-    "codes and keys, per frame of the validation pieces (best so far, lower is better); "
-    "`zoo evaluate` scores the test pieces and adds the residual"
-)
-"""What the nats of training runs are, and why the score of `zoo evaluate` differs."""
-
 
 def count(number: int, noun: str) -> str:
     """A number and its noun in the singular or plural: `1 piece`, `1,200 pieces`."""
