@@ -19,25 +19,12 @@ from zoo.cli.words import complete_word
 from zoo.errors import BundleError
 from zoo.model.bundle import load_bundle
 
-PLUGIN = """
+from .mine import MINE
+
+PLUGIN = f"""
 import pathlib
 pathlib.Path("was-run").touch()
-from zoo.parts import Description, Settings, hookimpl
-from zoo.parts.interfaces import Attention
-from zoo.parts.layers import LSTM
-
-class Mine(Attention):
-    def __init__(self, settings, sizes):
-        super().__init__(settings, sizes)
-        self.features = 5
-        self.lstm = LSTM(sizes.inputs, 5)
-
-    def start(self, past):
-        return self.lstm.start(past.shape[0])
-
-    def forward(self, codes, clock, state):
-        return self.lstm(codes, state)
-
+{MINE}
 @hookimpl
 def zoo_parts():
     return [Description("attention", "mine", "Made for a test", Mine)]

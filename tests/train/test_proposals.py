@@ -18,26 +18,12 @@ from zoo.train.plan import read_plan
 from zoo.train.proposals import train_words, with_proposals
 from zoo.train.settings import SECTIONS, TrainSettings
 
-PLUGIN = """
-from zoo.parts import Description, Settings, hookimpl
-from zoo.parts.interfaces import Attention
-from zoo.parts.layers import LSTM
+from .mine import MINE
 
-class Mine(Attention):
-    def __init__(self, settings, sizes):
-        super().__init__(settings, sizes)
-        self.features = 5
-        self.lstm = LSTM(sizes.codes, 5)
-
-    def start(self, past):
-        return self.lstm.start(past.shape[0])
-
-    def forward(self, codes, clock, state):
-        return self.lstm(codes, state)
-
+PLUGIN = f"""{MINE}
 @hookimpl
 def zoo_parts():
-    training = {"lr": 0.002, "warmup": 7}
+    training = {{"lr": 0.002, "warmup": 7}}
     return [Description("attention", "mine", "Made for a test", Mine, training=training)]
 """
 WORDS = ["attention=./mine.py", "sampler.hidden=4", "decoder.hidden=4", "train.batch=4", "train.frames=16"]
