@@ -53,7 +53,8 @@ def stream(model: zoo.ZooModel, frames: int) -> list[list[int]]:
     module, chance = model.model.eval(), torch.Generator().manual_seed(0)
     sampler, decoder = module.sampler, module.decoder
     keys = torch.zeros(1, 1, 88)
-    codes, heard = module.encoder.fold(keys), module.encoder.heard(keys)
+    codes = module.encoder.fold(keys)
+    heard = module.encoder.heard(keys, codes)
     attention_state = module.attention.start(heard[:, :0])
     # `past` and `clock` are optional parameters: parts have them only if they use them.
     voices = sampler.start(1, **accepted(sampler, "start", past=codes))
@@ -67,7 +68,7 @@ def stream(model: zoo.ZooModel, frames: int) -> list[list[int]]:
             features, attention_state = module.attention(heard, before, attention_state)
             codes, voices = sampler.sample(features, voices, chance, **accepted(sampler, "sample", clock=now))
             keys, hands = decoder.sample(codes, keys, hands, chance, **accepted(decoder, "sample", clock=now))
-            heard = module.encoder.heard(keys)
+            heard = module.encoder.heard(keys, codes)
             played.append(keys[0, 0].nonzero().flatten().tolist())
     return played
 

@@ -21,6 +21,6 @@ class Register(Encoder):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings, pitch_classes(), plane="sounding", inputs=PITCH_CLASSES + KEYS)
 
-    def heard(self, keys: Tensor) -> Tensor:
+    def heard(self, keys: Tensor, codes: Tensor) -> Tensor:
         """Codes and keys, (B, T, 100) in {0, 1}."""
-        return torch.cat([self.fold(keys), keys], -1)
+        return torch.cat([codes, keys], -1)

@@ -56,7 +56,7 @@ def test_a_program_hears_keys_if_the_attention_hears_something_else_than_codes(
     here: Path, encoder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may be as wide as the codes, such as the number of keys of each pitch class."""
-    monkeypatch.setattr(Sounding, "heard", lambda self, keys: keys @ self.membership.T.to(keys))
+    monkeypatch.setattr(Sounding, "heard", lambda self, keys, codes: keys @ self.membership.T.to(keys))
     zoo.build(f"encoder={encoder} {WORDS}").save("hearing")
     assert run(["export", "hearing", "attention", "-o", "part.pt2"]) == 0
     extra = {"README.md": ""}
@@ -64,7 +64,8 @@ def test_a_program_hears_keys_if_the_attention_hears_something_else_than_codes(
     assert "- `keys`: (1, 1, 88) float32" in extra["README.md"]
     keys, *place, state = program.example_inputs[0]
     model = zoo.load("hearing").model.eval()
-    heard = model.encoder.heard(torch.ones_like(keys))
+    every = torch.ones_like(keys)
+    heard = model.encoder.heard(every, model.encoder.fold(every))
     with torch.no_grad():
         mine, _ = program.module()(torch.ones_like(keys), *place, state)
         theirs, _ = model.attention(heard, Clock(*place, 4), model.attention.start(heard[:, :0]))

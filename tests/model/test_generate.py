@@ -245,5 +245,6 @@ def test_new_music_is_heard_as_in_training() -> None:
     (roll,) = generate(built, frames=24, primer=opening)
     keys = torch.from_numpy(np.concatenate([opening.sounding, roll.sounding[-24:]])).float()
     silence = torch.zeros(1, 1, 88)
-    expected = built.encoder.heard(torch.cat([silence, keys.unsqueeze(0)], 1))
+    played = torch.cat([silence, keys.unsqueeze(0)], 1)
+    expected = built.encoder.heard(played, built.encoder.fold(played))
     assert torch.equal(torch.cat(frames, 1), expected)

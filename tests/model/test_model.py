@@ -68,7 +68,7 @@ def test_an_attention_hears_what_the_encoder_lets_it_hear() -> None:
     built = model("encoder=register sampler=ordered")
     batch = built.batch(fragments)
     keys = fragments.sounding.float()
-    heard = built.encoder.heard(keys)
+    heard = built.encoder.heard(keys, built.encoder.fold(keys))
     assert heard.shape[-1] == built.attention.sizes.inputs == 100
     assert torch.equal(torch.cat([batch.past, batch.inputs], 1), heard[:, :-1])
     assert torch.equal(batch.of_codes["past"], built.encoder.fold(keys[:, :4]))

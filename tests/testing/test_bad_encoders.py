@@ -77,29 +77,29 @@ class FoldsOnlyTwoKeys(Good):
 class HearsTheFuture(Good):
     caught_by = ("a_frame_is_heard_by_itself",)
 
-    def heard(self, keys):
-        return super().heard(keys.flip(1).cummax(1).values.flip(1))
+    def heard(self, keys, codes):
+        return self.fold(keys.flip(1).cummax(1).values.flip(1))
 
 
 class HearsSilenceAsSound(Good):
     caught_by = ("a_frame_is_heard_by_itself",)
 
-    def heard(self, keys):
-        return super().heard(keys) - 0.5
+    def heard(self, keys, codes):
+        return codes - 0.5
 
 
 class HearsNoBass(Good):
     caught_by = ("a_frame_is_heard_by_itself",)
 
-    def heard(self, keys):
-        return super().heard(torch.cat([keys[..., :20] * 0, keys[..., 20:]], -1))
+    def heard(self, keys, codes):
+        return self.fold(torch.cat([keys[..., :20] * 0, keys[..., 20:]], -1))
 
 
 class HearsMoreThanItSays(Good):
     caught_by = ("outputs_have_the_right_shape", "any_length_works", "silence_and_all_keys_are_finite")
 
-    def heard(self, keys):
-        return torch.cat([keys, super().heard(keys)], -1)
+    def heard(self, keys, codes):
+        return torch.cat([keys, codes], -1)
 
 
 class ModelsTheOtherPlane(Good):
@@ -203,7 +203,7 @@ def test_what_is_heard_beside_the_codes_is_a_fact():
         def __init__(self, settings):
             super(Good, self).__init__(settings, CLASSES, plane="onset", inputs=88)
 
-        def heard(self, keys):
+        def heard(self, keys, codes):
             return keys
 
     assert caught(described(HearsKeys)) == {"sizes_are_as_declared"}

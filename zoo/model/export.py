@@ -74,7 +74,7 @@ class _AttentionStep(nn.Module):
     def forward(
         self, frame: Tensor, bar: Tensor, place: Tensor, length: Tensor, beat: Tensor, state: State
     ) -> tuple[Tensor, State]:
-        heard = self.encoder.heard(frame) if self.encoder else frame
+        heard = self.encoder.heard(frame, self.encoder.fold(frame)) if self.encoder else frame
         features, state = self.part(heard, Clock(bar, place, length, beat, self.grid), state)
         return features, state
 

@@ -202,7 +202,7 @@ def _draw_keys(
     clock = clock.map(lambda plane: plane.expand(count, -1)).with_features()
     past = inputs.shape[1]
 
-    heard = model.encoder.heard(inputs)
+    heard = model.encoder.heard(inputs, codes)
     attention_state = model.attention.start(heard[:, :0])
     features, attention_state = model.attention(heard, clock[:, :past], attention_state)
     sampler, decoder = model.sampler, model.decoder
@@ -232,7 +232,7 @@ def _draw_keys(
         )
         previous = loudness.played(code, keys)
         drawn.append(keys)
-        heard = model.encoder.heard(keys)
+        heard = model.encoder.heard(keys, code)
         feature, attention_state = model.attention(heard, now["clock"], attention_state)
         if skip_silence and frame < frames:
             begins.update(keys, frame)

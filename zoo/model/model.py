@@ -90,7 +90,8 @@ class Model(nn.Module):
             DataError: the encoder needs onsets, and the music has none.
         """
         keys = self.encoder.keys(fragments.onset, fragments.sounding)
-        codes, heard = self.encoder.fold(keys), self.encoder.heard(keys)
+        codes = self.encoder.fold(keys)
+        heard = self.encoder.heard(keys, codes)
         played = _loudness(keys, fragments.velocity) if self.decoder.uses_loudness else keys
         first = fragments.past
         return Batch(

@@ -198,12 +198,13 @@ class Encoder(Part):
         """Codes (B, T, C) in {0, 1}: a code is 1 if at least one of its keys is."""
         return (keys @ self.membership.T.to(keys) > 0).to(keys)
 
-    def heard(self, keys: Tensor) -> Tensor:
+    def heard(self, keys: Tensor, codes: Tensor) -> Tensor:
         """What the attention hears of frames with these keys, (B, T, H); by default their codes.
 
+        The codes are given, since they are known wherever this is called: `fold` need not compute them again.
         A frame depends on its own keys only, and is 0 everywhere exactly if it is silent.
         """
-        return self.fold(keys)
+        return codes
 
     def count(self, *music: Any, mask: Tensor) -> None:
         """Count for the residual: onset and sounding planes (B, T, K) bool, and clock (B, T)."""

@@ -223,10 +223,11 @@ def _velocity(part: Velocity, music: Music, seed: int) -> Outputs:
 def _encoder(part: Encoder, music: Music, seed: int) -> Outputs:
     keys = part.keys(music.onset, music.sounding)
     onset, sounding = part.residual.restore(keys, music.clock, chance(seed))
+    codes = part.fold(keys)
     return {
         "keys": keys,
-        "codes": part.fold(keys),
-        "heard": part.heard(keys),
+        "codes": codes,
+        "heard": part.heard(keys, codes),
         "nats of the residual": part.residual.log_prob(music.onset, music.sounding, music.clock),
         "restored onset": onset,
         "restored sounding": sounding,

@@ -47,13 +47,17 @@ def codes_are_folded_keys(tested: PartUnderTest) -> None:
 def a_frame_is_heard_by_itself(tested: PartUnderTest) -> None:
     """What the attention hears of a frame depends on its keys alone, and is zero if the frame is silent."""
     part, music = cast(Encoder, tested.build()), tested.music(2, 20)
-    whole = part.heard(music.keys)
+    whole = _heard(part, music.keys)
     for frame in range(20):
         now = slice(frame, frame + 1)
-        require_same(part.heard(music.keys[:, now]), whole[:, now], f"frame {frame} by itself", tolerance=0)
-    require(not part.heard(torch.zeros(1, 1, part.sizes.keys)).any(), "silence is not heard as zeros")
-    single = part.heard(torch.eye(part.sizes.keys).unsqueeze(0))
+        require_same(_heard(part, music.keys[:, now]), whole[:, now], f"frame {frame} by itself", tolerance=0)
+    require(not _heard(part, torch.zeros(1, 1, part.sizes.keys)).any(), "silence is not heard as zeros")
+    single = _heard(part, torch.eye(part.sizes.keys).unsqueeze(0))
     require((single != 0).any(-1).all(), "a frame with a single key is heard as silence")
+
+
+def _heard(part: Encoder, keys: Tensor) -> Tensor:
+    return part.heard(keys, part.fold(keys))
 
 
 @check("encoder", hint="inherit `keys`, and set `plane` to the plane of the score that is modelled")
