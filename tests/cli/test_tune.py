@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -160,40 +160,43 @@ def test_ctrl_c_prints_the_command_to_continue(tune: Tune, monkeypatch: pytest.M
     assert again["trials"] == whole["trials"]
 
 
+KILLED = """
+import os, signal, sys
+
+from zoo.cli.main import run
+
+place, *words = sys.argv[1:]
+
+def kill(event, arguments):
+    if event != "os.kill" and os.path.exists(place):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(kill)
+sys.exit(run(words))
+"""
+"""A command that is killed as soon as a file exists: at the next file that it opens, renames or removes."""
+
+
 @pytest.fixture
-def start(songs: Path, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start `zoo tune` in a process of its own."""
-    started: list[subprocess.Popen[str]] = []
+def command(songs: Path, tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """The arguments of `subprocess` for `zoo tune`, or for a script that is given its words."""
 
-    def go(*words: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "zoo", "tune", *WORDS, f"data={songs}", *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=tmp_path,
-            env={**os.environ, "ZOO_CACHE": str(tmp_path / "cache")},
-        )
-        started.append(process)
-        return process
+    def go(*words: str, program: Sequence[str] = ("-m", "zoo")) -> dict[str, Any]:
+        return {
+            "args": [sys.executable, *program, "tune", *WORDS, f"data={songs}", *words],
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "text": True,
+            "cwd": tmp_path,
+            "env": {**os.environ, "ZOO_CACHE": str(tmp_path / "cache")},
+        }
 
-    yield go
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait until the condition holds."""
-    end = time.monotonic() + 300
-    while not condition():
-        assert time.monotonic() < end, "the condition never held"
-        time.sleep(0.01)
+    return go
 
 
 @pytest.mark.slow
 def test_a_killed_search_has_the_twenty_trials_of_an_uninterrupted_one(
-    tune: Tune, start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+    tune: Tune, command: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
     budget = ["train.steps=4", "--trials", "20", "--seed", "1", "--json"]
     whole = results(tune(*budget, output="whole").out)
@@ -201,27 +204,32 @@ def test_a_killed_search_has_the_twenty_trials_of_an_uninterrupted_one(
 
     # When a trial begins, before its first checkpoint, in the middle of training, and in the last trial.
     for place in ("002", "007/recipe.json", "013/best.safetensors", "020/last.safetensors"):
-        process = start(*budget, "-o", "search", "--resume")
-        until((tmp_path / "search" / "trials" / place).exists)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+        script = ("-c", KILLED, str(tmp_path / "search" / "trials" / place))
+        killed = subprocess.run(**command(*budget, "-o", "search", "--resume", program=script), check=False)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
         with (tmp_path / "search" / JOURNAL).open("a") as journal:
             journal.write('{"op_code":5,"worker')  # a line cut short, as by a full disk
-    killed = results(tune(*budget, "--resume").out)
-    assert killed["trials"] == whole["trials"]
-    assert {trial["state"] for trial in killed["trials"]} == {"complete", "pruned"}
+    resumed = results(tune(*budget, "--resume").out)
+    assert resumed["trials"] == whole["trials"]
+    assert {trial["state"] for trial in resumed["trials"]} == {"complete", "pruned"}
     bundles = [tmp_path / name / "bundle" / "model.safetensors" for name in ("whole", "search")]
     assert bundles[0].read_bytes() == bundles[1].read_bytes()
 
 
 @pytest.mark.slow
 def test_two_searches_in_one_folder_are_refused(
-    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+    command: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
-    first = start("train.steps=100000", "-o", "search")
-    until((tmp_path / "search" / "trials" / "001" / "last.safetensors").exists)
-    second = start("train.steps=100000", "-o", "search", "--resume")
-    _, err = second.communicate(timeout=300)
+    with subprocess.Popen(**command("train.steps=100000", "-o", "search")) as first:
+        try:
+            while not (tmp_path / "search" / "trials" / "001" / "last.safetensors").exists():
+                assert first.poll() is None, first.communicate()[1]
+                time.sleep(0.01)
+            second = subprocess.run(
+                **command("train.steps=100000", "-o", "search", "--resume"), check=False, timeout=300
+            )
+        finally:
+            first.kill()
     assert second.returncode == 2
-    assert f"process {first.pid}" in err
-    assert "is searching here" in err
+    assert f"process {first.pid}" in second.stderr
+    assert "is searching here" in second.stderr
