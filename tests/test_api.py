@@ -86,14 +86,16 @@ def test_a_training_of_another_program_is_not_recorded_as_unseen_music(
         model.save(folder)
         model = zoo.load(folder)
     corpus = zoo.open_corpus(str(songs))
-    assert (trained_on(open_bundle(folder), corpus, corpus.split("test")) == 0) if begin != "built" else True
+    assert (
+        (trained_on([open_bundle(folder)], corpus, corpus.split("test")) == 0) if begin != "built" else True
+    )
     with torch.no_grad():
         model.model.sampler.linear.weight.mul_(0.5)
     if begin == "fine-tuned":
         model.fit(songs, steps=1, batch=4, device="cpu")
     model.save(folder, overwrite=True)
     bundle = open_bundle(folder)
-    assert trained_on(bundle, corpus, corpus.split("test")) is None
+    assert trained_on([bundle], corpus, corpus.split("test")) is None
     assert "unknown music" in {music["name"] for music in bundle.record["trained_on"]["sampler"]}
     assert ("scores" in bundle.record) == (begin == "fine-tuned")
 
@@ -102,7 +104,7 @@ def test_weights_without_a_record_may_have_seen_all_pieces(songs: Path, tmp_path
     model = zoo.build(TINY)
     save_bundle(model.model, tmp_path / "bundle")
     corpus = zoo.open_corpus(str(songs))
-    assert trained_on(open_bundle(tmp_path / "bundle"), corpus, corpus.split("test")) is None
+    assert trained_on([open_bundle(tmp_path / "bundle")], corpus, corpus.split("test")) is None
 
 
 def test_loading_and_saving_keeps_the_record(songs: Path, tmp_path: Path) -> None:

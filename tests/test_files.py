@@ -53,6 +53,17 @@ for write in sys.argv[2:]:
 """
 
 
+def test_a_pipe_or_device_is_not_replaced(tmp_path: Path) -> None:
+    """As root, `-o /dev/null` would replace the null device of the machine."""
+    assert files.is_special(os.devnull)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    for name in ("pipe", "link"):
+        with pytest.raises(ZooError, match="is a pipe or a device, not a file"):
+            files.write_file(tmp_path / name, "one")
+        assert files.is_special(tmp_path / name)
+
+
 def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:
     files.write_file(tmp_path / "a", "one")
     files.write_file(tmp_path / "a", b"two")

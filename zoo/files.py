@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
+import stat
 import sys
 import time
 import uuid
@@ -22,6 +23,7 @@ UNFINISHED = ".part"
 """Suffix of temporary names; `sweep` removes those that a killed writer left behind."""
 IN_USE = (5, 32)
 """Codes of Windows for a file that another process has open, such as a reader or a virus scanner."""
+SPECIAL = "is a pipe or a device, not a file"
 HINT = "free some disk space or choose another path; existing files are unchanged"
 
 
@@ -31,14 +33,24 @@ def real_path(path: str | Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def is_special(path: str | Path) -> bool:
+    """Whether a path is of a pipe, a device or a socket, such as /dev/null."""
+    with suppress(OSError):
+        return not stat.S_ISREG(mode := Path(path).stat().st_mode) and not stat.S_ISDIR(mode)
+    return False
+
+
 @contextmanager
 def new_file(path: str | Path, hint: str = HINT) -> Iterator[Path]:
     """Yield a temporary path to write to; it replaces `path` if the block ends without an error.
 
     Raises:
-        ZooError: the disk is full, or the folder is missing or not writable.
+        ZooError: the disk is full, the folder is missing or not writable, or the path is of a pipe or a
+            device, which a file would replace.
     """
     place = real_path(path)
+    if is_special(place):
+        raise ZooError(Problem(SPECIAL, str(path), "choose another path"))
     part = _part(place)
     try:
         with writing(path, hint):

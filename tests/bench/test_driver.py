@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from zoo.bench.cell import Cell
+from zoo.bench.cell import Cell, FloorsCell
 from zoo.bench.components import components
 from zoo.bench.driver import TRIES, Driver, LocalDataset, StudyProgress
 from zoo.bench.local import CellFailed, LocalRunner, run_process
@@ -430,3 +430,25 @@ def test_worker_does_not_import_from_the_current_folder(
         Path(f"{name}.py").write_text("open('was-imported', 'w')\nraise SystemExit('imported')")
     assert run_process(core.order(str(songs)), tmp_path / core.name)["learns"]
     assert not Path("was-imported").exists()
+
+
+@pytest.mark.parametrize("name", ["YARDSTICK", "TRAINING"])
+def test_a_worker_of_another_version_computes_nothing(
+    name: str, core: Cell, songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its result would be stored under the name of a result of this version."""
+    order = core.order(str(songs))
+    monkeypatch.setattr(f"zoo.bench.cell.{name}", 100)
+    with pytest.raises(UsageError, match="the worker has another version of polyzoo or of a part"):
+        do(order, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_worker_of_another_yardstick_scores_no_floors(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = FloorsCell("onset", "tunes", "test").order(str(songs))
+    assert do(order, tmp_path)["floors"]
+    monkeypatch.setattr("zoo.bench.cell.YARDSTICK", 100)
+    with pytest.raises(UsageError, match="the worker has another version"):
+        do(order, tmp_path)

@@ -106,6 +106,24 @@ def test_an_edited_number_is_refused_with_both_numbers(
     assert "accepted" not in printed.out
 
 
+@pytest.mark.parametrize("change", [{"nats": 1e308}, {"interval": [0.0, 1e308]}, {"error": -1e9}])
+def test_a_number_that_no_score_reaches_is_no_claim(edited: Edit, change: dict[str, Any]) -> None:
+    """It would be printed with hundreds of digits."""
+    with pytest.raises(ClaimError, match="should be"):
+        Claim.read(edited(**change) / "claim.json")
+
+
+def test_a_claim_downloads_nothing(
+    edited: Edit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+    folder = edited(data="maestro")
+    assert run(["bench", "verify", str(folder)]) == 3
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "maestro: is not on this machine; it is a download of 58 MB" in printed
+    assert "zoo data scan maestro" in printed
+
+
 def test_other_music_is_refused(edited: Edit, songs: Path) -> None:
     folder = edited(digest="0" * 64)
     with pytest.raises(ClaimError, match="it claims a score on music 000000000000"):

@@ -191,6 +191,17 @@ def test_number_of_scored_training_pieces_is_reported(trained, folder, tmp_path,
     assert row["trained_on"] == 1
 
 
+def test_an_ensemble_was_trained_on_the_pieces_of_all_its_models(trained, folder, tmp_path, capsys):
+    learn = ["train.steps=1", "train.batch=1", "attention=last", "sampler=independent", "decoder=uniform"]
+    assert run(["train", *learn, f"data={folder}", "train.lr=0.1", "-o", str(tmp_path / "other")]) == 0
+    capsys.readouterr()
+    words = [trained, str(tmp_path / "other"), f"data={folder}", "samples=0", "--ensemble"]
+    *_, ensemble = evaluated(capsys, *words, "split=valid")["rows"]
+    assert ensemble["trained_on"] == 0
+    evaluation = evaluated(capsys, *words, "split=train")
+    assert evaluation["rows"][-1]["trained_on"] == evaluation["data"]["pieces"]
+
+
 def test_a_bundle_lists_its_training_pieces_and_its_card_does_not(trained, folder):
     from zoo.data import open_corpus
 

@@ -270,3 +270,12 @@ def test_the_exit_code_of_the_command(in_runs: Path, words: str, code: int) -> N
 def test_commands_without_trained_parts_refer_to_zoo_build(word: str) -> None:
     with pytest.raises(UsageError, match=f"`zoo build {word} -o BUNDLE`"):
         parse_recipe(word, open_registry())
+
+
+def test_a_bundle_that_is_replaced_after_it_was_parsed_is_not_mixed_with_the_other(copies: Path) -> None:
+    """Otherwise the weights of one model would be recorded as trained on the music of another."""
+    swap = parse_swap(["@b/bundle"], open_registry())
+    assert assemble(swap)
+    save_bundle(build(swap.recipe, 7), "b/bundle")
+    with pytest.raises(BundleError, match="was replaced while it was read"):
+        assemble(swap)

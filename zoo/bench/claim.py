@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from zoo.data import Corpus
 from zoo.errors import ClaimError, Problem
@@ -23,6 +23,8 @@ TOLERANCE = 0.0005
 """Largest difference in nats per frame at which two numbers agree: half of the last digit that is printed."""
 DIGITS = 6
 """Number of decimals that are stored."""
+Nats = Annotated[float, Field(ge=-1e6, le=1e6)]
+"""A number of nats per frame. Larger ones are never scored, and would be printed with hundreds of digits."""
 SPLIT: Literal["test"] = "test"
 """The pieces that submissions are scored on."""
 
@@ -53,10 +55,10 @@ class Claim(BaseModel):
     pieces: int
     frames: int
     seed: int
-    nats: float
+    nats: Nats
     kind: FigureKind
-    error: float | None
-    interval: tuple[float, float] | None
+    error: Nats | None
+    interval: tuple[Nats, Nats] | None
 
     @classmethod
     def of(cls, evaluation: Evaluation, corpus: Corpus, data: str, seed: int) -> Self:

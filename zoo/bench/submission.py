@@ -95,7 +95,7 @@ def score_unseen(
     """
     pieces = corpus.split(SPLIT)
     check_music(bundle.model, pieces)
-    seen = trained_on(bundle, corpus, pieces)
+    seen = trained_on([bundle], corpus, pieces)
     if seen is None:
         what = "its bundle does not list the pieces it was trained on, so they may include test pieces"
         raise ClaimError(Problem(what, where, "train it with this version of polyzoo"))

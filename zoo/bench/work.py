@@ -23,12 +23,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo.bench.cell import SCORED, Cell, FloorsCell
 from zoo.bench.reading import READING
-from zoo.errors import BundleError, NonFiniteError, ZooError
+from zoo.errors import BundleError, NonFiniteError, Problem, UsageError, ZooError
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
     from zoo.registry import Recipe
+    from zoo.train.settings import TrainSettings
 
 
 def do(order: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -69,6 +71,7 @@ def _score_floors(order: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:
     from zoo.measure.floors import floors, velocity_floors
     from zoo.registry import open_registry
 
+    _check_name(FloorsCell(order["plane"], order["data"], order["split"]), order)
     registry, pieces, training = open_registry(), corpus.split(order["split"]), corpus.split("train")
     rows = floors(training, pieces, order["plane"], registry)
     if "velocity" in corpus.planes:
@@ -77,12 +80,9 @@ def _score_floors(order: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:
 
 
 def _train(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str, Any]:
-    from zoo.bench.cell import SCORED
     from zoo.measure import evaluate
     from zoo.model.build import build, parameter_count
     from zoo.parts.terms import SLOTS_OF
-    from zoo.registry import open_registry, parse_recipe
-    from zoo.registry.words import stored_words
     from zoo.train.fit import fit
     from zoo.train.lock import lock_folder
     from zoo.train.plan import plan
@@ -90,9 +90,9 @@ def _train(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str, 
     from zoo.train.settings import TrainSettings
 
     term, seed = order["term"], order["seed"]
-    words = stored_words(order["recipe"], order.get("files", {}))
-    recipe = parse_recipe(words, open_registry()).on_grid(corpus.grid)
-    settings, model = TrainSettings(**order["train"]), build(recipe, seed)
+    settings = TrainSettings(**order["train"])
+    recipe = _recipe(order, settings).on_grid(corpus.grid)
+    model = build(recipe, seed)
     # If another study is training the same cell, wait for it and use its training.
     with lock_folder(folder, patience=-1), _hint_to_remove(folder):
         _discard_outdated(folder, plan(recipe, corpus, settings, seed))
@@ -118,6 +118,29 @@ def _train(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str, 
         "device": model.device.type,
         "threads": result.threads,
     }
+
+
+def _recipe(order: Mapping[str, Any], settings: TrainSettings) -> Recipe:
+    from zoo.parts import Settings
+    from zoo.registry import Recipe, open_registry, parse_recipe
+    from zoo.registry.words import stored_words
+
+    recipe = parse_recipe(stored_words(order["recipe"], order.get("files", {})), open_registry())
+    isolated = Recipe(recipe.parts, keys=Settings())
+    cell = Cell(order["term"], isolated, order["data"], order["split"], settings, order["seed"])
+    _check_name(cell, order)
+    return recipe
+
+
+def _check_name(cell: Cell | FloorsCell, order: Mapping[str, Any]) -> None:
+    """Check that this code computes what was ordered: the name depends on all versions that change a result.
+
+    Raises:
+        UsageError: it computes something else.
+    """
+    if cell.name != order["name"]:
+        what = "the worker has another version of polyzoo or of a part, whose result would be another one"
+        raise UsageError(Problem(what, order["name"], "install the same versions on all machines"))
 
 
 def _discard_outdated(folder: Path, plan: Mapping[str, Any]) -> None:

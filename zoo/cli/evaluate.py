@@ -67,7 +67,7 @@ def command(
     print_notes(loaded, corpus, keys)
     rows, floors = scored(loaded, variants, corpus, keys)
     if ensemble:
-        rows.append(ensemble_row(models, corpus, keys))
+        rows.append(ensemble_row(loaded, corpus, keys))
     _print(rows, floors, corpus, keys, form)
 
 

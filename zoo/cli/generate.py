@@ -10,7 +10,14 @@ import click
 
 from zoo.cli.overwriting import force_option, would_be_lost
 from zoo.cli.report_openings import split_primer
-from zoo.cli.written import check_endings, note_relative_keys, print_written, save_piece, warn_of_dull
+from zoo.cli.written import (
+    check_endings,
+    note_outside,
+    note_relative_keys,
+    print_written,
+    save_piece,
+    warn_of_dull,
+)
 from zoo.errors import Problem, UsageError
 from zoo.limits import COLDEST, HOTTEST, too_much_music
 from zoo.music.grid import QUARTERS
@@ -227,6 +234,7 @@ def command(
         write_picture(rolls[0], picture, primer=written_primer.frames if written_primer else 0)
     written = dict(zip(paths, rolls, strict=True))
     warn_of_dull(written, written_primer.frames if written_primer else 0)
+    note_outside(written)
     if key is not None:
         note_relative_keys(written, key, opening)
     print_written(written, written_primer, picture, as_json)

@@ -8,17 +8,22 @@ from pathlib import Path
 import click
 
 from zoo.errors import Problem, UsageError
-from zoo.files import real_path
+from zoo.files import SPECIAL, is_special, real_path
 from zoo.model.sealed import MANIFEST
 
 force_option = click.option("--force", is_flag=True, help="Overwrite existing files.")
 
 
 def would_be_lost(paths: Iterable[Path | None], force: bool) -> list[Problem]:
-    """A problem for each file or bundle that exists, unless `force` allows to overwrite it."""
-    lost = [path for path in paths if path and (path.is_file() or (path / MANIFEST).is_file())]
+    """A problem for each file or bundle that exists, unless `force` allows to overwrite it.
+
+    Pipes and devices are never overwritten.
+    """
+    given = [path for path in paths if path]
+    special = [Problem(SPECIAL, str(path), "choose another path") for path in given if is_special(path)]
+    lost = [path for path in given if (path.is_file() or (path / MANIFEST).is_file())]
     hint = "choose another path, or add --force to overwrite it"
-    return [] if force else [Problem("already exists", str(path), hint) for path in lost]
+    return special if force else [*special, *(Problem("already exists", str(path), hint) for path in lost)]
 
 
 def keep_what_is_there(path: Path | None, force: bool) -> None:

@@ -108,7 +108,7 @@ def _trained_on(loaded: Mapping[str, Bundle], corpus: Corpus, pieces: Corpus) ->
     for name, bundle in loaded.items():
         others = other_music(bundle.record["trained_on"], corpus.digest)
         names = " and ".join(_music_and_parts(music, slots) for music, slots in others.items())
-        known = trained_on(bundle, corpus, pieces)
+        known = trained_on([bundle], corpus, pieces)
         if known:
             yield f"{name} was trained on {known:,} of the {scored}"
         elif others and known is None:
@@ -150,7 +150,7 @@ def _rows(
     with waiting("the floors"):
         rows = _floor_rows(models, corpus, pieces) if keys.split != "all" else []
     for name, model in models.items():
-        seen = trained_on(loaded[name], corpus, pieces)
+        seen = trained_on([loaded[name]], corpus, pieces)
         for words in variants:
             changed = set_live(model, words)
             with waiting(" ".join([name, *words])) as progress:
@@ -160,24 +160,27 @@ def _rows(
     return rows
 
 
-def ensemble_row(models: Mapping[str, Model], corpus: Corpus, keys: EvaluateKeys) -> Row:
+def ensemble_row(loaded: Mapping[str, Bundle], corpus: Corpus, keys: EvaluateKeys) -> Row:
     """The row of the mean prediction of several models."""
     from zoo.cli.progress import waiting
     from zoo.measure.evaluator import evaluate
     from zoo.measure.row import Row
+    from zoo.train.record import trained_on
 
-    first, *others = models.values()
+    first, *others = models = [bundle.model for bundle in loaded.values()]
+    pieces = corpus.split(keys.split)
     with waiting("the ensemble") as progress:
         result = evaluate(
             first,
-            corpus.split(keys.split),
+            pieces,
             ensemble=others,
             seed=keys.seed,
             progress=progress,
             threads=keys.threads,
         )
-    recipes = " | ".join(str(model.recipe) for model in models.values())
-    return Row(f"ensemble of {len(models)}", first.encoder.plane, recipes, result)
+    recipes = " | ".join(str(model.recipe) for model in models)
+    seen = trained_on(loaded.values(), corpus, pieces)
+    return Row(f"ensemble of {len(models)}", first.encoder.plane, recipes, result, trained_on=seen)
 
 
 def _resemblance(

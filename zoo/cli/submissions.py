@@ -40,7 +40,7 @@ class OpenedMusic:
 
     Attributes:
         places: name -> path; a path that a submission or a bundle names is not opened unless the user gives
-            it, since it could be of any folder of this machine.
+            it, since it could be of any folder of this machine. Nor is anything downloaded for its sake.
     """
 
     places: Mapping[str, str]
@@ -50,9 +50,10 @@ class OpenedMusic:
         """The music with that name on a grid.
 
         Raises:
-            DataError: it cannot be read, or is not a known corpus and has no path.
+            DataError: it cannot be read, must be downloaded first, or is not a known corpus and has no path.
         """
         from zoo.cli.music import open_music
+        from zoo.data.opening import to_download
         from zoo.train.keys import MusicKeys
 
         if name not in self.places:
@@ -60,6 +61,10 @@ class OpenedMusic:
                 "is not the name of a known corpus, and other music is opened only from a path that you give"
             )
             raise DataError(Problem(what, name, f"add --data {shlex.quote(f'{name}=PATH')}"))
+        if size := to_download(self.places[name]):
+            what = f"is not on this machine; it is a download of {size / 1e6:.0f} MB"
+            hint = f"download it with `zoo data scan {name}`, or give a copy with --data {name}=PATH"
+            raise DataError(Problem(what, name, hint))
         if (name, grid) not in self._opened:
             self._opened[name, grid] = open_music(MusicKeys(data=self.places[name]), grid)
         return self._opened[name, grid]

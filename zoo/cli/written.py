@@ -73,6 +73,16 @@ def warn_of_dull(written: Mapping[Path, Roll], first: int) -> None:
             )
 
 
+def note_outside(written: Mapping[Path, Roll]) -> None:
+    """Note how many notes were transposed off the keyboard."""
+    from zoo.cli.console import stderr
+
+    for path, roll in written.items():
+        if roll.outside:
+            left_out = f"{count(roll.outside, 'note')} left out, outside the 88 keys after transposing"
+            stderr.print_line(f"note: {path}: {left_out}")
+
+
 def note_relative_keys(written: Mapping[Path, Roll], key: str, primer: Roll | None) -> None:
     """Note which pieces are in the relative key of the one requested, because they are in the other mode."""
     from zoo.cli.console import stderr
@@ -95,6 +105,7 @@ def _to_json(roll: Roll) -> dict[str, Any]:
         "bars": roll.meter.bars(roll.frames).count,
         "meter": list(dict.fromkeys(map(str, roll.meter.signatures(roll.frames)))),
         "notes": int(roll.onset.sum()),
+        "notes_outside": roll.outside,
         "polyphony": round(float(sounding.mean()), 2) if roll.frames else 0.0,
         "silent_frames": int((sounding == 0).sum()),
     }

@@ -60,6 +60,12 @@ def is_named(name: str) -> bool:
     return name == bach.NAME or folder.split_tracks(name, PUBLISHED)[0] in PUBLISHED
 
 
+def to_download(name: str) -> int:
+    """How many bytes are downloaded when this corpus is opened; 0 if it needs no download."""
+    dataset = PUBLISHED.get(folder.split_tracks(name, PUBLISHED)[0])
+    return dataset.remote.bytes if dataset and not dataset.remote.path.exists() else 0
+
+
 def find_source(
     name_or_path: str | Path, options: Options = DEFAULTS, progress: Progress | None = None
 ) -> DataSource:

@@ -78,14 +78,21 @@ def read_bundle(folder: Path) -> dict[str, bytes]:
 
 
 @contextmanager
-def one_bundle(folder: Path) -> Iterator[None]:
+def one_bundle(folder: Path, before: bytes | None = None) -> Iterator[bytes]:
     """Check that what is read in the block is all of one bundle: a training may replace it meanwhile.
+
+    Args:
+        folder: the bundle.
+        before: its manifest, as an earlier block yielded it, if what was read there belongs to this as well.
+
+    Yields:
+        Its manifest.
 
     Raises:
         BundleError: it was replaced, or there is none.
     """
-    before = _bytes(folder / MANIFEST, "manifest")
-    yield
+    before = _bytes(folder / MANIFEST, "manifest") if before is None else before
+    yield before
     if _bytes(folder / MANIFEST, "manifest") != before:
         what = "was replaced while it was read"
         raise BundleError(Problem(what, str(folder), "repeat the command when its training has ended"))

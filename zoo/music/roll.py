@@ -45,6 +45,7 @@ class Roll:
         meter: the grid (frames per quarter note), bars and beats.
         tempo_changes: (frame, quarter notes per minute) by frame, the first at frame 0; empty if the tempo is
             constant.
+        outside: number of notes that were left out because `transposed` moved them off the 88 keys.
     """
 
     onset: NDArray[np.bool_] | None
@@ -53,6 +54,7 @@ class Roll:
     tempo: float = 120.0
     meter: Meter = COMMON_TIME
     tempo_changes: Changes = ()
+    outside: int = 0
 
     @classmethod
     def read(
@@ -203,7 +205,7 @@ class Roll:
         save(self, path, instrument=instrument)
 
     def transposed(self, semitones: int) -> Roll:
-        """The roll transposed, upwards if positive; notes outside the 88 keys are dropped."""
+        """The roll transposed, upwards if positive; notes off the 88 keys are left out, see `outside`."""
         if semitones == 0:
             return self
 
@@ -216,9 +218,10 @@ class Roll:
                 shifted[:, low:high] = plane[:, low - semitones : high - semitones]
             return shifted
 
-        return replace(
+        moved = replace(
             self,
             onset=shift(self.onset),
             sounding=shift(self.sounding),
             velocity=shift(self.velocity),
         )
+        return replace(moved, outside=self.outside + len(self.notes()) - len(moved.notes()))

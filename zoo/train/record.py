@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,13 +110,13 @@ def with_changed_weights(record: Mapping[str, Any], changed: Collection[Slot]) -
     }
 
 
-def trained_on(bundle: Bundle, corpus: Corpus, pieces: Corpus) -> int | None:
-    """The number of pieces that a model was trained on, even if they were read from elsewhere.
+def trained_on(bundles: Iterable[Bundle], corpus: Corpus, pieces: Corpus) -> int | None:
+    """The number of pieces that at least one of the models was trained on, even if read from elsewhere.
 
     A piece counts only if all of its notes are the same.
 
     Args:
-        bundle: the model and its record.
+        bundles: the models and their records.
         corpus: the corpus that contains the pieces.
         pieces: the pieces to be scored.
 
@@ -124,6 +124,14 @@ def trained_on(bundle: Bundle, corpus: Corpus, pieces: Corpus) -> int | None:
         The number of pieces; None if it is unknown, since the record of an older version does not list them,
         or there is no record for a part that has weights.
     """
+    read = [_training_pieces(bundle, corpus) for bundle in bundles]
+    digests = set[str]().union(*(known for known, _ in read))
+    count = sum(piece.digest[:DIGITS] in digests for piece in pieces.pieces)
+    return count if count or all(is_complete for _, is_complete in read) else None
+
+
+def _training_pieces(bundle: Bundle, corpus: Corpus) -> tuple[set[str], bool]:
+    """The digests of all pieces that a model is known to be trained on, and whether these are all."""
     music_by_slot: Mapping[Slot, Sequence[MusicRecord]] = bundle.record.get("trained_on", {})
     digests: set[str] = set()
     with_weights = [slot for slot in SLOTS if bundle.model.get_submodule(slot).state_dict()]
@@ -135,8 +143,7 @@ def trained_on(bundle: Bundle, corpus: Corpus, pieces: Corpus) -> int | None:
             digests |= _digests(corpus.split("train"))
         else:
             is_complete = False
-    count = sum(piece.digest[:DIGITS] in digests for piece in pieces.pieces)
-    return count if count or is_complete else None
+    return digests, is_complete
 
 
 def _digests(corpus: Corpus) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from zoo.files import real_path
 from zoo.model.config import read_config
 from zoo.model.pretrained import BUNDLE, RECIPE, bundle_folder, is_bundle
 from zoo.model.provenance import MusicRecord, trained_on
-from zoo.model.sealed import MANIFEST, WEIGHTS, damaged, read_bundle
+from zoo.model.sealed import MANIFEST, WEIGHTS, damaged, one_bundle, read_bundle
 from zoo.music.grid import GRID
 from zoo.parts import SLOTS, Slot
 from zoo.registry import Choice, Registry
@@ -35,6 +35,7 @@ class Trained:
         is_run: whether it is a run folder, whose best weights are used.
         grid: frames per quarter note.
         trained_on: the music that each part was trained on, by slot, oldest first.
+        manifest: that of a bundle; empty for a run.
     """
 
     path: Path
@@ -42,6 +43,7 @@ class Trained:
     is_run: bool
     grid: int
     trained_on: Mapping[Slot, tuple[MusicRecord, ...]]
+    manifest: bytes = field(default=b"", repr=False)
 
     @property
     def name(self) -> str:
@@ -68,14 +70,15 @@ class Trained:
         """Read all weights, by their names in a model.
 
         Raises:
-            BundleError: the weights are damaged, or from a newer version.
+            BundleError: the weights are damaged, from a newer version, or of another bundle than the parts.
         """
         from zoo.model.weights import read_weights
         from zoo.train.run import Run
 
         if not self.is_run:
-            read_bundle(self.path)
-            return read_weights(self.file, "weights").tensors
+            with one_bundle(self.path, self.manifest):
+                read_bundle(self.path)
+                return read_weights(self.file, "weights").tensors
         best = Run(self.path).best()
         if best is None:
             raise BundleError(damaged("is missing", str(self.path / BEST)))
@@ -116,6 +119,7 @@ def _trained_on(path: Path, plan: Mapping[str, Any]) -> Mapping[Slot, tuple[Musi
 
 
 def _open_bundle(path: Path) -> Trained:
-    config = read_config(path)
+    with one_bundle(path) as manifest:
+        config = read_config(path)
     grid = config["grid"]["frames_per_quarter"]
-    return Trained(path, config["recipe"]["parts"], False, grid, trained_on(config))
+    return Trained(path, config["recipe"]["parts"], False, grid, trained_on(config), manifest)
