@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack, overload
@@ -18,6 +19,7 @@ from zoo.model.build import parameter_count
 from zoo.model.bundle import open_bundle, save_bundle
 from zoo.model.device import device_of
 from zoo.model.model import Model
+from zoo.model.pretrained import bundle_folder
 from zoo.model.provenance import MusicRecord, Origin
 from zoo.model.sealed import MANIFEST
 from zoo.music.meter import Meter
@@ -31,6 +33,7 @@ from zoo.train.fit import fit
 from zoo.train.proposals import with_proposals
 from zoo.train.record import pedal_of, record, weights_of_parts, with_changed_weights
 from zoo.train.settings import SECTIONS
+from zoo.train.summary import outdated
 from zoo.train.watch import watched
 
 if TYPE_CHECKING:
@@ -67,6 +70,8 @@ class ZooModel:
     def from_pretrained(cls, path: str | Path, *, local: bool = False) -> ZooModel:
         """Load a model from a bundle; the same as `zoo.load`."""
         bundle = open_bundle(path, local=local)
+        if remark := outdated(bundle_folder(path), bundle.record):
+            warnings.warn(remark, stacklevel=3)
         return cls(bundle.model, bundle.record, dict.fromkeys(SLOTS, Path(path).resolve().name))
 
     @property

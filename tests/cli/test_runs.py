@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import zoo
 from zoo.cli.curves import chart
 from zoo.cli.main import run
 from zoo.train.lock import lock_folder
@@ -42,8 +44,6 @@ def trained(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def copied(trained: Path, tmp_path: Path) -> Path:
     """A copy of the runs that a test may damage."""
-    import shutil
-
     shutil.copytree(trained / "deep", tmp_path / "deep")
     return tmp_path
 
@@ -217,3 +217,25 @@ def test_lists_need_no_torch(trained: Path) -> None:
 
 def test_folders_in_a_run_are_not_searched(trained: Path) -> None:
     assert [path.name for path in find_runs(trained)] == ["a", "b"]
+
+
+def test_a_bundle_that_is_older_than_the_checkpoints_of_its_run_is_noted(
+    copied: Path, songs: Path, zoo_command: Execute
+) -> None:
+    """A run that was extended and interrupted has the bundle of its first budget."""
+    folder = copied / "deep" / "a"
+    assert zoo_command("show", str(folder))[2] == ""
+    shutil.copytree(folder / "bundle", copied / "first")
+    assert zoo_command("train", "-o", str(folder), "--resume", "train.steps=6")[0] == 0
+    assert zoo_command("show", str(folder))[2] == ""
+    shutil.rmtree(folder / "bundle")
+    shutil.copytree(copied / "first", folder / "bundle")
+    note = f"note: {folder}/bundle is the model of step 4, but its run has reached step 6; `zoo train -o"
+    named = [str(folder), str(folder / "bundle")]
+    for words in (["show"], ["generate", "-o", str(copied / "new.mid")], ["evaluate", f"data={songs}"]):
+        for name in named:
+            code, _, err = zoo_command(words[0], name, *words[1:], *(["--force"] * (words[0] == "generate")))
+            assert code == 0
+            assert note in err
+    with pytest.warns(UserWarning, match="its run has reached step 6"):
+        zoo.load(folder)

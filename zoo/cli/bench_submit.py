@@ -35,10 +35,10 @@ def submit(words: tuple[str, ...], output: Path, as_json: bool) -> None:
     from zoo.bench.submission import score_unseen, third_party, write_submission
     from zoo.cli.console import print_json, stderr, stdout, visible
     from zoo.cli.music import open_music
+    from zoo.cli.opened import open_named
     from zoo.cli.progress import waiting
     from zoo.cli.submissions import check_plugins
     from zoo.data.opening import is_named
-    from zoo.model.bundle import open_bundle
     from zoo.registry import open_registry, parse_recipe
     from zoo.train.keys import MusicKeys
 
@@ -46,7 +46,7 @@ def submit(words: tuple[str, ...], output: Path, as_json: bool) -> None:
     chosen: SubmitKeys = parse_recipe(keys, open_registry(), keys=SubmitKeys).keys
     if output.exists():
         raise UsageError(Problem("already exists", str(output), "choose another name, or remove the folder"))
-    bundle = open_bundle(path)
+    bundle = open_named(path)
     check_plugins(bundle)
     corpus = open_music(MusicKeys(data=chosen.data), bundle.model.grid)
     with waiting(path) as progress:

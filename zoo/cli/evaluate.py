@@ -98,12 +98,12 @@ def _load(
     """Load all bundles, and try out all changes of live settings before any work."""
     if not bundles:
         return {}
-    from zoo.model.bundle import open_bundle
+    from zoo.cli.opened import open_named
     from zoo.model.device import device_of
     from zoo.model.live import set_live
 
     computing = device_of(device, "--device")
-    loaded = {name: open_bundle(name) for name in dict.fromkeys(bundles)}
+    loaded = {name: open_named(name) for name in dict.fromkeys(bundles)}
     for bundle in loaded.values():
         for words in variants:
             set_live(bundle.model, words)

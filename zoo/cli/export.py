@@ -27,14 +27,14 @@ def command(bundle: Path, slot: str, output: Path, force: bool, as_json: bool) -
     shapes of its inputs and outputs is stored in the file and printed.
     """
     from zoo.cli.console import stdout, visible
-    from zoo.model.bundle import open_bundle
+    from zoo.cli.opened import open_named
 
     if output.suffix != ".pt2":
         raise UsageError(Problem("the name of a program must end in .pt2", str(output), "write -o part.pt2"))
     if problems := would_be_lost([output], force):
         raise UsageError(*problems)
     part = one_slot(slot, slot)
-    model = open_bundle(bundle).model
+    model = open_named(bundle).model
 
     import torch
 

@@ -186,8 +186,8 @@ def command(
     place, tracks = split_primer(primer)
     _check(paths, picture, place, force)
     signature = _signature(meter)
+    from zoo.cli.opened import open_named
     from zoo.cli.progress import waiting
-    from zoo.model.bundle import open_bundle
     from zoo.model.device import device_of
     from zoo.music.instruments import program
     from zoo.music.meter import Meter
@@ -201,7 +201,7 @@ def command(
     if key is not None:
         Tonality.parse(key, "--key")
     GenerationRequest(frames, bars, seconds, transpose=transpose, key=key).check()
-    opened = open_bundle(bundle)
+    opened = open_named(bundle)
     opened.model.to(device_of(device, "--device"))
     grid, pedal = opened.model.grid, pedal_of(opened.record)
     opening = read_primer(place, tracks=tracks, grid=grid, pedal=pedal, bars=given) if place else None

@@ -83,11 +83,11 @@ def _music(what: Path, bars: int, seed: int) -> Roll:
     from zoo.model.pretrained import bundle_folder
 
     if bundle_folder(what).is_dir():
+        from zoo.cli.opened import open_named
         from zoo.cli.progress import waiting
-        from zoo.model.bundle import open_bundle
         from zoo.train.compose import GenerationRequest, compose
 
-        opened = open_bundle(what)
+        opened = open_named(what)
         with waiting(f"{what} writes") as progress:
             return compose(opened.model, opened.record, GenerationRequest(bars=bars, seed=seed), progress)[0]
     if not what.exists():

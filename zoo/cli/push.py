@@ -21,13 +21,16 @@ def command(bundle: str, repo: str, private: bool, license: str, as_json: bool) 
     and a login (`hf auth login`). Everybody can then use the model as hf:USER/NAME.
     """
     from zoo.cli.console import print_json, stdout, visible
+    from zoo.cli.opened import note_outdated
     from zoo.errors import BundleError, Problem
+    from zoo.model.config import read_config
     from zoo.model.hub import upload
     from zoo.model.pretrained import bundle_folder, is_bundle
 
     if not is_bundle(bundle):
         hint = "give a folder that `zoo train` or `zoo build -o` wrote"
         raise BundleError(Problem("there is no bundle here", bundle, hint))
+    note_outdated(bundle, read_config(bundle_folder(bundle)))
     address = upload(bundle_folder(bundle), repo, private=private, license=license)
     if as_json:
         print_json({"repository": repo, "address": address})

@@ -161,9 +161,9 @@ def _study(file: Path) -> list[dict[str, Any]]:
 def _opened(folders: Mapping[str, Path]) -> dict[str, Bundle]:
     if not folders:
         return {}
-    from zoo.model.bundle import open_bundle
+    from zoo.cli.opened import open_named
 
-    return {name: open_bundle(path) for name, path in folders.items()}
+    return {name: open_named(path) for name, path in folders.items()}
 
 
 def _corpus(bundles: Mapping[str, Bundle], keys: EvaluateKeys) -> Corpus:

@@ -9,6 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from zoo.cli.named import complete_part, named_part
+from zoo.cli.opened import note_outdated
 from zoo.cli.show_bundle import bundle_to_json, print_bundle
 from zoo.cli.takes import COMMANDS, command_to_json, settings_to_json
 from zoo.model.pretrained import bundle_folder, is_bundle
@@ -42,6 +43,7 @@ def command(what: str, as_json: bool) -> None:
         return
     if is_bundle(what):
         facts = bundle_to_json(bundle_folder(what))
+        note_outdated(what, facts["config"])
         print_json(facts) if as_json else print_bundle(facts)
         return
     registry = open_registry()

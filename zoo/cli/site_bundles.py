@@ -32,10 +32,10 @@ def bundle_rows(
     if not submissions and not bundles:
         return []
     from zoo.bench.submission import submission_folders
+    from zoo.cli.opened import open_named
     from zoo.cli.submissions import OpenedMusic, claimed_music, read_all
-    from zoo.model.bundle import open_bundle
 
-    opened = {name: open_bundle(name) for name in dict.fromkeys(bundles)}
+    opened = {name: open_named(name) for name in dict.fromkeys(bundles)}
     data = {name: _music_of(name, bundle) for name, bundle in opened.items()}
     read = read_all(submission_folders(submissions) if submissions else [])
     names = sorted({*data.values(), *claimed_music(read)})

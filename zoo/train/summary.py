@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -140,6 +142,25 @@ def summarize(folder: Path) -> RunSummary:
     else:
         state = "finished" if _is_finished(plan["train"], bundle, events) else "interrupted"
     return RunSummary(folder, state, plan, step, seconds, best, kinds, bundle.get("versions") or {}, problems)
+
+
+def outdated(bundle: Path, record: Mapping[str, Any]) -> str:
+    """A remark on a bundle in a run that was trained further and has not finished since; else empty.
+
+    Args:
+        bundle: its folder.
+        record: the content of its configuration, or the record of its training.
+    """
+    run, steps = bundle.parent, (record.get("training") or {}).get("steps", 0)
+    if bundle.name != BUNDLE or not ((run / RECIPE).is_file() and (run / LAST).is_file()):
+        return ""
+    with suppress(BundleError):
+        if (reached := _metadata(run / LAST).get("step", 0)) > steps:
+            return (
+                f"{bundle} is the model of step {steps:,}, but its run has reached step {reached:,}; "
+                f"`zoo train -o {shlex.quote(str(run))} --resume` finishes the run and writes the new model"
+            )
+    return ""
 
 
 def _best(events: list[dict[str, Any]]) -> tuple[dict[str, float], dict[str, FigureKind]]:
