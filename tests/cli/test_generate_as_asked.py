@@ -274,6 +274,17 @@ def test_the_best_candidate_is_chosen_for_each_piece(folder: Path) -> None:
         assert (roll.sounding == chosen.sounding).all()
 
 
+def test_the_best_continuation_is_the_same_with_and_without_its_primer(folder: Path) -> None:
+    scores = {"validation": {"core": 30.0, "decoder": 8.0}}
+    save_bundle(zoo.load("model").model, "model", scores=scores)
+    model, primer = zoo.load("model"), tune(2)
+    options: dict[str, Any] = {"primer": primer, "frames": 16, "count": 3, "best_of": 4, "keep_silence": True}
+    whole = model.generate(**options)
+    alone = model.generate(**options, without_primer=True)
+    for long, short in zip(whole, alone, strict=True):
+        assert (long.sounding[primer.frames :] == short.sounding).all()
+
+
 def test_the_best_is_not_chosen_without_a_score(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["generate", "model", "-o", "new.mid", "--best-of", "3"]) == 2
     assert "has no validation score to compare candidates with" in capsys.readouterr().err

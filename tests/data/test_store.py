@@ -136,10 +136,25 @@ def test_unfinished_stores_are_removed_after_a_day(source, cache):
     for folder in (old, young):
         folder.mkdir()
         (folder / "onset.bits").write_bytes(b"x")
-    os.utime(old, (time.time() - 2 * 86400,) * 2)
+    for path in (old / "onset.bits", old):
+        os.utime(path, (time.time() - 2 * 86400,) * 2)
     write_store(source, cache)
     assert not old.exists()
     assert young.exists()
+
+
+def test_a_store_that_is_written_for_longer_than_a_day_is_not_removed(source, cache):
+    old = time.time() - 2 * 24 * 3600
+    write_store(source, cache)
+    slow = cache / ".slow-0a0a0a0a.0a0a0a0a.part"
+    slow.mkdir()
+    (slow / "sounding.bits").write_bytes(b"fresh")
+    os.utime(slow, (old, old))
+    write_store(source, cache)
+    assert slow.exists()
+    os.utime(slow / "sounding.bits", (old, old))
+    write_store(source, cache)
+    assert not slow.exists()
 
 
 def test_a_read_only_cache_is_an_error_with_a_hint(source, tmp_path):

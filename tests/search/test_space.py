@@ -69,7 +69,9 @@ def test_all_mistakes_are_reported_at_once_where_they_were_typed(registry: Regis
         "train.batch=4..2",
         "train.steps=10..20",
         "train.schedule=constant,cosin",
-        "velocity=none,lstm",
+        "velocity=mean,lstm",
+        "velocity.hidden=4..16",
+        "train.lr_velocity=1e-3..1e-2:log",
         "attention.nothing=1..2",
         "sampler.voices=1..99",
         "nonsense",
@@ -81,6 +83,8 @@ def test_all_mistakes_are_reported_at_once_where_they_were_typed(registry: Regis
     assert places["train.lr=1e-4..5:log"].what == "it takes a number above 0, of at most 1"
     assert places["train.lr=1e-4..5:log"].hint == "the nearest valid value is train.lr=1"
     assert places["decoder=lstm,rmb"].hint == "did you mean decoder=rbm"
+    for word in ("velocity=mean,lstm", "velocity.hidden=4..16", "train.lr_velocity=1e-3..1e-2:log"):
+        assert places[word].what == "loudness is not part of the score, so trials cannot be compared by it"
     assert "must be the same in all trials" in places["train.steps=10..20"].what
 
 

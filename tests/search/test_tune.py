@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from zoo.model.bundle import save_bundle
 from zoo.registry import Registry, parse_recipe
 from zoo.search import trial as trials
 from zoo.search.tune import SearchResult
+from zoo.train.events import Started, Validated
 from zoo.train.learner import Learner
 from zoo.train.summary import summarize
 
@@ -149,6 +151,16 @@ def test_bad_trials_are_pruned(tune: Tune) -> None:
     assert states[:5] == ["complete"] * 5
     pruned = result.trials[states.index("pruned")]
     assert 4 <= pruned.steps < 8
+
+
+def test_pruning_ignores_loudness_as_the_ranking_does() -> None:
+    reported: list[tuple[int, float]] = []
+    pruning = trials.Pruning(lambda *report: bool(reported.append(report)), pieces=None)
+    best = SimpleNamespace(nats={"core": 1.0, "decoder": 2.0, "velocity": 4.0})
+    learner: Any = SimpleNamespace(best=best, validated=-1)
+    pruning.on_start(learner, Started(0, 10, None, 5, "cpu", 1, 1))
+    pruning.on_validation(learner, Validated(5, {}, (), 1.0))
+    assert reported == [(5, 3.0)]
 
 
 def test_scores_of_different_encoders_compare(tune: Tune, songs: Path) -> None:

@@ -104,6 +104,43 @@ def test_a_closed_terminal_saves_the_run(start: Start) -> None:
     assert_resumable()
 
 
+def test_training_continues_without_a_place_for_its_progress(start: Start) -> None:
+    """A full disk of a log, and a program that reads a pipe and exits, such as `head`."""
+    words = f"train {WORDS.replace('1000000', '2')} data=songs train.steps=6 -o"
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with Path("/dev/full").open("w") as full:
+        processes = [start(f"{words} full", stderr=full.fileno()), start(f"{words} pipe", stderr=theirs)]
+        os.close(theirs)
+        for process, name in zip(processes, ("full", "pipe"), strict=True):
+            out, _ = process.communicate(timeout=120)
+            assert process.returncode == 0
+            assert f"{name}/bundle: the best weights" in out
+            assert Path(name, "bundle", "manifest.json").exists()
+
+
+def test_training_continues_after_its_terminal_was_closed(start: Start) -> None:
+    """The shell has disowned it, so no signal arrives."""
+    ours, theirs = pty.openpty()
+    terminal = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+    process = start(f"train {WORDS} data=songs train.steps=1000000 -o run", signal.SIGHUP, **terminal)
+    os.close(theirs)
+    os.set_blocking(ours, False)
+
+    def saw_steps() -> bool:
+        with suppress(BlockingIOError):
+            os.read(ours, 1 << 16)  # a terminal that is not read blocks its writer
+        return steps() > 3
+
+    wait_until(saw_steps)
+    os.close(ours)
+    count = steps()
+    wait_until(lambda: steps() > count + 10)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=120) == 128 + signal.SIGTERM
+    assert_resumable()
+
+
 def test_training_continues_under_nohup(start: Start) -> None:
     process = start(f"train {WORDS} data=songs train.steps=1000000 -o run", ignored=signal.SIGHUP)
     wait_until(lambda: steps() > 3)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from typing import Any, TextIO
 
 from rich.console import Console, RenderableType
@@ -17,6 +16,7 @@ from zoo.cli.answer import ANSWER
 from zoo.cli.as_json import print_json as print_json
 from zoo.cli.problems import visible as visible
 from zoo.cli.problems import wrapped
+from zoo.progress import STDERR
 
 WIDE = 500
 """Width in columns if the output is a pipe or a file, where tables must not be cut."""
@@ -50,16 +50,15 @@ class _Console(Console):
         raise
 
 
-def _console(stream: TextIO, *, stderr: bool) -> _Console:
+def _console(stream: TextIO) -> _Console:
     width = None if stream.isatty() or "COLUMNS" in os.environ else WIDE
-    file = None if stderr else stream
-    return _Console(stderr=stderr, file=file, width=width, markup=False, highlight=False, emoji=False)
+    return _Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
 
 
-stderr = _console(sys.stderr, stderr=True)
+stderr = _console(STDERR)
 """Progress, notes and errors."""
 
-stdout = _console(ANSWER, stderr=False)
+stdout = _console(ANSWER)
 """The result of a command."""
 
 

@@ -207,7 +207,7 @@ def _written(
     from zoo.report.listening import generated_piece, mark_copies, original_piece
 
     pieces = []
-    for each in openings(corpus, keys.split, wanted):
+    for each in openings(corpus, keys.split, wanted, bundles.values()):
         opening = replace(each, temperature=keys.temperature)
         original = original_piece(opening, wanted.bars)
         pieces += [original] if original else []

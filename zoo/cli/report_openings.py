@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from zoo.music.grid import FINE_GRID
 if TYPE_CHECKING:
     from zoo.data import Corpus
     from zoo.data.split import Split
+    from zoo.model.bundle import Bundle
     from zoo.report.listening import Opening
 
 
@@ -61,19 +62,28 @@ def given_bars(text: str, primer: str | None) -> tuple[int, int]:
     return first, last
 
 
-def openings(corpus: Corpus | None, split: Split | Literal["all"], wanted: Wanted) -> list[Opening]:
+def openings(
+    corpus: Corpus | None, split: Split | Literal["all"], wanted: Wanted, bundles: Collection[Bundle]
+) -> list[Opening]:
     """What the models continue."""
-    from zoo.report.listening import silent_openings, unseen_openings
+    from zoo.report.listening import piece_openings, silent_openings
+    from zoo.train.record import trained_on
 
     if wanted.primer is not None:
         return _of_primer(wanted.primer, corpus.grid if corpus else FINE_GRID, wanted)
     if corpus is None:
         return silent_openings(wanted.count, wanted.seed)
-    pieces = corpus.split(split)
-    unseen = unseen_openings(pieces, wanted.given[1], wanted.bars, wanted.count, wanted.seed)
-    if 0 < len(unseen) < wanted.count:
-        _note_fewer(len(unseen), wanted.count, split)
-    return unseen or silent_openings(wanted.count, wanted.seed)
+    found = piece_openings(
+        corpus.split(split),
+        wanted.given[1],
+        wanted.bars,
+        wanted.count,
+        wanted.seed,
+        lambda pieces: trained_on(bundles, corpus, pieces),
+    )
+    if 0 < len(found) < wanted.count:
+        _note_fewer(len(found), wanted.count, split)
+    return found or silent_openings(wanted.count, wanted.seed)
 
 
 def _of_primer(primer: str, grid: int, wanted: Wanted) -> list[Opening]:

@@ -191,10 +191,12 @@ class _Writer:
 
 
 def _remove_abandoned(cache: Path) -> None:
-    """Remove the unfinished stores of killed processes; recent ones may still be in progress."""
+    """Remove the unfinished stores of killed processes; those written to recently may be in progress."""
     for unfinished in cache.glob(f".*{UNFINISHED}"):
         with suppress(FileNotFoundError):
-            if time.time() - unfinished.stat().st_mtime > ABANDONED_AFTER:
+            # The time of a folder is that of its newest entry, which does not change while files grow.
+            newest = max(path.stat().st_mtime for path in (unfinished, *unfinished.iterdir()))
+            if time.time() - newest > ABANDONED_AFTER:
                 shutil.rmtree(unfinished, ignore_errors=True)
 
 

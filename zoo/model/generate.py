@@ -39,6 +39,26 @@ class _Primer:
     roll: Roll
 
 
+@dataclass(frozen=True)
+class Draw:
+    """A generated piece and the music before it, by which its likelihood is judged.
+
+    Attributes:
+        whole: everything from the first frame of the primer on.
+        new: first frame of the new music, after the primer and silence that was left out.
+        first: first frame of the piece: `new`, or 0 if the primer is part of the piece.
+    """
+
+    whole: Roll
+    new: int
+    first: int
+
+    @property
+    def piece(self) -> Roll:
+        """The piece."""
+        return self.whole if self.first == 0 else self.whole.cut(self.first, self.whole.frames)
+
+
 def generate(
     model: Model,
     frames: int = 256,
@@ -78,6 +98,39 @@ def generate(
         UsageError: a number is out of range, or a part does not support `top_p`.
         DataError: the primer or the meter is on another grid than the model.
     """
+    drawn = draw(
+        model,
+        frames,
+        count,
+        seed,
+        temperature,
+        primer,
+        progress,
+        top_p=top_p,
+        meter=meter,
+        without_primer=without_primer,
+        skip_silence=skip_silence,
+        threads=threads,
+    )
+    return [each.piece for each in drawn]
+
+
+def draw(
+    model: Model,
+    frames: int,
+    count: int,
+    seed: int,
+    temperature: float,
+    primer: Roll | None,
+    progress: Callable[[int, int], None],
+    *,
+    top_p: float,
+    meter: Meter | None,
+    without_primer: bool,
+    skip_silence: bool,
+    threads: Threads,
+) -> list[Draw]:
+    """Generate pieces as `generate` does, each with the music before it."""
     _check(frames, count, temperature, top_p, primer.frames if primer else 0)
     _check_parts(model, top_p)
     model.eval()
@@ -103,7 +156,7 @@ def generate(
     ]
     given = opening.roll.frames
     return [
-        _between(roll, given + begin if alone else 0, given + begin + frames)
+        Draw(_until(roll, given + begin + frames), given + begin, given + begin if alone else 0)
         for roll, begin in zip(rolls, begins, strict=True)
     ]
 
@@ -242,9 +295,9 @@ def _draw_keys(
     return torch.cat(drawn, 1), begins.frames
 
 
-def _between(roll: Roll, first: int, last: int) -> Roll:
-    """The frames `first` to `last - 1` of a roll."""
-    return roll if (first, last) == (0, roll.frames) else roll.cut(first, last)
+def _until(roll: Roll, last: int) -> Roll:
+    """The frames before `last` of a roll."""
+    return roll if last == roll.frames else roll.cut(0, last)
 
 
 class _Loudness:

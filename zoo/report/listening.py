@@ -90,30 +90,43 @@ def silent_openings(count: int, seed: int) -> list[Opening]:
     return [Opening(f"From silence, seed {number}", number) for number in range(seed, seed + count)]
 
 
-def unseen_openings(corpus: Corpus, primer_bars: int, bars: int, count: int, seed: int) -> list[Opening]:
+def piece_openings(
+    corpus: Corpus,
+    primer_bars: int,
+    bars: int,
+    count: int,
+    seed: int,
+    trained_on: Callable[[Corpus], int | None],
+) -> list[Opening]:
     """Openings of randomly chosen pieces; pieces at least as long as the generated ones are preferred.
 
     Args:
-        corpus: pieces that no model was trained on.
+        corpus: the pieces.
         primer_bars: number of bars of each opening.
         bars: number of bars that the models generate after it.
         count: number of pieces; the result is shorter if the corpus has too few.
         seed: seed of the choice and of the generation.
+        trained_on: how many of some pieces the models were trained on; None if it is unknown.
     """
     lengths = [piece.meter.bars(piece.frames).count for piece in corpus.pieces]
     order = list(np.random.default_rng(seed).permutation(len(lengths)))
     long = [index for index in order if lengths[index] >= primer_bars + bars]
     short = [index for index in order if primer_bars < lengths[index] < primer_bars + bars]
-    return [_opening(corpus, int(index), primer_bars, seed) for index in (*long, *short)[:count]]
+    chosen = [int(index) for index in (*long, *short)[:count]]
+    kinds = {0: "not seen in training", 1: "seen in training", None: "possibly seen in training"}
+    return [
+        _opening(corpus, index, primer_bars, seed, kinds[trained_on(corpus.take([index]))])
+        for index in chosen
+    ]
 
 
-def _opening(corpus: Corpus, index: int, primer_bars: int, seed: int) -> Opening:
+def _opening(corpus: Corpus, index: int, primer_bars: int, seed: int, kind: str) -> Opening:
     roll, title = corpus.roll(index), corpus.pieces[index].title
 
     def primer(grid: int, pedal: Pedal) -> Roll:
         return roll.bars(1, primer_bars)
 
-    return Opening(f"After the opening of {title}", seed, primer, roll, title, "not seen in training")
+    return Opening(f"After the opening of {title}", seed, primer, roll, title, kind)
 
 
 def mark_copies(pieces: Sequence[ListeningPiece], training: Corpus) -> list[ListeningPiece]:

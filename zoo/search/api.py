@@ -12,6 +12,7 @@ from zoo.data import Corpus
 from zoo.errors import BundleError, Problem, UsageError
 from zoo.model.config import read_config
 from zoo.model.sealed import damaged
+from zoo.progress import STDERR
 from zoo.registry import Registry, open_registry
 from zoo.registry.words import split
 from zoo.search.plan import SEARCH, Plan, check_same, read_plan
@@ -66,7 +67,7 @@ def tune(
     search = open_search(
         [*split(words), *named], Path(output), trials, seed, resume, open_registry(local=local)
     )
-    console = Console(stderr=True, markup=False, highlight=False)
+    console = Console(file=STDERR, markup=False, highlight=False)
     console.quiet = not (console.is_terminal if progress is None else progress)
     with SearchWatch(console, search.plan.trials) as watcher:
         return search.run(_open, watcher)

@@ -151,9 +151,10 @@ def _problem(word: Word, values: Values | Problem | None) -> Problem | None:
         return values
     if word.head == TRAINING and word.name in FIXED:
         return fixed_problem(word)
-    if word.key == "velocity" and "none" in values.examples:
-        hint = "search over the other parts, or use velocity=none"
-        return Problem("scores with and without loudness are not comparable", str(word), hint)
+    if word.head == "velocity" or word.key in ("velocity", "train.lr_velocity"):
+        what = "loudness is not part of the score, so trials cannot be compared by it"
+        hint = "choose one value, or compare several with a study, see `zoo bench run`"
+        return Problem(what, str(word), hint)
     return None
 
 

@@ -11,6 +11,7 @@ from zoo.data import Corpus
 from zoo.measure.evaluator import evaluate
 from zoo.measure.validation import validation_pieces, with_score
 from zoo.model.model import Model
+from zoo.parts.terms import OF_SCORE
 from zoo.train.assemble import assemble, origins
 from zoo.train.callback import Callback
 from zoo.train.events import FitResult, Listen, Started, Validated
@@ -130,7 +131,8 @@ class Pruning(Callback):
 
     def _decide(self, learner: Learner, step: int, seconds: float) -> None:
         tenth = self._tenth(step, seconds)
-        if tenth < 10 and self._report(tenth, sum(learner.best.nats.values()) + self._residual_of(learner)):
+        nats = sum(learner.best.nats.get(term, 0.0) for term in OF_SCORE)
+        if tenth < 10 and self._report(tenth, nats + self._residual_of(learner)):
             self.pruned = learner.should_stop = True
 
     def _tenth(self, step: int, seconds: float) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +17,8 @@ from zoo.model.threads import Threads, computing
 from zoo.music.roll import Roll
 from zoo.parts.clock import Clock
 from zoo.parts.terms import OF_SCORE
+
+Piece = TypeVar("Piece")
 
 
 def typical_nats(record: Mapping[str, Any]) -> float:
@@ -33,8 +35,8 @@ def typical_nats(record: Mapping[str, Any]) -> float:
 
 
 def closest(
-    draw: Callable[[int], Sequence[Roll]], score: Callable[[Roll], float], target: float, candidates: int
-) -> list[Roll]:
+    draw: Callable[[int], Sequence[Piece]], score: Callable[[Piece], float], target: float, candidates: int
+) -> list[Piece]:
     """For each piece, the candidate whose score is closest to a target.
 
     The most likely candidates would be the least interesting: silence and held chords are easier to predict
@@ -46,16 +48,16 @@ def closest(
         target: nats per frame of real music.
         candidates: number of candidates for each piece.
     """
-    best: list[Roll] = []
+    best: list[Piece] = []
     distances: list[float] = []
     for number in range(candidates):
-        rolls = draw(number)
-        new_distances = [abs(score(roll) - target) for roll in rolls]
+        pieces = draw(number)
+        new_distances = [abs(score(piece) - target) for piece in pieces]
         if not best:
-            best, distances = list(rolls), new_distances
-        for row, (roll, distance) in enumerate(zip(rolls, new_distances, strict=True)):
+            best, distances = list(pieces), new_distances
+        for row, (piece, distance) in enumerate(zip(pieces, new_distances, strict=True)):
             if distance < distances[row]:
-                best[row], distances[row] = roll, distance
+                best[row], distances[row] = piece, distance
     return best
 
 

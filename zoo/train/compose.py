@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 from zoo.errors import Problem, UsageError
 from zoo.model.bundle import save_bundle
-from zoo.model.generate import TEMPO, generate
+from zoo.model.generate import TEMPO, Draw, draw
 from zoo.model.model import Model
 from zoo.model.threads import Threads
 from zoo.music.grid import QUARTERS
@@ -145,8 +145,8 @@ def compose(
     frames = _frames(model, request, meter)
     target = typical_nats(record) if request.best_of > 1 else 0.0
 
-    def draw(number: int) -> list[Roll]:
-        return generate(
+    def candidates(number: int) -> list[Draw]:
+        return draw(
             model,
             frames,
             request.count,
@@ -162,10 +162,14 @@ def compose(
         )
 
     if request.best_of == 1:
-        return [_finish(roll, request) for roll in draw(0)]
-    first = request.primer.frames if request.primer and not request.without_primer else 0
-    chosen = closest(draw, lambda roll: mean_nats(model, roll, first, threads), target, request.best_of)
-    return [_finish(roll, request) for roll in chosen]
+        return [_finish(drawn.piece, request) for drawn in candidates(0)]
+    chosen = closest(
+        candidates,
+        lambda drawn: mean_nats(model, drawn.whole, drawn.new, threads),
+        target,
+        request.best_of,
+    )
+    return [_finish(drawn.piece, request) for drawn in chosen]
 
 
 def save_trained(model: Model, path: Path, record: Mapping[str, Any], seed: int) -> None:

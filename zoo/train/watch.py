@@ -16,6 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from zoo.parts.terms import OF_SCORE
+from zoo.progress import STDERR
 from zoo.train.events import Event, Listen, Started, Stepped, Validated
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def watched(progress: bool | None, listen: Listen | None) -> Iterator[Listen | N
         progress: whether to show it; None to show it only on a terminal.
         listen: another listener, which receives all events.
     """
-    console = Console(stderr=True, markup=False, highlight=False)
+    console = Console(file=STDERR, markup=False, highlight=False)
     if not (console.is_terminal if progress is None else progress):
         yield listen
         return
