@@ -64,6 +64,12 @@ def test_a_pipe_or_device_is_not_replaced(tmp_path: Path) -> None:
         assert files.is_special(tmp_path / name)
 
 
+def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path: Path) -> None:
+    for name in ("n" * 255, "\N{MUSICAL SYMBOL G CLEF}" * 63):
+        files.write_file(tmp_path / name, "one")
+        assert (tmp_path / name).read_text() == "one"
+
+
 def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:
     files.write_file(tmp_path / "a", "one")
     files.write_file(tmp_path / "a", b"two")

@@ -110,7 +110,8 @@ def _remove(part: Path) -> None:
 
 
 def _part(place: Path) -> Path:
-    return place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}{UNFINISHED}")
+    # A name has at most 255 bytes, of which a character may take four.
+    return place.with_name(f".{place.name[:50]}.{uuid.uuid4().hex[:8]}{UNFINISHED}")
 
 
 @contextmanager

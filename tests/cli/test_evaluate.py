@@ -183,6 +183,9 @@ def test_number_of_scored_training_pieces_is_reported(trained, folder, tmp_path,
     (tmp_path / "others").mkdir()
     for seed in range(40, 43):
         music(seed).write(tmp_path / "others" / f"{seed}.mid")
+    assert run(["evaluate", trained, f"data={folder}", "split=train", "samples=0", "--md"]) == 0
+    saved = capsys.readouterr().out
+    assert f"trained on {pieces} of the {pieces} scored pieces" in " ".join(saved.split())
     words = f"data={tmp_path / 'others'}", "split=all"
     assert "trained on other music (songs) without the 3 pieces scored here" in note(capsys, trained, *words)
     shutil.copy(folder / train_piece(folder), tmp_path / "others" / "by another name.mid")

@@ -105,6 +105,28 @@ def test_notes_that_are_transposed_off_the_keyboard_are_counted(
     assert piece["notes_outside"] == lost
 
 
+def test_notes_of_a_primer_that_are_changed_or_left_out_are_counted(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tune().write("plain.mid")
+    written("--primer", "plain.mid")
+    assert "notes" not in capsys.readouterr().err
+    start = np.arange(16, dtype=np.int64)
+    short = Notes(start, start + 1, 30 + start, np.full(16, 70, np.uint8))
+    Roll.from_notes(short, meter=Meter(8)).write("short.mid")
+    file = mido.MidiFile("short.mid")
+    file.tracks[-1].insert(0, mido.Message("note_on", note=120, velocity=9))
+    file.tracks[-1].insert(1, mido.Message("note_off", note=120, time=96))
+    file.save("short.mid")
+    written("--primer", "short.mid")
+    err = capsys.readouterr().err
+    assert "note: short.mid: notes changed: " in err
+    assert " merged" in err
+    assert "note: short.mid: notes left out: 1 outside the 88 keys\n" in err
+    assert run(["report", "short.mid", "-o", "page.html"]) == 0
+    assert "note: short.mid: notes left out: 1 outside the 88 keys\n" in capsys.readouterr().err
+
+
 def test_no_pipe_is_written_to(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     os.mkfifo("pipe.mid")
     assert run(["generate", "model", "-o", "pipe.mid", "--force"]) == 2

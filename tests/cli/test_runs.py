@@ -239,3 +239,11 @@ def test_a_bundle_that_is_older_than_the_checkpoints_of_its_run_is_noted(
             assert note in err
     with pytest.warns(UserWarning, match="its run has reached step 6"):
         zoo.load(folder)
+
+
+def test_a_damaged_point_of_a_curve_is_not_drawn(copied: Path, zoo_command: Execute) -> None:
+    a, b = copied / "deep" / "a", copied / "deep" / "b"
+    for damage in ({"seconds": 1e308}, {"seconds": float("nan")}, {"nats": {"core": -1e308}}):
+        with (a / "metrics.jsonl").open("a") as lines:
+            lines.write(json.dumps({"event": "validated", "step": 4, "nats": {"core": 3.0}} | damage) + "\n")
+        assert zoo_command("runs", "compare", str(a), str(b))[0] == 0

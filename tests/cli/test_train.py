@@ -100,7 +100,7 @@ def test_the_last_lines_name_the_score_and_the_terms_of_the_training(train: Trai
     keys = terms["core"] + terms["decoder"]
     assert score["nats"] > keys
     out = " ".join(result.out.split())
-    assert f"best validation: core {terms['core']:.3f}, decoder {terms['decoder']:.3f}, velocity" in out
+    assert f"best validation: core ≤ {terms['core']:.3f}, decoder {terms['decoder']:.3f}, velocity" in out
     assert f"{score['nats']:.3f} nats/frame on 2 validation pieces" in out
     assert "on 2 validation pieces, as `zoo evaluate` computes it: with the residual, without velocity" in out
     assert summarize(Path("run")).nats == pytest.approx(keys)

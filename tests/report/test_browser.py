@@ -335,7 +335,9 @@ def test_tables_and_charts_fit_a_phone(make_page: MakePage, open_page: OpenPage)
         "velocity": {"rows": [], "differences": []},
     }
     curve = {"core": [(60.0 * n, 3.0 - 0.1 * n) for n in range(5)]}
-    url = make_page(results=[result], trainings=[Training("run", {}, curve)])
+    url = make_page(
+        results=[result], trainings=[Training("run", {}, curve, {"core": "exact", "decoder": "exact"})]
+    )
     page = open_page(url, width=390)
     assert page.tab.evaluate("document.documentElement.scrollWidth") <= 390
     table = page.tab.locator(".wide").first

@@ -150,7 +150,8 @@ def training(
         "train": {"validate_frames": 2048},
         "data": {"digest": digest, "grid": 4},
     }
-    return Training(name, plan, {term: [(60.0, 3.0), (120.0, 2.0), (180.0, 2.5)] for term in terms})
+    curves = {term: [(60.0, 3.0), (120.0, 2.0), (180.0, 2.5)] for term in terms}
+    return Training(name, plan, curves, dict.fromkeys(terms, "bound"))
 
 
 def test_runs_share_a_chart_only_if_their_nats_are_comparable() -> None:
@@ -176,7 +177,7 @@ def test_runs_share_a_chart_only_if_their_nats_are_comparable() -> None:
 def test_a_curve_is_over_minutes_and_marks_its_lowest_value() -> None:
     (chart,) = charts([training("a")])
     (curve,) = chart.curves
-    assert curve.best_value == "2.000"
+    assert curve.best_value == "≤ 2.000"
     points = [tuple(map(float, point.split(","))) for point in curve.points.split()]
     assert curve.best_point == points[1]
     assert points[0][0] == pytest.approx(46 + 444 / 3, abs=0.1)

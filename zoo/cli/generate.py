@@ -186,11 +186,13 @@ def command(
     place, tracks = split_primer(primer)
     _check(paths, picture, place, force)
     signature = _signature(meter)
+    from zoo.cli.music import note_lost
     from zoo.cli.opened import open_named
     from zoo.cli.progress import waiting
     from zoo.model.device import device_of
     from zoo.music.instruments import program
     from zoo.music.meter import Meter
+    from zoo.music.midi import examine_midi
     from zoo.music.primer import bar_range, read_primer
     from zoo.music.tonality import Tonality
     from zoo.train.compose import GenerationRequest, compose
@@ -205,6 +207,8 @@ def command(
     opened.model.to(device_of(device, "--device"))
     grid, pedal = opened.model.grid, pedal_of(opened.record)
     opening = read_primer(place, tracks=tracks, grid=grid, pedal=pedal, bars=given) if place else None
+    if place:
+        note_lost(place, examine_midi(place, tracks=tracks, grid=grid, pedal=pedal))
     chosen = Meter.of(*signature, grid=grid) if signature else None
     request = GenerationRequest(
         frames=frames,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.counts import count
@@ -11,6 +12,7 @@ from zoo.train.keys import MusicKeys
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
+    from zoo.music.midi import Reading
 
 
 def music_words(keys: MusicKeys) -> str:
@@ -39,9 +41,31 @@ def open_music(keys: MusicKeys, grid: int | None = None, *, scans: bool = False)
     options: dict[str, Any] = {"pedal": keys.pedal, "family": keys.family}
     with waiting(f"reading {keys.data}", lines=True) as progress:
         corpus = open_corpus(keys.data, grid=keys.grid or grid, progress=progress, **options)
-    for line in _remarks(corpus, scans):
+    for line in (*_ignored(keys.data), *_remarks(corpus, scans)):
         stderr.print_line(line)
     return corpus
+
+
+def note_lost(path: Path, reading: Reading) -> None:
+    """Note how many notes of a MIDI file are not heard as they are written in it."""
+    from zoo.cli.console import stderr
+
+    for what, counts in (("notes changed", reading.losses), ("notes left out", reading.left_out)):
+        if counts:
+            listed = ", ".join(f"{number:,} {kind}" for kind, number in counts.items())
+            stderr.print_line(f"note: {path}: {what}: {listed}")
+
+
+def _ignored(data: str) -> Iterator[str]:
+    """A remark if a folder of the user has the name of a corpus, which takes precedence over it."""
+    from zoo.data.opening import is_named
+    from zoo.model.pretrained import RECIPE
+    from zoo.model.sealed import MANIFEST
+
+    folder = Path(data)
+    is_music = folder.is_dir() and not any((folder / name).exists() for name in (RECIPE, MANIFEST))
+    if is_music and is_named(data):
+        yield f"data={data} is a corpus of the zoo, not the folder {data}; for that, write data=./{data}"
 
 
 def _remarks(corpus: Corpus, scans: bool) -> Iterator[str]:

@@ -183,6 +183,7 @@ def _measured(bundles: Mapping[str, Bundle], corpus: Corpus, keys: EvaluateKeys)
 
 def _played(files: Sequence[Path]) -> Iterator[ListeningPiece]:
     """The MIDI files as they are."""
+    from zoo.cli.music import note_lost
     from zoo.music.beats import find_beats, read_beats
     from zoo.music.guard import DEFAULT_LIMITS, read_file
     from zoo.music.midi import examine_bytes
@@ -191,8 +192,9 @@ def _played(files: Sequence[Path]) -> Iterator[ListeningPiece]:
     for path in files:
         content, beat_file = read_file(path, DEFAULT_LIMITS), find_beats(path)
         beats = read_beats(beat_file) if beat_file else None
-        roll = examine_bytes(content, path, grid=FINE_GRID, beats=beats).roll
-        yield ListeningPiece(str(path), roll, "MIDI file", midi=content)
+        reading = examine_bytes(content, path, grid=FINE_GRID, beats=beats)
+        note_lost(path, reading)
+        yield ListeningPiece(str(path), reading.roll, "MIDI file", midi=content)
 
 
 def _written(

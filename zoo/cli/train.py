@@ -211,6 +211,8 @@ def _print(
     trained: _Trained, score: Mapping[str, Any] | None, recipe: Recipe, output: Path, as_json: bool
 ) -> None:
     from zoo.cli.console import print_json, stdout, visible
+    from zoo.parts.kinds import marked
+    from zoo.train.metrics import MetricsFile
     from zoo.train.watch import clock
 
     result, bundle, settings = trained.result, output / "bundle", recipe.sections["train"]
@@ -219,7 +221,8 @@ def _print(
         return
     summary = f"{count(result.step, 'step')} in {clock(result.seconds)}"
     if result.best:
-        terms = ", ".join(f"{term} {value:.3f}" for term, value in result.best.items())
+        kinds = MetricsFile(output).kinds()
+        terms = ", ".join(f"{term} {marked(value, kinds.get(term))}" for term, value in result.best.items())
         summary += f"; best validation: {terms} nats/frame"
     early = f"stopped early: no term improved in the last {count(settings.wait, 'step')}; {TO_THE_END}"
     unimproved = [term for term, step in result.best_step.items() if step == 0 < result.step]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from zoo.counts import count
 from zoo.measure.evaluation import BOUNDS, SCORE, compare
 from zoo.measure.figure import Figure
 from zoo.measure.formatted import FormattedTable, Line, Note
@@ -91,6 +92,11 @@ def _scores(rows: Sequence[Row], title: str) -> FormattedTable:
     return FormattedTable(title, headings, 1, tuple(lines), tuple(_notes(rows)))
 
 
+def seen_note(name: str, seen: int, pieces: int) -> str:
+    """The note on a model that was trained on some of the scored pieces."""
+    return f"{name} was trained on {seen:,} of the {count(pieces, 'scored piece')}"
+
+
 def _notes(rows: Sequence[Row]) -> Iterator[Note]:
     scores = [row.evaluation.score() for row in rows]
     if all(row.evaluation.is_full for row in rows):
@@ -108,6 +114,9 @@ def _notes(rows: Sequence[Row]) -> Iterator[Note]:
     if any(score.interval is None for score in scores):
         yield Note(NO_INTERVAL, "±")
     yield from kind_notes(scores)
+    seen = {row.label: row.trained_on for row in rows if row.trained_on}
+    for label, number_seen in seen.items():
+        yield Note(seen_note(label, number_seen, scores[0].pieces))
 
 
 def _velocities(rows: Sequence[Row]) -> FormattedTable:

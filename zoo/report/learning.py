@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zoo.parts.kinds import FigureKind, marked
 from zoo.parts.terms import TERMS
 from zoo.report.scale import Scale
 from zoo.train.metrics import MetricsFile
@@ -34,11 +35,13 @@ class Training:
         name: display name of the run.
         plan: the parts, music and settings of the training; see `zoo.train.plan.plan`.
         curves: for each term, (seconds, nats per frame of the validation pieces).
+        kinds: for each term, the kind of these nats; empty for older runs, which did not record it.
     """
 
     name: str
     plan: Mapping[str, Any]
     curves: Mapping[str, Sequence[tuple[float, float]]]
+    kinds: Mapping[str, FigureKind]
 
     @classmethod
     def read(cls, folder: Path, name: str) -> Training:
@@ -47,7 +50,8 @@ class Training:
         Raises:
             BundleError: its plan is damaged.
         """
-        return cls(name, read_plan(folder) or {}, MetricsFile(folder).curves())
+        metrics = MetricsFile(folder)
+        return cls(name, read_plan(folder) or {}, metrics.curves(), metrics.kinds())
 
     def comparison_key(self, term: str) -> str:
         """Identifies everything that the nats of a term depend on; runs with the same key are comparable."""
@@ -102,10 +106,11 @@ def _chart(term: str, trainings: Sequence[Training], colors: Mapping[str, int]) 
     x = Scale.around([0.0, *(minutes for minutes, _ in all_points)], LEFT, WIDTH - RIGHT)
     y = Scale.around([nats for _, nats in all_points], HEIGHT - BOTTOM, TOP)
     curves = []
+    kinds = {run.name: run.kinds.get(term) for run in trainings}
     for name, curve in points.items():
         minutes, best = min(curve, key=lambda point: point[1])
         polyline = " ".join(f"{x(time)},{y(nats)}" for time, nats in curve)
-        curves.append(Curve(name, colors[name], polyline, f"{best:.3f}", (x(minutes), y(best))))
+        curves.append(Curve(name, colors[name], polyline, marked(best, kinds[name]), (x(minutes), y(best))))
     return Chart(
         f"{TITLES[term]}, nats per frame of the validation pieces",
         tuple(curves),

@@ -14,7 +14,7 @@ import numpy as np
 
 from zoo.measure.evaluation import SCORE
 from zoo.measure.figure import Figure
-from zoo.measure.table import MEANINGS, NO_INTERVAL, OF_BOUNDS, UNCLEAR, half_width, number
+from zoo.measure.table import MEANINGS, NO_INTERVAL, OF_BOUNDS, UNCLEAR, half_width, number, seen_note
 from zoo.report.scale import Scale
 
 WIDTH, MARGIN = 260, 6
@@ -141,6 +141,9 @@ def _score_table(title: str, rows: Sequence[Mapping[str, Any]], heading: str) ->
     units = "families of pieces" if figures[0].of_families else "pieces"
     notes = (f"± half the width of the 95 % interval over {units}", *notes)
     notes += (NO_INTERVAL,) if any(figure.interval is None for figure in figures) else ()
+    notes += tuple(
+        seen_note(row["name"], row["trained_on"], figures[0].pieces) for row in rows if row.get("trained_on")
+    )
     return ScoreTable(title, (heading, "±", *terms), tuple(table_rows), ends, None, notes)
 
 

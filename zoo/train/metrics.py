@@ -9,8 +9,11 @@ from typing import Any
 
 from zoo.errors import BundleError, Problem
 from zoo.limits import read_bytes
+from zoo.parts.kinds import MARKS, FigureKind
 
 METRICS = "metrics.jsonl"
+HIGHEST = 1e12
+"""Larger nats and seconds are not drawn; only a damaged file has them."""
 
 
 class MetricsFile:
@@ -44,12 +47,19 @@ class MetricsFile:
             (event["step"], event["nats"][term]) for event in self.events() if term in event.get("nats", ())
         ]
 
+    def kinds(self) -> dict[str, FigureKind]:
+        """The kind of the nats of each term; older runs did not record it."""
+        kinds: dict[str, FigureKind] = {}
+        for event in self.events():
+            kinds |= {term: kind for term, kind in (event.get("kinds") or {}).items() if kind in list(MARKS)}
+        return kinds
+
     def curves(self) -> dict[str, list[tuple[float, float]]]:
         """The learning curve of each term: (seconds of training, nats per frame of the validation pieces)."""
         curves: dict[str, list[tuple[float, float]]] = {}
         for event in self.events():
             for term, nats in event.get("nats", {}).items():
-                if isinstance(nats, int | float) and isinstance(event.get("seconds"), int | float):
+                if _can_be_drawn(nats) and _can_be_drawn(event.get("seconds")):
                     curves.setdefault(term, []).append((event["seconds"], nats))
         return curves
 
@@ -65,6 +75,11 @@ def parse_event(line: bytes) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
     return event if is_valid else {}
+
+
+def _can_be_drawn(value: Any) -> bool:
+    """Whether a value is a number that fits on a chart: differences of larger ones are infinite."""
+    return isinstance(value, int | float) and abs(value) < HIGHEST
 
 
 def _is_number(value: Any) -> bool:

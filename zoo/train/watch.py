@@ -15,11 +15,13 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from zoo.parts.kinds import combined_kind, marked
 from zoo.parts.terms import OF_SCORE
 from zoo.progress import STDERR
 from zoo.train.events import Event, Listen, Started, Stepped, Validated
 
 if TYPE_CHECKING:
+    from zoo.parts.kinds import Kind
     from zoo.parts.terms import Term
 
 EVERY = 20.0
@@ -40,6 +42,7 @@ class TrainingProgress:
     losses: dict[Term, float] = field(default_factory=dict)
     nats: dict[Term, float] = field(default_factory=dict)
     best: dict[Term, float] = field(default_factory=dict)
+    kinds: dict[Term, Kind] = field(default_factory=dict)
     recent: deque[tuple[int, float, int]] = field(default_factory=lambda: deque(maxlen=RECENT))
 
     def update(self, event: Event) -> None:
@@ -55,6 +58,7 @@ class TrainingProgress:
                 self.losses[term] = SMOOTH * self.losses.get(term, loss) + (1 - SMOOTH) * loss
         else:
             self.nats = dict(event.nats)
+            self.kinds |= event.kinds
             self.best |= {term: event.nats[term] for term in event.improved}
 
     @property
@@ -138,7 +142,9 @@ class Watch:
                 f"{where}{again}, {event.epoch} step{'' if event.epoch == 1 else 's'} per epoch"
             )
         elif isinstance(event, Validated):
-            nats = ", ".join(f"{term} {value:.3f}" for term, value in event.nats.items())
+            nats = ", ".join(
+                f"{term} {marked(value, event.kinds.get(term))}" for term, value in event.nats.items()
+            )
             result = (
                 f"validation {nats} nats/frame"
                 if nats
@@ -189,12 +195,13 @@ def _terms(progress: TrainingProgress) -> Table:
     table.add_column("")
     for heading in ("loss", "validation, nats/frame", "best"):
         table.add_column(heading, justify="right")
-    for term in progress.losses:
-        columns = (progress.losses, progress.nats, progress.best)
-        table.add_row(term, *(f"{column[term]:.3f}" if term in column else "" for column in columns))
+    validated, kinds = (progress.nats, progress.best), progress.kinds
+    for term, loss in progress.losses.items():
+        nats = (marked(column[term], kinds.get(term)) if term in column else "" for column in validated)
+        table.add_row(term, f"{loss:.3f}", *nats)
     if progress.nats.keys() >= set(OF_SCORE):
-        validated = (progress.nats, progress.best)
-        sums = (f"{sum(column.get(term, 0.0) for term in OF_SCORE):.3f}" for column in validated)
+        kind = combined_kind(kinds[term] for term in OF_SCORE) if kinds.keys() >= set(OF_SCORE) else None
+        sums = (marked(sum(column.get(term, 0.0) for term in OF_SCORE), kind) for column in validated)
         table.add_row(" + ".join(OF_SCORE), "", *sums, end_section=True)
     return table
 
