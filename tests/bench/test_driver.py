@@ -299,13 +299,26 @@ def test_a_damaged_result_is_named_with_its_hint(small: Study, tmp_path: Path, r
     assert "remove the file" in str(caught.value)
 
 
-@pytest.mark.parametrize("target", ["bach", "nowhere"])
-def test_a_dataset_whose_folder_is_a_broken_link_stops_the_run(tmp_path: Path, target: str) -> None:
-    """It could not be created when the first result arrives, and hours of training would be lost."""
-    (tmp_path / "bach").symlink_to(tmp_path / target)
-    with pytest.raises(ZooError, match="bach: cannot be written") as caught:
-        prepare(tmp_path, "--results", ["bach"])
-    assert "choose a writable folder with --results" in caught.value.problems[0].hint
+@pytest.mark.parametrize("link", ["tunes", "tunes/core-s0.json", "tunes.jsonl"])
+@pytest.mark.parametrize("target", ["thesis.tex", "nowhere", "tunes"])
+def test_links_in_results_of_a_friend_write_no_files_elsewhere(
+    link: str, target: str, tmp_path: Path
+) -> None:
+    """A link to ~/.bash_profile would become the user's shell script."""
+    (tmp_path / "thesis.tex").write_text("precious")
+    (tmp_path / "results" / "tunes").mkdir(parents=True)
+    place = tmp_path / "results" / link
+    if place.is_dir():
+        place.rmdir()
+    place.symlink_to(tmp_path / target)
+    for write in (
+        lambda: prepare(tmp_path / "results", "--results", ["tunes"]),
+        lambda: Results(tmp_path / "results").pack("tunes"),
+    ):
+        with pytest.raises(UsageError, match=f"{link}: is a link"):
+            write()
+    assert (tmp_path / "thesis.tex").read_text() == "precious"
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_unwritable_results_stop_the_run(tmp_path: Path) -> None:

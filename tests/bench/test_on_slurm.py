@@ -16,6 +16,7 @@ import pytest
 
 from zoo.bench.on_slurm import POLL, SlurmRunner, run_as_job
 from zoo.cli.main import run
+from zoo.errors import UsageError
 from zoo.train.lock import is_locked
 
 from .conftest import stored_results
@@ -134,6 +135,17 @@ def test_a_result_that_came_with_the_folder_is_not_unpickled(tmp_path: Path) -> 
         assert folder.parent == tmp_path / "slurm"
         assert folder.stat().st_mode & 0o777 == 0o700
         assert list(folder.iterdir()) == []
+
+
+def test_a_link_in_the_folder_of_jobs_deletes_no_file_elsewhere(tmp_path: Path) -> None:
+    precious = tmp_path / "golf" / "driver"
+    precious.parent.mkdir()
+    precious.write_text("precious")
+    (tmp_path / "runs" / "slurm").mkdir(parents=True)
+    (tmp_path / "runs" / "slurm" / "0123456789abcdef").symlink_to(precious.parent)
+    with pytest.raises(UsageError, match="0123456789abcdef: is a link"):
+        SlurmRunner(tmp_path / "runs", parameters={"cluster": "local"})
+    assert precious.read_text() == "precious"
 
 
 def test_jobs_of_a_cluster_import_nothing_from_the_current_folder(

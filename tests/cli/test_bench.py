@@ -76,6 +76,44 @@ def test_results_of_other_music_stop_a_run_before_any_work(
         assert "floors of onset keys on songs: work was begun" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("link", ["results", "runs", "runs/core-onset-none-rates-s0", "runs/study.driver"])
+def test_a_link_in_a_study_of_a_friend_stops_a_run_before_any_work(
+    link: str,
+    written: File,
+    songs: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A worker would take a run of the user that a link points to for an outdated training, and remove it."""
+    monkeypatch.setattr("zoo.cli.bench._runner", lambda *words: Begun())
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / link).parent.mkdir(exist_ok=True)
+    (tmp_path / link).symlink_to(tmp_path / "thesis")
+    words = ["bench", "run", str(written("songs")), "--data", f"songs={songs}"]
+    assert run(words) == 2
+    message = capsys.readouterr().err
+    assert f"{link}: is a link" in " ".join(message.split())
+    assert "work was begun" not in message
+    assert list((tmp_path / "thesis").iterdir()) == []
+    if link in ("results", "runs"):  # one that the user names is followed
+        option = {"results": "--results", "runs": "--work"}[link]
+        assert f"with {option}" in message
+        assert run([*words, option, str(tmp_path / link)]) == 1
+        assert "work was begun" in capsys.readouterr().err
+
+
+def test_results_are_not_packed_through_a_link(
+    written: File, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store_floors(tmp_path / "elsewhere", "songs")
+    (tmp_path / "results").symlink_to(tmp_path / "elsewhere")
+    words = ["bench", "pack", str(written("songs"))]
+    assert run(words) == 2
+    assert "results: is a link" in " ".join(capsys.readouterr().err.split())
+    assert run([*words, "--results", str(tmp_path / "results")]) == 0
+
+
 def test_table_needs_results_of_its_dataset_only(
     written: File, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -29,6 +29,7 @@ from zoo.bench.local import Process, stop
 from zoo.bench.remote import run_on_worker, settle, settle_lost, with_absolute_place
 from zoo.errors import Problem, UsageError
 from zoo.files import writing
+from zoo.train.lock import refuse_links
 
 DEFAULTS: dict[str, Any] = {"name": "zoo", "timeout_min": 240, "cpus_per_task": 1}
 """Parameters of a job unless `--slurm` sets others."""
@@ -48,7 +49,8 @@ class SlurmRunner:
             `partition`. `cluster="local"` starts jobs on this machine instead, to try a study.
 
     Raises:
-        UsageError: submitit is not installed, this machine has no SLURM, or a parameter is invalid.
+        UsageError: submitit is not installed, this machine has no SLURM, a parameter is invalid, or the
+            folder contains links.
     """
 
     def __init__(
@@ -141,6 +143,7 @@ def _new_folder(work: Path) -> tuple[Path, FileLock]:
     folder = place / secrets.token_hex(8)
     with writing(folder):
         place.mkdir(parents=True, exist_ok=True)
+        refuse_links(place)
         # Without this lock, another driver could take this one for dead before it has locked its file.
         with FileLock(place / "lock"):
             _end_jobs_of_dead_drivers(place)

@@ -22,6 +22,7 @@ from zoo.errors import Problem, ZooError
 from zoo.files import write_file, writing
 from zoo.limits import read_bytes
 from zoo.model.format import check_format
+from zoo.train.lock import refuse_links
 
 FORMAT = 1
 """Of a result; it stands in none of them yet."""
@@ -119,9 +120,12 @@ class Results:
         yardstick.
 
         Raises:
+            UsageError: the pack or a file is a link.
             ZooError: a file or the pack is damaged, or the folder is not writable.
         """
         pack, folder = self.pack_of(data), self.folder_of(data)
+        refuse_links(self.folder)
+        refuse_links(folder)
         with writing(pack), FileLock(f"{pack}.lock"):
             self._packs.pop(data, None)
             files = {path: _parsed(path) for path in sorted(folder.glob("*.json"))}
@@ -253,18 +257,20 @@ def prepare(folder: Path, option: str, datasets: Iterable[str] = ()) -> None:
         datasets: the datasets whose results will have folders in it.
 
     Raises:
+        UsageError: it contains a link, by which a study that was sent could overwrite files elsewhere.
         ZooError: the folder cannot be created or written.
     """
     hint = f"free some space, or choose a writable folder with {option}"
     with writing(folder, hint):
         folder.mkdir(parents=True, exist_ok=True)
         _check_writable(folder)
+    refuse_links(folder)
     for inside in (folder / folder_of(data) for data in datasets):
-        # Created when the first result is written; a link that leads nowhere would prevent that.
-        if os.path.lexists(inside):
+        if inside.exists():  # otherwise it is created when the first result is written
             with writing(inside, hint):
                 inside.mkdir(exist_ok=True)
                 _check_writable(inside)
+            refuse_links(inside)
 
 
 def _check_writable(folder: Path) -> None:

@@ -29,6 +29,7 @@ RESULTS = click.option(
     type=click.Path(path_type=Path),
     help="Folder of the results; results/ beside the study by default.",
 )
+ELSEWHERE = "name the folder that it points to with --results"
 
 
 @click.group("bench")
@@ -109,7 +110,7 @@ def run(
     from zoo.cli.bench_watch import StudyWatch
     from zoo.cli.console import print_json, stderr, visible
     from zoo.registry import open_registry
-    from zoo.train.lock import lock_folder
+    from zoo.train.lock import lock_folder, refuse_link
 
     if address and runner != "ray":
         raise UsageError(Problem("only the Ray runner has an address", "--address", "add --runner ray"))
@@ -117,15 +118,19 @@ def run(
     registry = open_registry()
     study = read_study(file, registry)
     music = _music(study, named_places(study.settings.data, places, "the study"))
-    stored, work = Results(results or file.parent / "results"), work or file.parent / "runs"
+    stored, trainings = Results(results or file.parent / "results"), work or file.parent / "runs"
     if dry_run:
         known_jobs = jobs or default_jobs() if runner == "local" else jobs
         _forecast(study, stored, music, known_jobs, as_json)
         return
+    if results is None:
+        refuse_link(stored.folder, ELSEWHERE)
+    if work is None:
+        refuse_link(trainings, "name the folder that it points to with --work")
     prepare(stored.folder, "--results", study.settings.data)
-    prepare(work, "--work")
-    with lock_folder(work / f"{study.name}.driver", "runs this study"):
-        worker = _runner(runner, work, jobs, address, parameters)
+    prepare(trainings, "--work")
+    with lock_folder(trainings / f"{study.name}.driver", "runs this study"):
+        worker = _runner(runner, trainings, jobs, address, parameters)
         with StudyWatch(stderr) as watch:
             progress = Driver(study, stored, worker, music, registry, watch, replace_outdated=replace).run()
     if as_json:
@@ -152,9 +157,12 @@ def pack(file: Path, results: Path | None, as_json: bool) -> None:
     from zoo.bench.study import read_study
     from zoo.cli.console import print_json, stdout, visible
     from zoo.registry import open_registry
+    from zoo.train.lock import refuse_link
 
     study = read_study(file, open_registry())
     stored = Results(results or file.parent / "results")
+    if results is None:
+        refuse_link(stored.folder, ELSEWHERE)
     counts = {data: stored.pack(data) for data in study.settings.data if stored.has(data)}
     if as_json:
         print_json({str(stored.pack_of(data)): count for data, count in counts.items()})

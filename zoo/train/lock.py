@@ -129,10 +129,20 @@ def refuse_links(folder: Path) -> None:
     Raises:
         UsageError: there is one.
     """
-    links = (child for child in folder.iterdir() if child.is_symlink()) if folder.exists() else iter(())
-    for link in links:
-        what = "is a link, so files in another place would be overwritten"
-        raise UsageError(Problem(what, str(link), "replace it by a copy of what it points to, or remove it"))
+    for child in folder.iterdir() if folder.is_dir() else ():
+        refuse_link(child)
+
+
+def refuse_link(path: Path, hint: str = "replace it by a copy of what it points to, or remove it") -> None:
+    """Refuse a path that is a link, see `refuse_links`.
+
+    Raises:
+        UsageError: it is one.
+    """
+    if path.is_symlink():
+        raise UsageError(
+            Problem("is a link, so files in another place would be overwritten", str(path), hint)
+        )
 
 
 def _describe_process() -> dict[str, str | int]:
