@@ -19,6 +19,7 @@ from zoo.files import write_file
 from zoo.music.grid import GRID
 from zoo.music.meter import Bars
 from zoo.music.notes import Notes
+from zoo.music.plotting import import_matplotlib
 from zoo.parts.piano import LOWEST_KEY, PITCH_CLASSES
 
 if TYPE_CHECKING:
@@ -119,14 +120,17 @@ def picture_bytes(roll: Roll, *, primer: int = 0) -> bytes:
         ZooError: matplotlib is not installed.
     """
     try:
-        import matplotlib
+        import_matplotlib()
+        from matplotlib import style
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
         raise ZooError(Problem("a picture needs matplotlib", hint="pip install 'polyzoo[plot]'")) from None
     notes = roll.notes()
     page = _lay_out(roll, notes, primer)
-    with matplotlib.rc_context({"font.family": "DejaVu Sans", "font.size": 8, "text.color": INK}):
+    # Without the user's settings: with text.usetex, each label would start LaTeX.
+    own = {"font.family": "DejaVu Sans", "font.size": 8, "text.color": INK}
+    with style.context(["default", own], after_reset=True):
         figure = Figure(figsize=(WIDTH, page.height), dpi=120)
         FigureCanvasAgg(figure)
         _draw_heading(figure, page, len(notes))
