@@ -384,19 +384,35 @@ def core(study: Read, registry: Registry) -> Cell:
     return components(study('data = "tunes"', GRID, "steps = 2"), registry)[0].trials(study())[0]
 
 
-def test_a_training_on_other_music_is_begun_again_with_what_its_tracker_wrote(
-    study: Read, registry: Registry, songs: Path, tmp_path: Path
+def test_trainings_on_other_music_of_the_same_name_have_another_folder(
+    small: Study, tmp_path: Path, registry: Registry
 ) -> None:
-    pytest.importorskip("tensorboard")
-    tracked = study('data = "tunes"', GRID, 'steps = 2\ntracker = "tensorboard"')
-    cell = components(tracked, registry)[0].trials(tracked)[0]
-    do(cell.order(str(songs)), tmp_path / "run")
-    (before,) = (tmp_path / "run" / "tensorboard").iterdir()
-    fewer = Path(shutil.copytree(songs, tmp_path / "fewer"))
-    next(fewer.rglob("*.mid")).unlink()
-    assert do(cell.order(str(fewer)), tmp_path / "run")["learns"]
-    assert len(list((tmp_path / "run" / "tensorboard").iterdir())) == 1
-    assert not before.exists()
+    """An interrupted training on the music before is hours of work, and may be wanted again."""
+    first, second = Toy(), Toy()
+    drive(small, tmp_path / "results", first, registry)
+    drive(small, tmp_path / "others", second, registry, OTHER)
+    folders = [{o["training"] for o in toy.orders if o["term"] != "floors"} for toy in (first, second)]
+    assert folders[1]
+    assert not folders[0] & folders[1]
+
+
+def test_a_worker_with_other_music_trains_nothing(core: Cell, songs: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="the worker's tunes is not the same music as here"):
+        do(core.order(str(songs), "0" * 64), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_training_of_another_recipe_is_kept(core: Cell, songs: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    do(core.order(str(songs)), folder)
+    plan = json.loads((folder / "recipe.json").read_text())
+    (folder / "recipe.json").write_text(json.dumps(plan | {"seed": 77}))
+    before = (folder / "last.safetensors").read_bytes()
+    with pytest.raises(UsageError) as caught:
+        do(core.order(str(songs)), folder)
+    assert "contains a run of another recipe" in caught.value.problems[0].what
+    assert f"remove the folder {folder};" in caught.value.problems[0].hint
+    assert (folder / "last.safetensors").read_bytes() == before
 
 
 def cut(path: Path) -> None:

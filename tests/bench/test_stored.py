@@ -13,6 +13,7 @@ import pytest
 from zoo.bench.cell import Cell, FloorsCell
 from zoo.bench.reading import READING, MusicReading
 from zoo.bench.results import Results
+from zoo.bench.work import SPECIFIC
 from zoo.errors import BundleError, ZooError
 from zoo.registry import Registry, parse_recipe
 from zoo.train.settings import TrainSettings
@@ -206,7 +207,7 @@ def refused(folder: Path, cell: Cell | FloorsCell, content: Any) -> None:
 
 def ordered(cell: Cell | FloorsCell) -> Content:
     """A result as `zoo bench run` stores it."""
-    order = {name: value for name, value in cell.order("").items() if name not in ("place", "training")}
+    order = {name: value for name, value in cell.order("").items() if name not in SPECIFIC}
     content = trained() if isinstance(cell, Cell) else floors()
     return {"order": order, **content}
 

@@ -90,15 +90,17 @@ class Cell:
         parts = " + ".join(_label(self.recipe.parts[slot]) for slot in slots_of(self.term))
         return f"{self.term} {parts} on {self.data}, lr {self.train.lr:g}, seed {self.seed}"
 
-    def order(self, place: str) -> dict[str, Any]:
+    def order(self, place: str, music: str = "") -> dict[str, Any]:
         """Everything a worker needs to run the cell, as JSON values.
 
         Args:
             place: name or path of the dataset on the worker's machine.
+            music: digest of the music; trainings on other music of the same name have another folder.
         """
         return {
             "name": self.name,
-            "training": self.training,
+            "training": f"{self.training}-{music[:8]}",
+            "music": music,
             "term": self.term,
             "recipe": str(self.recipe),
             "data": self.data,
@@ -139,11 +141,12 @@ class FloorsCell:
         """See `Cell.title`."""
         return f"floors of {self.plane} keys on {self.data}"
 
-    def order(self, place: str) -> dict[str, Any]:
+    def order(self, place: str, music: str = "") -> dict[str, Any]:
         """See `Cell.order`."""
         return {
             "name": self.name,
             "training": self.name,
+            "music": music,
             "term": "floors",
             "plane": self.plane,
             "data": self.data,

@@ -137,7 +137,8 @@ class Driver:
             if self._needs.is_done(cell):
                 progress.done += 1
             elif cell.name not in submitted and cell.name not in progress.failed:
-                self._pending[self._runner.submit(cell.order(self._datasets[cell.data].place))] = cell
+                music = self._datasets[cell.data]
+                self._pending[self._runner.submit(cell.order(music.place, music.digest))] = cell
 
     def _collect(self, cell: Cell | FloorsCell, future: Future[dict[str, Any]]) -> None:
         """Store the result of a cell, or record its failure unless it is tried again."""

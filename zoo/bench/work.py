@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import platform
-import shutil
 import sys
 import threading
 import time
@@ -33,6 +32,10 @@ if TYPE_CHECKING:
     from zoo.train.settings import TrainSettings
 
 
+SPECIFIC = ("place", "music", "training")
+"""Entries of an order that are not part of its question: where the music and the training are."""
+
+
 def do(order: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Run a cell and return its result.
 
@@ -42,9 +45,12 @@ def do(order: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     from zoo.data import open_corpus
 
     corpus = open_corpus(order["place"])
+    if order["music"] not in ("", corpus.digest):
+        what = f"the worker's {order['data']} is not the same music as here"
+        hint = "put the same files and the same version of polyzoo on all machines"
+        raise UsageError(Problem(what, order["name"], hint))
     result = _score_floors(order, corpus) if order["term"] == "floors" else _train(order, corpus, folder)
-    # The paths of the music and the training are specific to this machine.
-    question = {name: value for name, value in order.items() if name not in ("place", "training")}
+    question = {name: value for name, value in order.items() if name not in SPECIFIC}
     data = _describe(corpus, order["data"], order["split"])
     return {"order": question, "data": data, "made": made(), **result}
 
@@ -85,7 +91,6 @@ def _train(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str, 
     from zoo.parts.terms import SLOTS_OF
     from zoo.train.fit import fit
     from zoo.train.lock import lock_folder
-    from zoo.train.plan import plan
     from zoo.train.run import Run
     from zoo.train.settings import TrainSettings
 
@@ -95,7 +100,6 @@ def _train(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str, 
     model = build(recipe, seed)
     # If another study is training the same cell, wait for it and use its training.
     with lock_folder(folder, patience=-1), _hint_to_remove(folder):
-        _discard_outdated(folder, plan(recipe, corpus, settings, seed))
         run = Run(folder)
         parameters = sum(parameter_count(model.get_submodule(slot)) for slot in SLOTS_OF[term])
         known = {"learns": parameters > 0, "parameters": parameters, "parts": _versions(recipe)}
@@ -143,28 +147,14 @@ def _check_name(cell: Cell | FloorsCell, order: Mapping[str, Any]) -> None:
         raise UsageError(Problem(what, order["name"], "install the same versions on all machines"))
 
 
-def _discard_outdated(folder: Path, plan: Mapping[str, Any]) -> None:
-    """Remove a training from before the music or a part changed."""
-    from zoo.train.lock import HOLDER, LOCK
-    from zoo.train.plan import differences, read_plan
-
-    begun = read_plan(folder)
-    if begun is not None and differences(begun, plan):
-        for child in folder.iterdir():
-            if child.is_dir():  # of a tracker
-                shutil.rmtree(child)
-            elif child.name not in (LOCK, HOLDER):
-                child.unlink()
-
-
 @contextmanager
 def _hint_to_remove(folder: Path) -> Iterator[None]:
-    """Add a hint to the error of a damaged training: it can be removed and trained again."""
+    """Add a hint to the error of a damaged training, or one of other code: it can be removed and repeated."""
     try:
         yield
-    except BundleError as error:
+    except (BundleError, UsageError) as error:
         hint = f"remove the folder {folder}; the same command trains this cell again"
-        raise BundleError(*(replace(problem, hint=hint) for problem in error.problems)) from error
+        raise type(error)(*(replace(problem, hint=hint) for problem in error.problems)) from error
 
 
 def _versions(recipe: Recipe) -> dict[str, str]:
