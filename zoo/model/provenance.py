@@ -10,7 +10,7 @@ from zoo.parts import SLOTS, Slot
 
 MusicRecord = Mapping[str, Any]
 """The record of a corpus that was trained on: `name` and `digest`, and if known `pieces`, `frames` and
-`piece_digests`, the first digits of the digests of its training pieces."""
+`piece_digests`, the first digits of the digests of its training pieces and of their note patterns."""
 
 
 @dataclass(frozen=True)
