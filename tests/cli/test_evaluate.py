@@ -138,6 +138,12 @@ def test_bundles_and_floors_share_a_table(bundles, folder, capsys):
     assert ("coins", "markov") in sides
 
 
+def test_a_bundle_with_the_name_of_a_floor_is_told_from_it(bundles, folder, capsys):
+    shutil.copytree("coins", "markov")
+    evaluation = evaluated(capsys, "markov", f"data={folder}", "split=valid", "samples=0")
+    assert [row["name"] for row in evaluation["rows"]] == ["uniform", "rates", "markov", "./markov"]
+
+
 def test_an_ensemble_has_a_row_no_worse_than_the_mean_of_its_models(bundles, folder, capsys):
     rows = evaluated(capsys, "coins", "loud", f"data={folder}", "split=valid", "samples=0", "--ensemble")[
         "rows"

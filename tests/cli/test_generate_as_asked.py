@@ -30,6 +30,7 @@ from zoo.music.tonality import Tonality, estimate_tonality
 from zoo.registry import open_registry, parse_recipe
 from zoo.report.listening import Opening, generated_piece
 from zoo.train.best_of import mean_nats
+from zoo.train.compose import compose
 
 WORDS = "attention=none attention.local=4 attention.features=5 sampler=independent decoder.hidden=4"
 
@@ -125,6 +126,22 @@ def test_notes_of_a_primer_that_are_changed_or_left_out_are_counted(
     assert "note: short.mid: notes left out: 1 outside the 88 keys\n" in err
     assert run(["report", "short.mid", "-o", "page.html"]) == 0
     assert "note: short.mid: notes left out: 1 outside the 88 keys\n" in capsys.readouterr().err
+
+
+def test_a_file_that_appears_while_music_is_written_is_kept(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def slow(*arguments: Any, **options: Any) -> list[Roll]:
+        Path("new.mid").write_text("of another program")
+        return compose(*arguments, **options)
+
+    monkeypatch.setattr("zoo.train.compose.compose", slow)
+    assert run(["generate", "model", "-o", "new.mid"]) == 0
+    assert Path("new.mid").read_text() == "of another program"
+    assert read_midi("new-2.mid").frames
+    printed = capsys.readouterr()
+    assert "note: new.mid was written by another program meanwhile; this is new-2.mid\n" in printed.err
+    assert printed.out.startswith("new-2.mid: ")
 
 
 def test_no_pipe_is_written_to(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,26 +30,26 @@ def test_parts_come_first_and_single_values_are_not_searched(registry: Registry)
 
 
 def test_settings_of_one_of_several_parts_are_left_out_with_the_others(registry: Registry) -> None:
-    space = parse_space("decoder=lstm,rbm decoder.gibbs=1..9 decoder.chains=4 decoder.hidden=4..9", registry)
+    space = parse_space("decoder=lstm,rbm decoder.steps=1..9 decoder.chains=4 decoder.hidden=4..9", registry)
     assert space.owners == {
-        "decoder.gibbs": ("rbm",),
+        "decoder.steps": ("rbm",),
         "decoder.chains": ("rbm",),
         "decoder.hidden": ("lstm", "rbm"),
     }
     assert texts(space, decoder="lstm", decoder__hidden="5") == ["decoder=lstm", "decoder.hidden=5"]
-    assert texts(space, decoder="rbm", decoder__hidden="5", decoder__gibbs="2") == [
+    assert texts(space, decoder="rbm", decoder__hidden="5", decoder__steps="2") == [
         "decoder=rbm",
-        "decoder.gibbs=2",
+        "decoder.steps=2",
         "decoder.chains=4",
         "decoder.hidden=5",
     ]
 
 
 def test_only_values_of_the_chosen_part_are_drawn(registry: Registry) -> None:
-    space = parse_space("decoder=lstm,rbm decoder.gibbs=1..9", registry)
-    trial = optuna.trial.FixedTrial({"decoder": "lstm", "decoder.gibbs": 2})
-    assert space.suggest("decoder.gibbs", trial, {"decoder": "lstm"}) is None
-    assert space.suggest("decoder.gibbs", trial, {"decoder": "rbm"}) == "2"
+    space = parse_space("decoder=lstm,rbm decoder.steps=1..9", registry)
+    trial = optuna.trial.FixedTrial({"decoder": "lstm", "decoder.steps": 2})
+    assert space.suggest("decoder.steps", trial, {"decoder": "lstm"}) is None
+    assert space.suggest("decoder.steps", trial, {"decoder": "rbm"}) == "2"
 
 
 def test_named_recipes_and_files_may_be_varied(registry: Registry, tmp_path: Path) -> None:
@@ -70,6 +70,7 @@ def test_all_mistakes_are_reported_at_once_where_they_were_typed(registry: Regis
         "train.steps=10..20",
         "train.schedule=constant,cosin",
         "velocity=mean,lstm",
+        "sampler.paths=1..20",
         "velocity.hidden=4..16",
         "train.lr_velocity=1e-3..1e-2:log",
         "attention.nothing=1..2",
@@ -83,6 +84,7 @@ def test_all_mistakes_are_reported_at_once_where_they_were_typed(registry: Regis
     assert places["train.lr=1e-4..5:log"].what == "it takes a number above 0, of at most 1"
     assert places["train.lr=1e-4..5:log"].hint == "the nearest valid value is train.lr=1"
     assert places["decoder=lstm,rmb"].hint == "did you mean decoder=rbm"
+    assert "changes how a model is scored, not the model" in places["sampler.paths=1..20"].what
     for word in ("velocity=mean,lstm", "velocity.hidden=4..16", "train.lr_velocity=1e-3..1e-2:log"):
         assert places[word].what == "loudness is not part of the score, so trials cannot be compared by it"
     assert "must be the same in all trials" in places["train.steps=10..20"].what

@@ -108,7 +108,7 @@ def _row(
         rates={term: selection.cells[0].train.lr for term, selection in selections.items()},
         selection_seeds=max(selection.selection_seeds for selection in selections.values()),
         validation=_validation(results_of),
-        made={"parts": _parts(results_of), **results_of["core"][0]["made"]},
+        made={"parts": _parts(results_of), **_made(results_of)},
     )
 
 
@@ -144,6 +144,13 @@ def _evaluations(results_of: Mapping[Term, Sequence[Mapping[str, Any]]]) -> Iter
             remarks={name: frames for part in parts for name, frames in part.remarks.items()},
             families=next((part.families for part in parts if part.families), ()),
         )
+
+
+def _made(results_of: Mapping[Term, Sequence[Mapping[str, Any]]]) -> dict[str, str]:
+    """The provenance of all results of a row; several values of a field are listed: `0.1.0, 0.2.0`."""
+    made = [result["made"] for stored in results_of.values() for result in stored]
+    fields = dict.fromkeys(name for each in made for name in each)
+    return {name: ", ".join(sorted({str(each[name]) for each in made if name in each})) for name in fields}
 
 
 def _parts(results_of: Mapping[Term, Sequence[Mapping[str, Any]]]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from zoo.cli.overwriting import force_option, would_be_lost
+from zoo.cli.overwriting import force_option, still_free, would_be_lost
 from zoo.cli.report_openings import split_primer
 from zoo.cli.written import (
     check_endings,
@@ -230,6 +230,8 @@ def command(
     with waiting(f"writing {output}") as progress:
         rolls = compose(opened.model, opened.record, request, progress, threads or "auto")
     written_primer = None if without_primer else opening
+    paths = [still_free(path, force) for path in paths]
+    picture = picture and still_free(picture, force)
     for path, roll in zip(paths, rolls, strict=True):
         save_piece(roll, path, played, written_primer.frames if written_primer else 0)
     if picture:

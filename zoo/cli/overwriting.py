@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import count
 from pathlib import Path
 
 import click
@@ -24,6 +25,21 @@ def would_be_lost(paths: Iterable[Path | None], force: bool) -> list[Problem]:
     lost = [path for path in given if (path.is_file() or (path / MANIFEST).is_file())]
     hint = "choose another path, or add --force to overwrite it"
     return special if force else [*special, *(Problem("already exists", str(path), hint) for path in lost)]
+
+
+def still_free(path: Path, force: bool) -> Path:
+    """The path, or another name if a file has appeared there since the work began, with a note.
+
+    What was computed for an hour is neither lost nor does it replace the file.
+    """
+    if force or not path.exists():
+        return path
+    from zoo.cli.console import stderr
+
+    names = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
+    free = next(name for name in names if not name.exists())
+    stderr.print_line(f"note: {path} was written by another program meanwhile; this is {free}")
+    return free
 
 
 def keep_what_is_there(path: Path | None, force: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.cli.overwriting import force_option, would_be_lost
+from zoo.cli.overwriting import force_option, still_free, would_be_lost
 from zoo.cli.report_openings import Wanted, given_bars, openings
 from zoo.cli.report_words import Named, find_named
 from zoo.cli.scoring import EvaluateKeys, evaluate_keys, music_of, print_notes, scored
@@ -112,6 +112,7 @@ def command(
         recipes=[RecipeSummary.from_bundle(name, bundle) for name, bundle in bundles.items()],
         command=_command_line(click.get_current_context()),
     )
+    output = still_free(output, force)
     write_report(report, output)
     _print(report, output, as_json)
 

@@ -81,7 +81,7 @@ def openings(
         wanted.seed,
         lambda pieces: trained_on(bundles, corpus, pieces),
     )
-    if 0 < len(found) < wanted.count:
+    if len(found) < wanted.count:
         _note_fewer(len(found), wanted.count, split)
     return found or silent_openings(wanted.count, wanted.seed)
 
@@ -119,4 +119,8 @@ def _note_fewer(available: int, wanted: int, split: str) -> None:
     from zoo.cli.console import stderr
     from zoo.counts import count
 
-    stderr.print_line(f"note: split={split} has only {count(available, 'piece')} to continue, not {wanted}")
+    if available:
+        what = f"has only {count(available, 'piece')} to continue, not {wanted}"
+    else:
+        what = "has no piece with more bars than the primer, so the models begin from silence"
+    stderr.print_line(f"note: split={split} {what}")

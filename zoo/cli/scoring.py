@@ -139,7 +139,6 @@ def _rows(
 ) -> list[Row]:
     from dataclasses import replace
 
-    from zoo.cli.console import visible
     from zoo.cli.progress import waiting
     from zoo.measure.evaluator import evaluate
     from zoo.measure.row import Row
@@ -155,9 +154,18 @@ def _rows(
             changed = set_live(model, words)
             with waiting(" ".join([name, *words])) as progress:
                 result = evaluate(model, pieces, seed=keys.seed, progress=progress, threads=keys.threads)
-            row = Row(visible(name), model.encoder.plane, str(model.recipe), result, changed, trained_on=seen)
+            row = Row(
+                _label(name, rows), model.encoder.plane, str(model.recipe), result, changed, trained_on=seen
+            )
             rows.append(replace(row, resemblance=_resemblance(model, corpus, pieces, keys, row.name)))
     return rows
+
+
+def _label(name: str, rows: Sequence[Row]) -> str:
+    """The name of a bundle, as a path if a floor has the same name."""
+    from zoo.cli.console import visible
+
+    return f"./{visible(name)}" if any(row.is_floor and row.label == name for row in rows) else visible(name)
 
 
 def ensemble_row(loaded: Mapping[str, Bundle], corpus: Corpus, keys: EvaluateKeys) -> Row:

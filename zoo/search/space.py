@@ -12,10 +12,11 @@ from zoo.errors import Problem, UsageError, ZooError
 from zoo.parts import SLOTS, Settings
 from zoo.registry import Registry
 from zoo.registry.consent import default_word, located, named_part
+from zoo.registry.fields import live
 from zoo.registry.parse import TRAINING, raise_all
 from zoo.registry.registry import names_file
 from zoo.registry.words import Word, read_words, split
-from zoo.search.values import FIXED, Values, fixed_problem, values_of_part, values_of_setting
+from zoo.search.values import FIXED, Values, fixed_problem, live_problem, values_of_part, values_of_setting
 from zoo.train.keys import TrainKeys
 from zoo.train.settings import SECTIONS
 from zoo.train.swap import Swap, expand, names_source, parse_swap
@@ -134,6 +135,8 @@ def _read_space(
         else:
             fields = _fields(word, given, registry)
             values = values_of_setting(word, list(fields.values()))
+            if values is not None and word.head in SLOTS and any(map(live, fields.values())):
+                values = live_problem(word)
             if word.head in searched and fields:
                 owners[word.key] = tuple(fields)
         problem = _problem(word, values)

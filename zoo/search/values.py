@@ -156,6 +156,12 @@ FIXED = ("minutes", "epochs", "steps", "validate_every", "validate_frames", "dev
 """Training settings that are the same in all trials: the budget, how trials are scored, and the machine."""
 
 
+def live_problem(word: Word) -> Problem:
+    """The problem with searching a setting that changes how the same model is scored."""
+    what = "this setting changes how a model is scored, not the model, so trials cannot be compared by it"
+    return Problem(what, str(word), "choose one value")
+
+
 def fixed_problem(word: Word) -> Problem:
     """The problem with searching a setting that must be the same in all trials."""
     hint = "choose one value"
