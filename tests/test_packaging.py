@@ -22,6 +22,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+pytestmark = pytest.mark.xdist_group("packaging")  # what they share is built once
+
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("zoo", "plugins")
 PIP = ["-m", "pip", "--disable-pip-version-check", "--quiet"]

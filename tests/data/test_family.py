@@ -16,6 +16,8 @@ from zoo.data.split import SPLITS, connected_components, split_of
 from zoo.music.meter import Meter
 from zoo.music.roll import Notes, Roll
 
+pytestmark = pytest.mark.xdist_group("chorales")  # what they share is built once
+
 PLANES = ("onset", "sounding")
 
 

@@ -26,6 +26,8 @@ from zoo.search.plan import Plan
 from zoo.train.plan import FORMAT as PLAN
 from zoo.train.run import FORMAT as RUN
 
+pytestmark = pytest.mark.xdist_group("formats")  # what they share is built once
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "formats.md").read_text("utf-8")
 FREEZE = importlib.util.spec_from_file_location("freeze", ROOT / "tests" / "formats" / "freeze.py")

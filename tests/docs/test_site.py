@@ -24,7 +24,7 @@ from zoo.parts import SLOTS
 from zoo.registry import open_registry
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("site")]  # what they share is built once
 
 
 @pytest.fixture(scope="module")

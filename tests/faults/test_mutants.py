@@ -19,6 +19,8 @@ from zoo.model.sealed import FILES, manifest
 from .commands import STUDY, TINY, TRAIN
 from .mutate import mutant
 
+pytestmark = pytest.mark.xdist_group("mutants")  # what they share is built once
+
 MUTANTS = int(os.environ.get("ZOO_STRESS_DAMAGED", "16"))
 DECLARED = {0, 1, 2, 3, 4, 5, 6}
 EVIL = "from pathlib import Path\nPath({place!r}).touch()\n"

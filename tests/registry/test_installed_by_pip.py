@@ -15,7 +15,7 @@ import pytest
 from zoo.registry import open_registry
 from zoo.scaffold.writing import write_package
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pip")]  # what they share is built once
 
 Zoo = Callable[..., subprocess.CompletedProcess[str]]
 
