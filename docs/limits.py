@@ -5,6 +5,7 @@ from __future__ import annotations
 from zoo.data import matlab, pitches, unpickle
 from zoo.limits import (
     COLDEST,
+    DOTS,
     GENERATED,
     HEADER,
     HOTTEST,
@@ -12,6 +13,7 @@ from zoo.limits import (
     RATED_MODELS,
     RATED_PIECES,
     RATINGS,
+    RECIPE,
     format_bytes,
 )
 from zoo.music.beats import MAX_BEATS
@@ -55,6 +57,8 @@ def table_of_limits() -> str:
             f"{pitches.MAX_FRAMES:,} frames",
         ),
         *((NAMES.get(kind, kind), format_bytes(size)) for kind, size in LIMITS.items()),
+        ("line of `registry.toml`, a recipe or a study", f"{DOTS} dots"),
+        ("recipe in one text", f"{RECIPE:,} characters"),
         ("header of a weights file", format_bytes(HEADER)),
         (
             "votes counted at once",

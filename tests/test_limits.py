@@ -7,14 +7,17 @@ import os
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from zoo.bench.study import read_study
+from zoo.cli.console import BLANKS
 from zoo.errors import BundleError, UsageError
-from zoo.limits import GENERATED, LIMITS, InputKind, format_bytes, read_bytes, sha256_of
+from zoo.limits import DOTS, GENERATED, LIMITS, InputKind, format_bytes, read_bytes, read_toml, sha256_of
 from zoo.model.build import build, outline
 from zoo.model.bundle import load_bundle, save_bundle
 from zoo.model.generate import generate
@@ -22,6 +25,8 @@ from zoo.model.sealed import canonical, manifest, read_card
 from zoo.parts import SLOTS
 from zoo.registry import open_registry, parse_recipe
 from zoo.registry.menu import read_menu
+from zoo.registry.values import read_value
+from zoo.registry.words import stored_words
 from zoo.train.plan import read_plan
 from zoo.train.run import Run
 
@@ -89,6 +94,56 @@ def test_sparse_plans_menus_and_results_are_errors(tmp_path: Path) -> None:
         read_menu(tmp_path / "registry.toml")
     with pytest.raises(UsageError, match=r"registry\.toml.*1024 GiB"):
         parse_recipe(f"@{tmp_path / 'registry.toml'}", open_registry())
+
+
+DOTTED = ["a." * 40_000 + "a = 1", "[" + "a." * 40_000 + "a]", "x = {" + "a." * 40_000 + "a = 1}"]
+
+
+@pytest.mark.parametrize("line", DOTTED, ids=["key", "table", "inline table"])
+def test_a_line_of_dots_is_refused_before_it_takes_minutes(line: str, tmp_path: Path) -> None:
+    path = tmp_path / "registry.toml"
+    path.write_text(f"# dots\n{line}\n")
+    with pytest.raises(UsageError, match=f"line 2 has more than {DOTS} dots"):
+        read_menu(path)
+    with pytest.raises(UsageError, match=f"line 2 has more than {DOTS} dots"):
+        parse_recipe(f"@{path}", open_registry())
+    with pytest.raises(UsageError, match=f"line 2 has more than {DOTS} dots"):
+        read_study(path, open_registry())
+    assert read_value(line.removeprefix("x = "), dict) == line.removeprefix("x = ")
+
+
+def test_a_recipe_file_as_long_and_dotted_as_the_limits_allow_takes_seconds(tmp_path: Path) -> None:
+    head, key = f"[{'.'.join(['a'] * DOTS)}]\n", ".".join(["b"] * DOTS)
+    lines = (f"{key}{number} = 1\n" for number in range(LIMITS["menu"] // (2 * DOTS + 12)))
+    path = tmp_path / "long.toml"
+    path.write_text(head + "".join(lines))
+    begin = time.process_time()
+    read_toml(path, "menu")
+    assert time.process_time() - begin < 20  # it takes about 1 s, and 4 MiB took hours
+
+
+def test_a_recipe_of_a_million_characters_is_refused() -> None:
+    """Splitting it would take time that grows with the square of its length."""
+    with pytest.raises(UsageError, match="the recipe has 1,000,005 characters; the limit is 65,536"):
+        stored_words("data=" + "a" * 1_000_000, {})
+
+
+def test_blanks_in_values_and_in_output_take_no_time() -> None:
+    begin = time.process_time()
+    assert read_value("[" + " " * 50_000 + "x" + " " * 50_000 + "y]", list[str]) == ["x" + " " * 50_000 + "y"]
+    assert BLANKS.sub("", " " * 1_000_000 + "x  ") == " " * 1_000_000 + "x"
+    assert time.process_time() - begin < 5  # milliseconds, where it took minutes
+
+
+@pytest.mark.parametrize("number", ["0x" + "f" * 5000, "9" * 5000])
+def test_an_integer_of_thousands_of_digits_is_an_invalid_value(number: str, tmp_path: Path) -> None:
+    path = tmp_path / "file.toml"
+    path.write_text(f"seeds = {number}\n")
+    with pytest.raises(UsageError, match="an integer has thousands of digits"):
+        read_study(path, open_registry())
+    with pytest.raises(UsageError, match="an integer has thousands of digits"):
+        parse_recipe(f"@{path}", open_registry())
+    assert read_value(number, int) == number
 
 
 HUNGRY = """

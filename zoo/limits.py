@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 from zoo.errors import Problem
 
-MIB, GIB = 2**20, 2**30
+KIB, MIB, GIB = 2**10, 2**20, 2**30
 
 InputKind = Literal[
     "manifest",
@@ -54,9 +54,9 @@ LIMITS: dict[InputKind, int] = {
     "metrics": 4 * GIB,
     "result": 256 * MIB,
     "pack": 4 * GIB,
-    "menu": 4 * MIB,
+    "menu": 256 * KIB,
     "code": 16 * MIB,
-    "study": 16 * MIB,
+    "study": 256 * KIB,
     "claim": MIB,
     "journal": 256 * MIB,
     "votes": 32 * MIB,
@@ -66,6 +66,10 @@ LIMITS: dict[InputKind, int] = {
 HEADER = 64 * MIB
 """Maximum size of the header of a weights file in bytes."""
 
+DOTS = 100
+"""Maximum number of dots in a line of TOML: tomllib takes time that grows with the square of their number."""
+RECIPE = 2**16
+"""Maximum number of characters of a recipe in one text, for the same reason."""
 GENERATED = 2**20
 """Maximum number of frames to generate at once, over all pieces; each takes about 2 kB of memory."""
 RATINGS, RATED_PIECES, RATED_MODELS = 100_000, 100, 1_000
@@ -130,12 +134,31 @@ def read_toml(path: Path, kind: InputKind) -> dict[str, Any]:
 
     Raises:
         OSError: as `read_text`.
-        ValueError: the file is not UTF-8 or not TOML, or is nested too deeply.
+        ValueError: as `parse_toml`, or the file is not UTF-8.
     """
+    return parse_toml(read_text(path, kind))
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Parse TOML in seconds at most.
+
+    Raises:
+        ValueError: the text is not TOML, is nested too deeply, or has a line with more than `DOTS` dots or an
+            integer that Python does not print.
+    """
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.count(".") > DOTS:
+            raise ValueError(f"line {number} has more than {DOTS} dots")
     try:
-        return tomllib.loads(read_text(path, kind))
+        content = tomllib.loads(text)
+        repr(content)
     except RecursionError:
         raise ValueError("values are nested too deeply") from None
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError:
+        raise ValueError("an integer has thousands of digits") from None
+    return content
 
 
 UTF_16 = "the text is UTF-16, save it as UTF-8"
@@ -173,7 +196,7 @@ def _too_large(size: int, kind: InputKind, limit: int) -> str:
 
 def format_bytes(size: int) -> str:
     """Format a number of bytes: 12 bytes, 3.5 MiB."""
-    for unit, name in ((GIB, "GiB"), (MIB, "MiB"), (1024, "KiB")):
+    for unit, name in ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")):
         if size >= unit:
             return f"{size / unit:.4g} {name}"
     return f"{size} bytes"

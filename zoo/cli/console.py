@@ -24,7 +24,8 @@ WIDE = 500
 
 PAGE = 80
 """Width in columns of lists of sentences, which are wrapped in a pipe as well."""
-BLANKS = re.compile(r"[ ]+$", re.MULTILINE)
+# Not from the middle of other blanks, which would take time that grows with the square of their number.
+BLANKS = re.compile(r"(?<! ) +$", re.MULTILINE)
 
 
 class _Console(Console):

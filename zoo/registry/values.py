@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 import types
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from zoo.limits import parse_toml
 
 NONE = "none"
 """The spelling of None, for settings that allow it."""
@@ -80,8 +81,8 @@ def _toml(text: str) -> Any:
     if "\n" in text or "\r" in text:
         return None
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):
+        value = parse_toml(f"value = {text}")["value"]
+    except ValueError:
         return None
     return value if isinstance(value, bool | int | float | str | list) else None
 
@@ -94,5 +95,5 @@ def _float(text: str) -> Any:
 def _split(text: str) -> list[str]:
     """Split `1,2,4` or `[1, 2, 4]` into items; quoted items may contain commas."""
     inner = text.strip().removeprefix("[").removesuffix("]")
-    items = re.findall(r"""\s*("(?:[^"\\]|\\.)*"|'[^']*'|[^,]*?)\s*(?:,|$)""", inner)
-    return [item for item in items if item]
+    items = re.findall(r"""\s*(?:"(?:[^"\\]|\\.)*"|'[^']*')\s*(?=,|$)|[^,]+""", inner)
+    return [item for item in map(str.strip, items) if item]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from zoo.errors import Problem, UsageError
-from zoo.limits import read_toml
+from zoo.limits import RECIPE, read_toml
 from zoo.parts import SLOTS
 from zoo.registry.menu import Menu
 from zoo.registry.values import write_value
@@ -83,10 +83,13 @@ def split(words: str | Iterable[str | Word]) -> list[str] | list[str | Word]:
     A backslash is an ordinary character, since it is part of paths on Windows.
 
     Raises:
-        UsageError: a quotation mark is never closed.
+        UsageError: a quotation mark is never closed, or the string is very long.
     """
     if not isinstance(words, str):
         return list(words)
+    if len(words) > RECIPE:
+        what = f"the recipe has {len(words):,} characters; the limit is {RECIPE:,}"
+        raise UsageError(Problem(what, f"{words[:40]}…"))
     splitting = shlex.shlex(words, posix=True, punctuation_chars=False)
     splitting.whitespace_split, splitting.commenters, splitting.escape = True, "", ""
     try:
