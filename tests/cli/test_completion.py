@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -12,13 +13,17 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 
-from zoo.cli.completion import Bash
+from zoo.cli.completion import Bash, Fish, Zsh
 from zoo.cli.words import recipe_words
+from zoo.errors import UsageError
 from zoo.parts import Settings, setting
+from zoo.registry.menu import read_menu
 
 TYPED = {
     "zoo sh": "zoo show ",
@@ -174,3 +179,43 @@ def test_a_recipe_with_keys_and_sections(typed: str, words: list[str]) -> None:
     *before, unfinished = typed.split(" ")
     completions = Bash(train, {}, "zoo", "_ZOO_COMPLETE").get_completions(before, unfinished)
     assert [item.value for item in completions] == words
+
+
+class Odd(Settings):
+    name: Literal["plain", "$(touch x)", "two words", "a\nplain,b", "c;d", "`e`"] = setting("plain", "a name")
+    other: str = setting("x", "two lines:\n\x1b[2Jzoo")
+
+
+@pytest.mark.usefixtures("toys")
+@pytest.mark.parametrize("shell", [Bash, Zsh, Fish])
+def test_no_word_that_a_shell_would_run_is_offered(shell: type[ShellComplete]) -> None:
+    @click.command()
+    @recipe_words(Odd)
+    def odd(words: tuple[str, ...]) -> None:
+        """Odd."""
+
+    complete = shell(odd, {}, "zoo", "_ZOO_COMPLETE").get_completions
+    assert [item.value for item in complete([], "name=")] == ["name=plain"]
+    assert [item.help for item in complete([], "other")] == ["two lines:\\n\\x1b[2Jzoo"]
+
+
+def test_a_name_in_the_menu_of_a_folder_is_not_offered_as_a_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("base$(touch${IFS}x)", "base\nplain,x", "base;x", "base x", "-base", ""):
+        Path("registry.toml").write_text(f"[recipes]\n{json.dumps(name)} = 'decoder=rbm'\n")
+        with pytest.raises(UsageError, match=r"is not a name for \[recipes\]"):
+            read_menu(Path("registry.toml"))
+        assert recipe_completions("base") == []
+    Path("registry.toml").write_text("[recipes]\n'base-2.ü' = 'decoder=rbm'\n")
+    assert recipe_completions("base-") == ["base-2.ü"]
+
+
+def recipe_completions(typed: str) -> list[str]:
+    @click.command()
+    @recipe_words()
+    def build(words: tuple[str, ...]) -> None:
+        """Build."""
+
+    return [item.value for item in Bash(build, {}, "zoo", "_ZOO_COMPLETE").get_completions([], typed)]

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 import click
 from click.shell_completion import (
     BashComplete,
+    CompletionItem,
     FishComplete,
+    ShellComplete,
     ZshComplete,
     add_completion_class,
     split_arg_string,
 )
 
 from zoo.cli.answer import ANSWER
+from zoo.cli.problems import visible
 
 # Bash splits words at `=`, so `decoder=l` is three words to it. The zoo therefore receives the whole line,
 # and bash the part of each completion after the last split.
@@ -63,8 +67,25 @@ fi
 """
 
 
+PLAIN = re.compile(r"[\w.=@:/+,-]*")
+"""Words that mean the same to a shell without quotation marks."""
+
+
+class _PlainWords(ShellComplete):
+    """Offers no word that a shell would take for more than a word, and no help with control characters.
+
+    Shells insert words as they are, and read a line for each. Names and help may come from a file.
+    """
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
+        items = super().get_completions(args, incomplete)
+        for item in items:
+            item.help = visible(item.help) if item.help else item.help
+        return [item for item in items if item.type != "plain" or PLAIN.fullmatch(item.value)]
+
+
 @add_completion_class
-class Bash(BashComplete):
+class Bash(_PlainWords, BashComplete):
     """Completion in bash that supports `=`."""
 
     source_template = _BASH
@@ -82,14 +103,14 @@ class Bash(BashComplete):
 
 
 @add_completion_class
-class Zsh(ZshComplete):
+class Zsh(_PlainWords, ZshComplete):
     """Completion in zsh that adds no space after `decoder=`."""
 
     source_template = _ZSH
 
 
 @add_completion_class
-class Fish(FishComplete):
+class Fish(_PlainWords, FishComplete):
     """Completion in fish that keeps the text after a comma."""
 
     source_template = FishComplete.source_template.replace('string split ","', 'string split -m1 ","')

@@ -5,6 +5,7 @@ The shipped menu is part of the package; a `./registry.toml` of the user overrid
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,8 @@ from zoo.limits import read_toml
 from zoo.parts import SLOTS
 
 FILE = "registry.toml"
+NAME = re.compile(r"\w[\w.-]*")
+"""Names of plugins and recipes, which hints and the completion of a shell contain."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,10 @@ def _problems(tables: Mapping[str, Any]) -> list[tuple[str, str]]:
             problems.append((f"unknown table {table}", "the tables are [plugins], [defaults] and [recipes]"))
             continue
         for key, value in content.items():
-            if not isinstance(value, kinds[table]):
+            if not NAME.fullmatch(key):
+                hint = "names consist of letters, digits, dots, hyphens and underscores"
+                problems.append((f"{key!r} is not a name for [{table}]", hint))
+            elif not isinstance(value, kinds[table]):
                 problems.append((f"{table}.{key} is not a string", f'write {key} = "..."'))
             elif table == "defaults" and key not in SLOTS:
                 problems.append((f"there is no slot {key}", f"the slots are {', '.join(SLOTS)}"))
