@@ -258,7 +258,7 @@ def _music(study: Study, places: dict[str, str]) -> dict[str, LocalDataset]:
 
 def _without_path(name: str, error: ZooError) -> ZooError:
     """The error of music that was opened by its name, with a hint to give its path."""
-    hint = f"give its path: --data {name}=PATH"
+    hint = f"give its path: --data {shlex.quote(f'{name}=PATH')}"
     return type(error)(*(Problem(p.what, p.where, hint) for p in error.problems))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,8 @@ def _print(model: Model, swap: Swap, output: Path | None, as_json: bool) -> None
         for line in _origins(data):
             stdout.print(visible(line))
     if output and swap.sources:
-        stderr.print(visible(f"Written to {output}. Score it with: zoo evaluate {output} data=MUSIC"))
+        place = shlex.quote(str(output))
+        stderr.print(visible(f"Written to {output}. Score it with: zoo evaluate {place} data=MUSIC"))
     elif output:
         recipe = data["recipe"]
         stderr.print(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -37,4 +38,4 @@ def command(model: Path, decoder: Path, output: Path, force: bool, as_json: bool
         print_json({**data, "bundle": str(output)})
         return
     stdout.print(visible(f"{output}: {data['recipe']}, {data['parameters']:,} parameters from {files}"))
-    stderr.print(visible(f"Generate music with: zoo generate {output} -o OUT.mid"))
+    stderr.print(visible(f"Generate music with: zoo generate {shlex.quote(str(output))} -o OUT.mid"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -52,7 +53,7 @@ def named_places(
             places[name] = word[len(name) + 1 :]
             unplaced.discard(name)
         elif (name := word.removesuffix("=")) in places:
-            hint = f"write --data {name}=PATH"
+            hint = f"write --data {shlex.quote(f'{name}=PATH')}"
             problems.append(Problem("has no path", f"--data {word}", hint))
         else:
             hint = f"the names of this music are {', '.join(places)}" if places else ""

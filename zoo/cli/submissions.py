@@ -63,7 +63,8 @@ class OpenedMusic:
             raise DataError(Problem(what, name, f"add --data {shlex.quote(f'{name}=PATH')}"))
         if size := to_download(self.places[name]):
             what = f"is not on this machine; it is a download of {size / 1e6:.0f} MB"
-            hint = f"download it with `zoo data scan {name}`, or give a copy with --data {name}=PATH"
+            copy = shlex.quote(f"{name}=PATH")
+            hint = f"download it with `zoo data scan {shlex.quote(name)}`, or give a copy with --data {copy}"
             raise DataError(Problem(what, name, hint))
         if (name, grid) not in self._opened:
             self._opened[name, grid] = open_music(MusicKeys(data=self.places[name]), grid)

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
-from zoo.errors import BundleError, Problem
-
-VERSION = re.compile(r"\d{1,6}(\.\d{1,6}){0,3}((a|b|rc|\.post|\.dev)\d{1,6})?")
-"""Versions that hints may contain: users copy these commands, and a file could contain any text."""
+from zoo.errors import VERSION, BundleError, Problem
 
 
 def check_format(number: Any, newest: int, where: str, writer: Any = None) -> int:

@@ -7,6 +7,8 @@ third-party code. If the version of a file was stored, it is compared before the
 
 from __future__ import annotations
 
+import shlex
+
 from zoo.errors import Problem, UsageError
 from zoo.parts import Slot
 from zoo.registry.entry import Entry
@@ -33,7 +35,7 @@ def named_part(slot: Slot, word: Word, registry: Registry) -> Entry:
     name = located(word)
     if word.origin and not registry.trusts(name):
         what = "code in a file is run only if you name the file yourself"
-        hint = f"inspect the file; if you trust it, add {slot}={name} or --local"
+        hint = f"inspect the file; if you trust it, add {shlex.quote(f'{slot}={name}')} or --local"
         raise UsageError(Problem(what, str(word), hint))
     _require_version(word, name)
     return registry.find(slot, name)

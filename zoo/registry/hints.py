@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -61,7 +62,7 @@ def unknown_part(slot: str, name: str, entries: Sequence[Entry], plugins: Sequen
 
 def trained_part(key: str, name: str) -> Problem:
     """The problem with a part of a run or a bundle, `decoder=@RUN`, where parts must be untrained."""
-    hint = f"combine trained parts with `zoo build {key}={name} -o BUNDLE`"
+    hint = f"combine trained parts with `zoo build {shlex.quote(f'{key}={name}')} -o BUNDLE`"
     return Problem("trained parts are not allowed here", f"{key}={name}", hint)
 
 
@@ -73,7 +74,8 @@ def bare_words(words: Sequence[str], entries: Sequence[Entry], recipes: Iterable
         word = rest.pop(0)
         if word in SLOTS and rest:
             name = rest.pop(0)
-            problems.append(Problem("missing equals sign", f"{word} {name}", f"write {word}={name}"))
+            hint = f"write {shlex.quote(f'{word}={name}')}"
+            problems.append(Problem("missing equals sign", f"{word} {name}", hint))
         else:
             problems.append(
                 Problem("neither key=value nor a recipe", word, _hint_for(word, entries, recipes))
@@ -89,9 +91,9 @@ def _hint_for(word: str, entries: Sequence[Entry], recipes: Iterable[str]) -> st
         example = next((entry.name for entry in entries if entry.slot == word), "NAME")
         return f"name a part, such as {word}={example}"
     if word.endswith(".py"):
-        return f"name the slot, such as attention={word}"
+        return f"name the slot, such as {shlex.quote(f'attention={word}')}"
     if word.endswith(".toml"):
-        return f"to read a recipe from a file, write @{word}"
+        return f"to read a recipe from a file, write {shlex.quote(f'@{word}')}"
     recipes = sorted(recipes)
     near = closest(word, [*recipes, *(entry.name for entry in entries)])
     if near in recipes:
@@ -144,7 +146,7 @@ def unknown_key(word: Word, entries: Iterable[Entry], models: Models) -> Problem
 
 
 def _did_you_mean(word: Word, keys: Iterable[str], others: Iterable[str] = ()) -> str:
-    words = [*(f"{key}={word.text}" for key in keys), *others]
+    words = [*(shlex.quote(f"{key}={word.text}") for key in keys), *others]
     return f"did you mean {' or '.join(words)}" if words else ""
 
 

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import PluginError, Problem, UsageError
+from zoo.errors import PACKAGE, PluginError, Problem, UsageError
 from zoo.parts import SLOTS, Slot
 from zoo.registry.entry import Entry, Plugin
 from zoo.registry.hints import unknown_part
@@ -150,12 +150,9 @@ class Registry:
         if not same_distribution(distribution, SHIPPED):
             sources = [s for s in self._foreign_sources if same_distribution(s.distribution, distribution)]
         if not sources:
-            raise PluginError(
-                Problem(
-                    f"no plugin {distribution} is installed",
-                    hint=f"see `zoo plugin list`, or try `pip install {distribution}`",
-                )
-            )
+            install = f", or try `pip install {distribution}`" if PACKAGE.fullmatch(distribution) else ""
+            hint = f"see `zoo plugin list`{install}"
+            raise PluginError(Problem(f"no plugin {distribution} is installed", hint=hint))
         plugins = [self._load(source) for source in sources]
         working = [plugin for plugin in plugins if plugin.health == "ok"]
         if not working:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from zoo.errors import BundleError, Problem, ZooError
+from zoo.errors import VERSION, BundleError, Problem, ZooError
 from zoo.parts import SLOTS, Settings, Slot
 from zoo.registry.compatibility import Choice, incompatibilities
 from zoo.registry.consent import named_part
@@ -143,12 +143,8 @@ def _outdated(entry: Entry, stored: _StoredPart) -> list[Problem]:
     current = entry.description.state_version
     if stored.state_version == current:
         return []
+    what = f"its weights have state version {stored.state_version}, but {entry.source} needs {current}"
+    known = entry.source.origin in ("shipped", "installed") and VERSION.fullmatch(stored.version)
     package = f"pip install '{entry.distribution}=={stored.version}'"
-    problem = Problem(
-        f"its weights have state version {stored.state_version}, but {entry.source} needs {current}",
-        f"{entry.slot}={stored.name}",
-        f"install the matching version: `{package}`"
-        if entry.source.origin in ("shipped", "installed")
-        else "",
-    )
-    return [problem]
+    hint = f"install the matching version: `{package}`" if known else ""
+    return [Problem(what, f"{entry.slot}={stored.name}", hint)]

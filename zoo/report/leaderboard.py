@@ -166,7 +166,7 @@ def music_name(data: str, grid: int, split: str = "test") -> str:
 def _command(row: StudyRow, table: StudyTable) -> str:
     """The command that trains a combination from one seed, as its cells were trained."""
     if row.floor:
-        return f"zoo bench run {table.study.name}.toml"
+        return shlex.join(["zoo", "bench", "run", f"{table.study.name}.toml"])
     rates = {term: rate for term, rate in row.rates.items() if row.parameters.get(term)}
     if len(set(rates.values())) == 1:
         chosen = {"lr": next(iter(rates.values()))}

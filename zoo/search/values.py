@@ -8,6 +8,7 @@ decoder=lstm,rbm            one of these
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -121,7 +122,7 @@ def _choices(word: Word) -> Choices | Problem:
     texts = [text.strip() for text in word.text.split(",")]
     if not all(texts) or len(set(texts)) < len(texts):
         unique = ",".join(dict.fromkeys(filter(None, texts)))
-        hint = f"separate different values with commas: {word.key}={unique}"
+        hint = f"separate different values with commas: {shlex.quote(f'{word.key}={unique}')}"
         return Problem("a value is missing or given twice", str(word), hint)
     return Choices(tuple(texts))
 

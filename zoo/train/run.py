@@ -14,6 +14,7 @@ Each checkpoint is a single file, so that it is replaced atomically by a rename.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 from math import inf
@@ -101,7 +102,8 @@ class Run:
         if best is None and last is not None and last.about["validated"] >= 0:
             raise BundleError(damaged("is missing", str(self.folder / "best.safetensors")))
         if best is not None and last is None:
-            hint = f"restore it, or start from the best weights in a new folder with core=@{self.folder}"
+            best_weights = shlex.quote(f"core=@{self.folder}")
+            hint = f"restore it, or start from the best weights in a new folder with {best_weights}"
             what = "is missing, so the run cannot be resumed"
             raise BundleError(Problem(what, str(self.folder / "last.safetensors"), hint))
         if best is not None:

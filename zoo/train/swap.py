@@ -13,6 +13,7 @@ trained with it, and all other slots have untrained defaults.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -260,7 +261,7 @@ def _different_codes(taken: Mapping[Slot, _Taken], encoder: Choice) -> Iterator[
         actual = _part_words("encoder", part.encoder, only_fixed=True)
         if actual != expected:
             what = f"the {slot} of {part.source.name} was trained with {' '.join(actual)}, "
-            hint = f"use a {slot} that was trained with {' '.join(expected)}, or an untrained one"
+            hint = f"use a {slot} that was trained with {shlex.join(expected)}, or an untrained one"
             yield Problem(f"{what}{subject} {' '.join(expected)}", part.word, hint)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -99,7 +100,7 @@ def open_trained(path: Path) -> Trained:
     if is_bundle(path):
         return _open_bundle(bundle_folder(path))
     if plan is not None:
-        hint = f"continue the run with `zoo train -o {path} --resume`"
+        hint = f"continue the run with `zoo train -o {shlex.quote(str(path))} --resume`"
         raise BundleError(Problem("the run has no best weights yet", str(path), hint))
     what = "this folder is neither a run nor a bundle" if path.exists() else "there is no such folder"
     hint = f"use a run folder from `zoo train` (with a {RECIPE}) or a bundle (with a {MANIFEST})"
