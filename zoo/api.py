@@ -281,7 +281,8 @@ class ZooModel:
 
         Args:
             path: the folder.
-            overwrite: whether to replace an existing bundle.
+            overwrite: whether to replace an existing bundle. A model card that was edited is kept beside the
+                new one, and a warning says where.
             half: whether to store parameters in half precision, for a bundle of about half the size. The
                 recorded scores are those before rounding.
 
@@ -293,7 +294,8 @@ class ZooModel:
             what = "a bundle already exists"
             raise UsageError(Problem(what, str(path), "choose another folder, or pass overwrite=True"))
         record = with_changed_weights(self._record, self._changed(weights_of_parts(self.model)))
-        save_bundle(self.model, path, half=half, **record)
+        if kept := save_bundle(self.model, path, half=half, **record):
+            warnings.warn(f"the model card had been edited; that text is now {kept}", stacklevel=2)
 
     def save_pretrained(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Save the model as a bundle; the same as `save`."""

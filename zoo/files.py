@@ -13,7 +13,7 @@ import stat
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -69,11 +69,17 @@ def write_file(path: str | Path, content: bytes | str) -> None:
 
 
 @contextmanager
-def new_folder(path: str | Path, hint: str = HINT) -> Iterator[Path]:
+def new_folder(path: str | Path, hint: str = HINT, own: Collection[str] | None = None) -> Iterator[Path]:
     """Yield an empty temporary folder to fill; it replaces `path` if the block ends without an error.
 
     An existing folder is removed, so check first whether it may be. If several processes write the same
     folder, that of the last one remains.
+
+    Args:
+        path: the folder.
+        hint: what to do if it cannot be written.
+        own: names of the files that are replaced or removed. The block links all others from an existing
+            folder to the new one; those that are saved there later are moved. None if there are no others.
 
     Raises:
         ZooError: the disk is full, or the parent folder is missing or not writable.
@@ -85,9 +91,12 @@ def new_folder(path: str | Path, hint: str = HINT) -> Iterator[Path]:
             part.mkdir()
             yield part
             for child in part.iterdir():
-                flush(child)
+                if not child.is_symlink():
+                    flush(child)
             flush(part)
             _swap(part, place)
+            if own is not None and part.is_dir():
+                _move_missing(part, place, own)
             flush(place.parent)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -177,6 +186,22 @@ def _swap(part: Path, place: Path) -> None:
             _move(aside, place)
             raise
         _move(aside, part)
+
+
+def _move_missing(old: Path, new: Path, own: Collection[str] = ()) -> None:
+    """Move files that were saved into the old folder after the others had been linked to the new one."""
+    for child in old.iterdir():
+        linked = new / child.name
+        if child.name in own:
+            continue
+        if _is_folder(child) and _is_folder(linked):
+            _move_missing(child, linked)
+        elif not os.path.lexists(linked) or not os.path.samestat(child.lstat(), linked.lstat()):
+            _move(child, linked)
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def _exchange(path: Path, other: Path) -> bool:

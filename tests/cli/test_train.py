@@ -135,6 +135,32 @@ def test_a_run_is_resumed_without_its_words(train: Train) -> None:
     assert json.loads(longer.out)["steps"] > 2
 
 
+def test_the_bundle_of_a_complete_run_is_not_written_again(train: Train) -> None:
+    first = train("train.steps=4", "--json")
+    manifest, card = Path("run/bundle/manifest.json"), Path("run/bundle/README.md")
+    card.write_text("by hand")
+    before = manifest.stat().st_ino
+    again = train("--resume", "--json", words=[])
+    assert "The run was complete" in again.err
+    assert json.loads(again.out) == json.loads(first.out)
+    assert manifest.stat().st_ino == before
+    assert card.read_text() == "by hand"
+    manifest.unlink()  # killed before the bundle was written
+    Path("run/bundle").rename("elsewhere")
+    assert json.loads(train("--resume", "--json", words=[]).out) == json.loads(first.out)
+    load_bundle("run/bundle")
+
+
+def test_an_edited_model_card_is_kept_beside_that_of_an_extended_run(train: Train) -> None:
+    train("train.steps=4")
+    Path("run/bundle/README.md").write_text("by hand")
+    result = train("--resume", "train.steps=6", words=[])
+    assert "note: run/bundle/README.md had been edited; that text is now README.old.md" in result.err
+    assert Path("run/bundle/README.old.md").read_text() == "by hand"
+    assert "| steps | 6 |" in Path("run/bundle/README.md").read_text()
+    assert "README.old" not in train("--resume", "train.steps=8", words=[]).err
+
+
 def test_a_training_says_that_it_stopped_early_and_how_to_go_on(
     train: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:

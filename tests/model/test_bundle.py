@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 
+from zoo import files
 from zoo.errors import BundleError, NonFiniteError, UsageError
 from zoo.model.build import build
 from zoo.model.bundle import load_bundle, save_bundle
@@ -114,6 +115,78 @@ def test_replacing_a_bundle_keeps_other_files(bundle: Path) -> None:
     assert (bundle / "takes" / "one.mid").read_bytes() == b"MThd"
     assert not (bundle / "sample.mid").exists()
     assert [child.name for child in bundle.parent.iterdir()] == ["bundle"]
+
+
+@pytest.mark.parametrize("exchanged", [True, False])
+def test_files_that_are_saved_while_a_bundle_is_replaced_are_kept(
+    bundle: Path, exchanged: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large model is flushed to disk for seconds before it takes the place of the old one."""
+    (bundle / "takes").mkdir()
+    (bundle / "takes" / "one.mid").write_text("early")
+    (bundle / "notes.txt").write_text("early")
+    swap = files._swap
+
+    def save_and_swap(part: Path, place: Path) -> None:
+        (place / "late.txt").write_text("late")
+        (place / "takes" / "two.mid").write_text("late")
+        (place / "notes.new").write_text("late")
+        (place / "notes.new").replace(place / "notes.txt")  # as editors do
+        swap(part, place)
+
+    monkeypatch.setattr(files, "_swap", save_and_swap)
+    if not exchanged:
+        monkeypatch.setattr(files, "_exchange", lambda one, other: False)
+    save_bundle(tiny(seed=1), bundle)
+    assert digest(load_bundle(bundle).state_dict()) == digest(tiny(seed=1).state_dict())
+    for name in ("late.txt", "notes.txt", "takes/two.mid"):
+        assert (bundle / name).read_text() == "late"
+    assert (bundle / "takes" / "one.mid").read_text() == "early"
+    assert not (bundle / "sample.mid").exists()
+    assert [child.name for child in bundle.parent.iterdir()] == ["bundle"]
+
+
+def test_an_edited_card_is_kept_beside_that_of_a_new_model(bundle: Path) -> None:
+    for seed, name in ((1, "README.old.md"), (2, "README.old-2.md"), (3, "README.old-3.md")):
+        (bundle / "README.md").write_text(f"by hand, before seed {seed}")
+        record = {"data": {"name": "bach"}, "training": {"steps": 5 + seed}}
+        assert save_bundle(tiny(seed), bundle, **record) == bundle / name
+        assert (bundle / name).read_text() == f"by hand, before seed {seed}"
+        assert (bundle / "README.md").read_text().startswith("---\nlibrary_name: polyzoo")
+    assert save_bundle(tiny(), bundle) is None, "a card that was not edited is replaced"
+    assert len(list(bundle.glob("README*"))) == 4
+
+
+def test_an_edited_card_stays_if_the_same_model_is_saved_again(bundle: Path) -> None:
+    (bundle / "README.md").write_text("by hand")
+    write(bundle)
+    assert (bundle / "README.md").read_text() == "by hand"
+    assert sorted(child.name for child in bundle.iterdir()) == FILES
+
+
+def test_a_card_with_line_endings_of_windows_was_not_edited(bundle: Path) -> None:
+    card = (bundle / "README.md").read_bytes()
+    (bundle / "README.md").write_bytes(card.replace(b"\n", b"\r\n"))
+    assert save_bundle(tiny(seed=1), bundle) is None
+
+
+@pytest.mark.parametrize("edit", ["folder", "link", "damaged bundle", "config of an older version"])
+def test_a_card_that_may_have_been_edited_is_kept(edit: str, bundle: Path) -> None:
+    card = bundle / "README.md"
+    if edit == "folder":
+        card.unlink()
+        card.mkdir()
+    elif edit == "link":
+        card.unlink()
+        card.symlink_to("elsewhere.md")
+    elif edit == "damaged bundle":
+        (bundle / "config.json").write_text("{}")
+    else:
+        change_config(bundle, lambda config: config.pop("words"))
+    save_bundle(tiny(seed=1), bundle)
+    kept = bundle / "README.old.md"
+    assert (kept.is_dir(), kept.is_symlink()) == (edit == "folder", edit == "link")
+    load_bundle(bundle)
 
 
 def test_a_bundle_that_is_replaced_while_it_is_read_is_not_mixed_with_the_other(
@@ -249,7 +322,7 @@ def test_no_line_of_a_manifest_can_be_removed_or_added(bundle: Path) -> None:
     fewer = {name: checksum for name, checksum in seal["files"].items() if name != "sample.mid"}
     more = {**seal["files"], "README.md": "0" * 64}
     (bundle / "sample.mid").unlink()
-    changed = [{**seal, "files": files} for files in (fewer, more, {}, [])]
+    changed = [{**seal, "files": checksums} for checksums in (fewer, more, {}, [])]
     changed += [{**seal, "signed": "0123abcd"}, {**seal, "polyzoo": "0.1.9"}]
     changed += [{key: value for key, value in seal.items() if key != lost} for lost in seal]
     for content in changed:
@@ -274,11 +347,13 @@ def test_a_bundle_in_a_folder_whose_name_is_not_unicode_is_loaded(written: Path,
 
 
 def test_a_sample_that_a_manifest_of_format_1_does_not_list_is_rejected(bundle: Path) -> None:
-    files = {name: sha256((bundle / name).read_bytes()).hexdigest() for name in FILES if "manif" not in name}
-    (bundle / "manifest.json").write_bytes(canonical({"format": 1, "files": files}))
+    checksums = {
+        name: sha256((bundle / name).read_bytes()).hexdigest() for name in FILES if "manif" not in name
+    }
+    (bundle / "manifest.json").write_bytes(canonical({"format": 1, "files": checksums}))
     load_bundle(bundle)
-    del files["sample.mid"]
-    (bundle / "manifest.json").write_bytes(canonical({"format": 1, "files": files}))
+    del checksums["sample.mid"]
+    (bundle / "manifest.json").write_bytes(canonical({"format": 1, "files": checksums}))
     with pytest.raises(BundleError, match=r"manifest\.json"):
         load_bundle(bundle)
     (bundle / "sample.mid").unlink()
@@ -290,10 +365,10 @@ def test_a_sample_that_a_manifest_of_format_1_does_not_list_is_rejected(bundle: 
 def test_the_card_is_for_people_to_edit(number: int, edit: str, bundle: Path) -> None:
     card = bundle / "README.md"
     if number == 1:
-        files = {
+        checksums = {
             name: sha256((bundle / name).read_bytes()).hexdigest() for name in FILES if "man" not in name
         }
-        (bundle / "manifest.json").write_bytes(canonical({"format": 1, "files": files}))
+        (bundle / "manifest.json").write_bytes(canonical({"format": 1, "files": checksums}))
     if edit == "change":
         card.write_text("# Our model\n")
     elif edit == "other encoding":

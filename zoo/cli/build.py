@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.cli.overwriting import force_option, keep_what_is_there
+from zoo.cli.overwriting import force_option, keep_what_is_there, note_kept_card
 from zoo.cli.words import recipe_words
 from zoo.parts import SLOTS, setting
 from zoo.registry.recipe import GridKeys
@@ -52,7 +52,7 @@ def command(words: tuple[str, ...], output: Path | None, force: bool, as_json: b
     if output:
         from zoo.model.bundle import save_bundle
 
-        save_bundle(model, output, sources=swap.names, trained_on=swap.trained_on)
+        note_kept_card(save_bundle(model, output, sources=swap.names, trained_on=swap.trained_on))
     _print(model, swap, output, as_json)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from zoo.cli.overwriting import force_option, keep_what_is_there
+from zoo.cli.overwriting import force_option, keep_what_is_there, note_kept_card
 
 
 @click.command("import")
@@ -30,12 +30,11 @@ def command(model: Path, decoder: Path, output: Path, force: bool, as_json: bool
 
     restored = restore(read_original(model, decoder), open_registry())
     files = f"{model.name} and {decoder.name}"
-    save_bundle(
-        restored, output, data={"name": "the original's own pieces"}, training={"imported from": files}
-    )
-    data = summary(restored)
+    data, training = {"name": "the original's own pieces"}, {"imported from": files}
+    note_kept_card(save_bundle(restored, output, data=data, training=training))
+    facts = summary(restored)
     if as_json:
-        print_json({**data, "bundle": str(output)})
+        print_json({**facts, "bundle": str(output)})
         return
-    stdout.print(visible(f"{output}: {data['recipe']}, {data['parameters']:,} parameters from {files}"))
+    stdout.print(visible(f"{output}: {facts['recipe']}, {facts['parameters']:,} parameters from {files}"))
     stderr.print(visible(f"Generate music with: zoo generate {shlex.quote(str(output))} -o OUT.mid"))

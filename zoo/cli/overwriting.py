@@ -10,7 +10,7 @@ import click
 
 from zoo.errors import Problem, UsageError
 from zoo.files import SPECIAL, is_special, real_path
-from zoo.model.sealed import MANIFEST
+from zoo.model.sealed import CARD, MANIFEST
 
 force_option = click.option("--force", is_flag=True, help="Overwrite existing files.")
 
@@ -69,3 +69,14 @@ def check_own_folder(path: Path, what: str) -> None:
         name = "the current folder" if folder == Path.cwd() else "the root folder"
         hint = f"name a folder that is not there yet, such as -o my_{what}"
         raise UsageError(Problem(f"a {what} needs a folder of its own, not {name}", f"-o {path}", hint))
+
+
+def note_kept_card(kept: Path | None) -> None:
+    """Note where the edited model card of a bundle is that was replaced, as `save_bundle` returns it."""
+    from zoo.cli.console import stderr, visible
+
+    if kept:
+        what = (
+            f"note: {kept.parent / CARD} had been edited; that text is now {kept.name}, beside the new card"
+        )
+        stderr.print(visible(what), soft_wrap=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +13,10 @@ import click
 
 from zoo.cli.corpora import not_held_out
 from zoo.cli.music import music_words, open_music
-from zoo.cli.overwriting import check_own_folder
+from zoo.cli.overwriting import check_own_folder, note_kept_card
 from zoo.cli.words import recipe_words
 from zoo.counts import count
-from zoo.errors import Problem, UsageError
+from zoo.errors import BundleError, Problem, UsageError
 from zoo.parts import Slot
 from zoo.train.keys import TrainKeys
 from zoo.train.settings import SECTIONS
@@ -193,16 +193,24 @@ def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool,
 
 
 def _write(trained: _Trained, recipe: Recipe, output: Path) -> Mapping[str, Any] | None:
-    """Save the best weights as a bundle, with a sample of their music; returns their validation score."""
+    """Save the best weights as a bundle, with a sample of their music; returns their validation score.
+
+    A bundle that is there already, of a run that was complete, is not written again.
+    """
     from zoo.measure.validation import with_score
+    from zoo.model.config import read_config
     from zoo.train.compose import save_trained
-    from zoo.train.record import record
+    from zoo.train.record import describes, record
 
     model = trained.model.cpu()
+    if not trained.result.validations:
+        with suppress(BundleError):
+            if describes(config := read_config(output / "bundle"), model, trained.result):
+                return (config.get("scores") or {}).get("validation_score")
     seed, settings = recipe.values["seed"], recipe.sections["train"]
     training_record = record(trained.result, trained.corpus, settings, seed, trained.origins)
     training_record = with_score(training_record, model, trained.corpus, settings, seed)
-    save_trained(model, output / "bundle", training_record, seed)
+    note_kept_card(save_trained(model, output / "bundle", training_record, seed))
     score: Mapping[str, Any] | None = training_record["scores"].get("validation_score")
     return score
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ from zoo.model.code import code_of, located
 from zoo.model.config import read_config
 from zoo.model.format import check_format
 from zoo.model.half import narrowed, rounded
+from zoo.model.kept import keep_edited_card, keep_others
 from zoo.model.model import Model
 from zoo.model.pretrained import bundle_folder, pretrained_names
 from zoo.model.provenance import MusicRecord, shared_pieces, without_pieces
@@ -69,8 +69,10 @@ def save_bundle(
     trained_on: Mapping[Slot, Sequence[MusicRecord]] | None = None,
     versions: Mapping[str, str] | None = None,
     half: bool = False,
-) -> None:
+) -> Path | None:
     """Write a model as a bundle. An existing bundle is replaced; other files in its folder are kept.
+
+    A model card that a person has edited is kept beside the new one, which describes other weights.
 
     Args:
         model: the model, trained or not.
@@ -84,6 +86,9 @@ def save_bundle(
         versions: versions of the packages that trained the weights; by default the installed ones.
         half: whether to store the parameters in half precision.
 
+    Returns:
+        Where the edited model card of the replaced bundle is kept; None if there was none.
+
     Raises:
         NonFiniteError: the weights are not all finite, or exceed half precision; nothing is written.
         UsageError: the path exists and is not a bundle; it is not changed.
@@ -95,7 +100,7 @@ def save_bundle(
         model = rounded(model)
         check_finite(model.state_dict(), str(place), "finite in half precision", "save them without half")
     tensors = narrowed(model) if half else model.state_dict()
-    other_files = _other_files(place)
+    _check_place(place)
     config = {
         **_config(model, sources or {}, trained_on or {}),
         "code": code_of(model.recipe, place),
@@ -114,12 +119,13 @@ def save_bundle(
         contents[SAMPLE] = midi_bytes(sample)
     # The bundle is written beside the old one and takes its place only when complete: a reader sees one of
     # the two. The manifest comes last, so that a folder without it is never mistaken for a bundle.
-    with new_folder(place) as folder:
+    with new_folder(place, own=(*FILES, MANIFEST)) as folder:
         for name, content in contents.items():
             (folder / name).write_bytes(content)
         (folder / MANIFEST).write_bytes(manifest(contents))
-        for file in other_files:
-            _link(file, folder / file.name)
+        keep_others(place, folder)
+        kept = keep_edited_card(place, folder)
+    return place / kept if kept else None
 
 
 @dataclass(frozen=True)
@@ -221,26 +227,15 @@ def _part(model: Model, slot: Slot, source: str | None, trained_on: Sequence[Mus
     }
 
 
-def _other_files(place: Path) -> list[Path]:
-    """The files in the folder of an existing bundle that are not part of it; creates the parent folder."""
+def _check_place(place: Path) -> None:
+    """Check that a bundle may be written there; creates the parent folder."""
     if not place.exists():
         with writing(place):
             place.parent.mkdir(parents=True, exist_ok=True)
-        return []
-    inside = {child.name: child for child in place.iterdir()} if place.is_dir() else {"": place}
-    if inside and MANIFEST not in inside:
+    elif not place.is_dir() or (any(place.iterdir()) and not os.path.lexists(place / MANIFEST)):
         raise UsageError(
             Problem("already exists and is not a bundle", str(place), "choose a folder that does not exist")
         )
-    return [child for name, child in inside.items() if name not in (*FILES, MANIFEST)]
-
-
-def _link(file: Path, place: Path) -> None:
-    """Hard-link a file or folder to another place; the original stays, so that nothing can get lost."""
-    if file.is_dir() and not file.is_symlink():
-        shutil.copytree(file, place, symlinks=True, copy_function=os.link)
-    else:
-        os.link(file, place, follow_symlinks=False)
 
 
 def _missing_hint(place: Path) -> str:

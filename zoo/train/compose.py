@@ -172,8 +172,8 @@ def compose(
     return [_finish(drawn.piece, request) for drawn in chosen]
 
 
-def save_trained(model: Model, path: Path, record: Mapping[str, Any], seed: int) -> None:
-    """Save a trained model as a bundle, with a sample of its music.
+def save_trained(model: Model, path: Path, record: Mapping[str, Any], seed: int) -> Path | None:
+    """Save a trained model as a bundle, with a sample of its music; see `save_bundle`.
 
     Args:
         model: the trained model.
@@ -182,7 +182,7 @@ def save_trained(model: Model, path: Path, record: Mapping[str, Any], seed: int)
         seed: seed of the sample.
     """
     sample = compose(model, record, GenerationRequest(seed=seed))[0]
-    save_bundle(model, path, sample=sample, **record)
+    return save_bundle(model, path, sample=sample, **record)
 
 
 def _frames(model: Model, request: GenerationRequest, meter: Meter | None) -> int:

@@ -91,6 +91,14 @@ def weights_of_parts(model: Model) -> dict[Slot, str]:
     return {slot: digest(model.get_submodule(slot).state_dict()) for slot in SLOTS}
 
 
+def describes(config: Mapping[str, Any], model: Model, result: FitResult) -> bool:
+    """Whether the configuration of a bundle is of this model after this training."""
+    parts: Mapping[Slot, Mapping[str, Any]] = config.get("parts", {})
+    weights = {slot: part.get("weights") for slot, part in parts.items()}
+    steps = (config.get("training") or {}).get("steps")
+    return weights == weights_of_parts(model) and steps == result.step
+
+
 def with_changed_weights(record: Mapping[str, Any], changed: Collection[Slot]) -> dict[str, Any]:
     """A training record after the weights of some parts were changed in an unknown way.
 
