@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import zipfile
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -153,6 +155,39 @@ def test_a_huge_file_is_an_error_without_reading_it(files: tuple[Path, Path]) ->
     assert refusal(*files) == ["model.pt: it is larger than 32 MiB, too large for a file of the original"]
 
 
+@pytest.mark.parametrize("archive", [True, False])
+def test_a_pickle_that_requests_memory_is_an_error_without_allocating_it(
+    archive: bool, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch unpickles `bytearray(2**40)` even with weights_only=True."""
+    hungry = b"\x80\x02c__builtin__\nbytearray\n\x8a\x06" + (2**40).to_bytes(6, "little") + b"\x85R."
+    if archive:
+        with zipfile.ZipFile(files[0], "w") as content:
+            content.writestr("model/data.pkl", hungry)
+            content.writestr("model/version", "3\n")
+    else:
+        torch.save(weights(HISTORY), files[0], _use_new_zipfile_serialization=False)
+        files[0].write_bytes(hungry + files[0].read_bytes())
+    load = torch.load
+    monkeypatch.setattr(torch, "load", lambda path, **options: path == files[1] and load(path, **options))
+    assert refusal(*files)[0] == "model.pt: it is not a torch file of weights alone, or it is damaged"
+
+
+@pytest.mark.parametrize("archive", [True, False])
+def test_both_formats_of_torch_are_read(archive: bool, files: tuple[Path, Path]) -> None:
+    ordered = OrderedDict(weights(HISTORY))
+    ordered["history_reader.read_linear.weight"] = torch.nn.Parameter(
+        weights(HISTORY)["history_reader.read_linear.weight"]
+    )
+    torch.save(ordered, files[0], _use_new_zipfile_serialization=archive)
+    assert read_original(*files).parts["attention"] == "history"
+
+
+def test_a_pickle_of_very_many_instructions_is_an_error(files: tuple[Path, Path]) -> None:
+    torch.save({"a": [0] * 200_000}, files[0])
+    assert refusal(*files) == ["model.pt: it is not a torch file of weights alone, or it is damaged"]
+
+
 def change(name: str, value: Any) -> Callable[[Tensors], Any]:
     return lambda tensors: {**tensors, name: value}
 
@@ -173,7 +208,10 @@ BIAS_OF_TWO = torch.zeros(2)
         (lambda tensors: {"state_dict": tensors}, "it contains more than weights: state_dict"),
         (change("epoch", 3), "it contains more than weights: epoch"),
         (change(BIAS, torch.zeros(24, dtype=torch.int64)), f"it contains more than weights: {BIAS}"),
-        (change(BIAS, torch.zeros(24).to_sparse()), f"it contains more than weights: {BIAS}"),
+        (
+            change(BIAS, torch.zeros(24).to_sparse()),
+            "it is not a torch file of weights alone, or it is damaged",
+        ),
         (change(BIAS, torch.zeros(23)), f"{BIAS} has the shape (23,), not (24,)"),
         (change(BIAS, torch.zeros(1).expand(10**12)), f"{BIAS} has the shape ({10**12},), not (24,)"),
         (without("history_reader.read_linear"), "missing layers history_reader.read_linear"),

@@ -12,12 +12,16 @@ probability of the voices and the spread of velocities keep their initial values
 
 from __future__ import annotations
 
+import re
 import warnings
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
+from itertools import repeat
 from pathlib import Path
-from typing import Any
+from pickletools import genops
+from typing import IO, Any
 
 import torch
 from torch import Tensor
@@ -33,6 +37,12 @@ MAX_BYTES = 32 * 2**20
 """The original's files have less than 2 MB."""
 ZIP = b"PK\x03\x04"
 """The first bytes of a file that torch reads as a zip archive."""
+OF_WEIGHTS = re.compile(
+    r"collections OrderedDict|torch\._utils _rebuild_(tensor(_v2)?|parameter)|torch \w+Storage"
+)
+"""What the pickle of a state dict names. torch also accepts others, such as `bytearray(2**40)`."""
+MAX_INSTRUCTIONS = 100_000
+"""Maximum number of instructions of a pickle; those of the original have about 1,000."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +133,8 @@ def _read(path: Path) -> Mapping[str, Tensor]:
     try:
         # torch also reads compressed archives, with which a small file could fill the memory.
         is_too_large = _unpacked_bytes(path) > MAX_BYTES
+        if not is_too_large:
+            _check_pickles(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             content: Any = None if is_too_large else torch.load(path, map_location="cpu", weights_only=True)
@@ -145,6 +157,32 @@ def _unpacked_bytes(path: Path) -> int:
             return 0
         with zipfile.ZipFile(file) as archive:
             return sum(member.file_size for member in archive.infolist())
+
+
+def _check_pickles(path: Path) -> None:
+    """Check that a file names nothing but tensors, before torch allocates memory for what it names.
+
+    Raises:
+        ValueError: it names more, or is not a pickle.
+    """
+    with path.open("rb") as file:
+        for pickle in _pickles(file):
+            for number, (instruction, argument, _) in enumerate(genops(pickle)):
+                names_more = "GLOBAL" in instruction.name and not OF_WEIGHTS.fullmatch(str(argument))
+                if names_more or number == MAX_INSTRUCTIONS:
+                    raise ValueError(f"{instruction.name} {argument}")
+
+
+def _pickles(file: IO[bytes]) -> Iterator[IO[bytes]]:
+    """The pickles in a file of torch: members of a zip archive, or the first five in a row."""
+    if file.read(len(ZIP)) == ZIP:
+        with zipfile.ZipFile(file) as archive:
+            for member in archive.infolist():
+                if member.filename.lower().endswith(".pkl"):
+                    yield BytesIO(archive.read(member))
+    else:
+        file.seek(0)
+        yield from repeat(file, 5)
 
 
 def _is_weight(name: Any, value: Any) -> bool:
