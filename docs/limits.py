@@ -16,6 +16,7 @@ from zoo.limits import (
     RECIPE,
     format_bytes,
 )
+from zoo.model import original
 from zoo.music.beats import MAX_BEATS
 from zoo.music.guard import DEFAULT_LIMITS
 
@@ -36,6 +37,7 @@ NAMES = {
     "claim": "`claim.json` of a submission",
     "journal": "trials of a search",
     "votes": "file of votes",
+    "families": "CSV file of families",
 }
 
 
@@ -59,6 +61,10 @@ def table_of_limits() -> str:
         *((NAMES.get(kind, kind), format_bytes(size)) for kind, size in LIMITS.items()),
         ("line of `registry.toml`, a recipe or a study", f"{DOTS} dots"),
         ("recipe in one text", f"{RECIPE:,} characters"),
+        (
+            "weights of the original notebooks",
+            f"{format_bytes(original.MAX_BYTES)}, {original.MAX_INSTRUCTIONS:,} instructions of a pickle",
+        ),
         ("header of a weights file", format_bytes(HEADER)),
         (
             "votes counted at once",

@@ -16,12 +16,14 @@ import torch
 
 from zoo.bench.study import read_study
 from zoo.cli.console import BLANKS
+from zoo.data.family_rule import family_rule
 from zoo.errors import BundleError, UsageError
 from zoo.limits import DOTS, GENERATED, LIMITS, InputKind, format_bytes, read_bytes, read_toml, sha256_of
 from zoo.model.build import build, outline
 from zoo.model.bundle import load_bundle, save_bundle
 from zoo.model.generate import generate
 from zoo.model.sealed import canonical, manifest, read_card
+from zoo.model.weights import check_shapes
 from zoo.parts import SLOTS
 from zoo.registry import open_registry, parse_recipe
 from zoo.registry.menu import read_menu
@@ -64,6 +66,18 @@ def test_named_pipes_do_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="not a regular file"):
         read_bytes(tmp_path / "pipe", "plan")
+
+
+def test_a_named_pipe_as_weights_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BundleError, match="not a safetensors file"):
+        check_shapes(tmp_path / "pipe", {})
+
+
+def test_a_named_pipe_as_a_table_of_families_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "families.csv")
+    with pytest.raises(UsageError, match="not a regular file"):
+        family_rule(str(tmp_path / "families.csv"))
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "config.json", "model.safetensors"])

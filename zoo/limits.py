@@ -41,6 +41,7 @@ InputKind = Literal[
     "claim",
     "journal",
     "votes",
+    "families",
 ]
 
 LIMITS: dict[InputKind, int] = {
@@ -60,6 +61,7 @@ LIMITS: dict[InputKind, int] = {
     "claim": MIB,
     "journal": 256 * MIB,
     "votes": 32 * MIB,
+    "families": 16 * MIB,
 }
 """Maximum size in bytes, by kind of file."""
 
@@ -173,6 +175,15 @@ def sha256_of(path: Path, kind: InputKind) -> str:
     """The sha256 of a file, read in blocks; raises the same errors as `read_bytes`."""
     with _opened(path, kind, LIMITS[kind]) as (file, _):
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_file(path: Path, kind: InputKind) -> None:
+    """Check a file that another library opens by its path; raises the same errors as `read_bytes`.
+
+    Opening a named pipe would block, and safetensors could not even be interrupted.
+    """
+    with _opened(path, kind, LIMITS[kind]):
+        pass
 
 
 @contextmanager

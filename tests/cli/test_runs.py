@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -140,6 +141,18 @@ def test_damage_is_reported(
     assert f"damaged: {copied / 'deep/a'}" in err
     assert message in err
     assert "damaged" in zoo_command("runs", str(copied))[1]
+
+
+@pytest.mark.parametrize("name", ["best.safetensors", "last.safetensors"])
+def test_a_named_pipe_in_a_run_does_not_hang_the_list(name: str, copied: Path) -> None:
+    """Opening it would wait for a writer for ever; safetensors ignores Ctrl-C and SIGTERM meanwhile."""
+    (copied / "deep/a" / name).unlink()
+    os.mkfifo(copied / "deep/a" / name)
+    command = [sys.executable, "-m", "zoo", "runs", str(copied), "--json"]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    damaged, _ = json.loads(process.stdout)
+    assert damaged["state"] == "damaged"
+    assert name in damaged["problems"][0]
 
 
 def test_a_folder_without_runs(tmp_path: Path, zoo_command: Execute) -> None:

@@ -15,12 +15,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from zoo.errors import Problem, UsageError
+from zoo.limits import read_text
 
 Rule = Callable[[str], str | None]
 """Maps the title of a piece to the name of its family, or to None if the rule does not apply."""
 
-MAX_BYTES = 16 * 2**20
-"""Maximum size of a CSV file."""
 SUFFIX = ".csv"
 PROPOSALS = {
     "^(.*)/[^/]*$": "their folders",
@@ -117,8 +116,7 @@ def _is_table(text: str) -> bool:
 def _table(path: Path) -> dict[str, str]:
     where = f"family={path}"
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.reader(file.read(MAX_BYTES).splitlines()))
+        rows = list(csv.reader(read_text(path, "families").splitlines()))
     except UnicodeDecodeError:
         raise UsageError(Problem("this table is not in UTF-8", where, "save it as CSV in UTF-8")) from None
     except (OSError, ValueError, csv.Error) as error:

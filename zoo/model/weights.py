@@ -18,7 +18,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from zoo.errors import BundleError, NonFiniteError, Problem
-from zoo.limits import read_bytes
+from zoo.limits import check_file, read_bytes
 from zoo.model.half import widened
 from zoo.model.sealed import damaged
 
@@ -95,6 +95,7 @@ def check_shapes(path: Path, expected: Mapping[str, Tensor], part: str = "") -> 
         BundleError: the weights do not match, or it is not a safetensors file.
     """
     try:
+        check_file(path, "checkpoint")
         # As numpy, since torch does not open a path that is not UTF-8.
         with safe_open(path, "np") as file:
             shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 - no mapping

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zoo.errors import BundleError, Problem
+from zoo.limits import check_file
 from zoo.model.config import read_config
 from zoo.model.pretrained import BUNDLE, RECIPE
 from zoo.model.sealed import MANIFEST, damaged
@@ -202,6 +203,7 @@ def _metadata(path: Path) -> dict[str, Any]:
     from safetensors import safe_open
 
     try:
+        check_file(path, "checkpoint")
         with safe_open(path, "np") as file:
             metadata: dict[str, Any] = json.loads(file.metadata()[HEADER])["about"]
             if type(metadata.get("validated", -1)) is not int:
