@@ -83,6 +83,19 @@ def test_a_signal_saves_the_run(name: str, start: Start) -> None:
     assert_resumable()
 
 
+def test_several_signals_save_the_run_as_one_does(start: Start) -> None:
+    process = start(f"train {WORDS} data=songs train.steps=1000000 -o run")
+    wait_until(lambda: steps() > 3)
+    for name in ("SIGTERM", "SIGTERM", "SIGHUP", "SIGTERM"):
+        process.send_signal(signal.Signals[name])
+        time.sleep(0.003)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode in (128 + signal.SIGTERM, 128 + signal.SIGHUP)
+    assert "Stopped and saved. Continue with: zoo train -o run --resume" in err
+    assert "Traceback" not in err
+    assert_resumable()
+
+
 def test_a_closed_terminal_saves_the_run(start: Start) -> None:
     ours, theirs = pty.openpty()
     terminal = {"stdin": theirs, "stdout": theirs, "stderr": theirs}

@@ -37,7 +37,16 @@ def exit_code(error: BaseException) -> int:
     return 128 + (cause.number if isinstance(cause, Stopped) else signal.SIGINT)
 
 
+def ignore_signals(*names: str) -> None:
+    """Ignore signals from now on, since the command is about to end anyway."""
+    for name in names:
+        if (number := getattr(signal, name, None)) is not None:
+            signal.signal(number, signal.SIG_IGN)
+
+
 def _stop(number: int, frame: FrameType | None) -> None:
+    # Schedulers may send several; another one must not interrupt what is done after the first.
+    ignore_signals("SIGTERM", "SIGHUP")
     if number == getattr(signal, "SIGHUP", None):
         _forget_terminal()
     raise Stopped(number)

@@ -14,7 +14,9 @@ ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 @contextmanager
 def deferred_interrupts() -> Iterator[Callable[[], bool]]:
-    """Defer the first signal of `ENDING` to the end of the block; a second one takes effect at once.
+    """Defer the signals of `ENDING` to the end of the block; a second Ctrl-C takes effect at once.
+
+    Schedulers may send several signals, so that a second SIGTERM says nothing new.
 
     Yields a function that returns whether a signal was received. At the end of the block, the original
     handlers are restored and the deferred signal is raised again.
@@ -29,7 +31,7 @@ def deferred_interrupts() -> Iterator[Callable[[], bool]]:
 
     def receive(number: int, frame: FrameType | None) -> None:
         received.append(number)
-        if len(received) > 1:
+        if received.count(signal.SIGINT) > 1:
             # No handler is changed here: plugins are checked for changing handlers, and this runs in the
             # middle of a step.
             _handle(number, before[number], frame)
