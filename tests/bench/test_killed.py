@@ -98,7 +98,7 @@ def test_killed_and_restarted_study_gives_the_table_of_an_uninterrupted_one(
     driver.kill()
     driver.wait()
     left = holders(tmp_path / "runs", begun=False).values()
-    until(lambda: not any(lives(pid) for pid in left), 10)
+    until(lambda: not any(lives(pid) for pid in left), 100)
 
     before = stored_results(file)
     assert 0 < len(before) < CELLS

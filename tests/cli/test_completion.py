@@ -72,7 +72,7 @@ class Terminal:
 
     def wait_for(self, pattern: re.Pattern[bytes]) -> re.Match[bytes]:
         seen = b""
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while time.monotonic() < end:
             if select.select([self.screen], [], [], 1)[0]:
                 seen += os.read(self.screen, 65536)
@@ -82,7 +82,7 @@ class Terminal:
 
     def close(self) -> None:
         self.type("exit\n")
-        self.child.wait(timeout=60)
+        self.child.wait(timeout=300)
         os.close(self.screen)
 
 

@@ -149,7 +149,7 @@ def test_a_named_pipe_in_a_run_does_not_hang_the_list(name: str, copied: Path) -
     (copied / "deep/a" / name).unlink()
     os.mkfifo(copied / "deep/a" / name)
     command = [sys.executable, "-m", "zoo", "runs", str(copied), "--json"]
-    process = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    process = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     damaged, _ = json.loads(process.stdout)
     assert damaged["state"] == "damaged"
     assert name in damaged["problems"][0]

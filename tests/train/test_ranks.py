@@ -60,7 +60,7 @@ def start(act: Callable[[Ranks], None], count: int = 2) -> list[int | None]:
     for child in children:
         child.start()
     for child in children:
-        child.join(60)
+        child.join(300)
     codes = [child.exitcode for child in children]
     for child in children:
         child.kill()
