@@ -151,6 +151,25 @@ def test_the_bundle_of_a_complete_run_is_not_written_again(train: Train) -> None
     load_bundle("run/bundle")
 
 
+def test_the_bundle_of_a_run_that_takes_the_name_of_another_is_not_replaced(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train("train.steps=2", output="other")
+    manifest = Path("other/bundle/manifest.json").read_bytes()
+
+    def exchange(record: dict[str, Any], *arguments: object) -> dict[str, Any]:
+        Path("run").rename("moved")
+        Path("other").rename("run")
+        return record
+
+    monkeypatch.setattr("zoo.measure.validation.with_score", exchange)
+    result = train("train.steps=2", "seed=1")
+    assert result.code == 1
+    assert result.err.splitlines()[-2].startswith("error: run: was moved, and another folder has taken its")
+    assert Path("run/bundle/manifest.json").read_bytes() == manifest
+    assert not Path("moved/bundle").exists()
+
+
 def test_an_edited_model_card_is_kept_beside_that_of_an_extended_run(train: Train) -> None:
     train("train.steps=4")
     Path("run/bundle/README.md").write_text("by hand")

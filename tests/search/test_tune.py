@@ -144,6 +144,27 @@ def test_a_full_disk_ends_the_search_and_not_the_trial(tune: Tune, monkeypatch: 
     assert [trial.state for trial in tune(resume=True).trials] == ["complete"] * 3
 
 
+def test_a_search_that_takes_the_name_of_another_is_not_changed(
+    tune: Tune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tune()
+    search, other, fit = tmp_path / "search", tmp_path / "other", trials.fit
+    shutil.copytree(search, other)
+    before = {path: path.read_bytes() for path in other.rglob("*") if path.is_file()}
+
+    def exchange(*arguments: Any, **options: Any) -> Any:
+        result = fit(*arguments, **options)
+        search.rename(tmp_path / "moved")
+        other.rename(search)
+        return result
+
+    monkeypatch.setattr(trials, "fit", exchange)
+    with pytest.raises(ZooError, match="another folder has taken its name; nothing is written there"):
+        tune(trials=4, resume=True)
+    search.rename(other)
+    assert {path: path.read_bytes() for path in other.rglob("*") if path.is_file()} == before
+
+
 def test_bad_trials_are_pruned(tune: Tune) -> None:
     result = tune(trials=9, steps=8)
     states = [trial.state for trial in result.trials]

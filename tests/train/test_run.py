@@ -322,6 +322,44 @@ def test_a_lock_that_was_removed_while_waiting_is_not_used(
             pass
 
 
+def content(folder: Path) -> dict[str, bytes]:
+    return {child.name: child.read_bytes() for child in folder.iterdir()}
+
+
+@pytest.mark.parametrize("kind", [Stepped, Validated])
+@pytest.mark.parametrize("without", ["holder.json", "lock"])
+def test_a_run_that_takes_the_name_of_another_is_not_overwritten(
+    train: Make, uninterrupted: Path, run_folder: Path, tmp_path: Path, kind: type[Event], without: str
+) -> None:
+    """`mv A A.old && mv B A` while a process trains in A; the lock stays on the folder that was moved."""
+    other = tmp_path / "other"
+    train(other, steps=4, lr=0.001)
+    (other / "holder.json").write_text("{}")  # as if another process trained there
+    (other / without).unlink(missing_ok=True)
+    before = content(other)
+
+    def exchange(event: Event) -> None:
+        if isinstance(event, kind) and event.step == 6 and other.exists():
+            run_folder.rename(tmp_path / "moved")
+            other.rename(run_folder)
+
+    with pytest.raises(ZooError, match="another folder has taken its name; nothing is written") as error:
+        train(run_folder, exchange)
+    assert error.value.exit_code == 1
+    assert content(run_folder) == before
+    train(tmp_path / "moved")
+    assert_same(tmp_path / "moved", uninterrupted)
+
+
+@pytest.mark.parametrize("name", ["lock", "holder.json"])
+def test_training_goes_on_if_a_file_of_its_lock_is_removed(
+    train: Make, uninterrupted: Path, run_folder: Path, name: str
+) -> None:
+    """On some network drives the lock may even have another inode after a while."""
+    train(run_folder, lambda event: (run_folder / name).unlink(missing_ok=True))
+    assert_same(run_folder, uninterrupted)
+
+
 def test_a_run_is_only_resumed_on_request(train: Make, uninterrupted: Path) -> None:
     with pytest.raises(UsageError, match="--resume"):
         train(uninterrupted, resume=False)

@@ -200,6 +200,7 @@ def _write(trained: _Trained, recipe: Recipe, output: Path) -> Mapping[str, Any]
     from zoo.measure.validation import with_score
     from zoo.model.config import read_config
     from zoo.train.compose import save_trained
+    from zoo.train.lock import check_held
     from zoo.train.record import describes, record
 
     model = trained.model.cpu()
@@ -210,6 +211,7 @@ def _write(trained: _Trained, recipe: Recipe, output: Path) -> Mapping[str, Any]
     seed, settings = recipe.values["seed"], recipe.sections["train"]
     training_record = record(trained.result, trained.corpus, settings, seed, trained.origins)
     training_record = with_score(training_record, model, trained.corpus, settings, seed)
+    check_held(output)
     note_kept_card(save_trained(model, output / "bundle", training_record, seed))
     score: Mapping[str, Any] | None = training_record["scores"].get("validation_score")
     return score

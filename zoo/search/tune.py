@@ -27,7 +27,7 @@ from zoo.search.store import TrialResult, TrialStore
 from zoo.search.trial import TrainedTrial, discard_checkpoints, train_trial
 from zoo.train.compose import save_trained
 from zoo.train.events import Event
-from zoo.train.lock import refuse_links
+from zoo.train.lock import check_held, refuse_links
 from zoo.train.swap import Swap
 
 if TYPE_CHECKING:
@@ -137,6 +137,7 @@ class Tuner:
         return result
 
     def _run_next(self) -> None:
+        check_held(self.folder)
         trial = self.store.next()
         chosen = self.store.choose(trial, self.space)
         number = trial.number + 1
@@ -175,6 +176,7 @@ class Tuner:
 
     def _end(self, trial: optuna.Trial, trained: TrainedTrial) -> TrialResult:
         """Record a trial as complete or pruned; if it is the best so far, save its model first."""
+        check_held(self.folder)
         about = {"steps": trained.result.step, "seconds": round(trained.result.seconds, 1)}
         if trained.pruned:
             return self.store.finish(trial, "pruned", **about)

@@ -16,12 +16,14 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from zoo.errors import Problem, UsageError, ZooError
-from zoo.files import sweep, write_file
+from zoo.files import sweep, write_file, writing
 from zoo.model.pretrained import RECIPE
 
 LOCK, HOLDER = "lock", "holder.json"
 PATIENCE = 0.3
 """Seconds to wait for the lock; enough for its holder to write its process id."""
+_held: dict[Path, tuple[os.stat_result, bytes]] = {}
+"""The folders that this process has locked, with the identity of the lock and the content of `HOLDER`."""
 
 
 @contextmanager
@@ -35,7 +37,8 @@ def lock_folder(
 ) -> Iterator[Path]:
     """Lock a run folder against other processes inside the block; the folder is created if missing.
 
-    If no run was started in the block, the folder is removed again.
+    If no run was started in the block, the folder is removed again. The lock is on the folder, not on its
+    name: see `check_held`.
 
     Args:
         folder: a folder that is missing, empty, or contains a run.
@@ -54,15 +57,48 @@ def lock_folder(
     refuse_links(place)
     lock = _acquire(place, activity, patience)
     try:
+        with writing(place / LOCK):
+            _held[place] = (place / LOCK).stat(), f"{json.dumps(_describe_process())}\n".encode()
         sweep(place)
-        write_file(place / HOLDER, json.dumps(_describe_process()) + "\n")
+        write_file(place / HOLDER, _held[place][1])
         yield place
     finally:
         with suppress(OSError):  # the folder may have become read-only or been deleted
-            (place / HOLDER).unlink(missing_ok=True)
-            if not (place / plan).exists():
-                _remove(place, lock)
+            if place in _held and _is_held(place):
+                (place / HOLDER).unlink(missing_ok=True)
+                if not (place / plan).exists():
+                    _remove(place, lock)
+        _held.pop(place, None)
         lock.release()
+
+
+def check_held(folder: Path) -> None:
+    """Check, before something is written to a folder that is locked, that it is still the same folder.
+
+    If its folder is moved while a process trains, and another one takes its name, what the process writes
+    would destroy the run there. Windows moves no folder with an open file, such as the lock.
+
+    Raises:
+        ZooError: another folder has taken its place.
+    """
+    with writing(folder):
+        is_held = folder not in _held or _is_held(folder)
+    if not is_held:
+        what = "was moved, and another folder has taken its name; nothing is written there"
+        hint = "stop what moves folders, and resume in the folder that was moved"
+        raise ZooError(Problem(what, str(folder), hint))
+
+
+def _is_held(place: Path) -> bool:
+    """Whether a folder is the one that this process has locked, or there is none."""
+    identity, holder = _held[place]
+    with suppress(FileNotFoundError, NotADirectoryError):
+        if os.path.samestat((place / LOCK).stat(), identity):
+            return True
+    # The lock may have been removed, and some network drives give it another number when they reconnect.
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return (place / HOLDER).read_bytes() == holder
+    return not place.exists()
 
 
 def _remove(place: Path, lock: FileLock) -> None:

@@ -34,6 +34,7 @@ from zoo.model.weights import Weights, digest, not_finite, pack, read_weights, r
 from zoo.parts.terms import Term
 from zoo.train.events import Stepped, Validated
 from zoo.train.learner import Learner
+from zoo.train.lock import check_held
 from zoo.train.metrics import MetricsFile, parse_event
 from zoo.train.plan import differences, read_plan
 
@@ -59,7 +60,10 @@ PROGRESS: dict[str, type[StrictModel]] = {"last": _Last, "best": _Best}
 
 
 class Run:
-    """A run in its folder, which must be locked with `lock_folder`."""
+    """A run in its folder, which must be locked with `lock_folder`.
+
+    Nothing is written if another folder has taken its place; this is an error, see `check_held`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -78,6 +82,7 @@ class Run:
                 false.
             BundleError: the plan in the folder is damaged.
         """
+        check_held(self.folder)
         stored_plan = read_plan(self.folder)
         if stored_plan is not None:
             changed = differences(stored_plan, plan)
@@ -140,6 +145,7 @@ class Run:
 
     def note(self, event: Stepped | Validated) -> None:
         """Append an event to the metrics."""
+        check_held(self.folder)
         with writing(self.metrics.path), self.metrics.path.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps({"event": type(event).__name__.lower(), **asdict(event)}) + "\n")
 
@@ -149,6 +155,7 @@ class Run:
 
     def report(self, content: Mapping[str, Any]) -> Path:
         """Write the report on a value that is not finite."""
+        check_held(self.folder)
         path = self.folder / "nonfinite.json"
         write_file(path, json.dumps(content, indent=2) + "\n")
         return path
@@ -158,6 +165,7 @@ class Run:
         if invalid := not_finite(weights.tensors):
             what = f"{', '.join(invalid)} are not all finite, so the previous checkpoint is kept"
             raise NonFiniteError(Problem(what, str(path), "lower train.lr"))
+        check_held(self.folder)
         metadata = {"format": FORMAT, "weights": digest(weights.tensors), **weights.about}
         write_file(path, pack(Weights(weights.tensors, metadata)))
 
