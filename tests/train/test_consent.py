@@ -6,6 +6,7 @@ import json
 import marshal
 import shutil
 from collections.abc import Callable
+from hashlib import sha256
 from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from zoo.cli.main import run
 from zoo.cli.words import complete_word
 from zoo.errors import BundleError
 from zoo.model.bundle import load_bundle
+from zoo.model.sealed import canonical, manifest
 
 from .mine import MINE
 
@@ -161,6 +163,55 @@ def test_a_bundle_only_runs_the_file_it_was_made_with(with_run: Zoo, monkeypatch
     assert not was_run()
 
 
+def other_file(parts: dict[str, Any]) -> None:
+    """As if the run was started with a file whose sha256 begins as that of `mine.py`."""
+    part = parts["attention"]
+    assert part["sha256"].startswith(part["version"])
+    part["sha256"] = part["version"] + "0" * 52
+
+
+def edit_bundle(change: Callable[[dict[str, Any]], object]) -> None:
+    bundle = Path("run/bundle")
+    config = json.loads((bundle / "config.json").read_text())
+    change(config["recipe"]["parts"])
+    (bundle / "config.json").write_bytes(canonical(config))
+    names = json.loads((bundle / "manifest.json").read_text())["files"]
+    contents = {name: (bundle / name).read_bytes() for name in names}
+    (bundle / "manifest.json").write_bytes(manifest(contents))
+
+
+@pytest.mark.parametrize("arguments", [["--local"], ["attention=./mine.py"]])
+def test_a_run_tells_files_apart_that_begin_with_the_same_digits(with_run: Zoo, arguments: list[str]) -> None:
+    """An author can prepare two files with the same twelve digits in minutes."""
+    edit("run/recipe.json", lambda plan: other_file(plan["parts"]))
+    code, output = with_run("train", "-o", "run", "--resume", "train.steps=3", *arguments)
+    assert code, output
+    assert "the file has changed" in output
+    assert not was_run()
+
+
+@pytest.mark.usefixtures("with_run")
+def test_a_bundle_tells_files_apart_that_begin_with_the_same_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZOO_LOCAL", "1")
+    load_bundle("run/bundle")
+    edit_bundle(other_file)
+    Path("was-run").unlink()
+    with pytest.raises(BundleError, match="the file has changed"):
+        load_bundle("run/bundle")
+    assert not was_run()
+
+
+def test_runs_and_bundles_from_before_there_were_more_digits_are_read(
+    with_run: Zoo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit("run/recipe.json", lambda plan: plan["parts"]["attention"].pop("sha256"))
+    edit_bundle(lambda parts: parts["attention"].pop("sha256"))
+    code, output = with_run("train", "-o", "run", "--resume", "train.steps=3", "--local")
+    assert code == 0, output
+    monkeypatch.setenv("ZOO_LOCAL", "1")
+    load_bundle("run/bundle")
+
+
 @pytest.mark.parametrize("source", ["run", "run/bundle"])
 def test_a_trained_part_runs_no_code(with_run: Zoo, source: str) -> None:
     code, output = with_run("build", f"core=@{source}")
@@ -195,12 +246,15 @@ def test_a_study_runs_no_code(zoo: Zoo) -> None:
         assert "code in a file is run only if you name the file yourself" in output
 
 
-def test_a_worker_only_runs_the_file_of_the_study(zoo: Zoo) -> None:
+@pytest.mark.parametrize("digits", [0, 12])
+def test_a_worker_only_runs_the_file_of_the_study(digits: int, zoo: Zoo) -> None:
     from zoo.bench.local import CellFailed, run_process
 
+    file = sha256(Path("mine.py").read_bytes()).hexdigest()[:digits].ljust(64, "0")
     order = {
-        "name": "cell", "term": "core", "recipe": "attention=./mine.py", "files": {"attention": "0" * 12},
-        "data": "songs", "place": "songs", "split": "test", "train": {"steps": 1, "device": "cpu"}, "seed": 0,
+        "name": "cell", "term": "core", "recipe": "attention=./mine.py", "files": {"attention": file},
+        "music": "", "data": "songs", "place": "songs", "split": "test", "seed": 0,
+        "train": {"steps": 1, "device": "cpu"},
     }  # fmt: skip
     Path("was-run").unlink(missing_ok=True)
     with pytest.raises(CellFailed, match="the file has changed"):

@@ -211,9 +211,9 @@ def folder_of(data: str) -> str:
 
 
 def _files(recipe: Recipe) -> dict[Slot, str]:
-    """Slot -> version of each part that is a file of code; workers must have the same version."""
-    entries = {slot: choice.entry for slot, choice in recipe.parts.items()}
-    return {slot: entry.version for slot, entry in entries.items() if entry.source.origin == "file"}
+    """Slot -> sha256 of each part that is a file of code; workers must have the same file."""
+    sources = {slot: choice.entry.source for slot, choice in recipe.parts.items()}
+    return {slot: source.sha256 for slot, source in sources.items() if source.origin == "file"}
 
 
 def _label(choice: Choice) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from zoo.parts import SLOTS, Slot
 from zoo.registry import Recipe
 from zoo.registry.registry import file_of, names_file
-from zoo.registry.sources import file_version
+from zoo.registry.sources import file_digest, is_same
 
 
 def code_of(recipe: Recipe, place: Path) -> dict[Slot, str]:
@@ -60,7 +60,8 @@ def _moved(part: Any, relative: Any, place: Path) -> Any:
         return part
     typed = file_of(name)
     existing = [file for file in (typed, place / relative, place.parent / typed.name) if file.is_file()]
-    same = [file for file in existing if file_version(file) == part.get("version")]
+    stored = str(part.get("sha256") or part.get("version"))
+    same = [file for file in existing if is_same(file_digest(file), stored)]
     file = next(iter(same or existing), typed)
     if file == typed:
         return part

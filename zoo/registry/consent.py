@@ -13,7 +13,7 @@ from zoo.errors import Problem, UsageError
 from zoo.parts import Slot
 from zoo.registry.entry import Entry
 from zoo.registry.registry import Registry, file_of, names_file
-from zoo.registry.sources import file_version
+from zoo.registry.sources import SHOWN, file_digest, is_same
 from zoo.registry.words import Word
 
 
@@ -48,8 +48,8 @@ def located(word: Word) -> str:
 
 def _require_version(word: Word, name: str) -> None:
     """Raise an error, before the file is imported, if its version is not the one that was stored."""
-    current = file_version(file_of(name))
-    if word.version and current and current != word.version:
-        what = f"the file has changed: its version is {current}, expected {word.version}"
+    current = file_digest(file_of(name))
+    if word.version and current and not is_same(current, word.version):
+        what = f"the file has changed: its version is {current[:SHOWN]}, expected {word.version[:SHOWN]}"
         hint = "restore the original file, or start afresh with this one"
         raise UsageError(Problem(what, str(word), hint))

@@ -71,6 +71,8 @@ class Recipe:
         contents of plugin files.
         """
         content = self.to_json()
+        for part in content["parts"].values():
+            part.pop("sha256", None)  # the version, which digests had before, is enough to tell files apart
         for slot, choice in self.parts.items():
             if choice.entry.source.origin in ("shipped", "installed"):
                 del content["parts"][slot]["version"]
@@ -130,6 +132,7 @@ def _part_to_json(choice: Choice) -> dict[str, Any]:
     return {
         "name": choice.entry.qualified,
         "version": choice.entry.version,
+        **({"sha256": choice.entry.source.sha256} if choice.entry.source.sha256 else {}),
         "state_version": choice.entry.description.state_version,
         "settings": choice.settings.model_dump(mode="json"),
     }

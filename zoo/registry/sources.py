@@ -24,6 +24,10 @@ GROUP = "zoo.plugins"
 SHIPPED = "polyzoo"
 """The distribution of the zoo itself."""
 
+SHOWN = 12
+"""Digits of the sha256 of a file that are its version. They tell files apart, but do not identify a file: two
+with the same digits are found in minutes."""
+
 Origin = Literal["shipped", "installed", "local", "file"]
 
 
@@ -41,6 +45,7 @@ class Source:
         version: the version of the distribution; for a file the first digits of its sha256.
         off: why the plugin is disabled; empty if it is enabled.
         broken: why the plugin cannot be loaded, if already known.
+        sha256: of a file, 64 hexadecimal digits.
     """
 
     name: str
@@ -50,6 +55,7 @@ class Source:
     version: str = ""
     off: str = ""
     broken: str = ""
+    sha256: str = ""
 
     @property
     def is_file(self) -> bool:
@@ -121,19 +127,26 @@ def local_sources(users: Menu, *, local: bool) -> list[Source]:
 
 def _local(name: str, path: str, off: str) -> Source:
     try:
-        return Source(name, "local", path, name, file_version(Path(path)), off)
+        sha256 = file_digest(Path(path))
+        return Source(name, "local", path, name, sha256[:SHOWN], off, sha256=sha256)
     except OSError as error:
         return Source(name, "local", path, name, off=off, broken=f"it cannot be read: {error.strerror}")
 
 
 def file_source(path: Path, written: str) -> Source:
     """The source of a file that a recipe names."""
-    return Source(path.stem, "file", str(path), written, file_version(path))
+    sha256 = file_digest(path)
+    return Source(path.stem, "file", str(path), written, sha256[:SHOWN], sha256=sha256)
 
 
-def file_version(path: Path) -> str:
-    """The first 12 digits of the file's sha256; empty if there is no file."""
-    return sha256_of(path, "code")[:12] if path.is_file() else ""
+def file_digest(path: Path) -> str:
+    """The sha256 of a file of code; empty if there is no file."""
+    return sha256_of(path, "code") if path.is_file() else ""
+
+
+def is_same(digest: str, stored: str) -> bool:
+    """Whether a digest is the stored one, of which older bundles, runs and searches have the first digits."""
+    return digest == stored or (len(stored) == SHOWN and digest.startswith(stored))
 
 
 def installed_sources(users: Menu) -> list[Source]:

@@ -23,6 +23,7 @@ class _StoredPart(BaseModel):
 
     name: str
     version: str
+    sha256: str = ""
     state_version: int
     settings: dict[str, Any]
 
@@ -126,7 +127,7 @@ def _entry(slot: Slot, stored: _StoredPart, registry: Registry, problems: list[P
         if names_file(stored.name) and not registry.trusts(stored.name):
             problems.append(Problem("it needs code from a file", where, "inspect the file, then add --local"))
             return None
-        version = stored.version if names_file(stored.name) else ""
+        version = (stored.sha256 or stored.version) if names_file(stored.name) else ""
         entry = named_part(slot, Word(slot, stored.name, "the stored recipe", version=version), registry)
     except ZooError as error:
         for problem in error.problems:

@@ -31,7 +31,7 @@ class Word:
         text: the value as typed.
         origin: the recipe or file that contains the word; empty if the user typed it.
         folder: the folder that relative paths in the value are relative to.
-        version: the required version of a plugin file, if known; any other version is an error.
+        version: the required sha256 of a plugin file, if known; another file is an error.
     """
 
     key: str
@@ -103,7 +103,7 @@ def stored_words(text: str, versions: Mapping[str, str], origin: str = "") -> li
 
     Args:
         text: the stored recipe.
-        versions: slot -> the version of the plugin file in that slot.
+        versions: slot -> the sha256 of the plugin file in that slot.
         origin: the file; empty if the user has agreed to run the code that it names.
 
     Raises:

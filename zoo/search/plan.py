@@ -15,7 +15,7 @@ from zoo.limits import read_bytes, sha256_of
 from zoo.model.format import check_format
 from zoo.model.sealed import damaged, parsed, reading
 from zoo.registry.registry import file_of
-from zoo.registry.sources import file_version
+from zoo.registry.sources import file_digest, is_same
 from zoo.registry.words import Word
 from zoo.search.space import Space
 from zoo.train.plan import from_folder
@@ -81,19 +81,19 @@ class Plan:
         problems = [
             Problem(f"the file has changed: its digest is {current}, expected {digest}", name, hint)
             for name, digest in self.files.items()
-            if (current := _digest(name)) and current != digest
+            if (current := _digest(name)) and not is_same(current, digest)
         ]
         if problems:
             raise UsageError(*problems)
 
 
 def _digest(name: str) -> str:
-    """The first digits of the sha256 of a file of code, or of the weights of trained parts."""
+    """The sha256 of a file of code, or of the weights of trained parts."""
     if not names_source(name):
-        return file_version(file_of(name))
+        return file_digest(file_of(name))
     weights = open_trained(Path(name.partition("=@")[2])).file
     with reading(weights):
-        return sha256_of(weights, "checkpoint")[:12]
+        return sha256_of(weights, "checkpoint")
 
 
 def read_plan(folder: Path) -> Plan | None:

@@ -40,6 +40,7 @@ RANKS = "number of ranks"
 class _Part(StrictModel):
     name: str
     version: str
+    sha256: str = ""
     state_version: int
     settings: dict[str, Any]
 
@@ -142,7 +143,11 @@ def plan_words(plan: Mapping[str, Any], folder: Path) -> list[Word]:
         BundleError: the words are damaged, or name a file of code whose version was not stored.
     """
     path, parts = folder / RECIPE, plan["parts"]
-    versions = {slot: part["version"] for slot, part in parts.items() if names_file(part["name"])}
+    versions = {
+        slot: part.get("sha256") or part["version"]
+        for slot, part in parts.items()
+        if names_file(part["name"])
+    }
     try:
         words = stored_words(plan["words"], versions, str(path))
     except UsageError as error:
