@@ -13,8 +13,8 @@ import stat
 import sys
 import time
 import uuid
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from zoo.errors import Problem, ZooError
@@ -45,12 +45,15 @@ def new_file(path: str | Path, hint: str = HINT) -> Iterator[Path]:
     """Yield a temporary path to write to; it replaces `path` if the block ends without an error.
 
     Raises:
-        ZooError: the disk is full, the folder is missing or not writable, or the path is of a pipe or a
-            device, which a file would replace.
+        ZooError: the disk is full, the folder is missing or not writable, or the path is of a folder, a pipe
+            or a device, which a file would replace.
     """
     place = real_path(path)
     if is_special(place):
         raise ZooError(Problem(SPECIAL, str(path), "choose another path"))
+    with writing(path, hint):
+        if place.is_dir():
+            raise ZooError(Problem("is a folder, not a file", str(path), "choose another path"))
     part = _part(place)
     try:
         with writing(path, hint):
@@ -66,6 +69,19 @@ def write_file(path: str | Path, content: bytes | str) -> None:
     """Write a file atomically; see `new_file`."""
     with new_file(path) as part:
         part.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def write_files(contents: Iterable[tuple[str | Path, bytes]]) -> None:
+    """Write several files, all or none: no file is replaced before all are on the disk; see `new_file`.
+
+    Args:
+        contents: the path and the content of each file; only one content at a time is kept in memory.
+    """
+    with ExitStack() as unfinished:
+        for path, content in contents:
+            part = unfinished.enter_context(new_file(path))
+            part.write_bytes(content)
+            flush(part)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -201,7 +202,12 @@ def test_a_picture_shows_the_end_of_the_primer(
 ) -> None:
     pytest.importorskip("matplotlib")
     drawn: list[int] = []
-    monkeypatch.setattr("zoo.music.picture.write_picture", lambda roll, path, primer: drawn.append(primer))
+
+    def draw(roll: Roll, *, primer: int) -> bytes:
+        drawn.append(primer)
+        return b""
+
+    monkeypatch.setattr("zoo.music.picture.picture_bytes", draw)
     summary(capsys, "--picture", "new.png", "--primer", "tune.mid", "--frames", "4")
     summary(capsys, "--picture", "new.png", "--frames", "4")
     assert drawn == [20, 0]
@@ -256,6 +262,45 @@ def test_existing_music_is_not_overwritten(folder: Path, capsys: pytest.CaptureF
     assert {Path(name).read_text() for name in ("new.mid", "new-2.mid", "new.png")} == {"mine"}
     assert run([*words, "--force"]) == 0
     assert read_midi(folder / "new.mid").frames <= 4
+
+
+@pytest.mark.parametrize("failing", ["new-1.mid", "new-3.mid", "new.png"])
+def test_all_files_are_replaced_or_none(
+    failing: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib")
+    names = ["new-1.mid", "new-2.mid", "new-3.mid", "new.png"]
+    for name in names:
+        Path(name).write_text("old")
+    write = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if failing in path.name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        return write(path, content)
+
+    words = ["generate", "model", "-o", "new.mid", "--count", "3", "--picture", "new.png", "--frames", "4"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        assert run([*words, "--force"]) == 1
+    message = capsys.readouterr().err
+    assert f"error: {failing}: cannot be written: no space left on device\n" in message
+    assert "existing files are unchanged" in message
+    assert [Path(name).read_text() for name in names] == ["old"] * 4
+    assert sorted(child.name for child in folder.iterdir()) == ["model", *names, "tune.mid"]
+    assert run([*words, "--force"]) == 0
+    assert all(Path(name).read_bytes() != b"old" for name in names)
+
+
+def test_a_folder_in_place_of_a_piece_leaves_the_others_unchanged(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("new-1.mid").mkdir()
+    Path("new-2.mid").write_text("old")
+    words = ["generate", "model", "-o", "new.mid", "--count", "2", "--frames", "4", "--force"]
+    assert run(words) == 1
+    assert "error: new-1.mid: is a folder, not a file" in capsys.readouterr().err
+    assert Path("new-2.mid").read_text() == "old"
 
 
 def test_force_does_not_overwrite_the_primer(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

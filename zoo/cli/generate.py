@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,13 +15,17 @@ from zoo.cli.written import (
     check_endings,
     note_outside,
     note_relative_keys,
+    piece_bytes,
     print_written,
-    save_piece,
     warn_of_dull,
 )
 from zoo.errors import Problem, UsageError
+from zoo.files import write_files
 from zoo.limits import COLDEST, HOTTEST, too_much_music
 from zoo.music.grid import QUARTERS
+
+if TYPE_CHECKING:
+    from zoo.music.roll import Roll
 
 
 @click.command("generate")
@@ -232,18 +237,25 @@ def command(
     written_primer = None if without_primer else opening
     paths = [still_free(path, force) for path in paths]
     picture = picture and still_free(picture, force)
-    for path, roll in zip(paths, rolls, strict=True):
-        save_piece(roll, path, played, written_primer.frames if written_primer else 0)
-    if picture:
-        from zoo.music.picture import write_picture
-
-        write_picture(rolls[0], picture, primer=written_primer.frames if written_primer else 0)
-    written = dict(zip(paths, rolls, strict=True))
-    warn_of_dull(written, written_primer.frames if written_primer else 0)
+    written, first = dict(zip(paths, rolls, strict=True)), written_primer.frames if written_primer else 0
+    write_files(_contents(written, picture, played, first))
+    warn_of_dull(written, first)
     note_outside(written)
     if key is not None:
         note_relative_keys(written, key, opening)
     print_written(written, written_primer, picture, as_json)
+
+
+def _contents(
+    pieces: Mapping[Path, Roll], picture: Path | None, instrument: int, primer: int
+) -> Iterator[tuple[Path, bytes]]:
+    """The files with the pieces, and the picture of the first one."""
+    for path, roll in pieces.items():
+        yield path, piece_bytes(roll, path, instrument, primer)
+    if picture:
+        from zoo.music.picture import picture_bytes
+
+        yield picture, picture_bytes(next(iter(pieces.values())), primer=primer)
 
 
 def _lonely(primer: str | None, primer_bars: str | None, without_primer: bool) -> list[Problem]:

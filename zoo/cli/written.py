@@ -49,16 +49,17 @@ def suggested(path: Path, ending: str) -> str:
     return shlex.quote(str(named))
 
 
-def save_piece(roll: Roll, path: Path, instrument: int, primer: int) -> None:
-    """Write a piece in the format that its file name implies."""
-    if path.suffix.lower() not in PAGES:
-        roll.write(path, instrument=instrument)
-        return
+def piece_bytes(roll: Roll, path: Path, instrument: int, primer: int) -> bytes:
+    """The content of a file with a piece, in the format that its name implies."""
+    from zoo.music.saving import music_bytes
     from zoo.music.writing import midi_bytes
-    from zoo.report import ListeningPiece, Report, write_report
+
+    if path.suffix.lower() not in PAGES:
+        return music_bytes(roll, path, instrument)
+    from zoo.report import ListeningPiece, Report, report_bytes
 
     piece = ListeningPiece(path.stem, roll, primer=primer, midi=midi_bytes(roll, instrument))
-    write_report(Report(path.stem, [piece]), path)
+    return report_bytes(Report(path.stem, [piece]))
 
 
 def warn_of_dull(written: Mapping[Path, Roll], first: int) -> None:

@@ -37,17 +37,27 @@ def save(roll: Roll, path: str | Path, *, instrument: int = 0) -> None:
             long for sound.
         ZooError: the file cannot be written; an existing file is unchanged.
     """
-    from zoo.music.sound import write_wav
-    from zoo.music.writing import write_midi
+    write_file(path, music_bytes(roll, path, instrument))
+
+
+def music_bytes(roll: Roll, path: str | Path, instrument: int = 0) -> bytes:
+    """The content of the file that `save` writes to a path.
+
+    Raises:
+        UsageError: as `save`.
+        ZooError: fluidsynth is used, and fails.
+    """
+    from zoo.music.sound import rendered
+    from zoo.music.writing import midi_bytes
 
     check_ending(path)
     match Path(path).suffix.lower():
         case ".wav":
-            write_wav(roll, path, instrument=instrument)
+            return rendered(roll, instrument)
         case ".musicxml":
-            write_file(path, musicxml_bytes(roll, Path(path).stem, instrument))
+            return musicxml_bytes(roll, Path(path).stem, instrument)
         case _:
-            write_midi(roll, path, instrument=instrument)
+            return midi_bytes(roll, instrument)
 
 
 def check_ending(path: str | Path) -> None:

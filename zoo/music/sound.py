@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.errors import Problem, UsageError, ZooError
-from zoo.files import new_file, write_file
+from zoo.files import write_file, writing
 from zoo.music.notes import Notes
 from zoo.music.tempo import played_at
 from zoo.parts.piano import LOWEST_KEY
@@ -51,7 +51,17 @@ Samples = NDArray[np.float32]
 
 
 def write_wav(roll: Roll, path: str | Path, *, instrument: int = 0) -> None:
-    """Write a roll as a WAV file with 16 bits and 44.1 kHz.
+    """Write a roll as a WAV file with 16 bits and 44.1 kHz; see `rendered`.
+
+    Raises:
+        UsageError: the music is too long.
+        ZooError: the file cannot be written, or fluidsynth fails.
+    """
+    write_file(path, rendered(roll, instrument))
+
+
+def rendered(roll: Roll, instrument: int = 0) -> bytes:
+    """Render a roll as the content of a WAV file with 16 bits and 44.1 kHz.
 
     If fluidsynth and a soundfont are installed, they are used, in stereo. The environment variable
     `ZOO_SOUNDFONT` selects another soundfont; if it is empty, the built-in piano is used, which plays every
@@ -59,19 +69,15 @@ def write_wav(roll: Roll, path: str | Path, *, instrument: int = 0) -> None:
 
     Args:
         roll: the music, at most half an hour.
-        path: the file.
         instrument: General MIDI program, 0..127; only used by fluidsynth.
 
     Raises:
         UsageError: the music is too long.
-        ZooError: the file cannot be written, or fluidsynth fails.
+        ZooError: fluidsynth fails, or its temporary files cannot be written.
     """
     _check(roll)
     font = soundfont()
-    if font is None:
-        write_file(path, wav_bytes(sound(roll)))
-    else:
-        _fluidsynth(roll, Path(path), font, instrument)
+    return wav_bytes(sound(roll)) if font is None else _fluidsynth(roll, font, instrument)
 
 
 def sound(roll: Roll) -> Samples:
@@ -182,10 +188,10 @@ def _envelope(count: int, duration: float) -> Samples:
     return envelope
 
 
-def _fluidsynth(roll: Roll, path: Path, font: Path, instrument: int) -> None:
+def _fluidsynth(roll: Roll, font: Path, instrument: int) -> bytes:
     from zoo.music.writing import midi_bytes
 
-    with new_file(path) as part, tempfile.TemporaryDirectory() as folder:
+    with writing("the temporary folder"), tempfile.TemporaryDirectory() as folder:
         midi, wav = Path(folder, "song.mid"), Path(folder, "song.wav")
         midi.write_bytes(midi_bytes(roll, instrument))
         command = [
@@ -207,4 +213,4 @@ def _fluidsynth(roll: Roll, path: Path, font: Path, instrument: int) -> None:
             what = f"fluidsynth failed: {output[-1] if output else 'no sound'}"
             hint = "set the environment variable ZOO_SOUNDFONT to an empty value to use the built-in piano"
             raise ZooError(Problem(what, str(font), hint))
-        shutil.copyfile(wav, part)
+        return wav.read_bytes()

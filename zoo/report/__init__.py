@@ -5,7 +5,7 @@ and scripts. A page is a single file without external resources: it opens from a
 a web server.
 """
 
-from zoo.report.page import Report, write_report
+from zoo.report.page import Report, report_bytes, write_report
 from zoo.report.piece import ListeningPiece
 
-__all__ = ["ListeningPiece", "Report", "write_report"]
+__all__ = ["ListeningPiece", "Report", "report_bytes", "write_report"]

@@ -52,7 +52,12 @@ def write_report(report: Report, path: str | Path) -> None:
     Raises:
         ZooError: the file cannot be written; an existing file is then unchanged.
     """
-    write_file(path, encoded(page(report)))
+    write_file(path, report_bytes(report))
+
+
+def report_bytes(report: Report) -> bytes:
+    """The content of the file that `write_report` writes."""
+    return encoded(page(report))
 
 
 def page(report: Report) -> str:
