@@ -16,6 +16,7 @@ import pytest
 import zoo
 from zoo.cli.curves import chart
 from zoo.cli.main import run
+from zoo.model.weights import Weights, pack, unpack
 from zoo.train.lock import lock_folder
 from zoo.train.metrics import MetricsFile
 from zoo.train.summary import find_runs, summarize
@@ -252,6 +253,9 @@ def test_a_bundle_that_is_older_than_the_checkpoints_of_its_run_is_noted(
             assert note in err
     with pytest.warns(UserWarning, match="its run has reached step 6"):
         zoo.load(folder)
+    last = unpack((folder / "last.safetensors").read_bytes(), "last")
+    (folder / "last.safetensors").write_bytes(pack(Weights(last.tensors, {**last.about, "step": "six"})))
+    assert zoo_command("show", str(folder))[::2] == (0, "")
 
 
 def test_a_damaged_point_of_a_curve_is_not_drawn(copied: Path, zoo_command: Execute) -> None:

@@ -7,6 +7,7 @@ import pickle
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -155,22 +156,50 @@ def test_a_huge_file_is_an_error_without_reading_it(files: tuple[Path, Path]) ->
     assert refusal(*files) == ["model.pt: it is larger than 32 MiB, too large for a file of the original"]
 
 
-@pytest.mark.parametrize("archive", [True, False])
+HUNGRY = b"\x80\x02c__builtin__\nbytearray\n\x8a\x06" + (2**40).to_bytes(6, "little") + b"\x85R."
+"""torch unpickles `bytearray(2**40)` even with weights_only=True."""
+
+
+def archive_of(name: str, pickle: bytes) -> bytes:
+    content = BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(name, pickle)
+        archive.writestr("model/version", "3\n")
+    return content.getvalue()
+
+
+def two_directories() -> bytes:
+    """An archive whose last record names the directory of the first; Python reads that before the record."""
+    first = archive_of("model/data.pkl", HUNGRY)
+    second = archive_of("model/data.txt", b"\x80\x02}.".ljust(len(HUNGRY)))
+    return first[:-RECORD] + second[:-RECORD] + first[-RECORD:]
+
+
+RECORD = 22
+"""The length of the record at the end of an archive."""
+
+
+@pytest.mark.parametrize("format", ["archive", "two directories", "pickles"])
 def test_a_pickle_that_requests_memory_is_an_error_without_allocating_it(
-    archive: bool, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    format: str, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """torch unpickles `bytearray(2**40)` even with weights_only=True."""
-    hungry = b"\x80\x02c__builtin__\nbytearray\n\x8a\x06" + (2**40).to_bytes(6, "little") + b"\x85R."
-    if archive:
-        with zipfile.ZipFile(files[0], "w") as content:
-            content.writestr("model/data.pkl", hungry)
-            content.writestr("model/version", "3\n")
+    hungry = HUNGRY
+    if format == "archive":
+        files[0].write_bytes(archive_of("model/data.pkl", hungry))
+    elif format == "two directories":
+        files[0].write_bytes(two_directories())
     else:
         torch.save(weights(HISTORY), files[0], _use_new_zipfile_serialization=False)
         files[0].write_bytes(hungry + files[0].read_bytes())
-    load = torch.load
-    monkeypatch.setattr(torch, "load", lambda path, **options: path == files[1] and load(path, **options))
+    loaded: list[bytes] = []
+
+    def load(file: BytesIO, **options: Any) -> Any:
+        loaded.append(file.getvalue())
+        raise ValueError
+
+    monkeypatch.setattr(torch, "load", load)
     assert refusal(*files)[0] == "model.pt: it is not a torch file of weights alone, or it is damaged"
+    assert not any(b"bytearray" in content for content in loaded)
 
 
 @pytest.mark.parametrize("archive", [True, False])

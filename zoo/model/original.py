@@ -131,13 +131,15 @@ def _read(path: Path) -> Mapping[str, Tensor]:
     if path.stat().st_size > MAX_BYTES:
         raise _refusal(path, f"it is larger than {limit} MiB, too large for a file of the original")
     try:
+        file = BytesIO(path.read_bytes())
         # torch also reads compressed archives, with which a small file could fill the memory.
-        is_too_large = _unpacked_bytes(path) > MAX_BYTES
-        if not is_too_large:
-            _check_pickles(path)
+        is_too_large = _unpacked_bytes(file) > MAX_BYTES
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            content: Any = None if is_too_large else torch.load(path, map_location="cpu", weights_only=True)
+            if not is_too_large:
+                file = _repacked(file)
+                _check_pickles(file)
+            content: Any = None if is_too_large else torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises many types of errors for damaged files
         raise _refusal(path, "it is not a torch file of weights alone, or it is damaged") from error
     if is_too_large:
@@ -150,39 +152,57 @@ def _read(path: Path) -> Mapping[str, Tensor]:
     return content
 
 
-def _unpacked_bytes(path: Path) -> int:
-    """The size of the content of a zip archive, the format of torch since version 1.6; 0 for others."""
-    with path.open("rb") as file:
-        if file.read(len(ZIP)) != ZIP:
-            return 0
-        with zipfile.ZipFile(file) as archive:
-            return sum(member.file_size for member in archive.infolist())
+def _is_zip(file: BytesIO) -> bool:
+    """Whether a file is a zip archive, the format of torch since version 1.6."""
+    return file.getbuffer()[: len(ZIP)] == ZIP
 
 
-def _check_pickles(path: Path) -> None:
+def _unpacked_bytes(file: BytesIO) -> int:
+    """The size of the content of a zip archive; 0 for other files."""
+    if not _is_zip(file):
+        return 0
+    with zipfile.ZipFile(file) as archive:
+        return sum(member.file_size for member in archive.infolist())
+
+
+def _repacked(file: BytesIO) -> BytesIO:
+    """The same archive as Python reads it; other files are returned as they are.
+
+    Of an archive that contains another one, torch may read other members than those that were checked.
+    """
+    if not _is_zip(file):
+        return file
+    copy = BytesIO()
+    with zipfile.ZipFile(file) as archive, zipfile.ZipFile(copy, "w") as repacked:
+        for member in archive.infolist():
+            repacked.writestr(zipfile.ZipInfo(member.filename), archive.read(member))
+    copy.seek(0)
+    return copy
+
+
+def _check_pickles(file: BytesIO) -> None:
     """Check that a file names nothing but tensors, before torch allocates memory for what it names.
 
     Raises:
         ValueError: it names more, or is not a pickle.
     """
-    with path.open("rb") as file:
-        for pickle in _pickles(file):
-            for number, (instruction, argument, _) in enumerate(genops(pickle)):
-                names_more = "GLOBAL" in instruction.name and not OF_WEIGHTS.fullmatch(str(argument))
-                if names_more or number == MAX_INSTRUCTIONS:
-                    raise ValueError(f"{instruction.name} {argument}")
+    for pickle in _pickles(file):
+        for number, (instruction, argument, _) in enumerate(genops(pickle)):
+            names_more = "GLOBAL" in instruction.name and not OF_WEIGHTS.fullmatch(str(argument))
+            if names_more or number == MAX_INSTRUCTIONS:
+                raise ValueError(f"{instruction.name} {argument}")
+    file.seek(0)
 
 
-def _pickles(file: IO[bytes]) -> Iterator[IO[bytes]]:
+def _pickles(file: BytesIO) -> Iterator[IO[bytes]]:
     """The pickles in a file of torch: members of a zip archive, or the first five in a row."""
-    if file.read(len(ZIP)) == ZIP:
-        with zipfile.ZipFile(file) as archive:
-            for member in archive.infolist():
-                if member.filename.lower().endswith(".pkl"):
-                    yield BytesIO(archive.read(member))
-    else:
-        file.seek(0)
+    if not _is_zip(file):
         yield from repeat(file, 5)
+        return
+    with zipfile.ZipFile(file) as archive:
+        for member in archive.infolist():
+            if member.filename.lower().endswith(".pkl"):
+                yield BytesIO(archive.read(member))
 
 
 def _is_weight(name: Any, value: Any) -> bool:

@@ -156,7 +156,8 @@ def outdated(bundle: Path, record: Mapping[str, Any]) -> str:
     if bundle.name != BUNDLE or not ((run / RECIPE).is_file() and (run / LAST).is_file()):
         return ""
     with suppress(BundleError):
-        if (reached := _metadata(run / LAST).get("step", 0)) > steps:
+        reached = _metadata(run / LAST).get("step")
+        if isinstance(reached, int) and reached > steps:
             return (
                 f"{bundle} is the model of step {steps:,}, but its run has reached step {reached:,}; "
                 f"`zoo train -o {shlex.quote(str(run))} --resume` finishes the run and writes the new model"
