@@ -219,6 +219,21 @@ def test_a_push_replaces_the_bundle_that_was_there(command: Command, server: Hub
     assert server.files == {**files(bundle), "notes.txt": b"mine"}
 
 
+@pytest.mark.slow
+def test_a_push_publishes_nothing_in_public_if_it_must_be_private_and_replaces_no_other_model(
+    command: Command, server: Hub, bundle: Path
+) -> None:
+    server.files = {}
+    public = command("push", "bundle", REPO, "--private", HF_TOKEN="hf_of_a_test")
+    assert public.returncode == 2
+    assert f"{REPO}: is a public repository, so nothing was published" in public.stderr
+    server.files = other = {"model.safetensors": b"of a transformer", "config.json": b"{}"}
+    foreign = command("push", "bundle", REPO, HF_TOKEN="hf_of_a_test")
+    assert foreign.returncode == 2
+    assert "contains a model that is not a bundle" in foreign.stderr
+    assert server.files == other == {"model.safetensors": b"of a transformer", "config.json": b"{}"}
+
+
 def test_only_the_files_of_a_bundle_are_published(bundle: Path, tmp_path: Path) -> None:
     (bundle / "diary.txt").write_text("private")
     names = ["README.md", "config.json", "manifest.json", "model.safetensors"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import zoo
 from zoo.errors import BundleError, Problem, UsageError, ZooError
-from zoo.model.sealed import CARD, FILES, MANIFEST, WEIGHTS, files_to_share, one_bundle, read_bundle
+from zoo.model.sealed import CARD, CONFIG, FILES, MANIFEST, WEIGHTS, files_to_share, one_bundle, read_bundle
 
 PREFIX = "hf:"
 """Prefix of the names of bundles on the Hub; `@REVISION` may follow the repository."""
@@ -69,7 +69,8 @@ def upload(folder: Path, repo: str, *, private: bool = False, license: str = "")
 
     Raises:
         ZooError: huggingface_hub is not installed.
-        UsageError: the Hub refuses the upload or cannot be reached.
+        UsageError: the Hub refuses the upload or cannot be reached, or the repository is public though
+            `private` is set, or contains another model.
         BundleError: the bundle is damaged, is replaced meanwhile, or its card is a link to another
             folder.
     """
@@ -83,11 +84,28 @@ def upload(folder: Path, repo: str, *, private: bool = False, license: str = "")
             # Takes the checksum of the weights, with which the Hub compares what it receives.
             operations = [hub.CommitOperationAdd(name, content) for name, content in contents.items()]
         address = str(api.create_repo(repo, private=private, exist_ok=True))
+        there = _files(api.model_info(repo), repo, private)
         # A sample or a card of another model, which was published here before, is not one of this model.
-        others = {*FILES, MANIFEST}.intersection(api.list_repo_files(repo)) - set(contents)
+        others = {*FILES, MANIFEST}.intersection(there) - set(contents)
         operations += [hub.CommitOperationDelete(name) for name in sorted(others)]
         api.create_commit(repo, operations, commit_message=f"Upload a bundle of polyzoo {zoo.__version__}")
     return address
+
+
+def _files(info: Any, repo: str, private: bool) -> set[str]:
+    """The names of the files in a repository that was there or is new.
+
+    Raises:
+        UsageError: it is public and must not be, or contains a model that is not a bundle.
+    """
+    if private and not info.private:
+        what = "is a public repository, so nothing was published"
+        raise UsageError(Problem(what, repo, "make it private on the Hub, or choose another name"))
+    names = {file.rfilename for file in info.siblings or ()}
+    if MANIFEST not in names and names & {CONFIG, WEIGHTS}:
+        what = "contains a model that is not a bundle of polyzoo, and would be replaced"
+        raise UsageError(Problem(what, repo, "choose another name"))
+    return names
 
 
 def _contents(folder: Path, license: str, hub: Any) -> Iterator[tuple[str, Any]]:
