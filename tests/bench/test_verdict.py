@@ -28,6 +28,9 @@ def level(nats: float, **more: Any) -> dict[str, Any]:
     return {"nats": [first, [10 * nats, 30 * nats + 0.02, 60 * nats - 0.02]], **more}
 
 
+OPEN = "no clear difference, as a bound leaves the order open:"
+
+
 def compared(tabled: Tabled, none: dict[str, Any], last: dict[str, Any]) -> Verdict:
     """The verdict of `none` against `last`."""
     return verdict(tabled(ATTENTIONS, core={"none": none, "last": last}, decoder=KEYS), "none", "last")
@@ -38,11 +41,11 @@ def compared(tabled: Tabled, none: dict[str, Any], last: dict[str, Any]) -> Verd
     [
         (("exact", "exact"), "clearly lower by", "clearly higher by"),
         (("bound", "bound"), "clearly lower (of bounds) by", "clearly higher (of bounds) by"),
-        (("bound", "exact"), "clearly lower by at least", "no clear difference,"),
-        (("exact", "bound"), "no clear difference,", "clearly higher by at least"),
+        (("bound", "exact"), "clearly lower by at least", OPEN),
+        (("exact", "bound"), OPEN, "clearly higher by at least"),
         (("estimate", "exact"), "clearly lower (estimated) by", "clearly higher (estimated) by"),
-        (("estimated bound", "exact"), "clearly lower (estimated) by at least", "no clear difference,"),
-        (("estimate", "bound"), "no clear difference,", "clearly higher (estimated) by at least"),
+        (("estimated bound", "exact"), "clearly lower (estimated) by at least", OPEN),
+        (("estimate", "bound"), OPEN, "clearly higher (estimated) by at least"),
         (
             ("bound", "estimated bound"),
             "clearly lower (of bounds) (estimated) by",

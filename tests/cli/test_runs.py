@@ -121,6 +121,31 @@ def test_states(copied: Path) -> None:
     assert summarize(b).state == "interrupted"
 
 
+def test_a_cell_whose_part_only_counts_is_finished(copied: Path) -> None:
+    run_folder = copied / "deep/a"
+    shutil.rmtree(run_folder / "bundle")
+    validated = {"event": "validated", "step": 0, "nats": {"decoder": 1.0}, "seconds": 0.1}
+    MetricsFile(run_folder).path.write_text(json.dumps(validated) + "\n")
+    assert summarize(run_folder).state == "finished"
+    plan = json.loads((run_folder / "recipe.json").read_text())
+    origin = {"source": "bach", "weights": "0" * 64, "trained_on": []}
+    (run_folder / "recipe.json").write_text(json.dumps(plan | {"origins": {"decoder": origin}}))
+    assert summarize(run_folder).state == "interrupted", "trained weights are validated before the first step"
+
+
+def test_versions_that_no_bundle_records_are_not_called_the_same(copied: Path, zoo_command: Execute) -> None:
+    a, again = copied / "deep/a", copied / "deep/again"
+    shutil.copytree(a, again)
+    assert (
+        "recipe, settings, data and versions are the same"
+        in zoo_command("runs", "compare", str(a), str(again))[1]
+    )
+    shutil.rmtree(again / "bundle")
+    out = zoo_command("runs", "compare", str(a), str(again))[1]
+    assert "versions of packages are unknown without the bundles of both runs" in out
+    assert "recipe, settings and data are the same" in out
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [

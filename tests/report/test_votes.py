@@ -137,6 +137,32 @@ def test_the_command_counts_blind_ratings_only(saved: Path, capsys: pytest.Captu
     assert (output["ratings"], output["left_out"], output["listeners"]) == (3, 0, 1)
 
 
+def test_the_score_of_a_model_is_its_own_with_its_kind_and_on_the_same_music(
+    saved: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = json.loads(Path("votes.json").read_text())
+    names = {vote["name"] for vote in content["votes"]}
+
+    def save(file: str, music: str, value: float, model: str | None = None) -> None:
+        scores = {name: {"value": value, "kind": "bound", "music": music} for name in names}
+        changed = [vote | {"model": model or vote["model"], "blind": not model} for vote in content["votes"]]
+        Path(file).write_text(json.dumps(content | {"models": scores, "votes": changed, "listener": file}))
+
+    def printed(*files: str) -> str:
+        assert run(["votes", *files]) == 0
+        return capsys.readouterr().out
+
+    save("one.json", "m1", 4.0)
+    save("other models of the same names.json", "m1", 2.0, "0123")
+    assert printed("one.json").count("≤ 4.000") == len(names)
+    both = printed("one.json", "other models of the same names.json")
+    assert both.count("≤ 4.000") == len(names)
+    assert "2.000" not in both
+    save("two.json", "m2", 3.0)
+    Path("two.json").write_text(Path("two.json").read_text().replace('"a"', '"d"'))
+    assert "nats" not in printed("one.json", "two.json"), "scores on different music are not comparable"
+
+
 def test_the_last_rating_counts_if_a_listener_saved_several_files(
     saved: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

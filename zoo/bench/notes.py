@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from zoo.bench.rows import StudyRow, StudyTable
 from zoo.counts import count
@@ -58,8 +59,11 @@ def _columns(table: StudyTable, rows: Sequence[StudyRow], terms: Sequence[str]) 
         yield Note(NO_INTERVAL, "±")
     yield from kind_notes(figures, [row.kind for row in published])
     below = "next row measured here" if published else "row below"
+    differences = [row.minus(following, *terms) for row, following in pairwise(rows)]
+    is_open = any(difference is not None and difference.is_left_open for difference in differences)
+    why = "contains 0, or if a bound leaves the order open," if is_open else "contains 0,"
     yield Note(
-        f"to next: paired difference to the {below}; in brackets if its 95 % interval contains 0, "
+        f"to next: paired difference to the {below}; in brackets if its 95 % interval {why} "
         "otherwise the nats are bold",
         "to next",
     )

@@ -201,7 +201,8 @@ def in_words(difference: Difference) -> str:
         return f"{difference.value:+.3f}, too few pieces or seeds for an interval"
     low, high = difference.interval
     if not difference.is_clear:
-        return f"no clear difference, {difference.value:+.3f} ({low:+.3f} to {high:+.3f})"
+        reason = " as a bound leaves the order open:" if difference.is_left_open else ""
+        return f"no clear difference,{reason} {difference.value:+.3f} ({low:+.3f} to {high:+.3f})"
     ends = sorted((abs(low), abs(high)))
     return " ".join(_clear_words(difference, f"{abs(difference.value):.3f} ({ends[0]:.3f} to {ends[1]:.3f})"))
 

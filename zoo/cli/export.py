@@ -9,7 +9,7 @@ import click
 
 from zoo.cli.as_json import print_json
 from zoo.cli.named import one_slot
-from zoo.cli.overwriting import force_option, would_be_lost
+from zoo.cli.overwriting import force_option, still_free, would_be_lost
 from zoo.errors import Problem, UsageError
 from zoo.files import write_file
 
@@ -44,6 +44,7 @@ def command(bundle: Path, slot: str, output: Path, force: bool, as_json: bool) -
     # In memory first: torch ends the process if it cannot write a file.
     content = io.BytesIO()
     torch.export.save(exported.program, content, extra_files={"README.md": exported.readme})
+    output = still_free(output, force)
     write_file(output, content.getvalue())
     if as_json:
         print_json({"path": str(output), "slot": part, "error": exported.error, "readme": exported.readme})

@@ -45,7 +45,11 @@ def compare(first: Path, second: Path, as_json: bool) -> None:
     for line in _charts(trainings):
         stdout.print(visible(line), soft_wrap=True)
     stdout.print(_results(runs))
-    stdout.print(_differences(rows, names) if rows else "recipe, settings, data and versions are the same")
+    are_known = all(run.versions for run in runs.values())
+    if not are_known:
+        stdout.print("versions of packages are unknown without the bundles of both runs")
+    same = "recipe, settings, data and versions" if are_known else "recipe, settings and data"
+    stdout.print(_differences(rows, names) if rows else f"{same} are the same")
 
 
 def _check(folder: Path) -> None:

@@ -65,6 +65,7 @@ def _table(ranked: Sequence[Standing]) -> Any:
     from rich.table import Table
 
     from zoo.cli.console import visible
+    from zoo.parts.kinds import marked
 
     scored = any(standing.score for standing in ranked)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
@@ -73,7 +74,8 @@ def _table(ranked: Sequence[Standing]) -> Any:
         table.add_column(heading, justify="right", no_wrap=True)
     for standing in ranked:
         low, high = standing.interval
-        nats = [f"{standing.score['value']:.3f}" if standing.score else "–"] if scored else []
+        score = standing.score
+        nats = [marked(score["value"], score.get("kind")) if score else "–"] if scored else []
         cells = (
             f"{standing.preferred:.0%}",
             f"{standing.strength:+.2f}",

@@ -210,6 +210,12 @@ class Difference:
         return "~" if is_estimated or all(bounds) else ""
 
     @property
+    def is_left_open(self) -> bool:
+        """Whether the interval excludes 0, but the order of the true numbers is open: one is a bound."""
+        is_apart = self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
+        return is_apart and not self.is_clear
+
+    @property
     def is_clear(self) -> bool:
         """Whether the interval excludes 0, on a side on which the bounds are conclusive.
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from zoo.errors import DataError, Problem
 from zoo.limits import RATED_MODELS, RATED_PIECES, RATINGS, parse_json, read_bytes
+from zoo.parts.kinds import MARKS
 from zoo.report.piece import HUMAN
 
 FORMAT = 1
@@ -29,6 +30,8 @@ MAX_STEPS = 100
 """Maximum number of Newton steps; about ten are needed."""
 
 Floats = NDArray[np.float64]
+Model = tuple[str, str]
+"""The name and the digest of a model, as in `Vote`."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,8 @@ class Standing:
     score: Mapping[str, Any] | None = None
 
 
-def read_votes(path: str | Path) -> tuple[list[Vote], dict[str, Any]]:
-    """Read a file of votes; returns the votes, and the scores of the models by name.
+def read_votes(path: str | Path) -> tuple[list[Vote], dict[Model, Any]]:
+    """Read a file of votes; returns the votes, and the scores of the models that they are for.
 
     Raises:
         DataError: the file cannot be read, is not a file of votes, or holds more ratings than `RATINGS`.
@@ -91,7 +94,9 @@ def read_votes(path: str | Path) -> tuple[list[Vote], dict[str, Any]]:
         listener = content.get("listener", str(place))
         _check_number(len(content["votes"]), "ratings", RATINGS, str(place))
         votes = [_parse_vote(vote, listener) for vote in content["votes"]]
-        return votes, {name: _parse_score(score) for name, score in content["models"].items()}
+        scores = {name: _parse_score(score) for name, score in content["models"].items()}
+        models = {(vote.name, vote.model) for vote in votes}
+        return votes, {(name, model): scores[name] for name, model in models if scores.get(name)}
     except OSError as error:
         raise DataError(Problem(f"cannot be read: {error.strerror}", str(place))) from error
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
@@ -99,14 +104,14 @@ def read_votes(path: str | Path) -> tuple[list[Vote], dict[str, Any]]:
         raise DataError(Problem("is not a file of votes", str(place), hint)) from error
 
 
-def read_all_votes(paths: Iterable[str | Path]) -> tuple[list[Vote], dict[str, Any]]:
+def read_all_votes(paths: Iterable[str | Path]) -> tuple[list[Vote], dict[Model, Any]]:
     """Read several files of votes, as `read_votes`.
 
     Raises:
         DataError: as `read_votes`, also if the files together hold more ratings than `RATINGS`.
     """
     votes: list[Vote] = []
-    scores: dict[str, Any] = {}
+    scores: dict[Model, Any] = {}
     for path in paths:
         more_votes, more_scores = read_votes(path)
         votes += more_votes
@@ -127,8 +132,11 @@ def _check_number(number: int, what: str, most: int, where: str) -> None:
 
 
 def _parse_score(score: Any) -> Any:
-    """The score of a model, if it is one: None, or an object with a finite `value`."""
-    if score is not None and not (type(score["value"]) in (int, float) and isfinite(score["value"])):
+    """The score of a model, if it is one: None, or an object with a finite `value` and a `kind`."""
+    if score is None:
+        return None
+    is_finite = type(score["value"]) in (int, float) and isfinite(score["value"])
+    if not is_finite or score.get("kind") not in (None, *MARKS):
         raise ValueError(f"invalid score {score!r}")
     return score
 
@@ -149,7 +157,7 @@ def latest(votes: Iterable[Vote]) -> list[Vote]:
     return list({(vote.listener, vote.group, vote.name, vote.model): vote for vote in by_time}.values())
 
 
-def standings(votes: Sequence[Vote], scores: Mapping[str, Any] | None = None) -> list[Standing]:
+def standings(votes: Sequence[Vote], scores: Mapping[Model, Any] | None = None) -> list[Standing]:
     """Rank models by strength, the strongest first; empty if no two pieces were compared.
 
     The n(n - 1)/2 pairs of a group of n pieces are not independent: a ranking of n pieces is worth n - 1
@@ -157,13 +165,15 @@ def standings(votes: Sequence[Vote], scores: Mapping[str, Any] | None = None) ->
 
     Args:
         votes: the votes to count.
-        scores: scores of models by name, copied into the result.
+        scores: scores of models, copied into the result if all are on the same music.
 
     Raises:
         DataError: there are more ratings than `RATINGS`, more models than `RATED_MODELS`, or a listener rated
             more pieces of one group than `RATED_PIECES`.
     """
-    names = list(dict.fromkeys(_display_names(votes).values()))
+    displayed = _display_names(votes)
+    names = list(dict.fromkeys(displayed.values()))
+    score_of = _comparable({name: (scores or {}).get(model) for model, name in displayed.items()})
     _check_number(len(votes), "ratings", RATINGS, "")
     _check_number(len(names), "models", RATED_MODELS, "")
     for (_, group), rated in Counter((vote.listener, vote.group) for vote in votes).items():
@@ -181,11 +191,17 @@ def standings(votes: Sequence[Vote], scores: Mapping[str, Any] | None = None) ->
             interval=(float(strength[i] - half[i]), float(strength[i] + half[i])),
             preferred=float(1 / (1 + np.exp(-strength[i]))),
             pairs=pairs[i],
-            score=(scores or {}).get(names[i]),
+            score=score_of[names[i]],
         )
         for i in order
         if pairs[i]
     ]
+
+
+def _comparable(scores: dict[str, Any]) -> dict[str, Any]:
+    """The scores, if all of them are on the same music; otherwise none."""
+    music = {score.get("music") for score in scores.values() if score}
+    return scores if len(music) < 2 else dict.fromkeys(scores)
 
 
 def _display_names(votes: Iterable[Vote]) -> dict[tuple[str, str], str]:

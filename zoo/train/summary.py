@@ -141,7 +141,7 @@ def summarize(folder: Path) -> RunSummary:
     elif running:
         state = "running"
     else:
-        state = "finished" if _is_finished(plan["train"], bundle, events) else "interrupted"
+        state = "finished" if _is_finished(plan, bundle, events) else "interrupted"
     return RunSummary(folder, state, plan, step, seconds, best, kinds, bundle.get("versions") or {}, problems)
 
 
@@ -225,7 +225,7 @@ def _bundle(folder: Path) -> dict[str, Any]:
     return read_config(folder)
 
 
-def _is_finished(train: Mapping[str, Any], bundle: Mapping[str, Any], events: list[dict[str, Any]]) -> bool:
+def _is_finished(plan: Mapping[str, Any], bundle: Mapping[str, Any], events: list[dict[str, Any]]) -> bool:
     """Whether the bundle has the last step; in studies, which have no bundles, if the budget is used up."""
     step = max((event["step"] for event in events), default=0)
     if bundle:
@@ -233,6 +233,9 @@ def _is_finished(train: Mapping[str, Any], bundle: Mapping[str, Any], events: li
     seconds = max((event.get("seconds") or 0.0 for event in events), default=0.0)
     if not events or events[-1].get("event") != "validated":
         return False
+    if step == 0 and not plan.get("origins"):
+        return True  # no part learns by gradient: only trained weights are validated before the first step
+    train = plan["train"]
     if train.get("minutes"):
         return bool(seconds >= 60 * train["minutes"]) or _is_stale(train, events)
     return bool(train.get("steps") and step >= train["steps"]) or _is_stale(train, events)
