@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,10 +18,12 @@ import pytest
 from zoo.cli.main import run
 from zoo.model.build import build
 from zoo.model.bundle import save_bundle
+from zoo.model.pretrained import bundle_folder
 from zoo.music.meter import Meter, TimeSignature
 from zoo.music.midi import read_midi
 from zoo.music.roll import Roll
 from zoo.registry import open_registry, parse_recipe
+from zoo.train.assemble import assemble
 
 WORDS = "attention=none attention.local=4 attention.features=5 sampler=independent decoder.hidden=4"
 PROCESSES = int(os.environ.get("ZOO_STRESS_PROCESSES", "2"))
@@ -333,3 +336,18 @@ def test_the_same_seed_gives_the_same_bytes_in_every_process(folder: Path) -> No
 
     assert len({generated(1, hashes) for hashes in range(PROCESSES)}) == 1
     assert generated(1, 0) != generated(2, 0)
+
+
+def test_a_bundle_that_appears_while_another_is_built_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def slow(*arguments: Any) -> Any:
+        shutil.copytree(bundle_folder("bach"), "mine")
+        return assemble(*arguments)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("zoo.train.assemble.assemble", slow)
+    assert run(["build", "attention=none", "-o", "mine"]) == 2
+    assert "mine: already exists" in capsys.readouterr().err
+    assert run(["show", "mine"]) == 0
+    assert "attention=copying" in capsys.readouterr().out

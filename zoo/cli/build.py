@@ -52,6 +52,7 @@ def command(words: tuple[str, ...], output: Path | None, force: bool, as_json: b
     if output:
         from zoo.model.bundle import save_bundle
 
+        keep_what_is_there(output, force)  # again: a bundle may have appeared meanwhile
         note_kept_card(save_bundle(model, output, sources=swap.names, trained_on=swap.trained_on))
     _print(model, swap, output, as_json)
 

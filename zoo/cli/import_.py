@@ -31,6 +31,7 @@ def command(model: Path, decoder: Path, output: Path, force: bool, as_json: bool
     restored = restore(read_original(model, decoder), open_registry())
     files = f"{model.name} and {decoder.name}"
     data, training = {"name": "the original's own pieces"}, {"imported from": files}
+    keep_what_is_there(output, force)  # again: a bundle may have appeared meanwhile
     note_kept_card(save_bundle(restored, output, data=data, training=training))
     facts = summary(restored)
     if as_json:
