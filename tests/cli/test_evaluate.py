@@ -218,7 +218,7 @@ def test_a_bundle_lists_its_training_pieces_and_its_card_does_not(trained, folde
     config = json.loads((Path(trained) / "config.json").read_text())
     pieces = open_corpus(folder).split("train").pieces
     assert {piece.digest[:12] for piece in pieces} < set(config["data"]["piece_digests"])
-    assert len(config["data"]["piece_digests"]) == 2 * len(pieces)
+    assert len(config["data"]["piece_digests"]) == 2 * len(pieces), "one pattern each, of notes of one frame"
     assert "piece_digests" not in (Path(trained) / "README.md").read_text()
 
 
@@ -235,6 +235,20 @@ def test_copies_of_training_pieces_with_other_loudness_or_pedal_are_counted(
     replace(piece, sounding=longer).write(others / "held.mid")
     words = f"data={others}", "split=all"
     assert "was trained on 2 of the 3 pieces scored here" in note(capsys, trained, *words)
+
+
+def test_copies_of_training_pieces_are_found_in_music_without_onsets(trained, folder, tmp_path):
+    from zoo.data import open_corpus
+    from zoo.model.bundle import open_bundle
+    from zoo.train.record import trained_on
+
+    rolls = [Roll.read(path) for path in (folder / train_piece(folder), *folder.glob("*.mid"))]
+    pitches = [[(np.flatnonzero(frame) + 21).tolist() for frame in roll.sounding] for roll in rolls]
+    (tmp_path / "frames.json").write_text(
+        json.dumps({"train": pitches[1:], "valid": [], "test": pitches[:1]})
+    )
+    corpus = open_corpus(tmp_path / "frames.json")
+    assert trained_on([open_bundle(trained)], corpus, corpus.split("test")) == 1
 
 
 def train_piece(folder):

@@ -89,8 +89,23 @@ def test_the_bundle_has_its_score_on_the_validation_pieces_with_kind_and_interva
         "kind": "bound",
         "interval": score.interval and pytest.approx(list(score.interval)),
         "pieces": 2,
+        "full_score": True,
     }
     assert "value: " in Path("run/bundle/README.md").read_text()
+
+
+def test_the_score_on_music_without_onsets_is_not_called_a_full_one(train: Train) -> None:
+    frames = [[60 + (3 * number + step) % 12] for step in range(40) for number in range(2)]
+    pieces = {name: [[*frames[:n]] for n in range(20, 30)] for name in ("train", "valid", "test")}
+    Path("frames.json").write_text(json.dumps(pieces))
+    result = train("train.steps=1", words=[*WORDS, "data=frames.json", "encoder=sounding"])
+    assert result.code == 0
+    out = " ".join(result.out.split())
+    assert "computes it: the keys alone, as this music has no onsets, without velocity" in out
+    card = Path("run/bundle/README.md").read_text()
+    assert "core and decoder, as the music has no onsets, without velocity" in card
+    config = json.loads(Path("run/bundle/config.json").read_text())
+    assert config["scores"]["validation_score"]["full_score"] is False
 
 
 def test_the_last_lines_name_the_score_and_the_terms_of_the_training(train: Train) -> None:

@@ -267,7 +267,9 @@ def _score_in_words(score: Mapping[str, Any] | None) -> Iterator[str]:
         half = f" ± {(ends[1] - ends[0]) / 2:.3f}" if ends else ""
         pieces = count(score["pieces"], "validation piece")
         number = f"{marked(score['nats'], score['kind'])}{half} nats/frame on {pieces}"
-        yield f"score: {number}, as `zoo evaluate` computes it: with the residual, without velocity"
+        is_full = score.get("full_score", True)
+        terms = "with the residual" if is_full else "the keys alone, as this music has no onsets"
+        yield f"score: {number}, as `zoo evaluate` computes it: {terms}, without velocity"
 
 
 def _to_json(result: FitResult, bundle: Path) -> dict[str, Any]:

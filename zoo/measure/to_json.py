@@ -132,6 +132,7 @@ def difference_to_json(difference: Difference) -> dict[str, Any]:
     """A difference as JSON."""
     return {
         "value": difference.value,
+        "mark": difference.mark,
         "interval": None if difference.interval is None else list(difference.interval),
         "kinds": list(difference.kinds),
         "pieces": difference.pieces,

@@ -32,12 +32,14 @@ def with_score(
     pieces = validation_pieces(corpus, settings)
     if not pieces.pieces:
         return record
-    figure = evaluate(model, pieces, seed=seed).score()
+    evaluation = evaluate(model, pieces, seed=seed)
+    figure = evaluation.score()
     score = {
         "nats": figure.value,
         "kind": figure.kind,
         "interval": None if figure.interval is None else list(figure.interval),
         "pieces": figure.pieces,
+        "full_score": evaluation.is_full,
     }
     return {**record, "scores": {**record["scores"], "validation_score": score}}
 

@@ -47,7 +47,7 @@ TERMS = """\
 Nats per frame of validation pieces, lower is better. `validation` has the terms of the training: core
 (codes), decoder (keys given the codes) and velocity."""
 SCORE = """
-`validation_score` is the score of `zoo evaluate`: core, decoder and residual, without velocity."""
+`validation_score` is the score of `zoo evaluate`: {terms}, without velocity."""
 
 
 def card(config: Mapping[str, Any]) -> str:
@@ -116,7 +116,11 @@ def _history(parts: Mapping[str, Any]) -> str:
 def _scores(scores: Mapping[str, Any] | None) -> str:
     if not scores:
         return ""
-    about = TERMS + (SCORE if "validation_score" in scores else "")
+    about = TERMS
+    if score := scores.get("validation_score"):
+        is_full = score.get("full_score", True)
+        terms = "core, decoder and residual" if is_full else "core and decoder, as the music has no onsets"
+        about += SCORE.format(terms=terms)
     return f"\n## Scores\n\n{about}\n\n{_table(('score', 'value'), _flat(scores))}\n"
 
 

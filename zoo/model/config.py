@@ -70,6 +70,7 @@ class _Score(StrictModel):
     kind: FigureKind
     interval: Annotated[list[float], Field(min_length=2, max_length=2)] | None
     pieces: Count
+    full_score: bool = True
 
 
 class _Scores(StrictModel):

@@ -43,6 +43,8 @@ def _model_index(config: Mapping[str, Any]) -> Iterator[str]:
     if not score or "name" not in data:
         return
     arguments = {"kind": score["kind"], "interval_95": score["interval"], "pieces": score["pieces"]}
+    if not score.get("full_score", True):
+        arguments["terms"] = "the keys alone, since the music has no onsets"
     yield from (
         "model-index:",
         f"- name: {_yaml(config['words'])}",

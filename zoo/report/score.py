@@ -160,8 +160,9 @@ def _difference_tables(differences: Sequence[Mapping[str, Any]], unit: str) -> I
     for row in differences:
         value, interval = row["value"], row["interval"]
         interval_text = "–" if interval is None else "{:+.3f} … {:+.3f}".format(*interval)
-        mark = _mark(value, interval, f"{value:+.3f}, {interval_text}", scale if row in plotted else None)
-        cells = (f"{value:+.3f}", interval_text, row["verdict"])
+        text = f"{row.get('mark', '')} {value:+.3f}".strip()
+        mark = _mark(value, interval, f"{text}, {interval_text}", scale if row in plotted else None)
+        cells = (text, interval_text, row["verdict"])
         rows.append(TableRow(f"{row['first']} − {row['second']}", cells, mark))
     verdicts = {row["verdict"] for row in differences}
     notes = [UNCLEAR] if "not clear" in verdicts else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -124,8 +125,8 @@ def with_changed_weights(record: Mapping[str, Any], changed: Collection[Slot]) -
 def trained_on(bundles: Iterable[Bundle], corpus: Corpus, pieces: Corpus) -> int | None:
     """The number of pieces that at least one of the models was trained on, even if read from elsewhere.
 
-    A piece of other music counts if its notes begin at the same times, in any key, with any pedal and at any
-    loudness; one of the same music counts if it was a training piece.
+    A piece of other music on the same grid counts if its notes begin, or sound, at the same times, in any key
+    and at any loudness; one of the same music counts if it was a training piece.
 
     Args:
         bundles: the models and their records.
@@ -161,8 +162,13 @@ def _training_pieces(bundle: Bundle, corpus: Corpus) -> tuple[set[str], bool]:
 
 
 def _names(corpus: Corpus, index: int) -> set[str]:
-    """The first digits of the digest of a piece and of its note pattern."""
-    return {corpus.pieces[index].digest[:DIGITS], pattern(corpus.roll(index))[:DIGITS]}
+    """The first digits of the digest of a piece, and of the patterns of its onsets and its sounding keys.
+
+    Music without onsets has the second pattern only.
+    """
+    roll = corpus.roll(index)
+    digests = corpus.pieces[index].digest, pattern(roll), pattern(replace(roll, onset=None))
+    return {digest[:DIGITS] for digest in digests}
 
 
 def _digests(corpus: Corpus) -> set[str]:
