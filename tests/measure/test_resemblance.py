@@ -167,7 +167,9 @@ def test_false_positives_are_rare(corpus_of, noise):
     assert false_positives <= 4
 
 
-def test_equal_music_has_distance_and_floor_zero(corpus_of, noise):
+def test_equal_music_has_distance_and_floor_zero(corpus_of, noise, monkeypatch):
+    # Pieces with the same notes are of one family, of which one passage is compared.
+    monkeypatch.setattr("zoo.measure.passages._with_passage", lambda held_out, frames: [0, 1])
     twice = [noise(seed, 80) for seed in (1, 1)]
     # other velocities make it a different piece with the same notes
     twice[1] = replace(twice[1], velocity=np.where(twice[1].onset, 9, 0).astype(np.uint8))
@@ -243,3 +245,18 @@ def test_invalid_passages_are_an_error(corpus, noise):
         resemble([], corpus, corpus)
     with pytest.raises(ValueError, match="fewer than two"):
         resemble([noise(1, 500)], corpus, corpus)
+
+
+def test_versions_of_one_piece_count_as_one_passage(corpus_of, noise):
+    """Otherwise equal music is called different: eight versions of a piece are not eight observations."""
+    versions = [noise(seed, 80).transposed(up) for seed in range(3) for up in range(8)]
+    held_out = corpus_of(versions, name="versions")
+    assert len({piece.family for piece in held_out.pieces}) == 3
+    first, second = halves(held_out, 80, at_most=24)
+    assert (len(first), len(second)) == (2, 1)
+    assert sum(share for _, share in passage_meters(held_out, 80, 12)) == 12
+    generated = [noise(100 + seed, 80) for seed in range(12)]
+    resemblance = resemble(generated, held_out, held_out.take([0]))
+    assert all(likeness.verdict != "different" for likeness in resemblance.likenesses)
+    with pytest.raises(ValueError, match="fewer than two families"):
+        halves(held_out.take([n for n, piece in enumerate(held_out.pieces) if piece.family == 0]), 80, 4)

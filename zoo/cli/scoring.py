@@ -80,7 +80,7 @@ def print_notes(loaded: Mapping[str, Bundle], corpus: Corpus, keys: EvaluateKeys
     from zoo.cli.console import stderr
 
     pieces = corpus.split(keys.split)
-    for note in (*_left_out(loaded, pieces, keys), *_trained_on(loaded, corpus, pieces)):
+    for note in (*_left_out(loaded, pieces, keys), *_trained_on(loaded, corpus, pieces, keys)):
         stderr.print_line(f"note: {note}")
 
 
@@ -99,7 +99,9 @@ def _left_out(loaded: Mapping[str, Bundle], pieces: Corpus, keys: EvaluateKeys) 
         yield "generated passages are left out: too few pieces have enough whole bars to compare them with"
 
 
-def _trained_on(loaded: Mapping[str, Bundle], corpus: Corpus, pieces: Corpus) -> Iterator[str]:
+def _trained_on(
+    loaded: Mapping[str, Bundle], corpus: Corpus, pieces: Corpus, keys: EvaluateKeys
+) -> Iterator[str]:
     """Which models were, or may have been, trained on pieces that they are scored on."""
     from zoo.model.provenance import other_music
     from zoo.train.record import trained_on
@@ -110,7 +112,9 @@ def _trained_on(loaded: Mapping[str, Bundle], corpus: Corpus, pieces: Corpus) ->
         names = " and ".join(_music_and_parts(music, slots) for music, slots in others.items())
         known = trained_on([bundle], corpus, pieces)
         if known:
-            yield f"{name} was trained on {known:,} of the {scored}"
+            compares = keys.samples and keys.split not in ("train", "all")
+            aside = ", so its passages are not compared with them" if compares else ""
+            yield f"{name} was trained on {known:,} of the {scored}{aside}"
         elif others and known is None:
             yield (
                 f"{name} was trained on other music ({names}), and its bundle does not list the pieces; "
@@ -157,7 +161,9 @@ def _rows(
             row = Row(
                 _label(name, rows), model.encoder.plane, str(model.recipe), result, changed, trained_on=seen
             )
-            rows.append(replace(row, resemblance=_resemblance(model, corpus, pieces, keys, row.name)))
+            # Pieces that a model was trained on say nothing about its resemblance to others.
+            similar = None if seen else _resemblance(model, corpus, pieces, keys, row.name)
+            rows.append(replace(row, resemblance=similar))
     return rows
 
 

@@ -27,8 +27,12 @@ def passage_frames(held_out: Corpus) -> int:
     A passage consists of whole bars in the meter of its piece, at most 64 quarter notes. 12 bars of 3/4 are
     as long as 9 of 4/4, so marches and waltzes have lengths in common. If no length is shared by three
     quarters of the pieces, half, a quarter, or any two pieces suffice; 0 if no two pieces share a length.
+    Pieces of one family count as one.
     """
-    lengths = [_passage_lengths(piece) for piece in held_out.pieces]
+    families: dict[int, list[Frames]] = {}
+    for piece in held_out.pieces:
+        families.setdefault(piece.family, []).append(_passage_lengths(piece))
+    lengths = [np.unique(np.concatenate(family)) for family in families.values()]
     distinct, pieces = np.unique(np.concatenate([np.zeros(0, np.int64), *lengths]), return_counts=True)
     is_allowed = distinct <= LONGEST * held_out.grid
     for share in SHARES:
@@ -46,8 +50,7 @@ def passage_meters(held_out: Corpus, frames: int, count: int) -> list[tuple[Mete
     """
     signatures = Counter(
         piece.meter.cut(_first_bar(piece)).durations(frames).most_common(1)[0][0]
-        for piece in held_out.pieces
-        if frames in _passage_lengths(piece)
+        for piece in (held_out.pieces[index] for index in _with_passage(held_out, frames))
     )
     quotas = {signature: count * n / signatures.total() for signature, n in signatures.items()}
     shares = {signature: int(quota) for signature, quota in quotas.items()}
@@ -66,14 +69,28 @@ def halves(held_out: Corpus, frames: int, at_most: int) -> tuple[list[Roll], lis
     """Two halves of the held-out passages, alternating in the order of their digests.
 
     Raises:
-        ValueError: fewer than two pieces have a passage of this length in whole bars.
+        ValueError: the pieces with a passage of this length in whole bars are of fewer than two families.
     """
-    fit = [index for index, piece in enumerate(held_out.pieces) if frames in _passage_lengths(piece)]
+    fit = _with_passage(held_out, frames)
     if len(fit) < 2:
-        raise ValueError(f"fewer than two held-out pieces have a passage of {frames} frames in whole bars")
-    fit.sort(key=lambda index: held_out.pieces[index].digest)
+        raise ValueError(
+            f"held-out pieces of fewer than two families have a passage of {frames} frames in whole bars"
+        )
     rolls = [_passage(held_out, index, frames) for index in fit[: 2 * at_most]]
     return rolls[::2], rolls[1::2]
+
+
+def _with_passage(held_out: Corpus, frames: int) -> list[int]:
+    """The pieces with a passage of this length, in the order of their digests, one of each family.
+
+    Versions of one piece are not independent: with several of them, equal music would be called different.
+    """
+    fit = [index for index, piece in enumerate(held_out.pieces) if frames in _passage_lengths(piece)]
+    fit.sort(key=lambda index: held_out.pieces[index].digest)
+    first_of_family: dict[int, int] = {}
+    for index in fit:
+        first_of_family.setdefault(held_out.pieces[index].family, index)
+    return list(first_of_family.values())
 
 
 def _passage_lengths(piece: Piece) -> Frames:

@@ -146,10 +146,10 @@ def resemble(
 ) -> Resemblance:
     """Compare generated passages with held-out music.
 
-    Each held-out piece provides one passage, if the frames from its first bar line on are whole bars. The
-    passages are split into halves by the digests of their pieces. A half has at most as many passages as were
-    generated, since distances between small groups are larger. Measures that need onsets are left out unless
-    all music has them.
+    Each family of held-out pieces provides one passage, if the frames from the first bar line of a piece on
+    are whole bars. The passages are split into halves by the digests of their pieces. A half has at most as
+    many passages as were generated, since distances between small groups are larger. Measures that need
+    onsets are left out unless all music has them.
 
     Args:
         generated: passages of equal length, usually `passage_frames(held_out)`, with the meters that they
@@ -161,8 +161,8 @@ def resemble(
             difference can be significant.
 
     Raises:
-        ValueError: the passages have different lengths, or fewer than two held-out pieces have whole bars of
-            that length.
+        ValueError: the passages have different lengths, or held-out pieces of fewer than two families have
+            whole bars of that length.
         DataError: not all of the music is on the same grid.
     """
     if len({roll.frames for roll in generated}) != 1:
