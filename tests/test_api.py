@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ import pytest
 import torch
 
 import zoo
+from zoo.errors import NonFiniteError
 from zoo.model.bundle import open_bundle, save_bundle
 from zoo.model.card import card
 from zoo.model.sealed import canonical, manifest
+from zoo.model.weights import digest
 from zoo.music.midi import read_midi
-from zoo.train.events import Event
+from zoo.train.events import Event, Stepped, Validated
+from zoo.train.learner import Learner
 from zoo.train.record import trained_on
 
 TINY = "attention=none attention.local=4 attention.features=5 sampler.hidden=4 decoder.hidden=4"
@@ -55,6 +59,68 @@ def test_training_shows_progress_on_a_terminal_only(
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich then treats any stream as a terminal
     assert "validation, nats/frame" in progress_of()
     assert progress_of(progress=False) == ""
+
+
+class Spoil(zoo.Callback):
+    """Ends a training after it has left its best weights.
+
+    After step 5, weights are changed so that the validation at step 6 is no improvement. After step 7,
+    training is interrupted once, or twice at once, or a weight becomes NaN.
+    """
+
+    def __init__(self, end: str) -> None:
+        self.end, self.best = end, ""
+
+    def on_validation(self, learner: Learner, event: Validated) -> None:
+        if event.step == 4:
+            self.best = digest(learner.best.tensors)
+
+    def on_step_end(self, learner: Learner, event: Stepped) -> None:
+        if event.step == 5:
+            for parameter in learner.model.parameters():
+                parameter.data += 3
+        if event.step == 7:
+            for _ in range({"once": 1, "twice": 2, "nan": 0}[self.end]):
+                signal.raise_signal(signal.SIGINT)
+            next(learner.model.decoder.parameters()).data *= float("nan")
+
+
+@pytest.mark.parametrize("end", ["once", "twice", "nan"])
+def test_an_interrupted_training_leaves_the_best_weights_and_a_record(
+    end: str, songs: Path, tmp_path: Path
+) -> None:
+    model, spoil = zoo.build(TINY), Spoil(end)
+    with pytest.raises(NonFiniteError if end == "nan" else KeyboardInterrupt):
+        model.fit(songs, steps=50, batch=4, validate_every=2, device="cpu", callbacks=[spoil])
+    assert digest(model.model.state_dict()) == spoil.best
+    model.save(tmp_path / "bundle")
+    config = json.loads((tmp_path / "bundle" / "config.json").read_text())
+    assert (config["training"]["steps"], config["training"]["stopped"]) == (7, "interrupt")
+    assert config["training"]["best_step"] == {"core": 4, "decoder": 4}
+    assert config["data"]["name"] == songs.name
+    assert {music["name"] for part in config["parts"].values() for music in part["trained_on"]} == {
+        songs.name
+    }
+    model.generate(frames=4, best_of=2)
+    further = model.fit(songs, steps=1, batch=4, device="cpu").validations[0]
+    assert (further.step, dict(further.nats)) == (0, pytest.approx(config["scores"]["validation"]))
+
+
+def test_a_training_that_is_interrupted_before_its_first_validation_is_recorded(
+    songs: Path, tmp_path: Path
+) -> None:
+    model = zoo.build(TINY)
+
+    def interrupt(event: Event) -> None:
+        if isinstance(event, Stepped):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(songs, steps=50, batch=4, device="cpu", listen=interrupt)
+    model.save(tmp_path / "bundle")
+    config = json.loads((tmp_path / "bundle" / "config.json").read_text())
+    assert config["training"]["steps"] == 1
+    assert config["scores"] == {"validation": {}}
 
 
 def test_a_bundle_records_its_training(songs: Path, tmp_path: Path) -> None:

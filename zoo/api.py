@@ -121,7 +121,8 @@ class ZooModel:
         """Train on the training pieces of a corpus, and keep the weights with the best validation.
 
         A trained model is fine-tuned: its current weights are validated as well, and kept if no later ones
-        are better.
+        are better. An interrupted training (Ctrl-C, or the stop button of a notebook) also leaves the best
+        weights so far in the model, with a record of the training; call `fit` again to go on from them.
 
         Args:
             data: `bach`, a folder of MIDI files, a file, or an open corpus.
@@ -135,21 +136,26 @@ class ZooModel:
         Raises:
             UsageError: a setting is unknown or out of range.
             DataError: the music cannot be read, or lacks something that the model needs.
-            NonFiniteError: a loss or a weight became NaN or infinite.
+            NonFiniteError: a loss or a weight became NaN or infinite; the model has the best weights so far.
+            KeyboardInterrupt: training was interrupted.
         """
         words = [f"train.{name}={write_value(value)}" for name, value in settings.items()]
         given = parse_recipe(words, open_registry(), sections=SECTIONS).sections["train"]
         chosen, _ = with_proposals(given, self.recipe.parts)
         corpus = self._open(data)
+        origins = self._origins()
+
+        def describe(result: FitResult) -> None:
+            self._record = record(result, corpus, chosen, seed, origins)
+            self._pretrained = dict.fromkeys(SLOTS, "an earlier training")
+            self._recorded_weights = weights_of_parts(self.model)
+
         with watched(progress, listen) as listener:
-            origins = self._origins()
             result = fit(
-                self.model, corpus, chosen, None, listener, seed, origins=origins, callbacks=callbacks
+                self.model, corpus, chosen, None, listener, seed, False, origins, callbacks, on_stop=describe
             )
-        training_record = record(result, corpus, chosen, seed, origins)
-        self._record = with_score(training_record, self.model, corpus, chosen, seed)
-        self._pretrained = dict.fromkeys(SLOTS, "an earlier training")
-        self._recorded_weights = weights_of_parts(self.model)
+        describe(result)
+        self._record = with_score(self._record, self.model, corpus, chosen, seed)
         return result
 
     def _origins(self) -> dict[Slot, Origin]:

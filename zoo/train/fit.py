@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from zoo.data import Corpus
-from zoo.errors import Problem, UsageError
+from zoo.errors import NonFiniteError, Problem, UsageError
 from zoo.model.counting import count, recount
 from zoo.model.device import device_of
 from zoo.model.model import Model
@@ -39,8 +39,12 @@ def fit(
     origins: Mapping[Slot, Origin] | None = None,
     callbacks: Sequence[Callback] = (),
     ranks: Ranks = ALONE,
+    on_stop: Callable[[FitResult], None] | None = None,
 ) -> FitResult:
     """Train a model in place; afterwards it has the best weights on the validation pieces.
+
+    This holds also if training is interrupted or a value is not finite; before the first validation, the
+    model keeps the weights of the last step.
 
     All random numbers depend only on the seed and the number of the step, so a run that was killed and
     resumed gives the same weights as an uninterrupted one. Ctrl-C, SIGTERM and SIGHUP take effect between two
@@ -59,12 +63,14 @@ def fit(
         callbacks: called at fixed points of the loop, after `listen`; on every rank.
         ranks: the processes that train together, each on its own batches of `train.batch` fragments. Only the
             first rank writes the run, calls `listen`, and has the best weights at the end.
+        on_stop: called with the result so far if training is interrupted or a value is not finite, when the
+            model has its best weights; the error is raised next.
 
     Raises:
         DataError: the model cannot be trained on this music.
         UsageError: the folder contains another run, or this run and `resume` is false; or the run was started
             from trained weights that the model does not have and that were not saved yet.
-        NonFiniteError: a loss, gradient or weight is not finite; the weights are those of the step before.
+        NonFiniteError: a loss, gradient or weight is not finite; the run is saved as it was before this step.
         KeyboardInterrupt: training was interrupted; the run is saved.
     """
     training = corpus.split("train")
@@ -90,10 +96,22 @@ def fit(
                 # With a checkpoint from the start, a missing one later means that it was lost.
                 run.save(learner)
         learner.copy_first_rank()
-        result = Loop(learner, batches, validation, budget, all_callbacks).run(validate_first=bool(origins))
-    if ranks.is_first:
-        model.load_state_dict(learner.best.tensors)
+        loop = Loop(learner, batches, validation, budget, all_callbacks)
+        try:
+            result = loop.run(validate_first=bool(origins))
+        except (KeyboardInterrupt, NonFiniteError):
+            _take_best(learner)
+            if on_stop:
+                on_stop(loop.result())
+            raise
+    _take_best(learner)
     return result
+
+
+def _take_best(learner: Learner) -> None:
+    """Load the best weights, which only the first rank has, and nobody before the first validation."""
+    if learner.ranks.is_first and learner.best.tensors:
+        learner.model.load_state_dict(learner.best.tensors)
 
 
 def _count(model: Model, corpus: Corpus, origins: Mapping[Slot, Origin]) -> None:

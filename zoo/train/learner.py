@@ -24,7 +24,7 @@ from zoo.train.optimizer import Average, lr_factor, make_optimizer
 from zoo.train.ranks import ALONE, Ranks
 from zoo.train.settings import TrainSettings
 
-HINT = "lower train.lr or train.clip; the weights of the previous step are unchanged"
+HINT = "lower train.lr or train.clip; this step changed no weights"
 
 
 @dataclass(frozen=True)

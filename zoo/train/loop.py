@@ -108,7 +108,7 @@ class Loop:
             callback.on_validation(self.learner, event)
 
     def _end(self) -> FitResult:
-        result = self._result()
+        result = self.result()
         for callback in self.callbacks:
             callback.on_end(self.learner, result)
         return result
@@ -118,7 +118,8 @@ class Loop:
         ranks = self.learner.ranks
         self.learner.seconds = ranks.total(time.monotonic() - self._began if ranks.is_first else 0.0)[0]
 
-    def _result(self) -> FitResult:
+    def result(self) -> FitResult:
+        """The result so far."""
         learner = self.learner
         return FitResult(
             step=learner.step,
