@@ -45,7 +45,12 @@ Stored runs and results without these settings were trained with these values, w
 class BatchSettings(Settings):
     """Length of training and batches."""
 
-    minutes: float | None = setting(None, "training time in minutes", live=True, gt=0)
+    minutes: float | None = setting(
+        None,
+        "training time in minutes; time for which the process is stopped (Ctrl-Z, a suspended job) counts",
+        live=True,
+        gt=0,
+    )
     epochs: int | None = setting(None, "number of passes over the training fragments", live=True, ge=1)
     steps: int | None = setting(
         None,
