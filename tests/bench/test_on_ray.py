@@ -106,6 +106,7 @@ def test_local_cluster_gives_the_same_results_silently_and_in_isolation(
     err = ended(bench(there / "study.toml", "--runner", "ray", "--jobs", "2"))
     assert results(there / "study.toml") == results(here / "study.toml")
     assert not (tmp_path / "imported").exists()
+    assert not list(Path(os.environ["RAY_TMPDIR"]).iterdir()), "sockets and logs are removed"
     assert "ray" not in err.lower().replace(str(tmp_path), "")
     assert "note:" not in err
     assert "warning" not in err.lower()

@@ -17,10 +17,14 @@ from zoo.bench.reading import EARLIER, READING, MusicReading
 from zoo.bench.results import Results
 from zoo.bench.rows import StudyRow
 from zoo.bench.study import Study, read_study
+from zoo.bench.verdict import verdict
 from zoo.errors import ZooError
 from zoo.measure.evaluation import Evaluation, Term
 from zoo.measure.printing import latex, markdown
 from zoo.registry import Registry
+from zoo.report.leaderboard import leaderboard_rows
+
+from .conftest import Tabled
 
 Read = Callable[[str], Study]
 PIECES = 12
@@ -258,3 +262,33 @@ def test_failed_rows_are_distinguished_from_missing_ones(
     assert "none: the training of a part diverged" in sheet.explanations()
     assert not any("wait" in note for note in sheet.explanations())
     assert [line.cells[0] for line in sheet.lines][-1] == "none"
+
+
+def test_a_row_with_the_name_of_a_floor_does_not_hide_it(tabled: Tabled) -> None:
+    """Otherwise the score of the combination reads as the floor."""
+    grid = 'attention = "last"\nsampler = ["rates", "independent"]\ndecoder = "uniform"'
+    floors = {"rates": {"codes": [1.0, 1.0, 1.0], "keys": [0.0, 0.0, 0.0]}}
+    core = {"last": {"nats": [(5, 5, 5), (5, 5, 5)]}}
+    table = tabled(grid, floors, core=core, decoder={"uniform": {"nats": [(1, 1, 1), (1, 1, 1)]}})
+    values = {row.label_for(table.study.slots): row.figure(*table.terms).value for row in table.rows}
+    assert set(values) == {"rates", "independent", "rates (floor)"}
+    assert values["rates (floor)"] < values["rates"]
+    assert verdict(table, "rates", "independent").first.floor == ""
+
+
+def test_different_music_of_one_name_has_headings_of_its_own(tabled: Tabled) -> None:
+    grid = 'attention = ["last", "none"]\nsampler = "rates"\ndecoder = "uniform"'
+    tables = [
+        tabled(
+            grid,
+            core={name: {"nats": [nats, nats], "digest": digest * 64} for name in ("last", "none")},
+            decoder={"uniform": {"nats": [(1, 1, 1), (1, 1, 1)], "digest": digest * 64}},
+        )
+        for digest, nats in (("d", (1, 2, 3)), ("e", (2, 3, 4)))
+    ]
+    rows = leaderboard_rows(tables)
+    assert {row.music: row.digest for row in rows} == {
+        "tunes": "d" * 64,
+        f"tunes, music {'e' * 12}": "e" * 64,
+    }
+    assert len(rows) == 4

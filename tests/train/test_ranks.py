@@ -196,7 +196,8 @@ def test_a_run_goes_on_with_as_many_ranks_only(train: Make, unbroken: Path, tmp_
         UsageError, match="number of ranks: is now 1, but the run was started with 2"
     ) as caught:
         train(unbroken)
-    assert caught.value.problems[-1].hint == "start it with torchrun --nproc-per-node 2"
+    hint = "start it with torchrun --nproc-per-node 2 --no-python zoo train ..."
+    assert caught.value.problems[-1].hint == hint
 
 
 def test_an_error_of_the_first_rank_ends_the_others(train: Make, tmp_path: Path) -> None:
@@ -220,13 +221,14 @@ def test_a_budget_in_minutes_ends_all_ranks_at_one_step(
 def test_torchrun_starts_ranks_that_import_nothing_from_the_current_folder(
     songs: Path, tmp_path: Path
 ) -> None:
-    for name in ("torch", "click", "antigravity"):
+    for name in ("zoo", "torch", "click", "antigravity"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('imported from the current folder')\n")
     torchrun = shutil.which("torchrun", path=Path(sys.executable).parent)
     assert torchrun is not None
     words = [*TINY.split(), *(f"train.{name}={value}" for name, value in FAST.items()), f"data={songs}"]
+    command = [str(Path(sys.executable).parent / "zoo"), "train", *words]
     done = subprocess.run(
-        [torchrun, "--nproc-per-node", "2", "-m", "zoo", "train", *words, "train.steps=4", "-o", "run"],
+        [torchrun, "--nproc-per-node", "2", "--no-python", *command, "train.steps=4", "-o", "run"],
         cwd=tmp_path,
         env=os.environ | {"ZOO_CACHE": str(tmp_path / "cache"), "OMP_NUM_THREADS": "1"},
         capture_output=True,

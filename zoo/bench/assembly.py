@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -183,8 +184,11 @@ def _ranked(rows: Sequence[StudyRow], slots: Sequence[Slot], terms: Sequence[str
     Rows that agree in the given slots have the same score: velocity does not change the score of keys, and
     only encoder and velocity change that of velocities.
     """
+    labels = {row.label_for(slots) for row in rows if not row.floor}
     distinct: dict[str, StudyRow] = {}
     for row in rows:
         if terms[0] in row.evaluations[0].terms:
+            if row.floor in labels:
+                row = replace(row, floor=f"{row.floor} (floor)")
             distinct.setdefault(row.label_for(slots), row)
     return tuple(sorted(distinct.values(), key=lambda row: row.figure(*row.known(terms)).value))

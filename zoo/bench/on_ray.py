@@ -42,12 +42,16 @@ class RayRunner:
             hint = "pip install 'polyzoo[ray]', or leave out --runner ray"
             raise UsageError(Problem("Ray is not installed", "--runner ray", hint)) from error
         self._ray = ray
-        self._nowhere = TemporaryDirectory(prefix="zoo-ray-")
-        local: dict[str, Any] = {"num_cpus": jobs, "include_dashboard": False}
+        # Only this user may enter it. Like Ray's own it is not in $TMPDIR, as paths of sockets must be short.
+        place = os.environ.get("RAY_TMPDIR") or ("/tmp" if os.name == "posix" else None)
+        self._folder = TemporaryDirectory(prefix="zoo-ray-", dir=place, ignore_cleanup_errors=True)
+        empty, session = (Path(self._folder.name) / name for name in ("empty", "ray"))
+        empty.mkdir()
+        local: dict[str, Any] = {"num_cpus": jobs, "include_dashboard": False, "_temp_dir": str(session)}
         try:
             _check_reachable(address)
             # Ray's workers import from the folder where Ray was started, so start it in an empty one.
-            with chdir(self._nowhere.name):
+            with chdir(empty):
                 ray.init(
                     address=address or "local",
                     log_to_driver=False,
@@ -73,7 +77,7 @@ class RayRunner:
     def close(self) -> None:
         """Cancel all pending cells and disconnect from the cluster."""
         self._ray.shutdown()
-        self._nowhere.cleanup()
+        self._folder.cleanup()
 
 
 def _forward(done: Future[dict[str, Any]], answer: Future[dict[str, Any]], name: str) -> None:

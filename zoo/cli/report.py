@@ -12,7 +12,14 @@ import click
 from zoo.cli.overwriting import force_option, still_free, would_be_lost
 from zoo.cli.report_openings import Wanted, given_bars, openings
 from zoo.cli.report_words import Named, find_named
-from zoo.cli.scoring import EvaluateKeys, evaluate_keys, music_of, print_notes, scored
+from zoo.cli.scoring import (
+    EvaluateKeys,
+    evaluate_keys,
+    knows_other_music,
+    music_of,
+    print_notes,
+    scored,
+)
 from zoo.cli.written import suggested
 from zoo.errors import Problem, UsageError
 from zoo.music.grid import FINE_GRID
@@ -218,7 +225,9 @@ def _written(
             with waiting(f"{name} writes") as progress:
                 pieces.append(generated_piece(name, bundle, opening, wanted.bars, progress))
     same_grid = corpus is not None and all(piece.roll.meter.grid == corpus.grid for piece in pieces)
-    return mark_copies(pieces, corpus.split("train")) if corpus and same_grid else pieces
+    if corpus is None or not same_grid or any(knows_other_music(each, corpus) for each in bundles.values()):
+        return pieces
+    return mark_copies(pieces, corpus.split("train"))
 
 
 def _print(report: Any, output: Path, as_json: bool) -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from zoo.data import Corpus
 
 RESAMPLES = 2000
+LONGEST_COPY = "longest copy"
+"""The measure that searches the training pieces."""
 FEWEST = 3
 """Minimum number of generated passages, and of each half, for a verdict: 2 + 2 + 2 have only 45 distinct
 permutations."""
@@ -102,6 +104,11 @@ class Resemblance:
         generated, first, second = self.passages
         heat = "" if self.temperature == 1 else f" at temperature {self.temperature:g}"
         return f"{generated} generated{heat} and {first} + {second} unseen passages of {self.frames} frames"
+
+    def without_copies(self) -> Resemblance:
+        """Without the longest copy, for models that were trained on music that was not searched for it."""
+        rest = [likeness for likeness in self.likenesses if likeness.measure != LONGEST_COPY]
+        return replace(self, likenesses=correct_p_values(rest))
 
     def to_json(self) -> dict[str, Any]:
         """The resemblance as JSON; the inverse of `from_json`."""
@@ -206,7 +213,7 @@ def _compute_measures(
     # All groups at once, since sorting the training music takes most of the time.
     copies = longest_copies([roll for group in groups for roll in group], pieces, with_onsets=with_onsets)
     by_group = np.split(copies.astype(np.float64), np.cumsum([len(group) for group in groups])[:-1])
-    yield "longest copy", QUARTERS, [[*map(float, group)] for group in by_group]
+    yield LONGEST_COPY, QUARTERS, [[*map(float, group)] for group in by_group]
 
 
 def _tables(measured: Measured) -> tuple[Floats, list[Floats]]:

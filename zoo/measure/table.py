@@ -9,7 +9,7 @@ from zoo.measure.evaluation import BOUNDS, SCORE, compare
 from zoo.measure.figure import Figure
 from zoo.measure.formatted import FormattedTable, Line, Note
 from zoo.measure.music import QUARTERS
-from zoo.measure.resemblance import FEWEST, Likeness, Resemblance
+from zoo.measure.resemblance import FEWEST, LONGEST_COPY, Likeness, Resemblance
 from zoo.measure.row import Row, pairs, velocity_rows
 from zoo.parts.kinds import FigureKind, marked
 
@@ -30,8 +30,8 @@ RESEMBLING = (
     Note("floor: the distance between two halves of the unseen pieces", "floor"),
     Note("different: the distance would be this large in less than 5 % of random", "verdict"),
     Note("shuffles of the passages (with Holm's correction over the measures)", "verdict"),
-    Note("longest copy: the longest passage that is also in a training piece, in any key"),
 )
+COPY = Note("longest copy: the longest passage that is also in a training piece, in any key")
 RESIDUAL = Note(
     "residual: what the keys leave out, how long a note is held or whether it is struck again", "residual"
 )
@@ -165,7 +165,9 @@ def _resemblance(name: str, resemblance: Resemblance, *, is_last: bool) -> Forma
     fewest = min(min(likeness.passages) for likeness in resemblance.likenesses or [resemblance])
     notes = [*_few(fewest)]
     if is_last:
-        notes = [*RESEMBLING, *_lengths(resemblance.likenesses), *notes]
+        has_copies = any(likeness.measure == LONGEST_COPY for likeness in resemblance.likenesses)
+        copies = [COPY] if has_copies else []
+        notes = [*RESEMBLING, *copies, *_lengths(resemblance.likenesses), *notes]
     return FormattedTable(title, headings, 1, lines, tuple(notes))
 
 

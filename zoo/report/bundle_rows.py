@@ -6,6 +6,7 @@ from zoo.bench.submission import Submission, third_party
 from zoo.measure.evaluation import Evaluation
 from zoo.model.build import parameter_count
 from zoo.model.bundle import Bundle
+from zoo.parts import SLOTS
 from zoo.progress import Progress
 from zoo.report.leaderboard import LeaderboardRow, music_name
 from zoo.report.listening import generated_piece, silent_openings
@@ -67,7 +68,7 @@ def _row(
         command=training_command(bundle) or "combined from trained parts, or fine-tuned",
         parts={slot: choice.entry.name for slot, choice in model.recipe.parts.items()},
         recipe=str(model.recipe),
-        weights=parameter_count(model),
+        weights=sum(parameter_count(model.get_submodule(slot)) for slot in SLOTS if slot != "velocity"),
         digest=digest,
         outside=outside,
         sample=generated_piece(origin, bundle, opening, BARS, progress),

@@ -76,22 +76,33 @@ def leaderboard_rows(
 ) -> list[LeaderboardRow]:
     """The rows of all tables and bundles, sorted by music and nats; a combination in several studies once.
 
-    Bundles that were scored on other music of the same name as that of a table get a heading of their own.
+    Different music of the same name has headings of its own.
     """
+    digests: dict[str, dict[str, None]] = {}
+    for table in tables:
+        digests.setdefault(_music(table), {})[_digest(table)] = None
+    for row in bundles:
+        digests.setdefault(row.music, {})[row.digest] = None
     distinct: dict[tuple[Any, ...], LeaderboardRow] = {}
     for table in tables:
         for row in (*_rows(table), *_published(table)):
-            distinct.setdefault((row.music, row.recipe or row.name, row.value, row.kind), row)
-    digests = {row.music: row.digest for row in distinct.values() if row.digest}
-    rows = [*distinct.values(), *(_under_own_music(row, digests.get(row.music)) for row in bundles)]
+            renamed = _under_own_music(row, _digest(table), digests)
+            distinct.setdefault((renamed.music, row.recipe or row.name, row.value, row.kind), renamed)
+    rows = [*distinct.values(), *(_under_own_music(row, row.digest, digests) for row in bundles)]
     return sorted(rows, key=lambda row: (row.music.casefold(), row.value))
 
 
-def _under_own_music(row: LeaderboardRow, digest: str | None) -> LeaderboardRow:
-    """The row of a bundle; its music is renamed if tables have other music of that name."""
-    if digest in (None, row.digest):
+def _digest(table: StudyTable) -> str:
+    return table.reading.digest if table.reading else ""
+
+
+def _under_own_music(
+    row: LeaderboardRow, digest: str, digests: Mapping[str, Mapping[str, None]]
+) -> LeaderboardRow:
+    """The row under the digest of its music, unless that is the first music or the only one of its name."""
+    if digest == next(iter(digests[row.music])):
         return row
-    return replace(row, music=f"{row.music}, music {row.digest[:12]}")
+    return replace(row, music=f"{row.music}, music {digest[:12]}")
 
 
 def leaderboard_page(rows: Sequence[LeaderboardRow], title: str) -> str:
@@ -135,7 +146,7 @@ def _rows(table: StudyTable) -> Iterator[LeaderboardRow]:
             interval=figure.interval,
             origin=table.study.name,
             command=_command(row, table),
-            digest=table.reading.digest if table.reading else "",
+            digest=_digest(table),
             parts={slot: label.split()[0] for slot, label in row.labels.items()},
             recipe=row.recipe,
             weights=sum(row.parameters.get(term, 0) for term in ("core", "decoder")),

@@ -221,7 +221,7 @@ def differences(stored: Mapping[str, Any], current: Mapping[str, Any]) -> list[P
 def _hint(key: str, before: Any) -> str:
     """How to resolve a difference."""
     if key == RANKS:
-        return f"start it with torchrun --nproc-per-node {before}"
+        return f"start it with torchrun --nproc-per-node {before} --no-python zoo train ..."
     if key == "the music":
         return "omit data= to continue; zoo train @RUN data=NEW -o NEW_RUN trains the model on other music"
     return ""
