@@ -237,6 +237,19 @@ def test_copies_of_training_pieces_with_other_loudness_or_pedal_are_counted(
     assert "was trained on 2 of the 3 pieces scored here" in note(capsys, trained, *words)
 
 
+def test_another_reading_of_the_training_music_is_noted(trained, folder, tmp_path, capsys):
+    from zoo.model.bundle import open_bundle, save_bundle
+
+    bundle = open_bundle(trained)
+    data = {**bundle.record["data"], "pedal": "hold"}
+    bundle.model.encoder.residual.forget_counts()
+    save_bundle(bundle.model, tmp_path / "held", **{**bundle.record, "data": data})
+    said = note(capsys, str(tmp_path / "held"), f"data={folder}")
+    assert "was trained with pedal=hold, and this music is read with pedal=keep" in said
+    assert "was never counted, as its training music had no onsets" in said
+    assert note(capsys, trained, f"data={folder}") == ""
+
+
 def test_copies_of_training_pieces_are_found_in_music_without_onsets(trained, folder, tmp_path):
     from zoo.data import open_corpus
     from zoo.model.bundle import open_bundle

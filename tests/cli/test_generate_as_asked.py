@@ -124,6 +124,10 @@ def test_notes_of_a_primer_that_are_changed_or_left_out_are_counted(
     assert "note: short.mid: notes changed: " in err
     assert " merged" in err
     assert "note: short.mid: notes left out: 1 outside the 88 keys\n" in err
+    assert run(["generate", "model", "-o", "j.mid", "--primer", "short.mid", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["primer_changed"]["merged"] > 0
+    assert printed["primer_left_out"] == {"outside the 88 keys": 1}
     assert run(["report", "short.mid", "-o", "page.html"]) == 0
     assert "note: short.mid: notes left out: 1 outside the 88 keys\n" in capsys.readouterr().err
 
@@ -322,6 +326,14 @@ def test_the_best_continuation_is_the_same_with_and_without_its_primer(folder: P
     alone = model.generate(**options, without_primer=True)
     for long, short in zip(whole, alone, strict=True):
         assert (long.sounding[primer.frames :] == short.sounding).all()
+
+
+def test_candidates_are_scored_with_their_loudness() -> None:
+    parts = "attention=none sampler=independent decoder=rbm-loudness decoder.hidden=3 decoder.lstm=4"
+    model = build(parse_recipe(parts, open_registry()))
+    roll = tune(2)
+    loud = replace(roll, velocity=np.where(roll.onset, 127, 0).astype(np.uint8))
+    assert mean_nats(model, roll) != mean_nats(model, loud)
 
 
 def test_the_best_is_not_chosen_without_a_score(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -101,6 +101,7 @@ def test_the_score_on_music_without_onsets_is_not_called_a_full_one(train: Train
     result = train("train.steps=1", words=[*WORDS, "data=frames.json", "encoder=sounding"])
     assert result.code == 0
     out = " ".join(result.out.split())
+    assert "keys that sound on are not struck again" in result.err
     assert "computes it: the keys alone, as this music has no onsets, without velocity" in out
     card = Path("run/bundle/README.md").read_text()
     assert "core and decoder, as the music has no onsets, without velocity" in card

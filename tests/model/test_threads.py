@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -69,3 +71,23 @@ def test_number_of_threads_is_restored(small: Model) -> None:
     with pytest.raises(ZeroDivisionError):
         fail()
     assert torch.get_num_threads() == CORES
+
+
+LOAD = """
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import zoo
+
+before = os.fstat(1).st_ino
+with ThreadPoolExecutor(4) as threads:
+    models = list(threads.map(zoo.load, ["bach"] * 12))
+print(len(models), os.fstat(1).st_ino == before)
+"""
+
+
+@pytest.mark.slow
+def test_models_are_loaded_in_several_threads_at_once() -> None:
+    """Each redirected standard output, and restored what another one had redirected it to."""
+    done = subprocess.run([sys.executable, "-c", LOAD], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("12 True\n", "")

@@ -248,3 +248,14 @@ def test_positions_and_times_on_fine_grids():
         assert table.sum() == 4 * grid - 1
         assert (table.sum((2, 3, 4, 5)) > 0).sum() == 4 * grid - (grid == 4) - (grid != 4)
         assert table.sum((0, 1, 3, 4, 5))[0] == since
+
+
+def test_without_counts_keys_that_sound_on_are_held() -> None:
+    """Music without onsets counts nothing; a coin for each frame would chop all notes."""
+    residual, generator = CountedResidual("sounding"), torch.Generator().manual_seed(0)
+    keys = torch.zeros(1, 40, 88)
+    keys[:, 4:20, 30] = keys[:, 24:, 30] = 1
+    clock = Clock.in_meters([Meter()], np.arange(40)[None], 4)
+    onset, sounding = residual.restore(keys, clock, generator)
+    assert onset.nonzero()[:, 1].tolist() == [4, 24]
+    assert torch.equal(sounding, keys > 0)

@@ -37,6 +37,7 @@ def submit(words: tuple[str, ...], output: Path, as_json: bool) -> None:
     from zoo.cli.music import open_music
     from zoo.cli.opened import open_named
     from zoo.cli.progress import waiting
+    from zoo.cli.scoring import reading_notes
     from zoo.cli.submissions import check_plugins
     from zoo.data.opening import is_named
     from zoo.registry import open_registry, parse_recipe
@@ -49,6 +50,8 @@ def submit(words: tuple[str, ...], output: Path, as_json: bool) -> None:
     bundle = open_named(path)
     check_plugins(bundle)
     corpus = open_music(MusicKeys(data=chosen.data), bundle.model.grid)
+    for note in reading_notes({path: bundle}, corpus):
+        stderr.print_line(f"note: {note}")
     with waiting(path) as progress:
         evaluation = score_unseen(bundle, corpus, chosen.seed, path, progress)
     # The path of the music stays private.

@@ -212,8 +212,9 @@ def command(
     opened.model.to(device_of(device, "--device"))
     grid, pedal = opened.model.grid, pedal_of(opened.record)
     opening = read_primer(place, tracks=tracks, grid=grid, pedal=pedal, bars=given) if place else None
-    if place:
-        note_lost(place, examine_midi(place, tracks=tracks, grid=grid, pedal=pedal))
+    reading = examine_midi(place, tracks=tracks, grid=grid, pedal=pedal) if place else None
+    if place and reading:
+        note_lost(place, reading)
     chosen = Meter.of(*signature, grid=grid) if signature else None
     request = GenerationRequest(
         frames=frames,
@@ -243,7 +244,7 @@ def command(
     note_outside(written)
     if key is not None:
         note_relative_keys(written, key, opening)
-    print_written(written, written_primer, picture, as_json)
+    print_written(written, written_primer, picture, as_json, reading)
 
 
 def _contents(

@@ -164,7 +164,10 @@ def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool,
         recipe = recipe.on_grid(corpus.grid)
     learned, judged = (len(corpus.split(name).pieces) for name in ("train", "valid"))
     pieces = f"{count(learned, 'training piece')}, {count(judged, 'validation piece')}"
-    for line in (f"{corpus.name}: {pieces}", *(f"note: {note}" for note in not_held_out(corpus))):
+    notes = [*not_held_out(corpus)]
+    if "onset" not in corpus.planes:
+        notes.append("this music has no onsets: in generated music, keys that sound on are not struck again")
+    for line in (f"{corpus.name}: {pieces}", *(f"note: {note}" for note in notes)):
         stderr.print_line(line)
     model = assemble(replace(swap, recipe=recipe), recipe.values["seed"])
     began = origins(swap, model) if swap.sources else known

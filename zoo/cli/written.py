@@ -11,6 +11,7 @@ from zoo.counts import count
 from zoo.errors import Problem, UsageError
 
 if TYPE_CHECKING:
+    from zoo.music.midi import Reading
     from zoo.music.roll import Roll
 
 PAGES = (".html", ".htm")
@@ -118,7 +119,11 @@ def _rest(primer: Roll) -> int:
 
 
 def print_written(
-    written: Mapping[Path, Roll], primer: Roll | None, picture: Path | None, as_json: bool
+    written: Mapping[Path, Roll],
+    primer: Roll | None,
+    picture: Path | None,
+    as_json: bool,
+    reading: Reading | None = None,
 ) -> None:
     """Print what was written, in a line for each piece or as JSON."""
     from zoo.cli.console import print_json, stdout, visible
@@ -129,6 +134,8 @@ def print_written(
             "primer_bars": primer.meter.bars(primer.frames).count if primer else 0,
             "primer_frames": primer.frames if primer else 0,
             "primer_rest": _rest(primer) if primer else 0,
+            "primer_changed": dict(reading.losses) if reading else {},
+            "primer_left_out": dict(reading.left_out) if reading else {},
             "picture": str(picture) if picture else None,
         }
         print_json({"pieces": pieces, **details})

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import chdir, contextmanager
-from pathlib import Path
+from contextlib import chdir, contextmanager, nullcontext
 from tempfile import TemporaryDirectory
 
 
@@ -18,18 +18,15 @@ def import_matplotlib() -> None:
     Raises:
         ImportError: matplotlib is not installed.
     """
-    if "matplotlib" not in sys.modules:
-        with TemporaryDirectory() as empty, _inside(empty):
-            import matplotlib  # noqa: F401
+    if "matplotlib" in sys.modules:
+        return
+    # The current folder is that of all threads, so it changes only where it must. One that was removed has no
+    # files and cannot be left.
+    with _inside_an_empty_folder() if os.path.lexists("matplotlibrc") else nullcontext():
+        import matplotlib  # noqa: F401
 
 
 @contextmanager
-def _inside(folder: str) -> Iterator[None]:
-    """Change to a folder within the block, if the current one still exists; otherwise it has no files."""
-    try:
-        Path.cwd()
-    except OSError:
-        yield
-        return
-    with chdir(folder):
+def _inside_an_empty_folder() -> Iterator[None]:
+    with TemporaryDirectory() as empty, chdir(empty):
         yield

@@ -94,7 +94,10 @@ class CountedResidual(Residual):
         generator: Generator,
         opening: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Draw onset and sounding planes that agree with the keys."""
+        """Draw onset and sounding planes that agree with the keys.
+
+        If nothing was counted, as in music without onsets, keys that sound on are held, not struck again.
+        """
         keys, position = keys > 0, _position(clock)
         struck, sounds = opening or (keys[:, :0], keys[:, :0])
         past = _Past(torch.ones_like(keys[:, 0], dtype=torch.int64), torch.zeros_like(keys[:, 0]))
@@ -132,6 +135,8 @@ class CountedResidual(Residual):
         given, held = keys & ~before, keys & before
         shortest = _condition(position, torch.ones_like(keys, dtype=torch.int64), given)
         chances, onset, since = self._log_probs()[:, 1].exp(), [], past.since
+        if not self.counts.any():
+            chances = torch.zeros_like(chances)
         for frame in range(keys.shape[1]):
             longer = _steps(since, grid).clamp(max=LONGEST) - 1
             is_struck = coins[:, frame] < chances[shortest[:, frame] + longer * 2 * (MOST + 1)]

@@ -19,11 +19,14 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from zoo.errors import PluginError, Problem, ZooError
+from zoo.registry.quiet import redirections
 from zoo.registry.sources import Source
 
 SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM") if hasattr(signal, name)
 )
+
+STREAMS = "the standard streams"
 
 _foreign: dict[Path, Source] = {}
 """Files and folders of third-party code that was loaded, with the plugin it belongs to."""
@@ -52,7 +55,7 @@ class _GlobalState:
 def restoring_global_state() -> Iterator[list[str]]:
     """Restore global state that the block changes; the list then contains the names of what changed."""
     before = [(state, state.read()) for state in (*_PYTHON, *_torch())]
-    had_torch, changed = "torch" in sys.modules, list[str]()
+    had_torch, changed, redirected = "torch" in sys.modules, list[str](), redirections()
     try:
         yield changed
     finally:
@@ -60,6 +63,8 @@ def restoring_global_state() -> Iterator[list[str]]:
             # torch was imported in the block, so its state before the block is what it is at import.
             before += [(state, state.initial) for state in _torch() if state.initial is not None]
         for state, value in before:
+            if state.name == STREAMS and redirections() != redirected:
+                continue  # another thread redirects them meanwhile
             if not state.same(value, state.read()):
                 state.write(value)
                 changed.append(state.name)
@@ -179,7 +184,7 @@ _PYTHON = (
     _GlobalState("the working directory", _folder, _return),
     _GlobalState("the signal handlers", _handlers, _handle),
     _GlobalState("the warning filters", lambda: warnings.filters[:], _filter, _same_filters),
-    _GlobalState("the standard streams", _streams, _stream),
+    _GlobalState(STREAMS, _streams, _stream),
 )
 
 

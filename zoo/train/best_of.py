@@ -86,7 +86,7 @@ def _fragments(roll: Roll, model: Model) -> Fragments:
     return Fragments(
         onset=None if roll.onset is None else plane(roll.onset),
         sounding=plane(roll.sounding),
-        velocity=None,
+        velocity=None if roll.velocity is None else plane(roll.velocity),
         clock=Clock.in_meters([roll.meter], frames, model.grid),
         mask=torch.ones(1, roll.frames, dtype=torch.bool),
     ).to(model.device)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from zoo.errors import Problem, UsageError, ZooError
-from zoo.files import write_file, writing
+from zoo.files import is_special, write_file, writing
 from zoo.parts.terms import Term
 from zoo.train.callback import Callback
 from zoo.train.events import FitResult, Started, Stepped, Validated
@@ -107,6 +107,8 @@ class CsvTracker(Tracker):
 
     def on_start(self, learner: Learner, event: Started) -> None:
         """Write the heading, and keep the rows of steps that are not taken again."""
+        if is_special(self._path):  # in the folder of a run that somebody sent
+            self._path.unlink()
         rows = [self.HEAD, *self._kept(event.step, learner.validated)]
         write_file(self._path, "".join(f"{','.join(row)}\n" for row in rows))
 
@@ -117,7 +119,7 @@ class CsvTracker(Tracker):
             rows.writerows((step, seconds, name, value) for name, value in values.items())
 
     def _kept(self, step: int, validated: int) -> Iterator[tuple[str, ...]]:
-        if not self._path.is_file():  # opening a named pipe would wait for ever
+        if not self._path.is_file():
             return
         with self._path.open(encoding="utf-8", errors="replace", newline="") as file:
             for row in (tuple(line.rstrip("\n").split(",")) for line in file):

@@ -1,8 +1,17 @@
 /* Blind listening: names are hidden and pieces shuffled; votes stay in memory until they are saved to a file. */
 const votes = new Map(); // index of a piece -> its latest vote
 const blind = document.getElementById("blind");
-// Names the file, so that the files of several listeners can lie in one folder.
-const listener = [...crypto.getRandomValues(new Uint8Array(4))].map(byte => byte.toString(16).padStart(2, "0")).join("");
+// Names the file, so that the files of several listeners can lie in one folder. A listener who opens the page again
+// is the same one, if the browser keeps data of pages on disk.
+const listener = (() => {
+  const random = [...crypto.getRandomValues(new Uint8Array(4))].map(byte => byte.toString(16).padStart(2, "0")).join("");
+  try {
+    const known = localStorage.getItem("polyzoo listener");
+    if (/^[0-9a-f]{8}$/.test(known)) return known;
+    localStorage.setItem("polyzoo listener", random);
+  } catch {} // data of pages is blocked
+  return random;
+})();
 let unsaved = false;
 
 const letter = i => (i < 26 ? "" : letter(Math.floor(i / 26) - 1)) + String.fromCharCode(65 + i % 26);
