@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -18,6 +19,7 @@ from zoo.cli.main import run
 from zoo.data import open_corpus
 from zoo.errors import BundleError, ClaimError, UsageError
 from zoo.model.bundle import open_bundle, save_bundle
+from zoo.music.roll import Roll
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SMALL = [
@@ -302,3 +304,31 @@ def test_a_folder_without_submissions_is_an_error(
     assert "empty: contains no submission" in printed.err
     assert "zoo bench submit" in printed.err
     assert printed.out == ""
+
+
+def test_a_part_that_hears_the_future_in_long_pieces_only_is_not_submitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a block or a mask of a few hundred frames does; the contract checks have shorter music."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ZOO_LOCAL", "")
+    Path("long").mkdir()
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        onset = rng.random((400, 88)) < 0.02
+        Roll(onset, onset, np.where(onset, 64, 0).astype(np.uint8)).write(f"long/{seed}.mid")
+    assert run(["plugin", "new", "mine", "--slot", "attention", "--file"]) == 0
+    code = Path("mine.py").read_text()
+    peeking = (
+        "features = features + 10 * features.mean(1, keepdim=True) if features.shape[1] > 200 else features"
+    )
+    Path("mine.py").write_text(
+        code.replace("return features, state", f"{peeking}\n        return features, state")
+    )
+    words = ["attention=./mine.py", "sampler=independent", "data=long", *SMALL[2:], "-o", "run"]
+    assert run(["train", *words]) == 0
+    assert run(["bench", "submit", "run", "data=long", "-o", "mine", "--local"]) == 7
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "the codes of the first half of" in printed
+    assert "depend on the second half" in printed
+    assert not Path("mine").exists()

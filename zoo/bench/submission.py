@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.bench.claim import FILE, SPLIT, Claim
+from zoo.bench.prefixes import terms_that_hear_ahead
 from zoo.data import Corpus
 from zoo.errors import ClaimError, Problem, UsageError
 from zoo.files import new_folder, real_path, writing
@@ -90,7 +91,7 @@ def score_unseen(
     """Score a bundle on the test pieces of a corpus, none of which it may have been trained on.
 
     Raises:
-        ClaimError: it was, or may have been, trained on some of them.
+        ClaimError: it was, or may have been, trained on some of them, or scores frames by what follows them.
         DataError: as `zoo.measure.evaluator.evaluate`.
     """
     pieces = corpus.split(SPLIT)
@@ -102,6 +103,11 @@ def score_unseen(
     if seen:
         what = f"it was trained on {seen:,} of the {len(pieces.pieces):,} test pieces"
         raise ClaimError(Problem(what, where, "train it on the training pieces of this music"))
+    ahead = [*terms_that_hear_ahead(bundle.model, pieces)] if third_party(bundle) else []
+    if ahead:
+        hint = "a part must not use later frames, in pieces of any length"
+        what = "the {} of the first half of {} depend on the second half"
+        raise ClaimError(*(Problem(what.format(term, title), where, hint) for title, term in ahead))
     return evaluate(bundle.model, pieces, seed=seed, progress=progress)
 
 
