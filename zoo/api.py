@@ -301,7 +301,7 @@ class ZooModel:
             raise UsageError(Problem(what, str(path), "choose another folder, or pass overwrite=True"))
         record = with_changed_weights(self._record, self._changed(weights_of_parts(self.model)))
         if kept := save_bundle(self.model, path, half=half, **record):
-            warnings.warn(f"the model card had been edited; that text is now {kept}", stacklevel=2)
+            warnings.warn(f"the model card was not the generated one; its text is now {kept}", stacklevel=2)
 
     def save_pretrained(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Save the model as a bundle; the same as `save`."""

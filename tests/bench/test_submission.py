@@ -237,6 +237,23 @@ def test_a_bundle_that_is_replaced_while_it_is_scored_is_not_submitted(
     assert not (tmp_path / "other").exists()
 
 
+def test_a_folder_that_appears_while_a_submission_is_written_is_kept(
+    submitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_LOCAL", "1")
+    scored, claim = open_bundle(submitted / "bundle"), Claim.read(submitted / "claim.json")
+    thesis = tmp_path / "new" / "thesis.txt"
+
+    def appear(*arguments: Any) -> None:
+        thesis.parent.mkdir()
+        thesis.write_text("mine")
+
+    monkeypatch.setattr("zoo.bench.submission.check_unchanged", appear)
+    with pytest.raises(UsageError, match="already exists"):
+        write_submission(submitted / "bundle", scored, claim, tmp_path / "new")
+    assert thesis.read_text() == "mine"
+
+
 def test_a_submission_contains_no_file_that_a_bundle_links_to(
     submitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -190,7 +190,7 @@ def test_an_edited_model_card_is_kept_beside_that_of_an_extended_run(train: Trai
     train("train.steps=4")
     Path("run/bundle/README.md").write_text("by hand")
     result = train("--resume", "train.steps=6", words=[])
-    assert "note: run/bundle/README.md had been edited; that text is now README.old.md" in result.err
+    assert "note: run/bundle/README.md was not the generated one; its text is now README.old.md" in result.err
     assert Path("run/bundle/README.old.md").read_text() == "by hand"
     assert "| steps | 6 |" in Path("run/bundle/README.md").read_text()
     assert "README.old" not in train("--resume", "train.steps=8", words=[]).err

@@ -1,7 +1,6 @@
 """A check of submitted models: the score of a frame must not depend on what follows it.
 
-The contract checks look for this in at most 150 frames; a block or a mask of a few hundred frames matters only
-in whole pieces.
+The contract checks look for this in at most 150 frames; a mask of a few hundred frames needs whole pieces.
 """
 
 from __future__ import annotations

@@ -153,8 +153,7 @@ def write_submission(path: str | Path, bundle: Bundle, claim: Claim, folder: Pat
         BundleError: its card is a link to another folder.
         ZooError: it cannot be written.
     """
-    if folder.exists():
-        raise UsageError(Problem("already exists", str(folder), "choose another name, or remove the folder"))
+    refuse_existing(folder)
     files = list(dict.fromkeys(_code(bundle)))
     _refuse_equal_names(files)
     with writing(folder):
@@ -167,6 +166,17 @@ def write_submission(path: str | Path, bundle: Bundle, claim: Claim, folder: Pat
             shutil.copyfile(file, temporary / file.name)
         check_unchanged(temporary / BUNDLE, bundle)
         (temporary / FILE).write_bytes(canonical(claim.to_json()))
+        refuse_existing(folder)  # again: large weights take a while
+
+
+def refuse_existing(folder: Path) -> None:
+    """Check that no folder would be replaced.
+
+    Raises:
+        UsageError: it exists.
+    """
+    if folder.exists():
+        raise UsageError(Problem("already exists", str(folder), "choose another name, or remove the folder"))
 
 
 def check_unchanged(copy: Path, bundle: Bundle) -> None:

@@ -32,7 +32,7 @@ def submit(words: tuple[str, ...], output: Path, as_json: bool) -> None:
     request adds it to benchmarks/submissions, and `zoo bench verify` scores it again there.
     """
     from zoo.bench.claim import Claim
-    from zoo.bench.submission import score_unseen, third_party, write_submission
+    from zoo.bench.submission import refuse_existing, score_unseen, third_party, write_submission
     from zoo.cli.console import print_json, stderr, stdout, visible
     from zoo.cli.music import open_music
     from zoo.cli.opened import open_named
@@ -45,8 +45,7 @@ def submit(words: tuple[str, ...], output: Path, as_json: bool) -> None:
 
     path, keys = _bundle(words), [word for word in words if "=" in word]
     chosen: SubmitKeys = parse_recipe(keys, open_registry(), keys=SubmitKeys).keys
-    if output.exists():
-        raise UsageError(Problem("already exists", str(output), "choose another name, or remove the folder"))
+    refuse_existing(output)
     bundle = open_named(path)
     check_plugins(bundle)
     corpus = open_music(MusicKeys(data=chosen.data), bundle.model.grid)

@@ -76,7 +76,5 @@ def note_kept_card(kept: Path | None) -> None:
     from zoo.cli.console import stderr, visible
 
     if kept:
-        what = (
-            f"note: {kept.parent / CARD} had been edited; that text is now {kept.name}, beside the new card"
-        )
+        what = f"note: {kept.parent / CARD} was not the generated one; its text is now {kept.name}"
         stderr.print(visible(what), soft_wrap=True)
