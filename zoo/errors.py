@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 VERSION = re.compile(r"\d{1,6}(\.\d{1,6}){0,3}((a|b|rc|\.post|\.dev)\d{1,6})?")
 PACKAGE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
-"""Versions and packages that hints may contain: users copy these commands, and a file could contain any text.
-Other text of files that is part of a command is quoted for a shell."""
+"""Versions and packages that hints may contain, since users copy these commands and a file could contain any
+text. Other text of files that is part of a command is quoted for a shell."""
 
 
 @dataclass(frozen=True)

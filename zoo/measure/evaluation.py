@@ -211,7 +211,7 @@ class Difference:
 
     @property
     def is_left_open(self) -> bool:
-        """Whether the interval excludes 0, but the order of the true numbers is open: one is a bound."""
+        """Whether the interval excludes 0 and the order of the true numbers is open, as one is a bound."""
         is_apart = self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
         return is_apart and not self.is_clear
 
