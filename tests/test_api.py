@@ -65,7 +65,7 @@ class Spoil(zoo.Callback):
     """Ends a training after it has left its best weights.
 
     After step 5, weights are changed so that the validation at step 6 is no improvement. After step 7,
-    training is interrupted once, or twice at once, or a weight becomes NaN.
+    training is interrupted once, or twice at once, a weight becomes NaN, or this callback fails.
     """
 
     def __init__(self, end: str) -> None:
@@ -80,17 +80,20 @@ class Spoil(zoo.Callback):
             for parameter in learner.model.parameters():
                 parameter.data += 3
         if event.step == 7:
+            if self.end == "error":
+                raise ZeroDivisionError
             for _ in range({"once": 1, "twice": 2, "nan": 0}[self.end]):
                 signal.raise_signal(signal.SIGINT)
             next(learner.model.decoder.parameters()).data *= float("nan")
 
 
-@pytest.mark.parametrize("end", ["once", "twice", "nan"])
+@pytest.mark.parametrize("end", ["once", "twice", "nan", "error"])
 def test_an_interrupted_training_leaves_the_best_weights_and_a_record(
     end: str, songs: Path, tmp_path: Path
 ) -> None:
     model, spoil = zoo.build(TINY), Spoil(end)
-    with pytest.raises(NonFiniteError if end == "nan" else KeyboardInterrupt):
+    raised = {"nan": NonFiniteError, "error": ZeroDivisionError}.get(end, KeyboardInterrupt)
+    with pytest.raises(raised):
         model.fit(songs, steps=50, batch=4, validate_every=2, device="cpu", callbacks=[spoil])
     assert digest(model.model.state_dict()) == spoil.best
     model.save(tmp_path / "bundle")

@@ -262,3 +262,11 @@ def test_a_copy_to_a_full_disk_does_not_blame_the_original(tmp_path: Path) -> No
     with pytest.raises(ZooError) as caught, files.new_folder(tmp_path / "copy") as part:
         raise OSError(errno.ENOSPC, "No space left on device", "original", None, str(part / "a"))
     assert "original" not in str(caught.value)
+
+
+def test_a_pipe_in_a_folder_does_not_keep_it_from_being_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with files.new_folder(tmp_path / "folder") as part:
+        os.link(tmp_path / "pipe", part / "pipe")
+        (part / "one").write_text("1")
+    assert sorted(path.name for path in (tmp_path / "folder").iterdir()) == ["one", "pipe"]

@@ -107,7 +107,7 @@ def new_folder(path: str | Path, hint: str = HINT, own: Collection[str] | None =
             part.mkdir()
             yield part
             for child in part.iterdir():
-                if not child.is_symlink():
+                if not child.is_symlink() and not is_special(child):
                     flush(child)
             flush(part)
             _swap(part, place)

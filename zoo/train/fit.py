@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from zoo.data import Corpus
-from zoo.errors import NonFiniteError, Problem, UsageError
+from zoo.errors import Problem, UsageError
 from zoo.model.counting import count, recount
 from zoo.model.device import device_of
 from zoo.model.model import Model
@@ -63,7 +63,7 @@ def fit(
         callbacks: called at fixed points of the loop, after `listen`; on every rank.
         ranks: the processes that train together, each on its own batches of `train.batch` fragments. Only the
             first rank writes the run, calls `listen`, and has the best weights at the end.
-        on_stop: called with the result so far if training is interrupted or a value is not finite, when the
+        on_stop: called with the result so far if training is interrupted or ends with an error, when the
             model has its best weights; the error is raised next.
 
     Raises:
@@ -99,7 +99,7 @@ def fit(
         loop = Loop(learner, batches, validation, budget, all_callbacks)
         try:
             result = loop.run(validate_first=bool(origins))
-        except (KeyboardInterrupt, NonFiniteError):
+        except BaseException:  # also of a callback, or a lack of memory: what was learned so far is kept
             _take_best(learner)
             if on_stop:
                 on_stop(loop.result())
