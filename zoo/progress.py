@@ -23,6 +23,8 @@ class _Unfailing:
         """Write a text."""
         try:
             _current().write(text)
+        except BlockingIOError:
+            pass  # a terminal that is not read for a moment
         except OSError:
             _discard(_current())
         return len(text)
@@ -31,6 +33,8 @@ class _Unfailing:
         """Write what is buffered."""
         try:
             _current().flush()
+        except BlockingIOError:
+            pass
         except OSError:
             _discard(_current())
 

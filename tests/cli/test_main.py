@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -443,3 +444,29 @@ def test_a_link_to_itself_is_reported_as_a_path(
     printed = capsys.readouterr().err
     assert "loop" in printed
     assert "this is a bug" not in printed
+
+
+LEFT = """
+import sys, threading, time
+
+from zoo.cli.main import main
+
+threading.Thread(target=time.sleep, args=(600,)).start()
+sys.argv = ["zoo", "completion", "bash"]
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_thread_that_is_left_can_be_ended_by_a_signal(number: signal.Signals) -> None:
+    with subprocess.Popen([sys.executable, "-c", LEFT], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while "complete -F" not in process.stdout.readline():
+            assert process.poll() is None
+        end = time.monotonic() + 100
+        while process.poll() is None and time.monotonic() < end:
+            process.send_signal(number)
+            time.sleep(0.3)
+        process.kill()
+    assert process.returncode == -number

@@ -177,7 +177,9 @@ def test_the_last_rating_counts_if_a_listener_saved_several_files(
         Path(file).write_text(json.dumps(content | {"listener": listener, "votes": changed}))
     for files in (["one.json", "one (1).json", "two.json"], ["two.json", "one (1).json", "one.json"]):
         assert run(["votes", *files, "--json"]) == 0
-        output = json.loads(capsys.readouterr().out)
+        printed = capsys.readouterr()
+        output = json.loads(printed.out)
+        assert "note: 3 ratings replaced by later ratings of the same pieces" in printed.err
         assert (output["ratings"], output["listeners"]) == (4, 2)
         assert [model["name"] for model in output["models"]] == ["b", "a"]
 

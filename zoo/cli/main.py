@@ -21,7 +21,7 @@ import click
 from zoo import __version__
 from zoo.cli.answer import printing_aside, take_standard_output
 from zoo.cli.problems import print_problems
-from zoo.cli.signals import exit_code, hear_signals, ignore_signals
+from zoo.cli.signals import exit_code, hear_signals, leave_signals
 from zoo.errors import Problem, UsageError, ZooError
 
 # Otherwise pydantic searches all installed packages for plugins at each start.
@@ -255,5 +255,5 @@ def main() -> None:
     take_standard_output()
     hear_signals()
     code = run(sys.argv[1:])
-    ignore_signals("SIGINT", "SIGTERM", "SIGHUP")
+    leave_signals()
     sys.exit(code)

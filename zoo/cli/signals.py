@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from types import FrameType
 
 
@@ -37,8 +38,20 @@ def exit_code(error: BaseException) -> int:
     return 128 + (cause.number if isinstance(cause, Stopped) else signal.SIGINT)
 
 
-def ignore_signals(*names: str) -> None:
-    """Ignore signals from now on, since the command is about to end anyway."""
+def leave_signals() -> None:
+    """Ignore signals from now on, since the command has ended and all is written.
+
+    If a part or a library has left a thread, for which Python waits, signals end the process.
+    """
+    others = (thread for thread in threading.enumerate() if thread is not threading.main_thread())
+    if any(not thread.daemon for thread in others):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+    else:
+        _ignore("SIGINT", "SIGTERM", "SIGHUP")
+
+
+def _ignore(*names: str) -> None:
     for name in names:
         if (number := getattr(signal, name, None)) is not None:
             signal.signal(number, signal.SIG_IGN)
@@ -46,7 +59,7 @@ def ignore_signals(*names: str) -> None:
 
 def _stop(number: int, frame: FrameType | None) -> None:
     # Schedulers may send several; another one must not interrupt what is done after the first.
-    ignore_signals("SIGTERM", "SIGHUP")
+    _ignore("SIGTERM", "SIGHUP")
     if number == getattr(signal, "SIGHUP", None):
         _forget_terminal()
     raise Stopped(number)

@@ -27,6 +27,7 @@ def command(files: tuple[Path, ...], everything: bool, as_json: bool) -> None:
     estimated from all preferences. Human pieces are listed together as `human`. If a listener saved a page
     twice, the last rating of each piece counts.
     """
+    from zoo.cli.console import stderr
     from zoo.report.votes import latest, read_all_votes, standings
 
     read, scores = read_all_votes(dict.fromkeys(files))
@@ -39,6 +40,9 @@ def command(files: tuple[Path, ...], everything: bool, as_json: bool) -> None:
         hint = "tick `listen blind` before rating the pieces of a group"
         hint += f", or count the {count(left_out, 'other rating')} with --all" if left_out else ""
         raise DataError(Problem(what, ", ".join(map(str, files)), hint))
+    if replaced := len(read) - len(votes):
+        again = f"{count(replaced, 'rating')} replaced by later ratings of the same pieces"
+        stderr.print_line(f"note: {again}, saved in the same browser")
     _print(ranked, counted, len(votes) - len(counted), as_json)
 
 
