@@ -21,7 +21,7 @@ from zoo.errors import DataError, UsageError
 from zoo.model.build import build
 from zoo.model.bundle import open_bundle, save_bundle
 from zoo.music.instruments import program
-from zoo.music.meter import Meter
+from zoo.music.meter import Meter, TimeSignature
 from zoo.music.midi import read_midi
 from zoo.music.primer import bar_range
 from zoo.music.remarks import dull
@@ -111,7 +111,7 @@ def test_notes_of_a_primer_that_are_changed_or_left_out_are_counted(
 ) -> None:
     tune().write("plain.mid")
     written("--primer", "plain.mid")
-    assert "notes" not in capsys.readouterr().err
+    assert "notes of the file" not in capsys.readouterr().err
     start = np.arange(16, dtype=np.int64)
     short = Notes(start, start + 1, 30 + start, np.full(16, 70, np.uint8))
     Roll.from_notes(short, meter=Meter(8)).write("short.mid")
@@ -121,15 +121,18 @@ def test_notes_of_a_primer_that_are_changed_or_left_out_are_counted(
     file.save("short.mid")
     written("--primer", "short.mid")
     err = capsys.readouterr().err
-    assert "note: short.mid: notes changed: " in err
+    assert "note: short.mid: notes of the file that are changed: " in err
     assert " merged" in err
-    assert "note: short.mid: notes left out: 1 outside the 88 keys\n" in err
+    assert "note: short.mid: notes of the file that are left out: 1 outside the 88 keys\n" in err
     assert run(["generate", "model", "-o", "j.mid", "--primer", "short.mid", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["primer_changed"]["merged"] > 0
     assert printed["primer_left_out"] == {"outside the 88 keys": 1}
     assert run(["report", "short.mid", "-o", "page.html"]) == 0
-    assert "note: short.mid: notes left out: 1 outside the 88 keys\n" in capsys.readouterr().err
+    assert (
+        "note: short.mid: notes of the file that are left out: 1 outside the 88 keys\n"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_file_that_appears_while_music_is_written_is_kept(
@@ -326,6 +329,15 @@ def test_the_best_continuation_is_the_same_with_and_without_its_primer(folder: P
     alone = model.generate(**options, without_primer=True)
     for long, short in zip(whole, alone, strict=True):
         assert (long.sounding[primer.frames :] == short.sounding).all()
+
+
+def test_meter_changes_after_the_bars_of_a_primer_do_not_return(folder: Path) -> None:
+    changing = Meter(4, (TimeSignature(), TimeSignature(32, 3, 4), TimeSignature(56, 4, 4)))
+    tune(6, changing).write("changing.mid")
+    piece = written("--primer", "changing.mid", "--primer-bars", "2", "--bars", "6")
+    assert set(map(str, piece.meter.signatures(piece.frames))) == {"4/4"}
+    both = written("--primer", "changing.mid", "--primer-bars", "3", "--bars", "6")
+    assert list(map(str, both.meter.signatures(both.frames))) == ["4/4", "3/4"]
 
 
 def test_candidates_are_scored_with_their_loudness() -> None:

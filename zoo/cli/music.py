@@ -50,10 +50,10 @@ def note_lost(path: Path, reading: Reading) -> None:
     """Note how many notes of a MIDI file are not heard as they are written in it."""
     from zoo.cli.console import stderr
 
-    for what, counts in (("notes changed", reading.losses), ("notes left out", reading.left_out)):
+    for what, counts in (("changed", reading.losses), ("left out", reading.left_out)):
         if counts:
             listed = ", ".join(f"{number:,} {kind}" for kind, number in counts.items())
-            stderr.print_line(f"note: {path}: {what}: {listed}")
+            stderr.print_line(f"note: {path}: notes of the file that are {what}: {listed}")
 
 
 def _ignored(data: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ from zoo.cli.words import recipe_words
 from zoo.counts import count
 from zoo.errors import BundleError, Problem, UsageError
 from zoo.parts import Slot
+from zoo.parts.terms import SLOTS_OF, Term
 from zoo.train.keys import TrainKeys
 from zoo.train.settings import SECTIONS
 
@@ -238,7 +239,11 @@ def _print(
         terms = ", ".join(f"{term} {marked(value, kinds.get(term))}" for term, value in result.best.items())
         summary += f"; best validation: {terms} nats/frame"
     early = f"stopped early: no term improved in the last {count(settings.wait, 'step')}; {TO_THE_END}"
-    unimproved = [term for term, step in result.best_step.items() if step == 0 < result.step]
+    unimproved = [
+        term
+        for term, step in result.best_step.items()
+        if step == 0 < result.step and _has_weights(trained.model, term)
+    ]
     if unimproved:
         summary += (
             f"; training did not improve the {' and the '.join(unimproved)}; the original weights are kept"
@@ -259,6 +264,11 @@ def _print(
         following.insert(0, f"zoo evaluate {place} {music}{local}")
     for index, line in enumerate(following):
         stdout.print(visible(f"       {line}" if index else f"Next:  {line}"), soft_wrap=True)
+
+
+def _has_weights(model: Model, term: Term) -> bool:
+    """Whether parts of a term are trained by gradient."""
+    return any(any(True for _ in model.get_submodule(slot).parameters()) for slot in SLOTS_OF[term])
 
 
 def _score_in_words(score: Mapping[str, Any] | None) -> Iterator[str]:

@@ -234,10 +234,11 @@ class Meter:
             durations[change.beats, change.unit] += max(end - max(change.frame, 0), 0)
         return +durations
 
-    def cut(self, first: int) -> Meter:
-        """The meter of the music from frame `first` on."""
+    def cut(self, first: int, last: int | None = None) -> Meter:
+        """The meter of the music from frame `first` on, and before frame `last` if that is given."""
         shifted = [replace(change, frame=change.frame - first) for change in self.changes]
-        later = [change for change in shifted if change.frame > 0]
+        end = float("inf") if last is None else last - first
+        later = [change for change in shifted if 0 < change.frame < end]
         before = [change for change in shifted if change.frame <= 0]
         opening = before[-1] if before else shifted[0]
         return Meter(self.grid, (opening.opening(self.grid), *later))

@@ -153,7 +153,7 @@ class Roll:
             sounding=roll.sounding,
             velocity=None if self.velocity is None else roll.velocity,
             tempo=tempo,
-            meter=self.meter.cut(first),
+            meter=self.meter.cut(first, last),
             tempo_changes=changes,
         )
 
