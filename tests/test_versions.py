@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-NEED = re.compile(r"([\w-]+)>=([\d.]+)(,<\d+)?")
+NEED = re.compile(r"([\w-]+)>=([\d.]+)(,<[\d.]+)?")
 
 
 @pytest.fixture(scope="module")
