@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from zoo.errors import DataError
@@ -198,6 +198,8 @@ def test_learning_curves_hold_validation_nats_but_no_losses(tmp_path: Path) -> N
     assert Training.read(tmp_path, "run").curves == {"core": [(0.6, 3.0)]}
 
 
+@example([5e-324])
+@example([5e-324, 0.0])
 @given(st.lists(st.floats(-1e6, 1e6), max_size=6))
 def test_ticks_lie_on_the_scale(numbers: list[float]) -> None:
     scale = Scale.around(numbers, 10, 110)

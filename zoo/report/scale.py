@@ -6,6 +6,9 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+LEAST = 1e-12
+"""Numbers that differ by less are drawn as equal; ticks between subnormal numbers cannot be computed."""
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -28,8 +31,9 @@ class Scale:
         """The smallest scale that contains all numbers; from 0 to 1 if there are none."""
         values = [*numbers] or [0.0, 1.0]
         low, high = min(values), max(values)
-        width = (high - low) or abs(high) or 1.0
-        return cls(low, high if high > low else low + width, start, end)
+        if high - low > LEAST:
+            return cls(low, high, start, end)
+        return cls(low, low + (abs(high) if abs(high) > LEAST else 1.0), start, end)
 
     def __call__(self, number: float) -> float:
         """The position of a number, rounded to a tenth of a pixel."""
