@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import chain, count
 from pathlib import Path
 
 from zoo.errors import Problem, ZooError
@@ -38,6 +39,12 @@ def is_special(path: str | Path) -> bool:
     with suppress(OSError):
         return not stat.S_ISREG(mode := Path(path).stat().st_mode) and not stat.S_ISDIR(mode)
     return False
+
+
+def free_name(path: Path) -> Path:
+    """The path, or if something is there, the first free one of NAME-2, NAME-3 and so on."""
+    names = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
+    return next(name for name in chain((path,), names) if not os.path.lexists(name))
 
 
 @contextmanager

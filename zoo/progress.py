@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
 
 Progress = Callable[[int, int], None]
@@ -21,22 +21,14 @@ class _Unfailing:
 
     def write(self, text: str) -> int:
         """Write a text."""
-        try:
+        with _unfailing():
             _current().write(text)
-        except BlockingIOError:
-            pass  # a terminal that is not read for a moment
-        except OSError:
-            _discard(_current())
         return len(text)
 
     def flush(self) -> None:
         """Write what is buffered."""
-        try:
+        with _unfailing():
             _current().flush()
-        except BlockingIOError:
-            pass
-        except OSError:
-            _discard(_current())
 
     def __getattr__(self, name: str) -> Any:
         return getattr(_current(), name)
@@ -52,7 +44,18 @@ def _current() -> TextIO:
     return stream
 
 
-def _discard(stream: TextIO) -> None:
+@contextmanager
+def _unfailing() -> Iterator[None]:
+    """Discard all further output if the block fails to write."""
+    try:
+        yield
+    except BlockingIOError:
+        pass  # a terminal that is not read for a moment
+    except OSError:
+        discard(_current())
+
+
+def discard(stream: TextIO) -> None:
     """Discard what is buffered and all further output of a stream."""
     with suppress(OSError, ValueError):  # ValueError: it is closed, or has no descriptor
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -53,6 +53,24 @@ def wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
+def leave_terminal(start: Start, ignored: int | None = None, **options: int) -> subprocess.Popen[str]:
+    """Start a training on a terminal, and close the terminal after some steps."""
+    ours, theirs = pty.openpty()
+    terminal = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+    process = start(f"train {WORDS} data=songs train.steps=1000000 -o run", ignored, **terminal, **options)
+    os.close(theirs)
+    os.set_blocking(ours, False)
+
+    def saw_steps() -> bool:
+        with suppress(BlockingIOError):
+            os.read(ours, 1 << 16)  # a terminal that is not read blocks its writer
+        return steps() > 3
+
+    wait_until(saw_steps)
+    os.close(ours)
+    return process
+
+
 def steps() -> int:
     metrics = Path("run/metrics.jsonl")
     return metrics.read_text().count("stepped") if metrics.exists() else 0
@@ -97,21 +115,7 @@ def test_several_signals_save_the_run_as_one_does(start: Start) -> None:
 
 
 def test_a_closed_terminal_saves_the_run(start: Start) -> None:
-    ours, theirs = pty.openpty()
-    terminal = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
-    process = start(
-        f"train {WORDS} data=songs train.steps=1000000 -o run", **terminal, start_new_session=True
-    )
-    os.close(theirs)
-    os.set_blocking(ours, False)
-
-    def saw_steps() -> bool:
-        with suppress(BlockingIOError):
-            os.read(ours, 1 << 16)  # a terminal that is not read blocks its writer
-        return steps() > 3
-
-    wait_until(saw_steps)
-    os.close(ours)
+    process = leave_terminal(start, start_new_session=True)
     process.send_signal(signal.SIGHUP)
     assert process.wait(timeout=300) == 128 + signal.SIGHUP
     assert_resumable()
@@ -134,19 +138,7 @@ def test_training_continues_without_a_place_for_its_progress(start: Start) -> No
 
 def test_training_continues_after_its_terminal_was_closed(start: Start) -> None:
     """The shell has disowned it, so no signal arrives."""
-    ours, theirs = pty.openpty()
-    terminal = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
-    process = start(f"train {WORDS} data=songs train.steps=1000000 -o run", signal.SIGHUP, **terminal)
-    os.close(theirs)
-    os.set_blocking(ours, False)
-
-    def saw_steps() -> bool:
-        with suppress(BlockingIOError):
-            os.read(ours, 1 << 16)  # a terminal that is not read blocks its writer
-        return steps() > 3
-
-    wait_until(saw_steps)
-    os.close(ours)
+    process = leave_terminal(start, signal.SIGHUP)
     count = steps()
     wait_until(lambda: steps() > count + 10)
     process.send_signal(signal.SIGTERM)

@@ -30,8 +30,8 @@ def _score_table(table: StudyTable) -> FormattedTable:
     slots, terms = table.study.slots, table.terms
     escape = ("escape",) if any("escaped" in row.evaluations[0].remarks for row in table.rows) else ()
     headings = (*slots, "nats ↓", "±", *terms, *escape, "to next", "weights", "min")
-    lines = []
-    for row, difference in _with_next(table.rows, *terms):
+    lines, differences = [], _to_next_rows(table.rows, *terms)
+    for row, difference in zip(table.rows, differences, strict=True):
         score = row.figure(*terms)
         cells = [*_labels(row, slots), number(score), half_width(score), *_shares(row, terms)]
         cells += [_escaped(row)] if escape else []
@@ -41,7 +41,8 @@ def _score_table(table: StudyTable) -> FormattedTable:
     lines += [
         Line((*labels, *["–"] * (len(headings) - len(labels)))) for labels in _labels_without_results(table)
     ]
-    return FormattedTable(_title(table), headings, len(slots), tuple(lines), tuple(notes(table, terms)))
+    below = tuple(notes(table, terms, differences))
+    return FormattedTable(_title(table), headings, len(slots), tuple(lines), below)
 
 
 def _with_published(lines: Sequence[Line], table: StudyTable, width: int) -> list[Line]:
@@ -70,21 +71,20 @@ def _escaped(row: StudyRow) -> str:
 def _velocity_table(table: StudyTable) -> FormattedTable:
     slots = table.study.loud_slots
     headings = (*slots, "nats ↓", "±", "to next", "weights", "min")
-    lines = []
-    for row, difference in _with_next(table.loudness, "velocity"):
+    lines, differences = [], _to_next_rows(table.loudness, "velocity")
+    for row, difference in zip(table.loudness, differences, strict=True):
         figure = row.figure("velocity")
         cells = (*_labels(row, slots), number(figure), half_width(figure), _to_next(difference))
         cells = (*cells, _weights(row, "velocity"), _time(row, "velocity"))
         lines.append(_line(row, cells, difference))
     title = f"{_title(table)}: velocity of each struck note"
-    return FormattedTable(title, headings, len(slots), tuple(lines), tuple(notes(table, ("velocity",))))
+    below = tuple(notes(table, ("velocity",), differences))
+    return FormattedTable(title, headings, len(slots), tuple(lines), below)
 
 
-def _with_next(rows: Sequence[StudyRow], *terms: str) -> Iterator[tuple[StudyRow, Difference | None]]:
-    """Each row with its difference to the next."""
-    for row, following in pairwise((*rows, None)):
-        assert row is not None
-        yield row, row.minus(following, *terms) if following else None
+def _to_next_rows(rows: Sequence[StudyRow], *terms: str) -> list[Difference | None]:
+    """The difference of each row to the next; None for the last."""
+    return [*(row.minus(following, *terms) for row, following in pairwise(rows)), *([None] if rows else [])]
 
 
 def _line(row: StudyRow, cells: tuple[str, ...], difference: Difference | None) -> Line:
@@ -166,7 +166,7 @@ def _music_to_json(table: StudyTable) -> dict[str, Any]:
 def _rows_to_json(
     rows: Sequence[StudyRow], slots: Sequence[Slot], terms: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
-    for row, difference in _with_next(rows, *terms):
+    for row, difference in zip(rows, _to_next_rows(rows, *terms), strict=True):
         yield {
             "name": row.label_for(slots),
             "floor": bool(row.floor),

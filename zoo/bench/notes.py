@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 from zoo.bench.rows import StudyRow, StudyTable
 from zoo.counts import count
+from zoo.measure.evaluation import Difference
 from zoo.measure.formatted import Note
 from zoo.measure.table import ESCAPE, NO_INTERVAL, RESIDUAL, kind_notes
 from zoo.train.settings import STEPS
@@ -14,18 +14,21 @@ from zoo.train.settings import STEPS
 BUDGETS = ("steps", "epochs", "minutes")
 
 
-def notes(table: StudyTable, terms: Sequence[str]) -> Iterator[Note]:
+def notes(
+    table: StudyTable, terms: Sequence[str], differences: Sequence[Difference | None]
+) -> Iterator[Note]:
     """The notes of one table.
 
     Args:
         table: the results.
         terms: the terms of its score; `("velocity",)` for the table of velocities.
+        differences: of each row to the next; None if there is none.
     """
     is_velocity = terms == ("velocity",)
     rows = table.loudness if is_velocity else table.rows
     if rows:
         yield from map(Note, _basis(table, rows, terms))
-        yield from _columns(table, rows, terms)
+        yield from _columns(table, rows, terms, differences)
         yield from map(Note, _content(table, terms))
     if table.missing:
         waits = "1 row waits" if len(table.missing) == 1 else f"{len(table.missing)} rows wait"
@@ -48,7 +51,12 @@ def _basis(table: StudyTable, rows: Sequence[StudyRow], terms: Sequence[str]) ->
     yield f"nats per {unit}, lower is better"
 
 
-def _columns(table: StudyTable, rows: Sequence[StudyRow], terms: Sequence[str]) -> Iterator[Note]:
+def _columns(
+    table: StudyTable,
+    rows: Sequence[StudyRow],
+    terms: Sequence[str],
+    differences: Sequence[Difference | None],
+) -> Iterator[Note]:
     """The meaning of columns and signs."""
     figures = [row.figure(*terms) for row in rows]
     published = [] if terms == ("velocity",) else [p for p in table.study.published if table.data in p.nats]
@@ -59,7 +67,6 @@ def _columns(table: StudyTable, rows: Sequence[StudyRow], terms: Sequence[str]) 
         yield Note(NO_INTERVAL, "±")
     yield from kind_notes(figures, [row.kind for row in published])
     below = "next row measured here" if published else "row below"
-    differences = [row.minus(following, *terms) for row, following in pairwise(rows)]
     is_open = any(difference is not None and difference.is_left_open for difference in differences)
     why = "contains 0, or if a bound leaves the order open," if is_open else "contains 0,"
     yield Note(

@@ -198,7 +198,7 @@ def command(
     from zoo.music.instruments import program
     from zoo.music.meter import Meter
     from zoo.music.midi import examine_midi
-    from zoo.music.primer import bar_range, read_primer
+    from zoo.music.primer import bar_range, primer_of
     from zoo.music.tonality import Tonality
     from zoo.train.compose import GenerationRequest, compose
     from zoo.train.record import pedal_of
@@ -211,9 +211,10 @@ def command(
     opened = open_named(bundle)
     opened.model.to(device_of(device, "--device"))
     grid, pedal = opened.model.grid, pedal_of(opened.record)
-    opening = read_primer(place, tracks=tracks, grid=grid, pedal=pedal, bars=given) if place else None
-    reading = examine_midi(place, tracks=tracks, grid=grid, pedal=pedal) if place else None
-    if place and reading:
+    reading = opening = None
+    if place:
+        reading = examine_midi(place, tracks=tracks, grid=grid, pedal=pedal)
+        opening = primer_of(reading, place, given)
         note_lost(place, reading)
     chosen = Meter.of(*signature, grid=grid) if signature else None
     request = GenerationRequest(

@@ -23,6 +23,7 @@ from zoo.cli.answer import printing_aside, take_standard_output
 from zoo.cli.problems import print_problems
 from zoo.cli.signals import exit_code, hear_signals, leave_signals
 from zoo.errors import Problem, UsageError, ZooError
+from zoo.progress import discard
 
 # Otherwise pydantic searches all installed packages for plugins at each start.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
@@ -208,7 +209,7 @@ def _give_up_output() -> None:
         try:
             stream.flush()
         except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            discard(stream)
 
 
 def _failure(error: BaseException) -> int:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import count
 from pathlib import Path
 
 import click
 
 from zoo.errors import Problem, UsageError
-from zoo.files import SPECIAL, is_special, real_path
+from zoo.files import SPECIAL, free_name, is_special, real_path
 from zoo.model.sealed import CARD, MANIFEST
 
 force_option = click.option("--force", is_flag=True, help="Overwrite existing files.")
@@ -36,8 +35,7 @@ def still_free(path: Path, force: bool) -> Path:
         return path
     from zoo.cli.console import stderr
 
-    names = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
-    free = next(name for name in names if not name.exists())
+    free = free_name(path)
     stderr.print_line(f"note: {path} was written by another program meanwhile; this is {free}")
     return free
 

@@ -90,14 +90,14 @@ def _of_primer(primer: str, grid: int, wanted: Wanted) -> list[Opening]:
     """The same bars of a file for each seed, next to the file from its first of these bars on."""
     from zoo.cli.music import note_lost
     from zoo.music.midi import examine_midi
-    from zoo.music.primer import read_primer
+    from zoo.music.primer import primer_of, read_primer
     from zoo.report.listening import Opening
 
     path, tracks = split_primer(primer)
     assert path is not None
-    note_lost(path, examine_midi(path, tracks=tracks, grid=grid))
-    read = partial(read_primer, path, tracks=tracks)
-    whole = read(grid=grid)
+    reading = examine_midi(path, tracks=tracks, grid=grid)
+    note_lost(path, reading)
+    read, whole = partial(read_primer, path, tracks=tracks), primer_of(reading, path)
     first = wanted.given[0]
     original = whole if first == 1 else whole.bars(first, max(first, whole.meter.bars(whole.frames).count))
     return [

@@ -226,7 +226,7 @@ def _print(
 ) -> None:
     from zoo.cli.console import print_json, stdout, visible
     from zoo.parts.kinds import marked
-    from zoo.train.metrics import MetricsFile
+    from zoo.train.metrics import MetricsFile, kinds
     from zoo.train.watch import clock
 
     result, bundle, settings = trained.result, output / "bundle", recipe.sections["train"]
@@ -235,8 +235,8 @@ def _print(
         return
     summary = f"{count(result.step, 'step')} in {clock(result.seconds)}"
     if result.best:
-        kinds = MetricsFile(output).kinds()
-        terms = ", ".join(f"{term} {marked(value, kinds.get(term))}" for term, value in result.best.items())
+        known = kinds(MetricsFile(output).events())
+        terms = ", ".join(f"{term} {marked(value, known.get(term))}" for term, value in result.best.items())
         summary += f"; best validation: {terms} nats/frame"
     early = f"stopped early: no term improved in the last {count(settings.wait, 'step')}; {TO_THE_END}"
     unimproved = [

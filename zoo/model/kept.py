@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import suppress
-from itertools import count
 from pathlib import Path
 
 from zoo.errors import BundleError
+from zoo.files import free_name
 from zoo.model.card import card
 from zoo.model.config import read_config
 from zoo.model.sealed import CARD, FILES, MANIFEST, read_card
@@ -40,13 +40,9 @@ def keep_edited_card(old: Path, new: Path) -> str:
         (new / CARD).unlink()
         _link(old / CARD, new / CARD)
         return ""
-    name = "README.old.md"
-    for number in count(2):
-        if not os.path.lexists(new / name):
-            break
-        name = f"README.old-{number}.md"
-    _link(old / CARD, new / name)
-    return name
+    kept = free_name(new / "README.old.md")
+    _link(old / CARD, kept)
+    return kept.name
 
 
 def _generated_card(folder: Path) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from zoo.errors import DataError, Problem, UsageError
 from zoo.music.grid import GRID, Pedal
-from zoo.music.midi import read_midi
+from zoo.music.midi import Reading, examine_midi
 from zoo.music.roll import Roll
 
 
@@ -49,7 +49,21 @@ def read_primer(
         DataError: the file has fewer bars.
         UsageError: the grid is invalid.
     """
-    whole = read_midi(path, tracks=tracks, grid=grid, pedal=pedal, rest=True)
+    return primer_of(examine_midi(path, tracks=tracks, grid=grid, pedal=pedal), path, bars)
+
+
+def primer_of(reading: Reading, path: str | Path, bars: tuple[int, int] | None = None) -> Roll:
+    """A MIDI file that was read, or some of its bars, as a primer; a rest at its end is kept.
+
+    Args:
+        reading: what was read.
+        path: the file, for errors.
+        bars: first and last bar, numbered as in scores; all bars by default.
+
+    Raises:
+        DataError: the file has fewer bars.
+    """
+    whole = reading.roll.padded(reading.end)
     if bars is None:
         return whole
     try:

@@ -26,7 +26,7 @@ SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM") if hasattr(signal, name)
 )
 
-STREAMS = "the standard streams"
+_Streams = tuple[list[tuple[TextIO | None, bool]], int]
 
 _foreign: dict[Path, Source] = {}
 """Files and folders of third-party code that was loaded, with the plugin it belongs to."""
@@ -55,7 +55,7 @@ class _GlobalState:
 def restoring_global_state() -> Iterator[list[str]]:
     """Restore global state that the block changes; the list then contains the names of what changed."""
     before = [(state, state.read()) for state in (*_PYTHON, *_torch())]
-    had_torch, changed, redirected = "torch" in sys.modules, list[str](), redirections()
+    had_torch, changed = "torch" in sys.modules, list[str]()
     try:
         yield changed
     finally:
@@ -63,8 +63,6 @@ def restoring_global_state() -> Iterator[list[str]]:
             # torch was imported in the block, so its state before the block is what it is at import.
             before += [(state, state.initial) for state in _torch() if state.initial is not None]
         for state, value in before:
-            if state.name == STREAMS and redirections() != redirected:
-                continue  # another thread redirects them meanwhile
             if not state.same(value, state.read()):
                 state.write(value)
                 changed.append(state.name)
@@ -165,14 +163,20 @@ def _filter(filters: list[Any]) -> None:
     warnings.filters[:] = filters  # type: ignore[index]
 
 
-def _streams() -> tuple[Any, ...]:
-    return tuple((stream, stream is None or stream.closed) for stream in (sys.stdout, sys.stderr))
+def _streams() -> _Streams:
+    """Each stream and whether it is closed, and the number of redirections by the zoo until now."""
+    return [(stream, stream is None or stream.closed) for stream in (sys.stdout, sys.stderr)], redirections()
 
 
-def _stream(streams: tuple[tuple[TextIO | None, bool], ...]) -> None:
+def _same_streams(before: _Streams, after: _Streams) -> bool:
+    """Whether the streams are the same, or another thread has redirected them meanwhile."""
+    return before[0] == after[0] or before[1] != after[1]
+
+
+def _stream(streams: _Streams) -> None:
     """Restore the standard streams; one that was closed is reopened on its file descriptor."""
     restored: list[Any] = []
-    for number, (stream, was_closed) in enumerate(streams, start=1):
+    for number, (stream, was_closed) in enumerate(streams[0], start=1):
         closed = stream is not None and stream.closed and not was_closed
         restored.append(
             os.fdopen(number, "w", errors="backslashreplace", closefd=False) if closed else stream
@@ -184,7 +188,7 @@ _PYTHON = (
     _GlobalState("the working directory", _folder, _return),
     _GlobalState("the signal handlers", _handlers, _handle),
     _GlobalState("the warning filters", lambda: warnings.filters[:], _filter, _same_filters),
-    _GlobalState(STREAMS, _streams, _stream),
+    _GlobalState("the standard streams", _streams, _stream, _same_streams),
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import sys
 import threading
@@ -10,8 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 
 _lock = threading.RLock()
-_changes = itertools.count()
-_changed = next(_changes)
+_redirections = 0
 
 
 @contextmanager
@@ -37,9 +35,9 @@ def quiet_stdout() -> Iterator[None]:
 
 def redirections() -> int:
     """A number that changes whenever a thread begins or ends a redirection."""
-    return _changed
+    return _redirections
 
 
 def _count() -> None:
-    global _changed
-    _changed = next(_changes)
+    global _redirections
+    _redirections += 1

@@ -16,7 +16,7 @@ from typing import Any
 from zoo.parts.kinds import FigureKind, marked
 from zoo.parts.terms import TERMS
 from zoo.report.scale import Scale
-from zoo.train.metrics import MetricsFile
+from zoo.train.metrics import MetricsFile, curves, kinds
 from zoo.train.plan import read_plan
 
 WIDTH, HEIGHT = 500, 220
@@ -50,8 +50,8 @@ class Training:
         Raises:
             BundleError: its plan is damaged.
         """
-        metrics = MetricsFile(folder)
-        return cls(name, read_plan(folder) or {}, metrics.curves(), metrics.kinds())
+        plan, events = read_plan(folder) or {}, list(MetricsFile(folder).events())
+        return cls(name, plan, curves(events), kinds(events))
 
     def comparison_key(self, term: str) -> str:
         """Identifies everything that the nats of a term depend on; runs with the same key are comparable."""

@@ -109,7 +109,7 @@ def fit(
 
 
 def _take_best(learner: Learner) -> None:
-    """Load the best weights, which only the first rank has, and nobody before the first validation."""
+    """Load the best weights. Only the first rank has them, and none exist before the first validation."""
     if learner.ranks.is_first and learner.best.tensors:
         learner.model.load_state_dict(learner.best.tensors)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,21 +47,23 @@ class MetricsFile:
             (event["step"], event["nats"][term]) for event in self.events() if term in event.get("nats", ())
         ]
 
-    def kinds(self) -> dict[str, FigureKind]:
-        """The kind of the nats of each term; older runs did not record it."""
-        kinds: dict[str, FigureKind] = {}
-        for event in self.events():
-            kinds |= {term: kind for term, kind in (event.get("kinds") or {}).items() if kind in list(MARKS)}
-        return kinds
 
-    def curves(self) -> dict[str, list[tuple[float, float]]]:
-        """The learning curve of each term: (seconds of training, nats per frame of the validation pieces)."""
-        curves: dict[str, list[tuple[float, float]]] = {}
-        for event in self.events():
-            for term, nats in event.get("nats", {}).items():
-                if _can_be_drawn(nats) and _can_be_drawn(event.get("seconds")):
-                    curves.setdefault(term, []).append((event["seconds"], nats))
-        return curves
+def kinds(events: Iterable[Mapping[str, Any]]) -> dict[str, FigureKind]:
+    """The kind of the nats of each term; older runs did not record it."""
+    found: dict[str, FigureKind] = {}
+    for event in events:
+        found |= {term: kind for term, kind in (event.get("kinds") or {}).items() if kind in list(MARKS)}
+    return found
+
+
+def curves(events: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[float, float]]]:
+    """The learning curve of each term: (seconds of training, nats per frame of the validation pieces)."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for event in events:
+        for term, nats in event.get("nats", {}).items():
+            if _can_be_drawn(nats) and _can_be_drawn(event.get("seconds")):
+                found.setdefault(term, []).append((event["seconds"], nats))
+    return found
 
 
 def parse_event(line: bytes) -> dict[str, Any]:

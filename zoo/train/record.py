@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def record(
         "pieces": len(pieces.pieces),
         "frames": pieces.frames,
         "piece_digests": sorted(
-            set[str]().union(*(_names(pieces, index) for index in range(len(pieces.pieces))))
+            {name for index in range(len(pieces.pieces)) for name in _names(pieces, index)}
         ),
     }
     return {
@@ -139,7 +139,7 @@ def trained_on(bundles: Iterable[Bundle], corpus: Corpus, pieces: Corpus) -> int
     """
     read = [_training_pieces(bundle, corpus) for bundle in bundles]
     digests = set[str]().union(*(known for known, _ in read))
-    count = sum(not digests.isdisjoint(_names(pieces, index)) for index in range(len(pieces.pieces)))
+    count = sum(any(name in digests for name in _names(pieces, index)) for index in range(len(pieces.pieces)))
     return count if count or all(is_complete for _, is_complete in read) else None
 
 
@@ -161,14 +161,15 @@ def _training_pieces(bundle: Bundle, corpus: Corpus) -> tuple[set[str], bool]:
     return digests, is_complete
 
 
-def _names(corpus: Corpus, index: int) -> set[str]:
+def _names(corpus: Corpus, index: int) -> Iterator[str]:
     """The first digits of the digest of a piece, and of the patterns of its onsets and its sounding keys.
 
     Music without onsets has the second pattern only.
     """
+    yield corpus.pieces[index].digest[:DIGITS]
     roll = corpus.roll(index)
-    digests = corpus.pieces[index].digest, pattern(roll), pattern(replace(roll, onset=None))
-    return {digest[:DIGITS] for digest in digests}
+    yield pattern(roll)[:DIGITS]
+    yield pattern(replace(roll, onset=None))[:DIGITS]
 
 
 def _digests(corpus: Corpus) -> set[str]:

@@ -107,7 +107,7 @@ class CsvTracker(Tracker):
 
     def on_start(self, learner: Learner, event: Started) -> None:
         """Write the heading, and keep the rows of steps that are not taken again."""
-        if is_special(self._path):  # in the folder of a run that somebody sent
+        if is_special(self._path):  # a run received from someone else may have one
             self._path.unlink()
         rows = [self.HEAD, *self._kept(event.step, learner.validated)]
         write_file(self._path, "".join(f"{','.join(row)}\n" for row in rows))
