@@ -9,6 +9,7 @@ import sys
 
 import mido
 import numpy as np
+import pretty_midi
 import pytest
 
 from zoo.cli.corpora import counted
@@ -375,3 +376,16 @@ def test_scan_of_one_piece_notes_that_nothing_is_held_out(zoo, song, folder):
     assert code == 0
     assert "there is one piece only: nothing is held out" in out
     assert "held out" not in zoo("scan", folder)[1]
+
+
+def test_notes_that_are_left_out_are_a_share_of_all_notes_in_the_files(zoo, tmp_path):
+    score = pretty_midi.PrettyMIDI()
+    for is_drum, count in ((False, 4), (True, 12)):
+        instrument = pretty_midi.Instrument(0, is_drum)
+        times = np.arange(count) / 2
+        instrument.notes = [pretty_midi.Note(64, 60, time, time + 0.5) for time in times]
+        score.instruments.append(instrument)
+    (tmp_path / "songs").mkdir()
+    score.write(str(tmp_path / "songs" / "song.mid"))
+    out = zoo("scan", tmp_path / "songs")[1]
+    assert rows(out)["drums"] == "12, 75.00% of the notes in the files"

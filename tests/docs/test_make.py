@@ -85,7 +85,7 @@ def test_resemblance_is_shown_as_by_zoo_evaluate(make, tmp_path):
     document.write_text("<!-- resemblance: stored.json one/bundle -->\n<!-- /resemblance -->\n")
     assert make.main([]) == 0
     text = document.read_text()
-    assert "one/bundle: 32 generated and 17 + 16 unseen passages of 144 frames" in text
+    assert "one/bundle: 32 generated and 17 + 16 held-out passages of 144 frames" in text
     (line,) = [line for line in text.splitlines() if "keys at once" in line]
     assert line.split() == [
         "keys",

@@ -40,7 +40,9 @@ def likeness(measure, unit):
 def test_the_title_names_a_temperature_other_than_1():
     resemblance = Resemblance(144, (32, 17, 16), (likeness("note length", QUARTERS),), temperature=0.85)
     (table,) = resemblances([("bundle", resemblance)])
-    assert table.title == "bundle: 32 generated at temperature 0.85 and 17 + 16 unseen passages of 144 frames"
+    assert (
+        table.title == "bundle: 32 generated at temperature 0.85 and 17 + 16 held-out passages of 144 frames"
+    )
     assert Resemblance.from_json(resemblance.to_json()) == resemblance
 
 
@@ -72,7 +74,7 @@ def test_few_passages_are_explained(passages, says):
     for table in resemblances([("bundle", Resemblance(144, (passages, 17, 16), (few,)))]):
         console.print(FittedTable(table))
     text = console.file.getvalue()
-    assert f"bundle: {passages} generated and 17 + 16 unseen passages of 144 frames" in text
+    assert f"bundle: {passages} generated and 17 + 16 held-out passages of 144 frames" in text
     assert ("too few: a verdict needs 3 generated passages" in text) is says
     assert (text.count("too few") == 2) is says
     assert ("few passages are high by chance" in text) is (passages < 10)

@@ -127,7 +127,7 @@ def test_each_measure_has_its_floor(result: dict[str, Any]) -> None:
     content = {"frames": 64, "passages": [12, 6, 6], "measures": [measure, close]}
     result["rows"][2]["resemblance"] = content
     (table,) = resemblance_tables(result)
-    assert table.title == "model: 12 generated and 6 + 6 unseen passages of 64 frames"
+    assert table.title == "model: 12 generated and 6 + 6 held-out passages of 64 frames"
     assert table.has_few_passages
     first, second = table.rows
     assert (first.name, first.cells, first.verdict) == (

@@ -85,7 +85,7 @@ def third_party(bundle: Bundle) -> dict[Slot, Choice]:
     return {slot: choice for slot, choice in parts if choice.entry.distribution != SHIPPED}
 
 
-def score_unseen(
+def score_held_out(
     bundle: Bundle, corpus: Corpus, seed: int, where: str, progress: Progress | None = None
 ) -> Evaluation:
     """Score a bundle on the test pieces of a corpus, none of which it may have been trained on.
@@ -130,7 +130,7 @@ def verify(submission: Submission, corpus: Corpus, progress: Progress | None = N
         what = f"it claims a score on music {claimed}, but {claim.data} is music {actual} here"
         hint = "the pieces differ, or another version of polyzoo reads them; submit it again"
         raise ClaimError(Problem(what, where, hint))
-    evaluation = score_unseen(submission.bundle, corpus, claim.seed, where, progress)
+    evaluation = score_held_out(submission.bundle, corpus, claim.seed, where, progress)
     hint = f"write {FILE} with `zoo bench submit`, and do not edit it"
     problems = [Problem(what, where, hint) for what in claim.contradictions(evaluation.score())]
     if problems:

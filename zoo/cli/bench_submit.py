@@ -32,7 +32,7 @@ def submit(words: tuple[str, ...], output: Path, as_json: bool) -> None:
     request adds it to benchmarks/submissions, and `zoo bench verify` scores it again there.
     """
     from zoo.bench.claim import Claim
-    from zoo.bench.submission import refuse_existing, score_unseen, third_party, write_submission
+    from zoo.bench.submission import refuse_existing, score_held_out, third_party, write_submission
     from zoo.cli.console import print_json, stderr, stdout, visible
     from zoo.cli.music import open_music
     from zoo.cli.opened import open_named
@@ -52,7 +52,7 @@ def submit(words: tuple[str, ...], output: Path, as_json: bool) -> None:
     for note in reading_notes({path: bundle}, corpus):
         stderr.print_line(f"note: {note}")
     with waiting(path) as progress:
-        evaluation = score_unseen(bundle, corpus, chosen.seed, path, progress)
+        evaluation = score_held_out(bundle, corpus, chosen.seed, path, progress)
     # The path of the music stays private.
     claim = Claim.of(evaluation, corpus, Path(chosen.data).name or chosen.data, chosen.seed)
     write_submission(path, bundle, claim, output)

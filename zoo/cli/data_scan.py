@@ -164,9 +164,9 @@ def _reading_rows(summary: Summary, corpus: Corpus) -> list[tuple[str, str]]:
     if summary.notes:
         far = f"by more than a quarter of a frame of grid={corpus.grid}"
         rows.append(("off the grid", f"{summary.off_grid:.1%} of the notes, {far}"))
-        rows += [
-            (what, f"{number:,}, {number / summary.notes:.2%}") for what, number in summary.losses.items()
-        ]
+    if summary.written:
+        for what, number in summary.losses.items():
+            rows.append((what, f"{number:,}, {number / summary.written:.2%} of the notes in the files"))
     if summary.spread is not None:
         inside = f"{summary.spread_inside:.3f} inside pieces"
         rows.append(

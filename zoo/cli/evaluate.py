@@ -39,7 +39,7 @@ def command(
     as_latex: bool,
     as_json: bool,
 ) -> None:
-    """Score trained models on unseen pieces, next to the floors.
+    """Score trained models on held-out pieces, next to the floors.
 
     The score is in nats per frame, lower is better, and comparable between all combinations of parts. Without
     a BUNDLE only the floors are scored. Further tables compare generated passages with the scored pieces:

@@ -37,7 +37,7 @@ COMMANDS: dict[str, str] = {
     "train": "Train a model on music and keep its best weights as a bundle.",
     "tune": "Search over parts and settings: train trial after trial, and keep the best model.",
     "runs": "List the runs below a folder, or compare two of them.",
-    "evaluate": "Score trained models on unseen pieces, next to the floors.",
+    "evaluate": "Score trained models on held-out pieces, next to the floors.",
     "bench": "Compare combinations: train what a study needs, and print its table.",
     "generate": "Write new music with a trained model, from silence or after a primer.",
     "play": "Play a MIDI or WAV file, or new music that a bundle writes.",

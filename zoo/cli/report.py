@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 @click.option(
     "--primer",
     metavar="FILE[:TRACK,...]",
-    help="MIDI file to continue, or its tracks with these titles; by default an unseen piece with data=, "
+    help="MIDI file to continue, or its tracks with these titles; by default a held-out piece with data=, "
     "else silence.",
 )
 @click.option(
@@ -90,9 +90,9 @@ def command(
     are; studies (see `zoo bench`) and the output of `zoo evaluate --json` become tables; runs show their
     learning curves.
 
-    With data=NAME or data=FOLDER models continue unseen pieces, which are shown next to them, and are scored
-    as by `zoo evaluate`, which explains split=, seed=, samples= and temperature=. The page can hide all names
-    for a blind vote.
+    With data=NAME or data=FOLDER models continue held-out pieces, which are shown next to them, and are
+    scored as by `zoo evaluate`, which explains split=, seed=, samples= and temperature=. The page can hide all
+    names for a blind vote.
     """
     named = find_named([word for word in words if "=" not in word])
     keys = evaluate_keys([word for word in words if "=" in word])

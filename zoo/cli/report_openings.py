@@ -1,4 +1,4 @@
-"""The openings that the models of `zoo report` continue: a primer, unseen pieces, or silence."""
+"""The openings that the models of `zoo report` continue: a primer, held-out pieces, or silence."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Wanted:
     Attributes:
         bars: number of new bars.
         count: number of pieces per model.
-        primer: the MIDI file to continue, with tracks or without; None for unseen pieces, or silence.
+        primer: the MIDI file to continue, with tracks or without; None for held-out pieces, or silence.
         given: first and last bar of the primer.
         seed: seed of the generation.
     """

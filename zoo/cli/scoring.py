@@ -31,7 +31,7 @@ class EvaluateKeys(MusicKeys):
     seed: int = setting(0, "seed of bounds, estimates and generated passages", ge=0)
     samples: int = setting(
         32,
-        "passages that each model generates for the comparison with unseen music; 0 for none",
+        "passages that each model generates for the comparison with held-out music; 0 for none",
         ge=0,
         le=1000,
     )
@@ -108,7 +108,7 @@ def _left_out(loaded: Mapping[str, Bundle], pieces: Corpus, keys: EvaluateKeys) 
             "on or to search for copies"
         )
     elif loaded and keys.samples and keys.split == "train":
-        yield "generated passages are left out: split=train has no unseen pieces to compare them with"
+        yield "generated passages are left out: split=train has no held-out pieces to compare them with"
     elif loaded and keys.samples and not passage_frames(pieces):
         yield "generated passages are left out: too few pieces have enough whole bars to compare them with"
 
@@ -223,7 +223,7 @@ def ensemble_row(loaded: Mapping[str, Bundle], corpus: Corpus, keys: EvaluateKey
 def _resemblance(
     model: Model, corpus: Corpus, pieces: Corpus, keys: EvaluateKeys, name: str
 ) -> Resemblance | None:
-    """Compare generated passages with the pieces; None if there are no unseen pieces to compare with."""
+    """Compare generated passages with the pieces; None if there are no held-out pieces to compare with."""
     from dataclasses import replace
 
     from zoo.cli.progress import waiting

@@ -77,12 +77,12 @@ def _accepted(read: Mapping[Path, Submission | ZooError], music: OpenedMusic) ->
 
 
 def _bundle(name: str, bundle: Bundle, data: str, music: OpenedMusic) -> LeaderboardRow:
-    from zoo.bench.submission import score_unseen
+    from zoo.bench.submission import score_held_out
     from zoo.cli.progress import waiting
     from zoo.report.bundle_rows import bundle_row
 
     corpus = music.open(data, bundle.model.grid)
     with waiting(name) as progress:
-        evaluation = score_unseen(bundle, corpus, 0, name, progress)
+        evaluation = score_held_out(bundle, corpus, 0, name, progress)
     with waiting(f"{name} writes") as progress:
         return bundle_row(name, bundle, evaluation, data, corpus.digest, progress)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from zoo.data.corpus import Corpus
 from zoo.data.piece import Piece
 from zoo.music.meter import Meter
+from zoo.music.quantise import STILL_PLAYED
 from zoo.music.roll import Roll
 from zoo.parts.piano import KEYS, LOWEST_KEY
 
@@ -61,6 +62,13 @@ class Summary:
     losses: Mapping[str, int]
     spread: float | None
     spread_inside: float | None
+
+    @property
+    def written(self) -> int | None:
+        """Number of notes in the files: those that were read and those that were left out."""
+        if self.notes is None:
+            return None
+        return self.notes + sum(number for kind, number in self.losses.items() if kind not in STILL_PLAYED)
 
 
 def summarise(corpus: Corpus) -> Summary:

@@ -1,4 +1,4 @@
-"""Measurement: nats per frame, comparable across all models, and resemblance to unseen music."""
+"""Measurement: nats per frame, comparable across all models, and resemblance to held-out music."""
 
 from __future__ import annotations
 

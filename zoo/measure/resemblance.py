@@ -1,8 +1,8 @@
-"""Resemblance: the distance between generated and unseen music, measure by measure.
+"""Resemblance: the distance between generated and held-out music, measure by measure.
 
-A distance is hard to interpret by itself, so each has a floor: the distance between two halves of the unseen
-music, as Yang and Lerch compare distances with those within real music (On the evaluation of generative
-models in music, 2020). Likelihood and resemblance are different criteria, and neither implies the other
+A distance is hard to interpret by itself, so each has a floor: the distance between two halves of the
+held-out music, as Yang and Lerch compare distances with those within real music (On the evaluation of
+generative models in music, 2020). Likelihood and resemblance are different criteria, and neither implies the other
 (Theis, van den Oord and Bethge, A note on the evaluation of generative models, 2016).
 """
 
@@ -103,7 +103,7 @@ class Resemblance:
         """What was compared, for titles."""
         generated, first, second = self.passages
         heat = "" if self.temperature == 1 else f" at temperature {self.temperature:g}"
-        return f"{generated} generated{heat} and {first} + {second} unseen passages of {self.frames} frames"
+        return f"{generated} generated{heat} and {first} + {second} held-out passages of {self.frames} frames"
 
     def without_copies(self) -> Resemblance:
         """Without the longest copy, for models that were trained on music that was not searched for it."""
@@ -178,8 +178,8 @@ def resemble(
     with_onsets = "onset" in held_out.planes & training.planes and all(
         roll.onset is not None for roll in generated
     )
-    unseen = halves(held_out, generated[0].frames, at_most=len(generated))
-    groups = [_drop_onsets_unless(with_onsets, rolls) for rolls in (generated, *unseen)]
+    both_halves = halves(held_out, generated[0].frames, at_most=len(generated))
+    groups = [_drop_onsets_unless(with_onsets, rolls) for rolls in (generated, *both_halves)]
     likenesses = []
     for name, unit, measured in _compute_measures(groups, training, with_onsets):
         values, tables = _tables(measured)

@@ -1,4 +1,4 @@
-"""Tables of evaluations: rows next to their floors, paired differences, and resemblance to unseen music."""
+"""Tables of evaluations: rows next to their floors, paired differences, and resemblance to held-out music."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ FEW = 10
 DISTANCE = "distance ↓ (95 %)"
 """The heading of distances and their intervals."""
 RESEMBLING = (
-    Note("distance: between generated and unseen passages, with its 95 % interval", DISTANCE),
+    Note("distance: between generated and real, held-out passages, with its 95 % interval", DISTANCE),
     Note("(Wasserstein-1; pitch classes relative to the tonic: Jensen-Shannon in nats)", DISTANCE),
-    Note("floor: the distance between two halves of the unseen pieces", "floor"),
+    Note("floor: the distance between two halves of the held-out pieces", "floor"),
     Note("different: the distance would be this large in less than 5 % of random", "verdict"),
     Note("shuffles of the passages (with Holm's correction over the measures)", "verdict"),
 )
@@ -148,7 +148,7 @@ def _differences(title: str, rows: Sequence[Row], unit: str, *terms: str) -> For
 
 
 def resemblances(generated: Iterable[tuple[str, Resemblance | None]]) -> Iterator[FormattedTable]:
-    """Generated next to unseen music, a table for each model; models with equal results share one."""
+    """Generated next to held-out music, a table for each model; models with equal results share one."""
     shown: dict[Resemblance, str] = {}
     for name, resemblance in generated:
         if resemblance is not None:
@@ -160,7 +160,7 @@ def resemblances(generated: Iterable[tuple[str, Resemblance | None]]) -> Iterato
 def _resemblance(name: str, resemblance: Resemblance, *, is_last: bool) -> FormattedTable:
     """The table of one model; the notes stand below the last one."""
     title = f"{name}: {resemblance.compared}"
-    headings = ("measure", "generated", "unseen", DISTANCE, "floor", "verdict")
+    headings = ("measure", "generated", "real", DISTANCE, "floor", "verdict")
     lines = tuple(Line(tuple(_cells(likeness))) for likeness in resemblance.likenesses)
     fewest = min(min(likeness.passages) for likeness in resemblance.likenesses or [resemblance])
     notes = [*_few(fewest)]
@@ -174,7 +174,7 @@ def _resemblance(name: str, resemblance: Resemblance, *, is_last: bool) -> Forma
 def _few(passages: int) -> Iterator[Note]:
     """A warning if the smallest group has only so many passages."""
     if passages < FEWEST:
-        yield Note(f"too few: a verdict needs {FEWEST} generated passages and {FEWEST} in each unseen half")
+        yield Note(f"too few: a verdict needs {FEWEST} generated passages and {FEWEST} in each held-out half")
     if passages < FEW:
         yield Note("distances and floors of few passages are high by chance alone")
 

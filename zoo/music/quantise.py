@@ -33,6 +33,10 @@ MAX_GRACES = 4
 """Maximum number of grace notes before a main note, as in a slide or a turn; more notes are a run."""
 
 
+STILL_PLAYED = frozenset({"merged", "moved", "lengthened", "shortened", "grace notes"})
+"""Kinds of losses that change a note; all others, such as `doubled`, leave it out."""
+
+
 class Grid(Protocol):
     """Maps ticks to positions on the grid."""
 

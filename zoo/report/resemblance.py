@@ -1,4 +1,4 @@
-"""The Resemblance section: generated next to unseen music, each measure with its interval and its floor."""
+"""The Resemblance section: generated next to held-out music, each measure with its interval and its floor."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class MeasureRow:
 
     Attributes:
         name: name of the measure, with its unit.
-        cells: mean of the generated passages, mean of the unseen ones, and their distance.
+        cells: mean of the generated passages, mean of the held-out ones, and their distance.
         verdict: `different`, `not clear` or `too few`.
         zero: position of 0.
         floor: position of the floor.
@@ -76,11 +76,11 @@ def _row(likeness: Likeness) -> MeasureRow:
     ends: Sequence[float] = likeness.interval or (likeness.distance, likeness.distance)
     scale = Scale.around([0.0, likeness.floor, likeness.distance, *ends], MARGIN, WIDTH - MARGIN)
     means = (likeness.generated, likeness.held_out)
-    generated, unseen = ("–" if mean is None else f"{mean:.3f}" for mean in means)
+    generated, held_out = ("–" if mean is None else f"{mean:.3f}" for mean in means)
     low, high = (None, None) if likeness.interval is None else map(scale, likeness.interval)
     return MeasureRow(
         name=likeness.measure if likeness.unit is None else f"{likeness.measure} ({likeness.unit})",
-        cells=(generated, unseen, f"{likeness.distance:.3f}"),
+        cells=(generated, held_out, f"{likeness.distance:.3f}"),
         verdict=likeness.verdict,
         zero=scale(0.0),
         floor=scale(likeness.floor),
