@@ -91,8 +91,8 @@ def command(
     learning curves.
 
     With data=NAME or data=FOLDER models continue held-out pieces, which are shown next to them, and are
-    scored as by `zoo evaluate`, which explains split=, seed=, samples= and temperature=. The page can hide all
-    names for a blind vote.
+    scored as by `zoo evaluate`, which explains split=, seed=, samples= and temperature=. The page can hide
+    all names for a blind vote.
     """
     named = find_named([word for word in words if "=" not in word])
     keys = evaluate_keys([word for word in words if "=" in word])

@@ -2,8 +2,8 @@
 
 A distance is hard to interpret by itself, so each has a floor: the distance between two halves of the
 held-out music, as Yang and Lerch compare distances with those within real music (On the evaluation of
-generative models in music, 2020). Likelihood and resemblance are different criteria, and neither implies the other
-(Theis, van den Oord and Bethge, A note on the evaluation of generative models, 2016).
+generative models in music, 2020). Likelihood and resemblance are different criteria, and neither implies the
+other (Theis, van den Oord and Bethge, A note on the evaluation of generative models, 2016).
 """
 
 from __future__ import annotations
