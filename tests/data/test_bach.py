@@ -13,6 +13,7 @@ from zoo.errors import DataError
 from zoo.music.meter import Meter
 
 music21 = pytest.importorskip("music21")
+pytestmark = pytest.mark.xdist_group("chorales")  # what they share is built once
 
 
 def score(text, upbeat=0.0):
