@@ -171,6 +171,12 @@ def test_different_orders_have_different_questions(cell: Cell, words: dict[str, 
     assert question(dataclasses.replace(cell, **words).order("")) != question(cell.order(""))
 
 
+def test_other_code_in_a_file_is_another_question(cell: Cell) -> None:
+    order = cell.order("") | {"files": {"attention": "0" * 64}}
+    assert question(order) != question(cell.order(""))
+    assert question(order | {"files": {"attention": "1" * 64}}) != question(order)
+
+
 def test_new_setting_does_not_change_old_questions(cell: Cell) -> None:
     order = cell.order("")
     order["train"] = {name: value for name, value in order["train"].items() if name not in LEGACY}

@@ -255,6 +255,23 @@ def test_an_earlier_reading_in_a_pack_is_found_and_replaced(core: Cell, tmp_path
     assert Results(tmp_path).read(core) == new
 
 
+def test_packing_keeps_the_results_of_every_version_of_a_part(core: Cell, tmp_path: Path) -> None:
+    """Their questions are equal; which one a study needs depends on the code that is there."""
+    results = Results(tmp_path)
+    names = [core.name, "core-of-code-before", "core-of-a-file-in-another-study"]
+    results.folder_of("tunes").mkdir()
+    for seconds, name in enumerate(sorted(names)):
+        result = ordered(core) | {"seconds": float(seconds)}
+        result["order"]["name"] = name
+        result["data"]["reading"] = READING
+        (results.folder_of("tunes") / f"{name}.json").write_text(json.dumps(result))
+    before = results.read(core)
+    assert before is not None
+    assert results.pack("tunes") == 3
+    assert Results(tmp_path).read(core) == before
+    assert Results(tmp_path).names() == set(names)
+
+
 @pytest.mark.parametrize(
     "line", ["{", "[]", '{"order": {}}', '{"order": {"name": 5}}', "\xff", "[" * 100_000]
 )

@@ -158,8 +158,8 @@ class FloorsCell:
 def question(order: Mapping[str, Any]) -> str:
     """The question that an order asks, in the words of the study; results to equal questions are comparable.
 
-    It does not depend on default settings or on versions of parts, training or scoring, so that it identifies
-    the matching result of an earlier reading.
+    It does not depend on default settings or on versions of installed parts, training or scoring, so that it
+    identifies the matching result of an earlier reading; parts in files are identified by their code.
 
     Args:
         order: from `Cell.order` or `FloorsCell.order`, with or without a place.
@@ -170,7 +170,8 @@ def question(order: Mapping[str, Any]) -> str:
     """
     target = order["plane"] if order["term"] == "floors" else order["recipe"]
     train = budget(TrainSettings(**{**LEGACY, **order["train"]})) if "train" in order else None
-    return json.dumps([order["term"], target, order["data"], order["split"], train, order.get("seed")])
+    asked = [order["term"], target, order["data"], order["split"], train, order.get("seed")]
+    return json.dumps([*asked, order.get("files")], sort_keys=True)
 
 
 def budget(train: TrainSettings) -> dict[str, Any]:

@@ -116,8 +116,8 @@ class Results:
     def pack(self, data: str) -> int:
         """Move the files of a dataset into its pack; returns the number of results in it.
 
-        A result replaces the one in the pack that has the same `question`, of an earlier reading or
-        yardstick.
+        A result replaces the one of the same name in the pack, and those of an earlier reading that have the
+        same `question`. Results of older code of a part are kept: they are used again if that code is.
 
         Raises:
             UsageError: the pack or a file is a link.
@@ -129,20 +129,19 @@ class Results:
         with writing(pack), FileLock(f"{pack}.lock"):
             self._packs.pop(data, None)
             files = {path: _parsed(path) for path in sorted(folder.glob("*.json"))}
-            packed = {question(result["order"]): result for result in self._pack(data).values()}
+            packed = dict(self._pack(data))
             for path, result in files.items():
-                try:
-                    packed[question(result["order"])] = result
-                except (KeyError, TypeError, ValueError, AttributeError):
-                    raise ZooError(Problem("this result is damaged", str(path), "remove the file")) from None
-            in_order = sorted(packed.values(), key=lambda result: str(result["order"]["name"]))
-            write_file(pack, "".join(map(to_line, in_order)))
+                if not _has_question(result):
+                    raise ZooError(Problem("this result is damaged", str(path), "remove the file"))
+                packed[str(result["order"]["name"])] = result
+            kept = _without_replaced(packed)
+            write_file(pack, "".join(to_line(kept[name]) for name in sorted(kept)))
             for path in files:
                 path.unlink(missing_ok=True)
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
         self._packs.pop(data, None)
-        return len(packed)
+        return len(kept)
 
     def _stored(self, cell: Cell | FloorsCell) -> tuple[Path, Any] | None:
         """The file that holds the result of a cell, and its content."""
@@ -171,6 +170,12 @@ class Results:
                 key: (path, result) for path, result in results if (key := _earlier_question(result))
             }
         return self._earlier[data]
+
+
+def _without_replaced(results: Mapping[str, Any]) -> dict[str, Any]:
+    """The results without those of an earlier reading whose question one of the current reading answers."""
+    answered = {question(result["order"]) for result in results.values() if not _earlier_question(result)}
+    return {name: result for name, result in results.items() if _earlier_question(result) not in answered}
 
 
 def _lines(path: Path) -> Iterator[tuple[str, Any]]:
@@ -235,7 +240,7 @@ def _answers(result: Mapping[str, Any], cell: Cell | FloorsCell) -> bool:
 def _has_question(result: Any) -> bool:
     """Whether a result says what it answers, and on which music."""
     try:
-        return bool(question(result["order"]) and MusicReading.of(result))
+        return bool(result["order"]["name"] and question(result["order"]) and MusicReading.of(result))
     except (KeyError, TypeError, ValueError, AttributeError):
         return False
 
