@@ -201,6 +201,11 @@ def test_blind_listening_hides_all_names(
     page.tab.click(".piece:has-text('Piece B') [data-rating='2']")
     page.tab.click(".piece:has-text('Piece B') [data-rating='3']")
     assert page.tab.inner_text("#count") == "2 of 2 rated"
+    page.tab.uncheck("#blind")
+    assert page.tab.inner_text("#count") == "no ratings yet"
+    page.tab.click(".piece >> nth=0 >> [data-rating='1']")
+    page.tab.check("#blind")
+    assert page.tab.inner_text("#count") == "2 of 2 rated"
     with page.tab.expect_download() as download:
         page.tab.click("#save")
     assert re.fullmatch(r"votes-[0-9a-f]{12}-[0-9a-f]{8}\.json", download.value.suggested_filename)
@@ -208,7 +213,7 @@ def test_blind_listening_hides_all_names(
     saved = json.loads((tmp_path / "votes.json").read_text())
     assert download.value.suggested_filename == f"votes-{saved['page']}-{saved['listener']}.json"
     votes = saved["votes"]
-    assert {(vote["rating"], vote["blind"]) for vote in votes} == {(5, True), (3, True)}
+    assert {(vote["rating"], vote["blind"]) for vote in votes} == {(5, True), (3, True), (1, False)}
     models = {vote["name"]: vote["model"] for vote in votes}
     assert models == {"models/one": "abc", "models/two": "def"}
 

@@ -179,9 +179,48 @@ def test_the_last_rating_counts_if_a_listener_saved_several_files(
         assert run(["votes", *files, "--json"]) == 0
         printed = capsys.readouterr()
         output = json.loads(printed.out)
-        assert "note: 3 ratings replaced by later ratings of the same pieces" in printed.err
+        assert "note: 2 ratings replaced by later ratings of the same pieces" in printed.err
         assert (output["ratings"], output["listeners"]) == (4, 2)
         assert [model["name"] for model in output["models"]] == ["b", "a"]
+
+
+def test_ratings_of_other_pages_and_of_other_pieces_of_a_name_are_all_counted(
+    saved: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = json.loads(Path("votes.json").read_text()) | {"listener": "1a"}
+    first, second = content["votes"][:2]
+    again = [first | {"piece": 2, "at": "later"}, second | {"piece": 3, "at": "later"}]
+    Path("one.json").write_text(json.dumps(content | {"votes": [first, second, *again]}))
+    swapped = [first | {"rating": 2, "at": "later"}, second | {"rating": 4, "at": "later"}]
+    Path("two.json").write_text(json.dumps(content | {"votes": [first, second]}))
+    Path("other page.json").write_text(json.dumps(content | {"votes": swapped, "page": "1"}))
+
+    def counted(*files: str) -> tuple[int, dict[str, float]]:
+        assert run(["votes", *files, "--json"]) == 0
+        printed = capsys.readouterr()
+        assert "replaced" not in printed.err
+        output = json.loads(printed.out)
+        return output["ratings"], {model["name"]: model["strength"] for model in output["models"]}
+
+    assert counted("one.json")[0] == 4
+    ratings, strength = counted("two.json", "other page.json")
+    assert ratings == 4
+    assert strength == pytest.approx({"a": 0, "b": 0})
+
+
+def test_a_rating_after_the_names_were_shown_does_not_replace_the_blind_one(
+    saved: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = json.loads(Path("votes.json").read_text()) | {"listener": "1a"}
+    Path("votes.json").write_text(json.dumps(content))
+    sighted = [vote | {"blind": False, "rating": 3, "at": "sighted"} for vote in content["votes"]]
+    Path("sighted.json").write_text(json.dumps(content | {"votes": sighted}))
+    assert run(["votes", "votes.json", "sighted.json"]) == 0
+    printed = capsys.readouterr()
+    assert "2 ratings of 1 listener; 4 that were not blind are left out" in printed.out
+    assert printed.err == ""
+    assert run(["votes", "votes.json", "sighted.json", "--all"]) == 0
+    assert "3 ratings of 1 listener\n" in capsys.readouterr().out
 
 
 def test_a_listener_without_counted_ratings_is_not_counted(
@@ -215,6 +254,8 @@ def test_votes_without_a_comparison_are_an_error(saved: Path, capsys: pytest.Cap
         {"models": {"a": {"value": 10**400}}},
         {"format": "x"},
         {"listener": 3},
+        {"page": 3},
+        {"votes": [{"piece": "1", "group": "g", "name": "a", "model": "b", "rating": 3, "blind": True}]},
         {"votes": [{"group": "g", "name": "a", "model": "b", "rating": 9, "blind": True}]},
         {"votes": [{"group": "g", "name": "a", "model": None, "rating": 3, "blind": True}]},
     ],

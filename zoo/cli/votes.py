@@ -25,25 +25,24 @@ def command(files: tuple[Path, ...], everything: bool, as_json: bool) -> None:
     A page of `zoo report` saves votes: listen blind, rate the pieces, save the votes. Of two pieces of a
     group the one with the higher rating is preferred. The strength of each model and its 95 % interval are
     estimated from all preferences. Human pieces are listed together as `human`. If a listener saved a page
-    twice, the last rating of each piece counts.
+    twice, the last blind rating of each piece counts.
     """
     from zoo.cli.console import stderr
     from zoo.report.votes import latest, read_all_votes, standings
 
     read, scores = read_all_votes(dict.fromkeys(files))
-    votes = latest(read)
-    counted = [vote for vote in votes if vote.blind or everything]
+    wanted = [vote for vote in read if vote.blind or everything]
+    counted, left_out = latest(wanted), len(read) - len(wanted)
     ranked = standings(counted, scores)
     if not ranked:
-        left_out = len(votes) - len(counted)
         what = "no two pieces of one group were rated" + (" blind" if left_out else "")
         hint = "tick `listen blind` before rating the pieces of a group"
         hint += f", or count the {count(left_out, 'other rating')} with --all" if left_out else ""
         raise DataError(Problem(what, ", ".join(map(str, files)), hint))
-    if replaced := len(read) - len(votes):
+    if replaced := len(wanted) - len(counted):
         again = f"{count(replaced, 'rating')} replaced by later ratings of the same pieces"
         stderr.print_line(f"note: {again}, saved in the same browser")
-    _print(ranked, counted, len(votes) - len(counted), as_json)
+    _print(ranked, counted, left_out, as_json)
 
 
 def _print(ranked: Sequence[Standing], counted: Sequence[Vote], left_out: int, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import isfinite
 from pathlib import Path
@@ -46,6 +46,8 @@ class Vote:
         rating: 1 to 5; higher is better.
         blind: whether names were hidden.
         at: when it was given, in ISO 8601; empty if unknown.
+        page: digest of the pieces of the page; empty if unknown.
+        piece: position of the piece on the page; None if unknown.
     """
 
     listener: str
@@ -55,6 +57,8 @@ class Vote:
     rating: int
     blind: bool
     at: str = ""
+    page: str = ""
+    piece: int | None = None
 
 
 @dataclass(frozen=True)
@@ -91,9 +95,9 @@ def read_votes(path: str | Path) -> tuple[list[Vote], dict[Model, Any]]:
             raise ValueError("the format is an integer from 1 on")
         if content["format"] > FORMAT:
             raise DataError(Problem("was saved by a newer polyzoo", str(place), "pip install -U polyzoo"))
-        listener = content.get("listener", str(place))
+        listener, page = content.get("listener", str(place)), content.get("page", "")
         _check_number(len(content["votes"]), "ratings", RATINGS, str(place))
-        votes = [_parse_vote(vote, listener) for vote in content["votes"]]
+        votes = [_parse_vote(vote, listener, page) for vote in content["votes"]]
         scores = {name: _parse_score(score) for name, score in content["models"].items()}
         models = {(vote.name, vote.model) for vote in votes}
         return votes, {(name, model): scores[name] for name, model in models if scores.get(name)}
@@ -141,20 +145,23 @@ def _parse_score(score: Any) -> Any:
     return score
 
 
-def _parse_vote(vote: Mapping[str, Any], listener: str) -> Vote:
+def _parse_vote(vote: Mapping[str, Any], listener: str, page: str) -> Vote:
     group, name, model, rating, blind = (vote[key] for key in ("group", "name", "model", "rating", "blind"))
     if not (type(rating) is int and 1 <= rating <= 5 and type(blind) is bool):
         raise ValueError(f"invalid rating {rating!r} or invalid blind {blind!r}")
-    at = vote.get("at", "")
-    if not all(isinstance(text, str) for text in (listener, group, name, model, at)):
-        raise TypeError(f"one of {listener!r}, {group!r}, {name!r}, {model!r} and {at!r} is not a string")
-    return Vote(listener, group, name, model, rating, blind, at)
+    at, piece = vote.get("at", ""), vote.get("piece")
+    texts = (listener, group, name, model, at, page)
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError(f"one of {texts} is not a string")
+    if piece is not None and type(piece) is not int:
+        raise TypeError(f"invalid piece {piece!r}")
+    return Vote(listener, group, name, model, rating, blind, at, page, piece)
 
 
 def latest(votes: Iterable[Vote]) -> list[Vote]:
-    """The last rating of each piece by each listener, who may have saved several files."""
+    """The last rating of each piece of a page by each listener, who may have saved several files."""
     by_time = sorted(votes, key=lambda vote: vote.at)
-    return list({(vote.listener, vote.group, vote.name, vote.model): vote for vote in by_time}.values())
+    return list({replace(vote, rating=0, blind=False, at=""): vote for vote in by_time}.values())
 
 
 def standings(votes: Sequence[Vote], scores: Mapping[Model, Any] | None = None) -> list[Standing]:
@@ -176,7 +183,7 @@ def standings(votes: Sequence[Vote], scores: Mapping[Model, Any] | None = None) 
     score_of = _comparable({name: (scores or {}).get(model) for model, name in displayed.items()})
     _check_number(len(votes), "ratings", RATINGS, "")
     _check_number(len(names), "models", RATED_MODELS, "")
-    for (_, group), rated in Counter((vote.listener, vote.group) for vote in votes).items():
+    for (_, _, group), rated in Counter(map(_place, votes)).items():
         _check_number(rated, "rated pieces in one group", RATED_PIECES, group)
     wins, pairs = _count_wins(votes, names)
     if not wins.any():
@@ -196,6 +203,11 @@ def standings(votes: Sequence[Vote], scores: Mapping[Model, Any] | None = None) 
         for i in order
         if pairs[i]
     ]
+
+
+def _place(vote: Vote) -> tuple[str, str, str]:
+    """The listener, the page and the group; pieces rated there are compared with each other."""
+    return vote.listener, vote.page, vote.group
 
 
 def _comparable(scores: dict[str, Any]) -> dict[str, Any]:
@@ -223,9 +235,9 @@ def _comparisons(votes: Sequence[Vote], names: Sequence[str]) -> Iterator[tuple[
     """(first model, second model, win of the first: 0, 1/2 or 1, weight) of all pairs of rated pieces."""
     index = {name: number for number, name in enumerate(names)}
     models = {key: index[name] for key, name in _display_names(votes).items()}
-    groups: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    groups: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
     for vote in votes:
-        rated = groups.setdefault((vote.listener, vote.group), [])
+        rated = groups.setdefault(_place(vote), [])
         rated.append((models[vote.name, vote.model], vote.rating))
     for group in groups.values():
         for (first, rating), (second, other_rating) in combinations(group, 2):

@@ -1,5 +1,5 @@
 /* Blind listening: names are hidden and pieces shuffled; votes stay in memory until they are saved to a file. */
-const votes = new Map(); // index of a piece -> its latest vote
+const votes = new Map(); // index of a piece, and whether names were hidden -> its latest vote
 const blind = document.getElementById("blind");
 // Names the file, so that the files of several listeners can lie in one folder. A listener who opens the page again
 // is the same one, if the browser keeps data of pages on disk.
@@ -25,9 +25,10 @@ function shuffled(items) {
   return deck;
 }
 
+const voteKey = player => `${players.indexOf(player)} ${state.blind}`;
+
 function showVote(player) {
-  const vote = votes.get(players.indexOf(player));
-  const shown = vote && vote.blind === state.blind ? vote.rating : 0;
+  const shown = votes.get(voteKey(player))?.rating;
   player.card.querySelectorAll("[data-rating]").forEach(button => {
     button.setAttribute("aria-pressed", String(Number(button.dataset.rating) === shown));
   });
@@ -50,14 +51,20 @@ function setBlind(on) {
       player.draw();
     });
   });
+  showCount();
 }
 
 function vote(player, rating) {
   const { name, model, group } = player.piece, piece = players.indexOf(player);
-  votes.set(piece, { piece, group, name, model, rating, blind: state.blind, at: new Date().toISOString() });
+  votes.set(voteKey(player), { piece, group, name, model, rating, blind: state.blind, at: new Date().toISOString() });
   unsaved = true;
   showVote(player);
-  document.getElementById("count").textContent = `${votes.size} of ${players.length} rated`;
+  showCount();
+}
+
+function showCount() {
+  const rated = [...votes.values()].filter(vote => vote.blind === state.blind).length;
+  document.getElementById("count").textContent = rated ? `${rated} of ${players.length} rated` : "no ratings yet";
 }
 
 function saveVotes() {
