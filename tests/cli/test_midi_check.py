@@ -228,3 +228,22 @@ def test_missing_files_are_rejected(folder, capsys):
     (folder / "empty").mkdir()
     assert run(["midi", "check", str(folder / "empty")]) == 3
     assert "contains no MIDI file" in capsys.readouterr().err
+
+
+def test_tracks_are_selected_by_title(tmp_path, capsys):
+    melody, bass = (
+        mido.MidiTrack([mido.MetaMessage("track_name", name=name)]) for name in ("Melody", "Bass")
+    )
+    for track, notes in ((melody, [72, 74, 76]), (bass, [36])):
+        for note in notes:
+            track.append(mido.Message("note_on", note=note, velocity=80))
+            track.append(mido.Message("note_off", note=note, time=480))
+    mido.MidiFile(ticks_per_beat=480, tracks=[melody, bass]).save(tmp_path / "song.mid")
+    assert run(["midi", "check", f"{tmp_path / 'song.mid'}:Bass"]) == 0
+    facts = lines(capsys.readouterr().out)
+    assert facts["notes"] == "1 from C2 to C2"
+    assert facts["tracks"] == "Melody (3), Bass (1)"
+    assert run(["midi", "check", f"{tmp_path}:Melody,Bass"]) == 0
+    assert lines(capsys.readouterr().out)["notes"] == "4 from C2 to E5"
+    assert run(["midi", "check", f"{tmp_path / 'song.mid'}:Flute"]) == 3
+    assert "no track is called Flute" in capsys.readouterr().out

@@ -12,7 +12,7 @@ import click
 from zoo.cli.tracks import tracks_in_words
 from zoo.counts import count
 from zoo.errors import DataError, Problem, UsageError
-from zoo.music.grid import GRID, Pedal
+from zoo.music.grid import GRID
 from zoo.train.keys import ReadingKeys
 
 if TYPE_CHECKING:
@@ -42,28 +42,27 @@ def command() -> None:
 
 
 @command.command("check")
-@click.argument("words", nargs=-1, required=True, metavar="FILE|FOLDER... [KEY=VALUE]...")
+@click.argument("words", nargs=-1, required=True, metavar="FILE|FOLDER[:TRACK,...]... [KEY=VALUE]...")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects as JSON.")
 def check(words: tuple[str, ...], as_json: bool) -> int:
     """Show what MIDI files contain and what reading them loses, or why they are rejected.
 
     For each file: its length, notes and tempo; its time signatures and their source; how its grid was found
     and how many notes are off the grid; what is lost by quantization, left out or repaired; and its tracks. A
-    folder stands for all MIDI files in it and its subfolders. KEY=VALUE sets how files are read: grid=12,
-    pedal=hold. A finer grid is recommended if it merges and moves far fewer notes. The exit code is 3 if a
-    file is rejected.
+    folder stands for all MIDI files in it and its subfolders; FILE:PIANO reads only the tracks titled PIANO.
+    KEY=VALUE sets how files are read: grid=12, pedal=hold. A finer grid is recommended if it merges and moves
+    far fewer notes. The exit code is 3 if a file is rejected.
     """
     from rich.progress import track
 
     from zoo.cli.console import print_json, stderr, stdout
 
-    keys, paths = _keys_and_paths(words)
-    grid, pedal = keys.grid or GRID, keys.pedal
-    files = _files(paths, quiet=as_json)
+    keys, places = _keys_and_places(words)
+    files = _files(places, quiet=as_json)
     quiet = as_json or not stderr.is_terminal
     rows = [
-        _row(file, grid, pedal)
-        for file in track(files, "Reading", console=stderr, transient=True, disable=quiet)
+        _row(file, tracks, keys)
+        for file, tracks in track(files, "Reading", console=stderr, transient=True, disable=quiet)
     ]
     refused = sum(not row["readable"] for row in rows)
     if as_json:
@@ -76,8 +75,8 @@ def check(words: tuple[str, ...], as_json: bool) -> int:
     return DataError.exit_code if refused else 0
 
 
-def _keys_and_paths(words: Sequence[str]) -> tuple[ReadingKeys, list[Path]]:
-    """The words `grid=12` and `pedal=hold`, and the others, which are paths.
+def _keys_and_places(words: Sequence[str]) -> tuple[ReadingKeys, list[str]]:
+    """The words `grid=12` and `pedal=hold`, and the others, which are paths with or without tracks.
 
     Raises:
         UsageError: there is no such key or value, or no path.
@@ -87,7 +86,7 @@ def _keys_and_paths(words: Sequence[str]) -> tuple[ReadingKeys, list[Path]]:
 
     fields = ReadingKeys.model_fields
     keyed = [word for word in words if _is_key(word, fields)]
-    paths = [Path(word) for word in words if word not in keyed]
+    places = [word for word in words if word not in keyed]
     given = {word.partition("=")[0]: word for word in keyed}
     typed = {
         name: read_value(word.partition("=")[2], fields[name].annotation if name in fields else str)
@@ -97,11 +96,11 @@ def _keys_and_paths(words: Sequence[str]) -> tuple[ReadingKeys, list[Path]]:
     problems = list(checked.problems)
     if len(given) < len(keyed):
         problems.append(Problem("a key is given twice", " ".join(keyed), "leave one of them out"))
-    if not paths:
+    if not places:
         problems.append(Problem("name a file or a folder", hint="such as zoo midi check FILE grid=12"))
     if problems:
         raise UsageError(*problems)
-    return checked.settings, paths
+    return checked.settings, places
 
 
 def _is_key(word: str, known: Collection[str]) -> bool:
@@ -112,15 +111,18 @@ def _is_key(word: str, known: Collection[str]) -> bool:
     )
 
 
-def _files(paths: Sequence[Path], *, quiet: bool) -> list[Path]:
-    """The files to inspect; prints what is ignored in folders, unless `quiet`."""
+def _files(places: Sequence[str], *, quiet: bool) -> list[tuple[Path, tuple[str, ...]]]:
+    """The files to inspect and the tracks to read; prints what is ignored in folders, unless `quiet`."""
     from zoo.cli.console import stderr
+    from zoo.data.folder import split_tracks
     from zoo.music.listing import midi_files
 
     files = []
-    for path in paths:
+    for place in places:
+        name, tracks = split_tracks(place)
+        path = Path(name)
         if not path.is_dir():
-            files.append(path)
+            files.append((path, tracks))
             continue
         listing = midi_files(path)
         if not listing.files:
@@ -128,17 +130,17 @@ def _files(paths: Sequence[Path], *, quiet: bool) -> list[Path]:
         if listing.ignored and not quiet:
             ignored = ", ".join(f"{what}: {count}" for what, count in listing.ignored.most_common())
             stderr.print_line(f"{path}: ignored {ignored}")
-        files += listing.files
+        files += [(file, tracks) for file in listing.files]
     return files
 
 
-def _row(file: Path, grid: int, pedal: Pedal) -> dict[str, Any]:
+def _row(file: Path, tracks: Sequence[str], keys: ReadingKeys) -> dict[str, Any]:
     """The facts of a file, or why it is rejected, ready for JSON."""
     from zoo.music.guard import MidiError
     from zoo.music.midi import examine_midi
 
     try:
-        reading = examine_midi(file, grid=grid, pedal=pedal)
+        reading = examine_midi(file, tracks=tracks, grid=keys.grid or GRID, pedal=keys.pedal)
     except MidiError as error:
         fault = {"code": error.code, "what": error.what, "offset": error.offset}
         return {"path": str(file), "readable": False, **fault}
@@ -149,18 +151,18 @@ def _row(file: Path, grid: int, pedal: Pedal) -> dict[str, Any]:
         "path": str(file),
         "readable": True,
         **_to_json(reading),
-        "better_grid": _better_grid(file, reading),
+        "better_grid": _better_grid(file, tracks, reading),
     }
 
 
-def _better_grid(file: Path, reading: Reading) -> dict[str, int] | None:
+def _better_grid(file: Path, tracks: Sequence[str], reading: Reading) -> dict[str, int] | None:
     """The grid that `zoo data scan` would recommend for the file alone, and what it and this one cost."""
     from zoo.data.grids import MERGED, grid_costs, recommended
 
     if not any(name in reading.losses for name in (*MERGED, "moved")):
         return None
     grid = reading.roll.meter.grid
-    costs = {cost.grid: cost for cost in grid_costs([file], (), grid)}
+    costs = {cost.grid: cost for cost in grid_costs([file], tracks, grid)}
     better = recommended(costs, grid)
     if better is None:
         return None
