@@ -11,13 +11,14 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 
 from zoo import files
-from zoo.errors import BundleError, NonFiniteError, UsageError
+from zoo.errors import BundleError, NonFiniteError, UsageError, ZooError
 from zoo.model.build import build
 from zoo.model.bundle import load_bundle, save_bundle
 from zoo.model.generate import generate
@@ -105,7 +106,13 @@ def test_card_describes_the_model(written: Path) -> None:
         assert phrase in card
 
 
-def test_replacing_a_bundle_keeps_other_files(bundle: Path) -> None:
+@pytest.mark.parametrize("has_links", [True, False])
+def test_replacing_a_bundle_keeps_other_files(
+    has_links: bool, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On file systems without hard links, such as those of USB sticks, they are copied."""
+    if not has_links:
+        monkeypatch.setattr(os, "link", Mock(side_effect=PermissionError(1, "Operation not permitted")))
     (bundle / "notes.txt").write_text("mine")
     (bundle / "takes").mkdir()
     (bundle / "takes" / "one.mid").write_bytes(b"MThd")
@@ -115,6 +122,20 @@ def test_replacing_a_bundle_keeps_other_files(bundle: Path) -> None:
     assert (bundle / "takes" / "one.mid").read_bytes() == b"MThd"
     assert not (bundle / "sample.mid").exists()
     assert [child.name for child in bundle.parent.iterdir()] == ["bundle"]
+
+
+def test_a_file_that_cannot_be_kept_is_named_and_the_old_bundle_stays(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bundle / "notes.txt").write_text("of somebody else")
+    before = (bundle / "manifest.json").read_bytes()
+    for module, name in ((os, "link"), (shutil, "copy2")):
+        monkeypatch.setattr(module, name, Mock(side_effect=PermissionError(13, "Permission denied")))
+    with pytest.raises(
+        ZooError, match=r"notes\.txt: cannot be copied into the new bundle: permission denied"
+    ):
+        save_bundle(tiny(seed=1), bundle)
+    assert (bundle / "manifest.json").read_bytes() == before
 
 
 @pytest.mark.parametrize("exchanged", [True, False])

@@ -20,9 +20,12 @@ from zoo.model.build import build
 from zoo.model.bundle import save_bundle
 from zoo.registry import Registry, parse_recipe
 from zoo.search import trial as trials
+from zoo.search.trial import discard_checkpoints
 from zoo.search.tune import SearchResult
 from zoo.train.events import Started, Validated
 from zoo.train.learner import Learner
+from zoo.train.lock import lock_folder
+from zoo.train.run import Run
 from zoo.train.summary import summarize
 
 Tune = Callable[..., SearchResult]
@@ -308,6 +311,22 @@ def test_a_bundle_that_is_not_the_best_model_is_an_error(trials: int, tune: Tune
     save_bundle(build(parse_recipe("sampler.hidden=4", registry)), result.bundle)
     with pytest.raises(BundleError, match="is not the model of trial 1"):
         tune(trials=trials, resume=True)
+
+
+@pytest.mark.parametrize(("steps", "is_removed"), [(5, False), (6, True)])
+def test_the_checkpoints_of_a_trial_that_was_trained_further_stay(
+    steps: int, is_removed: bool, tune: Tune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("zoo.search.tune.discard_checkpoints", lambda folder, steps: None)
+        tune(trials=1, steps=6)
+    folder = tmp_path / "search" / "trials" / "001"
+    assert Run(folder).saved_steps() == 6
+    with lock_folder(folder):
+        discard_checkpoints(folder, 6)
+    assert Run(folder).saved_steps() == 6, "a process trains in it"
+    discard_checkpoints(folder, steps)
+    assert Run(folder).saved_steps() == (0 if is_removed else 6)
 
 
 @pytest.mark.parametrize("link", ["trials", "trials/001"])

@@ -433,6 +433,23 @@ def test_a_run_without_its_latest_checkpoint_is_not_restarted(train: Make, unint
     assert (uninterrupted / "best.safetensors").read_bytes() == before
 
 
+@pytest.mark.parametrize("with_bundle", [False, True])
+def test_a_run_without_its_checkpoints_is_not_restarted(
+    with_bundle: bool, train: Make, uninterrupted: Path
+) -> None:
+    """It would replace a trained model by one with a few steps, and drop its metrics."""
+    for name in ("last", "best"):
+        (uninterrupted / f"{name}.safetensors").unlink()
+    metrics = (uninterrupted / "metrics.jsonl").read_bytes()
+    if with_bundle:
+        (uninterrupted / "bundle").mkdir(exist_ok=True)
+    with pytest.raises(BundleError, match="the checkpoints are missing, so the run cannot be") as caught:
+        train(uninterrupted)
+    assert ("data=MUSIC -o NEW" in str(caught.value)) == with_bundle
+    assert (uninterrupted / "metrics.jsonl").read_bytes() == metrics
+    assert not list(uninterrupted.glob("*.safetensors"))
+
+
 def test_a_run_killed_before_its_second_checkpoint_starts_over(
     train: Make, uninterrupted: Path, run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

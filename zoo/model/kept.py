@@ -7,7 +7,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from zoo.errors import BundleError
+from zoo.errors import BundleError, Problem, ZooError
 from zoo.files import free_name
 from zoo.model.card import card
 from zoo.model.config import read_config
@@ -61,6 +61,24 @@ def _lines(text: str) -> list[str]:
 def _link(file: Path, place: Path) -> None:
     """Hard-link a file or folder to another place; the original stays, so that nothing can get lost."""
     if file.is_dir() and not file.is_symlink():
-        shutil.copytree(file, place, symlinks=True, copy_function=os.link)
+        shutil.copytree(file, place, symlinks=True, copy_function=_link_or_copy)
     else:
+        _link_or_copy(file, place)
+
+
+def _link_or_copy(file: str | Path, place: str | Path) -> None:
+    """Hard-link a file, or copy it: some file systems have no links, and those of other users may be refused.
+
+    Raises:
+        ZooError: neither is possible.
+    """
+    try:
         os.link(file, place, follow_symlinks=False)
+    except OSError:
+        try:
+            shutil.copy2(file, place, follow_symlinks=False)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            what = f"cannot be copied into the new bundle: {reason}"
+            hint = "free some disk space, or move it out of the folder of the bundle"
+            raise ZooError(Problem(what, str(file), hint)) from error

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from zoo.data import Corpus
+from zoo.errors import BundleError, UsageError
 from zoo.measure.evaluator import evaluate
 from zoo.measure.validation import validation_pieces, with_score
 from zoo.model.model import Model
@@ -94,10 +96,21 @@ def train_trial(
     return TrainedTrial(model, result, about, pruning.pruned)
 
 
-def discard_checkpoints(folder: Path) -> None:
-    """Remove the checkpoints of a finished trial, which take several times the space of its model."""
-    for name in CHECKPOINTS:
-        (folder / name).unlink(missing_ok=True)
+def discard_checkpoints(folder: Path, steps: float) -> None:
+    """Remove the checkpoints of a finished trial, which take several times the space of its model.
+
+    They are kept if they are damaged, or if the trial is or was trained further than for the search.
+
+    Args:
+        folder: the run of the trial.
+        steps: how many steps it was trained for the search.
+    """
+    if not any((folder / name).exists() for name in CHECKPOINTS):
+        return
+    with suppress(UsageError, BundleError), lock_folder(folder):
+        if Run(folder).saved_steps() <= steps:
+            for name in CHECKPOINTS:
+                (folder / name).unlink(missing_ok=True)
 
 
 class Pruning(Callback):

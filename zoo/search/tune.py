@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -127,7 +128,7 @@ class Tuner:
         refuse_links(self.folder / TRIALS)
         finished = [trial for trial in self.store.trials() if trial.state != "running"]
         for trial in finished:
-            discard_checkpoints(self._folder(trial.number))
+            discard_checkpoints(self._folder(trial.number), trial.steps)
         for _ in range(len(finished), trials):
             self._run_next()
         result = read_result(self.folder, self.store)
@@ -148,7 +149,7 @@ class Tuner:
             ended = self._fail(trial, error)
         else:
             ended = self._attempt(trial, swap)
-        discard_checkpoints(self._folder(number))
+        discard_checkpoints(self._folder(number), inf)
         self.watcher.end(ended, best_of(self.store.trials()))
 
     def _attempt(self, trial: optuna.Trial, swap: Swap) -> TrialResult:

@@ -28,7 +28,7 @@ from zoo.files import flush, write_file, writing
 from zoo.limits import HEADER
 from zoo.model.config import MOST, Count, StrictModel
 from zoo.model.format import check_format
-from zoo.model.pretrained import RECIPE
+from zoo.model.pretrained import BUNDLE, RECIPE
 from zoo.model.sealed import damaged
 from zoo.model.weights import Weights, digest, not_finite, pack, read_weights, restore
 from zoo.parts.terms import Term
@@ -98,12 +98,18 @@ class Run:
         """Restore a new learner from the latest checkpoint; returns False if there is none yet.
 
         Raises:
-            BundleError: a checkpoint is missing or damaged, or does not fit the model.
+            BundleError: a checkpoint that was written is missing or damaged, or does not fit the model.
         """
         model_size = sum(tensor.nbytes for tensor in learner.model.state_dict().values())
         # Weights, two moments of Adam, the average, and step counts: anything larger is not this model's.
         limit = HEADER + 5 * model_size
         best, last = self._load("best", limit), self._load("last", limit)
+        if best is None and last is None and self._had_checkpoints():
+            bundle = self.folder / BUNDLE
+            further = f"train its model further: zoo train {shlex.quote(str(bundle))} data=MUSIC -o NEW"
+            hint = f"restore them, or {further if bundle.exists() else 'train in a new folder'}"
+            what = "the checkpoints are missing, so the run cannot be resumed"
+            raise BundleError(Problem(what, str(self.folder), hint))
         if best is None and last is not None and last.about["validated"] >= 0:
             raise BundleError(damaged("is missing", str(self.folder / "best.safetensors")))
         if best is not None and last is None:
@@ -121,6 +127,11 @@ class Run:
             learner.restore(last, str(self.folder / "last.safetensors"))
         self._truncate_metrics(learner.step, learner.validated)
         return last is not None
+
+    def _had_checkpoints(self) -> bool:
+        """Whether there is a trained model, or metrics go on after a validation, which saves a checkpoint."""
+        is_validation = ["nats" in event for event in self.metrics.events()]
+        return (self.folder / BUNDLE).exists() or True in is_validation[:-1]
 
     def save(self, learner: Learner) -> None:
         """Write the latest checkpoint."""
@@ -142,6 +153,15 @@ class Run:
             BundleError: the checkpoint is damaged, or from a newer version.
         """
         return self._load("best")
+
+    def saved_steps(self) -> int:
+        """The number of steps at the latest checkpoint; 0 if there is none.
+
+        Raises:
+            BundleError: it is damaged, or from a newer version.
+        """
+        last = self._load("last")
+        return 0 if last is None else int(last.about["step"])
 
     def note(self, event: Stepped | Validated) -> None:
         """Append an event to the metrics."""
