@@ -86,12 +86,33 @@ def test_written_files_have_default_permissions(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o644
 
 
-def test_a_link_keeps_pointing_to_its_file(tmp_path: Path) -> None:
-    files.write_file(tmp_path / "a", "one")
-    (tmp_path / "link").symlink_to("a")
+@pytest.mark.parametrize("target", ["mine", "missing", "link"])
+def test_a_link_is_replaced_and_not_followed(target: str, tmp_path: Path) -> None:
+    """In a folder that somebody sent, `listen.html` may be a link to ~/.vimrc, which need not exist."""
+    (tmp_path / "mine").write_text("precious")
+    (tmp_path / "link").symlink_to(target)
     files.write_file(tmp_path / "link", "two")
-    assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "a").read_text() == "two"
+    assert not (tmp_path / "link").is_symlink()
+    assert (tmp_path / "link").read_text() == "two"
+    assert (tmp_path / "mine").read_text() == "precious"
+    assert not (tmp_path / "missing").exists()
+
+
+def test_a_file_is_written_to_a_folder_that_is_a_link(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder")
+    files.write_file(tmp_path / "link" / "a", "one")
+    assert (tmp_path / "folder" / "a").read_text() == "one"
+
+
+def test_no_folder_is_created_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("missing")
+    with (
+        pytest.raises(ZooError, match="is a link to a folder that does not exist"),
+        files.new_folder(tmp_path / "link"),
+    ):
+        pass
+    assert not (tmp_path / "missing").exists()
 
 
 def test_an_error_leaves_only_the_old_file(tmp_path: Path) -> None:

@@ -51,11 +51,13 @@ def free_name(path: Path) -> Path:
 def new_file(path: str | Path, hint: str = HINT) -> Iterator[Path]:
     """Yield a temporary path to write to; it replaces `path` if the block ends without an error.
 
+    A link is replaced and not followed: in a folder that somebody sent, it may lead to any file of the user.
+
     Raises:
         ZooError: the disk is full, the folder is missing or not writable, or the path is of a folder, a pipe
             or a device, which a file would replace.
     """
-    place = real_path(path)
+    place = real_path(Path(path).parent) / Path(path).name
     if is_special(place):
         raise ZooError(Problem(SPECIAL, str(path), "choose another path"))
     with writing(path, hint):
@@ -105,9 +107,14 @@ def new_folder(path: str | Path, hint: str = HINT, own: Collection[str] | None =
             folder to the new one; those that are saved there later are moved. None if there are no others.
 
     Raises:
-        ZooError: the disk is full, or the parent folder is missing or not writable.
+        ZooError: the disk is full, the parent folder is missing or not writable, or the path is a link to a
+            folder that does not exist.
     """
     place = real_path(path)
+    with writing(path, hint):
+        if Path(path).is_symlink() and not place.exists():
+            what = f"is a link to a folder that does not exist: {place}"
+            raise ZooError(Problem(what, str(path), "create the folder, or choose another path"))
     part = _part(place)
     try:
         with writing(path, hint):

@@ -51,6 +51,24 @@ def summary(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
     return json.loads(capsys.readouterr().out)["pieces"][0]
 
 
+def test_music_is_not_written_through_a_link(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a folder that somebody sent, new.mid may lead to any file, also to one that is not there yet."""
+    Path("mine.txt").write_text("precious")
+    for target in ("missing.txt", "mine.txt"):
+        for link in ("new.mid", "new.png"):
+            Path(link).symlink_to(target)
+        words = ["generate", "model", "-o", "new.mid", "--picture", "new.png", "--frames", "4"]
+        assert run(words) == 2
+        assert capsys.readouterr().err.count("already exists") == 2
+        assert run([*words, "--force"]) == 0
+        assert Path("new.mid").read_bytes()[:4] == b"MThd"
+        for link in ("new.mid", "new.png"):
+            assert not Path(link).is_symlink()
+            Path(link).unlink()
+    assert not Path("missing.txt").exists()
+    assert Path("mine.txt").read_text() == "precious"
+
+
 def test_primer_is_continued_and_counted_separately(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["generate", "model", "-o", "new.mid", "--primer", "tune.mid", "--frames", "12"]
     assert run(words) == 0

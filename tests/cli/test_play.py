@@ -53,6 +53,14 @@ def test_a_sound_file_is_played_as_it_is(folder: Path, capsys: pytest.CaptureFix
     assert Path("heard.wav").read_bytes() == Path("mine.wav").read_bytes()
 
 
+def test_a_name_that_begins_with_a_hyphen_is_no_option_of_the_player(folder: Path) -> None:
+    """`aplay --process-id-file=mine.wav` removes mine.wav."""
+    name = "--process-id-file=mine.wav"
+    Path(name).write_bytes(wav_bytes(sound(TUNE)))
+    assert run(["play", f"./{name}"]) == 0
+    assert Path("heard.wav").read_bytes() == Path(name).read_bytes()
+
+
 def test_a_bundle_and_a_run_play_new_music(folder: Path) -> None:
     Path("run").mkdir()
     save_bundle(build(parse_recipe(WORDS, open_registry())), "run/bundle")

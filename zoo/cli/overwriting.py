@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,9 +22,14 @@ def would_be_lost(paths: Iterable[Path | None], force: bool) -> list[Problem]:
     """
     given = [path for path in paths if path]
     special = [Problem(SPECIAL, str(path), "choose another path") for path in given if is_special(path)]
-    lost = [path for path in given if (path.is_file() or (path / MANIFEST).is_file())]
+    lost = [path for path in given if path.is_file() or _dangles(path) or (path / MANIFEST).is_file()]
     hint = "choose another path, or add --force to overwrite it"
     return special if force else [*special, *(Problem("already exists", str(path), hint) for path in lost)]
+
+
+def _dangles(path: Path) -> bool:
+    """Whether a path is a link to nothing."""
+    return path.is_symlink() and not path.exists()
 
 
 def still_free(path: Path, force: bool) -> Path:
@@ -31,7 +37,7 @@ def still_free(path: Path, force: bool) -> Path:
 
     What was computed for an hour is neither lost nor does it replace the file.
     """
-    if force or not path.exists():
+    if force or not os.path.lexists(path):
         return path
     from zoo.cli.console import stderr
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ import click
 
 from zoo.errors import Problem, UsageError, ZooError
 from zoo.music.grid import FINE_GRID
+from zoo.programs import find_program
 
 if TYPE_CHECKING:
     from zoo.music.roll import Roll
@@ -23,7 +23,7 @@ PLAYERS: dict[str, tuple[str, ...]] = {
     "paplay": (),
     "aplay": ("-q",),
     "afplay": (),
-    "ffplay": ("-nodisp", "-autoexit", "-loglevel", "error"),
+    "ffplay": ("-nodisp", "-autoexit", "-loglevel", "error", "-f", "wav"),
 }
 """Programs that play a WAV file, in the order in which they are looked for, with the options they need."""
 
@@ -46,7 +46,7 @@ def command(what: Path, bars: int, seed: int, as_json: bool) -> None:
     """
     from zoo.music.sound import write_wav
 
-    player = _player(what)
+    name, player = _player(what)
     if what.suffix.lower() == ".wav" and what.is_file():
         _play(player, what)
     else:
@@ -54,18 +54,18 @@ def command(what: Path, bars: int, seed: int, as_json: bool) -> None:
             sound = Path(folder, "music.wav")
             write_wav(_music(what, bars, seed), sound)
             _play(player, sound)
-    _print(what, player[0], as_json)
+    _print(what, name, as_json)
 
 
-def _player(what: Path) -> Sequence[str]:
-    """A program that plays sound, and its options.
+def _player(what: Path) -> tuple[str, Sequence[str]]:
+    """The name of a program that plays sound, and its path and options.
 
     Raises:
         ZooError: there is none on this machine.
     """
     for name, options in PLAYERS.items():
-        if shutil.which(name):
-            return name, *options
+        if program := find_program(name):
+            return name, (program, *options)
     package = "ffmpeg" if sys.platform in ("darwin", "win32") else "alsa-utils or ffmpeg"
     hint = f"install {package}, or {_in_a_browser(what)}"
     raise ZooError(Problem(f"found no player ({', '.join(PLAYERS)})", str(what), hint))
@@ -100,11 +100,13 @@ def _music(what: Path, bars: int, seed: int) -> Roll:
 
 
 def _play(player: Sequence[str], sound: Path) -> None:
-    done = subprocess.run([*player, str(sound)], capture_output=True, text=True, check=False)
+    # Absolute, since players would take a name that begins with a hyphen for an option.
+    command = [*player, str(sound.absolute())]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         message = (done.stderr.strip() or "it printed no message").splitlines()[-1]
         hint = "is there a sound card? `zoo report` makes a page that a browser plays"
-        raise ZooError(Problem(f"{player[0]} could not play: {message}", hint=hint))
+        raise ZooError(Problem(f"{Path(player[0]).stem} could not play: {message}", hint=hint))
 
 
 def _print(what: Path, player: str, as_json: bool) -> None:

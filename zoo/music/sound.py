@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import subprocess
 import tempfile
 import wave
@@ -25,6 +24,7 @@ from zoo.files import write_file, writing
 from zoo.music.notes import Notes
 from zoo.music.tempo import played_at
 from zoo.parts.piano import LOWEST_KEY
+from zoo.programs import find_program
 
 if TYPE_CHECKING:
     from zoo.music.roll import Roll
@@ -44,6 +44,7 @@ LOUDNESS, PEAK = 0.25, 0.9
 SOUNDFONTS = ("/usr/share/sounds/sf2", "/usr/share/sounds/sf3", "/usr/share/soundfonts")
 """System folders of soundfonts; if they contain none, the one that comes with pretty_midi is used."""
 
+FLUIDSYNTH = "fluidsynth"
 GAIN = "0.6"
 """Gain of fluidsynth; its default is meant for many instruments at once and too quiet for a piano alone."""
 
@@ -114,7 +115,7 @@ def wav_bytes(samples: Samples) -> bytes:
 
 def soundfont() -> Path | None:
     """The soundfont for fluidsynth; None if either is missing, or `ZOO_SOUNDFONT` is empty."""
-    if not shutil.which("fluidsynth"):
+    if not find_program(FLUIDSYNTH):
         return None
     variable = os.environ.get("ZOO_SOUNDFONT")
     if variable is not None:
@@ -195,7 +196,7 @@ def _fluidsynth(roll: Roll, font: Path, instrument: int) -> bytes:
         midi, wav = Path(folder, "song.mid"), Path(folder, "song.wav")
         midi.write_bytes(midi_bytes(roll, instrument))
         command = [
-            "fluidsynth",
+            find_program(FLUIDSYNTH) or FLUIDSYNTH,
             "-ni",
             "-q",
             "-g",
@@ -204,7 +205,7 @@ def _fluidsynth(roll: Roll, font: Path, instrument: int) -> bytes:
             str(RATE),
             "-F",
             str(wav),
-            str(font),
+            str(font.absolute()),
             str(midi),
         ]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
