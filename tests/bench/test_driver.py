@@ -7,6 +7,7 @@ import resource
 import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ from zoo.parts import SLOTS
 from zoo.registry import Registry
 
 Read = Callable[..., Study]
-MUSIC = LocalDataset("/tunes", "digest", frozenset({"onset", "sounding"}))
-OTHER = LocalDataset("/songs", "other", MUSIC.planes)
+MUSIC = LocalDataset("/tunes", "digest", frozenset({"onset", "sounding"}), 3)
+OTHER = LocalDataset("/songs", "other", MUSIC.planes, 3)
 GRID = 'attention = ["none", "last"]\nsampler = "independent"\ndecoder = ["lstm", "uniform"]'
 
 
@@ -102,6 +103,22 @@ def test_part_without_parameters_runs_once(small: Study, tmp_path: Path, registr
     toy = Toy()
     drive(small, tmp_path / "results", toy, registry)
     assert sum(o["term"] == "decoder" and "decoder=uniform" in o["recipe"] for o in toy.orders) == 1
+
+
+def test_rates_are_not_compared_without_validation_pieces(
+    small: Study, study: Read, tmp_path: Path, registry: Registry
+) -> None:
+    toy, music = Toy(), replace(MUSIC, validation_pieces=0)
+    with pytest.raises(UsageError) as caught:
+        drive(small, tmp_path / "results", toy, registry, music)
+    (problem,) = caught.value.problems
+    assert problem.where == "tunes"
+    assert "no validation pieces to choose a learning rate by" in problem.what
+    assert "give a single rate" in problem.hint
+    assert not toy.orders
+
+    single = study('data = "tunes"\nseeds = 3', GRID, "steps = 2\nlr = 0.01")
+    assert drive(single, tmp_path / "results", toy, registry, music).ran == len(toy.orders) > 0
 
 
 def test_only_missing_cells_run(small: Study, tmp_path: Path, registry: Registry) -> None:

@@ -24,7 +24,7 @@ from zoo.parts import SLOTS
 from zoo.registry import Registry
 
 Read = Callable[..., Study]
-MUSIC = LocalDataset("/tunes", "d" * 64, frozenset({"onset", "sounding"}))
+MUSIC = LocalDataset("/tunes", "d" * 64, frozenset({"onset", "sounding"}), 3)
 HEAD, GRID = (
     'data = "tunes"\nseeds = 3',
     'attention = ["none", "last"]\nsampler = "independent"\ndecoder = ["lstm", "uniform"]',
@@ -187,7 +187,7 @@ def test_more_rates_and_seeds_than_the_study_has_are_named(study: Read, drive: D
 def test_results_of_other_music_are_not_used(study: Read, drive: Drive, forecast: Ask) -> None:
     small = study(HEAD, GRID, TRAIN)
     drive(small)
-    made = forecast(small, LocalDataset("/songs", "e" * 64, MUSIC.planes))
+    made = forecast(small, LocalDataset("/songs", "e" * 64, MUSIC.planes, 3))
     assert not made.stored
     assert [reasons for reasons, _ in made.reasons] == [(Reason("music", "d" * 12, "e" * 12),)]
 

@@ -193,6 +193,22 @@ def test_a_rate_is_chosen_by_two_seeds(read: Read, registry: Registry, tmp_path:
     assert ({cell.train.lr for cell in choice.cells}, choice.selection_seeds) == ({0.02}, 2)
 
 
+def test_a_table_does_not_say_that_a_rate_was_chosen_if_nothing_was_validated(
+    read: Read, registry: Registry, tmp_path: Path
+) -> None:
+    small_study, results = read(GRID), Results(tmp_path / "results")
+    for cell in floor_cells(small_study):
+        results.write(cell, result(cell, 0))
+    for component in components(small_study, registry):
+        for cell in component.every(small_study):
+            results.write(cell, {**result(cell, 1.0), "validation": None})
+    (table,) = tables(small_study, results, registry)
+    (sheet,) = format_tables(table)
+    assert table.selection_seeds == 0
+    assert any("lr 0.01; the other rates were not compared" in note for note in sheet.explanations())
+    assert not any("by validation" in note for note in sheet.explanations())
+
+
 def of_earlier(content: dict) -> dict:
     return {**content, "data": {name: value for name, value in content["data"].items() if name != "reading"}}
 

@@ -24,7 +24,7 @@ class Selection:
 
     Attributes:
         cells: one per seed, all at the same learning rate; a single one if nothing is learned.
-        selection_seeds: number of seeds, from the first, that chose the rate; 0 if there was no choice.
+        selection_seeds: number of seeds, from the first, that chose the rate; 0 if nothing was compared.
     """
 
     cells: tuple[Cell, ...]
@@ -75,7 +75,9 @@ class Component:
         """Its trainings from every seed at the learning rate with the lowest mean validation nats.
 
         None while trials are missing. In results of an earlier reading, the first seed alone may have chosen.
-        A part that learns nothing by gradient is the same from every seed and at every rate.
+        A part that learns nothing by gradient is the same from every seed and at every rate. If nothing was
+        validated, as in results of older versions on music without validation pieces, the first rate was not
+        chosen but is the only one that is used.
         """
         trials = self.trials(study)
         tried = [results.read(cell) for cell in trials]
@@ -89,8 +91,9 @@ class Component:
         means = {rate: _validation(tried[n :: len(study.rates)]) for n, rate in enumerate(study.rates)}
         rate = min(means, key=lambda rate: means[rate])
         cells = (self.cell(study, rate, seed) for seed in range(study.settings.seeds))
-        selection_seeds = len(tried) // len(study.rates) if len(study.rates) > 1 else 0
-        return Selection(tuple(cells), selection_seeds)
+        has_validated = any(result and result["validation"] is not None for result in tried)
+        has_chosen = has_validated and len(study.rates) > 1
+        return Selection(tuple(cells), len(tried) // len(study.rates) if has_chosen else 0)
 
 
 def _is_earlier(result: Mapping[str, Any] | None) -> bool:
@@ -98,7 +101,7 @@ def _is_earlier(result: Mapping[str, Any] | None) -> bool:
 
 
 def _validation(results: Sequence[Mapping[str, Any] | None]) -> float:
-    """Mean validation nats of one rate; infinite if a training diverged."""
+    """Mean validation nats of one rate; infinite if a training diverged or was not validated."""
     values = [result["validation"] if result else None for result in results]
     return fmean(float("inf") if value is None else float(value) for value in values)
 

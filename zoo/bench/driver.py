@@ -93,11 +93,12 @@ class Driver:
 
         Raises:
             UsageError: results are of other music, or of an earlier reading of it, and must not be replaced;
-                or an encoder cannot read one of the datasets. No cell has run then.
+                an encoder cannot read one of the datasets, or one has no validation pieces to choose
+                a learning rate by. No cell has run then.
             ZooError: a result is damaged or cannot be written.
         """
         try:
-            self._needs.refuse_unreadable()
+            self._needs.refuse_unsuitable()
             if not self._replace_outdated:
                 self._refuse_other_music()
             self._submit_missing()

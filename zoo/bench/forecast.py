@@ -75,11 +75,11 @@ def forecasts(
     """The work that `Driver.run` would do, for each dataset. Nothing is trained or written.
 
     Raises:
-        UsageError: an encoder cannot read one of the datasets.
+        UsageError: as `Driver.run`, except for results of other music.
         ZooError: a result is damaged.
     """
     needs = Needs(study, results, datasets, registry)
-    needs.refuse_unreadable()
+    needs.refuse_unsuitable()
     known, possible = list(needs.known()), {cell.name for cell in needs.possible()}
     per_dataset = []
     for data in study.settings.data:

@@ -23,11 +23,13 @@ class LocalDataset:
         place: the name or path to open.
         digest: digest of its content.
         planes: the planes that it has.
+        validation_pieces: the number of its validation pieces.
     """
 
     place: str
     digest: str
     planes: frozenset[str]
+    validation_pieces: int
 
     def has_produced(self, result: Mapping[str, Any]) -> bool:
         """Whether a result was measured on this music in its current reading."""
@@ -60,17 +62,29 @@ class Needs:
         ]
         self.outdated: set[str] = set()
 
-    def refuse_unreadable(self) -> None:
-        """Check that the encoders of the study can read the datasets.
+    def refuse_unsuitable(self) -> None:
+        """Check that the encoders can read the datasets, and that learning rates can be compared on them.
 
         Raises:
-            UsageError: a dataset lacks onsets.
+            UsageError: a dataset lacks onsets, or validation pieces to choose a learning rate by.
         """
+        problems = [*self._unreadable(), *self._without_validation()]
+        if problems:
+            raise UsageError(*problems)
+
+    def _unreadable(self) -> Iterator[Problem]:
         what = "this music has no onsets, which an encoder of the study needs"
         hint = 'compare only encoders of sounding keys on it (encoder = "sounding")'
         unreadable = [cell.data for cell in self.floors if cell.plane not in self._datasets[cell.data].planes]
-        if unreadable:
-            raise UsageError(*(Problem(what, name, hint) for name in unreadable))
+        yield from (Problem(what, name, hint) for name in unreadable)
+
+    def _without_validation(self) -> Iterator[Problem]:
+        what = "there are no validation pieces to choose a learning rate by"
+        hint = "give a single rate (lr = 0.003), or music with validation pieces"
+        if len(self._study.rates) > 1:
+            for name, dataset in self._datasets.items():
+                if not dataset.validation_pieces:
+                    yield Problem(what, name, hint)
 
     def possible(self) -> Iterator[Cell | FloorsCell]:
         """The cells whose results a run may read or write, without duplicates."""

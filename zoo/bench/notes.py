@@ -104,7 +104,11 @@ def _budget(table: StudyTable) -> str:
         table.selection_seeds, f" of the first {table.selection_seeds} seeds"
     )
     chosen = f"learning rate of each part from {rates} by validation{by}"
-    chosen = chosen if len(table.study.rates) > 1 else f"lr {rates}"
+    has_learned = any(sum(row.parameters.values()) for row in (*table.rows, *table.loudness))
+    if len(table.study.rates) == 1:
+        chosen = f"lr {rates}"
+    elif has_learned and not table.selection_seeds:
+        chosen = f"lr {table.study.rates[0]:g}; the other rates were not compared, as nothing was validated"
     frames = train.on_grid(table.reading.grid).frames if table.reading else train.frames
     length = next(lengths, f"{STEPS} steps")
     return f"each part trained for {length} of {train.batch} x {frames} frames, {chosen}"

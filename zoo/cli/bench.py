@@ -251,7 +251,8 @@ def _music(study: Study, places: dict[str, str]) -> dict[str, LocalDataset]:
         except ZooError as error:
             errors.append(error if place != name else _without_path(name, error))
         else:
-            music[name] = LocalDataset(place, corpus.digest, corpus.planes)
+            validation = len(corpus.split("valid").pieces)
+            music[name] = LocalDataset(place, corpus.digest, corpus.planes, validation)
     raise_all(errors)
     return music
 
