@@ -143,8 +143,8 @@ def test_the_score_of_a_model_is_its_own_with_its_kind_and_on_the_same_music(
     content = json.loads(Path("votes.json").read_text())
     names = {vote["name"] for vote in content["votes"]}
 
-    def save(file: str, music: str, value: float, model: str | None = None) -> None:
-        scores = {name: {"value": value, "kind": "bound", "music": music} for name in names}
+    def save(file: str, music: str, value: float, model: str | None = None, **scored: object) -> None:
+        scores = {name: {"value": value, "kind": "bound", "music": music, **scored} for name in names}
         changed = [vote | {"model": model or vote["model"], "blind": not model} for vote in content["votes"]]
         Path(file).write_text(json.dumps(content | {"models": scores, "votes": changed, "listener": file}))
 
@@ -161,6 +161,10 @@ def test_the_score_of_a_model_is_its_own_with_its_kind_and_on_the_same_music(
     save("two.json", "m2", 3.0)
     Path("two.json").write_text(Path("two.json").read_text().replace('"a"', '"d"'))
     assert "nats" not in printed("one.json", "two.json"), "scores on different music are not comparable"
+    for field, value in (("split", "valid"), ("pieces", 7), ("count", 80), ("full_score", False)):
+        save("two.json", "m1", 3.0, **{field: value})
+        Path("two.json").write_text(Path("two.json").read_text().replace('"a"', '"d"'))
+        assert "nats" not in printed("one.json", "two.json"), f"another {field} was scored"
 
 
 def test_the_last_rating_counts_if_a_listener_saved_several_files(

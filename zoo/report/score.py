@@ -93,7 +93,13 @@ def score_tables(result: Mapping[str, Any]) -> Iterator[ScoreTable]:
 def scores_by_name(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The score of each model by name, to be saved with the votes."""
     return {
-        row["name"]: {"unit": "nats per frame", "music": result["data"]["digest"], **row["score"]}
+        row["name"]: {
+            "unit": "nats per frame",
+            "music": result["data"]["digest"],
+            "split": result["data"]["split"],
+            "full_score": row.get("full_score"),
+            **row["score"],
+        }
         for result in results
         for row in result["rows"]
         if not row["floor"]

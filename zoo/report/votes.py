@@ -24,6 +24,8 @@ from zoo.parts.kinds import MARKS
 from zoo.report.piece import HUMAN
 
 FORMAT = 1
+SCORED = ("music", "split", "full_score", "pieces", "count", "unit")
+"""The fields of a score that say what was scored; the same music has several splits."""
 PRIOR = 2.0
 """Standard deviation of the prior on strengths; without it an unbeaten model would be infinitely strong."""
 MAX_STEPS = 100
@@ -172,7 +174,7 @@ def standings(votes: Sequence[Vote], scores: Mapping[Model, Any] | None = None) 
 
     Args:
         votes: the votes to count.
-        scores: scores of models, copied into the result if all are on the same music.
+        scores: scores of models, copied into the result if all are of the same pieces.
 
     Raises:
         DataError: there are more ratings than `RATINGS`, more models than `RATED_MODELS`, or a listener rated
@@ -211,9 +213,9 @@ def _place(vote: Vote) -> tuple[str, str, str]:
 
 
 def _comparable(scores: dict[str, Any]) -> dict[str, Any]:
-    """The scores, if all of them are on the same music; otherwise none."""
-    music = {score.get("music") for score in scores.values() if score}
-    return scores if len(music) < 2 else dict.fromkeys(scores)
+    """The scores, if all of them are of the same pieces of the same music; otherwise none."""
+    scored = {tuple(repr(score.get(name)) for name in SCORED) for score in scores.values() if score}
+    return scores if len(scored) < 2 else dict.fromkeys(scores)
 
 
 def _display_names(votes: Iterable[Vote]) -> dict[tuple[str, str], str]:
