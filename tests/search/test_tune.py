@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from zoo.cli.main import run
 from zoo.errors import BundleError, DataError, PluginError, Problem, UsageError, ZooError
 from zoo.model.build import build
 from zoo.model.bundle import save_bundle
+from zoo.model.config import read_config
 from zoo.registry import Registry, parse_recipe
 from zoo.search import trial as trials
 from zoo.search.trial import discard_checkpoints
@@ -305,12 +307,78 @@ def test_trained_parts_that_changed_since_the_search_was_started_are_refused(
 @pytest.mark.parametrize("trials", [1, 2])
 def test_a_bundle_that_is_not_the_best_model_is_an_error(trials: int, tune: Tune, registry: Registry) -> None:
     result = tune(trials=1)
-    shutil.rmtree(result.bundle)
+    (result.bundle / "manifest.json").unlink()
     with pytest.raises(BundleError, match="is missing"):
         tune(trials=trials, resume=True)
+    shutil.rmtree(result.bundle)
     save_bundle(build(parse_recipe("sampler.hidden=4", registry)), result.bundle)
     with pytest.raises(BundleError, match="is not the model of trial 1"):
         tune(trials=trials, resume=True)
+
+
+def test_a_search_whose_bundle_was_moved_away_is_continued(tune: Tune, tmp_path: Path) -> None:
+    result = tune(trials=1)
+    result.bundle.rename(tmp_path / "mine")
+    assert tune(trials=1, resume=True).trials == result.trials
+    assert not result.bundle.exists(), "another trial would be sold as the best one"
+    again = tune(trials=6, resume=True)
+    assert again.best is not None
+    assert again.best.number > 1, "choose another seed"
+    assert read_config(again.bundle)["scores"]["validation_score"]["nats"] == again.best.nats
+
+
+@pytest.fixture
+def starve(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
+    """Let the given calls of `Learner.learn`, from 1, run out of memory; returns the steps of all calls."""
+
+    def go(*calls: int, error: type[BaseException] = torch.OutOfMemoryError) -> list[int]:
+        learn, steps = Learner.learn, list[int]()
+
+        def starved(learner: Learner, *arguments: Any) -> Any:
+            steps.append(learner.step)
+            if len(steps) in calls:
+                raise error("CUDA out of memory")
+            return learn(learner, *arguments)
+
+        monkeypatch.setattr(Learner, "learn", starved)
+        return steps
+
+    return go
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError, MemoryError])
+def test_a_trial_that_runs_out_of_memory_it_had_is_tried_again_from_its_checkpoint(
+    tune: Tune, starve: Callable[..., list[int]], error: type[BaseException], tmp_path: Path
+) -> None:
+    whole = tune(trials=2, output=tmp_path / "whole")
+    steps = starve(8, error=error)
+    assert [replace(trial, seconds=0.0) for trial in tune(trials=2).trials] == [
+        replace(trial, seconds=0.0) for trial in whole.trials
+    ]
+    assert steps == [0, 1, 2, 3, 0, 1, 2, 3, 2, 3]
+
+
+def test_checkpoints_of_a_trial_that_ran_out_of_memory_twice_stay(
+    tune: Tune, starve: Callable[..., list[int]]
+) -> None:
+    starve(7, 8)
+    result = tune(trials=3)
+    assert [trial.state for trial in result.trials] == ["complete", "failed", "complete"]
+    assert Run(result.folder / "trials" / "002").saved_steps() == 2
+    assert tune(trials=3, resume=True).trials == result.trials
+    assert Run(result.folder / "trials" / "002").saved_steps() == 2
+
+
+def test_memory_that_others_hold_does_not_fail_all_remaining_trials(
+    tune: Tune, starve: Callable[..., list[int]], tmp_path: Path
+) -> None:
+    starve(5, 6)
+    with pytest.raises(ZooError, match="trials 2 and 3 ran out of memory") as caught:
+        tune(trials=5)
+    assert caught.value.exit_code == 1
+    assert f"zoo tune -o {tmp_path / 'search'} --resume" in str(caught.value)
+    states = [trial.state for trial in tune(trials=5, resume=True).trials]
+    assert states == ["complete", "failed", "complete", "complete", "complete"]
 
 
 @pytest.mark.parametrize(("steps", "is_removed"), [(5, False), (6, True)])

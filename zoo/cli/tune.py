@@ -131,10 +131,12 @@ def _summary(search: Search, result: SearchResult) -> Iterator[str]:
         yield f"importance: {shares}"
     best = result.best
     if best is not None:
+        if result.bundle.exists():
+            yield f"{result.bundle}: the model of trial {best.number}"
+        yield f"Next:  {search.command(best.chosen)} -o best"
+    if best is not None and result.bundle.exists():
         keys = search.space.parse(best.chosen, search.registry).recipe.keys
         bundle = shlex.quote(str(result.bundle))
-        yield f"{result.bundle}: the model of trial {best.number}"
-        yield f"Next:  {search.command(best.chosen)} -o best"
         yield f"       zoo evaluate {bundle} {music_words(keys)}"
         yield f"       zoo generate {bundle} --seed 1 -o music.mid"
 
@@ -147,7 +149,7 @@ def _to_json(search: Search, result: SearchResult) -> dict[str, Any]:
         "importances": dict(result.importances),
         "best": best.number if best else None,
         "command": search.command(best.chosen) + " -o best" if best else None,
-        "bundle": str(result.bundle) if best else None,
+        "bundle": str(result.bundle) if best and result.bundle.exists() else None,
     }
 
 

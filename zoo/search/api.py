@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -102,7 +103,7 @@ class Search:
 
         Raises:
             UsageError: the search was started with other music.
-            BundleError: the bundle is missing or damaged, or is not the model of the best trial.
+            BundleError: the bundle is damaged, or is not the model of the best trial.
             DataError, ZooError, KeyboardInterrupt: as `Tuner.run`.
         """
         with lock_folder(self.folder, "is searching here", plan=SEARCH, what="search"):
@@ -110,7 +111,7 @@ class Search:
             store = None if stored is None else self._open_store(stored.seed)
             if store is not None:
                 result = read_result(self.folder, store)
-                self._check_bundle(result, store)
+                self._check_bundle(result, store, watcher)
                 if len(result.trials) >= self.plan.trials and result.best:
                     return result
             corpus = open_music(self._keys())
@@ -122,15 +123,20 @@ class Search:
             tuner = Tuner(self.space, corpus, self.folder, store, self.registry, watcher)
             return tuner.run(plan.trials)
 
-    def _check_bundle(self, result: SearchResult, store: TrialStore) -> None:
-        """Check that the bundle is the model of the best trial.
+    def _check_bundle(self, result: SearchResult, store: TrialStore, watcher: Watcher) -> None:
+        """Check that the bundle is the model of the best trial, or was moved away.
 
         If a trial was running when the search was killed, the bundle may be that of this trial.
 
         Raises:
-            BundleError: it is not, or is missing or damaged.
+            BundleError: it is not, or is damaged.
         """
         if result.best is None:
+            return
+        if not os.path.lexists(result.bundle):
+            what = f"{result.bundle}, the model of trial {result.best.number}, is missing"
+            again = f"{self.command(result.best.chosen)} -o best"
+            watcher.note(f"{what}; it is only written again for a better trial; to train it again: {again}")
             return
         score = (read_config(result.bundle).get("scores") or {}).get("validation_score") or {}
         is_running = len(store.trials()) > len(result.trials)

@@ -99,11 +99,12 @@ def train_trial(
 def discard_checkpoints(folder: Path, steps: float) -> None:
     """Remove the checkpoints of a finished trial, which take several times the space of its model.
 
-    They are kept if they are damaged, or if the trial is or was trained further than for the search.
+    They are kept if they are damaged, or if the trial is or was trained further than for the search. Those of
+    a failed trial are kept unless they have only its initial weights.
 
     Args:
         folder: the run of the trial.
-        steps: how many steps it was trained for the search.
+        steps: how many steps it was trained for the search; 0 if it failed.
     """
     if not any((folder / name).exists() for name in CHECKPOINTS):
         return

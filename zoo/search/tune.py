@@ -2,19 +2,19 @@
 
     search.json        the plan; a search can only be continued with the same plan
     study.journal      Optuna's record of all trials
-    trials/001         the run of each trial: recipe, metrics, and checkpoints until it is finished
+    trials/001         the run of each trial: recipe, metrics, and checkpoints until it is complete or pruned
     bundle             the best model so far
     lock, holder.json  the lock, and the process that holds it
 
 The bundle of a new best trial is written before the trial is recorded as complete, and its checkpoints are
-removed afterwards: after a kill in between, the trial resumes and ends the same.
+removed afterwards: after a kill in between, the trial resumes and ends the same. Those of failed trials stay.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,12 +23,14 @@ from zoo.errors import DataError, NonFiniteError, PluginError, Problem, UsageErr
 from zoo.model.pretrained import BUNDLE
 from zoo.registry import Registry
 from zoo.registry.entry import plugin_error
+from zoo.search.memory import free_memory, is_out_of_memory
 from zoo.search.space import Space
 from zoo.search.store import TrialResult, TrialStore
 from zoo.search.trial import TrainedTrial, discard_checkpoints, train_trial
 from zoo.train.compose import save_trained
 from zoo.train.events import Event
 from zoo.train.lock import check_held, refuse_links
+from zoo.train.metrics import MetricsFile
 from zoo.train.swap import Swap
 
 if TYPE_CHECKING:
@@ -48,6 +50,9 @@ class Watcher(Protocol):
 
     def end(self, trial: TrialResult, best: TrialResult | None) -> None:
         """The trial has ended; `best` is the best one so far."""
+
+    def note(self, text: str) -> None:
+        """Something that a user should know."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ class SearchResult:
 
     @property
     def bundle(self) -> Path:
-        """The bundle of the best trial."""
+        """The bundle of the best trial; it is missing if it was moved away."""
         return self.folder / BUNDLE
 
     def ranked(self) -> list[TrialResult]:
@@ -91,6 +96,14 @@ def read_result(folder: Path, store: TrialStore) -> SearchResult:
     """The finished trials of a search."""
     finished = [trial for trial in store.trials() if trial.state != "running"]
     return SearchResult(folder, finished, store.importances())
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """Why a trial failed, without the error, which would keep the memory of its training."""
+
+    problem: str
+    is_out_of_memory: bool = False
 
 
 @dataclass
@@ -112,6 +125,8 @@ class Tuner:
     store: TrialStore
     registry: Registry
     watcher: Watcher
+    _starved: int | None = None
+    """The last trial, if it ran out of memory."""
 
     def run(self, trials: int) -> SearchResult:
         """Run trials until this many are finished: complete, pruned or failed.
@@ -119,7 +134,8 @@ class Tuner:
         Raises:
             UsageError: the folder of a trial is a link.
             DataError: the music has no validation pieces, or a recipe needs something that it lacks.
-            ZooError: something cannot be written; or no trial completed; holds the problems of all trials.
+            ZooError: something cannot be written; or two trials in a row ran out of memory; or no trial
+                completed; holds the problems of all trials.
             KeyboardInterrupt: the search was interrupted; the running trial is saved.
         """
         if not self.corpus.split("valid").pieces:
@@ -146,24 +162,56 @@ class Tuner:
         try:
             swap = self.space.parse(chosen, self.registry)
         except UsageError as error:  # between the bounds, some values may not fit together
-            ended = self._fail(trial, error)
+            ended = self._fail(trial, _first_line(error))
         else:
-            ended = self._attempt(trial, swap)
-        discard_checkpoints(self._folder(number), inf)
+            ended = self._attempt(trial, swap, chosen)
+        discard_checkpoints(self._folder(number), ended.steps)
         self.watcher.end(ended, best_of(self.store.trials()))
 
-    def _attempt(self, trial: optuna.Trial, swap: Swap) -> TrialResult:
-        """Train and score a trial; an error that its values may have caused fails it."""
+    def _attempt(self, trial: optuna.Trial, swap: Swap, chosen: Mapping[str, str]) -> TrialResult:
+        """Train and score a trial, once more if it runs out of memory after its first validation.
+
+        Raises:
+            ZooError: this trial and the last one ran out of memory. It is not recorded as failed, so that it
+                goes on when the search is continued.
+        """
+        number = trial.number + 1
+        ended = self._try(trial, swap)
+        if _is_starved(ended) and self._was_validated(number):
+            self.watcher.note(f"trial {number} ran out of memory; it is tried once more from its checkpoint")
+            self.watcher.begin(number, chosen)
+            ended = self._try(trial, swap)
+        if _is_starved(ended):
+            self._refuse_second(number)
+        self._starved = number if _is_starved(ended) else None
+        return self._fail(trial, ended.problem) if isinstance(ended, _Failure) else ended
+
+    def _try(self, trial: optuna.Trial, swap: Swap) -> TrialResult | _Failure:
+        """Train and score a trial; an error that its values may have caused is returned."""
+        free_memory()
         try:
             return self._end(trial, self._train(trial, swap))
-        except (NonFiniteError, PluginError, MemoryError) as error:
-            return self._fail(trial, error)
+        except (NonFiniteError, PluginError) as error:
+            return _Failure(_first_line(error), is_out_of_memory(error))
         except ZooError:
             raise  # it would recur in every trial
         except Exception as error:
-            if plugin_error(error) is None and not _is_out_of_memory(error):
+            if plugin_error(error) is None and not is_out_of_memory(error):
                 raise
-            return self._fail(trial, plugin_error(error) or error)
+            return _Failure(_first_line(plugin_error(error) or error), is_out_of_memory(error))
+
+    def _was_validated(self, number: int) -> bool:
+        """Whether a trial got past its first validation: all that it does fits into the memory."""
+        events = MetricsFile(self._folder(number)).events()
+        return any("nats" in event and event.get("step", 0) > 0 for event in events)
+
+    def _refuse_second(self, number: int) -> None:
+        if self._starved is None:
+            return
+        what = f"trials {self._starved} and {number} ran out of memory, so no further trial is started"
+        again = f"zoo tune -o {shlex.quote(str(self.folder))} --resume"
+        hint = f"end other processes that use the memory; continue with trial {number} by: {again}"
+        raise ZooError(Problem(what, str(self.folder), hint))
 
     def _train(self, trial: optuna.Trial, swap: Swap) -> TrainedTrial:
         return train_trial(
@@ -188,15 +236,16 @@ class Tuner:
             save_trained(trained.model, self.folder / BUNDLE, trained.record, seed)
         return self.store.finish(trial, "complete", nats, kind=trained.score["kind"], **about)
 
-    def _fail(self, trial: optuna.Trial, error: BaseException) -> TrialResult:
-        problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+    def _fail(self, trial: optuna.Trial, problem: str) -> TrialResult:
         return self.store.finish(trial, "failed", problem=problem)
 
     def _folder(self, number: int) -> Path:
         return self.folder / TRIALS / f"{number:03d}"
 
 
-def _is_out_of_memory(error: Exception) -> bool:
-    import torch
+def _is_starved(ended: TrialResult | _Failure) -> bool:
+    return isinstance(ended, _Failure) and ended.is_out_of_memory
 
-    return isinstance(error, torch.OutOfMemoryError)
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -52,7 +52,13 @@ class SearchWatch:
         self._stop()
         self.ended += 1
         head = f"trial {trial.number} of {self._trials}"
-        line = f"{head}: {_outcome(trial, best)}: {trial.words}"
+        self._print(f"{head}: {_outcome(trial, best)}: {trial.words}")
+
+    def note(self, text: str) -> None:
+        """Print a note."""
+        self._print(f"note: {text}")
+
+    def _print(self, line: str) -> None:
         self._console.print("".join(c if c.isprintable() else "?" for c in line), soft_wrap=True)
 
     def _stop(self) -> None:
