@@ -41,6 +41,31 @@ def test_all_floors_have_the_same_residual(corpus_of, noise, plane):
     assert uniform.figure("residual").value < uncounted * 88
 
 
+def test_recipes_and_defaults_of_a_user_do_not_change_the_floors(corpus_of, dynamic, tmp_path, monkeypatch):
+    """A recipe of one's own may have the name of a floor."""
+    corpus = corpus_of([dynamic(seed) for seed in range(6)])
+
+    def scores():
+        registry = open_registry()
+        rows = [
+            *floors(corpus, corpus, "onset", registry),
+            *velocity_floors(corpus, corpus, corpus, registry),
+        ]
+        return [(row.recipe, {name: term.value for name, term in figures(row)}) for row in rows]
+
+    def figures(row):
+        return [(name, row.evaluation.figure(name)) for name in row.evaluation.terms]
+
+    before = scores()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "registry.toml").write_text(
+        '[defaults]\nvelocity = "lstm"\nencoder = "sounding"\n'
+        '[recipes]\nrates = "sampler=markov"\nmarkov = "sampler=voices decoder=lstm"\nuniform = ""\n'
+    )
+    assert open_registry().menu.recipes["rates"] == "sampler=markov"
+    assert scores() == before
+
+
 def test_floors_need_training_pieces(corpus_of, noise):
     corpus = corpus_of([noise(0, 30)])
     empty = corpus.split(next(name for name in ("train", "valid") if name != corpus.pieces[0].split))

@@ -15,6 +15,10 @@ from zoo.registry import Registry, parse_recipe
 
 if TYPE_CHECKING:
     from zoo.data import Corpus
+    from zoo.model.model import Model
+
+PARTS = "encoder=keys attention=last sampler={} decoder=uniform velocity={}"
+"""All parts of a floor: recipes of a user, which may have the name of one, and defaults do not change it."""
 
 
 def floors(training: Corpus, pieces: Corpus, plane: Plane, registry: Registry) -> list[Row]:
@@ -27,15 +31,15 @@ def floors(training: Corpus, pieces: Corpus, plane: Plane, registry: Registry) -
         training: pieces to count.
         pieces: pieces to score.
         plane: the plane of keys that is modelled.
-        registry: the registry with the recipes of the floors.
+        registry: the registry with the parts.
 
     Raises:
         DataError: there is no training piece, or the music lacks the plane.
     """
     _check_countable(training)
     uniform, rates, markov = (
-        build(parse_recipe([name, f"encoder.plane={plane}"], registry).on_grid(training.grid))
-        for name in ("rates", "rates", "markov")
+        _untrained(f"{PARTS.format(sampler, 'none')} encoder.plane={plane}", training, registry)
+        for sampler in ("rates", "rates", "markov")
     )
     for model in (rates, markov):
         count(model, training)
@@ -65,13 +69,17 @@ def velocity_floors(training: Corpus, validation: Corpus, pieces: Corpus, regist
     _check_countable(training)
     rows = []
     for name in ("mean", "key", "previous"):
-        model = build(parse_recipe(["rates", f"velocity={name}"], registry).on_grid(training.grid))
+        model = _untrained(PARTS.format("rates", name), training, registry)
         count(model, training)
         calibrate(model, validation)
         evaluation = evaluate(model, pieces)
         velocity_only = replace(evaluation, terms={"velocity": evaluation.terms["velocity"]})
         rows.append(Row(f"velocity={name}", None, str(model.recipe), velocity_only, is_floor=True))
     return rows
+
+
+def _untrained(words: str, training: Corpus, registry: Registry) -> Model:
+    return build(parse_recipe(words, registry).on_grid(training.grid))
 
 
 def _check_countable(training: Corpus) -> None:
