@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -84,6 +85,35 @@ def test_written_files_have_default_permissions(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o644
+
+
+def test_what_is_replaced_keeps_its_permissions(tmp_path: Path) -> None:
+    """A file that its owner has hidden on a shared machine must not become readable for all."""
+    (tmp_path / "a").write_text("one")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "b").write_text("one")
+    for name, mode in (("a", 0o600), ("folder", 0o500), ("folder/b", 0o400)):
+        (tmp_path / name).chmod(mode)
+    files.write_file(tmp_path / "a", "two")
+    with files.new_folder(tmp_path / "folder") as part:
+        (part / "b").write_text("two")
+    modes = {name: stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("a", "folder", "folder/b")}
+    assert modes == {"a": 0o600, "folder": 0o700, "folder/b": 0o600}
+    assert (tmp_path / "a").read_text() == (tmp_path / "folder" / "b").read_text() == "two"
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_nothing_is_replaced_if_a_free_name_is_asked_for(
+    has_links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not has_links:
+        monkeypatch.setattr(os, "link", Mock(side_effect=PermissionError(1, "Operation not permitted")))
+    taken: dict[Path, Path] = {}
+    for text in ("one", "two", "three"):
+        files.write_files([(tmp_path / "a.txt", text.encode())], taken.__setitem__)
+    assert taken == {tmp_path / "a.txt": tmp_path / "a-3.txt"}
+    contents = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert contents == {"a.txt": "one", "a-2.txt": "two", "a-3.txt": "three"}
 
 
 @pytest.mark.parametrize("target", ["mine", "missing", "link"])

@@ -13,8 +13,9 @@ import stat
 import sys
 import time
 import uuid
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 
@@ -48,10 +49,18 @@ def free_name(path: Path) -> Path:
 
 
 @contextmanager
-def new_file(path: str | Path, hint: str = HINT) -> Iterator[Path]:
+def new_file(
+    path: str | Path, hint: str = HINT, on_taken: Callable[[Path], None] | None = None
+) -> Iterator[Path]:
     """Yield a temporary path to write to; it replaces `path` if the block ends without an error.
 
     A link is replaced and not followed: in a folder that somebody sent, it may lead to any file of the user.
+
+    Args:
+        path: the file.
+        hint: what to do if it cannot be written.
+        on_taken: if given, nothing is replaced: if there is something at the path when the block ends, the
+            file gets a free name, with which this is called.
 
     Raises:
         ZooError: the disk is full, the folder is missing or not writable, or the path is of a folder, a pipe
@@ -68,7 +77,11 @@ def new_file(path: str | Path, hint: str = HINT) -> Iterator[Path]:
         with writing(path, hint):
             yield part
             flush(part)
-            _move(part, place)
+            if on_taken is None:
+                _keep_mode(place, part)
+                _move(part, place)
+            elif (free := _move_to_free(part, place)) != place:
+                on_taken(Path(path).with_name(free.name))
             flush(place.parent)
     finally:
         _remove(part)
@@ -80,15 +93,19 @@ def write_file(path: str | Path, content: bytes | str) -> None:
         part.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def write_files(contents: Iterable[tuple[str | Path, bytes]]) -> None:
+def write_files(
+    contents: Iterable[tuple[Path, bytes]], on_taken: Callable[[Path, Path], None] | None = None
+) -> None:
     """Write several files, all or none: no file is replaced before all are on the disk; see `new_file`.
 
     Args:
         contents: the path and the content of each file; only one content at a time is kept in memory.
+        on_taken: called with a path and the free name that the file gets instead, as in `new_file`.
     """
     with ExitStack() as unfinished:
         for path, content in contents:
-            part = unfinished.enter_context(new_file(path))
+            taken = on_taken and partial(on_taken, path)
+            part = unfinished.enter_context(new_file(path, on_taken=taken))
             part.write_bytes(content)
             flush(part)
 
@@ -122,7 +139,9 @@ def new_folder(path: str | Path, hint: str = HINT, own: Collection[str] | None =
             yield part
             for child in part.iterdir():
                 if not child.is_symlink() and not is_special(child):
+                    _keep_mode(place / child.name, child)
                     flush(child)
+            _keep_mode(place, part)
             flush(part)
             _swap(part, place)
             if own is not None and part.is_dir():
@@ -198,6 +217,31 @@ def _move(part: Path, place: Path, tries: int = 20) -> None:
             raise
         time.sleep(0.05)
         _move(part, place, tries - 1)
+
+
+def _move_to_free(part: Path, place: Path) -> Path:
+    """Move a file to `place`, or to a free name if something is there; returns where it is now."""
+    free = place
+    while True:
+        try:
+            os.link(part, free)
+            return free
+        except FileExistsError:
+            free = free_name(place)
+        except OSError:  # the file system has no hard links, without which another writer may come between
+            _move(part, free := free_name(place))
+            return free
+
+
+def _keep_mode(old: Path, new: Path) -> None:
+    """Give a new file or folder the permissions of the one that it replaces, which may be private.
+
+    The owner can always read and write it, as the writer must.
+    """
+    with suppress(OSError):
+        mode = old.lstat().st_mode
+        if not stat.S_ISLNK(mode):
+            new.chmod(stat.S_IMODE(mode) | (new.stat().st_mode & stat.S_IRWXU))
 
 
 def _swap(part: Path, place: Path) -> None:

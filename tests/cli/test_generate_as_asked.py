@@ -17,6 +17,7 @@ from torch import Tensor
 
 import zoo
 from zoo.cli.main import run
+from zoo.cli.written import piece_bytes
 from zoo.errors import DataError, UsageError
 from zoo.model.build import build
 from zoo.model.bundle import open_bundle, save_bundle
@@ -30,7 +31,6 @@ from zoo.music.tonality import Tonality, estimate_tonality
 from zoo.registry import open_registry, parse_recipe
 from zoo.report.listening import Opening, generated_piece
 from zoo.train.best_of import mean_nats
-from zoo.train.compose import compose
 
 WORDS = "attention=none attention.local=4 attention.features=5 sampler=independent decoder.hidden=4"
 
@@ -138,11 +138,11 @@ def test_notes_of_a_primer_that_are_changed_or_left_out_are_counted(
 def test_a_file_that_appears_while_music_is_written_is_kept(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def slow(*arguments: Any, **options: Any) -> list[Roll]:
+    def slow(*arguments: Any) -> bytes:
         Path("new.mid").write_text("of another program")
-        return compose(*arguments, **options)
+        return piece_bytes(*arguments)
 
-    monkeypatch.setattr("zoo.train.compose.compose", slow)
+    monkeypatch.setattr("zoo.cli.generate.piece_bytes", slow)
     assert run(["generate", "model", "-o", "new.mid"]) == 0
     assert Path("new.mid").read_text() == "of another program"
     assert read_midi("new-2.mid").frames

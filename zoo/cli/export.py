@@ -9,9 +9,8 @@ import click
 
 from zoo.cli.as_json import print_json
 from zoo.cli.named import one_slot
-from zoo.cli.overwriting import force_option, still_free, would_be_lost
+from zoo.cli.overwriting import force_option, would_be_lost, write_outputs
 from zoo.errors import Problem, UsageError
-from zoo.files import write_file
 
 
 @click.command("export")
@@ -44,8 +43,7 @@ def command(bundle: Path, slot: str, output: Path, force: bool, as_json: bool) -
     # In memory first: torch ends the process if it cannot write a file.
     content = io.BytesIO()
     torch.export.save(exported.program, content, extra_files={"README.md": exported.readme})
-    output = still_free(output, force)
-    write_file(output, content.getvalue())
+    output = write_outputs([(output, content.getvalue())], force).get(output, output)
     if as_json:
         print_json({"path": str(output), "slot": part, "error": exported.error, "readme": exported.readme})
         return

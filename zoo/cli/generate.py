@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zoo.cli.overwriting import force_option, still_free, would_be_lost
+from zoo.cli.overwriting import force_option, would_be_lost, write_outputs
 from zoo.cli.report_openings import split_primer
 from zoo.cli.written import (
     check_endings,
@@ -20,7 +20,6 @@ from zoo.cli.written import (
     warn_of_dull,
 )
 from zoo.errors import Problem, UsageError
-from zoo.files import write_files
 from zoo.limits import COLDEST, HOTTEST, too_much_music
 from zoo.music.grid import QUARTERS
 
@@ -237,10 +236,10 @@ def command(
     with waiting(f"writing {output}") as progress:
         rolls = compose(opened.model, opened.record, request, progress, threads or "auto")
     written_primer = None if without_primer else opening
-    paths = [still_free(path, force) for path in paths]
-    picture = picture and still_free(picture, force)
-    written, first = dict(zip(paths, rolls, strict=True)), written_primer.frames if written_primer else 0
-    write_files(_contents(written, picture, played, first))
+    pieces, first = dict(zip(paths, rolls, strict=True)), written_primer.frames if written_primer else 0
+    taken = write_outputs(_contents(pieces, picture, played, first), force)
+    written = {taken.get(path, path): roll for path, roll in pieces.items()}
+    picture = picture and taken.get(picture, picture)
     warn_of_dull(written, first)
     note_outside(written)
     if key is not None:

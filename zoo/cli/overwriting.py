@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from zoo.errors import Problem, UsageError
-from zoo.files import SPECIAL, free_name, is_special, real_path
+from zoo.files import SPECIAL, is_special, real_path, write_files
 from zoo.model.sealed import CARD, MANIFEST
 
 force_option = click.option("--force", is_flag=True, help="Overwrite existing files.")
@@ -32,18 +31,22 @@ def _dangles(path: Path) -> bool:
     return path.is_symlink() and not path.exists()
 
 
-def still_free(path: Path, force: bool) -> Path:
-    """The path, or another name if a file has appeared there since the work began, with a note.
+def write_outputs(contents: Iterable[tuple[Path, bytes]], force: bool) -> dict[Path, Path]:
+    """Write files, all or none.
 
-    What was computed for an hour is neither lost nor does it replace the file.
+    If a file has appeared at a path since the work began, it is not replaced unless `force` allows it: what
+    was computed for an hour gets a free name instead, with a note.
+
+    Returns:
+        path -> free name, of the files that got one.
     """
-    if force or not os.path.lexists(path):
-        return path
     from zoo.cli.console import stderr
 
-    free = free_name(path)
-    stderr.print_line(f"note: {path} was written by another program meanwhile; this is {free}")
-    return free
+    taken: dict[Path, Path] = {}
+    write_files(contents, None if force else taken.__setitem__)
+    for path, free in taken.items():
+        stderr.print_line(f"note: {path} was written by another program meanwhile; this is {free}")
+    return taken
 
 
 def keep_what_is_there(path: Path | None, force: bool) -> None:

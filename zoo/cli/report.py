@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from zoo.cli.overwriting import force_option, still_free, would_be_lost
+from zoo.cli.overwriting import force_option, would_be_lost, write_outputs
 from zoo.cli.report_openings import Wanted, given_bars, openings
 from zoo.cli.report_words import Named, find_named
 from zoo.cli.scoring import (
@@ -99,7 +99,7 @@ def command(
     has_data = any(word.startswith("data=") for word in words)
     given = given_bars(primer_bars, primer)
     _check(output, primer, named, has_data, force)
-    from zoo.report import Report, write_report
+    from zoo.report import Report, report_bytes
     from zoo.report.learning import Training
     from zoo.report.recipe import RecipeSummary
     from zoo.report.results import read_results
@@ -119,8 +119,7 @@ def command(
         recipes=[RecipeSummary.from_bundle(name, bundle) for name, bundle in bundles.items()],
         command=_command_line(click.get_current_context()),
     )
-    output = still_free(output, force)
-    write_report(report, output)
+    output = write_outputs([(output, report_bytes(report))], force).get(output, output)
     _print(report, output, as_json)
 
 
