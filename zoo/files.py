@@ -42,6 +42,13 @@ def is_special(path: str | Path) -> bool:
     return False
 
 
+def is_plain(path: Path) -> bool:
+    """Whether a path is of a file, not of a link, a folder, a pipe or a device."""
+    with suppress(OSError):
+        return stat.S_ISREG(path.lstat().st_mode)
+    return False
+
+
 def free_name(path: Path) -> Path:
     """The path, or if something is there, the first free one of NAME-2, NAME-3 and so on."""
     names = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
@@ -66,7 +73,7 @@ def new_file(
         ZooError: the disk is full, the folder is missing or not writable, or the path is of a folder, a pipe
             or a device, which a file would replace.
     """
-    place = real_path(Path(path).parent) / Path(path).name
+    place = _at_own_name(path)
     if is_special(place):
         raise ZooError(Problem(SPECIAL, str(path), "choose another path"))
     with writing(path, hint):
@@ -102,10 +109,10 @@ def write_files(
         contents: the path and the content of each file; only one content at a time is kept in memory.
         on_taken: called with a path and the free name that the file gets instead, as in `new_file`.
     """
-    with ExitStack() as unfinished:
+    with ExitStack() as parts:
         for path, content in contents:
             taken = on_taken and partial(on_taken, path)
-            part = unfinished.enter_context(new_file(path, on_taken=taken))
+            part = parts.enter_context(new_file(path, on_taken=taken))
             part.write_bytes(content)
             flush(part)
 
@@ -114,8 +121,8 @@ def write_files(
 def new_folder(path: str | Path, hint: str = HINT, own: Collection[str] | None = None) -> Iterator[Path]:
     """Yield an empty temporary folder to fill; it replaces `path` if the block ends without an error.
 
-    An existing folder is removed, so check first whether it may be. If several processes write the same
-    folder, that of the last one remains.
+    An existing folder is removed, so check first whether it may be; of a link only the link is, unless the
+    folder has files that remain. If several processes write the same folder, that of the last one remains.
 
     Args:
         path: the folder.
@@ -127,9 +134,9 @@ def new_folder(path: str | Path, hint: str = HINT, own: Collection[str] | None =
         ZooError: the disk is full, the parent folder is missing or not writable, or the path is a link to a
             folder that does not exist.
     """
-    place = real_path(path)
+    place = _at_own_name(path) if own is None else real_path(path)
     with writing(path, hint):
-        if Path(path).is_symlink() and not place.exists():
+        if own is not None and Path(path).is_symlink() and not place.exists():
             what = f"is a link to a folder that does not exist: {place}"
             raise ZooError(Problem(what, str(path), "create the folder, or choose another path"))
     part = _part(place)
@@ -149,13 +156,18 @@ def new_folder(path: str | Path, hint: str = HINT, own: Collection[str] | None =
             flush(place.parent)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+        _remove(part)  # of a link that was replaced
+
+
+def unfinished(folder: str | Path) -> Iterator[Path]:
+    """What writers have under temporary names in a folder; `.song.mp3.part` is of another program."""
+    return Path(folder).glob(f".*.{'[0-9a-f]' * 8}{UNFINISHED}")
 
 
 def sweep(folder: str | Path) -> None:
     """Remove the temporary files of killed writers from a folder that no other process is writing to."""
-    # With the digits of `_part`: `.song.mp3.part` may be a download of another program.
-    for part in Path(folder).glob(f".*.{'[0-9a-f]' * 8}{UNFINISHED}"):
-        if part.is_dir():
+    for part in unfinished(folder):
+        if part.is_dir() and not part.is_symlink():
             shutil.rmtree(part, ignore_errors=True)
         else:
             _remove(part)
@@ -165,6 +177,11 @@ def _remove(part: Path) -> None:
     """Remove a temporary file if possible; the folder may have become read-only or been deleted."""
     with suppress(OSError):
         part.unlink()
+
+
+def _at_own_name(path: str | Path) -> Path:
+    """The path without symbolic links in its folder; a link at the path itself is not followed."""
+    return real_path(Path(path).parent) / Path(path).name
 
 
 def _part(place: Path) -> Path:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -132,7 +135,7 @@ def test_older_stores_of_the_same_source_are_removed(source, source_of, noise, c
 
 def test_unfinished_stores_are_removed_after_a_day(source, cache):
     cache.mkdir(parents=True)
-    old, young = cache / ".noise-1.abc.part", cache / ".noise-1.def.part"
+    old, young = cache / ".noise-1.0a0a0a0a.part", cache / ".noise-1.0b0b0b0b.part"
     for folder in (old, young):
         folder.mkdir()
         (folder / "onset.bits").write_bytes(b"x")
@@ -282,3 +285,72 @@ def test_writing_a_large_corpus_needs_little_more_memory_than_a_small_one(source
     peak(2)  # imports and caches of the first store are not counted
     small = peak(20)
     assert peak(120) < small + 100 * roll.sounding.nbytes
+
+
+def forged(folder, change):
+    """Change the table of a store, with right checksums."""
+    table = json.loads((folder / "pieces.json").read_text())
+    change(table)
+    (folder / "pieces.json").write_text(json.dumps(table))
+    (folder / "sha256").unlink()
+    stores.write_checksums(folder)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("title", 5), ("split", "all"), ("frames", -40), ("losses", {"moved": "x"}), ("tempo", None)],
+)
+def test_a_table_with_other_types_is_damaged(field, value, source, cache):
+    write_store(source, cache)
+    folder = cache / source.store_name
+    forged(folder, lambda table: None)
+    assert open_store(folder) is not None
+    forged(folder, lambda table: table["pieces"][0].update({field: value}))
+    assert open_store(folder) is None
+
+
+def test_a_cache_that_was_sent_writes_and_deletes_nothing_elsewhere(source, cache, tmp_path, monkeypatch):
+    """`verified` was written through a link, and a store that was a link to a folder removed that folder."""
+    monkeypatch.setattr(stores, "LARGE", 0)
+    write_store(source, cache)
+    folder, mine = cache / source.store_name, tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("precious")
+    (folder / "verified").unlink(missing_ok=True)
+    (folder / "verified").symlink_to(mine / "thesis.txt")
+    assert open_store(folder) is not None
+    assert not (folder / "verified").is_symlink()
+    shutil.rmtree(folder)
+    folder.symlink_to(mine)
+    assert open_store(folder) is None
+    assert write_store(source, cache).pieces
+    assert not folder.is_symlink()
+    assert [(path.name, path.read_text()) for path in mine.iterdir()] == [("thesis.txt", "precious")]
+    assert [path.name for path in cache.iterdir()] == [folder.name]
+
+
+def test_a_store_reads_no_other_files_and_no_links(source, cache, tmp_path):
+    write_store(source, cache)
+    folder = cache / source.store_name
+    sums = (folder / "sha256").read_text()
+    (tmp_path / "other").write_bytes(b"")
+    digest = hashlib.sha256(b"").hexdigest()
+    for name in ("../../other", "touch PWNED"):
+        (folder / "touch PWNED").write_bytes(b"")
+        (folder / "sha256").write_text(f"{sums}{digest}  {name}\n")
+        assert open_store(folder) is None
+    (folder / "sha256").write_text(sums)
+    assert open_store(folder) is not None
+    (folder / "sounding.bits").rename(tmp_path / "bits")
+    (folder / "sounding.bits").symlink_to(tmp_path / "bits")
+    assert open_store(folder) is None
+
+
+def test_a_file_of_another_program_in_the_cache_does_not_matter(source, cache):
+    """macOS leaves a file beside each folder on disks that cannot store its attributes."""
+    cache.mkdir(parents=True)
+    (cache / "._.noise-1.0a0a0a0a.part").write_bytes(b"x")
+    (cache / ".song.mp3.part").mkdir()
+    os.utime(cache / ".song.mp3.part", (0, 0))
+    assert write_store(source, cache).pieces
+    assert (cache / ".song.mp3.part").exists()

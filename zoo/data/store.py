@@ -23,13 +23,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoo.data.family import Relation
 from zoo.data.piece import Piece, Skipped
+from zoo.errors import ZooError
+from zoo.files import is_plain, write_file
 from zoo.music.grid import Pedal
 from zoo.music.meter import Meter
 from zoo.parts.piano import KEYS
@@ -39,6 +41,8 @@ FORMAT = 5
 rebuilt."""
 ROW_BYTES = KEYS // 8
 TABLE, CHECKSUMS, VERIFIED = "pieces.json", "sha256", "verified"
+CONTENT = frozenset({TABLE, "onset.bits", "sounding.bits", "velocity.values", "velocity.starts"})
+"""The files that have checksums."""
 LARGE = 64 * 2**20
 """Size in bytes from which on a store is not verified whenever it is opened; the others take milliseconds."""
 TRUSTED = 24 * 3600.0
@@ -47,6 +51,9 @@ TICK = 2.0
 """Seconds within which a file can be changed without a change of its time, depending on the file system."""
 DAMAGE = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 """Exceptions of reading a store that is damaged."""
+
+
+Row = TypeVar("Row", Piece, Skipped, Relation)
 
 
 def cache_folder() -> Path:
@@ -133,20 +140,24 @@ def _is_intact(folder: Path) -> bool:
     A large store that was verified lately counts as intact if no file has changed since, as git does it; only
     its table is verified then.
     """
+    if not is_plain(folder / CHECKSUMS):
+        return False
     # Not the files that the folder lists: another process may be replacing the store.
     text = (folder / CHECKSUMS).read_text("utf-8")
     digests = {name: digest for digest, _, name in (line.partition("  ") for line in text.splitlines())}
-    if not text.endswith("\n") or TABLE not in digests:
+    if not text.endswith("\n") or TABLE not in digests or not digests.keys() <= CONTENT:
         return False
     files = [folder / name for name in (CHECKSUMS, *digests)]
+    if not all(map(is_plain, files)):  # a pipe or a device would be read for ever
+        return False
     is_large = sum(file.stat().st_size for file in files) >= LARGE
     state = _state(files)
     if is_large and _was_verified(folder, files, state):
         return _checksum(folder / TABLE) == digests[TABLE]
     is_intact = all(_checksum(folder / name) == digest for name, digest in digests.items())
     if is_intact and is_large:
-        with suppress(OSError):  # the cache may be read-only
-            (folder / VERIFIED).write_text(state, "utf-8")
+        with suppress(ZooError):  # the cache may be read-only
+            write_file(folder / VERIFIED, state)
     return is_intact
 
 
@@ -165,7 +176,7 @@ def _was_verified(folder: Path, files: Sequence[Path], state: str) -> bool:
     If that was within a tick of the last change, another change could have left the times as they are.
     """
     verified = folder / VERIFIED
-    if not verified.exists() or verified.read_text("utf-8") != state:
+    if not is_plain(verified) or verified.read_text("utf-8") != state:
         return False
     at = verified.stat().st_mtime
     changed = max(max(file.stat().st_mtime, file.stat().st_ctime) for file in files)
@@ -191,8 +202,17 @@ def table_of(folder: Path) -> dict[str, Any] | None:
         return None
 
 
+def _typed(kind: type[Row], rows: Sequence[Any]) -> tuple[Row, ...]:
+    """The rows of a table as objects whose fields have the right types."""
+    from pydantic import TypeAdapter
+
+    return tuple(TypeAdapter(list[kind]).validate_python(rows))  # type: ignore[valid-type]
+
+
 def _mapped(folder: Path, table: dict[str, Any]) -> Store:
-    pieces = tuple(Piece(**{**piece, "meter": Meter.from_json(piece["meter"])}) for piece in table["pieces"])
+    pieces = _typed(Piece, [{**piece, "meter": Meter.from_json(piece["meter"])} for piece in table["pieces"]])
+    if min((piece.frames for piece in pieces), default=0) < 0:
+        raise ValueError("a piece has a negative length")
     first = np.cumsum([0, *(piece.frames for piece in pieces)], dtype=np.int64)
     rows = int(first[-1]) + 1
 
@@ -207,8 +227,8 @@ def _mapped(folder: Path, table: dict[str, Any]) -> Store:
         grid=table["grid"],
         pedal=table["pedal"],
         pieces=pieces,
-        skipped=tuple(Skipped(**skipped) for skipped in table["skipped"]),
-        relations=tuple(Relation(**relation) for relation in table["relations"]),
+        skipped=_typed(Skipped, table["skipped"]),
+        relations=_typed(Relation, table["relations"]),
         first=first[:-1],
         onset=array("onset.bits", np.uint8, rows, ROW_BYTES) if "onset" in planes else None,
         sounding=array("sounding.bits", np.uint8, rows, ROW_BYTES),

@@ -26,7 +26,7 @@ from zoo.data.source import DataSource
 from zoo.data.split import Split, connected_components, links_by_label, pattern, split_of
 from zoo.data.store import FORMAT, Store, open_store, write_checksums
 from zoo.errors import DataError, Problem, ZooError
-from zoo.files import UNFINISHED, new_folder, writing
+from zoo.files import new_folder, unfinished, writing
 from zoo.music.roll import Roll
 from zoo.parts.piano import KEYS
 from zoo.progress import Progress
@@ -192,12 +192,12 @@ class _Writer:
 
 def _remove_abandoned(cache: Path) -> None:
     """Remove the unfinished stores of killed processes; those written to recently may be in progress."""
-    for unfinished in cache.glob(f".*{UNFINISHED}"):
-        with suppress(FileNotFoundError):
+    for store in unfinished(cache):
+        with suppress(OSError):
             # The time of a folder is that of its newest entry, which does not change while files grow.
-            newest = max(path.stat().st_mtime for path in (unfinished, *unfinished.iterdir()))
+            newest = max(path.stat().st_mtime for path in (store, *store.iterdir()))
             if time.time() - newest > ABANDONED_AFTER:
-                shutil.rmtree(unfinished, ignore_errors=True)
+                shutil.rmtree(store, ignore_errors=True)
 
 
 def _remove_outdated(cache: Path, source: DataSource) -> None:
