@@ -258,6 +258,20 @@ def test_a_card_that_links_to_a_file_elsewhere_is_not_published(
         files_to_share(snapshot)
 
 
+@pytest.mark.parametrize("linked", [["manifest.json", "config.json", "model.safetensors"], [""]])
+def test_a_bundle_that_links_to_a_private_one_is_not_published(
+    linked: list[str], bundle: Path, tmp_path: Path
+) -> None:
+    """Whoever sends it needs to know nothing about the private model."""
+    sent = tmp_path / "sent" / "bundle"
+    (sent if linked[0] else sent.parent).mkdir(parents=True)
+    for name in linked:
+        (sent / name).symlink_to(bundle / name)
+    with pytest.raises(BundleError, match="would be published") as caught:
+        files_to_share(sent)
+    assert len(caught.value.problems) == len(linked)
+
+
 def test_a_bundle_in_the_cache_of_the_hub_is_published_with_its_card(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "models/blobs").mkdir(parents=True)
     snapshot = Path(shutil.copytree(bundle, tmp_path / "models/snapshots/0123"))

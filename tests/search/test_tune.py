@@ -304,6 +304,27 @@ def test_trained_parts_that_changed_since_the_search_was_started_are_refused(
         zoo.tune(words, trials=2, resume=True, **search)
 
 
+@pytest.mark.parametrize("name", ["core=@hf:evil/x", "core=@hf:evil/x@main"])
+def test_continuing_a_search_downloads_nothing_that_was_not_typed(
+    name: str, tune: Tune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The search may have been sent."""
+    tune(trials=1)
+    plan = tmp_path / "search" / "search.json"
+    content = json.loads(plan.read_text())
+    downloads: list[str] = []
+    monkeypatch.setattr("zoo.model.pretrained.download", downloads.append)
+    for change in ({"others": [name], "files": {name: "0" * 64}}, {"others": [name]}):
+        plan.write_text(json.dumps(content | change))
+        with pytest.raises(UsageError, match="would be downloaded from the Hub"):
+            zoo.tune(output=tmp_path / "search", resume=True)
+    for files in ({name: "0" * 64}, {"x": "0" * 64}):
+        plan.write_text(json.dumps(content | {"files": files}))
+        with pytest.raises(BundleError, match="is not the plan of a search"):
+            zoo.tune(output=tmp_path / "search", resume=True)
+    assert downloads == []
+
+
 @pytest.mark.parametrize("trials", [1, 2])
 def test_a_bundle_that_is_not_the_best_model_is_an_error(trials: int, tune: Tune, registry: Registry) -> None:
     result = tune(trials=1)

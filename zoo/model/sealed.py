@@ -101,21 +101,25 @@ def one_bundle(folder: Path, before: bytes | None = None) -> Iterator[bytes]:
 def files_to_share(folder: Path) -> list[Path]:
     """The files of a bundle to publish: all in its manifest, the manifest, and the card if there is one.
 
-    A bundle that was sent may contain other files, or a link in place of its card, which has no checksum:
-    another file of this machine would be published.
+    A bundle that was sent may contain other files, or links to files of this machine, such as a private
+    model, which would be published.
 
     Raises:
-        BundleError: the manifest is missing, damaged or changed, or the card is such a link.
+        BundleError: the manifest is missing, damaged or changed, or there are such links; holds all.
     """
-    files = [folder / name for name in (*_checksums(folder / MANIFEST), MANIFEST)]
-    if not (card := folder / CARD).is_file():
-        return files
+    names = [*_checksums(folder / MANIFEST), MANIFEST]
+    files = [folder / name for name in (*names, *([CARD] if (folder / CARD).is_file() else []))]
     inside = real_path(folder)
     # In the cache of the Hub, all files of a bundle are links to this folder.
-    if real_path(card).parent not in (inside, inside.parent.parent / "blobs"):
+    places = (inside, inside.parent.parent / "blobs")
+    if links := [file for file in files if real_path(file).parent not in places]:
         what = "is a link to another folder, and the file there would be published"
-        raise BundleError(Problem(what, str(card), "remove it, or replace it by a copy of the card"))
-    return [*files, card]
+        hint = "remove it, or replace it by a copy of the file"
+        raise BundleError(*(Problem(what, str(file), hint) for file in links))
+    if folder.is_symlink():
+        what = "is a link, and the bundle that it leads to would be published"
+        raise BundleError(Problem(what, str(folder), f"if that is what you want, name {inside}"))
+    return files
 
 
 def read_card(folder: Path) -> str:

@@ -194,6 +194,7 @@ def open_search(
         hint = "use --resume to continue it, or choose a new folder"
         raise UsageError(Problem("already contains a search", str(folder), hint))
     if stored is not None:
+        stored.check_downloads(words)
         stored.check_files()
     recipe_words = stored.stored_words(folder) if stored is not None and not words else words
     space = parse_space(recipe_words, registry)

@@ -13,8 +13,9 @@ from zoo.errors import BundleError, Problem, UsageError
 from zoo.files import write_file
 from zoo.limits import read_bytes, sha256_of
 from zoo.model.format import check_format
+from zoo.model.hub import PREFIX
 from zoo.model.sealed import damaged, parsed, reading
-from zoo.registry.registry import file_of
+from zoo.registry.registry import file_of, names_file
 from zoo.registry.sources import file_digest, is_same
 from zoo.registry.words import Word
 from zoo.search.space import Space
@@ -24,6 +25,8 @@ from zoo.train.trained import open_trained
 
 FORMAT = 1
 SEARCH = "search.json"
+SIGN = f"@{PREFIX}"
+"""What comes before the name of a bundle on the Hub."""
 LIVE = ("train.device", "train.threads", "train.tracker")
 """Keys that may differ when a search is continued."""
 
@@ -62,13 +65,25 @@ class Plan:
     def write(self, folder: Path) -> None:
         """Write it to the folder of the search."""
         content = {"format": FORMAT, "polyzoo": zoo.__version__, **vars(self)}
-        write_file(folder / SEARCH, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        write_file(folder / SEARCH, json.dumps(content, indent=2) + "\n")
 
     def stored_words(self, folder: Path) -> list[str | Word]:
         """Its words, marked as read from a file: files of code that they name need consent."""
         origin = str(folder / SEARCH)
         words = [Word(key, text, origin) for key, text in self.words.items()]
         return [*self.others, *(from_folder(word, self.folder) for word in words)]
+
+    def check_downloads(self, typed: Sequence[str]) -> None:
+        """Check that nothing is downloaded that the user did not name: the search may have been sent.
+
+        Raises:
+            UsageError: trained parts are on the Hub, and are not among the typed words.
+        """
+        named = {word.rpartition(SIGN)[2] for word in typed}
+        unnamed = [word for word in self.others if SIGN in word and word.rpartition(SIGN)[2] not in named]
+        if unnamed:
+            hint = "repeat the words of the search, which consents to the download"
+            raise UsageError(*(Problem("would be downloaded from the Hub", word, hint) for word in unnamed))
 
     def check_files(self) -> None:
         """Check that code and trained parts are unchanged; no code is run.
@@ -129,6 +144,7 @@ def _is_valid(plan: Plan) -> bool:
         and all(type(number) is int for number in numbers)
         # All other words would count as typed, and code that they name would be run without consent.
         and all(names_source(word) or "=" not in word for word in plan.others)
+        and all(names_file(name) or name in plan.others for name in plan.files)
     )
 
 
