@@ -35,6 +35,11 @@ def real_path(path: str | Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def encodable(name: str) -> str:
+    """The name of a file as text that can be stored: bytes that are not UTF-8 are written out."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def is_special(path: str | Path) -> bool:
     """Whether a path is of a pipe, a device or a socket, such as /dev/null."""
     with suppress(OSError):

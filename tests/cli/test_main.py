@@ -255,6 +255,26 @@ def test_startup_time() -> None:
     assert [line for line, best in zip(lines, ours, strict=True) if best > 2 * bare] == []
 
 
+@pytest.mark.parametrize("path", [":/opt/lib", "/opt/lib:", ":", "/opt/lib::/other"])
+def test_an_empty_entry_of_pythonpath_is_not_the_current_folder(path: str, tmp_path: Path) -> None:
+    """`export PYTHONPATH=$PYTHONPATH:/opt/lib` makes one if the variable was not set."""
+    for name in ("click", "numpy", "rich"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported from the current folder')\n")
+    (tmp_path / "mine.py").write_text("print('mine')\n")
+    code = (
+        "import zoo.cli.main, os; print(os.environ['PYTHONPATH']); zoo.cli.main.run(['list']); import numpy"
+    )
+    for extra in ("", str(tmp_path)):
+        environment = os.environ | {"PYTHONPATH": f"{path}:{extra}" if extra else path}
+        command = [sys.executable, "-P", "-c", code]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert ("imported from" in done.stderr) == bool(extra), done.stderr
+        if not extra:
+            assert done.stdout.splitlines()[0] == path.replace("::", ":").strip(":")
+
+
 def test_module_does_not_import_from_the_current_folder(tmp_path: Path) -> None:
     for name in ("click", "pluggy", "tomllib", "difflib"):
         (tmp_path / f"{name}.py").write_text("open('was-imported', 'w')\nraise SystemExit('imported')")

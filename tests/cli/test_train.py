@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from rich.console import Console
 import zoo
 from zoo.cli.main import run
 from zoo.model.bundle import load_bundle
+from zoo.report.results import read_results
 from zoo.train.events import Started, Stepped, Validated
 from zoo.train.learner import Learner
 from zoo.train.score import Scores
@@ -222,6 +225,30 @@ def test_a_run_finds_its_music_from_another_folder(
     longer = train("train.steps=3", "--resume", "--json", words=[], output="../run")
     assert longer.code == 0, longer.err
     assert json.loads(longer.out)["steps"] == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_of_music_that_are_not_utf8_reach_the_bundle_and_the_results(
+    train: Train, songs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in old archives of MIDI files; a link to the folder is what the error about its name proposes."""
+    folder = os.fsdecode(b"m\xfcsic")
+    Path(folder).mkdir()
+    for song in songs.glob("*.mid"):
+        (Path(folder) / os.fsdecode(b"\xfc" + os.fsencode(song.name))).write_bytes(song.read_bytes())
+    Path("music").symlink_to(folder)
+    trained = train("train.steps=2", words=[*WORDS, "data=music"])
+    assert trained.code == 0, trained.err
+    config = json.loads(Path("run/bundle/config.json").read_text())
+    assert config["data"]["name"] == "m\\udcfcsic"
+    assert run(["evaluate", "run", "data=music", "samples=0", "--json"]) == 0
+    Path("score.json").write_text(capsys.readouterr().out)
+    (result,) = read_results(Path("score.json"))
+    assert all(piece["title"].startswith("\\udcfc") for row in result["rows"] for piece in row["pieces"])
+    words = [*WORDS, "data=music", "train.lr=1e-3..1e-2", "train.steps=2"]
+    assert run(["tune", *words, "--trials", "1", "-o", "search"]) == 0
+    monkeypatch.chdir(folder)
+    assert run(["tune", *WORDS, "data=../music", *words[-2:], "--trials", "1", "-o", "../other"]) == 0
 
 
 def test_the_music_may_be_named_again_but_not_exchanged(train: Train, songs: Path) -> None:

@@ -191,6 +191,20 @@ def test_strict_raises_with_the_cause(install: Install, monkeypatch: pytest.Monk
     assert isinstance(raised.value.__cause__, ZeroDivisionError)
 
 
+@pytest.mark.parametrize(
+    ("value", "is_local"),
+    [("1", True), ("Yes", True), ("on", True), ("0", False), ("no", False), ("", False)],
+)
+def test_a_switch_that_lets_code_run_is_on_only_if_it_says_so(
+    value: str, is_local: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_LOCAL", value)
+    assert open_registry().local == is_local
+    monkeypatch.setenv("ZOO_LOCAL", "never")
+    with pytest.raises(UsageError, match="ZOO_LOCAL: 'never' is neither on nor off"):
+        open_registry()
+
+
 def test_shipped_parts_do_not_load_third_party_code(install: Install) -> None:
     install("polyzoo-good", plugin_code())
     parse_recipe("decoder=lstm attention.features=10", open_registry())

@@ -22,6 +22,7 @@ from zoo import __version__
 from zoo.cli.answer import printing_aside, take_standard_output
 from zoo.cli.problems import print_problems
 from zoo.cli.signals import exit_code, hear_signals, leave_signals
+from zoo.environment import OFF
 from zoo.errors import Problem, UsageError, ZooError
 from zoo.progress import discard
 
@@ -244,7 +245,7 @@ def run(words: Sequence[str]) -> int:
     except BaseException as error:  # SystemExit too: a command that was cut short must not return 0
         if isinstance(error, SystemExit) and _is_of_click(error):
             return error.code if isinstance(error.code, int) else 1
-        if os.environ.get("ZOO_TRACE"):
+        if os.environ.get("ZOO_TRACE", "").lower() not in OFF:
             import traceback
 
             traceback.print_exc()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from zoo.files import encodable
 from zoo.measure.evaluation import Difference, Evaluation, compare
 from zoo.measure.figure import Figure
 from zoo.measure.row import Row, pairs, velocity_rows
@@ -35,7 +36,7 @@ def evaluations_to_json(
     loudness = velocity_rows(rows, velocity_floors)
     return {
         "data": {
-            "name": pieces.name,
+            "name": encodable(pieces.name),
             "digest": corpus.digest,
             "grid": corpus.grid,
             "split": split,
@@ -57,8 +58,8 @@ def evaluations_to_json(
 def _differences(rows: Sequence[Row], *terms: str) -> list[dict[str, Any]]:
     return [
         {
-            "first": first.name,
-            "second": second.name,
+            "first": encodable(first.name),
+            "second": encodable(second.name),
             **difference_to_json(compare(first.evaluation, second.evaluation, *terms)),
         }
         for first, second in pairs(rows)
@@ -68,7 +69,7 @@ def _differences(rows: Sequence[Row], *terms: str) -> list[dict[str, Any]]:
 def _row(row: Row) -> dict[str, Any]:
     evaluation = row.evaluation
     return {
-        "name": row.name,
+        "name": encodable(row.name),
         "floor": row.is_floor,
         "recipe": row.recipe,
         "changed": row.changed,
@@ -92,7 +93,7 @@ def _row(row: Row) -> dict[str, Any]:
 
 def _velocity(row: Row) -> dict[str, Any]:
     return {
-        "name": row.name,
+        "name": encodable(row.name),
         "floor": row.is_floor,
         "recipe": row.recipe,
         **figure_to_json(row.evaluation.figure("velocity")),
@@ -101,7 +102,7 @@ def _velocity(row: Row) -> dict[str, Any]:
 
 def _piece(evaluation: Evaluation, number: int) -> dict[str, Any]:
     return {
-        "title": evaluation.titles[number],
+        "title": encodable(evaluation.titles[number]),
         "digest": evaluation.digests[number],
         "frames": int(evaluation.frames[number]),
         "struck": None if evaluation.struck is None else int(evaluation.struck[number]),

@@ -7,7 +7,6 @@ has the name, because their code may be slow or broken.
 from __future__ import annotations
 
 import copyreg
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from zoo.environment import is_on
 from zoo.errors import PACKAGE, PluginError, Problem, UsageError
 from zoo.parts import SLOTS, Slot
 from zoo.registry.entry import Entry, Plugin
@@ -227,14 +227,10 @@ def open_registry(folder: Path | None = None, *, local: bool = False) -> Registr
         local: like ZOO_LOCAL=1, run code in files that are named by a bundle, a run or a `registry.toml`.
 
     Raises:
-        UsageError: the user's `registry.toml` cannot be read.
+        UsageError: the user's `registry.toml` cannot be read, or a variable has an unknown value.
     """
     users = user_menu(folder or Path())
-    return Registry(shipped_menu(), users, local=local or _is_set("ZOO_LOCAL"), strict=_is_set("ZOO_STRICT"))
-
-
-def _is_set(variable: str) -> bool:
-    return os.environ.get(variable, "") not in ("", "0")
+    return Registry(shipped_menu(), users, local=local or is_on("ZOO_LOCAL"), strict=is_on("ZOO_STRICT"))
 
 
 def _find(slot: Slot, name: str) -> Entry:

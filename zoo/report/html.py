@@ -33,11 +33,6 @@ def encoded(page: str) -> bytes:
     return page.encode("utf-8", "backslashreplace")
 
 
-def encodable(text: str) -> str:
-    """The text as `encoded` writes it; `zoo votes` refuses votes with other text."""
-    return encoded(text).decode()
-
-
 @cache
 def environment() -> Environment:
     """The templates of the pages; what they insert is escaped."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.files import write_file
-from zoo.report.html import encodable, encoded, environment, read_file, security_policy
+from zoo.files import encodable, write_file
+from zoo.report.html import encoded, environment, read_file, security_policy
 from zoo.report.piece import ListeningPiece
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import base64
 from dataclasses import dataclass
 from typing import Any
 
+from zoo.files import encodable
 from zoo.music.roll import Roll
 from zoo.parts.piano import LOWEST_KEY
-from zoo.report.html import encodable
 
 HUMAN = "human"
 """The `model` of all pieces that were not generated."""

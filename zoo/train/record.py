@@ -10,6 +10,7 @@ from typing import Any
 
 from zoo.data import Corpus
 from zoo.data.split import pattern
+from zoo.files import encodable
 from zoo.model.bundle import Bundle
 from zoo.model.model import Model
 from zoo.model.provenance import MusicRecord, Origin
@@ -52,7 +53,7 @@ def record(
     """
     pieces, origins = corpus.split("train"), origins or {}
     # Bundles are shared, so the path of the corpus stays private.
-    name = Path(corpus.name).resolve().name
+    name = encodable(Path(corpus.name).resolve().name)
     music = {
         "name": name,
         "digest": corpus.digest,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import BundleError, Problem
-from zoo.files import real_path
+from zoo.files import encodable, real_path
 from zoo.model.config import read_config
 from zoo.model.pretrained import BUNDLE, RECIPE, bundle_folder, is_bundle
 from zoo.model.provenance import MusicRecord, trained_on
@@ -114,7 +114,8 @@ def _trained_on(path: Path, plan: Mapping[str, Any]) -> Mapping[Slot, tuple[Musi
     """
     with suppress(BundleError):
         return _open_bundle(path / BUNDLE).trained_on
-    music = {"name": Path(plan["data"]["name"]).resolve().name, "digest": plan["data"]["digest"]}
+    name = encodable(Path(plan["data"]["name"]).resolve().name)
+    music = {"name": name, "digest": plan["data"]["digest"]}
     origins = plan_origins(plan)
     return {slot: (*(origins[slot].trained_on if slot in origins else ()), music) for slot in SLOTS}
 
