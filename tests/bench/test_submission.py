@@ -152,6 +152,23 @@ def test_pieces_seen_in_training_are_refused(edited: Edit, songs: Path) -> None:
         verify(read_submission(folder), corpus)
 
 
+def test_pieces_that_chose_the_weights_are_refused(edited: Edit, songs: Path) -> None:
+    """The best of many looks at the test pieces is no score of new music."""
+    folder, corpus = edited(), open_corpus(str(songs))
+    bundle = open_bundle(folder / "bundle")
+    digests = [piece.digest[:12] for piece in corpus.split("test").pieces]
+    music = {"name": "mine", "digest": "0" * 64, "piece_digests": [], "validation_digests": digests}
+    for record in (
+        {"data": music, "trained_on": {"attention": [music]}},
+        {"trained_on": {"decoder": [music]}},
+    ):
+        save_bundle(bundle.model, folder / "bundle", **{**bundle.record, **record})
+        with pytest.raises(
+            ClaimError, match=f"weights were chosen on {len(digests)} of the {len(digests)} test"
+        ):
+            verify(read_submission(folder), corpus)
+
+
 def test_a_damaged_bundle_is_refused(edited: Edit, songs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = edited()
     weights = folder / "bundle" / "model.safetensors"

@@ -237,6 +237,22 @@ def test_copies_of_training_pieces_with_other_loudness_or_pedal_are_counted(
     assert "was trained on 2 of the 3 pieces scored here" in note(capsys, trained, *words)
 
 
+def test_pieces_that_chose_the_weights_are_noted(trained, folder, tmp_path, capsys):
+    from zoo.data import open_corpus
+
+    text = note(capsys, trained, f"data={folder}", "split=valid")
+    pieces = open_corpus(folder).split("valid").pieces
+    assert f"the weights of {trained} were chosen on {len(pieces)} of the {len(pieces)} piece" in text
+    assert "were chosen on" not in note(capsys, trained, f"data={folder}")
+
+    others = tmp_path / "others"
+    others.mkdir()
+    music(41).write(others / "new.mid")
+    (others / "validated.mid").write_bytes((folder / pieces[0].title).read_bytes())
+    assert "were chosen on 1 of the 2 pieces" in note(capsys, trained, f"data={others}", "split=all")
+    assert "validation_digests" not in (Path(trained) / "README.md").read_text()
+
+
 def test_another_reading_of_the_training_music_is_noted(trained, folder, tmp_path, capsys):
     from zoo.model.bundle import open_bundle, save_bundle
 

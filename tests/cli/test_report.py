@@ -192,15 +192,16 @@ def test_with_data_models_continue_unseen_pieces_and_are_scored(songs: Path, pie
     assert 'href="#learning"' not in text
 
 
-def test_pieces_that_a_model_was_trained_on_are_marked(songs: Path) -> None:
+def test_pieces_that_took_part_in_the_training_of_a_model_are_marked(songs: Path) -> None:
     small = ["train.steps=1", "train.batch=1", "attention=last", "sampler=independent", "decoder=uniform"]
     assert run(["train", *small, "data=songs", "-o", "run"]) == 0
-    for split, unseen in (("train", 0), ("test", 2)):
+    for split, unseen, chosen in (("train", 0, 0), ("test", 2, 0), ("valid", 0, 2)):
         words = ["report", "run", "data=songs", f"split={split}", "samples=0", "-o", "page.html", "--force"]
         assert run([*words, "--bars", "1", "--primer-bars", "1", "--count", "2"]) == 0
         text = Path("page.html").read_text("utf-8")
-        assert text.count("seen in training, ") == 2
+        assert text.count("seen in training, ") == 2 - chosen
         assert text.count("not seen in training, ") == unseen
+        assert text.count("used to choose the weights, ") == chosen
 
 
 def test_fewer_unseen_pieces_than_requested_are_noted(

@@ -30,7 +30,7 @@ from zoo.parts import Slot
 from zoo.progress import Progress
 from zoo.registry.compatibility import Choice
 from zoo.registry.sources import SHIPPED
-from zoo.train.record import trained_on
+from zoo.train.record import chosen_on, trained_on
 
 BUNDLE = "bundle"
 """The folder of the bundle in a submission."""
@@ -88,10 +88,11 @@ def third_party(bundle: Bundle) -> dict[Slot, Choice]:
 def score_held_out(
     bundle: Bundle, corpus: Corpus, seed: int, where: str, progress: Progress | None = None
 ) -> Evaluation:
-    """Score a bundle on the test pieces of a corpus, none of which it may have been trained on.
+    """Score a bundle on the test pieces of a corpus, none of which may have taken part in its training.
 
     Raises:
-        ClaimError: it was, or may have been, trained on some of them, or scores frames by what follows them.
+        ClaimError: it was, or may have been, trained on some of them, its weights were chosen on some of
+            them, or it scores frames by what follows them.
         DataError: as `zoo.measure.evaluator.evaluate`.
     """
     pieces = corpus.split(SPLIT)
@@ -103,6 +104,9 @@ def score_held_out(
     if seen:
         what = f"it was trained on {seen:,} of the {len(pieces.pieces):,} test pieces"
         raise ClaimError(Problem(what, where, "train it on the training pieces of this music"))
+    if chosen := chosen_on([bundle], corpus, pieces):
+        what = f"its weights were chosen on {chosen:,} of the {len(pieces.pieces):,} test pieces"
+        raise ClaimError(Problem(what, where, "validate it on the validation pieces of this music"))
     ahead = [*terms_that_hear_ahead(bundle.model, pieces)] if third_party(bundle) else []
     if ahead:
         hint = "a part must not use later frames, in pieces of any length"

@@ -67,7 +67,7 @@ def openings(
 ) -> list[Opening]:
     """What the models continue."""
     from zoo.report.listening import piece_openings, silent_openings
-    from zoo.train.record import trained_on
+    from zoo.train.record import chosen_on, trained_on
 
     if wanted.primer is not None:
         return _of_primer(wanted.primer, corpus.grid if corpus else FINE_GRID, wanted)
@@ -80,6 +80,7 @@ def openings(
         wanted.count,
         wanted.seed,
         lambda pieces: trained_on(bundles, corpus, pieces),
+        lambda pieces: chosen_on(bundles, corpus, pieces),
     )
     if len(found) < wanted.count:
         _note_fewer(len(found), wanted.count, split)

@@ -118,7 +118,7 @@ def _trained_on(
 ) -> Iterator[str]:
     """Which models were, or may have been, trained on pieces that they are scored on."""
     from zoo.model.provenance import other_music
-    from zoo.train.record import trained_on
+    from zoo.train.record import chosen_on, trained_on
 
     scored = f"{count(len(pieces.pieces), 'piece')} scored here"
     for name, bundle in loaded.items():
@@ -141,6 +141,8 @@ def _trained_on(
             )
         elif known is None:
             yield f"{name} does not list its training pieces and may have seen some of the {scored}"
+        if chosen := chosen_on([bundle], corpus, pieces):
+            yield f"the weights of {name} were chosen on {chosen:,} of the {scored}"
 
 
 def _music_and_parts(music: str, slots: Sequence[str]) -> str:

@@ -106,7 +106,7 @@ def save_bundle(
         "code": code_of(model.recipe, place),
         "versions": {**_versions(), **(versions or {})},
         "data": data,
-        "piece_digests": shared_pieces(trained_on or {}, data),
+        **shared_pieces(trained_on or {}, data),
         "training": training,
         "scores": scores,
     }

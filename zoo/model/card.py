@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from zoo.model.front_matter import front_matter
+from zoo.model.provenance import LISTS
 from zoo.registry.registry import names_file
 
 CARD = """\
@@ -92,8 +93,8 @@ def _trained(
         return f"\n## Combined from trained parts\n\n{table}\n{_history(parts)}"
     if not data:
         return "\nThere is no record of any training.\n"
-    # config.json lists the digest of every training piece, too much for a card.
-    shown = {name: value for name, value in data.items() if name != "piece_digests"}
+    # config.json lists the digest of every piece, too much for a card.
+    shown = {name: value for name, value in data.items() if name not in LISTS}
     rows = [*_flat(shown), *_flat(training or {})]
     return f"\n## Training\n\n{_table(('setting', 'value'), rows)}\n{_history(parts)}"
 

@@ -48,6 +48,7 @@ class _Data(StrictModel):
     pieces: Count = 0
     frames: Count = 0
     piece_digests: list[str] = []
+    validation_digests: list[str] = []
     grid: Grid = GRID
     pedal: Literal["keep", "hold"] = "keep"
     meter: Annotated[list[Beats], Field(min_length=2, max_length=2)] = [4, 4]
@@ -99,6 +100,7 @@ class _Config(StrictModel):
     versions: dict[str, str] = {}
     data: _Data | None = None
     piece_digests: dict[str, list[str]] = {}
+    validation_digests: dict[str, list[str]] = {}
     training: _Training | None = None
     scores: _Scores | None = None
 

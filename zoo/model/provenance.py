@@ -10,7 +10,11 @@ from zoo.parts import SLOTS, Slot
 
 MusicRecord = Mapping[str, Any]
 """The record of a corpus that was trained on: `name` and `digest`, and if known `pieces`, `frames` and
-`piece_digests`, the first digits of the digests of its training pieces and of their note patterns."""
+`piece_digests`, the first digits of the digests of its training pieces and of their note patterns, and
+`validation_digests`, the same of the pieces that its weights were chosen on."""
+
+LISTS = ("piece_digests", "validation_digests")
+"""The lists of pieces in a record, which parts with the same music share."""
 
 
 @dataclass(frozen=True)
@@ -49,23 +53,22 @@ def _of_part(config: Mapping[str, Any], slot: Slot) -> Iterator[MusicRecord]:
 
 
 def pieces_of(config: Mapping[str, Any], digest: str) -> dict[str, list[str]]:
-    """The `piece_digests` of the music with this digest, from a config.json; empty if it has none."""
+    """The lists of pieces of the music with this digest, from a config.json; empty if it has none."""
     data = config.get("data") or {}
-    listed = config.get("piece_digests", {}).get(digest)
-    if data.get("digest") == digest:
-        listed = data.get("piece_digests", listed)
-    return {} if listed is None else {"piece_digests": listed}
+    shared = {name: config.get(name, {}).get(digest) for name in LISTS}
+    own = {name: data[name] for name in LISTS if name in data} if data.get("digest") == digest else {}
+    return {name: listed for name, listed in {**shared, **own}.items() if listed is not None}
 
 
 def without_pieces(trained: Sequence[MusicRecord]) -> list[dict[str, Any]]:
     """The records of a part without their lists of pieces."""
-    return [{key: music[key] for key in music if key != "piece_digests"} for music in trained]
+    return [{key: music[key] for key in music if key not in LISTS} for music in trained]
 
 
 def shared_pieces(
     records: Mapping[Slot, Sequence[MusicRecord]], data: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Digest of the music -> its `piece_digests`, so that parts with the same music share one list.
+    """Each of `LISTS`, by digest of the music, so that parts with the same music share one list.
 
     Args:
         records: slot -> the music that its part was trained on.
@@ -74,9 +77,8 @@ def shared_pieces(
     every = {music["digest"]: music for trained in records.values() for music in trained}
     own = data.get("digest") if data else None
     return {
-        digest: music["piece_digests"]
-        for digest, music in every.items()
-        if digest != own and "piece_digests" in music
+        name: {digest: music[name] for digest, music in every.items() if digest != own and name in music}
+        for name in LISTS
     }
 
 

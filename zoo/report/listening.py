@@ -97,6 +97,7 @@ def piece_openings(
     count: int,
     seed: int,
     trained_on: Callable[[Corpus], int | None],
+    chosen_on: Callable[[Corpus], int],
 ) -> list[Opening]:
     """Openings of randomly chosen pieces; pieces at least as long as the generated ones are preferred.
 
@@ -107,6 +108,7 @@ def piece_openings(
         count: number of pieces; the result is shorter if the corpus has too few.
         seed: seed of the choice and of the generation.
         trained_on: how many of some pieces the models were trained on; None if it is unknown.
+        chosen_on: how many of some pieces their weights were chosen on.
     """
     lengths = [piece.meter.bars(piece.frames).count for piece in corpus.pieces]
     order = list(np.random.default_rng(seed).permutation(len(lengths)))
@@ -114,10 +116,12 @@ def piece_openings(
     short = [index for index in order if primer_bars < lengths[index] < primer_bars + bars]
     chosen = [int(index) for index in (*long, *short)[:count]]
     kinds = {0: "not seen in training", 1: "seen in training", None: "possibly seen in training"}
-    return [
-        _opening(corpus, index, primer_bars, seed, kinds[trained_on(corpus.take([index]))])
-        for index in chosen
-    ]
+
+    def kind(piece: Corpus) -> str:
+        seen = trained_on(piece)
+        return "used to choose the weights" if not seen and chosen_on(piece) else kinds[seen]
+
+    return [_opening(corpus, index, primer_bars, seed, kind(corpus.take([index]))) for index in chosen]
 
 
 def _opening(corpus: Corpus, index: int, primer_bars: int, seed: int, kind: str) -> Opening:

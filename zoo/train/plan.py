@@ -74,6 +74,7 @@ class _Plan(StrictModel):
     ranks: Count = 1
     origins: dict[str, _Origin] = Field(default_factory=dict)
     piece_digests: dict[str, list[str]] = Field(default_factory=dict)
+    validation_digests: dict[str, list[str]] = Field(default_factory=dict)
 
 
 def plan(
@@ -96,7 +97,7 @@ def plan(
         "seed": seed,
         **({"ranks": ranks} if ranks > 1 else {}),
         "origins": {slot: _origin_to_json(origin) for slot, origin in (origins or {}).items()},
-        "piece_digests": shared_pieces({slot: o.trained_on for slot, o in (origins or {}).items()}, None),
+        **shared_pieces({slot: o.trained_on for slot, o in (origins or {}).items()}, None),
     }
 
 

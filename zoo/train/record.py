@@ -59,9 +59,8 @@ def record(
         "digest": corpus.digest,
         "pieces": len(pieces.pieces),
         "frames": pieces.frames,
-        "piece_digests": sorted(
-            {name for index in range(len(pieces.pieces)) for name in _names(pieces, index)}
-        ),
+        "piece_digests": _all_names(pieces),
+        "validation_digests": _all_names(corpus.split("valid")),
     }
     return {
         "scores": {"validation": dict(result.best)},
@@ -160,6 +159,33 @@ def _training_pieces(bundle: Bundle, corpus: Corpus) -> tuple[set[str], bool]:
         else:
             is_complete = False
     return digests, is_complete
+
+
+def chosen_on(bundles: Iterable[Bundle], corpus: Corpus, pieces: Corpus) -> int:
+    """The number of pieces that the weights of at least one of the models were chosen on.
+
+    They are the validation pieces of its training, compared as in `trained_on`. Bundles of older versions do
+    not list them: of these, only the validation pieces of the same music are known.
+
+    Args:
+        bundles: the models and their records.
+        corpus: the corpus that contains the pieces.
+        pieces: the pieces to be scored.
+    """
+    digests: set[str] = set()
+    for bundle in bundles:
+        recorded: Mapping[Slot, Sequence[MusicRecord]] = bundle.record.get("trained_on", {})
+        for music in (music for listed in recorded.values() for music in listed):
+            # A copy of a validation piece in a published test split is a leak of this split.
+            if music["digest"] == corpus.digest:
+                digests |= {piece.digest[:DIGITS] for piece in pieces.pieces if piece.split == "valid"}
+            else:
+                digests.update(music.get("validation_digests", ()))
+    return sum(any(name in digests for name in _names(pieces, index)) for index in range(len(pieces.pieces)))
+
+
+def _all_names(pieces: Corpus) -> list[str]:
+    return sorted({name for index in range(len(pieces.pieces)) for name in _names(pieces, index)})
 
 
 def _names(corpus: Corpus, index: int) -> Iterator[str]:
