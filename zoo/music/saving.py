@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import lcm
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +37,7 @@ def save(roll: Roll, path: str | Path, *, instrument: int = 0) -> None:
 
     Raises:
         UsageError: the suffix is not supported, music21 is required but not installed, or the music is too
-            long for sound.
+            long for sound or has durations without note values.
         ZooError: the file cannot be written; an existing file is unchanged.
     """
     write_file(path, music_bytes(roll, path, instrument))
@@ -79,8 +82,9 @@ def choices() -> str:
 def musicxml_bytes(roll: Roll, title: str, instrument: int = 0) -> bytes:
     """The roll as MusicXML, which notation programs such as MuseScore can open.
 
-    Spelling, ties and voices are chosen by music21. The same roll gives the same bytes: identifiers are
-    numbered, where music21 draws them at random, and there is no date.
+    Notes that overlap are written in several voices, at most four. Pitches are spelled by music21. The same
+    roll gives the same bytes: identifiers are numbered, where music21 draws them at random, and there is no
+    date.
 
     Args:
         roll: the music.
@@ -88,21 +92,42 @@ def musicxml_bytes(roll: Roll, title: str, instrument: int = 0) -> bytes:
         instrument: General MIDI program, 0..127.
 
     Raises:
-        UsageError: music21 is not installed.
+        UsageError: music21 is not installed, or there are no note values for the music, such as a
+            seventeenth of a quarter note.
     """
     try:
-        from music21 import converter, metadata
+        from music21 import metadata
         from music21.musicxml.m21ToXml import GeneralObjectExporter
+        from music21.musicxml.xmlObjects import MusicXMLExportException
     except ImportError as error:
         hint = "pip install 'polyzoo[data]'"
         raise UsageError(Problem("notation needs music21, which is not installed", hint=hint)) from error
-    from zoo.music.writing import midi_bytes
+    from zoo.music.notation import score
 
-    divisors = tuple(sorted({roll.meter.grid, 1}))
-    score = converter.parseData(midi_bytes(roll, instrument), format="midi", quarterLengthDivisors=divisors)
-    score.metadata = metadata.Metadata(movementName=NOT_XML.sub("\ufffd", title))
-    content: bytes = GeneralObjectExporter(score).parse()
+    music = score(roll, instrument)
+    music.metadata = metadata.Metadata(movementName=NOT_XML.sub("\ufffd", title))
+    exporter = GeneralObjectExporter(music)
+    exporter.makeNotation = False
+    try:
+        with _divisions(roll.meter.grid):
+            content: bytes = exporter.parse()
+    except MusicXMLExportException as error:
+        what = f"notation has no note values for this music on a grid of {roll.meter.grid} frames: {error}"
+        raise UsageError(Problem(what, hint="write MIDI: use the suffix .mid")) from error
     return _numbered(OF_MUSIC21.sub(b"", content))
+
+
+@contextmanager
+def _divisions(grid: int) -> Iterator[None]:
+    """Units of time in which music21 can write each frame; its own do not divide by 11 or 13."""
+    from music21 import defaults
+
+    before = defaults.divisionsPerQuarter
+    defaults.divisionsPerQuarter = lcm(before, grid)
+    try:
+        yield
+    finally:
+        defaults.divisionsPerQuarter = before
 
 
 def _numbered(content: bytes) -> bytes:

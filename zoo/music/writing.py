@@ -67,7 +67,7 @@ def _timing(roll: Roll) -> Any:
     events = [
         (frame * ticks, mido.MetaMessage("set_tempo", tempo=microseconds(tempo))) for frame, tempo in tempos
     ]
-    for change in _signatures(roll.meter, roll.frames):
+    for change in signatures(roll.meter, roll.frames):
         meta = mido.MetaMessage("time_signature", numerator=change.beats, denominator=change.unit)
         events.append((change.frame * ticks, meta))
     return _track(sorted(events, key=lambda event: event[0]))
@@ -112,8 +112,11 @@ def _track(events: list[tuple[int, Any]], end: int = 0) -> Any:
     return track
 
 
-def _signatures(meter: Meter, frames: int) -> Iterator[TimeSignature]:
-    """The time signatures to write for a file of this many frames; the first is at frame 0."""
+def signatures(meter: Meter, frames: int) -> Iterator[TimeSignature]:
+    """The time signatures to write for a file of this many frames; the first is at frame 0.
+
+    An upbeat is a short bar with its own time signature, or is cut short by the next one; see `write_midi`.
+    """
     meter = meter.cut(0)
     first, *others = meter.changes
     if meter.offset:
