@@ -80,12 +80,14 @@ def _remarks(corpus: Corpus, scans: bool) -> Iterator[str]:
     if links:
         ignored = ", ".join(f"{what}: {number}" for what, number in links.items())
         yield f"ignored {ignored}; give the target of a link instead"
-    unaligned = sum(piece.alignment == "unaligned" for piece in corpus.pieces)
-    if unaligned:
-        share = sum(piece.off_grid * piece.frames for piece in corpus.pieces) / max(corpus.frames, 1)
-        follow = f"{'follows' if unaligned == 1 else 'follow'} no beat that could be detected"
+    # The number of notes in each piece is not in the table of a corpus, so shares are averaged over pieces.
+    off_grid = [piece.off_grid for piece in corpus.pieces if piece.alignment == "unaligned"]
+    if off_grid:
+        is_one = len(off_grid) == 1
+        follow = f"{'follows' if is_one else 'follow'} no beat that could be detected"
+        of_notes = "of its notes" if is_one else "of the notes of such a piece, on average,"
         yield (
-            f"{unaligned:,} of {count(len(corpus.pieces), 'piece')} {follow}: "
-            f"{share:.0%} of the notes were moved by more than a quarter of a frame; "
+            f"{len(off_grid):,} of {count(len(corpus.pieces), 'piece')} {follow}: "
+            f"{sum(off_grid) / len(off_grid):.0%} {of_notes} were moved by more than a quarter of a frame; "
             "to align them, add a file of beats for each MIDI file"
         )
