@@ -202,6 +202,7 @@ def test_pieces_that_took_part_in_the_training_of_a_model_are_marked(songs: Path
         assert text.count("seen in training, ") == 2 - chosen
         assert text.count("not seen in training, ") == unseen
         assert text.count("used to choose the weights, ") == chosen
+        assert "no model was trained on" not in text, "the score is of any split"
 
 
 def test_fewer_unseen_pieces_than_requested_are_noted(
