@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -284,6 +285,19 @@ def test_damaged_line_of_a_pack_is_reported(core: Cell, tmp_path: Path, line: st
     with pytest.raises(ZooError, match="line 2 is damaged") as caught:
         Results(tmp_path).read(core)
     assert caught.value.problems[0].where == str(tmp_path / "tunes.jsonl")
+
+
+def test_a_result_that_may_not_be_read_is_not_called_damaged(
+    core: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be good: the user would be told to remove it."""
+    results = put(tmp_path, core, trained())
+    error = PermissionError(13, "Permission denied")
+    monkeypatch.setattr("zoo.bench.results.read_bytes", Mock(side_effect=error))
+    for read in (lambda: results.read(core), lambda: results.every("tunes"), lambda: results.pack("tunes")):
+        with pytest.raises(ZooError, match="cannot be read: Permission denied"):
+            read()
+    assert results.path(core).exists()
 
 
 def test_a_file_that_is_no_result_is_not_packed(core: Cell, tmp_path: Path) -> None:

@@ -51,6 +51,15 @@ def summary(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
     return json.loads(capsys.readouterr().out)["pieces"][0]
 
 
+def test_music_that_is_too_long_for_sound_is_not_composed_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("zoo.train.compose.draw", lambda *arguments, **options: pytest.fail("composed"))
+    for length in (("--frames", "20000"), ("--seconds", "1900"), ("--bars", "1000", "--tempo", "20")):
+        assert run(["generate", "model", "-o", "new.wav", *length]) == 2
+        assert "minutes; at most 30 can be written as sound" in capsys.readouterr().err
+
+
 def test_music_is_not_written_through_a_link(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In a folder that somebody sent, new.mid may lead to any file, also to one that is not there yet."""
     Path("mine.txt").write_text("precious")

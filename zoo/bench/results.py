@@ -201,11 +201,20 @@ def _lines(path: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _parsed(path: Path) -> Any:
-    """The content of a file, or None if it is damaged."""
+    """The content of a file, or None if it is damaged, or was packed meanwhile.
+
+    Raises:
+        ZooError: it cannot be read, which does not mean that it is damaged.
+    """
     try:
         return from_line(read_bytes(path, "result"))
-    except (OSError, ValueError, RecursionError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
+    except OSError as error:
+        what = f"cannot be read: {error.strerror or error}"
+        raise ZooError(
+            Problem(what, str(path), "fix its permissions, or remove it; `zoo bench run` computes it again")
+        ) from error
 
 
 def _refuse_newer(result: Any, path: Path) -> None:

@@ -76,7 +76,7 @@ def rendered(roll: Roll, instrument: int = 0) -> bytes:
         UsageError: the music is too long.
         ZooError: fluidsynth fails, or its temporary files cannot be written.
     """
-    _check(roll)
+    check_length(_length(roll))
     font = soundfont()
     return wav_bytes(sound(roll)) if font is None else _fluidsynth(roll, font, instrument)
 
@@ -92,7 +92,7 @@ def sound(roll: Roll) -> Samples:
     Raises:
         UsageError: the roll is longer than half an hour.
     """
-    _check(roll)
+    check_length(_length(roll))
     notes = roll.notes()
     starts, ends = _seconds(roll, notes.start), _seconds(roll, notes.end)
     mixed = np.zeros(round((_length(roll) + TAIL) * RATE) + 1, np.float32)
@@ -126,11 +126,15 @@ def soundfont() -> Path | None:
     return next(soundfonts, None)
 
 
-def _check(roll: Roll) -> None:
-    length = _length(roll)
-    if length > MAX_SECONDS:
+def check_length(seconds: float) -> None:
+    """Check that music is short enough for sound.
+
+    Raises:
+        UsageError: it is longer than `MAX_SECONDS`.
+    """
+    if seconds > MAX_SECONDS:
         what = (
-            f"the music lasts {length / 60:.0f} minutes; at most {MAX_SECONDS // 60} can be written as sound"
+            f"the music lasts {seconds / 60:.0f} minutes; at most {MAX_SECONDS // 60} can be written as sound"
         )
         raise UsageError(Problem(what, hint="write a MIDI file, or less music"))
 

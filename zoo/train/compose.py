@@ -141,7 +141,7 @@ def compose(
         DataError: the primer or the meter is on another grid than the model.
     """
     request.check()
-    meter = request.meter or (None if request.primer else meter_of(record, model.grid))
+    meter = _meter(model, record, request)
     frames = _frames(model, request, meter)
     target = typical_nats(record) if request.best_of > 1 else 0.0
 
@@ -172,6 +172,12 @@ def compose(
     return [_finish(drawn.piece, request) for drawn in chosen]
 
 
+def seconds_of_new(model: Model, record: Mapping[str, Any], request: GenerationRequest) -> float:
+    """How long the new music will last, without the primer."""
+    frames = _frames(model, request, _meter(model, record, request))
+    return 60 * frames / model.grid / _tempo(request)
+
+
 def save_trained(model: Model, path: Path, record: Mapping[str, Any], seed: int) -> Path | None:
     """Save a trained model as a bundle, with a sample of its music; see `save_bundle`.
 
@@ -185,6 +191,18 @@ def save_trained(model: Model, path: Path, record: Mapping[str, Any], seed: int)
     return save_bundle(model, path, sample=sample, **record)
 
 
+def _meter(model: Model, record: Mapping[str, Any], request: GenerationRequest) -> Meter | None:
+    """The meter of the new music; None for that of the primer."""
+    return request.meter or (None if request.primer else meter_of(record, model.grid))
+
+
+def _tempo(request: GenerationRequest) -> float:
+    """The tempo of the new music: by default the last one of the primer."""
+    primer = request.primer
+    last = TEMPO if primer is None else (primer.tempo_changes or ((0, primer.tempo),))[-1][1]
+    return request.tempo or last
+
+
 def _frames(model: Model, request: GenerationRequest, meter: Meter | None) -> int:
     """The number of new frames."""
     if request.bars is not None:
@@ -194,9 +212,7 @@ def _frames(model: Model, request: GenerationRequest, meter: Meter | None) -> in
         bars = meter or (request.primer.meter if request.primer else Meter(model.grid))
         return bars.after(start, request.bars) - start
     if request.seconds is not None:
-        primer = request.primer
-        last_tempo = TEMPO if primer is None else (primer.tempo_changes or ((0, primer.tempo),))[-1][1]
-        return max(round(request.seconds * (request.tempo or last_tempo) / 60 * model.grid), 1)
+        return max(round(request.seconds * _tempo(request) / 60 * model.grid), 1)
     return QUARTERS * model.grid if request.frames is None else request.frames
 
 
