@@ -291,6 +291,33 @@ def test_counts_of_lists_are_separated_by_semicolons():
     assert counted({"4/4": 327, "4/4, 3/4": 3}) == "4/4 327; 4/4, 3/4 3"
 
 
+def test_counts_that_are_not_listed_are_summed():
+    kinds = {f"{beats}/4": 10 - beats for beats in range(1, 10)}
+    assert counted(kinds) == "1/4 9, 2/4 8, 3/4 7, 4/4 6, 5/4 5, 6/4 4, 3 other kinds 6"
+    del kinds["9/4"], kinds["8/4"]
+    assert counted(kinds) == "1/4 9, 2/4 8, 3/4 7, 4/4 6, 5/4 5, 6/4 4, 7/4 3"
+
+
+def test_scan_hides_no_kind_of_ignored_file(zoo, folder):
+    for number in range(9):
+        (folder / f"a.kind{number}").write_text("no music")
+    ignored = rows(zoo("scan", folder)[1])["ignored"]
+    assert ignored.endswith("3 other kinds 3")
+
+
+def test_show_names_the_tracks_of_the_piece_and_not_of_one_whose_name_ends_alike(zoo, tmp_path, song, tune):
+    music = tmp_path / "music"
+    (music / "b").mkdir(parents=True)
+    for name, title in {"ab.mid": "VIOLIN", "b.mid": "PIANO", "b/b.mid": "FLUTE"}.items():
+        file = mido.MidiFile(song / "song.mid")
+        file.tracks[-1].insert(0, mido.MetaMessage("track_name", name=title))
+        file.save(music / name)
+    for name, title in {"ab.mid": "VIOLIN", "b.mid": "PIANO", "b/b.mid": "FLUTE"}.items():
+        tracks = json.loads(zoo("show", music, name, "--json")[1])["tracks"]
+        assert [track["title"] for track in tracks][-1] == title
+    assert json.loads(zoo("show", music / "b.mid", "b.mid", "--json")[1])["tracks"][-1]["title"] == "PIANO"
+
+
 def test_a_count_of_one_is_singular(zoo, tmp_path, tune):
     path = tmp_path / "one"
     path.mkdir()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from zoo.cli.main import run
+from zoo.counts import percent
 from zoo.music.meter import Meter, TimeSignature
 from zoo.music.roll import Notes, Roll
 
@@ -247,3 +248,32 @@ def test_tracks_are_selected_by_title(tmp_path, capsys):
     assert lines(capsys.readouterr().out)["notes"] == "4 from C2 to E5"
     assert run(["midi", "check", f"{tmp_path / 'song.mid'}:Flute"]) == 3
     assert "no track is called Flute" in capsys.readouterr().out
+
+
+def test_a_single_note_off_the_grid_is_not_said_to_be_on_it(tmp_path, capsys):
+    steps = np.arange(21_000)
+    notes = Notes(2 * steps, 2 * steps + 1, 40 + steps % 12, np.full(len(steps), 64, np.uint8))
+    Roll.from_notes(notes).write(tmp_path / "long.mid")
+    midi = mido.MidiFile(tmp_path / "long.mid")
+    first, second = [message for message in midi.tracks[1] if message.type == "note_on"][2:4]
+    first.time, second.time = first.time + 50, second.time - 50
+    midi.save(tmp_path / "long.mid")
+    assert run(["midi", "check", str(tmp_path / "long.mid")]) == 0
+    described = lines(capsys.readouterr().out)
+    assert described["grid"].endswith("less than 0.1% of notes are more than a quarter of a frame off it")
+    assert described["changed"].startswith("1 moved")
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (0, "0.0%"),
+        (1e-6, "less than 0.1%"),
+        (0.0005, "0.1%"),
+        (0.5, "50.0%"),
+        (1 - 1e-6, "more than 99.9%"),
+        (1, "100.0%"),
+    ],
+)
+def test_only_none_and_all_are_rounded_to_the_ends(share, words):
+    assert percent(share) == words

@@ -244,6 +244,15 @@ def test_a_chart_shows_each_point_in_its_place() -> None:
     assert lines[-2].endswith("min")
 
 
+def test_a_curve_that_only_rises_is_drawn_from_its_first_point() -> None:
+    """A model that overfits from the start: no value after the first eighth is as low as the first."""
+    lines = list(chart("nats", {"a": [(60 * n, 1.5 + 0.1 * n) for n in range(24)]}))
+    rows = [line[11:] for line in lines[1:15]]
+    assert sum(row.count("o") for row in rows) == 24
+    assert rows[-1].index("o") == 0
+    assert "not drawn" not in lines[-1]
+
+
 def test_lists_need_no_torch(trained: Path) -> None:
     code = (
         "import sys; from zoo.cli.main import run; a, b = sys.argv[1:]; "

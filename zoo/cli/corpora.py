@@ -103,9 +103,14 @@ def signatures_row(meters_from: Mapping[str, int]) -> tuple[str, str]:
 
 
 def counted(counts: Mapping[str, int]) -> str:
-    """The first few counts: `4/4 210, 3/4 15`, or `4/4 327; 4/4, 3/4 3`."""
+    """The first few counts, and the sum of the others: `4/4 210, 3/4 15`, or `4/4 327; 4/4, 3/4 3`."""
     between = "; " if any("," in name for name in counts) else ", "
-    return between.join(f"{name} {number:,}" for name, number in list(counts.items())[:SHOWN])
+    # A single other kind takes no more room than its sum.
+    shown = len(counts) if len(counts) == SHOWN + 1 else SHOWN
+    listed = [f"{name} {number:,}" for name, number in list(counts.items())[:shown]]
+    others = list(counts.values())[shown:]
+    more = [f"{len(others):,} other kinds {sum(others):,}"] if others else []
+    return between.join([*listed, *more])
 
 
 def key_range(lowest: int | None, highest: int | None) -> str:

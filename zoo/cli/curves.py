@@ -28,7 +28,10 @@ def chart(title: str, curves: Mapping[str, Curve]) -> Iterator[str]:
     settled = [nats for curve in drawn.values() for _, nats in curve[len(curve) // SETTLED :]]
     minutes = [seconds / 60 for curve in drawn.values() for seconds, _ in curve]
     x = Scale.around([0.0, *minutes], 0, COLUMNS - 1)
-    y = Scale.around(settled, ROWS - 1, 0)
+    least = [
+        min(nats for _, nats in curve) for curve in drawn.values()
+    ]  # the first values if a model overfits
+    y = Scale.around([*settled, *least], ROWS - 1, 0)
     grid = [[" "] * COLUMNS for _ in range(ROWS)]
     above = 0
     for sign, curve in zip(SIGNS, drawn.values(), strict=False):

@@ -23,7 +23,7 @@ from zoo.cli.corpora import (
 )
 from zoo.cli.scan_legend import COLUMNS, LEAKS, PLANES, READING, explained, frame
 from zoo.cli.tracks import Tracks, tracks_in_words, tracks_of, tracks_of_all
-from zoo.counts import count
+from zoo.counts import count, percent
 from zoo.errors import DataError, Problem
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _reading_rows(summary: Summary, corpus: Corpus) -> list[tuple[str, str]]:
     rows.append(signatures_row(summary.meters_from))
     if summary.notes:
         far = f"by more than a quarter of a frame of grid={corpus.grid}"
-        rows.append(("off the grid", f"{summary.off_grid:.1%} of the notes, {far}"))
+        rows.append(("off the grid", f"{percent(summary.off_grid)} of the notes, {far}"))
     if summary.written:
         for what, number in summary.losses.items():
             rows.append((what, f"{number:,}, {number / summary.written:.2%} of the notes in the files"))

@@ -21,7 +21,7 @@ from zoo.cli.corpora import (
 )
 from zoo.cli.meters import in_order
 from zoo.cli.tracks import Tracks, tracks_in_words, tracks_of
-from zoo.counts import count, named
+from zoo.counts import count, named, percent
 from zoo.errors import Problem, UsageError
 from zoo.music.meter import Meter
 
@@ -140,10 +140,10 @@ def _to_json(corpus: Corpus, index: int) -> dict[str, Any]:
 
 def _tracks(corpus: Corpus, title: str) -> Tracks:
     """The tracks of the MIDI file that a piece was read from; none of other corpora."""
-    from zoo.data.folder import files_and_tracks
+    from zoo.data.folder import file_of
 
-    files, _ = files_and_tracks(corpus.name)
-    return next((tracks_of(file) for file in files if file.as_posix().endswith(title)), [])
+    file = file_of(corpus.name, title)
+    return [] if file is None else tracks_of(file)
 
 
 def _piece_table(facts: dict[str, Any]) -> Table:
@@ -175,4 +175,4 @@ def _piece_table(facts: dict[str, Any]) -> Table:
 
 def _grid_words(facts: dict[str, Any]) -> str:
     lost = f"; {counted(facts['losses'])}" if facts["losses"] else ""
-    return f"{facts['alignment']}, {facts['off_grid']:.1%} of the notes off it{lost}"
+    return f"{facts['alignment']}, {percent(facts['off_grid'])} of the notes off it{lost}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.cli.tracks import tracks_in_words
-from zoo.counts import count
+from zoo.counts import count, percent
 from zoo.errors import DataError, Problem, UsageError
 from zoo.music.grid import GRID
 from zoo.train.keys import ReadingKeys
@@ -187,8 +187,8 @@ def _to_json(reading: Reading) -> dict[str, Any]:
         "lowest": key_name(int(notes.key.min())),
         "highest": key_name(int(notes.key.max())),
         "alignment": reading.alignment,
-        "off_grid": round(reading.off_grid, 4),
-        "off_grid_before": round(reading.off_grid_before, 4),
+        "off_grid": reading.off_grid,
+        "off_grid_before": reading.off_grid_before,
         "losses": dict(reading.losses),
         "left_out": dict(reading.left_out),
         "repaired": dict(reading.repairs),
@@ -268,9 +268,9 @@ def _off_grid(row: Mapping[str, Any]) -> str:
     if not row["off_grid"]:
         off = "all notes are on it"
     else:
-        off = f"{row['off_grid']:.1%} of notes are more than a quarter of a frame off it"
+        off = f"{percent(row['off_grid'])} of notes are more than a quarter of a frame off it"
     moved = row["alignment"] in ("shifted", "annotated")
-    return off + (f" ({row['off_grid_before']:.1%} before)" if moved else "")
+    return off + (f" ({percent(row['off_grid_before'])} before)" if moved else "")
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -33,12 +33,12 @@ def source(path: Path, options: Options = DEFAULTS) -> DataSource:
     midi_path = Path(location)
     if not _exists(midi_path):
         raise DataError(_missing(path))
-    root, listing = midi_path if midi_path.is_dir() else midi_path.parent, _listing(midi_path)
+    root, listing = _root(midi_path), _listing(midi_path)
     if not listing.files:
         raise DataError(_no_midi(midi_path, listing))
 
     def read() -> Iterator[SourcePiece | Skipped]:
-        inputs = ((file, str(file.relative_to(root)), tracks, options) for file in listing.files)
+        inputs = ((file, _title(file, root), tracks, options) for file in listing.files)
         return in_parallel(_read, inputs, len(listing.files))
 
     return DataSource(
@@ -59,6 +59,22 @@ def files_and_tracks(name: str) -> tuple[list[Path], tuple[str, ...]]:
     location, tracks = split_tracks(name)
     path = Path(location).expanduser()
     return (_listing(path).files if _exists(path) else []), tracks
+
+
+def file_of(name: str, title: str) -> Path | None:
+    """The MIDI file of the piece with this title; None if the name is not that of a folder or MIDI file."""
+    files, _ = files_and_tracks(name)
+    root = _root(Path(split_tracks(name)[0]).expanduser())
+    return next((file for file in files if _title(file, root) == title), None)
+
+
+def _root(path: Path) -> Path:
+    """The folder that titles start from."""
+    return path if path.is_dir() else path.parent
+
+
+def _title(file: Path, root: Path) -> str:
+    return str(file.relative_to(root))
 
 
 def _listing(path: Path) -> Listing:
