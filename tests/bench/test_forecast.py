@@ -253,6 +253,17 @@ def test_studies_are_listed_with_their_stored_cells(
     assert "another" in capsys.readouterr().out
 
 
+def test_a_complete_study_is_listed_as_complete(
+    study: Read, drive: Drive, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of one seed a part that learns nothing has one cell, and this music has no velocities to train on."""
+    grid = 'attention = "none"\ndecoder = "uniform"\nvelocity = ["mean", "none"]'
+    ran = len(drive(study('data = "tunes"\nseeds = 1', grid, TRAIN)))
+    assert run(["bench", "list", str(tmp_path), "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["data"]["tunes"] == {"cells": ran, "stored": ran, "earlier": 0}
+
+
 def test_durations() -> None:
     assert [duration(seconds) for seconds in (3, 600, 4500, 7200 + 1200)] == [
         "3 s",

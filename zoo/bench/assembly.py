@@ -83,7 +83,7 @@ def _row(
     selections: dict[Term, Selection] = {}
     for term in TERMS:
         component = component_of(recipe, term, data, registry)
-        if component is None or (term == "velocity" and _is_silent(study, data, results)):
+        if component is None or (term == "velocity" and is_silent(study, data, results)):
             continue
         selection = component.selection(study, results)
         stored = [results.read(cell) for cell in selection.cells] if selection else []
@@ -120,7 +120,7 @@ def _validation(results_of: Mapping[Term, Sequence[Mapping[str, Any]]]) -> float
     return sum(means) if means else None
 
 
-def _is_silent(study: Study, data: str, results: Results) -> bool:
+def is_silent(study: Study, data: str, results: Results) -> bool:
     """Whether the music is known to have no velocities."""
     return any(
         result is not None and "velocity" not in result["data"]["planes"]

@@ -71,15 +71,17 @@ def _to_json(study: Study, results: Results, registry: Registry) -> dict[str, An
 
 def _counts(study: Study, data: str, results: Results, registry: Registry) -> dict[str, int]:
     """Numbers of cells of a study on a dataset: needed, with results, of an earlier reading."""
+    from zoo.bench.assembly import is_silent
     from zoo.bench.components import components, floor_cells
     from zoo.bench.reading import MusicReading
 
     known: list[Any] = [cell for cell in floor_cells(study) if cell.data == data]
-    later = 0
+    later, without_velocity = 0, is_silent(study, data, results)
     for component in components(study, registry):
-        if component.data == data:
+        if component.data == data and not (component.term == "velocity" and without_velocity):
             selection, trials = component.selection(study, results), component.trials(study)
-            learns = selection is None or len(selection.cells) == study.settings.seeds
+            first = results.read(trials[0])
+            learns = first is None or first["learns"]
             cells = (*(trials if learns else ()), *(selection.cells if selection else ()))
             known += {cell.name: cell for cell in cells}.values()
             later += 0 if selection else study.settings.seeds - len(trials) // len(study.rates)
