@@ -18,7 +18,7 @@ from zoo.data import Corpus, open_corpus
 from zoo.model.bundle import load_bundle, open_bundle
 from zoo.model.counting import count, recount
 from zoo.model.model import Model
-from zoo.model.provenance import Origin, other_music, trained_on
+from zoo.model.provenance import Origin, other_music, trained_on, with_short_lists
 from zoo.model.weights import digest, unpack
 from zoo.music.roll import Roll
 from zoo.parts import SLOTS
@@ -102,6 +102,23 @@ def test_the_music_of_a_bundle_of_an_older_version() -> None:
     assert trained_on({"data": data, "parts": parts}) == dict.fromkeys(SLOTS, (music,))
     parts["decoder"] = {"source": "b"}
     assert trained_on({"data": data, "parts": parts})["decoder"] == ()
+
+
+@pytest.mark.parametrize(("most", "left"), [(9, "abcd"), (8, "abc"), (5, "bc"), (0, "")])
+def test_lists_of_pieces_that_could_not_be_read_again_are_left_out_the_longest_first(
+    most: int, left: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model of a million pieces would have a configuration above the limit of its size."""
+    monkeypatch.setattr("zoo.model.provenance.MOST_LISTED", most)
+    content = {
+        "data": {"name": "mine", "digest": "own", "piece_digests": ["a"] * 3, "validation_digests": ["b"]},
+        "piece_digests": {"other": ["c"] * 1, "third": ["d"] * 4},
+        "validation_digests": {},
+    }
+    assert sorted({name for name in "abcd" if f'"{name}"' in json.dumps(with_short_lists(content))}) == [
+        *left
+    ]
+    assert with_short_lists(content)["data"]["digest"] == "own"
 
 
 @pytest.mark.parametrize("best", range(3))
@@ -222,8 +239,10 @@ def test_a_run_without_checkpoints_needs_its_sources_again(
     train: Train, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert train("@a", "train.steps=2", "-o", "more")[0] == 0
-    for name in ("last", "best"):
-        (Path("more") / f"{name}.safetensors").unlink()
+    for file in Path("more").iterdir():  # as if it had been killed before its first checkpoint
+        if file.name in ("last.safetensors", "best.safetensors", "metrics.jsonl"):
+            file.unlink()
+    shutil.rmtree("more/bundle")
     assert plan_origins(read_plan(Path("more")) or {})["decoder"].source == "a"
     assert run(["train", "-o", "more", "--resume"]) == 2
     assert "starts from the encoder, attention, sampler, decoder of a" in capsys.readouterr().err

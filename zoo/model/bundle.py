@@ -34,7 +34,7 @@ from zoo.model.half import narrowed, rounded
 from zoo.model.kept import keep_edited_card, keep_others
 from zoo.model.model import Model
 from zoo.model.pretrained import bundle_folder, pretrained_names
-from zoo.model.provenance import MusicRecord, shared_pieces, without_pieces
+from zoo.model.provenance import MusicRecord, shared_pieces, with_short_lists, without_pieces
 from zoo.model.provenance import trained_on as read_trained_on
 from zoo.model.sealed import (
     CARD,
@@ -110,6 +110,7 @@ def save_bundle(
         "training": training,
         "scores": scores,
     }
+    config = with_short_lists(config)
     contents = {
         CONFIG: canonical(config),
         WEIGHTS: pack(Weights(tensors, {"format": CONFIG_FORMAT})),

@@ -15,6 +15,8 @@ MusicRecord = Mapping[str, Any]
 
 LISTS = ("piece_digests", "validation_digests")
 """The lists of pieces in a record, which parts with the same music share."""
+MOST_LISTED = 300_000
+"""Maximum number of digests in all lists of a file, of which a piece has up to three; they take 7 MB."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,33 @@ def shared_pieces(
     return {
         name: {digest: music[name] for digest, music in every.items() if digest != own and name in music}
         for name in LISTS
+    }
+
+
+def with_short_lists(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A config.json or a plan without its longest lists of pieces, if they are too long to be read again.
+
+    Whether the model was trained on some piece of that music is then unknown, as in bundles of old versions.
+    """
+    data = dict(content.get("data") or {})
+    own = {(name, None): data[name] for name in LISTS if name in data}
+    shared = {(name, digest): listed for name in LISTS for digest, listed in content.get(name, {}).items()}
+    by_length = sorted({**own, **shared}.items(), key=lambda entry: len(entry[1]))
+    room, kept = MOST_LISTED, set()
+    for place, listed in by_length:
+        room -= len(listed)
+        if room >= 0:
+            kept.add(place)
+    if len(kept) == len(by_length):
+        return dict(content)
+    return {
+        **content,
+        "data": {key: value for key, value in data.items() if key not in LISTS or (key, None) in kept},
+        **{
+            name: {digest: listed for digest, listed in content[name].items() if (name, digest) in kept}
+            for name in LISTS
+            if name in content
+        },
     }
 
 

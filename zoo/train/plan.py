@@ -16,7 +16,7 @@ from zoo.limits import read_bytes
 from zoo.model.config import Count, Grid, StoredMusic, StrictModel, check_fields
 from zoo.model.format import check_format
 from zoo.model.pretrained import RECIPE
-from zoo.model.provenance import Origin, pieces_of, shared_pieces, without_pieces
+from zoo.model.provenance import Origin, pieces_of, shared_pieces, with_short_lists, without_pieces
 from zoo.model.sealed import damaged, parsed
 from zoo.music.grid import GRID
 from zoo.parts import SLOTS, Slot
@@ -86,7 +86,7 @@ def plan(
     ranks: int = 1,
 ) -> dict[str, Any]:
     """Everything that the weights of a run depend on, and its recipe as text, as JSON."""
-    return {
+    content = {
         "format": FORMAT,
         "polyzoo": zoo.__version__,
         "words": str(recipe),
@@ -99,6 +99,7 @@ def plan(
         "origins": {slot: _origin_to_json(origin) for slot, origin in (origins or {}).items()},
         **shared_pieces({slot: o.trained_on for slot, o in (origins or {}).items()}, None),
     }
+    return with_short_lists(content)
 
 
 def _origin_to_json(origin: Origin) -> dict[str, Any]:
