@@ -300,6 +300,20 @@ def test_bundle_without_a_list_of_pieces_is_reported(trained, folder, tmp_path, 
     assert "trained on other music (songs), and its bundle does not list the pieces" in text
 
 
+def test_copies_are_not_searched_for_if_the_training_music_is_unknown(trained, folder, tmp_path, capsys):
+    """Music that is not copied from this music may be copied from that of the training."""
+    from zoo.model.bundle import open_bundle, save_bundle
+
+    save_bundle(open_bundle(trained).model, tmp_path / "unknown", data={"name": "songs"})
+    words = [f"data={folder}", "split=valid", "samples=4"]
+
+    def measures(model):
+        *_, row = evaluated(capsys, model, *words)["rows"]
+        return {measure["measure"] for measure in row["resemblance"]["measures"]}
+
+    assert measures(trained) - measures(str(tmp_path / "unknown")) == {"longest copy"}
+
+
 def test_omitted_results_are_reported(bundles, folder, capsys):
     def notes(*words):
         assert run(["evaluate", "coins", f"data={folder}", *words]) == 0
@@ -342,7 +356,7 @@ def test_resemblance_table_fits_and_has_no_duplicates(bundles, folder, capsys):
     assert run(["evaluate", *words]) == 0
     _, text = capsys.readouterr().out.split("five sampler.paths=1: 4 generated and")
     assert "five sampler.paths=2" not in text
-    assert all(name in text for name in ("keys at once", "scale consistency", "longest copy"))
+    assert all(name in text for name in ("keys at once", "scale consistency", "pitch classes"))
     assert "distances and floors of few passages are high by chance" in text
     assert max(map(len, text.splitlines()[1:])) <= 80
 

@@ -32,7 +32,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rows_of(page: Path) -> list[dict[str, str]]:
     """The cells of each row as text."""
     rows = re.findall(r"<tr[^>]*data-music=.*?</tr>", page.read_text(), re.S)
-    names = ("music", "recipe", "nats", "kind", "interval", "weights", "origin", "command")
+    names = ("music", "recipe", "nats", "kind", "interval", "seeds", "weights", "origin", "command")
     cells = [
         [html.unescape(re.sub(r"<[^>]+>", "", cell)) for cell in re.findall(r"<td.*?</td>", row, re.S)]
         for row in rows
@@ -88,6 +88,18 @@ def test_the_page_fetches_nothing_and_runs_only_its_own_script(page: Path) -> No
 def test_an_earlier_reading_is_explained_where_there_is_one(music: str) -> None:
     row = LeaderboardRow(music, "", 2.19, "exact", None, "study", "zoo train")
     assert ("Earlier reading:" in leaderboard_page([row], "Leaderboard")) == ("earlier" in music)
+
+
+def test_each_row_has_the_number_of_seeds_of_its_interval(
+    page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An interval of one seed, such as that of a bundle, does not show how trainings differ."""
+    for row in rows_of(page):
+        assert row["seeds"] == ("5" if int(row["weights"].replace("–", "0").replace(",", "")) else "–")
+    bundle = LeaderboardRow("bach", "", 2.19, "exact", (2.1, 2.3), "bundle b", "zoo train", seeds=1)
+    text = leaderboard_page([bundle], "Leaderboard")
+    assert '<td data-value="1">1</td>' in text
+    assert "over pieces, and over seeds if there are" in text
 
 
 def test_names_cannot_break_out_of_the_page(tmp_path: Path) -> None:

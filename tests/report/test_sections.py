@@ -106,6 +106,20 @@ def test_a_study_compares_each_row_with_the_next(result: dict[str, Any]) -> None
     assert (table_row.name, table_row.cells) == ("best − rates", ("-1.000", "–", "not clear"))
 
 
+@pytest.mark.parametrize(
+    ("seeds", "over"), [(None, "pieces"), (1, "pieces, of one seed"), (5, "pieces and seeds")]
+)
+def test_an_interval_is_over_the_seeds_that_there_are(
+    seeds: int | None, over: str, result: dict[str, Any]
+) -> None:
+    result["velocity"]["rows"] = [{"name": "m", "floor": False, **figure(3)}]
+    if seeds is not None:
+        result["seeds"] = seeds
+    scores, _, velocity = score_tables(result)
+    for table in (scores, velocity):
+        assert table.notes[0] == f"± half the width of the 95 % interval over {over}"
+
+
 def test_a_note_mentions_an_earlier_reading_of_the_music(result: dict[str, Any]) -> None:
     assert not any("earlier reading" in note for note in next(score_tables(result)).notes)
     result["data"]["earlier"] = True

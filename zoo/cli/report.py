@@ -15,7 +15,7 @@ from zoo.cli.report_words import Named, find_named
 from zoo.cli.scoring import (
     EvaluateKeys,
     evaluate_keys,
-    knows_other_music,
+    may_know_other_music,
     music_of,
     print_notes,
     scored,
@@ -224,7 +224,11 @@ def _written(
             with waiting(f"{name} writes") as progress:
                 pieces.append(generated_piece(name, bundle, opening, wanted.bars, progress))
     same_grid = corpus is not None and all(piece.roll.meter.grid == corpus.grid for piece in pieces)
-    if corpus is None or not same_grid or any(knows_other_music(each, corpus) for each in bundles.values()):
+    if (
+        corpus is None
+        or not same_grid
+        or any(may_know_other_music(each, corpus) for each in bundles.values())
+    ):
         return pieces
     return mark_copies(pieces, corpus.split("train"))
 

@@ -179,17 +179,18 @@ def _rows(
             )
             # Pieces that a model was trained on say nothing about its resemblance to others.
             similar = None if seen else _resemblance(model, corpus, pieces, keys, row.name)
-            if similar and knows_other_music(loaded[name], corpus):
+            if similar and may_know_other_music(loaded[name], corpus):
                 similar = similar.without_copies()
             rows.append(replace(row, resemblance=similar))
     return rows
 
 
-def knows_other_music(bundle: Bundle, corpus: Corpus) -> bool:
-    """Whether a model was trained on music that is not searched for copies of it."""
+def may_know_other_music(bundle: Bundle, corpus: Corpus) -> bool:
+    """Whether a model was, or may have been, trained on music that is not searched for copies of it."""
     from zoo.model.provenance import other_music
+    from zoo.train.record import names_music
 
-    return bool(other_music(bundle.record["trained_on"], corpus.digest))
+    return bool(other_music(bundle.record["trained_on"], corpus.digest)) or not names_music(bundle)
 
 
 def _label(name: str, rows: Sequence[Row]) -> str:

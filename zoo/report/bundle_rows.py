@@ -69,6 +69,7 @@ def _row(
         parts={slot: choice.entry.name for slot, choice in model.recipe.parts.items()},
         recipe=str(model.recipe),
         weights=sum(parameter_count(model.get_submodule(slot)) for slot in SLOTS if slot != "velocity"),
+        seeds=1,
         digest=digest,
         outside=outside,
         sample=generated_piece(origin, bundle, opening, BARS, progress),

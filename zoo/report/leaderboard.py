@@ -23,6 +23,7 @@ COLUMNS = (
     ("nats", "number"),
     ("kind", "text"),
     ("interval", "number"),
+    ("seeds", "number"),
     ("weights", "number"),
     ("origin", "text"),
 )
@@ -42,8 +43,9 @@ class LeaderboardRow:
         recipe: the words that build the model; empty for a floor or a published figure.
         value: nats per frame.
         kind: kind of the value.
-        interval: 95 % interval; None if it is not known.
+        interval: 95 % interval over pieces, and over seeds if there are several; None if it is not known.
         weights: number of trained parameters.
+        seeds: number of trainings; 0 for a row that is not trained.
         origin: name of the study, of the bundle or of the submission.
         command: the command that trains the model, or computes the floor; the source of a published figure.
         digest: digest of the music; empty for a published figure.
@@ -61,6 +63,7 @@ class LeaderboardRow:
     parts: Mapping[str, str] = field(default_factory=dict)
     recipe: str = ""
     weights: int = 0
+    seeds: int = 0
     digest: str = ""
     outside: str = ""
     sample: ListeningPiece | None = None
@@ -150,6 +153,7 @@ def _rows(table: StudyTable) -> Iterator[LeaderboardRow]:
             parts={slot: label.split()[0] for slot, label in row.labels.items()},
             recipe=row.recipe,
             weights=sum(row.parameters.get(term, 0) for term in ("core", "decoder")),
+            seeds=len(row.evaluations) if any(row.parameters.values()) else 0,
         )
 
 

@@ -78,7 +78,7 @@ def score_tables(result: Mapping[str, Any]) -> Iterator[ScoreTable]:
     """The tables of a result of `zoo evaluate --json`, or of a study from `zoo bench table --json`."""
     music = _describe_music(result["data"])
     if result["rows"]:
-        scores = _score_table(f"Score: {music}", result["rows"], "nats/frame ↓")
+        scores = _score_table(f"Score: {music}", result["rows"], "nats/frame ↓", result.get("seeds"))
         yield replace(scores, notes=(*scores.notes, EARLIER)) if result["data"].get("earlier") else scores
         yield from _difference_tables(
             result.get("differences") or _differences_to_next(result["rows"]), "nats/frame"
@@ -86,7 +86,7 @@ def score_tables(result: Mapping[str, Any]) -> Iterator[ScoreTable]:
     velocity = result["velocity"]
     if any(not row["floor"] for row in velocity["rows"]):
         rows = [{"score": row.get("score", row), "terms": {}, **row} for row in velocity["rows"]]
-        yield _score_table(f"Velocity: {music}", rows, "nats/note ↓")
+        yield _score_table(f"Velocity: {music}", rows, "nats/note ↓", result.get("seeds"))
         yield from _difference_tables(velocity.get("differences") or _differences_to_next(rows), "nats/note")
 
 
@@ -126,7 +126,10 @@ def _describe_music(data: Mapping[str, Any]) -> str:
     return f"{pieces}{data['split']} pieces of {data['name']}{frames}; music {data['digest'][:12]}"
 
 
-def _score_table(title: str, rows: Sequence[Mapping[str, Any]], heading: str) -> ScoreTable:
+def _score_table(
+    title: str, rows: Sequence[Mapping[str, Any]], heading: str, seeds: int | None
+) -> ScoreTable:
+    """The table of scores of models, or of a study with a number of seeds."""
     figures = [figure_from_json(row["score"]) for row in rows]
     terms = [term for term in SCORE if any(term in row["terms"] for row in rows)]
     # A floor far above all models would squeeze their intervals into a corner of the plot.
@@ -145,6 +148,8 @@ def _score_table(title: str, rows: Sequence[Mapping[str, Any]], heading: str) ->
     kinds = {figure.kind for figure in figures}
     notes = tuple(meaning for kind, meaning in MEANINGS.items() if kind in kinds)
     units = "families of pieces" if figures[0].of_families else "pieces"
+    if seeds is not None:
+        units += " and seeds" if seeds > 1 else ", of one seed"
     notes = (f"± half the width of the 95 % interval over {units}", *notes)
     notes += (NO_INTERVAL,) if any(figure.interval is None for figure in figures) else ()
     notes += tuple(

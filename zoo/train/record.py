@@ -147,8 +147,7 @@ def _training_pieces(bundle: Bundle, corpus: Corpus) -> tuple[set[str], bool]:
     """The digests of all pieces that a model is known to be trained on, and whether these are all."""
     music_by_slot: Mapping[Slot, Sequence[MusicRecord]] = bundle.record.get("trained_on", {})
     digests: set[str] = set()
-    with_weights = [slot for slot in SLOTS if bundle.model.get_submodule(slot).state_dict()]
-    is_complete = all(music_by_slot.get(slot) for slot in (*with_weights, *bundle.record.get("sources", ())))
+    is_complete = names_music(bundle)
     for music in {music["digest"]: music for listed in music_by_slot.values() for music in listed}.values():
         if "piece_digests" in music:
             listed = set(music["piece_digests"])
@@ -159,6 +158,13 @@ def _training_pieces(bundle: Bundle, corpus: Corpus) -> tuple[set[str], bool]:
         else:
             is_complete = False
     return digests, is_complete
+
+
+def names_music(bundle: Bundle) -> bool:
+    """Whether there is a record of the training music of all parts of a model that have weights."""
+    music_by_slot: Mapping[Slot, Sequence[MusicRecord]] = bundle.record.get("trained_on", {})
+    with_weights = [slot for slot in SLOTS if bundle.model.get_submodule(slot).state_dict()]
+    return all(music_by_slot.get(slot) for slot in (*with_weights, *bundle.record.get("sources", ())))
 
 
 def chosen_on(bundles: Iterable[Bundle], corpus: Corpus, pieces: Corpus) -> int:
