@@ -258,18 +258,31 @@ def test_a_card_that_links_to_a_file_elsewhere_is_not_published(
         files_to_share(snapshot)
 
 
-@pytest.mark.parametrize("linked", [["manifest.json", "config.json", "model.safetensors"], [""]])
+@pytest.mark.parametrize(
+    "linked",
+    [
+        "sent/bundle/manifest.json sent/bundle/config.json sent/bundle/model.safetensors",
+        "sent/bundle",
+        "sent",
+    ],
+)
 def test_a_bundle_that_links_to_a_private_one_is_not_published(
-    linked: list[str], bundle: Path, tmp_path: Path
+    linked: str, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever sends it needs to know nothing about the private model."""
-    sent = tmp_path / "sent" / "bundle"
-    (sent if linked[0] else sent.parent).mkdir(parents=True)
-    for name in linked:
-        (sent / name).symlink_to(bundle / name)
-    with pytest.raises(BundleError, match="would be published") as caught:
-        files_to_share(sent)
-    assert len(caught.value.problems) == len(linked)
+    private = tmp_path / "private" / "bundle"
+    private.parent.mkdir()
+    bundle.rename(private)
+    for link in linked.split():
+        (tmp_path / link).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / link).symlink_to(tmp_path / link.replace("sent", "private"))
+    monkeypatch.chdir(tmp_path)
+    for name in (Path("sent/bundle"), tmp_path / "sent" / "bundle"):
+        with pytest.raises(BundleError, match="would be published") as caught:
+            files_to_share(name)
+        assert len(caught.value.problems) == len(linked.split())
+    assert files_to_share(Path("private/bundle"))
+    assert files_to_share(Path("private/../private/bundle"))
 
 
 def test_a_bundle_in_the_cache_of_the_hub_is_published_with_its_card(bundle: Path, tmp_path: Path) -> None:

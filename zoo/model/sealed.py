@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,8 +117,8 @@ def files_to_share(folder: Path) -> list[Path]:
         what = "is a link to another folder, and the file there would be published"
         hint = "remove it, or replace it by a copy of the file"
         raise BundleError(*(Problem(what, str(file), hint) for file in links))
-    if folder.is_symlink():
-        what = "is a link, and the bundle that it leads to would be published"
+    if inside != Path(os.path.normpath(folder.absolute())):  # it, or a folder above it is a link
+        what = "is reached through a link, and the bundle that it leads to would be published"
         raise BundleError(Problem(what, str(folder), f"if that is what you want, name {inside}"))
     return files
 
