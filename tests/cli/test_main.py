@@ -275,6 +275,21 @@ def test_an_empty_entry_of_pythonpath_is_not_the_current_folder(path: str, tmp_p
             assert done.stdout.splitlines()[0] == path.replace("::", ":").strip(":")
 
 
+@pytest.mark.parametrize("path", ["", ".", "here"])
+def test_no_program_in_the_current_folder_is_run(path: str, tmp_path: Path) -> None:
+    """matplotlib runs fc-list when it looks for fonts."""
+    (tmp_path / "here").mkdir()
+    for folder in (tmp_path, tmp_path / "here"):
+        (folder / "fc-list").write_text("#!/bin/sh\n/bin/touch was-run\n")
+        (folder / "fc-list").chmod(0o755)
+    code = "import zoo.cli.main, subprocess; subprocess.run(['fc-list'], check=False)"
+    environment = os.environ | {"PATH": f"{path}:/usr/bin:{path}:/bin"}
+    subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, check=False
+    )
+    assert not (tmp_path / "was-run").exists()
+
+
 def test_module_does_not_import_from_the_current_folder(tmp_path: Path) -> None:
     for name in ("click", "pluggy", "tomllib", "difflib"):
         (tmp_path / f"{name}.py").write_text("open('was-imported', 'w')\nraise SystemExit('imported')")

@@ -10,14 +10,18 @@ from pathlib import Path
 
 
 def _leave_out_current_folder() -> None:
-    """Take the current folder from the path of imports, unless PYTHONPATH names it.
+    """Take the current folder from the paths of programs and, unless PYTHONPATH names it, of imports.
 
     `PYTHONPATH=$PYTHONPATH:/opt/lib` has an empty entry if the variable was not set, which stands for the
-    current folder: modules in a folder that somebody sent would be imported. This runs before `zoo.cli.main`
-    imports anything.
+    current folder: modules in a folder that somebody sent would be imported, and with such a PATH its
+    programs be run by libraries (matplotlib runs fc-list). This runs before `zoo.cli.main` imports anything.
     """
-    variable = os.environ.get("PYTHONPATH", "")
-    named = [entry for entry in variable.split(os.pathsep) if entry]
+    folders = os.pathsep.join(filter(os.path.isabs, _entries("PATH")))
+    if folders:
+        os.environ["PATH"] = folders
+    else:  # an empty one would be the current folder
+        os.environ.pop("PATH", None)
+    variable, named = os.environ.get("PYTHONPATH", ""), list(filter(None, _entries("PYTHONPATH")))
     if (joined := os.pathsep.join(named)) == variable:
         return
     os.environ["PYTHONPATH"] = joined  # for child processes
@@ -25,6 +29,10 @@ def _leave_out_current_folder() -> None:
         here = str(Path.cwd())
         wanted = {*site.getsitepackages(), *(str(Path(entry).absolute()) for entry in named)}
         sys.path[:] = [entry for entry in sys.path if entry != here or here in wanted]
+
+
+def _entries(variable: str) -> list[str]:
+    return os.environ.get(variable, "").split(os.pathsep)
 
 
 _leave_out_current_folder()
