@@ -16,6 +16,7 @@ from zoo.bench.reading import READING, MusicReading
 from zoo.bench.results import Results
 from zoo.bench.work import SPECIFIC
 from zoo.errors import BundleError, ZooError
+from zoo.files import write_file
 from zoo.registry import Registry, parse_recipe
 from zoo.train.settings import TrainSettings
 
@@ -298,6 +299,22 @@ def test_a_result_that_may_not_be_read_is_not_called_damaged(
         with pytest.raises(ZooError, match="cannot be read: Permission denied"):
             read()
     assert results.path(core).exists()
+
+
+def test_a_result_that_is_replaced_while_others_are_packed_stays(
+    core: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, newer = Results(tmp_path), ordered(core) | {"seconds": 7.0}
+    results.write(core, ordered(core))
+
+    def write_after_another(path: Path, content: str) -> None:
+        monkeypatch.undo()
+        Results(tmp_path).write(core, newer)
+        write_file(path, content)
+
+    monkeypatch.setattr("zoo.bench.results.write_file", write_after_another)
+    results.pack("tunes")
+    assert Results(tmp_path).read(core) == newer
 
 
 def test_a_file_that_is_no_result_is_not_packed(core: Cell, tmp_path: Path) -> None:

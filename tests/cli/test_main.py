@@ -290,6 +290,20 @@ def test_no_program_in_the_current_folder_is_run(path: str, tmp_path: Path) -> N
     assert not (tmp_path / "was-run").exists()
 
 
+def test_marks_stay_marks_on_a_terminal_that_lacks_their_characters() -> None:
+    """`? 3.7` would be a number of unknown kind, not a bound."""
+    code = """if True:
+        import sys, zoo.cli.main
+        from zoo.cli.answer import take_standard_output
+        take_standard_output()
+        print("\u2264 3.7 \u00b1 0.1, \u2272 3.6, \u266b")
+        print("\u2264 a bound", file=sys.stderr)"""
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("<= 3.7 +- 0.1, <~ 3.6, ?\n", "<= a bound\n")
+
+
 def test_module_does_not_import_from_the_current_folder(tmp_path: Path) -> None:
     for name in ("click", "pluggy", "tomllib", "difflib"):
         (tmp_path / f"{name}.py").write_text("open('was-imported', 'w')\nraise SystemExit('imported')")

@@ -263,6 +263,30 @@ def test_the_music_may_be_named_again_but_not_exchanged(train: Train, songs: Pat
     assert "omit data= to continue; zoo train @RUN data=NEW -o NEW_RUN trains" in refused.err
 
 
+@pytest.mark.parametrize("words", [["train"], ["tune", "train.lr=1e-3..1e-2"]])
+def test_a_place_that_cannot_take_the_bundle_is_refused_before_training(
+    words: list[str],
+    songs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It can never be another place, so that the training of hours would stay without its bundle."""
+    monkeypatch.chdir(tmp_path)
+    command = [*words, *WORDS, f"data={songs}", "train.steps=2", "-o", "run"]
+    if words[0] == "tune":
+        command += ["--trials", "1"]
+    assert run(command) == 0
+    (tmp_path / "run" / "bundle" / "manifest.json").unlink()
+    monkeypatch.setattr("zoo.train.learner.Learner.__init__", lambda *args, **options: pytest.fail("trained"))
+    longer = ["--trials", "2"] if words[0] == "tune" else ["train.steps=4"]
+    capsys.readouterr()
+    assert run([words[0], "-o", "run", "--resume", *longer]) in (2, 5)
+    err = capsys.readouterr().err
+    assert "run/bundle" in err
+    assert f"zoo {words[0]} -o run --resume writes the bundle" in err or "manifest.json: is missing" in err
+
+
 @pytest.mark.parametrize("output", [".", "", "/"])
 def test_a_run_needs_a_folder_of_its_own(train: Train, output: str) -> None:
     result = train("train.steps=1", output=output)

@@ -154,6 +154,18 @@ def test_trackio_tells_runs_in_folders_of_the_same_name_apart(
     assert sorted(stored().values()) == sorted(map(recorded, folders))
 
 
+def test_trackio_keeps_the_history_of_a_run_that_was_in_the_same_folder(
+    tiny: Make, fast: Make, corpus: Corpus, tmp_path: Path, stored: Callable[[], dict[str, Values]]
+) -> None:
+    folder, moved = tmp_path / "run", tmp_path / "moved"
+    for steps in (2, 3):
+        with lock_folder(folder):
+            fit(tiny(), corpus, fast(steps=steps, tracker="trackio"), Run(folder), resume=True)
+        if steps == 2:
+            folder.rename(moved)
+    assert sorted(stored().values()) == sorted(map(recorded, (moved, folder)))
+
+
 def test_a_tracker_changes_neither_weights_nor_what_a_run_is(
     tiny: Make, fast: Make, corpus: Corpus, tmp_path: Path
 ) -> None:

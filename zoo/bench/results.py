@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from errno import EACCES
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,8 @@ class Results:
         refuse_links(folder)
         with writing(pack), FileLock(f"{pack}.lock"):
             self._packs.pop(data, None)
-            files = {path: _parsed(path) for path in sorted(folder.glob("*.json"))}
+            read = {path: _state(path) for path in sorted(folder.glob("*.json"))}
+            files = {path: _parsed(path) for path in read}
             packed = dict(self._pack(data))
             for path, result in files.items():
                 if not _has_question(result):
@@ -136,8 +138,9 @@ class Results:
                 packed[str(result["order"]["name"])] = result
             kept = _without_replaced(packed)
             write_file(pack, "".join(to_line(kept[name]) for name in sorted(kept)))
-            for path in files:
-                path.unlink(missing_ok=True)
+            for path, state in read.items():
+                if _state(path) == state:  # `zoo bench run --replace` may have written another result
+                    path.unlink(missing_ok=True)
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
         self._packs.pop(data, None)
@@ -215,6 +218,14 @@ def _parsed(path: Path) -> Any:
         raise ZooError(
             Problem(what, str(path), "fix its permissions, or remove it; `zoo bench run` computes it again")
         ) from error
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """What differs between a file and another one that has replaced it; None if there is none."""
+    with suppress(FileNotFoundError):
+        stat = path.stat()
+        return stat.st_ino, stat.st_mtime_ns
+    return None
 
 
 def _refuse_newer(result: Any, path: Path) -> None:

@@ -6,6 +6,8 @@ Python's `sys.stdout` and, in a process of its own, descriptor 1 are therefore r
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -24,6 +26,9 @@ class _Answer:
         return getattr(self.stream or sys.stdout, name)
 
 
+PLAIN = "polyzoo.plain"
+"""The name of the handler of characters that an encoding lacks."""
+INSTEAD = {"≤": "<=", "≲": "<~", "±": "+-", "…": "...", "–": "-", "−": "-", "─": "-", "×": "x", "↓": "|"}
 _answer = _Answer()
 ANSWER = cast(TextIO, _answer)
 """The stream to which a command writes its result."""
@@ -36,11 +41,23 @@ def take_standard_output() -> None:
     """
     sys.stdout, sys.stderr = sys.stdout or _nowhere(1), sys.stderr or _nowhere(2)
     sys.stdout.flush()
-    # In a code page of Windows, a character that it lacks must not end the command.
-    errors = sys.stdout.errors if is_unicode(sys.stdout) else "replace"
+    codecs.register_error(PLAIN, _in_plain_characters)
+    errors = sys.stdout.errors if is_unicode(sys.stdout) else PLAIN
+    if not is_unicode(sys.stderr) and isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors=PLAIN)
     own = os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding, errors=errors)
     os.dup2(2, 1)
     _answer.aside, sys.stdout = sys.stdout, own
+
+
+def _in_plain_characters(error: UnicodeError) -> tuple[str, int]:
+    """Replace characters that an encoding lacks, as a code page of Windows does, and do not end the command.
+
+    A mark must not become another one: `?` marks a number of unknown kind.
+    """
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(INSTEAD.get(char, "?") for char in error.object[error.start : error.end]), error.end
 
 
 def is_unicode(stream: TextIO) -> bool:

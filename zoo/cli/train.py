@@ -96,10 +96,19 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
     known = plan_origins(begun) if begun and not swap.sources else {}
     with _ranks() as ranks, _locked(output, ranks):
         _print_proposals(proposals)
+        _check_bundle(output)
         trained = _train(swap, known, output, resume, ranks)
         score = _write(trained, swap.recipe, output) if ranks.is_first else None
     if ranks.is_first:
         _print(trained, score, swap.recipe, output, as_json)
+
+
+def _check_bundle(output: Path) -> None:
+    """Check, before training and before the bundle is written, that it has its place."""
+    from zoo.model.bundle import check_place
+
+    again = f"zoo train -o {shlex.quote(str(output))} --resume"
+    check_place(output / "bundle", f"move it to another place; {again} writes the bundle")
 
 
 def _print_proposals(proposals: Sequence[Proposal]) -> None:
@@ -216,6 +225,7 @@ def _write(trained: _Trained, recipe: Recipe, output: Path) -> Mapping[str, Any]
     training_record = record(trained.result, trained.corpus, settings, seed, trained.origins)
     training_record = with_score(training_record, model, trained.corpus, settings, seed)
     check_held(output)
+    _check_bundle(output)
     note_kept_card(save_trained(model, output / "bundle", training_record, seed))
     score: Mapping[str, Any] | None = training_record["scores"].get("validation_score")
     return score

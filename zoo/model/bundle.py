@@ -100,7 +100,9 @@ def save_bundle(
         model = rounded(model)
         check_finite(model.state_dict(), str(place), "finite in half precision", "save them without half")
     tensors = narrowed(model) if half else model.state_dict()
-    _check_place(place)
+    check_place(place)
+    with writing(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
     config = {
         **_config(model, sources or {}, trained_on or {}),
         "code": code_of(model.recipe, place),
@@ -228,15 +230,15 @@ def _part(model: Model, slot: Slot, source: str | None, trained_on: Sequence[Mus
     }
 
 
-def _check_place(place: Path) -> None:
-    """Check that a bundle may be written there; creates the parent folder."""
-    if not place.exists():
-        with writing(place):
-            place.parent.mkdir(parents=True, exist_ok=True)
-    elif not place.is_dir() or (any(place.iterdir()) and not os.path.lexists(place / MANIFEST)):
-        raise UsageError(
-            Problem("already exists and is not a bundle", str(place), "choose a folder that does not exist")
-        )
+def check_place(place: Path, hint: str = "choose a folder that does not exist") -> None:
+    """Check that nothing but a bundle would be replaced; to be called before hours of training, too.
+
+    Raises:
+        UsageError: the path exists and is not a bundle.
+    """
+    is_free = not place.exists() or (place.is_dir() and not any(place.iterdir()))
+    if not is_free and not os.path.lexists(place / MANIFEST):
+        raise UsageError(Problem("already exists and is not a bundle", str(place), hint))
 
 
 def _missing_hint(place: Path) -> str:

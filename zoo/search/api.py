@@ -11,7 +11,9 @@ from typing import Any
 
 from zoo.data import Corpus
 from zoo.errors import BundleError, Problem, UsageError
+from zoo.model.bundle import check_place
 from zoo.model.config import read_config
+from zoo.model.pretrained import BUNDLE
 from zoo.model.sealed import damaged
 from zoo.progress import STDERR
 from zoo.registry import Registry, open_registry
@@ -102,7 +104,7 @@ class Search:
             watcher: observes the search.
 
         Raises:
-            UsageError: the search was started with other music.
+            UsageError: the search was started with other music, or something else is where its bundle goes.
             BundleError: the bundle is damaged, or is not the model of the best trial.
             DataError, ZooError, KeyboardInterrupt: as `Tuner.run`.
         """
@@ -114,6 +116,8 @@ class Search:
                 self._check_bundle(result, store, watcher)
                 if len(result.trials) >= self.plan.trials and result.best:
                     return result
+            again = f"zoo tune -o {shlex.quote(str(self.folder))} --resume"
+            check_place(self.folder / BUNDLE, f"move it to another place; {again} writes the bundle")
             corpus = open_music(self._keys())
             plan = replace(self.plan, music=corpus.digest)
             if stored is not None:

@@ -7,6 +7,8 @@ a checkpoint, steps after the checkpoint are taken again, and their old values a
 from __future__ import annotations
 
 import csv
+import os
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
@@ -14,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from zoo.errors import Problem, UsageError, ZooError
-from zoo.files import is_special, write_file, writing
+from zoo.files import encodable, is_special, write_file, writing
 from zoo.parts.terms import Term
 from zoo.train.callback import Callback
 from zoo.train.events import FitResult, Started, Stepped, Validated
@@ -131,11 +133,12 @@ class CsvTracker(Tracker):
 class TrackioTracker(Tracker):
     """Logs to the local store of trackio, in the project `polyzoo`; `trackio show` opens it in a browser.
 
-    The name of the run in the store is that of its folder and a digest of the folder's path, since runs in
-    different folders may have the same name.
+    The name of the run in the store is that of its folder and a digest of the folder's path and of a random
+    number in the file `trackio`, since runs in different folders may have the same name, and so may runs that
+    were in the same folder one after another.
     """
 
-    PROJECT = "polyzoo"
+    PROJECT, KEY = "polyzoo", "trackio"
 
     def __init__(self, folder: Path) -> None:
         try:
@@ -145,7 +148,8 @@ class TrackioTracker(Tracker):
         path = folder.resolve()
         self._trackio: Any = trackio  # some versions have types, and some calls in them have none
         self._metrics = MetricsFile(folder)
-        self._name = f"{path.name}-{sha256(str(path).encode()).hexdigest()[:6]}"
+        key = os.fsencode(path) + self._key(path / self.KEY)
+        self._name = f"{encodable(path.name)}-{sha256(key).hexdigest()[:6]}"
 
     def on_start(self, learner: Learner, event: Started) -> None:
         """Start the run in the store, with all metrics so far.
@@ -173,6 +177,13 @@ class TrackioTracker(Tracker):
     def on_end(self, learner: Learner, result: FitResult) -> None:
         """Finish the run in the store."""
         self._trackio.finish()
+
+    @staticmethod
+    def _key(file: Path) -> bytes:
+        """The random number of the run, which is drawn when it begins."""
+        if not file.exists():
+            write_file(file, secrets.token_hex(8))
+        return file.read_bytes()
 
     def _delete(self) -> None:
         with suppress(RuntimeError):  # no run was interrupted in this process
