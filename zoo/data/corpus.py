@@ -32,6 +32,8 @@ class Corpus:
         skipped: pieces of the source that could not be used, and why.
         ignored: how many files in the folder are not MIDI files, by kind, such as `.txt files`.
         reread: whether there was a cache that could not be used, so that the music was read again.
+        family: the rule for which pieces belong together; empty for none.
+        in_memory: whether it was made of rolls, so that no command opens it.
     """
 
     def __init__(
@@ -42,10 +44,14 @@ class Corpus:
         ignored: Mapping[str, int] | None = None,
         *,
         reread: bool = False,
+        family: str = "",
+        in_memory: bool = False,
     ) -> None:
         self.name = name
         self.ignored = ignored or {}
         self.reread = reread
+        self.family = family
+        self.in_memory = in_memory
         self._store = store
         self._chosen = np.arange(len(store.pieces)) if chosen is None else chosen
         self._first = store.first[self._chosen]
@@ -72,7 +78,8 @@ class Corpus:
 
         source = in_memory.source(list(rolls), name, titles)
         cache = cache_folder()
-        return cls(name, open_store(cache / source.store_name) or write_store(source, cache))
+        store = open_store(cache / source.store_name) or write_store(source, cache)
+        return cls(name, store, in_memory=True)
 
     def __len__(self) -> int:
         return len(self.pieces)
@@ -155,7 +162,10 @@ class Corpus:
 
     def take(self, indices: Sequence[int]) -> Corpus:
         """A corpus of the pieces at these indices, in this order."""
-        return Corpus(self.name, self._store, self._chosen[np.asarray(indices, np.int64)], self.ignored)
+        chosen = self._chosen[np.asarray(indices, np.int64)]
+        return Corpus(
+            self.name, self._store, chosen, self.ignored, family=self.family, in_memory=self.in_memory
+        )
 
     def roll(self, index: int) -> Roll:
         """One piece as a roll."""

@@ -52,7 +52,8 @@ def open_corpus(
     folder = cache / source.store_name
     store, was_there = open_store(folder), folder.exists()
     read = store or write_store(source, cache, progress)
-    return Corpus(source.name, read, ignored=source.ignored, reread=store is None and was_there)
+    reread = store is None and was_there
+    return Corpus(source.name, read, ignored=source.ignored, reread=reread, family=family)
 
 
 def is_named(name: str) -> bool:

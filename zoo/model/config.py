@@ -51,6 +51,8 @@ class _Data(StrictModel):
     validation_digests: list[str] = []
     grid: Grid = GRID
     pedal: Literal["keep", "hold"] = "keep"
+    family: str = ""
+    in_memory: bool = False
     meter: Annotated[list[Beats], Field(min_length=2, max_length=2)] = [4, 4]
 
 

@@ -10,7 +10,7 @@ from zoo.parts import SLOTS
 from zoo.progress import Progress
 from zoo.report.leaderboard import LeaderboardRow, music_name
 from zoo.report.listening import generated_piece, silent_openings
-from zoo.report.recipe import training_command
+from zoo.report.recipe import training_command, without_command
 
 BARS = 8
 """Length of a sample."""
@@ -65,7 +65,7 @@ def _row(
         kind=figure.kind,
         interval=figure.interval,
         origin=origin,
-        command=training_command(bundle) or "combined from trained parts, or fine-tuned",
+        command=training_command(bundle) or without_command(bundle),
         parts={slot: choice.entry.name for slot, choice in model.recipe.parts.items()},
         recipe=str(model.recipe),
         weights=sum(parameter_count(model.get_submodule(slot)) for slot in SLOTS if slot != "velocity"),

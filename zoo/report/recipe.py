@@ -13,6 +13,7 @@ from zoo.parts import SLOTS
 from zoo.registry.values import write_value
 from zoo.registry.words import split
 from zoo.train.proposals import train_words
+from zoo.train.record import pedal_of
 
 
 @dataclass(frozen=True)
@@ -23,18 +24,26 @@ class RecipeSummary:
         name: display name of the model.
         parts: (slot, part, version, settings, number of parameters) of each slot.
         facts: (name, value) pairs on its training music, training and versions.
-        command: the command that trains it again; empty if it was assembled or fine-tuned.
+        command: the command that trains it again; empty if there is none.
+        without_command: why there is none.
     """
 
     name: str
     parts: tuple[tuple[str, str, str, str, str], ...]
     facts: tuple[tuple[str, str], ...]
     command: str
+    without_command: str = ""
 
     @classmethod
     def from_bundle(cls, name: str, bundle: Bundle) -> RecipeSummary:
         """The summary of a bundle."""
-        return cls(name, tuple(_parts(bundle)), tuple(_facts(bundle.record)), training_command(bundle))
+        return cls(
+            name,
+            tuple(_parts(bundle)),
+            tuple(_facts(bundle.record)),
+            training_command(bundle),
+            without_command(bundle),
+        )
 
 
 def _parts(bundle: Bundle) -> Iterator[tuple[str, str, str, str, str]]:
@@ -70,12 +79,25 @@ def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def training_command(bundle: Bundle) -> str:
-    """The command that trains a bundle again; empty if it was assembled or fine-tuned."""
+    """The command that trains a bundle again, in the folder of its music; empty if there is none."""
+    if without_command(bundle):
+        return ""
+    data, training = bundle.record["data"], bundle.record["training"]
+    changed_settings = train_words(training.get("settings", {}), bundle.model.recipe.parts)
+    # The grid is a word of the recipe. All other options of reading change the music or its split.
+    reading = {"pedal": (pedal_of(bundle.record), "keep"), "family": (data.get("family", ""), "")}
+    changed_reading = [f"{key}={value}" for key, (value, default) in reading.items() if value != default]
+    seed, ranks = training.get("seed"), training.get("ranks", 1)
+    music = [f"data={data.get('name')}", *changed_reading]
+    arguments = [*split(str(bundle.model.recipe)), *music, *changed_settings]
+    start = ["torchrun", "--nproc-per-node", str(ranks), "--no-python"] if ranks > 1 else []
+    return shlex.join([*start, "zoo", "train", *arguments, *([f"seed={seed}"] if seed else []), "-o", "RUN"])
+
+
+def without_command(bundle: Bundle) -> str:
+    """Why no single command trains a bundle again; empty if there is one."""
     record = bundle.record
     data, training = record.get("data"), record.get("training")
     if not data or not training or record.get("sources") or training.get("began_from"):
-        return ""
-    changed_settings = train_words(training.get("settings", {}), bundle.model.recipe.parts)
-    seed = training.get("seed")
-    arguments = [*split(str(bundle.model.recipe)), f"data={data.get('name')}", *changed_settings]
-    return shlex.join(["zoo", "train", *arguments, *([f"seed={seed}"] if seed else []), "-o", "RUN"])
+        return "combined from trained parts, or fine-tuned"
+    return "trained from Python, on music in memory" if data.get("in_memory") else ""

@@ -68,6 +68,8 @@ def record(
             **music,
             "grid": corpus.grid,
             "pedal": corpus.pedal,
+            **({"family": _shared_rule(corpus.family)} if corpus.family else {}),
+            **({"in_memory": True} if corpus.in_memory else {}),
             "meter": common_meter(pieces),
         },
         "training": {
@@ -85,6 +87,15 @@ def record(
             slot: [*(origins[slot].trained_on if slot in origins else ()), music] for slot in SLOTS
         },
     }
+
+
+def _shared_rule(family: str) -> str:
+    """A rule of families as it is recorded: of a file, the name without its folder."""
+    path = Path(family)
+    try:
+        return encodable(path.name if path.is_file() else family)
+    except OSError:
+        return encodable(family)  # too long for a path, so it is an expression
 
 
 def weights_of_parts(model: Model) -> dict[Slot, str]:

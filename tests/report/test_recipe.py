@@ -1,0 +1,71 @@
+"""The command on a page that trains a model again: it reads the same music, and gives the same weights."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import zoo
+from zoo.cli.main import run
+from zoo.data import Corpus
+from zoo.model.bundle import Bundle, open_bundle
+from zoo.report.recipe import RecipeSummary, training_command
+
+TINY = "attention=none attention.local=4 attention.features=5 sampler.hidden=4 decoder.hidden=4"
+TRAIN = "train.steps=2 train.batch=2 train.frames=16 train.stride=8 train.past=4 train.validate_every=2"
+
+
+def config(folder: str) -> Any:
+    return json.loads(Path(folder, "bundle/config.json").read_text())
+
+
+@pytest.fixture
+def folder(songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("songs").mkdir()
+    titles = [f"{'ab'[number % 2]}{number}.mid" for number in range(10)]
+    for title in titles:
+        shutil.copy(songs / title[1:], Path("songs", title))
+    rows = [f"{title},{title[0]}" for title in titles]
+    Path("families.csv").write_text("\n".join(["title,family", *rows]) + "\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("family", ["^.", "families.csv"])
+def test_the_command_that_trains_a_model_again_kept_pedal_and_family(folder: Path, family: str) -> None:
+    words = [*TINY.split(), *TRAIN.split(), "grid=8", "seed=3", "data=songs"]
+    rule = folder / family if family.endswith(".csv") else family
+    words += ["pedal=hold", f"family={rule}"]
+    assert run(["train", *words, "-o", "first"]) == 0
+    command = training_command(open_bundle("first"))
+    assert f"pedal=hold {shlex.quote(f'family={family}')}" in command
+    assert str(folder) not in command
+    assert run(shlex.split(command)[1:]) == 0
+    first, again = config("first"), config("RUN")
+    assert first["data"]["digest"] == again["data"]["digest"]
+    weights = [{slot: part["weights"] for slot, part in each["parts"].items()} for each in (first, again)]
+    assert weights[0] == weights[1]
+    assert zoo.open_corpus("songs", grid=8, pedal="hold").digest != first["data"]["digest"]
+
+
+def test_a_model_of_several_processes_is_trained_again_by_as_many(folder: Path) -> None:
+    assert run(["train", *TINY.split(), *TRAIN.split(), "data=songs", "-o", "first"]) == 0
+    bundle = open_bundle("first")
+    record = {**bundle.record, "training": {**bundle.record["training"], "ranks": 2}}
+    command = training_command(Bundle(bundle.model, record))
+    assert command.startswith("torchrun --nproc-per-node 2 --no-python zoo train ")
+
+
+def test_no_command_is_shown_for_music_in_memory(folder: Path) -> None:
+    rolls = list(zoo.open_corpus("songs"))
+    model = zoo.build(TINY)
+    model.fit(Corpus.from_rolls(rolls), steps=1, batch=2, device="cpu")
+    model.save("made")
+    summary = RecipeSummary.from_bundle("made", open_bundle("made"))
+    assert summary.command == ""
+    assert summary.without_command == "trained from Python, on music in memory"
