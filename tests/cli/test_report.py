@@ -250,6 +250,29 @@ def test_scores_are_embedded_for_the_votes(songs: Path, page_data: Any) -> None:
     assert models["one"]["value"] > 0
 
 
+def test_a_page_gave_a_model_the_score_of_another_model_of_its_name(
+    songs: Path, page_data: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["evaluate", "one", "data=songs", "samples=0", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    (row,) = (row for row in result["rows"] if not row["floor"])
+
+    def scored(bundle: str, *rows: Any) -> Any:
+        Path("results.json").write_text(json.dumps(result | {"rows": [*rows]}))
+        words = ["report", bundle, "results.json", "-o", "page.html", "--bars", "1", "--force"]
+        assert run(words) == 0
+        return page_data(Path("page.html").read_text("utf-8"))["models"]
+
+    assert scored("one", row)["one"]["value"] == row["score"]["value"]
+    Path("one").rename("moved")
+    assert scored("moved", row)["moved"]["value"] == row["score"]["value"]
+    Path("two").rename("one")
+    assert scored("one", row) == {}
+    older = {key: value for key, value in row.items() if key != "model"}  # as rows of studies
+    assert scored("moved", older | {"name": "moved"}) == {}
+    assert scored("moved", row | {"changed": {"sampler.paths": 5}}) == {}
+
+
 def test_results_and_studies_become_tables(songs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["evaluate", "one", "data=songs", "samples=4", "--json"]) == 0
     Path("results.json").write_text(capsys.readouterr().out)

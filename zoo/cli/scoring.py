@@ -163,6 +163,7 @@ def _rows(
     from zoo.measure.evaluator import evaluate
     from zoo.measure.row import Row
     from zoo.model.live import set_live
+    from zoo.model.weights import model_digest
     from zoo.train.record import trained_on
 
     models = {name: bundle.model for name, bundle in loaded.items()}
@@ -175,7 +176,13 @@ def _rows(
             with waiting(" ".join([name, *words])) as progress:
                 result = evaluate(model, pieces, seed=keys.seed, progress=progress, threads=keys.threads)
             row = Row(
-                _label(name, rows), model.encoder.plane, str(model.recipe), result, changed, trained_on=seen
+                _label(name, rows),
+                model.encoder.plane,
+                str(model.recipe),
+                result,
+                changed,
+                trained_on=seen,
+                model=model_digest(model),
             )
             # Pieces that a model was trained on say nothing about its resemblance to others.
             similar = None if seen else _resemblance(model, corpus, pieces, keys, row.name)

@@ -72,6 +72,7 @@ def _row(row: Row) -> dict[str, Any]:
         "name": encodable(row.name),
         "floor": row.is_floor,
         "recipe": row.recipe,
+        "model": row.model,
         "changed": row.changed,
         "plane": row.plane,
         "trained_on": row.trained_on,

@@ -120,6 +120,11 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
     return sha256.hexdigest()
 
 
+def model_digest(model: torch.nn.Module) -> str:
+    """The first digits of the digest of all weights, which tell models of the same name apart."""
+    return digest(model.state_dict())[:12]
+
+
 def not_finite(tensors: Mapping[str, Tensor]) -> list[str]:
     """The names of tensors with values that are not finite."""
     return [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]

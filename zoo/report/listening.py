@@ -10,7 +10,7 @@ import numpy as np
 
 from zoo.measure.copying import copied_stretches
 from zoo.model.bundle import Bundle
-from zoo.model.weights import digest
+from zoo.model.weights import model_digest
 from zoo.music.grid import Pedal
 from zoo.music.roll import Roll
 from zoo.progress import Progress
@@ -68,9 +68,10 @@ def generated_piece(
     primer = opening.primer(model.grid, pedal_of(bundle.record)) if opening.primer else None
     request = GenerationRequest(bars=bars, seed=opening.seed, temperature=opening.temperature, primer=primer)
     roll = compose(model, bundle.record, request, progress)[0]
-    identity = digest(model.state_dict())[:12]
     primer_frames = primer.frames if primer else 0
-    return ListeningPiece(name, roll, "generated", opening.group, primer=primer_frames, model=identity)
+    return ListeningPiece(
+        name, roll, "generated", opening.group, primer=primer_frames, model=model_digest(model)
+    )
 
 
 def original_piece(opening: Opening, bars: int) -> ListeningPiece | None:

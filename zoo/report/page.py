@@ -65,7 +65,7 @@ def page(report: Report) -> str:
     from markupsafe import Markup
 
     from zoo.report.resemblance import resemblance_tables
-    from zoo.report.score import score_tables, scores_by_name
+    from zoo.report.score import score_tables, scores_by_model
 
     style, script = read_file("page.css"), "\n".join(map(read_file, SCRIPTS))
     groups = _group(report.pieces)
@@ -89,7 +89,7 @@ def page(report: Report) -> str:
             style=Markup(style),
             script=Markup(script),
             policy=security_policy(style, script),
-            music=Markup(pieces_to_json(pieces_in_order, scores_by_name(report.results))),
+            music=Markup(pieces_to_json(pieces_in_order, scores_by_model(report.results))),
         )
     )
 
@@ -118,7 +118,7 @@ def _group(pieces: Sequence[ListeningPiece]) -> dict[str, list[ListeningPiece]]:
 
 
 def pieces_to_json(pieces: Sequence[ListeningPiece], scores: Mapping[str, Any]) -> str:
-    """The pieces and the scores of their models as JSON, escaped for a script element."""
+    """The pieces and the scores of their models by digest as JSON, escaped for a script element."""
     contents: list[dict[str, Any]] = [piece.to_json() for piece in pieces]
     keys = [note[2] for piece in contents for note in piece["notes"]] or [60]
     identity = hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:12]
@@ -126,7 +126,7 @@ def pieces_to_json(pieces: Sequence[ListeningPiece], scores: Mapping[str, Any]) 
         "id": identity,
         "low": min(keys) - MARGIN,
         "high": max(keys) + MARGIN,
-        "models": {encodable(piece.name): scores[piece.name] for piece in pieces if piece.name in scores},
+        "models": {encodable(piece.name): scores[piece.model] for piece in pieces if piece.model in scores},
         "pieces": contents,
     }
     # A name that contains `</script>` must not end the element.

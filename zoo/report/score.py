@@ -90,10 +90,14 @@ def score_tables(result: Mapping[str, Any]) -> Iterator[ScoreTable]:
         yield from _difference_tables(velocity.get("differences") or _differences_to_next(rows), "nats/note")
 
 
-def scores_by_name(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The score of each model by name, to be saved with the votes."""
+def scores_by_model(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The score of each model by the digest of its weights, to be saved with the votes.
+
+    Names are no identity: a file of results may hold another model of the same name, or a row of a study.
+    Rows with changed settings are left out, since the pieces of a page are generated without them.
+    """
     return {
-        row["name"]: {
+        row["model"]: {
             "unit": "nats per frame",
             "music": result["data"]["digest"],
             "split": result["data"]["split"],
@@ -102,7 +106,7 @@ def scores_by_name(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         }
         for result in results
         for row in result["rows"]
-        if not row["floor"]
+        if isinstance(row.get("model"), str) and not row.get("changed")
     }
 
 

@@ -101,7 +101,7 @@ def read_votes(path: str | Path) -> tuple[list[Vote], dict[Model, Any]]:
         _check_number(len(content["votes"]), "ratings", RATINGS, str(place))
         votes = [_parse_vote(vote, listener, page) for vote in content["votes"]]
         scores = {name: _parse_score(score) for name, score in content["models"].items()}
-        models = {(vote.name, vote.model) for vote in votes}
+        models = {(vote.name, vote.model) for vote in votes if vote.model != HUMAN}
         return votes, {(name, model): scores[name] for name, model in models if scores.get(name)}
     except OSError as error:
         raise DataError(Problem(f"cannot be read: {error.strerror}", str(place))) from error
