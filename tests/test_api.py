@@ -226,3 +226,13 @@ def counts(model: zoo.ZooModel) -> dict[str, torch.Tensor]:
     """All integer tensors: the counts, without weights that are trained by gradient."""
     state = model.model.state_dict()
     return {name: value.clone() for name, value in state.items() if value.dtype == torch.int64}
+
+
+def test_a_score_on_music_of_another_reading_came_without_a_word(songs: Path) -> None:
+    model = zoo.build(TINY)
+    model.fit(zoo.open_corpus(songs, pedal="hold"), steps=1, batch=4, device="cpu")
+    with pytest.warns(
+        UserWarning, match="was trained with pedal=hold, and this music is read with pedal=keep"
+    ):
+        model.evaluate(songs)
+    model.evaluate(zoo.open_corpus(songs, pedal="hold"))  # warnings are errors here

@@ -16,7 +16,7 @@ from zoo.errors import Problem, UsageError
 from zoo.measure.evaluator import evaluate
 from zoo.measure.validation import with_score
 from zoo.model.build import parameter_count
-from zoo.model.bundle import open_bundle, save_bundle
+from zoo.model.bundle import Bundle, open_bundle, save_bundle
 from zoo.model.device import device_of
 from zoo.model.model import Model
 from zoo.model.pretrained import bundle_folder
@@ -31,7 +31,7 @@ from zoo.registry.values import write_value
 from zoo.train.compose import GenerateOptions, GenerationRequest, compose
 from zoo.train.fit import fit
 from zoo.train.proposals import with_proposals
-from zoo.train.record import pedal_of, record, weights_of_parts, with_changed_weights
+from zoo.train.record import pedal_of, reading_notes, record, weights_of_parts, with_changed_weights
 from zoo.train.settings import SECTIONS
 from zoo.train.summary import outdated
 from zoo.train.watch import watched
@@ -265,6 +265,8 @@ class ZooModel:
     ) -> Evaluation:
         """Score the pieces of a split in nats per frame, with kinds and intervals.
 
+        A warning says if the music is read in another way than the training music.
+
         Args:
             data: as in `fit`.
             split: the pieces to score; "all" for music of which no piece was used for training.
@@ -273,7 +275,10 @@ class ZooModel:
         Raises:
             DataError: the music cannot be read, or lacks something that the model needs.
         """
-        return evaluate(self.model, self._open(data).split(split), seed=seed)
+        corpus = self._open(data)
+        for note in reading_notes("this model", Bundle(self.model, self._record), corpus):
+            warnings.warn(note, stacklevel=2)
+        return evaluate(self.model, corpus.split(split), seed=seed)
 
     def _open(self, data: str | Path | Corpus) -> Corpus:
         """Open a corpus on the grid of the model."""

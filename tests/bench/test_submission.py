@@ -316,6 +316,28 @@ def test_submissions_show_on_the_page(
     assert 'id="piece-1"' in page
 
 
+def test_another_reading_of_the_training_music_was_not_noted_by_verify_and_site(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["train", "attention=none", f"data={songs}", *SMALL, "pedal=hold", "-o", "run"]) == 0
+    assert run(["bench", "submit", "run", f"data={songs}", "-o", "submissions/held"]) == 0
+    data, said = (
+        ["--data", f"{songs.name}={songs}"],
+        "was trained with pedal=hold, and this music is read with",
+    )
+    capsys.readouterr()
+    assert run(["bench", "verify", "submissions", *data, "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert f"note: held {said}" in err
+    assert said in json.loads(out)[0]["notes"][0]
+    study = str(REPOSITORY / "benchmarks/studies/objective.toml")
+    words = ["bench", "site", study, "--submissions", "submissions", "--bundle", "run", "-o", "site", *data]
+    assert run(words) == 0
+    assert capsys.readouterr().err.count(said) == 2
+    assert Path("site/index.html").read_text().count(said) == 2
+
+
 def test_submissions_of_the_repository(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

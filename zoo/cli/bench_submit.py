@@ -37,11 +37,11 @@ def submit(words: tuple[str, ...], output: Path, as_json: bool) -> None:
     from zoo.cli.music import open_music
     from zoo.cli.opened import open_named
     from zoo.cli.progress import waiting
-    from zoo.cli.scoring import reading_notes
     from zoo.cli.submissions import check_plugins
     from zoo.data.opening import is_named
     from zoo.registry import open_registry, parse_recipe
     from zoo.train.keys import MusicKeys
+    from zoo.train.record import reading_notes
 
     path, keys = _bundle(words), [word for word in words if "=" in word]
     chosen: SubmitKeys = parse_recipe(keys, open_registry(), keys=SubmitKeys).keys
@@ -49,7 +49,7 @@ def submit(words: tuple[str, ...], output: Path, as_json: bool) -> None:
     bundle = open_named(path)
     check_plugins(bundle)
     corpus = open_music(MusicKeys(data=chosen.data), bundle.model.grid)
-    for note in reading_notes({path: bundle}, corpus):
+    for note in reading_notes(path, bundle, corpus):
         stderr.print_line(f"note: {note}")
     with waiting(path) as progress:
         evaluation = score_held_out(bundle, corpus, chosen.seed, path, progress)

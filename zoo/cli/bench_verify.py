@@ -87,4 +87,5 @@ def _to_json(verdict: Verification) -> dict[str, Any]:
         "error": figure.error,
         "interval": figure.interval,
         "pieces": figure.pieces,
+        "notes": list(verdict.notes),
     }

@@ -78,24 +78,13 @@ def music_of(keys: EvaluateKeys, models: Mapping[str, Model]) -> Corpus:
 def print_notes(loaded: Mapping[str, Bundle], corpus: Corpus, keys: EvaluateKeys) -> None:
     """Print what is left out, and which models may have been trained on pieces that they are scored on."""
     from zoo.cli.console import stderr
+    from zoo.train.record import reading_notes
 
     pieces = corpus.split(keys.split)
     notes = (*_left_out(loaded, pieces, keys), *_trained_on(loaded, corpus, pieces, keys))
-    for note in (*notes, *reading_notes(loaded, corpus)):
+    readings = (note for name, bundle in loaded.items() for note in reading_notes(name, bundle, corpus))
+    for note in (*notes, *readings):
         stderr.print_line(f"note: {note}")
-
-
-def reading_notes(loaded: Mapping[str, Bundle], corpus: Corpus) -> Iterator[str]:
-    """Which models were trained on music that was read in another way than the music they are scored on."""
-    from zoo.train.record import pedal_of
-
-    for name, bundle in loaded.items():
-        pedal, residual = pedal_of(bundle.record), bundle.model.encoder.residual
-        if bundle.record.get("data") and pedal != corpus.pedal and "onset" in corpus.planes:
-            yield f"{name} was trained with pedal={pedal}, and this music is read with pedal={corpus.pedal}"
-        counts = list(residual.buffers())
-        if "onset" in corpus.planes and counts and not any(count.any() for count in counts):
-            yield f"the residual of {name} was never counted, as its training music had no onsets"
 
 
 def _left_out(loaded: Mapping[str, Bundle], pieces: Corpus, keys: EvaluateKeys) -> Iterator[str]:

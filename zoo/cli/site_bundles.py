@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,16 +74,22 @@ def _accepted(read: Mapping[Path, Submission | ZooError], music: OpenedMusic) ->
         assert verdict.submission is not None
         assert verdict.evaluation is not None
         with waiting(f"{verdict.submission.name} writes") as progress:
-            yield submission_row(verdict.submission, verdict.evaluation, progress)
+            row = submission_row(verdict.submission, verdict.evaluation, progress)
+        yield replace(row, notes=verdict.notes)
 
 
 def _bundle(name: str, bundle: Bundle, data: str, music: OpenedMusic) -> LeaderboardRow:
     from zoo.bench.submission import score_held_out
     from zoo.cli.progress import waiting
+    from zoo.cli.submissions import print_notes
     from zoo.report.bundle_rows import bundle_row
+    from zoo.train.record import reading_notes
 
     corpus = music.open(data, bundle.model.grid)
     with waiting(name) as progress:
         evaluation = score_held_out(bundle, corpus, 0, name, progress)
     with waiting(f"{name} writes") as progress:
-        return bundle_row(name, bundle, evaluation, data, corpus.digest, progress)
+        row = bundle_row(name, bundle, evaluation, data, corpus.digest, progress)
+    notes = tuple(reading_notes(name, bundle, corpus))
+    print_notes(notes)
+    return replace(row, notes=notes)

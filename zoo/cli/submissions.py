@@ -26,12 +26,14 @@ class Verification:
         submission: the submission; None if it was refused.
         evaluation: its new score; None if it was refused.
         refusal: why it was refused; None if it was accepted.
+        notes: remarks on its score.
     """
 
     folder: Path
     submission: Submission | None = None
     evaluation: Evaluation | None = None
     refusal: ZooError | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,15 +105,26 @@ def verdicts(read: Mapping[Path, Submission | ZooError], music: OpenedMusic) -> 
 def _verdict(submission: Submission, music: OpenedMusic) -> Verification:
     from zoo.bench.submission import verify
     from zoo.cli.progress import waiting
+    from zoo.train.record import reading_notes
 
     try:
         check_plugins(submission.bundle)
         corpus = music.open(submission.claim.data, submission.bundle.model.grid)
         with waiting(submission.name) as progress:
             evaluation = verify(submission, corpus, progress)
+        notes = tuple(reading_notes(submission.name, submission.bundle, corpus))
     except ZooError as error:
         return Verification(submission.folder, refusal=error)
-    return Verification(submission.folder, submission, evaluation)
+    print_notes(notes)
+    return Verification(submission.folder, submission, evaluation, notes=notes)
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Print remarks on a score."""
+    from zoo.cli.console import stderr
+
+    for note in notes:
+        stderr.print_line(f"note: {note}")
 
 
 def check_plugins(bundle: Bundle) -> None:

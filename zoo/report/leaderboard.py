@@ -51,6 +51,7 @@ class LeaderboardRow:
         digest: digest of the music; empty for a published figure.
         outside: for a submission, which third-party parts it has; empty for all other rows.
         sample: music of the model; None without a bundle.
+        notes: remarks on the score, such as that the training music was read in another way.
     """
 
     music: str
@@ -67,6 +68,7 @@ class LeaderboardRow:
     digest: str = ""
     outside: str = ""
     sample: ListeningPiece | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def width(self) -> float:

@@ -229,3 +229,22 @@ def meter_of(record: Mapping[str, Any], grid: int) -> Meter:
     """The default meter of a model: the most common one of its training pieces."""
     beats, unit = record.get("data", {}).get("meter", (4, 4))
     return Meter.of(beats, unit, grid=grid)
+
+
+def reading_notes(name: str, bundle: Bundle, corpus: Corpus) -> Iterator[str]:
+    """Whether a model was trained on music that was read in another way than the music it is scored on.
+
+    Args:
+        name: the model, as named by the user.
+        bundle: the model and its record.
+        corpus: the music that it is scored on.
+    """
+    record, residual = bundle.record, bundle.model.encoder.residual
+    pedal, counts = pedal_of(record), list(residual.buffers())
+    if "onset" not in corpus.planes:
+        return
+    if record.get("data") and pedal != corpus.pedal:
+        yield f"{name} was trained with pedal={pedal}, and this music is read with pedal={corpus.pedal}"
+    is_trained = record.get("data") or record.get("trained_on", {}).get("encoder")
+    if is_trained and counts and not any(count.any() for count in counts):
+        yield f"the residual of {name} was never counted, as its training music had no onsets"
