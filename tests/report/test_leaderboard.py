@@ -7,14 +7,18 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from zoo.bench.assembly import tables
+from zoo.bench.results import Results
+from zoo.bench.study import read_study
 from zoo.cli.main import run
 from zoo.registry import open_registry, parse_recipe
-from zoo.report.leaderboard import LeaderboardRow, leaderboard_page
+from zoo.report.leaderboard import LeaderboardRow, leaderboard_page, leaderboard_rows
 from zoo.train.settings import TrainSettings
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks" / "studies"
@@ -88,6 +92,23 @@ def test_the_page_fetches_nothing_and_runs_only_its_own_script(page: Path) -> No
 def test_an_earlier_reading_is_explained_where_there_is_one(music: str) -> None:
     row = LeaderboardRow(music, "", 2.19, "exact", None, "study", "zoo train")
     assert ("Earlier reading:" in leaderboard_page([row], "Leaderboard")) == ("earlier" in music)
+
+
+def test_scores_of_training_pieces_were_said_to_be_of_pieces_not_trained_on() -> None:
+    def head(split: str) -> str:
+        row = LeaderboardRow("bach", "", 2.19, "exact", None, "study", "zoo train", split=split)
+        return " ".join(leaderboard_page([row], "Leaderboard").split())
+
+    assert "each frame of pieces that it was not trained on" in head("test")
+    assert "each frame of a piece, as minus" in head("train")
+    assert "Train pieces: the models were trained on the pieces that they are scored on" in head("train")
+    # The split of a row is that of its study.
+    registry = open_registry()
+    study = read_study(BENCHMARKS / "objective.toml", registry)
+    table = next(iter(tables(study, Results(BENCHMARKS / "results"), registry)))
+    of_training = replace(study, settings=study.settings.model_copy(update={"split": "train"}))
+    assert {row.split for row in leaderboard_rows([table])} == {"test"}
+    assert {row.split for row in leaderboard_rows([replace(table, study=of_training)])} == {"train"}
 
 
 def test_each_row_has_the_number_of_seeds_of_its_interval(

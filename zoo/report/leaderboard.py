@@ -51,6 +51,7 @@ class LeaderboardRow:
         digest: digest of the music; empty for a published figure.
         outside: for a submission, which third-party parts it has; empty for all other rows.
         sample: music of the model; None without a bundle.
+        split: which pieces of the dataset were scored.
         notes: remarks on the score, such as that the training music was read in another way.
     """
 
@@ -68,6 +69,7 @@ class LeaderboardRow:
     digest: str = ""
     outside: str = ""
     sample: ListeningPiece | None = None
+    split: str = "test"
     notes: tuple[str, ...] = ()
 
     @property
@@ -131,6 +133,8 @@ def leaderboard_page(rows: Sequence[LeaderboardRow], title: str) -> str:
             music=Markup(pieces_to_json(pieces, {})),
             columns=COLUMNS,
             musics=musics,
+            # A row of training pieces says nothing about music that its model does not know.
+            of_training=any(row.split == "train" for row in rows),
             earlier=any(music.endswith(EARLIER) for music in musics),
             slots={slot: parts for slot, parts in slots.items() if len(parts) > 1},
             style=Markup(style),
@@ -152,6 +156,7 @@ def _rows(table: StudyTable) -> Iterator[LeaderboardRow]:
             origin=table.study.name,
             command=_command(row, table),
             digest=_digest(table),
+            split=table.study.settings.split,
             parts={slot: label.split()[0] for slot, label in row.labels.items()},
             recipe=row.recipe,
             weights=sum(row.parameters.get(term, 0) for term in ("core", "decoder")),
