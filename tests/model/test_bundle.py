@@ -124,6 +124,22 @@ def test_replacing_a_bundle_keeps_other_files(
     assert [child.name for child in bundle.parent.iterdir()] == ["bundle"]
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("half", [False, True])
+def test_weights_that_could_not_be_loaded_again_do_not_replace_a_bundle(
+    dtype: torch.dtype, half: bool, bundle: Path
+) -> None:
+    """A model is often converted before it generates on a GPU."""
+    before = (bundle / "manifest.json").read_bytes()
+    model = tiny(seed=1)
+    model.decoder.to(dtype)
+    with pytest.raises(UsageError, match=r"weights decoder\..* are .*, not .* \(float32\)"):
+        save_bundle(model, bundle, half=half)
+    assert (bundle / "manifest.json").read_bytes() == before
+    save_bundle(model.float(), bundle, half=half)
+    assert load_bundle(bundle)
+
+
 def test_a_file_that_cannot_be_kept_is_named_and_the_old_bundle_stays(
     bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

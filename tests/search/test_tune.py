@@ -304,7 +304,9 @@ def test_trained_parts_that_changed_since_the_search_was_started_are_refused(
         zoo.tune(words, trials=2, resume=True, **search)
 
 
-@pytest.mark.parametrize("name", ["core=@hf:evil/x", "core=@hf:evil/x@main"])
+@pytest.mark.parametrize(
+    "name", ["core=@hf:evil/x", "core=@hf:evil/x@main", "core=@./hf:evil/x", "core=@././/hf:evil/x"]
+)
 def test_continuing_a_search_downloads_nothing_that_was_not_typed(
     name: str, tune: Tune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -400,6 +402,28 @@ def test_memory_that_others_hold_does_not_fail_all_remaining_trials(
     assert f"zoo tune -o {tmp_path / 'search'} --resume" in str(caught.value)
     states = [trial.state for trial in tune(trials=5, resume=True).trials]
     assert states == ["complete", "failed", "complete", "complete", "complete"]
+
+
+def test_a_trial_that_lost_its_checkpoints_says_how_the_search_goes_on(
+    tune: Tune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit = trials.fit
+
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        fit(*arguments, **options)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trials, "fit", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            tune(trials=1)
+    folder = tmp_path / "search" / "trials" / "001"
+    for file in folder.glob("*.safetensors"):
+        file.unlink()
+    with pytest.raises(BundleError, match="trains this trial again"):
+        tune(trials=1, resume=True)
+    shutil.rmtree(folder)
+    assert tune(trials=1, resume=True).best is not None
 
 
 @pytest.mark.parametrize(("steps", "is_removed"), [(5, False), (6, True)])

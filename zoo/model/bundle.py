@@ -48,7 +48,16 @@ from zoo.model.sealed import (
     manifest,
     one_bundle,
 )
-from zoo.model.weights import Weights, check_finite, check_shapes, digest, pack, read_weights, restore
+from zoo.model.weights import (
+    Weights,
+    check_finite,
+    check_readable,
+    check_shapes,
+    digest,
+    pack,
+    read_weights,
+    restore,
+)
 from zoo.music.roll import Roll
 from zoo.music.writing import midi_bytes
 from zoo.parts import SLOTS, Slot
@@ -91,7 +100,8 @@ def save_bundle(
 
     Raises:
         NonFiniteError: the weights are not all finite, or exceed half precision; nothing is written.
-        UsageError: the path exists and is not a bundle; it is not changed.
+        UsageError: the path exists and is not a bundle; or the weights could not be loaded again, such as
+            those in bfloat16. Nothing is changed.
         ZooError: the folder cannot be written.
     """
     place = Path(path)
@@ -100,11 +110,14 @@ def save_bundle(
         model = rounded(model)
         check_finite(model.state_dict(), str(place), "finite in half precision", "save them without half")
     tensors = narrowed(model) if half else model.state_dict()
+    recipe = replace(model.recipe, sections={}, keys=GridKeys()).on_grid(model.grid)
+    if (expected := outline(recipe)) is not None:
+        check_readable(tensors, expected, str(place))
     check_place(place)
     with writing(place):
         place.parent.mkdir(parents=True, exist_ok=True)
     config = {
-        **_config(model, sources or {}, trained_on or {}),
+        **_config(model, recipe, sources or {}, trained_on or {}),
         "code": code_of(model.recipe, place),
         "versions": {**_versions(), **(versions or {})},
         "data": data,
@@ -198,9 +211,11 @@ def _record(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _config(
-    model: Model, sources: Mapping[Slot, str], trained_on: Mapping[Slot, Sequence[MusicRecord]]
+    model: Model,
+    recipe: Recipe,
+    sources: Mapping[Slot, str],
+    trained_on: Mapping[Slot, Sequence[MusicRecord]],
 ) -> dict[str, Any]:
-    recipe = replace(model.recipe, sections={}, keys=GridKeys()).on_grid(model.grid)
     return {
         "format": CONFIG_FORMAT,
         "words": str(recipe),

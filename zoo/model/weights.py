@@ -17,7 +17,7 @@ from safetensors import safe_open
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from zoo.errors import BundleError, NonFiniteError, Problem
+from zoo.errors import BundleError, NonFiniteError, Problem, UsageError
 from zoo.limits import check_file, read_bytes
 from zoo.model.half import widened
 from zoo.model.sealed import damaged
@@ -110,6 +110,22 @@ def check_shapes(path: Path, expected: Mapping[str, Tensor], part: str = "") -> 
         raise BundleError(*problems)
 
 
+def check_readable(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], where: str) -> None:
+    """Check that weights can be loaded again, before a good bundle is replaced by them.
+
+    Args:
+        tensors: the weights to be stored.
+        expected: those of the same model when it is built.
+        where: the bundle, for error messages.
+
+    Raises:
+        UsageError: names, shapes or dtypes differ; float16 in place of float32 is read.
+    """
+    hint = "save weights of the recipe in float32, as of model.model.float(); half=True stores them in half"
+    if problems := [*_mismatches(expected, widened(tensors, expected), where, hint)]:
+        raise UsageError(*problems)
+
+
 def digest(tensors: Mapping[str, Tensor]) -> str:
     """The sha256 of names, dtypes, shapes and values; equal weights have equal digests."""
     sha256 = hashlib.sha256()
@@ -184,9 +200,11 @@ def check_fits(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor], wh
 
 
 def _mismatches(
-    expected: Mapping[str, Tensor], stored: Mapping[str, Tensor], where: str
+    expected: Mapping[str, Tensor],
+    stored: Mapping[str, Tensor],
+    where: str,
+    hint: str = "load it with the versions that wrote it; config.json names them",
 ) -> Iterator[Problem]:
-    hint = "load it with the versions that wrote it; config.json names them"
     for name in sorted({*expected, *stored}):
         if name not in stored:
             yield Problem(f"weights {name} are missing", where, hint)

@@ -13,7 +13,7 @@ from zoo.errors import BundleError, Problem, UsageError
 from zoo.files import write_file
 from zoo.limits import read_bytes, sha256_of
 from zoo.model.format import check_format
-from zoo.model.hub import PREFIX
+from zoo.model.hub import is_on_hub
 from zoo.model.sealed import damaged, parsed, reading
 from zoo.registry.registry import file_of, names_file
 from zoo.registry.sources import file_digest, is_same
@@ -25,8 +25,6 @@ from zoo.train.trained import open_trained
 
 FORMAT = 1
 SEARCH = "search.json"
-SIGN = f"@{PREFIX}"
-"""What comes before the name of a bundle on the Hub."""
 LIVE = ("train.device", "train.threads", "train.tracker")
 """Keys that may differ when a search is continued."""
 
@@ -79,8 +77,9 @@ class Plan:
         Raises:
             UsageError: trained parts are on the Hub, and are not among the typed words.
         """
-        named = {word.rpartition(SIGN)[2] for word in typed}
-        unnamed = [word for word in self.others if SIGN in word and word.rpartition(SIGN)[2] not in named]
+        named = {_source(word) for word in typed}
+        on_hub = (word for word in self.others if is_on_hub(_source(word)))
+        unnamed = [word for word in on_hub if _source(word) not in named]
         if unnamed:
             hint = "repeat the words of the search, which consents to the download"
             raise UsageError(*(Problem("would be downloaded from the Hub", word, hint) for word in unnamed))
@@ -100,6 +99,11 @@ class Plan:
         ]
         if problems:
             raise UsageError(*problems)
+
+
+def _source(word: str) -> Path:
+    """The run or bundle that a word names, `@` included or not; `./hf:x` is the same path as `hf:x`."""
+    return Path(word.rpartition("=")[2].removeprefix("@"))
 
 
 def _digest(name: str) -> str:

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from zoo.data import Corpus
-from zoo.errors import DataError, NonFiniteError, PluginError, Problem, UsageError, ZooError
+from zoo.errors import BundleError, DataError, NonFiniteError, PluginError, Problem, UsageError, ZooError
 from zoo.model.pretrained import BUNDLE
 from zoo.registry import Registry
 from zoo.registry.entry import plugin_error
@@ -214,14 +214,19 @@ class Tuner:
         raise ZooError(Problem(what, str(self.folder), hint))
 
     def _train(self, trial: optuna.Trial, swap: Swap) -> TrainedTrial:
-        return train_trial(
-            swap,
-            self.corpus,
-            self._folder(trial.number + 1),
-            lambda tenth, nats: self.store.report(trial, tenth, nats),
-            self.watcher,
-            whole="encoder" in self.space.searched,
-        )
+        folder = self._folder(trial.number + 1)
+        try:
+            return train_trial(
+                swap,
+                self.corpus,
+                folder,
+                lambda tenth, nats: self.store.report(trial, tenth, nats),
+                self.watcher,
+                whole="encoder" in self.space.searched,
+            )
+        except BundleError as error:  # of its checkpoints
+            hint = f"remove the folder {folder}; the same command trains this trial again"
+            raise BundleError(*(replace(problem, hint=hint) for problem in error.problems)) from error
 
     def _end(self, trial: optuna.Trial, trained: TrainedTrial) -> TrialResult:
         """Record a trial as complete or pruned; if it is the best so far, save its model first."""
