@@ -38,6 +38,9 @@ NAMES = {
     "journal": "trials of a search",
     "votes": "file of votes",
     "families": "CSV file of families",
+    "table": "`pieces.json` of a cache",
+    "checksums": "checksums in a cache, `holder.json` of a run",
+    "download": "downloaded set",
 }
 
 

@@ -13,6 +13,7 @@ from torch import nn
 from zoo.data import Corpus, open_corpus
 from zoo.data.split import Split
 from zoo.errors import Problem, UsageError
+from zoo.files import encodable
 from zoo.measure.evaluator import evaluate
 from zoo.measure.validation import with_score
 from zoo.model.build import parameter_count
@@ -72,7 +73,7 @@ class ZooModel:
         bundle = open_bundle(path, local=local)
         if remark := outdated(bundle_folder(path), bundle.record):
             warnings.warn(remark, stacklevel=3)
-        return cls(bundle.model, bundle.record, dict.fromkeys(SLOTS, Path(path).resolve().name))
+        return cls(bundle.model, bundle.record, dict.fromkeys(SLOTS, encodable(Path(path).resolve().name)))
 
     @property
     def recipe(self) -> Recipe:

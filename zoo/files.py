@@ -35,6 +35,13 @@ def real_path(path: str | Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def expanded(path: str | Path) -> Path:
+    """A path with `~` and `~USER` expanded, unless there is no such user."""
+    with suppress(RuntimeError):
+        return Path(path).expanduser()
+    return Path(path)
+
+
 def encodable(name: str) -> str:
     """The name of a file as text that can be stored: bytes that are not UTF-8 are written out."""
     return name.encode("utf-8", "backslashreplace").decode()

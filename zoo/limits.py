@@ -42,6 +42,9 @@ InputKind = Literal[
     "journal",
     "votes",
     "families",
+    "table",
+    "checksums",
+    "download",
 ]
 
 LIMITS: dict[InputKind, int] = {
@@ -62,6 +65,9 @@ LIMITS: dict[InputKind, int] = {
     "journal": 256 * MIB,
     "votes": 32 * MIB,
     "families": 16 * MIB,
+    "table": GIB,
+    "checksums": 64 * KIB,
+    "download": 64 * GIB,
 }
 """Maximum size in bytes, by kind of file."""
 

@@ -55,7 +55,15 @@ def test_music_that_is_too_long_for_sound_is_not_composed_first(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("zoo.train.compose.draw", lambda *arguments, **options: pytest.fail("composed"))
-    for length in (("--frames", "20000"), ("--seconds", "1900"), ("--bars", "1000", "--tempo", "20")):
+    onset = np.zeros((12_000, 88), np.bool_)
+    onset[::4, 40] = True
+    Roll(onset, onset).write("long.mid")
+    for length in (
+        ("--frames", "20000"),
+        ("--seconds", "1900"),
+        ("--bars", "1000", "--tempo", "20"),
+        ("--frames", "3000", "--primer", "long.mid"),
+    ):
         assert run(["generate", "model", "-o", "new.wav", *length]) == 2
         assert "minutes; at most 30 can be written as sound" in capsys.readouterr().err
 

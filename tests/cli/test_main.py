@@ -362,6 +362,15 @@ def test_file_name_that_is_not_utf_8_is_an_error(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
+    "words", [("evaluate", "bach", "data=~nosuch/m"), ("generate", "bach", "--seconds", "nan", "-o", "n.mid")]
+)
+def test_odd_values_are_mistakes_and_not_bugs(words: tuple[str, ...], run: Run) -> None:
+    result = run(*words)
+    assert result.code in (2, 3)
+    assert "bug" not in result.err
+
+
+@pytest.mark.parametrize(
     ("words", "hint"),
     [
         (("train", "--tempo", "90"), "see `zoo train --help`"),

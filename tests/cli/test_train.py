@@ -245,6 +245,11 @@ def test_names_of_music_that_are_not_utf8_reach_the_bundle_and_the_results(
     Path("score.json").write_text(capsys.readouterr().out)
     (result,) = read_results(Path("score.json"))
     assert all(piece["title"].startswith("\\udcfc") for row in result["rows"] for piece in row["pieces"])
+    Path("run").rename(os.fsdecode(b"r\xfcn"))
+    Path("link").symlink_to(os.fsdecode(b"r\xfcn"))
+    tuned = train("train.steps=2", words=["@link", *WORDS[5:], "data=music"], output="tuned")
+    assert tuned.code == 0, tuned.err
+    assert run(["build", "core=@link", "decoder=@link", "-o", "combined"]) == 0
     words = [*WORDS, "data=music", "train.lr=1e-3..1e-2", "train.steps=2"]
     assert run(["tune", *words, "--trials", "1", "-o", "search"]) == 0
     monkeypatch.chdir(folder)

@@ -354,3 +354,19 @@ def test_a_file_of_another_program_in_the_cache_does_not_matter(source, cache):
     os.utime(cache / ".song.mp3.part", (0, 0))
     assert write_store(source, cache).pieces
     assert (cache / ".song.mp3.part").exists()
+
+
+@pytest.mark.parametrize("name", ["sha256", "pieces.json", "verified", "sounding.bits"])
+def test_a_pipe_or_an_endless_file_in_a_cache_ends_no_command(name, source, cache, monkeypatch):
+    """It would be read for ever, or until the memory is full."""
+    monkeypatch.setattr(stores, "LARGE", 0)
+    folder = cache / source.store_name
+    for spoil in (os.mkfifo, lambda path: path.symlink_to("/dev/zero"), lambda path: path.touch()):
+        write_store(source, cache)
+        open_store(folder)
+        (folder / name).unlink(missing_ok=True)
+        spoil(folder / name)
+        if (folder / name).is_file():
+            os.truncate(folder / name, 2**40)
+        assert stores.table_of(folder) is None or name != "pieces.json"
+        assert (open_store(folder) is None) == (name != "verified")

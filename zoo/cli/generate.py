@@ -201,7 +201,7 @@ def command(
     from zoo.music.saving import SOUND
     from zoo.music.sound import check_length
     from zoo.music.tonality import Tonality
-    from zoo.train.compose import GenerationRequest, compose, seconds_of_new
+    from zoo.train.compose import GenerationRequest, compose, seconds_of
     from zoo.train.record import pedal_of
 
     played = program(instrument)
@@ -236,7 +236,7 @@ def command(
         keep_silence=keep_silence,
     )
     if output.suffix.lower() in SOUND:
-        check_length(seconds_of_new(opened.model, opened.record, request))
+        check_length(seconds_of(opened.model, opened.record, request))
     with waiting(f"writing {output}") as progress:
         rolls = compose(opened.model, opened.record, request, progress, threads or "auto")
     written_primer = None if without_primer else opening

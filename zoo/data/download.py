@@ -18,6 +18,7 @@ from zoo.data.store import cache_folder
 from zoo.data.writing import HINT
 from zoo.errors import DataError, Problem
 from zoo.files import new_file, sweep, write_file, writing
+from zoo.limits import check_file, read_text
 from zoo.progress import Progress
 
 TIMEOUT = 30
@@ -185,6 +186,7 @@ def _digest(file: Path) -> str:
     import hashlib
 
     try:
+        check_file(file, "download")
         with file.open("rb") as content:
             return hashlib.file_digest(content, "sha256").hexdigest()
     except OSError as error:
@@ -197,7 +199,7 @@ def _digest(file: Path) -> str:
 def _pinned(remote: Remote) -> str | None:
     """The checksum of the first download; None if there is none yet."""
     try:
-        words = remote.pin.read_text("utf-8").split()
+        words = read_text(remote.pin, "checksums").split()
     except FileNotFoundError:
         return None
     except (OSError, ValueError):

@@ -12,6 +12,7 @@ from zoo.data.parallel import in_parallel
 from zoo.data.piece import Skipped, SourcePiece, read_piece
 from zoo.data.source import DataSource
 from zoo.errors import DataError, Problem
+from zoo.files import expanded
 from zoo.music.beats import find_beats
 from zoo.music.grid import GRID
 from zoo.music.guard import MidiError
@@ -57,14 +58,14 @@ def source(path: Path, options: Options = DEFAULTS) -> DataSource:
 def files_and_tracks(name: str) -> tuple[list[Path], tuple[str, ...]]:
     """The MIDI files and tracks that a name selects; no files if it is not a folder or MIDI file."""
     location, tracks = split_tracks(name)
-    path = Path(location).expanduser()
+    path = expanded(location)
     return (_listing(path).files if _exists(path) else []), tracks
 
 
 def file_of(name: str, title: str) -> Path | None:
     """The MIDI file of the piece with this title; None if the name is not that of a folder or MIDI file."""
     files, _ = files_and_tracks(name)
-    root = _root(Path(split_tracks(name)[0]).expanduser())
+    root = _root(expanded(split_tracks(name)[0]))
     return next((file for file in files if _title(file, root) == title), None)
 
 

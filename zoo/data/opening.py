@@ -12,6 +12,7 @@ from zoo.data.source import DataSource
 from zoo.data.store import cache_folder, open_store
 from zoo.data.writing import write_store
 from zoo.errors import Problem, UsageError
+from zoo.files import expanded
 from zoo.music.grid import Pedal
 from zoo.progress import Progress
 
@@ -86,7 +87,7 @@ def find_source(
     name, tracks = folder.split_tracks(str(name_or_path), PUBLISHED)
     if name in PUBLISHED:
         return published.source(PUBLISHED[name], tracks, options, progress)
-    path = Path(name_or_path).expanduser()
+    path = expanded(name_or_path)
     if path.suffix.lower() in boulanger.SUFFIXES:
         return boulanger.source(path, options)
     return folder.source(path, options)

@@ -19,7 +19,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ from zoo.data.family import Relation
 from zoo.data.piece import Piece, Skipped
 from zoo.errors import ZooError
 from zoo.files import is_plain, write_file
+from zoo.limits import LIMITS, read_bytes, read_text
 from zoo.music.grid import Pedal
 from zoo.music.meter import Meter
 from zoo.parts.piano import KEYS
@@ -123,8 +124,8 @@ class Store:
 def open_store(folder: Path) -> Store | None:
     """Open the store in a folder; None if there is none, or it is incomplete or damaged."""
     try:
-        table = table_of(folder) if _is_intact(folder) else None
-        return None if table is None else _mapped(folder, table)
+        table = table_of(folder)
+        return _mapped(folder, table) if table and _is_intact(folder, table) else None
     except DAMAGE:
         return None
 
@@ -134,8 +135,8 @@ def write_checksums(folder: Path) -> None:
     (folder / CHECKSUMS).write_text(_checksums(folder), "utf-8")
 
 
-def _is_intact(folder: Path) -> bool:
-    """Whether all files match their checksums.
+def _is_intact(folder: Path, table: dict[str, Any]) -> bool:
+    """Whether all files have the sizes that the table implies, and match their checksums.
 
     A large store that was verified lately counts as intact if no file has changed since, as git does it; only
     its table is verified then.
@@ -143,12 +144,13 @@ def _is_intact(folder: Path) -> bool:
     if not is_plain(folder / CHECKSUMS):
         return False
     # Not the files that the folder lists: another process may be replacing the store.
-    text = (folder / CHECKSUMS).read_text("utf-8")
+    text = read_text(folder / CHECKSUMS, "checksums")
     digests = {name: digest for digest, _, name in (line.partition("  ") for line in text.splitlines())}
     if not text.endswith("\n") or TABLE not in digests or not digests.keys() <= CONTENT:
         return False
     files = [folder / name for name in (CHECKSUMS, *digests)]
-    if not all(map(is_plain, files)):  # a pipe or a device would be read for ever
+    # A pipe, or a sparse file of any size, would be read for ever.
+    if not all(map(is_plain, files)) or not _have_sizes(folder, digests, table):
         return False
     is_large = sum(file.stat().st_size for file in files) >= LARGE
     state = _state(files)
@@ -159,6 +161,13 @@ def _is_intact(folder: Path) -> bool:
         with suppress(ZooError):  # the cache may be read-only
             write_file(folder / VERIFIED, state)
     return is_intact
+
+
+def _have_sizes(folder: Path, names: Iterable[str], table: dict[str, Any]) -> bool:
+    """Whether no array is larger than the table implies; the last row is silence."""
+    rows = sum(piece["frames"] for piece in table["pieces"]) + 1
+    most = {"velocity.starts": 8 * rows, "velocity.values": KEYS * rows, TABLE: LIMITS["table"]}
+    return all((folder / name).stat().st_size <= most.get(name, ROW_BYTES * rows) for name in names)
 
 
 def _state(files: Sequence[Path]) -> str:
@@ -176,7 +185,10 @@ def _was_verified(folder: Path, files: Sequence[Path], state: str) -> bool:
     If that was within a tick of the last change, another change could have left the times as they are.
     """
     verified = folder / VERIFIED
-    if not is_plain(verified) or verified.read_text("utf-8") != state:
+    try:
+        if not is_plain(verified) or read_text(verified, "checksums") != state:
+            return False
+    except (OSError, ValueError):
         return False
     at = verified.stat().st_mtime
     changed = max(max(file.stat().st_mtime, file.stat().st_ctime) for file in files)
@@ -196,7 +208,7 @@ def _checksum(path: Path) -> str:
 def table_of(folder: Path) -> dict[str, Any] | None:
     """The table of the store in a folder; None if there is none, or it has another format."""
     try:
-        table = json.loads((folder / TABLE).read_text("utf-8"))
+        table = json.loads(read_bytes(folder / TABLE, "table"))
         return table if table["format"] == FORMAT else None
     except DAMAGE:
         return None

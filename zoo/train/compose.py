@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import Any, TypedDict
+
+import numpy as np
 
 from zoo.errors import Problem, UsageError
 from zoo.model.bundle import save_bundle
@@ -15,6 +18,7 @@ from zoo.model.threads import Threads
 from zoo.music.grid import QUARTERS
 from zoo.music.meter import Meter
 from zoo.music.roll import Roll
+from zoo.music.tempo import played_at
 from zoo.music.tonality import Tonality, semitones_to
 from zoo.train.best_of import closest, mean_nats, typical_nats
 from zoo.train.record import meter_of
@@ -98,9 +102,9 @@ class GenerationRequest:
             what = f"{' and '.join(lengths)} are mutually exclusive"
             problems.append(Problem(what, hint="give the length in only one unit"))
         problems += [
-            Problem(f"must be greater than 0, not {getattr(self, name)}", name)
+            Problem(f"must be a number greater than 0, not {getattr(self, name)}", name)
             for name in lengths[-1:]
-            if name != "frames" and getattr(self, name) <= 0
+            if name != "frames" and not 0 < getattr(self, name) < inf
         ]
         if self.tempo is not None and not SLOWEST <= self.tempo <= FASTEST:
             what = f"must be from {SLOWEST:g} to {FASTEST:g} quarter notes per minute, not {self.tempo:g}"
@@ -172,10 +176,17 @@ def compose(
     return [_finish(drawn.piece, request) for drawn in chosen]
 
 
-def seconds_of_new(model: Model, record: Mapping[str, Any], request: GenerationRequest) -> float:
-    """How long the new music will last, without the primer."""
+def seconds_of(model: Model, record: Mapping[str, Any], request: GenerationRequest) -> float:
+    """How long the music will last, with the primer unless that is left out."""
     frames = _frames(model, request, _meter(model, record, request))
-    return 60 * frames / model.grid / _tempo(request)
+    seconds = 60 * frames / model.grid / _tempo(request)
+    primer = None if request.without_primer else request.primer
+    if primer is None:
+        return seconds
+    if request.tempo is not None:  # of all music
+        return seconds + 60 * primer.frames / model.grid / request.tempo
+    end = np.array([primer.frames])
+    return seconds + float(played_at(end, model.grid, primer.tempo, primer.tempo_changes)[0])
 
 
 def save_trained(model: Model, path: Path, record: Mapping[str, Any], seed: int) -> Path | None:

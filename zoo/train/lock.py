@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from zoo.errors import Problem, UsageError, ZooError
 from zoo.files import sweep, write_file, writing
+from zoo.limits import read_bytes
 from zoo.model.pretrained import RECIPE
 
 LOCK, HOLDER = "lock", "holder.json"
@@ -97,7 +98,7 @@ def _is_held(place: Path) -> bool:
             return True
     # The lock may have been removed, and some network drives give it another number when they reconnect.
     with suppress(FileNotFoundError, NotADirectoryError):
-        return (place / HOLDER).read_bytes() == holder
+        return read_bytes(place / HOLDER, "checksums") == holder
     return not place.exists()
 
 
@@ -188,7 +189,7 @@ def _describe_process() -> dict[str, str | int]:
 
 def _describe_holder(place: Path) -> str:
     try:
-        holder = json.loads((place / HOLDER).read_text())
+        holder = json.loads(read_bytes(place / HOLDER, "checksums"))
         return f"process {holder['pid']} on {holder['host']}, since {holder['since']},"
     except (OSError, ValueError, RecursionError, KeyError, TypeError):
         return "another process"

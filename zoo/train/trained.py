@@ -50,7 +50,7 @@ class Trained:
     def name(self) -> str:
         """The name of the folder; for `RUN/bundle`, both components."""
         place = real_path(self.path)
-        return f"{place.parent.name}/{place.name}" if place.name == BUNDLE else place.name
+        return encodable(f"{place.parent.name}/{place.name}" if place.name == BUNDLE else place.name)
 
     def choice(self, slot: Slot, registry: Registry) -> Choice:
         """The part in a slot, with its settings.
