@@ -245,6 +245,18 @@ def test_pieces_that_chose_the_weights_are_noted(trained, folder, tmp_path, caps
     assert f"the weights of {trained} were chosen on {len(pieces)} of the {len(pieces)} piece" in text
     assert "were chosen on" not in note(capsys, trained, f"data={folder}")
 
+    words = ["evaluate", trained, f"data={folder}", "split=valid", "samples=0"]
+    for form in ("--md", "--latex"):
+        assert run([*words, form]) == 0
+        saved = capsys.readouterr().out
+        assert f"were chosen on {len(pieces)} of the {len(pieces)} scored piece" in saved
+    assert run([*words, "--json"]) == 0
+    (tmp_path / "score.json").write_text(saved := capsys.readouterr().out)
+    assert [row["chosen_on"] for row in json.loads(saved)["rows"] if not row["floor"]] == [len(pieces)]
+    assert run(["report", str(tmp_path / "score.json"), "-o", str(tmp_path / "page.html")]) == 0
+    assert "were chosen on" in (tmp_path / "page.html").read_text()
+    capsys.readouterr()
+
     others = tmp_path / "others"
     others.mkdir()
     music(41).write(others / "new.mid")

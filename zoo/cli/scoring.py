@@ -153,7 +153,7 @@ def _rows(
     from zoo.measure.row import Row
     from zoo.model.live import set_live
     from zoo.model.weights import model_digest
-    from zoo.train.record import trained_on
+    from zoo.train.record import chosen_on, trained_on
 
     models = {name: bundle.model for name, bundle in loaded.items()}
     with waiting("the floors"):
@@ -171,6 +171,7 @@ def _rows(
                 result,
                 changed,
                 trained_on=seen,
+                chosen_on=chosen_on([loaded[name]], corpus, pieces),
                 model=model_digest(model),
             )
             # Pieces that a model was trained on say nothing about its resemblance to others.
@@ -201,7 +202,7 @@ def ensemble_row(loaded: Mapping[str, Bundle], corpus: Corpus, keys: EvaluateKey
     from zoo.cli.progress import waiting
     from zoo.measure.evaluator import evaluate
     from zoo.measure.row import Row
-    from zoo.train.record import trained_on
+    from zoo.train.record import chosen_on, trained_on
 
     first, *others = models = [bundle.model for bundle in loaded.values()]
     pieces = corpus.split(keys.split)
@@ -216,7 +217,9 @@ def ensemble_row(loaded: Mapping[str, Bundle], corpus: Corpus, keys: EvaluateKey
         )
     recipes = " | ".join(str(model.recipe) for model in models)
     seen = trained_on(loaded.values(), corpus, pieces)
-    return Row(f"ensemble of {len(models)}", first.encoder.plane, recipes, result, trained_on=seen)
+    chosen = chosen_on(loaded.values(), corpus, pieces)
+    label = f"ensemble of {len(models)}"
+    return Row(label, first.encoder.plane, recipes, result, trained_on=seen, chosen_on=chosen)
 
 
 def _resemblance(

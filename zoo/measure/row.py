@@ -26,6 +26,7 @@ class Row:
         is_floor: whether it is a floor.
         resemblance: resemblance of its generated passages to the pieces; None if nothing was generated.
         trained_on: number of scored pieces that the model was trained on; None for a floor, or if unknown.
+        chosen_on: number of scored pieces that its weights were chosen on: validation pieces of training.
         model: digest of the weights of the model; None for a floor and for several models.
     """
 
@@ -37,6 +38,7 @@ class Row:
     is_floor: bool = False
     resemblance: Resemblance | None = None
     trained_on: int | None = None
+    chosen_on: int = 0
     model: str | None = None
 
     @property

@@ -97,6 +97,11 @@ def seen_note(name: str, seen: int, pieces: int) -> str:
     return f"{name} was trained on {seen:,} of the {count(pieces, 'scored piece')}"
 
 
+def chosen_note(name: str, chosen: int, pieces: int) -> str:
+    """The note on a model whose weights were chosen on some of the scored pieces."""
+    return f"the weights of {name} were chosen on {chosen:,} of the {count(pieces, 'scored piece')}"
+
+
 def _notes(rows: Sequence[Row]) -> Iterator[Note]:
     scores = [row.evaluation.score() for row in rows]
     if all(row.evaluation.is_full for row in rows):
@@ -117,6 +122,8 @@ def _notes(rows: Sequence[Row]) -> Iterator[Note]:
     seen = {row.label: row.trained_on for row in rows if row.trained_on}
     for label, number_seen in seen.items():
         yield Note(seen_note(label, number_seen, scores[0].pieces))
+    for label, chosen in {row.label: row.chosen_on for row in rows if row.chosen_on}.items():
+        yield Note(chosen_note(label, chosen, scores[0].pieces))
 
 
 def _velocities(rows: Sequence[Row]) -> FormattedTable:

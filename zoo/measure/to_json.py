@@ -76,6 +76,7 @@ def _row(row: Row) -> dict[str, Any]:
         "changed": row.changed,
         "plane": row.plane,
         "trained_on": row.trained_on,
+        "chosen_on": row.chosen_on,
         "unit": "nats per frame",
         "full_score": evaluation.is_full,
         "score": figure_to_json(evaluation.score()),

@@ -14,7 +14,16 @@ import numpy as np
 
 from zoo.measure.evaluation import SCORE
 from zoo.measure.figure import Figure
-from zoo.measure.table import MEANINGS, NO_INTERVAL, OF_BOUNDS, UNCLEAR, half_width, number, seen_note
+from zoo.measure.table import (
+    MEANINGS,
+    NO_INTERVAL,
+    OF_BOUNDS,
+    UNCLEAR,
+    chosen_note,
+    half_width,
+    number,
+    seen_note,
+)
 from zoo.report.scale import Scale
 
 WIDTH, MARGIN = 260, 6
@@ -158,6 +167,9 @@ def _score_table(
     notes += (NO_INTERVAL,) if any(figure.interval is None for figure in figures) else ()
     notes += tuple(
         seen_note(row["name"], row["trained_on"], figures[0].pieces) for row in rows if row.get("trained_on")
+    )
+    notes += tuple(
+        chosen_note(row["name"], row["chosen_on"], figures[0].pieces) for row in rows if row.get("chosen_on")
     )
     return ScoreTable(title, (heading, "±", *terms), tuple(table_rows), ends, None, notes)
 
