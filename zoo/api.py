@@ -58,9 +58,11 @@ class ZooModel:
         model: Model,
         record: Mapping[str, Any] | None = None,
         pretrained: Mapping[Slot, str] | None = None,
+        seed: int = 0,
     ) -> None:
         self.model = model
         self._record = dict(record or {})
+        self._seed = seed
         self._pretrained = dict(pretrained or {})  # slot -> where the trained weights of its part come from
         self._recorded_weights = weights_of_parts(model)  # the weights that the record describes
 
@@ -148,6 +150,8 @@ class ZooModel:
 
         def describe(result: FitResult) -> None:
             self._record = record(result, corpus, chosen, seed, origins)
+            if how := self._not_as_commands(seed, callbacks):
+                self._record["training"]["from_python"] = how
             self._pretrained = dict.fromkeys(SLOTS, "an earlier training")
             self._recorded_weights = weights_of_parts(self.model)
 
@@ -158,6 +162,11 @@ class ZooModel:
         describe(result)
         self._record = with_score(self._record, self.model, corpus, chosen, seed)
         return result
+
+    def _not_as_commands(self, seed: int, callbacks: Sequence[Callback]) -> str:
+        """What no command does in the same way, since commands have one seed; empty if there is nothing."""
+        ways = [f"with initial weights of seed {self._seed}"] if seed != self._seed else []
+        return " and ".join([*ways, *(["with callbacks"] if callbacks else [])])
 
     def _origins(self) -> dict[Slot, Origin]:
         """The origins of the weights of parts that are already trained."""

@@ -38,7 +38,7 @@ def build(
     named = [f"{slot}={part}" for slot, part in slots.items()]
     swap = parse_swap([*split(words), *named], open_registry(local=local))
     record = {"sources": swap.names, "trained_on": swap.trained_on}
-    return ZooModel(assemble(swap, seed), record, swap.names)
+    return ZooModel(assemble(swap, seed), record, swap.names, seed)
 
 
 def load(path: str | Path, *, local: bool = False) -> ZooModel:

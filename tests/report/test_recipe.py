@@ -69,3 +69,18 @@ def test_no_command_is_shown_for_music_in_memory(folder: Path) -> None:
     summary = RecipeSummary.from_bundle("made", open_bundle("made"))
     assert summary.command == ""
     assert summary.without_command == "trained from Python, on music in memory"
+
+
+def test_no_command_is_shown_for_what_only_python_does(folder: Path) -> None:
+    """`zoo train` has one seed for the initial weights and for training, and no callbacks."""
+
+    def reason(built: int, trained: int, *callbacks: zoo.Callback) -> str | None:
+        model = zoo.build(TINY, seed=built)
+        model.fit("songs", steps=1, batch=2, device="cpu", seed=trained, callbacks=callbacks)
+        model.save("made", overwrite=True)
+        return RecipeSummary.from_bundle("made", open_bundle("made")).without_command
+
+    assert not reason(5, 5)
+    assert reason(0, 5) == "trained from Python, with initial weights of seed 0"
+    both = "trained from Python, with initial weights of seed 7 and with callbacks"
+    assert reason(7, 0, zoo.Callback()) == both

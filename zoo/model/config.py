@@ -66,6 +66,7 @@ class _Training(StrictModel):
     ranks: Count = 1
     best_step: dict[str, Count] = {}
     began_from: dict[str, str] = {}
+    from_python: str = ""
 
 
 class _Score(StrictModel):

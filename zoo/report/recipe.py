@@ -100,4 +100,6 @@ def without_command(bundle: Bundle) -> str:
     data, training = record.get("data"), record.get("training")
     if not data or not training or record.get("sources") or training.get("began_from"):
         return "combined from trained parts, or fine-tuned"
-    return "trained from Python, on music in memory" if data.get("in_memory") else ""
+    if data.get("in_memory"):
+        return "trained from Python, on music in memory"
+    return f"trained from Python, {how}" if (how := training.get("from_python")) else ""
