@@ -249,6 +249,7 @@ def test_pieces_of_a_page_begin_without_silent_bars(folder: Path) -> None:
 def test_pieces_of_a_page_have_the_temperature_of_their_opening(folder: Path) -> None:
     bundle = open_bundle("model")
     page = generated_piece("model", bundle, Opening("From silence", temperature=0.05), bars=2)
+    assert page.name == "model at temperature 0.05", "ratings of it do not count for the model at another one"
     cold, plain = (zoo.load("model").generate(bars=2, temperature=each) for each in (0.05, 1.0))
     assert (page.roll.sounding == cold.sounding).all()
     assert (page.roll.sounding != plain.sounding).any()

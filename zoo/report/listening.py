@@ -55,7 +55,7 @@ def generated_piece(
     """Let a model continue an opening.
 
     Args:
-        name: display name of the model.
+        name: display name of the model, to which a temperature is added.
         bundle: the model and its record.
         opening: what it continues.
         bars: number of new bars.
@@ -69,6 +69,8 @@ def generated_piece(
     request = GenerationRequest(bars=bars, seed=opening.seed, temperature=opening.temperature, primer=primer)
     roll = compose(model, bundle.record, request, progress)[0]
     primer_frames = primer.frames if primer else 0
+    if opening.temperature != 1:  # votes must not take it for the same model at another temperature
+        name = f"{name} at temperature {opening.temperature:g}"
     return ListeningPiece(
         name, roll, "generated", opening.group, primer=primer_frames, model=model_digest(model)
     )
