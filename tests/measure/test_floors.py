@@ -127,3 +127,15 @@ def test_the_spread_of_the_floors_is_calibrated_on_the_validation_pieces(corpus_
         strict=True,
     ):
         assert narrow.evaluation.figure("velocity").value < wide.evaluation.figure("velocity").value
+
+
+def test_floors_of_velocity_without_validation_pieces_are_calibrated_too(corpus_of, dynamic):
+    """The spread of an uncalibrated part costs four nats a note."""
+    corpus = corpus_of([dynamic(seed) for seed in range(6)], name="dynamic")
+    empty = corpus.split("train").split("valid")
+    assert not empty.pieces
+    calibrated = velocity_floors(corpus, corpus, corpus, open_registry())
+    rows = velocity_floors(corpus, empty, corpus, open_registry())
+    assert [row.evaluation.figure("velocity").value for row in rows] == [
+        row.evaluation.figure("velocity").value for row in calibrated
+    ]

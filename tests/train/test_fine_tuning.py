@@ -142,9 +142,19 @@ def test_the_residual_keeps_its_counts_if_there_is_little_new_music(bundle: Path
     before = model.encoder.residual.counts.clone()
     recount(model, more.split("train"), more.split("valid"))
     assert (model.encoder.residual.counts >= before).all()
-    nothing = tunes(train=1, valid=0)
-    recount(model, nothing.split("train"), nothing.split("valid"))
-    assert not (model.encoder.residual.counts >= before).all()
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_the_residual_keeps_its_counts_if_nothing_can_be_validated(
+    again: bool, bundle: Path, tunes: Make
+) -> None:
+    """Of candidates without scores, the counts of a single piece would be chosen, the worst of all."""
+    model, new, more = zoo.load(bundle).model, zoo.build(TINY).model, tunes(train=1, valid=0)
+    before = model.encoder.residual.counts.clone()
+    count(new, more.split("train"))
+    recount(model, more.split("train"), more.split("valid"), again=again)
+    expected = before if again else before + new.encoder.residual.counts
+    assert torch.equal(model.encoder.residual.counts, expected)
 
 
 @pytest.mark.parametrize(("kind", "step"), [(Validated, 0), (Stepped, 1), (Stepped, 5)])

@@ -59,7 +59,8 @@ def velocity_floors(training: Corpus, validation: Corpus, pieces: Corpus, regist
 
     Args:
         training: pieces to count.
-        validation: pieces to calibrate the spread of velocities on.
+        validation: pieces to calibrate the spread of velocities on; without any, the training pieces are
+            used, for which it is slightly too small.
         pieces: pieces to score.
         registry: the registry with the parts.
 
@@ -71,7 +72,7 @@ def velocity_floors(training: Corpus, validation: Corpus, pieces: Corpus, regist
     for name in ("mean", "key", "previous"):
         model = _untrained(PARTS.format("rates", name), training, registry)
         count(model, training)
-        calibrate(model, validation)
+        calibrate(model, validation if validation.pieces else training)
         evaluation = evaluate(model, pieces)
         velocity_only = replace(evaluation, terms={"velocity": evaluation.terms["velocity"]})
         rows.append(Row(f"velocity={name}", None, str(model.recipe), velocity_only, is_floor=True))

@@ -32,7 +32,8 @@ def recount(model: Model, training: Corpus, validation: Corpus, *, again: bool =
 
     The counts of the residual are those of this music, the earlier ones, or the sum of both, whichever gives
     the validation pieces the fewest nats: a few songs tell less about note lengths than hundreds of similar
-    songs, but more than any number of chorales. Other parts count only this music.
+    songs, but more than any number of chorales. Without validation pieces they are the sum, or the earlier
+    ones if `again`. Other parts count only this music.
 
     Args:
         model: the model.
@@ -48,25 +49,27 @@ def recount(model: Model, training: Corpus, validation: Corpus, *, again: bool =
         both.append(_copy(residual))
     count(model, training)  # resets what the other parts have just counted
     candidates = [_copy(residual), before, *both]
-    nats = []
+    scored = []
     for state in candidates:
         residual.load_state_dict(state)
-        nats.append(_residual_nats(model, validation))
-    residual.load_state_dict(candidates[nats.index(min(nats))])
+        nats = _residual_nats(model, validation)
+        scored += [] if nats is None else [(nats, state)]
+    best = min(scored, key=lambda each: each[0])[1] if scored else candidates[-1]
+    residual.load_state_dict(best)
 
 
 def _copy(module: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in module.state_dict().items()}
 
 
-def _residual_nats(model: Model, corpus: Corpus) -> float:
-    """Nats of the residual over all pieces; 0 if the music has no onsets."""
-    total = 0.0
-    for fragments in _whole_pieces(model, corpus):
-        log_prob = model.residual_log_prob(fragments)
-        if log_prob is not None:
-            total -= float(log_prob.masked_fill(~fragments.mask, 0).double().sum())
-    return total
+def _residual_nats(model: Model, corpus: Corpus) -> float | None:
+    """Nats of the residual over all pieces; None if there are none, or the music has no onsets."""
+    nats = [
+        -float(log_prob.masked_fill(~fragments.mask, 0).double().sum())
+        for fragments in _whole_pieces(model, corpus)
+        if (log_prob := model.residual_log_prob(fragments)) is not None
+    ]
+    return sum(nats) if nats else None
 
 
 def calibrate(model: Model, validation: Corpus) -> None:
