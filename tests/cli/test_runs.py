@@ -119,6 +119,9 @@ def test_states(copied: Path) -> None:
     lines = MetricsFile(b).path.read_text().splitlines(keepends=True)
     MetricsFile(b).path.write_text("".join(lines[:-3]))
     assert summarize(b).state == "interrupted"
+    for file in b.glob("*.safetensors"):
+        file.unlink()
+    assert summarize(b).state == "without weights", "as a pruned trial, which --resume refuses"
 
 
 def test_a_cell_whose_part_only_counts_is_finished(copied: Path) -> None:

@@ -34,7 +34,7 @@ NAME = "polyzoo"
 """The name of the study in the journal."""
 WARM_UP = 3
 """No trial is pruned in the first three tenths of its budget."""
-ENOUGH = 10
+ENOUGH = 20
 """Number of complete trials below which importances would be noise."""
 
 State = Literal["complete", "pruned", "failed", "running"]

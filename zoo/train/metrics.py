@@ -41,6 +41,11 @@ class MetricsFile:
         """The events; damaged lines are skipped."""
         return filter(None, map(parse_event, self.lines()))
 
+    def had_checkpoints(self) -> bool:
+        """Whether they go on after a validation, which saves a checkpoint."""
+        is_validation = ["nats" in event for event in self.events()]
+        return True in is_validation[:-1]
+
     def validations(self, term: str) -> list[tuple[int, float]]:
         """The learning curve of a term: (step, nats per frame of the validation pieces)."""
         return [

@@ -104,7 +104,11 @@ class Run:
         # Weights, two moments of Adam, the average, and step counts: anything larger is not this model's.
         limit = HEADER + 5 * model_size
         best, last = self._load("best", limit), self._load("last", limit)
-        if best is None and last is None and self._had_checkpoints():
+        if (
+            best is None
+            and last is None
+            and ((self.folder / BUNDLE).exists() or self.metrics.had_checkpoints())
+        ):
             bundle = self.folder / BUNDLE
             further = f"train its model further: zoo train {shlex.quote(str(bundle))} data=MUSIC -o NEW"
             hint = f"restore them, or {further if bundle.exists() else 'train in a new folder'}"
@@ -127,11 +131,6 @@ class Run:
             learner.restore(last, str(self.folder / "last.safetensors"))
         self._truncate_metrics(learner.step, learner.validated)
         return last is not None
-
-    def _had_checkpoints(self) -> bool:
-        """Whether there is a trained model, or metrics go on after a validation, which saves a checkpoint."""
-        is_validation = ["nats" in event for event in self.metrics.events()]
-        return (self.folder / BUNDLE).exists() or True in is_validation[:-1]
 
     def save(self, learner: Learner) -> None:
         """Write the latest checkpoint."""

@@ -24,7 +24,7 @@ from zoo.train.metrics import METRICS, MetricsFile
 from zoo.train.plan import read_plan
 from zoo.train.settings import TrainSettings
 
-State = Literal["finished", "interrupted", "running", "damaged"]
+State = Literal["finished", "interrupted", "without weights", "running", "damaged"]
 LAST, BEST = "last.safetensors", "best.safetensors"
 HEADER = "zoo"
 """The entry of a checkpoint's metadata that is read; see `zoo.model.weights`."""
@@ -38,7 +38,8 @@ class RunSummary:
 
     Attributes:
         folder: the folder.
-        state: finished, interrupted, running, or damaged.
+        state: finished, interrupted, running, or damaged; or without weights, if its checkpoints were removed
+            before it was finished, as those of a trial that was pruned.
         plan: the plan, see `zoo.train.plan.plan`; empty if it cannot be read.
         step: number of steps so far.
         seconds: training time so far, over all sessions.
@@ -142,6 +143,8 @@ def summarize(folder: Path) -> RunSummary:
         state = "running"
     else:
         state = "finished" if _is_finished(plan, bundle, events) else "interrupted"
+        if state == "interrupted" and not (folder / LAST).exists() and MetricsFile(folder).had_checkpoints():
+            state = "without weights"
     return RunSummary(folder, state, plan, step, seconds, best, kinds, bundle.get("versions") or {}, problems)
 
 
