@@ -139,10 +139,14 @@ def test_no_folder_is_created_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("missing")
     with (
         pytest.raises(ZooError, match="is a link to a folder that does not exist"),
-        files.new_folder(tmp_path / "link"),
+        files.new_folder(tmp_path / "link", own=["a"]),
     ):
         pass
-    assert not (tmp_path / "missing").exists()
+    assert (tmp_path / "link").is_symlink()
+    with files.new_folder(tmp_path / "link") as part:
+        (part / "a").write_text("one")
+    assert not (tmp_path / "link").is_symlink()
+    assert [path.name for path in tmp_path.iterdir()] == ["link"]
 
 
 def test_an_error_leaves_only_the_old_file(tmp_path: Path) -> None:

@@ -42,6 +42,12 @@ NAMES = {"core": "attention", "decoder": "decoder", "velocity": "velocity"}
 SCORES = {"core": "codes", "decoder": "keys", "velocity": "velocity"}
 
 
+def _hear_all() -> None:
+    """Background jobs of a shell ignore SIGINT, and those of nohup SIGHUP."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
@@ -175,8 +181,7 @@ def bench(songs: Path) -> Iterator[Bench]:
             stderr=subprocess.PIPE,
             text=True,
             env=os.environ | environment,
-            # Processes that run in the background may ignore SIGINT.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=_hear_all,
         )
         started.append(process)
         return process
