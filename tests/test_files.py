@@ -118,7 +118,7 @@ def test_nothing_is_replaced_if_a_free_name_is_asked_for(
 
 @pytest.mark.parametrize("target", ["mine", "missing", "link"])
 def test_a_link_is_replaced_and_not_followed(target: str, tmp_path: Path) -> None:
-    """In a folder that somebody sent, `listen.html` may be a link to ~/.vimrc, which need not exist."""
+    """In a folder from someone else, `listen.html` may be a link to ~/.vimrc, even if that does not exist."""
     (tmp_path / "mine").write_text("precious")
     (tmp_path / "link").symlink_to(target)
     files.write_file(tmp_path / "link", "two")

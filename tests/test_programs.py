@@ -14,7 +14,7 @@ from zoo.programs import find_program
 def test_a_program_in_the_current_folder_is_not_found(
     platform: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Windows and empty entries of PATH would run what is in the folder that somebody sent."""
+    """Windows, and empty entries of PATH, would run programs in a folder from someone else."""
     for folder in ("here", "bin"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / file).write_text("#!/bin/sh\n")

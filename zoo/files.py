@@ -73,7 +73,7 @@ def new_file(
 ) -> Iterator[Path]:
     """Yield a temporary path to write to; it replaces `path` if the block ends without an error.
 
-    A link is replaced and not followed: in a folder that somebody sent, it may lead to any file of the user.
+    A link is replaced, not followed: in a folder from someone else, it may point to any file of the user.
 
     Args:
         path: the file.

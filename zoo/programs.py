@@ -12,7 +12,7 @@ def find_program(name: str) -> str | None:
     """The absolute path of a program; None if it is not installed.
 
     Only absolute folders of `PATH` are searched. Windows would first run a program of this name in the
-    current folder, which may be a folder that somebody sent.
+    current folder, which may come from someone else.
 
     Args:
         name: its name without `.exe`.

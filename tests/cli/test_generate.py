@@ -69,7 +69,7 @@ def test_music_that_is_too_long_for_sound_is_not_composed_first(
 
 
 def test_music_is_not_written_through_a_link(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In a folder that somebody sent, new.mid may lead to any file, also to one that is not there yet."""
+    """In a folder from someone else, new.mid may point to any file, even one that does not exist yet."""
     Path("mine.txt").write_text("precious")
     for target in ("missing.txt", "mine.txt"):
         for link in ("new.mid", "new.png"):

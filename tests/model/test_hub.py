@@ -269,7 +269,7 @@ def test_a_card_that_links_to_a_file_elsewhere_is_not_published(
 def test_a_bundle_that_links_to_a_private_one_is_not_published(
     linked: str, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever sends it needs to know nothing about the private model."""
+    """The sender does not need to know anything about the private model."""
     private = tmp_path / "private" / "bundle"
     private.parent.mkdir()
     bundle.rename(private)

@@ -12,9 +12,10 @@ from pathlib import Path
 def _leave_out_current_folder() -> None:
     """Take the current folder from the paths of programs and, unless PYTHONPATH names it, of imports.
 
-    `PYTHONPATH=$PYTHONPATH:/opt/lib` has an empty entry if the variable was not set, which stands for the
-    current folder: modules in a folder that somebody sent would be imported, and with such a PATH its
-    programs be run by libraries (matplotlib runs fc-list). This runs before `zoo.cli.main` imports anything.
+    An empty entry stands for the current folder, and `PYTHONPATH=$PYTHONPATH:/opt/lib` has one if the
+    variable was not set. Modules in a folder from someone else would then be imported and, with such a PATH,
+    libraries would run its programs (matplotlib runs fc-list). This runs before `zoo.cli.main` imports
+    anything.
     """
     folders = os.pathsep.join(filter(os.path.isabs, _entries("PATH")))
     if folders:
