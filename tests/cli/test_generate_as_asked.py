@@ -450,6 +450,19 @@ def test_notation_has_the_notes_and_the_meter(folder: Path) -> None:
     assert score.flatten().getElementsByClass("TimeSignature")[0].ratioString == "4/4"
 
 
+def test_a_grid_without_note_values_is_refused_before_any_music_is_drawn(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("music21")
+    save_bundle(build(parse_recipe(f"{WORDS} grid=17", open_registry())), "fine")
+    monkeypatch.setattr("zoo.train.compose.compose", lambda *given: pytest.fail("music was drawn"))
+    assert run(["generate", "fine", "-o", "new.musicxml"]) == 2
+    error = capsys.readouterr().err
+    assert "notation has no note values for this music on a grid of 17 frames" in error
+    assert "use the suffix .mid" in error
+    assert not Path("new.musicxml").exists()
+
+
 def test_a_page_plays_the_piece(folder: Path) -> None:
     assert run(["generate", "model", "-o", "new.html", "--primer", "tune.mid", "--bars", "1"]) == 0
     text = Path("new.html").read_text("utf-8")

@@ -16,7 +16,8 @@ from rich.console import Console
 
 import zoo
 from zoo.cli.main import run
-from zoo.model.bundle import load_bundle
+from zoo.model.bundle import load_bundle, open_bundle
+from zoo.report.recipe import RecipeSummary
 from zoo.report.results import read_results
 from zoo.train.events import Started, Stepped, Validated
 from zoo.train.learner import Learner
@@ -94,7 +95,14 @@ def test_the_bundle_has_its_score_on_the_validation_pieces_with_kind_and_interva
         "pieces": 2,
         "full_score": True,
     }
+    kinds = config["scores"]["validation_kinds"]
+    assert kinds.keys() == config["scores"]["validation"].keys()
+    assert kinds["core"] == "bound"
     assert "value: " in Path("run/bundle/README.md").read_text()
+    assert "validation_kinds.core" in Path("run/bundle/README.md").read_text()
+    assert ("validation, core", f"≤ {config['scores']['validation']['core']:.3f} nats per frame") in (
+        RecipeSummary.from_bundle("run", open_bundle("run")).facts
+    )
 
 
 def test_the_score_on_music_without_onsets_is_not_called_a_full_one(train: Train) -> None:

@@ -40,6 +40,58 @@ def test_a_damaged_store_is_rebuilt(source, cache):
     assert open_store(folder) is not None
 
 
+@pytest.mark.parametrize(
+    ("field", "forged"),
+    [("grid", "x"), ("grid", 0), ("grid", 8), ("pedal", "up"), ("pedal", ["keep"]), ("planes", ["sounding"])],
+)
+def test_a_store_that_says_that_it_is_of_another_source_is_not_believed(source, cache, field, forged):
+    write_store(source, cache)
+    forge(cache / source.store_name, {field: forged})
+    assert source.stored(cache) is None
+
+
+@pytest.mark.parametrize("tempo", [0, -1.0, float("nan"), float("inf")])
+def test_a_piece_without_a_tempo_is_damage(source, cache, tempo):
+    write_store(source, cache)
+    table = json.loads((cache / source.store_name / "pieces.json").read_text())
+    forge(
+        cache / source.store_name, {"pieces": [{**table["pieces"][0], "tempo": tempo}, *table["pieces"][1:]]}
+    )
+    assert source.stored(cache) is None
+
+
+@pytest.mark.parametrize("change", [{"frame": 0, "beats": 0, "unit": 4}, {"frame": 0, "beats": 4, "unit": 0}])
+def test_a_meter_without_beats_is_damage(source, cache, change):
+    write_store(source, cache)
+    table = json.loads((cache / source.store_name / "pieces.json").read_text())
+    meter = {**table["pieces"][0]["meter"], "changes": [change]}
+    forge(
+        cache / source.store_name, {"pieces": [{**table["pieces"][0], "meter": meter}, *table["pieces"][1:]]}
+    )
+    assert source.stored(cache) is None
+
+
+@pytest.mark.parametrize("name", ["onset.bits", "velocity.starts"])
+def test_the_files_of_a_forged_store_need_not_fit_together(source, cache, name):
+    write_store(source, cache)
+    folder = cache / source.store_name
+    size = (folder / name).stat().st_size
+    (folder / name).write_bytes(b"\x7f" * (size - 8) + (folder / name).read_bytes()[-8:])
+    forge(folder, {})
+    store = source.stored(cache)
+    rows = np.arange(store.silence)
+    onset = store.keys("onset", rows)
+    assert store.loudness(rows, onset).shape == onset.shape
+
+
+def forge(folder, changed):
+    """Change the table of a store, with the right checksum."""
+    table = json.loads((folder / "pieces.json").read_text())
+    (folder / "pieces.json").write_text(json.dumps({**table, **changed}))
+    (folder / "sha256").unlink()
+    stores.write_checksums(folder)
+
+
 def test_a_store_without_checksums_is_read_again_and_says_so(tmp_path, monkeypatch, tune, capsys):
     from zoo.cli.main import run
 

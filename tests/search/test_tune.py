@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,13 +23,16 @@ from zoo.model.bundle import save_bundle
 from zoo.model.config import read_config
 from zoo.registry import Registry, parse_recipe
 from zoo.search import trial as trials
-from zoo.search.trial import discard_checkpoints
+from zoo.search import tune as tuning
+from zoo.search.trial import TrainedTrial, discard_checkpoints
 from zoo.search.tune import SearchResult
 from zoo.train.events import Started, Validated
 from zoo.train.learner import Learner
 from zoo.train.lock import lock_folder
 from zoo.train.run import Run
 from zoo.train.summary import summarize
+
+from .conftest import WORDS
 
 Tune = Callable[..., SearchResult]
 
@@ -58,6 +62,43 @@ def test_the_best_trial_is_kept_as_a_bundle(tune: Tune, songs: Path, tmp_path: P
     assert model.recipe.parts["decoder"].entry.name == best.chosen["decoder"]
     assert model.recipe.parts["attention"].settings.local == int(best.chosen["attention.local"])
     assert (result.bundle / "sample.mid").exists()
+
+
+def test_values_that_were_tried_are_not_trained_again(
+    songs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [word for word in WORDS.split() if not re.search(r"\.\.|,", word)]
+    search = [*words, "decoder=lstm,uniform", f"data={songs}", "train.steps=2"]
+    result = zoo.tune(search, output=tmp_path / "search", trials=6, seed=1, progress=True)
+    assert [trial.state for trial in result.trials] == ["complete"] * 6
+    first = {str(trial.chosen): trial for trial in reversed(result.trials)}
+    assert len(first) == 2
+    for trial in result.trials:
+        earlier = first[str(trial.chosen)]
+        is_first = earlier.number == trial.number
+        assert trial.repeats == (0 if is_first else earlier.number)
+        assert (trial.nats, trial.kind) == (earlier.nats, earlier.kind)
+        assert (tmp_path / "search" / "trials" / f"{trial.number:03d}").exists() == is_first
+    assert result.best in first.values()
+    assert "nats, as trial 1, which had the same values: decoder=" in capsys.readouterr().err
+
+
+def test_pruned_values_are_not_trained_again(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bad(*given: Any, **named: Any) -> TrainedTrial:
+        trained = train_trial(*given, **named)
+        return replace(trained, pruned=True) if "uniform" in str(given[0]) else trained
+
+    train_trial = tuning.train_trial
+    monkeypatch.setattr(tuning, "train_trial", bad)
+    words = [word for word in WORDS.split() if not re.search(r"\.\.|,", word)]
+    search = [*words, "decoder=lstm,uniform", f"data={songs}", "train.steps=2"]
+    result = zoo.tune(search, output=tmp_path / "search", trials=6, seed=1)
+    pruned = [trial for trial in result.trials if trial.chosen["decoder"] == "uniform"]
+    assert len(pruned) > 1
+    assert [trial.state for trial in pruned] == ["pruned"] * len(pruned)
+    assert {trial.repeats for trial in pruned[1:]} == {pruned[0].number}
 
 
 def test_trials_leave_their_metrics_and_no_checkpoints(tune: Tune, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""After training, the spread of velocities is calibrated on the validation pieces."""
+"""After training, the spread of velocities is calibrated, on validation pieces if there are any."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import torch
 
 from zoo.data import Corpus
 from zoo.model.counting import calibrate
-from zoo.parts.loudness import Spread
 from zoo.train.fit import fit
 
 Make = Callable[..., Any]
@@ -38,7 +37,13 @@ def test_every_validation_calibrates_the_spread_first(tiny: Make, corpus: Corpus
     assert model.velocity.spread.value < 4
 
 
-def test_without_validation_pieces_the_spread_is_uncalibrated(tiny: Make, tunes: Make, fast: Make) -> None:
-    model = tiny("velocity=lstm velocity.hidden=4")
-    fit(model, tunes(valid=0), fast(steps=3))
-    assert model.velocity.spread.value == Spread().value
+def test_without_validation_pieces_the_spread_is_calibrated_on_the_training_pieces(
+    tiny: Make, tunes: Make, fast: Make
+) -> None:
+    model, corpus = tiny("velocity=lstm velocity.hidden=4"), tunes(valid=0)
+    result = fit(model, corpus, fast(steps=3))
+    evidence = model.velocity.spread.evidence.clone()
+    assert evidence.any()
+    assert not result.best
+    calibrate(model, corpus.split("train"))
+    torch.testing.assert_close(model.velocity.spread.evidence, evidence)

@@ -198,7 +198,7 @@ def command(
     from zoo.music.meter import Meter
     from zoo.music.midi import examine_midi
     from zoo.music.primer import bar_range, primer_of
-    from zoo.music.saving import SOUND
+    from zoo.music.saving import NOTATION, SOUND, check_notation
     from zoo.music.sound import check_length
     from zoo.music.tonality import Tonality
     from zoo.train.compose import GenerationRequest, compose, seconds_of
@@ -237,6 +237,8 @@ def command(
     )
     if output.suffix.lower() in SOUND:
         check_length(seconds_of(opened.model, opened.record, request))
+    if output.suffix.lower() in NOTATION:
+        check_notation(grid)
     with waiting(f"writing {output}") as progress:
         rolls = compose(opened.model, opened.record, request, progress, threads or "auto")
     written_primer = None if without_primer else opening

@@ -28,6 +28,7 @@ def list_models(as_json: bool) -> None:
     from zoo.cli.as_json import print_json
     from zoo.cli.console import print_list, stderr, visible
     from zoo.model.pretrained import pretrained_names
+    from zoo.parts.kinds import marked
 
     models = [_to_json(name) for name in pretrained_names()]
     if as_json:
@@ -38,24 +39,27 @@ def list_models(as_json: bool) -> None:
         table.add_column(heading, overflow="fold")
     for model in models:
         words = (model["name"], model["parts"], model["data"])
-        table.add_row(*map(visible, words), f"{model['validation']:.3f}", f"{model['bytes'] / 1e6:.1f} MB")
+        nats = marked(model["validation"], model["kind"])
+        table.add_row(*map(visible, words), nats, f"{model['bytes'] / 1e6:.1f} MB")
     print_list(table)
-    stderr.print_line(f"nats: {OF_TRAINING}; `zoo show NAME` prints the model card")
+    stderr.print_line(f"nats: {OF_TRAINING}; ≤ a bound, ~ an estimate; `zoo show NAME` prints the model card")
 
 
 def _to_json(name: str) -> dict[str, Any]:
     """The configuration of a pretrained model, read without torch."""
     from zoo.model.pretrained import FOLDER
     from zoo.model.sealed import CONFIG, WEIGHTS
+    from zoo.parts.kinds import combined_kind
     from zoo.parts.terms import OF_SCORE
 
     config = json.loads((FOLDER / name / CONFIG).read_text("utf-8"))
-    parts = config["recipe"]["parts"]
+    parts, scores = config["recipe"]["parts"], config["scores"]
     return {
         "name": name,
         "parts": " ".join(f"{slot}={part['name'].rpartition('/')[2]}" for slot, part in parts.items()),
         "data": config["data"]["name"],
         "digest": config["data"]["digest"],
-        "validation": sum(config["scores"]["validation"][term] for term in OF_SCORE),
+        "validation": sum(scores["validation"][term] for term in OF_SCORE),
+        "kind": combined_kind(scores["validation_kinds"][term] for term in OF_SCORE),
         "bytes": (FOLDER / name / WEIGHTS).stat().st_size,
     }

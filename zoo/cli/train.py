@@ -236,7 +236,6 @@ def _print(
 ) -> None:
     from zoo.cli.console import print_json, stdout, visible
     from zoo.parts.kinds import marked
-    from zoo.train.metrics import MetricsFile, kinds
     from zoo.train.watch import clock
 
     result, bundle, settings = trained.result, output / "bundle", recipe.sections["train"]
@@ -245,8 +244,9 @@ def _print(
         return
     summary = f"{count(result.step, 'step')} in {clock(result.seconds)}"
     if result.best:
-        known = kinds(MetricsFile(output).events())
-        terms = ", ".join(f"{term} {marked(value, known.get(term))}" for term, value in result.best.items())
+        terms = ", ".join(
+            f"{term} {marked(value, result.kinds.get(term))}" for term, value in result.best.items()
+        )
         summary += f"; best validation: {terms} nats/frame"
     early = f"stopped early: no term improved in the last {count(settings.wait, 'step')}; {TO_THE_END}"
     unimproved = [
@@ -278,7 +278,11 @@ def _print(
 
 def _has_weights(model: Model, term: Term) -> bool:
     """Whether parts of a term are trained by gradient."""
-    return any(any(True for _ in model.get_submodule(slot).parameters()) for slot in SLOTS_OF[term])
+    return any(
+        parameter.requires_grad
+        for slot in SLOTS_OF[term]
+        for parameter in model.get_submodule(slot).parameters()
+    )
 
 
 def _score_in_words(score: Mapping[str, Any] | None) -> Iterator[str]:
@@ -303,4 +307,5 @@ def _to_json(result: FitResult, bundle: Path) -> dict[str, Any]:
         "stopped": result.stopped,
         "best": dict(result.best),
         "best_step": dict(result.best_step),
+        "kinds": dict(result.kinds),
     }

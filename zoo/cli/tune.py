@@ -163,4 +163,5 @@ def _trial_to_json(trial: TrialResult) -> dict[str, Any]:
         "steps": trial.steps,
         "seconds": trial.seconds,
         "problem": trial.problem,
+        "repeats": trial.repeats or None,
     }

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from zoo.data.family import Relation
 from zoo.data.piece import Piece, Skipped
 from zoo.data.split import Split
-from zoo.data.store import Store, open_store
+from zoo.data.store import Store
 from zoo.music.grid import GRID, Pedal
 from zoo.music.roll import Roll
 
@@ -78,7 +78,7 @@ class Corpus:
 
         source = in_memory.source(list(rolls), name, titles)
         cache = cache_folder()
-        store = open_store(cache / source.store_name) or write_store(source, cache)
+        store = source.stored(cache) or write_store(source, cache)
         return cls(name, store, in_memory=True)
 
     def __len__(self) -> int:

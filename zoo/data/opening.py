@@ -9,7 +9,7 @@ from zoo.data.corpus import Corpus
 from zoo.data.options import DEFAULTS, Options
 from zoo.data.published import PUBLISHED
 from zoo.data.source import DataSource
-from zoo.data.store import cache_folder, open_store
+from zoo.data.store import cache_folder
 from zoo.data.writing import write_store
 from zoo.errors import Problem, UsageError
 from zoo.files import expanded
@@ -50,8 +50,7 @@ def open_corpus(
     """
     source = find_source(name_or_path, Options(grid, pedal, family), progress)
     cache = cache_folder()
-    folder = cache / source.store_name
-    store, was_there = open_store(folder), folder.exists()
+    store, was_there = source.stored(cache), (cache / source.store_name).exists()
     read = store or write_store(source, cache, progress)
     reread = store is None and was_there
     return Corpus(source.name, read, ignored=source.ignored, reread=reread, family=family)

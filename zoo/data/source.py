@@ -14,7 +14,7 @@ from typing import Any
 
 from zoo.data.options import DEFAULTS, Options
 from zoo.data.piece import Skipped, SourcePiece
-from zoo.data.store import FORMAT
+from zoo.data.store import FORMAT, Store, open_store
 from zoo.music.grid import GRID
 
 
@@ -56,3 +56,9 @@ class DataSource:
         """The name of the store's folder, which changes with the music."""
         state = json.dumps([FORMAT, sorted(self.planes), self.options.rule_digest(), self.state])
         return f"{self.store_prefix}-{hashlib.sha256(state.encode()).hexdigest()[:16]}"
+
+    def stored(self, cache: Path) -> Store | None:
+        """Its store in the cache; None if there is none, or it is damaged or of another source."""
+        store = open_store(cache / self.store_name)
+        expected = (self.planes, self.grid, self.options.pedal)
+        return store if store and (store.planes, store.grid, store.pedal) == expected else None

@@ -22,6 +22,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -117,7 +118,8 @@ class Store:
         # a single arange count k in every row.
         index = np.repeat(self.velocity_starts[flat_rows] - before, counts) + np.arange(counts.sum())
         velocity = np.zeros(flat_onset.shape, np.uint8)
-        velocity[flat_onset] = self.velocity[index]
+        # Clipped, since the files of a cache that was sent may not fit together.
+        velocity[flat_onset] = self.velocity.take(index, mode="clip")
         return velocity.reshape(onset.shape)
 
 
@@ -221,10 +223,17 @@ def _typed(kind: type[Row], rows: Sequence[Any]) -> tuple[Row, ...]:
     return tuple(TypeAdapter(list[kind]).validate_python(rows))  # type: ignore[valid-type]
 
 
+def _is_possible(piece: Piece) -> bool:
+    """Whether the length, tempo and time signatures of a piece are positive numbers."""
+    changes = piece.meter.changes
+    has_meter = bool(changes) and all(change.beats > 0 and change.unit > 0 for change in changes)
+    return piece.frames >= 0 and 0 < piece.tempo < inf and piece.meter.grid > 0 and has_meter
+
+
 def _mapped(folder: Path, table: dict[str, Any]) -> Store:
     pieces = _typed(Piece, [{**piece, "meter": Meter.from_json(piece["meter"])} for piece in table["pieces"]])
-    if min((piece.frames for piece in pieces), default=0) < 0:
-        raise ValueError("a piece has a negative length")
+    if not all(map(_is_possible, pieces)):
+        raise ValueError("a piece has an impossible length, tempo or meter")
     first = np.cumsum([0, *(piece.frames for piece in pieces)], dtype=np.int64)
     rows = int(first[-1]) + 1
 

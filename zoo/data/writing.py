@@ -24,7 +24,7 @@ from zoo.data.family_rule import check_matches, family_rule
 from zoo.data.piece import Piece, Skipped, SourcePiece
 from zoo.data.source import DataSource
 from zoo.data.split import Split, connected_components, links_by_label, pattern, split_of
-from zoo.data.store import FORMAT, Store, open_store, write_checksums
+from zoo.data.store import FORMAT, Store, write_checksums
 from zoo.errors import DataError, Problem, ZooError
 from zoo.files import new_folder, unfinished, writing
 from zoo.music.roll import Roll
@@ -57,7 +57,7 @@ def write_store(source: DataSource, cache: Path, progress: Progress | None = Non
     with new_folder(folder, HINT) as temporary:
         _write(source, temporary, progress)
     _remove_outdated(cache, source)
-    store = open_store(folder)
+    store = source.stored(cache)
     if store is None:
         raise ZooError(Problem("the store written here cannot be read back", str(folder), HINT))
     return store

@@ -46,7 +46,8 @@ polyzoo does not load a bundle if one of these files was changed. This README ma
 
 TERMS = """\
 Nats per frame of validation pieces, lower is better. `validation` has the terms of the training: core
-(codes), decoder (keys given the codes) and velocity."""
+(codes), decoder (keys given the codes) and velocity; `validation_kinds` says which of them are exact, upper
+bounds or estimates."""
 SCORE = """
 `validation_score` is the score of `zoo evaluate`: {terms}, without velocity."""
 

@@ -79,6 +79,7 @@ class _Score(StrictModel):
 
 class _Scores(StrictModel):
     validation: dict[str, float] = {}
+    validation_kinds: dict[str, FigureKind] = {}
     validation_score: _Score | None = None
 
 

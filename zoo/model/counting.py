@@ -72,16 +72,16 @@ def _residual_nats(model: Model, corpus: Corpus) -> float | None:
     return sum(nats) if nats else None
 
 
-def calibrate(model: Model, validation: Corpus) -> None:
+def calibrate(model: Model, pieces: Corpus) -> None:
     """Let every part estimate its uncertainty, such as the spread of loudness, on validation pieces.
 
-    Parts discard their earlier calibration, so it can be repeated whenever the weights change. Without
-    validation pieces nothing changes.
+    Parts discard their earlier calibration, so it can be repeated whenever the weights change. Without pieces
+    nothing changes.
     """
     if all(type(getattr(model, slot)).calibrate is Part.calibrate for slot in SLOTS):
         return
     with evaluation_mode(model):
-        for number, fragments in enumerate(_whole_pieces(model, validation)):
+        for number, fragments in enumerate(_whole_pieces(model, pieces)):
             model.calibrate(fragments, first=number == 0)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from zoo.errors import Problem, UsageError
 from zoo.files import write_file
 from zoo.music.listing import SUFFIXES
+from zoo.parts.piano import KEYS
 
 if TYPE_CHECKING:
     from zoo.music.roll import Roll
@@ -77,6 +78,25 @@ def check_ending(path: str | Path) -> None:
 def choices() -> str:
     """The supported suffixes, in words."""
     return ", ".join(f"{' or '.join(endings)} ({kind})" for kind, endings in ENDINGS.items())
+
+
+def check_notation(grid: int) -> None:
+    """Check that music on a grid can be written as notation, before any work.
+
+    Args:
+        grid: frames per quarter note.
+
+    Raises:
+        UsageError: music21 is not installed, or there is no note value for a frame.
+    """
+    import numpy as np
+
+    from zoo.music.meter import Meter
+    from zoo.music.roll import Roll
+
+    note = np.zeros((2, KEYS), np.bool_)
+    note[1, 0] = True
+    musicxml_bytes(Roll(note, note, None, meter=Meter.of(grid=grid)), "")
 
 
 def musicxml_bytes(roll: Roll, title: str, instrument: int = 0) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 from zoo.model.build import parameter_count
 from zoo.model.bundle import Bundle
 from zoo.parts import SLOTS
+from zoo.parts.kinds import marked
 from zoo.registry.values import write_value
 from zoo.registry.words import split
 from zoo.train.proposals import train_words
@@ -69,8 +70,10 @@ def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         size = f"{training.get('steps', 0):,} steps in {training.get('seconds', 0) / 60:.1f} minutes"
         yield "training", size + early
         yield "training settings", ", ".join(f"{k}={v}" for k, v in training.get("settings", {}).items())
-    for term, nats in record.get("scores", {}).get("validation", {}).items():
-        yield f"validation, {term}", f"{nats:.3f} nats per frame, without the residual"
+    scores = record.get("scores", {})
+    for term, nats in scores.get("validation", {}).items():
+        kind = scores.get("validation_kinds", {}).get(term)
+        yield f"validation, {term}", f"{marked(nats, kind)} nats per frame"
     for slot, source in {**record.get("sources", {}), **training.get("began_from", {})}.items():
         yield f"{slot} taken from", str(source)
     versions = record.get("versions", {})

@@ -55,6 +55,8 @@ class TrialResult:
         steps: number of training steps.
         seconds: training time.
         problem: why it failed.
+        repeats: number of an earlier trial with the same values, whose outcome this one has without being
+            trained; 0 if there is none.
     """
 
     number: int
@@ -65,6 +67,7 @@ class TrialResult:
     steps: int = 0
     seconds: float = 0.0
     problem: str = ""
+    repeats: int = 0
 
     @property
     def words(self) -> str:
@@ -154,7 +157,7 @@ class TrialStore:
             return chosen
 
     def report(self, trial: optuna.Trial, tenth: int, nats: float) -> bool:
-        """TrialStore the score of a trial at some tenth of its budget; returns whether to prune it.
+        """Store the score of a trial at some tenth of its budget; returns whether to prune it.
 
         It is pruned if, at this tenth, at least half of the complete trials were better.
         """
@@ -166,7 +169,7 @@ class TrialStore:
     def finish(
         self, trial: optuna.Trial, state: State, nats: float | None = None, **about: Any
     ) -> TrialResult:
-        """TrialStore the end of a trial.
+        """Store the end of a trial.
 
         Args:
             trial: the trial.
@@ -186,7 +189,7 @@ class TrialStore:
         Empty with few complete trials, or with a version of Optuna that cannot compute it without
         scikit-learn.
         """
-        if sum(trial.state == "complete" for trial in self.trials()) < ENOUGH:
+        if sum(trial.state == "complete" and not trial.repeats for trial in self.trials()) < ENOUGH:
             return {}
         with self._using():
             evaluator = self._optuna.importance.PedAnovaImportanceEvaluator()
@@ -258,7 +261,13 @@ def _is_valid(trial: TrialResult, reports: Mapping[Any, Any]) -> bool:
         reports: tenth of the budget -> nats that it reported.
     """
     texts = [trial.problem, *(trial.chosen.values() if isinstance(trial.chosen, dict) else [None])]
-    numbers = [trial.steps, trial.seconds, *reports.values(), *([] if trial.nats is None else [trial.nats])]
+    numbers = [
+        trial.steps,
+        trial.seconds,
+        trial.repeats,
+        *reports.values(),
+        *([] if trial.nats is None else [trial.nats]),
+    ]
     is_scored = trial.nats is not None and isinstance(trial.kind, str) and trial.kind in MARKS
     return (
         all(isinstance(text, str) for text in texts)
@@ -279,4 +288,5 @@ def _result(trial: optuna.trial.FrozenTrial) -> TrialResult:
         steps=about.get("steps", 0),
         seconds=about.get("seconds", 0.0),
         problem=about.get("problem", ""),
+        repeats=about.get("repeats", 0),
     )

@@ -159,6 +159,11 @@ class Tuner:
         chosen = self.store.choose(trial, self.space)
         number = trial.number + 1
         self.watcher.begin(number, chosen)
+        if (earlier := self._same_values(chosen)) is not None:
+            nats = earlier.nats if earlier.state == "complete" else None
+            ended = self.store.finish(trial, earlier.state, nats, kind=earlier.kind, repeats=earlier.number)
+            self.watcher.end(ended, best_of(self.store.trials()))
+            return
         try:
             swap = self.space.parse(chosen, self.registry)
         except UsageError as error:  # between the bounds, some values may not fit together
@@ -167,6 +172,11 @@ class Tuner:
             ended = self._attempt(trial, swap, chosen)
         discard_checkpoints(self._folder(number), ended.steps)
         self.watcher.end(ended, best_of(self.store.trials()))
+
+    def _same_values(self, chosen: Mapping[str, str]) -> TrialResult | None:
+        """The first trial with the same values that was completed or pruned; None if there is none."""
+        ended = (trial for trial in self.store.trials() if trial.state in ("complete", "pruned"))
+        return next((trial for trial in ended if trial.chosen == chosen), None)
 
     def _attempt(self, trial: optuna.Trial, swap: Swap, chosen: Mapping[str, str]) -> TrialResult:
         """Train and score a trial, once more if it runs out of memory after its first validation.

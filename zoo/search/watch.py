@@ -52,7 +52,8 @@ class SearchWatch:
         self._stop()
         self.ended += 1
         head = f"trial {trial.number} of {self._trials}"
-        self._print(f"{head}: {_outcome(trial, best)}: {trial.words}")
+        same = f", as trial {trial.repeats}, which had the same values" if trial.repeats else ""
+        self._print(f"{head}: {_outcome(trial, best)}{same}: {trial.words}")
 
     def note(self, text: str) -> None:
         """Print a note."""
@@ -71,6 +72,6 @@ def _outcome(trial: TrialResult, best: TrialResult | None) -> str:
     if trial.state == "failed":
         return f"failed ({trial.problem})"
     if trial.state == "pruned":
-        return f"pruned at step {trial.steps}"
+        return "pruned" if trial.repeats else f"pruned at step {trial.steps}"
     is_best = best is not None and best.number == trial.number
     return f"{trial.nats:.3f} nats{', the best so far' if is_best else ''}"

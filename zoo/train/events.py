@@ -90,6 +90,7 @@ class FitResult:
         threads: number of threads of each rank in this session.
         ranks: number of ranks.
         stopped: why training ended: "budget", "patience", "callback", "nothing to train" or "interrupt".
+        kinds: the kind of the best nats, by term; empty if they are from an older version.
     """
 
     step: int
@@ -100,3 +101,4 @@ class FitResult:
     threads: int
     ranks: int = 1
     stopped: Stop = "budget"
+    kinds: Mapping[Term, Kind] = field(default_factory=dict)

@@ -82,7 +82,7 @@ def fit(
     if run is not None:
         run.begin(plan(model.recipe, corpus, settings, seed, origins, ranks.count), resume=resume)
     batches = TrainingBatches(training, settings, seed, ranks)
-    validation = Validation(corpus.split("valid"), settings, seed)
+    validation = Validation(corpus, settings, seed)
     budget = Budget(settings, batches.epoch)
     all_callbacks = [*([Listener(listen)] if listen else []), *callbacks]
     if run is not None:

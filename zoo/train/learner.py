@@ -68,11 +68,13 @@ class Best:
         tensors: the state of the model, with the parts of each term from its best step.
         nats: best nats per frame of each term.
         step: best step of each term.
+        kinds: the kind of the nats of each term; empty if they are from an older version.
     """
 
     tensors: dict[str, Tensor] = field(default_factory=dict)
     nats: dict[Term, float] = field(default_factory=dict)
     step: dict[Term, int] = field(default_factory=dict)
+    kinds: dict[Term, Kind] = field(default_factory=dict)
 
     def take(self, scored: ScoredWeights, step: int) -> tuple[Term, ...]:
         """Keep the weights of terms that improved or have no score; returns the terms that improved."""
@@ -89,6 +91,7 @@ class Best:
                 self.tensors[name] = tensor
         for term in improved:
             self.nats[term], self.step[term] = scored.nats[term], step
+            self.kinds[term] = scored.kinds[term]
         return improved
 
 

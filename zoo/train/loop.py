@@ -130,4 +130,5 @@ class Loop:
             threads=torch.get_num_threads(),
             ranks=self.learner.ranks.count,
             stopped=self.budget.over(learner) or "interrupt",
+            kinds=dict(learner.best.kinds),
         )

@@ -63,7 +63,7 @@ def record(
         "validation_digests": _all_names(corpus.split("valid")),
     }
     return {
-        "scores": {"validation": dict(result.best)},
+        "scores": {"validation": dict(result.best), "validation_kinds": dict(result.kinds)},
         "data": {
             **music,
             "grid": corpus.grid,

@@ -31,6 +31,7 @@ from zoo.model.format import check_format
 from zoo.model.pretrained import BUNDLE, RECIPE
 from zoo.model.sealed import damaged
 from zoo.model.weights import Weights, digest, not_finite, pack, read_weights, restore
+from zoo.parts.kinds import Kind
 from zoo.parts.terms import Term
 from zoo.train.events import Stepped, Validated
 from zoo.train.learner import Learner
@@ -54,6 +55,7 @@ class _Best(StrictModel):
 
     nats: dict[Term, float]
     step: dict[Term, Count]
+    kinds: dict[Term, Kind] = Field(default_factory=dict)
 
 
 PROGRESS: dict[str, type[StrictModel]] = {"last": _Last, "best": _Best}
@@ -127,6 +129,7 @@ class Run:
             learner.best.tensors = best.tensors
             learner.best.nats = best.about["nats"]
             learner.best.step = best.about["step"]
+            learner.best.kinds = best.about.get("kinds", {})
         if last is not None:
             learner.restore(last, str(self.folder / "last.safetensors"))
         self._truncate_metrics(learner.step, learner.validated)
@@ -143,7 +146,8 @@ class Run:
     def save_best(self, learner: Learner) -> None:
         """Write the best weights."""
         best = learner.best
-        self._save("best", Weights(best.tensors, {"nats": best.nats, "step": best.step}))
+        about = {"nats": best.nats, "step": best.step, "kinds": best.kinds}
+        self._save("best", Weights(best.tensors, about))
 
     def best(self) -> Weights | None:
         """Read the best weights; None if there are none yet.

@@ -14,14 +14,16 @@ class Validation:
     """Scores a model on the validation pieces.
 
     Args:
-        corpus: the validation pieces; may be empty.
+        corpus: the music. Without validation pieces there are no scores, and uncertainty is calibrated on the
+            training pieces, for which it is slightly too small.
         settings: how many frames to score.
         seed: seed of random scores.
     """
 
     def __init__(self, corpus: Corpus, settings: TrainSettings, seed: int) -> None:
-        self._corpus, self._seed = corpus, seed
-        self._indices = choose_pieces(corpus, settings.on_grid(corpus.grid).validate_frames)
+        self._pieces, self._seed = corpus.split("valid"), seed
+        self._calibration = self._pieces if self._pieces.pieces else corpus.split("train")
+        self._indices = choose_pieces(self._pieces, settings.on_grid(corpus.grid).validate_frames)
 
     def __call__(self, learner: Learner) -> tuple[ScoredWeights, tuple[Term, ...]]:
         """Score the weights of a learner and keep those of each term that improved.
@@ -42,13 +44,13 @@ class Validation:
         return scored, improved
 
     def _score(self, learner: Learner) -> ScoredWeights:
-        """Calibrate the current weights on all validation pieces and score them.
+        """Calibrate the current weights and score them.
 
         Only the first rank does so; the others receive its scores.
         """
         model, scores = learner.model, Scores({})
         if learner.ranks.is_first:
-            calibrate(model, self._corpus)
-            scores = validate(model, self._corpus, self._indices, self._seed)
+            calibrate(model, self._calibration)
+            scores = validate(model, self._pieces, self._indices, self._seed)
         scores = learner.ranks.copy(scores)
         return ScoredWeights.of(model, scores.nats, scores.kinds)
