@@ -454,7 +454,7 @@ def test_a_grid_without_note_values_is_refused_before_any_music_is_drawn(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("music21")
-    save_bundle(build(parse_recipe(f"{WORDS} grid=17", open_registry())), "fine")
+    assert run(["build", *WORDS.split(), "grid=17", "-o", "fine"]) == 0
     monkeypatch.setattr("zoo.train.compose.compose", lambda *given: pytest.fail("music was drawn"))
     assert run(["generate", "fine", "-o", "new.musicxml"]) == 2
     error = capsys.readouterr().err

@@ -84,7 +84,7 @@ BARS = (
         ("tests/train/test_resume_all.py",),
         "RESUME",
         1,
-        0.4,
+        1.3,
     ),
     Bar("R8", "a full disk, a fault at every write", ("tests", "-k", "full_disk or write_fault")),
     Bar(
@@ -111,7 +111,7 @@ BARS = (
         ("tests/faults/test_mutants.py",),
         "DAMAGED",
         500,
-        1,
+        0.5,
     ),
     Bar(
         "R13",

@@ -91,7 +91,7 @@ class Best:
                 self.tensors[name] = tensor
         for term in improved:
             self.nats[term], self.step[term] = scored.nats[term], step
-            self.kinds[term] = scored.kinds[term]
+        self.kinds |= {term: kind for term, kind in scored.kinds.items() if term in improved}
         return improved
 
 
