@@ -185,7 +185,7 @@ def test_number_of_scored_training_pieces_is_reported(trained, folder, tmp_path,
     assert note(capsys, trained, f"data={folder}") == ""
     pieces = evaluated(capsys, trained, f"data={folder}", "split=train")["data"]["pieces"]
     assert note(capsys, trained, f"data={folder}", "split=train") == (
-        f"note: {trained} was trained on {pieces} of the {pieces} pieces scored here\n"
+        f"note: {trained} was trained on {pieces} of the {pieces} scored pieces\n"
     )
     (tmp_path / "others").mkdir()
     for seed in range(40, 43):
@@ -194,9 +194,9 @@ def test_number_of_scored_training_pieces_is_reported(trained, folder, tmp_path,
     saved = capsys.readouterr().out
     assert f"trained on {pieces} of the {pieces} scored pieces" in " ".join(saved.split())
     words = f"data={tmp_path / 'others'}", "split=all"
-    assert "trained on other music (songs) without the 3 pieces scored here" in note(capsys, trained, *words)
+    assert "trained on other music (songs) without the 3 scored pieces" in note(capsys, trained, *words)
     shutil.copy(folder / train_piece(folder), tmp_path / "others" / "by another name.mid")
-    assert "was trained on 1 of the 4 pieces scored here" in note(capsys, trained, *words)
+    assert "was trained on 1 of the 4 scored pieces" in note(capsys, trained, *words)
     (row,) = evaluated(capsys, trained, *words, "samples=0")["rows"]
     assert row["trained_on"] == 1
 
@@ -234,7 +234,7 @@ def test_copies_of_training_pieces_with_other_loudness_or_pedal_are_counted(
     longer = piece.sounding | np.pad(piece.sounding[:-1], ((1, 0), (0, 0)))
     replace(piece, sounding=longer).write(others / "held.mid")
     words = f"data={others}", "split=all"
-    assert "was trained on 2 of the 3 pieces scored here" in note(capsys, trained, *words)
+    assert "was trained on 2 of the 3 scored pieces" in note(capsys, trained, *words)
 
 
 def test_pieces_that_chose_the_weights_are_noted(trained, folder, tmp_path, capsys):

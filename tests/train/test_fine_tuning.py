@@ -273,7 +273,7 @@ def test_evaluate_notes_which_parts_were_trained_on_other_music(
     assert f"other music (tunes-8-3: encoder, decoder and {songs.name}) without" in notes
     learned = open_corpus(songs).split("train").pieces[0].title
     shutil.copy(songs / learned, unseen / "known.mid")
-    assert "was trained on 1 of the 2 pieces scored here" in evaluate_notes(unseen, capsys)
+    assert "was trained on 1 of the 2 scored pieces" in evaluate_notes(unseen, capsys)
 
 
 def evaluate_notes(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:

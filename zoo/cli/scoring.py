@@ -109,7 +109,7 @@ def _trained_on(
     from zoo.model.provenance import other_music
     from zoo.train.record import chosen_on, trained_on
 
-    scored = f"{count(len(pieces.pieces), 'piece')} scored here"
+    scored = count(len(pieces.pieces), "scored piece")
     for name, bundle in loaded.items():
         others = other_music(bundle.record["trained_on"], corpus.digest)
         names = " and ".join(_music_and_parts(music, slots) for music, slots in others.items())
