@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from typing import Any
 import pytest
 
 from zoo.cli.main import run
+from zoo.registry import open_registry
+from zoo.search.api import open_search
 from zoo.search.store import JOURNAL
 from zoo.train.learner import Learner
 
@@ -85,6 +88,75 @@ def test_the_table_ranks_trials_and_the_best_command_gives_the_same_model(tune: 
         Path(folder, "model.safetensors").read_bytes() for folder in ("best/bundle", "search/bundle")
     )
     assert trained == kept
+
+
+def next_command(out: str) -> list[str]:
+    """The words of the printed command that trains the best trial again."""
+    (line,) = (line for line in out.splitlines() if line.startswith("Next:"))
+    return shlex.split(line.removeprefix("Next:"))[1:]
+
+
+def test_the_best_command_has_what_a_recipe_file_said(tune: Tune, songs: Path) -> None:
+    """Settings of another part are left out, and later changes of the file do not matter."""
+    Path("my.toml").write_text('[decoder]\npart = ["lstm", "uniform"]\nhidden = [5, 6]\n[train]\nsteps = 2\n')
+    words = [f"data={songs}", *(word for word in WORDS if not word.startswith("decoder"))]
+    assert tune("@my.toml", "--trials", "4", "--seed", "1", words=words).code == 0
+    trials = results(tune("--resume", "--json", words=[]).out)["trials"]
+    assert {trial["values"]["decoder"] for trial in trials} == {"lstm", "uniform"}
+    Path("my.toml").write_text("[train]\nsteps = 9\n")
+    command = next_command(tune("--resume", words=[]).out)
+    assert "train.steps=2" in command
+    assert run(command) == 0
+
+
+def test_the_best_command_leads_to_the_music_from_another_folder(
+    tune: Tune, songs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(songs, "mine")
+    assert tune("train.steps=2", "data=mine", "--trials", "1", words=WORDS).code == 0
+    Path("below").mkdir()
+    monkeypatch.chdir("below")
+    command = next_command(tune("--resume", words=[], output="../search").out)
+    assert run(command) == 0
+    assert Path("best/bundle/model.safetensors").read_bytes() == (
+        Path("../search/bundle/model.safetensors").read_bytes()
+    )
+
+
+def test_printed_commands_agree_to_run_the_code_that_they_need(
+    tune: Tune, songs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["plugin", "new", "mine", "--slot", "decoder", "--file"]) == 0
+    capsys.readouterr()
+    words = [word for word in WORDS if not word.startswith("decoder")]
+    found = tune("train.steps=2", "decoder=./mine.py", f"data={songs}", "--trials", "1", words=words)
+    assert found.code == 0, found.err
+    commands = [
+        shlex.split(line.removeprefix("Next:"))[1:] for line in found.out.splitlines() if " zoo " in line
+    ]
+    assert [command[0] for command in commands] == ["train", "evaluate", "generate"]
+    assert all(run(command) == 0 for command in commands)
+    assert open_search([], Path("search"), 2, None, True, open_registry(local=True)).again == (
+        "zoo tune -o search --resume --local"
+    )
+
+
+def test_repeated_values_are_counted_and_not_ranked(tune: Tune, songs: Path) -> None:
+    words = [f"data={songs}", *(word for word in WORDS if ".." not in word and "," not in word)]
+    result = tune("train.steps=2", "decoder=lstm,uniform", "--trials", "5", words=words)
+    assert "5 trials: 5 complete" in result.out
+    assert "3 trials repeated earlier values, without training" in result.out
+    rows = [line for line in result.out.splitlines() if line.endswith("complete") and "trials" not in line]
+    assert len(rows) == 2
+
+
+def test_a_card_that_was_edited_is_kept_beside_that_of_a_better_trial(tune: Tune) -> None:
+    assert tune("train.steps=2", "--trials", "1").code == 0
+    Path("search/bundle/README.md").write_text("my notes")
+    better = tune("--resume", "--trials", "6", words=[])
+    assert "the best so far" in better.err
+    assert "search/bundle/README.md was edited; its text is now README.old.md" in better.err
+    assert Path("search/bundle/README.old.md").read_text() == "my notes"
 
 
 def test_a_search_is_continued_and_extended(tune: Tune) -> None:

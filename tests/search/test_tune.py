@@ -329,6 +329,40 @@ def test_code_that_changed_since_the_search_was_started_is_refused(
     assert not Path("evil").exists()
 
 
+@pytest.mark.parametrize("digests", [{}, {"./mine.py": ""}, {"./mine.py": "0.1.0"}, None])
+def test_a_search_that_does_not_say_what_its_code_was_runs_none(
+    digests: Any, tune: Tune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["plugin", "new", "mine", "--slot", "decoder", "--file"]) == 0
+    tune("decoder=./mine.py,lstm", trials=1)
+    Path("mine.py").write_text(EVIL)
+    plan = tmp_path / "search" / "search.json"
+    content = json.loads(plan.read_text())
+    assert content["files"].keys() == {"./mine.py"}
+    del content["files"]
+    plan.write_text(json.dumps(content if digests is None else content | {"files": digests}))
+    with pytest.raises(BundleError, match=r"digests of \./mine\.py|is not the plan of a search"):
+        zoo.tune(output=tmp_path / "search", local=True, trials=2, resume=True)
+    assert not Path("evil").exists()
+
+
+def test_code_of_a_recipe_in_another_folder_is_found_when_the_search_is_continued(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("recipes").mkdir()
+    monkeypatch.chdir("recipes")
+    assert run(["plugin", "new", "mine", "--slot", "decoder", "--file"]) == 0
+    monkeypatch.chdir(tmp_path)
+    Path("recipes/r.toml").write_text('decoder = "./mine.py"')
+    kept = [word for word in words if not word.startswith("decoder")]
+    search: dict[str, Any] = {"output": "search", "local": True}
+    zoo.tune(["@recipes/r.toml", *kept, "train.steps=2"], trials=1, seed=1, **search)
+    result = zoo.tune(trials=2, resume=True, **search)
+    assert [trial.state for trial in result.trials] == ["complete"] * 2
+
+
 def test_trained_parts_that_changed_since_the_search_was_started_are_refused(
     registry: Registry, songs: Path, tmp_path: Path
 ) -> None:

@@ -180,6 +180,19 @@ def edit_bundle(change: Callable[[dict[str, Any]], object]) -> None:
     (bundle / "manifest.json").write_bytes(manifest(contents))
 
 
+@pytest.mark.usefixtures("with_run")
+@pytest.mark.parametrize("digest", ["", "0.1.0", "A" * 64, "0" * 63])
+def test_a_bundle_that_does_not_say_which_file_it_was_made_with_runs_none(
+    digest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZOO_LOCAL", "1")
+    edit_bundle(lambda parts: parts["attention"].update(sha256=digest, version=digest))
+    Path("was-run").unlink(missing_ok=True)
+    with pytest.raises(BundleError, match="the digest of its file is missing or invalid"):
+        load_bundle("run/bundle")
+    assert not was_run()
+
+
 @pytest.mark.parametrize("arguments", [["--local"], ["attention=./mine.py"]])
 def test_a_run_tells_files_apart_that_begin_with_the_same_digits(with_run: Zoo, arguments: list[str]) -> None:
     """An author can prepare two files with the same twelve digits in minutes."""

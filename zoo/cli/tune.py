@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import click
 
 from zoo.cli.music import music_words, open_music
 from zoo.cli.overwriting import check_own_folder
-from zoo.cli.words import recipe_words
+from zoo.cli.words import recipe_words, shell_path
 from zoo.counts import count
 from zoo.train.keys import TrainKeys
 from zoo.train.settings import SECTIONS
@@ -69,8 +68,7 @@ def command(
             if not watcher.ended:
                 stderr.print("The search was complete; raise --trials to search further.")
     except KeyboardInterrupt:
-        again = f"zoo tune -o {shlex.quote(str(output))} --resume"
-        stderr.print(visible(f"Stopped. Continue with: {again}"), soft_wrap=True)
+        stderr.print(visible(f"Stopped. Continue with: {search.again}"), soft_wrap=True)
         raise
     _print(search, result, as_json)
 
@@ -90,7 +88,10 @@ def _print(search: Search, result: SearchResult, as_json: bool) -> None:
 
 
 def _table(search: Search, result: SearchResult) -> Table:
-    """The best trials: the searched values of each, its score and its training time."""
+    """The best trials: the searched values of each, its score and its training time.
+
+    Trials that repeat the values of an earlier one are left out.
+    """
     from rich import box
     from rich.table import Table
 
@@ -103,7 +104,8 @@ def _table(search: Search, result: SearchResult) -> Table:
         table.add_column(visible(key), overflow="fold")
     table.add_column("minutes", justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
-    for trial in result.ranked()[:SHOWN]:
+    trained = [trial for trial in result.ranked() if not trial.repeats]
+    for trial in trained[:SHOWN]:
         values = (visible(trial.chosen.get(key, "–")) for key in search.space.searched)
         minutes = f"{trial.seconds / 60:.1f}" if trial.seconds else "–"
         table.add_row(str(trial.number), _nats(trial), *values, minutes, trial.state)
@@ -126,6 +128,8 @@ def _summary(search: Search, result: SearchResult) -> Iterator[str]:
             f"{states.count(state)} {state}" for state in dict.fromkeys(t.state for t in result.ranked())
         )
     )
+    if repeats := sum(trial.repeats > 0 for trial in result.trials):
+        yield f"{count(repeats, 'trial')} repeated earlier values, without training"
     if result.importances:
         shares = ", ".join(f"{name} {share:.0%}" for name, share in result.importances.items())
         yield f"importance: {shares}"
@@ -135,10 +139,11 @@ def _summary(search: Search, result: SearchResult) -> Iterator[str]:
             yield f"{result.bundle}: the model of trial {best.number}"
         yield f"Next:  {search.command(best.chosen)} -o best"
     if best is not None and result.bundle.exists():
-        keys = search.space.parse(best.chosen, search.registry).recipe.keys
-        bundle = shlex.quote(str(result.bundle))
-        yield f"       zoo evaluate {bundle} {music_words(keys)}"
-        yield f"       zoo generate {bundle} --seed 1 -o music.mid"
+        recipe = search.space.parse(best.chosen, search.registry).recipe
+        local = " --local" if any(part.entry.source.is_file for part in recipe.parts.values()) else ""
+        bundle = shell_path(result.bundle)
+        yield f"       zoo evaluate {bundle} {music_words(recipe.keys)}{local}"
+        yield f"       zoo generate {bundle} --seed 1 -o music.mid{local}"
 
 
 def _to_json(search: Search, result: SearchResult) -> dict[str, Any]:

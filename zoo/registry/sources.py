@@ -28,6 +28,9 @@ SHOWN = 12
 """Digits of the sha256 of a file that are its version. They tell files apart, but do not identify a file: two
 with the same digits are found in minutes."""
 
+DIGEST = re.compile(r"[0-9a-f]{12}|[0-9a-f]{64}")
+"""A digest that is stored for a file of code."""
+
 Origin = Literal["shipped", "installed", "local", "file"]
 
 
@@ -142,6 +145,11 @@ def file_source(path: Path, written: str) -> Source:
 def file_digest(path: Path) -> str:
     """The sha256 of a file of code; empty if there is no file."""
     return sha256_of(path, "code") if path.is_file() else ""
+
+
+def is_digest(stored: str) -> bool:
+    """Whether a stored text is a digest of a file: a sha256, or the first digits of one in older files."""
+    return DIGEST.fullmatch(stored) is not None
 
 
 def is_same(digest: str, stored: str) -> bool:

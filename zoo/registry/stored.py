@@ -15,6 +15,7 @@ from zoo.registry.consent import named_part
 from zoo.registry.entry import Entry
 from zoo.registry.fields import check
 from zoo.registry.registry import Registry, names_file
+from zoo.registry.sources import is_digest
 from zoo.registry.words import Word
 
 
@@ -128,6 +129,10 @@ def _entry(slot: Slot, stored: _StoredPart, registry: Registry, problems: list[P
             problems.append(Problem("it needs code from a file", where, "inspect the file, then add --local"))
             return None
         version = (stored.sha256 or stored.version) if names_file(stored.name) else ""
+        if names_file(stored.name) and not is_digest(version):
+            what = "the digest of its file is missing or invalid, so the file may be another one"
+            problems.append(Problem(what, where, "create it again"))
+            return None
         entry = named_part(slot, Word(slot, stored.name, "the stored recipe", version=version), registry)
     except ZooError as error:
         for problem in error.problems:

@@ -15,9 +15,12 @@ from zoo.model.bundle import check_place
 from zoo.model.config import read_config
 from zoo.model.pretrained import BUNDLE
 from zoo.model.sealed import damaged
+from zoo.parts import SLOTS
 from zoo.progress import STDERR
 from zoo.registry import Registry, open_registry
-from zoo.registry.words import split
+from zoo.registry.consent import located
+from zoo.registry.registry import names_file
+from zoo.registry.words import Word, split
 from zoo.search.plan import SEARCH, Plan, check_same, read_plan
 from zoo.search.space import Chosen, Space, parse_space
 from zoo.search.store import JOURNAL, TrialStore
@@ -116,15 +119,14 @@ class Search:
                 self._check_bundle(result, store, watcher)
                 if len(result.trials) >= self.plan.trials and result.best:
                     return result
-            again = f"zoo tune -o {shlex.quote(str(self.folder))} --resume"
-            check_place(self.folder / BUNDLE, f"move it to another place; {again} writes the bundle")
+            check_place(self.folder / BUNDLE, f"move it to another place; {self.again} writes the bundle")
             corpus = open_music(self._keys())
             plan = replace(self.plan, music=corpus.digest)
             if stored is not None:
                 check_same(stored, plan, self.folder)
             plan.write(self.folder)
             store = store or self._open_store(plan.seed)
-            tuner = Tuner(self.space, corpus, self.folder, store, self.registry, watcher)
+            tuner = Tuner(self.space, corpus, self.folder, store, self.registry, watcher, self.again)
             return tuner.run(plan.trials)
 
     def _check_bundle(self, result: SearchResult, store: TrialStore, watcher: Watcher) -> None:
@@ -161,18 +163,30 @@ class Search:
             raise BundleError(damaged(what, str(self.folder / JOURNAL)))
         return store
 
+    @property
+    def again(self) -> str:
+        """The command that continues the search."""
+        local = ["--local"] if self.plan.code or self.registry.local else []
+        return shlex.join(["zoo", "tune", "-o", str(self.folder), "--resume", *local])
+
     def command(self, chosen: Chosen) -> str:
-        """The command that trains the recipe with the chosen values again, without its folder."""
-        typed = [word.partition("=") for word in self.plan.typed]
-        kept = [
-            key + sign + chosen.get(key, text) for key, sign, text in typed if self.space.applies(key, chosen)
-        ]
-        # Chosen values of words from a file or a named recipe are appended, and override them.
-        added = [f"{key}={text}" for key, text in chosen.items() if key not in {key for key, _, _ in typed}]
-        return shlex.join(["zoo", "train", *kept, *added])
+        """The command that trains the recipe with the chosen values again, without its folder.
+
+        It has the words of named recipes and files, which may change, and paths as they lead from the current
+        folder.
+        """
+        words = self.space.recipe_words(chosen)
+        texts = [word if isinstance(word, str) else f"{word.key}={_path_or_text(word)}" for word in words]
+        local = ["--local"] if self.registry.local else []
+        return shlex.join(["zoo", "train", *texts, *local])
 
     def _keys(self) -> Any:
         return self.space.parse(next(self.space.examples), self.registry).recipe.keys
+
+
+def _path_or_text(word: Word) -> str:
+    """The value of a word; of a file of code, its path from the current folder."""
+    return located(word) if word.key in SLOTS and names_file(word.text) else word.text
 
 
 def open_search(
@@ -199,7 +213,7 @@ def open_search(
         raise UsageError(Problem("already contains a search", str(folder), hint))
     if stored is not None:
         stored.check_downloads(words)
-        stored.check_files()
+        stored.check_files(folder)
     recipe_words = stored.stored_words(folder) if stored is not None and not words else words
     space = parse_space(recipe_words, registry)
     if stored is None:

@@ -15,8 +15,10 @@ from zoo.limits import read_bytes, sha256_of
 from zoo.model.format import check_format
 from zoo.model.hub import is_on_hub
 from zoo.model.sealed import damaged, parsed, reading
+from zoo.parts import SLOTS
+from zoo.registry.consent import located
 from zoo.registry.registry import file_of, names_file
-from zoo.registry.sources import file_digest, is_same
+from zoo.registry.sources import file_digest, is_digest, is_same
 from zoo.registry.words import Word
 from zoo.search.space import Space
 from zoo.train.plan import from_folder
@@ -56,7 +58,7 @@ class Plan:
     @classmethod
     def of(cls, typed: Sequence[str], space: Space, trials: int, seed: int) -> Plan:
         """The plan of a new search."""
-        words = {word.key: word.text for word in space.words}
+        words = {word.key: _located(word) if word.key in SLOTS else word.text for word in space.words}
         files = {name: _digest(name) for name in space.files}
         return cls(tuple(typed), words, space.others, trials, seed, files=files)
 
@@ -84,13 +86,23 @@ class Plan:
             hint = "repeat the words of the search, which consents to the download"
             raise UsageError(*(Problem("would be downloaded from the Hub", word, hint) for word in unnamed))
 
-    def check_files(self) -> None:
+    @property
+    def code(self) -> list[str]:
+        """The files of code that the words name."""
+        names = (name for slot in SLOTS for name in self.words.get(slot, "").split(","))
+        return [name for name in names if names_file(name)]
+
+    def check_files(self, folder: Path) -> None:
         """Check that code and trained parts are unchanged; no code is run.
 
         Raises:
             UsageError: some have changed since the search was started; holds all that have.
-            BundleError: trained parts are missing or damaged.
+            BundleError: the search does not say what the files were; or trained parts are missing or damaged.
         """
+        unknown = [name for name in (*self.code, *self.others) if not is_digest(self.files.get(name, ""))]
+        if unknown:
+            what = f"does not have the digests of {', '.join(unknown)}"
+            raise BundleError(damaged(what, str(folder / SEARCH)))
         hint = "restore the original, or start a new search: trials of different models are not comparable"
         problems = [
             Problem(f"the file has changed: its digest is {current}, expected {digest}", name, hint)
@@ -99,6 +111,12 @@ class Plan:
         ]
         if problems:
             raise UsageError(*problems)
+
+
+def _located(word: Word) -> str:
+    """The parts in the word of a slot, with files of code as they lead from the current folder."""
+    texts = [text.strip() for text in word.text.split(",")]
+    return ",".join(located(replace(word, text=text)) if names_file(text) else text for text in texts)
 
 
 def _source(word: str) -> Path:
@@ -130,7 +148,6 @@ def read_plan(folder: Path) -> Plan | None:
         raise BundleError(damaged(f"cannot be read: {error.strerror}", str(path))) from error
     check_format(content.get("format"), FORMAT, str(path), content.get("polyzoo"))
     try:
-        content.setdefault("files", {})  # older searches have none
         plan = Plan(**{name: content[name] for name in Plan.__dataclass_fields__})
         if not _is_valid(plan):
             raise TypeError

@@ -12,7 +12,6 @@ removed afterwards: after a kill in between, the trial resumes and ends the same
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 from zoo.data import Corpus
 from zoo.errors import BundleError, DataError, NonFiniteError, PluginError, Problem, UsageError, ZooError
 from zoo.model.pretrained import BUNDLE
+from zoo.model.sealed import CARD
 from zoo.registry import Registry
 from zoo.registry.entry import plugin_error
 from zoo.search.memory import free_memory, is_out_of_memory
@@ -117,6 +117,7 @@ class Tuner:
         store: its trials.
         registry: where to look up parts.
         watcher: observes the search.
+        again: the command that continues the search.
     """
 
     space: Space
@@ -125,6 +126,7 @@ class Tuner:
     store: TrialStore
     registry: Registry
     watcher: Watcher
+    again: str
     _starved: int | None = None
     """The last trial, if it ran out of memory."""
 
@@ -219,8 +221,7 @@ class Tuner:
         if self._starved is None:
             return
         what = f"trials {self._starved} and {number} ran out of memory, so no further trial is started"
-        again = f"zoo tune -o {shlex.quote(str(self.folder))} --resume"
-        hint = f"end other processes that use the memory; continue with trial {number} by: {again}"
+        hint = f"end other processes that use the memory; continue with trial {number} by: {self.again}"
         raise ZooError(Problem(what, str(self.folder), hint))
 
     def _train(self, trial: optuna.Trial, swap: Swap) -> TrainedTrial:
@@ -248,7 +249,9 @@ class Tuner:
         best = best_of(self.store.trials())
         if best is None or best.nats is None or nats < best.nats:
             seed = trained.record["training"]["seed"]
-            save_trained(trained.model, self.folder / BUNDLE, trained.record, seed)
+            kept = save_trained(trained.model, self.folder / BUNDLE, trained.record, seed)
+            if kept:
+                self.watcher.note(f"{kept.parent / CARD} was edited; its text is now {kept.name}")
         return self.store.finish(trial, "complete", nats, kind=trained.score["kind"], **about)
 
     def _fail(self, trial: optuna.Trial, problem: str) -> TrialResult:

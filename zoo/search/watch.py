@@ -8,6 +8,7 @@ from typing import Self
 
 from rich.console import Console
 
+from zoo.parts.kinds import marked
 from zoo.search.store import TrialResult
 from zoo.train.events import Event
 from zoo.train.watch import Watch
@@ -74,4 +75,5 @@ def _outcome(trial: TrialResult, best: TrialResult | None) -> str:
     if trial.state == "pruned":
         return "pruned" if trial.repeats else f"pruned at step {trial.steps}"
     is_best = best is not None and best.number == trial.number
-    return f"{trial.nats:.3f} nats{', the best so far' if is_best else ''}"
+    assert trial.nats is not None
+    return f"{marked(trial.nats, trial.kind)} nats{', the best so far' if is_best else ''}"
