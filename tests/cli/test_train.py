@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable
@@ -80,6 +81,18 @@ def test_the_command_trains_and_suggests_what_to_do_next(train: Train, songs: Pa
     assert config["training"]["seed"] == 3
     assert config["training"]["settings"]["steps"] == 4
     assert set(config["scores"]["validation"]) == {"core", "decoder"}
+
+
+@pytest.mark.parametrize("output", ["runs/lr=0.01", "lr=0.01", "-o", "a=b c"])
+def test_printed_commands_work_with_any_name_of_a_run(train: Train, output: str) -> None:
+    Path("runs").mkdir()
+    result = train("train.steps=2", output=output)
+    assert result.code == 0, result.err
+    lines = [line for line in result.out.splitlines() if " zoo " in line]
+    commands = [shlex.split(line.removeprefix("Next:"))[1:] for line in lines]
+    assert [command[0] for command in commands] == ["evaluate", "generate", "report"]
+    for command in commands:
+        assert run(command) == 0, command
 
 
 def test_the_bundle_has_its_score_on_the_validation_pieces_with_kind_and_interval(

@@ -71,6 +71,10 @@ def change(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
     [
         ("data", "name", 3),
         ("data", "meter", [0, 4]),
+        ("data", "meter", [256, 4]),
+        ("data", "meter", [3, 7]),
+        ("data", "meter", [3, 4, 4]),
+        ("data", "meter", ["3", 4]),
         ("data", "meter", 5),
         ("data", "frames", "many"),
         ("data", "piece_digests", [[]]),

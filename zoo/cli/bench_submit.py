@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from zoo.cli.words import is_key_value
 from zoo.counts import count
 from zoo.errors import Problem, UsageError
 from zoo.parts import Settings, setting
@@ -43,7 +44,7 @@ def submit(words: tuple[str, ...], output: Path, as_json: bool) -> None:
     from zoo.train.keys import MusicKeys
     from zoo.train.record import reading_notes
 
-    path, keys = _bundle(words), [word for word in words if "=" in word]
+    path, keys = _bundle(words), [word for word in words if is_key_value(word)]
     chosen: SubmitKeys = parse_recipe(keys, open_registry(), keys=SubmitKeys).keys
     refuse_existing(output)
     bundle = open_named(path)
@@ -77,7 +78,7 @@ def _bundle(words: tuple[str, ...]) -> str:
     Raises:
         UsageError: there is none, or there are several.
     """
-    bundles = [word for word in words if "=" not in word]
+    bundles = [word for word in words if not is_key_value(word)]
     if len(bundles) != 1:
         raise UsageError(Problem("a submission contains one bundle", " ".join(bundles), "name one bundle"))
     return bundles[0]

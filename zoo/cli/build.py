@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from zoo.cli.overwriting import force_option, keep_what_is_there, note_kept_card
-from zoo.cli.words import recipe_words
+from zoo.cli.words import recipe_words, shell_path
 from zoo.parts import SLOTS, setting
 from zoo.registry.recipe import GridKeys
 
@@ -69,7 +68,7 @@ def _print(model: Model, swap: Swap, output: Path | None, as_json: bool) -> None
         for line in _origins(data):
             stdout.print(visible(line))
     if output and swap.sources:
-        place = shlex.quote(str(output))
+        place = shell_path(output)
         stderr.print(visible(f"Written to {output}. Score it with: zoo evaluate {place} data=MUSIC"))
     elif output:
         recipe = data["recipe"]

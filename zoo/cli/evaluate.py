@@ -9,6 +9,7 @@ import click
 
 from zoo.cli.scoring import EvaluateKeys, ensemble_row, evaluate_keys, music_of, print_notes, scored
 from zoo.cli.tables import TableFormat, print_tables, table_format, table_options
+from zoo.cli.words import is_key_value
 from zoo.counts import count
 from zoo.errors import Problem, UsageError
 from zoo.parts import SLOTS
@@ -49,9 +50,9 @@ def command(
     sampler.paths=1,5,20,100 shows how a bound depends on its paths.
     """
     form = table_format(as_md, as_latex, as_json)
-    bundles = [word for word in words if "=" not in word]
+    bundles = [word for word in words if not is_key_value(word)]
     live = [word for word in words if _names_part(word)]
-    keys = evaluate_keys([word for word in words if "=" in word and not _names_part(word)])
+    keys = evaluate_keys([word for word in words if is_key_value(word) and not _names_part(word)])
     steps = _steps(sweep) if sweep else []
     if not bundles and (live or steps):
         raise UsageError(Problem("the floors have no settings", [*live, *steps][0], "name a bundle"))
@@ -72,7 +73,7 @@ def command(
 
 
 def _names_part(word: str) -> bool:
-    return "=" in word and word.partition("=")[0].partition(".")[0] in SLOTS
+    return is_key_value(word) and word.partition("=")[0].partition(".")[0] in SLOTS
 
 
 def _steps(sweep: str) -> list[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import click
 
 from zoo.cli.overwriting import force_option, keep_what_is_there, note_kept_card
+from zoo.cli.words import shell_path
 
 
 @click.command("import")
@@ -38,4 +38,4 @@ def command(model: Path, decoder: Path, output: Path, force: bool, as_json: bool
         print_json({**facts, "bundle": str(output)})
         return
     stdout.print(visible(f"{output}: {facts['recipe']}, {facts['parameters']:,} parameters from {files}"))
-    stderr.print(visible(f"Generate music with: zoo generate {shlex.quote(str(output))} -o OUT.mid"))
+    stderr.print(visible(f"Generate music with: zoo generate {shell_path(output)} -o OUT.mid"))

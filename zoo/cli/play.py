@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zoo.cli.words import shell_path
 from zoo.errors import Problem, UsageError, ZooError
 from zoo.music.grid import FINE_GRID
 from zoo.programs import find_program
@@ -75,7 +75,7 @@ def _in_a_browser(what: Path) -> str:
     """How a browser plays it: a WAV file as it is, other music on a page."""
     if what.suffix.lower() == ".wav":
         return "open the file in a browser"
-    return f"listen in a browser: zoo report {shlex.quote(str(what))} -o listen.html"
+    return f"listen in a browser: zoo report {shell_path(what)} -o listen.html"
 
 
 def _music(what: Path, bars: int, seed: int) -> Roll:

@@ -20,6 +20,7 @@ from zoo.cli.scoring import (
     print_notes,
     scored,
 )
+from zoo.cli.words import is_key_value
 from zoo.cli.written import suggested
 from zoo.errors import Problem, UsageError
 from zoo.music.grid import FINE_GRID
@@ -94,8 +95,8 @@ def command(
     scored as by `zoo evaluate`, which explains split=, seed=, samples= and temperature=. The page can hide
     all names for a blind vote.
     """
-    named = find_named([word for word in words if "=" not in word])
-    keys = evaluate_keys([word for word in words if "=" in word])
+    named = find_named([word for word in words if not is_key_value(word)])
+    keys = evaluate_keys([word for word in words if is_key_value(word)])
     has_data = any(word.startswith("data=") for word in words)
     given = given_bars(primer_bars, primer)
     _check(output, primer, named, has_data, force)
@@ -112,7 +113,7 @@ def command(
     corpus = _corpus(bundles, keys) if has_data else None
     pieces = [*_played(named.music), *_written(bundles, corpus, keys, wanted)]
     report = Report(
-        title=", ".join(Path(word).name or word for word in words if "=" not in word),
+        title=", ".join(Path(word).name or word for word in words if not is_key_value(word)),
         pieces=pieces,
         results=[*results, *([_measured(bundles, corpus, keys)] if corpus else [])],
         trainings=trainings,

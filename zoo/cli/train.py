@@ -14,7 +14,7 @@ import click
 from zoo.cli.corpora import not_held_out
 from zoo.cli.music import music_words, open_music
 from zoo.cli.overwriting import check_own_folder, note_kept_card
-from zoo.cli.words import recipe_words
+from zoo.cli.words import recipe_words, shell_path
 from zoo.counts import count
 from zoo.errors import BundleError, Problem, UsageError
 from zoo.parts import Slot
@@ -258,7 +258,7 @@ def _print(
         summary += (
             f"; training did not improve the {' and the '.join(unimproved)}; the original weights are kept"
         )
-    place, music = shlex.quote(str(bundle)), music_words(recipe.keys)
+    place, music = shell_path(bundle), music_words(recipe.keys)
     sample = f"{bundle / 'sample.mid'}: a sample of their music"
     weights = f"{bundle}: the {'best' if result.best else 'last'} weights"
     stop = [early] if result.stopped == "patience" else []
@@ -268,7 +268,7 @@ def _print(
     local = " --local" if foreign else ""
     following = [
         f"zoo generate {place} --seed 1 -o music.mid{local}",
-        f"zoo report {shlex.quote(str(output))} -o listen.html{local}",
+        f"zoo report {shell_path(output)} -o listen.html{local}",
     ]
     if trained.corpus.split("test").pieces:
         following.insert(0, f"zoo evaluate {place} {music}{local}")

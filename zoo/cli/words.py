@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
@@ -18,6 +21,18 @@ from zoo.registry.fields import choices, default
 from zoo.registry.words import read_words
 
 Models = Mapping[str, type[Settings]]
+_KEY_VALUE = re.compile(r"[A-Za-z_]\w*(\.\w+)*=")
+
+
+def is_key_value(word: str) -> bool:
+    """Whether a word is KEY=VALUE, not a path with an equals sign such as `runs/lr=0.01`."""
+    return _KEY_VALUE.match(word) is not None
+
+
+def shell_path(path: Path) -> str:
+    """A path as it is typed in a shell where an option or KEY=VALUE may also stand."""
+    text = str(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") or is_key_value(text) else text)
 
 
 def recipe_words(

@@ -21,7 +21,10 @@ MOST = 2**53
 
 Count = Annotated[int, Field(ge=0, le=MOST)]
 Grid = Annotated[int, Field(ge=1, le=FINEST_GRID)]
-Beats = Annotated[int, Field(ge=1, le=1024)]
+Beats = Annotated[int, Field(ge=1, le=255)]
+"""Upper number of a time signature in a MIDI file."""
+BeatUnit = Literal[1, 2, 4, 8, 16, 32, 64, 128]
+"""Lower number of a time signature in a MIDI file."""
 
 
 class StrictModel(BaseModel):
@@ -53,7 +56,7 @@ class _Data(StrictModel):
     pedal: Literal["keep", "hold"] = "keep"
     family: str = ""
     in_memory: bool = False
-    meter: Annotated[list[Beats], Field(min_length=2, max_length=2)] = [4, 4]
+    meter: Annotated[tuple[Beats, BeatUnit], Field(strict=False)] = (4, 4)  # JSON has lists only
 
 
 class _Training(StrictModel):

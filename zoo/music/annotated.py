@@ -16,6 +16,7 @@ from zoo.music.meter import Meter, TimeSignature
 from zoo.music.rounding import nearest
 from zoo.music.score import Score
 from zoo.music.tempo import ticks_at
+from zoo.music.writing import MAX_BEATS
 
 Places = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -135,4 +136,6 @@ def _signature(frame: int, count: int, quarters: Fraction, stated: tuple[int, in
     bar = count * quarters
     if stated[0] and Fraction(4 * stated[0], stated[1]) == bar:
         return TimeSignature(frame, *stated)
+    if count * quarters.numerator > MAX_BEATS:  # no file can say so: every beat is a bar
+        count = 1
     return TimeSignature(frame, count * quarters.numerator, 4 * quarters.denominator)
