@@ -284,6 +284,17 @@ def test_results_and_studies_become_tables(songs: Path, capsys: pytest.CaptureFi
     assert "one: 4 generated and" in text
 
 
+def test_rows_that_a_study_does_not_have_are_noted(songs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["evaluate", "one", "data=songs", "samples=0", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    parts = {"encoder": "onset", "decoder": "rbm"}
+    Path("results.json").write_text(json.dumps(result | {"missing": [parts, parts], "failed": [parts]}))
+    assert run(["report", "results.json", "-o", "page.html"]) == 0
+    text = Path("page.html").read_text("utf-8")
+    assert "2 combinations of the study without results" in text
+    assert "onset rbm: the training of a part diverged" in text
+
+
 def test_a_run_shows_its_learning_curve_even_without_a_bundle(songs: Path) -> None:
     words = [
         "train",

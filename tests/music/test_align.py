@@ -18,6 +18,7 @@ from zoo.music.meter import Meter, TimeSignature
 from zoo.music.midi import examine_midi
 from zoo.music.roll import Notes, Roll
 from zoo.music.score import Score
+from zoo.music.writing import midi_bytes
 
 EXAMPLES = int(os.environ.get("ZOO_STRESS_EXAMPLES", "200"))
 DIVISION = 480
@@ -294,6 +295,14 @@ def test_the_bars_of_the_file_begin_at_a_single_downbeat(first):
     music = score(range(0, 96, 2), signatures=((0, 3, 4),))
     beats = Beats(np.arange(24) * 0.5, np.arange(24) == first)
     assert align(music, beats=beats).meter == Meter.of(3, 4)
+
+
+def test_a_bar_of_more_beats_than_a_file_can_state_can_be_written():
+    beats = Beats(np.arange(320) * 0.5, np.isin(np.arange(320), [0, 300]))
+    alignment = align(score(range(0, 1280, 4)), beats=beats)
+    silence = np.zeros((1280, 88), np.bool_)
+    assert len(midi_bytes(Roll(silence, silence, None, meter=alignment.meter))) > 0
+    assert alignment.meter.places(np.array([8])).place.tolist() == [0]
 
 
 def test_beats_are_in_order_on_a_coarse_grid():

@@ -30,11 +30,16 @@ def notes(
         yield from map(Note, _basis(table, rows, terms))
         yield from _columns(table, rows, terms, differences)
         yield from map(Note, _content(table, terms))
+    yield from map(Note, without_row(table))
+
+
+def without_row(table: StudyTable) -> Iterator[str]:
+    """How many combinations have no row yet, and which have none since a training diverged."""
     if table.missing:
         waits = "1 row waits" if len(table.missing) == 1 else f"{len(table.missing)} rows wait"
-        yield Note(f"{waits} for `zoo bench run`")
+        yield f"{waits} for `zoo bench run`"
     for failed in table.failed:
-        yield Note(f"{failed.label_for(table.study.slots)}: the training of a part diverged")
+        yield f"{failed.label_for(table.study.slots)}: the training of a part diverged"
 
 
 def _basis(table: StudyTable, rows: Sequence[StudyRow], terms: Sequence[str]) -> Iterator[str]:

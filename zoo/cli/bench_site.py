@@ -59,7 +59,8 @@ def site(
     Rows of bundles and submissions also have a sample to listen to. Rows of submissions are marked; no page
     is written if one of them is refused, see `zoo bench verify`.
     """
-    from zoo.cli.console import print_json, stdout, visible
+    from zoo.bench.notes import without_row
+    from zoo.cli.console import print_json, stderr, stdout, visible
     from zoo.report.leaderboard import leaderboard_rows, write_leaderboard
 
     tables = list(_tables(studies, results))
@@ -67,6 +68,9 @@ def site(
     if not rows:
         hint = "run them with `zoo bench run`, or name the folder of their results with --results"
         raise UsageError(Problem("there are no results of these studies", ", ".join(map(str, studies)), hint))
+    for table in tables:
+        for note in without_row(table):
+            stderr.print_line(f"note: {table.study.name} on {table.data}: {note}")
     path = write_leaderboard(rows, output, title)
     if as_json:
         print_json({"page": str(path), "rows": len(rows)})

@@ -157,12 +157,17 @@ def _study(file: Path) -> list[dict[str, Any]]:
     """The tables of a study from the results that are stored beside it."""
     from zoo.bench.assembly import tables
     from zoo.bench.formatted import table_to_json
+    from zoo.bench.notes import without_row
     from zoo.bench.results import Results
     from zoo.bench.study import read_study
+    from zoo.cli.console import stderr
     from zoo.registry import open_registry
 
     registry = open_registry()
     stored = tables(read_study(file, registry), Results(file.parent / "results"), registry)
+    for table in stored:
+        for note in without_row(table):
+            stderr.print_line(f"note: {file} on {table.data}: {note}")
     return [table_to_json(table) for table in stored if table.rows]
 
 

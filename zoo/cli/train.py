@@ -177,6 +177,8 @@ def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool,
     notes = [*not_held_out(corpus)]
     if "onset" not in corpus.planes:
         notes.append("this music has no onsets: in generated music, keys that sound on are not struck again")
+    if recipe.sections["train"].tracker == "trackio":
+        notes.append("losses and scores are also written to the folder of trackio, as train.tracker says")
     for line in (f"{corpus.name}: {pieces}", *(f"note: {note}" for note in notes)):
         stderr.print_line(line)
     model = assemble(replace(swap, recipe=recipe), recipe.values["seed"])

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.counts import count
 from zoo.measure.evaluation import SCORE
 from zoo.measure.figure import Figure
 from zoo.measure.table import (
@@ -88,7 +89,7 @@ def score_tables(result: Mapping[str, Any]) -> Iterator[ScoreTable]:
     music = _describe_music(result["data"])
     if result["rows"]:
         scores = _score_table(f"Score: {music}", result["rows"], "nats/frame ↓", result.get("seeds"))
-        yield replace(scores, notes=(*scores.notes, EARLIER)) if result["data"].get("earlier") else scores
+        yield replace(scores, notes=(*scores.notes, *_of_study(result)))
         yield from _difference_tables(
             result.get("differences") or _differences_to_next(result["rows"]), "nats/frame"
         )
@@ -131,6 +132,16 @@ def figure_from_json(content: Mapping[str, Any]) -> Figure:
         pieces=content["pieces"],
         families=content.get("families", content["pieces"]),
     )
+
+
+def _of_study(result: Mapping[str, Any]) -> Iterator[str]:
+    """Notes on the results of a study: on their music, and on the combinations that have no row."""
+    if result["data"].get("earlier"):
+        yield EARLIER
+    if missing := len(result.get("missing", ())):
+        yield f"{count(missing, 'combination')} of the study without results"
+    for parts in result.get("failed", ()):
+        yield f"{' '.join(parts.values())}: the training of a part diverged"
 
 
 def _describe_music(data: Mapping[str, Any]) -> str:
