@@ -50,13 +50,21 @@ def test_a_store_that_says_that_it_is_of_another_source_is_not_believed(source, 
     assert source.stored(cache) is None
 
 
-@pytest.mark.parametrize("tempo", [0, -1.0, float("nan"), float("inf")])
-def test_a_piece_without_a_tempo_is_damage(source, cache, tempo):
+@pytest.mark.parametrize(
+    ("field", "forged"),
+    [
+        *(("tempo", tempo) for tempo in (0, -1.0, float("nan"), float("inf"))),
+        ("meter_from", "zzz"),
+        ("alignment", "zzz"),
+        ("split", "zzz"),
+        ("frames", -1),
+    ],
+)
+def test_a_piece_with_an_impossible_field_is_damage(source, cache, field, forged):
     write_store(source, cache)
     table = json.loads((cache / source.store_name / "pieces.json").read_text())
-    forge(
-        cache / source.store_name, {"pieces": [{**table["pieces"][0], "tempo": tempo}, *table["pieces"][1:]]}
-    )
+    first, *others = table["pieces"]
+    forge(cache / source.store_name, {"pieces": [{**first, field: forged}, *others]})
     assert source.stored(cache) is None
 
 

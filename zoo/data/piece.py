@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from zoo.data.options import Options
 from zoo.data.split import Split
+from zoo.music.align import AlignmentKind
+from zoo.music.barline import MeterFrom
 from zoo.music.grid import GRID
 from zoo.music.meter import COMMON_TIME, Meter
 from zoo.music.roll import Roll
@@ -41,8 +43,8 @@ class Piece:
     tempo: float = 120.0
     meter: Meter = COMMON_TIME
     family: int = 0
-    alignment: str = "stated"
-    meter_from: str = "stated"
+    alignment: AlignmentKind = "stated"
+    meter_from: MeterFrom = "stated"
     off_grid: float = 0.0
     losses: Mapping[str, int] = field(default_factory=dict)
 
@@ -62,8 +64,8 @@ class SourcePiece:
     title: str
     roll: Roll
     split: Split | None = None
-    alignment: str = "stated"
-    meter_from: str = "stated"
+    alignment: AlignmentKind = "stated"
+    meter_from: MeterFrom = "stated"
     off_grid: float = 0.0
     losses: Mapping[str, int] = field(default_factory=dict)
     default_roll: Roll | None = None

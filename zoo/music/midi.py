@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zoo.music.align import AlignmentKind
+from zoo.music.barline import MeterFrom
 from zoo.music.beats import Beats
 from zoo.music.grid import GRID, Pedal
 from zoo.music.gridding import GriddedScore, put_on_grid, read_on_grid
@@ -38,8 +40,8 @@ class Reading:
 
     roll: Roll
     end: int = 0
-    alignment: str = "stated"
-    meter_from: str = "stated"
+    alignment: AlignmentKind = "stated"
+    meter_from: MeterFrom = "stated"
     off_grid: float = 0.0
     off_grid_before: float = 0.0
     losses: Mapping[str, int] = field(default_factory=dict)
