@@ -400,6 +400,13 @@ def test_names_of_music_stay_in_their_cells_of_the_card() -> None:
     assert text.count("\n## Usage\n") == 1
 
 
+def test_the_card_of_a_model_that_was_never_validated_has_no_scores(bundle: Path) -> None:
+    config = json.loads((bundle / "config.json").read_text())
+    for scores in (None, {}, {"validation": {}, "validation_kinds": {}}):
+        assert "## Scores" not in card_of({**config, "scores": scores})
+    assert "## Scores" in card_of({**config, "scores": {"validation": {"core": 2.5}}})
+
+
 def test_the_hub_reads_the_card(bundle: Path) -> None:
     cards = pytest.importorskip("huggingface_hub")
     config = json.loads((FOLDER / "bach/config.json").read_text())

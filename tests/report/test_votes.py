@@ -256,6 +256,7 @@ def test_votes_without_a_comparison_are_an_error(saved: Path, capsys: pytest.Cap
         {"models": {"a": {"value": "low"}}},
         {"models": {"a": {"value": 3.5, "interval": [float("nan"), 4]}}},
         {"models": {"a": {"value": 10**400}}},
+        {"models": {"a": {"value": 1e308}}},
         {"format": "x"},
         {"listener": 3},
         {"page": 3},

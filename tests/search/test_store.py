@@ -190,6 +190,12 @@ def test_without_optuna_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
         ("chosen", ["lstm"]),
         ("steps", "many"),
         ("problem", 1),
+        ("steps", -1),
+        ("seconds", -0.5),
+        ("repeats", -3),
+        ("repeats", 1),
+        ("repeats", 0.5),
+        ("repeats", True),
     ],
 )
 def test_a_trial_of_wrong_types_is_damaged(space: Space, tmp_path: Path, key: str, value: object) -> None:

@@ -116,14 +116,15 @@ def _history(parts: Mapping[str, Any]) -> str:
 
 
 def _scores(scores: Mapping[str, Any] | None) -> str:
-    if not scores:
+    rows = list(_flat(scores or {}))
+    if not scores or not rows:  # nothing was validated
         return ""
     about = TERMS
     if score := scores.get("validation_score"):
         is_full = score.get("full_score", True)
         terms = "core, decoder and residual" if is_full else "core and decoder, as the music has no onsets"
         about += SCORE.format(terms=terms)
-    return f"\n## Scores\n\n{about}\n\n{_table(('score', 'value'), _flat(scores))}\n"
+    return f"\n## Scores\n\n{about}\n\n{_table(('score', 'value'), rows)}\n"
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

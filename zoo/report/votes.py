@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,8 @@ SCORED = ("music", "split", "full_score", "pieces", "count", "unit")
 """The fields of a score that say what was scored; the same music has several splits."""
 PRIOR = 2.0
 """Standard deviation of the prior on strengths; without it an unbeaten model would be infinitely strong."""
+HIGHEST = 1e12
+"""Larger scores are not those of a model."""
 MAX_STEPS = 100
 """Maximum number of Newton steps; about ten are needed."""
 
@@ -138,11 +139,11 @@ def _check_number(number: int, what: str, most: int, where: str) -> None:
 
 
 def _parse_score(score: Any) -> Any:
-    """The score of a model, if it is one: None, or an object with a finite `value` and a `kind`."""
+    """The score of a model, if it is one: None, or an object with a possible `value` and a `kind`."""
     if score is None:
         return None
-    is_finite = type(score["value"]) in (int, float) and isfinite(score["value"])
-    if not is_finite or score.get("kind") not in (None, *MARKS):
+    is_possible = type(score["value"]) in (int, float) and abs(score["value"]) < HIGHEST
+    if not is_possible or score.get("kind") not in (None, *MARKS):
         raise ValueError(f"invalid score {score!r}")
     return score
 

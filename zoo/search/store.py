@@ -268,10 +268,14 @@ def _is_valid(trial: TrialResult, reports: Mapping[Any, Any]) -> bool:
         *reports.values(),
         *([] if trial.nats is None else [trial.nats]),
     ]
+    counts = (trial.steps, trial.seconds, trial.repeats)
     is_scored = trial.nats is not None and isinstance(trial.kind, str) and trial.kind in MARKS
     return (
         all(isinstance(text, str) for text in texts)
+        and type(trial.repeats) is int
         and all(type(number) in (int, float) and isfinite(number) for number in numbers)
+        and min(counts) >= 0
+        and trial.repeats < trial.number
         and all(type(tenth) is int for tenth in reports)
         and (is_scored or trial.state != "complete")
     )
