@@ -114,6 +114,43 @@ def test_several_signals_save_the_run_as_one_does(start: Start) -> None:
     assert_resumable()
 
 
+def test_signals_that_arrive_at_once_are_one() -> None:
+    script = (
+        "import os, signal\n"
+        "from zoo.cli.signals import Stopped, hear_signals\n"
+        "hear_signals()\n"
+        "both = {signal.SIGTERM, signal.SIGHUP}\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, both)\n"
+        "for number in both: os.kill(os.getpid(), number)\n"
+        "try: signal.pthread_sigmask(signal.SIG_UNBLOCK, both)\n"
+        "except Stopped: print('stopped')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (done.stdout.strip(), done.stderr.strip()) == ("stopped", "")
+
+
+def test_a_signal_between_the_last_step_and_the_bundle_says_how_to_write_it(start: Start) -> None:
+    Path("late.py").write_text(
+        "import signal, sys\n"
+        "import zoo.measure.validation as validation\n"
+        "from zoo.cli.main import main\n"
+        "validation.with_score = lambda *given: signal.raise_signal(signal.SIGINT)\n"
+        "sys.argv[0] = 'zoo'\n"
+        "main()\n"
+    )
+    words = [*f"train {WORDS} data=songs train.steps=2 -o run".split()]
+    stopped = subprocess.run([sys.executable, "late.py", *words], capture_output=True, text=True, check=False)
+    assert stopped.returncode == 130, stopped.stderr
+    assert "Stopped before the bundle was written. Write it with: zoo train -o run --resume" in stopped.stderr
+    command = [sys.executable, "-m", "zoo", "generate", "run", "-o", "new.mid"]
+    generated = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert generated.returncode == 5
+    assert "run: this run has no bundle" in generated.stderr
+    assert "`zoo train -o run --resume` finishes the run and writes it" in generated.stderr
+    assert start("train -o run --resume").wait(timeout=300) == 0
+    assert Path("run/bundle/manifest.json").exists()
+
+
 def test_a_closed_terminal_saves_the_run(start: Start) -> None:
     process = leave_terminal(start, start_new_session=True)
     process.send_signal(signal.SIGHUP)

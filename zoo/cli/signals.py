@@ -58,11 +58,18 @@ def _ignore(*names: str) -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    # Schedulers may send several; another one must not interrupt what is done after the first.
-    _ignore("SIGTERM", "SIGHUP")
+    # Schedulers may send several; another one must not interrupt what is done after the first. It may be
+    # pending already, and Python prints an error if its handler has become SIG_IGN meanwhile.
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _do_nothing)
     if number == getattr(signal, "SIGHUP", None):
         _forget_terminal()
     raise Stopped(number)
+
+
+def _do_nothing(number: int, frame: FrameType | None) -> None:
+    """Handle a signal that says nothing new."""
 
 
 def _forget_terminal() -> None:

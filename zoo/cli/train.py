@@ -77,6 +77,7 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
     several bundles can be combined: core=@BUNDLE_A decoder=@BUNDLE_B. Parts that training does not improve
     keep their weights.
     """
+    from zoo.cli.console import stderr, visible
     from zoo.registry import open_registry
     from zoo.train.plan import merge_words, plan_origins, plan_words, read_plan
     from zoo.train.proposals import propose
@@ -98,7 +99,12 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
         _print_proposals(proposals)
         _check_bundle(output)
         trained = _train(swap, known, output, resume, ranks)
-        score = _write(trained, swap.recipe, output) if ranks.is_first else None
+        try:
+            score = _write(trained, swap.recipe, output) if ranks.is_first else None
+        except KeyboardInterrupt:
+            again = f"zoo train -o {shlex.quote(str(output))} --resume"
+            stderr.print(visible(f"Stopped before the bundle was written. Write it with: {again}"))
+            raise
     if ranks.is_first:
         _print(trained, score, swap.recipe, output, as_json)
 

@@ -70,9 +70,8 @@ def warn_of_dull(written: Mapping[Path, Roll], first: int) -> None:
 
     for path, roll in written.items():
         if remark := dull(roll, first):
-            stderr.print_line(
-                f"warning: {path}: {remark}; another --seed, a higher --temperature or longer training helps"
-            )
+            hint = "another --seed, another --temperature or longer training may help"
+            stderr.print_line(f"warning: {path}: {remark}; {hint}")
 
 
 def note_outside(written: Mapping[Path, Roll]) -> None:

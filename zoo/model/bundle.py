@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -33,7 +34,7 @@ from zoo.model.format import check_format
 from zoo.model.half import narrowed, rounded
 from zoo.model.kept import keep_edited_card, keep_others
 from zoo.model.model import Model
-from zoo.model.pretrained import bundle_folder, pretrained_names
+from zoo.model.pretrained import RECIPE, bundle_folder, pretrained_names
 from zoo.model.provenance import MusicRecord, shared_pieces, with_short_lists, without_pieces
 from zoo.model.provenance import trained_on as read_trained_on
 from zoo.model.sealed import (
@@ -177,6 +178,9 @@ def open_bundle(path: str | Path, *, local: bool = False) -> Bundle:
     place = bundle_folder(path)
     if not place.is_dir():
         raise BundleError(Problem("there is no such bundle", str(place), _missing_hint(place)))
+    if (place / RECIPE).is_file() and not (place / MANIFEST).exists():
+        hint = f"`zoo train -o {shlex.quote(str(place))} --resume` finishes the run and writes it"
+        raise BundleError(Problem("this run has no bundle", str(place), hint))
     with one_bundle(place):
         config = read_config(place)
         with _as_bundle_errors(place):
