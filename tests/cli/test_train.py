@@ -175,6 +175,17 @@ def test_a_run_is_resumed_without_its_words(train: Train) -> None:
     assert json.loads(longer.out)["steps"] > 2
 
 
+def test_a_run_inside_its_music_folder_does_not_add_its_sample_to_the_music(
+    train: Train, songs: Path
+) -> None:
+    for song in songs.iterdir():
+        Path(song.name).write_bytes(song.read_bytes())
+    assert train("train.steps=2", words=[*WORDS, "data=."]).code == 0
+    again = train("train.steps=4", "--resume", words=[])
+    assert again.code == 0, again.err
+    assert "6 training pieces, 2 validation pieces" in " ".join(again.err.split())
+
+
 def test_the_bundle_of_a_complete_run_is_not_written_again(train: Train) -> None:
     first = train("train.steps=4", "--json")
     manifest, card = Path("run/bundle/manifest.json"), Path("run/bundle/README.md")

@@ -341,6 +341,19 @@ def test_ignored_files_are_counted(folder):
     assert corpus.split("train").ignored == corpus.ignored
 
 
+def test_the_sample_of_a_bundle_in_the_folder_is_no_music(folder, tune):
+    before = open_corpus(folder)
+    bundle = folder / "run" / "bundle"
+    bundle.mkdir(parents=True)
+    for name in ("manifest.json", "model.safetensors"):
+        (bundle / name).write_bytes(b"")
+    tune(7, 20).write(bundle / "sample.mid")
+    corpus = open_corpus(folder)
+    assert corpus.digest == before.digest
+    assert corpus.ignored["bundles"] == 1
+    assert [piece.title for piece in open_corpus(bundle).pieces] == ["sample.mid"], "it was named itself"
+
+
 def test_a_folder_of_links_is_an_error_with_a_hint(tmp_path):
     (tmp_path / "midi").mkdir()
     (tmp_path / "links").mkdir()

@@ -15,6 +15,8 @@ COMPRESSED = tuple(f"{suffix}.gz" for suffix in SUFFIXES)
 APPLE_DOUBLE = b"\0\5\x16\7"
 """First bytes of the metadata that macOS stores next to a file, such as `._song.mid` for `song.mid`."""
 SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
+BUNDLE = {"manifest.json", "model.safetensors"}
+"""Files that make a folder a trained model, which also contains a sample of its own music."""
 
 
 @dataclass
@@ -24,7 +26,7 @@ class Listing:
     Attributes:
         files: files with the suffix of a MIDI file, sorted by path, in the same order on every machine.
             Folders that cannot be listed are included, so that the reader rejects them with a reason.
-        ignored: number of other entries by kind, such as `.txt files`, `links to folders`, `broken links`.
+        ignored: number of other entries by kind, such as `.txt files`, `bundles`, `links to folders`.
     """
 
     files: list[Path]
@@ -40,7 +42,8 @@ def midi_files(folder: Path) -> Listing:
     """List the MIDI files in a folder and its subfolders.
 
     Links to files are followed. Links to folders are not, since a link may point to one of its own parents or
-    to a large part of the disk.
+    to a large part of the disk. What a model generated is no music to train on or to be scored on: of bundles
+    in the folder, such as that of a run, no file is listed, unless the folder itself is one.
     """
     listing = Listing([])
 
@@ -48,6 +51,10 @@ def midi_files(folder: Path) -> Listing:
         listing.files.append(Path(error.filename))
 
     for parent, folders, names in os.walk(folder, onerror=add_unreadable):
+        if BUNDLE <= set(names) and Path(parent) != folder:
+            listing.ignored["bundles"] += 1
+            folders.clear()
+            continue
         links = sum(Path(parent, name).is_symlink() for name in folders)
         listing.ignored["links to folders"] += links
         for path in (Path(parent, name) for name in names):
