@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from zoo.cli.main import run
 from zoo.data import Corpus
 from zoo.model.bundle import Bundle, open_bundle
 from zoo.report.recipe import RecipeSummary, training_command
+from zoo.train.learner import Learner
 
 TINY = "attention=none attention.local=4 attention.features=5 sampler.hidden=4 decoder.hidden=4"
 TRAIN = "train.steps=2 train.batch=2 train.frames=16 train.stride=8 train.past=4 train.validate_every=2"
@@ -59,6 +61,58 @@ def test_a_model_of_several_processes_is_trained_again_by_as_many(folder: Path) 
     record = {**bundle.record, "training": {**bundle.record["training"], "ranks": 2}}
     command = training_command(Bundle(bundle.model, record))
     assert command.startswith("torchrun --nproc-per-node 2 --no-python zoo train ")
+
+
+def test_the_command_of_a_run_continued_with_other_budgets_takes_its_steps_at_once(folder: Path) -> None:
+    words = [*TINY.split(), *TRAIN.split(), "data=songs"]
+    assert run(["train", *words, "-o", "first"]) == 0
+    for budget in ("train.epochs=1", "train.steps=46"):
+        assert run(["train", "-o", "first", "--resume", budget]) == 0
+    assert config("first")["training"]["continued"] is True
+    command = training_command(open_bundle("first"))
+    assert "train.steps=46" in command.split()
+    assert "train.epochs" not in command
+    assert run(shlex.split(command)[1:]) == 0
+    first, again = config("first"), config("RUN")
+    assert first["training"]["steps"] == again["training"]["steps"] == 46
+    weights = [{slot: part["weights"] for slot, part in each["parts"].items()} for each in (first, again)]
+    assert weights[0] == weights[1]
+
+
+def test_a_smaller_budget_on_resuming_does_not_shorten_the_command(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was interrupted after three steps; the smaller budget ended it there."""
+    step = Learner.learn
+
+    def learn(learner: Learner, *arguments: Any) -> Any:
+        if learner.step == 2:
+            signal.raise_signal(signal.SIGINT)
+        return step(learner, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "learn", learn)
+        longer = TRAIN.replace("steps=2", "steps=9").split()
+        assert run(["train", *TINY.split(), *longer, "data=songs", "-o", "first"]) == 130
+    assert run(["train", "-o", "first", "--resume", "train.steps=1"]) == 0
+    assert "train.steps=3" in training_command(open_bundle("first")).split()
+
+
+def test_no_command_is_shown_for_weights_that_need_two_sessions(folder: Path) -> None:
+    words = [*TINY.split(), *TRAIN.split(), "data=songs"]
+    assert run(["train", *words, "train.schedule=cosine", "-o", "first"]) == 0
+    assert run(["train", "-o", "first", "--resume", "train.steps=4"]) == 0
+    bundle = open_bundle("first")
+    summary = RecipeSummary.from_bundle("first", bundle)
+    assert summary.command == ""
+    assert summary.without_command == "continued with another budget or patience"
+
+    training = bundle.record["training"]
+    constant = {**training, "settings": {**training["settings"], "schedule": "constant"}}
+    for best, shown in ((2, True), (4, True), (3, False)):
+        # A session of three steps validates after the third, and one of four does not.
+        record = {**bundle.record, "training": {**constant, "best_step": {"core": best}}}
+        assert bool(training_command(Bundle(bundle.model, record))) == shown
 
 
 def test_no_command_is_shown_for_music_in_memory(folder: Path) -> None:

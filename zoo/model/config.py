@@ -65,6 +65,7 @@ class _Training(StrictModel):
     steps: Count = 0
     seconds: Annotated[float, Field(ge=0, le=MOST)] = 0.0
     stopped: str = ""
+    continued: bool = False
     threads: Count = 1
     ranks: Count = 1
     best_step: dict[str, Count] = {}

@@ -15,6 +15,7 @@ from zoo.registry.values import write_value
 from zoo.registry.words import split
 from zoo.train.proposals import train_words
 from zoo.train.record import pedal_of
+from zoo.train.settings import BUDGETS, LEGACY
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def training_command(bundle: Bundle) -> str:
     if without_command(bundle):
         return ""
     data, training = bundle.record["data"], bundle.record["training"]
-    changed_settings = train_words(training.get("settings", {}), bundle.model.recipe.parts)
+    changed_settings = train_words(_one_budget(training), bundle.model.recipe.parts)
     # The grid is a word of the recipe. All other options of reading change the music or its split.
     reading = {"pedal": (pedal_of(bundle.record), "keep"), "family": (data.get("family", ""), "")}
     changed_reading = [f"{key}={value}" for key, (value, default) in reading.items() if value != default]
@@ -105,4 +106,30 @@ def without_command(bundle: Bundle) -> str:
         return "combined from trained parts, or fine-tuned"
     if data.get("in_memory"):
         return "trained from Python, on music in memory"
-    return f"trained from Python, {how}" if (how := training.get("from_python")) else ""
+    if how := training.get("from_python"):
+        return f"trained from Python, {how}"
+    return "continued with another budget or patience" if _needs_sessions(training) else ""
+
+
+def _one_budget(training: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings that take as many steps at once as a run that was continued took in several sessions."""
+    settings: Mapping[str, Any] = training.get("settings", {})
+    if not training.get("continued"):
+        return settings
+    kept = {name: value for name, value in settings.items() if f"train.{name}" not in BUDGETS}
+    return {**kept, "steps": training["steps"], "patience": 0}
+
+
+def _needs_sessions(training: Mapping[str, Any]) -> bool:
+    """Whether a run that was continued has other weights than one with as many steps at once.
+
+    A cosine schedule depends on the budget. A session also ends with a validation, whose weights may be the
+    best, although a longer session does not validate there.
+    """
+    if not training.get("continued"):
+        return False
+    settings, steps = {**LEGACY, **training.get("settings", {})}, training.get("steps", 0)
+    every, best = settings.get("validate_every"), training.get("best_step", {}).values()
+    if settings["schedule"] != "constant" or not steps or not isinstance(every, int) or every < 1:
+        return True
+    return any(step != steps and step % every for step in best)

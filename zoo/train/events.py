@@ -91,6 +91,7 @@ class FitResult:
         ranks: number of ranks.
         stopped: why training ended: "budget", "patience", "callback", "nothing to train" or "interrupt".
         kinds: the kind of the best nats, by term; empty if they are from an older version.
+        continued: whether the run was resumed with another budget or patience, in this session or an earlier.
     """
 
     step: int
@@ -102,3 +103,4 @@ class FitResult:
     ranks: int = 1
     stopped: Stop = "budget"
     kinds: Mapping[Term, Kind] = field(default_factory=dict)
+    continued: bool = False

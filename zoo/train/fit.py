@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from zoo.data import Corpus
 from zoo.errors import Problem, UsageError
@@ -105,7 +106,7 @@ def fit(
                 on_stop(loop.result())
             raise
     _take_best(learner)
-    return result
+    return replace(result, continued=run is not None and run.continued)
 
 
 def _take_best(learner: Learner) -> None:

@@ -72,6 +72,7 @@ class _Plan(StrictModel):
     data: _Music
     seed: int
     ranks: Count = 1
+    continued: bool = False
     origins: dict[str, _Origin] = Field(default_factory=dict)
     piece_digests: dict[str, list[str]] = Field(default_factory=dict)
     validation_digests: dict[str, list[str]] = Field(default_factory=dict)
@@ -96,6 +97,7 @@ def plan(
         "data": {"name": corpus.name, "digest": corpus.digest, "grid": corpus.grid},
         "seed": seed,
         **({"ranks": ranks} if ranks > 1 else {}),
+        "continued": False,
         "origins": {slot: _origin_to_json(origin) for slot, origin in (origins or {}).items()},
         **shared_pieces({slot: o.trained_on for slot, o in (origins or {}).items()}, None),
     }
@@ -218,6 +220,16 @@ def differences(stored: Mapping[str, Any], current: Mapping[str, Any]) -> list[P
         for key in sorted({*before, *after})
         if before.get(key) != after.get(key) and not key.startswith(replaced)
     ]
+
+
+def is_continued(stored: Mapping[str, Any], current: Mapping[str, Any]) -> bool:
+    """Whether the budget or the patience of a run changed when it was resumed, now or earlier.
+
+    Such a run may have other weights than one that had the last budget from its start.
+    """
+    names = ("patience", *(key.removeprefix("train.") for key in BUDGETS))
+    changed = any(stored["train"].get(name) != current["train"].get(name) for name in names)
+    return changed or stored.get("continued", False)
 
 
 def _hint(key: str, before: Any) -> str:

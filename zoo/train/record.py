@@ -78,6 +78,7 @@ def record(
             "steps": result.step,
             "seconds": round(result.seconds, 1),
             "stopped": result.stopped,
+            **({"continued": True} if result.continued else {}),
             "threads": result.threads,
             **({"ranks": result.ranks} if result.ranks > 1 else {}),
             "best_step": dict(result.best_step),

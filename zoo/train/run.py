@@ -37,7 +37,7 @@ from zoo.train.events import Stepped, Validated
 from zoo.train.learner import Learner
 from zoo.train.lock import check_held
 from zoo.train.metrics import MetricsFile, parse_event
-from zoo.train.plan import differences, read_plan
+from zoo.train.plan import differences, is_continued, read_plan
 
 FORMAT = 1
 
@@ -65,11 +65,17 @@ class Run:
     """A run in its folder, which must be locked with `lock_folder`.
 
     Nothing is written if another folder has taken its place; this is an error, see `check_held`.
+
+    Attributes:
+        folder: the folder.
+        metrics: its metrics.
+        continued: after `begin`, whether the run was resumed with another budget or patience.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.metrics = MetricsFile(folder)
+        self.continued = False
 
     @property
     def is_saved(self) -> bool:
@@ -94,7 +100,9 @@ class Run:
             if not resume:
                 hint = "use --resume to continue it, or choose a new folder"
                 raise UsageError(Problem("already contains this run", str(self.folder), hint))
-        write_file(self.folder / RECIPE, json.dumps(plan, indent=2) + "\n")
+            self.continued = is_continued(stored_plan, plan)
+        content = {**plan, "continued": self.continued}
+        write_file(self.folder / RECIPE, json.dumps(content, indent=2) + "\n")
 
     def resume(self, learner: Learner) -> bool:
         """Restore a new learner from the latest checkpoint; returns False if there is none yet.
