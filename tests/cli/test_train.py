@@ -356,10 +356,13 @@ def test_resuming_a_missing_run_starts_it(train: Train) -> None:
     result = train("train.steps=2", "--resume")
     assert result.code == 0
     assert "The run was complete" not in result.err
+    assert "note: there is no run in run; a new one is started" in result.err
+    assert "a new one is started" not in train("train.steps=3", "--resume", words=[]).err
 
 
-def test_resuming_without_words_needs_a_run(train: Train) -> None:
-    result = train("--resume", words=[])
+@pytest.mark.parametrize("settings", [[], ["train.steps=5"], ["train.steps=5", "train.patience=0"]])
+def test_resuming_without_a_recipe_needs_a_run(train: Train, settings: list[str]) -> None:
+    result = train("--resume", words=settings)
     assert result.code == 2
     assert "there is no run here to resume" in result.err
     assert not Path("run").exists()

@@ -87,15 +87,16 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
     if not stored:
         check_own_folder(output, "run")
     begun = stored if resume else None
-    if resume and not begun and not words:
-        hint = "give the folder of a run, or start one: zoo train data=FOLDER -o RUN"
-        raise UsageError(Problem("there is no run here to resume", str(output), hint))
+    if resume and not begun:
+        _check_starts(words, output)
     merged = merge_words(plan_words(begun, output), words) if begun else words
     swap = parse_swap(merged, open_registry(), sections=SECTIONS, keys=TrainKeys)
     recipe, proposals = propose(swap.recipe)
     swap = replace(swap, recipe=recipe)
     known = plan_origins(begun) if begun and not swap.sources else {}
     with _ranks() as ranks, _locked(output, ranks):
+        if resume and not begun:
+            _note_new(output)
         _print_proposals(proposals)
         _check_bundle(output)
         trained = _train(swap, known, output, resume, ranks)
@@ -107,6 +108,20 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
             raise
     if ranks.is_first:
         _print(trained, score, swap.recipe, output, as_json)
+
+
+def _check_starts(words: Sequence[str], output: Path) -> None:
+    """Check that the words for a folder without a run name what to train, not only how to train further."""
+    if all(word.startswith("train.") for word in words):
+        hint = "give the folder of a run, or start one: zoo train data=FOLDER -o RUN"
+        raise UsageError(Problem("there is no run here to resume", str(output), hint))
+
+
+def _note_new(output: Path) -> None:
+    """Say that a run starts that was perhaps meant to continue another."""
+    from zoo.cli.console import stderr
+
+    stderr.print_line(f"note: there is no run in {output}; a new one is started")
 
 
 def _check_bundle(output: Path) -> None:
