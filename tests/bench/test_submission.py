@@ -234,6 +234,24 @@ def test_the_command_that_submit_prints_verifies_the_submission(
     assert run(shlex.split(following)) == 0
 
 
+def test_a_folder_called_like_a_corpus_is_not_taken_for_the_corpus(
+    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(songs, "bach")
+    assert run(["train", "data=./bach", *SMALL, "-o", "run"]) == 0
+    study = str(REPOSITORY / "benchmarks/studies/objective.toml")
+    site = ["bench", "site", study, "-o", "site", "--bundle", "run"]
+    assert run(site) == 3
+    assert "./bach: is not the name of a known corpus" in capsys.readouterr().err
+    assert run([*site, "--data", "./bach=./bach"]) == 0
+    capsys.readouterr()
+    assert run(["bench", "submit", "run", "data=./bach", "-o", "mine"]) == 0
+    assert json.loads(Path("mine/claim.json").read_text())["data"] == "./bach"
+    following = capsys.readouterr().err.splitlines()[-1].removeprefix("Next:  zoo ")
+    assert run(shlex.split(following)) == 0
+
+
 def test_an_existing_submission_is_kept(submitted: Path, songs: Path) -> None:
     assert run(["bench", "submit", "bach", f"data={songs}", "-o", str(submitted)]) == UsageError.exit_code
 

@@ -17,6 +17,8 @@ from zoo.data import Corpus
 from zoo.model.bundle import Bundle, open_bundle
 from zoo.report.recipe import RecipeSummary, training_command
 from zoo.train.learner import Learner
+from zoo.train.summary import summarize
+from zoo.train.trained import open_trained
 
 TINY = "attention=none attention.local=4 attention.features=5 sampler.hidden=4 decoder.hidden=4"
 TRAIN = "train.steps=2 train.batch=2 train.frames=16 train.stride=8 train.past=4 train.validate_every=2"
@@ -53,6 +55,22 @@ def test_the_command_that_trains_a_model_again_kept_pedal_and_family(folder: Pat
     weights = [{slot: part["weights"] for slot, part in each["parts"].items()} for each in (first, again)]
     assert weights[0] == weights[1]
     assert zoo.open_corpus("songs", grid=8, pedal="hold").digest != first["data"]["digest"]
+
+
+@pytest.mark.parametrize("typed", ["./bach", "bach"])
+def test_a_folder_that_is_called_like_a_corpus_is_recorded_as_a_path(folder: Path, typed: str) -> None:
+    Path("songs").rename("bach")
+    music = typed if typed.startswith(".") else str(folder / typed)
+    assert run(["train", *TINY.split(), *TRAIN.split(), f"data={music}", "-o", "first"]) == 0
+    record = config("first")
+    assert record["data"]["name"] == "./bach"
+    assert str(folder) not in Path("first/bundle/config.json").read_text()
+    assert {music["name"] for part in record["parts"].values() for music in part["trained_on"]} == {"./bach"}
+    assert "data=./bach" in training_command(open_bundle("first")).split()
+    assert summarize(Path("first")).music == "./bach"
+    shutil.rmtree("first/bundle")
+    trained = open_trained(Path("first")).trained_on
+    assert {music["name"] for listed in trained.values() for music in listed} == {"./bach"}
 
 
 def test_a_model_of_several_processes_is_trained_again_by_as_many(folder: Path) -> None:

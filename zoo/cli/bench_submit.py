@@ -39,7 +39,7 @@ def submit(words: tuple[str, ...], output: Path, as_json: bool) -> None:
     from zoo.cli.opened import open_named
     from zoo.cli.progress import waiting
     from zoo.cli.submissions import check_plugins
-    from zoo.data.opening import is_named
+    from zoo.data.opening import is_named, shared_name
     from zoo.registry import open_registry, parse_recipe
     from zoo.train.keys import MusicKeys
     from zoo.train.record import reading_notes
@@ -54,8 +54,7 @@ def submit(words: tuple[str, ...], output: Path, as_json: bool) -> None:
         stderr.print_line(f"note: {note}")
     with waiting(path) as progress:
         evaluation = score_held_out(bundle, corpus, chosen.seed, path, progress)
-    # The path of the music stays private.
-    claim = Claim.of(evaluation, corpus, Path(chosen.data).name or chosen.data, chosen.seed)
+    claim = Claim.of(evaluation, corpus, shared_name(chosen.data), chosen.seed)
     write_submission(path, bundle, claim, output)
     if as_json:
         print_json(claim.to_json())

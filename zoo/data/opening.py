@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from zoo.data import bach, boulanger, folder, published
@@ -12,7 +13,7 @@ from zoo.data.source import DataSource
 from zoo.data.store import cache_folder
 from zoo.data.writing import write_store
 from zoo.errors import Problem, UsageError
-from zoo.files import expanded
+from zoo.files import encodable, expanded
 from zoo.music.grid import Pedal
 from zoo.progress import Progress
 
@@ -61,6 +62,17 @@ def is_named(name: str) -> bool:
     return name == bach.NAME or folder.split_tracks(name, PUBLISHED)[0] in PUBLISHED
 
 
+def shared_name(name: str) -> str:
+    """The name of music as it is recorded in files that are shared, which name no folders of their author.
+
+    A path is recorded as the name of its folder or file; as `./bach` if that is also the name of a corpus.
+    """
+    if is_named(name):
+        return name
+    last = encodable(Path(name).resolve().name)
+    return f"./{last}" if is_named(last) else last
+
+
 def to_download(name: str) -> int:
     """How many bytes are downloaded when this corpus is opened; 0 if it needs no download."""
     dataset = PUBLISHED.get(folder.split_tracks(name, PUBLISHED)[0])
@@ -87,6 +99,7 @@ def find_source(
     if name in PUBLISHED:
         return published.source(PUBLISHED[name], tracks, options, progress)
     path = expanded(name_or_path)
-    if path.suffix.lower() in boulanger.SUFFIXES:
-        return boulanger.source(path, options)
-    return folder.source(path, options)
+    reads = boulanger.source if path.suffix.lower() in boulanger.SUFFIXES else folder.source
+    source = reads(path, options)
+    # The text of a path has no leading ./, without which it may be the name of a corpus.
+    return replace(source, name=f"./{source.name}") if is_named(source.name) else source

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data import Corpus
+from zoo.data.opening import shared_name
 from zoo.data.split import pattern
 from zoo.files import encodable
 from zoo.model.bundle import Bundle
@@ -52,10 +53,8 @@ def record(
         origins: as passed to `fit`.
     """
     pieces, origins = corpus.split("train"), origins or {}
-    # Bundles are shared, so the path of the corpus stays private.
-    name = encodable(Path(corpus.name).resolve().name)
     music = {
-        "name": name,
+        "name": shared_name(corpus.name),
         "digest": corpus.digest,
         "pieces": len(pieces.pieces),
         "frames": pieces.frames,

@@ -68,7 +68,10 @@ class RunSummary:
     @property
     def music(self) -> str:
         """The name of the music, without its folder."""
-        return Path(self.plan["data"]["name"]).name if self.plan else ""
+        from zoo.data.opening import is_named, shared_name
+
+        path = self.plan["data"]["name"] if self.plan else ""
+        return shared_name(path) if is_named(Path(path).name) else Path(path).name
 
     @property
     def nats(self) -> float | None:

@@ -112,10 +112,11 @@ def _trained_on(path: Path, plan: Mapping[str, Any]) -> Mapping[Slot, tuple[Musi
 
     The bundle of a finished run also lists the pieces.
     """
+    from zoo.data.opening import shared_name
+
     with suppress(BundleError):
         return _open_bundle(path / BUNDLE).trained_on
-    name = encodable(Path(plan["data"]["name"]).resolve().name)
-    music = {"name": name, "digest": plan["data"]["digest"]}
+    music = {"name": shared_name(plan["data"]["name"]), "digest": plan["data"]["digest"]}
     origins = plan_origins(plan)
     return {slot: (*(origins[slot].trained_on if slot in origins else ()), music) for slot in SLOTS}
 
