@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
+import os
+import re
 import shlex
 import shutil
 import signal
@@ -71,6 +74,22 @@ def test_a_folder_that_is_called_like_a_corpus_is_recorded_as_a_path(folder: Pat
     shutil.rmtree("first/bundle")
     trained = open_trained(Path("first")).trained_on
     assert {music["name"] for listed in trained.values() for music in listed} == {"./bach"}
+
+
+def test_the_commands_of_a_page_run_the_code_that_the_model_needs(folder: Path) -> None:
+    assert run(["plugin", "new", "mine", "--slot", "attention", "--file"]) == 0
+    Path("registry.toml").write_text('[plugins]\nmine = "./mine.py"\n')
+    words = [*TRAIN.split(), "sampler.hidden=4", "decoder.hidden=4", "data=songs"]
+    for attention, output in (("mine/mine", "listed"), ("./mine.py", "named")):
+        assert run(["train", f"attention={attention}", *words, "-o", output, "--local"]) == 0
+        assert run(["report", output, "-o", f"{output}.html", "--bars", "1", "--local"]) == 0
+        page = html.unescape(Path(f"{output}.html").read_text("utf-8"))
+        again, report = re.findall(r"zoo (?:train|report) [^<]*", page)[-2:]
+        Path(f"{output}.html").unlink()
+        Path("RUN").exists() and shutil.rmtree("RUN")
+        for command in (again, report):
+            os.environ.pop("ZOO_LOCAL", None)
+            assert run(shlex.split(command)[1:]) == 0, command
 
 
 def test_a_model_of_several_processes_is_trained_again_by_as_many(folder: Path) -> None:

@@ -22,6 +22,7 @@ from zoo.cli.scoring import (
 )
 from zoo.cli.words import is_key_value
 from zoo.cli.written import suggested
+from zoo.environment import is_on
 from zoo.errors import Problem, UsageError
 from zoo.music.grid import FINE_GRID
 
@@ -150,7 +151,7 @@ def _command_line(context: click.Context) -> str:
         value = context.params.get(option.name or "")
         if isinstance(option, click.Option) and not option.is_flag and value not in (option.default, None):
             words += [option.opts[-1], str(value)]
-    return shlex.join(["zoo", "report", *words])
+    return shlex.join(["zoo", "report", *words, *(["--local"] if is_on("ZOO_LOCAL") else [])])
 
 
 def _study(file: Path) -> list[dict[str, Any]]:

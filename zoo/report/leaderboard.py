@@ -14,6 +14,7 @@ from zoo.parts import SLOTS
 from zoo.report.html import encoded, environment, read_file, security_policy
 from zoo.report.page import PLAYER, pieces_to_json
 from zoo.report.piece import ListeningPiece
+from zoo.report.recipe import local_words
 from zoo.train.proposals import train_words
 from zoo.train.settings import TrainSettings
 
@@ -196,7 +197,8 @@ def _command(row: StudyRow, table: StudyTable) -> str:
         chosen = {"lr": TrainSettings().lr, **{f"lr_{term}": rate for term, rate in rates.items()}}
     recipe = next(each.recipe for each in table.study.combinations if str(each.recipe) == row.recipe)
     words = train_words({**table.study.train_on(table.data).model_dump(), **chosen}, recipe.parts)
-    return shlex.join(["zoo", "train", *row.recipe.split(), f"data={table.data}", *words, "-o", "RUN"])
+    command = ["zoo", "train", *row.recipe.split(), f"data={table.data}", *words, "-o", "RUN"]
+    return shlex.join([*command, *local_words(recipe.parts.values())])
 
 
 def write_leaderboard(rows: Sequence[LeaderboardRow], folder: Path, title: str) -> Path:

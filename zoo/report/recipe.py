@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from zoo.model.build import parameter_count
 from zoo.model.bundle import Bundle
 from zoo.parts import SLOTS
 from zoo.parts.kinds import marked
+from zoo.registry import Choice
 from zoo.registry.values import write_value
 from zoo.registry.words import split
 from zoo.train.proposals import train_words
@@ -95,7 +96,17 @@ def training_command(bundle: Bundle) -> str:
     music = [f"data={data.get('name')}", *changed_reading]
     arguments = [*split(str(bundle.model.recipe)), *music, *changed_settings]
     start = ["torchrun", "--nproc-per-node", str(ranks), "--no-python"] if ranks > 1 else []
-    return shlex.join([*start, "zoo", "train", *arguments, *([f"seed={seed}"] if seed else []), "-o", "RUN"])
+    seeded = [*arguments, *([f"seed={seed}"] if seed else [])]
+    local = local_words(bundle.model.recipe.parts.values())
+    return shlex.join([*start, "zoo", "train", *seeded, "-o", "RUN", *local])
+
+
+def local_words(parts: Iterable[Choice]) -> list[str]:
+    """The switch without which a command does not run the code of parts that a `registry.toml` lists.
+
+    Parts in files need none, since the command names their files.
+    """
+    return ["--local"] if any(part.entry.source.origin == "local" for part in parts) else []
 
 
 def without_command(bundle: Bundle) -> str:
