@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from zoo.bench.assembly import tables
 from zoo.bench.components import components
+from zoo.bench.formatted import format_tables, table_to_json
+from zoo.bench.notes import NOT_HELD_OUT
+from zoo.bench.results import Results
 from zoo.bench.study import Study, read_study
 from zoo.cli.main import run
 from zoo.errors import UsageError
-from zoo.registry import Registry
+from zoo.registry import Registry, open_registry
+from zoo.report.score import score_tables
 
 Read = Callable[..., Study]
 
@@ -193,3 +199,23 @@ def test_code_file_of_a_study_needs_consent(tmp_path: Path, registry: Registry) 
     with pytest.raises(UsageError, match="--local"):
         read_study(path, registry)
     assert not ran.exists()
+
+
+@pytest.mark.parametrize(
+    ("split", "note"),
+    [
+        ("train", "the parts were trained on the scored pieces"),
+        ("valid", "the scored pieces are validation pieces of the trainings"),
+        ("test", None),
+    ],
+)
+def test_a_table_of_pieces_that_are_not_held_out_says_so(split: str, note: str | None) -> None:
+    file, registry = Path(__file__).parents[2] / "benchmarks/studies/objective.toml", open_registry()
+    table = next(iter(tables(read_study(file, registry), Results(file.parent / "results"), registry)))
+    settings = table.study.settings.model_copy(update={"split": split})
+    table = replace(table, study=replace(table.study, settings=settings))
+    shown = [each.text for formatted in format_tables(table) for each in formatted.notes]
+    content = table_to_json(table)
+    on_page = [text for each in score_tables(content) for text in each.notes]
+    for texts in (shown, on_page, [content["data"]["note"]]):
+        assert [text for text in texts if text in NOT_HELD_OUT.values()] == ([note] if note else [])

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
-from zoo.bench.notes import notes
+from zoo.bench.notes import NOT_HELD_OUT, notes
 from zoo.bench.rows import StudyRow, StudyTable
 from zoo.measure.evaluation import Difference
 from zoo.measure.formatted import FormattedTable, Line
@@ -156,7 +156,8 @@ def table_to_json(table: StudyTable) -> dict[str, Any]:
 
 def _music_to_json(table: StudyTable) -> dict[str, Any]:
     """The identity of the music, and how it was read when it was measured."""
-    known: dict[str, Any] = {"name": table.data, "split": table.study.settings.split}
+    split = table.study.settings.split
+    known: dict[str, Any] = {"name": table.data, "split": split, "note": NOT_HELD_OUT.get(split)}
     if (reading := table.reading) is None:
         return known | {"digest": ""}
     known |= {"digest": reading.digest, "reading": reading.number, "earlier": reading.is_earlier}

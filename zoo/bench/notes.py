@@ -12,6 +12,11 @@ from zoo.measure.table import ESCAPE, NO_INTERVAL, RESIDUAL, kind_notes
 from zoo.train.settings import STEPS
 
 BUDGETS = ("steps", "epochs", "minutes")
+NOT_HELD_OUT = {
+    "train": "the parts were trained on the scored pieces",
+    "valid": "the scored pieces are validation pieces of the trainings",
+}
+"""Split of a study -> what its scored pieces took part in."""
 
 
 def notes(
@@ -52,6 +57,8 @@ def _basis(table: StudyTable, rows: Sequence[StudyRow], terms: Sequence[str]) ->
         f"music {table.reading.digest[:12] if table.reading else ''}"
     )
     yield from table.reading.notes if table.reading else ()
+    if settings.split in NOT_HELD_OUT:
+        yield NOT_HELD_OUT[settings.split]
     yield _budget(table)
     yield f"nats per {unit}, lower is better"
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.bench.notes import NOT_HELD_OUT
 from zoo.counts import count
 from zoo.measure.evaluation import SCORE
 from zoo.measure.figure import Figure
@@ -89,15 +90,25 @@ def score_tables(result: Mapping[str, Any]) -> Iterator[ScoreTable]:
     music = _describe_music(result["data"])
     if result["rows"]:
         scores = _score_table(f"Score: {music}", result["rows"], "nats/frame ↓", result.get("seeds"))
-        yield replace(scores, notes=(*scores.notes, *_of_study(result)))
+        yield replace(scores, notes=(*scores.notes, *_reading_notes(result), *_without_row(result)))
         yield from _difference_tables(
             result.get("differences") or _differences_to_next(result["rows"]), "nats/frame"
         )
     velocity = result["velocity"]
     if any(not row["floor"] for row in velocity["rows"]):
         rows = [{"score": row.get("score", row), "terms": {}, **row} for row in velocity["rows"]]
-        yield _score_table(f"Velocity: {music}", rows, "nats/note ↓", result.get("seeds"))
+        velocities = _score_table(f"Velocity: {music}", rows, "nats/note ↓", result.get("seeds"))
+        yield replace(velocities, notes=(*velocities.notes, *_reading_notes(result)))
         yield from _difference_tables(velocity.get("differences") or _differences_to_next(rows), "nats/note")
+
+
+def _reading_notes(result: Mapping[str, Any]) -> Iterator[str]:
+    """Notes on the music of a result, and on the pieces that a study scores."""
+    data = result["data"]
+    if data.get("earlier"):
+        yield EARLIER
+    if "study" in result and data["split"] in NOT_HELD_OUT:
+        yield NOT_HELD_OUT[data["split"]]
 
 
 def scores_by_model(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -134,10 +145,8 @@ def figure_from_json(content: Mapping[str, Any]) -> Figure:
     )
 
 
-def _of_study(result: Mapping[str, Any]) -> Iterator[str]:
-    """Notes on the results of a study: on their music, and on the combinations that have no row."""
-    if result["data"].get("earlier"):
-        yield EARLIER
+def _without_row(result: Mapping[str, Any]) -> Iterator[str]:
+    """Notes on the combinations of a study that have no row."""
     if missing := len(result.get("missing", ())):
         yield f"{count(missing, 'combination')} of the study without results"
     for parts in result.get("failed", ()):
