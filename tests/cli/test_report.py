@@ -201,7 +201,7 @@ def test_pieces_that_took_part_in_the_training_of_a_model_are_marked(songs: Path
         text = Path("page.html").read_text("utf-8")
         assert text.count("seen in training, ") == 2 - chosen
         assert text.count("not seen in training, ") == unseen
-        assert text.count("used to choose the weights, ") == chosen
+        assert text.count("a validation piece of the training, ") == chosen
         assert "no model was trained on" not in text, "the score is of any split"
 
 

@@ -91,8 +91,8 @@ def score_held_out(
     """Score a bundle on the test pieces of a corpus, none of which may have taken part in its training.
 
     Raises:
-        ClaimError: it was, or may have been, trained on some of them, its weights were chosen on some of
-            them, or it scores frames by what follows them.
+        ClaimError: it was, or may have been, trained on some of them, some are validation pieces of its
+            training, or it scores frames by what follows them.
         DataError: as `zoo.measure.evaluator.evaluate`.
     """
     pieces = corpus.split(SPLIT)
@@ -105,7 +105,8 @@ def score_held_out(
         what = f"it was trained on {seen:,} of the {len(pieces.pieces):,} test pieces"
         raise ClaimError(Problem(what, where, "train it on the training pieces of this music"))
     if chosen := chosen_on([bundle], corpus, pieces):
-        what = f"its weights were chosen on {chosen:,} of the {len(pieces.pieces):,} test pieces"
+        are = "is a validation piece" if chosen == 1 else "are validation pieces"
+        what = f"{chosen:,} of the {len(pieces.pieces):,} test pieces {are} of its training"
         raise ClaimError(Problem(what, where, "validate it on the validation pieces of this music"))
     ahead = [*terms_that_hear_ahead(bundle.model, pieces)] if third_party(bundle) else []
     if ahead:

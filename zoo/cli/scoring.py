@@ -106,6 +106,7 @@ def _trained_on(
     loaded: Mapping[str, Bundle], corpus: Corpus, pieces: Corpus, keys: EvaluateKeys
 ) -> Iterator[str]:
     """Which models were, or may have been, trained on pieces that they are scored on."""
+    from zoo.measure.table import chosen_note
     from zoo.model.provenance import other_music
     from zoo.train.record import chosen_on, trained_on
 
@@ -131,7 +132,7 @@ def _trained_on(
         elif known is None:
             yield f"{name} does not list its training pieces and may have seen some of the {scored}"
         if chosen := chosen_on([bundle], corpus, pieces):
-            yield f"the weights of {name} were chosen on {chosen:,} of the {scored}"
+            yield chosen_note(name, chosen, len(pieces.pieces))
 
 
 def _music_and_parts(music: str, slots: Sequence[str]) -> str:

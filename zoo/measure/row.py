@@ -26,7 +26,7 @@ class Row:
         is_floor: whether it is a floor.
         resemblance: resemblance of its generated passages to the pieces; None if nothing was generated.
         trained_on: number of scored pieces that the model was trained on; None for a floor, or if unknown.
-        chosen_on: number of scored pieces that its weights were chosen on: validation pieces of training.
+        chosen_on: number of scored pieces that are validation pieces of its training.
         model: digest of the weights of the model; None for a floor and for several models.
     """
 

@@ -98,8 +98,12 @@ def seen_note(name: str, seen: int, pieces: int) -> str:
 
 
 def chosen_note(name: str, chosen: int, pieces: int) -> str:
-    """The note on a model whose weights were chosen on some of the scored pieces."""
-    return f"the weights of {name} were chosen on {chosen:,} of the {count(pieces, 'scored piece')}"
+    """The note on a model some of whose validation pieces are scored.
+
+    Its weights were chosen on them, or on those of them that `train.validate_frames` left to score.
+    """
+    are = "is a validation piece" if chosen == 1 else "are validation pieces"
+    return f"{chosen:,} of the {count(pieces, 'scored piece')} {are} of the training of {name}"
 
 
 def _notes(rows: Sequence[Row]) -> Iterator[Note]:

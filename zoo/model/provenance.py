@@ -11,7 +11,7 @@ from zoo.parts import SLOTS, Slot
 MusicRecord = Mapping[str, Any]
 """The record of a corpus that was trained on: `name` and `digest`, and if known `pieces`, `frames` and
 `piece_digests`, the first digits of the digests of its training pieces and of their note patterns, and
-`validation_digests`, the same of the pieces that its weights were chosen on."""
+`validation_digests`, the same of its validation pieces."""
 
 LISTS = ("piece_digests", "validation_digests")
 """The lists of pieces in a record, which parts with the same music share."""

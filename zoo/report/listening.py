@@ -111,7 +111,7 @@ def piece_openings(
         count: number of pieces; the result is shorter if the corpus has too few.
         seed: seed of the choice and of the generation.
         trained_on: how many of some pieces the models were trained on; None if it is unknown.
-        chosen_on: how many of some pieces their weights were chosen on.
+        chosen_on: how many of some pieces are validation pieces of their training.
     """
     lengths = [piece.meter.bars(piece.frames).count for piece in corpus.pieces]
     order = list(np.random.default_rng(seed).permutation(len(lengths)))
@@ -122,7 +122,7 @@ def piece_openings(
 
     def kind(piece: Corpus) -> str:
         seen = trained_on(piece)
-        return "used to choose the weights" if not seen and chosen_on(piece) else kinds[seen]
+        return "a validation piece of the training" if not seen and chosen_on(piece) else kinds[seen]
 
     return [_opening(corpus, index, primer_bars, seed, kind(corpus.take([index]))) for index in chosen]
 

@@ -179,10 +179,11 @@ def names_music(bundle: Bundle) -> bool:
 
 
 def chosen_on(bundles: Iterable[Bundle], corpus: Corpus, pieces: Corpus) -> int:
-    """The number of pieces that the weights of at least one of the models were chosen on.
+    """The number of pieces that are validation pieces of the training of at least one of the models.
 
-    They are the validation pieces of its training, compared as in `trained_on`. Bundles of older versions do
-    not list them: of these, only the validation pieces of the same music are known.
+    Its weights were chosen on them, or on a part of them if `train.validate_frames` scores no more; of trained
+    parts, all of them calibrate the residual. They are compared as in `trained_on`. Bundles of older versions
+    do not list them: of these, only the validation pieces of the same music are known.
 
     Args:
         bundles: the models and their records.
