@@ -416,3 +416,19 @@ def test_notes_that_are_left_out_are_a_share_of_all_notes_in_the_files(zoo, tmp_
     score.write(str(tmp_path / "songs" / "song.mid"))
     out = zoo("scan", tmp_path / "songs")[1]
     assert rows(out)["drums"] == "12, 75.00% of the notes in the files"
+
+
+def test_pieces_of_a_published_split_without_test_pieces_are_not_said_to_share_music(zoo, tmp_path):
+    pieces = [[[60 + step * (number + 2) % 17] for step in range(30)] for number in range(3)]
+    notes = (
+        ([], "all 2 pieces are training pieces: nothing is held out"),
+        (pieces[2:], "the split of this file has no test pieces: no test piece is left"),
+    )
+    for held_out, note in notes:
+        path = tmp_path / f"{len(held_out)}.json"
+        path.write_text(json.dumps({"train": pieces[:2], "valid": held_out, "test": []}))
+        code, out, err = zoo("scan", path)
+        text = " ".join((out + err).split())
+        assert code == 0
+        assert "share music:" not in text
+        assert note in text

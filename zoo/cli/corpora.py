@@ -70,17 +70,26 @@ def families(corpus: Corpus) -> list[list[str]]:
 
 
 def not_held_out(corpus: Corpus) -> list[str]:
-    """A sentence where too little music leaves nothing to judge a model by."""
+    """A sentence where too little music, or a published split, leaves nothing to judge a model by."""
     if corpus.split("test").pieces or not corpus.pieces:
         return []
-    number = len(corpus.pieces)
-    pieces = "there is one piece only" if number == 1 else f"the {number:,} pieces share music"
     if corpus.split("valid").pieces:
-        pieces = "there is too little music"
         what = "no test piece is left, and `zoo evaluate` has nothing to score"
     else:
         what = "nothing is held out, so no score shows how well a model generalizes"
-    return [f"{pieces}: {what}; add more pieces, or score other music with split=all"]
+    return [f"{_why_no_test(corpus)}: {what}; add more pieces, or score other music with split=all"]
+
+
+def _why_no_test(corpus: Corpus) -> str:
+    number, families = len(corpus.pieces), len({piece.family for piece in corpus.pieces})
+    if number == 1:
+        return "there is one piece only"
+    if families == 1:
+        return f"the {number:,} pieces share music"
+    if not corpus.split("valid").pieces:
+        # Several families are only left together by a file that says which pieces are for training.
+        return f"all {number:,} pieces are training pieces"
+    return "there is too little music" if families == 2 else "the split of this file has no test pieces"
 
 
 def families_row(corpus: Corpus) -> tuple[str, str]:
