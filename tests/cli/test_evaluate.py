@@ -263,7 +263,9 @@ def test_pieces_that_chose_the_weights_are_noted(trained, folder, tmp_path, caps
     others.mkdir()
     music(41).write(others / "new.mid")
     (others / "validated.mid").write_bytes((folder / pieces[0].title).read_bytes())
-    assert "1 of the 2 scored pieces is a validation piece of the training of" in note(capsys, trained, f"data={others}", "split=all")
+    assert "1 of the 2 scored pieces is a validation piece of the training of" in note(
+        capsys, trained, f"data={others}", "split=all"
+    )
     assert "validation_digests" not in (Path(trained) / "README.md").read_text()
 
 

@@ -51,7 +51,7 @@ def midi_files(folder: Path) -> Listing:
         listing.files.append(Path(error.filename))
 
     for parent, folders, names in os.walk(folder, onerror=add_unreadable):
-        if BUNDLE <= set(names) and Path(parent) != folder:
+        if set(names) >= BUNDLE and Path(parent) != folder:
             listing.ignored["bundles"] += 1
             folders.clear()
             continue

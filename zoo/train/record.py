@@ -181,9 +181,9 @@ def names_music(bundle: Bundle) -> bool:
 def chosen_on(bundles: Iterable[Bundle], corpus: Corpus, pieces: Corpus) -> int:
     """The number of pieces that are validation pieces of the training of at least one of the models.
 
-    Its weights were chosen on them, or on a part of them if `train.validate_frames` scores no more; of trained
-    parts, all of them calibrate the residual. They are compared as in `trained_on`. Bundles of older versions
-    do not list them: of these, only the validation pieces of the same music are known.
+    Its weights were chosen on them, or on a part of them, see `train.validate_frames`. Pieces are compared
+    as in `trained_on`. Bundles of older versions do not list validation pieces: of these, only those
+    of the same music are known.
 
     Args:
         bundles: the models and their records.
