@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from zoo.cli.corpora import not_held_out
-from zoo.cli.music import music_words, open_music
+from zoo.cli.music import open_music
 from zoo.cli.overwriting import check_own_folder, note_kept_card
-from zoo.cli.words import recipe_words, shell_path
+from zoo.cli.train_result import TO_THE_END, TrainedRun, print_result, resume_command
+from zoo.cli.words import recipe_words
 from zoo.counts import count
 from zoo.errors import BundleError, Problem, UsageError
 from zoo.parts import Slot
-from zoo.parts.terms import SLOTS_OF, Term
 from zoo.train.keys import TrainKeys
 from zoo.train.settings import SECTIONS
 
 if TYPE_CHECKING:
-    from zoo.data import Corpus
-    from zoo.model.model import Model
     from zoo.model.provenance import Origin
     from zoo.registry import Recipe
-    from zoo.train.events import FitResult
     from zoo.train.proposals import Proposal
     from zoo.train.ranks import Ranks
     from zoo.train.swap import Swap
-
-
-TO_THE_END = "--resume train.patience=0 trains to the end of the budget"
-"""How to go on after training stopped early."""
 
 
 class _WithSettings(click.Command):
@@ -98,16 +90,16 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
         if resume and not begun:
             _note_new(output)
         _print_proposals(proposals)
-        _check_bundle(output)
+        _check_bundle(output, swap.recipe)
         trained = _train(swap, known, output, resume, ranks)
         try:
             score = _write(trained, swap.recipe, output) if ranks.is_first else None
         except KeyboardInterrupt:
-            again = f"zoo train -o {shlex.quote(str(output))} --resume"
+            again = resume_command(output, swap.recipe)
             stderr.print(visible(f"Stopped before the bundle was written. Write it with: {again}"))
             raise
     if ranks.is_first:
-        _print(trained, score, swap.recipe, output, as_json)
+        print_result(trained, score, swap.recipe, output, as_json)
 
 
 def _check_starts(words: Sequence[str], output: Path) -> None:
@@ -124,11 +116,11 @@ def _note_new(output: Path) -> None:
     stderr.print_line(f"note: there is no run in {output}; a new one is started")
 
 
-def _check_bundle(output: Path) -> None:
+def _check_bundle(output: Path, recipe: Recipe) -> None:
     """Check, before training and before the bundle is written, that it has its place."""
     from zoo.model.bundle import check_place
 
-    again = f"zoo train -o {shlex.quote(str(output))} --resume"
+    again = resume_command(output, recipe)
     check_place(output / "bundle", f"move it to another place; {again} writes the bundle")
 
 
@@ -162,17 +154,7 @@ def _locked(output: Path, ranks: Ranks) -> Iterator[None]:
         yield
 
 
-@dataclass(frozen=True)
-class _Trained:
-    """A trained model, its music, and the result of training."""
-
-    model: Model
-    corpus: Corpus
-    result: FitResult
-    origins: Mapping[Slot, Origin]
-
-
-def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool, ranks: Ranks) -> _Trained:
+def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool, ranks: Ranks) -> TrainedRun:
     """Train from initial weights, from trained parts, or from the checkpoint of a run.
 
     Args:
@@ -218,17 +200,16 @@ def _train(swap: Swap, known: Mapping[Slot, Origin], output: Path, resume: bool,
                 ranks=ranks,
             )
     except KeyboardInterrupt:
-        again = f"zoo train -o {shlex.quote(str(output))} --resume"
-        saved = f"Stopped and saved. Continue with: {again}"
+        saved = f"Stopped and saved. Continue with: {resume_command(output, recipe)}"
         stderr.print(visible(saved) if run.is_saved else "Stopped before the first checkpoint.")
         raise
     if resume and not result.validations:
         further = "raise train.minutes or train.steps to train further"
         stderr.print(f"The run was complete; {TO_THE_END if result.stopped == 'patience' else further}.")
-    return _Trained(model, corpus, result, began)
+    return TrainedRun(model, corpus, result, began)
 
 
-def _write(trained: _Trained, recipe: Recipe, output: Path) -> Mapping[str, Any] | None:
+def _write(trained: TrainedRun, recipe: Recipe, output: Path) -> Mapping[str, Any] | None:
     """Save the best weights as a bundle, with a sample of their music; returns their validation score.
 
     A bundle that is there already, of a run that was complete, is not written again.
@@ -248,87 +229,7 @@ def _write(trained: _Trained, recipe: Recipe, output: Path) -> Mapping[str, Any]
     training_record = record(trained.result, trained.corpus, settings, seed, trained.origins)
     training_record = with_score(training_record, model, trained.corpus, settings, seed)
     check_held(output)
-    _check_bundle(output)
+    _check_bundle(output, recipe)
     note_kept_card(save_trained(model, output / "bundle", training_record, seed))
     score: Mapping[str, Any] | None = training_record["scores"].get("validation_score")
     return score
-
-
-def _print(
-    trained: _Trained, score: Mapping[str, Any] | None, recipe: Recipe, output: Path, as_json: bool
-) -> None:
-    from zoo.cli.console import print_json, stdout, visible
-    from zoo.parts.kinds import marked
-    from zoo.train.watch import clock
-
-    result, bundle, settings = trained.result, output / "bundle", recipe.sections["train"]
-    if as_json:
-        print_json({**_to_json(result, bundle), "score": score})
-        return
-    summary = f"{count(result.step, 'step')} in {clock(result.seconds)}"
-    if result.best:
-        terms = ", ".join(
-            f"{term} {marked(value, result.kinds.get(term))}" for term, value in result.best.items()
-        )
-        summary += f"; best validation: {terms} nats/frame"
-    early = f"stopped early: no term improved in the last {count(settings.wait, 'step')}; {TO_THE_END}"
-    unimproved = [
-        term
-        for term, step in result.best_step.items()
-        if step == 0 < result.step and _has_weights(trained.model, term)
-    ]
-    if unimproved:
-        summary += (
-            f"; training did not improve the {' and the '.join(unimproved)}; the original weights are kept"
-        )
-    place, music = shell_path(bundle), music_words(recipe.keys)
-    sample = f"{bundle / 'sample.mid'}: a sample of their music"
-    weights = f"{bundle}: the {'best' if result.best else 'last'} weights"
-    stop = [early] if result.stopped == "patience" else []
-    for line in (summary, *stop, *_score_in_words(score), weights, sample):
-        stdout.print(visible(line))
-    foreign = any(choice.entry.source.is_file for choice in recipe.parts.values())
-    local = " --local" if foreign else ""
-    following = [
-        f"zoo generate {place} --seed 1 -o music.mid{local}",
-        f"zoo report {shell_path(output)} -o listen.html{local}",
-    ]
-    if trained.corpus.split("test").pieces:
-        following.insert(0, f"zoo evaluate {place} {music}{local}")
-    for index, line in enumerate(following):
-        stdout.print(visible(f"       {line}" if index else f"Next:  {line}"), soft_wrap=True)
-
-
-def _has_weights(model: Model, term: Term) -> bool:
-    """Whether parts of a term are trained by gradient."""
-    return any(
-        parameter.requires_grad
-        for slot in SLOTS_OF[term]
-        for parameter in model.get_submodule(slot).parameters()
-    )
-
-
-def _score_in_words(score: Mapping[str, Any] | None) -> Iterator[str]:
-    """The score of the best weights in a line; nothing without validation pieces."""
-    from zoo.parts.kinds import marked
-
-    if score:
-        ends = score["interval"]
-        half = f" ± {(ends[1] - ends[0]) / 2:.3f}" if ends else ""
-        pieces = count(score["pieces"], "validation piece")
-        number = f"{marked(score['nats'], score['kind'])}{half} nats/frame on {pieces}"
-        is_full = score.get("full_score", True)
-        terms = "with the residual" if is_full else "the keys alone, as this music has no onsets"
-        yield f"score: {number}, as `zoo evaluate` computes it: {terms}, without velocity"
-
-
-def _to_json(result: FitResult, bundle: Path) -> dict[str, Any]:
-    return {
-        "bundle": str(bundle),
-        "steps": result.step,
-        "seconds": result.seconds,
-        "stopped": result.stopped,
-        "best": dict(result.best),
-        "best_step": dict(result.best_step),
-        "kinds": dict(result.kinds),
-    }
