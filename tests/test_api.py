@@ -123,7 +123,7 @@ def test_a_training_that_is_interrupted_before_its_first_validation_is_recorded(
     model.save(tmp_path / "bundle")
     config = json.loads((tmp_path / "bundle" / "config.json").read_text())
     assert config["training"]["steps"] == 1
-    assert config["scores"] == {"validation": {}}
+    assert config["scores"] == {"validation": {}, "validation_kinds": {}}
 
 
 def test_a_bundle_records_its_training(songs: Path, tmp_path: Path) -> None:
