@@ -111,7 +111,9 @@ def furnish(folder: Path) -> None:
 
 def content(folder: Path) -> dict[str, Any]:
     """All files by name, without what a clock or a process number has put into them."""
-    names = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    # After a fault the cache may also have what the music was before; the newest file counts.
+    files = sorted(filter(Path.is_file, folder.rglob("*")), key=lambda path: (path.stat().st_mtime_ns, path))
+    names = {str(path.relative_to(folder)): path for path in files}
     return {
         STATE.sub(r"\1", name): without_clock(path) for name, path in names.items() if not OWN.search(name)
     }
