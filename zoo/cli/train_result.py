@@ -44,10 +44,10 @@ class TrainedRun:
 
 def resume_command(output: Path, recipe: Recipe) -> str:
     """The command that continues a run."""
-    return f"zoo train -o {shlex.quote(str(output))} --resume{_local(recipe)}"
+    return f"zoo train -o {shlex.quote(str(output))} --resume{local_option(recipe)}"
 
 
-def _local(recipe: Recipe) -> str:
+def local_option(recipe: Recipe) -> str:
     """The switch that allows to run the code of parts in files, if there are any."""
     return " --local" if any(part.entry.source.is_file for part in recipe.parts.values()) else ""
 
@@ -86,7 +86,7 @@ def print_result(
     stop = [early] if result.stopped == "patience" else []
     for line in (summary, *stop, *_score_in_words(score), weights, sample):
         stdout.print(visible(line))
-    local = _local(recipe)
+    local = local_option(recipe)
     following = [
         f"zoo generate {place} --seed 1 -o music.mid{local}",
         f"zoo report {shell_path(output)} -o listen.html{local}",

@@ -10,6 +10,7 @@ import click
 
 from zoo.cli.music import music_words, open_music
 from zoo.cli.overwriting import check_own_folder
+from zoo.cli.train_result import local_option
 from zoo.cli.words import recipe_words, shell_path
 from zoo.counts import count
 from zoo.train.keys import TrainKeys
@@ -140,7 +141,7 @@ def _summary(search: Search, result: SearchResult) -> Iterator[str]:
         yield f"Next:  {search.command(best.chosen)} -o best"
     if best is not None and result.bundle.exists():
         recipe = search.space.parse(best.chosen, search.registry).recipe
-        local = " --local" if any(part.entry.source.is_file for part in recipe.parts.values()) else ""
+        local = local_option(recipe)
         bundle = shell_path(result.bundle)
         yield f"       zoo evaluate {bundle} {music_words(recipe.keys)}{local}"
         yield f"       zoo generate {bundle} --seed 1 -o music.mid{local}"
