@@ -15,13 +15,10 @@ from zoo.model.bundle import check_place
 from zoo.model.config import read_config
 from zoo.model.pretrained import BUNDLE
 from zoo.model.sealed import damaged
-from zoo.parts import SLOTS
 from zoo.progress import STDERR
 from zoo.registry import Registry, open_registry
-from zoo.registry.consent import located
-from zoo.registry.registry import names_file
-from zoo.registry.words import Word, split
-from zoo.search.plan import SEARCH, Plan, check_same, read_plan
+from zoo.registry.words import split
+from zoo.search.plan import SEARCH, Plan, check_same, located_text, read_plan
 from zoo.search.space import Chosen, Space, parse_space
 from zoo.search.store import JOURNAL, TrialStore
 from zoo.search.tune import SearchResult, Tuner, Watcher, read_result
@@ -176,17 +173,12 @@ class Search:
         folder.
         """
         words = self.space.recipe_words(chosen)
-        texts = [word if isinstance(word, str) else f"{word.key}={_path_or_text(word)}" for word in words]
+        texts = [word if isinstance(word, str) else f"{word.key}={located_text(word)}" for word in words]
         local = ["--local"] if self.registry.local else []
         return shlex.join(["zoo", "train", *texts, *local])
 
     def _keys(self) -> Any:
         return self.space.parse(next(self.space.examples), self.registry).recipe.keys
-
-
-def _path_or_text(word: Word) -> str:
-    """The value of a word; of a file of code, its path from the current folder."""
-    return located(word) if word.key in SLOTS and names_file(word.text) else word.text
 
 
 def open_search(

@@ -58,7 +58,7 @@ class Plan:
     @classmethod
     def of(cls, typed: Sequence[str], space: Space, trials: int, seed: int) -> Plan:
         """The plan of a new search."""
-        words = {word.key: _located(word) if word.key in SLOTS else word.text for word in space.words}
+        words = {word.key: located_text(word) for word in space.words}
         files = {name: _digest(name) for name in space.files}
         return cls(tuple(typed), words, space.others, trials, seed, files=files)
 
@@ -113,8 +113,10 @@ class Plan:
             raise UsageError(*problems)
 
 
-def _located(word: Word) -> str:
-    """The parts in the word of a slot, with files of code as they lead from the current folder."""
+def located_text(word: Word) -> str:
+    """The value of a word; files of code in that of a slot, as they lead from the current folder."""
+    if word.key not in SLOTS:
+        return word.text
     texts = [text.strip() for text in word.text.split(",")]
     return ",".join(located(replace(word, text=text)) if names_file(text) else text for text in texts)
 
