@@ -239,3 +239,37 @@ def test_torchrun_starts_ranks_that_import_nothing_from_the_current_folder(
     assert done.stderr.count("training on cpu with 1 thread on each of 2 ranks") == 1
     assert done.stdout.count("4 steps in ") == 1
     assert (tmp_path / "run" / "bundle" / "config.json").exists()
+
+
+LEAVE = """
+from pathlib import Path
+from zoo.train.ranks import joined
+
+try:
+    with joined():
+        import torch._dynamo  # as the optimizers of torch do
+        {last}
+except KeyError:
+    pass
+names = [(thread / "comm").read_text().strip() for thread in Path("/proc/self/task").iterdir()]
+assert not any("gloo" in name for name in names), names
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="threads are named in /proc on Linux only")
+@pytest.mark.parametrize("last", ["pass", "{}['an error']"])
+def test_no_thread_of_a_rank_outlives_the_training_and_aborts_its_exit(last: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    together = {"TORCHELASTIC_RUN_ID": "test", "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    together |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, "-c", LEAVE.format(last=last)],
+            env=os.environ | together | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    assert [(rank.communicate()[1], rank.returncode) for rank in ranks] == [("", 0), ("", 0)]

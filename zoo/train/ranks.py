@@ -128,17 +128,23 @@ def joined() -> Iterator[Ranks]:
     import torch
     import torch.distributed as dist
 
+    # Before there is a group: the defaults of its functions would keep the group and its threads alive, and a
+    # thread that waits for the interpreter while that exits aborts the process.
+    import torch.distributed.nn
+
     has_gpu = torch.cuda.is_available()
     if has_gpu:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     with _together():
         dist.init_process_group("cpu:gloo,cuda:nccl" if has_gpu else "gloo", timeout=PATIENCE)
     ranks = Ranks(dist.get_rank(), dist.get_world_size())
-    yield ranks
-    # Together, since Gloo may abort a rank that leaves while another is connected; after an error this could
-    # wait for ranks that have ended.
-    ranks.total(0)
-    dist.destroy_process_group()
+    try:
+        yield ranks
+        # Together, since Gloo may abort a rank that leaves while another is connected; after an error this
+        # could wait for ranks that have ended.
+        ranks.total(0)
+    finally:
+        dist.destroy_process_group()
 
 
 @contextmanager
