@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -121,6 +123,40 @@ def test_weight_decay_exempts_biases_and_normalization(recipe: dict[str, Any]) -
     assert changed == {"0.weight"}
     if recipe:
         assert torch.allclose(named["0.weight"], 0.95 * before["0.weight"])
+
+
+@pytest.mark.parametrize("recipe", [{}, {"optimizer": "adamw", "decay": 0.1}])
+def test_steps_are_those_of_torch(recipe: dict[str, Any]) -> None:
+    settings = TrainSettings(**recipe)
+    ours, theirs = (nn.Linear(3, 2) for _ in range(2))
+    theirs.load_state_dict(ours.state_dict())
+    kind = torch.optim.AdamW if recipe else torch.optim.Adam
+    optimizers = [
+        make_optimizer(dict(ours.named_parameters()), settings, lr=0.1),
+        kind(
+            [{"params": [theirs.weight]}, {"params": [theirs.bias], "weight_decay": 0.0}],
+            lr=0.1,
+            weight_decay=settings.decay,
+        ),
+    ]
+    for step in range(5):
+        for layer, optimizer in zip((ours, theirs), optimizers, strict=True):
+            optimizer.zero_grad()
+            layer(torch.full((1, 3), step + 1.0)).square().sum().backward()
+            optimizer.step()
+        assert torch.equal(ours.weight, theirs.weight)
+        assert torch.equal(ours.bias, theirs.bias)
+
+
+def test_training_does_not_wait_for_the_import_of_the_compiler(songs: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from zoo.cli.main import run; "
+        "done = run(sys.argv[1:]); sys.exit(done or 'torch._dynamo' in sys.modules)"
+    )
+    words = f"train attention=none data={songs} train.steps=2 train.device=cpu -o {tmp_path / 'run'}"
+    command = [sys.executable, "-c", code, *words.split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_schedule_warms_up_and_decays_over_the_budget() -> None:

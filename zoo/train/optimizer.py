@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +14,25 @@ from torch.optim import Adam, AdamW, Optimizer
 
 from zoo.train.settings import TrainSettings
 
+Kind = TypeVar("Kind", bound=Optimizer)
+
 LOWEST = 0.02
 """Learning rate at the end of cosine decay, as a fraction of the peak."""
-OPTIMIZERS: dict[str, type[Adam]] = {"adam": Adam, "adamw": AdamW}
+
+
+def eager(optimizer: type[Kind]) -> type[Kind]:
+    """An optimizer without the wrappers that only torch.compile needs.
+
+    The wrappers import torch._dynamo, which takes about as long as importing torch itself. The steps are the
+    same.
+    """
+    plain = {
+        name: inspect.unwrap(getattr(optimizer, name)) for name in ("add_param_group", "zero_grad", "step")
+    }
+    return type(optimizer.__name__, (optimizer,), plain | {"step": torch.no_grad()(plain["step"])})
+
+
+OPTIMIZERS: dict[str, type[Adam]] = {"adam": eager(Adam), "adamw": eager(AdamW)}
 
 
 def make_optimizer(named: Mapping[str, nn.Parameter], settings: TrainSettings, lr: float) -> Optimizer:
