@@ -8,9 +8,12 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from zoo.data import Corpus
 
 # Small tensors on few cores: more threads only wait for each other. Set before anything imports torch,
 # and inherited by the processes that tests start.
@@ -63,6 +66,21 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no reference data at {folder}; ZOO_SHARED names another place")
     return folder
+
+
+@pytest.fixture(scope="session")
+def chorales(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """The chorales of music21, which take half a minute to read; one process of a test session reads them."""
+    pytest.importorskip("music21", reason="the chorales need the extra `data`")
+    from filelock import FileLock
+
+    from zoo.data import open_corpus
+
+    base = tmp_path_factory.getbasetemp()
+    cache = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "chorales"
+    with pytest.MonkeyPatch.context() as patch, FileLock(f"{cache}.lock"):
+        patch.setenv("ZOO_CACHE", str(cache))
+        return open_corpus("bach")
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 import zoo
+from zoo.cli.main import run
 from zoo.data.fragments import Fragments
 from zoo.errors import BundleError, DataError, UsageError
 from zoo.model.generate import generate
@@ -163,6 +164,21 @@ def test_a_bundle_is_replaced_only_on_request(tmp_path: Path) -> None:
     assert have_equal_weights(zoo.ZooModel.from_pretrained(tmp_path / "kept").model, model.model)
     replacement.save(tmp_path / "kept", overwrite=True)
     assert have_equal_weights(zoo.load(tmp_path / "kept").model, replacement.model)
+
+
+def test_a_model_is_not_saved_where_a_run_would_replace_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = zoo.build(TINY)
+    place = tmp_path / "my_run" / "bundle"
+    model.save(place)
+    before = (place / "config.json").read_bytes()
+    (place.parent / "recipe.json").write_text("{}")
+    with pytest.raises(UsageError, match="this is the bundle of the run my_run"):
+        zoo.build(TINY, seed=1).save(place, overwrite=True)
+    assert run(["build", *TINY.split(), "-o", str(place), "--force"]) == 2
+    assert "choose another folder" in capsys.readouterr().err
+    assert (place / "config.json").read_bytes() == before
 
 
 def test_several_pieces_and_a_primer_from_a_file(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from zoo.model.build import parameter_count
 from zoo.model.bundle import Bundle, open_bundle, save_bundle
 from zoo.model.device import device_of
 from zoo.model.model import Model
-from zoo.model.pretrained import bundle_folder
+from zoo.model.pretrained import bundle_folder, check_not_of_run
 from zoo.model.provenance import MusicRecord, Origin
 from zoo.model.sealed import MANIFEST
 from zoo.music.meter import Meter
@@ -150,7 +150,7 @@ class ZooModel:
 
         def describe(result: FitResult) -> None:
             self._record = record(result, corpus, chosen, seed, origins)
-            if how := self._not_as_commands(seed, callbacks):
+            if how := self._not_as_commands(corpus, seed, callbacks):
                 self._record["training"]["from_python"] = how
             self._pretrained = dict.fromkeys(SLOTS, "an earlier training")
             self._recorded_weights = weights_of_parts(self.model)
@@ -163,10 +163,16 @@ class ZooModel:
         self._record = with_score(self._record, self.model, corpus, chosen, seed)
         return result
 
-    def _not_as_commands(self, seed: int, callbacks: Sequence[Callback]) -> str:
+    def _not_as_commands(self, corpus: Corpus, seed: int, callbacks: Sequence[Callback]) -> str:
         """What no command does in the same way, since commands have one seed; empty if there is nothing."""
-        ways = [f"with initial weights of seed {self._seed}"] if seed != self._seed else []
-        return " and ".join([*ways, *(["with callbacks"] if callbacks else [])])
+        is_new = len(self._pretrained) < len(SLOTS)
+        ways = {
+            "on some pieces of a corpus": corpus.is_selection,
+            f"with initial weights of seed {self._seed}": is_new and seed != self._seed,
+            "with frozen parameters": not all(p.requires_grad for p in self.parameters()),
+            "with callbacks": bool(callbacks),
+        }
+        return " and ".join(way for way, is_taken in ways.items() if is_taken)
 
     def _origins(self) -> dict[Slot, Origin]:
         """The origins of the weights of parts that are already trained."""
@@ -308,9 +314,11 @@ class ZooModel:
                 recorded scores are those before rounding.
 
         Raises:
-            UsageError: the folder contains a bundle and `overwrite` is not set, or contains other files.
+            UsageError: the folder contains a bundle and `overwrite` is not set, contains other files, or is
+                that of the bundle of a run.
             NonFiniteError: the weights are not all finite, or exceed half precision.
         """
+        check_not_of_run(path)
         if not overwrite and (Path(path) / MANIFEST).exists():
             what = "a bundle already exists"
             raise UsageError(Problem(what, str(path), "choose another folder, or pass overwrite=True"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -161,6 +162,10 @@ def test_the_page_shows_the_command_that_wrote_it(folder: Path) -> None:
     assert run(["report", "one", "tune.mid", "-o", "page.html", "--bars", "1", "seed=3"]) == 0
     command = re.search(r"<code>(zoo report .*?)</code>", Path("page.html").read_text("utf-8"))[1]
     assert command == "zoo report one tune.mid seed=3 -o page.html --bars 1"
+    Path("tune.mid").rename("-o.mid")
+    assert run(["report", "-o", "page.html", "--force", "--", "-o.mid"]) == 0
+    command = re.search(r"<code>(zoo report .*?)</code>", Path("page.html").read_text("utf-8"))[1]
+    assert run([*shlex.split(command)[1:], "--force"]) == 0
 
 
 @pytest.fixture

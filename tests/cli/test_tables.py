@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from rich.table import Table
 
+from zoo.cli.console import stdout
 from zoo.cli.tables import TableFormat, print_tables
 from zoo.measure.formatted import FormattedTable, Line, Note
 
@@ -25,3 +27,14 @@ def test_a_name_forges_no_line_and_no_element(
         assert "<script" not in printed
         assert "</script" not in printed
         assert "< 0.001" in printed
+
+
+def test_no_cell_of_any_table_controls_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table("a\x1b[32m", title="b\x1b[33m")
+    table.add_row("c\x1b[31m\r\x9b2J")
+    stdout.print(table)
+    stdout.print("two\nlines\x1b[34m")
+    printed = capsys.readouterr().out
+    assert "two\nlines\\x1b[34m" in printed
+    assert {char for char in printed if not char.isprintable()} == {"\n"}
+    assert all(f"\\x1b[3{number}m" in printed for number in range(1, 5))

@@ -332,6 +332,13 @@ def test_a_run_needs_a_folder_of_its_own(train: Train, output: str) -> None:
     assert not Path("recipe.json").exists()
 
 
+def test_a_run_with_the_name_of_a_bundle_on_the_hub_could_not_be_named(train: Train) -> None:
+    result = train("train.steps=1", output="./hf:me/mine")
+    assert result.code == 2
+    assert "names that begin with `hf:` are bundles on the Hub" in result.err
+    assert not Path("hf:me").exists()
+
+
 def test_music_without_a_name_is_refused(train: Train) -> None:
     result = train("data=", "train.steps=1", words=[])
     assert result.code == 2

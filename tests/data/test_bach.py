@@ -110,13 +110,6 @@ def test_scores_are_in_the_order_of_their_titles():
     assert frames == [chorale.chorale(music21.corpus.parse(title), 4)["frames"] for title in titles]
 
 
-@pytest.fixture(scope="module")
-def chorales(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ZOO_CACHE", str(tmp_path_factory.mktemp("bach")))
-        return open_corpus("bach")
-
-
 @pytest.mark.slow
 def test_all_chorales_are_read(chorales):
     assert (len(chorales.pieces), chorales.frames) == (371, 80_670)

@@ -213,14 +213,6 @@ def test_the_tracks_of_a_pop_song_and_the_song_are_one_family(
     assert families(*rolls) == [*range(12), *range(12), *range(12)]
 
 
-@pytest.fixture(scope="module")
-def chorales(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    pytest.importorskip("music21")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ZOO_CACHE", str(tmp_path_factory.mktemp("bach")))
-        return open_corpus("bach")
-
-
 @pytest.mark.slow
 def test_harmonisations_of_the_passion_chorale_are_one_family(chorales: Corpus) -> None:
     numbers = ("153.5", "244.54", "244.44", "244.62", "248.5", "270", "271")

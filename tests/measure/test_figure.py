@@ -57,6 +57,15 @@ def test_the_kind_of_a_sum(kinds, combined):
     assert combined_kind(reversed(kinds)) == combined
 
 
+@pytest.mark.parametrize(("more", "verdict"), [(1e-12, "not clear"), (1e-3, "higher")])
+def test_a_difference_of_rounding_is_not_clear(more, verdict):
+    frames, nats = (10.0,) * 5, np.array([11.0, 12, 13, 14, 15])
+    first = evaluation(frames=frames, codes=nats + more, keys=nats)
+    difference = compare(first, evaluation(frames=frames, codes=nats, keys=nats))
+    assert difference.verdict == verdict
+    assert not difference.is_left_open
+
+
 def test_variances_of_pieces_add_up():
     figure = mean(np.array([10.0, 20.0]), np.array([1.0, 4.0]), "estimate", np.array([9.0, 16.0]))
     assert figure.value == pytest.approx(6.0)

@@ -189,11 +189,9 @@ def test_counts_are_part_of_the_state_dict():
 
 
 @pytest.mark.slow
-def test_the_residual_of_chorales_is_small():
-    pytest.importorskip("music21")
-    from zoo.data import open_corpus
-
-    corpus = open_corpus("bach")
+@pytest.mark.xdist_group("chorales")
+def test_the_residual_of_chorales_is_small(chorales):
+    corpus = chorales
     assert len(corpus.pieces) == 371
     order = torch.randperm(371, generator=torch.Generator().manual_seed(0)).tolist()
 

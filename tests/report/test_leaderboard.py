@@ -123,6 +123,23 @@ def test_each_row_has_the_number_of_seeds_of_its_interval(
     assert "over pieces, and over seeds if there are" in text
 
 
+@pytest.mark.slow
+def test_rows_without_an_interval_are_the_widest(open_page: Callable[..., Any], tmp_path: Path) -> None:
+    intervals = [None, (2.0, 2.3), None, (2.1, 2.2), (1.0, 3.0), None]
+    rows = [
+        LeaderboardRow("bach", "", 2.0, "exact", interval, "study", "zoo train") for interval in intervals
+    ]
+    (tmp_path / "page.html").write_text(leaderboard_page(rows, "Leaderboard"))
+    window = open_page((tmp_path / "page.html").as_uri()).tab
+    heading = window.locator("th", has_text="interval")
+    heading.locator("button").click()
+    number = heading.evaluate("heading => heading.cellIndex")
+    shown = window.eval_on_selector_all(
+        "tbody tr", f"rows => rows.map(row => row.cells[{number}].textContent)"
+    )
+    assert shown == ["2.100 … 2.200", "2.000 … 2.300", "1.000 … 3.000", "–", "–", "–"]
+
+
 def test_names_cannot_break_out_of_the_page(tmp_path: Path) -> None:
     shutil.copytree(BENCHMARKS / "results", tmp_path / "results")
     title = "<script>alert(1)</script>"

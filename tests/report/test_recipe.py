@@ -19,6 +19,7 @@ from zoo.cli.main import run
 from zoo.data import Corpus
 from zoo.model.bundle import Bundle, open_bundle
 from zoo.report.recipe import RecipeSummary, training_command
+from zoo.train.events import Event, Stepped
 from zoo.train.learner import Learner
 from zoo.train.summary import summarize
 from zoo.train.trained import open_trained
@@ -175,3 +176,37 @@ def test_no_command_is_shown_for_what_only_python_does(folder: Path) -> None:
     assert reason(0, 5) == "trained from Python, with initial weights of seed 0"
     both = "trained from Python, with initial weights of seed 7 and with callbacks"
     assert reason(7, 0, zoo.Callback()) == both
+
+
+def test_no_command_is_shown_for_some_pieces_or_for_frozen_parameters(folder: Path) -> None:
+    def reason(data: Corpus, model: zoo.ZooModel) -> str | None:
+        model.fit(data, steps=1, batch=2, device="cpu")
+        model.save("made", overwrite=True)
+        return RecipeSummary.from_bundle("made", open_bundle("made")).without_command
+
+    songs, frozen = zoo.open_corpus("songs"), zoo.build(TINY)
+    assert not reason(songs, zoo.build(TINY))
+    fewer = songs.take(range(len(songs.pieces) - 1))
+    assert reason(fewer, zoo.build(TINY)) == "trained from Python, on some pieces of a corpus"
+    next(iter(frozen.parameters())).requires_grad_(False)
+    assert reason(songs, frozen) == "trained from Python, with frozen parameters"
+
+
+def test_no_command_is_shown_for_a_training_that_was_interrupted(folder: Path) -> None:
+    def interrupt(event: Event) -> None:
+        if isinstance(event, Stepped) and event.step == 2:
+            raise KeyboardInterrupt
+
+    model = zoo.build(TINY)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit("songs", steps=50, batch=2, device="cpu", validate_every=1, listen=interrupt)
+    model.save("made")
+    assert RecipeSummary.from_bundle("made", open_bundle("made")).without_command == "interrupted"
+
+
+def test_another_seed_is_only_named_for_weights_that_begin_with_one(folder: Path) -> None:
+    model = zoo.build(TINY)
+    model.fit("songs", steps=1, batch=2, device="cpu")
+    model.fit("songs", steps=1, batch=2, device="cpu", seed=3)
+    model.save("made")
+    assert "from_python" not in open_bundle("made").record["training"]

@@ -85,6 +85,14 @@ def test_more_votes_give_narrower_intervals() -> None:
     assert all(np.isfinite(model.strength) for model in standings(votes({"a": 5, "b": 1})))
 
 
+def test_a_model_that_was_not_compared_changes_nothing() -> None:
+    compared = votes(*[{"a": 5, "b": 3}] * 8, {"a": 2, "b": 4})
+    alone = Vote("me", "another group", "c", "c", 5, True)
+    scores = {("a", "a"): {"music": "bach"}, ("b", "b"): {"music": "bach"}, ("c", "c"): {"music": "pop"}}
+    assert standings([alone, *compared], scores) == standings(compared, scores)
+    assert all(model.score for model in standings([alone, *compared], scores))
+
+
 def test_only_pieces_of_the_same_listener_and_group_are_compared() -> None:
     separate = [Vote("me", "one", "a", "a", 5, True), Vote("me", "two", "b", "b", 1, True)]
     assert standings(separate) == []
@@ -183,7 +191,7 @@ def test_the_last_rating_counts_if_a_listener_saved_several_files(
         assert run(["votes", *files, "--json"]) == 0
         printed = capsys.readouterr()
         output = json.loads(printed.out)
-        assert "note: 2 ratings replaced by later ratings of the same pieces" in printed.err
+        assert "the last blind one counts; 2 ratings left out" in printed.err
         assert (output["ratings"], output["listeners"]) == (4, 2)
         assert [model["name"] for model in output["models"]] == ["b", "a"]
 
@@ -202,7 +210,7 @@ def test_ratings_of_other_pages_and_of_other_pieces_of_a_name_are_all_counted(
     def counted(*files: str) -> tuple[int, dict[str, float]]:
         assert run(["votes", *files, "--json"]) == 0
         printed = capsys.readouterr()
-        assert "replaced" not in printed.err
+        assert "left out" not in printed.err
         output = json.loads(printed.out)
         return output["ratings"], {model["name"]: model["strength"] for model in output["models"]}
 
@@ -225,6 +233,25 @@ def test_a_rating_after_the_names_were_shown_does_not_replace_the_blind_one(
     assert printed.err == ""
     assert run(["votes", "votes.json", "sighted.json", "--all"]) == 0
     assert "3 ratings of 1 listener\n" in capsys.readouterr().out
+    strengths = []
+    for options in (["votes.json"], ["votes.json", "sighted.json", "--all"]):
+        assert run(["votes", *options, "--json"]) == 0
+        models = json.loads(capsys.readouterr().out)["models"]
+        strengths.append({model["name"]: model["strength"] for model in models})
+    assert strengths[1]["a"] > strengths[1]["b"], "the blind ratings of a and b are kept"
+
+
+def test_two_scores_of_one_model_are_none(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = json.loads(Path("votes.json").read_text())
+    names = {vote["name"] for vote in content["votes"]}
+    for file, value in (("one.json", 2.0), ("two.json", 3.0)):
+        scores = {name: {"value": value, "kind": "exact", "music": "m"} for name in names}
+        Path(file).write_text(json.dumps(content | {"models": scores, "listener": file}))
+    printed = []
+    for files in (["one.json"], ["one.json", "two.json"], ["two.json", "one.json"]):
+        assert run(["votes", *files]) == 0
+        printed.append("nats/frame" in capsys.readouterr().out)
+    assert printed == [True, False, False]
 
 
 def test_a_listener_without_counted_ratings_is_not_counted(

@@ -10,10 +10,11 @@ import pytest
 import zoo
 from zoo.data import open_corpus
 from zoo.errors import DataError, UsageError
+from zoo.model.bundle import open_bundle
 from zoo.music.meter import Meter
 from zoo.music.roll import Notes, Roll
 from zoo.train.batches import TrainingBatches
-from zoo.train.record import common_meter
+from zoo.train.record import common_meter, meter_of, pedal_of, reading_notes
 from zoo.train.settings import TrainSettings
 
 SMALL = "attention.local=8 attention.reader=8 attention.features=9 sampler.hidden=8 decoder.hidden=8"
@@ -49,6 +50,22 @@ def test_reading_training_and_generation_on_a_triplet_grid(waltzes: Path, tmp_pa
     generated = zoo.load(tmp_path / "bundle").generate(frames=72)
     assert generated.meter == Meter.of(3, 4, grid=12)
     assert model.evaluate(corpus).frames.sum() > 0
+
+
+def test_a_combined_model_keeps_the_meter_and_pedal_of_its_core(waltzes: Path, tmp_path: Path) -> None:
+    corpus = open_corpus(waltzes, grid=4, pedal="hold")
+    trained = zoo.build(SMALL)
+    trained.fit(corpus, steps=2, batch=2, frames=32, past=16)
+    trained.save(tmp_path / "trained")
+    combined = zoo.build(f"core=@{tmp_path / 'trained'} decoder=uniform")
+    assert combined.generate(frames=24).meter == Meter.of(3, 4)
+    combined.save(tmp_path / "combined")
+    bundle = open_bundle(tmp_path / "combined")
+    assert meter_of(bundle.record, 4) == Meter.of(3, 4)
+    assert pedal_of(bundle.record) == "hold"
+    kept = open_corpus(waltzes, grid=4)
+    note = "combined was trained with pedal=hold, and this music is read with pedal=keep"
+    assert note in list(reading_notes("combined", bundle, kept))
 
 
 def test_fragments_have_the_same_length_in_beats_on_any_grid(waltzes: Path) -> None:

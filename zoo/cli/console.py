@@ -11,6 +11,7 @@ import re
 from typing import Any, TextIO
 
 from rich.console import Console, RenderableType
+from rich.text import Text
 
 from zoo.cli.answer import ANSWER
 from zoo.cli.as_json import print_json as print_json
@@ -45,6 +46,10 @@ class _Console(Console):
         """Print a sentence: wrapped at words on a terminal, otherwise in one line."""
         text = visible(line)
         self.print(wrapped(text, self.width, "  ") if self.is_terminal else text, style=style, soft_wrap=True)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Write out control characters in all strings, those in the cells of tables as well."""
+        return super().render_str(visible(text, lines=True), **options)
 
     def on_broken_pipe(self) -> None:
         """Raise the error again; rich would exit the program."""

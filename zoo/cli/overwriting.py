@@ -9,6 +9,8 @@ import click
 
 from zoo.errors import Problem, UsageError
 from zoo.files import SPECIAL, is_special, real_path, write_files
+from zoo.model.hub import is_on_hub
+from zoo.model.pretrained import check_not_of_run
 from zoo.model.sealed import CARD, MANIFEST
 
 force_option = click.option("--force", is_flag=True, help="Overwrite existing files.")
@@ -53,8 +55,10 @@ def keep_what_is_there(path: Path | None, force: bool) -> None:
     """Check before any work that no bundle would be overwritten, and that there is a folder for a new one.
 
     Raises:
-        UsageError: a bundle would be overwritten, or the path is the current folder.
+        UsageError: a bundle would be overwritten, or the path is the current folder or of a run.
     """
+    if path:
+        check_not_of_run(path)
     if problems := would_be_lost([path], force):
         raise UsageError(*problems)
     if path and not (path / MANIFEST).exists():
@@ -62,7 +66,7 @@ def keep_what_is_there(path: Path | None, force: bool) -> None:
 
 
 def check_own_folder(path: Path, what: str) -> None:
-    """Refuse the current folder, which `-o .` and `-o ""` name, and the root folder.
+    """Refuse the current folder, which `-o .` and `-o ""` name, the root folder, and `hf:USER/NAME`.
 
     Args:
         path: the folder that is to be written.
@@ -71,6 +75,9 @@ def check_own_folder(path: Path, what: str) -> None:
     Raises:
         UsageError: it is one of these folders.
     """
+    if is_on_hub(path):
+        problem = "names that begin with `hf:` are bundles on the Hub, not folders"
+        raise UsageError(Problem(problem, f"-o {path}", f"name a folder, such as -o my_{what}"))
     folder = real_path(path)
     if folder in (Path.cwd(), Path(folder.anchor)):
         name = "the current folder" if folder == Path.cwd() else "the root folder"

@@ -55,11 +55,13 @@ def _table(plugins: list[Plugin]) -> Any:
     from rich import box
     from rich.table import Table
 
+    from zoo.cli.console import visible
+
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("plugin", "status", "description"):
         table.add_column(heading, overflow="fold")
     for plugin in plugins:
         row = _row(plugin)
         lines = [str(plugin.source), ", ".join(row["parts"]), row["file"], row["reason"], row["remedy"]]
-        table.add_row(row["plugin"], row["status"], "\n".join(filter(None, lines)))
+        table.add_row(visible(row["plugin"]), row["status"], "\n".join(map(visible, filter(None, lines))))
     return table

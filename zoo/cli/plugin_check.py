@@ -126,7 +126,7 @@ def _print(entry: Entry, report: CheckReport) -> None:
 
     from zoo.cli.console import stdout, visible
 
-    title = Text(report.part, style="bold").append(f"  {visible(str(entry.source))}", style="none")
+    title = Text(visible(report.part), style="bold").append(f"  {visible(str(entry.source))}", style="none")
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(overflow="fold")

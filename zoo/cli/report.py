@@ -146,7 +146,7 @@ def _check(output: Path, primer: str | None, named: Named, has_data: bool, force
 
 def _command_line(context: click.Context) -> str:
     """The command line that writes this page again."""
-    words = list(context.params["words"])
+    words = [f"./{word}" if word.startswith("-") else word for word in context.params["words"]]
     for option in context.command.params:
         value = context.params.get(option.name or "")
         if isinstance(option, click.Option) and not option.is_flag and value not in (option.default, None):

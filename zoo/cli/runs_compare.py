@@ -134,7 +134,7 @@ def _results(runs: Mapping[str, RunSummary]) -> Any:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("run", overflow="fold")
     for heading in (*(f"best {term}" for term in terms), "steps", "minutes"):
-        table.add_column(heading, justify="right")
+        table.add_column(visible(heading), justify="right")
     table.add_column("state")
     for name, run in runs.items():
         best = (marked(run.best[term], run.kinds.get(term)) if term in run.best else "–" for term in terms)
@@ -153,7 +153,9 @@ def _differences(rows: list[tuple[str, str, Any, Any]], names: tuple[str, str]) 
         table.add_column(visible(heading), overflow="fold")
     last = ""
     for group, key, *values in rows:
-        table.add_row("" if group == last else group, key, *(visible(_as_text(value)) for value in values))
+        table.add_row(
+            "" if group == last else group, visible(key), *(visible(_as_text(value)) for value in values)
+        )
         last = group
     return table
 

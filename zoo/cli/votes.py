@@ -40,8 +40,8 @@ def command(files: tuple[Path, ...], everything: bool, as_json: bool) -> None:
         hint += f", or count the {count(left_out, 'other rating')} with --all" if left_out else ""
         raise DataError(Problem(what, ", ".join(map(str, files)), hint))
     if replaced := len(wanted) - len(counted):
-        again = f"{count(replaced, 'rating')} replaced by later ratings of the same pieces"
-        stderr.print_line(f"note: {again}, saved in the same browser")
+        which = "of several ratings of a piece in one browser, the last blind one counts"
+        stderr.print_line(f"note: {which}; {count(replaced, 'rating')} left out")
     _print(ranked, counted, left_out, as_json)
 
 

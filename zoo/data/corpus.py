@@ -154,6 +154,11 @@ class Corpus:
         """Related pieces in different splits, which only occur in splits prescribed by a dataset."""
         return [pair for pair in self.related() if pair[0].split != pair[1].split]
 
+    @property
+    def is_selection(self) -> bool:
+        """Whether it has only some of the pieces of its music, or these in another order."""
+        return not np.array_equal(self._chosen, np.arange(len(self._store.pieces)))
+
     def split(self, name: Split | Literal["all"]) -> Corpus:
         """The pieces of one split, or of all; a split may be empty if the corpus is very small."""
         if name == "all":

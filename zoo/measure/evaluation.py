@@ -171,6 +171,8 @@ def _floats(numbers: Sequence[float]) -> Floats:
     return np.array(numbers, np.float64)
 
 
+ROUNDING = 1e-6
+"""Differences in nats below this are those of rounding."""
 BOUNDS = " (bounds)"
 """Suffix of the verdict on two bounds."""
 
@@ -212,8 +214,7 @@ class Difference:
     @property
     def is_left_open(self) -> bool:
         """Whether the interval excludes 0 and the order of the true numbers is open, as one is a bound."""
-        is_apart = self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
-        return is_apart and not self.is_clear
+        return self._excludes_zero and not self.is_clear
 
     @property
     def is_clear(self) -> bool:
@@ -221,12 +222,19 @@ class Difference:
 
         A bound above an exact number proves nothing, since the true number may still be below it.
         """
-        if self.interval is None or self.interval[0] <= 0 <= self.interval[1]:
+        if not self._excludes_zero:
             return False
         if self.mark in ("≤", "≲"):
             # The true difference is at most this value: only a negative one shows that the first is better.
             return self.value < 0
         return self.value > 0 or self.mark not in ("≥", "≳")
+
+    @property
+    def _excludes_zero(self) -> bool:
+        """Whether the interval excludes 0, and the difference is not that of rounding."""
+        if self.interval is None or abs(self.value) < ROUNDING:
+            return False
+        return not self.interval[0] <= 0 <= self.interval[1]
 
     @property
     def is_of_bounds(self) -> bool:

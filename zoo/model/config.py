@@ -36,27 +36,28 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False, defer_build=True)
 
 
-class StoredMusic(StrictModel):
-    """Music that a part was trained on."""
-
-    name: str
-    digest: str
-    pieces: Count = 0
-    frames: Count = 0
-
-
-class _Data(StrictModel):
+class _Music(StrictModel):
     name: str = ""
     digest: str = ""
     pieces: Count = 0
     frames: Count = 0
+    pedal: Literal["keep", "hold"] = "keep"
+    meter: Annotated[tuple[Beats, BeatUnit], Field(strict=False)] = (4, 4)  # JSON has lists only
+
+
+class StoredMusic(_Music):
+    """Music that a part was trained on."""
+
+    name: str
+    digest: str
+
+
+class _Data(_Music):
     piece_digests: list[str] = []
     validation_digests: list[str] = []
     grid: Grid = GRID
-    pedal: Literal["keep", "hold"] = "keep"
     family: str = ""
     in_memory: bool = False
-    meter: Annotated[tuple[Beats, BeatUnit], Field(strict=False)] = (4, 4)  # JSON has lists only
 
 
 class _Training(StrictModel):

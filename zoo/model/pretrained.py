@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import zoo
+from zoo.errors import Problem, UsageError
+from zoo.files import real_path
 from zoo.model.hub import download, is_on_hub
 from zoo.model.sealed import MANIFEST
 
@@ -42,3 +44,15 @@ def bundle_folder(path: str | Path) -> Path:
 def is_bundle(path: str | Path) -> bool:
     """Whether a path or name leads to a bundle."""
     return (bundle_folder(path) / MANIFEST).is_file()
+
+
+def check_not_of_run(path: str | Path) -> None:
+    """Refuse to write to the folder of the bundle of a run, which replaces that bundle when it is resumed.
+
+    Raises:
+        UsageError: the path is such a folder.
+    """
+    place = real_path(Path(path))
+    if place.name == BUNDLE and (place.parent / RECIPE).is_file():
+        what = f"this is the bundle of the run {place.parent.name}, which only `zoo train` writes"
+        raise UsageError(Problem(what, str(path), "choose another folder"))

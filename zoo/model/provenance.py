@@ -10,11 +10,13 @@ from zoo.parts import SLOTS, Slot
 
 MusicRecord = Mapping[str, Any]
 """The record of a corpus that was trained on: `name` and `digest`, and if known `pieces`, `frames` and
-`piece_digests`, the first digits of the digests of its training pieces and of their note patterns, and
-`validation_digests`, the same of its validation pieces."""
+`piece_digests`, the first digits of the digests of its training pieces and of their note patterns,
+`validation_digests`, the same of its validation pieces, and how it was read, `pedal` and `meter`."""
 
 LISTS = ("piece_digests", "validation_digests")
 """The lists of pieces in a record, which parts with the same music share."""
+KNOWN = ("name", "digest", "pieces", "frames", "pedal", "meter")
+"""The fields of a record besides its lists of pieces."""
 MOST_LISTED = 300_000
 """Maximum number of digests in all lists of a file, of which a piece has up to three; they take 7 MB."""
 
@@ -47,10 +49,11 @@ def trained_on(config: Mapping[str, Any]) -> dict[Slot, tuple[MusicRecord, ...]]
 
 
 def _of_part(config: Mapping[str, Any], slot: Slot) -> Iterator[MusicRecord]:
-    part, data = config.get("parts", {}).get(slot, {}), config.get("data")
+    part, data = config.get("parts", {}).get(slot, {}), config.get("data") or {}
     for music in part.get("trained_on") or ([data] if data and not part.get("source") else []):
         if music.get("name") is not None and music.get("digest") is not None:
-            known = {key: music[key] for key in ("name", "digest", "pieces", "frames") if key in music}
+            full = {**data, **music} if music["digest"] == data.get("digest") else music
+            known = {key: full[key] for key in KNOWN if key in full}
             yield {**known, **pieces_of(config, music["digest"])}
 
 

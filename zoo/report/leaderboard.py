@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -75,8 +76,11 @@ class LeaderboardRow:
 
     @property
     def width(self) -> float:
-        """The width of the interval, by which the column is sorted; infinite without one."""
-        return self.interval[1] - self.interval[0] if self.interval else float("inf")
+        """The width of the interval, by which the column is sorted; the largest number without one.
+
+        JavaScript would read `inf` as not a number, by which nothing can be sorted.
+        """
+        return self.interval[1] - self.interval[0] if self.interval else sys.float_info.max
 
 
 def leaderboard_rows(

@@ -117,6 +117,8 @@ def without_command(bundle: Bundle) -> str:
         return "combined from trained parts, or fine-tuned"
     if data.get("in_memory"):
         return "trained from Python, on music in memory"
+    if training.get("stopped") == "interrupt":
+        return "interrupted"
     if how := training.get("from_python"):
         return f"trained from Python, {how}"
     return "continued with another budget or patience" if _needs_sessions(training) else ""

@@ -112,7 +112,7 @@ def read_votes(path: str | Path) -> tuple[list[Vote], dict[Model, Any]]:
 
 
 def read_all_votes(paths: Iterable[str | Path]) -> tuple[list[Vote], dict[Model, Any]]:
-    """Read several files of votes, as `read_votes`.
+    """Read several files of votes, as `read_votes`; a model with different scores in them has none.
 
     Raises:
         DataError: as `read_votes`, also if the files together hold more ratings than `RATINGS`.
@@ -122,7 +122,9 @@ def read_all_votes(paths: Iterable[str | Path]) -> tuple[list[Vote], dict[Model,
     for path in paths:
         more_votes, more_scores = read_votes(path)
         votes += more_votes
-        scores |= more_scores
+        for model, score in more_scores.items():
+            # Pages that scored a model on different music do not say which score belongs in the table.
+            scores[model] = score if scores.get(model, score) == score else None
         _check_number(len(votes), "ratings", RATINGS, str(path))
     return votes, scores
 
@@ -162,13 +164,16 @@ def _parse_vote(vote: Mapping[str, Any], listener: str, page: str) -> Vote:
 
 
 def latest(votes: Iterable[Vote]) -> list[Vote]:
-    """The last rating of each piece of a page by each listener, who may have saved several files."""
-    by_time = sorted(votes, key=lambda vote: vote.at)
+    """The last rating of each piece of a page by each listener, who may have saved several files.
+
+    A rating that was not blind replaces no blind one.
+    """
+    by_time = sorted(votes, key=lambda vote: (vote.blind, vote.at))
     return list({replace(vote, rating=0, blind=False, at=""): vote for vote in by_time}.values())
 
 
 def standings(votes: Sequence[Vote], scores: Mapping[Model, Any] | None = None) -> list[Standing]:
-    """Rank models by strength, the strongest first; empty if no two pieces were compared.
+    """Rank the models that were compared by strength, the strongest first; empty if no two pieces were.
 
     The n(n - 1)/2 pairs of a group of n pieces are not independent: a ranking of n pieces is worth n - 1
     comparisons. Each pair therefore has a weight of 2/n, else large groups would make intervals too narrow.
@@ -183,28 +188,30 @@ def standings(votes: Sequence[Vote], scores: Mapping[Model, Any] | None = None) 
     """
     displayed = _display_names(votes)
     names = list(dict.fromkeys(displayed.values()))
-    score_of = _comparable({name: (scores or {}).get(model) for model, name in displayed.items()})
     _check_number(len(votes), "ratings", RATINGS, "")
     _check_number(len(names), "models", RATED_MODELS, "")
     for (_, _, group), rated in Counter(map(_place, votes)).items():
         _check_number(rated, "rated pieces in one group", RATED_PIECES, group)
     wins, pairs = _count_wins(votes, names)
-    if not wins.any():
+    compared = np.flatnonzero(pairs)  # another model would widen all intervals, as one of unknown strength
+    if not compared.size:
         return []
-    strength, covariance = _fit_strengths(wins)
+    strength, covariance = _fit_strengths(wins[np.ix_(compared, compared)])
     half = 1.96 * np.sqrt(np.diag(covariance))
-    order = np.argsort(-strength, kind="stable")
+    ranked = {names[i] for i in compared}
+    score_of = _comparable(
+        {name: (scores or {}).get(model) for model, name in displayed.items() if name in ranked}
+    )
     return [
         Standing(
-            name=names[i],
+            name=names[compared[i]],
             strength=float(strength[i]),
             interval=(float(strength[i] - half[i]), float(strength[i] + half[i])),
             preferred=float(1 / (1 + np.exp(-strength[i]))),
-            pairs=pairs[i],
-            score=score_of[names[i]],
+            pairs=pairs[compared[i]],
+            score=score_of[names[compared[i]]],
         )
-        for i in order
-        if pairs[i]
+        for i in np.argsort(-strength, kind="stable")
     ]
 
 

@@ -223,13 +223,20 @@ def _digests(corpus: Corpus) -> set[str]:
 
 def pedal_of(record: Mapping[str, Any]) -> Pedal:
     """The pedal mode of the training music, which should also be used for primers."""
-    return "hold" if record.get("data", {}).get("pedal") == "hold" else "keep"
+    return "hold" if _reading(record).get("pedal") == "hold" else "keep"
 
 
 def meter_of(record: Mapping[str, Any], grid: int) -> Meter:
     """The default meter of a model: the most common one of its training pieces."""
-    beats, unit = record.get("data", {}).get("meter", (4, 4))
+    beats, unit = _reading(record).get("meter", (4, 4))
     return Meter.of(beats, unit, grid=grid)
+
+
+def _reading(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How the music of the last training was read; of parts from several trainings, that of the core."""
+    music: Mapping[Slot, Sequence[MusicRecord]] = record.get("trained_on", {})
+    of_core = (known for known in reversed(music.get("attention", ())) if "meter" in known)
+    return record.get("data") or next(of_core, {})
 
 
 def reading_notes(name: str, bundle: Bundle, corpus: Corpus) -> Iterator[str]:
@@ -244,7 +251,7 @@ def reading_notes(name: str, bundle: Bundle, corpus: Corpus) -> Iterator[str]:
     pedal, counts = pedal_of(record), list(residual.buffers())
     if "onset" not in corpus.planes:
         return
-    if record.get("data") and pedal != corpus.pedal:
+    if _reading(record) and pedal != corpus.pedal:
         yield f"{name} was trained with pedal={pedal}, and this music is read with pedal={corpus.pedal}"
     is_trained = record.get("data") or record.get("trained_on", {}).get("encoder")
     if is_trained and counts and not any(count.any() for count in counts):
