@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -181,6 +182,39 @@ def test_a_model_is_not_saved_where_a_run_would_replace_it(
     assert (place / "config.json").read_bytes() == before
 
 
+def test_a_training_with_any_seed_that_is_accepted_can_be_saved_and_loaded(
+    songs: Path, tmp_path: Path
+) -> None:
+    fast = {"steps": 1, "batch": 2, "frames": 16, "device": "cpu"}
+    model = zoo.build(TINY, seed=np.int64(3))
+    model.fit(songs, seed=np.int64(3), **fast)
+    model.save(tmp_path / "bundle")
+    assert zoo.load(tmp_path / "bundle").num_parameters == model.num_parameters
+    for seed in (None, 1.5, True, "abc", -1):
+        for use in (
+            lambda seed: model.fit(songs, seed=seed, **fast),
+            lambda seed: zoo.build(TINY, seed=seed),
+            lambda seed: model.evaluate(songs, seed=seed),
+        ):
+            with pytest.raises(UsageError, match="seed: must be an integer from 0 on"):
+                use(seed)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"frames": 8.5}, "frames: must be an integer, not 8.5"),
+        ({"bars": 1.5}, "bars: must be an integer"),
+        ({"transpose": 1.5, "seed": 0.5}, "seed: must be an integer, not 0.5\ntranspose: must be an integer"),
+        ({"meter": "3/4"}, "meter: must be a Meter"),
+    ],
+)
+def test_options_of_a_wrong_type_are_one_error(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as error:
+        zoo.build(TINY).generate(**options)
+    assert message in "\n".join(str(problem).partition("\n")[0] for problem in error.value.problems)
+
+
 def test_several_pieces_and_a_primer_from_a_file(tmp_path: Path) -> None:
     model = zoo.build(TINY)
     tune().write(tmp_path / "primer.mid")
@@ -267,11 +301,14 @@ def test_a_corpus_is_a_sequence_of_rolls(corpus: zoo.Corpus) -> None:
         ([tune(), tune(grid=12)], [], "different grids"),
         ([tune(), Roll(None, tune().sounding)], [], "only some of the rolls have onsets"),
         ([tune()], ["a", "b"], "2 titles for 1 rolls"),
+        ([tune()], [7], "the title of a roll must be a string, not 7"),
     ],
 )
 def test_invalid_rolls_and_titles_are_errors(rolls: list[Roll], titles: list[str], message: str) -> None:
     with pytest.raises(DataError, match=message):
         zoo.Corpus.from_rolls(rolls, titles=titles)
+    with pytest.raises(DataError, match="the name must be a string"):
+        zoo.Corpus.from_rolls([tune()], name=Path("tunes"))
 
 
 def test_rolls_and_evaluations_print_as_text_and_in_a_notebook(corpus: zoo.Corpus, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from zoo.model.device import device_of
 from zoo.model.model import Model
 from zoo.model.pretrained import bundle_folder, check_not_of_run
 from zoo.model.provenance import MusicRecord, Origin
+from zoo.model.random import checked_seed
 from zoo.model.sealed import MANIFEST
 from zoo.music.meter import Meter
 from zoo.music.primer import read_primer
@@ -137,11 +138,12 @@ class ZooModel:
                 Parts may propose values for others, as in `zoo train`.
 
         Raises:
-            UsageError: a setting is unknown or out of range.
+            UsageError: a setting is unknown or out of range, or the seed is not an integer from 0 on.
             DataError: the music cannot be read, or lacks something that the model needs.
             NonFiniteError: a loss or a weight became NaN or infinite; the model has the best weights so far.
             KeyboardInterrupt: training was interrupted.
         """
+        seed = checked_seed(seed)
         words = [f"train.{name}={write_value(value)}" for name, value in settings.items()]
         given = parse_recipe(words, open_registry(), sections=SECTIONS).sections["train"]
         chosen, _ = with_proposals(given, self.recipe.parts)
@@ -289,9 +291,10 @@ class ZooModel:
             seed: seed of scores that are estimated by sampling.
 
         Raises:
+            UsageError: the seed is not an integer from 0 on.
             DataError: the music cannot be read, or lacks something that the model needs.
         """
-        corpus = self._open(data)
+        seed, corpus = checked_seed(seed), self._open(data)
         for note in reading_notes("this model", Bundle(self.model, self._record), corpus):
             warnings.warn(note, stacklevel=2)
         return evaluate(self.model, corpus.split(split), seed=seed)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zoo.api import ZooModel
+from zoo.model.random import checked_seed
 from zoo.registry import open_registry
 from zoo.registry.words import split
 from zoo.train.assemble import assemble
@@ -31,11 +32,12 @@ def build(
         slots: words as keyword arguments, such as `decoder="rbm"` or `grid=12`.
 
     Raises:
-        UsageError: the recipe is invalid; holds all problems.
+        UsageError: the recipe is invalid; holds all problems. Or the seed is not an integer from 0 on.
         BundleError: a run or bundle is missing or damaged.
         PluginError: a part is broken or violates its contract.
     """
     named = [f"{slot}={part}" for slot, part in slots.items()]
+    seed = checked_seed(seed)
     swap = parse_swap([*split(words), *named], open_registry(local=local))
     record = {"sources": swap.names, "trained_on": swap.trained_on}
     return ZooModel(assemble(swap, seed), record, swap.names, seed)

@@ -434,6 +434,27 @@ def test_a_range_of_bars() -> None:
             bar_range(text)
 
 
+@pytest.mark.parametrize(
+    ("file", "words", "noted"),
+    [
+        ("new.wav", [], False),
+        ("new.wav", ["--instrument", "violin"], True),
+        ("new.mid", ["--instrument", "violin"], False),
+    ],
+)
+def test_the_builtin_piano_plays_no_other_instrument(
+    file: str,
+    words: list[str],
+    noted: bool,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("ZOO_SOUNDFONT", "")
+    assert run(["generate", "model", "-o", file, "--bars", "1", *words]) == 0
+    assert ("--instrument needs fluidsynth and a soundfont" in capsys.readouterr().err) == noted
+
+
 def test_sound_lasts_as_long_as_the_music(folder: Path) -> None:
     assert run(["generate", "model", "-o", "new.wav", "--seconds", "4"]) == 0
     with wave.open("new.wav") as file:

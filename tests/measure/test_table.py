@@ -46,6 +46,12 @@ def test_the_title_names_a_temperature_other_than_1():
     assert Resemblance.from_json(resemblance.to_json()) == resemblance
 
 
+def test_the_title_names_all_models_with_these_results():
+    equal = Resemblance(144, (32, 17, 16), (likeness("note length", QUARTERS),))
+    (table,) = resemblances([("first", equal), ("without music", None), ("copy", equal)])
+    assert table.title.startswith("first and copy: ")
+
+
 def test_what_is_written_has_a_line_for_each_measure_and_the_unit_of_lengths():
     units = {name: measure.unit for name, measure in MEASURES.items()} | {"longest copy": QUARTERS}
     resemblance = Resemblance(144, (32, 17, 16), tuple(likeness(*each) for each in units.items()))

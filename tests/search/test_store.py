@@ -175,6 +175,15 @@ def test_importances_need_enough_trials(space: Space, tmp_path: Path) -> None:
     assert shares["train.ema"] < shares["decoder.hidden"]  # the score does not depend on it
 
 
+def test_importances_need_a_difference(space: Space, tmp_path: Path) -> None:
+    store = TrialStore(tmp_path, seed=5)
+    for _ in range(22):
+        trial = store.next()
+        store.choose(trial, space)
+        store.finish(trial, "complete", 4.0, kind="exact")
+    assert store.importances() == {}
+
+
 def test_without_optuna_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "optuna", None)
     with pytest.raises(ZooError, match=r"pip install 'polyzoo\[tune\]'"):

@@ -16,8 +16,8 @@ def source(rolls: Sequence[Roll], name: str, titles: Sequence[str] = ()) -> Data
     """Rolls as a source; the store depends on the music only, so the same rolls are stored once.
 
     Raises:
-        DataError: there are no rolls, the number of titles differs from that of the rolls, or the rolls
-            differ in grid or planes.
+        DataError: there are no rolls, the name or a title is not a string, the number of titles differs from
+            that of the rolls, or the rolls differ in grid or planes.
     """
     titles = titles or [str(number) for number in range(1, len(rolls) + 1)]
     if problems := _problems(rolls, name, titles):
@@ -40,7 +40,11 @@ def source(rolls: Sequence[Roll], name: str, titles: Sequence[str] = ()) -> Data
 def _problems(rolls: Sequence[Roll], name: str, titles: Sequence[str]) -> list[Problem]:
     if not rolls:
         return [Problem("there are no rolls", name, "give at least one")]
-    problems = []
+    problems = [
+        Problem(f"the {what} must be a string, not {text!r}", str(name), "give a name without a path")
+        for what, text in (("name", name), *(("title of a roll", title) for title in titles))
+        if not isinstance(text, str)
+    ]
     if len(titles) != len(rolls):
         problems.append(Problem(f"{len(titles)} titles for {len(rolls)} rolls", name, "give one title each"))
     if len({roll.meter.grid for roll in rolls}) > 1:

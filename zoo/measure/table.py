@@ -160,17 +160,17 @@ def _differences(title: str, rows: Sequence[Row], unit: str, *terms: str) -> For
 
 def resemblances(generated: Iterable[tuple[str, Resemblance | None]]) -> Iterator[FormattedTable]:
     """Generated next to held-out music, a table for each model; models with equal results share one."""
-    shown: dict[Resemblance, str] = {}
+    shown: dict[Resemblance, list[str]] = {}
     for name, resemblance in generated:
         if resemblance is not None:
-            shown.setdefault(resemblance, name)
-    for number, (resemblance, name) in enumerate(shown.items(), 1):
-        yield _resemblance(name, resemblance, is_last=number == len(shown))
+            shown.setdefault(resemblance, []).append(name)
+    for number, (resemblance, names) in enumerate(shown.items(), 1):
+        yield _resemblance(" and ".join(names), resemblance, is_last=number == len(shown))
 
 
-def _resemblance(name: str, resemblance: Resemblance, *, is_last: bool) -> FormattedTable:
-    """The table of one model; the notes stand below the last one."""
-    title = f"{name}: {resemblance.compared}"
+def _resemblance(names: str, resemblance: Resemblance, *, is_last: bool) -> FormattedTable:
+    """The table of one model, or of several with equal results; the notes stand below the last one."""
+    title = f"{names}: {resemblance.compared}"
     headings = ("measure", "generated", "real", DISTANCE, "floor", "verdict")
     lines = tuple(Line(tuple(_cells(likeness))) for likeness in resemblance.likenesses)
     fewest = min(min(likeness.passages) for likeness in resemblance.likenesses or [resemblance])

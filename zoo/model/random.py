@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Generator
+
+from zoo.errors import Problem, UsageError
+
+
+def checked_seed(seed: int) -> int:
+    """The seed as an int, which may be given as an integer of another type, such as that of numpy.
+
+    Raises:
+        UsageError: it is not an integer from 0 on.
+    """
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        number = -1
+    if number < 0 or isinstance(seed, bool):
+        raise UsageError(Problem(f"must be an integer from 0 on, not {seed!r}", "seed"))
+    return number
 
 
 def seed_of(seed: int, *purpose: str | int) -> int:

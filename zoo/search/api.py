@@ -14,6 +14,7 @@ from zoo.errors import BundleError, Problem, UsageError
 from zoo.model.bundle import check_place
 from zoo.model.config import read_config
 from zoo.model.pretrained import BUNDLE
+from zoo.model.random import checked_seed
 from zoo.model.sealed import damaged
 from zoo.progress import STDERR
 from zoo.registry import Registry, open_registry
@@ -67,9 +68,9 @@ def tune(
     from rich.console import Console
 
     named = [f"{key}={text}" for key, text in slots.items()]
-    search = open_search(
-        [*split(words), *named], Path(output), trials, seed, resume, open_registry(local=local)
-    )
+    chosen = None if seed is None else checked_seed(seed)
+    registry = open_registry(local=local)
+    search = open_search([*split(words), *named], Path(output), trials, chosen, resume, registry)
     console = Console(file=STDERR, markup=False, highlight=False)
     console.quiet = not (console.is_terminal if progress is None else progress)
     with SearchWatch(console, search.plan.trials) as watcher:

@@ -186,10 +186,11 @@ class TrialStore:
     def importances(self) -> dict[str, float]:
         """Share of each searched key in the differences between good and other trials; the sum is 1.
 
-        Empty with few complete trials, or with a version of Optuna that cannot compute it without
-        scikit-learn.
+        Empty with few complete trials, if all are equally good, or with a version of Optuna that cannot
+        compute it without scikit-learn.
         """
-        if sum(trial.state == "complete" and not trial.repeats for trial in self.trials()) < ENOUGH:
+        complete = [trial for trial in self.trials() if trial.state == "complete" and not trial.repeats]
+        if len(complete) < ENOUGH or len({trial.nats for trial in complete}) < 2:
             return {}
         with self._using():
             evaluator = self._optuna.importance.PedAnovaImportanceEvaluator()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import inf
+from numbers import Integral
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -27,6 +28,8 @@ SLOWEST, FASTEST = 10.0, 1000.0
 """Range of tempos in quarter notes per minute."""
 SEMITONES = 48
 """Maximum transposition in either direction."""
+WHOLE = ("frames", "bars", "count", "seed", "best_of", "transpose")
+"""The numbers of a request that are integers."""
 MOST_CANDIDATES = 1000
 """Maximum number of candidates for a piece."""
 
@@ -97,7 +100,16 @@ class GenerationRequest:
             UsageError: request exclude each other or are out of range; lists all such problems.
         """
         lengths = [name for name in ("frames", "bars", "seconds") if getattr(self, name) is not None]
-        problems = []
+        values = {name: getattr(self, name) for name in WHOLE}
+        problems = [
+            Problem(f"must be an integer, not {value!r}", name)
+            for name, value in values.items()
+            if not isinstance(value, Integral | None)
+        ]
+        if self.meter is not None and not isinstance(self.meter, Meter):
+            problems.append(Problem(f"must be a Meter, such as Meter.of(3, 4), not {self.meter!r}", "meter"))
+        if problems:
+            raise UsageError(*problems)
         if len(lengths) > 1:
             what = f"{' and '.join(lengths)} are mutually exclusive"
             problems.append(Problem(what, hint="give the length in only one unit"))
