@@ -185,7 +185,7 @@ def test_a_model_is_not_saved_where_a_run_would_replace_it(
 def test_a_training_with_any_seed_that_is_accepted_can_be_saved_and_loaded(
     songs: Path, tmp_path: Path
 ) -> None:
-    fast = {"steps": 1, "batch": 2, "frames": 16, "device": "cpu"}
+    fast = {"steps": 1, "batch": 2, "device": "cpu"}
     model = zoo.build(TINY, seed=np.int64(3))
     model.fit(songs, seed=np.int64(3), **fast)
     model.save(tmp_path / "bundle")

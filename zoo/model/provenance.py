@@ -49,12 +49,30 @@ def trained_on(config: Mapping[str, Any]) -> dict[Slot, tuple[MusicRecord, ...]]
 
 
 def _of_part(config: Mapping[str, Any], slot: Slot) -> Iterator[MusicRecord]:
-    part, data = config.get("parts", {}).get(slot, {}), config.get("data") or {}
+    part, data = config.get("parts", {}).get(slot, {}), config.get("data")
     for music in part.get("trained_on") or ([data] if data and not part.get("source") else []):
         if music.get("name") is not None and music.get("digest") is not None:
-            full = {**data, **music} if music["digest"] == data.get("digest") else music
-            known = {key: full[key] for key in KNOWN if key in full}
+            known = {key: music[key] for key in KNOWN if key in music}
             yield {**known, **pieces_of(config, music["digest"])}
+
+
+def with_reading(
+    records: Mapping[Slot, Sequence[MusicRecord]], config: Mapping[str, Any]
+) -> dict[Slot, tuple[MusicRecord, ...]]:
+    """The records of parts that are taken from a bundle, which say how the music was read.
+
+    Args:
+        records: the result of `trained_on`.
+        config: the config.json of the bundle, which says it of the music of its last training.
+    """
+    data = config.get("data") or {}
+    known = {key: data[key] for key in ("pedal", "meter") if key in data}
+    return {
+        slot: tuple(
+            {**known, **music} if music["digest"] == data.get("digest") else music for music in trained
+        )
+        for slot, trained in records.items()
+    }
 
 
 def pieces_of(config: Mapping[str, Any], digest: str) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ from zoo.errors import BundleError, Problem
 from zoo.files import encodable, real_path
 from zoo.model.config import read_config
 from zoo.model.pretrained import BUNDLE, RECIPE, bundle_folder, is_bundle
-from zoo.model.provenance import MusicRecord, trained_on
+from zoo.model.provenance import MusicRecord, trained_on, with_reading
 from zoo.model.sealed import MANIFEST, WEIGHTS, damaged, one_bundle, read_bundle
 from zoo.music.grid import GRID
 from zoo.parts import SLOTS, Slot
@@ -125,4 +125,5 @@ def _open_bundle(path: Path) -> Trained:
     with one_bundle(path) as manifest:
         config = read_config(path)
     grid = config["grid"]["frames_per_quarter"]
-    return Trained(path, config["recipe"]["parts"], False, grid, trained_on(config), manifest)
+    records = with_reading(trained_on(config), config)
+    return Trained(path, config["recipe"]["parts"], False, grid, records, manifest)
