@@ -383,10 +383,12 @@ def test_a_failing_validator_is_a_plugin_error(toys: Registry) -> None:
 
 
 @pytest.mark.parametrize("name", ["gives", "fit"])
-def test_a_failing_description_is_a_plugin_error(name: str, toys: Registry) -> None:
+def test_a_failing_description_is_a_plugin_error(
+    name: str, toys: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def breaks(settings: Any, facts: Any = None) -> Any:
         raise KeyError("codes")
 
-    object.__setattr__(toys.find("attention", "history").description, name, breaks)
+    monkeypatch.setitem(vars(toys.find("attention", "history").description), name, breaks)
     with pytest.raises(PluginError, match=f"its {name} failed: KeyError: 'codes'"):
         parse("", toys)

@@ -10,7 +10,7 @@ import copyreg
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +141,8 @@ class Registry:
         return _parts(self._foreign, slot)
 
     def _load(self, source: Source) -> Plugin:
+        if source.origin == "shipped":
+            return _load_shipped(source, strict=self._strict)
         if source not in self._loaded:
             self._loaded[source] = load(source, strict=self._strict)
         return self._loaded[source]
@@ -190,6 +192,12 @@ class Registry:
         what = ", ".join(f"{e.slot}.{e.name} by {r[0].source}" for e, r in taken.items())
         hint = "write " + ", ".join(f"{entry.slot}={entry.qualified}" for entry in taken)
         return replace(plugin, health="shadowed", problem=Problem(what, str(plugin.source), hint))
+
+
+@cache
+def _load_shipped(source: Source, *, strict: bool) -> Plugin:
+    """Load a shipped plugin, once in a process: unlike a file of the user, it does not change meanwhile."""
+    return load(source, strict=strict)
 
 
 def _parts(plugins: Sequence[Plugin], slot: Slot | None) -> list[Entry]:
