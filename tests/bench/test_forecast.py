@@ -228,6 +228,8 @@ def test_the_command_trains_and_writes_nothing(
     assert run(["bench", "run", str(file), "--data", f"tunes={songs}", "--dry-run"]) == 0
     out = capsys.readouterr().out
     assert "12 cells: no estimate" in out
+    assert "decided later" in out
+    assert "one that does not takes fewer cells" in out
     assert re.search(r"tunes .* unknown\n", out)
     assert sorted(tmp_path.rglob("*")) == before
 

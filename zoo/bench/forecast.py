@@ -46,7 +46,8 @@ class Forecast:
         data: name of the dataset.
         stored: cells whose results are used.
         missing: cells that will be trained and scored.
-        open: number of further cells that will be needed once learning rates are chosen.
+        open: number of further cells that will be needed once the first results are stored, fewer if a part
+            learns nothing.
         seconds: estimated training time of missing and open cells, of those that can be estimated.
         without_estimate: number of missing and open cells whose time cannot be estimated.
         unused: names of stored results with parts of the study that it cannot use -> why.

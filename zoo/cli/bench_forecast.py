@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 SHOWN = 8
 """Number of different reasons that are printed for a dataset."""
 
+LATER = (
+    "decided later: by the first results, which choose learning rates and show whether a part learns at all; "
+    "one that does not takes fewer cells"
+)
+"""The meaning of a column."""
+
 
 def print_forecasts(forecasts: Sequence[Forecast], jobs: int | None) -> None:
     """Print a table of the datasets, and why stored results with the same parts are not used.
@@ -33,6 +39,8 @@ def print_forecasts(forecasts: Sequence[Forecast], jobs: int | None) -> None:
     elif seconds:
         parallel = f", about {duration(seconds / jobs)} with {jobs} at a time" if jobs and jobs > 1 else ""
         stdout.print(f"about {duration(seconds)} of training{parallel}")
+    if any(forecast.open for forecast in forecasts):
+        stdout.print(LATER)
     if untimed:
         what = count(untimed, "cell")
         stdout.print(f"{what}: no estimate, since no result of the same kind is stored on the same music")
@@ -80,7 +88,7 @@ def _table(forecasts: Sequence[Forecast]) -> Any:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("music", overflow="fold")
-    for heading in ("cells", "stored", "to train", "once rates are chosen", "time"):
+    for heading in ("cells", "stored", "to train", "decided later", "time"):
         table.add_column(heading, justify="right")
     for forecast in forecasts:
         stored, missing = len(forecast.stored), len(forecast.missing) + forecast.open

@@ -14,6 +14,7 @@ from zoo.cli.report_openings import split_primer
 from zoo.cli.written import (
     check_endings,
     note_outside,
+    note_piano,
     note_relative_keys,
     piece_bytes,
     print_written,
@@ -199,7 +200,7 @@ def command(
     from zoo.music.midi import examine_midi
     from zoo.music.primer import bar_range, primer_of
     from zoo.music.saving import NOTATION, SOUND, check_notation
-    from zoo.music.sound import check_length, soundfont
+    from zoo.music.sound import check_length
     from zoo.music.tonality import Tonality
     from zoo.train.compose import GenerationRequest, compose, seconds_of
     from zoo.train.record import pedal_of
@@ -244,10 +245,8 @@ def command(
     written_primer = None if without_primer else opening
     pieces, first = dict(zip(paths, rolls, strict=True)), written_primer.frames if written_primer else 0
     taken = write_outputs(_contents(pieces, picture, played, first), force)
-    if played and output.suffix.lower() in SOUND and soundfont() is None:
-        from zoo.cli.console import stderr
-
-        stderr.print_line("note: the built-in piano plays; --instrument needs fluidsynth and a soundfont")
+    if played:
+        note_piano(output)
     written = {taken.get(path, path): roll for path, roll in pieces.items()}
     picture = picture and taken.get(picture, picture)
     warn_of_dull(written, first)

@@ -47,8 +47,9 @@ def command() -> None:
 def list_runs(folder: Path, as_json: bool) -> None:
     """List each run with its parts, music, training time, best score and state.
 
-    A run is finished, interrupted (`zoo train -o RUN --resume` continues it), running, or damaged; or without
-    weights, such as a pruned trial of a search, whose checkpoints are removed.
+    A run is finished, interrupted (`zoo train -o RUN --resume` continues it), running, or damaged. A run
+    that was stopped before its first checkpoint is without weights, as is a pruned trial of a search, whose
+    checkpoints are removed.
     """
     from zoo.cli.console import print_json, stderr, stdout
     from zoo.cli.problems import print_problems

@@ -63,6 +63,18 @@ def piece_bytes(roll: Roll, path: Path, instrument: int, primer: int) -> bytes:
     return report_bytes(Report(path.stem, [piece]))
 
 
+def note_piano(path: Path) -> None:
+    """Note that a file does not sound like the chosen instrument."""
+    from zoo.cli.console import stderr
+    from zoo.music.saving import SOUND
+    from zoo.music.sound import soundfont
+
+    if path.suffix.lower() in PAGES:
+        stderr.print_line("note: the page plays everything on a piano; its MIDI file names the instrument")
+    elif path.suffix.lower() in SOUND and soundfont() is None:
+        stderr.print_line("note: the built-in piano plays; --instrument needs fluidsynth and a soundfont")
+
+
 def warn_of_dull(written: Mapping[Path, Roll], first: int) -> None:
     """Warn of pieces that are almost silent or otherwise degenerate."""
     from zoo.cli.console import stderr

@@ -38,8 +38,8 @@ class RunSummary:
 
     Attributes:
         folder: the folder.
-        state: finished, interrupted, running, or damaged; or without weights, if its checkpoints were removed
-            before it was finished, as those of a trial that was pruned.
+        state: finished, interrupted, running, or damaged; or without weights, if it was stopped and has no
+            checkpoint: before the first, or they were removed, as those of a trial that was pruned.
         plan: the plan, see `zoo.train.plan.plan`; empty if it cannot be read.
         step: number of steps so far.
         seconds: training time so far, over all sessions.
@@ -146,7 +146,7 @@ def summarize(folder: Path) -> RunSummary:
         state = "running"
     else:
         state = "finished" if _is_finished(plan, bundle, events) else "interrupted"
-        if state == "interrupted" and not (folder / LAST).exists() and MetricsFile(folder).had_checkpoints():
+        if state == "interrupted" and not (folder / LAST).exists():
             state = "without weights"
     return RunSummary(folder, state, plan, step, seconds, best, kinds, bundle.get("versions") or {}, problems)
 
