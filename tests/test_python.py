@@ -200,6 +200,11 @@ def test_a_training_with_any_seed_that_is_accepted_can_be_saved_and_loaded(
                 use(seed)
 
 
+def test_a_split_that_does_not_exist_is_an_error(corpus: zoo.Corpus) -> None:
+    with pytest.raises(UsageError, match="there is no split 'nope'"):
+        zoo.build(TINY).evaluate(corpus, split="nope")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -207,6 +212,11 @@ def test_a_training_with_any_seed_that_is_accepted_can_be_saved_and_loaded(
         ({"bars": 1.5}, "bars: must be an integer"),
         ({"transpose": 1.5, "seed": 0.5}, "seed: must be an integer, not 0.5\ntranspose: must be an integer"),
         ({"meter": "3/4"}, "meter: must be a Meter"),
+        ({"tempo": "90", "key": 5}, "tempo: must be a number, not '90'\nkey: must be a string such as Am"),
+        ({"primer": 5}, "primer: must be a Roll or a path, not 5"),
+        ({"primer": tune(), "primer_bars": 4}, "primer_bars: 4 is not a range of bars"),
+        ({"primer": tune(), "primer_bars": (1.5, 2)}, "primer_bars: (1.5, 2) is not a range of bars"),
+        ({"primer_bars": (1, 2)}, "primer_bars: there is no primer"),
     ],
 )
 def test_options_of_a_wrong_type_are_one_error(options: dict[str, Any], message: str) -> None:

@@ -23,9 +23,9 @@ from zoo.model.model import Model
 from zoo.model.pretrained import bundle_folder, check_not_of_run
 from zoo.model.provenance import MusicRecord, Origin
 from zoo.model.random import checked_seed
-from zoo.model.sealed import MANIFEST
+from zoo.model.sealed import is_bundle_place
 from zoo.music.meter import Meter
-from zoo.music.primer import read_primer
+from zoo.music.primer import check_bars, read_primer
 from zoo.music.roll import Roll
 from zoo.parts import SLOTS, Slot
 from zoo.registry import Recipe, open_registry, parse_recipe
@@ -253,6 +253,7 @@ class ZooModel:
             UsageError: a number is out of range, or several lengths are given.
             DataError: the primer cannot be read, is on another grid than the model, or has no such bars.
         """
+        check_bars(primer_bars, primer is not None)
         if isinstance(primer, str | Path):
             pedal = pedal_of(self._record)
             primer = read_primer(primer, grid=self.model.grid, pedal=pedal, bars=primer_bars)
@@ -322,7 +323,7 @@ class ZooModel:
             NonFiniteError: the weights are not all finite, or exceed half precision.
         """
         check_not_of_run(path)
-        if not overwrite and (Path(path) / MANIFEST).exists():
+        if not overwrite and is_bundle_place(Path(path)):
             what = "a bundle already exists"
             raise UsageError(Problem(what, str(path), "choose another folder, or pass overwrite=True"))
         record = with_changed_weights(self._record, self._changed(weights_of_parts(self.model)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -84,16 +85,10 @@ def earlier(cell: Cell, name: str, folder: Path) -> tuple[Results, Path]:
     return results, path
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_a_copy_of_the_result_of_another_cell_is_damaged(packed: bool, core: Cell, tmp_path: Path) -> None:
+def test_a_copy_of_the_result_of_another_cell_is_damaged(core: Cell, tmp_path: Path) -> None:
     other = replace(core, seed=1)
     results = put(tmp_path, other, trained())
     results.path(other).rename(results.path(core))
-    if packed:
-        results.pack("tunes")
-        assert Results(tmp_path).read(core) is None
-        assert Results(tmp_path).read(other) is not None
-        return
     with pytest.raises(ZooError, match="damaged"):
         results.read(core)
 
@@ -324,6 +319,20 @@ def test_a_file_that_is_no_result_is_not_packed(core: Cell, tmp_path: Path) -> N
     with pytest.raises(ZooError, match="damaged"):
         results.pack("tunes")
     assert results.path(core).exists()
+
+
+def test_a_result_under_another_name_does_not_replace_that_of_its_cell(core: Cell, tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    results.write(core, ordered(core) | {"seconds": 1.0})
+    before = results.path(core).with_name("before.json")
+    shutil.copy(results.path(core), before)
+    results.write(core, ordered(core) | {"seconds": 7.0})
+    with pytest.raises(ZooError, match=f"a result of {core.name}, under another name") as raised:
+        results.pack("tunes")
+    assert raised.value.problems[0].where == str(before)
+    before.unlink()
+    results.pack("tunes")
+    assert (Results(tmp_path).read(core) or {})["seconds"] == 7.0
 
 
 @pytest.mark.parametrize(

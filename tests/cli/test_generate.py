@@ -15,7 +15,9 @@ import mido
 import numpy as np
 import pytest
 
+import zoo
 from zoo.cli.main import run
+from zoo.errors import UsageError
 from zoo.model.build import build
 from zoo.model.bundle import save_bundle
 from zoo.model.pretrained import bundle_folder
@@ -356,6 +358,23 @@ def test_existing_bundle_is_not_overwritten(folder: Path, capsys: pytest.Capture
     assert Path("model/model.safetensors").read_bytes() == before
     assert run([*words, "--force"]) == 0
     assert Path("model/model.safetensors").read_bytes() != before
+
+
+@pytest.mark.parametrize("kind", ["link", "folder"])
+def test_a_bundle_whose_files_are_on_an_unmounted_disk_is_not_overwritten(
+    kind: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = Path("model/model.safetensors").read_bytes()
+    Path("model/manifest.json").unlink()
+    if kind == "link":
+        Path("model/manifest.json").symlink_to("../disk/manifest.json")
+    else:
+        Path("model/manifest.json").mkdir()
+    assert run(["build", "markov", "-o", "model"]) == 2
+    assert "model: already exists" in capsys.readouterr().err
+    with pytest.raises(UsageError, match="already exists"):
+        zoo.build("markov").save("model")
+    assert Path("model/model.safetensors").read_bytes() == before
 
 
 @pytest.mark.slow

@@ -435,23 +435,26 @@ def test_a_range_of_bars() -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "words", "note"),
+    ("file", "font", "words", "note"),
     [
-        ("new.wav", [], ""),
-        ("new.wav", ["--instrument", "violin"], "--instrument needs fluidsynth and a soundfont"),
-        ("new.mid", ["--instrument", "violin"], ""),
-        ("new.html", ["--instrument", "violin"], "the page plays everything on a piano"),
+        ("new.wav", "", [], ""),
+        ("new.wav", "", ["--instrument", "violin"], "--instrument needs fluidsynth and a soundfont"),
+        ("new.wav", "font.sf2", [], "ZOO_SOUNDFONT needs fluidsynth and a soundfont"),
+        ("new.mid", "font.sf2", ["--instrument", "violin"], ""),
+        ("new.html", "", ["--instrument", "violin"], "the page plays everything on a piano"),
     ],
 )
 def test_the_builtin_piano_plays_no_other_instrument(
     file: str,
+    font: str,
     words: list[str],
     note: str,
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("ZOO_SOUNDFONT", "")
+    monkeypatch.setattr("zoo.music.sound.find_program", lambda name: None)
+    monkeypatch.setenv("ZOO_SOUNDFONT", font)
     assert run(["generate", "model", "-o", file, "--bars", "1", *words]) == 0
     err = capsys.readouterr().err
     assert note in err

@@ -158,6 +158,29 @@ def test_a_primer_with_too_few_bars_is_an_error(folder: Path, capsys: pytest.Cap
     assert "tune.mid: there are no bars 1 to 9: the piece has 4" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("word", ["split=train", "samples=3", "grid=12", "--primer-bars"])
+def test_words_about_music_need_music(folder: Path, word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [word, "3"] if word.startswith("-") else [word]
+    assert run(["report", "one", "-o", "page.html", *words]) == 2
+    err = capsys.readouterr().err
+    assert word in err
+    assert "data=MUSIC" in err
+    assert not Path("page.html").exists()
+
+
+def test_notes_moved_by_the_grid_of_the_models_are_noted(
+    folder: Path, scale: Scale, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from zoo.music.meter import Meter
+
+    scale(60, 62, 64, frames=1, meter=Meter(24)).write("fine.mid")
+    assert (
+        run(["report", "one", "-o", "page.html", "--bars", "1", "--primer", "fine.mid", "--primer-bars", "1"])
+        == 0
+    )
+    assert "fine.mid: notes of the file that are changed" in capsys.readouterr().err
+
+
 def test_the_page_shows_the_command_that_wrote_it(folder: Path) -> None:
     assert run(["report", "one", "tune.mid", "-o", "page.html", "--bars", "1", "seed=3"]) == 0
     command = re.search(r"<code>(zoo report .*?)</code>", Path("page.html").read_text("utf-8"))[1]

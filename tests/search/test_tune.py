@@ -295,6 +295,22 @@ def test_a_search_folder_runs_no_code(tune: Tune, tmp_path: Path, monkeypatch: p
     assert not Path("evil").exists()
 
 
+def test_files_of_a_search_are_code_or_trained_parts(tune: Tune, tmp_path: Path) -> None:
+    tune(trials=1)
+    plan = tmp_path / "search" / "search.json"
+    content = json.loads(plan.read_text())
+    content |= {"others": ["@evil.toml"], "files": {"@evil.toml": "0" * 64}}
+    plan.write_text(json.dumps(content))
+    with pytest.raises(BundleError, match=r"@evil\.toml"):
+        zoo.tune(output=tmp_path / "search", trials=2, resume=True)
+
+
+def test_the_bundle_of_a_search_is_not_replaced(tune: Tune, tmp_path: Path) -> None:
+    tune(trials=1)
+    with pytest.raises(UsageError, match="the bundle of the search search, which only `zoo tune` writes"):
+        zoo.build("markov").save(tmp_path / "search" / "bundle", overwrite=True)
+
+
 @pytest.mark.parametrize("trials", [1, 2])
 def test_values_that_a_search_does_not_have_are_not_parsed(
     trials: int, tune: Tune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

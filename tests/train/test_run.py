@@ -32,6 +32,7 @@ from zoo.train.run import Run
 from zoo.train.score import Scores
 from zoo.train.settings import LEGACY, TrainSettings
 from zoo.train.summary import summarize
+from zoo.train.validation import Validation
 
 from .conftest import Stop
 
@@ -183,6 +184,26 @@ def test_a_finished_run_is_not_trained_again(train: Make, uninterrupted: Path) -
     train(uninterrupted, listen=events.append)
     assert [type(event) for event in events] == [Started]
     assert (uninterrupted / "last.safetensors").read_bytes() == before
+
+
+def test_a_signal_during_the_last_validation_loses_no_step(
+    train: Make, uninterrupted: Path, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    validate = Validation.__call__
+
+    def press(validation: Validation, learner: Learner) -> Any:
+        if learner.step == STEPS:
+            signal.raise_signal(signal.SIGINT)
+        return validate(validation, learner)
+
+    monkeypatch.setattr(Validation, "__call__", press)
+    with pytest.raises(KeyboardInterrupt):
+        train(run_folder)
+    monkeypatch.undo()
+    assert checkpoint(run_folder, "last").about["step"] == STEPS
+    assert_same(run_folder, uninterrupted)
+    train(run_folder)
+    assert_same(run_folder, uninterrupted)
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
@@ -386,8 +407,9 @@ def test_only_the_name_of_a_replaced_part_is_listed(train: Make, uninterrupted: 
 def test_other_music_is_an_error(
     train: Make, uninterrupted: Path, tunes: Make, tiny: Make, fast: Make
 ) -> None:
-    with pytest.raises(UsageError, match="the music"), lock_folder(uninterrupted) as place:
+    with pytest.raises(UsageError, match="the music") as error, lock_folder(uninterrupted) as place:
         fit(tiny(), tunes(train=5), fast(steps=STEPS), Run(place), resume=True)
+    assert "move what is new in the folder elsewhere" in error.value.problems[-1].hint
 
 
 def test_a_run_that_fails_to_start_leaves_no_folder(train: Make, run_folder: Path) -> None:

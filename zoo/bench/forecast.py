@@ -46,8 +46,8 @@ class Forecast:
         data: name of the dataset.
         stored: cells whose results are used.
         missing: cells that will be trained and scored.
-        open: number of further cells that will be needed once the first results are stored, fewer if a part
-            learns nothing.
+        open: number of further cells that will be needed once the first results are stored, at the learning
+            rates that these choose.
         seconds: estimated training time of missing and open cells, of those that can be estimated.
         without_estimate: number of missing and open cells whose time cannot be estimated.
         unused: names of stored results with parts of the study that it cannot use -> why.
@@ -90,16 +90,18 @@ def forecasts(
         done = {cell.name for cell in cells if needs.is_done(cell)}
         stored = tuple(cell for cell in cells if cell.name in done)
         missing = tuple(cell for cell in cells if cell.name not in done)
+        parts = [component for component in needs.components if component.data == data]
+        idle = {part.trials(study)[0].name for part in parts if _learns_nothing(part, needs, study)}
         opened = [
             cell
-            for component in needs.components
-            if component.data == data
-            for cell in _open(component, needs, study, cells)
+            for part in parts
+            if part.trials(study)[0].name not in idle
+            for cell in _open(part, needs, study, cells)
         ]
-        trained = [cell for cell in (*missing, *opened) if isinstance(cell, Cell)]
+        trained = [cell for cell in (*missing, *opened) if isinstance(cell, Cell) and cell.name not in idle]
         times = [seconds(cell) for cell in trained]
         floors: list[Cell | FloorsCell] = [cell for cell in needs.floors if cell.data == data]
-        trials = [part.trials(study)[0] for part in needs.components if part.data == data]
+        trials = [part.trials(study)[0] for part in parts]
         words = {_parts(cell.order("")) for cell in (*floors, *trials)}
         unused = {
             name: tuple(_reasons(result, study, data, datasets[data]))
@@ -118,6 +120,14 @@ def forecasts(
             )
         )
     return per_dataset
+
+
+def _learns_nothing(component: Component, needs: Needs, study: Study) -> bool:
+    """Whether a component is trained once and in no time, by its result or by its number of parameters."""
+    from zoo.model.build import trained_parameters
+
+    learns = needs.learns(component.trials(study)[0])
+    return trained_parameters(component.recipe, component.term) == 0 if learns is None else not learns
 
 
 def _open(component: Component, needs: Needs, study: Study, known: Sequence[Cell | FloorsCell]) -> list[Cell]:

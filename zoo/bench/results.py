@@ -122,7 +122,8 @@ class Results:
 
         Raises:
             UsageError: the pack or a file is a link.
-            ZooError: a file or the pack is damaged, or the folder is not writable.
+            ZooError: a file or the pack is damaged, a file has not the name of its cell, or the folder is not
+                writable.
         """
         pack, folder = self.pack_of(data), self.folder_of(data)
         refuse_links(self.folder)
@@ -135,7 +136,11 @@ class Results:
             for path, result in files.items():
                 if not _has_question(result):
                     raise ZooError(Problem("this result is damaged", str(path), "remove the file"))
-                packed[str(result["order"]["name"])] = result
+                if result["order"]["name"] != path.stem:
+                    what = f"this is a result of {result['order']['name']}, under another name"
+                    hint = "no table reads it: move it out of the folder"
+                    raise ZooError(Problem(what, str(path), hint))
+                packed[path.stem] = result
             kept = _without_replaced(packed)
             write_file(pack, "".join(to_line(kept[name]) for name in sorted(kept)))
             for path, state in read.items():

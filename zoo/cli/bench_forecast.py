@@ -14,10 +14,7 @@ if TYPE_CHECKING:
 SHOWN = 8
 """Number of different reasons that are printed for a dataset."""
 
-LATER = (
-    "decided later: by the first results, which choose learning rates and show whether a part learns at all; "
-    "one that does not takes fewer cells"
-)
+LATER = "decided later: needed after the first results, which choose learning rates"
 """The meaning of a column."""
 
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def list_studies(folder: Path, results: Path | None, as_json: bool) -> None:
     """List the studies in a folder with their datasets, and how many of their cells are stored.
 
-    No music is opened: `zoo bench run --dry-run` also checks that results are of the music on this machine.
+    No music is opened: `zoo bench run --dry-run` also checks that results are of the music on this machine,
+    and knows before any result which parts learn nothing and take a single cell.
     """
     from zoo.bench.results import Results
     from zoo.cli.console import print_json, stderr, stdout

@@ -245,8 +245,7 @@ def command(
     written_primer = None if without_primer else opening
     pieces, first = dict(zip(paths, rolls, strict=True)), written_primer.frames if written_primer else 0
     taken = write_outputs(_contents(pieces, picture, played, first), force)
-    if played:
-        note_piano(output)
+    note_piano(output, played)
     written = {taken.get(path, path): roll for path, roll in pieces.items()}
     picture = picture and taken.get(picture, picture)
     warn_of_dull(written, first)

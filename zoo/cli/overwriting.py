@@ -11,7 +11,7 @@ from zoo.errors import Problem, UsageError
 from zoo.files import SPECIAL, is_special, real_path, write_files
 from zoo.model.hub import is_on_hub
 from zoo.model.pretrained import check_not_of_run
-from zoo.model.sealed import CARD, MANIFEST
+from zoo.model.sealed import CARD, is_bundle_place
 
 force_option = click.option("--force", is_flag=True, help="Overwrite existing files.")
 
@@ -23,7 +23,7 @@ def would_be_lost(paths: Iterable[Path | None], force: bool) -> list[Problem]:
     """
     given = [path for path in paths if path]
     special = [Problem(SPECIAL, str(path), "choose another path") for path in given if is_special(path)]
-    lost = [path for path in given if path.is_file() or _dangles(path) or (path / MANIFEST).is_file()]
+    lost = [path for path in given if path.is_file() or _dangles(path) or is_bundle_place(path)]
     hint = "choose another path, or add --force to overwrite it"
     return special if force else [*special, *(Problem("already exists", str(path), hint) for path in lost)]
 
@@ -61,7 +61,7 @@ def keep_what_is_there(path: Path | None, force: bool) -> None:
         check_not_of_run(path)
     if problems := would_be_lost([path], force):
         raise UsageError(*problems)
-    if path and not (path / MANIFEST).exists():
+    if path and not is_bundle_place(path):
         check_own_folder(path, "bundle")
 
 

@@ -100,7 +100,8 @@ def command(
     keys = evaluate_keys([word for word in words if is_key_value(word)])
     has_data = any(word.startswith("data=") for word in words)
     given = given_bars(primer_bars, primer)
-    _check(output, primer, named, has_data, force)
+    unused = [] if has_data else list(_without_data(click.get_current_context(), primer))
+    _check(output, primer, named, has_data, force, unused)
     from zoo.report import Report, report_bytes
     from zoo.report.learning import Training
     from zoo.report.recipe import RecipeSummary
@@ -125,9 +126,23 @@ def command(
     _print(report, output, as_json)
 
 
-def _check(output: Path, primer: str | None, named: Named, has_data: bool, force: bool) -> None:
+def _without_data(context: click.Context, primer: str | None) -> Iterator[Problem]:
+    """Words and options that have no effect without music to score and continue."""
+    for word in filter(is_key_value, context.params["words"]):
+        if not word.startswith("seed="):
+            yield Problem(
+                "it is about music on which models are scored", word, "add data=MUSIC, or remove it"
+            )
+    source = context.get_parameter_source("primer_bars")
+    if primer is None and source is click.core.ParameterSource.COMMANDLINE:
+        yield Problem("models continue nothing", "--primer-bars", "add --primer FILE or data=MUSIC")
+
+
+def _check(
+    output: Path, primer: str | None, named: Named, has_data: bool, force: bool, unused: Sequence[Problem]
+) -> None:
     """Check before any work that the page can be written and that all options apply."""
-    problems = []
+    problems = list(unused)
     if output.suffix.lower() not in (".html", ".htm"):
         problems.append(
             Problem("a report is an HTML page", str(output), f"write -o {suggested(output, '.html')}")

@@ -70,7 +70,8 @@ def openings(
     from zoo.train.record import chosen_on, trained_on
 
     if wanted.primer is not None:
-        return _of_primer(wanted.primer, corpus.grid if corpus else FINE_GRID, wanted)
+        grids = [corpus.grid] if corpus else sorted({bundle.model.grid for bundle in bundles})
+        return _of_primer(wanted.primer, grids, corpus.grid if corpus else FINE_GRID, wanted)
     if corpus is None:
         return silent_openings(wanted.count, wanted.seed)
     found = piece_openings(
@@ -87,8 +88,15 @@ def openings(
     return found or silent_openings(wanted.count, wanted.seed)
 
 
-def _of_primer(primer: str, grid: int, wanted: Wanted) -> list[Opening]:
-    """The same bars of a file for each seed, next to the file from its first of these bars on."""
+def _of_primer(primer: str, grids: Sequence[int], shown: int, wanted: Wanted) -> list[Opening]:
+    """The same bars of a file for each seed, next to the file from its first of these bars on.
+
+    Args:
+        primer: the file, and perhaps its tracks.
+        grids: the grids on which models read it.
+        shown: the grid on which it is shown.
+        wanted: what the models generate.
+    """
     from zoo.cli.music import note_lost
     from zoo.music.midi import examine_midi
     from zoo.music.primer import primer_of, read_primer
@@ -96,8 +104,9 @@ def _of_primer(primer: str, grid: int, wanted: Wanted) -> list[Opening]:
 
     path, tracks = split_primer(primer)
     assert path is not None
-    reading = examine_midi(path, tracks=tracks, grid=grid)
-    note_lost(path, reading)
+    for grid in grids:
+        note_lost(path, examine_midi(path, tracks=tracks, grid=grid))
+    reading = examine_midi(path, tracks=tracks, grid=shown)
     read, whole = partial(read_primer, path, tracks=tracks), primer_of(reading, path)
     first = wanted.given[0]
     original = whole if first == 1 else whole.bars(first, max(first, whole.meter.bars(whole.frames).count))

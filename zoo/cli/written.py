@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -63,16 +64,17 @@ def piece_bytes(roll: Roll, path: Path, instrument: int, primer: int) -> bytes:
     return report_bytes(Report(path.stem, [piece]))
 
 
-def note_piano(path: Path) -> None:
-    """Note that a file does not sound like the chosen instrument."""
+def note_piano(path: Path, instrument: int) -> None:
+    """Note that a file does not sound like the chosen instrument or soundfont."""
     from zoo.cli.console import stderr
     from zoo.music.saving import SOUND
     from zoo.music.sound import soundfont
 
-    if path.suffix.lower() in PAGES:
+    if path.suffix.lower() in PAGES and instrument:
         stderr.print_line("note: the page plays everything on a piano; its MIDI file names the instrument")
-    elif path.suffix.lower() in SOUND and soundfont() is None:
-        stderr.print_line("note: the built-in piano plays; --instrument needs fluidsynth and a soundfont")
+    chosen = "--instrument" if instrument else "ZOO_SOUNDFONT" if os.environ.get("ZOO_SOUNDFONT") else ""
+    if path.suffix.lower() in SOUND and chosen and soundfont() is None:
+        stderr.print_line(f"note: the built-in piano plays; {chosen} needs fluidsynth and a soundfont")
 
 
 def warn_of_dull(written: Mapping[Path, Roll], first: int) -> None:

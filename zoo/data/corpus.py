@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from html import escape
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +16,7 @@ from zoo.data.family import Relation
 from zoo.data.piece import Piece, Skipped
 from zoo.data.split import Split
 from zoo.data.store import Store
+from zoo.errors import Problem, UsageError
 from zoo.music.grid import GRID, Pedal
 from zoo.music.roll import Roll
 
@@ -160,9 +161,15 @@ class Corpus:
         return not np.array_equal(self._chosen, np.arange(len(self._store.pieces)))
 
     def split(self, name: Split | Literal["all"]) -> Corpus:
-        """The pieces of one split, or of all; a split may be empty if the corpus is very small."""
+        """The pieces of one split, or of all; a split may be empty if the corpus is very small.
+
+        Raises:
+            UsageError: there is no split of this name.
+        """
         if name == "all":
             return self
+        if name not in get_args(Split):
+            raise UsageError(Problem(f"there is no split {name!r}", "split", "use train, valid, test or all"))
         return self.take([i for i, piece in enumerate(self.pieces) if piece.split == name])
 
     def take(self, indices: Sequence[int]) -> Corpus:

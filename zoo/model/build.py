@@ -17,6 +17,7 @@ from zoo.model.probe import probe
 from zoo.model.random import seeded_init
 from zoo.parts import SLOTS, Slot
 from zoo.parts.interfaces import Attention, Decoder, Encoder, Part, Sampler, Sizes, Velocity
+from zoo.parts.terms import SLOTS_OF, Term
 from zoo.registry import Choice, Entry, Recipe
 from zoo.registry.entry import remedy
 from zoo.registry.guard import guarded
@@ -63,13 +64,28 @@ def outline(recipe: Recipe) -> dict[str, Tensor] | None:
     Raises:
         PluginError: parts cannot be loaded.
     """
+    model = _outlined(recipe)
+    return model.state_dict() if model else None
+
+
+def trained_parameters(recipe: Recipe, term: Term) -> int | None:
+    """The number of parameters that training a term would change; None as in `outline`.
+
+    Raises:
+        PluginError: parts cannot be loaded.
+    """
+    model = _outlined(recipe)
+    return sum(parameter_count(model.get_submodule(slot)) for slot in SLOTS_OF[term]) if model else None
+
+
+def _outlined(recipe: Recipe) -> Model | None:
+    """The model on the meta device; None if a part cannot be built there."""
     classes = _load_classes(recipe)
     try:
         # The other parts read the encoder's membership of keys in codes, so the encoder needs real tensors.
-        model = _compose(recipe, classes, lambda slot: nullcontext() if slot == "encoder" else META)
+        return _compose(recipe, classes, lambda slot: nullcontext() if slot == "encoder" else META)
     except PluginError:
         return None
-    return model.state_dict()
 
 
 def _compose(

@@ -12,7 +12,6 @@ it was written.
 
 from __future__ import annotations
 
-import os
 import platform
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,6 +45,7 @@ from zoo.model.sealed import (
     SAMPLE,
     WEIGHTS,
     canonical,
+    is_bundle_place,
     manifest,
     one_bundle,
 )
@@ -256,7 +256,7 @@ def check_place(place: Path, hint: str = "choose a folder that does not exist") 
         UsageError: the path exists and is not a bundle.
     """
     is_free = not place.exists() or (place.is_dir() and not any(place.iterdir()))
-    if not is_free and not os.path.lexists(place / MANIFEST):
+    if not is_free and not is_bundle_place(place):
         raise UsageError(Problem("already exists and is not a bundle", str(place), hint))
 
 

@@ -11,8 +11,8 @@ from zoo.model.hub import download, is_on_hub
 from zoo.model.sealed import MANIFEST
 
 FOLDER = Path(zoo.__file__).parent / "pretrained"
-RECIPE, BUNDLE = "recipe.json", "bundle"
-"""The file that marks the folder of a run, and the folder of its bundle."""
+RECIPE, SEARCH, BUNDLE = "recipe.json", "search.json", "bundle"
+"""The files that mark the folders of a run and of a search, and the folder of the bundle in both."""
 
 
 def pretrained_names() -> list[str]:
@@ -47,12 +47,14 @@ def is_bundle(path: str | Path) -> bool:
 
 
 def check_not_of_run(path: str | Path) -> None:
-    """Refuse to write to the folder of the bundle of a run, which replaces that bundle when it is resumed.
+    """Refuse to write to the bundle of a run or a search, which is that of its training when it is resumed.
 
     Raises:
         UsageError: the path is such a folder.
     """
     place = real_path(Path(path))
-    if place.name == BUNDLE and (place.parent / RECIPE).is_file():
-        what = f"this is the bundle of the run {place.parent.name}, which only `zoo train` writes"
-        raise UsageError(Problem(what, str(path), "choose another folder"))
+    for marker, owner in ((RECIPE, "run"), (SEARCH, "search")):
+        if place.name == BUNDLE and (place.parent / marker).is_file():
+            command = "zoo train" if owner == "run" else "zoo tune"
+            what = f"this is the bundle of the {owner} {place.parent.name}, which only `{command}` writes"
+            raise UsageError(Problem(what, str(path), "choose another folder"))

@@ -27,6 +27,11 @@ KINDS: dict[str, InputKind] = {CONFIG: "config", SAMPLE: "sample"}
 CHANGED = "was changed or damaged since it was written"
 
 
+def is_bundle_place(folder: Path) -> bool:
+    """Whether a folder is that of a bundle, if only by a link: the files may be on an unmounted disk."""
+    return (folder / MANIFEST).is_file() or (folder / MANIFEST).is_symlink()
+
+
 def damaged(what: str, where: str) -> Problem:
     """The problem with a file that is not as it was written."""
     return Problem(what, where, "restore a good copy, or train again")

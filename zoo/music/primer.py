@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 
 from zoo.errors import DataError, Problem, UsageError
@@ -25,6 +26,22 @@ def bar_range(text: str) -> tuple[int, int]:
         what = f"{text!r} is not a range of bars"
         raise UsageError(Problem(what, "--primer-bars", "write 4 for the first four bars, or 9-12"))
     return first, last
+
+
+def check_bars(bars: object, has_primer: bool) -> None:
+    """Check a range of bars that is not typed on the command line.
+
+    Raises:
+        UsageError: it is not a pair of integers from 1 on in rising order, or there is no primer.
+    """
+    if bars is None:
+        return
+    pair = bars if isinstance(bars, tuple | list) and len(bars) == 2 else (0, 0)
+    if not (all(isinstance(bar, Integral) for bar in pair) and 1 <= pair[0] <= pair[1]):
+        hint = "pass the first and the last bar, such as (1, 4) or (9, 12)"
+        raise UsageError(Problem(f"{bars!r} is not a range of bars", "primer_bars", hint))
+    if not has_primer:
+        raise UsageError(Problem("there is no primer", "primer_bars", "pass a primer as well"))
 
 
 def read_primer(

@@ -13,13 +13,13 @@ from zoo.data import Corpus
 from zoo.errors import BundleError, Problem, UsageError
 from zoo.model.bundle import check_place
 from zoo.model.config import read_config
-from zoo.model.pretrained import BUNDLE
+from zoo.model.pretrained import BUNDLE, SEARCH
 from zoo.model.random import checked_seed
 from zoo.model.sealed import damaged
 from zoo.progress import STDERR
 from zoo.registry import Registry, open_registry
 from zoo.registry.words import split
-from zoo.search.plan import SEARCH, Plan, check_same, located_text, read_plan
+from zoo.search.plan import Plan, check_same, located_text, read_plan
 from zoo.search.space import Chosen, Space, parse_space
 from zoo.search.store import JOURNAL, TrialStore
 from zoo.search.tune import SearchResult, Tuner, Watcher, read_result

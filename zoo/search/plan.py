@@ -14,6 +14,7 @@ from zoo.files import write_file
 from zoo.limits import read_bytes, sha256_of
 from zoo.model.format import check_format
 from zoo.model.hub import is_on_hub
+from zoo.model.pretrained import SEARCH
 from zoo.model.sealed import damaged, parsed, reading
 from zoo.parts import SLOTS
 from zoo.registry.consent import located
@@ -26,7 +27,6 @@ from zoo.train.swap import names_source
 from zoo.train.trained import open_trained
 
 FORMAT = 1
-SEARCH = "search.json"
 LIVE = ("train.device", "train.threads", "train.tracker")
 """Keys that may differ when a search is continued."""
 
@@ -99,6 +99,10 @@ class Plan:
             UsageError: some have changed since the search was started; holds all that have.
             BundleError: the search does not say what the files were; or trained parts are missing or damaged.
         """
+        strange = [name for name in self.files if not (names_source(name) or names_file(name))]
+        if strange:
+            what = f"says that {', '.join(strange)} would be code or trained parts"
+            raise BundleError(damaged(what, str(folder / SEARCH)))
         unknown = [name for name in (*self.code, *self.others) if not is_digest(self.files.get(name, ""))]
         if unknown:
             what = f"does not have the digests of {', '.join(unknown)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import inf
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -106,6 +106,15 @@ class GenerationRequest:
             for name, value in values.items()
             if not isinstance(value, Integral | None)
         ]
+        problems += [
+            Problem(f"must be a number, not {value!r}", name)
+            for name in ("seconds", "tempo", "temperature", "top_p")
+            if not isinstance(value := getattr(self, name), Real | None)
+        ]
+        if not isinstance(self.key, str | None):
+            problems.append(Problem(f"must be a string such as Am, not {self.key!r}", "key"))
+        if not isinstance(self.primer, Roll | None):
+            problems.append(Problem(f"must be a Roll or a path, not {self.primer!r}", "primer"))
         if self.meter is not None and not isinstance(self.meter, Meter):
             problems.append(Problem(f"must be a Meter, such as Meter.of(3, 4), not {self.meter!r}", "meter"))
         if problems:

@@ -60,13 +60,13 @@ class Loop:
                 stops, interrupts = ranks.total(self.learner.should_stop, interrupted())
                 self.learner.should_stop = stops > 0
                 if interrupts:
-                    self._end()
                     break
+            if not interrupts and self.learner.validated != self.learner.step:
+                self._validate()
+            result = self._end()
         if interrupts:
             raise KeyboardInterrupt  # the signal came to another rank
-        if self.learner.validated != self.learner.step:
-            self._validate()
-        return self._end()
+        return result
 
     def _start(self) -> None:
         """Start the clock, which includes the time of earlier sessions."""

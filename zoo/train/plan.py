@@ -237,7 +237,10 @@ def _hint(key: str, before: Any) -> str:
     if key == RANKS:
         return f"start it with torchrun --nproc-per-node {before} --no-python zoo train ..."
     if key == "the music":
-        return "omit data= to continue; zoo train @RUN data=NEW -o NEW_RUN trains the model on other music"
+        return (
+            "to continue, omit data= and move what is new in the folder elsewhere, such as generated music; "
+            "zoo train @RUN data=NEW -o NEW_RUN trains the model on other music"
+        )
     return ""
 
 

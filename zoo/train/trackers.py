@@ -100,7 +100,10 @@ class TensorBoardTracker(Tracker):
 
 
 class CsvTracker(Tracker):
-    """Writes `tracker.csv` to the run folder, a row for each value: step, seconds, name, value."""
+    """Writes `tracker.csv` to the run folder, a row for each value: step, seconds, name, value.
+
+    A training that starts anew in the same folder replaces the rows of the one before.
+    """
 
     HEAD = ("step", "seconds", "name", "value")
 
@@ -149,7 +152,7 @@ class TrackioTracker(Tracker):
         self._trackio: Any = trackio  # some versions have types, and some calls in them have none
         self._metrics = MetricsFile(folder)
         key = os.fsencode(path) + self._key(path / self.KEY)
-        self._name = f"{encodable(path.name)}-{sha256(key).hexdigest()[:6]}"
+        self._name = f"{encodable(path.name)}-{sha256(key).hexdigest()[:16]}"
 
     def on_start(self, learner: Learner, event: Started) -> None:
         """Start the run in the store, with all metrics so far.
