@@ -53,6 +53,9 @@ def test_a_notebook_runs(path: Path, tmp_path: Path) -> None:
     from nbclient import NotebookClient
 
     notebook = read(path)
+    for cell in notebook.cells:  # one chorale in ten, and a few steps
+        few = cell.source.replace('open_corpus("bach")', 'open_corpus("bach").take(range(0, 371, 10))')
+        cell.source = few.replace("steps=100", "steps=4")
     NotebookClient(notebook, timeout=1200, resources={"metadata": {"path": str(tmp_path)}}).execute()
     shown = "".join(str(output) for cell in notebook.cells for output in cell.get("outputs", ()))
     assert [text for text in SHOWN[path.stem] if text not in shown] == []
