@@ -209,6 +209,12 @@ BOMBS = {
     "dimensions whose product is small in 64 bits": lambda: mat(
         array(6, (2**31 - 1, 2**31 - 1, 8, 88), element(9, b"\0" * 64), b"traindata"), *others()
     ),
+    "two billion slices without numbers": lambda: mat(
+        array(9, (2**31 - 1, 0, 88), element(2, b""), b"traindata"), *others()
+    ),
+    "dimensions that no array has": lambda: mat(
+        array(9, (0, *[2**31 - 1] * 5), element(2, b""), b"traindata"), *others()
+    ),
     "an array without a class": lambda: mat(array(0, (2**24, 2**26), b"", b"traindata"), *others()),
     "a variable of endless size": lambda: mat(element(1, ZEROS), *others()),
     "a name of endless size": lambda: mat(array(6, (1, 88), b"", ZEROS), *others()),

@@ -247,6 +247,12 @@ BOMBS = {
     "too many pitches": pickle.dumps({split: [[(60,) * 10**6] * 100] for split in MUSIC}, protocol=2),
     "itself in itself": b"\x80\x02}q\x00(U\x05train]q\x01h\x01aU\x05valid]U\x04test]u.",
     "too many instructions": b"\x80\x02" + b"N" * 2**24 + b".",
+    "one text encoded often": b"\x80\x02(c_codecs\nencode\nq\x01X\0\0\x80\0"
+    + b"a" * 2**23
+    + b"q\x00X\x06\0\0\0latin1q\x02"
+    + b"h\x01h\x00h\x02\x86R" * 2000
+    + b"l.",
+    "one key in many tables": b"\x80\x03(B\0\0\x80\0" + b"a" * 2**23 + b"q\x00" + b"}h\x00Ns" * 2000 + b"l.",
 }
 
 MEASURE = """

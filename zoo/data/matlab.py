@@ -159,7 +159,8 @@ class _Stream:
             return np.zeros(header.dimensions)
         if header.kind not in CLASSES or header.is_complex:
             raise Unreadable(f"{name} is not a matrix of real numbers")
-        if prod(header.dimensions) > MAX_BYTES:
+        # An array without numbers takes no memory, but its slices do.
+        if prod(size or 1 for size in header.dimensions) > MAX_BYTES:
             raise Unreadable(f"{name} is larger than {MAX_BYTES // 2**20} MiB")
         numbers = self._numbers(MAX_BYTES, name)
         if len(numbers) != prod(header.dimensions):

@@ -25,6 +25,8 @@ MAX_OBJECTS = 2**21
 """Limit for lists, tuples, dicts, strings and memo entries together."""
 MAX_DEPTH = 32
 """Limit for open marks; published files nest five."""
+LONGEST = 64
+"""Maximum length of the bytes of a number and of the key of a dict, of which copies are made."""
 
 SCALARS = {"numpy.core.multiarray scalar", "numpy._core.multiarray scalar"}
 DTYPE, ENCODE = "numpy dtype", "_codecs encode"
@@ -131,6 +133,8 @@ class _Machine:
         target.extend(values)
 
     def set_items(self, values: list[Any], target: Any) -> None:
+        if any(isinstance(key, bytes) and len(key) > LONGEST for key in values[::2]):
+            raise UnsafePickle(f"it contains a dict with a key of more than {LONGEST} bytes")
         keys = [key.decode("latin-1") if isinstance(key, bytes) else key for key in values[::2]]
         if not isinstance(target, dict) or len(values) % 2 or not all(isinstance(key, str) for key in keys):
             raise UnsafePickle("it contains a dict with keys that are not strings")
@@ -156,7 +160,8 @@ class _Machine:
         match function, arguments:
             case Name(full="numpy dtype"), (str(code), *_) if NUMBERS.fullmatch(code):
                 self.push_object(NumberType(code))
-            case Name(full="_codecs encode"), (str(text), "latin1"):  # protocol 2 stores bytes as a string
+            # Protocol 2 stores bytes as a string.
+            case Name(full="_codecs encode"), (str(text), "latin1") if len(text) <= LONGEST:
                 self.push_object(text.encode("latin-1"))
             case Name(full=full), (NumberType() as kind, str() | bytes() as content) if full in SCALARS:
                 self.push_object(_number(kind, content))
