@@ -325,3 +325,23 @@ def test_a_pipe_in_a_folder_does_not_keep_it_from_being_replaced(tmp_path: Path)
         os.link(tmp_path / "pipe", part / "pipe")
         (part / "one").write_text("1")
     assert sorted(path.name for path in (tmp_path / "folder").iterdir()) == ["one", "pipe"]
+
+
+def test_everything_in_a_new_folder_is_on_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[str] = []
+    flush = files.flush
+
+    def record(path: Path) -> None:
+        flushed.append(path.name)
+        flush(path)
+
+    monkeypatch.setattr(files, "flush", record)
+    with files.new_folder(tmp_path / "folder") as part:
+        (part / "bundle").mkdir()
+        (part / "bundle" / "weights").write_text("weights")
+        (part / "bundle" / "link").symlink_to("weights")
+        (part / "claim").write_text("claim")
+    assert sorted(flushed[:3]) == ["bundle", "claim", "weights"]
+    assert flushed.index("weights") < flushed.index("bundle")

@@ -159,7 +159,7 @@ def new_folder(path: str | Path, hint: str = HINT, own: Collection[str] | None =
             for child in part.iterdir():
                 if not child.is_symlink() and not is_special(child):
                     _keep_mode(place / child.name, child)
-                    flush(child)
+                    _flush_all(child)
             _keep_mode(place, part)
             flush(part)
             _swap(part, place)
@@ -235,6 +235,14 @@ def flush(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _flush_all(path: Path) -> None:
+    """Flush a file, or a folder and everything in it, to disk."""
+    for child in path.iterdir() if path.is_dir() else ():
+        if not child.is_symlink() and not is_special(child):
+            _flush_all(child)
+    flush(path)
 
 
 def _move(part: Path, place: Path, tries: int = 20) -> None:

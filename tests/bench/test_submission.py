@@ -287,6 +287,10 @@ def test_a_folder_that_appears_while_a_submission_is_written_is_kept(
     with pytest.raises(UsageError, match="already exists"):
         write_submission(submitted / "bundle", scored, claim, tmp_path / "new")
     assert thesis.read_text() == "mine"
+    (tmp_path / "link").symlink_to(tmp_path / "unmounted")
+    with pytest.raises(UsageError, match="already exists"):
+        write_submission(submitted / "bundle", scored, claim, tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
 
 
 def test_a_submission_contains_no_file_that_a_bundle_links_to(

@@ -151,6 +151,9 @@ def test_existing_files_are_kept(run: Run) -> None:
         assert result.err == f"error: {path}: this already exists\n  move it, or choose another name\n"
     assert list(Path("polyzoo-mine").iterdir()) == []
     assert Path("mine.py").read_text() == "x = 1\n"
+    Path("polyzoo-other").symlink_to("unmounted")
+    assert run("plugin", "new", "other", "--slot", "decoder").code == 2
+    assert Path("polyzoo-other").is_symlink()
 
 
 def test_name_of_another_plugin_is_taken(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

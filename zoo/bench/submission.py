@@ -9,6 +9,7 @@ A submission is accepted if its bundle, scored again, has the claimed score.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -180,7 +181,7 @@ def refuse_existing(folder: Path) -> None:
     Raises:
         UsageError: it exists.
     """
-    if folder.exists():
+    if os.path.lexists(folder):
         raise UsageError(Problem("already exists", str(folder), "choose another name, or remove the folder"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.resources import files
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def write_file(name: str, slot: Slot, registry: Registry) -> Path:
 def _require_free(name: str, slot: Slot, target: Path, registry: Registry) -> None:
     problems = problems_with(name, slot, registry)
     # An invalid name may contain path separators.
-    if "/" not in name and target.exists():
+    if "/" not in name and os.path.lexists(target):
         problems.append(Problem("this already exists", str(target), "move it, or choose another name"))
     if problems:
         raise UsageError(*problems)
