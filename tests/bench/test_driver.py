@@ -428,7 +428,23 @@ def test_a_training_of_another_recipe_is_kept(core: Cell, songs: Path, tmp_path:
     with pytest.raises(UsageError) as caught:
         do(core.order(str(songs)), folder)
     assert "contains a run of another recipe" in caught.value.problems[0].what
-    assert f"remove the folder {folder};" in caught.value.problems[0].hint
+    assert f"move or remove the folder {folder};" in caught.value.problems[0].hint
+    assert (folder / "last.safetensors").read_bytes() == before
+
+
+def test_a_training_that_was_extended_by_hand_is_not_the_result_of_a_cell(
+    core: Cell, songs: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    do(core.order(str(songs)), folder)
+    plan = json.loads((folder / "recipe.json").read_text())
+    extended = plan | {"train": plan["train"] | {"steps": 40}}
+    (folder / "recipe.json").write_text(json.dumps(extended))
+    before = (folder / "last.safetensors").read_bytes()
+    with pytest.raises(BundleError, match="trained with another budget") as caught:
+        do(core.order(str(songs)), folder)
+    assert f"move or remove the folder {folder};" in caught.value.problems[0].hint
+    assert json.loads((folder / "recipe.json").read_text()) == extended
     assert (folder / "last.safetensors").read_bytes() == before
 
 
@@ -451,7 +467,7 @@ def test_damaged_training_gets_a_hint_to_remove_it(
         do(core.order(str(songs)), folder)
     (problem,) = caught.value.problems
     assert problem.where == str(folder / name)
-    assert f"remove the folder {folder};" in problem.hint
+    assert f"move or remove the folder {folder};" in problem.hint
     shutil.rmtree(folder)
     assert do(core.order(str(songs)), folder)["learns"]
 

@@ -297,7 +297,7 @@ def test_the_music_may_be_named_again_but_not_exchanged(train: Train, songs: Pat
     refused = train("data=other", "--resume", words=[])
     assert refused.code == 2
     assert "the music: is" in refused.err
-    assert "to continue, omit data= and move what is new in the folder elsewhere" in refused.err
+    assert "to continue, omit data= and restore the music" in refused.err
     assert "zoo train @RUN data=NEW -o NEW_RUN trains" in refused.err
 
 

@@ -26,7 +26,7 @@ from zoo.search import trial as trials
 from zoo.search import tune as tuning
 from zoo.search.trial import TrainedTrial, discard_checkpoints
 from zoo.search.tune import SearchResult
-from zoo.train.events import Started, Validated
+from zoo.train.events import Started, Stepped, Validated
 from zoo.train.learner import Learner
 from zoo.train.lock import lock_folder
 from zoo.train.run import Run
@@ -303,6 +303,23 @@ def test_files_of_a_search_are_code_or_trained_parts(tune: Tune, tmp_path: Path)
     plan.write_text(json.dumps(content))
     with pytest.raises(BundleError, match=r"@evil\.toml"):
         zoo.tune(output=tmp_path / "search", trials=2, resume=True)
+
+
+def test_a_trial_that_was_extended_by_hand_is_not_ranked(tune: Tune, tmp_path: Path) -> None:
+    def interrupt(event: Any) -> None:
+        if isinstance(event, Stepped) and event.step == 2:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zoo.search.watch.SearchWatch.__call__", lambda watch, event: interrupt(event))
+        with pytest.raises(KeyboardInterrupt):
+            tune(trials=1, steps=4)
+    folder = tmp_path / "search" / "trials" / "001"
+    plan = json.loads((folder / "recipe.json").read_text())
+    (folder / "recipe.json").write_text(json.dumps(plan | {"train": plan["train"] | {"steps": 900}}))
+    with pytest.raises(BundleError, match="trained with another budget"):
+        tune(trials=1, steps=4, resume=True)
+    assert (folder / "last.safetensors").exists()
 
 
 def test_the_bundle_of_a_search_is_not_replaced(tune: Tune, tmp_path: Path) -> None:

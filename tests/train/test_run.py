@@ -409,7 +409,7 @@ def test_other_music_is_an_error(
 ) -> None:
     with pytest.raises(UsageError, match="the music") as error, lock_folder(uninterrupted) as place:
         fit(tiny(), tunes(train=5), fast(steps=STEPS), Run(place), resume=True)
-    assert "move what is new in the folder elsewhere" in error.value.problems[-1].hint
+    assert "a file may be new, such as generated music" in error.value.problems[-1].hint
 
 
 def test_a_run_that_fails_to_start_leaves_no_folder(train: Make, run_folder: Path) -> None:

@@ -100,7 +100,7 @@ def _train(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str, 
     model = build(recipe, seed)
     # If another study is training the same cell, wait for it and use its training.
     with lock_folder(folder, patience=-1), _hint_to_remove(folder):
-        run = Run(folder)
+        run = Run(folder, fixed=True)
         parameters = sum(parameter_count(model.get_submodule(slot)) for slot in SLOTS_OF[term])
         known = {"learns": parameters > 0, "parameters": parameters, "parts": _versions(recipe)}
         try:
@@ -153,7 +153,7 @@ def _hint_to_remove(folder: Path) -> Iterator[None]:
     try:
         yield
     except (BundleError, UsageError) as error:
-        hint = f"remove the folder {folder}; the same command trains this cell again"
+        hint = f"move or remove the folder {folder}; the same command trains this cell again"
         raise type(error)(*(replace(problem, hint=hint) for problem in error.problems)) from error
 
 

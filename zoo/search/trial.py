@@ -70,6 +70,7 @@ def train_trial(
         UsageError, PluginError: the parts cannot be built with these values.
         NonFiniteError: a value became NaN or infinite.
         DataError: the recipe needs something that the music lacks.
+        BundleError: the run in the folder is damaged, or was trained with another budget.
         KeyboardInterrupt: the search was interrupted; the run is saved.
     """
     recipe, _ = propose(swap.recipe if swap.sources else swap.recipe.on_grid(corpus.grid))
@@ -82,7 +83,7 @@ def train_trial(
             model,
             corpus,
             settings,
-            Run(folder),
+            Run(folder, fixed=True),
             listen,
             seed,
             resume=True,

@@ -236,7 +236,7 @@ class Tuner:
                 whole="encoder" in self.space.searched,
             )
         except BundleError as error:  # of its checkpoints
-            hint = f"remove the folder {folder}; the same command trains this trial again"
+            hint = f"move or remove the folder {folder}; the same command trains this trial again"
             raise BundleError(*(replace(problem, hint=hint) for problem in error.problems)) from error
 
     def _end(self, trial: optuna.Trial, trained: TrainedTrial) -> TrialResult:

@@ -238,8 +238,8 @@ def _hint(key: str, before: Any) -> str:
         return f"start it with torchrun --nproc-per-node {before} --no-python zoo train ..."
     if key == "the music":
         return (
-            "to continue, omit data= and move what is new in the folder elsewhere, such as generated music; "
-            "zoo train @RUN data=NEW -o NEW_RUN trains the model on other music"
+            "to continue, omit data= and restore the music: a file may be new, such as generated music, or "
+            "renamed; zoo train @RUN data=NEW -o NEW_RUN trains the model on other music"
         )
     return ""
 

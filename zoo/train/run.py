@@ -66,16 +66,22 @@ class Run:
 
     Nothing is written if another folder has taken its place; this is an error, see `check_held`.
 
+    Args:
+        folder: the folder.
+        fixed: whether the budget and the patience must be those that the run was started with, as in studies
+            and searches, which compare trainings of equal budgets.
+
     Attributes:
         folder: the folder.
         metrics: its metrics.
         continued: after `begin`, whether the run was resumed with another budget or patience.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, fixed: bool = False) -> None:
         self.folder = folder
         self.metrics = MetricsFile(folder)
         self.continued = False
+        self._fixed = fixed
 
     @property
     def is_saved(self) -> bool:
@@ -88,7 +94,7 @@ class Run:
         Raises:
             UsageError: the folder contains a run with another plan, or a run with this plan and `resume` is
                 false.
-            BundleError: the plan in the folder is damaged.
+            BundleError: the plan in the folder is damaged, or has another budget and the run is `fixed`.
         """
         check_held(self.folder)
         stored_plan = read_plan(self.folder)
@@ -101,6 +107,9 @@ class Run:
                 hint = "use --resume to continue it, or choose a new folder"
                 raise UsageError(Problem("already contains this run", str(self.folder), hint))
             self.continued = is_continued(stored_plan, plan)
+            if self._fixed and self.continued:
+                what = "this run was trained with another budget or patience than it would have here"
+                raise BundleError(Problem(what, str(self.folder), "move it to another folder"))
         content = {**plan, "continued": self.continued}
         write_file(self.folder / RECIPE, json.dumps(content, indent=2) + "\n")
 
