@@ -67,7 +67,7 @@ def command(words: tuple[str, ...], output: Path, resume: bool, as_json: bool) -
 
     To fine-tune a trained model, name its run or bundle: zoo train @BUNDLE data=FOLDER -o RUN. Parts of
     several bundles can be combined: core=@BUNDLE_A decoder=@BUNDLE_B. Parts that training does not improve
-    keep their weights.
+    keep their weights; parts that count, such as sampler=markov, count the new music only.
     """
     from zoo.cli.console import stderr, visible
     from zoo.registry import open_registry
