@@ -319,7 +319,7 @@ class ZooModel:
 
         Raises:
             UsageError: the folder contains a bundle and `overwrite` is not set, contains other files, or is
-                that of the bundle of a run.
+                the bundle of a run or a search.
             NonFiniteError: the weights are not all finite, or exceed half precision.
         """
         check_not_of_run(path)

@@ -91,17 +91,17 @@ def forecasts(
         stored = tuple(cell for cell in cells if cell.name in done)
         missing = tuple(cell for cell in cells if cell.name not in done)
         parts = [component for component in needs.components if component.data == data]
-        idle = {part.trials(study)[0].name for part in parts if _learns_nothing(part, needs, study)}
+        trials = [part.trials(study)[0] for part in parts]
+        idle = {cell.name for part, cell in zip(parts, trials, strict=True) if _is_idle(part, cell, needs)}
         opened = [
             cell
-            for part in parts
-            if part.trials(study)[0].name not in idle
+            for part, trial in zip(parts, trials, strict=True)
+            if trial.name not in idle
             for cell in _open(part, needs, study, cells)
         ]
         trained = [cell for cell in (*missing, *opened) if isinstance(cell, Cell) and cell.name not in idle]
         times = [seconds(cell) for cell in trained]
         floors: list[Cell | FloorsCell] = [cell for cell in needs.floors if cell.data == data]
-        trials = [part.trials(study)[0] for part in parts]
         words = {_parts(cell.order("")) for cell in (*floors, *trials)}
         unused = {
             name: tuple(_reasons(result, study, data, datasets[data]))
@@ -122,11 +122,11 @@ def forecasts(
     return per_dataset
 
 
-def _learns_nothing(component: Component, needs: Needs, study: Study) -> bool:
-    """Whether a component is trained once and in no time, by its result or by its number of parameters."""
+def _is_idle(component: Component, first: Cell, needs: Needs) -> bool:
+    """Whether a component learns nothing, by the result of its first trial or its number of parameters."""
     from zoo.model.build import trained_parameters
 
-    learns = needs.learns(component.trials(study)[0])
+    learns = needs.learns(first)
     return trained_parameters(component.recipe, component.term) == 0 if learns is None else not learns
 
 

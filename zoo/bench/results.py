@@ -122,7 +122,7 @@ class Results:
 
         Raises:
             UsageError: the pack or a file is a link.
-            ZooError: a file or the pack is damaged, a file has not the name of its cell, or the folder is not
+            ZooError: a file or the pack is damaged, a file is not named after its cell, or the folder is not
                 writable.
         """
         pack, folder = self.pack_of(data), self.folder_of(data)

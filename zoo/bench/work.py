@@ -87,8 +87,7 @@ def _score_floors(order: Mapping[str, Any], corpus: Corpus) -> dict[str, Any]:
 
 def _train(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str, Any]:
     from zoo.measure import evaluate
-    from zoo.model.build import build, parameter_count
-    from zoo.parts.terms import SLOTS_OF
+    from zoo.model.build import build, term_parameter_count
     from zoo.train.fit import fit
     from zoo.train.lock import lock_folder
     from zoo.train.run import Run
@@ -101,7 +100,7 @@ def _train(order: Mapping[str, Any], corpus: Corpus, folder: Path) -> dict[str, 
     # If another study is training the same cell, wait for it and use its training.
     with lock_folder(folder, patience=-1), _hint_to_remove(folder):
         run = Run(folder, fixed=True)
-        parameters = sum(parameter_count(model.get_submodule(slot)) for slot in SLOTS_OF[term])
+        parameters = term_parameter_count(model, term)
         known = {"learns": parameters > 0, "parameters": parameters, "parts": _versions(recipe)}
         try:
             result = fit(model, corpus, settings, run, seed=seed, resume=True)

@@ -55,7 +55,8 @@ def keep_what_is_there(path: Path | None, force: bool) -> None:
     """Check before any work that no bundle would be overwritten, and that there is a folder for a new one.
 
     Raises:
-        UsageError: a bundle would be overwritten, or the path is the current folder or of a run.
+        UsageError: a bundle would be overwritten, or the path is the current folder, or the bundle of a
+                run or a search.
     """
     if path:
         check_not_of_run(path)

@@ -131,11 +131,11 @@ def _without_data(context: click.Context, primer: str | None) -> Iterator[Proble
     for word in filter(is_key_value, context.params["words"]):
         if not word.startswith("seed="):
             yield Problem(
-                "it is about music on which models are scored", word, "add data=MUSIC, or remove it"
+                "it only applies to the music that models are scored on", word, "add data=MUSIC, or remove it"
             )
     source = context.get_parameter_source("primer_bars")
     if primer is None and source is click.core.ParameterSource.COMMANDLINE:
-        yield Problem("models continue nothing", "--primer-bars", "add --primer FILE or data=MUSIC")
+        yield Problem("there is nothing to continue", "--primer-bars", "add --primer FILE or data=MUSIC")
 
 
 def _check(

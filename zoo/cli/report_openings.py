@@ -104,10 +104,10 @@ def _of_primer(primer: str, grids: Sequence[int], shown: int, wanted: Wanted) ->
 
     path, tracks = split_primer(primer)
     assert path is not None
+    readings = {grid: examine_midi(path, tracks=tracks, grid=grid) for grid in {*grids, shown}}
     for grid in grids:
-        note_lost(path, examine_midi(path, tracks=tracks, grid=grid))
-    reading = examine_midi(path, tracks=tracks, grid=shown)
-    read, whole = partial(read_primer, path, tracks=tracks), primer_of(reading, path)
+        note_lost(path, readings[grid])
+    read, whole = partial(read_primer, path, tracks=tracks), primer_of(readings[shown], path)
     first = wanted.given[0]
     original = whole if first == 1 else whole.bars(first, max(first, whole.meter.bars(whole.frames).count))
     return [

@@ -75,7 +75,7 @@ def trained_parameters(recipe: Recipe, term: Term) -> int | None:
         PluginError: parts cannot be loaded.
     """
     model = _outlined(recipe)
-    return sum(parameter_count(model.get_submodule(slot)) for slot in SLOTS_OF[term]) if model else None
+    return term_parameter_count(model, term) if model else None
 
 
 def _outlined(recipe: Recipe) -> Model | None:
@@ -184,6 +184,11 @@ def _sizes(slot: Slot, built: dict[Slot, Part], grid: int) -> Sizes:
 def parameter_count(module: nn.Module) -> int:
     """The number of trainable parameters of a module."""
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
+
+
+def term_parameter_count(model: Model, term: Term) -> int:
+    """The number of parameters that training a term of the loss changes."""
+    return sum(parameter_count(model.get_submodule(slot)) for slot in SLOTS_OF[term])
 
 
 def summary(model: Model) -> dict[str, Any]:

@@ -53,8 +53,7 @@ def check_not_of_run(path: str | Path) -> None:
         UsageError: the path is such a folder.
     """
     place = real_path(Path(path))
-    for marker, owner in ((RECIPE, "run"), (SEARCH, "search")):
+    for marker, owner, command in ((RECIPE, "run", "zoo train"), (SEARCH, "search", "zoo tune")):
         if place.name == BUNDLE and (place.parent / marker).is_file():
-            command = "zoo train" if owner == "run" else "zoo tune"
             what = f"this is the bundle of the {owner} {place.parent.name}, which only `{command}` writes"
             raise UsageError(Problem(what, str(path), "choose another folder"))

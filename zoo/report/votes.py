@@ -198,18 +198,18 @@ def standings(votes: Sequence[Vote], scores: Mapping[Model, Any] | None = None) 
         return []
     strength, covariance = _fit_strengths(wins[np.ix_(compared, compared)])
     half = 1.96 * np.sqrt(np.diag(covariance))
-    ranked = {names[i] for i in compared}
+    ranked = [names[i] for i in compared]
     score_of = _comparable(
         {name: (scores or {}).get(model) for model, name in displayed.items() if name in ranked}
     )
     return [
         Standing(
-            name=names[compared[i]],
+            name=ranked[i],
             strength=float(strength[i]),
             interval=(float(strength[i] - half[i]), float(strength[i] + half[i])),
             preferred=float(1 / (1 + np.exp(-strength[i]))),
             pairs=pairs[compared[i]],
-            score=score_of[names[compared[i]]],
+            score=score_of[ranked[i]],
         )
         for i in np.argsort(-strength, kind="stable")
     ]

@@ -101,7 +101,7 @@ class Plan:
         """
         strange = [name for name in self.files if not (names_source(name) or names_file(name))]
         if strange:
-            what = f"says that {', '.join(strange)} would be code or trained parts"
+            what = f"names files that are neither code nor trained parts: {', '.join(strange)}"
             raise BundleError(damaged(what, str(folder / SEARCH)))
         unknown = [name for name in (*self.code, *self.others) if not is_digest(self.files.get(name, ""))]
         if unknown:

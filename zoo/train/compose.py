@@ -28,8 +28,14 @@ SLOWEST, FASTEST = 10.0, 1000.0
 """Range of tempos in quarter notes per minute."""
 SEMITONES = 48
 """Maximum transposition in either direction."""
-WHOLE = ("frames", "bars", "count", "seed", "best_of", "transpose")
-"""The numbers of a request that are integers."""
+TYPES: dict[str, tuple[type, tuple[str, ...]]] = {
+    "an integer": (Integral, ("frames", "bars", "count", "seed", "best_of", "transpose")),
+    "a number": (Real, ("seconds", "tempo", "temperature", "top_p")),
+    "a string such as Am": (str, ("key",)),
+    "a Roll or a path": (Roll, ("primer",)),
+    "a Meter, such as Meter.of(3, 4)": (Meter, ("meter",)),
+}
+"""The types of the options of a request, which may all be None, and their names."""
 MOST_CANDIDATES = 1000
 """Maximum number of candidates for a piece."""
 
@@ -100,23 +106,12 @@ class GenerationRequest:
             UsageError: request exclude each other or are out of range; lists all such problems.
         """
         lengths = [name for name in ("frames", "bars", "seconds") if getattr(self, name) is not None]
-        values = {name: getattr(self, name) for name in WHOLE}
         problems = [
-            Problem(f"must be an integer, not {value!r}", name)
-            for name, value in values.items()
-            if not isinstance(value, Integral | None)
+            Problem(f"must be {what}, not {getattr(self, name)!r}", name)
+            for what, (kind, names) in TYPES.items()
+            for name in names
+            if not isinstance(getattr(self, name), kind | None)
         ]
-        problems += [
-            Problem(f"must be a number, not {value!r}", name)
-            for name in ("seconds", "tempo", "temperature", "top_p")
-            if not isinstance(value := getattr(self, name), Real | None)
-        ]
-        if not isinstance(self.key, str | None):
-            problems.append(Problem(f"must be a string such as Am, not {self.key!r}", "key"))
-        if not isinstance(self.primer, Roll | None):
-            problems.append(Problem(f"must be a Roll or a path, not {self.primer!r}", "primer"))
-        if self.meter is not None and not isinstance(self.meter, Meter):
-            problems.append(Problem(f"must be a Meter, such as Meter.of(3, 4), not {self.meter!r}", "meter"))
         if problems:
             raise UsageError(*problems)
         if len(lengths) > 1:

@@ -14,13 +14,13 @@ from torch.optim import Adam, AdamW, Optimizer
 
 from zoo.train.settings import TrainSettings
 
-Kind = TypeVar("Kind", bound=Optimizer)
+AnyOptimizer = TypeVar("AnyOptimizer", bound=Optimizer)
 
 LOWEST = 0.02
 """Learning rate at the end of cosine decay, as a fraction of the peak."""
 
 
-def eager(optimizer: type[Kind]) -> type[Kind]:
+def _eager(optimizer: type[AnyOptimizer]) -> type[AnyOptimizer]:
     """An optimizer without the wrappers that only torch.compile needs.
 
     The wrappers import torch._dynamo, which takes about as long as importing torch itself. The steps are the
@@ -32,7 +32,7 @@ def eager(optimizer: type[Kind]) -> type[Kind]:
     return type(optimizer.__name__, (optimizer,), plain | {"step": torch.no_grad()(plain["step"])})
 
 
-OPTIMIZERS: dict[str, type[Adam]] = {"adam": eager(Adam), "adamw": eager(AdamW)}
+OPTIMIZERS: dict[str, type[Adam]] = {"adam": _eager(Adam), "adamw": _eager(AdamW)}
 
 
 def make_optimizer(named: Mapping[str, nn.Parameter], settings: TrainSettings, lr: float) -> Optimizer:

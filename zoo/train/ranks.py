@@ -128,8 +128,8 @@ def joined() -> Iterator[Ranks]:
     import torch
     import torch.distributed as dist
 
-    # Before there is a group: the defaults of its functions would keep the group and its threads alive, and a
-    # thread that waits for the interpreter while that exits aborts the process.
+    # Imported before the group exists, or the defaults of its functions would keep the group and its threads
+    # alive, and a thread that waits for the GIL during interpreter shutdown aborts the process.
     import torch.distributed.nn
 
     has_gpu = torch.cuda.is_available()

@@ -102,7 +102,7 @@ class TensorBoardTracker(Tracker):
 class CsvTracker(Tracker):
     """Writes `tracker.csv` to the run folder, a row for each value: step, seconds, name, value.
 
-    A training that starts anew in the same folder replaces the rows of the one before.
+    Starting a new training in the same folder overwrites the table.
     """
 
     HEAD = ("step", "seconds", "name", "value")
